@@ -1,0 +1,22 @@
+/** What can be asked of a space's chat. `subspace` is where the caller is, or names on REST. */
+export type PostMessage = {
+  readonly type: 'PostMessage'
+  readonly messageId: string
+  readonly subspace: string
+  readonly content: string
+  readonly messageType: string
+  readonly parentMessageId: string | null
+}
+export type EditMessage = {
+  readonly type: 'EditMessage'
+  readonly messageId: string
+  readonly content: string
+}
+export type DeleteMessage = { readonly type: 'DeleteMessage'; readonly messageId: string }
+export type AddReaction = { readonly type: 'AddReaction'; readonly messageId: string; readonly emoji: string }
+export type RemoveReaction = {
+  readonly type: 'RemoveReaction'
+  readonly messageId: string
+  readonly emoji: string
+}
+export type ChatCommand = PostMessage | EditMessage | DeleteMessage | AddReaction | RemoveReaction

@@ -1,0 +1,43 @@
+/** What every event carries beside its data. */
+import * as t from 'io-ts'
+import { Actor } from './identity.ts'
+
+/** Why the actor might: the role in force and where it came from. What `why` explains is read off this. */
+export const Grounds = t.type({
+  role: t.union([
+    t.literal('owner'),
+    t.literal('admin'),
+    t.literal('moderate'),
+    t.literal('access'),
+    t.literal('none'),
+    t.literal('system'),
+  ]),
+  via: t.union([
+    t.literal('content'),
+    t.literal('grant'),
+    t.literal('public'),
+    t.literal('system'),
+    t.literal('none'),
+  ]),
+})
+export type Grounds = t.TypeOf<typeof Grounds>
+
+export const Metadata = t.intersection([
+  t.type({
+    $correlationId: t.string,
+    $causationId: t.string,
+    command: t.type({ id: t.string, type: t.string }),
+    actor: Actor,
+    node: t.string,
+    at: t.string,
+    schema: t.number,
+  }),
+  t.partial({
+    client: t.partial({ ip: t.string, userAgent: t.string }),
+    grounds: Grounds,
+  }),
+])
+export type Metadata = t.TypeOf<typeof Metadata>
+
+/** Of every event written today. `upcast.ts` brings older ones up. */
+export const SCHEMA = 1

@@ -1,0 +1,181 @@
+/** What the domain and the command path need of the world, as types. Adapters make them true. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { ChatCommand } from './chat/commands.ts'
+import type { ChatEvent } from './chat/events.ts'
+import type { ChatRefusal } from './chat/refusals.ts'
+import type { Caller } from './identity.ts'
+import type { SpaceRef } from './names.ts'
+import type { ContentFacts, SpaceCommand } from './space/commands.ts'
+import type { SpaceEvent } from './space/events.ts'
+import type { SpaceRefusal } from './space/refusals.ts'
+import type { SpaceState } from './space/state.ts'
+
+/** An event to append. `id` is a UUID; data and metadata are JSON values. */
+export type NewEvent = {
+  readonly id: string
+  readonly type: string
+  readonly data: unknown
+  readonly metadata: unknown
+}
+
+/** An event as the log holds it. `data` and `metadata` are not decoded yet: trust nothing in them. */
+export type RecordedEvent = NewEvent & {
+  readonly stream: string
+  /** Its number in its stream, from 0. */
+  readonly revision: bigint
+  /** Its commit position in `$all`. */
+  readonly position: bigint
+  readonly created: Date
+}
+
+/** The revision that the stream must be at: its last event's number, `none` for no stream, or `any`. */
+export type ExpectedRevision = bigint | 'none' | 'any'
+
+/** `revision` and `position` are those of the last event appended. */
+export type Appended = { readonly revision: bigint; readonly position: bigint }
+
+export type AppendError =
+  /** Nothing was written. `actual` is null where there is no stream. */
+  | { readonly _tag: 'WrongExpectedRevision'; readonly actual: bigint | null }
+  /** It may have been written. Settle it: retry with the same ids and expectation, or read the stream. */
+  | { readonly _tag: 'OutcomeUnknown'; readonly cause: string }
+  /** Nothing was written, and the log can't be reached. */
+  | { readonly _tag: 'LogUnavailable'; readonly cause: string }
+  | { readonly _tag: 'AppendTooLarge'; readonly maxBytes: number }
+  | { readonly _tag: 'StreamDeleted' }
+
+export type ReadError =
+  | { readonly _tag: 'LogUnavailable'; readonly cause: string }
+  | { readonly _tag: 'StreamDeleted' }
+
+export type Direction = 'forwards' | 'backwards'
+
+export type StreamRead = {
+  readonly direction?: Direction
+  /** Inclusive. Default: the start forwards, the end backwards. */
+  readonly from?: bigint
+  readonly limit: number
+}
+export type AllRead = {
+  readonly direction?: Direction
+  /** Exclusive forwards (the event at this position is not read); default: the start, or the end backwards. */
+  readonly after?: bigint
+  readonly limit: number
+  readonly prefixes?: ReadonlyArray<string>
+}
+
+/** What a subscription tells its owner, in `$all` order. */
+export type SubscriptionItem =
+  | { readonly kind: 'event'; readonly event: RecordedEvent }
+  /** Nothing of interest up to here: a place to go on from. */
+  | { readonly kind: 'checkpoint'; readonly position: bigint }
+  /** Everything that was there when it (re)subscribed has been delivered. */
+  | { readonly kind: 'caught-up' }
+
+export type SubscriptionState = {
+  readonly state: 'connecting' | 'catching-up' | 'live' | 'stopped'
+  readonly since: Date
+  /** The last position delivered, null before the first. */
+  readonly position: bigint | null
+  readonly lastError: string | null
+  readonly reconnects: number
+}
+
+/** Items come by async iteration, in batches of what is at hand (never empty), so that a slow consumer is waited
+ *  for (bounded memory) and a fast one pays per batch. It reconnects by itself, resumes at the exact next event,
+ *  and ends only by `stop`. */
+export interface LogSubscription extends AsyncIterable<ReadonlyArray<SubscriptionItem>> {
+  readonly state: () => SubscriptionState
+  readonly stop: () => Promise<void>
+}
+
+export interface EventLog {
+  readonly append: (
+    stream: string,
+    expected: ExpectedRevision,
+    events: ReadonlyArray<NewEvent>,
+  ) => TaskEither<AppendError, Appended>
+  /** A stream that does not exist reads as no events. */
+  readonly readStream: (
+    stream: string,
+    read: StreamRead,
+  ) => TaskEither<ReadError, ReadonlyArray<RecordedEvent>>
+  readonly readAll: (read: AllRead) => TaskEither<ReadError, ReadonlyArray<RecordedEvent>>
+  readonly subscribe: (options: {
+    /** Exclusive; `start` for all that ever was, `end` for what comes from now on. */
+    readonly after: bigint | 'start' | 'end'
+    readonly prefixes: ReadonlyArray<string>
+    /** Stop reading ahead when this many events wait for the consumer. Default 2,000. */
+    readonly bufferSize?: number
+  }) => LogSubscription
+  readonly health: () => LogHealth
+  readonly close: () => Promise<void>
+}
+
+export type LogHealth = {
+  readonly state: 'connecting' | 'up' | 'down'
+  readonly since: Date
+  readonly lastError: string | null
+}
+
+/** Time, ids and randomness come in, so every test states them. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+export interface Ids {
+  /** A random UUID. */
+  readonly uuid: () => string
+}
+
+export type ContentError = { readonly _tag: 'ContentUnavailable'; readonly cause: string }
+/** What the content behind a space says of it and of this caller. */
+export interface Content {
+  readonly factsFor: (space: SpaceRef, by: Caller | null) => TaskEither<ContentError, ContentFacts>
+}
+
+/* ── The command path, as its callers (REST, sockets, the lease keeper) see it ─────────────────────────── */
+
+/** Who sent a command and through what: goes into the metadata of its events. */
+export type Sender = {
+  readonly by: Caller | { readonly kind: 'system'; readonly id: string }
+  readonly client?: { readonly ip?: string; readonly userAgent?: string }
+  /** Of the request or of the socket's packet. Default: the command's id. */
+  readonly correlationId?: string
+}
+
+/** A command as it comes in. The command path adds the time and the content's facts. */
+export type Request<Command> = Sender & {
+  readonly space: SpaceRef
+  /** Twice the same id (by the same sender) is one command. A UUID. */
+  readonly id: string
+  readonly command: Command
+}
+
+/** `revision` and `position` are those of the last event that the command caused; of a command that changed nothing
+ *  (a repeat), those of the stream's end as it was decided against. */
+export type Accepted<Event> = Appended & { readonly events: ReadonlyArray<Event> }
+
+export type CommandError<Refusal> =
+  | { readonly _tag: 'Refused'; readonly refusal: Refusal }
+  /** Not carried out, as far as can be known; safe to send again under the same id. */
+  | { readonly _tag: 'Unavailable'; readonly what: 'eventstore' | 'postgres'; readonly cause: string }
+  /** Too much contention: nothing was written. */
+  | { readonly _tag: 'Conflict' }
+
+export interface Commands {
+  readonly space: (
+    request: Request<SpaceCommand>,
+  ) => TaskEither<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
+  readonly chat: (request: Request<ChatCommand>) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>
+  /** The space as the log has it up to now (its cached state, brought up to date), for reads that must not lag.
+   *  A fork: the caller's to keep. `null` where nothing was ever appended. */
+  readonly look: (
+    space: SpaceRef,
+  ) => TaskEither<
+    CommandError<never>,
+    { readonly state: SpaceState; readonly revision: bigint | null } | null
+  >
+  /** An event of the log, in `$all` order, whoever appended it: keeps the cached states warm. */
+  readonly observe: (event: RecordedEvent) => void
+}

@@ -1,0 +1,17 @@
+/** Why a command was not carried out: facts, not messages. One file in adapters maps them to HTTP and sockets. */
+import type { Permission } from './events.ts'
+
+export type SpaceRefusal =
+  /** No such space, or the caller may not know of it: the two are one to the caller. */
+  | { readonly _tag: 'SpaceNotFound' }
+  | { readonly _tag: 'SpaceIsFull'; readonly max: number }
+  | { readonly _tag: 'Banned'; readonly until: string | null }
+  | { readonly _tag: 'GuestsNotAllowed' }
+  | { readonly _tag: 'Muted'; readonly until: string | null }
+  | { readonly _tag: 'VoiceDisabled' }
+  | { readonly _tag: 'ChatDisabled' }
+  /** `needs` is the least role that may. */
+  | { readonly _tag: 'Forbidden'; readonly needs: Permission | 'owner' | 'self' }
+  | { readonly _tag: 'SessionNotFound' }
+  | { readonly _tag: 'SlowDown'; readonly retryAfterSeconds: number }
+  | { readonly _tag: 'Invalid'; readonly field: string; readonly detail: string }

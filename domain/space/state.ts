@@ -1,0 +1,62 @@
+/** What a space's decisions are made on. Bounded by what is true now, never by history. */
+import type { Actor, Subject } from '../identity.ts'
+import type { Permission } from './events.ts'
+
+export type Session = {
+  readonly sessionId: string
+  readonly socketId: string
+  readonly account: string | null
+  readonly guest: string | null
+  readonly claimed: string | null
+  readonly subspace: string
+  readonly position: unknown
+  readonly avatarData: unknown
+  readonly voice: boolean
+  readonly boot: string
+  readonly joinedAt: string
+}
+export type HeldSeat = { readonly subject: Subject; readonly subspace: string; readonly expiresAt: string }
+export type Grant = {
+  readonly permission: Permission
+  readonly by: Actor
+  readonly reason: string | null
+  readonly at: string
+}
+export type Restriction = {
+  readonly by: Actor
+  readonly reason: string | null
+  readonly until: string | null
+  readonly at: string
+}
+export type SpaceSettings = {
+  readonly chat_enabled: boolean
+  readonly voice_enabled: boolean
+  readonly guests_allowed: boolean
+  readonly max_users: number
+  readonly slow_mode_seconds: number
+  readonly settings: Readonly<Record<string, unknown>>
+}
+export const DEFAULT_SETTINGS: SpaceSettings = {
+  chat_enabled: true,
+  voice_enabled: true,
+  guests_allowed: true,
+  max_users: 50,
+  slow_mode_seconds: 0,
+  settings: {},
+}
+
+export type SpaceState = {
+  readonly opened: {
+    readonly title: string
+    readonly owner: string | null
+    readonly visibility: 'public' | 'private'
+    readonly at: string
+  } | null
+  readonly sessions: ReadonlyMap<string, Session>
+  /** By subject. */
+  readonly held: ReadonlyMap<Subject, HeldSeat>
+  readonly grants: ReadonlyMap<string, Grant>
+  readonly bans: ReadonlyMap<Subject, Restriction>
+  readonly mutes: ReadonlyMap<Subject, Restriction>
+  readonly settings: SpaceSettings
+}

@@ -1,0 +1,10 @@
+/** Why a caller could not be told who it is. */
+export type AuthError =
+  /** Given and wrong: bad signature, used up, another account's, out of time, revoked. `detail` is for the logs. */
+  | { readonly _tag: 'InvalidProof'; readonly detail: string }
+  | { readonly _tag: 'TokenExpired' }
+  | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
+  /** The store of used challenges can't be reached, so nothing can be said to serve once. */
+  | { readonly _tag: 'AuthStoreUnavailable'; readonly cause: string }
+
+export const invalidProof = (detail: string): AuthError => ({ _tag: 'InvalidProof', detail })

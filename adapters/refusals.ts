@@ -1,0 +1,113 @@
+/** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
+import type { ChatRefusal } from '../domain/chat/refusals.ts'
+import type { CommandError, ContentError } from '../domain/ports.ts'
+import type { SpaceRefusal } from '../domain/space/refusals.ts'
+import type { AuthError } from './auth/errors.ts'
+
+/** `status` is HTTP's; `error` a sentence; `retry_after` whole seconds. */
+export type Described = {
+  readonly status: number
+  readonly code: string
+  readonly error: string
+  readonly retry_after?: number
+}
+
+const said = (status: number, code: string, error: string, retryAfter?: number): Described =>
+  retryAfter === undefined ? { status, code, error } : { status, code, error, retry_after: retryAfter }
+
+const until = (moment: string | null): string => (moment === null ? '' : ` until ${moment}`)
+const snake = (field: string): string =>
+  field
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+
+/** A caller's own mistake in one field: 400 `invalid_<field>`. */
+export const invalid = (field: string, detail: string): Described =>
+  said(400, `invalid_${snake(field) || 'request'}`, detail)
+
+const NEEDS = {
+  access: 'This needs access to the space.',
+  moderate: 'Only a moderator of the space may do this.',
+  admin: 'Only an admin of the space may do this.',
+  owner: 'Only the owner of the space may do this.',
+  self: 'Only the one whose it is may do this.',
+} as const
+
+/** A refusal of the domain (spaces and chat). */
+export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described => {
+  switch (refusal._tag) {
+    case 'SpaceNotFound':
+      return said(404, 'space_not_found', 'There is no such space.')
+    case 'SpaceIsFull':
+      return said(409, 'space_full', `All ${refusal.max} seats of this space are taken.`)
+    case 'Banned':
+      return said(403, 'banned', `You are banned from this space${until(refusal.until)}.`)
+    case 'GuestsNotAllowed':
+      return said(403, 'guests_not_allowed', 'This space is for accounts only: sign in to enter.')
+    case 'Muted':
+      return said(403, 'muted', `You are muted in this space${until(refusal.until)}.`)
+    case 'VoiceDisabled':
+      return said(403, 'voice_disabled', 'Voice is switched off in this space.')
+    case 'ChatDisabled':
+      return said(403, 'chat_disabled', 'Chat is switched off in this space.')
+    case 'Forbidden':
+      return said(403, 'forbidden', NEEDS[refusal.needs])
+    case 'SessionNotFound':
+      return said(404, 'session_not_found', 'There is no such session in this space.')
+    case 'SlowDown': {
+      const seconds = Math.max(1, Math.ceil(refusal.retryAfterSeconds))
+      return said(429, 'slow_down', `Too fast: try again in ${seconds} s.`, seconds)
+    }
+    case 'Invalid':
+      return invalid(refusal.field, refusal.detail)
+    case 'MessageNotFound':
+      return said(404, 'message_not_found', 'There is no such message.')
+    case 'MessageIdTaken':
+      return said(409, 'conflict', 'Another message already has this message_id.')
+    default: {
+      const never: never = refusal
+      throw new Error(`unknown refusal ${JSON.stringify(never)}`)
+    }
+  }
+}
+
+/** A failure that is not the domain's: of proving who asks, of reaching a machine, of the read models' lag. */
+export type EdgeError =
+  | CommandError<SpaceRefusal | ChatRefusal>
+  | AuthError
+  | ContentError
+  | { readonly _tag: 'InvalidSpace'; readonly detail: string }
+  | { readonly _tag: 'NotCaughtUp' }
+  | { readonly _tag: 'ReadUnavailable'; readonly cause: string }
+
+/** Anything that can go wrong between a caller and an answer. Causes are for the logs, never in the sentence. */
+export const describeError = (error: EdgeError): Described => {
+  switch (error._tag) {
+    case 'Refused':
+      return describeRefusal(error.refusal)
+    case 'Conflict':
+      return said(409, 'conflict', 'Others changed this space at the same time: try again.', 1)
+    case 'Unavailable':
+      return said(503, `${error.what}_unavailable`, 'The service can’t store or read this just now.', 2)
+    case 'InvalidProof':
+      return said(401, 'invalid_proof', 'The proof of who you are is not valid.')
+    case 'TokenExpired':
+      return said(401, 'token_expired', 'The session token has expired: sign in again.')
+    case 'HiveUnavailable':
+      return said(503, 'hive_unavailable', 'No Hive node can be reached to check the proof.', 5)
+    case 'AuthStoreUnavailable':
+    case 'ContentUnavailable':
+    case 'ReadUnavailable':
+      return said(503, 'postgres_unavailable', 'The service can’t store or read this just now.', 2)
+    case 'InvalidSpace':
+      return said(400, 'invalid_space', error.detail)
+    case 'NotCaughtUp':
+      return said(504, 'not_caught_up', 'The read model has not come to this position yet: try again.', 1)
+    default: {
+      const never: never = error
+      throw new Error(`unknown error ${JSON.stringify(never)}`)
+    }
+  }
+}

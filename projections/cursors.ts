@@ -1,0 +1,29 @@
+/** Cursors are opaque to clients: the last row's key as a JSON array of strings, in base64url. */
+import * as t from 'io-ts'
+
+/** How many parts the key of each list has. */
+const PARTS = { spaces: 4, permissions: 1, bans: 1, mutes: 1, audit: 1 } as const
+export type CursorKind = keyof typeof PARTS
+
+const Parts = t.array(t.string)
+const DIGITS = /^-?[0-9]{1,19}$/
+
+export const encodeCursor = (parts: ReadonlyArray<string>): string =>
+  Buffer.from(JSON.stringify(parts)).toString('base64url')
+
+/** The key's parts, or null where the text is no cursor of this list. */
+export const decodeCursor = (kind: CursorKind, text: string): ReadonlyArray<string> | null => {
+  if (text.length > 2_000) return null
+  try {
+    const parts = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    if (!Parts.is(parts) || parts.length !== PARTS[kind]) return null
+    if (parts.some((part) => part.includes('\u0000'))) return null
+    if (kind === 'audit' && !DIGITS.test(parts[0]!)) return null
+    if (kind === 'spaces' && !(DIGITS.test(parts[0]!) && DIGITS.test(parts[1]!))) return null
+    return parts
+  } catch {
+    return null
+  }
+}
+
+export const isCursor = (kind: CursorKind, text: string): boolean => decodeCursor(kind, text) !== null

@@ -1,0 +1,231 @@
+/** What people can ask, as types. `adapters/postgres` answers; every row has the shape that goes out as JSON:
+ *  times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Caller } from '../domain/identity.ts'
+import type { SpaceRef, SpaceType } from '../domain/names.ts'
+import type { Permission } from '../domain/space/events.ts'
+
+/** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */
+export type PostgresUnavailable = { readonly _tag: 'PostgresUnavailable'; readonly cause: string }
+export type Asking<T> = TaskEither<PostgresUnavailable, T>
+
+/** ISO 8601 in UTC, to the millisecond. */
+export type Iso = string
+/** A position or revision as a decimal string. */
+export type Decimal = string
+
+/** `limit` is 1 to 100; `cursor` is a `next_cursor` of the same list (see `cursors.ts` to check one), or null. */
+export type PageRequest = { readonly limit: number; readonly cursor: string | null }
+export type Page<T> = { readonly items: ReadonlyArray<T>; readonly next_cursor: string | null }
+
+export type SpaceListRow = {
+  readonly space_type: SpaceType
+  readonly space_id: string
+  readonly display_name: string
+  readonly description: string
+  /** The content's own type: a post's (`vr`, `360`, …), else the space type. */
+  readonly type: string
+  readonly active_users: number
+  readonly max_users: number
+  readonly created_at: Iso | null
+}
+export type SpaceList = {
+  readonly spaces: ReadonlyArray<SpaceListRow>
+  readonly total: number
+  readonly next_cursor: string | null
+}
+
+export type SettingsRow = {
+  readonly space_type: SpaceType
+  readonly space_id: string
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly chat_enabled: boolean
+  readonly voice_enabled: boolean
+  readonly guests_allowed: boolean
+  readonly max_users: number
+  readonly slow_mode_seconds: number
+  /** Null where nothing was ever changed: the defaults are in force. */
+  readonly updated_by: string | null
+  readonly updated_at: Iso | null
+}
+
+/** A space as the tables know it, by its content or by its history. Who may see it is the asker's to decide. */
+export type SpaceRow = SettingsRow & {
+  readonly title: string
+  readonly description: string
+  readonly type: string
+  readonly owner: string | null
+  readonly visibility: 'public' | 'private'
+  readonly active_users: number
+  readonly created_at: Iso | null
+  /** Of the space's stream and of the last event applied of it; null where nothing ever happened in it. */
+  readonly revision: Decimal | null
+  readonly chat_revision: Decimal | null
+  readonly position: Decimal | null
+}
+
+export type SessionRow = {
+  readonly session_id: string
+  readonly socket_id: string
+  readonly user_account: string | null
+  readonly guest_id: string | null
+  readonly subspace: string
+  readonly connected_at: Iso
+  readonly last_activity: Iso
+  readonly position: unknown
+  readonly avatar_data: unknown
+  readonly voice_enabled: boolean
+  readonly node: string
+}
+export type BootSessionRow = SessionRow & { readonly space: SpaceRef; readonly boot: string }
+
+export type SubroomRow = { readonly subspace: string; readonly active_users: number }
+
+export type PermissionRow = {
+  readonly user_account: string
+  readonly permission: Permission
+  readonly granted_by: string
+  readonly reason: string | null
+  readonly created_at: Iso
+}
+export type BanRow = {
+  /** An account or a guest. */
+  readonly subject: string
+  readonly banned_by: string
+  readonly reason: string | null
+  /** Null is for good. A ban whose `until` has passed stays in the table and is not listed. */
+  readonly until: Iso | null
+  readonly created_at: Iso
+}
+export type MuteRow = {
+  readonly subject: string
+  readonly muted_by: string
+  readonly reason: string | null
+  readonly until: Iso | null
+  readonly created_at: Iso
+}
+
+export type ReactionRow = {
+  readonly emoji: string
+  readonly count: number
+  readonly by: ReadonlyArray<string>
+}
+/** A deleted message keeps its place, with empty `content`. */
+export type MessageRow = {
+  readonly message_id: string
+  readonly user_account: string | null
+  readonly guest_id: string | null
+  readonly display_name: string
+  readonly message_type: string
+  readonly content: string
+  readonly parent_message_id: string | null
+  readonly thread_root_id: string | null
+  readonly subspace: string
+  readonly is_deleted: boolean
+  readonly deleted_by: string | null
+  readonly deleted_at: Iso | null
+  readonly edited_at: Iso | null
+  readonly created_at: Iso
+  /** The same as `created_at`, as the socket event has it. */
+  readonly timestamp: Iso
+  readonly position: Decimal
+  readonly revision: Decimal
+  readonly reactions: ReadonlyArray<ReactionRow>
+}
+export type MessagesRequest = {
+  readonly space: SpaceRef
+  readonly subspace: string
+  readonly limit: number
+  /** A message id or a revision, exclusive. Neither: the newest. `after` gives the oldest after it. */
+  readonly before?: string
+  readonly after?: string
+}
+/** Oldest to newest. `has_more`: there are more in the direction asked (older ones, unless `after` was given). */
+export type Messages = { readonly messages: ReadonlyArray<MessageRow>; readonly has_more: boolean }
+
+/** What a decision about an existing message needs. */
+export type MessageFacts = {
+  readonly messageId: string
+  readonly space: SpaceRef
+  readonly account: string | null
+  readonly guest: string | null
+  readonly displayName: string
+  readonly subspace: string
+  readonly messageType: string
+  readonly content: string
+  readonly deleted: boolean
+  readonly parentMessageId: string | null
+  readonly threadRootId: string | null
+  readonly createdAt: Iso
+  /** Of its MessagePosted in the chat stream. */
+  readonly revision: bigint
+  readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
+}
+
+export type AuditRow = {
+  readonly position: Decimal
+  readonly event_id: string
+  readonly created_at: Iso
+  /** The event's type. */
+  readonly action: string
+  readonly user_account: string | null
+  readonly guest_id: string | null
+  readonly target: string | null
+  readonly space_type: string
+  readonly space_id: string
+  readonly subspace: string | null
+  /** The event's data. */
+  readonly details: unknown
+  readonly ip_address: string | null
+  readonly user_agent: string | null
+  readonly command_id: string
+  readonly correlation_id: string
+  readonly causation_id: string
+  readonly stream: string
+  readonly revision: Decimal
+  readonly hash: string
+  readonly prev_hash: string
+}
+export type AuditRequest = PageRequest & {
+  readonly space?: SpaceRef
+  /** An account or guest, as who acted or as whom it was done to. */
+  readonly account?: string
+  readonly action?: string
+  /** Both inclusive, on `created_at`. */
+  readonly from?: Date
+  readonly to?: Date
+}
+
+export type SpacesRequest = PageRequest & {
+  readonly type?: SpaceType
+  /** Matches the name, the id or the owner, whatever the case. */
+  readonly q?: string
+  readonly viewer: Caller | null
+}
+
+/** How far the tables are. `position` is the last commit position applied, null before the first. */
+export type Checkpoint = { readonly position: bigint | null; readonly epoch: bigint; readonly at: Iso | null }
+
+export interface ReadModels {
+  /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
+  readonly waitFor: (position: bigint, timeoutMs: number) => Asking<boolean>
+  readonly checkpoint: () => Asking<Checkpoint>
+  /** What the viewer may know of, the lobby first, then newest first. */
+  readonly listSpaces: (request: SpacesRequest) => Asking<SpaceList>
+  /** Null where neither content nor history knows it. */
+  readonly space: (space: SpaceRef) => Asking<SpaceRow | null>
+  readonly connectedUsers: (space: SpaceRef) => Asking<ReadonlyArray<SessionRow>>
+  /** `main` first, even when it is empty. */
+  readonly subrooms: (space: SpaceRef) => Asking<ReadonlyArray<SubroomRow>>
+  readonly settings: (space: SpaceRef) => Asking<SettingsRow>
+  readonly permissions: (space: SpaceRef, page: PageRequest) => Asking<Page<PermissionRow>>
+  readonly bans: (space: SpaceRef, page: PageRequest) => Asking<Page<BanRow>>
+  readonly mutes: (space: SpaceRef, page: PageRequest) => Asking<Page<MuteRow>>
+  readonly messages: (request: MessagesRequest) => Asking<Messages>
+  readonly message: (messageId: string) => Asking<MessageFacts | null>
+  readonly sessionsOfBoot: (boot: string) => Asking<ReadonlyArray<BootSessionRow>>
+  /** The boots that have live sessions, with how many. */
+  readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
+  /** Newest first. */
+  readonly audit: (request: AuditRequest) => Asking<Page<AuditRow>>
+}

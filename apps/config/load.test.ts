@@ -1,0 +1,145 @@
+import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import { type Config, type Environment, loadConfig } from './load.ts'
+import { variables } from './variables.ts'
+
+const config = suite('config')
+
+const enough: Environment = {
+  EVENTSTORE_URL: 'esdb://127.0.0.1:2113?tls=false',
+  DATABASE_URL: 'postgres://dlux:pw@127.0.0.1:5432/presence',
+  SESSION_SECRET: '0123456789abcdef0123456789abcdef',
+  TURN_SECRET: '0123456789abcdef',
+}
+const good = (env: Environment): Config => {
+  const loaded = loadConfig(env)
+  if (E.isLeft(loaded)) assert.fail(loaded.left.join(' '))
+  return loaded.right
+}
+const wrong = (env: Environment): ReadonlyArray<string> => {
+  const loaded = loadConfig(env)
+  return E.isLeft(loaded) ? loaded.left : assert.fail('It was taken.')
+}
+
+config('given what has no default, then the rest has', () => {
+  const c = good(enough)
+  assert.equal(c.host, '127.0.0.1')
+  assert.equal(c.port, 3000)
+  assert.equal(c.publicUrl, 'http://127.0.0.1:3000')
+  assert.deepEqual(c.corsOrigins, ['http://127.0.0.1:3000'])
+  assert.equal(c.redisUrl, null)
+  assert.equal(c.primary, null)
+  assert.equal(c.production, true)
+  assert.equal(c.authHeaderMaxAgeSeconds, 86_400)
+  assert.deepEqual(c.turn.hosts, [])
+})
+
+config('given nothing, then each thing that is needed has a sentence, secrets among them', () => {
+  const names = wrong({}).map((sentence) => sentence.split(' ')[0])
+  assert.deepEqual(names.sort(), ['DATABASE_URL', 'EVENTSTORE_URL', 'SESSION_SECRET', 'TURN_SECRET'])
+  assert.ok(wrong({ NODE_ENV: 'development' }).length === 4, 'nor is there a default outside production')
+})
+
+const bad: ReadonlyArray<readonly [string, string]> = [
+  ['NODE_ENV', 'prod'],
+  ['HOST', 'a b'],
+  ['PORT', '99999'],
+  ['PUBLIC_URL', 'vr.dlux.io'],
+  ['CORS_ORIGINS', '*'],
+  ['CORS_ORIGINS', 'https://vr.dlux.io/path'],
+  ['TRUST_PROXY', 'everyone'],
+  ['NODE_ID', 'a node'],
+  ['EVENTSTORE_URL', 'http://127.0.0.1:2113'],
+  ['DATABASE_URL', 'mysql://h/d'],
+  ['DATABASE_POOL_SIZE', '0'],
+  ['DB_REPLICA_PORT', '0'],
+  ['DB_PRIMARY_PORT', '-1'],
+  ['REDIS_URL', '127.0.0.1:6379'],
+  ['REDIS_PORT', 'x'],
+  ['SESSION_SECRET', 'short'],
+  ['SESSION_TTL', '1'],
+  ['AUTH_HEADER_MAX_AGE', '1d'],
+  ['TURN_SECRET', 'changeme-changeme-changeme'],
+  ['TURN_HOST', 'turn:turn.dlux.io'],
+  ['TURN_TTL', '59'],
+  ['HIVE_NODE', 'api.hive.blog'],
+  ['HIVE_STANDIN', 'yes'],
+  ['DLUX_API_URL', 'ftp://x'],
+  ['SYSTEM_ADMINS', 'Alice'],
+  ['AUDITORS', 'bob,'],
+  ['LOG_LEVEL', 'loud'],
+]
+for (const [name, value] of bad)
+  config(`given a wrong ${name} (${value}), then one sentence says so`, () => {
+    const sentences = wrong({ ...enough, [name]: value })
+    assert.equal(sentences.length, 1, sentences.join(' '))
+    assert.match(sentences[0] ?? '', new RegExp(`^${name} must be .+\\.$`))
+  })
+
+config('given several wrong at once, then each is told', () => {
+  assert.equal(wrong({ ...enough, PORT: 'x', LOG_LEVEL: 'y', TURN_TTL: 'z' }).length, 3)
+})
+
+config('given a wrong secret, then its value is not in the sentence', () => {
+  const sentences = wrong({ ...enough, SESSION_SECRET: 'hunter2', TURN_SECRET: 'hunter3' })
+  assert.ok(!sentences.join(' ').includes('hunter'))
+})
+
+config('given the database in parts, then it has a URL with them escaped', () => {
+  const { DATABASE_URL: _, ...rest } = enough
+  const c = good({
+    ...rest,
+    DB_REPLICA_HOST: 'db.local',
+    DB_REPLICA_NAME: 'dlux',
+    DB_REPLICA_USER: 'dlux',
+    DB_REPLICA_PASSWORD: 'p@ss/word',
+  })
+  assert.equal(c.database.url, 'postgres://dlux:p%40ss%2Fword@db.local:5432/dlux')
+  const missing = wrong({ ...rest, DB_REPLICA_HOST: 'db.local' })
+  assert.deepEqual(
+    missing.map((sentence) => sentence.split(' ')[0]),
+    ['DB_REPLICA_NAME', 'DB_REPLICA_USER', 'DB_REPLICA_PASSWORD'],
+  )
+})
+
+config('given the primary’s host, then its password is needed', () => {
+  const sentences = wrong({ ...enough, DB_PRIMARY_HOST: 'p', DB_PRIMARY_NAME: 'n', DB_PRIMARY_USER: 'u' })
+  assert.deepEqual(sentences, [
+    'DB_PRIMARY_PASSWORD is not set: DB_PRIMARY_HOST names a database, which needs it.',
+  ])
+})
+
+config('given Redis in parts, then it has a URL', () => {
+  assert.equal(good({ ...enough, REDIS_HOST: 'r', REDIS_PORT: '7000' }).redisUrl, 'redis://r:7000')
+  assert.equal(good({ ...enough, REDIS_HOST: 'r' }).redisUrl, 'redis://r:6379')
+})
+
+const standIn = { ...enough, HIVE_STANDIN: 'on', HIVE_NODE: 'http://127.0.0.1:9000' }
+config('given the stand-in for Hive, then production refuses it, also where NODE_ENV is not set', () => {
+  assert.equal(good({ ...standIn, NODE_ENV: 'development' }).hive.standIn, true)
+  assert.match(wrong({ ...standIn, NODE_ENV: 'production' })[0] ?? '', /HIVE_STANDIN.*production/)
+  assert.match(wrong(standIn)[0] ?? '', /HIVE_STANDIN.*production/)
+})
+config('given the stand-in for Hive, then only a loopback address may serve it', () => {
+  const env = { ...standIn, NODE_ENV: 'development' }
+  assert.match(wrong({ ...env, HOST: '0.0.0.0' })[0] ?? '', /HOST must be a loopback address/)
+  assert.match(wrong({ ...env, HIVE_NODE: 'http://10.0.0.1:9000' })[0] ?? '', /on this machine/)
+})
+
+config('given a cluster’s address of the log, then it is taken', () => {
+  const url = 'esdb+discover://admin:changeit@a:2113,b:2113,c:2113?tls=true&nodePreference=leader'
+  assert.equal(good({ ...enough, EVENTSTORE_URL: url }).eventStoreUrl, url)
+})
+
+config('.env.example lists every variable, no other, and no secret', () => {
+  const text = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
+  const lines = [...text.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)]
+  assert.deepEqual(lines.map((line) => line[1]).sort(), Object.keys(variables).sort())
+  for (const [, name, value] of lines)
+    if (name?.match(/SECRET|PASSWORD/)) assert.equal(value, '', `${name} has a value`)
+  for (const { about } of Object.values(variables)) assert.ok(text.includes(about), about)
+})
+
+config.run()

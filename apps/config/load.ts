@@ -1,0 +1,164 @@
+/** The environment, decoded once, at the start. */
+import { hostname } from 'node:os'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Name, type ValueOf, type Variable, variables } from './variables.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A database in parts, for drivers that want them so. */
+export type Connection = {
+  readonly host: string
+  readonly port: number
+  readonly name: string
+  readonly user: string
+  readonly password: string
+}
+
+export type Config = {
+  readonly production: boolean
+  readonly host: string
+  readonly port: number
+  /** No slash at the end. */
+  readonly publicUrl: string
+  /** `publicUrl`'s own origin is always among them. */
+  readonly corsOrigins: ReadonlyArray<string>
+  /** Proxies whose X-Forwarded-For is believed; empty for none. */
+  readonly trustProxy: ReadonlyArray<string>
+  readonly nodeId: string
+  readonly eventStoreUrl: string
+  readonly database: { readonly url: string; readonly poolSize: number }
+  /** DLUX's primary; null where it is not named. */
+  readonly primary: Connection | null
+  /** Null where there is none: one process alone. */
+  readonly redisUrl: string | null
+  readonly session: { readonly secret: string; readonly ttlSeconds: number }
+  readonly authHeaderMaxAgeSeconds: number
+  readonly turn: {
+    readonly secret: string
+    /** `host` or `host:port`; empty where there is no coturn. */
+    readonly hosts: ReadonlyArray<string>
+    readonly ttlSeconds: number
+  }
+  readonly hive: {
+    /** Tried in order. */
+    readonly nodes: ReadonlyArray<string>
+    /** The nodes are a stand-in with made-up accounts: never true in production. */
+    readonly standIn: boolean
+  }
+  readonly dluxApiUrl: string | null
+  readonly systemAdmins: ReadonlyArray<string>
+  readonly auditors: ReadonlyArray<string>
+  readonly dataDir: string
+  readonly logLevel: ValueOf<'LOG_LEVEL'>
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]'])
+/** True of addresses that only this machine can reach. */
+export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
+
+const shown = (s: string): string => (s.length > 60 ? `${s.slice(0, 60)}…` : s)
+
+const databaseUrl = (c: Connection): string => {
+  const host = c.host.includes(':') ? `[${c.host}]` : c.host
+  const [user, password, name] = [c.user, c.password, c.name].map(encodeURIComponent)
+  return `postgres://${user}:${password}@${host}:${c.port}/${name}`
+}
+
+/** Every wrong or missing variable gives a sentence of its own; an empty one counts as not set. */
+export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Config> => {
+  const wrong: string[] = []
+
+  const isSet = (name: Name): boolean => (env[name] ?? '') !== ''
+  const read = <N extends Name>(name: N): ValueOf<N> | undefined => {
+    if (!isSet(name)) return undefined
+    const { codec, secret } = variables[name] as unknown as Variable<ValueOf<N>>
+    const decoded = codec.decode(env[name] ?? '')
+    if (E.isRight(decoded)) return decoded.right
+    wrong.push(`${name} must be ${codec.name}${secret ? '' : `, and is “${shown(env[name] ?? '')}”`}.`)
+    return undefined
+  }
+  const need = <N extends Name>(name: N, why: string): ValueOf<N> | undefined => {
+    if (!isSet(name)) wrong.push(`${name} is not set: ${why}`)
+    return read(name)
+  }
+  /** A database in parts: where its host is named, its user, name and password must be too. */
+  const connection = (of: 'DB_REPLICA' | 'DB_PRIMARY'): Connection | null => {
+    const host = read(`${of}_HOST`)
+    const port = read(`${of}_PORT`) ?? 5432
+    const part = (name: `${typeof of}_${'NAME' | 'USER' | 'PASSWORD'}`) =>
+      host === undefined ? read(name) : need(name, `${of}_HOST names a database, which needs it.`)
+    const [name, user, password] = [part(`${of}_NAME`), part(`${of}_USER`), part(`${of}_PASSWORD`)]
+    return host === undefined || name === undefined || user === undefined || password === undefined
+      ? null
+      : { host, port, name, user, password }
+  }
+
+  const production = (read('NODE_ENV') ?? 'production') === 'production'
+  const host = read('HOST') ?? '127.0.0.1'
+  const port = read('PORT') ?? 3000
+  const publicUrl = read('PUBLIC_URL') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const eventStoreUrl = need('EVENTSTORE_URL', 'the log has no default. For example esdb://127.0.0.1:2113.')
+  const url = read('DATABASE_URL')
+  const replica = connection('DB_REPLICA')
+  if (!isSet('DATABASE_URL') && !isSet('DB_REPLICA_HOST'))
+    wrong.push('DATABASE_URL is not set: the read models need a database (DB_REPLICA_HOST serves too).')
+  const redis = read('REDIS_URL')
+  const redisHost = read('REDIS_HOST')
+  const redisPort = read('REDIS_PORT') ?? 6379
+  const nodes = read('HIVE_NODE') ?? ['https://api.hive.blog']
+  const standIn = read('HIVE_STANDIN') ?? false
+  if (standIn && production)
+    wrong.push(
+      'HIVE_STANDIN is on, and this is production (NODE_ENV is production or not set): anyone could be anybody.',
+    )
+  if (standIn && !isLoopback(host))
+    wrong.push(`HIVE_STANDIN is on, so HOST must be a loopback address, and is “${shown(host)}”.`)
+  if (standIn && !nodes.every((node) => isLoopback(new URL(node).hostname)))
+    wrong.push('HIVE_STANDIN is on, so HIVE_NODE must name stand-ins on this machine alone.')
+
+  const config = {
+    production,
+    host,
+    port,
+    publicUrl,
+    corsOrigins: [...new Set([new URL(publicUrl).origin, ...(read('CORS_ORIGINS') ?? [])])],
+    trustProxy: read('TRUST_PROXY') ?? [],
+    nodeId:
+      read('NODE_ID') ??
+      `${hostname()
+        .replace(/[^A-Za-z0-9._-]/g, '-')
+        .slice(0, 50)}-${port}`,
+    eventStoreUrl: eventStoreUrl ?? '',
+    database: {
+      url: url ?? (replica === null ? '' : databaseUrl(replica)),
+      poolSize: read('DATABASE_POOL_SIZE') ?? 10,
+    },
+    primary: connection('DB_PRIMARY'),
+    redisUrl: redis ?? (redisHost === undefined ? null : `redis://${redisHost}:${redisPort}`),
+    session: {
+      secret: need('SESSION_SECRET', 'it signs session tokens, and has no default.') ?? '',
+      ttlSeconds: read('SESSION_TTL') ?? 604_800,
+    },
+    authHeaderMaxAgeSeconds: read('AUTH_HEADER_MAX_AGE') ?? 86_400,
+    turn: {
+      secret: need('TURN_SECRET', 'it makes TURN credentials, and has no default.') ?? '',
+      hosts: read('TURN_HOST') ?? [],
+      ttlSeconds: read('TURN_TTL') ?? 86_400,
+    },
+    hive: { nodes, standIn },
+    dluxApiUrl: read('DLUX_API_URL') ?? null,
+    systemAdmins: read('SYSTEM_ADMINS') ?? [],
+    auditors: read('AUDITORS') ?? [],
+    dataDir: read('DATA_DIR') ?? './data',
+    logLevel: read('LOG_LEVEL') ?? 'info',
+  }
+  return wrong.length > 0 ? E.left(wrong) : E.right(config)
+}
+
+/** For a `main.ts`: the config, or every sentence on stderr and exit code 78 (EX_CONFIG). */
+export const configOrExit = (env: Environment = process.env): Config => {
+  const config = loadConfig(env)
+  if (E.isRight(config)) return config.right
+  for (const sentence of config.left) process.stderr.write(`${sentence}\n`)
+  process.exit(78)
+}

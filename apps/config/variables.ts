@@ -1,0 +1,62 @@
+/** Every variable that the processes read, once: its form, whether it must be there, what it is for. */
+import * as c from './codecs.ts'
+
+export type Variable<A> = {
+  readonly codec: c.Text<A>
+  /** One line, as .env.example has it above the variable. */
+  readonly about: string
+  /** Never shown in a message, and never given a default. */
+  readonly secret?: boolean
+}
+
+const variable = <A>(codec: c.Text<A>, about: string): Variable<A> => ({ codec, about })
+const secret = <A>(codec: c.Text<A>, about: string): Variable<A> => ({ codec, about, secret: true })
+
+export const variables = {
+  NODE_ENV: variable(c.oneOf('production', 'development', 'test'), 'Without it, production.'),
+  HOST: variable(c.host, 'Where the server listens.'),
+  PORT: variable(c.wholeNumber(0, 65535), 'The port it listens on; 0 for any free one.'),
+  PUBLIC_URL: variable(c.httpUrl, 'How browsers reach it: join answers name it as websocket_url.'),
+  CORS_ORIGINS: variable(c.origins, 'Origins that a browser may call from, besides PUBLIC_URL’s own.'),
+  TRUST_PROXY: variable(c.networks, 'Proxies whose X-Forwarded-For is believed. Without it, none.'),
+  NODE_ID: variable(c.nodeName, 'The name of this process, one of a kind among all nodes.'),
+  EVENTSTORE_URL: variable(c.eventStoreUrl, 'The log: EventStoreDB, KurrentDB or the embedded node.'),
+  DATABASE_URL: variable(c.postgresUrl, 'The local database, where the read models are.'),
+  DATABASE_POOL_SIZE: variable(c.wholeNumber(1, 500), 'Connections that one process may hold.'),
+  DB_REPLICA_HOST: variable(c.host, 'The local database in parts, where DATABASE_URL is not set.'),
+  DB_REPLICA_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
+  DB_REPLICA_NAME: variable(c.anyText, 'Its name.'),
+  DB_REPLICA_USER: variable(c.anyText, 'Its user.'),
+  DB_REPLICA_PASSWORD: secret(c.anyText, 'Its password.'),
+  DB_PRIMARY_HOST: variable(c.host, 'DLUX’s primary, the source of the replicated content.'),
+  DB_PRIMARY_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
+  DB_PRIMARY_NAME: variable(c.anyText, 'Its name.'),
+  DB_PRIMARY_USER: variable(c.anyText, 'Its user.'),
+  DB_PRIMARY_PASSWORD: secret(c.anyText, 'Its password.'),
+  REDIS_URL: variable(c.redisUrl, 'Redis, which several processes need; one process does without.'),
+  REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
+  REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
+  SESSION_SECRET: secret(c.secretOf(32), 'Signs session tokens; the same on every node.'),
+  SESSION_TTL: variable(c.wholeNumber(60, 31_536_000), 'Seconds that a session token serves.'),
+  AUTH_HEADER_MAX_AGE: variable(
+    c.wholeNumber(1, 31_536_000),
+    'Seconds that a signed x-challenge header serves.',
+  ),
+  TURN_SECRET: secret(c.secretOf(16), 'Shared with coturn (static-auth-secret): makes TURN credentials.'),
+  TURN_HOST: variable(c.hostPorts, 'Where coturn is. Without it, credentials name no server.'),
+  TURN_TTL: variable(c.wholeNumber(60, 604_800), 'Seconds that TURN credentials serve.'),
+  HIVE_NODE: variable(c.httpUrls, 'Hive nodes, tried in order.'),
+  HIVE_STANDIN: variable(c.onOff, 'HIVE_NODE is a stand-in with made-up accounts. Never in production.'),
+  DLUX_API_URL: variable(c.httpUrl, 'DLUX’s own API.'),
+  SYSTEM_ADMINS: variable(c.accounts, 'Accounts that own the lobby.'),
+  AUDITORS: variable(c.accounts, 'Accounts that may read the whole audit log.'),
+  DATA_DIR: variable(c.anyText, 'Where npm start keeps its data.'),
+  LOG_LEVEL: variable(
+    c.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'How much is logged.',
+  ),
+} as const
+
+export type Name = keyof typeof variables
+/** The type that a variable's text decodes to. */
+export type ValueOf<N extends Name> = (typeof variables)[N] extends Variable<infer A> ? A : never

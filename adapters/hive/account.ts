@@ -1,0 +1,25 @@
+/** A Hive account's authorities, as `condenser_api.get_accounts` tells them, and the keys that alone suffice. */
+import * as t from 'io-ts'
+
+export const Authority = t.type({
+  weight_threshold: t.number,
+  key_auths: t.array(t.tuple([t.string, t.number])),
+})
+export type Authority = t.TypeOf<typeof Authority>
+
+export const HiveAccount = t.type({
+  name: t.string,
+  owner: Authority,
+  active: Authority,
+  posting: Authority,
+})
+export type HiveAccount = t.TypeOf<typeof HiveAccount>
+
+/** Keys that on the posting, active or owner authority alone reach its threshold, most used first. */
+export const sufficientKeys = (account: HiveAccount): ReadonlyArray<string> => {
+  const keys = new Set<string>()
+  for (const authority of [account.posting, account.active, account.owner])
+    for (const [key, weight] of authority.key_auths)
+      if (weight > 0 && weight >= authority.weight_threshold) keys.add(key)
+  return [...keys]
+}

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { PrivateKey, Signature } from 'hive-tx'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { devKeys, signAs } from '../../infra/hive/keys.ts'
+import { startHiveStandIn } from '../../infra/hive/stand-in.ts'
+import { createHive, refuseStandIn } from './hive.ts'
+import { keyObject, parseSignature, signedBy } from './keys.ts'
+
+const node = await startHiveStandIn()
+const real = await startHiveStandIn({ marked: false })
+let now = 1_700_000_000_000
+const clock = { now: () => now }
+const hive = (nodes: ReadonlyArray<string> = [node.url], more = {}) =>
+  createHive({ nodes, clock, allowStandIn: true, timeoutMs: 300, ...more })
+const test = suite('hive')
+const right = <A>(e: E.Either<unknown, A>): A => {
+  if (E.isLeft(e)) throw new Error(JSON.stringify(e.left))
+  return e.right
+}
+const tag = (e: E.Either<{ _tag: string }, unknown>) => (E.isLeft(e) ? e.left._tag : 'right')
+
+test('given each of posting, active and owner keys, a signature by it verifies; by the memo key it does not', async () => {
+  for (const role of ['posting', 'active', 'owner'] as const)
+    assert.is(
+      right(await hive().verify({ account: 'alice', message: 'm', signature: signAs('alice', 'm', role) })()),
+      true,
+    )
+  assert.is(
+    right(await hive().verify({ account: 'alice', message: 'm', signature: signAs('alice', 'm', 'memo') })()),
+    false,
+  )
+})
+
+test('given another message, another account or another named key, it does not verify', async () => {
+  const signature = signAs('alice', 'm')
+  assert.is(right(await hive().verify({ account: 'alice', message: 'n', signature })()), false)
+  assert.is(right(await hive().verify({ account: 'bob', message: 'm', signature })()), false)
+  const pubkey = devKeys('alice').active.public
+  assert.is(right(await hive().verify({ account: 'alice', message: 'm', signature, pubkey })()), false)
+  assert.is(
+    right(
+      await hive().verify({
+        account: 'alice',
+        message: 'm',
+        signature,
+        pubkey: devKeys('alice').posting.public,
+      })(),
+    ),
+    true,
+  )
+})
+
+test('given the same signature with a high S, it does not verify', async () => {
+  const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+  const low = signAs('alice', 'm')
+  const high = (order - BigInt(`0x${low.slice(66)}`)).toString(16).padStart(64, '0')
+  const flipped = (31 + ((Number.parseInt(low.slice(0, 2), 16) - 31) ^ 1)).toString(16)
+  const signature = flipped + low.slice(2, 66) + high
+  // It is a true signature by the same key, as recovery shows.
+  const digest = createHash('sha256').update('m').digest()
+  assert.is(Signature.from(signature).getPublicKey(digest).toString(), devKeys('alice').posting.public)
+  assert.is(right(await hive().verify({ account: 'alice', message: 'm', signature })()), false)
+})
+
+test('given a key that alone does not reach the threshold, it does not verify', async () => {
+  const key = devKeys('carol').posting.public
+  const other = devKeys('dave').posting.public
+  node.set('carol', {
+    posting: {
+      weight_threshold: 2,
+      key_auths: [
+        [key, 1],
+        [other, 1],
+      ],
+    },
+  })
+  assert.is(
+    right(await hive().verify({ account: 'carol', message: 'm', signature: signAs('carol', 'm') })()),
+    false,
+  )
+  node.set('carol', {
+    posting: {
+      weight_threshold: 2,
+      key_auths: [
+        [key, 2],
+        [other, 1],
+      ],
+    },
+  })
+  assert.is(
+    right(await hive().verify({ account: 'carol', message: 'm', signature: signAs('carol', 'm') })()),
+    true,
+  )
+  node.set('carol', null)
+})
+
+test('given what is no signature, it does not verify and no node is asked', async () => {
+  const before = node.asked()
+  const good = signAs('alice', 'm')
+  for (const signature of [
+    undefined,
+    null,
+    7,
+    '',
+    'zz',
+    good.slice(2),
+    `${good}00`,
+    `00${good.slice(2)}`,
+    `ff${good.slice(2)}`,
+    '0'.repeat(130),
+    ` ${good.slice(1)}`,
+    { toString: () => good },
+  ])
+    assert.is(right(await hive().verify({ account: 'nobody', message: 'm', signature })()), false)
+  assert.is(node.asked(), before)
+  assert.is(
+    right(await hive().verify({ account: 'alice', message: 'm', signature: `1f${'0'.repeat(128)}` })()),
+    false,
+  )
+})
+
+test('given a name that no Hive account can have, then UnknownAccount without asking; one that none has, after asking', async () => {
+  const before = node.asked()
+  assert.is(tag(await hive().keysOf('guest:0123456789ab')()), 'UnknownAccount')
+  assert.is(node.asked(), before)
+  node.set('noone', 'unknown')
+  assert.is(tag(await hive().keysOf('noone')()), 'UnknownAccount')
+  assert.is(node.asked(), before + 1)
+})
+
+test('keys are held for five minutes, asked once by many at once, and bounded', async () => {
+  const one = hive([node.url], { maxAccounts: 2 })
+  const before = node.asked()
+  await Promise.all(Array.from({ length: 50 }, () => one.keysOf('erin')()))
+  assert.is(node.asked(), before + 1)
+  now += 299_999
+  await one.keysOf('erin')()
+  assert.is(node.asked(), before + 1)
+  now += 2
+  await one.keysOf('erin')()
+  assert.is(node.asked(), before + 2)
+  await one.keysOf('frank')()
+  await one.keysOf('grace')()
+  await one.keysOf('erin')()
+  assert.is(node.asked(), before + 5)
+})
+
+test('given nodes that are silent, broken, malformed, in error or about another, the next is asked', async () => {
+  for (const how of ['silent', 'broken', 'malformed', 'error', 'other'] as const) {
+    real.set('heidi', how)
+    const answer = await createHive({
+      nodes: [real.url, node.url],
+      clock,
+      allowStandIn: true,
+      timeoutMs: 300,
+    }).keysOf('heidi')()
+    assert.is(tag(answer), 'right', how)
+    assert.is(tag(await hive([real.url]).keysOf('heidi')()), 'HiveUnavailable', how)
+  }
+  real.set('heidi', null)
+})
+
+test('given no node in reach, then HiveUnavailable, and it is not held', async () => {
+  const gone = await startHiveStandIn()
+  await gone.close()
+  const one = hive([gone.url])
+  assert.is(tag(await one.keysOf('ivan')()), 'HiveUnavailable')
+  assert.is(
+    tag(await one.verify({ account: 'ivan', message: 'm', signature: signAs('ivan', 'm') })()),
+    'HiveUnavailable',
+  )
+  assert.is(tag(await hive([]).keysOf('ivan')()), 'HiveUnavailable')
+})
+
+test('given a stand-in that was not allowed, it is not believed; and in production nothing allows it', async () => {
+  const strict = createHive({ nodes: [node.url], clock })
+  assert.is(tag(await strict.keysOf('alice')()), 'HiveUnavailable')
+  assert.is(tag(await createHive({ nodes: [node.url, real.url], clock }).keysOf('alice')()), 'right')
+  assert.match((await refuseStandIn({ NODE_ENV: 'production' }, [node.url])) ?? '', 'stand-in')
+  assert.is(await refuseStandIn({ NODE_ENV: 'production' }, [real.url]), null)
+  assert.is(await refuseStandIn({}, [node.url]), null)
+  const before = process.env.NODE_ENV
+  process.env.NODE_ENV = 'production'
+  try {
+    assert.throws(() => hive(), /never allowed/)
+    let refused = false
+    await startHiveStandIn().catch(() => {
+      refused = true
+    })
+    assert.ok(refused)
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = before
+  }
+})
+
+test('checking with a known key is faster than recovering it', () => {
+  const digest = createHash('sha256').update('m').digest()
+  const hex = PrivateKey.from(devKeys('alice').posting.private).sign(digest).customToString()
+  const key = keyObject(devKeys('alice').posting.public)!
+  const time = (work: () => void) => {
+    for (let i = 0; i < 20; i++) work()
+    const start = process.hrtime.bigint()
+    for (let i = 0; i < 200; i++) work()
+    return Number(process.hrtime.bigint() - start) / 200 / 1000
+  }
+  const known = time(() => assert.ok(signedBy(key, 'm', parseSignature(hex)!)))
+  const recovered = time(() => assert.ok(Signature.from(hex).getPublicKey(digest)))
+  console.log(`  verify ${known.toFixed(0)} µs, recover ${recovered.toFixed(0)} µs`)
+  assert.ok(known < recovered)
+})
+
+test.after(async () => {
+  await node.close()
+  await real.close()
+})
+test.run()

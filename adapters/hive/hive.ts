@@ -1,0 +1,157 @@
+/** Who signed: keys of accounts from Hive nodes, held for five minutes, and signatures checked against them. */
+import type { KeyObject } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { LRUCache } from 'lru-cache'
+import { isAccount } from '../../domain/names.ts'
+import type { Clock } from '../../domain/ports.ts'
+import { sufficientKeys } from './account.ts'
+import { keyObject, parseSignature, signedBy } from './keys.ts'
+import { getAccount } from './rpc.ts'
+
+export type HiveError =
+  /** No node answered, each tried in order. */
+  | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
+  | { readonly _tag: 'UnknownAccount'; readonly account: string }
+
+/** Keys that alone may speak for the account, `STM…` to the form that node:crypto checks with. */
+export type AccountKeys = ReadonlyMap<string, KeyObject>
+
+export type Hive = {
+  readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
+  /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
+  readonly verify: (asked: {
+    readonly account: string
+    readonly message: string
+    readonly signature: unknown
+    readonly pubkey?: string
+  }) => TaskEither<HiveError, boolean>
+}
+
+export type HiveOptions = {
+  /** Addresses of JSON-RPC nodes, tried in order; one that failed lately is tried last. */
+  readonly nodes: ReadonlyArray<string>
+  readonly clock: Clock
+  readonly fetch?: typeof globalThis.fetch
+  /** How long keys are held. Default five minutes. */
+  readonly cacheMs?: number
+  /** For one node's whole answer. Default 3 s. */
+  readonly timeoutMs?: number
+  /** How many accounts are held. Default 10,000. */
+  readonly maxAccounts?: number
+  /** Believe a node that says it is the stand-in. Only the embedded mode and tests do. */
+  readonly allowStandIn?: boolean
+}
+
+/** How long a name that no node knew is held: short, for the account may be made any moment. */
+const UNKNOWN_MS = 10_000
+/** How long a node that failed is tried after the others. */
+const SHUNNED_MS = 30_000
+
+type Held = { readonly keys: AccountKeys | null; readonly until: number }
+
+/** Throws where the stand-in is allowed in production. */
+export const createHive = (options: HiveOptions): Hive => {
+  const { nodes, clock, fetch = globalThis.fetch, cacheMs = 300_000, timeoutMs = 3_000 } = options
+  const allowStandIn = options.allowStandIn === true
+  if (allowStandIn && process.env.NODE_ENV === 'production')
+    throw new Error(
+      'The Hive stand-in is never allowed with NODE_ENV=production: set HIVE_NODE to a real node.',
+    )
+  const held = new LRUCache<string, Held>({ max: options.maxAccounts ?? 10_000 })
+  const asking = new Map<string, Promise<E.Either<HiveError, AccountKeys>>>()
+  const failedAt = new Map<string, number>()
+
+  const inOrder = (): ReadonlyArray<string> => {
+    const now = clock.now()
+    const shunned = (node: string) => now - (failedAt.get(node) ?? Number.NEGATIVE_INFINITY) < SHUNNED_MS
+    return [...nodes.filter((node) => !shunned(node)), ...nodes.filter(shunned)]
+  }
+
+  const ask = async (account: string): Promise<E.Either<HiveError, AccountKeys>> => {
+    const causes: string[] = []
+    for (const node of inOrder()) {
+      try {
+        const answer = await getAccount(fetch, node, account, timeoutMs)
+        if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
+        failedAt.delete(node)
+        if (answer.account === null) {
+          held.set(account, { keys: null, until: clock.now() + UNKNOWN_MS })
+          return E.left({ _tag: 'UnknownAccount', account })
+        }
+        const keys = new Map<string, KeyObject>()
+        for (const key of sufficientKeys(answer.account)) {
+          const object = keyObject(key)
+          if (object !== null) keys.set(key, object)
+        }
+        held.set(account, { keys, until: clock.now() + cacheMs })
+        return E.right(keys)
+      } catch (error) {
+        failedAt.set(node, clock.now())
+        causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
+  }
+
+  const keysOf =
+    (account: string): TaskEither<HiveError, AccountKeys> =>
+    async () => {
+      if (!isAccount(account)) return E.left({ _tag: 'UnknownAccount', account })
+      const known = held.get(account)
+      if (known !== undefined && clock.now() < known.until)
+        return known.keys === null ? E.left({ _tag: 'UnknownAccount', account }) : E.right(known.keys)
+      const underway = asking.get(account)
+      if (underway !== undefined) return underway
+      const answer = ask(account).finally(() => asking.delete(account))
+      asking.set(account, answer)
+      return answer
+    }
+
+  return {
+    keysOf,
+    verify:
+      ({ account, message, signature, pubkey }) =>
+      async () => {
+        // A signature of a wrong form needs no Hive node to be wrong.
+        const bytes = parseSignature(signature)
+        if (bytes === null) return E.right(false)
+        const keys = await keysOf(account)()
+        if (E.isLeft(keys)) return keys
+        const one = pubkey === undefined ? undefined : keys.right.get(pubkey)
+        const candidates = pubkey === undefined ? [...keys.right.values()] : one === undefined ? [] : [one]
+        return E.right(candidates.some((key) => signedBy(key, message, bytes)))
+      },
+  }
+}
+
+/** Which of these nodes are the stand-in (a name of the ones that say so), for the check at the start of a process.
+ *  A node that does not answer is not named: it can't be believed later either, for each answer is checked. */
+export const standInsAmong = async (
+  nodes: ReadonlyArray<string>,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+  timeoutMs = 3_000,
+): Promise<ReadonlyArray<string>> => {
+  const answers = await Promise.all(
+    nodes.map((node) =>
+      getAccount(fetch, node, 'hiveio', timeoutMs).then(
+        (a) => a.standIn,
+        () => false,
+      ),
+    ),
+  )
+  return nodes.filter((_, i) => answers[i])
+}
+
+/** The sentence with which a process refuses to start, or null where all is well. */
+export const refuseStandIn = async (
+  env: Readonly<Record<string, string | undefined>>,
+  nodes: ReadonlyArray<string>,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): Promise<string | null> => {
+  if (env.NODE_ENV !== 'production') return null
+  const found = await standInsAmong(nodes, fetch)
+  return found.length === 0
+    ? null
+    : `HIVE_NODE names a stand-in (${found.join(', ')}), which lets anyone be anyone: set it to a real Hive node.`
+}

@@ -1,0 +1,56 @@
+/** Asks one Hive node for one account. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { HiveAccount } from './account.ts'
+
+/** The stand-in of infra/hive says so in this header and in this field of each answer. */
+export const STAND_IN_HEADER = 'x-hive-stand-in'
+export const STAND_IN_FIELD = 'stand_in'
+
+const Answer = t.type({ result: t.array(HiveAccount) })
+const MAX_BYTES = 1_000_000
+
+/** `account` is null where the node knows of none. */
+export type Asked = { readonly account: HiveAccount | null; readonly standIn: boolean }
+
+const bodyOf = async (response: Response): Promise<string> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > MAX_BYTES) throw new Error(`the answer is over ${MAX_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Rejects on anything but a well-formed answer about this very account. `timeoutMs` bounds the whole exchange. */
+export const getAccount = async (
+  fetch: typeof globalThis.fetch,
+  node: string,
+  account: string,
+  timeoutMs: number,
+): Promise<Asked> => {
+  const response = await fetch(node, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'condenser_api.get_accounts',
+      params: [[account]],
+    }),
+    signal: AbortSignal.timeout(timeoutMs),
+    redirect: 'error',
+  })
+  const body = await bodyOf(response)
+  if (!response.ok) throw new Error(`answered ${response.status}`)
+  const json: unknown = JSON.parse(body)
+  const answer = Answer.decode(json)
+  if (E.isLeft(answer)) throw new Error('the answer is not of the form of condenser_api.get_accounts')
+  const found = answer.right.result.find((one) => one.name === account) ?? null
+  if (found === null && answer.right.result.length > 0) throw new Error('the answer is about another account')
+  const standIn =
+    response.headers.has(STAND_IN_HEADER) || (json as Record<string, unknown>)[STAND_IN_FIELD] !== undefined
+  return { account: found, standIn }
+}

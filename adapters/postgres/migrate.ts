@@ -1,0 +1,94 @@
+/** Numbered SQL files, applied once each, in order, by whichever process comes first. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+
+export type Migration = { readonly name: string; readonly text: string; readonly hash: string }
+
+/** What is wrong with the data or the files, in a sentence for the operator. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError'
+}
+
+const FOLDER = fileURLToPath(new URL('../../infra/migrations/', import.meta.url))
+const NAME = /^\d{4}_[a-z0-9_]+\.sql$/
+/** Any two numbers, as long as they stay the same: the advisory lock of this work. */
+const LOCK = [7462, 2] as const
+
+/** The migration files, by number. */
+export const readMigrations = async (folder: string = FOLDER): Promise<ReadonlyArray<Migration>> => {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
+  const migrations: Migration[] = []
+  for (const name of names) {
+    if (!NAME.test(name))
+      throw new MigrationError(`The migration file ${name} is not named like 0001_what_it_does.sql.`)
+    if (Number(name.slice(0, 4)) !== migrations.length + 1)
+      throw new MigrationError(
+        `The migration file ${name} is out of order: number ${migrations.length + 1} is missing.`,
+      )
+    const text = await readFile(`${folder}/${name}`, 'utf8')
+    migrations.push({ name, text, hash: createHash('sha256').update(text).digest('hex') })
+  }
+  return migrations
+}
+
+/** One hash for all of them: changes when any file does. */
+export const migrationsHash = (migrations: ReadonlyArray<Migration>): string =>
+  createHash('sha256')
+    .update(migrations.map(({ name, hash }) => `${name} ${hash}\n`).join(''))
+    .digest('hex')
+
+const check = (applied: ReadonlyArray<{ name: string; hash: string }>, known: ReadonlyArray<Migration>) => {
+  applied.forEach((one, index) => {
+    const file = known[index]
+    if (file === undefined)
+      throw new MigrationError(
+        `The database was made by a newer version: it has ${one.name}, which this version does not know. Run the newer version, or restore a backup from before it.`,
+      )
+    if (file.name !== one.name)
+      throw new MigrationError(
+        `The database has ${one.name} where this version has ${file.name}: it was made by another version.`,
+      )
+    if (file.hash !== one.hash)
+      throw new MigrationError(
+        `The migration ${file.name} was changed after it was applied. Restore the file, and put the change into a new one.`,
+      )
+  })
+}
+
+/** Brings the database at `url` up to date; each file in a transaction of its own. Safe to call from many processes
+ *  at once. Answers the names that it applied. Throws `MigrationError`, or what Postgres says. */
+export const migrate = async (
+  url: string,
+  migrations?: ReadonlyArray<Migration>,
+): Promise<ReadonlyArray<string>> => {
+  const known = migrations ?? (await readMigrations())
+  const client = new pg.Client({ connectionString: url, application_name: 'presence migrations' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
+    await client.query(`CREATE TABLE IF NOT EXISTS public.schema_migrations (
+      name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
+    const { rows: applied } = await client.query<{ name: string; hash: string }>(
+      'SELECT name, hash FROM public.schema_migrations ORDER BY name',
+    )
+    check(applied, known)
+    const fresh = known.slice(applied.length)
+    for (const { name, text, hash } of fresh) {
+      await client.query('BEGIN')
+      try {
+        await client.query(text)
+        await client.query('INSERT INTO public.schema_migrations (name, hash) VALUES ($1, $2)', [name, hash])
+        await client.query('COMMIT')
+      } catch (error) {
+        await client.query('ROLLBACK')
+        throw new MigrationError(`The migration ${name} failed: ${error}`)
+      }
+    }
+    return fresh.map(({ name }) => name)
+  } finally {
+    await client.end()
+  }
+}

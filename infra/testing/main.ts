@@ -1,0 +1,133 @@
+/**
+ * `npm test [-- PATTERN …]`: every *.test.ts whose path contains a pattern (all where there is none), each in a
+ * process of its own, on real services; then types, lint and the import arrows. Ends with `N passed, N failed`.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { findTests, type TestFile } from './runner/files.ts'
+import { judge, type Outcome } from './runner/outcome.ts'
+import { installMissing } from './runner/packages.ts'
+import { killAll, runCommand } from './runner/run.ts'
+
+const root = join(import.meta.dirname, '../..')
+const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
+const AT_ONCE = Number(process.env.TEST_PROCESSES ?? 2)
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const env: NodeJS.ProcessEnv = {
+  ...process.env,
+  NODE_ENV: 'test',
+  PATH: [join(root, 'node_modules/.bin'), process.env.PATH, '/usr/sbin'].join(':'),
+}
+const ROOM_LOGS = [join(root, '../shared/data/rooms'), join(root, 'infra/testing/rooms')]
+env.ROOM_LOGS ??= ROOM_LOGS.find((folder) => existsSync(folder))
+
+const total = { passed: 0, failed: 0 }
+const failures: string[] = []
+
+const report = (name: string, took: number, outcome: Outcome, output: string): void => {
+  total.passed += outcome.passed
+  total.failed += outcome.failed
+  const seconds = `${(took / 1000).toFixed(1)} s`
+  if (outcome.failed === 0) {
+    say(`ok   ${name}  ${outcome.passed} passed, ${seconds}`)
+    return
+  }
+  failures.push(name)
+  say(`FAIL ${name}  ${outcome.passed} passed, ${outcome.failed} failed, ${seconds}`)
+  if (output.trim() !== '') say(output.trimEnd().replace(/^/gm, '  | '))
+  for (const problem of outcome.problems) say(`  ${problem}`)
+}
+
+/** How long each took last time: the longest start first, so that the last to end does not end alone. */
+const TIMES = join(root, 'node_modules/.cache/test-times.json')
+const times: Record<string, number> = (() => {
+  try {
+    return JSON.parse(readFileSync(TIMES, 'utf8'))
+  } catch {
+    return {}
+  }
+})()
+
+const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Promise<void> => {
+  const without = file.needs.flatMap((need) => missing.get(need) ?? [])
+  if (without.length > 0) return report(file.path, 0, { passed: 0, failed: 1, problems: without }, '')
+  const start = performance.now()
+  const ended = await runCommand(process.execPath, [file.path], {
+    cwd: root,
+    env,
+    timeoutSeconds: file.timeoutSeconds,
+  })
+  times[file.path] = Math.round(performance.now() - start)
+  report(file.path, performance.now() - start, judge(ended), ended.output)
+}
+
+/** `npm run types`, `lint` and `arrows` count as a test each. */
+const runCheck = async (script: string): Promise<void> => {
+  const start = performance.now()
+  const ended = await runCommand('npm', ['run', '--silent', script], { cwd: root, env, timeoutSeconds: 180 })
+  const passed = ended.code === 0
+  const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [] }
+  report(`npm run ${script}`, performance.now() - start, outcome, ended.output)
+}
+
+const inParallel = async (jobs: ReadonlyArray<() => Promise<void>>, atOnce: number): Promise<void> => {
+  const queue = [...jobs]
+  const worker = async () => {
+    for (let job = queue.shift(); job; job = queue.shift()) await job()
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+}
+
+const main = async (): Promise<number> => {
+  const start = performance.now()
+  const files = [...findTests(root, patterns)].sort(
+    (a, b) => (times[b.path] ?? 1e9) - (times[a.path] ?? 1e9) || a.path.localeCompare(b.path),
+  )
+  const checks = patterns.length === 0 ? ['types', 'lint', 'arrows'] : []
+  if (files.length === 0) {
+    say(`No test file matches ${patterns.join(', ') || 'anything'}.`)
+    say('0 passed, 1 failed')
+    return 1
+  }
+  const missing = installMissing([...new Set(files.flatMap((file) => file.needs))], say)
+
+  let stopPostgres = async (): Promise<void> => {}
+  if (!env.TEST_POSTGRES_URL) {
+    // Imported here, so that a mistake in it is told like a test's.
+    const { startTestCluster } = await import('./postgres.ts')
+    const cluster = await startTestCluster()
+    env.TEST_POSTGRES_URL = cluster.url
+    stopPostgres = cluster.stop
+  }
+  try {
+    say(`${files.length} test files, ${AT_ONCE} at a time`)
+    const together = files.filter((file) => !file.alone).map((file) => () => runTest(file, missing))
+    const alone = files.filter((file) => file.alone).map((file) => () => runTest(file, missing))
+    await inParallel([...checks.map((check) => () => runCheck(check)), ...together], AT_ONCE)
+    await inParallel(alone, 1)
+  } finally {
+    await stopPostgres()
+  }
+  mkdirSync(dirname(TIMES), { recursive: true })
+  writeFileSync(TIMES, JSON.stringify(times))
+
+  say('')
+  for (const name of failures) say(`failed: ${name}`)
+  say(`in ${((performance.now() - start) / 1000).toFixed(0)} s`)
+  say(`${total.passed} passed, ${total.failed} failed`)
+  return total.failed > 0 || total.passed === 0 ? 1 : 0
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    killAll()
+    process.exit(signal === 'SIGINT' ? 130 : 143)
+  })
+
+process.exitCode = await main().catch((error: unknown) => {
+  killAll()
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  say(`${total.passed} passed, ${total.failed + 1} failed`)
+  return 1
+})

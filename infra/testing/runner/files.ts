@@ -1,0 +1,42 @@
+/** The test files, and what each says of itself in comments at its top. */
+import { globSync, readFileSync } from 'node:fs'
+import { programs } from './packages.ts'
+
+export type TestFile = {
+  readonly path: string
+  /** `// test: alone`: nothing else runs beside it. */
+  readonly alone: boolean
+  /** `// timeout: 300`, in seconds. */
+  readonly timeoutSeconds: number
+  /** Programs that it starts: `// needs: turnserver, caddy`, or the harness that starts one. */
+  readonly needs: ReadonlyArray<string>
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 120
+const FOLDERS = ['domain', 'projections', 'adapters', 'apps', 'infra']
+
+export const describe = (path: string, text: string): TestFile => {
+  const header = text.slice(0, 2000)
+  const named = header.match(/^\/\/ needs: (.+)$/m)?.[1]?.split(/,\s*/) ?? []
+  const needs = new Set(named.map((name) => name.trim()))
+  // Only Redis has a harness that starts a program of the machine's.
+  if (/testing\/redis\.ts'/.test(text)) needs.add('redis-server')
+  for (const need of needs)
+    if (!programs.includes(need)) throw new Error(`${path} needs ${need}, which the runner doesn't know.`)
+  return {
+    path,
+    alone: /^\/\/ test: alone\b/m.test(header),
+    timeoutSeconds: Number(header.match(/^\/\/ timeout: (\d+)$/m)?.[1] ?? DEFAULT_TIMEOUT_SECONDS),
+    needs: [...needs],
+  }
+}
+
+/** Those whose path contains one of the patterns; all of them where there is none. */
+export const findTests = (root: string, patterns: ReadonlyArray<string>): ReadonlyArray<TestFile> =>
+  globSync(
+    FOLDERS.map((folder) => `${folder}/**/*.test.ts`),
+    { cwd: root },
+  )
+    .sort()
+    .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
+    .map((path) => describe(path, readFileSync(`${root}/${path}`, 'utf8')))

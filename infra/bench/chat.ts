@@ -1,0 +1,122 @@
+/** Chat: from send to receipt at a fixed rate, and the rate at the knee. Open loop: a message is sent when it is due,
+ *  and its latency counts from when it was due, so a stalled server can't hide its queue. */
+import { type BenchClient, connect, spread } from './client.ts'
+import { ownShare, summary } from './figures.ts'
+
+export type Crowd = { readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>; readonly close: () => void }
+export type Member = { readonly auth: object | null; readonly account: string }
+
+/** `rooms` rooms of `size`, everyone joined. */
+export const gather = async (
+  url: string,
+  rooms: number,
+  size: number,
+  member: (index: number) => Member,
+): Promise<Crowd> => {
+  const clients = await spread(rooms * size, 16, async (index) => {
+    const client = await connect(url, member(index).auth)
+    const room = Math.floor(index / size)
+    await joinRoom(client, 'community', `hive-${100000 + room}`)
+    return client
+  })
+  return {
+    rooms: Array.from({ length: rooms }, (_, room) => clients.slice(room * size, (room + 1) * size)),
+    close: () => {
+      for (const client of clients) client.close()
+    },
+  }
+}
+
+export const joinRoom = (client: BenchClient, spaceType: string, spaceId: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const attempt = () =>
+      client.emit('join-space', { spaceType, spaceId }, (ack: { ok: boolean; code?: string; error?: string; retry_after?: number }) => {
+        if (ack.ok) resolve()
+        else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
+        else reject(new Error(`${ack.code}: ${ack.error}`))
+      })
+    attempt()
+  })
+
+export type ChatFigures = {
+  readonly offered: number
+  readonly sent: number
+  readonly delivered: number
+  readonly expected: number
+  readonly refused: number
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+  readonly loadShare: number
+}
+
+/** Sends `rate` messages a second for `seconds`, round-robin over rooms and members. Latency is measured at two
+ *  receivers of each message's room (the sender's own copy among neither), delivery is counted at all. */
+export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promise<ChatFigures> => {
+  const latencies: Array<number> = []
+  const size = crowd.rooms[0]!.length
+  let delivered = 0
+  let refused = 0
+  let measuring = true
+  const due = (packet: string): number => {
+    const at = packet.indexOf('due:')
+    return Number(packet.slice(at + 4, packet.indexOf(' ', at)))
+  }
+  const run = Math.random().toString(36).slice(2, 8)
+  for (const room of crowd.rooms)
+    room.forEach((client, index) => {
+      client.onPacket = (packet) => {
+        if (!packet.startsWith('42["chat-message"') || !packet.includes(run)) return
+        delivered += 1
+        if (measuring && index < 2) latencies.push(performance.now() - due(packet))
+      }
+    })
+  const share = ownShare()
+  const total = Math.floor(rate * seconds)
+  const begun = performance.now()
+  let sent = 0
+  await new Promise<void>((resolve) => {
+    const tick = () => {
+      const now = performance.now()
+      const shouldHave = Math.min(total, Math.floor(((now - begun) / 1000) * rate))
+      while (sent < shouldHave) {
+        const room = crowd.rooms[sent % crowd.rooms.length]!
+        const member = room[2 + (Math.floor(sent / crowd.rooms.length) % (size - 2))]!
+        const dueAt = begun + (sent / rate) * 1000
+        member.emit('chat-message', { content: `due:${dueAt.toFixed(3)} ${run} the room is full of stars tonight` }, (ack) => {
+          if (!ack.ok) refused += 1
+        })
+        sent += 1
+      }
+      if (sent < total) setTimeout(tick, 1)
+      else resolve()
+    }
+    tick()
+  })
+  const until = performance.now() + 5_000
+  // What is late is still counted, for five seconds.
+  while (delivered < (sent - refused) * size && performance.now() < until) await new Promise((r) => setTimeout(r, 20))
+  const loadShare = share()
+  measuring = false
+  for (const room of crowd.rooms) for (const client of room) client.onPacket = null
+  const { p50, p99, max } = summary(latencies)
+  return { offered: rate, sent, delivered, expected: sent * size, refused, p50, p99, max, loadShare }
+}
+
+/** The highest rate that is still kept up with: all delivered, none refused, p99 under 200 ms. */
+export const knee = async (
+  crowd: Crowd,
+  from: number,
+  onStep: (figures: ChatFigures) => void,
+): Promise<{ readonly knee: number; readonly steps: ReadonlyArray<ChatFigures> }> => {
+  const steps: Array<ChatFigures> = []
+  let best = 0
+  for (let rate = from; rate < 50_000; rate = Math.round(rate * 1.2)) {
+    const figures = await chatAt(crowd, rate, 4)
+    steps.push(figures)
+    onStep(figures)
+    if (figures.delivered < figures.expected || figures.p99 > 200) break
+    best = rate
+  }
+  return { knee: best, steps }
+}

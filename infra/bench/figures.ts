@@ -1,0 +1,41 @@
+/** Numbers as a person reads them. */
+export const quantile = (sorted: ArrayLike<number>, q: number): number =>
+  sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
+
+export const summary = (values: Array<number>) => {
+  const sorted = Float64Array.from(values).sort()
+  return { n: sorted.length, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) }
+}
+
+/** Share of one core that this process used since the last call. */
+export const ownShare = (): (() => number) => {
+  let cpu = process.cpuUsage()
+  let at = performance.now()
+  return () => {
+    const used = process.cpuUsage(cpu)
+    const elapsed = performance.now() - at
+    cpu = process.cpuUsage()
+    at = performance.now()
+    return (used.user + used.system) / 1000 / elapsed
+  }
+}
+
+export type Row = {
+  readonly what: string
+  readonly ours: string
+  readonly beside: string
+  readonly goal: string
+  readonly met: boolean | null
+}
+
+export const printTable = (rows: ReadonlyArray<Row>): void => {
+  const cells = [
+    ['what', 'here', 'beside it', 'goal', ''],
+    ...rows.map((row) => [row.what, row.ours, row.beside, row.goal, row.met === null ? '' : row.met ? 'met' : 'short']),
+  ]
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))
+  for (const [index, line] of cells.entries()) {
+    console.log(line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
+    if (index === 0) console.log(widths.map((width) => '─'.repeat(width)).join('  '))
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
+ * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild; all
+ * of them where none is given. `eventstore` and `audit` are benchmarks of their own.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { printTable, type Row } from './figures.ts'
+
+type Bench = () => Promise<{ readonly rows: ReadonlyArray<Row>; readonly figures: unknown; readonly notes?: ReadonlyArray<string> }>
+const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
+  chat: () => import('./chat.bench.ts'),
+  crowd: () => import('./crowd.bench.ts'),
+  memory: () => import('./memory.bench.ts'),
+  joins: () => import('./joins.bench.ts'),
+  wake: () => import('./wake.bench.ts'),
+  rebuild: () => import('./rebuild.bench.ts'),
+  eventstore: () => import('./eventstore.bench.ts'),
+  audit: () => import('./audit.bench.ts'),
+}
+const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild']
+
+const asked = process.argv.slice(2)
+const unknown = asked.filter((name) => !(name in benches))
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`)
+  process.exit(2)
+}
+const rows: Array<Row> = []
+const figures: Record<string, unknown> = {
+  machine: { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version },
+  at: new Date().toISOString(),
+}
+const notes: Array<string> = []
+for (const name of asked.length > 0 ? asked : DEFAULT) {
+  console.log(`\n── ${name} ──`)
+  const result = await (await benches[name]!()).bench()
+  rows.push(...result.rows)
+  figures[name] = result.figures
+  notes.push(...(result.notes ?? []))
+}
+console.log('')
+printTable(rows)
+for (const note of notes) console.log(`\n${note}`)
+mkdirSync('bench-results', { recursive: true })
+const file = `bench-results/${new Date().toISOString().replaceAll(':', '-')}.json`
+writeFileSync(file, `${JSON.stringify({ ...figures, rows }, null, 2)}\n`)
+console.log(`\nWritten to ${file}.`)
+process.exit(0)

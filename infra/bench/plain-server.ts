@@ -1,0 +1,52 @@
+/** The yardstick: a plain Socket.IO server that speaks the same events, checks nothing and stores nothing. */
+import { createServer } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { Server } from 'socket.io'
+
+const http = createServer()
+const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false })
+type User = { socketId: string; sessionId: string; userAccount: string; position: unknown; connected_at: string }
+const rooms = new Map<string, Map<string, User>>()
+
+io.on('connection', (socket) => {
+  let room = ''
+  const account = String(socket.handshake.auth['account'] ?? 'someone')
+  socket.on('join-space', (asked, ack) => {
+    room = `${asked.spaceType}:${asked.spaceId}:main`
+    const users = rooms.get(room) ?? new Map<string, User>()
+    rooms.set(room, users)
+    const user = {
+      socketId: socket.id,
+      sessionId: randomUUID(),
+      userAccount: account,
+      position: null,
+      connected_at: new Date().toISOString(),
+    }
+    users.set(socket.id, user)
+    socket.to(room).emit('user-joined', { ...user, timestamp: Date.now() })
+    socket.join(room)
+    socket.emit('space-joined', { success: true, ...asked, sessionId: user.sessionId, users: [...users.values()] })
+    ack?.({ ok: true, sessionId: user.sessionId })
+  })
+  socket.on('chat-message', (said, ack) => {
+    const message_id = said.message_id ?? randomUUID()
+    io.to(room).emit('chat-message', {
+      message_id,
+      user_account: account,
+      content: said.content,
+      created_at: new Date().toISOString(),
+    })
+    ack?.({ ok: true, message_id })
+  })
+  socket.on('disconnect', () => {
+    const user = rooms.get(room)?.get(socket.id)
+    rooms.get(room)?.delete(socket.id)
+    if (user) io.to(room).emit('user-left', { ...user, reason: 'disconnected' })
+  })
+})
+http.listen(0, '127.0.0.1', () => {
+  const { port } = http.address() as { port: number }
+  console.log(`listening on http://127.0.0.1:${port}`)
+})
+process.on('SIGTERM', () => process.exit(0))
+process.stdin.on('end', () => process.exit(0)).resume()

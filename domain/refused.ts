@@ -1,5 +1,6 @@
 /** A refused command is audited too: this is the one event of a `refusal-` stream. */
 import * as t from 'io-ts'
+import type { ChatRefusal } from './chat/refusals.ts'
 
 export const CommandRefused = t.type({
   type: t.literal('CommandRefused'),
@@ -14,3 +15,39 @@ export const CommandRefused = t.type({
   ]),
 })
 export type CommandRefused = t.TypeOf<typeof CommandRefused>
+
+/** The contract's code of a refusal: what the wire says, and `CommandRefused.reason` on the log. */
+export const codeOf = (refusal: ChatRefusal): string => {
+  switch (refusal._tag) {
+    case 'SpaceNotFound':
+      return 'space_not_found'
+    case 'SpaceIsFull':
+      return 'space_full'
+    case 'Banned':
+      return 'banned'
+    case 'GuestsNotAllowed':
+      return 'guests_not_allowed'
+    case 'Muted':
+      return 'muted'
+    case 'VoiceDisabled':
+      return 'voice_disabled'
+    case 'ChatDisabled':
+      return 'chat_disabled'
+    case 'Forbidden':
+      return 'forbidden'
+    case 'SessionNotFound':
+      return 'invalid_session'
+    case 'SlowDown':
+      return 'slow_down'
+    case 'Invalid':
+      return `invalid_${refusal.field}`
+    case 'MessageNotFound':
+      return 'message_not_found'
+    case 'MessageIdTaken':
+      return 'conflict'
+    default: {
+      const never: never = refusal
+      return never
+    }
+  }
+}

@@ -1,7 +1,10 @@
 /** What can be asked of a space's chat. `subspace` is where the caller is, or names on REST. */
 export type PostMessage = {
   readonly type: 'PostMessage'
+  /** A UUID, unique in its space: the same one twice is one message. */
   readonly messageId: string
+  /** The server made the id just now, so that no message can have it yet and none is looked up. */
+  readonly fresh?: boolean
   readonly subspace: string
   readonly content: string
   readonly messageType: string

@@ -77,6 +77,8 @@ export type ContentFacts = {
   readonly exists: boolean
   readonly title: string
   readonly owner: string | null
+  /** Everyone who owns it, where that is more than `owner` (the lobby's `SYSTEM_ADMINS`). */
+  readonly owners?: ReadonlyArray<string>
   readonly visibility: 'public' | 'private'
   /** The caller's role by the content alone. */
   readonly role: 'owner' | 'access' | null

@@ -53,7 +53,9 @@ export type SpaceState = {
     readonly at: string
   } | null
   readonly sessions: ReadonlyMap<string, Session>
-  /** By subject. */
+  /** Session by socket: a socket has one session at most. */
+  readonly sockets: ReadonlyMap<string, string>
+  /** By subject, the seat that runs out first in front. */
   readonly held: ReadonlyMap<Subject, HeldSeat>
   readonly grants: ReadonlyMap<string, Grant>
   readonly bans: ReadonlyMap<Subject, Restriction>

@@ -1,0 +1,162 @@
+/** Who may say what, to the space's rules and the chat's own. */
+import * as E from 'fp-ts/lib/Either.js'
+import { MAIN } from '../names.ts'
+import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
+import { type Asking, actorOf } from '../space/asking.ts'
+import { readSubspace } from '../space/seats.ts'
+import type { AddReaction, DeleteMessage, EditMessage, PostMessage, RemoveReaction } from './commands.ts'
+import type { ChatEvent } from './events.ts'
+import { type Known, knownMessage } from './messages.ts'
+import type { ChatRefusal } from './refusals.ts'
+import type { ChatAsked, ChatState } from './state.ts'
+import { postDigest } from './state.ts'
+import { parseContent, parseEmoji, parseMessageId, parseMessageType } from './text.ts'
+
+type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
+type Talk = Asking & { readonly chat: ChatState; readonly find: (id: string) => Known | null }
+
+const NOT_FOUND: E.Either<ChatRefusal, never> = E.left({ _tag: 'MessageNotFound' })
+const NOT_YOURS: E.Either<ChatRefusal, never> = E.left({ _tag: 'Forbidden', needs: 'self' })
+
+/** May be in the space, and the chat is open to them. */
+const maySpeak = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
+  if (E.isLeft(access.mayEnter)) return access.mayEnter
+  if (!state.settings.chat_enabled) return E.left({ _tag: 'ChatDisabled' })
+  if (access.mute !== null) return E.left({ _tag: 'Muted', until: access.mute.until })
+  return E.right(undefined)
+}
+
+/** Seconds until the author may post again, 0 for now. Moderators and above need not wait. */
+const wait = ({ state, access, chat, by, at }: Talk): number => {
+  const seconds = state.settings.slow_mode_seconds
+  const last = chat.lastPosts.get(by.id)
+  if (seconds === 0 || last === undefined || rank(access.role) >= rank('moderate')) return 0
+  return Math.max(0, Math.ceil((last + seconds * 1_000 - Date.parse(at)) / 1_000))
+}
+
+/** A guest's name is the server's: what a guest merely claims is never shown as a name. */
+const displayName = ({ by }: Talk): string =>
+  by.kind === 'guest' ? `Guest ${by.id.slice('guest:'.length, 'guest:'.length + 6)}` : by.id
+
+const post = (talk: Talk, command: PostMessage): Decision => {
+  const { by, at } = talk
+  if (by.kind === 'system') return NOT_YOURS
+  const may = maySpeak(talk)
+  if (E.isLeft(may)) return may
+  const messageId = parseMessageId('message_id', command.messageId)
+  if (E.isLeft(messageId)) return messageId
+  const content = parseContent(command.content)
+  if (E.isLeft(content)) return content
+  const messageType = parseMessageType(command.messageType)
+  if (E.isLeft(messageType)) return messageType
+  const subspace = readSubspace(command.subspace ?? MAIN)
+  if (E.isLeft(subspace)) return subspace
+
+  const same = talk.find(command.messageId)
+  if (same !== null) {
+    const isRepeat = same.author === by.id && same.wasPostedAs(postDigest(command))
+    return isRepeat ? E.right([]) : E.left({ _tag: 'MessageIdTaken' })
+  }
+  const parentMessageId = command.parentMessageId
+  let threadRootId: string | null = null
+  if (parentMessageId !== null) {
+    const parent = talk.find(parentMessageId)
+    if (parent === null || parent.subspace !== subspace.right) return NOT_FOUND
+    threadRootId = parent.threadRootId ?? parentMessageId
+  }
+  const retryAfterSeconds = wait(talk)
+  if (retryAfterSeconds > 0) return E.left({ _tag: 'SlowDown', retryAfterSeconds })
+  return E.right([
+    {
+      type: 'MessagePosted',
+      data: {
+        messageId: messageId.right,
+        account: by.kind === 'account' ? by.id : null,
+        guest: by.kind === 'guest' ? by.id : null,
+        displayName: displayName(talk),
+        subspace: subspace.right,
+        messageType: messageType.right,
+        content: content.right,
+        parentMessageId,
+        threadRootId,
+        at,
+      },
+    },
+  ])
+}
+
+const edit = (talk: Talk, command: EditMessage): Decision => {
+  const may = maySpeak(talk)
+  if (E.isLeft(may)) return may
+  const { messageId } = command
+  const content = parseContent(command.content)
+  if (E.isLeft(content)) return content
+  const message = talk.find(messageId)
+  if (message === null || message.deleted) return NOT_FOUND
+  if (message.author !== talk.by.id) return NOT_YOURS
+  if (message.readsAs(content.right)) return E.right([])
+  const { by, at } = talk
+  const data = { messageId, subspace: message.subspace, by: actorOf(by), at, content: content.right }
+  return E.right([{ type: 'MessageEdited', data }])
+}
+
+/** One's own, muted or not and in a closed chat too; others' as a moderator above them. */
+const remove = (talk: Talk, { messageId }: DeleteMessage): Decision => {
+  const { access, state, content, by, at } = talk
+  if (E.isLeft(access.mayEnter)) return access.mayEnter
+  const message = talk.find(messageId)
+  if (message === null) return NOT_FOUND
+  if (message.author !== by.id) {
+    const may = mayAs(access, 'moderate')
+    if (E.isLeft(may)) return may
+    const mayOn = mayActOn(state, content, access, message.author)
+    if (E.isLeft(mayOn)) return mayOn
+  }
+  if (message.deleted) return E.right([])
+  const data = { messageId, subspace: message.subspace, by: actorOf(by), at }
+  return E.right([{ type: 'MessageDeleted', data }])
+}
+
+const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
+  const { by, at, access } = talk
+  if (by.kind === 'system') return NOT_YOURS
+  const isAdding = command.type === 'AddReaction'
+  const may = isAdding ? maySpeak(talk) : access.mayEnter
+  if (E.isLeft(may)) return may
+  const emoji = parseEmoji(command.emoji)
+  if (E.isLeft(emoji)) return emoji
+  const message = talk.find(command.messageId)
+  if (message === null || message.deleted) return NOT_FOUND
+  if (message.hasReaction(by.id, emoji.right) === isAdding) return E.right([])
+  const { messageId } = command
+  const data = { messageId, subspace: message.subspace, by: actorOf(by), at, emoji: emoji.right }
+  return E.right([{ type: isAdding ? 'ReactionAdded' : 'ReactionRemoved', data }])
+}
+
+export const decideChat = (asked: ChatAsked, chat: ChatState): Decision => {
+  const { space: state, by, at, content, command } = asked
+  const talk: Talk = {
+    state,
+    by,
+    at,
+    content,
+    access: accessOf(state, by, content, at),
+    chat,
+    find: (id) => knownMessage(chat, asked.found, id),
+  }
+  switch (command.type) {
+    case 'PostMessage':
+      return post(talk, command)
+    case 'EditMessage':
+      return edit(talk, command)
+    case 'DeleteMessage':
+      return remove(talk, command)
+    case 'AddReaction':
+    case 'RemoveReaction':
+      return react(talk, command)
+    default: {
+      const never: never = command
+      return never
+    }
+  }
+}

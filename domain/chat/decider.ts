@@ -1,0 +1,17 @@
+import type { Decider } from '../decider.ts'
+import { decideChat } from './decide.ts'
+import type { ChatEvent } from './events.ts'
+import { evolveChat, forkChat } from './evolve.ts'
+import type { ChatRefusal } from './refusals.ts'
+import { type ChatAsked, type ChatState, initialChat } from './state.ts'
+
+export { messagesNeeded } from './messages.ts'
+export { windowStart } from './state.ts'
+
+/** What is said in a space. Its commands bring the space's state, and what was looked up of older messages. */
+export const chatDecider: Decider<ChatState, ChatAsked, ChatEvent, ChatRefusal> = {
+  initial: initialChat,
+  decide: decideChat,
+  evolve: evolveChat,
+  fork: forkChat,
+}

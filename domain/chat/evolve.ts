@@ -1,0 +1,85 @@
+/** The fold of a chat's events: what falls out of the window is forgotten. It never fails, and it consumes the
+ *  state it is given (see `Decider`). */
+import { MAX_SLOW_MODE_SECONDS } from '../space/settings.ts'
+import type { ChatEvent } from './events.ts'
+import { AUTHORS, type ChatState, digestOf, postDigest, type Recent, reactionKey, WINDOW } from './state.ts'
+
+/** A copy that shares nothing that `evolve` writes to. */
+export const forkChat = (state: ChatState): ChatState => ({
+  length: state.length,
+  messages: new Map(state.messages),
+  reactions: new Map(state.reactions),
+  lastPosts: new Map(state.lastPosts),
+})
+
+const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
+
+const UNTOUCHED: Omit<Recent, 'revision'> = { posted: null, deleted: false, edited: null }
+
+/** Puts an entry at the back: the front is what has been left alone the longest. */
+const toBack = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void => {
+  writable(map).delete(key)
+  writable(map).set(key, value)
+}
+
+const forget = (map: ReadonlyMap<string, { readonly revision: number }>, before: number): void => {
+  for (const [key, { revision }] of map) {
+    if (revision >= before) return
+    writable(map).delete(key)
+  }
+}
+
+const notePost = (state: ChatState, author: string, at: number): void => {
+  toBack(state.lastPosts, author, at)
+  const horizon = at - MAX_SLOW_MODE_SECONDS * 1_000
+  for (const [subject, last] of state.lastPosts) {
+    if (last >= horizon && state.lastPosts.size <= AUTHORS) return
+    writable(state.lastPosts).delete(subject)
+  }
+}
+
+export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
+  const revision = state.length
+  const { type, data } = event
+  const touch = (change: Partial<Recent>): void => {
+    const before = state.messages.get(data.messageId) ?? UNTOUCHED
+    toBack(state.messages, data.messageId, { ...before, ...change, revision })
+  }
+  switch (type) {
+    case 'MessagePosted': {
+      const author = data.account ?? data.guest ?? ''
+      const { subspace, threadRootId } = data
+      const posted = {
+        revision,
+        author,
+        subspace,
+        threadRootId,
+        digest: postDigest(data),
+        words: digestOf(data.content),
+      }
+      touch({ posted, deleted: false, edited: null })
+      notePost(state, author, Date.parse(data.at))
+      break
+    }
+    case 'MessageEdited':
+      touch({ edited: digestOf(data.content) })
+      break
+    case 'MessageDeleted':
+      touch({ deleted: true })
+      break
+    case 'ReactionAdded':
+    case 'ReactionRemoved': {
+      const key = reactionKey(data.messageId, data.by.id, data.emoji)
+      toBack(state.reactions, key, { revision, on: type === 'ReactionAdded' })
+      break
+    }
+    default: {
+      const never: never = type
+      return never
+    }
+  }
+  const length = revision + 1
+  forget(state.messages, length - WINDOW)
+  forget(state.reactions, length - WINDOW)
+  return { ...state, length }
+}

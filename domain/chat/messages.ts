@@ -1,0 +1,89 @@
+/** What is known of a message: from the window, and from the read model where the window does not reach. */
+import type { Subject } from '../identity.ts'
+import type { ChatCommand } from './commands.ts'
+import {
+  type ChatState,
+  digestOf,
+  type Found,
+  type MessageFacts,
+  postDigest,
+  reactionKey,
+  windowStart,
+} from './state.ts'
+
+/** A message as a decision sees it. */
+export type Known = {
+  readonly author: Subject
+  readonly subspace: string
+  readonly threadRootId: string | null
+  readonly deleted: boolean
+  /** Whether these words (and place, kind and parent) are what it was posted with. */
+  readonly wasPostedAs: (digest: string) => boolean
+  readonly readsAs: (content: string) => boolean
+  readonly hasReaction: (subject: Subject, emoji: string) => boolean
+}
+
+const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
+
+/** The messages that the command names and the window can't speak for: the caller looks them up in the read model
+ *  (which must be as new as `windowStart`) and passes them in as `found`, null for one that isn't there. */
+export const messagesNeeded = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
+  if (isWholeChat(state)) return []
+  const isUnknown = (id: string): boolean => (state.messages.get(id)?.posted ?? null) === null
+  switch (command.type) {
+    case 'PostMessage': {
+      const own = command.fresh === true || !isUnknown(command.messageId) ? [] : [command.messageId]
+      const { parentMessageId: parent } = command
+      return parent === null || parent === command.messageId || !isUnknown(parent) ? own : [...own, parent]
+    }
+    case 'AddReaction':
+    case 'RemoveReaction': {
+      const posted = state.messages.get(command.messageId)?.posted ?? null
+      return posted === null || posted.revision < windowStart(state) ? [command.messageId] : []
+    }
+    case 'EditMessage':
+    case 'DeleteMessage':
+      return isUnknown(command.messageId) ? [command.messageId] : []
+    default: {
+      const never: never = command
+      return never
+    }
+  }
+}
+
+const hadReaction = (facts: MessageFacts | null, subject: Subject, emoji: string): boolean =>
+  facts?.reactions.some((reaction) => reaction.subject === subject && reaction.emoji === emoji) ?? false
+
+/** Null where there is no such message. What the window holds is newer than what was found. */
+export const knownMessage = (state: ChatState, found: Found | undefined, id: string): Known | null => {
+  const recent = state.messages.get(id)
+  const facts = found?.get(id) ?? null
+  const hasReaction = (subject: Subject, emoji: string): boolean =>
+    state.reactions.get(reactionKey(id, subject, emoji))?.on ?? hadReaction(facts, subject, emoji)
+  const posted = recent?.posted ?? null
+  if (recent !== undefined && posted !== null) {
+    const { author, subspace, threadRootId } = posted
+    return {
+      author,
+      subspace,
+      threadRootId,
+      deleted: recent.deleted || facts?.deleted === true,
+      wasPostedAs: (digest) => digest === posted.digest,
+      readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
+      hasReaction,
+    }
+  }
+  if (facts === null) return null
+  const edited = recent?.edited ?? null
+  const deleted = facts.deleted || recent?.deleted === true
+  return {
+    author: facts.author,
+    subspace: facts.subspace,
+    threadRootId: facts.threadRootId,
+    deleted,
+    // The read model no longer has the first words of one that was edited or deleted: the id must do.
+    wasPostedAs: (digest) => facts.edited || edited !== null || deleted || digest === postDigest(facts),
+    readsAs: (content) => (edited === null ? facts.content === content : edited === digestOf(content)),
+    hasReaction,
+  }
+}

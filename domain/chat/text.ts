@@ -1,0 +1,41 @@
+/** The words, kinds and emoji that a message may have. */
+import * as E from 'fp-ts/lib/Either.js'
+import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
+
+/** In code points. */
+export const MAX_CONTENT = 2_000
+const MAX_EMOJI = 32
+const MESSAGE_TYPE = /^[a-z_-]{1,32}$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+export const parseContent = (content: unknown): E.Either<Invalid, string> => {
+  if (!isText(content)) return invalid('content', 'The message is not text.')
+  if (!/\S/.test(content)) return invalid('content', 'The message is empty.')
+  return isLongerThan(content, MAX_CONTENT)
+    ? invalid('content', `The message is longer than ${MAX_CONTENT} characters.`)
+    : E.right(content)
+}
+
+/** One emoji, or any other single character as a reader sees it. */
+export const parseEmoji = (emoji: unknown): E.Either<Invalid, string> => {
+  if (
+    !isText(emoji) ||
+    emoji.length === 0 ||
+    emoji.length > MAX_EMOJI ||
+    /[\p{Cc}\p{Zs}\p{Zl}\p{Zp}]/u.test(emoji)
+  )
+    return invalid('emoji', `A reaction is one emoji of at most ${MAX_EMOJI} units.`)
+  const [, second] = graphemes.segment(emoji)
+  return second === undefined ? E.right(emoji) : invalid('emoji', 'A reaction is one emoji.')
+}
+
+export const parseMessageType = (messageType: unknown): E.Either<Invalid, string> =>
+  typeof messageType === 'string' && MESSAGE_TYPE.test(messageType)
+    ? E.right(messageType)
+    : invalid('message_type', 'A message type is 1 to 32 lower-case letters, hyphens and underscores.')
+
+export const parseMessageId = (field: string, id: unknown): E.Either<Invalid, string> =>
+  typeof id === 'string' && UUID.test(id)
+    ? E.right(id)
+    : invalid(field, 'A message id is a UUID in lower-case hex.')

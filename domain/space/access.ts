@@ -1,0 +1,114 @@
+/** Who may what. One answer for every door: commands, reads, sockets, and the explanation of an act. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Subject } from '../identity.ts'
+import type { Grounds } from '../metadata.ts'
+import { isOver } from '../text.ts'
+import type { Asked, ContentFacts } from './commands.ts'
+import type { Permission, Role } from './events.ts'
+import type { SpaceRefusal } from './refusals.ts'
+import type { Restriction, SpaceState } from './state.ts'
+
+export type By = Asked<unknown>['by']
+
+export type Access = {
+  /** What the caller is here; null for a stranger, who may still enter where it is public. */
+  readonly role: Role | null
+  /** Where that comes from: the content, this space's own grant, its being public, or being the system. */
+  readonly via: 'content' | 'grant' | 'public' | 'system' | 'none'
+  /** False: to this caller the space looks like one that does not exist, whatever is asked. */
+  readonly mayKnow: boolean
+  /** In force at the time asked about. Owners and the system are never under one. */
+  readonly ban: Restriction | null
+  readonly mute: Restriction | null
+  /** Whether the caller may be let in, seats aside. */
+  readonly mayEnter: E.Either<SpaceRefusal, void>
+}
+
+const RANK: Record<Role, number> = { access: 1, moderate: 2, admin: 3, owner: 4 }
+/** Owner 4, admin 3, moderate 2, access 1, none 0. */
+export const rank = (role: Role | null): number => (role === null ? 0 : RANK[role])
+const ABOVE: Record<Role, Permission | 'owner'> = {
+  access: 'moderate',
+  moderate: 'admin',
+  admin: 'owner',
+  owner: 'owner',
+}
+
+const forbidden = (needs: Permission | 'owner' | 'self'): E.Either<SpaceRefusal, never> =>
+  E.left({ _tag: 'Forbidden', needs })
+const yes: E.Either<never, void> = E.right(undefined)
+
+/** The restriction on `subject` if it is in force at `at`. */
+export const inForce = (
+  restrictions: ReadonlyMap<Subject, Restriction>,
+  subject: Subject,
+  at: string,
+): Restriction | null => {
+  const restriction = restrictions.get(subject)
+  return restriction === undefined || isOver(restriction.until, at) ? null : restriction
+}
+
+const ownRole = (
+  state: SpaceState,
+  by: By,
+  content: ContentFacts,
+): { readonly role: Role | null; readonly via: Access['via'] } => {
+  if (content.role === 'owner') return { role: 'owner', via: 'content' }
+  const grant = by.kind === 'account' ? state.grants.get(by.id) : undefined
+  if (grant !== undefined) return { role: grant.permission, via: 'grant' }
+  if (content.role !== null) return { role: content.role, via: 'content' }
+  return { role: null, via: content.visibility === 'public' ? 'public' : 'none' }
+}
+
+/** What `by` may in this space at `at` (ISO 8601). `content` is what the content says to this same caller. */
+export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: string): Access => {
+  if (by.kind === 'system')
+    return { role: 'owner', via: 'system', mayKnow: true, ban: null, mute: null, mayEnter: yes }
+  if (!content.exists) {
+    const gone: SpaceRefusal = { _tag: 'SpaceNotFound' }
+    return { role: null, via: 'none', mayKnow: false, ban: null, mute: null, mayEnter: E.left(gone) }
+  }
+  const { role, via } = ownRole(state, by, content)
+  const mayKnow = role !== null || content.visibility === 'public'
+  const ban = role === 'owner' ? null : inForce(state.bans, by.id, at)
+  const mute = role === 'owner' ? null : inForce(state.mutes, by.id, at)
+  const mayEnter = (): E.Either<SpaceRefusal, void> => {
+    if (!mayKnow) return E.left({ _tag: 'SpaceNotFound' })
+    if (ban !== null) return E.left({ _tag: 'Banned', until: ban.until })
+    if (by.kind === 'guest' && !state.settings.guests_allowed) return E.left({ _tag: 'GuestsNotAllowed' })
+    return yes
+  }
+  return { role, via, mayKnow, ban, mute, mayEnter: mayEnter() }
+}
+
+/** What is known here of somebody else's role: the content's owner, or this space's grant. */
+export const roleOf = (state: SpaceState, content: ContentFacts, subject: Subject): Role | null => {
+  const owner = content.exists ? content.owner : (state.opened?.owner ?? null)
+  if (subject === owner || content.owners?.includes(subject) === true) return 'owner'
+  return state.grants.get(subject)?.permission ?? null
+}
+
+/** Knows of the space, is not banned from it, and is at least `needs`. */
+export const mayAs = (access: Access, needs: Role): E.Either<SpaceRefusal, void> => {
+  if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
+  if (access.ban !== null) return E.left({ _tag: 'Banned', until: access.ban.until })
+  return rank(access.role) >= rank(needs) ? yes : forbidden(needs)
+}
+
+/** Nobody acts on an equal or a higher one: `access` must outrank what `target` is here. The system may. */
+export const mayActOn = (
+  state: SpaceState,
+  content: ContentFacts,
+  access: Access,
+  target: Subject,
+): E.Either<SpaceRefusal, void> => {
+  const role = roleOf(state, content, target)
+  if (role === null || access.via === 'system' || rank(access.role) > rank(role)) return yes
+  return forbidden(ABOVE[role])
+}
+
+/** For the metadata of what comes of a command, accepted or refused: the role in force and where it came from. */
+export const groundsFor = (state: SpaceState, asked: Omit<Asked<unknown>, 'command'>): Grounds => {
+  const { role, via } = accessOf(state, asked.by, asked.content, asked.at)
+  return { role: via === 'system' ? 'system' : (role ?? 'none'), via }
+}

@@ -1,0 +1,40 @@
+/** What every family of commands is given to decide on, worked out once. */
+import type * as E from 'fp-ts/lib/Either.js'
+import { type Access, accessOf, type By } from './access.ts'
+import type { Asked, ContentFacts } from './commands.ts'
+import type { SpaceEvent } from './events.ts'
+import type { SpaceRefusal } from './refusals.ts'
+import type { Session, SpaceState } from './state.ts'
+
+export type Decision = E.Either<SpaceRefusal, ReadonlyArray<SpaceEvent>>
+
+export type Asking = {
+  readonly state: SpaceState
+  readonly by: By
+  readonly at: string
+  readonly content: ContentFacts
+  readonly access: Access
+}
+
+export const askingOf = (state: SpaceState, { by, at, content }: Asked<unknown>): Asking => ({
+  state,
+  by,
+  at,
+  content,
+  access: accessOf(state, by, content, at),
+})
+
+/** The account or guest that a session is of. */
+export const subjectOf = (session: Session): string => session.account ?? session.guest ?? ''
+
+/** Whether the session is the caller's own. */
+export const isOwn = (asking: Asking, session: Session): boolean =>
+  asking.by.kind === 'account'
+    ? session.account === asking.by.id
+    : asking.by.kind === 'guest' && session.account === null && session.guest === asking.by.id
+
+/** The actor as events name it: who it is, without what a guest merely claims. */
+export const actorOf = (by: By): { readonly kind: By['kind']; readonly id: string } => ({
+  kind: by.kind,
+  id: by.id,
+})

@@ -1,0 +1,54 @@
+/** Granting and revoking: an admin up to moderate, an owner up to admin, nobody to an equal or a higher one. */
+import * as E from 'fp-ts/lib/Either.js'
+import { isAccount } from '../names.ts'
+import { invalid, parseReason } from '../text.ts'
+import { mayActOn, mayAs } from './access.ts'
+import { type Asking, actorOf, type Decision } from './asking.ts'
+import type { GrantPermission, RevokePermission } from './commands.ts'
+import { putOut } from './endings.ts'
+
+const PERMISSIONS: ReadonlyArray<string> = ['access', 'moderate', 'admin']
+
+export const grantPermission = (asking: Asking, command: GrantPermission): Decision => {
+  const { state, content, access, at } = asking
+  const { account, permission } = command
+  const may = mayAs(access, permission === 'admin' ? 'owner' : 'admin')
+  if (E.isLeft(may)) return may
+  if (!isAccount(account)) return invalid('account', 'A permission is granted to a Hive account.')
+  if (!PERMISSIONS.includes(permission))
+    return invalid('permission', `A permission is one of ${PERMISSIONS.join(', ')}.`)
+  const reason = parseReason(command.reason)
+  if (E.isLeft(reason)) return reason
+  const mayOn = mayActOn(state, content, access, account)
+  if (E.isLeft(mayOn)) return mayOn
+  if (state.grants.get(account)?.permission === permission) return E.right([])
+  return E.right([
+    {
+      type: 'PermissionGranted',
+      data: { account, permission, by: actorOf(asking.by), reason: reason.right, at },
+    },
+  ])
+}
+
+/** In a private space, whoever loses the permission that let them in is put out. */
+export const revokePermission = (asking: Asking, command: RevokePermission): Decision => {
+  const { state, content, access, at } = asking
+  const { account } = command
+  const may = mayAs(access, 'admin')
+  if (E.isLeft(may)) return may
+  if (!isAccount(account)) return invalid('account', 'A permission is revoked from a Hive account.')
+  const reason = parseReason(command.reason)
+  if (E.isLeft(reason)) return reason
+  const mayOn = mayActOn(state, content, access, account)
+  if (E.isLeft(mayOn)) return mayOn
+  const grant = state.grants.get(account)
+  if (grant === undefined) return E.right([])
+  const by = actorOf(asking.by)
+  return E.right([
+    {
+      type: 'PermissionRevoked',
+      data: { account, permission: grant.permission, by, reason: reason.right, at },
+    },
+    ...(content.visibility === 'private' ? putOut(asking, account, 'kicked', reason.right, null) : []),
+  ])
+}

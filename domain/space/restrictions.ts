@@ -1,0 +1,92 @@
+/** Bans, mutes and kicks: a moderator's, on those below. */
+import * as E from 'fp-ts/lib/Either.js'
+import { isSubject } from '../identity.ts'
+import { invalid, parseReason, parseUntil } from '../text.ts'
+import { inForce, mayActOn, mayAs } from './access.ts'
+import { type Asking, actorOf, type Decision, subjectOf } from './asking.ts'
+import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
+import { endSession, putOut, stopVoices } from './endings.ts'
+import type { SpaceEvent } from './events.ts'
+import type { SpaceRefusal } from './refusals.ts'
+import type { Restriction } from './state.ts'
+
+type Terms = { readonly reason: string | null; readonly until: string | null }
+
+/** Whether the caller may restrict `subject`, and on which terms. */
+const readTerms = (
+  { state, content, access, at }: Asking,
+  subject: unknown,
+  asked: { readonly reason: unknown; readonly until?: unknown },
+): E.Either<SpaceRefusal, Terms> => {
+  const may = mayAs(access, 'moderate')
+  if (E.isLeft(may)) return may
+  if (typeof subject !== 'string' || !isSubject(subject))
+    return invalid('subject', 'That is neither a Hive account nor a guest.')
+  const reason = parseReason(asked.reason)
+  if (E.isLeft(reason)) return reason
+  const until = parseUntil(asked.until, at)
+  if (E.isLeft(until)) return until
+  const mayOn = mayActOn(state, content, access, subject)
+  return E.isLeft(mayOn) ? mayOn : E.right({ reason: reason.right, until: until.right })
+}
+
+const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
+  restriction !== null && restriction.reason === terms.reason && restriction.until === terms.until
+
+/** All that the banned one has here ends with it. */
+export const ban = (asking: Asking, command: Ban): Decision => {
+  const { subject } = command
+  const terms = readTerms(asking, subject, command)
+  if (E.isLeft(terms)) return terms
+  const { reason, until } = terms.right
+  const { state, at } = asking
+  const events: Array<SpaceEvent> = isSame(inForce(state.bans, subject, at), terms.right)
+    ? []
+    : [{ type: 'AccountBanned', data: { subject, by: actorOf(asking.by), reason, until, at } }]
+  return E.right([...events, ...putOut(asking, subject, 'banned', reason, until)])
+}
+
+export const mute = (asking: Asking, command: Mute): Decision => {
+  const { subject } = command
+  const terms = readTerms(asking, subject, command)
+  if (E.isLeft(terms)) return terms
+  const { reason, until } = terms.right
+  const { state, at } = asking
+  const events: Array<SpaceEvent> = isSame(inForce(state.mutes, subject, at), terms.right)
+    ? []
+    : [{ type: 'AccountMuted', data: { subject, by: actorOf(asking.by), reason, until, at } }]
+  return E.right([...events, ...stopVoices(asking, (session) => subjectOf(session) === subject)])
+}
+
+const lift = (
+  asking: Asking,
+  command: Unban | Unmute,
+  restrictions: ReadonlyMap<string, Restriction>,
+  type: 'AccountUnbanned' | 'AccountUnmuted',
+): Decision => {
+  const terms = readTerms(asking, command.subject, { reason: command.reason })
+  if (E.isLeft(terms)) return terms
+  if (inForce(restrictions, command.subject, asking.at) === null) return E.right([])
+  const { reason } = terms.right
+  return E.right([
+    { type, data: { subject: command.subject, by: actorOf(asking.by), reason, at: asking.at } },
+  ])
+}
+export const unban = (asking: Asking, command: Unban): Decision =>
+  lift(asking, command, asking.state.bans, 'AccountUnbanned')
+export const unmute = (asking: Asking, command: Unmute): Decision =>
+  lift(asking, command, asking.state.mutes, 'AccountUnmuted')
+
+/** A session that is gone needs no kick. */
+export const kick = (asking: Asking, command: Kick): Decision => {
+  const { state, content, access } = asking
+  const may = mayAs(access, 'moderate')
+  if (E.isLeft(may)) return may
+  const reason = parseReason(command.reason)
+  if (E.isLeft(reason)) return reason
+  const session = state.sessions.get(command.sessionId)
+  if (session === undefined) return E.right([])
+  const mayOn = mayActOn(state, content, access, subjectOf(session))
+  if (E.isLeft(mayOn)) return mayOn
+  return E.right([endSession(asking, session.sessionId, 'kicked', reason.right, null)])
+}

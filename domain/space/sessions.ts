@@ -1,0 +1,60 @@
+/** What a session does once it is in: moves, speaks, leaves. Its own subject's to do, and the system's. */
+import * as E from 'fp-ts/lib/Either.js'
+import { parseJson } from '../text.ts'
+import { type Asking, type Decision, isOwn } from './asking.ts'
+import type { LeaveSpace, MoveSession, SetVoice } from './commands.ts'
+import type { SpaceRefusal } from './refusals.ts'
+import { MAX_POSITION, readSubspace } from './seats.ts'
+import type { Session } from './state.ts'
+
+/** Whoever may not know of the space learns nothing of its sessions either. */
+const notYours = ({ access }: Asking): E.Either<SpaceRefusal, never> =>
+  E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'self' } : { _tag: 'SpaceNotFound' })
+
+const ownSession = (asking: Asking, sessionId: string): E.Either<SpaceRefusal, Session> => {
+  const session = asking.state.sessions.get(sessionId)
+  if (session === undefined)
+    return E.left(asking.access.mayKnow ? { _tag: 'SessionNotFound' } : { _tag: 'SpaceNotFound' })
+  return isOwn(asking, session) || asking.by.kind === 'system' ? E.right(session) : notYours(asking)
+}
+
+/** Leaving is always allowed, whatever became of the space or of one's rights since. */
+export const leaveSpace = (asking: Asking, { sessionId, reason }: LeaveSpace): Decision => {
+  const session = asking.state.sessions.get(sessionId)
+  if (session === undefined) return E.right([])
+  if (!isOwn(asking, session) && asking.by.kind !== 'system') return notYours(asking)
+  if (reason === 'node-lost' && asking.by.kind !== 'system')
+    return E.left({ _tag: 'Forbidden', needs: 'owner' })
+  return E.right([
+    { type: 'SessionLeft', data: { sessionId, reason, by: null, note: null, until: null, at: asking.at } },
+  ])
+}
+
+export const moveSession = (asking: Asking, command: MoveSession): Decision => {
+  const session = ownSession(asking, command.sessionId)
+  if (E.isLeft(session)) return session
+  if (!asking.access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
+  const to = readSubspace(command.subspace)
+  if (E.isLeft(to)) return to
+  const position = parseJson('position', command.position, MAX_POSITION)
+  if (E.isLeft(position)) return position
+  const { sessionId, subspace: from } = session.right
+  if (from === to.right) return E.right([])
+  return E.right([
+    {
+      type: 'SessionMoved',
+      data: { sessionId, from, to: to.right, position: position.right, at: asking.at },
+    },
+  ])
+}
+
+export const setVoice = (asking: Asking, { sessionId, enabled }: SetVoice): Decision => {
+  const session = ownSession(asking, sessionId)
+  if (E.isLeft(session)) return session
+  const { state, access, at } = asking
+  if (!enabled) return E.right(session.right.voice ? [{ type: 'VoiceStopped', data: { sessionId, at } }] : [])
+  if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
+  if (!state.settings.voice_enabled) return E.left({ _tag: 'VoiceDisabled' })
+  if (access.mute !== null) return E.left({ _tag: 'Muted', until: access.mute.until })
+  return E.right(session.right.voice ? [] : [{ type: 'VoiceStarted', data: { sessionId, at } }])
+}

@@ -1,0 +1,48 @@
+/** Errors as clients expect them: a gRPC status and, in the trailers, what it is (`exception`) and of what. */
+import { Metadata, status } from '@grpc/grpc-js'
+
+export type GrpcError = { readonly code: status; readonly details: string; readonly metadata: Metadata }
+
+const make = (code: status, details: string, entries: Record<string, string> = {}): GrpcError => {
+  const metadata = new Metadata()
+  for (const [key, value] of Object.entries(entries)) {
+    // A header can hold printable ASCII alone.
+    if (/^[\x20-\x7e]*$/.test(value)) metadata.set(key, value)
+    else metadata.set(key, encodeURIComponent(value))
+  }
+  return { code, details: details.replaceAll(/[^\x20-\x7e]/g, '?'), metadata }
+}
+
+export const invalidArgument = (details: string): GrpcError => make(status.INVALID_ARGUMENT, details)
+export const unimplemented = (details: string): GrpcError => make(status.UNIMPLEMENTED, details)
+export const internal = (details: string): GrpcError => make(status.UNKNOWN, details)
+export const unavailable = (details: string): GrpcError => make(status.UNAVAILABLE, details)
+export const deadlineExceeded = (): GrpcError => make(status.DEADLINE_EXCEEDED, 'Timed out')
+
+export const streamDeleted = (stream: string): GrpcError =>
+  make(status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
+    exception: 'stream-deleted',
+    'stream-name': stream,
+  })
+
+export const maxAppendSizeExceeded = (max: number): GrpcError =>
+  make(status.INVALID_ARGUMENT, `Maximum Append Size of ${max} Exceeded.`, {
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': `${max}`,
+  })
+
+/** `expected` as clients number it (-1 none, -2 any, -4 exists); `actual` -1 for no stream. */
+export const wrongExpectedVersion = (stream: string, expected: number, actual: number): GrpcError =>
+  make(
+    status.FAILED_PRECONDITION,
+    `Append failed due to WrongExpectedVersion. Stream: ${stream}, Expected version: ${expected}, Actual version: ${actual}`,
+    {
+      exception: 'wrong-expected-version',
+      'stream-name': stream,
+      'expected-version': `${expected}`,
+      ...(actual >= 0 ? { 'actual-version': `${actual}` } : {}),
+    },
+  )
+
+export const accessDenied = (): GrpcError =>
+  make(status.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' })

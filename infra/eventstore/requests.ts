@@ -1,0 +1,152 @@
+/** Append requests, parsed from their bytes. */
+import { EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from './append.ts'
+import { type ProposedEvent, readEntry } from './record.ts'
+import { Reader } from './wire.ts'
+
+export class BadRequest extends Error {}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** What an append is to and under which expectation. */
+export type AppendOptions = {
+  readonly stream: string
+  /** A revision, or EXPECT_*. */
+  readonly expected: number
+  /** Milliseconds since the epoch. */
+  readonly deadline: number
+}
+
+export type BatchRequest = {
+  /** The bytes of the UUID message, to be sent back as they came. */
+  readonly correlation: Buffer
+  readonly options: AppendOptions | undefined
+  readonly events: ProposedEvent[]
+  readonly final: boolean
+}
+
+const readUuid = (reader: Reader): string => {
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x12) return reader.string().toLowerCase()
+    if (tag === 0x0a) {
+      const structured = reader.message()
+      let most = 0n
+      let least = 0n
+      while (structured.more()) {
+        const inner = structured.varint()
+        if (inner === 0x08) most = structured.big()
+        else if (inner === 0x10) least = structured.big()
+        else structured.skip(inner)
+      }
+      const hex = most.toString(16).padStart(16, '0') + least.toString(16).padStart(16, '0')
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    }
+    reader.skip(tag)
+  }
+  return ''
+}
+
+const readStreamName = (reader: Reader): string => {
+  let name = ''
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x1a) name = reader.string()
+    else reader.skip(tag)
+  }
+  return name
+}
+
+const readTimestamp = (reader: Reader): number => {
+  let seconds = 0
+  let nanos = 0
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x08) seconds = reader.varint()
+    else if (tag === 0x10) nanos = reader.varint()
+    else reader.skip(tag)
+  }
+  return seconds * 1000 + nanos / 1e6
+}
+
+const readProposed = (reader: Reader): ProposedEvent => {
+  let id = ''
+  let type: string | undefined
+  let contentType: string | undefined
+  let data: Uint8Array = new Uint8Array(0)
+  let metadata: Uint8Array = data
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x0a) id = readUuid(reader.message())
+    else if (tag === 0x12) {
+      const [key, value] = readEntry(reader.message())
+      if (key === 'type') type = value
+      else if (key === 'content-type') contentType = value
+    } else if (tag === 0x1a) metadata = reader.bytes()
+    else if (tag === 0x22) data = reader.bytes()
+    else reader.skip(tag)
+  }
+  if (!UUID.test(id)) throw new BadRequest(`Not a UUID: "${id.slice(0, 64)}"`)
+  if (type === undefined) throw new BadRequest('Required metadata property missing: type')
+  if (contentType === undefined) throw new BadRequest('Required metadata property missing: content-type')
+  return { id, type, contentType, data, metadata }
+}
+
+/** Both kinds of append name their options alike, but for the deadline that only a batch has. */
+const readOptions = (reader: Reader, now: number): AppendOptions => {
+  let stream = ''
+  let expected = EXPECT_ANY
+  let deadline = Number.POSITIVE_INFINITY
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x0a) stream = readStreamName(reader.message())
+    else if (tag === 0x10) expected = reader.varint()
+    else if (tag === 0x1a) {
+      reader.bytes()
+      expected = EXPECT_NONE
+    } else if (tag === 0x22) {
+      reader.bytes()
+      expected = EXPECT_ANY
+    } else if (tag === 0x2a) {
+      reader.bytes()
+      expected = EXPECT_EXISTS
+    } else if (tag === 0x32) deadline = readTimestamp(reader.message())
+    else if (tag === 0x3a) deadline = now + readTimestamp(reader.message())
+    else reader.skip(tag)
+  }
+  if (stream === '') throw new BadRequest('The stream has no name')
+  return { stream, expected, deadline }
+}
+
+/** One message of BatchAppend. Throws BadRequest or RangeError. */
+export const parseBatchRequest = (bytes: Buffer, now: number): BatchRequest => {
+  const reader = new Reader(bytes)
+  let correlation: Buffer = Buffer.alloc(0)
+  let options: AppendOptions | undefined
+  const events: ProposedEvent[] = []
+  let final = false
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x0a) correlation = reader.bytes()
+    else if (tag === 0x12) options = readOptions(reader.message(), now)
+    else if (tag === 0x1a) events.push(readProposed(reader.message()))
+    else if (tag === 0x20) final = reader.varint() === 1
+    else reader.skip(tag)
+  }
+  return { correlation, options, events, final }
+}
+
+/** One message of Append: the options, then one for each event. Throws BadRequest or RangeError. */
+export const parseAppendRequest = (bytes: Buffer, now: number): AppendOptions | ProposedEvent | undefined => {
+  const reader = new Reader(bytes)
+  while (reader.more()) {
+    const tag = reader.varint()
+    if (tag === 0x0a) return readOptions(reader.message(), now)
+    if (tag === 0x12) return readProposed(reader.message())
+    reader.skip(tag)
+  }
+  return undefined
+}
+
+/** What the event counts towards the size limit of an append. */
+export const sizeOf = (event: ProposedEvent): number =>
+  event.data.length + event.metadata.length + 2 * event.type.length

@@ -1,0 +1,184 @@
+/** The log in one SQLite file: an append-only table in `$all` order and one index by stream. All calls are
+ *  synchronous; durability is the transaction's (WAL, `synchronous=FULL`: a commit returns after its fsync). */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { LRUCache } from 'lru-cache'
+import { idOf, type StoredEvent } from './record.ts'
+
+/** What the node knows of one stream. `last` is -1 where it has no event yet. */
+export type Stream = { id: number; readonly name: string; readonly nameBytes: Buffer; last: number }
+
+/** Where a remembered event id was appended. */
+export type Remembered = { readonly stream: number; readonly revision: number }
+
+export type Storage = ReturnType<typeof openStorage>
+
+const SCHEMA_VERSION = 1
+const REMEMBERED_IDS = 50_000
+const CACHED_STREAMS = 20_000
+/** Positions grow like byte offsets: each event takes its bytes and this much. */
+const RECORD_OVERHEAD = 48
+const FIRST_POSITION = 128
+
+type Row = [position: number, stream: number, revision: number, body: Uint8Array]
+
+const toEvent = ([position, stream, revision, bytes]: Row): StoredEvent => ({
+  position,
+  stream,
+  revision,
+  body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+})
+
+/** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read. */
+export const openStorage = (dataDir: string) => {
+  mkdirSync(dataDir, { recursive: true })
+  const lock = new DatabaseSync(join(dataDir, 'node.lock'))
+  try {
+    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch (cause) {
+    lock.close()
+    throw new Error(`Another node has ${dataDir} open: stop it, or give this one a directory of its own.`, {
+      cause,
+    })
+  }
+  const file = join(dataDir, 'events.db')
+  const db = new DatabaseSync(file)
+  db.exec(`
+    PRAGMA page_size = 8192;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA cache_size = -65536;
+    PRAGMA temp_store = MEMORY;
+    CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS events (
+      position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+    CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
+    PRAGMA user_version = ${SCHEMA_VERSION};
+  `)
+
+  const prepare = (sql: string): StatementSync => {
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
+    return statement
+  }
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const commit = db.prepare('COMMIT')
+  const insertEvent = db.prepare('INSERT INTO events (position, stream, revision, body) VALUES (?, ?, ?, ?)')
+  const insertStream = db.prepare('INSERT INTO streams (id, name) VALUES (?, ?)')
+  const findStream = prepare('SELECT id FROM streams WHERE name = ?')
+  const lastRevision = prepare('SELECT max(revision) FROM events WHERE stream = ?')
+  const columns = 'position, stream, revision, body'
+  const allForwards = prepare(`SELECT ${columns} FROM events WHERE position >= ? ORDER BY position LIMIT ?`)
+  const allBackwards = prepare(
+    `SELECT ${columns} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?`,
+  )
+  const streamForwards = prepare(
+    `SELECT ${columns} FROM events WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`,
+  )
+  const streamBackwards = prepare(
+    `SELECT ${columns} FROM events WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
+  )
+
+  const streams = new LRUCache<string, Stream>({ max: CACHED_STREAMS })
+  const remembered = new Map<string, Remembered>()
+  let nextPosition = FIRST_POSITION
+  let lastPosition = -1
+  let nextStream = 1
+
+  const rows = (statement: StatementSync, ...values: number[]): StoredEvent[] =>
+    (statement.all(...values) as unknown as Row[]).map(toEvent)
+
+  const remember = (id: string, stream: number, revision: number): void => {
+    remembered.delete(id)
+    remembered.set(id, { stream, revision })
+    if (remembered.size > REMEMBERED_IDS) remembered.delete(remembered.keys().next().value!)
+  }
+
+  /** (Re)reads what is kept in memory from the file: at open, and after a transaction that failed. */
+  const load = (): void => {
+    streams.clear()
+    remembered.clear()
+    const [last] = rows(allBackwards, Number.MAX_SAFE_INTEGER, 1)
+    lastPosition = last?.position ?? -1
+    nextPosition = last === undefined ? FIRST_POSITION : last.position + last.body.length + RECORD_OVERHEAD
+    nextStream =
+      Number((prepare('SELECT coalesce(max(id), 0) FROM streams').get() as unknown as number[])[0]) + 1
+    const recent = prepare(
+      `SELECT substr(body, 5, 36), stream, revision FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS}`,
+    ).all() as unknown as [Uint8Array, number, number][]
+    for (let i = recent.length - 1; i >= 0; i--) {
+      const [id, stream, revision] = recent[i]!
+      remembered.set(Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'), { stream, revision })
+    }
+  }
+  load()
+
+  return {
+    file,
+    db,
+
+    /** Runs `work` in one transaction; all of it is on the disk when this returns, or none of it is and it throws. */
+    transaction: (work: () => void): void => {
+      begin.run()
+      try {
+        work()
+        commit.run()
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK')
+        load()
+        throw error
+      }
+    },
+
+    /** The stream, known or not: `id` is 0 where it was never written to. */
+    stream: (name: string): Stream => {
+      const cached = streams.get(name)
+      if (cached !== undefined) return cached
+      const found = findStream.get(name) as unknown as [number] | undefined
+      const id = found?.[0] ?? 0
+      const last = id === 0 ? -1 : ((lastRevision.get(id) as unknown as [number | null])[0] ?? -1)
+      const stream = { id, name, nameBytes: Buffer.from(name, 'utf8'), last }
+      streams.set(name, stream)
+      return stream
+    },
+
+    /** Where the next event will lie. Its body is built with this, then given to `insert`. */
+    nextPosition: (): number => nextPosition,
+
+    /** Adds an event at the stream's end, within a transaction. */
+    insert: (stream: Stream, revision: number, body: Buffer): StoredEvent => {
+      if (stream.id === 0) {
+        stream.id = nextStream++
+        insertStream.run(stream.id, stream.name)
+      }
+      const position = nextPosition
+      insertEvent.run(position, stream.id, revision, body)
+      nextPosition += body.length + RECORD_OVERHEAD
+      lastPosition = position
+      stream.last = revision
+      remember(idOf(body), stream.id, revision)
+      return { position, stream: stream.id, revision, body }
+    },
+
+    /** Where this id was appended, if that was not long ago. */
+    remembered: (id: string): Remembered | undefined => remembered.get(id),
+
+    /** The last event's position, or -1. */
+    lastPosition: (): number => lastPosition,
+
+    allForwards: (from: number, limit: number): StoredEvent[] => rows(allForwards, from, limit),
+    /** Those before `before`, exclusive. */
+    allBackwards: (before: number, limit: number): StoredEvent[] => rows(allBackwards, before, limit),
+    streamForwards: (stream: number, from: number, limit: number): StoredEvent[] =>
+      rows(streamForwards, stream, from, limit),
+    streamBackwards: (stream: number, from: number, limit: number): StoredEvent[] =>
+      rows(streamBackwards, stream, from, limit),
+
+    close: (): void => {
+      db.close()
+      lock.close()
+    },
+  }
+}

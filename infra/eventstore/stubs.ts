@@ -1,0 +1,18 @@
+/** The protocol's generated code, from the client's own package: nothing of it is copied here. */
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+const load = <T>(name: string): T => require(`@eventstore/db-client/generated/${name}.js`) as T
+
+export const streams = load<typeof import('@eventstore/db-client/generated/streams_pb.js')>('streams_pb')
+export const shared = load<typeof import('@eventstore/db-client/generated/shared_pb.js')>('shared_pb')
+export const gossip = load<typeof import('@eventstore/db-client/generated/gossip_pb.js')>('gossip_pb')
+export const features =
+  load<typeof import('@eventstore/db-client/generated/serverfeatures_pb.js')>('serverfeatures_pb')
+
+export const { StreamsService } =
+  load<typeof import('@eventstore/db-client/generated/streams_grpc_pb.js')>('streams_grpc_pb')
+export const { GossipService } =
+  load<typeof import('@eventstore/db-client/generated/gossip_grpc_pb.js')>('gossip_grpc_pb')
+export const { ServerFeaturesService } =
+  load<typeof import('@eventstore/db-client/generated/serverfeatures_grpc_pb.js')>('serverfeatures_grpc_pb')

@@ -1,0 +1,133 @@
+/** Catch-up subscriptions: from the file until they have caught up, from then on from memory as commits come. One that
+ *  is slower than the log goes back to the file, so it never costs memory. */
+import { randomUUID } from 'node:crypto'
+import * as errors from './errors.ts'
+import { caughtUpFrame, checkpointFrame, confirmationFrame, eventFrame, fellBehindFrame } from './frames.ts'
+import type { Hub } from './hub.ts'
+import type { ReadOptions } from './read-options.ts'
+import { type StoredEvent, TOMBSTONE_REVISION } from './record.ts'
+import { breathe, type Sink } from './sink.ts'
+import type { Storage } from './storage.ts'
+
+const BATCH = 256
+
+/** Where a subscription's events come from: `$all` or one stream. */
+type Source = {
+  /** The next ones after the last taken; fewer than `limit` where that is all there is. */
+  readonly take: (limit: number) => ReadonlyArray<StoredEvent>
+  /** Whether a committed event is the subscription's, and not yet taken. Moves on. */
+  readonly accept: (event: StoredEvent) => boolean
+}
+
+const allSource = (storage: Storage, from: ReadOptions['from']): Source => {
+  let after = from === 'start' ? -1 : from === 'end' ? storage.lastPosition() : from
+  return {
+    take: (limit) => {
+      const events = storage.allForwards(after + 1, limit)
+      after = events.at(-1)?.position ?? after
+      return events
+    },
+    accept: (event) => {
+      if (event.position <= after) return false
+      after = event.position
+      return true
+    },
+  }
+}
+
+const streamSource = (storage: Storage, name: string, from: ReadOptions['from']): Source => {
+  const stream = storage.stream(name)
+  let id = stream.id
+  let after = from === 'start' ? -1 : from === 'end' ? stream.last : from
+  const known = () => {
+    if (id === 0) id = storage.stream(name).id
+    return id !== 0
+  }
+  return {
+    take: (limit) => {
+      if (!known()) return []
+      const events = storage.streamForwards(id, after + 1, limit)
+      after = events.at(-1)?.revision ?? after
+      return events
+    },
+    accept: (event) => {
+      if (!known() || event.stream !== id || event.revision <= after) return false
+      after = event.revision
+      return true
+    },
+  }
+}
+
+export const subscribe = async (
+  { storage, hub }: { readonly storage: Storage; readonly hub: Hub },
+  sink: Sink,
+  options: ReadOptions,
+): Promise<void> => {
+  const { stream, from, filter, checkpointEvery, ids } = options
+  if (stream !== null && storage.stream(stream).last === TOMBSTONE_REVISION)
+    throw errors.streamDeleted(stream)
+  const source = stream === null ? allSource(storage, from) : streamSource(storage, stream, from)
+  sink.write(confirmationFrame(randomUUID()))
+
+  let looked = 0
+  let unreported = -1
+  const deliver = (event: StoredEvent): void => {
+    if (filter === null) {
+      sink.write(eventFrame(event, ids))
+      return
+    }
+    looked++
+    if (filter(event.body)) {
+      sink.write(eventFrame(event, ids))
+      unreported = -1
+    } else unreported = event.position
+    if (looked >= checkpointEvery) {
+      looked = 0
+      unreported = -1
+      sink.write(checkpointFrame(event.position))
+    }
+  }
+
+  let live = false
+  let everLive = false
+  let fellBehind: (() => void) | undefined
+  const stop = hub.listen((events) => {
+    if (!live) return
+    if (sink.blocked()) {
+      live = false
+      fellBehind?.()
+      return
+    }
+    for (const event of events) if (source.accept(event)) deliver(event)
+  })
+
+  try {
+    while (sink.open()) {
+      const events = source.take(BATCH)
+      for (const event of events) deliver(event)
+      if (events.length === BATCH) {
+        if (sink.blocked()) await sink.ready()
+        else await breathe()
+        continue
+      }
+      // Nothing is appended between that read and here, so what comes next comes through the hub.
+      if (unreported >= 0) {
+        sink.write(checkpointFrame(unreported))
+        unreported = -1
+        looked = 0
+      }
+      live = true
+      sink.write(caughtUpFrame)
+      everLive = true
+      await new Promise<void>((resolve) => {
+        fellBehind = resolve
+        sink.onClose(resolve)
+      })
+      if (!sink.open()) return
+      if (everLive) sink.write(fellBehindFrame)
+      await sink.ready()
+    }
+  } finally {
+    stop()
+  }
+}

@@ -107,7 +107,9 @@ export const room: Command = {
       )
       const expected = expectedOf(lines, owner, adminsIn(lines))
       if (expected.refused.length > 0)
-        io.out(`refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`)
+        io.out(
+          `refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`,
+        )
       const { counts, differences } = await compare(target, crowd.of(owner), expected, journal, watch)
       for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
       for (const difference of differences.slice(0, 40)) io.err(`  ${difference.table}: ${difference.what}`)
@@ -171,7 +173,13 @@ const startServer = async (say: (text: string) => void) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'presence-replay-'))
   const child = spawn(process.execPath, [fileURLToPath(new URL('../embedded/main.ts', import.meta.url))], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn' },
+    env: {
+      ...process.env,
+      DATA_DIR: dataDir,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
+    },
   })
   say('starting a server of its own …')
   const stop = async () => {

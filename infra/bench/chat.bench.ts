@@ -1,4 +1,4 @@
-import { chatAt, type ChatFigures, gather, knee } from './chat.ts'
+import { type ChatFigures, chatAt, gather, knee } from './chat.ts'
 import type { Row } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 

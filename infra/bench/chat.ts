@@ -30,11 +30,15 @@ export const gather = async (
 export const joinRoom = (client: BenchClient, spaceType: string, spaceId: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const attempt = () =>
-      client.emit('join-space', { spaceType, spaceId }, (ack: { ok: boolean; code?: string; error?: string; retry_after?: number }) => {
-        if (ack.ok) resolve()
-        else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
-        else reject(new Error(`${ack.code}: ${ack.error}`))
-      })
+      client.emit(
+        'join-space',
+        { spaceType, spaceId },
+        (ack: { ok: boolean; code?: string; error?: string; retry_after?: number }) => {
+          if (ack.ok) resolve()
+          else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
+          else reject(new Error(`${ack.code}: ${ack.error}`))
+        },
+      )
     attempt()
   })
 
@@ -83,9 +87,13 @@ export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promi
         const room = crowd.rooms[sent % crowd.rooms.length]!
         const member = room[2 + (Math.floor(sent / crowd.rooms.length) % (size - 2))]!
         const dueAt = begun + (sent / rate) * 1000
-        member.emit('chat-message', { content: `due:${dueAt.toFixed(3)} ${run} the room is full of stars tonight` }, (ack) => {
-          if (!ack.ok) refused += 1
-        })
+        member.emit(
+          'chat-message',
+          { content: `due:${dueAt.toFixed(3)} ${run} the room is full of stars tonight` },
+          (ack) => {
+            if (!ack.ok) refused += 1
+          },
+        )
         sent += 1
       }
       if (sent < total) setTimeout(tick, 1)
@@ -95,7 +103,8 @@ export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promi
   })
   const until = performance.now() + 5_000
   // What is late is still counted, for five seconds.
-  while (delivered < (sent - refused) * size && performance.now() < until) await new Promise((r) => setTimeout(r, 20))
+  while (delivered < (sent - refused) * size && performance.now() < until)
+    await new Promise((r) => setTimeout(r, 20))
   const loadShare = share()
   measuring = false
   for (const room of crowd.rooms) for (const client of room) client.onPacket = null

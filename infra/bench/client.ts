@@ -68,7 +68,11 @@ export const connect = (url: string, auth: object | null): Promise<BenchClient> 
   })
 
 /** Runs `count` of them, `width` at a time. */
-export const spread = async <T>(count: number, width: number, make: (index: number) => Promise<T>): Promise<Array<T>> => {
+export const spread = async <T>(
+  count: number,
+  width: number,
+  make: (index: number) => Promise<T>,
+): Promise<Array<T>> => {
   const made: Array<T> = new Array(count)
   let index = 0
   await Promise.all(

@@ -4,7 +4,12 @@ export const quantile = (sorted: ArrayLike<number>, q: number): number =>
 
 export const summary = (values: Array<number>) => {
   const sorted = Float64Array.from(values).sort()
-  return { n: sorted.length, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) }
+  return {
+    n: sorted.length,
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+    max: quantile(sorted, 1),
+  }
 }
 
 /** Share of one core that this process used since the last call. */
@@ -31,11 +36,22 @@ export type Row = {
 export const printTable = (rows: ReadonlyArray<Row>): void => {
   const cells = [
     ['what', 'here', 'beside it', 'goal', ''],
-    ...rows.map((row) => [row.what, row.ours, row.beside, row.goal, row.met === null ? '' : row.met ? 'met' : 'short']),
+    ...rows.map((row) => [
+      row.what,
+      row.ours,
+      row.beside,
+      row.goal,
+      row.met === null ? '' : row.met ? 'met' : 'short',
+    ]),
   ]
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))
   for (const [index, line] of cells.entries()) {
-    console.log(line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
+    console.log(
+      line
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
     if (index === 0) console.log(widths.map((width) => '─'.repeat(width)).join('  '))
   }
 }

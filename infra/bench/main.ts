@@ -7,7 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { printTable, type Row } from './figures.ts'
 
-type Bench = () => Promise<{ readonly rows: ReadonlyArray<Row>; readonly figures: unknown; readonly notes?: ReadonlyArray<string> }>
+type Bench = () => Promise<{
+  readonly rows: ReadonlyArray<Row>
+  readonly figures: unknown
+  readonly notes?: ReadonlyArray<string>
+}>
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   chat: () => import('./chat.bench.ts'),
   crowd: () => import('./crowd.bench.ts'),

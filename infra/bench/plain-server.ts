@@ -1,11 +1,18 @@
 /** The yardstick: a plain Socket.IO server that speaks the same events, checks nothing and stores nothing. */
-import { createServer } from 'node:http'
+
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 
 const http = createServer()
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false })
-type User = { socketId: string; sessionId: string; userAccount: string; position: unknown; connected_at: string }
+type User = {
+  socketId: string
+  sessionId: string
+  userAccount: string
+  position: unknown
+  connected_at: string
+}
 const rooms = new Map<string, Map<string, User>>()
 
 io.on('connection', (socket) => {
@@ -25,7 +32,12 @@ io.on('connection', (socket) => {
     users.set(socket.id, user)
     socket.to(room).emit('user-joined', { ...user, timestamp: Date.now() })
     socket.join(room)
-    socket.emit('space-joined', { success: true, ...asked, sessionId: user.sessionId, users: [...users.values()] })
+    socket.emit('space-joined', {
+      success: true,
+      ...asked,
+      sessionId: user.sessionId,
+      users: [...users.values()],
+    })
     ack?.({ ok: true, sessionId: user.sessionId })
   })
   socket.on('chat-message', (said, ack) => {

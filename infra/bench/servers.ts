@@ -28,9 +28,13 @@ const stop = async (child: ChildProcess): Promise<void> => {
 }
 
 export const plain = async (): Promise<Measured> => {
-  const child = spawn(process.execPath, ['--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
   return {
     name: 'plain Socket.IO',
@@ -60,19 +64,27 @@ export const whole = async (accounts: number): Promise<Measured & { readonly own
   })
   const endpoints = await waitForEndpoints(join(dataDir, 'endpoints.json'), child)
   const url = endpoints.url
-    const tokenOf = async (account: string): Promise<string> => {
+  const tokenOf = async (account: string): Promise<string> => {
     const challenge = String(Math.floor(Date.now() / 1000))
     const signature = signAs(account, challenge)
     const publicKey = devKeys(account).posting.public
     for (;;) {
       const response = await fetch(`${url}/api/auth/session`, {
         method: 'POST',
-        headers: { 'x-account': account, 'x-challenge': challenge, 'x-pubkey': publicKey, 'x-signature': signature },
+        headers: {
+          'x-account': account,
+          'x-challenge': challenge,
+          'x-pubkey': publicKey,
+          'x-signature': signature,
+        },
       })
       const answer = (await response.json()) as { token: string; code?: string; error?: string }
       if (response.ok) return answer.token
-      if (response.status !== 429) throw new Error(`${account} could not sign in: ${answer.code} ${answer.error}`)
-      await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)))
+      if (response.status !== 429)
+        throw new Error(`${account} could not sign in: ${answer.code} ${answer.error}`)
+      await new Promise((resolve) =>
+        setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)),
+      )
     }
   }
   const tokens = await spread(accounts, 8, (index) => tokenOf(accountOf(index)))

@@ -17,76 +17,87 @@ const two = suite('two servers on one log')
 type Answer = { ok: boolean; code?: string }
 const join = (client: BenchClient): Promise<Answer> =>
   new Promise((resolve) =>
-    client.emit('join-space', { spaceType: 'community', spaceId: 'hive-777777' }, (answer: Answer) => resolve(answer)),
+    client.emit('join-space', { spaceType: 'global', spaceId: 'lobby' }, (answer: Answer) => resolve(answer)),
   )
 const proofOf = (account: string) => {
   const challenge = String(Math.floor(Date.now() / 1000))
-  return { account, challenge, pubkey: devKeys(account).posting.public, signature: signAs(account, challenge) }
+  return {
+    account,
+    challenge,
+    pubkey: devKeys(account).posting.public,
+    signature: signAs(account, challenge),
+  }
 }
 
-two('given a space of 10 seats, when 500 join at once on each of two servers, then 10 are in, 990 are told it is full, and both rooms agree', async () => {
-  const [store, database, redis, hive] = await Promise.all([
-    testEventStore(),
-    testDatabase(),
-    testRedis(),
-    startHiveStandIn(),
-  ])
-  const env = {
-    EVENTSTORE_URL: store.url,
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    HIVE_NODE: hive.url,
-    HIVE_STANDIN: 'on',
-    SYSTEM_ADMINS: 'the-owner',
-    LOG_LEVEL: 'warn',
-  }
-  const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
-  const servers = await Promise.all([
-    startServerProcess({ ...env, NODE_ID: 'one' }),
-    startServerProcess({ ...env, NODE_ID: 'two' }),
-  ])
-  try {
-    const seats = await fetch(`${servers[0].url}/api/spaces/community/hive-777777/settings`, {
-      method: 'PATCH',
-      headers: { 'content-type': 'application/json', ...headersOf('the-owner') },
-      body: JSON.stringify({ max_users: SEATS }),
-    })
-    assert.equal(seats.status, 200, await seats.text())
+two(
+  'given a space of 10 seats, when 500 join at once on each of two servers, then 10 are in, 990 are told it is full, and both rooms agree',
+  async () => {
+    const [store, database, redis, hive] = await Promise.all([
+      testEventStore(),
+      testDatabase(),
+      testRedis(),
+      startHiveStandIn(),
+    ])
+    const env = {
+      EVENTSTORE_URL: store.url,
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      HIVE_NODE: hive.url,
+      HIVE_STANDIN: 'on',
+      SYSTEM_ADMINS: 'the-owner',
+      LOG_LEVEL: 'warn',
+    }
+    const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
+    const servers = await Promise.all([
+      startServerProcess({ ...env, NODE_ID: 'one' }),
+      startServerProcess({ ...env, NODE_ID: 'two' }),
+    ])
+    try {
+      const seats = await fetch(`${servers[0].url}/api/spaces/global/lobby/settings`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json', ...headersOf('the-owner') },
+        body: JSON.stringify({ max_users: SEATS }),
+      })
+      assert.equal(seats.status, 200, await seats.text())
 
-    const clients = await spread(2 * EACH, 16, (index) =>
-      connect(servers[index % 2]!.url, proofOf(`joiner-${index.toString(36).padStart(3, 'a')}`)),
-    )
-    const answers = await Promise.all(clients.map(join))
-    const inside = answers.filter((answer) => answer.ok).length
-    const codes = new Map<string, number>()
-    for (const answer of answers) if (!answer.ok) codes.set(answer.code!, (codes.get(answer.code!) ?? 0) + 1)
-    assert.equal(inside, SEATS)
-    assert.deepEqual([...codes], [['space_full', 2 * EACH - SEATS]])
+      const clients = await spread(2 * EACH, 16, (index) =>
+        connect(servers[index % 2]!.url, proofOf(`joiner-${index.toString(36).padStart(3, 'a')}`)),
+      )
+      const answers = await Promise.all(clients.map(join))
+      const inside = answers.filter((answer) => answer.ok).length
+      const codes = new Map<string, number>()
+      for (const answer of answers)
+        if (!answer.ok) codes.set(answer.code!, (codes.get(answer.code!) ?? 0) + 1)
+      assert.equal(inside, SEATS)
+      assert.deepEqual([...codes], [['space_full', 2 * EACH - SEATS]])
 
-    const rooms = await Promise.all(
-      servers.map(async (server) => {
-        const response = await fetch(`${server.url}/api/spaces/community/hive-777777`, { headers: headersOf('the-owner') })
-        const { space, position } = (await response.json()) as {
-          space: { connected_users: Array<{ session_id: string }> }
-          position: string
-        }
-        const again = await fetch(`${server.url}/api/spaces/community/hive-777777?min_position=${position}`, {
-          headers: headersOf('the-owner'),
-        })
-        const fresh = (await again.json()) as { space: typeof space }
-        return fresh.space.connected_users.map((user) => user.session_id).sort()
-      }),
-    )
-    assert.equal(rooms[0]!.length, SEATS)
-    assert.deepEqual(rooms[0], rooms[1])
-    for (const client of clients) client.close()
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()))
-    await projector.stop()
-    await Promise.all([store.stop(), redis.stop(), hive.close()])
-    await database.drop()
-  }
-})
+      const rooms = await Promise.all(
+        servers.map(async (server) => {
+          const response = await fetch(`${server.url}/api/spaces/global/lobby`, {
+            headers: headersOf('the-owner'),
+          })
+          const { space, position } = (await response.json()) as {
+            space: { connected_users: Array<{ session_id: string }> }
+            position: string
+          }
+          const again = await fetch(`${server.url}/api/spaces/global/lobby?min_position=${position}`, {
+            headers: headersOf('the-owner'),
+          })
+          const fresh = (await again.json()) as { space: typeof space }
+          return fresh.space.connected_users.map((user) => user.session_id).sort()
+        }),
+      )
+      assert.equal(rooms[0]!.length, SEATS)
+      assert.deepEqual(rooms[0], rooms[1])
+      for (const client of clients) client.close()
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()))
+      await projector.stop()
+      await Promise.all([store.stop(), redis.stop(), hive.close()])
+      await database.drop()
+    }
+  },
+)
 
 const headersOf = (account: string): Record<string, string> => {
   const proof = proofOf(account)

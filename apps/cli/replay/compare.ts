@@ -1,8 +1,7 @@
 /** What the server's tables say, over REST as any reader gets it, against what the file implies. */
 import type { Expected, ExpectedEntry } from './expect.ts'
-import type { Journal, Watch } from './perform.ts'
 import type { Person } from './people.ts'
-import type { Target } from './perform.ts'
+import type { Journal, Target, Watch } from './perform.ts'
 
 export type Difference = { readonly table: string; readonly what: string }
 export type Compared = {
@@ -36,7 +35,9 @@ export const compare = async (
     for (;;) {
       const response = await fetch(`${target.url}${path}`, { headers: { ...owner.headers } })
       if (response.status === 429 || response.status === 504) {
-        await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 0.2)))
+        await new Promise((resolve) =>
+          setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 0.2)),
+        )
         continue
       }
       if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`)
@@ -48,19 +49,26 @@ export const compare = async (
   const fresh = `min_position=${journal.position}`
 
   /* sessions */
-  const { space: shown } = await get<{ space: { connected_users: Array<{ session_id: string; user_account: string }> } }>(
-    `/api/spaces/${space}?${fresh}`,
-  )
-  const here = shown.connected_users.filter((user) => user.user_account !== target.owner).map((user) => user.user_account)
-  for (const account of expected.present) if (!here.includes(account)) differ('sessions', `${account} should be present and is not`)
-  for (const account of here) if (!expected.present.has(account)) differ('sessions', `${account} is present and should not be`)
+  const { space: shown } = await get<{
+    space: { connected_users: Array<{ session_id: string; user_account: string }> }
+  }>(`/api/spaces/${space}?${fresh}`)
+  const here = shown.connected_users
+    .filter((user) => user.user_account !== target.owner)
+    .map((user) => user.user_account)
+  for (const account of expected.present)
+    if (!here.includes(account)) differ('sessions', `${account} should be present and is not`)
+  for (const account of here)
+    if (!expected.present.has(account)) differ('sessions', `${account} is present and should not be`)
   if (new Set(here).size !== here.length) differ('sessions', 'an account is present twice')
 
   /* permissions */
   const permissions = new Map<string, string>()
   let cursor: string | null = ''
   while (cursor !== null) {
-    const page: { permissions: Array<{ user_account: string; permission: string }>; next_cursor: string | null } = await get(
+    const page: {
+      permissions: Array<{ user_account: string; permission: string }>
+      next_cursor: string | null
+    } = await get(
       `/api/spaces/${space}/permissions?limit=100&${fresh}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`,
     )
     for (const row of page.permissions) permissions.set(row.user_account, row.permission)
@@ -68,9 +76,13 @@ export const compare = async (
   }
   for (const [account, permission] of expected.permissions)
     if (permissions.get(account) !== permission)
-      differ('permissions', `${account} should have ${permission} and has ${permissions.get(account) ?? 'none'}`)
+      differ(
+        'permissions',
+        `${account} should have ${permission} and has ${permissions.get(account) ?? 'none'}`,
+      )
   for (const account of permissions.keys())
-    if (!expected.permissions.has(account)) differ('permissions', `${account} should have none and has ${permissions.get(account)}`)
+    if (!expected.permissions.has(account))
+      differ('permissions', `${account} should have none and has ${permissions.get(account)}`)
 
   /* chat */
   const messages: Array<MessageRow> = []
@@ -91,9 +103,13 @@ export const compare = async (
       row.user_account !== line.account ||
       row.content !== line.content
     )
-      differ('chat', `message ${index + 1} should be line ${line.seq} of ${line.account} and is ${row.message_id} of ${row.user_account}`)
+      differ(
+        'chat',
+        `message ${index + 1} should be line ${line.seq} of ${line.account} and is ${row.message_id} of ${row.user_account}`,
+      )
   })
-  if (messages.length > expected.chat.length) differ('chat', `${messages.length - expected.chat.length} messages too many`)
+  if (messages.length > expected.chat.length)
+    differ('chat', `${messages.length - expected.chat.length} messages too many`)
 
   /* audit log */
   const rows: Array<AuditRow> = []
@@ -115,7 +131,8 @@ export const compare = async (
     const chat = event === 'chat-message'
     const now = BigInt(revision)
     // A space's one event may be several pieces of news (a move is a leave and a join), so equal is in order there.
-    if (chat ? now <= lastChat : now < lastSpace) differ('live', `${event} ${revision} came after ${chat ? lastChat : lastSpace}`)
+    if (chat ? now <= lastChat : now < lastSpace)
+      differ('live', `${event} ${revision} came after ${chat ? lastChat : lastSpace}`)
     if (chat) lastChat = now
     else lastSpace = now
     const seen = chat ? doubled.chat : doubled.space
@@ -140,7 +157,8 @@ export const compare = async (
 }
 
 const detailOf = (row: AuditRow): string | null => {
-  const text = (name: string) => (typeof row.details[name] === 'string' ? (row.details[name] as string) : null)
+  const text = (name: string) =>
+    typeof row.details[name] === 'string' ? (row.details[name] as string) : null
   switch (row.action) {
     case 'SessionLeft':
     case 'CommandRefused':
@@ -168,14 +186,17 @@ const compareAudit = (
     if (ids.has(row.event_id)) differ('audit', `event ${row.event_id} is there twice`)
     ids.add(row.event_id)
     const last = revisions.get(row.stream) ?? -1n
-    if (BigInt(row.revision) !== last + 1n) differ('audit', `${row.stream} goes from revision ${last} to ${row.revision}`)
+    if (BigInt(row.revision) !== last + 1n)
+      differ('audit', `${row.stream} goes from revision ${last} to ${row.revision}`)
     revisions.set(row.stream, BigInt(row.revision))
   }
 
   const sessionOf = (row: AuditRow) => String(row.details['sessionId'] ?? '')
   const ofTheFile = new Set(journal.sessions.values())
   const accountOf = new Map(
-    rows.filter((row) => row.action === 'SessionJoined').map((row) => [sessionOf(row), row.user_account ?? '']),
+    rows
+      .filter((row) => row.action === 'SessionJoined')
+      .map((row) => [sessionOf(row), row.user_account ?? '']),
   )
   const interrupted = journal.interruptions > 0
   /** Entries that the file does not imply and that are right all the same. */
@@ -215,8 +236,13 @@ const compareAudit = (
     const have = got[index]
     if (want && have && same(want, have)) continue
     const words = (entry: ExpectedEntry | undefined) =>
-      entry ? `${entry.action} by ${entry.actor}${entry.target ? ` on ${entry.target}` : ''} (${entry.detail})` : 'nothing'
-    differ('audit', `entry ${index + 1}${want ? `, line ${want.seq},` : ''} should be ${words(want)} and is ${words(have)}`)
+      entry
+        ? `${entry.action} by ${entry.actor}${entry.target ? ` on ${entry.target}` : ''} (${entry.detail})`
+        : 'nothing'
+    differ(
+      'audit',
+      `entry ${index + 1}${want ? `, line ${want.seq},` : ''} should be ${words(want)} and is ${words(have)}`,
+    )
     if (want && have && index > 50) break
   }
 
@@ -229,11 +255,15 @@ const compareAudit = (
       if (row.action === 'SessionLeft') leaves.set(sessionOf(row), (leaves.get(sessionOf(row)) ?? 0) + 1)
     }
     for (const id of [...ofTheFile, ...journal.own])
-      if (joins.get(id) !== 1) differ('audit', `session ${id} was acknowledged and joined ${joins.get(id) ?? 0} times`)
+      if (joins.get(id) !== 1)
+        differ('audit', `session ${id} was acknowledged and joined ${joins.get(id) ?? 0} times`)
     for (const [id, count] of joins) if (count > 1) differ('audit', `session ${id} joined ${count} times`)
     for (const [id, count] of leaves) if (count > 1) differ('audit', `session ${id} left ${count} times`)
     const still = [...joins.keys()].filter((id) => !leaves.has(id) && accountOf.get(id) !== owner)
     if (still.length !== expected.present.size)
-      differ('audit', `${still.length} sessions joined and never left; ${expected.present.size} should be present`)
+      differ(
+        'audit',
+        `${still.length} sessions joined and never left; ${expected.present.size} should be present`,
+      )
   }
 }

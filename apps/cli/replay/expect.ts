@@ -71,9 +71,21 @@ export const expectedOf = (
           audit.push({ seq, action: 'CommandRefused', actor: line.by, target: account, detail: 'forbidden' })
         } else if (line.kind === 'grant' && permissions.get(account) !== line.permission) {
           permissions.set(account, line.permission)
-          audit.push({ seq, action: 'PermissionGranted', actor: line.by, target: account, detail: line.permission })
+          audit.push({
+            seq,
+            action: 'PermissionGranted',
+            actor: line.by,
+            target: account,
+            detail: line.permission,
+          })
         } else if (line.kind === 'revoke' && permissions.delete(account))
-          audit.push({ seq, action: 'PermissionRevoked', actor: line.by, target: account, detail: line.permission })
+          audit.push({
+            seq,
+            action: 'PermissionRevoked',
+            actor: line.by,
+            target: account,
+            detail: line.permission,
+          })
         break
       default:
         line satisfies never

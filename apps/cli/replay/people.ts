@@ -1,7 +1,10 @@
 /** One real client for each account: a Socket.IO connection with a real signature, opened when first needed. */
 import { io, type Socket } from 'socket.io-client'
 
-export type Signer = (account: string, challenge: string) => { readonly signature: string; readonly publicKey: string }
+export type Signer = (
+  account: string,
+  challenge: string,
+) => { readonly signature: string; readonly publicKey: string }
 export type Ack = {
   readonly ok: boolean
   readonly code?: string
@@ -81,7 +84,11 @@ export const people = (url: string, sign: Signer): People => {
       socket.once('connect_error', (error) => {
         socket.disconnect()
         const code = (error as Error & { data?: { code?: string } }).data?.code
-        reject(code === 'invalid_proof' ? new Error(`The proof of ${person.account} was refused.`) : new LineLost(error.message))
+        reject(
+          code === 'invalid_proof'
+            ? new Error(`The proof of ${person.account} was refused.`)
+            : new LineLost(error.message),
+        )
       })
     })
   }

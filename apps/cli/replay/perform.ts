@@ -47,7 +47,13 @@ const uuidOf = (text: string): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-const RETRY_CODES = new Set(['eventstore_unavailable', 'postgres_unavailable', 'hive_unavailable', 'conflict', 'not_caught_up'])
+const RETRY_CODES = new Set([
+  'eventstore_unavailable',
+  'postgres_unavailable',
+  'hive_unavailable',
+  'conflict',
+  'not_caught_up',
+])
 const WAIT_FOR_SERVER_MS = 120_000
 
 export const perform = async (options: PerformOptions): Promise<{ journal: Journal; watch: Watch }> => {
@@ -70,7 +76,8 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
 
   const noted = (answer: { position?: string }) => {
     journal.acknowledged += 1
-    if (answer.position && BigInt(answer.position) > BigInt(journal.position)) journal.position = answer.position
+    if (answer.position && BigInt(answer.position) > BigInt(journal.position))
+      journal.position = answer.position
   }
 
   /** Sends until it is accepted or refused for good. Throws `LineLost` where the connection broke. */
@@ -160,7 +167,8 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
     const person = people.of(line.account)
     switch (line.kind) {
       case 'join':
-        if (person.sessionId === null || !person.socket?.connected) journal.sessions.set(line.seq, await join(person))
+        if (person.sessionId === null || !person.socket?.connected)
+          journal.sessions.set(line.seq, await join(person))
         present.add(line.account)
         return
       case 'leave': {
@@ -180,7 +188,9 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
       case 'chat': {
         const message_id = uuidOf(`${run}:${line.seq}`)
         journal.messageIds.set(line.seq, message_id)
-        const ack = await insist(() => people.send(person, 'chat-message', { content: line.content, message_id }))
+        const ack = await insist(() =>
+          people.send(person, 'chat-message', { content: line.content, message_id }),
+        )
         if (!ack.ok) refusedForGood(line, ack)
         return
       }
@@ -226,7 +236,12 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
           return
         }
       } catch (error) {
-        if (!(error instanceof LineLost) && !(error instanceof TypeError) && (error as Error).name !== 'TimeoutError') throw error
+        if (
+          !(error instanceof LineLost) &&
+          !(error instanceof TypeError) &&
+          (error as Error).name !== 'TimeoutError'
+        )
+          throw error
       }
       if (Date.now() > until) throw new Error(`The server at ${target.url} did not come back: ${why}`)
       await delay(100)

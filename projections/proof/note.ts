@@ -1,0 +1,116 @@
+/**
+ * Signed notes and checkpoints: what the server says the log was, in a form that others already read.
+ * Source: https://c2sp.org/signed-note and https://c2sp.org/tlog-checkpoint, Ed25519 (algorithm 1).
+ */
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+
+export type Signer = { readonly name: string; readonly privateKey: KeyObject; readonly id: Buffer }
+/** `vkey` is how a verifier key is written: `name+<8 hex digits>+<base64>`. */
+export type Verifier = {
+  readonly name: string
+  readonly publicKey: KeyObject
+  readonly id: Buffer
+  readonly vkey: string
+}
+
+const ED25519 = Buffer.from([1])
+/** SubjectPublicKeyInfo and PKCS #8 of Ed25519, up to the 32 bytes of the key (RFC 8410). */
+const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex')
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+const rawPublic = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' }).subarray(-32)
+const keyId = (name: string, publicKey: Buffer): Buffer =>
+  createHash('sha256').update(`${name}\n`).update(ED25519).update(publicKey).digest().subarray(0, 4)
+const validName = (name: string): boolean => name.length > 0 && !/[\s+]/u.test(name)
+
+/** From the 32 bytes of an Ed25519 seed. Throws TypeError where the name has spaces or a plus. */
+export const signerOf = (name: string, seed: Uint8Array): Signer => {
+  if (!validName(name)) throw new TypeError('a key name has no spaces and no plus sign')
+  if (seed.length !== 32) throw new TypeError('an Ed25519 seed is 32 bytes')
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8_HEAD, seed]),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  return { name, privateKey, id: keyId(name, rawPublic(createPublicKey(privateKey))) }
+}
+
+export const verifierOf = (signer: Signer): Verifier => {
+  const publicKey = createPublicKey(signer.privateKey)
+  const raw = rawPublic(publicKey)
+  const vkey = `${signer.name}+${signer.id.toString('hex')}+${Buffer.concat([ED25519, raw]).toString('base64')}`
+  return { name: signer.name, publicKey, id: signer.id, vkey }
+}
+
+/** A verifier key as it is written, or null where it is none. */
+export const parseVkey = (vkey: string): Verifier | null => {
+  const [, name, id, key] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(vkey.trim()) ?? []
+  if (name === undefined || id === undefined || key === undefined) return null
+  const bytes = Buffer.from(key, 'base64')
+  if (bytes.length !== 33 || bytes[0] !== 1 || bytes.toString('base64') !== key) return null
+  const raw = bytes.subarray(1)
+  if (keyId(name, raw).toString('hex') !== id) return null
+  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_HEAD, raw]), format: 'der', type: 'spki' })
+  return { name, publicKey, id: Buffer.from(id, 'hex'), vkey: vkey.trim() }
+}
+
+/** `text` ends in a newline. */
+export const signNote = (text: string, signer: Signer): string => {
+  if (!text.endsWith('\n')) throw new TypeError('a note ends in a newline')
+  const signature = Buffer.concat([signer.id, sign(null, Buffer.from(text, 'utf8'), signer.privateKey)])
+  return `${text}\n— ${signer.name} ${signature.toString('base64')}\n`
+}
+
+/** The text that was signed, or null where no signature of this verifier holds or the note is malformed. */
+export const openNote = (note: string, verifier: Verifier): string | null => {
+  const split = note.lastIndexOf('\n\n')
+  if (split < 0 || !note.endsWith('\n')) return null
+  const text = note.slice(0, split + 1)
+  let held = false
+  for (const line of note.slice(split + 2, -1).split('\n')) {
+    const [, name, encoded] = /^— ([^\s+]+) ([A-Za-z0-9+/]+=*)$/.exec(line) ?? []
+    if (name === undefined || encoded === undefined) return null
+    const bytes = Buffer.from(encoded, 'base64')
+    if (bytes.length < 5 || bytes.toString('base64') !== encoded) return null
+    if (name !== verifier.name || !bytes.subarray(0, 4).equals(verifier.id)) continue
+    if (!verify(null, Buffer.from(text, 'utf8'), verifier.publicKey, bytes.subarray(4))) return null
+    held = true
+  }
+  return held ? text : null
+}
+
+export type Checkpoint = {
+  /** Which log: the key's name. */
+  readonly origin: string
+  readonly size: number
+  readonly root: Buffer
+  /** One line each; here `position <commit position of the last event>`. */
+  readonly extensions: ReadonlyArray<string>
+}
+
+export const checkpointText = (checkpoint: Checkpoint): string =>
+  [
+    checkpoint.origin,
+    String(checkpoint.size),
+    checkpoint.root.toString('base64'),
+    ...checkpoint.extensions,
+    '',
+  ].join('\n')
+
+export const parseCheckpoint = (text: string): Checkpoint | null => {
+  const lines = text.split('\n')
+  const [origin, size, root, ...rest] = lines
+  if (!origin || size === undefined || root === undefined || rest.pop() !== '') return null
+  if (!/^(0|[1-9][0-9]*)$/.test(size) || !Number.isSafeInteger(Number(size))) return null
+  const hash = Buffer.from(root, 'base64')
+  if (hash.length !== 32 || hash.toString('base64') !== root || rest.some((line) => line === '')) return null
+  return { origin, size: Number(size), root: hash, extensions: rest }
+}
+
+export const signCheckpoint = (checkpoint: Checkpoint, signer: Signer): string =>
+  signNote(checkpointText(checkpoint), signer)
+export const openCheckpoint = (note: string, verifier: Verifier): Checkpoint | null => {
+  const text = openNote(note, verifier)
+  const checkpoint = text === null ? null : parseCheckpoint(text)
+  return checkpoint?.origin === verifier.name ? checkpoint : null
+}

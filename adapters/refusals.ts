@@ -2,6 +2,7 @@
 import type { ChatRefusal } from '../domain/chat/refusals.ts'
 import type { CommandError, ContentError } from '../domain/ports.ts'
 import type { SpaceRefusal } from '../domain/space/refusals.ts'
+import type { PostgresUnavailable } from '../projections/read-models.ts'
 import type { AuthError } from './auth/errors.ts'
 
 /** `status` is HTTP's; `error` a sentence; `retry_after` whole seconds. */
@@ -80,7 +81,7 @@ export type EdgeError =
   | ContentError
   | { readonly _tag: 'InvalidSpace'; readonly detail: string }
   | { readonly _tag: 'NotCaughtUp' }
-  | { readonly _tag: 'ReadUnavailable'; readonly cause: string }
+  | PostgresUnavailable
 
 /** Anything that can go wrong between a caller and an answer. Causes are for the logs, never in the sentence. */
 export const describeError = (error: EdgeError): Described => {
@@ -99,7 +100,7 @@ export const describeError = (error: EdgeError): Described => {
       return said(503, 'hive_unavailable', 'No Hive node can be reached to check the proof.', 5)
     case 'AuthStoreUnavailable':
     case 'ContentUnavailable':
-    case 'ReadUnavailable':
+    case 'PostgresUnavailable':
       return said(503, 'postgres_unavailable', 'The service can’t store or read this just now.', 2)
     case 'InvalidSpace':
       return said(400, 'invalid_space', error.detail)

@@ -178,9 +178,9 @@ test('given a stand-in that was not allowed, it is not believed; and in producti
   const strict = createHive({ nodes: [node.url], clock })
   assert.is(tag(await strict.keysOf('alice')()), 'HiveUnavailable')
   assert.is(tag(await createHive({ nodes: [node.url, real.url], clock }).keysOf('alice')()), 'right')
-  assert.match((await refuseStandIn({ NODE_ENV: 'production' }, [node.url])) ?? '', 'stand-in')
-  assert.is(await refuseStandIn({ NODE_ENV: 'production' }, [real.url]), null)
-  assert.is(await refuseStandIn({}, [node.url]), null)
+  assert.match((await refuseStandIn(true, [node.url])) ?? '', 'stand-in')
+  assert.is(await refuseStandIn(true, [real.url]), null)
+  assert.is(await refuseStandIn(false, [node.url]), null)
   const before = process.env.NODE_ENV
   process.env.NODE_ENV = 'production'
   try {

@@ -143,13 +143,13 @@ export const standInsAmong = async (
   return nodes.filter((_, i) => answers[i])
 }
 
-/** The sentence with which a process refuses to start, or null where all is well. */
+/** The sentence with which a process refuses to start in production, or null where all is well. */
 export const refuseStandIn = async (
-  env: Readonly<Record<string, string | undefined>>,
+  production: boolean,
   nodes: ReadonlyArray<string>,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): Promise<string | null> => {
-  if (env.NODE_ENV !== 'production') return null
+  if (!production) return null
   const found = await standInsAmong(nodes, fetch)
   return found.length === 0
     ? null

@@ -1,0 +1,138 @@
+/** Who is asking: every proof of the contract, for REST and for sockets alike. */
+import { randomBytes } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Caller } from '../../domain/identity.ts'
+import { isAccount } from '../../domain/names.ts'
+import type { Clock } from '../../domain/ports.ts'
+import type { Hive } from '../hive/hive.ts'
+import { createChallenges, type Purpose } from './challenges.ts'
+import { type AuthError, invalidProof } from './errors.ts'
+import type { ReadProof, Shown } from './proof.ts'
+import type { AuthStore } from './store.ts'
+import { createTokens, type TokenPayload } from './tokens.ts'
+
+export type Authenticated = {
+  readonly caller: Caller
+  readonly via: 'token' | 'wallet' | 'headers' | 'none'
+  /** Where a session token was shown: the token, its session's id and its end (ms since the epoch). */
+  readonly session: { readonly token: string; readonly sid: string; readonly expiresAt: number } | null
+}
+
+export type Issued = { readonly token: string; readonly sid: string; readonly expiresAt: number }
+
+export type Auth = {
+  /** `purpose` is what the proof is used for: a server's challenge made for another one is refused. Default: none. */
+  readonly authenticate: (proof: ReadProof, purpose?: Purpose) => TaskEither<AuthError, Authenticated>
+  /** A session token for a caller that was authenticated. */
+  readonly issue: (caller: Caller) => Issued
+  /** The token that the caller already has, or a new one. */
+  readonly tokenFor: (who: Authenticated) => Issued
+  readonly challenge: (
+    purpose: Purpose,
+    account: string | null,
+  ) => { readonly challenge: string; readonly expiresAt: number }
+  /** Ends a session on every node, for good. */
+  readonly end: (session: { readonly sid: string; readonly expiresAt: number }) => TaskEither<AuthError, void>
+  /** Called once for each session that ends by `end`, on whichever node: close its sockets. Returns how to stop. */
+  readonly onEnded: (listener: (sid: string) => void) => () => void
+}
+
+export type AuthOptions = {
+  readonly hive: Hive
+  readonly store: AuthStore
+  readonly clock: Clock
+  /** SESSION_SECRET: at least 32 characters. */
+  readonly secret: string
+  readonly ttlSeconds: number
+  /** AUTH_HEADER_MAX_AGE. */
+  readonly headerMaxAgeSeconds: number
+}
+
+/** `guest:` and 12 random hex digits. */
+export const newGuest = (): string => `guest:${randomBytes(6).toString('hex')}`
+
+export const createAuth = (options: AuthOptions): Auth => {
+  const { hive, store, clock } = options
+  const tokens = createTokens(options.secret)
+  const challenges = createChallenges(options.secret, options.headerMaxAgeSeconds * 1_000)
+
+  const bySession = async (token: string): Promise<E.Either<AuthError, Authenticated>> => {
+    const read = tokens.read(token, clock.now())
+    if (E.isLeft(read))
+      return E.left(read.left === 'expired' ? { _tag: 'TokenExpired' } : invalidProof(`token ${read.left}`))
+    const { sid, by, exp } = read.right
+    const ended = await store.isRevoked(sid)()
+    if (E.isLeft(ended)) return ended
+    if (ended.right) return E.left(invalidProof('the session has ended'))
+    return E.right({ caller: by, via: 'token', session: { token, sid, expiresAt: exp } })
+  }
+
+  const bySignature = async (
+    shown: Exclude<Shown, { form: 'token' }>,
+    purpose: Purpose | null,
+  ): Promise<E.Either<AuthError, Authenticated>> => {
+    const { account, challenge, signature } = shown
+    if (!isAccount(account)) return E.left(invalidProof('not an account’s name'))
+    const serving = challenges.check({
+      challenge,
+      slot: shown.form === 'wallet' ? 'body' : 'headers',
+      purpose,
+      account,
+      now: clock.now(),
+    })
+    if (E.isLeft(serving)) return E.left(invalidProof(serving.left))
+    const verified = await hive.verify({
+      account,
+      message: challenge,
+      signature,
+      ...(shown.form === 'headers' ? { pubkey: shown.pubkey } : {}),
+    })()
+    if (E.isLeft(verified))
+      return verified.left._tag === 'HiveUnavailable'
+        ? E.left(verified.left)
+        : E.left(invalidProof('no such account'))
+    if (!verified.right) return E.left(invalidProof('no key of the account made this signature'))
+    // Claimed only now, so that nobody burns a challenge without the key.
+    if (serving.right.once !== null) {
+      const first = await store.claim(serving.right.once, serving.right.until)()
+      if (E.isLeft(first)) return first
+      if (!first.right) return E.left(invalidProof('the challenge was used before'))
+    }
+    return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null })
+  }
+
+  const issue = (caller: Caller): Issued => {
+    const { token, payload }: { token: string; payload: TokenPayload } = tokens.issue(
+      caller,
+      clock.now(),
+      options.ttlSeconds * 1_000,
+    )
+    return { token, sid: payload.sid, expiresAt: payload.exp }
+  }
+
+  return {
+    authenticate: (proof, purpose) => async () => {
+      if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
+      const { shown, claimed } = proof.right
+      let first: Authenticated | null = null
+      // Each proof that is given must hold, and all must speak of one and the same caller.
+      for (const one of shown) {
+        const who =
+          one.form === 'token' ? await bySession(one.token) : await bySignature(one, purpose ?? null)
+        if (E.isLeft(who)) return who
+        if (first === null) first = who.right
+        else if (first.caller.kind !== who.right.caller.kind || first.caller.id !== who.right.caller.id)
+          return E.left(invalidProof('two proofs of two callers'))
+      }
+      if (first !== null) return E.right(first)
+      const caller: Caller = { kind: 'guest', id: newGuest(), ...(claimed === null ? {} : { claimed }) }
+      return E.right({ caller, via: 'none', session: null })
+    },
+    issue,
+    tokenFor: (who) => who.session ?? issue(who.caller),
+    challenge: (purpose, account) => challenges.make(purpose, account, clock.now()),
+    end: ({ sid, expiresAt }) => store.revoke(sid, expiresAt),
+    onEnded: store.onRevoked,
+  }
+}

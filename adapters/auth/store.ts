@@ -1,0 +1,138 @@
+/** What authentication must remember across restarts and nodes: challenges that were used, sessions that ended. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import pg from 'pg'
+import { listen } from '../listener.ts'
+import type { AuthError } from './errors.ts'
+
+export type AuthStore = {
+  /** True for the first who asks, on any node; false for everybody after, until `until` (ms since the epoch). */
+  readonly claim: (key: string, until: number) => TaskEither<AuthError, boolean>
+  readonly isRevoked: (sid: string) => TaskEither<AuthError, boolean>
+  readonly revoke: (sid: string, expiresAt: number) => TaskEither<AuthError, void>
+  /** Called once for each session that is revoked from now on, here or on another node. */
+  readonly onRevoked: (listener: (sid: string) => void) => () => void
+  readonly stop: () => Promise<void>
+}
+
+const CHANNEL = 'auth_revoked'
+const SWEEP_MS = 60_000
+/** Rows are kept a while past their end, for nodes whose clocks are behind. */
+const MARGIN = '10 minutes'
+
+const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>> => {
+  try {
+    return E.right(await work())
+  } catch (error) {
+    return E.left({ _tag: 'AuthStoreUnavailable', cause: String(error) })
+  }
+}
+
+/** On tables `auth_used_challenges` and `auth_ended_sessions`. Resolves when what ended before is known, or after
+ *  `startMs` (default 5 s) without a database: until it is back, each session is looked up. */
+export const createAuthStore = async (options: {
+  readonly url: string
+  /** Connections, default 4. */
+  readonly poolSize?: number
+  readonly startMs?: number
+}): Promise<AuthStore> => {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 4,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 5_000,
+    application_name: 'presence auth',
+  })
+  pool.on('error', () => {})
+  /** sid to its end: past that, the token has expired anyway. */
+  const ended = new Map<string, number>()
+  const listeners = new Set<(sid: string) => void>()
+
+  const learn = (sid: string, expiresAt: number) => {
+    if (ended.has(sid)) return
+    ended.set(sid, expiresAt)
+    for (const listener of listeners) listener(sid)
+  }
+
+  const listener = listen({
+    url: options.url,
+    channels: [CHANNEL],
+    onNotice: (_, payload) => {
+      const [sid, expiresAt] = payload.split(' ')
+      if (sid && expiresAt) learn(sid, Number(expiresAt))
+    },
+    onListening: async () => {
+      const { rows } = await pool.query<{ sid: string; expires_ms: string }>({
+        name: 'auth_ended',
+        text: `SELECT sid, (extract(epoch FROM expires_at) * 1000)::bigint AS expires_ms
+               FROM auth_ended_sessions WHERE expires_at > now() - interval '${MARGIN}'`,
+      })
+      for (const row of rows) learn(row.sid, Number(row.expires_ms))
+    },
+  })
+
+  const sweep = setInterval(() => {
+    const past = Date.now() - 600_000
+    for (const [sid, expiresAt] of ended) if (expiresAt < past) ended.delete(sid)
+    pool.query(`DELETE FROM auth_used_challenges WHERE until < now() - interval '${MARGIN}'`).catch(() => {})
+    pool
+      .query(`DELETE FROM auth_ended_sessions WHERE expires_at < now() - interval '${MARGIN}'`)
+      .catch(() => {})
+  }, SWEEP_MS)
+  sweep.unref()
+
+  let late: NodeJS.Timeout | undefined
+  await Promise.race([
+    listener.ready,
+    new Promise<void>((resolve) => {
+      late = setTimeout(resolve, options.startMs ?? 5_000)
+    }),
+  ])
+  clearTimeout(late)
+
+  return {
+    claim: (key, until) => () =>
+      tried(async () => {
+        const { rowCount } = await pool.query({
+          name: 'auth_claim',
+          text: 'INSERT INTO auth_used_challenges (key, until) VALUES ($1, to_timestamp($2)) ON CONFLICT DO NOTHING',
+          values: [key, until / 1_000],
+        })
+        return rowCount === 1
+      }),
+    isRevoked: (sid) => async () => {
+      if (ended.has(sid)) return E.right(true)
+      if (listener.connected()) return E.right(false)
+      return tried(async () => {
+        const { rowCount } = await pool.query({
+          name: 'auth_is_ended',
+          text: 'SELECT 1 FROM auth_ended_sessions WHERE sid = $1',
+          values: [sid],
+        })
+        return rowCount === 1
+      })
+    },
+    revoke: (sid, expiresAt) => () =>
+      tried(async () => {
+        await pool.query({
+          name: 'auth_end',
+          text: `WITH said AS (
+                   INSERT INTO auth_ended_sessions (sid, expires_at) VALUES ($1, to_timestamp($2::bigint / 1000.0))
+                   ON CONFLICT DO NOTHING)
+                 SELECT pg_notify('${CHANNEL}', $1 || ' ' || $2::bigint)`,
+          values: [sid, expiresAt],
+        })
+        learn(sid, expiresAt)
+      }),
+    onRevoked: (one) => {
+      listeners.add(one)
+      return () => listeners.delete(one)
+    },
+    stop: async () => {
+      clearInterval(sweep)
+      listeners.clear()
+      await listener.stop()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,168 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import pg from 'pg'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Caller } from '../../domain/identity.ts'
+import { LOBBY, type SpaceRef } from '../../domain/names.ts'
+import { testDatabase } from '../../infra/testing/postgres.ts'
+import { parseContent } from './codec.ts'
+import { createContent } from './content.ts'
+import { loadContent, loadSampleContent, SAMPLE, storeContent } from './load.ts'
+
+const test = suite('content')
+const database = await testDatabase()
+const folder = await mkdtemp(join(tmpdir(), 'content-'))
+const content = await createContent({
+  url: database.url,
+  systemAdmins: ['admin-one'],
+  clock: { now: () => Date.now() },
+})
+const db = new pg.Client({ connectionString: database.url })
+await db.connect()
+
+const account = (id: string): Caller => ({ kind: 'account', id })
+const guest: Caller = { kind: 'guest', id: 'guest:0123456789ab' }
+const facts = async (space: SpaceRef, by: Caller | null) => {
+  const answer = await content.factsFor(space, by)()
+  if (E.isLeft(answer)) throw new Error(answer.left.cause)
+  return answer.right
+}
+const post = (id: string): SpaceRef => ({ type: 'post', id })
+const document = (id: string): SpaceRef => ({ type: 'document', id })
+
+test('the sample loads, and loading it again changes nothing', async () => {
+  const first = await loadSampleContent(database.url)
+  assert.ok(E.isRight(first))
+  assert.is(first.right.posts.changed + first.right.documents.changed, 12)
+  const again = await loadSampleContent(database.url)
+  assert.equal(
+    E.isRight(again) && [
+      again.right.posts.changed,
+      again.right.documents.changed,
+      again.right.permissions.changed,
+    ],
+    [0, 0, 0],
+  )
+})
+
+test('a post is public and its author owns it; a hidden one is its author’s alone', async () => {
+  const seen = await facts(post('alice/my-post'), guest)
+  assert.equal(seen, {
+    exists: true,
+    title: 'A room to meet in',
+    owner: 'alice',
+    visibility: 'public',
+    role: null,
+  })
+  assert.is((await facts(post('alice/my-post'), account('alice'))).role, 'owner')
+  assert.is((await facts(post('alice/my-post'), account('bob'))).role, null)
+  assert.is((await facts(post('alice/hidden-draft'), account('bob'))).visibility, 'private')
+  assert.is((await facts(post('alice/hidden-draft'), account('alice'))).role, 'owner')
+  assert.is((await facts(post('alice/no-such-post'), account('alice'))).exists, false)
+})
+
+test('a document is its creator’s, its collaborators’, and everybody’s where it is public', async () => {
+  assert.is((await facts(document('2'), account('bob'))).role, 'owner')
+  assert.is((await facts(document('2'), account('alice'))).role, 'access')
+  assert.equal(await facts(document('2'), account('dave')), {
+    exists: true,
+    title: 'Plans for the spring festival',
+    owner: 'bob',
+    visibility: 'private',
+    role: null,
+  })
+  assert.is((await facts(document('1'), guest)).visibility, 'public')
+})
+
+test('the lobby is everybody’s and owned by the system’s admins; no other global space exists', async () => {
+  assert.is((await facts(LOBBY, guest)).visibility, 'public')
+  assert.is((await facts(LOBBY, account('admin-one'))).role, 'owner')
+  assert.is((await facts(LOBBY, account('alice'))).role, null)
+  assert.is((await facts({ type: 'global', id: 'elsewhere' }, account('admin-one'))).exists, false)
+})
+
+test('a community of Hive’s form is public and owned by nobody', async () => {
+  const seen = await facts({ type: 'community', id: 'hive-12345' }, account('alice'))
+  assert.equal(seen, { exists: true, title: 'hive-12345', owner: null, visibility: 'public', role: null })
+  assert.is((await facts({ type: 'community', id: 'friends' }, null)).exists, false)
+})
+
+/** Until it is so: changes are heard, not polled for, so this ends within milliseconds. */
+const until = async (so: () => Promise<boolean>) => {
+  for (let i = 0; i < 2_000; i++) {
+    if (await so()) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.unreachable('it never came to be')
+}
+
+test('given content that was asked for before, a change of it is heard', async () => {
+  assert.is((await facts(post('bob/chess-garden'), null)).visibility, 'public')
+  await db.query("UPDATE posts SET flagged = true WHERE author = 'bob' AND permlink = 'chess-garden'")
+  await until(async () => (await facts(post('bob/chess-garden'), null)).visibility === 'private')
+  assert.is((await facts(document('4'), account('zoe'))).role, null)
+  await db.query("INSERT INTO collaboration_permissions VALUES ('4', 'zoe', 'editable')")
+  await until(async () => (await facts(document('4'), account('zoe'))).role === 'access')
+  await db.query("UPDATE collaboration_documents SET is_deleted = true WHERE id = '4'")
+  await until(async () => !(await facts(document('4'), account('dave'))).exists)
+})
+
+test('given a connection that is cut, it hears again, and meanwhile reads anew', async () => {
+  await facts(post('carol/gallery-of-light'), null)
+  await db.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'presence listener' AND datname = current_database()",
+  )
+  await db.query("UPDATE posts SET hidden = true WHERE author = 'carol'")
+  await until(async () => (await facts(post('carol/gallery-of-light'), null)).visibility === 'private')
+})
+
+test('given a file with mistakes, each is named with its place and nothing is written', async () => {
+  const path = join(folder, 'bad.ndjson')
+  await writeFile(
+    path,
+    [
+      '{"kind":"post","author":"Not An Account","permlink":"x"}',
+      'nonsense',
+      '{"kind":"thing"}',
+      '{"kind":"document","id":"a/b","creator":"alice","is_public":"yes"}',
+      '{"kind":"post","author":"gina","permlink":"fine"}',
+    ].join('\n'),
+  )
+  const answer = await loadContent(database.url, path)
+  assert.ok(E.isLeft(answer))
+  assert.equal(answer.left.map((sentence) => sentence.slice(0, 14)).sort(), [
+    'line 1: author',
+    'line 2: is not',
+    'line 3: kind m',
+    'line 4: id is ',
+    'line 4: is_pub',
+  ])
+  assert.is((await facts(post('gina/fine'), null)).exists, false)
+  assert.match(E.isLeft(await loadContent(database.url, join(folder, 'none'))) ? 'left' : 'right', 'left')
+})
+
+test('one JSON object or one a line say the same; of two with one key the last stands', async () => {
+  const lines = parseContent(
+    '{"kind":"post","author":"gina","permlink":"one","title":"a"}\n{"kind":"post","author":"gina","permlink":"one","title":"b"}\n',
+  )
+  const whole = parseContent(
+    '{"posts":[{"author":"gina","permlink":"one","title":"a"},{"author":"gina","permlink":"one","title":"b"}]}',
+  )
+  assert.equal(lines, whole)
+  assert.ok(E.isRight(lines))
+  assert.equal((await storeContent(database.url, lines.right)).posts, { rows: 1, changed: 1 })
+  await until(async () => (await facts(post('gina/one'), null)).title === 'b')
+})
+
+test('the sample is where the code says it is', () => assert.match(SAMPLE, /sample\.json$/))
+
+test.after(async () => {
+  await content.stop()
+  await db.end()
+  await database.drop()
+  await rm(folder, { recursive: true })
+})
+test.run()

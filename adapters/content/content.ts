@@ -1,0 +1,156 @@
+/** The content behind spaces, from `posts`, `collaboration_documents` and `collaboration_permissions`, held until
+ *  Postgres says that it changed. */
+import * as E from 'fp-ts/lib/Either.js'
+import { LRUCache } from 'lru-cache'
+import pg from 'pg'
+import { LOBBY, type SpaceRef, spaceKey } from '../../domain/names.ts'
+import type { Clock, Content, ContentError } from '../../domain/ports.ts'
+import { listen } from '../listener.ts'
+import { type ContentRecord, factsOf } from './facts.ts'
+
+export type ContentOptions = {
+  readonly url: string
+  readonly systemAdmins: ReadonlyArray<string>
+  readonly clock: Clock
+  /** Held at most this long even where no change is heard. Default 60 s. */
+  readonly cacheMs?: number
+  readonly poolSize?: number
+  /** How long to wait for the first connection before answering without a cache. Default 5 s. */
+  readonly startMs?: number
+}
+
+/** Notices of the tables' triggers; the payload is a space's key. */
+const CHANNEL = 'content_changed'
+const COMMUNITY = /^hive-\d{5,7}$/
+const NONE: ContentRecord = { kind: 'none' }
+
+const postOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
+  const [author, permlink] = id.split('/')
+  const { rows } = await pool.query<{ title: string; shown: boolean }>({
+    name: 'content_post',
+    text: 'SELECT title, NOT (hidden OR flagged) AS shown FROM posts WHERE author = $1 AND permlink = $2',
+    values: [author, permlink],
+  })
+  const row = rows[0]
+  return row === undefined
+    ? NONE
+    : { kind: 'post', author: author!, title: row.title || id, shown: row.shown }
+}
+
+const documentOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
+  const { rows } = await pool.query<{
+    title: string
+    creator: string
+    is_public: boolean
+    collaborators: string[]
+  }>({
+    name: 'content_document',
+    text: `SELECT title, creator, is_public, ARRAY(
+             SELECT user_account FROM collaboration_permissions WHERE document_id = $1) AS collaborators
+           FROM collaboration_documents WHERE id = $1 AND NOT is_deleted`,
+    values: [id],
+  })
+  const row = rows[0]
+  return row === undefined
+    ? NONE
+    : {
+        kind: 'document',
+        title: row.title || id,
+        creator: row.creator,
+        isPublic: row.is_public,
+        collaborators: new Set(row.collaborators),
+      }
+}
+
+const recordOf = async (pool: pg.Pool, space: SpaceRef): Promise<ContentRecord> => {
+  switch (space.type) {
+    case 'post':
+      return postOf(pool, space.id)
+    case 'document':
+      return documentOf(pool, space.id)
+    case 'community':
+      return COMMUNITY.test(space.id) ? { kind: 'community', title: space.id } : NONE
+    case 'global':
+      return space.id === LOBBY.id ? { kind: 'lobby' } : NONE
+    default: {
+      const never: never = space.type
+      throw new Error(`unknown space type ${never}`)
+    }
+  }
+}
+
+/** Resolves once changes are heard, or after `startMs` without a database. */
+export const createContent = async (
+  options: ContentOptions,
+): Promise<Content & { readonly stop: () => Promise<void> }> => {
+  const { clock, systemAdmins, cacheMs = 60_000 } = options
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 3,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 5_000,
+    application_name: 'presence content',
+  })
+  pool.on('error', () => {})
+  const held = new LRUCache<string, { readonly record: ContentRecord; readonly until: number }>({
+    max: 20_000,
+  })
+  /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
+  const asking = new Map<string, Promise<ContentRecord>>()
+
+  const listener = listen({
+    url: options.url,
+    channels: [CHANNEL],
+    onNotice: (_, key) => {
+      held.delete(key)
+      asking.delete(key)
+    },
+    onListening: async () => {
+      held.clear()
+      asking.clear()
+    },
+  })
+
+  const look = async (space: SpaceRef): Promise<ContentRecord> => {
+    const key = spaceKey(space)
+    const known = held.get(key)
+    // Deaf, nothing held can be trusted.
+    if (known !== undefined && listener.connected() && clock.now() < known.until) return known.record
+    const underway = asking.get(key)
+    if (underway !== undefined) return underway
+    const asked = recordOf(pool, space)
+    asking.set(key, asked)
+    try {
+      const record = await asked
+      if (asking.get(key) === asked && listener.connected())
+        held.set(key, { record, until: clock.now() + cacheMs })
+      return record
+    } finally {
+      if (asking.get(key) === asked) asking.delete(key)
+    }
+  }
+
+  let late: NodeJS.Timeout | undefined
+  await Promise.race([
+    listener.ready,
+    new Promise<void>((resolve) => {
+      late = setTimeout(resolve, options.startMs ?? 5_000)
+    }),
+  ])
+  clearTimeout(late)
+
+  return {
+    factsFor: (space, by) => async () => {
+      try {
+        return E.right(factsOf(await look(space), by, systemAdmins))
+      } catch (error) {
+        const unavailable: ContentError = { _tag: 'ContentUnavailable', cause: String(error) }
+        return E.left(unavailable)
+      }
+    },
+    stop: async () => {
+      await listener.stop()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/** What the content behind a space says of it to a caller: the last paragraph of the contract's read models. */
+import { accountOf, type Caller } from '../../domain/identity.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+
+/** The content of one space, as the tables have it. */
+export type ContentRecord =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'post'; readonly author: string; readonly title: string; readonly shown: boolean }
+  | {
+      readonly kind: 'document'
+      readonly creator: string
+      readonly title: string
+      readonly isPublic: boolean
+      readonly collaborators: ReadonlySet<string>
+    }
+  /** A Hive community: public, owned by nobody here; its own grants make its moderators. */
+  | { readonly kind: 'community'; readonly title: string }
+  | { readonly kind: 'lobby' }
+
+const NONE: ContentFacts = { exists: false, title: '', owner: null, visibility: 'private', role: null }
+
+/** `systemAdmins` own the lobby. */
+export const factsOf = (
+  record: ContentRecord,
+  by: Caller | null,
+  systemAdmins: ReadonlyArray<string>,
+): ContentFacts => {
+  const account = by === null ? null : accountOf(by)
+  switch (record.kind) {
+    case 'none':
+      return NONE
+    case 'post':
+      return {
+        exists: true,
+        title: record.title,
+        owner: record.author,
+        visibility: record.shown ? 'public' : 'private',
+        role: account === record.author ? 'owner' : null,
+      }
+    case 'document': {
+      const owns = account === record.creator
+      const works = account !== null && record.collaborators.has(account)
+      return {
+        exists: true,
+        title: record.title,
+        owner: record.creator,
+        visibility: record.isPublic ? 'public' : 'private',
+        role: owns ? 'owner' : works ? 'access' : null,
+      }
+    }
+    case 'community':
+      return { exists: true, title: record.title, owner: null, visibility: 'public', role: null }
+    case 'lobby':
+      return {
+        exists: true,
+        title: 'Lobby',
+        owner: null,
+        owners: systemAdmins,
+        visibility: 'public',
+        role: account !== null && systemAdmins.includes(account) ? 'owner' : null,
+      }
+    default: {
+      const never: never = record
+      throw new Error(`unknown content ${JSON.stringify(never)}`)
+    }
+  }
+}

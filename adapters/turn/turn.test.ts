@@ -1,0 +1,41 @@
+import { createHmac } from 'node:crypto'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createTurn } from './turn.ts'
+
+const test = suite('turn')
+const clock = { now: () => 1_700_000_000_500 }
+const turn = createTurn({ secret: 'north', hosts: ['turn.dlux.io', '[::1]:4000'], ttlSeconds: 600, clock })
+
+test('credentials end after the TTL and are what coturn computes', () => {
+  const made = turn.credentialsFor('alice')
+  assert.is(made.username, '1700000600:alice')
+  // printf %s '1700000600:alice' | openssl dgst -sha1 -hmac north -binary | base64
+  assert.is(made.credential, createHmac('sha1', 'north').update('1700000600:alice').digest('base64'))
+  assert.is(made.password, made.credential)
+  assert.is(made.ttl, 600)
+})
+
+test('each host is named for STUN, for TURN over UDP and TCP, and for TURN over TLS', () => {
+  const { iceServers, uris } = turn.credentialsFor('guest:0123456789ab')
+  assert.equal(iceServers[0], { urls: ['stun:turn.dlux.io:3478', 'stun:[::1]:4000'] })
+  assert.equal(iceServers[1]!.urls, uris)
+  assert.ok(uris.includes('turns:turn.dlux.io:5349?transport=tcp'))
+  assert.ok(uris.includes('turn:[::1]:4000?transport=udp'))
+})
+
+test('given no host, there are no servers, and credentials all the same', () => {
+  const made = createTurn({ secret: 's', hosts: [], ttlSeconds: 1, clock }).credentialsFor('alice')
+  assert.equal(made.iceServers, [])
+  assert.equal(made.uris, [])
+})
+
+test('given an empty secret, no TTL or a wrong host, it says so', () => {
+  const good = { secret: 's', hosts: ['a'], ttlSeconds: 1, clock }
+  assert.throws(() => createTurn({ ...good, secret: '' }), /TURN_SECRET/)
+  assert.throws(() => createTurn({ ...good, ttlSeconds: 0 }), /TURN_TTL/)
+  assert.throws(() => createTurn({ ...good, hosts: ['http://x'] }), /TURN_HOST/)
+  assert.throws(() => createTurn({ ...good, hosts: ['x:99999'] }), /port/)
+})
+
+test.run()

@@ -1,6 +1,7 @@
 /** What every event carries beside its data. */
 import * as t from 'io-ts'
 import { Actor } from './identity.ts'
+import { Time } from './time.ts'
 
 /** Why the actor might: the role in force and where it came from. What `why` explains is read off this. */
 export const Grounds = t.type({
@@ -29,7 +30,7 @@ export const Metadata = t.intersection([
     command: t.type({ id: t.string, type: t.string }),
     actor: Actor,
     node: t.string,
-    at: t.string,
+    at: Time,
     schema: t.number,
   }),
   t.partial({

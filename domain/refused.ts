@@ -1,6 +1,7 @@
 /** A refused command is audited too: this is the one event of a `refusal-` stream. */
 import * as t from 'io-ts'
 import type { ChatRefusal } from './chat/refusals.ts'
+import { Time } from './time.ts'
 
 export const CommandRefused = t.type({
   type: t.literal('CommandRefused'),
@@ -9,7 +10,7 @@ export const CommandRefused = t.type({
       command: t.string,
       /** The code of CONTRACT 4: `space_full`, `forbidden`, … */
       reason: t.string,
-      at: t.string,
+      at: Time,
     }),
     t.partial({ subspace: t.string, target: t.string, detail: t.unknown }),
   ]),

@@ -8,6 +8,7 @@ export const invalid = (field: string, detail: string): E.Either<Invalid, never>
 
 export const MAX_REASON = 500
 const MAX_DEPTH = 32
+const LAST = Date.parse('9999-12-31T23:59:59.999Z')
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/
 
 /** Well-formed UTF-16 with no NUL. */
@@ -37,6 +38,7 @@ export const parseUntil = (until: unknown, at: string): E.Either<Invalid, string
   if (until === null || until === undefined) return E.right(null)
   const ms = typeof until === 'string' && ISO.test(until) ? Date.parse(until) : Number.NaN
   if (Number.isNaN(ms)) return invalid('until', 'The end is not an ISO 8601 time with a zone.')
+  if (ms > LAST) return invalid('until', 'The end is past the year 9999.')
   return ms > Date.parse(at)
     ? E.right(new Date(ms).toISOString())
     : invalid('until', 'The end is not in the future.')

@@ -10,7 +10,7 @@ import { type Known, knownMessage } from './messages.ts'
 import type { ChatRefusal } from './refusals.ts'
 import type { ChatAsked, ChatState } from './state.ts'
 import { postDigest } from './state.ts'
-import { parseContent, parseEmoji, parseMessageId, parseMessageType } from './text.ts'
+import { canonicalId, parseContent, parseEmoji, parseMessageId, parseMessageType } from './text.ts'
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
 type Talk = Asking & { readonly chat: ChatState; readonly find: (id: string) => Known | null }
@@ -43,7 +43,7 @@ const post = (talk: Talk, command: PostMessage): Decision => {
   if (by.kind === 'system') return NOT_YOURS
   const may = maySpeak(talk)
   if (E.isLeft(may)) return may
-  const messageId = parseMessageId('message_id', command.messageId)
+  const messageId = parseMessageId('message_id', canonicalId(command.messageId))
   if (E.isLeft(messageId)) return messageId
   const content = parseContent(command.content)
   if (E.isLeft(content)) return content
@@ -52,12 +52,13 @@ const post = (talk: Talk, command: PostMessage): Decision => {
   const subspace = readSubspace(command.subspace ?? MAIN)
   if (E.isLeft(subspace)) return subspace
 
-  const same = talk.find(command.messageId)
+  const parentMessageId = command.parentMessageId === null ? null : canonicalId(command.parentMessageId)
+  const same = talk.find(messageId.right)
   if (same !== null) {
-    const isRepeat = same.author === by.id && same.wasPostedAs(postDigest(command))
+    const digest = postDigest({ ...command, subspace: subspace.right, parentMessageId })
+    const isRepeat = same.author === by.id && same.wasPostedAs(digest)
     return isRepeat ? E.right([]) : E.left({ _tag: 'MessageIdTaken' })
   }
-  const parentMessageId = command.parentMessageId
   let threadRootId: string | null = null
   if (parentMessageId !== null) {
     const parent = talk.find(parentMessageId)
@@ -88,7 +89,7 @@ const post = (talk: Talk, command: PostMessage): Decision => {
 const edit = (talk: Talk, command: EditMessage): Decision => {
   const may = maySpeak(talk)
   if (E.isLeft(may)) return may
-  const { messageId } = command
+  const messageId = canonicalId(command.messageId)
   const content = parseContent(command.content)
   if (E.isLeft(content)) return content
   const message = talk.find(messageId)
@@ -101,7 +102,8 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
 }
 
 /** One's own, muted or not and in a closed chat too; others' as a moderator above them. */
-const remove = (talk: Talk, { messageId }: DeleteMessage): Decision => {
+const remove = (talk: Talk, command: DeleteMessage): Decision => {
+  const messageId = canonicalId(command.messageId)
   const { access, state, content, by, at } = talk
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   const message = talk.find(messageId)
@@ -125,10 +127,10 @@ const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
   if (E.isLeft(may)) return may
   const emoji = parseEmoji(command.emoji)
   if (E.isLeft(emoji)) return emoji
-  const message = talk.find(command.messageId)
+  const messageId = canonicalId(command.messageId)
+  const message = talk.find(messageId)
   if (message === null || message.deleted) return NOT_FOUND
   if (message.hasReaction(by.id, emoji.right) === isAdding) return E.right([])
-  const { messageId } = command
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at, emoji: emoji.right }
   return E.right([{ type: isAdding ? 'ReactionAdded' : 'ReactionRemoved', data }])
 }

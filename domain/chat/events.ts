@@ -1,6 +1,7 @@
 /** The facts of a space's chat. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const event = <T extends string, P extends t.Props>(type: T, props: P) =>
@@ -17,9 +18,9 @@ export const MessagePosted = event('MessagePosted', {
   parentMessageId: nullable(t.string),
   /** The first message of the thread; null for one that is no reply. */
   threadRootId: nullable(t.string),
-  at: t.string,
+  at: Time,
 })
-const change = { messageId: t.string, subspace: t.string, by: Actor, at: t.string }
+const change = { messageId: t.string, subspace: t.string, by: Actor, at: Time }
 export const MessageEdited = event('MessageEdited', { ...change, content: t.string })
 export const MessageDeleted = event('MessageDeleted', change)
 export const ReactionAdded = event('ReactionAdded', { ...change, emoji: t.string })

@@ -30,6 +30,7 @@ const forget = (map: ReadonlyMap<string, { readonly revision: number }>, before:
 }
 
 const notePost = (state: ChatState, author: string, at: number): void => {
+  if (Number.isNaN(at)) return
   toBack(state.lastPosts, author, at)
   const horizon = at - MAX_SLOW_MODE_SECONDS * 1_000
   for (const [subject, last] of state.lastPosts) {

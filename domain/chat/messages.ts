@@ -10,6 +10,7 @@ import {
   reactionKey,
   windowStart,
 } from './state.ts'
+import { canonicalId, isMessageId } from './text.ts'
 
 /** A message as a decision sees it. */
 export type Known = {
@@ -29,21 +30,27 @@ const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
  *  (which must be as new as `windowStart`) and passes them in as `found`, null for one that isn't there. */
 export const messagesNeeded = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
   if (isWholeChat(state)) return []
-  const isUnknown = (id: string): boolean => (state.messages.get(id)?.posted ?? null) === null
+  return [...new Set(namedBeyond(command, state))].filter(isMessageId)
+}
+
+const namedBeyond = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
+  const id = canonicalId(command.messageId)
+  const postedOf = (message: string) => state.messages.get(message)?.posted ?? null
   switch (command.type) {
     case 'PostMessage': {
-      const own = command.fresh === true || !isUnknown(command.messageId) ? [] : [command.messageId]
-      const { parentMessageId: parent } = command
-      return parent === null || parent === command.messageId || !isUnknown(parent) ? own : [...own, parent]
+      const parent = command.parentMessageId === null ? null : canonicalId(command.parentMessageId)
+      const named = parent === null ? [] : [parent]
+      if (command.fresh !== true) named.push(id)
+      return named.filter((message) => postedOf(message) === null)
     }
     case 'AddReaction':
     case 'RemoveReaction': {
-      const posted = state.messages.get(command.messageId)?.posted ?? null
-      return posted === null || posted.revision < windowStart(state) ? [command.messageId] : []
+      const posted = postedOf(id)
+      return posted === null || posted.revision < windowStart(state) ? [id] : []
     }
     case 'EditMessage':
     case 'DeleteMessage':
-      return isUnknown(command.messageId) ? [command.messageId] : []
+      return postedOf(id) === null ? [id] : []
     default: {
       const never: never = command
       return never

@@ -35,7 +35,9 @@ export const parseMessageType = (messageType: unknown): E.Either<Invalid, string
     ? E.right(messageType)
     : invalid('message_type', 'A message type is 1 to 32 lower-case letters, hyphens and underscores.')
 
-export const parseMessageId = (field: string, id: unknown): E.Either<Invalid, string> =>
-  typeof id === 'string' && UUID.test(id)
-    ? E.right(id)
-    : invalid(field, 'A message id is a UUID in lower-case hex.')
+/** A message id as it is kept: a UUID in lower case. */
+export const canonicalId = (id: string): string => id.toLowerCase()
+export const isMessageId = (id: string): boolean => UUID.test(id)
+
+export const parseMessageId = (field: string, id: string): E.Either<Invalid, string> =>
+  isMessageId(id) ? E.right(id) : invalid(field, 'A message id is a UUID.')

@@ -1,6 +1,7 @@
 /** The facts of a space. Each event's `at` (ISO 8601) and `by` (who did it) are what the fold needs of them. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const event = <T extends string, P extends t.Props>(type: T, props: P) =>
@@ -37,16 +38,16 @@ export const SpaceOpened = event('SpaceOpened', {
   title: t.string,
   owner: nullable(t.string),
   visibility: t.union([t.literal('public'), t.literal('private')]),
-  at: t.string,
+  at: Time,
 })
 /** A seat is held for `subject` until `expiresAt`. */
 export const EntryGranted = event('EntryGranted', {
   subject: t.string,
   subspace: t.string,
-  expiresAt: t.string,
-  at: t.string,
+  expiresAt: Time,
+  at: Time,
 })
-export const SeatExpired = event('SeatExpired', { subject: t.string, at: t.string })
+export const SeatExpired = event('SeatExpired', { subject: t.string, at: Time })
 export const SessionJoined = event('SessionJoined', {
   sessionId: t.string,
   socketId: t.string,
@@ -59,7 +60,7 @@ export const SessionJoined = event('SessionJoined', {
   avatarData: t.unknown,
   /** The process boot that holds this session's lease. */
   boot: t.string,
-  at: t.string,
+  at: Time,
 })
 /** To another subspace of the same space. */
 export const SessionMoved = event('SessionMoved', {
@@ -67,7 +68,7 @@ export const SessionMoved = event('SessionMoved', {
   from: t.string,
   to: t.string,
   position: t.unknown,
-  at: t.string,
+  at: Time,
 })
 export const SessionLeft = event('SessionLeft', {
   sessionId: t.string,
@@ -75,32 +76,32 @@ export const SessionLeft = event('SessionLeft', {
   by: nullable(Actor),
   /** The moderator's words, for a kick or a ban. */
   note: nullable(t.string),
-  until: nullable(t.string),
-  at: t.string,
+  until: nullable(Time),
+  at: Time,
 })
-export const VoiceStarted = event('VoiceStarted', { sessionId: t.string, at: t.string })
-export const VoiceStopped = event('VoiceStopped', { sessionId: t.string, at: t.string })
+export const VoiceStarted = event('VoiceStarted', { sessionId: t.string, at: Time })
+export const VoiceStopped = event('VoiceStopped', { sessionId: t.string, at: Time })
 export const PermissionGranted = event('PermissionGranted', {
   account: t.string,
   permission: Permission,
   by: Actor,
   reason: nullable(t.string),
-  at: t.string,
+  at: Time,
 })
 export const PermissionRevoked = event('PermissionRevoked', {
   account: t.string,
   permission: Permission,
   by: Actor,
   reason: nullable(t.string),
-  at: t.string,
+  at: Time,
 })
-const restriction = { subject: t.string, by: Actor, reason: nullable(t.string), at: t.string }
+const restriction = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
 /** `until` null is for good. */
-export const AccountBanned = event('AccountBanned', { ...restriction, until: nullable(t.string) })
+export const AccountBanned = event('AccountBanned', { ...restriction, until: nullable(Time) })
 export const AccountUnbanned = event('AccountUnbanned', restriction)
-export const AccountMuted = event('AccountMuted', { ...restriction, until: nullable(t.string) })
+export const AccountMuted = event('AccountMuted', { ...restriction, until: nullable(Time) })
 export const AccountUnmuted = event('AccountUnmuted', restriction)
-export const SettingsChanged = event('SettingsChanged', { changes: SettingsChanges, by: Actor, at: t.string })
+export const SettingsChanged = event('SettingsChanged', { changes: SettingsChanges, by: Actor, at: Time })
 
 export const SpaceEvent = t.union([
   SpaceOpened,

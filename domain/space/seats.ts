@@ -1,7 +1,7 @@
 /** Seats: entering holds one for a minute, joining takes it, and the space never lets in more than it has. */
 import * as E from 'fp-ts/lib/Either.js'
 import { MAIN, parseSubspace } from '../names.ts'
-import { invalid, isOver, parseJson } from '../text.ts'
+import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { type Asking, type Decision, isOwn } from './asking.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
 import type { SpaceEvent } from './events.ts'
@@ -77,6 +77,11 @@ export const enterSpace = ({ state, by, at, access }: Asking, command: EnterSpac
   ])
 }
 
+const MAX_CLAIM = 64
+/** A name that a guest merely claims: dropped where it can't be a name. */
+const readClaim = (claimed: unknown): string | null =>
+  isText(claimed) && claimed !== '' && !isLongerThan(claimed, MAX_CLAIM) ? claimed : null
+
 /** A socket's other session here ends as this one begins: whoever changes rooms needs no second seat. */
 export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   const { state, by, at, access } = asking
@@ -113,7 +118,7 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
       socketId: command.socketId,
       account: by.kind === 'account' ? by.id : null,
       guest: by.kind === 'guest' ? by.id : null,
-      claimed: by.kind === 'guest' ? (by.claimed ?? null) : null,
+      claimed: by.kind === 'guest' ? readClaim(by.claimed) : null,
       subspace: subspace.right,
       position: position.right,
       avatarData: avatarData.right,

@@ -1,0 +1,58 @@
+/** A chat's window as JSON and back. Rows rather than objects: it is written often, and read whole. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { type ChatState, initialChat, type Recent } from './state.ts'
+
+/** Of the shape below: a snapshot of another version is not read, and the chat is folded anew. */
+export const CHAT_SNAPSHOT = 1
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+const Posted = t.type({
+  revision: t.number,
+  author: t.string,
+  subspace: t.string,
+  threadRootId: nullable(t.string),
+  digest: t.string,
+  words: t.string,
+})
+const ChatSnapshot = t.type({
+  version: t.literal(CHAT_SNAPSHOT),
+  length: t.number,
+  /** Id, revision, posting, deleted, edited. */
+  messages: t.array(t.tuple([t.string, t.number, nullable(Posted), t.boolean, nullable(t.string)])),
+  /** Key, revision, on. */
+  reactions: t.array(t.tuple([t.string, t.number, t.boolean])),
+  /** Subject, ms since the epoch. */
+  lastPosts: t.array(t.tuple([t.string, t.number])),
+})
+export type ChatSnapshot = t.TypeOf<typeof ChatSnapshot>
+
+export const toSnapshot = (state: ChatState): ChatSnapshot => ({
+  version: CHAT_SNAPSHOT,
+  length: state.length,
+  messages: [...state.messages].map(([id, { revision, posted, deleted, edited }]) => [
+    id,
+    revision,
+    posted,
+    deleted,
+    edited,
+  ]),
+  reactions: [...state.reactions].map(([key, { revision, on }]) => [key, revision, on]),
+  lastPosts: [...state.lastPosts],
+})
+
+/** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
+export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
+  if (!ChatSnapshot.is(json)) return E.left(`Not a chat's snapshot of version ${CHAT_SNAPSHOT}.`)
+  const messages = json.messages.map(([id, revision, posted, deleted, edited]): [string, Recent] => [
+    id,
+    { revision, posted, deleted, edited },
+  ])
+  return E.right({
+    ...initialChat(),
+    length: json.length,
+    messages: new Map(messages),
+    reactions: new Map(json.reactions.map(([key, revision, on]) => [key, { revision, on }])),
+    lastPosts: new Map(json.lastPosts),
+  })
+}

@@ -1,0 +1,109 @@
+/** The one place that turns events into what the log holds, and back. */
+import * as E from 'fp-ts/lib/Either.js'
+import type * as t from 'io-ts'
+import { ChatEvent } from './chat/events.ts'
+import { Metadata, SCHEMA } from './metadata.ts'
+import { parseStreamName, type SpaceRef, type StreamKind } from './names.ts'
+import type { NewEvent, RecordedEvent } from './ports.ts'
+import { CommandRefused } from './refused.ts'
+import { SpaceEvent } from './space/events.ts'
+import { upcast } from './upcast.ts'
+
+export type AnyEvent = SpaceEvent | ChatEvent | CommandRefused
+
+type Recorded = {
+  readonly space: SpaceRef
+  readonly metadata: Metadata
+  readonly stream: string
+  readonly revision: bigint
+  readonly position: bigint
+  readonly id: string
+  readonly created: Date
+}
+/** An event of the log in today's shape, with where and when it stands there. */
+export type Decoded = Recorded &
+  (
+    | { readonly kind: 'space'; readonly event: SpaceEvent }
+    | { readonly kind: 'chat'; readonly event: ChatEvent }
+    | { readonly kind: 'refusal'; readonly event: CommandRefused }
+  )
+
+/** `field` is the path of what is wrong, for example `data.sessionId`. */
+export type Undecodable = { readonly reason: string; readonly field?: string }
+
+type Reader = { readonly kind: StreamKind; readonly data: t.Mixed }
+
+const readers = new Map<string, Reader>()
+for (const codec of SpaceEvent.types)
+  readers.set(codec.props.type.value, { kind: 'space', data: codec.props.data })
+for (const codec of ChatEvent.types)
+  readers.set(codec.props.type.value, { kind: 'chat', data: codec.props.data })
+readers.set('CommandRefused', { kind: 'refusal', data: CommandRefused.props.data })
+
+/** Every event type that the log may hold. */
+export const EVENT_TYPES: ReadonlyArray<string> = [...readers.keys()]
+
+/** An event as it is appended, but for its id. What is undefined is not written: `schema` is today's. */
+export const encodeEvent = (event: AnyEvent, metadata: Metadata): Omit<NewEvent, 'id'> => ({
+  type: event.type,
+  data: event.data,
+  metadata: metadata.schema === SCHEMA ? metadata : { ...metadata, schema: SCHEMA },
+})
+
+type Stream = { readonly kind: StreamKind; readonly space: SpaceRef }
+const MEMO = 10_000
+const streams = new Map<string, Stream>()
+
+/** Stream names repeat by the thousand, so their parts are remembered. */
+const readStream = (name: string): E.Either<Undecodable, Stream> => {
+  const known = streams.get(name)
+  if (known !== undefined) return E.right(known)
+  const parsed = parseStreamName(name)
+  if (E.isLeft(parsed)) return E.left({ reason: parsed.left.detail, field: 'stream' })
+  if (streams.size >= MEMO) streams.clear()
+  streams.set(name, parsed.right)
+  return parsed
+}
+
+/** Deepest first complaint of a codec: slow, and only asked where the quick check has failed. */
+const complaint = (codec: t.Mixed, value: unknown, root: string): Undecodable => {
+  const decoded = codec.decode(value)
+  if (E.isRight(decoded)) return { reason: `The ${root} is not of its form.`, field: root }
+  const deepest = decoded.left.reduce((a, b) => (b.context.length > a.context.length ? b : a))
+  // Members of unions and intersections have numbers for keys, which say nothing of the value's path.
+  const keys = deepest.context.filter((_, i, all) => {
+    const above = all[i - 1]?.type as { readonly _tag?: string } | undefined
+    return i > 0 && above?._tag !== 'UnionType' && above?._tag !== 'IntersectionType'
+  })
+  const field = [root, ...keys.map(({ key }) => key)].join('.')
+  return { reason: `${field} is not of its form.`, field }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What an event of a `space-`, `chat-` or `refusal-` stream says. Strict on what is needed; what else there is
+ *  in it is kept. Cheap: no copies, and complaints are worked out only for what is wrong. */
+export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, Decoded> => {
+  const { type, stream, revision, position, id, created } = recorded
+  const named = readStream(stream)
+  if (E.isLeft(named)) return named
+  const reader = readers.get(type)
+  if (reader === undefined) return E.left({ reason: `There is no event of type ${type}.`, field: 'type' })
+  const { kind, space } = named.right
+  if (reader.kind !== kind)
+    return E.left({ reason: `A ${type} does not belong in a ${kind} stream.`, field: 'type' })
+  const metadata = recorded.metadata
+  if (!isObject(metadata)) return E.left({ reason: 'There is no metadata.', field: 'metadata' })
+  if (!Metadata.is(metadata)) return E.left(complaint(Metadata, metadata, 'metadata'))
+  let data = recorded.data
+  if (metadata.schema !== SCHEMA) {
+    const today = upcast(type, data, metadata.schema)
+    if (E.isLeft(today)) return E.left({ reason: today.left, field: 'metadata.schema' })
+    data = today.right
+  }
+  if (!reader.data.is(data)) return E.left(complaint(reader.data, data, 'data'))
+  // The reader was picked by type and has checked the data: this is the event that `kind` promises.
+  const event = { type, data } as never
+  return E.right({ kind, event, space, metadata, stream, revision, position, id, created })
+}

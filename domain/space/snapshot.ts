@@ -1,0 +1,87 @@
+/** A space's state as JSON and back, so that waking a space costs the same whatever its age. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
+import { Permission } from './events.ts'
+import { initialSpace } from './evolve.ts'
+import type { SpaceState } from './state.ts'
+
+/** Of the shape below: a snapshot of another version is not read, and the space is folded anew. */
+export const SPACE_SNAPSHOT = 1
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+const Restriction = t.type({
+  subject: t.string,
+  by: Actor,
+  reason: nullable(t.string),
+  until: nullable(Time),
+  at: Time,
+})
+const Session = t.type({
+  sessionId: t.string,
+  socketId: t.string,
+  account: nullable(t.string),
+  guest: nullable(t.string),
+  claimed: nullable(t.string),
+  subspace: t.string,
+  position: t.unknown,
+  avatarData: t.unknown,
+  voice: t.boolean,
+  boot: t.string,
+  joinedAt: Time,
+})
+const SpaceSnapshot = t.type({
+  version: t.literal(SPACE_SNAPSHOT),
+  opened: nullable(
+    t.type({
+      title: t.string,
+      owner: nullable(t.string),
+      visibility: t.union([t.literal('public'), t.literal('private')]),
+      at: Time,
+    }),
+  ),
+  sessions: t.array(Session),
+  held: t.array(t.type({ subject: t.string, subspace: t.string, expiresAt: Time })),
+  grants: t.array(
+    t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
+  ),
+  bans: t.array(Restriction),
+  mutes: t.array(Restriction),
+  settings: t.type({
+    chat_enabled: t.boolean,
+    voice_enabled: t.boolean,
+    guests_allowed: t.boolean,
+    max_users: t.number,
+    slow_mode_seconds: t.number,
+    settings: t.UnknownRecord,
+  }),
+})
+export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
+
+export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
+  version: SPACE_SNAPSHOT,
+  opened: state.opened,
+  sessions: [...state.sessions.values()],
+  held: [...state.held.values()],
+  grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
+  bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
+  mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
+  settings: state.settings,
+})
+
+/** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
+export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
+  if (!SpaceSnapshot.is(json)) return E.left(`Not a space's snapshot of version ${SPACE_SNAPSHOT}.`)
+  return E.right({
+    ...initialSpace(),
+    opened: json.opened,
+    sessions: new Map(json.sessions.map((session) => [session.sessionId, session])),
+    sockets: new Map(json.sessions.map(({ socketId, sessionId }) => [socketId, sessionId])),
+    held: new Map(json.held.map((seat) => [seat.subject, seat])),
+    grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
+    bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
+    mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),
+    settings: json.settings,
+  })
+}

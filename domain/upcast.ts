@@ -1,0 +1,27 @@
+/** Events as they were once written, brought up to today's shapes. `golden/` holds one of each, of every schema. */
+import * as E from 'fp-ts/lib/Either.js'
+import { SCHEMA } from './metadata.ts'
+
+/** Data of one schema to data of the next. It may rely on nothing: what it can't read it gives back. */
+export type Step = (data: unknown) => unknown
+/** By the schema that is left behind, then by event type. A type without a step stays as it is. */
+export type Steps = Readonly<Record<number, Readonly<Record<string, Step>>>>
+
+/** Schema 1 is the first: nothing is older yet. */
+export const STEPS: Steps = {}
+
+/** `data` as an event of schema `to` has it; a sentence where the schema is not one that can be read. */
+export const upcast = (
+  type: string,
+  data: unknown,
+  schema: number,
+  steps: Steps = STEPS,
+  to: number = SCHEMA,
+): E.Either<string, unknown> => {
+  if (schema === to) return E.right(data)
+  if (!Number.isInteger(schema) || schema < 1) return E.left(`There is no schema ${schema}.`)
+  if (schema > to) return E.left(`Schema ${schema} is newer than this program, which reads up to ${to}.`)
+  let now = data
+  for (let at = schema; at < to; at += 1) now = steps[at]?.[type]?.(now) ?? now
+  return E.right(now)
+}

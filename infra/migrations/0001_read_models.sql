@@ -112,12 +112,14 @@ CREATE TABLE chat_messages (
 CREATE INDEX chat_messages_room ON chat_messages (space_type, space_id, subspace, revision);
 
 CREATE TABLE chat_reactions (
+  space_type text COLLATE "C" NOT NULL,
+  space_id text COLLATE "C" NOT NULL,
   message_id text COLLATE "C" NOT NULL,
   emoji text COLLATE "C" NOT NULL,
   subject text COLLATE "C" NOT NULL,
   created_at timestamptz NOT NULL,
   position bigint NOT NULL,
-  PRIMARY KEY (message_id, emoji, subject)
+  PRIMARY KEY (space_type, space_id, message_id, emoji, subject)
 );
 
 -- One row an event. `hash` chains the rows: see projections/audit/canonical.ts for the bytes that it covers.

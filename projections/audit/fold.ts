@@ -1,0 +1,144 @@
+/** The audit log: one row an event, whatever it is. It reads the envelope and the recorded data leniently, so that an
+ *  event which no projection can apply is still audited, in its place in the chain, with the same bytes for ever. */
+
+import * as E from 'fp-ts/lib/Either.js'
+import { type QuerySqlToken, sql } from 'slonik'
+import { parseStreamName } from '../../domain/names.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+import { type Columns, names, recordsetOf } from '../projection.ts'
+import { canonicalJson, chain, cleanText, GENESIS } from './canonical.ts'
+
+export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
+export const AUDIT_COLUMNS = {
+  position: 'int8',
+  event_id: 'text',
+  created_at: 'timestamptz',
+  action: 'text',
+  user_account: 'text',
+  guest_id: 'text',
+  target: 'text',
+  space_type: 'text',
+  space_id: 'text',
+  subspace: 'text',
+  details: 'jsonb',
+  ip_address: 'text',
+  user_agent: 'text',
+  command_id: 'text',
+  correlation_id: 'text',
+  causation_id: 'text',
+  stream: 'text',
+  revision: 'int8',
+  prev_hash: 'text',
+  hash: 'text',
+} as const satisfies Columns
+const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
+
+/** What goes from one batch to the next: the last row's hash, and who each live session is. */
+export type AuditMemory = { hash: string; readonly sessions: Map<string, string> }
+export const auditMemory = (hash: string | null): AuditMemory => ({
+  hash: hash ?? GENESIS,
+  sessions: new Map(),
+})
+
+/** Indexed columns hold 255 characters, more than any name has. */
+const MAX_NAME = 255
+type Loose = Readonly<Record<string, unknown>>
+const loose = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
+const text = (value: unknown): string | null => (typeof value === 'string' ? cleanText(value) : null)
+const name = (value: unknown): string | null => {
+  const found = text(value)
+  return found !== null && found.length > MAX_NAME ? cleanText(found.slice(0, MAX_NAME)) : found
+}
+const json = (value: string | null): string => (value === null ? 'null' : JSON.stringify(value))
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+const time = (value: unknown, recorded: Date): string => {
+  if (typeof value === 'string') {
+    if (TIME.test(value) && !Number.isNaN(Date.parse(value))) return value
+    const ms = Date.parse(value)
+    if (!Number.isNaN(ms) && ms > 0) return new Date(ms).toISOString()
+  }
+  return recorded.toISOString()
+}
+
+const sessionOf = (event: RecordedEvent): string | null => text(loose(event.data).sessionId)
+
+/** The sessions that these events name and that nobody here knows: look them up before the fold. */
+export const unknownSessions = (
+  events: ReadonlyArray<RecordedEvent>,
+  { sessions }: AuditMemory,
+): ReadonlyArray<string> => {
+  const joined = new Set<string>()
+  const unknown = new Set<string>()
+  for (const event of events) {
+    const session = sessionOf(event)
+    if (session === null) continue
+    if (event.type === 'SessionJoined') joined.add(session)
+    else if (!sessions.has(session) && !joined.has(session)) unknown.add(session)
+  }
+  return [...unknown]
+}
+
+/** Whom it was done to: the account, guest or message that it names, or whose session it names; null where that is
+ *  who acted. */
+const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { sessions }: AuditMemory) => {
+  const session = sessionOf(event)
+  if (session !== null) {
+    if (event.type === 'SessionJoined') {
+      const subject = name(data.account) ?? name(data.guest)
+      if (subject !== null) sessions.set(session, subject)
+      return subject === actor ? null : subject
+    }
+    const subject = sessions.get(session) ?? null
+    if (event.type === 'SessionLeft') sessions.delete(session)
+    return subject === actor ? null : subject
+  }
+  const target =
+    event.type === 'MessagePosted'
+      ? name(data.parentMessageId)
+      : (name(data.target) ?? name(data.subject) ?? name(data.account) ?? name(data.messageId))
+  return target === actor ? null : target
+}
+
+/** One event as a JSON object of its row. Moves the memory on. */
+export const auditRow = (event: RecordedEvent, memory: AuditMemory): string => {
+  const data = loose(event.data)
+  const metadata = loose(event.metadata)
+  const actor = loose(metadata.actor)
+  const client = loose(metadata.client)
+  const actorId = name(actor.id)
+  const stream = parseStreamName(event.stream)
+  const space = E.isRight(stream) ? stream.right.space : { type: 'unknown', id: event.stream }
+  const columns = [
+    `"${event.position}"`,
+    json(name(event.id)),
+    json(time(metadata.at, event.created)),
+    json(name(event.type)),
+    json(actor.kind === 'account' ? actorId : null),
+    json(actor.kind === 'guest' ? actorId : null),
+    json(targetOf(event, data, actorId, memory)),
+    json(space.type),
+    json(name(space.id)),
+    json(name(data.subspace) ?? name(data.to)),
+    canonicalJson(event.data ?? null),
+    json(text(client.ip)),
+    json(text(client.userAgent)),
+    json(text(loose(metadata.command).id) ?? ''),
+    json(text(metadata.$correlationId) ?? ''),
+    json(text(metadata.$causationId) ?? ''),
+    json(name(event.stream)),
+    `"${event.revision}"`,
+  ]
+  const before = memory.hash
+  memory.hash = chain(before, columns)
+  let row = '{'
+  for (let i = 0; i < columns.length; i += 1) row += `"${COLUMN_NAMES[i]}":${columns[i]},`
+  return `${row}"prev_hash":"${before}","hash":"${memory.hash}"}`
+}
+
+export const auditRows = (events: ReadonlyArray<RecordedEvent>, memory: AuditMemory): ReadonlyArray<string> =>
+  events.map((event) => auditRow(event, memory))
+
+/** The statement that appends the rows. */
+export const writeAudit = (rows: ReadonlyArray<string>): QuerySqlToken =>
+  sql.unsafe`INSERT INTO presence_audit_log (${names(COLUMN_NAMES)})
+    SELECT ${names(COLUMN_NAMES, 'r')} FROM ${recordsetOf(`[${rows.join(',')}]`, AUDIT_COLUMNS)}`

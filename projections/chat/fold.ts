@@ -1,0 +1,186 @@
+/** Messages and reactions. A message id belongs to the message that was first on the log; changes count only from
+ *  its own space's chat. */
+import { sql } from 'slonik'
+import {
+  type Latest,
+  names,
+  type Projection,
+  type Row,
+  recordset,
+  spaceMapKey,
+  type Told,
+  writeLatest,
+} from '../projection.ts'
+
+const MESSAGES = { name: 'chat_messages', key: ['message_id'] }
+const REACTIONS = {
+  name: 'chat_reactions',
+  key: ['space_type', 'space_id', 'message_id', 'emoji', 'subject'],
+}
+export const MESSAGE_COLUMNS = {
+  message_id: 'text',
+  space_type: 'text',
+  space_id: 'text',
+  subspace: 'text',
+  user_account: 'text',
+  guest_id: 'text',
+  display_name: 'text',
+  message_type: 'text',
+  content: 'text',
+  parent_message_id: 'text',
+  thread_root_id: 'text',
+  is_deleted: 'bool',
+  deleted_by: 'text',
+  deleted_at: 'timestamptz',
+  edited_at: 'timestamptz',
+  created_at: 'timestamptz',
+  position: 'int8',
+  revision: 'int8',
+} as const
+const REACTION_KEY = {
+  space_type: 'text',
+  space_id: 'text',
+  message_id: 'text',
+  emoji: 'text',
+  subject: 'text',
+} as const
+const REACTION_COLUMNS = { ...REACTION_KEY, created_at: 'timestamptz', position: 'int8' } as const
+
+type MessageRow = { -readonly [column in keyof typeof MESSAGE_COLUMNS]: unknown }
+type Change = {
+  readonly message_id: string
+  readonly space_type: string
+  readonly space_id: string
+  content?: string
+  edited_at?: string
+  deleted_by?: string
+  deleted_at?: string
+}
+type Changes = {
+  readonly posted: Map<string, MessageRow>
+  /** To messages that an earlier batch wrote. */
+  readonly changed: Map<string, Change>
+  readonly reactions: Latest
+}
+
+/** Where an edit or a deletion goes: to the row of this batch, to a change of an older row, or nowhere. */
+const changing = (changes: Changes, { space }: Told, message_id: string): MessageRow | Change | null => {
+  const posted = changes.posted.get(message_id)
+  if (posted !== undefined && posted.space_type === space.type && posted.space_id === space.id)
+    return posted.is_deleted === false ? posted : null
+  const key = spaceMapKey(space, message_id)
+  let change = changes.changed.get(key)
+  if (change === undefined) {
+    change = { message_id, space_type: space.type, space_id: space.id }
+    changes.changed.set(key, change)
+  }
+  return change.deleted_at === undefined ? change : null
+}
+
+const fold = (changes: Changes, told: Told): void => {
+  const { event, space, position, revision } = told
+  switch (event.type) {
+    case 'MessagePosted': {
+      const { data } = event
+      if (changes.posted.has(data.messageId)) return
+      changes.posted.set(data.messageId, {
+        message_id: data.messageId,
+        space_type: space.type,
+        space_id: space.id,
+        subspace: data.subspace,
+        user_account: data.account,
+        guest_id: data.guest,
+        display_name: data.displayName,
+        message_type: data.messageType,
+        content: data.content,
+        parent_message_id: data.parentMessageId,
+        thread_root_id: data.threadRootId,
+        is_deleted: false,
+        deleted_by: null,
+        deleted_at: null,
+        edited_at: null,
+        created_at: data.at,
+        position: String(position),
+        revision: String(revision),
+      })
+      return
+    }
+    case 'MessageEdited': {
+      const change = changing(changes, told, event.data.messageId)
+      if (change !== null) {
+        change.content = event.data.content
+        change.edited_at = event.data.at
+      }
+      return
+    }
+    case 'MessageDeleted': {
+      const change = changing(changes, told, event.data.messageId)
+      if (change !== null) {
+        change.content = ''
+        change.deleted_by = event.data.by.id
+        change.deleted_at = event.data.at
+        if ('is_deleted' in change) change.is_deleted = true
+      }
+      return
+    }
+    case 'ReactionAdded':
+    case 'ReactionRemoved': {
+      const { messageId, emoji, by, at } = event.data
+      const key = { space_type: space.type, space_id: space.id, message_id: messageId, emoji, subject: by.id }
+      const row =
+        event.type === 'ReactionAdded' ? { ...key, created_at: at, position: String(position) } : null
+      changes.reactions.set(spaceMapKey(space, messageId, emoji, by.id), { key, row })
+      return
+    }
+    default:
+      return
+  }
+}
+
+const values = Object.keys(MESSAGE_COLUMNS).filter((name) => name !== 'message_id')
+
+export const chat: Projection<Changes> = {
+  name: 'chat',
+  tables: [MESSAGES, REACTIONS],
+  start: () => ({ posted: new Map(), changed: new Map(), reactions: new Map() }),
+  fold,
+  write: ({ posted, changed, reactions }) => [
+    // The earlier message keeps an id that two spaces' chats used at once, in whatever order they are applied.
+    ...(posted.size > 0
+      ? [
+          sql.unsafe`INSERT INTO chat_messages AS t (${names(Object.keys(MESSAGE_COLUMNS))})
+            SELECT ${names(Object.keys(MESSAGE_COLUMNS), 'r')}
+            FROM ${recordset(posted.values() as Iterable<Row>, MESSAGE_COLUMNS)}
+            ON CONFLICT (message_id) DO UPDATE SET ${sql.join(
+              values.map(
+                (name) => sql.fragment`${sql.identifier([name])} = ${sql.identifier(['excluded', name])}`,
+              ),
+              sql.fragment`, `,
+            )}
+            WHERE t.position > excluded.position`,
+        ]
+      : []),
+    ...(changed.size > 0
+      ? [
+          sql.unsafe`UPDATE chat_messages AS t SET
+              content = coalesce(r.content, t.content),
+              edited_at = coalesce(r.edited_at, t.edited_at),
+              is_deleted = r.deleted_at IS NOT NULL,
+              deleted_by = r.deleted_by,
+              deleted_at = r.deleted_at
+            FROM ${recordset(changed.values() as Iterable<Row>, {
+              message_id: 'text',
+              space_type: 'text',
+              space_id: 'text',
+              content: 'text',
+              edited_at: 'timestamptz',
+              deleted_by: 'text',
+              deleted_at: 'timestamptz',
+            })}
+            WHERE t.message_id = r.message_id AND t.space_type = r.space_type AND t.space_id = r.space_id
+              AND NOT t.is_deleted`,
+        ]
+      : []),
+    ...writeLatest(REACTIONS, REACTION_KEY, REACTION_COLUMNS, reactions),
+  ],
+}

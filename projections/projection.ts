@@ -1,0 +1,110 @@
+/** What a projection is: a fold of a batch's events into the fewest row changes, and the statements that write them. */
+import { type QuerySqlToken, sql } from 'slonik'
+import type { ChatEvent } from '../domain/chat/events.ts'
+import type { Metadata } from '../domain/metadata.ts'
+import type { SpaceRef } from '../domain/names.ts'
+import type { CommandRefused } from '../domain/refused.ts'
+import type { SpaceEvent } from '../domain/space/events.ts'
+
+/** A decoded event and where it stands. */
+export type Told<Event = SpaceEvent | ChatEvent | CommandRefused> = {
+  readonly event: Event
+  readonly metadata: Metadata
+  readonly space: SpaceRef
+  readonly position: bigint
+  readonly revision: bigint
+}
+
+/** A row as JSON: what `json_to_recordset` reads by column name. `undefined` is left out and reads as null. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** `fold` changes the batch it is given: one is made for each batch and thrown away once written.
+ *  What a row becomes may depend on its own stream's events alone, so that streams may be applied in any order
+ *  among each other (a parked one comes later) and the tables end the same. */
+export type Projection<Changes> = {
+  readonly name: string
+  /** The tables that it fills, and their keys. */
+  readonly tables: ReadonlyArray<Table>
+  readonly start: () => Changes
+  readonly fold: (changes: Changes, told: Told) => void
+  /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
+   *  `search_path` says whether it is the live tables or a rebuild's. */
+  readonly write: (changes: Changes) => ReadonlyArray<QuerySqlToken>
+}
+export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
+
+/** `space_type`, a line feed that no name may have, and `space_id`. */
+export const spaceMapKey = (space: SpaceRef, ...rest: ReadonlyArray<string>): string =>
+  [space.type, space.id, ...rest].join('\n')
+
+const TYPES = {
+  text: sql.fragment`text`,
+  'text[]': sql.fragment`text[]`,
+  bool: sql.fragment`bool`,
+  int4: sql.fragment`int4`,
+  int8: sql.fragment`int8`,
+  jsonb: sql.fragment`jsonb`,
+  timestamptz: sql.fragment`timestamptz`,
+}
+/** Column names and their types. */
+export type Columns = Readonly<Record<string, keyof typeof TYPES>>
+
+const definition = (columns: Columns) =>
+  sql.join(
+    Object.entries(columns).map(([name, type]) => sql.fragment`${sql.identifier([name])} ${TYPES[type]}`),
+    sql.fragment`, `,
+  )
+
+/** `json_to_recordset` over a JSON array of objects as one parameter, with the columns' names and types. */
+export const recordsetOf = (json: string, columns: Columns) =>
+  sql.fragment`json_to_recordset(${json}::json) AS r (${definition(columns)})`
+
+export const recordset = (rows: Iterable<Row>, columns: Columns) =>
+  recordsetOf(JSON.stringify(Array.isArray(rows) ? rows : [...rows]), columns)
+
+export const names = (columns: Iterable<string>, of?: string) =>
+  sql.join(
+    [...columns].map((name) => sql.identifier(of === undefined ? [name] : [of, name])),
+    sql.fragment`, `,
+  )
+
+/** Insert each row, or put its values in the place of the one with the same key. */
+export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): QuerySqlToken => {
+  const values = Object.keys(columns).filter((name) => !table.key.includes(name))
+  return sql.unsafe`INSERT INTO ${sql.identifier([table.name])} (${names(Object.keys(columns))})
+    SELECT ${names(Object.keys(columns), 'r')} FROM ${recordset(rows, columns)}
+    ON CONFLICT (${names(table.key)}) DO UPDATE SET ${sql.join(
+      values.map((name) => sql.fragment`${sql.identifier([name])} = ${sql.identifier(['excluded', name])}`),
+      sql.fragment`, `,
+    )}`
+}
+
+/** Remove the rows with these keys. */
+export const remove = (table: Table, columns: Columns, keys: Iterable<Row>): QuerySqlToken =>
+  sql.unsafe`DELETE FROM ${sql.identifier([table.name])} AS t USING ${recordset(keys, columns)}
+    WHERE ${sql.join(
+      table.key.map((name) => sql.fragment`${sql.identifier(['t', name])} = ${sql.identifier(['r', name])}`),
+      sql.fragment` AND `,
+    )}`
+
+/** A map of last words: per key the row it now has, or null where it has none. */
+export type Latest = Map<string, { readonly key: Row; readonly row: Row | null }>
+
+/** Writes last words: one upsert and one delete at most. */
+export const writeLatest = (
+  table: Table,
+  keyColumns: Columns,
+  columns: Columns,
+  latest: Latest,
+): ReadonlyArray<QuerySqlToken> => {
+  const put: Row[] = []
+  const gone: Row[] = []
+  for (const { key, row } of latest.values()) {
+    if (row === null) gone.push(key)
+    else put.push(row)
+  }
+  return [
+    ...(gone.length > 0 ? [remove(table, keyColumns, gone)] : []),
+    ...(put.length > 0 ? [upsert(table, columns, put)] : []),
+  ]
+}

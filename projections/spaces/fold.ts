@@ -1,0 +1,74 @@
+/** Every space that anything happened in, and how far its two streams are. */
+
+import { sql } from 'slonik'
+import type { Projection, Row, Told } from '../projection.ts'
+import { recordset, spaceMapKey } from '../projection.ts'
+
+type Known = {
+  space_type: string
+  space_id: string
+  title?: string
+  owner?: string | null
+  visibility?: string
+  opened_at?: string
+  revision?: string
+  chat_revision?: string
+  position: string
+}
+type Changes = Map<string, Known>
+
+const isOfChat = (type: Told['event']['type']): boolean =>
+  type.startsWith('Message') || type.startsWith('Reaction')
+
+export const spaces: Projection<Changes> = {
+  name: 'spaces',
+  tables: [{ name: 'presence_spaces', key: ['space_type', 'space_id'] }],
+  start: () => new Map(),
+  fold: (changes, { event, space, position, revision }) => {
+    // A refusal may be about a space that does not exist.
+    if (event.type === 'CommandRefused') return
+    const key = spaceMapKey(space)
+    let known = changes.get(key)
+    if (known === undefined) {
+      known = { space_type: space.type, space_id: space.id, position: '0' }
+      changes.set(key, known)
+    }
+    known.position = String(position)
+    if (isOfChat(event.type)) known.chat_revision = String(revision)
+    else known.revision = String(revision)
+    if (event.type === 'SpaceOpened') {
+      known.title = event.data.title
+      known.owner = event.data.owner
+      known.visibility = event.data.visibility
+      known.opened_at = event.data.at
+    }
+  },
+  write: (changes) => {
+    if (changes.size === 0) return []
+    const rows = recordset(changes.values() as Iterable<Row>, {
+      space_type: 'text',
+      space_id: 'text',
+      title: 'text',
+      owner: 'text',
+      visibility: 'text',
+      opened_at: 'timestamptz',
+      revision: 'int8',
+      chat_revision: 'int8',
+      position: 'int8',
+    })
+    return [
+      sql.unsafe`INSERT INTO presence_spaces AS t
+          (space_type, space_id, title, owner, visibility, opened_at, revision, chat_revision, position)
+        SELECT space_type, space_id, title, owner, visibility, opened_at, revision, chat_revision, position
+        FROM ${rows}
+        ON CONFLICT (space_type, space_id) DO UPDATE SET
+          title = coalesce(excluded.title, t.title),
+          owner = CASE WHEN excluded.opened_at IS NULL THEN t.owner ELSE excluded.owner END,
+          visibility = coalesce(excluded.visibility, t.visibility),
+          opened_at = coalesce(excluded.opened_at, t.opened_at),
+          revision = greatest(t.revision, excluded.revision),
+          chat_revision = greatest(t.chat_revision, excluded.chat_revision),
+          position = greatest(t.position, excluded.position)`,
+    ]
+  },
+}

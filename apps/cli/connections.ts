@@ -1,0 +1,39 @@
+/** What the commands talk to: what the environment names, else what `npm start` runs on DATA_DIR. */
+import * as E from 'fp-ts/lib/Either.js'
+import { eventStoreUrl, postgresUrl } from '../config/codecs.ts'
+import { type Endpoints, readEndpoints } from '../embedded/endpoints.ts'
+
+export type Connections = {
+  /** `esdb://…` */
+  readonly eventStoreUrl: string
+  /** `postgres://…` */
+  readonly databaseUrl: string
+  /** Where the server listens, null where only the environment says what there is. */
+  readonly url: string | null
+  /** Of what `npm start` runs, null where it runs nothing. */
+  readonly endpoints: Endpoints | null
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Left is a sentence. */
+export const connections = (env: Environment = process.env): E.Either<string, Connections> => {
+  const endpoints = readEndpoints(env.DATA_DIR || './data')
+  const eventStore = env.EVENTSTORE_URL || endpoints?.eventStoreUrl
+  const database = env.DATABASE_URL || endpoints?.databaseUrl
+  if (!eventStore || !database)
+    return E.left(
+      `Nothing runs on ${env.DATA_DIR || './data'}: run npm start first, or set EVENTSTORE_URL and DATABASE_URL.`,
+    )
+  for (const [name, codec, value] of [
+    ['EVENTSTORE_URL', eventStoreUrl, eventStore],
+    ['DATABASE_URL', postgresUrl, database],
+  ] as const)
+    if (E.isLeft(codec.decode(value))) return E.left(`${name} must be ${codec.name}.`)
+  return E.right({
+    eventStoreUrl: eventStore,
+    databaseUrl: database,
+    url: env.PUBLIC_URL || endpoints?.url || null,
+    endpoints,
+  })
+}

@@ -1,0 +1,16 @@
+/** `npm run presence -- COMMAND …` */
+import { presence } from './presence.ts'
+import { registry } from './registry.ts'
+
+// A pipe that was closed (`| head`) is no mistake of ours.
+process.stdout.on('error', () => process.exit(0))
+
+const io = {
+  out: (text: string) => void process.stdout.write(`${text}\n`),
+  err: (text: string) => void process.stderr.write(`${text}\n`),
+}
+process.exitCode = await presence(process.argv.slice(2), registry, io).catch((error: unknown) => {
+  io.err(error instanceof Error ? error.message : String(error))
+  if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) io.err(error.stack ?? '')
+  return 1
+})

@@ -1,0 +1,27 @@
+/** Every command, by its name: one file each, read only when it is asked for, so that start-up is quick. */
+import type { Command } from './command.ts'
+
+export type Entry = {
+  readonly name: string
+  /** As in the command itself: the list of commands must not load them all. A test compares. */
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}
+
+export const registry: ReadonlyArray<Entry> = [
+  {
+    name: 'content',
+    summary: 'fill posts, documents and their permissions from a file',
+    load: async () => (await import('./content.ts')).content,
+  },
+  {
+    name: 'room',
+    summary: 'perform a real room’s log on a server and compare every table with it',
+    load: async () => (await import('./room.ts')).room,
+  },
+  {
+    name: 'status',
+    summary: 'what runs here, where it listens, and how it is',
+    load: async () => (await import('./status.ts')).status,
+  },
+]

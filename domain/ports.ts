@@ -27,6 +27,9 @@ export type RecordedEvent = NewEvent & {
   /** Its commit position in `$all`. */
   readonly position: bigint
   readonly created: Date
+  /** Data and metadata as they stand on the log, where they were sealed there and are opened here. What is proved
+   *  (hashes, bundles) is always what stands on the log. */
+  readonly stored?: { readonly data: unknown; readonly metadata: unknown }
 }
 
 /** The revision that the stream must be at: its last event's number, `none` for no stream, or `any`. */
@@ -80,6 +83,10 @@ export type SubscriptionState = {
   readonly position: bigint | null
   readonly lastError: string | null
   readonly reconnects: number
+  /** The newest position of the whole log when it was last looked at (while nothing comes in), null before that. */
+  readonly head?: bigint | null
+  /** How many items wait for the consumer. */
+  readonly waiting?: number
 }
 
 /** Items come by async iteration, in batches of what is at hand (never empty), so that a slow consumer is waited

@@ -1,0 +1,151 @@
+/** Appends over one line: all share one BatchAppend call, each has its own answer, its own timeout, its own fate. */
+
+import * as grpc from '@grpc/grpc-js'
+import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import type { AppendError, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
+import { causeOf, exceptionOf, type Line, leaderOf } from './line.ts'
+import { type AppendAnswer, BATCH_APPEND, decodeAppend, encodeAppend } from './wire.ts'
+
+/** `position` is null where the server did not say it. */
+type Answered = { readonly revision: bigint; readonly position: bigint | null }
+export type AppendOutcome = Either<AppendError, Answered>
+
+type Pending = { readonly settle: (outcome: AppendOutcome) => void; readonly tick: number }
+
+const unknown = (cause: string): AppendOutcome => left({ _tag: 'OutcomeUnknown', cause })
+
+const MAX_POSITION = 2n ** 63n
+
+const outcomeOf = (result: AppendAnswer['result']): AppendOutcome => {
+  if (result.ok) {
+    if (result.revision === null) return unknown('the server did not say at which revision')
+    const commit = result.place?.commit ?? MAX_POSITION
+    return right({ revision: result.revision, position: commit < MAX_POSITION ? commit : null })
+  }
+  switch (result.detail) {
+    case 'WrongExpectedVersion':
+      return left({ _tag: 'WrongExpectedRevision', actual: result.actual })
+    case 'StreamDeleted':
+      return left({ _tag: 'StreamDeleted' })
+    case 'MaximumAppendSizeExceeded':
+      return left({ _tag: 'AppendTooLarge', maxBytes: result.maxBytes })
+    case 'AccessDenied':
+      return left({ _tag: 'LogUnavailable', cause: 'access denied' })
+    // A timeout of the server's, or what it can't name: it may have been written.
+    default:
+      return unknown(`${result.detail} ${result.message}`.trim())
+  }
+}
+
+/** Refusals of the call itself, before it carried anything. */
+const REFUSED = new Set([
+  grpc.status.PERMISSION_DENIED,
+  grpc.status.UNAUTHENTICATED,
+  grpc.status.UNIMPLEMENTED,
+])
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+export class Appends {
+  private readonly line: Line
+  private readonly timeoutTicks: number
+  private call: grpc.ClientDuplexStream<Buffer, Buffer> | null = null
+  /** In the order of sending, so the oldest is first. */
+  private readonly pending = new Map<number, Pending>()
+  private number = 0
+
+  constructor(line: Line, timeoutMs: number) {
+    this.line = line
+    this.timeoutTicks = line.ticks(timeoutMs)
+    line.watch(
+      () => this.expire(),
+      (cause) => this.abandon(cause),
+    )
+  }
+
+  append(
+    stream: string,
+    expected: ExpectedRevision,
+    events: ReadonlyArray<NewEvent>,
+  ): Promise<AppendOutcome> {
+    return new Promise((settle) => {
+      const number = ++this.number
+      let requests: ReadonlyArray<Buffer>
+      try {
+        const odd = events.find((event) => !UUID.test(event.id))
+        if (odd !== undefined) throw new Error(`${odd.id} is not a UUID`)
+        requests = encodeAppend({ line: this.line.id, number }, stream, expected, events)
+      } catch (error) {
+        return settle(left({ _tag: 'LogUnavailable', cause: `can't be written: ${causeOf(error)}` }))
+      }
+      if (this.line.isClosed)
+        return settle(left({ _tag: 'LogUnavailable', cause: 'the connection was lost' }))
+      this.pending.set(number, { settle, tick: this.line.tick })
+      const call = this.call ?? this.open()
+      for (const request of requests) call.write(request)
+    })
+  }
+
+  private open(): grpc.ClientDuplexStream<Buffer, Buffer> {
+    const call = this.line.duplex(BATCH_APPEND)
+    this.call = call
+    let answered = false
+    call.on('data', (bytes: Buffer) => {
+      this.line.heard()
+      answered = true
+      try {
+        this.answer(decodeAppend(bytes, this.line.id))
+      } catch (error) {
+        this.line.close(causeOf(error))
+      }
+    })
+    call.on('end', () => this.fail(call, unknown('the server ended the call')))
+    call.on('error', (error) => {
+      const cause = causeOf(error)
+      const refused =
+        !answered &&
+        (REFUSED.has((error as grpc.ServiceError).code) || exceptionOf(error) === 'access-denied')
+      this.fail(call, refused ? left({ _tag: 'LogUnavailable', cause }) : unknown(cause))
+      const leader = leaderOf(error)
+      if (leader !== null) this.line.close(cause, leader)
+    })
+    return call
+  }
+
+  private answer(answer: AppendAnswer): void {
+    if (answer.number === null) return
+    // An answer that comes after its append was given up finds nothing here, and that is all.
+    const pending = this.pending.get(answer.number)
+    if (pending === undefined) return
+    this.pending.delete(answer.number)
+    pending.settle(outcomeOf(answer.result))
+  }
+
+  /** Every append that this call carried gets the outcome; the next one opens another call. */
+  private fail(call: grpc.ClientDuplexStream<Buffer, Buffer>, outcome: AppendOutcome): void {
+    if (this.call !== call) return
+    this.call = null
+    call.cancel()
+    const carried = [...this.pending.values()]
+    this.pending.clear()
+    for (const { settle } of carried) settle(outcome)
+  }
+
+  private expire(): void {
+    for (const [number, pending] of this.pending) {
+      if (this.line.tick - pending.tick < this.timeoutTicks) return
+      // Nothing at all has come since it was sent: the line is dead, and takes the others with it.
+      if (this.line.lastHeard <= pending.tick) {
+        this.line.close('the server went silent')
+        return
+      }
+      this.pending.delete(number)
+      pending.settle(unknown('no answer in time'))
+    }
+  }
+
+  private abandon(cause: string): void {
+    const { call } = this
+    if (call !== null) this.fail(call, unknown(cause))
+  }
+}

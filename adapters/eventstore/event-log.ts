@@ -1,0 +1,199 @@
+/** The log over an EventStoreDB, a KurrentDB or the embedded node. */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import type {
+  AppendError,
+  Appended,
+  EventLog,
+  ExpectedRevision,
+  NewEvent,
+  ReadError,
+  RecordedEvent,
+} from '../../domain/ports.ts'
+import { Appends } from './appends.ts'
+import { Connection } from './connection.ts'
+import { causeOf, type Line, type LineOptions } from './line.ts'
+import { type ReadFault, readOver } from './reads.ts'
+import { Subscription } from './subscription.ts'
+import type { ReadRequest } from './wire.ts'
+
+export type EventLogOptions = {
+  /** `esdb://…` or `esdb+discover://…`, as the clients of EventStoreDB take it. */
+  readonly url: string
+  /** An append that has no answer for this long is `OutcomeUnknown`. Default 5,000. */
+  readonly appendTimeoutMs?: number
+  /** A read that gets no further for this long is tried again. Default 5,000. */
+  readonly readTimeoutMs?: number
+  /** With no connection for this long, a call is `LogUnavailable`. Default 5,000. */
+  readonly connectTimeoutMs?: number
+  /** A connection or a subscription that was silent for this long is asked for a sign of life. Default 5,000. */
+  readonly heartbeatMs?: number
+}
+
+/** What the log has done so far, for `/metrics`. */
+export type EventLogStats = {
+  readonly appends: number
+  readonly appendedEvents: number
+  readonly conflicts: number
+  readonly unknownOutcomes: number
+  readonly unavailable: number
+  readonly reads: number
+  readonly retriedReads: number
+  /** Lines opened, the first one included. */
+  readonly connections: number
+}
+
+export type EventStoreLog = EventLog & { readonly stats: () => EventLogStats }
+
+const READ_TRIES = 3
+const BUFFER_BYTES = 16 * 1024 * 1024
+
+/** Throws where the connection string is wrong. Connects by itself, and goes on trying until it is closed. */
+export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
+  const appendTimeoutMs = options.appendTimeoutMs ?? 5_000
+  const readTimeoutMs = options.readTimeoutMs ?? 5_000
+  const connectTimeoutMs = options.connectTimeoutMs ?? 5_000
+  const heartbeatMs = options.heartbeatMs ?? 5_000
+  const shortest = Math.min(appendTimeoutMs, readTimeoutMs, heartbeatMs)
+  const lineOptions: LineOptions = {
+    // One try ends in time for another within the same wait.
+    connectTimeoutMs: Math.max(50, connectTimeoutMs / 2),
+    heartbeatMs,
+    tickMs: Math.max(10, Math.min(250, shortest / 10)),
+  }
+  const connection = new Connection(options.url, lineOptions)
+  const subscriptions = new Set<Subscription>()
+  let appends: { readonly line: Line; readonly over: Appends } | null = null
+  const stats = {
+    appends: 0,
+    appendedEvents: 0,
+    conflicts: 0,
+    unknownOutcomes: 0,
+    unavailable: 0,
+    reads: 0,
+    retriedReads: 0,
+  }
+
+  const appendsOver = (line: Line): Appends => {
+    if (appends?.line !== line) appends = { line, over: new Appends(line, appendTimeoutMs) }
+    return appends.over
+  }
+
+  const count = (error: AppendError): Either<AppendError, never> => {
+    if (error._tag === 'WrongExpectedRevision') stats.conflicts += 1
+    else if (error._tag === 'OutcomeUnknown') stats.unknownOutcomes += 1
+    else if (error._tag === 'LogUnavailable') stats.unavailable += 1
+    return left(error)
+  }
+
+  const append = async (
+    stream: string,
+    expected: ExpectedRevision,
+    events: ReadonlyArray<NewEvent>,
+  ): Promise<Either<AppendError, Appended>> => {
+    stats.appends += 1
+    if (events.length === 0) return count({ _tag: 'LogUnavailable', cause: 'an append of no events' })
+    let line = connection.current
+    if (line === null) {
+      try {
+        line = await connection.next(connectTimeoutMs)
+      } catch (error) {
+        return count({ _tag: 'LogUnavailable', cause: causeOf(error) })
+      }
+    }
+    const outcome = await appendsOver(line).append(stream, expected, events)
+    if (isLeft(outcome)) return count(outcome.left)
+    const { revision, position } = outcome.right
+    stats.appendedEvents += events.length
+    if (position !== null) return right({ revision, position })
+    // A repeat that the server recognised, without saying where the first one is.
+    const back = await read({ from: { stream, revision }, count: 1 }, true)
+    const last = isLeft(back) ? undefined : back.right[0]
+    return last === undefined
+      ? count({ _tag: 'OutcomeUnknown', cause: 'written, at a position that could not be read' })
+      : right({ revision, position: last.position })
+  }
+
+  const read = async (
+    request: ReadRequest & { readonly count: number },
+    requiresLeader: boolean,
+  ): Promise<Either<ReadError, RecordedEvent[]>> => {
+    stats.reads += 1
+    let cause = ''
+    for (let tries = 0; tries < READ_TRIES; tries += 1) {
+      if (tries > 0) stats.retriedReads += 1
+      try {
+        const line = connection.current ?? (await connection.next(connectTimeoutMs))
+        return right(await readOver(line, request, readTimeoutMs, requiresLeader))
+      } catch (error) {
+        if (error instanceof Error) return left({ _tag: 'LogUnavailable', cause: error.message })
+        const fault = error as ReadFault
+        if (fault.kind === 'deleted') return left({ _tag: 'StreamDeleted' })
+        cause = fault.cause
+        if (fault.kind === 'refused') break
+      }
+    }
+    return left({ _tag: 'LogUnavailable', cause })
+  }
+
+  return {
+    append: (stream, expected, events) => () => append(stream, expected, events),
+    readStream:
+      (stream, { direction = 'forwards', from, limit }) =>
+      async () => {
+        if (limit <= 0) return right([])
+        const backwards = direction === 'backwards'
+        const revision = from ?? (backwards ? 'end' : 'start')
+        return read({ from: { stream, revision }, backwards, count: limit }, true)
+      },
+    readAll:
+      ({ direction = 'forwards', after, limit, prefixes }) =>
+      async () => {
+        if (limit <= 0) return right([])
+        const backwards = direction === 'backwards'
+        const all = after === undefined ? (backwards ? 'end' : 'start') : { commit: after, prepare: after }
+        // A server reads from a place on, the event at that place included, forwards.
+        const result = await read(
+          {
+            from: { all },
+            backwards,
+            count: after === undefined ? limit : limit + 1,
+            prefixes: prefixes ?? [],
+          },
+          false,
+        )
+        if (isLeft(result) || after === undefined) return result
+        return right(
+          result.right
+            .filter((event) => (backwards ? event.position < after : event.position > after))
+            .slice(0, limit),
+        )
+      },
+    subscribe: ({ after, prefixes, bufferSize = 2_000 }) => {
+      const subscription = new Subscription(options.url, lineOptions, {
+        after,
+        prefixes,
+        bufferSize,
+        bufferBytes: BUFFER_BYTES,
+        readTimeoutMs,
+        silenceMs: heartbeatMs,
+      })
+      subscriptions.add(subscription)
+      const stop = async () => {
+        await subscription.stop()
+        subscriptions.delete(subscription)
+      }
+      return {
+        [Symbol.asyncIterator]: () => subscription[Symbol.asyncIterator](),
+        state: subscription.state,
+        stop,
+      }
+    },
+    health: () => connection.health(),
+    stats: () => ({ ...stats, connections: connection.lines }),
+    close: async () => {
+      connection.close()
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
+      subscriptions.clear()
+    },
+  }
+}

@@ -1,0 +1,141 @@
+/** Appends whose outcome is always known, if that can be had in time. */
+import { type Either, isRight, left, right } from 'fp-ts/lib/Either.js'
+import type {
+  AppendError,
+  Appended,
+  EventLog,
+  ExpectedRevision,
+  NewEvent,
+  RecordedEvent,
+} from '../../domain/ports.ts'
+
+export type SettleOptions = {
+  /** After this long an outcome that is still unknown is given as `OutcomeUnknown`. Default 15,000. */
+  readonly deadlineMs?: number
+  /** How far back a stream is searched for the events of an append with `any`. Default 2,000 events. */
+  readonly searchBack?: number
+}
+
+const LONGEST_PAUSE_MS = 500
+
+/**
+ * `log.append`, settled: where the outcome is unknown, it is found out, by the stream itself and by sending the same
+ * events again under the same expectation, which a server that has them answers as it did the first time.
+ *
+ * With an exact revision or `none` the result is certain: the place that the events would have is looked at, and either
+ * they are there, or others are, or it is free and they are sent again. With `any` there is no such place: the stream's
+ * end is searched for them, and they are sent again on condition that the stream still ends where the search began, so
+ * a copy could come about only if the first request were written after the second and the server had forgotten the
+ * ids by then.
+ *
+ * `LogUnavailable` (nothing was sent) is given at once. Errors are those of `append`.
+ */
+export const appendSettled =
+  (
+    log: Pick<EventLog, 'append' | 'readStream'>,
+    { deadlineMs = 15_000, searchBack = 2_000 }: SettleOptions = {},
+  ) =>
+  (stream: string, expected: ExpectedRevision, events: ReadonlyArray<NewEvent>) =>
+  async (): Promise<Either<AppendError, Appended>> => {
+    const first = await log.append(stream, expected, events)()
+    if (isRight(first) || first.left._tag !== 'OutcomeUnknown') return first
+    return settle(log, stream, expected, events, {
+      cause: first.left.cause,
+      until: performance.now() + deadlineMs,
+      searchBack,
+    })
+  }
+
+type Doubt = { readonly cause: string; readonly until: number; readonly searchBack: number }
+
+const settle = async (
+  log: Pick<EventLog, 'append' | 'readStream'>,
+  stream: string,
+  expected: ExpectedRevision,
+  events: ReadonlyArray<NewEvent>,
+  doubt: Doubt,
+): Promise<Either<AppendError, Appended>> => {
+  let cause = doubt.cause
+  let condition = expected
+  for (let tries = 0; performance.now() < doubt.until; tries += 1) {
+    if (tries > 0) await pause(Math.min(LONGEST_PAUSE_MS, 10 * 2 ** Math.min(tries, 8)))
+    const there = await (expected === 'any'
+      ? search(log, stream, events, doubt.searchBack)
+      : inPlace(log, stream, expected, events))
+    if (there._tag === 'Deleted') return left({ _tag: 'StreamDeleted' })
+    if (there._tag === 'Unreadable') {
+      cause = there.cause
+      continue
+    }
+    if (there._tag === 'Written') return right(there.appended)
+    if (there._tag === 'Taken') return left({ _tag: 'WrongExpectedRevision', actual: there.actual })
+    if (expected === 'any') condition = there.end ?? 'none'
+    const again = await log.append(stream, condition, events)()
+    if (isRight(again)) return again
+    switch (again.left._tag) {
+      case 'OutcomeUnknown':
+      case 'LogUnavailable':
+        cause = again.left.cause
+        break
+      // Someone was faster, or an earlier request of ours was: the next look at the stream tells.
+      case 'WrongExpectedRevision':
+        break
+      case 'AppendTooLarge':
+      case 'StreamDeleted':
+        return again
+      default:
+        return again.left satisfies never
+    }
+  }
+  return left({ _tag: 'OutcomeUnknown', cause })
+}
+
+type Found =
+  | { readonly _tag: 'Written'; readonly appended: Appended }
+  /** Others are where they would be: they were never written and, under their expectation, can't be any more. */
+  | { readonly _tag: 'Taken'; readonly actual: bigint | null }
+  | { readonly _tag: 'Absent'; readonly end: bigint | null }
+  | { readonly _tag: 'Unreadable'; readonly cause: string }
+  | { readonly _tag: 'Deleted' }
+
+const unreadable = (error: { _tag: 'LogUnavailable'; cause: string } | { _tag: 'StreamDeleted' }): Found =>
+  error._tag === 'StreamDeleted' ? { _tag: 'Deleted' } : { _tag: 'Unreadable', cause: error.cause }
+
+const written = (last: RecordedEvent): Found => ({
+  _tag: 'Written',
+  appended: { revision: last.revision, position: last.position },
+})
+
+const inPlace = async (
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  expected: bigint | 'none',
+  events: ReadonlyArray<NewEvent>,
+): Promise<Found> => {
+  const from = expected === 'none' ? 0n : expected + 1n
+  const read = await log.readStream(stream, { from, limit: events.length })()
+  if (!isRight(read)) return unreadable(read.left)
+  const found = read.right
+  const last = found[found.length - 1]
+  if (last === undefined) return { _tag: 'Absent', end: null }
+  if (found.length === events.length && found.every((event, index) => event.id === events[index]!.id))
+    return written(last)
+  const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
+  if (!isRight(end)) return unreadable(end.left)
+  return { _tag: 'Taken', actual: end.right[0]?.revision ?? null }
+}
+
+const search = async (
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  events: ReadonlyArray<NewEvent>,
+  limit: number,
+): Promise<Found> => {
+  const read = await log.readStream(stream, { direction: 'backwards', limit: limit + events.length })()
+  if (!isRight(read)) return unreadable(read.left)
+  const lastId = events[events.length - 1]?.id
+  const last = read.right.find((event) => event.id === lastId)
+  return last === undefined ? { _tag: 'Absent', end: read.right[0]?.revision ?? null } : written(last)
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,0 +1,170 @@
+/** A TCP proxy that does to a connection what networks do: for tests of what survives it. */
+import { connect, createServer, type Socket } from 'node:net'
+
+/** `up`: what the client sends. `down`: what the server sends. */
+export type Way = 'up' | 'down' | 'both'
+
+export type FaultProxy = {
+  readonly port: number
+  /** `esdb://127.0.0.1:PORT?tls=false` */
+  readonly url: string
+  /** Everything arrives this many milliseconds late. */
+  readonly delay: (ms: number) => void
+  /** At most so many bytes a second, each way. */
+  readonly trickle: (bytesPerSecond: number) => void
+  /** Bytes that way vanish: no error, no end, from now on until `heal`; also on new connections. */
+  readonly drop: (way?: Way) => void
+  /** Both ways fall silent, and ends of connections are not passed on either. New connections are accepted, and as dead. */
+  readonly halfOpen: () => void
+  /** Every connection is cut with a reset; new ones are served. */
+  readonly reset: () => void
+  /** New connections are cut at once. */
+  readonly refuse: () => void
+  /** Every connection, and each new one, is cut when this many more bytes went that way. Once: then it is healed. */
+  readonly cutAfter: (bytes: number, way?: 'up' | 'down') => void
+  /** Calls back with each piece that passes, before it does: to act at an exact moment. Null: no more. */
+  readonly onBytes: (listener: ((way: 'up' | 'down', bytes: Buffer) => void) | null) => void
+  /** No fault from here on. A connection that lost bytes is reset, since it could only be garbled. */
+  readonly heal: () => void
+  /** From here on new connections go to another port. */
+  readonly retarget: (port: number) => void
+  /** How many connections were accepted so far. */
+  readonly connections: () => number
+  readonly close: () => Promise<void>
+}
+
+type Pipe = {
+  readonly client: Socket
+  readonly server: Socket
+  /** Bytes were lost on it. */
+  isGarbled: boolean
+}
+
+export const startProxy = async ({ targetPort }: { readonly targetPort: number }): Promise<FaultProxy> => {
+  let target = targetPort
+  let delayMs = 0
+  let bytesPerSecond = 0
+  let dropped: Way | null = null
+  let isHalfOpen = false
+  let isRefusing = false
+  let cut: { left: number; readonly way: 'up' | 'down' } | null = null
+  let listener: ((way: 'up' | 'down', bytes: Buffer) => void) | null = null
+  let accepted = 0
+  const pipes = new Set<Pipe>()
+
+  const end = (pipe: Pipe) => {
+    pipes.delete(pipe)
+    pipe.client.resetAndDestroy()
+    pipe.server.resetAndDestroy()
+  }
+
+  const resetAll = () => {
+    for (const pipe of [...pipes]) end(pipe)
+  }
+
+  const flow = (pipe: Pipe, from: Socket, to: Socket, way: 'up' | 'down') => {
+    let busyUntil = 0
+    from.on('data', (bytes: Buffer) => {
+      listener?.(way, bytes)
+      if (isHalfOpen || dropped === way || dropped === 'both') {
+        pipe.isGarbled = true
+        return
+      }
+      let passing = bytes
+      let isLast = false
+      if (cut !== null && cut.way === way) {
+        if (bytes.length >= cut.left) {
+          passing = bytes.subarray(0, cut.left)
+          isLast = true
+          cut = null
+        } else cut.left -= bytes.length
+      }
+      const now = performance.now()
+      const wait = Math.max(delayMs, busyUntil - now)
+      const send = () => {
+        if (!to.destroyed && !to.write(passing)) {
+          from.pause()
+          to.once('drain', () => from.resume())
+        }
+        if (isLast) to.end(() => end(pipe))
+      }
+      if (bytesPerSecond > 0) busyUntil = now + wait + (passing.length / bytesPerSecond) * 1000
+      // Once something waits, all that comes after it waits too, or it would overtake.
+      else busyUntil = wait > 0 ? now + wait : 0
+      if (wait > 0) setTimeout(send, wait)
+      else send()
+    })
+    from.on('end', () => {
+      if (isHalfOpen || dropped === way || dropped === 'both') return
+      const wait = busyUntil - performance.now()
+      if (wait > 0) setTimeout(() => to.end(), wait)
+      else to.end()
+    })
+    from.on('error', () => {
+      if (!isHalfOpen) end(pipe)
+    })
+    from.on('close', () => {
+      if (!isHalfOpen && dropped === null && delayMs === 0 && bytesPerSecond === 0) pipes.delete(pipe)
+    })
+  }
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    accepted += 1
+    if (isRefusing) return void client.resetAndDestroy()
+    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    const pipe: Pipe = { client, server: upstream, isGarbled: false }
+    pipes.add(pipe)
+    flow(pipe, client, upstream, 'up')
+    flow(pipe, upstream, client, 'down')
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as { port: number }
+
+  return {
+    port,
+    url: `esdb://127.0.0.1:${port}?tls=false`,
+    delay: (ms) => {
+      delayMs = ms
+    },
+    trickle: (rate) => {
+      bytesPerSecond = rate
+    },
+    drop: (way = 'both') => {
+      dropped = way
+    },
+    halfOpen: () => {
+      isHalfOpen = true
+    },
+    reset: resetAll,
+    refuse: () => {
+      isRefusing = true
+    },
+    cutAfter: (bytes, way = 'down') => {
+      cut = { left: bytes, way }
+    },
+    onBytes: (next) => {
+      listener = next
+    },
+    heal: () => {
+      delayMs = 0
+      bytesPerSecond = 0
+      dropped = null
+      isHalfOpen = false
+      isRefusing = false
+      cut = null
+      for (const pipe of [...pipes]) if (pipe.isGarbled) end(pipe)
+    },
+    retarget: (next) => {
+      target = next
+    },
+    connections: () => accepted,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        resetAll()
+      }),
+  }
+}

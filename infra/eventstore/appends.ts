@@ -1,7 +1,7 @@
 /** The append calls of the Streams service. */
-import type { ServerDuplexStream, ServerReadableStream, sendUnaryData } from '@grpc/grpc-js'
 import type { Appender } from './append.ts'
 import * as errors from './errors.ts'
+import type { Call } from './grpc.ts'
 import type { ProposedEvent } from './record.ts'
 import {
   type AppendOptions,
@@ -21,15 +21,15 @@ type Pending = { options: AppendOptions; events: ProposedEvent[]; bytes: number;
 /** BatchAppend: one long call carries many appends, each answered by its correlation id. */
 export const batchAppend =
   ({ appender, maxAppendSize }: Deps) =>
-  (call: ServerDuplexStream<Buffer, Buffer>): void => {
+  (call: Call): void => {
     const pending = new Map<string, Pending>()
     let open = 0
     let ended = false
     const finish = () => {
-      if (ended && open === 0 && !call.cancelled) call.end()
+      if (ended && open === 0) call.end()
     }
     const answer = (correlation: Buffer, options: AppendOptions | undefined, outcome: BatchOutcome) => {
-      if (!call.cancelled) call.write(batchResponse(correlation, options, outcome))
+      call.write(batchResponse(correlation, options, outcome))
     }
 
     const submit = (correlation: Buffer, { options, events, bytes }: Pending) => {
@@ -70,39 +70,32 @@ export const batchAppend =
       if (final) submit(correlation, batch)
     }
 
-    call.on('data', (bytes: Buffer) => {
+    call.onMessage = (bytes) => {
       try {
         take(parseBatchRequest(bytes, Date.now()))
       } catch (error) {
         // Without its correlation id nobody can be answered, so the call as a whole fails.
         const details =
           error instanceof BadRequest || error instanceof RangeError ? error.message : 'Bad request'
-        call.emit('error', errors.invalidArgument(details))
+        call.fail(errors.invalidArgument(details))
       }
-    })
-    call.on('end', () => {
+    }
+    call.onEnd = () => {
       ended = true
       finish()
-    })
-    call.on('error', () => pending.clear())
-    call.on('cancelled', () => pending.clear())
+    }
+    call.onClose = () => pending.clear()
   }
 
 /** Append: one call, one append. */
 export const append =
   ({ appender, maxAppendSize }: Deps) =>
-  (call: ServerReadableStream<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
+  (call: Call): void => {
     let options: AppendOptions | undefined
     const events: ProposedEvent[] = []
     let bytes = 0
-    let answered = false
-    const fail = (error: errors.GrpcError) => {
-      if (answered) return
-      answered = true
-      callback(error)
-    }
-    call.on('data', (message: Buffer) => {
-      if (answered) return
+    call.onMessage = (message) => {
+      if (!call.open()) return
       try {
         const part = parseAppendRequest(message, Date.now())
         if (part === undefined) return
@@ -110,43 +103,37 @@ export const append =
         else {
           events.push(part)
           bytes += sizeOf(part)
-          if (bytes > maxAppendSize) fail(errors.maxAppendSizeExceeded(maxAppendSize))
+          if (bytes > maxAppendSize) call.fail(errors.maxAppendSizeExceeded(maxAppendSize))
         }
       } catch (error) {
-        fail(errors.invalidArgument(error instanceof Error ? error.message : 'Bad request'))
+        call.fail(errors.invalidArgument(error instanceof Error ? error.message : 'Bad request'))
       }
-    })
-    call.on('error', () => {
-      answered = true
-    })
-    call.on('end', () => {
-      if (answered) return
-      if (options === undefined) return fail(errors.invalidArgument('The first message has no options'))
+    }
+    call.onEnd = () => {
+      if (options === undefined) return call.fail(errors.invalidArgument('The first message has no options'))
       const { stream, expected } = options
-      const deadline = call.getDeadline()
       appender.append({
         stream,
         expected,
-        deadline: typeof deadline === 'number' ? deadline : deadline.getTime(),
+        deadline: call.deadline,
         events,
         bytes,
         done: (outcome) => {
-          if (answered) return
-          answered = true
           switch (outcome.tag) {
             case 'appended':
             case 'wrong-expected':
-              return callback(null, appendResponse(outcome, expected))
+              call.write(appendResponse(outcome, expected))
+              return call.end()
             case 'deleted':
-              return callback(errors.streamDeleted(stream))
+              return call.fail(errors.streamDeleted(stream))
             case 'timeout':
-              return callback(errors.deadlineExceeded())
+              return call.fail(errors.deadlineExceeded())
             case 'failed':
-              return callback(errors.unavailable(outcome.cause))
+              return call.fail(errors.unavailable(outcome.cause))
             default:
               return outcome satisfies never
           }
         },
       })
-    })
+    }
   }

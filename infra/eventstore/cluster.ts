@@ -1,37 +1,29 @@
 /** What clients ask before anything else: which calls the node has, and who leads. */
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js'
 import { features, gossip, shared } from './stubs.ts'
 
 /** The version of the real server whose behaviour this node has. */
 export const SERVER_VERSION = '24.10.0'
 
-type Method = { readonly service: string; readonly method: string; readonly features?: ReadonlyArray<string> }
-
+/** `paths`: `/package.Service/Method` of every call that the node answers. */
 export const supportedMethods =
-  (methods: ReadonlyArray<Method>) =>
-  (
-    _call: ServerUnaryCall<unknown, InstanceType<typeof features.SupportedMethods>>,
-    callback: sendUnaryData<InstanceType<typeof features.SupportedMethods>>,
-  ): void => {
+  (paths: ReadonlyArray<string>) => (): InstanceType<typeof features.SupportedMethods> => {
     const answer = new features.SupportedMethods()
     answer.setEventStoreServerVersion(SERVER_VERSION)
-    for (const { service, method, features: names = [] } of methods) {
+    for (const path of paths) {
+      const [, service = '', method = ''] = path.split('/')
       const supported = new features.SupportedMethod()
       supported.setServiceName(service)
-      supported.setMethodName(method)
-      supported.setFeaturesList([...names])
+      supported.setMethodName(method.toLowerCase())
+      supported.setFeaturesList([])
       answer.addMethods(supported)
     }
-    callback(null, answer)
+    return answer
   }
 
 /** A cluster of one, which leads. `address` is what clients are told to connect to. */
 export const gossipRead =
   (instanceId: string, address: () => { host: string; port: number }) =>
-  (
-    _call: ServerUnaryCall<unknown, InstanceType<typeof gossip.ClusterInfo>>,
-    callback: sendUnaryData<InstanceType<typeof gossip.ClusterInfo>>,
-  ): void => {
+  (): InstanceType<typeof gossip.ClusterInfo> => {
     const { host, port } = address()
     const endpoint = new gossip.EndPoint()
     endpoint.setAddress(host)
@@ -46,5 +38,5 @@ export const gossipRead =
     member.setHttpEndPoint(endpoint)
     const info = new gossip.ClusterInfo()
     info.addMembers(member)
-    callback(null, info)
+    return info
   }

@@ -1,22 +1,30 @@
 /** Errors as clients expect them: a gRPC status and, in the trailers, what it is (`exception`) and of what. */
-import { Metadata, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 
-export type GrpcError = { readonly code: status; readonly details: string; readonly metadata: Metadata }
+export type GrpcError = {
+  readonly code: status
+  readonly details: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export const isGrpcError = (error: unknown): error is GrpcError =>
+  typeof error === 'object' && error !== null && 'code' in error && 'details' in error && 'metadata' in error
 
 const make = (code: status, details: string, entries: Record<string, string> = {}): GrpcError => {
-  const metadata = new Metadata()
+  const metadata: Record<string, string> = {}
   for (const [key, value] of Object.entries(entries)) {
     // A header can hold printable ASCII alone.
-    if (/^[\x20-\x7e]*$/.test(value)) metadata.set(key, value)
-    else metadata.set(key, encodeURIComponent(value))
+    metadata[key] = /^[\x20-\x7e]*$/.test(value) ? value : encodeURIComponent(value)
   }
-  return { code, details: details.replaceAll(/[^\x20-\x7e]/g, '?'), metadata }
+  return { code, details, metadata }
 }
 
 export const invalidArgument = (details: string): GrpcError => make(status.INVALID_ARGUMENT, details)
 export const unimplemented = (details: string): GrpcError => make(status.UNIMPLEMENTED, details)
 export const internal = (details: string): GrpcError => make(status.UNKNOWN, details)
 export const unavailable = (details: string): GrpcError => make(status.UNAVAILABLE, details)
+export const tooLarge = (max: number): GrpcError =>
+  make(status.RESOURCE_EXHAUSTED, `A message may have ${max} bytes`)
 export const deadlineExceeded = (): GrpcError => make(status.DEADLINE_EXCEEDED, 'Timed out')
 
 export const streamDeleted = (stream: string): GrpcError =>

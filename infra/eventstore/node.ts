@@ -1,15 +1,11 @@
 /** The embedded node: a small durable EventStoreDB in this process. */
 import { randomUUID } from 'node:crypto'
-import {
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js'
 import { createAppender } from './append.ts'
 import { append, batchAppend } from './appends.ts'
 import { gossipRead, supportedMethods } from './cluster.ts'
+import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
 import { createHub } from './hub.ts'
+import { listen } from './listener.ts'
 import { read } from './read.ts'
 import { openStorage } from './storage.ts'
 import { GossipService, ServerFeaturesService, StreamsService } from './stubs.ts'
@@ -32,26 +28,8 @@ export type EmbeddedNode = {
   readonly close: () => Promise<void>
 }
 
+/** As a real node has it by default. */
 const MIB = 1024 * 1024
-const bytes = (buffer: Buffer): Buffer => buffer
-
-/** The Streams service with its hot paths given and taken as bytes (see requests.ts, frames.ts). */
-const rawStreams = (): ServiceDefinition => {
-  const { read, append, batchAppend } = StreamsService
-  return {
-    read: { ...read, responseSerialize: bytes },
-    append: { ...append, requestDeserialize: bytes, responseSerialize: bytes },
-    batchAppend: { ...batchAppend, requestDeserialize: bytes, responseSerialize: bytes },
-  } as unknown as ServiceDefinition
-}
-
-const listen = (server: Server, host: string, port: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound)
-      else reject(error)
-    })
-  })
 
 /** Starts a node. Rejects where the port is taken, the directory is another node's, or the file can't be read. */
 export const startNode = async ({
@@ -63,53 +41,41 @@ export const startNode = async ({
   const storage = openStorage(dataDir)
   const hub = createHub()
   const appender = createAppender(storage, hub.publish)
-  const server = new Server({
-    'grpc.max_receive_message_length': 16 * MIB,
-    'grpc.max_send_message_length': -1,
-  })
-  const services: Array<[ServiceDefinition, UntypedServiceImplementation]> = []
+  const handlers = new Map<string, Handler>()
   let bound = port
 
-  services.push([
-    rawStreams(),
-    {
-      read: read({ storage, hub }),
-      append: append({ appender, maxAppendSize }),
-      batchAppend: batchAppend({ appender, maxAppendSize }),
-    } as unknown as UntypedServiceImplementation,
-  ])
-  services.push([
-    GossipService as unknown as ServiceDefinition,
-    {
-      read: gossipRead(randomUUID(), () => ({ host, port: bound })),
-    } as unknown as UntypedServiceImplementation,
-  ])
-  const methods = services.flatMap(([definition]) =>
-    Object.values(definition).map(({ path }) => {
-      const [, service, method] = path.split('/')
-      return { service: service!, method: method!.toLowerCase() }
-    }),
-  )
-  services.push([
-    ServerFeaturesService as unknown as ServiceDefinition,
-    { getSupportedMethods: supportedMethods(methods) } as unknown as UntypedServiceImplementation,
-  ])
-  for (const [definition, implementation] of services) server.addService(definition, implementation)
+  const add = <Request, Response>(
+    definition: Definition<Request, Response>,
+    answer: Parameters<typeof unary<Request, Response>>[1],
+  ) => handlers.set(definition.path, unary(definition, answer))
 
+  handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub })))
+  handlers.set(StreamsService.append.path, append({ appender, maxAppendSize }))
+  handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, maxAppendSize }))
+  add(
+    GossipService.read,
+    gossipRead(randomUUID(), () => ({ host, port: bound })),
+  )
+  add(ServerFeaturesService.getSupportedMethods, supportedMethods([...handlers.keys()]))
+
+  const grpc = createGrpcServer(handlers)
   try {
-    bound = await listen(server, host, port)
+    const listener = await listen({ host, port }, grpc.http2, (_request, response) => {
+      response.writeHead(404).end()
+    })
+    bound = listener.port
+    return {
+      url: `esdb://${host}:${bound}?tls=false`,
+      port: bound,
+      close: async () => {
+        appender.drain()
+        grpc.close()
+        await listener.close()
+        storage.close()
+      },
+    }
   } catch (error) {
     storage.close()
     throw error
-  }
-
-  return {
-    url: `esdb://${host}:${bound}?tls=false`,
-    port: bound,
-    close: async () => {
-      server.forceShutdown()
-      appender.drain()
-      storage.close()
-    },
   }
 }

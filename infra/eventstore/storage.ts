@@ -110,7 +110,10 @@ export const openStorage = (dataDir: string) => {
     ).all() as unknown as [Uint8Array, number, number][]
     for (let i = recent.length - 1; i >= 0; i--) {
       const [id, stream, revision] = recent[i]!
-      remembered.set(Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'), { stream, revision })
+      remembered.set(Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'), {
+        stream,
+        revision,
+      })
     }
   }
   load()

@@ -3,10 +3,11 @@
 import { randomUUID } from 'node:crypto'
 import * as errors from './errors.ts'
 import { caughtUpFrame, checkpointFrame, confirmationFrame, eventFrame, fellBehindFrame } from './frames.ts'
+import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
 import type { ReadOptions } from './read-options.ts'
 import { type StoredEvent, TOMBSTONE_REVISION } from './record.ts'
-import { breathe, type Sink } from './sink.ts'
+
 import type { Storage } from './storage.ts'
 
 const BATCH = 256
@@ -60,31 +61,31 @@ const streamSource = (storage: Storage, name: string, from: ReadOptions['from'])
 
 export const subscribe = async (
   { storage, hub }: { readonly storage: Storage; readonly hub: Hub },
-  sink: Sink,
+  call: Call,
   options: ReadOptions,
 ): Promise<void> => {
   const { stream, from, filter, checkpointEvery, ids } = options
   if (stream !== null && storage.stream(stream).last === TOMBSTONE_REVISION)
     throw errors.streamDeleted(stream)
   const source = stream === null ? allSource(storage, from) : streamSource(storage, stream, from)
-  sink.write(confirmationFrame(randomUUID()))
+  call.write(confirmationFrame(randomUUID()))
 
   let looked = 0
   let unreported = -1
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
-      sink.write(eventFrame(event, ids))
+      call.write(eventFrame(event, ids))
       return
     }
     looked++
     if (filter(event.body)) {
-      sink.write(eventFrame(event, ids))
+      call.write(eventFrame(event, ids))
       unreported = -1
     } else unreported = event.position
     if (looked >= checkpointEvery) {
       looked = 0
       unreported = -1
-      sink.write(checkpointFrame(event.position))
+      call.write(checkpointFrame(event.position))
     }
   }
 
@@ -93,7 +94,7 @@ export const subscribe = async (
   let fellBehind: (() => void) | undefined
   const stop = hub.listen((events) => {
     if (!live) return
-    if (sink.blocked()) {
+    if (call.blocked()) {
       live = false
       fellBehind?.()
       return
@@ -102,30 +103,30 @@ export const subscribe = async (
   })
 
   try {
-    while (sink.open()) {
+    while (call.open()) {
       const events = source.take(BATCH)
       for (const event of events) deliver(event)
       if (events.length === BATCH) {
-        if (sink.blocked()) await sink.ready()
+        if (call.blocked()) await call.ready()
         else await breathe()
         continue
       }
       // Nothing is appended between that read and here, so what comes next comes through the hub.
       if (unreported >= 0) {
-        sink.write(checkpointFrame(unreported))
+        call.write(checkpointFrame(unreported))
         unreported = -1
         looked = 0
       }
       live = true
-      sink.write(caughtUpFrame)
+      call.write(caughtUpFrame)
       everLive = true
       await new Promise<void>((resolve) => {
         fellBehind = resolve
-        sink.onClose(resolve)
+        call.onClose = resolve
       })
-      if (!sink.open()) return
-      if (everLive) sink.write(fellBehindFrame)
-      await sink.ready()
+      if (!call.open()) return
+      if (everLive) call.write(fellBehindFrame)
+      await call.ready()
     }
   } finally {
     stop()

@@ -1,0 +1,57 @@
+/** One TCP port for gRPC (HTTP/2) and plain HTTP: the first bytes tell which. */
+import { createServer as createHttp, type RequestListener } from 'node:http'
+import type { Http2Server } from 'node:http2'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTls, type TlsOptions } from 'node:tls'
+
+export type Listener = { readonly port: number; readonly close: () => Promise<void> }
+
+const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2')
+
+const sort = (socket: Socket, http2: Http2Server, http1: ReturnType<typeof createHttp>): void => {
+  const look = () => {
+    const bytes: Buffer | null = socket.read()
+    if (bytes === null) return
+    socket.removeListener('readable', look)
+    socket.unshift(bytes)
+    const length = Math.min(bytes.length, HTTP2_PREFACE.length)
+    const isHttp2 = HTTP2_PREFACE.compare(bytes, 0, length, 0, length) === 0
+    ;(isHttp2 ? http2 : http1).emit('connection', socket)
+  }
+  socket.on('readable', look)
+}
+
+/** Rejects where the port is taken. */
+export const listen = async (
+  { host, port, tls }: { readonly host: string; readonly port: number; readonly tls?: TlsOptions },
+  http2: Http2Server,
+  onRequest: RequestListener,
+): Promise<Listener> => {
+  const http1 = createHttp(onRequest)
+  const sockets = new Set<Socket>()
+  const accept = (socket: Socket) => {
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => sockets.delete(socket))
+    sort(socket, http2, http1)
+  }
+  const server: Server =
+    tls === undefined
+      ? createServer(accept)
+      : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] }, accept).on('tlsClientError', () => {})
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of sockets) socket.destroy()
+        http1.close()
+      }),
+  }
+}

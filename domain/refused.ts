@@ -37,7 +37,7 @@ export const codeOf = (refusal: ChatRefusal): string => {
     case 'Forbidden':
       return 'forbidden'
     case 'SessionNotFound':
-      return 'invalid_session'
+      return 'session_not_found'
     case 'SlowDown':
       return 'slow_down'
     case 'Invalid':

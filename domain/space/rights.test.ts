@@ -1,0 +1,231 @@
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fold, scenario } from '../testing/given.ts'
+import { account, asked, at, contentFor, guest, opened, system } from '../testing/people.ts'
+import { ban, enter, grant, kick, mute, revoke, settings, unban, unmute } from '../testing/space-commands.ts'
+import {
+  banned,
+  entered,
+  fellSilent,
+  granted,
+  joined,
+  left,
+  muted,
+  revoked,
+  seatExpired,
+  spoke,
+} from '../testing/space-events.ts'
+import { accessOf, groundsFor } from './access.ts'
+import type { SpaceCommand } from './commands.ts'
+import { spaceDecider } from './decider.ts'
+import type { Role } from './events.ts'
+
+const given = scenario(spaceDecider, assert.equal)
+const test = suite('rights')
+const bob = account('bob')
+const seven = guest(7)
+
+const ROLES = ['none', 'access', 'moderate', 'admin', 'owner'] as const
+/** Who holds which role in the matrix below, as actor and as target. */
+const actors = { none: 'actora', access: 'actorb', moderate: 'actorc', admin: 'actord', owner: 'bob' }
+const targets = { none: 'targeta', access: 'targetb', moderate: 'targetc', admin: 'targetd', owner: 'bob' }
+const everyRole = [
+  opened(),
+  granted('actorb', 'access'),
+  granted('actorc', 'moderate'),
+  granted('actord', 'admin'),
+  granted('targetb', 'access'),
+  granted('targetc', 'moderate'),
+  granted('targetd', 'admin'),
+  ...Object.values(targets).map((subject) => joined(subject)),
+]
+const level = (role: (typeof ROLES)[number]): number => ROLES.indexOf(role)
+
+test('given every role, when each acts on each, then only on those below, and only as far as the role goes', () => {
+  const acts: ReadonlyArray<[string, (target: string) => SpaceCommand, Role]> = [
+    ['kick', (target) => kick(`${target}-1`), 'moderate'],
+    ['ban', (target) => ban(target), 'moderate'],
+    ['unban', unban, 'moderate'],
+    ['mute', (target) => mute(target), 'moderate'],
+    ['unmute', unmute, 'moderate'],
+    ['grant access', (target) => grant(target, 'access'), 'admin'],
+    ['grant moderate', (target) => grant(target, 'moderate'), 'admin'],
+    ['grant admin', (target) => grant(target, 'admin'), 'owner'],
+    ['revoke', revoke, 'admin'],
+  ]
+  for (const [name, act, needs] of acts)
+    for (const actor of ROLES)
+      for (const target of ROLES) {
+        const { decision } = given(...everyRole).when(asked(account(actors[actor]), act(targets[target])))
+        const may = level(actor) >= level(needs) && level(actor) > level(target)
+        assert.is(E.isRight(decision), may, `${actor} ${name} ${target}`)
+        if (E.isLeft(decision)) assert.is(decision.left._tag, 'Forbidden')
+      }
+})
+test('given every role, when each changes settings, then admins and owners may', () => {
+  for (const actor of ROLES) {
+    const { decision } = given(...everyRole).when(asked(account(actors[actor]), settings({ max_users: 9 })))
+    assert.is(E.isRight(decision), level(actor) >= level('admin'), actor)
+  }
+})
+test('given a banned moderator, when they act, even to lift the ban, then Banned', () => {
+  for (const command of [unban('maria'), kick('alice-1'), mute('alice')])
+    given(opened(), granted('maria', 'moderate'), banned('maria'), joined('alice'))
+      .when(asked(account('maria'), command))
+      .refuses({ _tag: 'Banned', until: null })
+})
+test('given two sessions, a voice and a held seat, when the account is banned, then all of it ends at once', () => {
+  given(opened(), joined('alice'), joined('alice', 2), joined('carol'), entered('alice'))
+    .when(asked(bob, ban('alice', at(60))))
+    .happens(
+      banned('alice', at(60)),
+      left('alice-1', 'banned', { by: 'bob', until: at(60) }),
+      left('alice-2', 'banned', { by: 'bob', until: at(60) }),
+      seatExpired('alice'),
+    )
+})
+test('given a guest, when they are banned, then that guest and no other', () => {
+  given(opened(), joined(seven.id), joined(guest(8).id))
+    .when(asked(bob, ban(seven.id)))
+    .happens(banned(seven.id), left(`${seven.id}-1`, 'banned', { by: 'bob' }))
+})
+test('given a ban, when the same comes again, then nothing; on other terms, a new one', () => {
+  given(opened(), banned('alice'))
+    .when(asked(bob, ban('alice')))
+    .happens()
+  given(opened(), banned('alice'))
+    .when(asked(bob, ban('alice', at(60))))
+    .happens(banned('alice', at(60)))
+})
+test('given no ban in force, when it is lifted, then nothing', () => {
+  given(opened())
+    .when(asked(bob, unban('alice')))
+    .happens()
+  given(opened(), banned('alice', at(-1)))
+    .when(asked(bob, unban('alice')))
+    .happens()
+  given(opened(), banned('alice'))
+    .when(asked(bob, unban('alice')))
+    .types('AccountUnbanned')
+})
+test('when the end of a ban is no time, past, or has no zone, then Invalid', () => {
+  for (const until of ['soon', at(-1), at(), '2026-04-01T00:00:00', '9999-12-31T23:59:59-10:00', 7])
+    assert.is(
+      given(opened()).when(asked(bob, ban('alice', until as string))).decision._tag,
+      'Left',
+      String(until),
+    )
+  given(opened())
+    .when(asked(bob, ban('alice', '2026-03-02T02:00:00+02:00')))
+    .happens(banned('alice', '2026-03-02T00:00:00.000Z'))
+})
+test('when a reason is too long or no text, then Invalid; an empty one is none', () => {
+  for (const reason of ['x'.repeat(501), 'a\0b', '\udfff'])
+    assert.is(given(opened()).when(asked(bob, { ...ban('alice'), reason })).decision._tag, 'Left')
+  given(opened())
+    .when(asked(bob, { ...ban('alice'), reason: '' }))
+    .happens(banned('alice'))
+})
+test('given a voice, when its speaker is muted, then it stops', () => {
+  given(opened(), joined('alice'), spoke('alice-1'), joined('alice', 2))
+    .when(asked(bob, mute('alice')))
+    .happens(muted('alice'), fellSilent('alice-1'))
+  given(opened(), muted('alice'))
+    .when(asked(bob, mute('alice')))
+    .happens()
+  given(opened(), muted('alice'))
+    .when(asked(bob, unmute('alice')))
+    .types('AccountUnmuted')
+})
+test('given a session, when it is kicked, then it is out and may come back; kicked again, nothing', () => {
+  given(opened(), joined('alice'))
+    .when(asked(bob, kick('alice-1', 'Too loud.')))
+    .happens(left('alice-1', 'kicked', { by: 'bob', note: 'Too loud.' }))
+  given(opened(), joined('alice'), left('alice-1', 'kicked'))
+    .when(asked(bob, kick('alice-1')))
+    .happens()
+  given(opened(), joined('alice'), left('alice-1', 'kicked'))
+    .when(asked(account('alice'), enter()))
+    .types('EntryGranted')
+})
+test('given a permission, when the same is granted, then nothing; another, then that', () => {
+  given(opened(), granted('alice', 'access'))
+    .when(asked(bob, grant('alice', 'access')))
+    .happens()
+  given(opened(), granted('alice', 'admin'))
+    .when(asked(bob, grant('alice', 'moderate')))
+    .happens(granted('alice', 'moderate'))
+})
+test('when a permission goes to a guest, or is none of the three, then Invalid', () => {
+  for (const command of [grant(seven.id, 'access'), grant('alice', 'owner' as 'admin'), revoke(seven.id)])
+    assert.is(given(opened()).when(asked(bob, command)).decision._tag, 'Left')
+})
+test('given a private space, when access is revoked, then the sessions go too; in a public one they stay', () => {
+  const history = [granted('alice', 'access'), joined('alice'), entered('alice')]
+  given(opened('private'), ...history)
+    .when(asked(bob, revoke('alice'), { place: 'private' }))
+    .happens(revoked('alice', 'access'), left('alice-1', 'kicked', { by: 'bob' }), seatExpired('alice'))
+  given(opened(), ...history)
+    .when(asked(bob, revoke('alice')))
+    .happens(revoked('alice', 'access'))
+  given(opened())
+    .when(asked(bob, revoke('alice')))
+    .happens()
+})
+test('given a private space, when a stranger tries anything, then SpaceNotFound, whatever they try', () => {
+  const commands = [
+    kick('x'),
+    ban('alice'),
+    unban('!'),
+    mute('alice'),
+    grant('alice', 'access'),
+    revoke('alice'),
+  ]
+  for (const command of [...commands, unmute('alice'), settings({ max_users: -1 })])
+    for (const by of [account('dave'), seven])
+      given(opened('private'))
+        .when(asked(by, command, { place: 'private' }))
+        .refuses({ _tag: 'SpaceNotFound' })
+})
+test('given the content’s many owners, when an admin acts on one, then Forbidden', () => {
+  const ask = asked(account('actord'), ban('root-admin'))
+  given(...everyRole)
+    .when({ ...ask, content: { ...ask.content, owners: ['root-admin'] } })
+    .refuses({ _tag: 'Forbidden', needs: 'owner' })
+})
+test('given a ban on one who owns it now, when they enter, then it is not in force', () => {
+  given(opened(), banned('bob')).when(asked(bob, enter())).types('EntryGranted')
+})
+test('when the system acts, then it may', () => {
+  given(...everyRole)
+    .when(asked(system, ban('targetd')))
+    .types('AccountBanned', 'SessionLeft')
+})
+test('the grounds name the role and where it comes from', () => {
+  const state = fold(spaceDecider, [opened(), granted('maria', 'moderate'), granted('carol', 'admin')])
+  const cases: ReadonlyArray<
+    [Parameters<typeof contentFor>[0], 'public' | 'private' | 'none', string, string]
+  > = [
+    [bob, 'public', 'owner', 'content'],
+    [account('maria'), 'public', 'moderate', 'grant'],
+    [account('carol'), 'private', 'admin', 'grant'],
+    [account('dave'), 'public', 'none', 'public'],
+    [seven, 'private', 'none', 'none'],
+    [bob, 'none', 'none', 'none'],
+    [system, 'none', 'system', 'system'],
+  ]
+  for (const [by, place, role, via] of cases)
+    assert.equal(groundsFor(state, { id: 'c', by, at: at(), content: contentFor(by, place) }), { role, via })
+})
+test('access says what is so at the time it is asked about', () => {
+  const state = fold(spaceDecider, [opened(), banned('alice', at(10)), muted('alice', at(20))])
+  const alice = account('alice')
+  const when = (seconds: number) => accessOf(state, alice, contentFor(alice), at(seconds))
+  assert.is(when(9).ban?.until, at(10))
+  assert.is(when(10).ban, null)
+  assert.is(when(19).mute?.until, at(20))
+  assert.is(when(20).mute, null)
+  assert.ok(E.isRight(when(10).mayEnter))
+})
+test.run()

@@ -1,0 +1,76 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fold, scenario } from '../testing/given.ts'
+import { account, asked, opened } from '../testing/people.ts'
+import { settings } from '../testing/space-commands.ts'
+import { fellSilent, joined, settled, spoke } from '../testing/space-events.ts'
+import { spaceDecider } from './decider.ts'
+import type { SettingsChanges } from './events.ts'
+
+const given = scenario(spaceDecider, assert.equal)
+const test = suite('settings')
+const bob = account('bob')
+
+test('when settings change, then only what differs is an event', () => {
+  given(opened(), settled({ settings: { sky: 'blue' } }))
+    .when(asked(bob, settings({ max_users: 50, chat_enabled: false, settings: { sky: 'blue', fog: 1 } })))
+    .happens(settled({ chat_enabled: false, settings: { fog: 1 } }))
+})
+test('when nothing differs, then nothing', () => {
+  given(opened(), settled({ settings: { sky: 'blue' } }))
+    .when(asked(bob, settings({ max_users: 50, settings: { sky: 'blue', none: null } })))
+    .happens()
+  given(opened())
+    .when(asked(bob, settings({})))
+    .happens()
+})
+test('given a free setting, when it is set to null, then it is gone', () => {
+  const state = fold(spaceDecider, [
+    opened(),
+    settled({ settings: { sky: 'blue', fog: 1 } }),
+    settled({ settings: { sky: null } }),
+  ])
+  assert.equal(state.settings.settings, { fog: 1 })
+})
+test('given voices, when voice is switched off, then they all stop', () => {
+  given(opened(), joined('alice'), spoke('alice-1'), joined('carol'))
+    .when(asked(bob, settings({ voice_enabled: false })))
+    .happens(settled({ voice_enabled: false }), fellSilent('alice-1'))
+})
+test('when a setting is out of bounds, then Invalid names it', () => {
+  const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)
+  const cases: ReadonlyArray<[string, unknown, string]> = [
+    ['max_users', 0, 'max_users'],
+    ['max_users', 10_001, 'max_users'],
+    ['max_users', 1.5, 'max_users'],
+    ['max_users', Number.NaN, 'max_users'],
+    ['slow_mode_seconds', -1, 'slow_mode_seconds'],
+    ['slow_mode_seconds', 21_601, 'slow_mode_seconds'],
+    ['chat_enabled', 'yes', 'chat_enabled'],
+    ['guests_allowed', null, 'guests_allowed'],
+    ['settings', [], 'settings'],
+    ['settings', { deep }, 'settings'],
+    ['settings', { big: 'x'.repeat(17_000) }, 'settings'],
+    ['settings', { nul: '\0' }, 'settings'],
+    ['settings', JSON.parse('{"__proto__": 1}'), 'settings'],
+    ['owner; drop', 1, 'settings'],
+  ]
+  for (const [name, value, field] of cases) {
+    const { decision } = given(opened()).when(asked(bob, settings({ [name]: value } as SettingsChanges)))
+    assert.is(
+      decision._tag === 'Left' && decision.left._tag === 'Invalid' && decision.left.field,
+      field,
+      name,
+    )
+  }
+})
+test('given nearly all the room for free settings taken, when more comes than fits, then Invalid', () => {
+  given(opened(), settled({ settings: { a: 'x'.repeat(10_000) } }))
+    .when(asked(bob, settings({ settings: { b: 'x'.repeat(10_000) } })))
+    .refuses({
+      _tag: 'Invalid',
+      field: 'settings',
+      detail: 'The settings are longer than 16384 characters of JSON.',
+    })
+})
+test.run()

@@ -14,7 +14,8 @@ export type ServerProcess = {
   readonly kill: () => Promise<void>
 }
 
-const main = (app: 'server' | 'projector') => fileURLToPath(new URL(`../../apps/${app}/main.ts`, import.meta.url))
+const main = (app: 'server' | 'projector') =>
+  fileURLToPath(new URL(`../../apps/${app}/main.ts`, import.meta.url))
 
 const SECRETS = {
   SESSION_SECRET: 'for-tests-only-0123456789abcdef0123456789abcdef',
@@ -28,7 +29,14 @@ const start = async (
 ): Promise<ServerProcess> => {
   const child: ChildProcess = spawn(process.execPath, [main(app)], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'test', HOST: '127.0.0.1', PORT: '0', ...SECRETS, ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_ENV: 'test',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ...SECRETS,
+      ...env,
+    },
   })
   let output = ''
   let found: RegExpExecArray | null = null
@@ -40,7 +48,9 @@ const start = async (
         found = ready.exec(line)
         if (found) resolve()
       })
-    child.once('exit', (code) => reject(new Error(`${app} ended with ${code} before it was ready:\n${output}`)))
+    child.once('exit', (code) =>
+      reject(new Error(`${app} ended with ${code} before it was ready:\n${output}`)),
+    )
   })
   await readiness
   const end = (signal: NodeJS.Signals) => async () => {

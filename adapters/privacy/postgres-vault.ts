@@ -1,0 +1,127 @@
+/** The vault in Postgres: keys wrapped under the master key, cached in the process, dropped everywhere once erased. */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Pool } from 'pg'
+import type { SubjectKey } from './seal.ts'
+import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
+
+/** The channel that says a subject was erased: `<subject>`. */
+export const ERASED_CHANNEL = 'privacy_erased'
+
+export type PostgresVault = Vault & {
+  /** Drops what is cached of a subject. Called for each notice on `ERASED_CHANNEL`; with none, for all. */
+  readonly forget: (subject?: Subject) => void
+}
+
+const wrap = (key: Buffer, master: Buffer, ref: string): Buffer => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', master, nonce)
+  cipher.setAAD(Buffer.from(ref, 'utf8'))
+  return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()])
+}
+
+const unwrap = (wrapped: Buffer, master: Buffer, ref: string): Buffer => {
+  const decipher = createDecipheriv('aes-256-gcm', master, wrapped.subarray(0, 12))
+  decipher.setAAD(Buffer.from(ref, 'utf8'))
+  decipher.setAuthTag(wrapped.subarray(wrapped.length - 16))
+  try {
+    return Buffer.concat([decipher.update(wrapped.subarray(12, wrapped.length - 16)), decipher.final()])
+  } catch {
+    throw new Error('PRIVACY_MASTER_KEY is not the one that the keys of this database were made under')
+  }
+}
+
+type Row = { subject: string; generation: number; wrapped: Buffer | null; erased_by: string | null }
+
+/** `master` is 32 bytes. */
+export const postgresVault = (options: {
+  readonly pool: Pool
+  readonly master: Buffer
+  readonly cacheSize?: number
+}): PostgresVault => {
+  const { pool, master } = options
+  if (master.length !== 32) throw new TypeError('the master key is 32 bytes')
+  const opened = new LRUCache<string, Buffer | Erased>({ max: options.cacheSize ?? 50_000 })
+  const current = new LRUCache<Subject, SubjectKey>({ max: options.cacheSize ?? 50_000 })
+
+  const keep = (row: Row): Buffer | Erased => {
+    const ref = refOf(row)
+    const key = row.wrapped === null ? { erased: row.erased_by ?? '' } : unwrap(row.wrapped, master, ref)
+    opened.set(ref, key)
+    return key
+  }
+
+  /** Makes what is missing, in one statement; where another process was first, its key is the one. */
+  const make = async (subjects: ReadonlyArray<Subject>): Promise<void> => {
+    const { rows: last } = await pool.query<{ subject: string; generation: number }>(
+      'SELECT subject, max(generation) AS generation FROM privacy_keys WHERE subject = ANY($1) GROUP BY subject',
+      [subjects],
+    )
+    const generations = new Map(last.map((row) => [row.subject, row.generation]))
+    const made = subjects.map((subject) => {
+      const ref = { subject, generation: (generations.get(subject) ?? 0) + 1 }
+      return { ...ref, wrapped: wrap(randomBytes(32), master, refOf(ref)) }
+    })
+    await pool.query(
+      `INSERT INTO privacy_keys (subject, generation, wrapped)
+       SELECT * FROM unnest($1::text[], $2::integer[], $3::bytea[]) ON CONFLICT DO NOTHING`,
+      [made.map((row) => row.subject), made.map((row) => row.generation), made.map((row) => row.wrapped)],
+    )
+  }
+
+  const readCurrent = async (subjects: ReadonlyArray<Subject>): Promise<void> => {
+    const { rows } = await pool.query<Row>(
+      'SELECT subject, generation, wrapped, erased_by FROM privacy_keys WHERE subject = ANY($1) AND erased_by IS NULL',
+      [subjects],
+    )
+    for (const row of rows) {
+      const key = keep(row)
+      if (Buffer.isBuffer(key)) current.set(row.subject, { generation: row.generation, key })
+    }
+  }
+
+  return {
+    sealing: async (subjects) => {
+      const missing = () => subjects.filter((subject) => !current.has(subject))
+      if (missing().length > 0) await readCurrent(missing())
+      if (missing().length > 0) {
+        await make(missing())
+        await readCurrent(missing())
+      }
+      const found = new Map<Subject, SubjectKey>()
+      for (const subject of subjects) {
+        const key = current.get(subject)
+        if (key === undefined) throw new Error(`no key could be made for ${subject}`)
+        found.set(subject, key)
+      }
+      return found
+    },
+    opening: async (refs) => {
+      const found = new Map<string, Buffer | Erased>()
+      const asked: Array<KeyRef> = []
+      for (const ref of refs) {
+        const key = opened.get(refOf(ref))
+        if (key === undefined) asked.push(ref)
+        else found.set(refOf(ref), key)
+      }
+      if (asked.length > 0) {
+        const { rows } = await pool.query<Row>(
+          `SELECT subject, generation, wrapped, erased_by FROM privacy_keys
+           JOIN unnest($1::text[], $2::integer[]) AS asked (subject, generation) USING (subject, generation)`,
+          [asked.map((ref) => ref.subject), asked.map((ref) => ref.generation)],
+        )
+        for (const row of rows) found.set(refOf(row), keep(row))
+      }
+      return found
+    },
+    forget: (subject) => {
+      if (subject === undefined) {
+        opened.clear()
+        current.clear()
+        return
+      }
+      current.delete(subject)
+      for (const ref of opened.keys()) if (ref.startsWith(`${subject}#`)) opened.delete(ref)
+    },
+  }
+}

@@ -1,0 +1,17 @@
+/** Where the keys of subjects are. */
+import type { SubjectKey } from './seal.ts'
+
+/** An account, or a guest. */
+export type Subject = string
+export type KeyRef = { readonly subject: Subject; readonly generation: number }
+/** A key that was destroyed, and the request that asked for it. */
+export type Erased = { readonly erased: string }
+
+export const refOf = ({ subject, generation }: KeyRef): string => `${subject}#${generation}`
+
+export interface Vault {
+  /** The key that each subject's data is sealed under now, made where there is none. */
+  readonly sealing: (subjects: ReadonlyArray<Subject>) => Promise<ReadonlyMap<Subject, SubjectKey>>
+  /** By `refOf`. Those that were erased say so; one that is missing was never made here. */
+  readonly opening: (refs: ReadonlyArray<KeyRef>) => Promise<ReadonlyMap<string, Buffer | Erased>>
+}

@@ -1,4 +1,15 @@
 /** Appends: the rules of expected revisions and idempotency, and the group commit. */
+import { randomUUID } from 'node:crypto'
+import {
+  DELETED_MARK,
+  isMetastream,
+  isSoftDeleted,
+  metadataOf,
+  metastreamOf,
+  originalOf,
+  rawMetadata,
+  withTruncateBefore,
+} from './metadata.ts'
 import { encodeBody, idOf, type ProposedEvent, type StoredEvent, TOMBSTONE_REVISION } from './record.ts'
 import type { Storage, Stream } from './storage.ts'
 
@@ -17,10 +28,18 @@ export type AppendOutcome =
   | { readonly tag: 'timeout' }
   | { readonly tag: 'failed'; readonly cause: string }
 
+/** What is to be done to the stream. */
+export type Change =
+  | { readonly kind: 'append'; readonly events: ReadonlyArray<ProposedEvent> }
+  /** Its events can't be read any more; appending goes on with the next number. */
+  | { readonly kind: 'delete' }
+  /** For good. */
+  | { readonly kind: 'tombstone' }
+
 export type AppendRequest = {
   readonly stream: string
   readonly expected: Expected
-  readonly events: ReadonlyArray<ProposedEvent>
+  readonly change: Change
   /** Milliseconds since the epoch; not written after it. */
   readonly deadline: number
   readonly bytes: number
@@ -29,6 +48,10 @@ export type AppendRequest = {
 
 export type Appender = ReturnType<typeof createAppender>
 
+/** What one commit writes. `ticks`: its time. */
+type Batch = { readonly ticks: string; readonly written: StoredEvent[] }
+
+const NOTHING = new Uint8Array(0)
 /** A commit takes at most so much, so that the first of a long queue is not kept waiting for the last. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024
 /** Above this, callers are asked to stop reading requests until the queue is shorter. */
@@ -49,11 +72,23 @@ export const createAppender = (
     return event?.revision === revision ? event : undefined
   }
 
+  const lastOf = (stream: Stream): number => {
+    // A metastream goes with the stream it is of.
+    const gone =
+      isMetastream(stream.name) && storage.stream(originalOf(stream.name)).last === TOMBSTONE_REVISION
+    return gone ? TOMBSTONE_REVISION : stream.last
+  }
+
   /** The outcome without writing, or undefined where the events are to be written. */
-  const check = (stream: Stream, { expected, events }: AppendRequest): AppendOutcome | undefined => {
-    const current = stream.last
+  const check = (
+    stream: Stream,
+    expected: Expected,
+    events: ReadonlyArray<ProposedEvent>,
+    softDeleted: boolean,
+  ): AppendOutcome | undefined => {
+    const current = lastOf(stream)
     if (current === TOMBSTONE_REVISION) return { tag: 'deleted' }
-    if (expected === EXPECT_EXISTS && current < 0) return { tag: 'wrong-expected', current: -1 }
+    if (expected === EXPECT_EXISTS && (current < 0 || softDeleted)) return { tag: 'wrong-expected', current }
     if (expected === EXPECT_ANY || expected === EXPECT_EXISTS) {
       let last = -1
       for (const [i, event] of events.entries()) {
@@ -67,30 +102,88 @@ export const createAppender = (
     }
     if (expected > current) return { tag: 'wrong-expected', current }
     if (expected === current) return undefined
-    if (events.length === 0) return undefined
+    if (events.length === 0)
+      return softDeleted && expected === EXPECT_NONE ? undefined : { tag: 'wrong-expected', current }
     let position = -1
     for (const [i, event] of events.entries()) {
       const there = eventAt(stream, expected + 1 + i)
-      if (there === undefined || idOf(there.body) !== event.id) return { tag: 'wrong-expected', current }
+      if (there === undefined || idOf(there.body) !== event.id) {
+        // A deleted stream may be begun anew as if it were not there.
+        if (i === 0 && expected === EXPECT_NONE && softDeleted) return undefined
+        return { tag: 'wrong-expected', current }
+      }
       position = there.position
     }
     return { tag: 'appended', revision: expected + events.length, position }
   }
 
-  const write = (request: AppendRequest, ticks: string, written: StoredEvent[]): AppendOutcome => {
+  const insert = (stream: Stream, revision: number, event: ProposedEvent, batch: Batch): number => {
+    const position = storage.nextPosition()
+    const body = encodeBody(event, stream.nameBytes, revision, position, batch.ticks)
+    batch.written.push(storage.insert(stream, revision, body))
+    return position
+  }
+
+  const insertMetadata = (name: string, json: string, batch: Batch): number => {
+    const metastream = storage.stream(metastreamOf(name))
+    const event = {
+      id: randomUUID(),
+      type: '$metadata',
+      contentType: 'application/json',
+      data: Buffer.from(json),
+      metadata: NOTHING,
+    }
+    return insert(metastream, metastream.last + 1, event, batch)
+  }
+
+  /** Deleted streams that are written to live again: from `from` on. */
+  const undelete = (name: string, from: number, batch: Batch): void => {
+    insertMetadata(name, withTruncateBefore(rawMetadata(storage, name), `${from}`), batch)
+  }
+
+  const write = (request: AppendRequest, batch: Batch): AppendOutcome => {
+    const { change, expected } = request
     const stream = storage.stream(request.stream)
     if (request.deadline < now()) return { tag: 'timeout' }
-    const decided = check(stream, request)
+    const softDeleted = isSoftDeleted(metadataOf(storage, stream))
+    const events = change.kind === 'append' ? change.events : []
+    const decided = check(stream, expected, events, softDeleted)
     if (decided !== undefined) return decided
     let position = -1
-    for (const event of request.events) {
-      const revision = stream.last + 1
-      position = storage.nextPosition()
-      written.push(
-        storage.insert(stream, revision, encodeBody(event, stream.nameBytes, revision, position, ticks)),
-      )
+    switch (change.kind) {
+      case 'append': {
+        const first = stream.last + 1
+        // Its own metadata, sent to a deleted stream, would bring back what was deleted.
+        const original = isMetastream(stream.name) ? storage.stream(originalOf(stream.name)) : undefined
+        const revived = original !== undefined && isSoftDeleted(metadataOf(storage, original))
+        for (const event of events) position = insert(stream, stream.last + 1, event, batch)
+        const revision = stream.last
+        if (softDeleted && events.length > 0) undelete(stream.name, first, batch)
+        if (revived && events.length > 0 && !isSoftDeleted(metadataOf(storage, original)))
+          undelete(original.name, original.last + 1, batch)
+        return { tag: 'appended', revision, position }
+      }
+      case 'delete':
+        position = insertMetadata(
+          stream.name,
+          withTruncateBefore(rawMetadata(storage, stream.name), DELETED_MARK),
+          batch,
+        )
+        return { tag: 'appended', revision: stream.last, position }
+      case 'tombstone': {
+        const event = {
+          id: randomUUID(),
+          type: '$streamDeleted',
+          contentType: 'application/octet-stream',
+          data: NOTHING,
+          metadata: NOTHING,
+        }
+        position = insert(stream, TOMBSTONE_REVISION, event, batch)
+        return { tag: 'appended', revision: TOMBSTONE_REVISION, position }
+      }
+      default:
+        return change satisfies never
     }
-    return { tag: 'appended', revision: stream.last, position }
   }
 
   const takeGroup = (): AppendRequest[] => {
@@ -112,9 +205,9 @@ export const createAppender = (
     const written: StoredEvent[] = []
     let outcomes: AppendOutcome[] = []
     try {
-      const ticks = `${now()}0000`
+      const batch = { ticks: `${now()}0000`, written }
       storage.transaction(() => {
-        for (const request of group) outcomes.push(write(request, ticks, written))
+        for (const request of group) outcomes.push(write(request, batch))
       })
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error)

@@ -36,7 +36,7 @@ export const batchAppend =
       open++
       appender.append({
         ...options,
-        events,
+        change: { kind: 'append', events },
         bytes,
         done: (outcome) => {
           answer(correlation, options, outcome)
@@ -116,7 +116,7 @@ export const append =
         stream,
         expected,
         deadline: call.deadline,
-        events,
+        change: { kind: 'append', events },
         bytes,
         done: (outcome) => {
           switch (outcome.tag) {

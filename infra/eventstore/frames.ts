@@ -5,31 +5,26 @@ import { delimited, putVarint, varintField, varintSize } from './wire.ts'
 /** How a client wants event ids on the wire. */
 export type IdForm = 'string' | 'structured'
 
-/** A read event: the stored bytes with their envelope. `link`: the event of which this one is the target. */
-export const eventFrame = (event: StoredEvent, form: IdForm, link?: StoredEvent): Buffer => {
-  const body = form === 'string' ? event.body : withStructuredId(event.body)
-  const linkBody =
-    link === undefined ? undefined : form === 'string' ? link.body : withStructuredId(link.body)
-  const position = (link ?? event).position
-  const inner =
-    1 +
-    varintSize(body.length) +
-    body.length +
-    (linkBody === undefined ? 0 : 1 + varintSize(linkBody.length) + linkBody.length) +
-    1 +
-    varintSize(position)
-  const out = Buffer.allocUnsafe(1 + varintSize(inner) + inner)
-  out[0] = 0x0a
-  let at = putVarint(out, 1, inner)
-  out[at++] = 0x0a
-  at = putVarint(out, at, body.length)
-  body.copy(out, at)
-  at += body.length
-  if (linkBody !== undefined) {
-    out[at++] = 0x12
-    at = putVarint(out, at, linkBody.length)
-    linkBody.copy(out, at)
-    at += linkBody.length
+/** A read event: the stored bytes with their envelope. `link`: the event that points to it, where one was followed;
+ *  then `event` is undefined if what it points to is gone. */
+export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer =>
+  delimited(1, readEvent(event, form, link))
+
+/** The `ReadEvent` message that reads and persistent subscriptions have alike. */
+export const readEvent = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer => {
+  const bodies: Array<[number, Buffer]> = []
+  if (event !== undefined) bodies.push([0x0a, form === 'string' ? event.body : withStructuredId(event.body)])
+  if (link !== undefined) bodies.push([0x12, form === 'string' ? link.body : withStructuredId(link.body)])
+  const position = (link ?? event)?.position ?? 0
+  let size = 1 + varintSize(position)
+  for (const [, body] of bodies) size += 1 + varintSize(body.length) + body.length
+  const out = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const [tag, body] of bodies) {
+    out[at++] = tag
+    at = putVarint(out, at, body.length)
+    body.copy(out, at)
+    at += body.length
   }
   out[at++] = 0x18
   putVarint(out, at, position)

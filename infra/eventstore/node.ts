@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { createAppender } from './append.ts'
 import { append, batchAppend } from './appends.ts'
 import { gossipRead, supportedMethods } from './cluster.ts'
+import { deleteStream, tombstoneStream } from './deletes.ts'
 import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
 import { createHub } from './hub.ts'
 import { listen } from './listener.ts'
@@ -52,6 +53,8 @@ export const startNode = async ({
   handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub })))
   handlers.set(StreamsService.append.path, append({ appender, maxAppendSize }))
   handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, maxAppendSize }))
+  add(StreamsService.delete, deleteStream(appender))
+  add(StreamsService.tombstone, tombstoneStream(appender))
   add(
     GossipService.read,
     gossipRead(randomUUID(), () => ({ host, port: bound })),

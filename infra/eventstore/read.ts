@@ -1,11 +1,13 @@
 /** The Read call of the Streams service: reads that end here, subscriptions in subscribe.ts. */
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js'
 import * as errors from './errors.ts'
-import { eventFrame, streamNotFoundFrame } from './frames.ts'
+import { streamNotFoundFrame } from './frames.ts'
 import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
+import { framer } from './links.ts'
+import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
 import { parseReadOptions, type ReadOptions } from './read-options.ts'
-import { type StoredEvent, TOMBSTONE_REVISION } from './record.ts'
+import type { StoredEvent } from './record.ts'
 import type { Storage } from './storage.ts'
 import { subscribe } from './subscribe.ts'
 
@@ -14,22 +16,26 @@ export type ReadDeps = { readonly storage: Storage; readonly hub: Hub }
 /** So many events are taken from the file at a time: enough to be cheap, few enough to leave others their turn. */
 const BATCH = 256
 
+type Page = { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolean }
+
 const send = async (
+  storage: Storage,
   call: Call,
   options: ReadOptions,
-  next: (limit: number) => ReadonlyArray<StoredEvent>,
+  next: (limit: number) => Page,
 ): Promise<void> => {
   let left = options.count
-  const { filter, ids } = options
+  const { filter } = options
+  const resolve = framer(storage, options)
   while (left > 0 && call.open()) {
     const limit = filter === null ? Math.min(left, BATCH) : BATCH
-    const events = next(limit)
+    const { events, more } = next(limit)
     for (const event of events) {
       if (filter !== null && !filter(event.body)) continue
-      call.write(eventFrame(event, ids))
+      call.write(resolve(event))
       if (--left === 0) break
     }
-    if (events.length < limit) break
+    if (!more) break
     if (call.blocked()) await call.ready()
     else await breathe()
   }
@@ -40,49 +46,57 @@ const readAll = (storage: Storage, call: Call, options: ReadOptions): Promise<vo
   const { from, backwards } = options
   if (backwards) {
     let before = from === 'end' ? Number.MAX_SAFE_INTEGER : from === 'start' ? 0 : from
-    return send(call, options, (limit) => {
+    return send(storage, call, options, (limit) => {
       const events = storage.allBackwards(before, limit)
       before = events.at(-1)?.position ?? 0
-      return events
+      return { events, more: events.length === limit }
     })
   }
   let at = from === 'start' ? 0 : from === 'end' ? storage.lastPosition() + 1 : from
   // What is appended while this read is under way is not part of it, or a fast writer would keep it from ending.
   const last = storage.lastPosition()
-  return send(call, options, (limit) => {
+  return send(storage, call, options, (limit) => {
     const events = storage.allForwards(at, limit)
     at = (events.at(-1)?.position ?? at) + 1
-    return (events.at(-1)?.position ?? 0) <= last ? events : events.filter((event) => event.position <= last)
+    const inside = at - 1 <= last
+    return {
+      events: inside ? events : events.filter((event) => event.position <= last),
+      more: inside && events.length === limit,
+    }
   })
 }
 
 const readStream = (storage: Storage, call: Call, options: ReadOptions, name: string): Promise<void> => {
   const { from, backwards } = options
   const stream = storage.stream(name)
-  if (stream.last === TOMBSTONE_REVISION) {
+  if (isTombstoned(storage, name)) {
     call.fail(errors.streamDeleted(name))
     return Promise.resolve()
   }
-  if (stream.last < 0) {
+  const metadata = metadataOf(storage, stream)
+  if (stream.last < 0 || isSoftDeleted(metadata)) {
     call.write(streamNotFoundFrame(stream.nameBytes))
     call.end()
     return Promise.resolve()
   }
   const { id, last } = stream
+  const first = firstReadable(metadata, last)
+  const now = Date.now()
+  const readable = (events: StoredEvent[]): StoredEvent[] =>
+    metadata.maxAge === undefined ? events : events.filter((event) => !isExpired(metadata, event, now))
   if (backwards) {
-    let at = from === 'end' ? last : from === 'start' ? 0 : from
-    return send(call, options, (limit) => {
-      if (at < 0) return []
-      const events = storage.streamBackwards(id, at, limit)
+    let at = from === 'end' ? last : from === 'start' ? 0 : Math.min(from, last)
+    return send(storage, call, options, (limit) => {
+      const events = at < first ? [] : storage.streamBackwards(id, at, Math.min(limit, at - first + 1))
       at = (events.at(-1)?.revision ?? 0) - 1
-      return events
+      return { events: readable(events), more: events.length > 0 && at >= first }
     })
   }
-  let at = from === 'start' ? 0 : from === 'end' ? last + 1 : from
-  return send(call, options, (limit) => {
-    const events = storage.streamForwards(id, at, limit)
+  let at = Math.max(first, from === 'start' ? 0 : from === 'end' ? last + 1 : from)
+  return send(storage, call, options, (limit) => {
+    const events = at > last ? [] : storage.streamForwards(id, at, Math.min(limit, last - at + 1))
     at = (events.at(-1)?.revision ?? at) + 1
-    return (events.at(-1)?.revision ?? 0) <= last ? events : events.filter((event) => event.revision <= last)
+    return { events: readable(events), more: events.length > 0 && at <= last }
   })
 }
 

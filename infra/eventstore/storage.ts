@@ -4,10 +4,18 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
+import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
 import { idOf, type StoredEvent } from './record.ts'
 
 /** What the node knows of one stream. `last` is -1 where it has no event yet. */
-export type Stream = { id: number; readonly name: string; readonly nameBytes: Buffer; last: number }
+export type Stream = {
+  id: number
+  readonly name: string
+  readonly nameBytes: Buffer
+  last: number
+  /** Kept by metadata.ts; undefined until asked for, and again when it changes. */
+  metadata?: StreamMetadata | undefined
+}
 
 /** Where a remembered event id was appended. */
 export type Remembered = { readonly stream: number; readonly revision: number }
@@ -162,6 +170,10 @@ export const openStorage = (dataDir: string) => {
       lastPosition = position
       stream.last = revision
       remember(idOf(body), stream.id, revision)
+      if (isMetastream(stream.name)) {
+        const original = streams.get(originalOf(stream.name))
+        if (original !== undefined) original.metadata = undefined
+      }
       return { position, stream: stream.id, revision, body }
     },
 

@@ -2,11 +2,13 @@
  *  is slower than the log goes back to the file, so it never costs memory. */
 import { randomUUID } from 'node:crypto'
 import * as errors from './errors.ts'
-import { caughtUpFrame, checkpointFrame, confirmationFrame, eventFrame, fellBehindFrame } from './frames.ts'
+import { caughtUpFrame, checkpointFrame, confirmationFrame, fellBehindFrame } from './frames.ts'
 import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
+import { framer } from './links.ts'
+import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
 import type { ReadOptions } from './read-options.ts'
-import { type StoredEvent, TOMBSTONE_REVISION } from './record.ts'
+import type { StoredEvent } from './record.ts'
 
 import type { Storage } from './storage.ts'
 
@@ -14,8 +16,8 @@ const BATCH = 256
 
 /** Where a subscription's events come from: `$all` or one stream. */
 type Source = {
-  /** The next ones after the last taken; fewer than `limit` where that is all there is. */
-  readonly take: (limit: number) => ReadonlyArray<StoredEvent>
+  /** The next ones after the last taken. */
+  readonly take: (limit: number) => { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolean }
   /** Whether a committed event is the subscription's, and not yet taken. Moves on. */
   readonly accept: (event: StoredEvent) => boolean
 }
@@ -26,7 +28,7 @@ const allSource = (storage: Storage, from: ReadOptions['from']): Source => {
     take: (limit) => {
       const events = storage.allForwards(after + 1, limit)
       after = events.at(-1)?.position ?? after
-      return events
+      return { events, more: events.length === limit }
     },
     accept: (event) => {
       if (event.position <= after) return false
@@ -46,10 +48,17 @@ const streamSource = (storage: Storage, name: string, from: ReadOptions['from'])
   }
   return {
     take: (limit) => {
-      if (!known()) return []
-      const events = storage.streamForwards(id, after + 1, limit)
+      if (!known()) return { events: [], more: false }
+      const metadata = metadataOf(storage, storage.stream(name))
+      if (isSoftDeleted(metadata)) return { events: [], more: false }
+      const first = Math.max(after + 1, firstReadable(metadata, storage.stream(name).last))
+      const events = storage.streamForwards(id, first, limit)
       after = events.at(-1)?.revision ?? after
-      return events
+      const now = Date.now()
+      return {
+        events: events.filter((event) => !isExpired(metadata, event, now)),
+        more: events.length === limit,
+      }
     },
     accept: (event) => {
       if (!known() || event.stream !== id || event.revision <= after) return false
@@ -64,9 +73,9 @@ export const subscribe = async (
   call: Call,
   options: ReadOptions,
 ): Promise<void> => {
-  const { stream, from, filter, checkpointEvery, ids } = options
-  if (stream !== null && storage.stream(stream).last === TOMBSTONE_REVISION)
-    throw errors.streamDeleted(stream)
+  const { stream, from, filter, checkpointEvery } = options
+  const frame = framer(storage, options)
+  if (stream !== null && isTombstoned(storage, stream)) throw errors.streamDeleted(stream)
   const source = stream === null ? allSource(storage, from) : streamSource(storage, stream, from)
   call.write(confirmationFrame(randomUUID()))
 
@@ -74,12 +83,12 @@ export const subscribe = async (
   let unreported = -1
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
-      call.write(eventFrame(event, ids))
+      call.write(frame(event))
       return
     }
     looked++
     if (filter(event.body)) {
-      call.write(eventFrame(event, ids))
+      call.write(frame(event))
       unreported = -1
     } else unreported = event.position
     if (looked >= checkpointEvery) {
@@ -104,9 +113,9 @@ export const subscribe = async (
 
   try {
     while (call.open()) {
-      const events = source.take(BATCH)
+      const { events, more } = source.take(BATCH)
       for (const event of events) deliver(event)
-      if (events.length === BATCH) {
+      if (more) {
         if (call.blocked()) await call.ready()
         else await breathe()
         continue

@@ -1,0 +1,72 @@
+/** The Delete and Tombstone calls of the Streams service. */
+import type { DeleteReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js'
+import {
+  type Appender,
+  type AppendOutcome,
+  EXPECT_ANY,
+  EXPECT_EXISTS,
+  EXPECT_NONE,
+  type Expected,
+} from './append.ts'
+import * as errors from './errors.ts'
+import type { Call } from './grpc.ts'
+import { streams } from './stubs.ts'
+
+type Options = DeleteReq.Options | TombstoneReq.Options
+
+const expectedOf = (options: Options): Expected =>
+  options.hasNoStream()
+    ? EXPECT_NONE
+    : options.hasStreamExists()
+      ? EXPECT_EXISTS
+      : options.hasRevision()
+        ? Number(options.getRevision())
+        : EXPECT_ANY
+
+const change = async (
+  appender: Appender,
+  kind: 'delete' | 'tombstone',
+  options: Options | undefined,
+  call: Call,
+): Promise<number> => {
+  const stream = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString('utf8')
+  if (options === undefined || stream === '') throw errors.invalidArgument('The stream has no name')
+  const expected = expectedOf(options)
+  const outcome = await new Promise<AppendOutcome>((done) =>
+    appender.append({ stream, expected, change: { kind }, deadline: call.deadline, bytes: 0, done }),
+  )
+  switch (outcome.tag) {
+    case 'appended':
+      return outcome.position
+    case 'wrong-expected':
+      throw errors.wrongExpectedVersion(stream, expected, outcome.current)
+    case 'deleted':
+      throw errors.streamDeleted(stream)
+    case 'timeout':
+      throw errors.deadlineExceeded()
+    case 'failed':
+      throw errors.unavailable(outcome.cause)
+    default:
+      return outcome satisfies never
+  }
+}
+
+export const deleteStream = (appender: Appender) => async (request: DeleteReq, call: Call) => {
+  const at = `${await change(appender, 'delete', request.getOptions(), call)}`
+  const position = new streams.DeleteResp.Position()
+  position.setCommitPosition(at)
+  position.setPreparePosition(at)
+  const response = new streams.DeleteResp()
+  response.setPosition(position)
+  return response
+}
+
+export const tombstoneStream = (appender: Appender) => async (request: TombstoneReq, call: Call) => {
+  const at = `${await change(appender, 'tombstone', request.getOptions(), call)}`
+  const position = new streams.TombstoneResp.Position()
+  position.setCommitPosition(at)
+  position.setPreparePosition(at)
+  const response = new streams.TombstoneResp()
+  response.setPosition(position)
+  return response
+}

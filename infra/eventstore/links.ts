@@ -1,0 +1,39 @@
+/** Links: events of type `$>` whose data names another event, as `revision@stream`. */
+import { eventFrame, type IdForm } from './frames.ts'
+import { firstReadable, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
+import { decodeBody, locateNames, type Names, type StoredEvent } from './record.ts'
+import type { Storage } from './storage.ts'
+
+const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
+
+export const isLink = (body: Buffer): boolean => {
+  locateNames(body, names)
+  return (
+    names.typeEnd - names.typeStart === 2 &&
+    body[names.typeStart] === 0x24 &&
+    body[names.typeStart + 1] === 0x3e
+  )
+}
+
+/** What the link points to; undefined where that is gone or was never there. */
+export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undefined => {
+  const match = /^(\d+)@(.+)$/s.exec(decodeBody(link.body).data.toString('utf8'))
+  if (match === null) return undefined
+  const revision = Number(match[1])
+  const stream = storage.stream(match[2]!)
+  if (stream.last < revision || isTombstoned(storage, stream.name)) return undefined
+  const metadata = metadataOf(storage, stream)
+  if (isSoftDeleted(metadata) || revision < firstReadable(metadata, stream.last)) return undefined
+  const [event] = storage.streamForwards(stream.id, revision, 1)
+  return event?.revision === revision ? event : undefined
+}
+
+/** How the events of a read are sent. */
+export const framer = (
+  storage: Storage,
+  { resolveLinks, ids }: { readonly resolveLinks: boolean; readonly ids: IdForm },
+): ((event: StoredEvent) => Buffer) =>
+  resolveLinks
+    ? (event) =>
+        isLink(event.body) ? eventFrame(follow(storage, event), ids, event) : eventFrame(event, ids)
+    : (event) => eventFrame(event, ids)

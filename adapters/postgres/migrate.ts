@@ -23,10 +23,9 @@ export const readMigrations = async (folder: string = FOLDER): Promise<ReadonlyA
   for (const name of names) {
     if (!NAME.test(name))
       throw new MigrationError(`The migration file ${name} is not named like 0001_what_it_does.sql.`)
-    if (Number(name.slice(0, 4)) !== migrations.length + 1)
-      throw new MigrationError(
-        `The migration file ${name} is out of order: number ${migrations.length + 1} is missing.`,
-      )
+    const same = migrations.find((other) => other.name.slice(0, 4) === name.slice(0, 4))
+    if (same !== undefined)
+      throw new MigrationError(`The migration files ${same.name} and ${name} have the same number.`)
     const text = await readFile(`${folder}/${name}`, 'utf8')
     migrations.push({ name, text, hash: createHash('sha256').update(text).digest('hex') })
   }
@@ -40,21 +39,17 @@ export const migrationsHash = (migrations: ReadonlyArray<Migration>): string =>
     .digest('hex')
 
 const check = (applied: ReadonlyArray<{ name: string; hash: string }>, known: ReadonlyArray<Migration>) => {
-  applied.forEach((one, index) => {
-    const file = known[index]
+  for (const one of applied) {
+    const file = known.find(({ name }) => name === one.name)
     if (file === undefined)
       throw new MigrationError(
         `The database was made by a newer version: it has ${one.name}, which this version does not know. Run the newer version, or restore a backup from before it.`,
-      )
-    if (file.name !== one.name)
-      throw new MigrationError(
-        `The database has ${one.name} where this version has ${file.name}: it was made by another version.`,
       )
     if (file.hash !== one.hash)
       throw new MigrationError(
         `The migration ${file.name} was changed after it was applied. Restore the file, and put the change into a new one.`,
       )
-  })
+  }
 }
 
 /** Brings the database at `url` up to date; each file in a transaction of its own. Safe to call from many processes
@@ -75,7 +70,7 @@ export const migrate = async (
       'SELECT name, hash FROM public.schema_migrations ORDER BY name',
     )
     check(applied, known)
-    const fresh = known.slice(applied.length)
+    const fresh = known.filter(({ name }) => !applied.some((one) => one.name === name))
     for (const { name, text, hash } of fresh) {
       await client.query('BEGIN')
       try {

@@ -89,7 +89,6 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
       return subject === actor ? null : subject
     }
     const subject = sessions.get(session) ?? null
-    if (event.type === 'SessionLeft') sessions.delete(session)
     return subject === actor ? null : subject
   }
   const target =
@@ -135,8 +134,21 @@ export const auditRow = (event: RecordedEvent, memory: AuditMemory): string => {
   return `${row}"prev_hash":"${before}","hash":"${memory.hash}"}`
 }
 
-export const auditRows = (events: ReadonlyArray<RecordedEvent>, memory: AuditMemory): ReadonlyArray<string> =>
-  events.map((event) => auditRow(event, memory))
+/** A batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes nothing. */
+export const auditRows = (
+  events: ReadonlyArray<RecordedEvent>,
+  memory: AuditMemory,
+): ReadonlyArray<string> => {
+  const rows = events.map((event) => auditRow(event, memory))
+  for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
+  return rows
+}
+
+/** What `sessionSubjects` found, as the memory has it. */
+export const remember = (memory: AuditMemory, session: unknown, subject: unknown): void => {
+  const found = name(subject)
+  if (typeof session === 'string' && found !== null) memory.sessions.set(session, found)
+}
 
 /** The statement that appends the rows. */
 export const writeAudit = (rows: ReadonlyArray<string>): QuerySqlToken =>

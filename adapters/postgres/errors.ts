@@ -1,0 +1,38 @@
+/** What went wrong, by whose fault: the connection's, the data's, or ours. */
+import type { PostgresUnavailable } from '../../projections/read-models.ts'
+
+const codeOf = (error: unknown): string | null => {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth += 1) {
+    const code = (at as { code?: unknown }).code
+    if (typeof code === 'string') return code
+    at = (at as { cause?: unknown }).cause
+  }
+  return null
+}
+
+/** The data can't be stored as it is: a value out of range, a text that Postgres refuses, a broken constraint, a limit.
+ *  Source: the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html. */
+export const isDataError = (error: unknown): boolean => {
+  const code = codeOf(error)
+  return code !== null && /^(22|23|54)[0-9A-Z]{3}$/.test(code)
+}
+
+/** Postgres said it, and it is neither the connection nor the load: our statement or our schema is wrong. */
+export const isDefect = (error: unknown): boolean => {
+  const code = codeOf(error)
+  if (code === null) {
+    const name = error instanceof Error ? error.constructor.name : ''
+    // Slonik's own, without a code: wrong statements and rows that are not what was asked for.
+    return (
+      error instanceof TypeError ||
+      /^(InputSyntax|InvalidInput|DataIntegrity|NotFound|SchemaValidation|UnexpectedState)/.test(name)
+    )
+  }
+  if (!/^[0-9A-Z]{5}$/.test(code)) return false
+  return !/^(08|53|55|57|58|40|25|XX)/.test(code) && code !== '28P01' && code !== '3D000'
+}
+
+export const unavailable = (error: unknown): PostgresUnavailable => ({
+  _tag: 'PostgresUnavailable',
+  cause: error instanceof Error ? error.message || error.name : String(error),
+})

@@ -1,0 +1,138 @@
+/** One connection of its own, for what a pool can't do: session locks, LISTEN, COPY, and transactions that end with
+ *  the lock that guards them. */
+import { createHash } from 'node:crypto'
+import pg from 'pg'
+import type { QuerySqlToken } from 'slonik'
+
+export type DatabaseRow = Readonly<Record<string, unknown>>
+export interface Session {
+  /** A statement of slonik's `sql` tag. int8 comes as bigint, timestamptz as Date, json parsed. */
+  readonly run: (statement: QuerySqlToken) => Promise<ReadonlyArray<DatabaseRow>>
+  /** Plain SQL without values: BEGIN, SET LOCAL, DDL. */
+  readonly exec: (text: string) => Promise<void>
+  /** COPY … FROM STDIN: one chunk of the text format. Throws what Postgres says of it. */
+  readonly copy: (statement: string, data: string) => Promise<void>
+  /** Rolls back and throws on. On a broken connection the outcome of COMMIT is unknown. */
+  readonly transaction: <T>(work: () => Promise<T>) => Promise<T>
+  readonly listen: (channel: string, heard: (payload: string) => void) => Promise<void>
+  /** Resolves once the connection is gone, whoever ended it. */
+  readonly closed: Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === 20 ? (value: string) => BigInt(value) : pg.types.getTypeParser(oid, format as 'text'),
+}
+
+/** Statements are prepared once a connection, under a name made of their text. */
+const statementNames = new Map<string, { readonly name: string; readonly text: string }>()
+const prepared = (sql: string): { readonly name: string; readonly text: string } => {
+  let known = statementNames.get(sql)
+  if (known === undefined) {
+    const text = sql.replaceAll('$slonik_', '$')
+    known = { name: createHash('sha1').update(text).digest('hex'), text }
+    if (statementNames.size > 500) statementNames.clear()
+    statementNames.set(sql, known)
+  }
+  return known
+}
+
+type Wire = {
+  sendCopyFromChunk(chunk: Buffer): void
+  endCopyFrom(): void
+  query(text: string): void
+}
+/** What pg's client asks of a query object, as far as COPY needs it. */
+class CopyIn {
+  readonly text: string
+  readonly data: string
+  private readonly settle: (error: Error | null) => void
+  private failed: Error | null = null
+  constructor(text: string, data: string, settle: (error: Error | null) => void) {
+    this.text = text
+    this.data = data
+    this.settle = settle
+  }
+  submit(connection: Wire): void {
+    connection.query(this.text)
+  }
+  handleCopyInResponse(connection: Wire): void {
+    connection.sendCopyFromChunk(Buffer.from(this.data))
+    connection.endCopyFrom()
+  }
+  handleCommandComplete(): void {}
+  handleError(error: Error): void {
+    this.failed ??= error
+    // Without a connection there is no ReadyForQuery to wait for.
+    if ((error as { code?: string }).code === undefined) this.settle(error)
+  }
+  handleReadyForQuery(): void {
+    this.settle(this.failed)
+  }
+}
+
+/** Throws where Postgres can't be reached. */
+export const connectSession = async (url: string, applicationName: string): Promise<Session> => {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: applicationName,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    connectionTimeoutMillis: 10_000,
+    types,
+  })
+  const heard = new Map<string, (payload: string) => void>()
+  client.on('notification', ({ channel, payload }) => heard.get(channel)?.(payload ?? ''))
+  const closed = new Promise<void>((resolve) => {
+    client.on('error', () => resolve())
+    client.on('end', () => resolve())
+  })
+  try {
+    await client.connect()
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+  const exec = async (text: string): Promise<void> => {
+    await client.query(text)
+  }
+  return {
+    run: async (statement) => {
+      const { rows } = await client.query({ ...prepared(statement.sql), values: [...statement.values] })
+      return rows
+    },
+    exec,
+    copy: (statement, data) =>
+      new Promise((resolve, reject) => {
+        const copy = new CopyIn(statement, data, (error) => (error === null ? resolve() : reject(error)))
+        client.query(copy as never)
+      }),
+    transaction: async (work) => {
+      await exec('BEGIN')
+      try {
+        const result = await work()
+        await exec('COMMIT')
+        return result
+      } catch (error) {
+        await exec('ROLLBACK').catch(() => {})
+        throw error
+      }
+    },
+    listen: async (channel, hear) => {
+      heard.set(channel, hear)
+      await exec(`LISTEN ${client.escapeIdentifier(channel)}`)
+    },
+    closed,
+    close: async () => {
+      // A connection in the middle of something (a lock it waits for) is cut, not waited for.
+      const cut = setTimeout(
+        () =>
+          (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
+        200,
+      )
+      await client.end().catch(() => {})
+      clearTimeout(cut)
+    },
+  }
+}

@@ -1,0 +1,114 @@
+/** Writes events to the tables of whatever schema the session's search path names, inside the caller's transaction. */
+import * as E from 'fp-ts/lib/Either.js'
+import { isDataError } from '../../adapters/postgres/errors.ts'
+import type { Session } from '../../adapters/postgres/session.ts'
+import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+import { type AuditMemory, auditRows, remember, unknownSessions } from '../../projections/audit/fold.ts'
+import { sessionSubjects } from '../../projections/audit/queries.ts'
+import { statementsFor } from '../../projections/batch.ts'
+import { type Parked, park } from '../../projections/parked.ts'
+
+export type Readable = {
+  readonly recorded: RecordedEvent
+  readonly decoded: Decoded | null
+  readonly reason: string
+}
+
+/** Decodes once, before any transaction. */
+export const readable = (recorded: RecordedEvent): Readable => {
+  const decoded = decodeRecorded(recorded)
+  return E.isRight(decoded)
+    ? { recorded, decoded: decoded.right, reason: '' }
+    : { recorded, decoded: null, reason: decoded.left.reason }
+}
+
+/** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
+ *  `parked` gains the streams that are parked here. */
+export const sortOut = (
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {
+  const aside: Parked[] = []
+  const good = events.filter(({ recorded, decoded, reason }) => {
+    const behind = parked.has(recorded.stream)
+    if (decoded !== null && !behind) return true
+    aside.push({
+      event: recorded,
+      reason: behind ? 'It waits behind an earlier event of its stream.' : reason,
+    })
+    parked.add(recorded.stream)
+    return false
+  })
+  return { good, aside }
+}
+
+const write = async (session: Session, events: ReadonlyArray<Readable>): Promise<void> => {
+  for (const statement of statementsFor(events.map(({ decoded }) => decoded!))) await session.run(statement)
+}
+
+/** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
+ *  rest of its stream. Answers what was parked. */
+const carefully = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+): Promise<ReadonlyArray<Parked>> => {
+  const { good, aside } = sortOut(events, parked)
+  if (good.length === 0) return aside
+  await session.exec('SAVEPOINT part')
+  try {
+    await write(session, good)
+    await session.exec('RELEASE SAVEPOINT part')
+    return aside
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    await session.exec('ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part')
+    const [first] = good
+    if (good.length === 1 && first !== undefined) {
+      parked.add(first.recorded.stream)
+      return [
+        ...aside,
+        { event: first.recorded, reason: error instanceof Error ? error.message : String(error) },
+      ]
+    }
+    const half = good.length >> 1
+    const left = await carefully(session, good.slice(0, half), parked)
+    const right = await carefully(session, good.slice(half), parked)
+    return [...aside, ...left, ...right]
+  }
+}
+
+/** All tables but the audit log. `careful` is for a second try, after the first met what Postgres refuses. */
+export const applyToTables = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+  careful: boolean,
+): Promise<ReadonlyArray<Parked>> => {
+  let aside: ReadonlyArray<Parked>
+  if (careful) aside = await carefully(session, events, parked)
+  else {
+    const sorted = sortOut(events, parked)
+    aside = sorted.aside
+    await write(session, sorted.good)
+  }
+  if (aside.length > 0)
+    for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))
+      await session.run(statement)
+  return aside
+}
+
+/** The audit log's rows for these events, as JSON; moves the memory on. */
+export const auditRowsFor = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  memory: AuditMemory,
+): Promise<ReadonlyArray<string>> => {
+  const recorded = events.map((event) => event.recorded)
+  const unknown = unknownSessions(recorded, memory)
+  if (unknown.length > 0)
+    for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
+      remember(memory, session_id, subject)
+  return auditRows(recorded, memory)
+}

@@ -1,0 +1,70 @@
+/** Streams that wait because one of their events can't be applied, and their later events, in order. */
+import { type QuerySqlToken, sql } from 'slonik'
+import type { RecordedEvent } from '../domain/ports.ts'
+import { recordset } from './projection.ts'
+
+export type Parked = { readonly event: RecordedEvent; readonly reason: string }
+
+const json = (value: unknown): string => JSON.stringify(value) ?? 'null'
+
+/** Parks each event behind its stream; the first of a stream says why. Data and metadata stay as JSON text, in which
+ *  what Postgres refuses is escaped. */
+export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<QuerySqlToken> => [
+  sql.unsafe`INSERT INTO parked_streams (stream, reason, position)
+    SELECT DISTINCT ON (stream) stream, reason, position
+    FROM ${recordset(
+      parked.map(({ event, reason }) => ({ stream: event.stream, reason, position: String(event.position) })),
+      { stream: 'text', reason: 'text', position: 'int8' },
+    )} ORDER BY stream, position
+    ON CONFLICT (stream) DO NOTHING`,
+  sql.unsafe`INSERT INTO parked_events (position, stream, revision, event_id, type, data, metadata, created)
+    SELECT position, stream, revision, event_id, type, data, metadata, created
+    FROM ${recordset(
+      parked.map(({ event }) => ({
+        position: String(event.position),
+        stream: event.stream,
+        revision: String(event.revision),
+        event_id: event.id,
+        type: event.type,
+        data: json(event.data),
+        metadata: json(event.metadata),
+        created: event.created.toISOString(),
+      })),
+      {
+        position: 'int8',
+        stream: 'text',
+        revision: 'int8',
+        event_id: 'text',
+        type: 'text',
+        data: 'text',
+        metadata: 'text',
+        created: 'timestamptz',
+      },
+    )}
+    ON CONFLICT (position) DO NOTHING`,
+]
+
+export const parkedStreams = (): QuerySqlToken => sql.unsafe`SELECT stream FROM parked_streams`
+
+/** Every parked stream, with how many events wait and since when. */
+export const parkedList = (): QuerySqlToken =>
+  sql.unsafe`SELECT s.stream, s.reason, s.position, s.parked_at, count(e.position) AS events
+    FROM parked_streams s LEFT JOIN parked_events e USING (stream)
+    GROUP BY s.stream ORDER BY s.position`
+
+/** A parked stream's events, oldest first. */
+export const parkedEvents = (stream: string, limit: number): QuerySqlToken =>
+  sql.unsafe`SELECT position, stream, revision, event_id, type, data, metadata, created
+    FROM parked_events WHERE stream = ${stream} ORDER BY position LIMIT ${limit}`
+
+/** After these were applied: forgets them, and the stream once nothing of it waits. */
+export const unpark = (stream: string, upTo: bigint): ReadonlyArray<QuerySqlToken> => [
+  sql.unsafe`DELETE FROM parked_events WHERE stream = ${stream} AND position <= ${String(upTo)}::int8`,
+  sql.unsafe`DELETE FROM parked_streams s WHERE stream = ${stream}
+    AND NOT EXISTS (SELECT FROM parked_events e WHERE e.stream = s.stream)`,
+]
+
+/** The stream goes on waiting, for this reason. */
+export const stillParked = (stream: string, reason: string, position: bigint): QuerySqlToken =>
+  sql.unsafe`UPDATE parked_streams SET reason = ${reason}, position = ${String(position)}::int8
+    WHERE stream = ${stream}`

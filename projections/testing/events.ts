@@ -1,0 +1,227 @@
+/** Events for tests of what follows the log: plain ones, and arbitrary sequences that need not make sense. */
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import { derivedUuid } from '../../domain/ids.ts'
+import type { Metadata } from '../../domain/metadata.ts'
+import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
+import type { NewEvent } from '../../domain/ports.ts'
+
+export const at = (second: number): string => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString()
+const uuid = (text: string): string =>
+  derivedUuid((it) => createHash('sha256').update(it).digest('hex'), text)
+
+type Actor = Metadata['actor']
+export const alice: Actor = { kind: 'account', id: 'alice' }
+export const bob: Actor = { kind: 'account', id: 'bob' }
+export const guest: Actor = { kind: 'guest', id: 'guest:9f2c04ab17de' }
+export const system: Actor = { kind: 'system', id: 'node-1' }
+
+const kindOf = (type: AnyEvent['type']): StreamKind =>
+  type === 'CommandRefused' ? 'refusal' : /^(Message|Reaction)/.test(type) ? 'chat' : 'space'
+
+let made = 0
+const nextId = (): string => {
+  made += 1
+  return String(made)
+}
+/** The stream that an event belongs in, and the event as the log takes it. */
+export const recorded = (
+  space: SpaceRef,
+  event: AnyEvent,
+  actor: Actor = alice,
+  id: string = nextId(),
+): { readonly stream: string; readonly event: NewEvent } => {
+  const metadata: Metadata = {
+    $correlationId: uuid(`correlation ${id}`),
+    $causationId: uuid(`cause ${id}`),
+    command: { id: uuid(`command ${id}`), type: 'Test' },
+    actor,
+    node: 'node-1',
+    at: event.data.at,
+    schema: 1,
+    ...(actor.kind === 'system' ? {} : { client: { ip: '192.0.2.7', userAgent: 'tests' } }),
+  }
+  return {
+    stream: streamName(kindOf(event.type), space),
+    event: { id: uuid(`event ${id}`), ...encodeEvent(event, metadata) },
+  }
+}
+
+export const joined = (
+  sessionId: string,
+  who: Actor,
+  second: number,
+  more: Readonly<Record<string, unknown>> = {},
+): AnyEvent => ({
+  type: 'SessionJoined',
+  data: {
+    sessionId,
+    socketId: `socket-${sessionId}`,
+    account: who.kind === 'account' ? who.id : null,
+    guest: who.kind === 'guest' ? who.id : null,
+    claimed: null,
+    subspace: 'main',
+    position: { x: 1, y: 0, z: -2.5 },
+    avatarData: { colour: 'red' },
+    boot: 'boot-1',
+    at: at(second),
+    ...more,
+  },
+})
+export const posted = (
+  messageId: string,
+  content: string,
+  second: number,
+  more: Readonly<Record<string, unknown>> = {},
+): AnyEvent => ({
+  type: 'MessagePosted',
+  data: {
+    messageId,
+    account: 'alice',
+    guest: null,
+    displayName: 'alice',
+    subspace: 'main',
+    messageType: 'text',
+    content,
+    parentMessageId: null,
+    threadRootId: null,
+    at: at(second),
+    ...more,
+  },
+})
+
+const SPACES: ReadonlyArray<SpaceRef> = [
+  { type: 'post', id: 'alice/my-post' },
+  { type: 'document', id: '123' },
+]
+const actors = fc.constantFrom(alice, bob, guest, system)
+const people = fc.constantFrom(alice, bob, guest)
+const text = fc
+  .string({ unit: 'grapheme', maxLength: 12 })
+  .filter((s) => s.isWellFormed() && !s.includes('\0'))
+const nullableText = fc.option(text, { nil: null })
+const json = fc.oneof(
+  fc.constant(null),
+  fc.record({ x: fc.double({ noNaN: true, noDefaultInfinity: true }), name: text }),
+  fc.dictionary(
+    text.filter((key) => key !== '__proto__'),
+    fc.integer(),
+    { maxKeys: 3 },
+  ),
+)
+const session = fc.constantFrom('s1', 's2', 's3')
+const message = fc.constantFrom('m1', 'm2', 'm3')
+const subject = fc.constantFrom('alice', 'bob', 'guest:9f2c04ab17de')
+const account = fc.constantFrom('alice', 'bob')
+const subspace = fc.constantFrom('main', 'main-chess')
+const until = fc.constantFrom(null, at(500), at(5_000))
+const emoji = fc.constantFrom('👍', '🎉')
+
+type Draft = (second: number, actor: Actor) => AnyEvent
+const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
+  fc.tuple(nullableText, text).map(
+    ([owner, title]) =>
+      (s) =>
+        ({ type: 'SpaceOpened', data: { title, owner, visibility: 'public', at: at(s) } }) as const,
+  ),
+  fc.tuple(subject, subspace).map(
+    ([it, room]) =>
+      (s) =>
+        ({
+          type: 'EntryGranted',
+          data: { subject: it, subspace: room, expiresAt: at(s + 60), at: at(s) },
+        }) as const,
+  ),
+  fc.tuple(session, people, subspace, json, json).map(
+    ([id, who, room, position, avatarData]) =>
+      (s) =>
+        joined(id, who, s, { subspace: room, position, avatarData }),
+  ),
+  fc.tuple(session, subspace, subspace, json).map(
+    ([sessionId, from, to, position]) =>
+      (s) =>
+        ({ type: 'SessionMoved', data: { sessionId, from, to, position, at: at(s) } }) as const,
+  ),
+  fc.tuple(session, fc.constantFrom('left', 'kicked', 'node-lost'), nullableText).map(
+    ([sessionId, reason, note]) =>
+      (s, by) =>
+        ({
+          type: 'SessionLeft',
+          data: { sessionId, reason: reason as 'left', by, note, until: null, at: at(s) },
+        }) as const,
+  ),
+  fc.tuple(session, fc.boolean()).map(
+    ([sessionId, on]) =>
+      (s) =>
+        ({ type: on ? 'VoiceStarted' : 'VoiceStopped', data: { sessionId, at: at(s) } }) as AnyEvent,
+  ),
+  fc.tuple(account, fc.constantFrom('access', 'moderate', 'admin'), fc.boolean(), nullableText).map(
+    ([it, permission, on, reason]) =>
+      (s, by) =>
+        ({
+          type: on ? 'PermissionGranted' : 'PermissionRevoked',
+          data: { account: it, permission, by, reason, at: at(s) },
+        }) as AnyEvent,
+  ),
+  fc.tuple(subject, fc.boolean(), fc.boolean(), until, nullableText).map(
+    ([it, on, ban, end, reason]) =>
+      (s, by) =>
+        ({
+          type: on ? (ban ? 'AccountBanned' : 'AccountMuted') : ban ? 'AccountUnbanned' : 'AccountUnmuted',
+          data: { subject: it, by, reason, ...(on ? { until: end } : {}), at: at(s) },
+        }) as AnyEvent,
+  ),
+  fc
+    .record(
+      {
+        chat_enabled: fc.boolean(),
+        voice_enabled: fc.boolean(),
+        guests_allowed: fc.boolean(),
+        max_users: fc.integer({ min: 1, max: 1000 }),
+        slow_mode_seconds: fc.integer({ min: 0, max: 60 }),
+        settings: fc.dictionary(fc.constantFrom('sky', 'floor', 'music'), fc.option(json, { nil: null }), {
+          maxKeys: 3,
+        }),
+      },
+      { requiredKeys: [] },
+    )
+    .map((changes) => (s, by) => ({ type: 'SettingsChanged', data: { changes, by, at: at(s) } }) as AnyEvent),
+  fc.tuple(message, text, subspace).map(
+    ([id, content, room]) =>
+      (s) =>
+        posted(id, content, s, { subspace: room }),
+  ),
+  fc.tuple(message, text, subspace).map(
+    ([messageId, content, room]) =>
+      (s, by) =>
+        ({ type: 'MessageEdited', data: { messageId, subspace: room, by, content, at: at(s) } }) as const,
+  ),
+  fc.tuple(message, subspace).map(
+    ([messageId, room]) =>
+      (s, by) =>
+        ({ type: 'MessageDeleted', data: { messageId, subspace: room, by, at: at(s) } }) as const,
+  ),
+  fc.tuple(message, emoji, fc.boolean()).map(
+    ([messageId, it, on]) =>
+      (s, by) =>
+        ({
+          type: on ? 'ReactionAdded' : 'ReactionRemoved',
+          data: { messageId, subspace: 'main', by, emoji: it, at: at(s) },
+        }) as AnyEvent,
+  ),
+  fc.tuple(text, nullableText).map(
+    ([reason, target]) =>
+      (s) =>
+        ({
+          type: 'CommandRefused',
+          data: { command: 'Kick', reason, at: at(s), ...(target === null ? {} : { target }) },
+        }) as const,
+  ),
+]
+
+/** Any events, in any order, in two spaces that share sessions and message ids. */
+export const anyEvents = (maxLength = 40) =>
+  fc
+    .array(fc.tuple(fc.oneof(...drafts), actors, fc.constantFrom(...SPACES)), { maxLength })
+    .map((all) => all.map(([draft, actor, space], i) => recorded(space, draft(i, actor), actor, `any ${i}`)))

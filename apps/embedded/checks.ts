@@ -1,0 +1,90 @@
+/** What would make a start fail later with something hard to read: each looked at first, each with one sentence. */
+import { accessSync, constants, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+/** A mistake that the user can mend: the message is for him, and needs no stack. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart'
+}
+
+/** Of the files in the data folder as a whole. Raised when an older program could not read them any more. */
+const DATA_FORMAT = 1
+const NEEDED_MB = 200
+
+export const checkPort = (host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why: Readonly<Record<string, string>> = {
+        EADDRINUSE: `Port ${port} on ${host} is taken by another program: stop that, or choose another port (PORT=${port + 1} npm start).`,
+        EACCES: `Port ${port} is only for root: choose one above 1023 (PORT=3000 npm start).`,
+        EADDRNOTAVAIL: `HOST is ${host}, which is no address of this machine.`,
+        ENOTFOUND: `HOST is ${host}, which is no address of this machine.`,
+      }
+      reject(
+        new CannotStart(
+          why[error.code ?? ''] ?? `The server can't listen on ${host}:${port}: ${error.message}.`,
+        ),
+      )
+    })
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()))
+  })
+
+/** Makes the folder, and says in a sentence where it can't be used. */
+export const checkDataDir = (dataDir: string, freeMegabytes = freeMb): void => {
+  try {
+    mkdirSync(dataDir, { recursive: true })
+    accessSync(dataDir, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const why =
+      code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+        ? 'this user may not write there'
+        : code === 'EEXIST' || code === 'ENOTDIR'
+          ? 'there is a file in its place'
+          : code === 'ENOSPC'
+            ? 'the disk is full'
+            : (error as Error).message
+    throw new CannotStart(`The data folder ${dataDir} can't be used: ${why}. DATA_DIR names another.`)
+  }
+  const free = freeMegabytes(dataDir)
+  if (free < NEEDED_MB)
+    throw new CannotStart(
+      `The disk is full: ${free} MB are free where the data is (${dataDir}), and ${NEEDED_MB} MB are needed. Free some, or name another folder with DATA_DIR.`,
+    )
+  checkFormat(dataDir)
+}
+
+export const freeMb = (folder: string): number => {
+  const { bavail, bsize } = statfsSync(folder)
+  return Math.floor((bavail * bsize) / 1e6)
+}
+
+const checkFormat = (dataDir: string): void => {
+  const file = join(dataDir, 'format.json')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    try {
+      writeFileSync(file, `${JSON.stringify({ format: DATA_FORMAT })}\n`)
+      return
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+      throw new CannotStart(
+        `${file} can't be written: ${full ? 'the disk is full' : (error as Error).message}.`,
+      )
+    }
+  }
+  let format: unknown
+  try {
+    format = JSON.parse(text).format
+  } catch {
+    format = undefined
+  }
+  if (format !== DATA_FORMAT)
+    throw new CannotStart(
+      `The data in ${dataDir} is of another version (format ${format ?? 'unknown'}, and this one reads ${DATA_FORMAT}): use the version that made it, or name another folder with DATA_DIR.`,
+    )
+}

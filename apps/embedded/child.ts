@@ -1,0 +1,128 @@
+/** One of the supervisor's processes: started until it is ready, started again when it dies, stopped in order. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export type ChildOptions = {
+  readonly name: string
+  /** A .ts file and its arguments. */
+  readonly args: ReadonlyArray<string>
+  readonly env: NodeJS.ProcessEnv
+  /** The line that says it is ready; what the first group matches is `Child.ready`. */
+  readonly ready: RegExp
+  /** Every other line that it prints. */
+  readonly onLine: (line: string) => void
+  /** A line for the user: it died, it is started again. */
+  readonly say: (line: string) => void
+  /** It is up again, under a new pid. */
+  readonly onRestart?: () => void
+}
+
+export type Child = {
+  readonly name: string
+  readonly pid: () => number
+  /** Of the last start. */
+  readonly ready: () => string
+  readonly stop: () => Promise<void>
+}
+
+const LEASH = new URL('./leash.ts', import.meta.url).href
+const STOP_MS = 12_000
+const READY_MS = 60_000
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 15_000
+/** One that stayed up this long starts afresh with the shortest pause. */
+const STEADY_MS = 30_000
+
+export const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+const howItEnded = (child: ChildProcess): string =>
+  child.signalCode !== null ? `was ended by ${child.signalCode}` : `ended with code ${child.exitCode}`
+
+/** Resolves when it is ready. Rejects with a sentence where its first start fails; later ones are tried for ever. */
+export const startChild = async (options: ChildOptions): Promise<Child> => {
+  const { name, say } = options
+  let child: ChildProcess
+  let ready = ''
+  let stopping = false
+  const stopped = new AbortController()
+
+  const start = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      // A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops all in order.
+      const it = spawn(process.execPath, ['--import', LEASH, ...options.args], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: options.env,
+        detached: true,
+      })
+      child = it
+      it.stdin?.on('error', () => {})
+      let isReady = false
+      let last = ''
+      const slow = setTimeout(() => {
+        reject(new Error(`${name} was not ready within ${READY_MS / 1000} s. It last said: ${last}`))
+        it.kill('SIGKILL')
+      }, READY_MS)
+      for (const stream of [it.stdout, it.stderr])
+        if (stream)
+          createInterface({ input: stream }).on('line', (line) => {
+            const match = isReady ? null : options.ready.exec(line)
+            if (!match) {
+              if (line.trim() !== '') last = line.trim()
+              return options.onLine(line)
+            }
+            isReady = true
+            ready = match[1] ?? ''
+            clearTimeout(slow)
+            resolve()
+          })
+      it.once('error', reject)
+      const since = Date.now()
+      it.once('close', () => {
+        clearTimeout(slow)
+        if (!isReady)
+          reject(new Error(`${name} ${howItEnded(it)} before it was ready${last ? `: ${last}` : '.'}`))
+        else if (!stopping) void startAgain(it, since)
+      })
+    })
+
+  const startAgain = async (died: ChildProcess, since: number): Promise<void> => {
+    let why = howItEnded(died)
+    let pause = Date.now() - since > STEADY_MS ? 0 : lastPause
+    while (!stopping) {
+      pause = Math.min(Math.max(pause * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
+      lastPause = pause
+      say(`${name} ${why}: starting it again in ${pause / 1000} s`)
+      await delay(pause, undefined, { signal: stopped.signal }).catch(() => {})
+      if (stopping) return
+      try {
+        await start()
+        say(`${name} is up again`)
+        options.onRestart?.()
+        return
+      } catch (error) {
+        why = `did not come up (${(error as Error).message})`
+      }
+    }
+  }
+  let lastPause = 0
+
+  await start()
+  return {
+    name,
+    pid: () => child.pid ?? 0,
+    ready: () => ready,
+    stop: async () => {
+      stopping = true
+      stopped.abort()
+      if (hasEnded(child)) return
+      const closed = new Promise((done) => child.once('close', done))
+      child.kill('SIGTERM')
+      const kill = setTimeout(() => {
+        say(`${name} did not stop within ${STOP_MS / 1000} s: killing it`)
+        child.kill('SIGKILL')
+      }, STOP_MS)
+      await closed
+      clearTimeout(kill)
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/** One supervisor to a data folder. */
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CannotStart } from './checks.ts'
+
+/** When the process started, so that another under the same number is told from it. Null where the system won't say. */
+const startedAt = (pid: number): string | null => {
+  try {
+    // The 22nd field; the second, the program's name, may hold spaces and brackets.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  } catch {
+    return null
+  }
+}
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Answers what gives it up. Throws a sentence where another supervisor has it. */
+export const lockDataDir = (dataDir: string): (() => void) => {
+  const file = join(dataDir, 'lock')
+  const mine = join(dataDir, `lock.${process.pid}`)
+  writeFileSync(mine, `${process.pid} ${startedAt(process.pid)}\n`)
+  try {
+    for (let tries = 0; ; tries++) {
+      try {
+        // Unlike a write, a link can't be half done, and fails where there is one.
+        linkSync(mine, file)
+        return () => rmSync(file, { force: true })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || tries > 2) throw error
+      }
+      const [pid = '0', started] = readFileSync(file, 'utf8').trim().split(' ')
+      const now = startedAt(Number(pid))
+      if (isAlive(Number(pid)) && (now === null || now === started))
+        throw new CannotStart(
+          `Another npm start (process ${pid}) runs on ${dataDir}: stop it first, or name another folder with DATA_DIR.`,
+        )
+      rmSync(file, { force: true })
+    }
+  } finally {
+    rmSync(mine, { force: true })
+  }
+}

@@ -1,0 +1,60 @@
+/** What the parts print: all of it to a file of the data folder, and to the user what he should know. */
+import { createWriteStream, mkdirSync, renameSync, type WriteStream } from 'node:fs'
+import { join } from 'node:path'
+
+const MAX_BYTES = 20_000_000
+/** pino's number for `warn`. */
+const WARN = 40
+
+export type Logs = {
+  /** For one part's lines. */
+  readonly of: (part: string) => (line: string) => void
+  readonly folder: string
+}
+
+/** A log line of ours is JSON: its message where it is a warning or worse. Anything else is for the user as it is. */
+export const worthSaying = (line: string): string | null => {
+  if (!line.startsWith('{')) return line.trim() === '' ? null : line
+  try {
+    const { level, msg, err } = JSON.parse(line)
+    if (typeof level !== 'number' || level < WARN) return null
+    return [msg, err?.message].filter(Boolean).join(': ') || null
+  } catch {
+    return line
+  }
+}
+
+export const createLogs = (dataDir: string, say: (line: string) => void): Logs => {
+  const folder = join(dataDir, 'logs')
+  mkdirSync(folder, { recursive: true })
+  return {
+    folder,
+    of: (part) => {
+      const path = join(folder, `${part}.log`)
+      let size = 0
+      const open = (flags: string): WriteStream => {
+        const stream = createWriteStream(path, { flags, mode: 0o600 })
+        // A full disk stops the log, not the part.
+        stream.on('error', () => {})
+        return stream
+      }
+      let file = open('w')
+      return (line) => {
+        size += line.length + 1
+        if (size > MAX_BYTES) {
+          size = 0
+          file.end()
+          try {
+            renameSync(path, `${path}.1`)
+          } catch {
+            // Then it starts over without the older part.
+          }
+          file = open('w')
+        }
+        file.write(`${line}\n`)
+        const words = worthSaying(line)
+        if (words !== null) say(`${part}: ${words}`)
+      }
+    },
+  }
+}

@@ -1,0 +1,68 @@
+/** `npm start`: everything on this machine, on real services, with nothing to set up. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import * as E from 'fp-ts/lib/Either.js'
+import { createDisplay } from './display.ts'
+import { readSettings } from './settings.ts'
+import { type Running, startAll } from './supervisor.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+const begun = performance.now()
+
+const fail = (sentences: ReadonlyArray<string>): never => {
+  for (const sentence of sentences) process.stderr.write(`${sentence}\n`)
+  process.exit(1)
+}
+
+const settings = readSettings(process.env)
+if (E.isLeft(settings)) fail(settings.left)
+else {
+  const { dataDir } = settings.right
+  const display = createDisplay(process.stdout)
+  // Compiled code of the parts, kept from one start to the next.
+  const cache = `${root}node_modules/.cache/compiled`
+  const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cache }
+  try {
+    mkdirSync(cache, { recursive: true })
+  } catch {
+    // Installed where this user may not write: then each start compiles anew.
+  }
+
+  let running: Running | null = null
+  let asked = 0
+  const stop = async (): Promise<void> => {
+    asked++
+    if (asked > 1) display.say('stopping, as fast as it can be done without losing anything')
+    if (!running || asked > 1) return
+    display.say('stopping …')
+    await running.stop()
+    display.say('stopped')
+    process.exit(0)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
+
+  display.say(`DLUX Presence ${version}`)
+  try {
+    running = await startAll(settings.right, env, display)
+  } catch (error) {
+    fail([(error as Error).message])
+  }
+  if (running) {
+    if (asked > 0) {
+      asked = 0
+      await stop()
+    }
+    const { url, eventStoreUrl, hiveStandIn, hiveNode } = running.endpoints()
+    display.say(`\nup in ${((performance.now() - begun) / 1000).toFixed(1)} s\n`)
+    display.table([
+      ['open', url],
+      ['API', `${url}/docs`],
+      ['log', eventStoreUrl],
+      ['data', `${dataDir} (logs in logs/, secrets in secrets.json)`],
+      ['Hive', hiveStandIn ? 'a stand-in: log in as any made-up account' : hiveNode],
+      ['stop', 'Ctrl-C'],
+    ])
+    display.say('')
+  }
+}

@@ -1,0 +1,92 @@
+/** What `npm start` is asked for by the environment, and the environment that it gives its parts. */
+import { resolve } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Config, type Environment, loadConfig } from '../config/load.ts'
+import { variables } from '../config/variables.ts'
+import type { Secrets } from './secrets.ts'
+
+const set = (value: string | undefined): string | null => (value === undefined || value === '' ? null : value)
+
+export type Settings = {
+  readonly config: Config
+  /** Absolute. */
+  readonly dataDir: string
+  /** Parts that the environment names already, and that are not started then. */
+  readonly given: {
+    readonly eventStore: string | null
+    readonly database: string | null
+    readonly hive: string | null
+  }
+}
+
+/** Of the parts, once they have an address. */
+export type Addresses = {
+  readonly port: number
+  readonly eventStore: string
+  readonly database: string
+  readonly hive: string
+}
+
+const given = (env: Environment): Settings['given'] => ({
+  eventStore: set(env.EVENTSTORE_URL),
+  database: set(env.DATABASE_URL) ?? (set(env.DB_REPLICA_HOST) && ''),
+  hive: set(env.HIVE_NODE),
+})
+
+/** Everything that the parts read, and nothing else of this process's environment but what every program needs. */
+export const environmentFor = (
+  env: Environment,
+  secrets: Secrets,
+  to: Addresses,
+): Record<string, string | undefined> => {
+  const standIn = given(env).hive === null
+  const named = Object.fromEntries(Object.keys(variables).map((name) => [name, env[name]]))
+  return {
+    PATH: env.PATH,
+    HOME: env.HOME,
+    LANG: env.LANG,
+    TZ: env.TZ,
+    TMPDIR: env.TMPDIR,
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE,
+    ...named,
+    NODE_ENV: set(env.NODE_ENV) ?? 'development',
+    NODE_ID: set(env.NODE_ID) ?? 'embedded',
+    PORT: String(to.port),
+    EVENTSTORE_URL: given(env).eventStore ?? to.eventStore,
+    DATABASE_URL: given(env).database ?? to.database,
+    HIVE_NODE: given(env).hive ?? to.hive,
+    HIVE_STANDIN: standIn ? 'on' : (set(env.HIVE_STANDIN) ?? 'off'),
+    SESSION_SECRET: set(env.SESSION_SECRET) ?? secrets.session,
+    TURN_SECRET: set(env.TURN_SECRET) ?? secrets.turn,
+    // Where anyone may log in as anybody, somebody has to own the lobby.
+    SYSTEM_ADMINS: set(env.SYSTEM_ADMINS) ?? (standIn ? 'alice' : undefined),
+    AUDITORS: set(env.AUDITORS) ?? (standIn ? 'alice' : undefined),
+  }
+}
+
+const NOWHERE: Addresses = {
+  port: 0,
+  eventStore: 'esdb://127.0.0.1:1?tls=false',
+  database: 'postgres://postgres:x@127.0.0.1:1/presence',
+  hive: 'http://127.0.0.1:1',
+}
+const NO_SECRETS: Secrets = { session: '0'.repeat(64), turn: '0'.repeat(64), postgres: '0'.repeat(64) }
+
+/** Looked at as a whole before anything is started. Left: a sentence for each that is wrong. */
+export const readSettings = (env: Environment): E.Either<ReadonlyArray<string>, Settings> => {
+  const port = set(env.PORT) ?? '3000'
+  const config = loadConfig({ ...environmentFor(env, NO_SECRETS, NOWHERE), PORT: port })
+  if (E.isLeft(config))
+    return E.left(
+      config.left.map((sentence) =>
+        sentence.startsWith('HIVE_STANDIN')
+          ? `HIVE_NODE is not set, so this would start a stand-in for Hive, where anyone can be anybody: ${
+              sentence.includes('HOST')
+                ? 'that serves 127.0.0.1 alone, not another HOST'
+                : 'never in production'
+            }. Set HIVE_NODE (https://api.hive.blog).`
+          : sentence,
+      ),
+    )
+  return E.right({ config: config.right, dataDir: resolve(config.right.dataDir), given: given(env) })
+}

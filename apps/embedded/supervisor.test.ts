@@ -146,6 +146,29 @@ embedded(
 )
 
 embedded(
+  'given the supervisor, when it is killed outright, then nothing of it is left, and it starts again',
+  async () => {
+    const script = `const { readSettings } = await import(${JSON.stringify(import.meta.resolve('./settings.ts'))})
+    const { startAll } = await import(${JSON.stringify(import.meta.resolve('./supervisor.ts'))})
+    const env = ${JSON.stringify(env)}
+    const display = { say: () => {}, during: (_, work) => work, table: () => {} }
+    const running = await startAll(readSettings(env).right, env, display, ${JSON.stringify(programs)})
+    console.log(JSON.stringify(running.endpoints().pids))`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const pids: Record<string, number> = JSON.parse(line.toString())
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await until(() => Object.values(pids).every((pid) => !isAlive(pid)))
+    assert.equal(readEndpoints(dataDir), null)
+    running = await start()
+    await running.stop()
+  },
+)
+
+embedded(
   'given a server that does not come up, then the others are stopped and a sentence has its last words',
   async () => {
     const broken = {

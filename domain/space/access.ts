@@ -62,8 +62,11 @@ const ownRole = (
 
 /** What `by` may in this space at `at` (ISO 8601). `content` is what the content says to this same caller. */
 export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: string): Access => {
-  if (by.kind === 'system')
-    return { role: 'owner', via: 'system', mayKnow: true, ban: null, mute: null, mayEnter: yes }
+  if (by.kind === 'system') {
+    // What never was is not there for the system either: nothing opens a space without content.
+    const mayKnow = content.exists || state.opened !== null
+    return { role: 'owner', via: 'system', mayKnow, ban: null, mute: null, mayEnter: yes }
+  }
   if (!content.exists) {
     const gone: SpaceRefusal = { _tag: 'SpaceNotFound' }
     return { role: null, via: 'none', mayKnow: false, ban: null, mute: null, mayEnter: E.left(gone) }

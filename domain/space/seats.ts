@@ -129,5 +129,7 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   return E.right(events)
 }
 
-export const expireSeats = ({ state, by, at }: Asking): Decision =>
-  by.kind === 'system' ? E.right(runOut(state, at)) : E.left({ _tag: 'Forbidden', needs: 'owner' })
+export const expireSeats = ({ state, by, at, access }: Asking): Decision => {
+  if (by.kind === 'system') return E.right(runOut(state, at))
+  return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
+}

@@ -1,7 +1,8 @@
 /** What a session does once it is in: moves, speaks, leaves. Its own subject's to do, and the system's. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseJson } from '../text.ts'
-import { type Asking, type Decision, isOwn } from './asking.ts'
+import { inForce } from './access.ts'
+import { type Asking, type Decision, isOwn, subjectOf } from './asking.ts'
 import type { LeaveSpace, MoveSession, SetVoice } from './commands.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import { MAX_POSITION, readSubspace } from './seats.ts'
@@ -51,10 +52,12 @@ export const moveSession = (asking: Asking, command: MoveSession): Decision => {
 export const setVoice = (asking: Asking, { sessionId, enabled }: SetVoice): Decision => {
   const session = ownSession(asking, sessionId)
   if (E.isLeft(session)) return session
-  const { state, access, at } = asking
+  const { state, access, by, at } = asking
   if (!enabled) return E.right(session.right.voice ? [{ type: 'VoiceStopped', data: { sessionId, at } }] : [])
   if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
   if (!state.settings.voice_enabled) return E.left({ _tag: 'VoiceDisabled' })
-  if (access.mute !== null) return E.left({ _tag: 'Muted', until: access.mute.until })
+  // The system answers for nobody: whoever is muted stays silent.
+  const mute = by.kind === 'system' ? inForce(state.mutes, subjectOf(session.right), at) : access.mute
+  if (mute !== null) return E.left({ _tag: 'Muted', until: mute.until })
   return E.right(session.right.voice ? [] : [{ type: 'VoiceStarted', data: { sessionId, at } }])
 }

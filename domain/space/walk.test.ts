@@ -1,0 +1,84 @@
+/** Every state, every command, everyone: what happens, as one table. A change of any rule shows here as a line. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { codeOf } from '../refused.ts'
+import { deepFreeze, fold } from '../testing/given.ts'
+import { account, asked, guest, opened, type Place, system } from '../testing/people.ts'
+import * as ask from '../testing/space-commands.ts'
+import { banned, entered, full, granted, joined, muted, settled, spoke } from '../testing/space-events.ts'
+import type { SpaceCommand } from './commands.ts'
+import { spaceDecider } from './decider.ts'
+import type { SpaceEvent } from './events.ts'
+
+const test = suite('every state with every command')
+const seven = guest(7)
+
+const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>]>> = {
+  unused: ['public', []],
+  open: ['public', [opened()]],
+  private: ['private', [opened('private')]],
+  'private, alice let in': ['private', [opened('private'), granted('alice', 'access')]],
+  gone: ['none', [opened(), granted('alice', 'admin'), joined('alice')]],
+  'alice in': ['public', [opened(), joined('alice')]],
+  'alice speaking': ['public', [opened(), joined('alice'), spoke('alice-1')]],
+  'a seat held for alice': ['public', [opened(), entered('alice')]],
+  full: ['public', [opened(), ...full]],
+  'alice banned': ['public', [opened(), banned('alice')]],
+  'alice muted': ['public', [opened(), joined('alice'), muted('alice')]],
+  'alice moderates': ['public', [opened(), granted('alice', 'moderate'), joined('dave')]],
+  'alice administers': ['public', [opened(), granted('alice', 'admin'), joined('dave')]],
+  'no guests': ['public', [opened(), settled({ guests_allowed: false })]],
+  'no voice': ['public', [opened(), joined('alice'), settled({ voice_enabled: false })]],
+}
+const commands: ReadonlyArray<SpaceCommand> = [
+  ask.enter(),
+  ask.join('alice'),
+  ask.leave('alice-1'),
+  ask.move('alice-1', 'main-chess'),
+  ask.voice('alice-1', true),
+  ask.voice('alice-1', false),
+  ask.grant('dave', 'moderate'),
+  ask.grant('dave', 'admin'),
+  ask.revoke('alice'),
+  ask.ban('dave'),
+  ask.unban('alice'),
+  ask.mute('dave'),
+  ask.unmute('alice'),
+  ask.kick('dave-1'),
+  ask.settings({ max_users: 9 }),
+  ask.expire,
+]
+const callers = { alice: account('alice'), bob: account('bob'), guest: seven, system }
+const name = (command: SpaceCommand): string => {
+  if (command.type === 'GrantPermission') return `${command.type} ${command.permission}`
+  return command.type === 'SetVoice' ? `${command.type} ${command.enabled ? 'on' : 'off'}` : command.type
+}
+
+/** What happens, in a word each: the events' types, a refusal's code, or `nothing`. */
+const outcome = (state: string, by: keyof typeof callers, command: SpaceCommand): string => {
+  const [place, events] = states[state]!
+  const before = deepFreeze(fold(spaceDecider, events))
+  const decision = spaceDecider.decide(asked(callers[by], command, { place }), before)
+  if (E.isLeft(decision)) return codeOf(decision.left)
+  fold(spaceDecider, decision.right, fold(spaceDecider, events))
+  return decision.right.map(({ type }) => type).join(' ') || 'nothing'
+}
+const table = (): ReadonlyArray<string> => {
+  const rows = [`state | command | ${Object.keys(callers).join(' | ')}`]
+  for (const state of Object.keys(states))
+    for (const command of commands) {
+      const by = Object.keys(callers) as ReadonlyArray<keyof typeof callers>
+      rows.push(`${state} | ${name(command)} | ${by.map((who) => outcome(state, who, command)).join(' | ')}`)
+    }
+  return rows
+}
+
+const TABLE = new URL('./walk.table.txt', import.meta.url)
+test('given each state, when each command comes from each caller, then what the table says', () => {
+  // WRITE_TABLE=1 writes it anew: read the difference as what it is, a change of the rules.
+  if (process.env.WRITE_TABLE === '1') writeFileSync(TABLE, `${table().join('\n')}\n`)
+  assert.equal(table(), readFileSync(TABLE, 'utf8').trim().split('\n'))
+})
+test.run()

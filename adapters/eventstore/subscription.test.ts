@@ -1,0 +1,327 @@
+import { randomUUID } from 'node:crypto'
+import messages from '@eventstore/db-client/generated/streams_pb.js'
+import type * as grpc from '@grpc/grpc-js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
+import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
+import { appendSettled, connectEventLog, type EventStoreLog } from './index.ts'
+import { collect, fakeServer, must, notLeader, someEvents, until } from './testing.ts'
+
+type Context = { node: TestEventStore; proxy: FaultProxy; direct: EventStoreLog; log: EventStoreLog }
+const subscriptions = suite<Context>('subscriptions')
+const quick = { appendTimeoutMs: 300, readTimeoutMs: 300, connectTimeoutMs: 1_500, heartbeatMs: 400 }
+
+subscriptions.before(async (context) => {
+  context.node = await testEventStore()
+  context.direct = connectEventLog({ url: context.node.url })
+})
+subscriptions.before.each(async (context) => {
+  context.proxy = await startProxy({ targetPort: context.node.port })
+  context.log = connectEventLog({ url: context.proxy.url, ...quick })
+})
+subscriptions.after.each(async (context) => {
+  await context.log.close()
+  await context.proxy.close()
+})
+subscriptions.after(async (context) => {
+  await context.direct.close()
+  await context.node.stop()
+})
+
+/** A prefix that no other test writes under. */
+const aPrefix = () => `chat-${randomUUID()}-`
+const numbers = (events: ReadonlyArray<{ data: unknown }>) =>
+  events.map((event) => (event.data as { n: number }).n)
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
+const write = async (log: EventStoreLog, prefix: string, count: number, from = 0) => {
+  for (let n = from; n < from + count; n += 1)
+    must(
+      await appendSettled(log)(`${prefix}${n % 3}`, 'any', [
+        { id: randomUUID(), type: 'Happened', data: { n }, metadata: {} },
+      ])(),
+    )
+}
+
+subscriptions(
+  'given events there and events to come, then all come in order, and between them that it has caught up',
+  async ({ log, direct }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 5)
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+    const { events, seen, done } = collect(subscription)
+    await until('caught up', () => seen.caughtUp === 1)
+    assert.equal(numbers(events), upTo(5))
+    assert.is(subscription.state().state, 'live')
+    assert.is(subscription.state().position, events[4]!.position)
+    await write(direct, prefix, 5, 5)
+    await until('all events', () => events.length === 10)
+    assert.equal(numbers(events), upTo(10))
+    await subscription.stop()
+    await done
+    assert.is(subscription.state().state, 'stopped')
+  },
+)
+
+subscriptions('given a position, then exactly what comes after it is delivered', async ({ log, direct }) => {
+  const prefix = aPrefix()
+  await write(direct, prefix, 6)
+  const all = must(await direct.readAll({ limit: 100_000, prefixes: [prefix] })())
+  for (const [index, { position }] of all.entries()) {
+    const subscription = log.subscribe({ after: position, prefixes: [prefix] })
+    const { events, seen } = collect(subscription)
+    await until('caught up', () => seen.caughtUp === 1)
+    assert.equal(numbers(events), upTo(6).slice(index + 1))
+    await subscription.stop()
+  }
+})
+
+subscriptions(
+  'given a subscription from the end whose line is cut before its first event, then nothing since its start is missed',
+  async ({ log, direct, proxy }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 3)
+    const subscription = log.subscribe({ after: 'end', prefixes: [prefix] })
+    const { events, seen } = collect(subscription)
+    await until('caught up', () => seen.caughtUp === 1)
+    proxy.refuse()
+    proxy.reset()
+    await until('it noticed', () => subscription.state().state === 'connecting')
+    await write(direct, prefix, 4, 3)
+    proxy.heal()
+    await until('the events', () => events.length >= 4)
+    assert.equal(numbers(events), [3, 4, 5, 6])
+  },
+)
+
+subscriptions(
+  'given cuts again and again while events come, then each event comes once and in order',
+  async ({ log, direct, proxy }) => {
+    const prefix = aPrefix()
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+    const { events } = collect(subscription)
+    const writing = write(direct, prefix, 300)
+    for (let cut = 1; cut <= 8; cut += 1) {
+      const seen = events.length
+      await until('more events', () => events.length > seen || events.length === 300)
+      if (cut % 2 === 0) proxy.cutAfter(500 * cut)
+      else proxy.reset()
+    }
+    await writing
+    await until('all events', () => events.length >= 300)
+    proxy.heal()
+    await write(direct, prefix, 1, 300)
+    await until('the last', () => numbers(events).includes(300))
+    assert.equal(numbers(events), upTo(301))
+    assert.ok(subscription.state().reconnects >= 4)
+    assert.ok(subscription.state().lastError !== null)
+  },
+)
+
+subscriptions(
+  'given a node killed and started again in the middle, then it goes on at the exact next event',
+  async ({ node, log, direct }) => {
+    const prefix = aPrefix()
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+    const { events } = collect(subscription)
+    await write(direct, prefix, 20)
+    await until('events', () => events.length === 20)
+    await node.kill()
+    await until('it noticed', () => subscription.state().state === 'connecting')
+    await node.restart()
+    await until('the log is up', () => direct.health().state === 'up')
+    await write(direct, prefix, 20, 20)
+    await until('events', () => events.length >= 40)
+    assert.equal(numbers(events), upTo(40))
+  },
+)
+
+subscriptions(
+  'given a line that goes silent, with no error at all, then it is found out and nothing is missed',
+  async ({ log, direct, proxy }) => {
+    const prefix = aPrefix()
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+    const { events, seen } = collect(subscription)
+    await write(direct, prefix, 3)
+    await until('caught up', () => seen.caughtUp === 1 && events.length === 3)
+    proxy.halfOpen()
+    await write(direct, prefix, 3, 3)
+    await until('the silence is noticed', () => subscription.state().state === 'connecting')
+    proxy.heal()
+    await until('the events', () => events.length >= 6)
+    assert.equal(numbers(events), upTo(6))
+  },
+)
+
+subscriptions(
+  'given a consumer that takes its time, then what waits is bounded, and all comes in the end',
+  async ({ log, direct }) => {
+    const prefix = aPrefix()
+    for (let batch = 0; batch < 20; batch += 1)
+      must(await direct.append(`${prefix}x`, 'any', someEvents(500, { filling: 'x'.repeat(500) }))())
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix], bufferSize: 100 })
+    const iterator = subscription[Symbol.asyncIterator]()
+    let received = 0
+    let largest = 0
+    while (received < 10_000) {
+      const { value } = await iterator.next()
+      largest = Math.max(largest, value.length)
+      received += value.filter((item: { kind: string }) => item.kind === 'event').length
+      if (received < 1_000) {
+        const before = subscription.state().waiting!
+        await until('reading ahead has stopped', async () => {
+          await new Promise((resolve) => setTimeout(resolve, 10))
+          return subscription.state().waiting! === before || subscription.state().waiting! >= 100
+        })
+      }
+      assert.ok(subscription.state().waiting! < 150)
+    }
+    assert.is(received, 10_000)
+    assert.ok(largest < 150, `batches of up to ${largest}`)
+    await subscription.stop()
+  },
+)
+
+subscriptions(
+  'given a consumer that leaves its loop, then the subscription is stopped',
+  async ({ log, direct }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 2)
+    const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+    for await (const _ of subscription) break
+    assert.is(subscription.state().state, 'stopped')
+  },
+)
+
+subscriptions('given a stop while nothing comes, then the loop ends', async ({ log }) => {
+  const subscription = log.subscribe({ after: 'end', prefixes: [aPrefix()] })
+  const { seen, done } = collect(subscription)
+  await until('caught up', () => seen.caughtUp === 1)
+  await subscription.stop()
+  await done
+})
+
+subscriptions('given no server yet, then a subscription waits for it', async ({ log, direct, proxy }) => {
+  const prefix = aPrefix()
+  proxy.refuse()
+  const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
+  const { events } = collect(subscription)
+  await write(direct, prefix, 2)
+  await until('it tried', () => proxy.connections() > 2)
+  assert.is(subscription.state().state, 'connecting')
+  proxy.heal()
+  await until('the events', () => events.length === 2)
+})
+
+const { ReadReq, ReadResp } = messages
+type ReadCall = grpc.ServerWritableStream<Buffer, Buffer>
+const fakeEvent = (n: number) => {
+  const record = new ReadResp.ReadEvent.RecordedEvent()
+  record.setStreamRevision(String(n))
+  record.setCommitPosition(String(100 + n))
+  record.setPreparePosition(String(100 + n))
+  record.getMetadataMap().set('content-type', 'application/json')
+  record.setData(Buffer.from(JSON.stringify({ n })))
+  const event = new ReadResp.ReadEvent()
+  event.setEvent(record)
+  const response = new ReadResp()
+  response.setEvent(event)
+  return Buffer.from(response.serializeBinary())
+}
+const optionsOf = (call: ReadCall) => ReadReq.deserializeBinary(call.request).getOptions()!
+/** Where a read or subscription goes on from, by the number of its event. */
+const startOf = (call: ReadCall) => {
+  const all = optionsOf(call).getAll()!
+  return all.hasPosition() ? Number(all.getPosition()!.getCommitPosition()) - 100 + 1 : 0
+}
+
+subscriptions(
+  'given a server that ends subscriptions as if all were well, then they are asked for again, from the exact next event',
+  async () => {
+    let calls = 0
+    const server = await fakeServer({
+      read: (call) => {
+        if (!optionsOf(call).hasSubscription()) return call.end()
+        calls += 1
+        const from = startOf(call)
+        for (let n = from; n < from + 3; n += 1) call.write(fakeEvent(n))
+        call.end()
+      },
+    })
+    const log = connectEventLog({ url: server.url, ...quick })
+    const { events } = collect(log.subscribe({ after: 'start', prefixes: ['chat-'] }))
+    await until('events over several calls', () => calls >= 5 && events.length >= 12)
+    const got = numbers(events)
+    assert.equal(got, upTo(got.length))
+    await log.close()
+    server.stop()
+  },
+)
+
+subscriptions('given a server that repeats events after a resumption, then they are dropped', async () => {
+  const server = await fakeServer({
+    read: (call) => {
+      if (!optionsOf(call).hasSubscription()) return call.end()
+      const from = startOf(call)
+      for (let n = Math.max(0, from - 2); n < from + 3; n += 1) call.write(fakeEvent(n))
+      call.end()
+    },
+  })
+  const log = connectEventLog({ url: server.url, ...quick })
+  const { events } = collect(log.subscribe({ after: 'start', prefixes: ['chat-'] }))
+  await until('events', () => events.length >= 12)
+  const got = numbers(events)
+  assert.equal(got, upTo(got.length))
+  await log.close()
+  server.stop()
+})
+
+subscriptions(
+  'given a server whose subscription stalls while its reads show more, then it is asked for again',
+  async () => {
+    let calls = 0
+    const server = await fakeServer({
+      read: (call) => {
+        const options = optionsOf(call)
+        if (options.hasSubscription()) {
+          calls += 1
+          if (calls === 1) for (let n = 0; n < 3; n += 1) call.write(fakeEvent(n))
+          else for (let n = startOf(call); n < 5; n += 1) call.write(fakeEvent(n))
+          return
+        }
+        if (options.getReadDirection() === 1) call.write(fakeEvent(4))
+        else for (let n = startOf(call) - 1; n < 5; n += 1) call.write(fakeEvent(n))
+        call.end()
+      },
+    })
+    const log = connectEventLog({ url: server.url, ...quick })
+    const subscription = log.subscribe({ after: 'start', prefixes: ['chat-'] })
+    const { events, seen } = collect(subscription)
+    await until('all five', () => events.length >= 5)
+    assert.equal(numbers(events), upTo(5))
+    assert.is(subscription.state().lastError, 'the subscription went silent')
+    // This server never says that it has caught up, as those before 23.10 don't: a look at the log's end tells.
+    await until('caught up', () => seen.caughtUp === 1)
+    assert.is(subscription.state().head, 104n)
+    await log.close()
+    server.stop()
+  },
+)
+
+subscriptions(
+  'given a follower that names the leader, then the subscription goes there',
+  async ({ node, direct }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 3)
+    const follower = await fakeServer({
+      read: (call) => call.emit('error', notLeader('127.0.0.1', node.port)),
+    })
+    const log = connectEventLog({ url: follower.url, ...quick })
+    const { events } = collect(log.subscribe({ after: 'start', prefixes: [prefix] }))
+    await until('events', () => events.length === 3)
+    await log.close()
+    follower.stop()
+  },
+)
+
+subscriptions.run()

@@ -1,6 +1,7 @@
 /** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
 import type { ChatRefusal } from '../domain/chat/refusals.ts'
 import type { CommandError, ContentError } from '../domain/ports.ts'
+import { codeOf } from '../domain/refused.ts'
 import type { SpaceRefusal } from '../domain/space/refusals.ts'
 import type { PostgresUnavailable } from '../projections/read-models.ts'
 import type { AuthError } from './auth/errors.ts'
@@ -38,35 +39,36 @@ const NEEDS = {
 
 /** A refusal of the domain (spaces and chat). */
 export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described => {
+  const code = codeOf(refusal)
   switch (refusal._tag) {
     case 'SpaceNotFound':
-      return said(404, 'space_not_found', 'There is no such space.')
+      return said(404, code, 'There is no such space.')
     case 'SpaceIsFull':
-      return said(409, 'space_full', `All ${refusal.max} seats of this space are taken.`)
+      return said(409, code, `All ${refusal.max} seats of this space are taken.`)
     case 'Banned':
-      return said(403, 'banned', `You are banned from this space${until(refusal.until)}.`)
+      return said(403, code, `You are banned from this space${until(refusal.until)}.`)
     case 'GuestsNotAllowed':
-      return said(403, 'guests_not_allowed', 'This space is for accounts only: sign in to enter.')
+      return said(403, code, 'This space is for accounts only: sign in to enter.')
     case 'Muted':
-      return said(403, 'muted', `You are muted in this space${until(refusal.until)}.`)
+      return said(403, code, `You are muted in this space${until(refusal.until)}.`)
     case 'VoiceDisabled':
-      return said(403, 'voice_disabled', 'Voice is switched off in this space.')
+      return said(403, code, 'Voice is switched off in this space.')
     case 'ChatDisabled':
-      return said(403, 'chat_disabled', 'Chat is switched off in this space.')
+      return said(403, code, 'Chat is switched off in this space.')
     case 'Forbidden':
-      return said(403, 'forbidden', NEEDS[refusal.needs])
+      return said(403, code, NEEDS[refusal.needs])
     case 'SessionNotFound':
-      return said(404, 'session_not_found', 'There is no such session in this space.')
+      return said(404, code, 'There is no such session in this space.')
     case 'SlowDown': {
       const seconds = Math.max(1, Math.ceil(refusal.retryAfterSeconds))
-      return said(429, 'slow_down', `Too fast: try again in ${seconds} s.`, seconds)
+      return said(429, code, `Too fast: try again in ${seconds} s.`, seconds)
     }
     case 'Invalid':
-      return invalid(refusal.field, refusal.detail)
+      return said(400, code, refusal.detail)
     case 'MessageNotFound':
-      return said(404, 'message_not_found', 'There is no such message.')
+      return said(404, code, 'There is no such message.')
     case 'MessageIdTaken':
-      return said(409, 'conflict', 'Another message already has this message_id.')
+      return said(409, code, 'Another message already has this message_id.')
     default: {
       const never: never = refusal
       throw new Error(`unknown refusal ${JSON.stringify(never)}`)

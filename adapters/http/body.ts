@@ -1,0 +1,44 @@
+/** Bodies: JSON that the log and the tables can hold, or 400 before anything sees it. */
+import type { FastifyInstance } from 'fastify'
+import { isCleanJson } from '../../domain/text.ts'
+import { invalid } from '../refusals.ts'
+import { Told } from './errors.ts'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const notJson = () => new Told(invalid('json', 'The body is not JSON.'))
+const notClean = () =>
+  new Told(
+    invalid(
+      'json',
+      'The body has what no value here may have: NUL, half a character, __proto__, or 32 levels.',
+    ),
+  )
+
+/** No body at all (a DELETE with a content type) reads as none. */
+export const readJson = (bytes: Buffer): unknown => {
+  if (bytes.length === 0) return undefined
+  let json: unknown
+  try {
+    json = JSON.parse(utf8.decode(bytes))
+  } catch {
+    throw notJson()
+  }
+  if (!isCleanJson(json)) throw notClean()
+  return json
+}
+
+/** The only content type taken is JSON. */
+export const acceptJson = (app: FastifyInstance): void => {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    /^application\/(?:[\w.+-]+\+)?json\b/,
+    { parseAs: 'buffer' },
+    (_request, body, done) => {
+      try {
+        done(null, readJson(body as Buffer))
+      } catch (error) {
+        done(error as Error)
+      }
+    },
+  )
+}

@@ -1,0 +1,88 @@
+/** Forms of what comes in by URL and body, as io-ts codecs. Each one's name is the sentence a caller is told. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { isAccount, isGuest, parseSpaceKey, SPACE_TYPES, type SpaceRef } from '../../domain/names.ts'
+import { isText } from '../../domain/text.ts'
+import { PURPOSES, type Purpose } from '../auth/challenges.ts'
+
+/** A text that decodes to something else; the name completes “… must be”. */
+const from = <A>(name: string, read: (value: unknown) => A | undefined): t.Type<A, unknown, unknown> =>
+  new t.Type<A, unknown, unknown>(
+    name,
+    (_value): _value is A => true,
+    (value, context) => {
+      const got = read(value)
+      return got === undefined ? t.failure(value, context) : t.success(got)
+    },
+    (value) => value,
+  )
+
+const digits = (value: unknown, max: bigint): bigint | undefined => {
+  if (typeof value !== 'string' || !/^\d{1,20}$/.test(value)) return undefined
+  const number = BigInt(value)
+  return number <= max ? number : undefined
+}
+
+export const Text = from('text', (value) => (isText(value) ? value : undefined))
+export const Limit = from('a whole number from 1 to 100', (value) => {
+  const number = digits(value, 100n)
+  return number === undefined || number === 0n ? undefined : Number(number)
+})
+export const Position = from('a position: a decimal number', (value) => digits(value, 2n ** 63n - 1n))
+export const SpaceTypeCodec = from(`one of ${SPACE_TYPES.join(', ')}`, (value) =>
+  SPACE_TYPES.find((one) => one === value),
+)
+export const Search = from('text of at most 200 characters', (value) =>
+  isText(value) && value.length <= 200 ? value : undefined,
+)
+export const Account = from('a Hive account name', (value) =>
+  typeof value === 'string' && isAccount(value) ? value : undefined,
+)
+export const Subject = from('a Hive account name or a guest id', (value) =>
+  typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : undefined,
+)
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+export const Uuid = from('a UUID in lower-case hex', (value) =>
+  typeof value === 'string' && UUID.test(value) ? value : undefined,
+)
+export const MessagePlace = from('a message id or a revision', (value) =>
+  typeof value === 'string' && (UUID.test(value) || digits(value, 2n ** 63n - 1n) !== undefined)
+    ? value
+    : undefined,
+)
+export const SpaceKeyCodec = from<SpaceRef>('a space: type:id', (value) => {
+  const space = typeof value === 'string' ? parseSpaceKey(value) : E.left(null)
+  return E.isRight(space) ? space.right : undefined
+})
+export const Time = from('a time such as 2026-01-31T12:00:00Z', (value) => {
+  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(T[\d:.]{5,15}(Z|[+-]\d{2}:?\d{2})?)?$/.test(value))
+    return undefined
+  const ms = Date.parse(value)
+  return Number.isFinite(ms) ? new Date(ms) : undefined
+})
+export const Action = from('an event’s type, such as SessionJoined', (value) =>
+  typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined,
+)
+export const PurposeCodec = from<Purpose>(`one of ${PURPOSES.join(', ')}`, (value) =>
+  PURPOSES.find((one) => one === value),
+)
+export const PermissionCodec = t.union(
+  [t.literal('access'), t.literal('moderate'), t.literal('admin')],
+  'access, moderate or admin',
+)
+const leftOut = new WeakSet<object>()
+/** Whether a codec takes nothing for an answer, for the documentation. */
+export const isOptional = (codec: object): boolean => leftOut.has(codec)
+
+/** Null where it is left out. */
+export const optional = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | null, unknown, unknown> => {
+  const made = new t.Type<A | null, unknown, unknown>(
+    codec.name,
+    (_value): _value is A | null => true,
+    (value, context) =>
+      value === undefined || value === null ? t.success(null) : codec.validate(value, context),
+    (value) => value,
+  )
+  leftOut.add(made)
+  return made
+}

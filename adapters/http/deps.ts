@@ -1,0 +1,42 @@
+/** What the HTTP server is given. */
+import type { Registry } from 'prom-client'
+import type { Clock, Commands, Content, Ids } from '../../domain/ports.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
+import type { Auth } from '../auth/authenticate.ts'
+import type { Turn } from '../turn/turn.ts'
+import type { Logger } from './logger.ts'
+
+/** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
+export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>
+export type Checks = Readonly<Record<'eventstore' | 'postgres' | 'redis' | 'projections' | 'turn', Check>>
+
+export type HttpConfig = {
+  /** The name of this process: in every answer. */
+  readonly nodeId: string
+  /** How browsers reach the server; no slash at the end. */
+  readonly publicUrl: string
+  readonly corsOrigins: ReadonlyArray<string>
+  /** Proxies whose X-Forwarded-For is believed; empty for none. */
+  readonly trustProxy: ReadonlyArray<string>
+  readonly systemAdmins: ReadonlyArray<string>
+  readonly auditors: ReadonlyArray<string>
+  readonly version: string
+  /** Requests that one address may send in a minute. Default 6,000. */
+  readonly requestsPerMinute?: number
+  /** Bytes. Default 65,536. */
+  readonly bodyLimit?: number
+}
+
+export type HttpDeps = {
+  readonly config: HttpConfig
+  readonly commands: Commands
+  readonly content: Content
+  readonly readModels: ReadModels
+  readonly auth: Auth
+  readonly turn: Turn
+  readonly health: () => Promise<Checks>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  readonly metrics: Registry
+}

@@ -1,0 +1,117 @@
+/** One call of the API: who asks, what came in, and the answer, with all that every call has in common. */
+
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { Sender } from '../../domain/ports.ts'
+import type { Authenticated } from '../auth/authenticate.ts'
+import type { Purpose } from '../auth/challenges.ts'
+import { proofOfRequest } from '../auth/proof.ts'
+import { describeError } from '../refusals.ts'
+import { Position, Uuid } from './codecs.ts'
+import type { HttpDeps } from './deps.ts'
+import { orTell, tell, tellInvalid } from './errors.ts'
+import { type AnyCodec, schemaFor } from './validate.ts'
+
+export type Asked<P, Q, B> = {
+  readonly who: Authenticated
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+  readonly request: FastifyRequest
+  /** Who to name as the sender of a command. */
+  readonly sender: Sender
+  /** The command's id: the caller's `Idempotency-Key`, or a new one. */
+  readonly commandId: { readonly id: string; readonly given: boolean }
+}
+
+export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec> = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly summary: string
+  readonly tag: string
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  /** What a proof is used for here: a server's challenge made for another purpose is refused. */
+  readonly purpose?: Purpose
+  readonly handle: (
+    asked: Asked<t.TypeOf<P>, t.TypeOf<Q>, t.TypeOf<B>>,
+    deps: HttpDeps,
+  ) => Promise<Readonly<Record<string, unknown>>>
+}
+
+/** Milliseconds that a read waits for `min_position`. */
+export const CATCH_UP_MS = 2_000
+
+const Fresh = t.partial({ min_position: Position })
+const MAX_AGENT = 512
+
+const agentOf = (request: FastifyRequest): { userAgent?: string } => {
+  const agent = request.headers['user-agent']
+  // What was on the wire may be no text; it goes into the log for good, so it is made one.
+  return agent === undefined
+    ? {}
+    : { userAgent: agent.slice(0, MAX_AGENT).replaceAll('\0', '').toWellFormed() }
+}
+
+const commandIdOf = (
+  request: FastifyRequest,
+  deps: HttpDeps,
+): Asked<unknown, unknown, unknown>['commandId'] => {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return { id: deps.ids.uuid(), given: false }
+  const id = typeof key === 'string' ? key.toLowerCase() : key
+  if (!E.isRight(Uuid.decode(id))) tellInvalid('idempotency_key', 'Idempotency-Key must be a UUID.')
+  return { id: String(id), given: true }
+}
+
+/** Waits until the tables have what the caller has seen elsewhere. */
+const catchUp = async (position: bigint | undefined, deps: HttpDeps): Promise<void> => {
+  if (position === undefined) return
+  const reached = orTell(await deps.readModels.waitFor(position, CATCH_UP_MS)())
+  if (!reached) tell(describeError({ _tag: 'NotCaughtUp' }))
+}
+
+export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>(
+  app: FastifyInstance,
+  deps: HttpDeps,
+  endpoint: Endpoint<P, Q, B>,
+): void => {
+  const { method, params, query, body, purpose } = endpoint
+  const isRead = method === 'GET'
+  const querystring = isRead ? (query === undefined ? Fresh : t.intersection([query, Fresh])) : query
+  app.route({
+    method,
+    url: endpoint.path,
+    schema: {
+      summary: endpoint.summary,
+      tags: [endpoint.tag],
+      ...(params === undefined ? {} : { params: schemaFor(params) }),
+      ...(querystring === undefined ? {} : { querystring: schemaFor(querystring) }),
+      ...(body === undefined ? {} : { body: schemaFor(body) }),
+    },
+    handler: async (request) => {
+      const auth = await deps.auth.authenticate(proofOfRequest(request.headers, request.body), purpose)()
+      const who = orTell(auth)
+      if (isRead) await catchUp((request.query as { min_position?: bigint }).min_position, deps)
+      const answer = await endpoint.handle(
+        {
+          who,
+          params: request.params as t.TypeOf<P>,
+          query: request.query as t.TypeOf<Q>,
+          body: (request.body ?? {}) as t.TypeOf<B>,
+          request,
+          sender: {
+            by: who.caller,
+            client: { ip: request.ip, ...agentOf(request) },
+            correlationId: request.id,
+          },
+          commandId: commandIdOf(request, deps),
+        },
+        deps,
+      )
+      return { ...answer, node: deps.config.nodeId }
+    },
+  })
+}

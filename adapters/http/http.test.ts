@@ -1,0 +1,424 @@
+import { createHmac, randomUUID } from 'node:crypto'
+import type { InjectOptions } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { signAs } from '../../infra/hive/keys.ts'
+import { testHttp } from './testing.ts'
+
+const test = suite('http')
+const http = await testHttp()
+const POST = '/api/spaces/post/alice/my-post'
+
+type Answer = { status: number; body: Record<string, any>; headers: Record<string, unknown> }
+const call = async (
+  method: InjectOptions['method'],
+  url: string,
+  options: Partial<InjectOptions> = {},
+): Promise<Answer> => {
+  const response = await http.app.inject({ method: method!, url, ...options })
+  const json = String(response.headers['content-type']).startsWith('application/json')
+  return {
+    status: response.statusCode,
+    body: json ? response.json() : { text: response.body },
+    headers: response.headers,
+  }
+}
+const as = (account: string, payload?: object) => ({
+  headers: http.bearer(account),
+  ...(payload ? { payload } : {}),
+})
+const refused = (answer: Answer, status: number, code: string) => {
+  assert.is(answer.status, status, JSON.stringify(answer.body))
+  assert.is(answer.body.code, code)
+  assert.match(answer.body.error, /^[A-Z].*\.$/)
+  assert.is(answer.body.request_id, answer.headers['x-request-id'])
+}
+const ok = (answer: Answer): Record<string, any> => {
+  assert.is(answer.status, 200, JSON.stringify(answer.body))
+  assert.is(answer.body.node, 'node-1')
+  return answer.body
+}
+
+test('given the wallet’s join, it holds a seat and answers with all that a client needs', async () => {
+  const challenge = `dlux_vr_${http.clock.ms}_abc`
+  const join = {
+    headers: { authorization: `Bearer ${signAs('bob', challenge)}:bob` },
+    payload: { challenge, subspace: 'main-chess' },
+  }
+  const body = ok(await call('POST', `${POST}/join`, join))
+  assert.is(body.success, true)
+  assert.equal(body.identity, { kind: 'account', id: 'bob', verified: true })
+  assert.is(body.space.title, 'A room to meet in')
+  assert.is(body.subspace, 'main-chess')
+  assert.is(body.websocket_url, 'ws://localhost:3000')
+  assert.match(body.position, /^\d+$/)
+  assert.is(body.revision, '1')
+  const { username, credential } = body.turn_credentials
+  assert.match(username, /^\d+:bob$/)
+  assert.is(credential, createHmac('sha1', 'turn-secret').update(username).digest('base64'))
+  const again = ok(await call('GET', POST, { headers: { authorization: `Bearer ${body.session_token}` } }))
+  assert.is(again.has_access, true)
+  refused(await call('POST', `${POST}/join`, join), 401, 'invalid_proof')
+})
+
+test('given a guest, its token makes it the same guest again', async () => {
+  const first = ok(await call('POST', `${POST}/join`, { headers: { authorization: 'Bearer :alice' } }))
+  assert.is(first.identity.kind, 'guest')
+  assert.is(first.identity.verified, false)
+  assert.is(first.identity.claimed, 'alice')
+  const second = ok(
+    await call('POST', `${POST}/join`, { headers: { authorization: `Bearer ${first.session_token}` } }),
+  )
+  assert.is(second.identity.id, first.identity.id)
+  assert.is(second.session_token, first.session_token)
+})
+
+test('both spellings of a post’s id are one space, on every nested route', async () => {
+  for (const rest of ['', '/settings', '/permissions', '/subrooms']) {
+    const one = ok(await call('GET', `/api/spaces/post/alice/my-post${rest}`, as('alice')))
+    const two = ok(await call('GET', `/api/spaces/post/alice%2Fmy-post${rest}`, as('alice')))
+    assert.equal(one, two)
+  }
+  const slash = ok(
+    await call('POST', '/api/chat/post/alice/my-post/messages', as('alice', { content: 'one' })),
+  )
+  const coded = ok(await call('GET', '/api/chat/post/alice%2fmy-post/messages?limit=5', as('bob')))
+  assert.is(coded.messages.at(-1).message_id, slash.message_id)
+})
+
+test('given an id of a wrong form, then invalid_space, on every route', async () => {
+  for (const space of [
+    'post/alice',
+    'post/Alice%2Fx',
+    'post/alice%2Fa%2Fb',
+    'thing/1',
+    `document/${'x'.repeat(300)}`,
+    'document/a%00b',
+    'global/%E2%80%A8',
+    'post/alice%252Fmy-post',
+    `document/${'x'.repeat(3000)}`,
+  ])
+    for (const [method, url] of [
+      ['GET', `/api/spaces/${space}`],
+      ['POST', `/api/spaces/${space}/join`],
+      ['GET', `/api/spaces/${space}/bans`],
+      ['PUT', `/api/spaces/${space}/mutes/bob`],
+    ] as const)
+      if (!(space === 'post/alice' && url !== `/api/spaces/${space}`))
+        refused(await call(method, url, as('alice', method === 'GET' ? undefined : {})), 400, 'invalid_space')
+})
+
+test('given a proof that is wrong in any way, then 401, whatever the call', async () => {
+  const four = http.signed('alice')
+  for (const headers of [
+    { authorization: 'Bearer nonsense' },
+    { authorization: `Bearer ${http.auth.issue({ kind: 'account', id: 'alice' }).token}x` },
+    { authorization: `Bearer ${signAs('alice', 'x')}:alice` },
+    { ...four, 'x-account': 'bob' },
+    { ...four, 'x-challenge': String(Number(four['x-challenge']) - 1) },
+    { ...four, 'x-signature': '' },
+  ])
+    for (const [method, url] of [
+      ['GET', '/api/spaces'],
+      ['GET', POST],
+      ['POST', `${POST}/join`],
+      ['GET', '/api/audit'],
+      ['GET', '/api/turn-credentials'],
+      ['POST', '/api/auth/session'],
+    ] as const) {
+      const answer = await call(method, url, { headers })
+      refused(answer, 401, 'invalid_proof')
+      assert.is(answer.headers['www-authenticate'], 'Bearer')
+    }
+  const old = http.auth.issue({ kind: 'account', id: 'alice' }).token
+  http.clock.ms += 3_600_001
+  refused(await call('GET', POST, { headers: { authorization: `Bearer ${old}` } }), 401, 'token_expired')
+  http.clock.ms -= 3_600_001
+})
+
+test('given Hive out of reach, a signature is 503 and a token goes on', async () => {
+  http.hive.set('wendy', 'broken')
+  const answer = await call('GET', POST, { headers: http.signed('wendy') })
+  refused(answer, 503, 'hive_unavailable')
+  assert.ok(Number(answer.headers['retry-after']) > 0)
+  ok(await call('GET', POST, as('wendy')))
+  http.hive.set('wendy', null)
+})
+
+test('a session is made for a proof, and its end is for good', async () => {
+  const { token, identity, expires_at } = ok(
+    await call('POST', '/api/auth/session', { headers: http.signed('erin') }),
+  ) as any
+  assert.equal(identity, { kind: 'account', id: 'erin', verified: true })
+  assert.ok(Date.parse(expires_at) > http.clock.ms)
+  const headers = { authorization: `Bearer ${token}` }
+  ok(await call('GET', '/api/audit', { headers }))
+  ok(await call('DELETE', '/api/auth/session', { headers }))
+  refused(await call('GET', '/api/audit', { headers }), 401, 'invalid_proof')
+  refused(await call('DELETE', '/api/auth/session'), 401, 'invalid_proof')
+})
+
+test('the server’s challenge proves who signs it', async () => {
+  const { challenge, expires_at } = ok(
+    await call('POST', '/api/auth/challenge', { payload: { account: 'erin', purpose: 'session' } }),
+  ) as any
+  assert.ok(Date.parse(expires_at) > http.clock.ms)
+  const proof = {
+    headers: { authorization: `Bearer ${signAs('erin', challenge)}:erin` },
+    payload: { challenge },
+  }
+  refused(await call('POST', `${POST}/join`, proof), 401, 'invalid_proof')
+  assert.is(ok(await call('POST', '/api/auth/session', proof)).identity.id, 'erin')
+  refused(await call('POST', '/api/auth/challenge', { payload: { purpose: 'fun' } }), 400, 'invalid_purpose')
+  ok(await call('POST', '/api/auth/challenge'))
+})
+
+test('an owner changes settings, grants, bans, mutes; others are refused and told what it needs', async () => {
+  const at = '/api/spaces/document/123'
+  refused(await call('PATCH', `${at}/settings`, as('bob', { max_users: 2 })), 403, 'forbidden')
+  const patched = ok(
+    await call('PATCH', `${at}/settings`, as('carol', { max_users: 2, settings: { theme: 'dark' } })),
+  )
+  assert.is(patched.max_users, 2)
+  assert.match(patched.position, /^\d+$/)
+  const settings = ok(await call('GET', `${at}/settings?min_position=${patched.position}`))
+  assert.equal(settings.settings, { theme: 'dark' })
+  assert.is(settings.chat_enabled, true)
+  refused(await call('PATCH', `${at}/settings`, as('carol', { max_users: 'many' })), 400, 'invalid_max_users')
+
+  ok(await call('PUT', `${at}/permissions/dave`, as('carol', { permission: 'moderate', reason: 'trusted' })))
+  assert.is(ok(await call('GET', `${at}/permissions`)).permissions[0].user_account, 'dave')
+  refused(
+    await call('PUT', `${at}/permissions/dave`, as('carol', { permission: 'owner' })),
+    400,
+    'invalid_permission',
+  )
+  refused(
+    await call('PUT', `${at}/permissions/Dave`, as('carol', { permission: 'admin' })),
+    400,
+    'invalid_account',
+  )
+
+  ok(
+    await call(
+      'PUT',
+      `${at}/bans/guest:0123456789ab`,
+      as('dave', { reason: 'spam', until: new Date(http.clock.ms + 60_000).toISOString() }),
+    ),
+  )
+  assert.is(ok(await call('GET', `${at}/bans`, as('dave'))).bans[0].subject, 'guest:0123456789ab')
+  refused(await call('GET', `${at}/bans`, as('bob')), 403, 'forbidden')
+  refused(await call('POST', `${at}/join`, { headers: http.guest() }), 403, 'banned')
+  refused(await call('GET', '/api/chat/document/123/messages', { headers: http.guest() }), 403, 'banned')
+  ok(await call('DELETE', `${at}/bans/guest:0123456789ab`, as('dave')))
+  ok(await call('POST', `${at}/join`, { headers: http.guest() }))
+
+  ok(await call('PUT', `${at}/mutes/bob`, as('dave', {})))
+  refused(await call('POST', '/api/chat/document/123/messages', as('bob', { content: 'hm' })), 403, 'muted')
+  ok(
+    await call('DELETE', `${at}/mutes/bob`, {
+      ...as('dave'),
+      headers: { ...http.bearer('dave'), 'content-type': 'application/json' },
+    }),
+  )
+  ok(await call('DELETE', `${at}/permissions/dave`, as('carol', { reason: 'done' })))
+  refused(await call('POST', `${at}/kick`, as('carol', { session_id: 'none' })), 404, 'session_not_found')
+  refused(await call('POST', `${at}/kick`, as('carol', {})), 400, 'invalid_session_id')
+
+  ok(await call('POST', `${at}/join`, as('bob')))
+  refused(await call('POST', `${at}/join`, as('erin')), 409, 'space_full')
+})
+
+test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempotency-Key twice is one message', async () => {
+  const at = '/api/chat/post/bob/chess-garden/messages'
+  const message_id = randomUUID()
+  const first = ok(await call('POST', at, as('alice', { content: 'hello', message_id })))
+  assert.is(first.message_id, message_id)
+  assert.is(first.display_name, 'alice')
+  ok(await call('POST', at, as('alice', { content: 'hello', message_id })))
+  refused(await call('POST', at, as('alice', { content: 'other', message_id })), 409, 'conflict')
+  const key = {
+    headers: { ...http.bearer('alice'), 'idempotency-key': randomUUID() },
+    payload: { content: 'once' },
+  }
+  const [one, two] = [ok(await call('POST', at, key)), ok(await call('POST', at, key))]
+  assert.is(one.message_id, two.message_id)
+  assert.is(one.revision, two.revision)
+  const list = ok(await call('GET', at))
+  assert.equal(
+    list.messages.map((m: { content: string }) => m.content),
+    ['hello', 'once'],
+  )
+  assert.is(list.has_more, false)
+  ok(await call('PATCH', `${at}/${message_id}`, as('alice', { content: 'hello!' })))
+  refused(await call('PATCH', `${at}/${message_id}`, as('carol', { content: 'mine' })), 403, 'forbidden')
+  ok(await call('PUT', `${at}/${message_id}/reactions/${encodeURIComponent('👍')}`, as('carol')))
+  ok(await call('DELETE', `${at}/${message_id}/reactions/${encodeURIComponent('👍')}`, as('carol')))
+  refused(await call('PUT', `${at}/${message_id}/reactions/notone`, as('carol')), 400, 'invalid_emoji')
+  ok(await call('DELETE', `${at}/${message_id}`, as('bob')))
+  refused(await call('DELETE', `${at}/${randomUUID()}`, as('bob')), 404, 'message_not_found')
+  refused(await call('PATCH', `${at}/no-uuid`, as('bob', { content: 'x' })), 400, 'invalid_message_id')
+  refused(await call('POST', at, as('bob', { content: '' })), 400, 'invalid_content')
+  refused(await call('POST', at, as('bob', { content: 'x'.repeat(2_001) })), 400, 'invalid_content')
+  refused(await call('POST', at, as('bob', { content: 7 })), 400, 'invalid_content')
+  refused(
+    await call('POST', at, { ...key, headers: { ...key.headers, 'idempotency-key': 'x' } }),
+    400,
+    'invalid_idempotency_key',
+  )
+})
+
+test('guests kept out may see that a space is there, and nothing inside', async () => {
+  const at = '/api/spaces/post/carol/gallery-of-light'
+  ok(await call('PATCH', `${at}/settings`, as('carol', { guests_allowed: false })))
+  const seen = ok(await call('GET', at))
+  assert.is(seen.has_access, false)
+  assert.is(seen.permission, null)
+  assert.equal(seen.space.connected_users, [])
+  refused(await call('POST', `${at}/join`), 403, 'guests_not_allowed')
+  refused(await call('GET', '/api/chat/post/carol/gallery-of-light/messages'), 403, 'guests_not_allowed')
+  assert.is(ok(await call('GET', at, as('carol'))).permission, 'owner')
+})
+
+test('audit: auditors see all, moderators their space’s, anyone what concerns them, addresses are for auditors', async () => {
+  const all = ok(await call('GET', '/api/audit?limit=100', as('auditor')))
+  assert.ok(new Set(all.entries.map((e: any) => e.space_id)).size > 2)
+  assert.ok(all.entries.some((e: any) => e.ip_address !== null))
+  const theirs = ok(await call('GET', '/api/audit?space=document:123', as('carol')))
+  assert.ok(theirs.entries.some((e: any) => e.user_account === 'dave'))
+  assert.ok(theirs.entries.every((e: any) => e.ip_address === null && e.space_id === '123'))
+  const own = ok(await call('GET', '/api/audit', as('bob')))
+  assert.ok(own.entries.length > 0)
+  assert.ok(own.entries.every((e: any) => e.user_account === 'bob' || e.target === 'bob'))
+  refused(await call('GET', '/api/audit?account=alice', as('bob')), 403, 'forbidden')
+  refused(await call('GET', '/api/audit?space=document:2', as('dave')), 404, 'space_not_found')
+  refused(await call('GET', '/api/audit?space=nothing', as('dave')), 400, 'invalid_space')
+  refused(await call('GET', '/api/audit?from=yesterday', as('auditor')), 400, 'invalid_from')
+  ok(await call('GET', '/api/audit?from=2020-01-01T00:00:00Z&to=2020-01-02', as('auditor')))
+})
+
+test('min_position waits for the tables, and says so past two seconds; odd ones are refused', async () => {
+  refused(await call('GET', '/api/spaces?min_position=x'), 400, 'invalid_min_position')
+  refused(await call('GET', '/api/spaces?min_position=99999999999999999999'), 400, 'invalid_min_position')
+  const late = await call('GET', '/api/spaces?min_position=9999999999')
+  refused(late, 504, 'not_caught_up')
+  for (const query of ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=1&limit=2', 'limit[]=1'])
+    if (query !== 'limit[]=1') refused(await call('GET', `/api/spaces?${query}`), 400, 'invalid_limit')
+  refused(await call('GET', '/api/spaces?cursor=abc'), 400, 'invalid_cursor')
+  refused(await call('GET', '/api/spaces?type=room'), 400, 'invalid_type')
+  ok(await call('GET', '/api/spaces?q=chess&type=post&cursor='))
+})
+
+test('bodies that are no JSON, too large, poisoned or of another type are refused before anything sees them', async () => {
+  const raw = (payload: string | Buffer, type = 'application/json') =>
+    call('POST', `${POST}/join`, { headers: { 'content-type': type }, payload })
+  for (const payload of ['{', 'nonsense', '{"a":1}x', '\u0000', Buffer.from([0x22, 0xff, 0x22])])
+    refused(await raw(payload), 400, 'invalid_json')
+  for (const payload of [
+    '{"__proto__":{"admin":true}}',
+    '{"a":{"__proto__":1}}',
+    '{"a":"\\u0000"}',
+    '{"a":"\\ud800"}',
+    `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+    '{"\\ud800":1}',
+  ])
+    refused(await raw(payload), 400, 'invalid_json')
+  for (const payload of ['[]', '"x"', '7', 'null', 'true'])
+    assert.ok([200, 400].includes((await raw(payload)).status))
+  refused(await raw(`{"a":"${'x'.repeat(70_000)}"}`), 413, 'too_large')
+  refused(await raw('a=1', 'application/x-www-form-urlencoded'), 400, 'invalid_content_type')
+  refused(await raw('<a/>', 'text/xml'), 400, 'invalid_content_type')
+  assert.is((await raw('{}', 'application/json; charset=utf-8')).status, 200)
+})
+
+test('addresses that are none have the error’s shape', async () => {
+  refused(await call('GET', '/api/nothing'), 404, 'not_found')
+  refused(await call('PUT', POST), 404, 'not_found')
+  refused(await call('GET', '/api/spaces/%zz/1'), 400, 'invalid_url')
+})
+
+test('health names every part; a vital one that is down makes it 503, another does not', async () => {
+  const before = http.checks
+  for (const url of ['/api/health', '/health']) {
+    const { status, checks, version } = ok(await call('GET', url))
+    assert.is(status, 'ok')
+    assert.is(version, '0.0.1')
+    assert.equal(Object.keys(checks).sort(), ['eventstore', 'postgres', 'projections', 'redis', 'turn'])
+  }
+  http.checks = { ...before, redis: { ok: false, vital: false, error: 'gone' } }
+  assert.is((await call('GET', '/health')).status, 200)
+  http.checks = { ...before, eventstore: { ok: false, vital: true, error: 'gone' } }
+  const down = await call('GET', '/health')
+  assert.is(down.status, 503)
+  assert.is(down.body.status, 'degraded')
+  http.checks = before
+})
+
+test('metrics are Prometheus text, the documentation is there and names every call', async () => {
+  assert.match((await call('GET', '/metrics')).body.text, 'presence_http_request_seconds_bucket')
+  const docs = await call('GET', '/docs/json')
+  const paths = Object.keys(docs.body.paths)
+  for (const path of [
+    '/api/spaces/{type}/{id}/join',
+    '/api/chat/{type}/{id}/messages/{message_id}/reactions/{emoji}',
+    '/api/audit',
+    '/metrics',
+  ])
+    assert.ok(paths.includes(path), path)
+  assert.ok([200, 302].includes((await call('GET', '/docs')).status))
+  assert.is((await call('GET', '/docs/')).status, 200)
+})
+
+test('cross-origin calls are for the allow-list, and answers carry security headers and the request’s id', async () => {
+  const preflight = (origin: string) =>
+    call('OPTIONS', POST, {
+      headers: {
+        origin,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    })
+  assert.is((await preflight('https://dlux.io')).headers['access-control-allow-origin'], 'https://dlux.io')
+  assert.is((await preflight('https://evil.example')).headers['access-control-allow-origin'], undefined)
+  const answer = await call('GET', POST, { headers: { 'x-request-id': 'abc-1', origin: 'https://dlux.io' } })
+  assert.is(answer.headers['x-request-id'], 'abc-1')
+  assert.is(answer.headers['access-control-allow-origin'], 'https://dlux.io')
+  assert.is(answer.headers['x-content-type-options'], 'nosniff')
+  assert.ok(answer.headers['content-security-policy'])
+  const odd = await call('GET', '/api/nothing', { headers: { 'x-request-id': 'bad id\u00ff' } })
+  assert.match(odd.body.request_id, /^[0-9a-f-]{36}$/)
+})
+
+test('given the log out of reach, then 503 and when to come back', async () => {
+  http.log.onRead = () => 'unavailable'
+  http.log.onAppend = () => 'unavailable'
+  const answer = await call('GET', '/api/spaces/post/dave/open-mic-night')
+  refused(answer, 503, 'eventstore_unavailable')
+  assert.ok(Number(answer.headers['retry-after']) > 0)
+  http.log.onRead = () => null
+  http.log.onAppend = () => null
+})
+
+test('nothing secret is in the logs', () => {
+  const all = http.lines.join('')
+  assert.ok(http.lines.length > 50)
+  for (const secret of ['turn-secret', 'dlux_vr_', 'v1.ey', 'Bearer '])
+    assert.not.ok(all.includes(secret), `${secret}: ${http.lines.find((line) => line.includes(secret))}`)
+})
+
+test('given too many requests from one address, then slow_down', async () => {
+  const small = await testHttp({ requestsPerMinute: 3 })
+  const answers = []
+  for (let i = 0; i < 5; i++) answers.push(await small.app.inject({ method: 'GET', url: '/api/spaces' }))
+  assert.equal(
+    answers.map((a) => a.statusCode),
+    [200, 200, 200, 429, 429],
+  )
+  assert.is(answers[4]!.json().code, 'slow_down')
+  assert.ok(Number(answers[4]!.headers['retry-after']) >= 1)
+  assert.is((await small.app.inject({ method: 'GET', url: '/health' })).statusCode, 200)
+  await small.close()
+})
+
+test.after(() => http.close())
+test.run()

@@ -1,0 +1,183 @@
+/** The HTTP server, ready but not listening. */
+import { randomUUID } from 'node:crypto'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import underPressure from '@fastify/under-pressure'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { Histogram } from 'prom-client'
+import { describeRefusal } from '../refusals.ts'
+import { acceptJson } from './body.ts'
+import type { HttpConfig, HttpDeps } from './deps.ts'
+import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
+import { rewriteUrl } from './paths.ts'
+import { audit } from './routes/audit.ts'
+import { chat } from './routes/chat.ts'
+import { moderation } from './routes/moderation.ts'
+import { operations } from './routes/operations.ts'
+import { sessions } from './routes/sessions.ts'
+import { settings } from './routes/settings.ts'
+import { spaces } from './routes/spaces.ts'
+import { turn } from './routes/turn.ts'
+import { validatorCompiler } from './validate.ts'
+
+const BODY_LIMIT = 65_536
+const PER_MINUTE = 6_000
+/** A stall of the event loop past this many milliseconds turns requests away. */
+const MAX_STALL_MS = 3_000
+
+const requestId = (incoming: unknown): string =>
+  typeof incoming === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(incoming) ? incoming : randomUUID()
+
+/** An IPv6 network has addresses without number: its first half counts as one. */
+const addressOf = (request: FastifyRequest): string =>
+  request.ip.includes('.') ? request.ip : request.ip.split(':').slice(0, 4).join(':')
+
+const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
+  const seconds = new Histogram({
+    name: 'presence_http_request_seconds',
+    help: 'How long requests took, by route.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [deps.metrics],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    const took = reply.elapsedTime
+    seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, took / 1_000)
+    // The route, never the address: a query may say who looks for whom.
+    request.log.debug(
+      { method: request.method, route, status: reply.statusCode, ms: Math.round(took) },
+      'answered',
+    )
+  })
+}
+
+const answerErrors = (app: FastifyInstance, config: HttpConfig): void => {
+  app.setErrorHandler((error, request, reply) => {
+    const told = describeThrown(error)
+    const cause = error instanceof Told ? error.cause : error
+    if (told.status >= 500)
+      request.log[told.status === 500 ? 'error' : 'warn']({ err: cause, code: told.code }, told.error)
+    else if (cause !== undefined) request.log.debug({ cause, code: told.code }, told.error)
+    return answerError(config.nodeId, told, request, reply)
+  })
+  app.setNotFoundHandler((request, reply) => answerError(config.nodeId, NOT_FOUND, request, reply))
+}
+
+const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfig): Promise<void> => {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        // Over plain HTTP on one's own machine the documentation page must still load.
+        upgradeInsecureRequests: publicUrl.startsWith('https:') ? [] : null,
+      },
+    },
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    hsts: publicUrl.startsWith('https:'),
+  })
+  const anyone = config.corsOrigins.includes('*')
+  await app.register(cors, {
+    origin: anyone ? '*' : [...config.corsOrigins],
+    credentials: !anyone,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+  })
+  await app.register(rateLimit, {
+    max: config.requestsPerMinute ?? PER_MINUTE,
+    timeWindow: 60_000,
+    keyGenerator: addressOf,
+    cache: 50_000,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
+  })
+  await app.register(underPressure, {
+    maxEventLoopDelay: MAX_STALL_MS,
+    pressureHandler: (request: FastifyRequest, reply: FastifyReply) => {
+      // Who watches the process must still hear from it.
+      if (/^\/(api\/)?health$|^\/metrics$/.test(request.routeOptions.url ?? '')) return
+      const error = 'The server has more to do than it can: try again.'
+      answerError(
+        config.nodeId,
+        { status: 503, code: 'server_unavailable', error, retry_after: 2 },
+        request,
+        reply,
+      )
+    },
+  })
+}
+
+const document = async (app: FastifyInstance, config: HttpConfig): Promise<void> => {
+  await app.register(swagger, {
+    openapi: {
+      info: {
+        title: 'DLUX Presence',
+        version: config.version,
+        description: 'Presence and chat for shared VR rooms.',
+      },
+      servers: [{ url: config.publicUrl }],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A session token, or <signature>:<account>.',
+          },
+        },
+      },
+      security: [{ bearer: [] }, {}],
+    },
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+}
+
+/** Never listens: the caller does, and closes it. */
+export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
+  const { config } = deps
+  const app = fastify({
+    loggerInstance: deps.logger,
+    disableRequestLogging: true,
+    bodyLimit: config.bodyLimit ?? BODY_LIMIT,
+    trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
+    routerOptions: { maxParamLength: 4_000, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) =>
+      answerError(config.nodeId, describeThrown(error), request, reply),
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+      const large = error.code === 'HPE_HEADER_OVERFLOW'
+      const body = JSON.stringify({
+        error: large ? 'The headers are too large.' : 'The request is not well-formed HTTP.',
+        code: large ? 'too_large' : 'invalid_request',
+        request_id: randomUUID(),
+        node: config.nodeId,
+      })
+      socket.end(
+        `HTTP/1.1 ${large ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      )
+    },
+  }) as unknown as FastifyInstance
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => JSON.stringify)
+  acceptJson(app)
+  answerErrors(app, config)
+  logRequests(app, deps)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    reply.header('cache-control', 'no-store')
+  })
+  await protect(app, config)
+  await document(app, config)
+  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit])
+    routes(app, deps)
+  return app
+}

@@ -1,0 +1,55 @@
+/** Proving who one is: challenges, session tokens and their end. */
+import type { FastifyInstance } from 'fastify'
+import * as t from 'io-ts'
+import { invalidProof } from '../../auth/errors.ts'
+import { describeError } from '../../refusals.ts'
+import { Account, optional, PurposeCodec } from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { mount } from '../endpoint.ts'
+import { orTell, tell } from '../errors.ts'
+import { identityOf } from '../views.ts'
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
+  const tag = 'auth'
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/auth/challenge',
+    tag,
+    summary:
+      'A text to sign, which serves once within five minutes, for a purpose and an account where named.',
+    body: t.type({ purpose: optional(PurposeCodec), account: optional(Account) }),
+    handle: async ({ body }) => {
+      const purpose = body.purpose ?? 'login'
+      const account = body.account ?? null
+      const { challenge, expiresAt } = deps.auth.challenge(purpose, account)
+      return { challenge, purpose, account, expires_at: iso(expiresAt) }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/auth/session',
+    tag,
+    summary: 'A session token for a proof; without one, for a guest.',
+    body: t.partial({ challenge: t.unknown }),
+    purpose: 'session',
+    handle: async ({ who }) => {
+      const { token, expiresAt } = deps.auth.tokenFor(who)
+      return { token, identity: identityOf(who.caller), expires_at: iso(expiresAt) }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'DELETE',
+    path: '/api/auth/session',
+    tag,
+    summary: 'Ends the session whose token is shown, on every node and for its sockets.',
+    handle: async ({ who }) => {
+      if (who.session === null) return tell(describeError(invalidProof('no token was shown')))
+      orTell(await deps.auth.end(who.session)())
+      return { success: true }
+    },
+  })
+}

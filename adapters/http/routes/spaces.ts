@@ -1,0 +1,124 @@
+/** Finding a space, looking at it, and being let in. */
+import type { FastifyInstance } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { parseSubspace } from '../../../domain/names.ts'
+import { isCursor } from '../../../projections/cursors.ts'
+import { Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { mount } from '../endpoint.ts'
+import { orTell, tellInvalid } from '../errors.ts'
+import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { identityOf, spaceNow, spaceView, written } from '../views.ts'
+
+export const Paging = { limit: optional(Limit), cursor: optional(Text) }
+export const DEFAULT_LIMIT = 50
+
+/** A page to ask for; a cursor of another list, or of nobody's making, ends the request. */
+export const pageOf = (
+  query: { readonly limit: number | null; readonly cursor: string | null },
+  list: Parameters<typeof isCursor>[0],
+): { readonly limit: number; readonly cursor: string | null } => {
+  const cursor = query.cursor === '' ? null : query.cursor
+  if (cursor !== null && !isCursor(list, cursor)) tellInvalid('cursor', 'The cursor is not one of this list.')
+  return { limit: query.limit ?? DEFAULT_LIMIT, cursor }
+}
+
+/** Under which a browser reaches Socket.IO. */
+const websocketUrl = (publicUrl: string): string => publicUrl.replace(/^http/, 'ws')
+
+export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces',
+    tag: 'spaces',
+    summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
+    query: t.type({ type: optional(SpaceTypeCodec), q: optional(Search), ...Paging }),
+    handle: async ({ query, who }) => {
+      const page = pageOf(query, 'spaces')
+      const { type, q } = query
+      const list = orTell(
+        await deps.readModels.listSpaces({
+          ...page,
+          ...(type === null ? {} : { type }),
+          ...(q === null || q === '' ? {} : { q }),
+          viewer: who.caller,
+        })(),
+      )
+      return { ...list }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces/:type/:id',
+    tag: 'spaces',
+    summary: 'A space: who is in, what is allowed, and what the caller is there.',
+    params: SpaceParams,
+    handle: async ({ params, who }) => {
+      const space = spaceOf(params)
+      const [of, row, users] = await Promise.all([
+        seen(deps, space, who.caller),
+        deps.readModels.space(space)(),
+        deps.readModels.connectedUsers(space)(),
+      ])
+      const has_access = E.isRight(of.access.mayEnter)
+      const known = orTell(row)
+      return {
+        space: spaceView(of, known, has_access ? orTell(users) : []),
+        has_access,
+        permission: of.access.role,
+        revision: known?.revision ?? null,
+        position: known?.position ?? null,
+      }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/spaces/:type/:id/join',
+    tag: 'spaces',
+    summary: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
+    params: SpaceParams,
+    body: t.partial({ subspace: t.unknown, challenge: t.unknown }),
+    purpose: 'join',
+    handle: async ({ params, body, who, sender, commandId }) => {
+      const space = spaceOf(params)
+      const subspace = orTell(parseSubspace(body.subspace))
+      const accepted = orTell(
+        await deps.commands.space({
+          ...sender,
+          space,
+          id: commandId.id,
+          command: { type: 'EnterSpace', subspace },
+        })(),
+      )
+      const of = await seen(deps, space, who.caller)
+      return {
+        ...written(accepted),
+        space: spaceNow(of),
+        subspace,
+        identity: identityOf(who.caller),
+        session_token: deps.auth.tokenFor(who).token,
+        turn_credentials: deps.turn.credentialsFor(who.caller.id),
+        websocket_url: websocketUrl(deps.config.publicUrl),
+      }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces/:type/:id/subrooms',
+    tag: 'spaces',
+    summary: 'The rooms inside a space, and how many are in each.',
+    params: SpaceParams,
+    handle: async ({ params, who }) => {
+      const space = spaceOf(params)
+      const [, subrooms] = await Promise.all([
+        seen(deps, space, who.caller),
+        deps.readModels.subrooms(space)(),
+      ])
+      return { subrooms: orTell(subrooms) }
+    },
+  })
+}

@@ -1,0 +1,53 @@
+/** Which space a request is about, and what its caller is there. A space that the caller may not know of ends the
+ *  request exactly as one that does not exist does, after the same work. */
+import * as t from 'io-ts'
+import type { Caller } from '../../domain/identity.ts'
+import { parseSpace, type SpaceRef } from '../../domain/names.ts'
+import { type Access, accessOf, mayAs } from '../../domain/space/access.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import { spaceDecider } from '../../domain/space/decider.ts'
+import type { Role } from '../../domain/space/events.ts'
+import type { SpaceState } from '../../domain/space/state.ts'
+import { describeRefusal } from '../refusals.ts'
+import type { HttpDeps } from './deps.ts'
+import { orTell, tell } from './errors.ts'
+
+/** The two parts of a space in a path; `parseSpace` judges them. */
+export const SpaceParams = t.type({ type: t.string, id: t.string })
+
+export const spaceOf = (params: t.TypeOf<typeof SpaceParams>): SpaceRef =>
+  orTell(parseSpace(params.type, params.id))
+
+export type Seen = {
+  readonly space: SpaceRef
+  readonly state: SpaceState
+  readonly content: ContentFacts
+  readonly access: Access
+}
+
+/** What `caller` sees of the space now, up to the log's end. Ends the request where that is nothing. */
+export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
+  const [facts, looked] = await Promise.all([
+    deps.content.factsFor(space, caller)(),
+    deps.commands.look(space)(),
+  ])
+  const content = orTell(facts)
+  const state = orTell(looked)?.state ?? spaceDecider.initial()
+  const access = accessOf(state, caller, content, new Date(deps.clock.now()).toISOString())
+  if (!access.mayKnow) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
+  return { space, state, content, access }
+}
+
+/** Ends the request where the caller may not enter: what is inside is for those who may be there. */
+export const needEntry = (of: Seen): void => {
+  orTellRefusal(of.access.mayEnter)
+}
+
+/** Ends the request where the caller is less than `role`. */
+export const needRole = (of: Seen, role: Role): void => {
+  orTellRefusal(mayAs(of.access, role))
+}
+
+const orTellRefusal = (may: Access['mayEnter']): void => {
+  if (may._tag === 'Left') tell(describeRefusal(may.left))
+}

@@ -1,0 +1,95 @@
+/** io-ts in fastify: a schema carries its codec, which decodes; what OpenAPI shows is read off the codec. */
+import * as E from 'fp-ts/lib/Either.js'
+import type * as t from 'io-ts'
+import { invalid } from '../refusals.ts'
+import { isOptional } from './codecs.ts'
+import { Told } from './errors.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: any codec at all
+export type AnyCodec = t.Type<any, any, unknown>
+type JsonSchema = Record<string, unknown>
+type Tagged = AnyCodec & {
+  readonly _tag?: string
+  readonly props?: Record<string, Tagged>
+  readonly types?: ReadonlyArray<Tagged>
+  readonly type?: Tagged
+  readonly value?: unknown
+}
+
+/** As OpenAPI shows it. A codec of our own shows as text, described by its name. */
+const schemaOf = (codec: Tagged): JsonSchema => {
+  switch (codec._tag) {
+    case 'InterfaceType':
+    case 'PartialType': {
+      const properties = Object.fromEntries(
+        Object.entries(codec.props ?? {}).map(([name, one]) => [name, schemaOf(one)]),
+      )
+      const needed = Object.entries(codec.props ?? {}).filter(([, one]) => !isOptional(one))
+      const required = codec._tag === 'InterfaceType' ? { required: needed.map(([name]) => name) } : {}
+      return { type: 'object', properties, ...required }
+    }
+    case 'IntersectionType': {
+      const parts = (codec.types ?? []).map(schemaOf)
+      return {
+        type: 'object',
+        properties: Object.assign({}, ...parts.map((part) => part.properties ?? {})),
+        required: parts.flatMap((part) => (part.required as string[] | undefined) ?? []),
+      }
+    }
+    case 'UnionType':
+      return { enum: (codec.types ?? []).map((one) => one.value) }
+    case 'StringType':
+      return { type: 'string' }
+    case 'NumberType':
+      return { type: 'number' }
+    case 'BooleanType':
+      return { type: 'boolean' }
+    case 'UnknownType':
+      return {}
+    case 'AnyDictionaryType':
+    case 'DictionaryType':
+      return { type: 'object', additionalProperties: true }
+    default:
+      return { type: 'string', description: codec.name }
+  }
+}
+
+const codecs = new WeakMap<object, AnyCodec>()
+
+/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. */
+export const schemaFor = (codec: AnyCodec): JsonSchema => {
+  const schema = schemaOf(codec as Tagged)
+  const properties = Object.fromEntries(
+    Object.entries((schema.properties as Record<string, unknown>) ?? {}).map(([name, one]) => [name, one]),
+  )
+  const whole = { type: 'object', ...schema, properties }
+  if (Array.isArray(schema.required) && schema.required.length === 0) delete (whole as JsonSchema).required
+  codecs.set(whole, codec)
+  return whole
+}
+
+const KNOWN: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+  UnknownRecord: 'an object',
+}
+
+const refusalOf = (errors: t.Errors): Told => {
+  const context = errors[0]?.context ?? []
+  // The first named part below the whole: an intersection's and a union's own steps have numbers for keys.
+  const place = context.slice(1).find(({ key }) => !/^\d*$/.test(key))
+  if (place === undefined) return new Told(invalid('body', 'The body must be a JSON object.'))
+  const name = place.type.name
+  return new Told(invalid(place.key, `The field ${place.key} must be ${KNOWN[name] ?? name}.`))
+}
+
+/** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */
+export const validatorCompiler = ({ schema }: { schema: unknown }) => {
+  const codec = codecs.get(schema as object)
+  return (data: unknown): { value: unknown } | { error: Error } => {
+    if (codec === undefined) return { value: data }
+    const decoded = codec.decode(data ?? {})
+    return E.isRight(decoded) ? { value: decoded.right } : { error: refusalOf(decoded.left) }
+  }
+}

@@ -1,0 +1,69 @@
+/** Spaces and callers as the API shows them. */
+import type { Caller } from '../../domain/identity.ts'
+import type { SpaceRef } from '../../domain/names.ts'
+import type { Accepted } from '../../domain/ports.ts'
+import type { SpaceSettings } from '../../domain/space/state.ts'
+import type { SessionRow, SettingsRow, SpaceRow } from '../../projections/read-models.ts'
+import type { Seen } from './space-gate.ts'
+
+export const identityOf = (caller: Caller) => ({
+  kind: caller.kind,
+  id: caller.id,
+  verified: caller.kind === 'account',
+  ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
+})
+
+/** What every write's answer has. */
+export const written = (accepted: Accepted<unknown>) => ({
+  success: true,
+  position: String(accepted.position),
+  revision: String(accepted.revision),
+})
+
+const settingsOf = (from: SpaceSettings | SettingsRow) => ({
+  chat_enabled: from.chat_enabled,
+  voice_enabled: from.voice_enabled,
+  guests_allowed: from.guests_allowed,
+  max_users: from.max_users,
+  slow_mode_seconds: from.slow_mode_seconds,
+  settings: from.settings,
+})
+
+const named = (space: SpaceRef, of: Seen) => ({
+  space_type: space.type,
+  space_id: space.id,
+  title: of.content.title,
+  owner: of.content.owner,
+  visibility: of.content.visibility,
+})
+
+/** From the tables. A space that nothing ever happened in may have no row: then it is as the content says. */
+export const spaceView = (
+  of: Seen,
+  row: SpaceRow | null,
+  users: ReadonlyArray<SessionRow>,
+): Readonly<Record<string, unknown>> => ({
+  ...named(of.space, of),
+  description: row?.description ?? '',
+  type: row?.type ?? of.space.type,
+  active_users: row?.active_users ?? users.length,
+  connected_users: users.map((user) => ({
+    session_id: user.session_id,
+    socket_id: user.socket_id,
+    user_account: user.user_account,
+    guest_id: user.guest_id,
+    subspace: user.subspace,
+    connected_at: user.connected_at,
+    position: user.position,
+    voice_enabled: user.voice_enabled,
+  })),
+  ...settingsOf(row ?? of.state.settings),
+  created_at: row?.created_at ?? null,
+})
+
+/** From the log's own state, for one who has just been let in. */
+export const spaceNow = (of: Seen): Readonly<Record<string, unknown>> => ({
+  ...named(of.space, of),
+  active_users: of.state.sessions.size,
+  ...settingsOf(of.state.settings),
+})

@@ -1,0 +1,34 @@
+/** What a client is answered: by its acknowledgement, or by `space-error` and `chat-error` where it gave none. */
+import type { Socket } from 'socket.io'
+import type { Appended } from '../../domain/ports.ts'
+import { type Described, describeError, type EdgeError } from '../refusals.ts'
+
+export type Answer =
+  | ({ readonly ok: true } & Readonly<Record<string, unknown>>)
+  | {
+      readonly ok: false
+      readonly code: string
+      readonly error: string
+      readonly retry_after?: number
+    }
+
+export const done = (fields: Readonly<Record<string, unknown>> = {}): Answer => ({ ok: true, ...fields })
+export const doneAt = (
+  { revision, position }: Appended,
+  fields: Readonly<Record<string, unknown>> = {},
+): Answer => ({
+  ok: true,
+  ...fields,
+  revision: String(revision),
+  position: String(position),
+})
+export const told = ({ code, error, retry_after }: Described): Answer =>
+  retry_after === undefined ? { ok: false, code, error } : { ok: false, code, error, retry_after }
+export const failed = (error: EdgeError): Answer => told(describeError(error))
+
+export type Ack = (answer: Answer) => void
+
+export const answer = (socket: Socket, channel: 'space' | 'chat', ack: Ack | null, given: Answer): void => {
+  if (ack !== null) ack(given)
+  else if (!given.ok) socket.emit(`${channel}-error`, given)
+}

@@ -1,0 +1,296 @@
+/** Socket.IO on an HTTP server: who connects, what each packet becomes, and how it all stops. */
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import * as E from 'fp-ts/lib/Either.js'
+import { Server, type Socket } from 'socket.io'
+import type {
+  Clock,
+  Commands,
+  Content,
+  EventLog,
+  Ids,
+  SubscriptionItem,
+  SubscriptionState,
+} from '../../domain/ports.ts'
+import type { Auth } from '../auth/authenticate.ts'
+import { proofOfHandshake } from '../auth/proof.ts'
+import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
+import { type Described, describeError, invalid } from '../refusals.ts'
+import { type Ack, answer, failed, told } from './answers.ts'
+import { createDepartures } from './departures.ts'
+import { createEphemeral } from './ephemeral.ts'
+import { startFeed } from './feed.ts'
+import type { Member } from './member.ts'
+import { createMembership } from './membership.ts'
+import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import { fullBucket, type Pace, take } from './pace.ts'
+import { createRequests } from './requests.ts'
+import { createSending } from './sending.ts'
+
+export type SocketsDeps = {
+  readonly commands: Commands
+  readonly auth: Pick<Auth, 'authenticate' | 'onEnded'>
+  readonly content: Content
+  /** For the live feed, and for what a client missed. */
+  readonly log: EventLog
+  readonly node: { readonly id: string; readonly boot: string }
+  readonly clock: Clock
+  readonly ids: Ids
+  /** Default: none, for a process that is alone. */
+  readonly relay?: Relay
+  readonly logger: Logger
+  readonly metrics?: Metrics
+  /** Origins that a browser may come from, besides the server's own; `*` for any. */
+  readonly origins: ReadonlyArray<string> | '*'
+  /** Whether a proxy of ours stands in front, so that its X-Forwarded-For says who the client is. */
+  readonly trustProxy?: boolean
+  readonly limits?: Partial<Limits>
+}
+
+export type Limits = {
+  /** Packets of one socket, of any kind. */
+  readonly packets: Pace
+  /** aframe-updates of one socket that are passed on; past it the newest waits for its turn. */
+  readonly aframe: Pace
+  /** Bytes of one packet, above which the connection is closed. */
+  readonly maxPacket: number
+  /** Bytes that may wait for a socket that does not read. */
+  readonly maxWaiting: number
+  /** How often a silent socket is asked whether it is there, and how long it has to say so (ms). */
+  readonly pingInterval: number
+  readonly pingTimeout: number
+}
+const DEFAULT_LIMITS: Limits = {
+  packets: { perSecond: 200, burst: 400 },
+  aframe: { perSecond: 60, burst: 60 },
+  maxPacket: 262_144,
+  maxWaiting: 4 << 20,
+  pingInterval: 25_000,
+  pingTimeout: 20_000,
+}
+
+export type Sockets = {
+  readonly io: Server
+  /** News from the log that another than the own subscription brings. What was told already is left out. */
+  readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
+  readonly state: () => {
+    readonly sockets: number
+    /** Spaces with sockets here. */
+    readonly spaces: number
+    /** Sessions whose end is not in the log yet. */
+    readonly departing: number
+    readonly feed: SubscriptionState
+    readonly relay: RelayState
+  }
+  /** Every session here ends in the log (within `ms`, default 5,000), then the sockets are closed. The HTTP server
+   *  is its owner's to close. */
+  readonly close: (ms?: number) => Promise<void>
+}
+
+/** Packets in excess before a socket that does not hear `slow_down` is closed. */
+const MAX_EXCESS = 2_000
+/** Joins and leaves of one socket that may wait for each other. */
+const SLOW_DOWN: Described = {
+  status: 429,
+  code: 'slow_down',
+  error: 'Too many packets: try again in 1 s.',
+  retry_after: 1,
+}
+
+const originAllowed = (
+  origins: SocketsDeps['origins'],
+  origin: string | undefined,
+  host: string | undefined,
+): boolean => {
+  // Only browsers say where a page is from, and only they act for somebody who did not ask them to.
+  if (origins === '*' || origin === undefined || origins.includes(origin)) return true
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+const clientOf = (
+  request: IncomingMessage | undefined,
+  address: string,
+  trustProxy: boolean,
+): Member['client'] => {
+  const forwarded = trustProxy ? request?.headers['x-forwarded-for'] : undefined
+  // The last is what our own proxy saw; those before it are what it was told.
+  const ip = (Array.isArray(forwarded) ? forwarded.at(-1) : forwarded)?.split(',').at(-1)?.trim() || address
+  const userAgent = request?.headers['user-agent']?.slice(0, 512)
+  return { ...(ip ? { ip } : {}), ...(userAgent === undefined ? {} : { userAgent }) }
+}
+
+export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Sockets => {
+  const { commands, auth, content, log, node, clock, ids, logger, origins } = deps
+  const metrics = deps.metrics ?? {}
+  const relay = deps.relay ?? localRelay()
+  const limits = { ...DEFAULT_LIMITS, ...deps.limits }
+  const members = new Map<string, Member>()
+  let closing = false
+
+  const io = new Server(httpServer, {
+    transports: ['polling', 'websocket'],
+    perMessageDeflate: false,
+    httpCompression: false,
+    maxHttpBufferSize: limits.maxPacket,
+    pingInterval: limits.pingInterval,
+    pingTimeout: limits.pingTimeout,
+    connectTimeout: 10_000,
+    cors: { origin: origins === '*' ? true : [...origins], credentials: true },
+    allowRequest: (request, decide) => {
+      const allowed = !closing && originAllowed(origins, request.headers.origin, request.headers.host)
+      decide(allowed ? null : closing ? 'This server is stopping.' : 'This origin is not allowed.', allowed)
+    },
+  })
+
+  const sending = createSending({
+    io,
+    metrics,
+    maxWaiting: limits.maxWaiting,
+    onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
+  })
+  const feed = startFeed({ log, commands, outlet: sending, logger, metrics })
+  const departures = createDepartures({
+    commands,
+    ids,
+    logger,
+    onLeft: (space, accepted) => feed.offerAccepted('space', space, accepted),
+  })
+  const membership = createMembership({
+    commands,
+    content,
+    log,
+    feed,
+    sending,
+    departures,
+    node,
+    clock,
+    ids,
+    logger,
+    metrics,
+  })
+  const ephemeral = createEphemeral({ io, members, sending, relay, clock, aframePace: limits.aframe })
+  const requests = createRequests({ commands, feed, membership, ephemeral, ids })
+
+  // ── who connects ───────────────────────────────────────────────────────────────────────────────────────
+
+  const refuse = (described: Described): Error =>
+    Object.assign(new Error(described.error), { data: told(described) })
+
+  io.use((socket, next) => {
+    const arrive = async (): Promise<Error | undefined> => {
+      const who = await auth.authenticate(proofOfHandshake(socket.handshake.auth))()
+      if (E.isLeft(who)) return refuse(describeError(who.left))
+      const { caller, session } = who.right
+      const member: Member = {
+        socket,
+        caller,
+        sid: session?.sid ?? null,
+        client: clientOf(socket.request, socket.handshake.address, deps.trustProxy ?? false),
+        place: null,
+        busy: null,
+        isGone: false,
+        bucket: fullBucket(limits.packets, clock.now()),
+        excess: 0,
+        aframe: null,
+      }
+      socket.data = member
+      return undefined
+    }
+    arrive().then(next, (error) => {
+      logger.error({ error: reasonOf(error) }, 'a handshake failed')
+      next(refuse(describeError({ _tag: 'AuthStoreUnavailable', cause: reasonOf(error) })))
+    })
+  })
+
+  // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
+
+  const respond = async (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> => {
+    const { socket } = member
+    const request = requests.get(name)
+    if (request === undefined) {
+      answer(socket, 'space', ack, told(invalid('event', 'There is no such event.')))
+      return
+    }
+    try {
+      if (request.waits && member.busy !== null) await member.busy
+      answer(socket, request.channel, ack, await request.handle(member, payload))
+    } catch (error) {
+      logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be handled')
+      metrics.count?.('presence_socket_failures', 1)
+      const given = failed({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
+      answer(socket, request.channel, ack, given)
+    }
+  }
+
+  const receive = (member: Member, packet: ReadonlyArray<unknown>): void => {
+    const { socket } = member
+    sending.guard(socket)
+    const last = packet.length > 1 ? packet[packet.length - 1] : undefined
+    const ack = typeof last === 'function' ? (last as Ack) : null
+    const payload = packet[1] === last && ack !== null ? undefined : packet[1]
+    if (!take(member.bucket, limits.packets, clock.now())) {
+      member.excess += 1
+      metrics.count?.('presence_packets_in_excess', 1)
+      if (member.excess > MAX_EXCESS) socket.disconnect(true)
+      else answer(socket, 'space', ack, told(SLOW_DOWN))
+      return
+    }
+    member.excess = 0
+    const name = typeof packet[0] === 'string' ? packet[0] : ''
+    respond(member, name, payload, ack).catch((error) =>
+      logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
+    )
+  }
+
+  function onDisconnect(this: Socket, reason: string): void {
+    const member = this.data as Member
+    members.delete(this.id)
+    ephemeral.forget(member)
+    membership
+      .gone(member, reason === 'ping timeout' ? 'expired' : 'disconnected')
+      .catch((error) => logger.error({ error: reasonOf(error) }, 'a departure failed'))
+  }
+
+  io.on('connection', (socket) => {
+    const member = socket.data as Member
+    members.set(socket.id, member)
+    // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
+    // as it likes into arguments.
+    socket.use((packet) => receive(member, packet))
+    socket.on('disconnect', onDisconnect)
+    if (closing) socket.disconnect(true)
+  })
+
+  const stopHearing = auth.onEnded((sid) => {
+    for (const member of members.values())
+      if (member.sid === sid) {
+        member.socket.emit('space-error', told(describeError({ _tag: 'TokenExpired' })))
+        member.socket.disconnect(true)
+      }
+  })
+
+  return {
+    io,
+    deliver: feed.deliver,
+    state: () => ({
+      sockets: members.size,
+      spaces: feed.spaces(),
+      departing: departures.waiting(),
+      feed: feed.state(),
+      relay: relay.state(),
+    }),
+    close: async (ms = 5_000) => {
+      closing = true
+      stopHearing()
+      const here = [...members.values()]
+      io.disconnectSockets(true)
+      // Departures are asked for as the sockets go, each after what its socket was doing.
+      const settled = Promise.allSettled(here.map((member) => member.busy))
+      const late = new Promise((resolve) => setTimeout(resolve, ms).unref())
+      const started = Date.now()
+      await Promise.race([settled, late])
+      await departures.close(Math.max(0, ms - (Date.now() - started)))
+      await feed.close()
+      io.engine.close()
+    },
+  }
+}

@@ -1,0 +1,38 @@
+/** Packets written once and shared by all who get them. Socket.IO packet, inside an Engine.IO message, inside one
+ *  WebSocket frame from the server (unmasked, so its bytes are the same for everybody).
+ *  Source: RFC 6455 §5.2; socket.io's and engine.io's protocol pages (v5, v4). */
+
+/** `2["event",payload]`: an event of the default namespace. */
+export const packetOf = (event: string, payload: unknown): string => `2${JSON.stringify([event, payload])}`
+
+const header = (length: number): Buffer => {
+  if (length < 126) return Buffer.from([0x81, length])
+  if (length < 65_536) return Buffer.from([0x81, 126, length >>> 8, length & 0xff])
+  const bytes = Buffer.alloc(10)
+  bytes[0] = 0x81
+  bytes[1] = 127
+  bytes.writeBigUInt64BE(BigInt(length), 2)
+  return bytes
+}
+
+/** The WebSocket frame of a packet. `4` is Engine.IO's "message". */
+export const frameOf = (packet: string): Buffer => {
+  const length = 1 + Buffer.byteLength(packet)
+  const head = header(length)
+  const frame = Buffer.allocUnsafe(head.length + length)
+  head.copy(frame)
+  frame[head.length] = 0x34
+  frame.write(packet, head.length + 1)
+  return frame
+}
+
+/** A packet whose end is the same for many: the bytes of that end are shared, not copied. */
+export const frameWithTail = (start: string, tail: Buffer): [Buffer, Buffer] => {
+  const length = 1 + Buffer.byteLength(start)
+  const head = header(length + tail.length)
+  const first = Buffer.allocUnsafe(head.length + length)
+  head.copy(first)
+  first[head.length] = 0x34
+  first.write(start, head.length + 1)
+  return [first, tail]
+}

@@ -1,0 +1,35 @@
+/** What this process keeps of one socket. Small: there are thousands of them, and most do nothing. */
+import type { Socket } from 'socket.io'
+import type { Caller } from '../../domain/identity.ts'
+import type { RoomKey } from '../../domain/names.ts'
+import type { Sender } from '../../domain/ports.ts'
+import type { Hold } from './feed.ts'
+import type { Bucket } from './pace.ts'
+
+/** The session it has, and where. */
+export type Place = {
+  readonly hold: Hold
+  readonly sessionId: string
+  /** Null while it is not (or not yet, or no more) told the room's news. */
+  room: RoomKey | null
+  subspace: string
+}
+
+export type Member = {
+  readonly socket: Socket
+  readonly caller: Caller
+  /** Of the session token it came with, if any: when that ends, so does the socket. */
+  readonly sid: string | null
+  readonly client: Sender['client']
+  place: Place | null
+  /** Joins and leaves of one socket are carried out one after another. */
+  busy: Promise<unknown> | null
+  isGone: boolean
+  readonly bucket: Bucket
+  /** Packets refused in a row for being too many. */
+  excess: number
+  aframe: { bucket: Bucket; latest: string | null; timer: NodeJS.Timeout | undefined } | null
+}
+
+export const senderOf = (member: Member): Sender =>
+  member.client === undefined ? { by: member.caller } : { by: member.caller, client: member.client }

@@ -1,0 +1,385 @@
+/** Who is in which room: joining, moving, leaving, being put out. Every step is a command, and takes effect here when
+ *  its event comes round as news. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { RoomKey, SpaceRef } from '../../domain/names.ts'
+import { parseSpace, parseSubspace, roomKey, spaceKey } from '../../domain/names.ts'
+import type { Accepted, Clock, CommandError, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
+import { accessOf } from '../../domain/space/access.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { LeaveReason, SpaceEvent } from '../../domain/space/events.ts'
+import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import type { KickedNotice } from '../../projections/live/wire.ts'
+import { type Answer, done, doneAt, failed } from './answers.ts'
+import type { Departures } from './departures.ts'
+import type { Hold, LiveFeed } from './feed.ts'
+import { packetOf } from './frames.ts'
+import { listenIn, listenOut, type Occupant, type Snapshot, snapshotOf } from './live-space.ts'
+import { type Member, type Place, senderOf } from './member.ts'
+import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import type { JoinSpace } from './payloads.ts'
+import { missedNews, type Revisions } from './resume.ts'
+import { type Sending, type SharedTail, sharedTail } from './sending.ts'
+
+export interface Membership {
+  readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>
+  readonly leave: (member: Member) => Promise<Answer>
+  /** The socket is gone: its session too, as soon as the log can have it. */
+  readonly gone: (member: Member, reason: 'disconnected' | 'expired') => Promise<void>
+}
+
+export type MembershipDeps = {
+  readonly commands: Commands
+  readonly content: Content
+  readonly log: EventLog
+  readonly feed: LiveFeed
+  readonly sending: Sending
+  readonly departures: Departures
+  readonly node: { readonly boot: string }
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** How long an accepted join waits for its own news, and a leave for the log, before the caller is told (ms). */
+const ARRIVAL_MS = 15_000
+const LEAVE_MS = 5_000
+/** Packets kept for one who still reads what it missed. */
+const MAX_HELD = 10_000
+
+type Arrival = 'entered' | 'ended' | 'late'
+/** A session from before its command is sent until it is over. */
+type Session = Place & {
+  readonly facts: ContentFacts
+  since: Revisions | null
+  arrived: (arrival: Arrival) => void
+  stopListening: (() => void) | null
+  isOver: boolean
+}
+
+const unavailable: CommandError<never> = {
+  _tag: 'Unavailable',
+  what: 'eventstore',
+  cause: 'the news is late',
+}
+const noSession = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
+
+/** Runs `work` after what the socket is already doing. */
+const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
+  const turn = member.busy === null ? work() : member.busy.then(work)
+  const settled: Promise<unknown> = turn
+    .catch(() => {})
+    .finally(() => {
+      if (member.busy === settled) member.busy = null
+    })
+  member.busy = settled
+  return turn
+}
+
+export const createMembership = (deps: MembershipDeps): Membership => {
+  const { commands, content, log, feed, sending, departures, clock, ids, logger } = deps
+  const tails = new WeakMap<Snapshot, SharedTail>()
+
+  const tailOf = (snapshot: Snapshot): SharedTail => {
+    let tail = tails.get(snapshot)
+    if (tail === undefined) {
+      tail = sharedTail(`${snapshot.shared()}}]`)
+      tails.set(snapshot, tail)
+    }
+    return tail
+  }
+
+  const hush = (member: Member, session: Session): void => {
+    session.stopListening?.()
+    session.stopListening = null
+    if (session.room === null) return
+    member.socket.leave(session.room)
+    listenOut(session.hold.live, session.subspace)
+    session.room = null
+  }
+
+  /** The session is over as far as this process goes. Once. */
+  const drop = (member: Member, session: Session): void => {
+    if (session.isOver) return
+    session.isOver = true
+    hush(member, session)
+    session.hold.live.occupants.delete(session.sessionId)
+    if (member.place === session) member.place = null
+    session.hold.release()
+  }
+
+  // ── entering ───────────────────────────────────────────────────────────────────────────────────────────
+
+  const joinedStart = (member: Member, session: Session, snapshot: Snapshot, resumed: boolean): string => {
+    const { caller } = member
+    const { space } = session.hold.live
+    const now = new Date(clock.now()).toISOString()
+    const access = accessOf(snapshot.state, caller, session.facts, now)
+    const head = {
+      success: true,
+      spaceType: space.type,
+      spaceId: space.id,
+      subspace: snapshot.subspace,
+      sessionId: session.sessionId,
+      identity: {
+        kind: caller.kind,
+        id: caller.id,
+        verified: caller.kind === 'account',
+        ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
+      },
+      // Whoever is in has access, also where that is because the space is everybody's.
+      permission: access.role ?? 'access',
+      revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
+      resumed,
+      timestamp: now,
+    }
+    return `2["space-joined",${JSON.stringify(head).slice(0, -1)},`
+  }
+
+  const enter = (member: Member, session: Session, snapshot: Snapshot): void => {
+    const { live } = session.hold
+    const { socket } = member
+    const room: RoomKey = roomKey(live.space, snapshot.subspace)
+    const tail = tailOf(snapshot)
+    hush(member, session)
+    session.subspace = snapshot.subspace
+    session.room = room
+    listenIn(live, snapshot.subspace)
+    member.place = session
+    const { since } = session
+    if (since === null) {
+      sending.shared(socket, joinedStart(member, session, snapshot, false), tail)
+      socket.join(room)
+      session.arrived('entered')
+      return
+    }
+    // The room's news waits until what was missed before it has been read and sent.
+    const held: string[] = []
+    const stop = sending.listen(room, (packets) => {
+      for (const packet of packets) held.push(packet)
+      if (held.length > MAX_HELD) socket.disconnect(true)
+    })
+    session.stopListening = stop
+    const start = (resumed: boolean) => joinedStart(member, session, snapshot, resumed)
+    const [fresh, resumed] = [start(false), start(true)]
+    const until = snapshot.revisions
+    const sessions = new Map(snapshot.state.sessions)
+    missedNews(log, { space: live.space, subspace: snapshot.subspace, since, until, sessions })
+      .catch((error) => {
+        logger.warn({ space: live.key, error: reasonOf(error) }, 'what a client missed could not be read')
+        return null
+      })
+      .then((missed) => {
+        if (session.stopListening !== stop) return
+        sending.shared(socket, missed === null ? fresh : resumed, tail)
+        sending.packets(
+          socket,
+          (missed ?? []).map(({ event, payload }) => packetOf(event, payload)),
+        )
+        sending.packets(socket, held)
+        stop()
+        session.stopListening = null
+        socket.join(room)
+        session.arrived('entered')
+      })
+  }
+
+  const ended = (
+    member: Member,
+    session: Session,
+    reason: LeaveReason,
+    notice: KickedNotice | null,
+  ): void => {
+    drop(member, session)
+    session.arrived('ended')
+    const { socket } = member
+    if (notice !== null) {
+      socket.emit('kicked', notice)
+      socket.disconnect(true)
+      return
+    }
+    socket.emit('space-error', {
+      ok: false,
+      code: 'session_ended',
+      error: 'This session has ended: join again.',
+      reason,
+    })
+  }
+
+  const occupantOf = (member: Member, session: Session): Occupant => ({
+    entered: (snapshot) => enter(member, session, snapshot),
+    left: () => hush(member, session),
+    ended: (reason, notice) => ended(member, session, reason, notice),
+  })
+
+  /** Resolves when the session's own news has come round. */
+  const arrival = (session: Session, since: Revisions | null): Promise<Arrival> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('late'), ARRIVAL_MS)
+      session.since = since
+      session.arrived = (how) => {
+        clearTimeout(timer)
+        session.since = null
+        resolve(how)
+      }
+    })
+
+  const leaveNow = (member: Member, session: Session, reason: 'left' | 'disconnected' | 'expired') => {
+    drop(member, session)
+    const { sessionId, hold } = session
+    return departures.leave({ space: hold.live.space, sessionId, reason, sender: senderOf(member) })
+  }
+
+  type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
+
+  /** What a join or a move is answered, once it has come round (or has not). */
+  const concluded = async (
+    member: Member,
+    session: Session,
+    arriving: Promise<Arrival>,
+    outcome: Outcome & { _tag: 'Right' },
+  ): Promise<Answer> => {
+    const { live } = session.hold
+    feed.offerAccepted('space', live.space, outcome.right)
+    feed.expect(live, 'space', outcome.right.revision)
+    const how = await arriving
+    switch (how) {
+      case 'entered':
+        return doneAt(outcome.right, { sessionId: session.sessionId, subspace: session.subspace })
+      case 'ended':
+        return noSession()
+      case 'late':
+        void leaveNow(member, session, 'disconnected')
+        return failed(unavailable)
+      default: {
+        const never: never = how
+        return never
+      }
+    }
+  }
+
+  const begin = async (
+    member: Member,
+    space: SpaceRef,
+    hold: Hold,
+    facts: ContentFacts,
+    asked: JoinSpace,
+    subspace: string,
+  ): Promise<Answer> => {
+    const session: Session = {
+      hold,
+      facts,
+      sessionId: ids.uuid(),
+      subspace,
+      room: null,
+      since: null,
+      arrived: () => {},
+      stopListening: null,
+      isOver: false,
+    }
+    // Before the command is sent: its news may be faster than its answer.
+    hold.live.occupants.set(session.sessionId, occupantOf(member, session))
+    const arriving = arrival(session, asked.since ?? null)
+    const outcome = await commands.space({
+      ...senderOf(member),
+      space,
+      id: ids.uuid(),
+      command: {
+        type: 'JoinSpace',
+        sessionId: session.sessionId,
+        socketId: member.socket.id,
+        subspace,
+        position: asked.position ?? null,
+        avatarData: asked.avatar_data ?? null,
+        boot: deps.node.boot,
+      },
+    })()
+    if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)
+    session.arrived('ended')
+    // It may have happened all the same: then it is over at once.
+    if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
+    else drop(member, session)
+    return failed(outcome.left)
+  }
+
+  const move = async (
+    member: Member,
+    session: Session,
+    asked: JoinSpace,
+    subspace: string,
+  ): Promise<Answer> => {
+    const arriving = arrival(session, asked.since ?? null)
+    const outcome = await commands.space({
+      ...senderOf(member),
+      space: session.hold.live.space,
+      id: ids.uuid(),
+      command: {
+        type: 'MoveSession',
+        sessionId: session.sessionId,
+        subspace,
+        position: asked.position ?? null,
+      },
+    })()
+    if (E.isLeft(outcome)) {
+      session.arrived('ended')
+      return failed(outcome.left)
+    }
+    if (outcome.right.events.length === 0 && !session.isOver)
+      enter(member, session, snapshotOf(session.hold.live, subspace))
+    return concluded(member, session, arriving, outcome)
+  }
+
+  /** Asked again for the room that it is in: the same session, the state as of now. */
+  const refresh = async (member: Member, session: Session, asked: JoinSpace): Promise<Answer> => {
+    const arriving = arrival(session, asked.since ?? null)
+    enter(member, session, snapshotOf(session.hold.live, session.subspace))
+    const how = await arriving
+    if (how !== 'entered') return noSession()
+    const revision = String(session.hold.live.spaceSeq.last)
+    return done({ sessionId: session.sessionId, subspace: session.subspace, revision })
+  }
+
+  const join = async (member: Member, asked: JoinSpace): Promise<Answer> => {
+    if (member.isGone) return noSession()
+    const space = parseSpace(asked.spaceType, asked.spaceId)
+    if (E.isLeft(space)) return failed(space.left)
+    const subspace = parseSubspace(asked.subspace)
+    if (E.isLeft(subspace)) return failed(subspace.left)
+    const current = member.place as Session | null
+    if (current !== null && current.hold.live.key === spaceKey(space.right))
+      return current.subspace === subspace.right
+        ? refresh(member, current, asked)
+        : move(member, current, asked, subspace.right)
+    if (current !== null) await Promise.race([leaveNow(member, current, 'left'), later(LEAVE_MS)])
+    const facts = await content.factsFor(space.right, member.caller)()
+    if (E.isLeft(facts)) return failed(facts.left)
+    const hold = await feed.hold(space.right)
+    if (E.isLeft(hold)) return failed(hold.left)
+    return begin(member, space.right, hold.right, facts.right, asked, subspace.right)
+  }
+
+  const leave = async (member: Member): Promise<Answer> => {
+    const session = member.place as Session | null
+    if (session === null) return done()
+    const left = await Promise.race([leaveNow(member, session, 'left'), later(LEAVE_MS)])
+    if (left === null) return failed(unavailable)
+    return E.isRight(left) ? doneAt(left.right) : failed(left.left)
+  }
+
+  return {
+    join: (member, asked) => inTurn(member, () => join(member, asked)),
+    leave: (member) => inTurn(member, () => leave(member)),
+    gone: (member, reason) => {
+      member.isGone = true
+      return inTurn(member, async () => {
+        const session = member.place as Session | null
+        if (session !== null) await leaveNow(member, session, reason)
+      })
+    },
+  }
+}
+
+const later = (ms: number): Promise<null> =>
+  new Promise((resolve) => {
+    setTimeout(() => resolve(null), ms).unref()
+  })

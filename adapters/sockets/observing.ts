@@ -1,0 +1,15 @@
+/** What this folder tells of itself. */
+export type Logger = {
+  readonly info: (fields: Record<string, unknown>, message: string) => void
+  readonly warn: (fields: Record<string, unknown>, message: string) => void
+  readonly error: (fields: Record<string, unknown>, message: string) => void
+}
+
+/** Counters and timings, named as they are exposed; none is required. */
+export type Metrics = {
+  readonly count?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
+  /** Milliseconds, or a plain number for sizes. */
+  readonly observe?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
+}
+
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,121 @@
+/** What clients send, decoded once. Forms and types are checked here; what words and numbers may be is the domain's. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { Permission, SettingsChanges } from '../../domain/space/events.ts'
+import { type Described, invalid } from '../refusals.ts'
+
+const optional = <C extends t.Mixed>(codec: C) => t.union([codec, t.null, t.undefined])
+const MAX_TEXT = 16_384
+/** Long enough for anything that the domain would take, short enough to be cheap to refuse. */
+const Text = new t.Type<string, string, unknown>(
+  'Text',
+  (u): u is string => typeof u === 'string' && u.length <= MAX_TEXT,
+  (u, context) => (typeof u === 'string' && u.length <= MAX_TEXT ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+/** A revision as this service writes it, -1 where there was nothing yet; a whole number is understood too. */
+const Revision = new t.Type<bigint, string, unknown>(
+  'Revision',
+  (u): u is bigint => typeof u === 'bigint',
+  (u, context) => {
+    const text = typeof u === 'number' && Number.isSafeInteger(u) ? String(u) : u
+    return typeof text === 'string' && /^(-1|0|[1-9]\d{0,18})$/.test(text)
+      ? t.success(BigInt(text))
+      : t.failure(u, context)
+  },
+  String,
+)
+const JsonObject = new t.Type<Record<string, unknown>, Record<string, unknown>, unknown>(
+  'JsonObject',
+  (u): u is Record<string, unknown> => typeof u === 'object' && u !== null && !Array.isArray(u),
+  (u, context) =>
+    typeof u === 'object' && u !== null && !Array.isArray(u)
+      ? t.success(u as Record<string, unknown>)
+      : t.failure(u, context),
+  t.identity,
+)
+
+/** Which space, where it is not the one that the socket is in. */
+const elsewhere = { spaceType: optional(Text), spaceId: optional(Text) }
+const reason = optional(Text)
+/** An account or a guest, under any of the names that the REST calls use. */
+const subject = {
+  account: optional(Text),
+  user_account: optional(Text),
+  guest_id: optional(Text),
+  subject: optional(Text),
+}
+
+export const JoinSpace = t.type({
+  spaceType: Text,
+  spaceId: Text,
+  subspace: optional(Text),
+  position: t.unknown,
+  avatar_data: t.unknown,
+  since: optional(t.type({ space: Revision, chat: Revision })),
+})
+export type JoinSpace = t.TypeOf<typeof JoinSpace>
+export const Nothing = t.union([t.UnknownRecord, t.undefined, t.null])
+export const ChatMessage = t.type({
+  content: Text,
+  message_type: optional(Text),
+  parent_message_id: optional(Text),
+  message_id: optional(Text),
+})
+export const ChatEdit = t.type({ message_id: Text, content: Text })
+export const ChatDelete = t.type({ message_id: Text })
+export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: optional(t.boolean) })
+export const VoiceState = t.type({ enabled: t.boolean })
+export const PermissionGrant = t.type({
+  account: optional(Text),
+  user_account: optional(Text),
+  permission: Permission,
+  reason,
+  ...elsewhere,
+})
+export const PermissionRevoke = t.type({
+  account: optional(Text),
+  user_account: optional(Text),
+  reason,
+  ...elsewhere,
+})
+export const Restrict = t.type({ ...subject, reason, until: optional(Text), ...elsewhere })
+export const Unrestrict = t.type({ ...subject, reason, ...elsewhere })
+export const Kick = t.type({ session_id: optional(Text), sessionId: optional(Text), reason, ...elsewhere })
+export const SettingsChange = t.intersection([SettingsChanges, t.type(elsewhere)])
+/** With the offer, the answer or the candidate beside it: the receiving browser's to make sense of. */
+export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
+export const AframeUpdate = JsonObject
+
+const MAX_DEPTH = 64
+/** Nothing but JSON: no binary attachments, and not so deep that walking it is a danger. */
+const isJson = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth > MAX_DEPTH) return false
+  if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1))
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return false
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__') return false
+    if (!isJson((value as Record<string, unknown>)[key], depth + 1)) return false
+  }
+  return true
+}
+
+/** The field that is wrong, as the wire calls it, and what is wrong with it. */
+const complaint = (errors: t.Errors): Described => {
+  const deepest = errors.reduce((a, b) => (b.context.length > a.context.length ? b : a))
+  const field = deepest.context.find(({ key }) => key !== '' && !/^\d+$/.test(key))?.key
+  return field === undefined
+    ? invalid('payload', 'The payload is not an object of the form that this event takes.')
+    : invalid(field, `${field} is missing or not of its form.`)
+}
+
+export const decodePayload = <A>(
+  codec: t.Type<A, unknown, unknown>,
+  payload: unknown,
+): E.Either<Described, A> => {
+  if (!isJson(payload)) return E.left(invalid('payload', 'The payload is not plain JSON, or too deep.'))
+  if (Array.isArray(payload)) return E.left(invalid('payload', 'The payload is not an object.'))
+  const decoded = codec.decode(payload)
+  return E.isLeft(decoded) ? E.left(complaint(decoded.left)) : E.right(decoded.right)
+}

@@ -1,0 +1,266 @@
+/** Each event that a client may send: its payload, the command that it is, and its answer. */
+import * as E from 'fp-ts/lib/Either.js'
+import type * as t from 'io-ts'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatEvent } from '../../domain/chat/events.ts'
+import { parseSpace, type SpaceRef } from '../../domain/names.ts'
+import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+import type { SettingsChanges } from '../../domain/space/events.ts'
+import { invalid } from '../refusals.ts'
+import { type Answer, doneAt, failed, told } from './answers.ts'
+import type { Ephemeral } from './ephemeral.ts'
+import type { LiveFeed } from './feed.ts'
+import { type Member, type Place, senderOf } from './member.ts'
+import type { Membership } from './membership.ts'
+import * as p from './payloads.ts'
+
+export type Request = {
+  /** Which error event a refusal goes to where the client gave no acknowledgement. */
+  readonly channel: 'space' | 'chat'
+  /** Waits for the joins and leaves that the socket asked for before it. */
+  readonly waits: boolean
+  readonly handle: (member: Member, payload: unknown) => Answer | Promise<Answer>
+}
+export type Requests = ReadonlyMap<string, Request>
+
+export const createRequests = (deps: {
+  readonly commands: Commands
+  readonly feed: LiveFeed
+  readonly membership: Membership
+  readonly ephemeral: Ephemeral
+  readonly ids: Ids
+}): Requests => {
+  const { commands, feed, membership, ephemeral, ids } = deps
+
+  const request = <A>(
+    codec: t.Type<A, unknown, unknown>,
+    handle: (member: Member, asked: A) => Answer | Promise<Answer>,
+    rest: { readonly channel?: 'space' | 'chat'; readonly waits?: boolean } = {},
+  ): Request => ({
+    channel: rest.channel ?? 'space',
+    waits: rest.waits ?? true,
+    handle: (member, payload) => {
+      const asked = p.decodePayload(codec, payload)
+      return E.isLeft(asked) ? told(asked.left) : handle(member, asked.right)
+    },
+  })
+
+  const notIn = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
+
+  const sendSpace = async (member: Member, space: SpaceRef, command: SpaceCommand): Promise<Answer> => {
+    const outcome = await commands.space({ ...senderOf(member), space, id: ids.uuid(), command })()
+    if (E.isLeft(outcome)) return failed(outcome.left)
+    feed.offerAccepted('space', space, outcome.right)
+    return doneAt(outcome.right)
+  }
+
+  type Elsewhere = { readonly spaceType?: string | null; readonly spaceId?: string | null }
+  /** On the space that the payload names, or the one that the socket is in. */
+  const onSpace =
+    <A extends Elsewhere>(commandOf: (asked: A) => E.Either<Answer, SpaceCommand>) =>
+    (member: Member, asked: A): Answer | Promise<Answer> => {
+      const command = commandOf(asked)
+      if (E.isLeft(command)) return command.left
+      if (asked.spaceType != null || asked.spaceId != null) {
+        const space = parseSpace(asked.spaceType, asked.spaceId)
+        return E.isLeft(space) ? failed(space.left) : sendSpace(member, space.right, command.right)
+      }
+      const { place } = member
+      return place === null ? notIn() : sendSpace(member, place.hold.live.space, command.right)
+    }
+
+  const onChat =
+    <A>(
+      commandOf: (asked: A, place: Place) => ChatCommand,
+      answerOf: (accepted: Accepted<ChatEvent>, command: ChatCommand) => Answer,
+    ) =>
+    async (member: Member, asked: A): Promise<Answer> => {
+      const { place } = member
+      if (place === null) return notIn()
+      const { space } = place.hold.live
+      const command = commandOf(asked, place)
+      const outcome = await commands.chat({ ...senderOf(member), space, id: ids.uuid(), command })()
+      if (E.isLeft(outcome)) return failed(outcome.left)
+      feed.offerAccepted('chat', space, outcome.right)
+      return answerOf(outcome.right, command)
+    }
+  const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
+    doneAt(accepted, { message_id: messageId })
+
+  /** The first of several names for the same thing. */
+  const named = (
+    field: string,
+    ...names: ReadonlyArray<string | null | undefined>
+  ): E.Either<Answer, string> => {
+    const name = names.find((one) => one !== null && one !== undefined)
+    return name === undefined ? E.left(told(invalid(field, `${field} is missing.`))) : E.right(name)
+  }
+  const withName =
+    (name: E.Either<Answer, string>) =>
+    (commandOf: (name: string) => SpaceCommand): E.Either<Answer, SpaceCommand> =>
+      E.isLeft(name) ? name : E.right(commandOf(name.right))
+
+  const accountIn = (asked: { account?: string | null; user_account?: string | null }) =>
+    withName(named('account', asked.account, asked.user_account))
+  const subjectIn = (asked: t.TypeOf<typeof p.Unrestrict>) =>
+    withName(named('subject', asked.subject, asked.account, asked.user_account, asked.guest_id))
+
+  const CHAT = { channel: 'chat' } as const
+  const AT_ONCE = { waits: false } as const
+  return new Map<string, Request>([
+    ['join-space', request(p.JoinSpace, membership.join, AT_ONCE)],
+    ['leave-space', request(p.Nothing, (member) => membership.leave(member), AT_ONCE)],
+    [
+      'chat-message',
+      request(
+        p.ChatMessage,
+        onChat(
+          (asked, place): ChatCommand => ({
+            type: 'PostMessage',
+            messageId: asked.message_id ?? ids.uuid(),
+            subspace: place.subspace,
+            content: asked.content,
+            messageType: asked.message_type ?? 'text',
+            parentMessageId: asked.parent_message_id ?? null,
+          }),
+          messageAnswer,
+        ),
+        CHAT,
+      ),
+    ],
+    [
+      'chat-edit',
+      request(
+        p.ChatEdit,
+        onChat(
+          (asked): ChatCommand => ({
+            type: 'EditMessage',
+            messageId: asked.message_id,
+            content: asked.content,
+          }),
+          messageAnswer,
+        ),
+        CHAT,
+      ),
+    ],
+    [
+      'chat-delete',
+      request(
+        p.ChatDelete,
+        onChat(
+          (asked): ChatCommand => ({ type: 'DeleteMessage', messageId: asked.message_id }),
+          messageAnswer,
+        ),
+        CHAT,
+      ),
+    ],
+    [
+      'chat-reaction',
+      request(
+        p.ChatReaction,
+        onChat(
+          (asked): ChatCommand => ({
+            type: asked.remove === true ? 'RemoveReaction' : 'AddReaction',
+            messageId: asked.message_id,
+            emoji: asked.emoji,
+          }),
+          messageAnswer,
+        ),
+        CHAT,
+      ),
+    ],
+    [
+      'voice-state',
+      request(p.VoiceState, (member, { enabled }) => {
+        const { place } = member
+        if (place === null) return notIn()
+        const { sessionId, hold } = place
+        return sendSpace(member, hold.live.space, { type: 'SetVoice', sessionId, enabled })
+      }),
+    ],
+    [
+      'permission-grant',
+      request(
+        p.PermissionGrant,
+        onSpace((asked) =>
+          accountIn(asked)((account) => ({
+            type: 'GrantPermission',
+            account,
+            permission: asked.permission,
+            reason: asked.reason ?? null,
+          })),
+        ),
+      ),
+    ],
+    [
+      'permission-revoke',
+      request(
+        p.PermissionRevoke,
+        onSpace((asked) =>
+          accountIn(asked)((account) => ({
+            type: 'RevokePermission',
+            account,
+            reason: asked.reason ?? null,
+          })),
+        ),
+      ),
+    ],
+    ...(['Ban', 'Mute'] as const).map((type): [string, Request] => [
+      type.toLowerCase(),
+      request(
+        p.Restrict,
+        onSpace((asked) =>
+          subjectIn(asked)((subject) => ({
+            type,
+            subject,
+            reason: asked.reason ?? null,
+            until: asked.until ?? null,
+          })),
+        ),
+      ),
+    ]),
+    ...(['Unban', 'Unmute'] as const).map((type): [string, Request] => [
+      type.toLowerCase(),
+      request(
+        p.Unrestrict,
+        onSpace((asked) => subjectIn(asked)((subject) => ({ type, subject, reason: asked.reason ?? null }))),
+      ),
+    ]),
+    [
+      'kick',
+      request(
+        p.Kick,
+        onSpace((asked) =>
+          withName(named('session_id', asked.session_id, asked.sessionId))((sessionId) => ({
+            type: 'Kick',
+            sessionId,
+            reason: asked.reason ?? null,
+          })),
+        ),
+      ),
+    ],
+    [
+      'settings-change',
+      request(
+        p.SettingsChange,
+        onSpace(({ spaceType: _type, spaceId: _id, ...changes }) =>
+          E.right({ type: 'ChangeSettings', changes: changes as SettingsChanges }),
+        ),
+      ),
+    ],
+    ...(
+      [
+        ['webrtc-offer', 'offer'],
+        ['webrtc-answer', 'answer'],
+        ['webrtc-ice-candidate', 'candidate'],
+      ] as const
+    ).map(([event, field]): [string, Request] => [
+      event,
+      request(p.Signal, (member, asked) =>
+        ephemeral.signal(member, event, field, asked.targetSocketId, asked[field]),
+      ),
+    ]),
+    ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
+  ])
+}

@@ -1,0 +1,190 @@
+/** Writing to sockets: a room's news is encoded once and written once to each socket, newest wins for what is not in
+ *  the log, and a socket that does not read is cut off before it costs memory. */
+import type { Server, Socket } from 'socket.io'
+import type { RoomKey } from '../../domain/names.ts'
+import type { News } from '../../projections/live/wire.ts'
+import { frameOf, frameWithTail, packetOf } from './frames.ts'
+import type { Metrics } from './observing.ts'
+
+/** What this file uses of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
+type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
+type Waiting = { readonly data?: unknown; readonly options?: WriteOptions }
+type Transport = {
+  readonly name: string
+  readonly writable: boolean
+  readonly once: (event: 'ready', listener: () => void) => void
+  readonly socket?: { close: (code: number, reason: string) => void; terminate: () => void }
+}
+export type Connection = {
+  readonly transport: Transport
+  readonly upgrading: boolean
+  readonly readyState: string
+  readonly writeBuffer: ReadonlyArray<Waiting>
+  readonly write: (data: string, options: WriteOptions) => void
+  readonly close: (discard: boolean) => void
+}
+export const connectionOf = (socket: Socket): Connection => socket.client.conn as unknown as Connection
+
+/** Hears a room without being in it yet: packets are kept for one who is still reading what it missed. */
+export type Listener = (packets: ReadonlyArray<string>) => void
+
+export interface Sending {
+  readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
+  readonly listen: (room: RoomKey, listener: Listener) => () => void
+  readonly packets: (socket: Socket, packets: ReadonlyArray<string>) => void
+  /** `start` and `tail` make one packet; the tail's bytes are shared by all who are sent it. */
+  readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
+  /** To the room's sockets but `except`: one that is busy gets the newest of each sender when it is not. */
+  readonly newest: (room: RoomKey, sender: string, packet: string, except: string | null) => void
+  /** Cuts the socket off if it has let too much wait. */
+  readonly guard: (socket: Socket) => void
+}
+
+export type SharedTail = { readonly text: string; readonly bytes: Buffer }
+export const sharedTail = (text: string): SharedTail => ({ text, bytes: Buffer.from(text) })
+
+export type SendingOptions = {
+  readonly io: Server
+  readonly metrics: Metrics
+  /** Bytes that may wait for a socket before it is cut off. */
+  readonly maxWaiting: number
+  readonly onSlow: (socket: Socket) => void
+}
+
+/** Frames that may wait, however small. */
+const MAX_FRAMES = 4_096
+const TRY_AGAIN_LATER = 1013
+const CLOSE_MS = 5_000
+
+const sizeOf = ({ data, options }: Waiting): number => {
+  const frames = options?.wsPreEncodedFrame
+  if (frames !== undefined) return frames.reduce((sum, frame) => sum + frame.length, 0)
+  return typeof data === 'string' ? data.length : 0
+}
+
+export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOptions): Sending => {
+  const namespace = io.of('/')
+  const listeners = new Map<RoomKey, Set<Listener>>()
+  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Packet> }>()
+
+  const guard = (socket: Socket): void => {
+    const connection = connectionOf(socket)
+    const { length } = connection.writeBuffer
+    // Adding up now and then is enough: the bound is on memory, not a promise of where exactly it lies.
+    if (length < 8 || (length & 7) !== 0) return
+    if (connection.readyState !== 'open') return
+    let bytes = 0
+    for (const waiting of connection.writeBuffer) bytes += sizeOf(waiting)
+    if (bytes <= maxWaiting && length <= MAX_FRAMES) return
+    metrics.count?.('presence_slow_sockets', 1)
+    onSlow(socket)
+    // The close frame goes before the transport is given up, so that one who still reads learns why.
+    const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
+    ws?.close(TRY_AGAIN_LATER, 'too slow')
+    connection.close(true)
+    if (ws !== undefined) setTimeout(() => ws.terminate(), CLOSE_MS).unref()
+  }
+
+  const sockets = function* (room: RoomKey): Generator<Socket> {
+    const ids = namespace.adapter.rooms.get(room)
+    if (ids === undefined) return
+    for (const id of ids) {
+      const socket = namespace.sockets.get(id)
+      if (socket !== undefined) yield socket
+    }
+  }
+
+  /** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
+  const writer = (packets: ReadonlyArray<string>) => {
+    const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
+    const first = single[0]
+    if (first === undefined) return () => {}
+    const all =
+      single.length === 1
+        ? first.options
+        : optionsOf([Buffer.concat(single.map(({ options }) => options.wsPreEncodedFrame?.[0] as Buffer))])
+    return (socket: Socket): void => {
+      const connection = connectionOf(socket)
+      if (connection.transport.name === 'websocket' && !connection.upgrading)
+        connection.write(first.packet, all)
+      else for (const { packet, options } of single) connection.write(packet, options)
+      guard(socket)
+    }
+  }
+
+  const release = (connection: Connection): void => {
+    const waiting = stalled.get(connection)
+    if (waiting === undefined || connection.readyState !== 'open') return
+    if (waiting.transport !== connection.transport || !connection.transport.writable) {
+      waiting.transport = connection.transport
+      connection.transport.once('ready', () => release(connection))
+      return
+    }
+    stalled.delete(connection)
+    for (const { packet, options } of waiting.newest.values()) connection.write(packet, options)
+  }
+
+  const writeNewest = (connection: Connection, sender: string, packet: Packet): void => {
+    const waiting = stalled.get(connection)
+    if (waiting === undefined && connection.transport.writable && connection.writeBuffer.length === 0) {
+      connection.write(packet.packet, packet.options)
+      return
+    }
+    if (waiting !== undefined) {
+      waiting.newest.set(sender, packet)
+      if (waiting.transport !== connection.transport) release(connection)
+      return
+    }
+    const { transport } = connection
+    stalled.set(connection, { transport, newest: new Map([[sender, packet]]) })
+    transport.once('ready', () => release(connection))
+  }
+
+  return {
+    guard,
+    emit: (room, news) => {
+      const hearing = listeners.get(room)
+      const isEmpty = !namespace.adapter.rooms.has(room)
+      if (isEmpty && hearing === undefined) return
+      const packets = news.map(({ event, payload }) => packetOf(event, payload))
+      if (!isEmpty) {
+        const write = writer(packets)
+        let count = 0
+        for (const socket of sockets(room)) {
+          write(socket)
+          count += 1
+        }
+        metrics.count?.('presence_news_sent', count * packets.length)
+      }
+      if (hearing !== undefined) for (const listener of hearing) listener(packets)
+    },
+    listen: (room, listener) => {
+      const hearing = listeners.get(room) ?? new Set()
+      listeners.set(room, hearing)
+      hearing.add(listener)
+      return () => {
+        hearing.delete(listener)
+        if (hearing.size === 0 && listeners.get(room) === hearing) listeners.delete(room)
+      }
+    },
+    packets: (socket, packets) => {
+      if (packets.length > 0) writer(packets)(socket)
+    },
+    shared: (socket, start, tail) => {
+      const connection = connectionOf(socket)
+      connection.write(`${start}${tail.text}`, optionsOf(frameWithTail(start, tail.bytes)))
+      guard(socket)
+    },
+    newest: (room, sender, text, except) => {
+      const packet: Packet = { packet: text, options: optionsOf([frameOf(text)]) }
+      for (const socket of sockets(room))
+        if (socket.id !== except) writeNewest(connectionOf(socket), sender, packet)
+    },
+  }
+}
+
+type Packet = { readonly packet: string; readonly options: WriteOptions }
+const optionsOf = (frames: ReadonlyArray<Buffer>): WriteOptions => ({
+  compress: false,
+  wsPreEncodedFrame: frames,
+})

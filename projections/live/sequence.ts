@@ -1,0 +1,40 @@
+/** One stream's events, once each and in order, whoever brings them: the subscription, the command path that just
+ *  appended them, or a read of the stream. The first to bring the next one wins. */
+
+/** `last` is the last revision let through, -1 for none. `arrive` writes to it. */
+export type Sequence<T> = {
+  last: bigint
+  /** Came before their turn. */
+  readonly early: Map<bigint, T>
+  /** The highest revision ever heard of. */
+  highest: bigint
+}
+
+/** Past this many, what came early is forgotten: it will be read from the stream when the gap is seen to. */
+const MAX_EARLY = 1_000
+
+/** `last` is the revision that is already known; what follows it is let through. */
+export const sequence = <T>(last: bigint): Sequence<T> => ({ last, early: new Map(), highest: last })
+
+/** What may be delivered now that `item` has come, in order: nothing, it alone, or it and those it held back. */
+export const arrive = <T>(seq: Sequence<T>, revision: bigint, item: T): ReadonlyArray<T> => {
+  if (revision <= seq.last) return []
+  if (revision > seq.highest) seq.highest = revision
+  if (revision !== seq.last + 1n) {
+    if (seq.early.size < MAX_EARLY) seq.early.set(revision, item)
+    return []
+  }
+  seq.last = revision
+  if (seq.early.size === 0) return [item]
+  const run = [item]
+  seq.early.delete(revision)
+  for (let next = seq.early.get(seq.last + 1n); next !== undefined; next = seq.early.get(seq.last + 1n)) {
+    seq.last += 1n
+    seq.early.delete(seq.last)
+    run.push(next)
+  }
+  return run
+}
+
+/** Something later has been heard of than what could be let through. */
+export const hasGap = (seq: Sequence<unknown>): boolean => seq.highest > seq.last

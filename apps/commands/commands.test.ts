@@ -1,0 +1,671 @@
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import { Metadata } from '../../domain/metadata.ts'
+import { streamName } from '../../domain/names.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { memoryLog } from './testing/memory-log.ts'
+import {
+  account,
+  asking,
+  contentOf,
+  guest,
+  join,
+  pathOn,
+  publicPost,
+  ROOM,
+  SYSTEM,
+  stepClock,
+  uuid,
+} from './testing/path.ts'
+
+const STREAM = streamName('space', ROOM)
+const REFUSALS = streamName('refusal', ROOM)
+const CHAT = streamName('chat', ROOM)
+
+const right = <L, R>(either: E.Either<L, R>): R => {
+  if (E.isLeft(either)) throw new Error(`expected right, got ${JSON.stringify(either.left)}`)
+  return either.right
+}
+const refusalOf = (either: E.Either<unknown, unknown>): string => {
+  if (E.isRight(either)) return 'accepted'
+  const error = either.left as { _tag: string; refusal?: { _tag: string } }
+  return error.refusal?._tag ?? error._tag
+}
+const types = (events: ReadonlyArray<{ type: string }>): string[] => events.map(({ type }) => type)
+const settings = (changes: object): SpaceCommand => ({ type: 'ChangeSettings', changes })
+const post = (n: number, content = `message ${n}`, of: object = {}): ChatCommand => ({
+  type: 'PostMessage',
+  messageId: uuid(n, 0x3e5),
+  subspace: 'main',
+  content,
+  messageType: 'text',
+  parentMessageId: null,
+  ...of,
+})
+
+const deciding = suite('a command')
+
+deciding(
+  'given an unused space, when someone joins, then it is opened and joined in one append',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const { revision, position, events } = right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    assert.equal(types(events), ['SpaceOpened', 'SessionJoined'])
+    assert.is(revision, 1n)
+    assert.is(position, log.stream(STREAM)[1]!.position)
+    assert.is(log.counts.appends, 1)
+  },
+)
+
+deciding(
+  'given a sender, when its command is accepted, then every event says who, what, when and why',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    await path.space({
+      ...asking(uuid(1), { kind: 'guest', id: guest(1).id, claimed: 'alice' }, join(1)),
+      client: { ip: '192.0.2.7', userAgent: 'test' },
+      correlationId: 'request-1',
+    })()
+    for (const event of log.stream(STREAM)) {
+      assert.ok(Metadata.is(event.metadata))
+      const metadata = event.metadata as Metadata
+      assert.equal(metadata.command, { id: uuid(1), type: 'JoinSpace' })
+      assert.equal(metadata.actor, { kind: 'guest', id: guest(1).id })
+      assert.equal(metadata.client, { ip: '192.0.2.7', userAgent: 'test' })
+      assert.equal(metadata.grounds, { role: 'none', via: 'public' })
+      assert.is(metadata.$correlationId, 'request-1')
+      assert.is(metadata.$causationId, uuid(1))
+      assert.is(metadata.node, 'node-a')
+    }
+  },
+)
+
+deciding(
+  'given a thousand joins at once, when they are carried out, then a few appends hold them all in order',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    right(await path.space(asking(uuid(9_999), account('alice'), settings({ max_users: 5_000 })))())
+    const answers = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => path.space(asking(uuid(n), guest(n), join(n)))()),
+    )
+    answers.forEach((answer, n) => {
+      assert.is(right(answer).revision, BigInt(n + 2))
+    })
+    assert.is(log.stream(STREAM).length, 1_002)
+    assert.ok(log.counts.appends <= 8, `${log.counts.appends} appends`)
+  },
+)
+
+deciding(
+  'given large commands, when they come at once, then no append is larger than the log takes',
+  async () => {
+    const log = memoryLog()
+    let largest = 0
+    log.onAppend = (_, events) => {
+      largest = Math.max(largest, Buffer.byteLength(JSON.stringify(events)))
+      return null
+    }
+    const path = pathOn(log)
+    right(await path.space(asking(uuid(9_999), account('alice'), settings({ max_users: 5_000 })))())
+    const avatarData = { look: 'é'.repeat(8_000) }
+    const answers = await Promise.all(
+      Array.from({ length: 150 }, (_, n) => path.space(asking(uuid(n), guest(n), join(n, { avatarData })))()),
+    )
+    assert.ok(answers.every(E.isRight))
+    assert.is(log.stream(STREAM).length, 152)
+    assert.ok(largest < 900_000, String(largest))
+  },
+)
+
+deciding(
+  'given a space never used, when it is looked at, then it is null; once used, its state',
+  async () => {
+    const path = pathOn(memoryLog())
+    assert.is(right(await path.look(ROOM)()), null)
+    await path.space(asking(uuid(1), account('bob'), join(1)))()
+    const seen = right(await path.look(ROOM)())
+    assert.is(seen?.revision, 1n)
+    assert.is(seen?.state.sessions.size, 1)
+  },
+)
+
+deciding(
+  'given a look in hand, when the space goes on, then what was looked at stays as it was',
+  async () => {
+    const path = pathOn(memoryLog())
+    await path.space(asking(uuid(1), account('bob'), join(1)))()
+    const seen = right(await path.look(ROOM)())
+    await path.space(asking(uuid(2), account('carol'), join(2)))()
+    assert.is(seen?.state.sessions.size, 1)
+  },
+)
+
+deciding('given another process’s events, when a space is looked at, then they are in it', async () => {
+  const log = memoryLog()
+  const [a, b] = [pathOn(log), pathOn(log)]
+  await a.space(asking(uuid(1), account('bob'), join(1)))()
+  right(await b.look(ROOM)())
+  await a.space(asking(uuid(2), account('carol'), join(2)))()
+  assert.is(right(await b.look(ROOM)())?.state.sessions.size, 2)
+})
+
+deciding.run()
+
+const repeats = suite('a repeated command')
+
+repeats(
+  'given a join carried out, when the same id comes again, then it has the first answer and appends nothing',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const first = right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    await path.space(asking(uuid(2), account('carol'), join(2)))()
+    const again = right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    assert.equal(again, first)
+    assert.is(log.stream(STREAM).length, 3)
+  },
+)
+
+repeats(
+  'given the id was used for a change since undone, when it comes again, then nothing is done again',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const ban: SpaceCommand = { type: 'Ban', subject: 'bob', reason: null, until: null }
+    const first = right(await path.space(asking(uuid(1), account('alice'), ban))())
+    await path.space(asking(uuid(2), account('alice'), { type: 'Unban', subject: 'bob', reason: null }))()
+    const again = right(await path.space(asking(uuid(1), account('alice'), ban))())
+    assert.is(again.revision, first.revision)
+    assert.is(right(await path.look(ROOM)())?.state.bans.size, 0)
+  },
+)
+
+repeats(
+  'given a restart, with a snapshot and without, when an id comes again, then it has the first answer',
+  async () => {
+    for (const snapshotEvery of [3, 1_000_000]) {
+      const log = memoryLog()
+      const path = pathOn(log, { tuning: { snapshotEvery } })
+      const ban: SpaceCommand = { type: 'Ban', subject: 'bob', reason: null, until: null }
+      const first = right(await path.space(asking(uuid(1), account('alice'), ban))())
+      await path.space(asking(uuid(2), account('alice'), { type: 'Unban', subject: 'bob', reason: null }))()
+      for (let n = 3; n < 20; n++) await path.space(asking(uuid(n), guest(n), join(n)))()
+      await path.drain()
+      const again = right(await pathOn(log).space(asking(uuid(1), account('alice'), ban))())
+      assert.is(again.revision, first.revision)
+      assert.equal(again.events, first.events)
+      assert.is(log.stream(STREAM).length, 20)
+    }
+  },
+)
+
+repeats(
+  'given another sender’s command id, when someone uses it, then neither learns of nor blocks the other',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    const other = right(await path.space(asking(uuid(1), account('carol'), join(2)))())
+    assert.equal(types(other.events), ['SessionJoined'])
+    assert.is(log.stream(STREAM).length, 3)
+    assert.is.not(log.stream(STREAM)[1]!.id, log.stream(STREAM)[2]!.id)
+  },
+)
+
+repeats(
+  'given the same command twice in one turn, when they are carried out, then one is appended and both are told so',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const ban = asking<SpaceCommand>(uuid(1), account('alice'), {
+      type: 'Ban',
+      subject: 'bob',
+      reason: null,
+      until: null,
+    })
+    const [a, b] = await Promise.all([path.space(ban)(), path.space(ban)()])
+    assert.equal(right(a), right(b))
+    assert.is(log.stream(STREAM).length, 2)
+  },
+)
+
+repeats(
+  'given a command that changed nothing, when it comes again later, then it still changes nothing',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const by = account('alice')
+    const unban: SpaceCommand = { type: 'Unban', subject: 'bob', reason: null }
+    await path.space(asking(uuid(9), account('bob'), join(1)))()
+    assert.equal(right(await path.space(asking(uuid(1), by, unban))()).events, [])
+    await path.space(asking(uuid(2), by, { type: 'Ban', subject: 'bob', reason: null, until: null }))()
+    assert.equal(right(await path.space(asking(uuid(1), by, unban))()).events, [])
+    assert.is(right(await path.look(ROOM)())?.state.bans.size, 1)
+  },
+)
+
+repeats.run()
+
+const faults = suite('a fault')
+
+faults(
+  'given two processes, when the other appends first, then the command is decided anew on what is new',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log), pathOn(log)]
+    await a.space(asking(uuid(1), account('alice'), settings({ max_users: 1 })))()
+    await b.look(ROOM)()
+    right(await a.space(asking(uuid(2), account('bob'), join(1)))())
+    assert.is(refusalOf(await b.space(asking(uuid(3), account('carol'), join(2)))()), 'SpaceIsFull')
+  },
+)
+
+faults(
+  'given a stale state, when a command would be refused on it, then it is decided on the log’s end',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log), pathOn(log)]
+    await a.space(asking(uuid(1), account('alice'), settings({ max_users: 1 })))()
+    await a.space(asking(uuid(2), account('bob'), join(1)))()
+    assert.is(refusalOf(await b.space(asking(uuid(3), account('carol'), join(2)))()), 'SpaceIsFull')
+    right(
+      await a.space(
+        asking(uuid(4), account('bob'), { type: 'LeaveSpace', sessionId: 'session-1', reason: 'left' }),
+      )(),
+    )
+    right(await b.space(asking(uuid(5), account('carol'), join(2)))())
+  },
+)
+
+for (const fault of ['unknown-written', 'unknown-lost', 'unknown-late'] as const)
+  faults(`given an append that ends ${fault}, when it is settled, then it is there once`, async () => {
+    const log = memoryLog()
+    let faulty = 2
+    log.onAppend = () => (faulty-- > 0 ? fault : null)
+    const path = pathOn(log)
+    const { revision } = right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    log.deliverLate()
+    assert.is(revision, 1n)
+    assert.equal(types(log.stream(STREAM)), ['SpaceOpened', 'SessionJoined'])
+    right(await path.space(asking(uuid(2), account('carol'), join(2)))())
+    assert.is(log.stream(STREAM).length, 3)
+  })
+
+faults(
+  'given an unknown outcome and another writer, when ours was written first, then it is found and told as done',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log), pathOn(log)]
+    await a.space(asking(uuid(1), account('bob'), join(1)))()
+    let first = true
+    log.onAppend = () => {
+      if (!first) return null
+      first = false
+      return 'unknown-written'
+    }
+    log.pause = async (what) => {
+      if (what !== 'append' || first) return
+      log.pause = async () => {}
+      right(await b.space(asking(uuid(3), account('dave'), join(3)))())
+    }
+    const { revision } = right(await a.space(asking(uuid(2), account('carol'), join(2)))())
+    assert.is(revision, 2n)
+    assert.is(log.stream(STREAM).length, 4)
+  },
+)
+
+faults(
+  'given an outcome that stays unknown, when time is up, then Unavailable, and the same id finds what was done',
+  async () => {
+    for (const fault of ['unknown-written', 'unknown-lost'] as const) {
+      const log = memoryLog()
+      const path = pathOn(log, { tuning: { unknownMs: 100 }, clock: stepClock() })
+      await path.space(asking(uuid(1), account('bob'), join(1)))()
+      log.onAppend = () => fault
+      assert.is(refusalOf(await path.space(asking(uuid(2), account('carol'), join(2)))()), 'Unavailable')
+      log.onAppend = () => null
+      const again = right(await path.space(asking(uuid(2), account('carol'), join(2)))())
+      assert.is(again.revision, 2n)
+      assert.is(log.stream(STREAM).length, 3)
+    }
+  },
+)
+
+faults(
+  'given an append that lands after its sender gave up, when the id comes again, then it is there once',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log, { tuning: { unknownMs: 100 } })
+    await path.space(asking(uuid(1), account('bob'), join(1)))()
+    log.onAppend = () => 'unknown-late'
+    assert.is(refusalOf(await path.space(asking(uuid(2), account('carol'), join(2)))()), 'Unavailable')
+    log.onAppend = () => null
+    log.pause = async (what) => {
+      if (what === 'append') log.deliverLate()
+    }
+    const again = right(await path.space(asking(uuid(2), account('carol'), join(2)))())
+    assert.is(again.revision, 2n)
+    assert.is(log.stream(STREAM).length, 3)
+  },
+)
+
+faults(
+  'given a log that is down, when a command comes, then Unavailable; and it is up again, then all is well',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log, { tuning: { unavailableMs: 50 } })
+    log.onAppend = () => 'unavailable'
+    assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'Unavailable')
+    log.onRead = () => 'unavailable'
+    assert.is(refusalOf(await path.look(ROOM)()), 'Unavailable')
+    log.onRead = () => null
+    log.onAppend = () => null
+    right(await path.space(asking(uuid(1), account('bob'), join(1)))())
+    assert.is(log.stream(STREAM).length, 2)
+  },
+)
+
+faults(
+  'given a writer that is always first, when the rounds are used up, then Conflict and nothing written',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log, { tuning: { rounds: 3 } }), pathOn(log)]
+    let n = 100
+    let inside = false
+    log.pause = async (what) => {
+      if (what !== 'append' || inside) return
+      inside = true
+      n++
+      right(await b.space(asking(uuid(n), guest(n), join(n, { boot: 'boot-b' })))())
+      inside = false
+    }
+    assert.is(refusalOf(await a.space(asking(uuid(1), account('bob'), join(1)))()), 'Conflict')
+    assert.not.ok(
+      log.stream(STREAM).some(({ data }) => (data as { sessionId?: string }).sessionId === 'session-1'),
+    )
+  },
+)
+
+faults(
+  'given an event that can’t be read, when commands come, then they are held off, not decided without it',
+  async () => {
+    const log = memoryLog()
+    await log.append(STREAM, 'none', [
+      { id: uuid(7), type: 'SomethingNew', data: {}, metadata: { schema: 99 } },
+    ])()
+    const path = pathOn(log)
+    assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'Unavailable')
+  },
+)
+
+faults(
+  'given Postgres is down, when someone leaves, then they leave; when someone joins, then Unavailable',
+  async () => {
+    const log = memoryLog()
+    let isUp = true
+    const path = pathOn(log, {
+      content: {
+        factsFor: (_, by) => async () =>
+          isUp ? E.right(publicPost(by)) : E.left({ _tag: 'ContentUnavailable', cause: 'down' }),
+      },
+    })
+    await path.space(asking(uuid(1), account('bob'), join(1)))()
+    isUp = false
+    const joined = await path.space(asking(uuid(2), account('carol'), join(2)))()
+    assert.equal(joined, E.left({ _tag: 'Unavailable', what: 'postgres', cause: 'down' }))
+    right(
+      await path.space(
+        asking(uuid(3), account('bob'), { type: 'LeaveSpace', sessionId: 'session-1', reason: 'left' }),
+      )(),
+    )
+  },
+)
+
+faults.run()
+
+const refused = suite('a refusal')
+const full = async (log: ReturnType<typeof memoryLog>, options = {}) => {
+  const path = pathOn(log, options)
+  await path.space(asking(uuid(9_001), account('alice'), settings({ max_users: 1 })))()
+  await path.space(asking(uuid(9_002), account('bob'), join(1)))()
+  return path
+}
+
+refused(
+  'given a full space, when a guest joins, then SpaceIsFull and it is on the log before the answer',
+  async () => {
+    const log = memoryLog()
+    const path = await full(log)
+    assert.is(refusalOf(await path.space(asking(uuid(1), guest(1), join(2)))()), 'SpaceIsFull')
+    const [event] = log.stream(REFUSALS)
+    assert.is(event?.type, 'CommandRefused')
+    assert.is((event!.data as { reason: string }).reason, 'space_full')
+    assert.equal((event!.metadata as Metadata).actor, { kind: 'guest', id: guest(1).id })
+  },
+)
+
+refused(
+  'given the log is down for refusals, when a command is refused, then it is answered and counted',
+  async () => {
+    const log = memoryLog()
+    const path = await full(log)
+    log.onAppend = (stream) => (stream === REFUSALS ? 'unavailable' : null)
+    assert.is(refusalOf(await path.space(asking(uuid(1), guest(1), join(2)))()), 'SpaceIsFull')
+    assert.is(path.stats().refusalsLost, 1)
+  },
+)
+
+refused(
+  'given content that isn’t there, then SpaceNotFound and nothing; private content, then the same and a record',
+  async () => {
+    for (const exists of [false, true]) {
+      const log = memoryLog()
+      const path = pathOn(log, {
+        content: contentOf(() => ({ exists, title: '', owner: 'alice', visibility: 'private', role: null })),
+      })
+      assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'SpaceNotFound')
+      assert.is(log.stream(REFUSALS).length, 0)
+      await path.drain()
+      assert.is(log.stream(REFUSALS).length, exists ? 1 : 0)
+      assert.equal(log.names(), exists ? [REFUSALS] : [])
+    }
+  },
+)
+
+refused(
+  'given a flood of refusals by one caller, then a few are written and the rest are summed up',
+  async () => {
+    const log = memoryLog()
+    const path = await full(log, { refusals: { rate: { perSecond: 0, burst: 3 } } })
+    for (let n = 0; n < 20; n++) await path.space(asking(uuid(n), guest(1), join(n + 2)))()
+    await path.drain()
+    const written = log.stream(REFUSALS)
+    assert.is(written.length, 4)
+    assert.is((written[3]!.data as { detail: { times: number } }).detail.times, 17)
+  },
+)
+
+refused('given a refused command, when the same id comes again, then it is on the log once', async () => {
+  const log = memoryLog()
+  const path = await full(log)
+  for (let n = 0; n < 3; n++) await path.space(asking(uuid(1), guest(1), join(2)))()
+  assert.is(log.stream(REFUSALS).length, 1)
+})
+
+refused.run()
+
+const limited = suite('a limit')
+
+limited(
+  'given an account that asks too fast, then SlowDown with when to come back, and others go on',
+  async () => {
+    const log = memoryLog()
+    const clock = stepClock()
+    const path = pathOn(log, { clock, limits: {} })
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => path.chat(asking(uuid(n), account('bob'), post(n)))()),
+    )
+    const slow = answers.filter((answer) => refusalOf(answer) === 'SlowDown')
+    assert.ok(slow.length > 100)
+    const left = slow[0] as E.Left<{ refusal: { retryAfterSeconds: number } }>
+    assert.ok(left.left.refusal.retryAfterSeconds >= 1)
+    right(await path.chat(asking(uuid(1), account('carol'), post(1_000)))())
+    clock.advance(2_000)
+    right(await path.chat(asking(uuid(500), account('bob'), post(500)))())
+  },
+)
+
+limited('given a queue that is full, then more are told to come back, but leaving never is', async () => {
+  const log = memoryLog()
+  const path = pathOn(log, { tuning: { maxQueue: 5 } })
+  const answers = await Promise.all([
+    ...Array.from({ length: 10 }, (_, n) => path.space(asking(uuid(n), guest(n), join(n)))()),
+    path.space(
+      asking(uuid(99), guest(1), { type: 'LeaveSpace', sessionId: 'session-1', reason: 'disconnected' }),
+    )(),
+  ])
+  assert.is(answers.filter((answer) => refusalOf(answer) === 'SlowDown').length, 5)
+  assert.ok(E.isRight(answers[10]!))
+})
+
+limited.run()
+
+const chats = suite('a chat')
+
+chats('given a ban just acknowledged, when the banned one writes, then Banned', async () => {
+  const log = memoryLog()
+  const path = pathOn(log)
+  right(await path.chat(asking(uuid(1), account('bob'), post(1)))())
+  right(
+    await path.space(
+      asking(uuid(2), account('alice'), { type: 'Ban', subject: 'bob', reason: null, until: null }),
+    )(),
+  )
+  assert.is(refusalOf(await path.chat(asking(uuid(3), account('bob'), post(3)))()), 'Banned')
+})
+
+chats(
+  'given another process’s unban, when the one writes here, then it is not refused on what is past',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log), pathOn(log)]
+    const alice = account('alice')
+    right(await a.space(asking(uuid(2), alice, { type: 'Ban', subject: 'bob', reason: null, until: null }))())
+    assert.is(refusalOf(await b.chat(asking(uuid(3), account('bob'), post(3)))()), 'Banned')
+    right(await a.space(asking(uuid(4), alice, { type: 'Unban', subject: 'bob', reason: null }))())
+    right(await b.chat(asking(uuid(5), account('bob'), post(5)))())
+  },
+)
+
+chats(
+  'given another process’s ban that this one has heard of, when the banned one writes, then Banned',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [pathOn(log), pathOn(log)]
+    log.follow(b.observe)
+    right(await b.chat(asking(uuid(1), account('bob'), post(1)))())
+    right(
+      await a.space(
+        asking(uuid(2), account('alice'), { type: 'Ban', subject: 'bob', reason: null, until: null }),
+      )(),
+    )
+    const reads = log.counts.reads
+    right(await b.chat(asking(uuid(9), account('carol'), post(9)))())
+    assert.is(log.counts.reads, reads)
+    assert.is(refusalOf(await b.chat(asking(uuid(3), account('bob'), post(3)))()), 'Banned')
+  },
+)
+
+chats(
+  'given a message older than the window, when it is edited, then it is looked up as of the log then',
+  async () => {
+    const log = memoryLog()
+    const asked: Array<{ ids: ReadonlyArray<string>; position: bigint }> = []
+    const path = pathOn(log, {
+      messageLookup: (_, ids, position) => async () => {
+        asked.push({ ids, position })
+        const facts = {
+          author: 'bob',
+          subspace: 'main',
+          messageType: 'text',
+          content: 'message 0',
+          parentMessageId: null,
+          threadRootId: null,
+          edited: false,
+          deleted: false,
+          reactions: [],
+        }
+        return E.right(new Map(ids.map((id) => [id, facts])))
+      },
+    })
+    await Promise.all(
+      Array.from({ length: 2_500 }, (_, n) =>
+        path.chat(asking(uuid(n), account('bob'), post(n, undefined, { fresh: true })))(),
+      ),
+    )
+    const edit: ChatCommand = { type: 'EditMessage', messageId: uuid(0, 0x3e5), content: 'better' }
+    const others = path.chat(asking(uuid(9_998), account('carol'), post(9_998, undefined, { fresh: true })))()
+    const { events } = right(await path.chat(asking(uuid(9_999), account('bob'), edit))())
+    right(await others)
+    assert.equal(types(events), ['MessageEdited'])
+    assert.is(asked.length, 1)
+    assert.ok(asked[0]!.position >= log.stream(CHAT)[500]!.position)
+    assert.ok(asked[0]!.position <= log.stream(CHAT)[2_100]!.position)
+  },
+)
+
+chats(
+  'given a read model out of reach, when an old message is edited, then Unavailable, and the chat goes on',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log, {
+      messageLookup: () => async () => E.left({ _tag: 'LookupUnavailable', cause: 'down' }),
+    })
+    await Promise.all(
+      Array.from({ length: 2_100 }, (_, n) =>
+        path.chat(asking(uuid(n), account('bob'), post(n, undefined, { fresh: true })))(),
+      ),
+    )
+    const edit: ChatCommand = { type: 'EditMessage', messageId: uuid(0, 0x3e5), content: 'better' }
+    const [edited, posted] = await Promise.all([
+      path.chat(asking(uuid(9_999), account('bob'), edit))(),
+      path.chat(asking(uuid(9_998), account('carol'), post(9_998, undefined, { fresh: true })))(),
+    ])
+    assert.equal(edited, E.left({ _tag: 'Unavailable', what: 'postgres', cause: 'down' }))
+    right(posted)
+  },
+)
+
+chats.run()
+
+const memory = suite('memory')
+
+memory(
+  'given more spaces than are kept, then the least recently used go, and come back as they were',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log, { tuning: { maxStreams: 10, snapshotIdleEvents: 1 } })
+    const space = (n: number) => ({ type: 'post', id: `alice/post-${n}` }) as const
+    for (let n = 0; n < 50; n++) right(await path.space(asking(uuid(n), account('bob'), join(n), space(n)))())
+    assert.ok(path.stats().streams <= 10)
+    assert.is(right(await path.look(space(0))())?.state.sessions.size, 1)
+    assert.is(right(await path.space(asking(uuid(0), account('bob'), join(0), space(0)))()).revision, 1n)
+  },
+)
+
+memory('given a system command, when seats have run out, then they are freed', async () => {
+  const log = memoryLog()
+  const clock = stepClock()
+  const path = pathOn(log, { clock })
+  right(await path.space(asking(uuid(1), account('bob'), { type: 'EnterSpace', subspace: 'main' }))())
+  clock.advance(61_000)
+  const { events } = right(await path.space(asking(uuid(2), SYSTEM, { type: 'ExpireSeats' }))())
+  assert.equal(types(events), ['SeatExpired'])
+})
+
+memory.run()

@@ -1,0 +1,11 @@
+/** What the rest of the program uses of the command path. */
+export {
+  type CommandsOptions,
+  type CommandsStats,
+  createCommands,
+  DEFAULT_TUNING,
+  type Tuning,
+} from './commands.ts'
+export { DEFAULT_LIMITS, type Limits, type Rate } from './limits.ts'
+export { type LookupUnavailable, lookupIn, type MessageLookup } from './messages.ts'
+export type { Logger, Metrics } from './model.ts'

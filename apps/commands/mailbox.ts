@@ -1,0 +1,529 @@
+/**
+ * One stream's commands, one after another: what is queued is drained, decided against the evolving state and appended
+ * as one group. Nothing is answered before it is certain: an acceptance is in the log, a refusal was decided on the
+ * log's end, and what can't be known is said to be so.
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import type {
+  Accepted,
+  Clock,
+  CommandError,
+  ContentError,
+  EventLog,
+  NewEvent,
+  RecordedEvent,
+  Request,
+} from '../../domain/ports.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { Metrics, Model, Trouble } from './model.ts'
+import { appendSettled, type SettleOptions } from './settle.ts'
+import type { StreamState } from './stream-state.ts'
+
+export type Answer<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
+
+export type Job<Command, Event, Refusal> = {
+  readonly request: Request<Command>
+  /** The id of the event with this index that the command causes. */
+  readonly eventId: (index: number) => string
+  readonly facts: Promise<E.Either<ContentError, ContentFacts>>
+  readonly queuedAt: number
+  readonly answer: (answer: Answer<Event, Refusal>) => void
+}
+
+/** A job whose facts are known. */
+export type Ready<Command, Event, Refusal> = {
+  readonly job: Job<Command, Event, Refusal>
+  readonly content: ContentFacts
+}
+
+/** The command comes back to the queue when this resolves. */
+export type Aside = {
+  readonly _tag: 'Aside'
+  readonly until: () => Promise<E.Either<Trouble | ContentError, void>>
+}
+
+/** What the mailbox does not know: how this kind of stream decides, and what that takes. */
+export type Rules<State, Command, Event, Refusal> = {
+  /** Gets what the decisions need beside the stream itself; called before each round of deciding. */
+  readonly prepare: (
+    jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
+    state: State,
+  ) => Promise<E.Either<Trouble | ContentError, void>>
+  /** `NeedsMore` where `prepare` must be called again first. An `Aside` where the command waits for something of its
+   *  own that the others need not wait for. */
+  readonly decide: (
+    ready: Ready<Command, Event, Refusal>,
+    state: State,
+    at: string,
+  ) => E.Either<Refusal, ReadonlyArray<Event>> | 'NeedsMore' | Aside
+  readonly encode: (
+    ready: Ready<Command, Event, Refusal>,
+    events: ReadonlyArray<Event>,
+    state: State,
+    at: string,
+  ) => ReadonlyArray<NewEvent>
+  /** Brings what is beside the stream up to the log's end as it was at `asked` (by `now`) or later; true where that
+   *  changed anything. */
+  readonly refreshAround: (asked: number) => Promise<E.Either<Trouble, boolean>>
+  /** A refusal as it was decided. What it gives is called once that is for good, and answers when the caller may be
+   *  told (the refusal may be on its way to the log), or null for at once. */
+  readonly refused: (
+    ready: Ready<Command, Event, Refusal>,
+    refusal: Refusal,
+    state: State,
+    at: string,
+  ) => () => Promise<void> | null
+  readonly tooLarge: (maxBytes: number) => Refusal
+  readonly accepted: (ready: Ready<Command, Event, Refusal>, events: ReadonlyArray<Event>, at: string) => void
+}
+
+export type MailboxOptions = SettleOptions & {
+  /** Milliseconds of a clock that only goes forwards; `queuedAt` is by it too. */
+  readonly now: () => number
+  /** Commands decided in one round, and what they may append in one go. */
+  readonly batchCommands: number
+  readonly batchEvents: number
+  readonly batchBytes: number
+  /** Rounds of being overtaken by other writers until the answer is Conflict. */
+  readonly rounds: number
+  /** A command that waited this long in the queue is answered Unavailable. */
+  readonly queueMs: number
+  readonly snapshotEvery: number
+  /** A tail of this many events is worth a snapshot when the stream falls silent. */
+  readonly snapshotIdleEvents: number
+  readonly idleMs: number
+}
+
+export type Mailbox<State, Command, Event, Refusal> = {
+  readonly stream: string
+  readonly state: StreamState<State, Event>
+  readonly queued: () => number
+  readonly put: (job: Job<Command, Event, Refusal>) => void
+  /** Answers with true while it works, waits or is held from outside. */
+  readonly isBusy: () => boolean
+  readonly pin: () => void
+  readonly unpin: () => void
+  /** Resolves when nothing is queued or under way. */
+  readonly idle: () => Promise<void>
+  readonly snapshotIfWorth: () => Promise<void>
+  /** Stops its timer. */
+  readonly rest: () => void
+}
+
+const unavailable = (cause: string): E.Either<CommandError<never>, never> =>
+  E.left({ _tag: 'Unavailable', what: 'eventstore', cause })
+const troubled = (trouble: Trouble | ContentError): E.Either<CommandError<never>, never> =>
+  trouble._tag === 'Trouble'
+    ? unavailable(trouble.cause)
+    : E.left({ _tag: 'Unavailable', what: 'postgres', cause: trouble.cause })
+
+type Stand = { readonly revision: bigint; readonly position: bigint }
+
+/** How many no-op answers a mailbox remembers. */
+const NOOPS = 1_000
+/** How often `prepare` may be asked again within one round. */
+const PREPARATIONS = 3
+
+export const createMailbox = <State, Command, Event, Refusal>(
+  stream: string,
+  model: Model<State, Event>,
+  state: StreamState<State, Event>,
+  rules: Rules<State, Command, Event, Refusal>,
+  log: EventLog,
+  clock: Clock,
+  metrics: Metrics,
+  options: MailboxOptions,
+  /** Called whenever it has come to rest or its weight may have changed. */
+  settled: () => void,
+): Mailbox<State, Command, Event, Refusal> => {
+  type AJob = Job<Command, Event, Refusal>
+  type AReady = Ready<Command, Event, Refusal>
+  type Planned = { readonly ready: AReady; readonly events: ReadonlyArray<Event>; readonly end: number }
+
+  const queue: AJob[] = []
+  /** Commands that changed nothing, and what they were told. */
+  const noops = new Map<string, Stand>()
+  let running: Promise<void> | null = null
+  let pins = 0
+  let asides = 0
+  let batchBytes = options.batchBytes
+  let timer: NodeJS.Timeout | undefined
+  const labels = { kind: model.kind }
+
+  /** Answers these alike, and gives back those that are still to be carried out. */
+  const answerAll = (
+    jobs: ReadonlyArray<AReady>,
+    answer: Answer<Event, Refusal>,
+    rest: ReadonlyArray<AReady> = [],
+  ): ReadonlyArray<AReady> => {
+    for (const { job } of jobs) job.answer(answer)
+    return rest
+  }
+
+  /** What the command did when it first came, read from the log itself. */
+  const answerRepeat = async (job: AJob, revision: number): Promise<void> => {
+    const read = await log.readStream(stream, { from: BigInt(revision), limit: options.batchEvents })()
+    if (E.isLeft(read))
+      return job.answer(unavailable(read.left._tag === 'StreamDeleted' ? 'deleted' : read.left.cause))
+    const events: Event[] = []
+    let last: RecordedEvent | null = null
+    for (const recorded of read.right) {
+      if (recorded.id !== job.eventId(events.length)) break
+      const event = model.decode(recorded)
+      if (E.isLeft(event)) return job.answer(unavailable(event.left.detail))
+      events.push(event.right)
+      last = recorded
+    }
+    job.answer(
+      last === null
+        ? unavailable('the command’s events are no longer where they were')
+        : E.right({ revision: last.revision, position: last.position, events }),
+    )
+  }
+
+  const rememberNoop = (id: string, at: Stand): void => {
+    noops.set(id, at)
+    if (noops.size > NOOPS)
+      for (const oldest of noops.keys()) {
+        noops.delete(oldest)
+        break
+      }
+  }
+
+  /** Decides the jobs in order on a draft of the state; stops where the group is full. */
+  const plan = (jobs: ReadonlyArray<AReady>) => {
+    const held = state.held()!
+    const base = held.revision
+    const at = new Date(clock.now()).toISOString()
+    let draft = state.draft()
+    const accepted: Planned[] = []
+    const noop: AReady[] = []
+    const refused: Array<{
+      readonly ready: AReady
+      readonly tell: () => Promise<void> | null
+      readonly refusal: Refusal
+    }> = []
+    const repeats: Array<{ readonly job: AJob; readonly revision: number }> = []
+    const again: Array<{ readonly job: AJob; readonly at: Stand }> = []
+    const later: AReady[] = []
+    const aside: Array<{ readonly ready: AReady; readonly until: Aside['until'] }> = []
+    const inGroup = new Set<string>()
+    const newEvents: NewEvent[] = []
+    let bytes = 0
+    let next = 0
+    let needsMore = false
+    for (; next < jobs.length; next++) {
+      const ready = jobs[next]!
+      const id = ready.job.eventId(0)
+      const known = held.recent.revisionOf(id)
+      if (known !== undefined) {
+        repeats.push({ job: ready.job, revision: known })
+        continue
+      }
+      const before = noops.get(id)
+      if (before !== undefined) {
+        again.push({ job: ready.job, at: before })
+        continue
+      }
+      // The same command twice in one group: the second waits, and then finds the first.
+      if (inGroup.has(id)) {
+        later.push(ready)
+        continue
+      }
+      inGroup.add(id)
+      const decision = rules.decide(ready, draft, at)
+      if (decision === 'NeedsMore') {
+        needsMore = true
+        break
+      }
+      if (decision._tag === 'Aside') {
+        aside.push({ ready, until: decision.until })
+        continue
+      }
+      if (decision._tag === 'Left') {
+        const refusal = decision.left
+        refused.push({ ready, refusal, tell: rules.refused(ready, refusal, draft, at) })
+        continue
+      }
+      const events = decision.right
+      if (events.length === 0) {
+        noop.push(ready)
+        continue
+      }
+      const encoded = rules.encode(ready, events, draft, at)
+      let size = 0
+      for (const event of encoded) size += Buffer.byteLength(JSON.stringify(event)) + 64
+      const isFull = bytes + size > batchBytes || newEvents.length + encoded.length > options.batchEvents
+      if (isFull && newEvents.length > 0) break
+      bytes += size
+      for (const event of encoded) newEvents.push(event)
+      for (const event of events) draft = model.evolve(draft, event)
+      accepted.push({ ready, events, end: newEvents.length })
+    }
+    const rest = [...later, ...jobs.slice(next)]
+    return {
+      base,
+      at,
+      draft,
+      accepted,
+      noop,
+      refused,
+      repeats,
+      again,
+      aside,
+      newEvents,
+      next,
+      rest,
+      needsMore,
+    }
+  }
+  type Plan = ReturnType<typeof plan>
+
+  const tellRefused = ({ refused }: Plan): void => {
+    for (const { ready, refusal, tell } of refused) {
+      const told = tell()
+      const answer = E.left({ _tag: 'Refused' as const, refusal })
+      if (told === null) ready.job.answer(answer)
+      else void told.then(() => ready.job.answer(answer))
+    }
+  }
+  const tellNoops = ({ noop }: Plan, revision: bigint, position: bigint): void => {
+    for (const { job } of noop) {
+      rememberNoop(job.eventId(0), { revision, position })
+      job.answer(E.right({ revision, position, events: [] }))
+    }
+  }
+  const tellRepeats = ({ repeats, again }: Plan): void => {
+    for (const { job, at } of again) job.answer(E.right({ ...at, events: [] }))
+    for (const { job, revision } of repeats) void answerRepeat(job, revision)
+  }
+
+  const setAside = ({ job }: AReady, until: Aside['until']): void => {
+    asides++
+    void until().then((result) => {
+      asides--
+      if (E.isLeft(result)) return job.answer(troubled(result.left))
+      queue.push(job)
+      start()
+    })
+  }
+
+  /** Carries the jobs out; answers those that did not fit in. */
+  const carryOut = async (all: ReadonlyArray<AReady>): Promise<ReadonlyArray<AReady>> => {
+    let jobs = all
+    let isFresh = false
+    let preparations = 0
+    for (let round = 0; round < options.rounds; round++) {
+      const loaded = await state.load()
+      if (E.isLeft(loaded)) return answerAll(jobs, troubled(loaded.left), [])
+      const prepared = await rules.prepare(jobs, state.held()!.state)
+      if (E.isLeft(prepared)) return answerAll(jobs, troubled(prepared.left), [])
+      // Something may have let go of the state while the rules prepared.
+      if (state.held() === null) continue
+
+      const planned = plan(jobs)
+      const { base, draft, accepted, newEvents, next, rest, needsMore } = planned
+      if (needsMore && next === 0) {
+        state.keepDraft(draft, base)
+        if (++preparations >= PREPARATIONS)
+          return answerAll(
+            jobs.slice(0, 1),
+            unavailable('what the decision needs can’t be had'),
+            jobs.slice(1),
+          )
+        round--
+        continue
+      }
+      if (planned.aside.length > 0) {
+        for (const { ready, until } of planned.aside) setAside(ready, until)
+        const gone = new Set(planned.aside.map(({ ready }) => ready))
+        jobs = jobs.filter((ready) => !gone.has(ready))
+      }
+      const left = new Set(rest)
+      const done = left.size === 0 ? jobs : jobs.filter((ready) => !left.has(ready))
+
+      if (newEvents.length === 0) {
+        state.keepDraft(draft, base)
+        // An append proves that the state was the log's end; without one, a look does.
+        if (!isFresh && planned.noop.length + planned.refused.length > 0) {
+          const asked = jobs.reduce((latest, { job }) => Math.max(latest, job.queuedAt), 0)
+          const refreshed = state.freshAt() > asked ? E.right(false) : await state.refresh()
+          if (E.isLeft(refreshed)) return answerAll(done, troubled(refreshed.left), rest)
+          const around = await rules.refreshAround(asked)
+          if (E.isLeft(around)) return answerAll(done, troubled(around.left), rest)
+          isFresh = true
+          if (state.held()?.revision !== base || around.right) {
+            state.loseDraft()
+            continue
+          }
+        }
+        const end = state.held()
+        tellRefused(planned)
+        tellNoops(planned, BigInt(end?.revision ?? base), end?.position ?? 0n)
+        tellRepeats(planned)
+        return rest
+      }
+
+      const started = options.now()
+      const expected = base < 0 ? 'none' : BigInt(base)
+      const result = await appendSettled(log, clock, stream, expected, newEvents, options)
+      metrics.observe?.('commands_append_ms', options.now() - started, labels)
+      switch (result._tag) {
+        case 'Appended': {
+          metrics.observe?.('commands_append_events', newEvents.length, labels)
+          const { position } = result.appended
+          const happened: Event[] = []
+          for (const { events } of accepted) for (const event of events) happened.push(event)
+          const revision = base + happened.length
+          state.committed(happened, newEvents, { revision: BigInt(revision), position }, started)
+          state.keepDraft(draft, revision)
+          for (const { ready, events, end } of accepted) {
+            ready.job.answer(E.right({ revision: BigInt(base + end), position, events }))
+            rules.accepted(ready, events, planned.at)
+          }
+          tellNoops(planned, BigInt(revision), position)
+          tellRepeats(planned)
+          // Beside a chat stands the space's state, which this append says nothing of.
+          if (planned.refused.length > 0) {
+            const around = isFresh ? E.right(false) : await rules.refreshAround(started)
+            if (E.isRight(around) && around.right)
+              return [...planned.refused.map(({ ready }) => ready), ...rest]
+            tellRefused(planned)
+          }
+          return rest
+        }
+        case 'Overtaken': {
+          state.loseDraft()
+          metrics.count?.('commands_conflicts', 1, labels)
+          const refreshed = await state.refresh()
+          if (E.isLeft(refreshed)) {
+            // An earlier try may be what overtook us.
+            state.drop()
+            return answerAll(done, troubled(refreshed.left), rest)
+          }
+          // Overtaken by nothing: what is held is not this log's.
+          if (state.held()?.revision === base) state.drop()
+          if (round > 2) await options.wait(Math.random() * 5 * round)
+          break
+        }
+        case 'NotWritten':
+          state.loseDraft()
+          return answerAll(done, unavailable(result.cause), rest)
+        case 'Unsettled':
+          metrics.count?.('commands_unsettled', 1, labels)
+          state.drop()
+          return answerAll(done, unavailable(result.cause), rest)
+        case 'TooLarge': {
+          state.loseDraft()
+          if (accepted.length > 1) {
+            batchBytes = Math.max(1, Math.min(result.maxBytes * 0.8, batchBytes / 2))
+            round--
+            break
+          }
+          const { ready } = accepted[0]!
+          ready.job.answer(E.left({ _tag: 'Refused', refusal: rules.tooLarge(result.maxBytes) }))
+          jobs = jobs.filter((other) => other !== ready)
+          if (jobs.length === 0) return []
+          break
+        }
+        default: {
+          const never: never = result
+          throw new Error(`unknown outcome ${JSON.stringify(never)}`)
+        }
+      }
+    }
+    // The last look may have found that an earlier try got through.
+    for (const { job } of jobs) {
+      const revision = state.held()?.recent.revisionOf(job.eventId(0))
+      if (revision === undefined) job.answer(E.left({ _tag: 'Conflict' }))
+      else void answerRepeat(job, revision)
+    }
+    return []
+  }
+
+  const readyOf = async (jobs: ReadonlyArray<AJob>): Promise<AReady[]> => {
+    const ready: AReady[] = []
+    for (const job of jobs) {
+      const content = await job.facts
+      if (E.isLeft(content)) job.answer(troubled(content.left))
+      else ready.push({ job, content: content.right })
+    }
+    return ready
+  }
+
+  const run = async (): Promise<void> => {
+    clearTimeout(timer)
+    // What else comes in this turn of the event loop goes with it.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    let waiting: ReadonlyArray<AReady> = []
+    while (waiting.length > 0 || queue.length > 0) {
+      const room = options.batchCommands - waiting.length
+      const taken: AJob[] = []
+      const oldest = options.now() - options.queueMs
+      for (const job of queue.splice(0, Math.max(0, room)))
+        if (job.queuedAt < oldest) job.answer(unavailable('the command waited too long for the log'))
+        else taken.push(job)
+      let jobs: ReadonlyArray<AReady> = waiting
+      waiting = []
+      try {
+        jobs = [...jobs, ...(await readyOf(taken))]
+        metrics.observe?.('commands_batch', jobs.length, labels)
+        if (jobs.length > 0) waiting = await carryOut(jobs)
+      } catch (error) {
+        // A defect: nothing is known of what was under way, so nothing is claimed and nothing kept.
+        state.drop()
+        const cause = `a defect: ${error instanceof Error ? error.stack : String(error)}`
+        metrics.count?.('commands_defects', 1, labels)
+        answerAll(jobs, unavailable(cause))
+        for (const job of taken) job.answer(unavailable(cause))
+      }
+      const held = state.held()
+      if (
+        held !== null &&
+        state.sinceSnapshot() >= Math.max(options.snapshotEvery, model.entries(held.state))
+      )
+        void state.snapshot()
+    }
+  }
+
+  const snapshotIfWorth = (): Promise<void> =>
+    state.held() !== null && state.sinceSnapshot() >= options.snapshotIdleEvents
+      ? state.snapshot()
+      : Promise.resolve()
+
+  const start = (): void => {
+    if (running !== null) return
+    running = run().finally(() => {
+      running = null
+      if (queue.length > 0) return start()
+      if (state.sinceSnapshot() >= options.snapshotIdleEvents) {
+        clearTimeout(timer)
+        timer = setTimeout(() => void snapshotIfWorth(), options.idleMs)
+        timer.unref()
+      }
+      settled()
+    })
+  }
+
+  return {
+    stream,
+    state,
+    queued: () => queue.length,
+    put: (job) => {
+      queue.push(job)
+      if (running === null) start()
+    },
+    isBusy: () => running !== null || queue.length > 0 || pins > 0 || asides > 0,
+    pin: () => {
+      pins++
+    },
+    unpin: () => {
+      pins--
+    },
+    idle: async () => {
+      while (running !== null) await running
+    },
+    snapshotIfWorth,
+    rest: () => clearTimeout(timer),
+  }
+}

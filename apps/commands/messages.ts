@@ -1,0 +1,51 @@
+/** Messages that the chat's window no longer holds, looked up in the read model. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Found, MessageFacts } from '../../domain/chat/state.ts'
+import { type SpaceRef, spaceKey } from '../../domain/names.ts'
+import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
+
+export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly cause: string }
+
+/** What the read model, holding at least everything up to `position`, says of these messages of the space: null for one
+ *  that is not there. */
+export type MessageLookup = (
+  space: SpaceRef,
+  messageIds: ReadonlyArray<string>,
+  position: bigint,
+) => TaskEither<LookupUnavailable, Found>
+
+/** How long the read model may take to get there, in ms. */
+const PATIENCE = 2_000
+
+const factsOf = (row: MessageRow & { readonly edited?: boolean }): MessageFacts => ({
+  author: row.account ?? row.guest ?? '',
+  subspace: row.subspace,
+  messageType: row.messageType,
+  content: row.content,
+  parentMessageId: row.parentMessageId,
+  threadRootId: row.threadRootId,
+  // Where it is not known, the words it was posted with may be gone: its id and author must do.
+  edited: row.edited ?? true,
+  deleted: row.deleted,
+  reactions: row.reactions.map(({ emoji, by }) => ({ subject: by, emoji })),
+})
+
+export const lookupIn =
+  (models: Pick<ReadModels, 'waitFor' | 'message'>): MessageLookup =>
+  (space, messageIds, position) =>
+  async () => {
+    const unavailable = (cause: string): E.Either<LookupUnavailable, never> =>
+      E.left({ _tag: 'LookupUnavailable', cause })
+    const isThere = await models.waitFor(position, PATIENCE)()
+    if (E.isLeft(isThere)) return unavailable(isThere.left.cause)
+    if (!isThere.right) return unavailable('the read model lags behind the chat')
+    const found = new Map<string, MessageFacts | null>()
+    for (const id of messageIds) {
+      const row = await models.message(id)()
+      if (E.isLeft(row)) return unavailable(row.left.cause)
+      const isHere = row.right !== null && spaceKey(row.right.space) === spaceKey(space)
+      found.set(id, isHere && row.right !== null ? factsOf(row.right) : null)
+    }
+    return E.right(found)
+  }

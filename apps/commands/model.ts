@@ -1,0 +1,35 @@
+/** What the command path needs to know of a kind of stream (a space's, a chat's), so that one mailbox serves both. */
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { Decider } from '../../domain/decider.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+
+export type Undecodable = { readonly _tag: 'Undecodable'; readonly detail: string }
+
+export type Model<State, Event> = {
+  readonly kind: 'space' | 'chat'
+  readonly initial: Decider<State, never, Event, never>['initial']
+  readonly evolve: (state: State, event: Event) => State
+  readonly fork: (state: State) => State
+  readonly decode: (recorded: RecordedEvent) => Either<Undecodable, Event>
+  /** How many entries a fork copies and a snapshot holds. */
+  readonly entries: (state: State) => number
+  readonly toSnapshot: (state: State) => unknown
+  /** Left for anything that is not a snapshot of today's form. */
+  readonly fromSnapshot: (value: unknown) => Either<unknown, State>
+}
+
+/** The log is out of reach, or holds something that this version can't read. */
+export type Trouble = { readonly _tag: 'Trouble'; readonly cause: string }
+
+export type Logger = {
+  readonly info: (fields: Record<string, unknown>, message: string) => void
+  readonly warn: (fields: Record<string, unknown>, message: string) => void
+  readonly error: (fields: Record<string, unknown>, message: string) => void
+}
+
+/** Counters, named as they are exposed; none is required. */
+export type Metrics = {
+  readonly count?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
+  /** Milliseconds, or a plain number for sizes. */
+  readonly observe?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
+}

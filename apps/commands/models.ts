@@ -1,0 +1,45 @@
+/** The two kinds of stream that take commands, as the mailbox needs them. */
+import * as E from 'fp-ts/lib/Either.js'
+import { chatDecider } from '../../domain/chat/decider.ts'
+import type { ChatEvent } from '../../domain/chat/events.ts'
+import * as chatSnapshot from '../../domain/chat/snapshot.ts'
+import type { ChatState } from '../../domain/chat/state.ts'
+import { decodeRecorded } from '../../domain/codec.ts'
+import { spaceDecider } from '../../domain/space/decider.ts'
+import type { SpaceEvent } from '../../domain/space/events.ts'
+import * as spaceSnapshot from '../../domain/space/snapshot.ts'
+import type { SpaceState } from '../../domain/space/state.ts'
+import type { Model, Undecodable } from './model.ts'
+
+const undecodable = (detail: string): E.Either<Undecodable, never> => E.left({ _tag: 'Undecodable', detail })
+
+export const spaceModel: Model<SpaceState, SpaceEvent> = {
+  kind: 'space',
+  initial: spaceDecider.initial,
+  evolve: spaceDecider.evolve,
+  fork: spaceDecider.fork,
+  decode: (recorded) => {
+    const decoded = decodeRecorded(recorded)
+    if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
+    return decoded.right.kind === 'space' ? E.right(decoded.right.event) : undecodable('not of a space')
+  },
+  entries: ({ sessions, held, grants, bans, mutes }) =>
+    sessions.size + held.size + grants.size + bans.size + mutes.size,
+  toSnapshot: spaceSnapshot.toSnapshot,
+  fromSnapshot: spaceSnapshot.fromSnapshot,
+}
+
+export const chatModel: Model<ChatState, ChatEvent> = {
+  kind: 'chat',
+  initial: chatDecider.initial,
+  evolve: chatDecider.evolve,
+  fork: chatDecider.fork,
+  decode: (recorded) => {
+    const decoded = decodeRecorded(recorded)
+    if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
+    return decoded.right.kind === 'chat' ? E.right(decoded.right.event) : undecodable('not of a chat')
+  },
+  entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
+  toSnapshot: chatSnapshot.toSnapshot,
+  fromSnapshot: chatSnapshot.fromSnapshot,
+}

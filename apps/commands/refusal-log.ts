@@ -1,0 +1,188 @@
+/**
+ * Refusals on the log, `refusal-<space>`: one event each as far as a caller's allowance goes, and past it one event now
+ * and then that says how many. The answer waits until its refusal is safe, but not for a log that is down.
+ */
+import type { Clock, EventLog, NewEvent } from '../../domain/ports.ts'
+import { createBuckets, type Rate } from './limits.ts'
+import type { Logger, Metrics } from './model.ts'
+import { appendSettled } from './settle.ts'
+
+export type RefusalNote = {
+  readonly stream: string
+  /** Who is counted: an account, or a guest's address. */
+  readonly who: string
+  readonly command: string
+  readonly reason: string
+  /** The event, with `detail` added to its data; `isSummary` gets it an id of its own. */
+  readonly event: (detail?: unknown, isSummary?: boolean) => NewEvent
+}
+
+export type RefusalLog = {
+  /** Resolves when it is on the log, or when waiting longer would help nobody. */
+  readonly record: (note: RefusalNote) => Promise<void>
+  /** Counts it alone; the log hears of it in a summary. */
+  readonly summarise: (note: RefusalNote) => void
+  /** Writes what waits, summaries included. */
+  readonly flush: () => Promise<void>
+  readonly lost: () => number
+  readonly stop: () => void
+}
+
+export type RefusalLogOptions = {
+  /** Refusals of one caller written one by one; the rest are summed up. */
+  readonly rate: Rate
+  readonly summaryMs: number
+  /** How long an answer waits for its refusal to be safe. */
+  readonly answerMs: number
+  readonly maxWaiting: number
+  readonly wait: (ms: number) => Promise<void>
+}
+
+export const DEFAULT_REFUSALS: Omit<RefusalLogOptions, 'wait'> = {
+  rate: { perSecond: 5, burst: 50 },
+  summaryMs: 10_000,
+  answerMs: 1_000,
+  maxWaiting: 20_000,
+}
+
+const BATCH = 500
+const REMEMBERED = 20_000
+const SUMMARIES = 5_000
+
+type Waiting = { readonly event: NewEvent; readonly done: () => void }
+type Summary = { readonly note: RefusalNote; times: number; readonly from: number; to: number }
+
+export const createRefusalLog = (
+  log: EventLog,
+  clock: Clock,
+  metrics: Metrics,
+  logger: Logger,
+  options: RefusalLogOptions,
+): RefusalLog => {
+  const queues = new Map<string, Waiting[]>()
+  const running = new Map<string, Promise<void>>()
+  const buckets = createBuckets(clock.now, 50_000)
+  /** Ids written of late: a command that is refused again is not news. */
+  const written = new Set<string>()
+  const summaries = new Map<string, Summary>()
+  let waiting = 0
+  let lost = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const lose = (count: number, cause: string): void => {
+    lost += count
+    metrics.count?.('refusals_lost', count)
+    logger.warn({ count, cause }, 'refusals could not be written to the log')
+  }
+
+  const drainStream = async (stream: string, queue: Waiting[]): Promise<void> => {
+    let size = BATCH
+    while (queue.length > 0) {
+      const batch = queue.splice(0, size)
+      waiting -= batch.length
+      // An append may take its time to end; those who asked need not.
+      const late = setTimeout(() => {
+        for (const { done } of batch) done()
+      }, options.answerMs)
+      const result = await appendSettled(
+        log,
+        clock,
+        stream,
+        'any',
+        batch.map(({ event }) => event),
+        { unavailableMs: options.answerMs / 2, unknownMs: 10_000, wait: options.wait },
+      )
+      clearTimeout(late)
+      if (result._tag === 'Appended') metrics.count?.('refusals_written', batch.length)
+      else if (result._tag === 'TooLarge' && batch.length > 1) {
+        // By halves until it fits.
+        size = batch.length >> 1
+        queue.unshift(...batch)
+        waiting += batch.length
+        continue
+      } else {
+        for (const { event } of batch) written.delete(event.id)
+        lose(
+          batch.length,
+          result._tag === 'NotWritten' || result._tag === 'Unsettled' ? result.cause : result._tag,
+        )
+      }
+      for (const { done } of batch) done()
+    }
+  }
+
+  const start = (stream: string, queue: Waiting[]): void => {
+    const run = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => drainStream(stream, queue))
+      .finally(() => {
+        running.delete(stream)
+        if (queue.length > 0) start(stream, queue)
+        else queues.delete(stream)
+      })
+    running.set(stream, run)
+  }
+
+  const put = (stream: string, event: NewEvent): Promise<void> => {
+    if (written.has(event.id)) return Promise.resolve()
+    if (waiting >= options.maxWaiting) {
+      lose(1, 'too many wait already')
+      return Promise.resolve()
+    }
+    written.add(event.id)
+    if (written.size > REMEMBERED)
+      for (const oldest of written) {
+        written.delete(oldest)
+        break
+      }
+    waiting++
+    return new Promise((done) => {
+      const queue = queues.get(stream) ?? []
+      queues.set(stream, queue)
+      queue.push({ event, done })
+      if (!running.has(stream)) start(stream, queue)
+    })
+  }
+
+  const writeSummaries = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    for (const { note, times, from, to } of summaries.values())
+      void put(
+        note.stream,
+        note.event({ times, from: new Date(from).toISOString(), to: new Date(to).toISOString() }, true),
+      )
+    summaries.clear()
+  }
+
+  const summarise = (note: RefusalNote): void => {
+    const now = clock.now()
+    const key = `${note.stream} ${note.who} ${note.command} ${note.reason}`
+    const known = summaries.get(key)
+    if (known !== undefined) {
+      known.times++
+      known.to = now
+      return
+    }
+    if (summaries.size >= SUMMARIES) return void metrics.count?.('refusals_unsummarised', 1)
+    summaries.set(key, { note, times: 1, from: now, to: now })
+    if (timer === undefined) {
+      timer = setTimeout(writeSummaries, options.summaryMs)
+      timer.unref()
+    }
+  }
+
+  return {
+    record: (note) => {
+      if (buckets.take(note.who, options.rate) === 0) return put(note.stream, note.event())
+      summarise(note)
+      return Promise.resolve()
+    },
+    summarise,
+    flush: async () => {
+      writeSummaries()
+      while (running.size > 0) await Promise.all(running.values())
+    },
+    lost: () => lost,
+    stop: () => clearTimeout(timer),
+  }
+}

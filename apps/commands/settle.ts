@@ -1,0 +1,66 @@
+/** One append, brought to an end that is known wherever that can be had. */
+import type { Appended, Clock, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
+
+export type Settled =
+  | { readonly _tag: 'Appended'; readonly appended: Appended }
+  /** Another writer was first, or an earlier try of ours got through: reading what is new tells which. */
+  | { readonly _tag: 'Overtaken' }
+  /** Nothing was written. */
+  | { readonly _tag: 'NotWritten'; readonly cause: string }
+  /** It may have been written, or may still be: whoever answers must not say either. */
+  | { readonly _tag: 'Unsettled'; readonly cause: string }
+  | { readonly _tag: 'TooLarge'; readonly maxBytes: number }
+
+export type SettleOptions = {
+  /** How long an append that wrote nothing is tried again. */
+  readonly unavailableMs: number
+  /** How long an append whose outcome is unknown is tried again. */
+  readonly unknownMs: number
+  readonly wait: (ms: number) => Promise<void>
+}
+
+/**
+ * Tries again with the same ids and the same expected revision, which writes at most once whatever became of the tries
+ * before: the log answers a repeat at the same place as it did the first, and refuses one that others overtook.
+ */
+export const appendSettled = async (
+  log: EventLog,
+  clock: Clock,
+  stream: string,
+  expected: ExpectedRevision,
+  events: ReadonlyArray<NewEvent>,
+  options: SettleOptions,
+): Promise<Settled> => {
+  const started = clock.now()
+  let maybeWritten = false
+  for (let attempt = 0; ; attempt++) {
+    const result = await log.append(stream, expected, events)()
+    if (result._tag === 'Right') return { _tag: 'Appended', appended: result.right }
+    const error = result.left
+    let cause: string
+    switch (error._tag) {
+      case 'WrongExpectedRevision':
+        return { _tag: 'Overtaken' }
+      case 'StreamDeleted':
+        return { _tag: 'NotWritten', cause: `${stream} was deleted` }
+      case 'AppendTooLarge':
+        return { _tag: 'TooLarge', maxBytes: error.maxBytes }
+      case 'OutcomeUnknown':
+        maybeWritten = true
+        cause = error.cause
+        break
+      case 'LogUnavailable':
+        cause = error.cause
+        break
+      default: {
+        const never: never = error
+        throw new Error(`unknown append error ${JSON.stringify(never)}`)
+      }
+    }
+    const spent = clock.now() - started
+    const pause = Math.min(20 * 2 ** attempt, 500)
+    if (spent + pause > (maybeWritten ? options.unknownMs : options.unavailableMs))
+      return { _tag: maybeWritten ? 'Unsettled' : 'NotWritten', cause }
+    await options.wait(pause)
+  }
+}

@@ -57,6 +57,7 @@ const settle = async (
 ): Promise<Either<AppendError, Appended>> => {
   let cause = doubt.cause
   let condition = expected
+  let refusal: AppendError | null = null
   for (let tries = 0; performance.now() < doubt.until; tries += 1) {
     if (tries > 0) await pause(Math.min(LONGEST_PAUSE_MS, 10 * 2 ** Math.min(tries, 8)))
     const there = await (expected === 'any'
@@ -70,6 +71,8 @@ const settle = async (
     if (there._tag === 'Written') return right(there.appended)
     if (there._tag === 'Taken') return left({ _tag: 'WrongExpectedRevision', actual: there.actual })
     if (expected === 'any') condition = there.end ?? 'none'
+    // The stream has not come as far as was expected: nobody is in their place, and nobody will be put there.
+    else if (refusal !== null) return left(refusal)
     const again = await log.append(stream, condition, events)()
     if (isRight(again)) return again
     switch (again.left._tag) {
@@ -79,6 +82,7 @@ const settle = async (
         break
       // Someone was faster, or an earlier request of ours was: the next look at the stream tells.
       case 'WrongExpectedRevision':
+        refusal = again.left
         break
       case 'AppendTooLarge':
       case 'StreamDeleted':

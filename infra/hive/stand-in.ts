@@ -2,7 +2,7 @@
  *  It marks each answer, and the server believes no node so marked unless it was told to (see adapters/hive). */
 import { createServer, type ServerResponse } from 'node:http'
 import { isAccount } from '../../domain/names.ts'
-import { devKeys } from './keys.ts'
+import { devKeys, signAs } from './keys.ts'
 
 export type StandInAuthority = {
   readonly weight_threshold: number
@@ -103,11 +103,35 @@ export const startHiveStandIn = async (
     else send(response, 200, text)
   }
 
+  /** `POST /sign { account, message }`: the wallet of a made-up account, for a page that has none. */
+  const sign = (response: ServerResponse, body: string) => {
+    try {
+      const { account, message } = JSON.parse(body) as { account?: unknown; message?: unknown }
+      if (typeof account === 'string' && isAccount(account) && typeof message === 'string')
+        return send(
+          response,
+          200,
+          JSON.stringify({
+            signature: signAs(account, message),
+            publicKey: devKeys(account).posting.public,
+            stand_in: true,
+          }),
+        )
+    } catch {
+      // Told as any other wrong request.
+    }
+    send(response, 400, '{"error":"An account and a message are needed."}')
+  }
+
   const server = createServer((request, response) => {
     asked++
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => answer(response, Buffer.concat(chunks).toString('utf8')))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8')
+      if (request.url === '/sign') sign(response, body)
+      else answer(response, body)
+    })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

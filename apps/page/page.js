@@ -1,0 +1,342 @@
+// The start page: rooms, who is in, where they stand, and what they say. No build step, nothing from elsewhere.
+const $ = (id) => document.getElementById(id)
+const LOBBY = { space_type: 'global', space_id: 'lobby' }
+
+const state = {
+  rooms: [],
+  room: null, // what the list says of the room we are in
+  people: new Map(), // by socket id
+  seen: new Set(), // message ids
+  since: null, // revisions, to be told exactly what was missed
+  account: sessionStorage.getItem('account'),
+  token: sessionStorage.getItem('token'),
+}
+
+const el = (tag, props = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), props)
+  made.append(...children)
+  return made
+}
+const svg = (tag, attributes) => {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  return made
+}
+/** The same name has the same colour everywhere. */
+const colour = (name) => {
+  let hash = 0
+  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360
+  return `hsl(${hash} 65% 55%)`
+}
+const nameOf = (user) => user.userAccount ?? user.user_account ?? user.guestId ?? user.guest_id ?? 'somebody'
+const clock = (when) => new Date(when ?? Date.now()).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+
+let noticeTimer
+const notice = (text) => {
+  $('notice').textContent = text
+  $('notice').hidden = false
+  clearTimeout(noticeTimer)
+  noticeTimer = setTimeout(() => ($('notice').hidden = true), 5000)
+}
+const api = async (path, options = {}) => {
+  const headers = { ...(state.token ? { authorization: `Bearer ${state.token}` } : {}), ...options.headers }
+  if (options.body) headers['content-type'] = 'application/json'
+  const response = await fetch(path, { ...options, headers })
+  const answer = response.status === 204 ? {} : await response.json()
+  if (!response.ok) throw Object.assign(new Error(answer.error ?? response.statusText), { code: answer.code })
+  return answer
+}
+const pathOf = (room) => `${room.space_type}/${encodeURIComponent(room.space_id)}`
+const sameRoom = (a, b) => a && b && a.space_type === b.space_type && a.space_id === b.space_id
+
+// ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────
+const showRooms = () => {
+  $('rooms').replaceChildren(
+    ...state.rooms.map((room) => {
+      const button = el(
+        'button',
+        { type: 'button', onclick: () => enter(room) },
+        el('b', { textContent: room.display_name || room.space_id }),
+        el('span', { className: 'n', textContent: room.active_users > 0 ? `${room.active_users}` : '' }),
+        el('small', { textContent: `${room.space_type}:${room.space_id}` }),
+      )
+      if (sameRoom(room, state.room)) button.setAttribute('aria-current', 'true')
+      return el('li', {}, button)
+    }),
+  )
+}
+const loadRooms = async () => {
+  try {
+    state.rooms = (await api('/api/spaces?limit=50')).spaces
+    showRooms()
+  } catch (error) {
+    if (error.code === 'token_expired' || error.code === 'invalid_proof') logout()
+  }
+}
+
+// ── people, on the floor and in the list ─────────────────────────────────────────────────────────────────
+const RADIUS = 0.35
+const place = (user) => {
+  const at = user.position
+  if (at && Number.isFinite(at.x) && Number.isFinite(at.z)) return { x: at.x, z: at.z }
+  let hash = 7
+  for (const letter of user.socketId ?? '') hash = (hash * 33 + letter.codePointAt(0)) % 9973
+  return { x: (hash % 80) / 10 - 4, z: ((hash >> 3) % 40) / 10 - 2 }
+}
+const marks = new Map()
+const drawPerson = (user) => {
+  const { x, z } = place(user)
+  let mark = marks.get(user.socketId)
+  if (!mark) {
+    mark = svg('g', {})
+    mark.append(svg('circle', { r: RADIUS, fill: colour(nameOf(user)) }), svg('text', { y: 0.72 }))
+    mark.lastChild.textContent = nameOf(user)
+    if (user.socketId === socket.id) mark.classList.add('me')
+    marks.set(user.socketId, mark)
+    $('floor').append(mark)
+  }
+  mark.style.transform = `translate(${Math.max(-4.6, Math.min(4.6, x))}px, ${Math.max(-2.5, Math.min(2.2, z))}px)`
+}
+const showPeople = () => {
+  for (const [id, mark] of marks)
+    if (!state.people.has(id)) {
+      mark.remove()
+      marks.delete(id)
+    }
+  const users = [...state.people.values()]
+  users.forEach(drawPerson)
+  $('count').textContent = users.length
+  $('people').replaceChildren(
+    ...users.slice(0, 200).map((user) => {
+      const dot = el('span', { className: 'dot' })
+      dot.style.background = colour(nameOf(user))
+      return el('li', {}, dot, nameOf(user) + (user.socketId === socket.id ? ' (you)' : ''))
+    }),
+  )
+  const room = state.rooms.find((one) => sameRoom(one, state.room))
+  if (room) room.active_users = users.length
+  showRooms()
+}
+$('floor').addEventListener('pointerdown', (event) => {
+  const me = state.people.get(socket.id)
+  if (!me) return
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform($('floor').getScreenCTM().inverse())
+  me.position = { x: Math.round(at.x * 100) / 100, y: 0, z: Math.round(at.y * 100) / 100 }
+  drawPerson(me)
+  socket.emit('aframe-update', { position: me.position })
+})
+
+// ── chat ─────────────────────────────────────────────────────────────────────────────────────────────────
+const stickToEnd = (change) => {
+  const list = $('chat')
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60
+  change(list)
+  if (atEnd) list.scrollTop = list.scrollHeight
+}
+const news = (text) => stickToEnd((list) => list.append(el('li', { className: 'news', textContent: text })))
+const showMessage = (message) => {
+  if (state.seen.has(message.message_id)) return
+  state.seen.add(message.message_id)
+  const by = el('span', { className: 'by', textContent: `${nameOf(message)} ` })
+  by.style.color = colour(nameOf(message))
+  const words = el('span', { className: 'words', textContent: message.content ?? '' })
+  if (message.is_deleted) Object.assign(words, { className: 'words gone', textContent: 'deleted' })
+  const meta = el('span', {
+    className: 'meta',
+    textContent: `${clock(message.created_at)} · #${message.revision}`,
+    title: `revision ${message.revision} of this room's chat, position ${message.position} of the log`,
+  })
+  const item = el('li', {}, el('span', {}, by, words), meta)
+  item.dataset.id = message.message_id
+  stickToEnd((list) => list.append(item))
+}
+const changeMessage = (id, change) => {
+  const words = $('chat').querySelector(`li[data-id="${CSS.escape(id)}"] .words`)
+  if (words) change(words)
+}
+const loadChat = async (room) => {
+  try {
+    const { messages } = await api(`/api/chat/${pathOf(room)}/messages?limit=50`)
+    if (!sameRoom(room, state.room)) return
+    const live = [...$('chat').children]
+    state.seen.clear()
+    $('chat').replaceChildren()
+    messages.forEach(showMessage)
+    // What came while the history was on its way stays, once.
+    for (const item of live) if (!item.dataset.id || !state.seen.has(item.dataset.id)) $('chat').append(item)
+    $('chat').scrollTop = $('chat').scrollHeight
+  } catch (error) {
+    notice(error.message)
+  }
+}
+$('say').addEventListener('submit', (event) => {
+  event.preventDefault()
+  const content = $('words').value.trim()
+  if (!content) return
+  $('words').value = ''
+  // Sent again under the same id after a cut line, it is still one message.
+  const message_id = crypto.randomUUID()
+  socket.timeout(10_000).emit('chat-message', { content, message_id }, (late, answer) => {
+    if (late) notice('No answer yet: the message is sent again when the connection is back.')
+    else if (!answer.ok) {
+      notice(answer.error)
+      if ($('words').value === '') $('words').value = content
+    }
+  })
+})
+
+// ── being somebody ───────────────────────────────────────────────────────────────────────────────────────
+let wallet = null // 'stand-in', 'keychain' or null: how a challenge can be signed here
+const showMe = (identity) => {
+  const name = identity?.id ?? state.account ?? 'guest'
+  $('me').textContent = name
+  $('me').style.color = colour(name)
+  const guest = !state.token
+  $('account').hidden = $('login').hidden = !guest || !wallet
+  $('logout').hidden = guest
+}
+const sign = async (account, challenge) => {
+  if (wallet === 'stand-in')
+    return api('/page/sign', { method: 'POST', body: JSON.stringify({ account, message: challenge }) })
+  return new Promise((resolve, reject) =>
+    window.hive_keychain.requestSignBuffer(account, challenge, 'Posting', (answer) =>
+      answer.success
+        ? resolve({ signature: answer.result, publicKey: answer.publicKey })
+        : reject(new Error(answer.message)),
+    ),
+  )
+}
+$('who').addEventListener('submit', async (event) => {
+  event.preventDefault()
+  const account = $('account').value.trim().toLowerCase()
+  try {
+    const challenge = String(Math.floor(Date.now() / 1000))
+    const { signature, publicKey } = await sign(account, challenge)
+    const headers = { 'x-account': account, 'x-challenge': challenge, 'x-pubkey': publicKey, 'x-signature': signature }
+    const { token } = await api('/api/auth/session', { method: 'POST', headers })
+    be(account, token)
+  } catch (error) {
+    notice(error.message)
+  }
+})
+const be = (account, token) => {
+  state.account = account
+  state.token = token
+  for (const [key, value] of Object.entries({ account, token }))
+    value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key)
+  state.since = null
+  socket.auth = token ? { token } : {}
+  socket.disconnect().connect()
+  loadRooms()
+}
+const logout = () => {
+  if (state.token) api('/api/auth/session', { method: 'DELETE' }).catch(() => {})
+  be(null, null)
+}
+$('logout').addEventListener('click', logout)
+
+// ── the line to the server ───────────────────────────────────────────────────────────────────────────────
+const socket = io({ autoConnect: false, auth: state.token ? { token: state.token } : {} })
+
+const join = () => {
+  const room = state.room
+  const since = state.since && sameRoom(state.since.room, room) ? state.since.revisions : undefined
+  const request = { spaceType: room.space_type, spaceId: room.space_id, ...(since ? { since } : {}) }
+  socket.emit('join-space', request, (answer) => {
+    if (answer.ok) return
+    notice(answer.error)
+    if (sameRoom(room, state.room) && !sameRoom(room, LOBBY)) enter(LOBBY)
+  })
+}
+const enter = (room) => {
+  if (sameRoom(room, state.room) && state.people.size > 0) return
+  state.room = room
+  state.since = null
+  state.people.clear()
+  state.seen.clear()
+  $('chat').replaceChildren()
+  $('title').firstElementChild.textContent = room.display_name ?? room.title ?? room.space_id
+  history.replaceState(null, '', `#${room.space_type}:${room.space_id}`)
+  showPeople()
+  if (socket.connected) join()
+  loadChat(room)
+}
+
+socket.on('connect', () => {
+  $('line').textContent = 'live'
+  $('line').className = ''
+  join()
+})
+socket.on('disconnect', () => {
+  $('line').textContent = 'reconnecting'
+  $('line').className = 'off'
+})
+socket.on('connect_error', (error) => {
+  $('line').textContent = 'reconnecting'
+  $('line').className = 'off'
+  const code = error.data?.code
+  if (state.token && (code === 'token_expired' || code === 'invalid_proof')) logout()
+})
+socket.on('space-joined', (joined) => {
+  if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id) return
+  state.people = new Map(joined.users.map((user) => [user.socketId, user]))
+  state.since = { room: state.room, revisions: joined.revisions }
+  $('role').textContent = joined.permission ? `you: ${joined.permission.role ?? joined.permission}` : ''
+  showMe(joined.identity)
+  showPeople()
+})
+const atRevision = (stream, revision) => {
+  if (state.since && revision !== undefined) state.since.revisions = { ...state.since.revisions, [stream]: revision }
+}
+socket.on('user-joined', (user) => {
+  atRevision('space', user.revision)
+  state.people.set(user.socketId, user)
+  showPeople()
+  news(`${nameOf(user)} came in`)
+})
+socket.on('user-left', (user) => {
+  atRevision('space', user.revision)
+  state.people.delete(user.socketId)
+  showPeople()
+  news(`${nameOf(user)} left${user.reason && user.reason !== 'left' ? ` (${user.reason})` : ''}`)
+})
+socket.on('chat-message', (message) => {
+  atRevision('chat', message.revision)
+  showMessage(message)
+})
+socket.on('chat-edited', (edit) => {
+  atRevision('chat', edit.revision)
+  changeMessage(edit.message_id, (words) => (words.textContent = edit.content))
+})
+socket.on('chat-deleted', (deleted) => {
+  atRevision('chat', deleted.revision)
+  changeMessage(deleted.message_id, (words) => {
+    words.textContent = 'deleted'
+    words.classList.add('gone')
+  })
+})
+socket.on('aframe-update', ({ socketId, entityData }) => {
+  const user = state.people.get(socketId)
+  if (!user || !entityData?.position) return
+  user.position = entityData.position
+  drawPerson(user)
+})
+socket.on('kicked', ({ reason, by }) => {
+  notice(`${by ?? 'A moderator'} removed you${reason ? `: ${reason}` : ''}.`)
+  state.people.clear()
+  showPeople()
+})
+socket.on('space-error', (error) => notice(error.error))
+socket.on('chat-error', (error) => notice(error.error))
+
+// ── start ────────────────────────────────────────────────────────────────────────────────────────────────
+const { hive_stand_in: standIn } = await api('/page/config')
+wallet = standIn ? 'stand-in' : window.hive_keychain ? 'keychain' : null
+if (wallet === 'keychain') $('account').placeholder = 'your Hive account'
+showMe()
+await loadRooms()
+const [type, ...rest] = decodeURIComponent(location.hash.slice(1)).split(':')
+const named = { space_type: type, space_id: rest.join(':') }
+enter(state.rooms.find((room) => sameRoom(room, named)) ?? state.rooms.find((room) => sameRoom(room, LOBBY)) ?? LOBBY)
+socket.connect()
+setInterval(loadRooms, 10_000)

@@ -1,5 +1,7 @@
 /** How far the tables are, guarded by an epoch: who does not know both position and epoch changes nothing. */
+import * as t from 'io-ts'
 import { type QuerySqlToken, sql } from 'slonik'
+import { bigint, iso, nullable, type Query, query } from './query.ts'
 
 /** The one checkpoint of all tables: they move together. */
 export const CHECKPOINT = 'tables'
@@ -32,3 +34,14 @@ export const putCheckpoint = (position: bigint | null): QuerySqlToken =>
   sql.unsafe`INSERT INTO projection_checkpoints AS t (name, position, epoch)
     VALUES (${CHECKPOINT}, ${text(position)}::int8, 1)
     ON CONFLICT (name) DO UPDATE SET position = excluded.position, epoch = t.epoch + 1, updated_at = now()`
+
+/** No row before the first projector has led. */
+export const readCheckpoint = (): Query<{
+  readonly position: bigint | null
+  readonly epoch: bigint
+  readonly at: string | null
+}> =>
+  query(
+    sql.unsafe`SELECT position, epoch, updated_at AS at FROM projection_checkpoints WHERE name = ${CHECKPOINT}`,
+    t.type({ position: nullable(bigint), epoch: bigint, at: nullable(iso) }),
+  )

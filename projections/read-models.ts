@@ -153,6 +153,7 @@ export type MessageFacts = {
   readonly subspace: string
   readonly messageType: string
   readonly content: string
+  readonly edited: boolean
   readonly deleted: boolean
   readonly parentMessageId: string | null
   readonly threadRootId: string | null

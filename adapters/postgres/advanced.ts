@@ -1,0 +1,87 @@
+/** Waits for the tables to have a position: by NOTIFY, and by asking now and then in case one was missed. */
+import type { DatabasePool } from 'slonik'
+import { ADVANCED, readCheckpoint } from '../../projections/checkpoint.ts'
+import { rowsOf } from './query.ts'
+import { connectSession, type Session } from './session.ts'
+
+const POLL_MS = 100
+
+export type Advanced = {
+  /** Throws where Postgres can't be asked. */
+  readonly waitFor: (position: bigint, timeoutMs: number) => Promise<boolean>
+  readonly close: () => Promise<void>
+}
+
+export const advanced = (pool: DatabasePool): Advanced => {
+  let known = -1n
+  let closing = false
+  let session: Promise<Session | null> | null = null
+  const waiting = new Set<{ readonly position: bigint; readonly done: () => void }>()
+
+  const reached = (position: bigint): void => {
+    if (position <= known) return
+    known = position
+    for (const one of waiting) if (one.position <= known) one.done()
+  }
+  const listen = (): void => {
+    session ??= connectSession(pool.configuration.connectionUri, 'presence waits')
+      .then(async (it) => {
+        await it.listen(ADVANCED, (payload) => /^\d+$/.test(payload) && reached(BigInt(payload)))
+        void it.closed.then(() => {
+          session = null
+        })
+        if (closing) await it.close()
+        return it
+      })
+      // Without it the asking goes on; the next wait tries again.
+      .catch(() => {
+        session = null
+        return null
+      })
+  }
+  const ask = async (): Promise<void> => {
+    const [checkpoint] = await rowsOf(pool, readCheckpoint())
+    // A rebuild may have put it back: what was known is not trusted over what is there.
+    known = -1n
+    reached(checkpoint?.position ?? -1n)
+  }
+
+  return {
+    waitFor: async (position, timeoutMs) => {
+      if (position <= known) return true
+      await ask()
+      if (position <= known) return true
+      if (timeoutMs <= 0) return false
+      listen()
+      const end = Date.now() + timeoutMs
+      let done = (): void => {}
+      const woken = new Promise<void>((resolve) => {
+        done = resolve
+      })
+      const one = { position, done }
+      waiting.add(one)
+      try {
+        for (;;) {
+          const left = end - Date.now()
+          if (left <= 0) return position <= known
+          let timer: NodeJS.Timeout | undefined
+          await Promise.race([
+            woken,
+            new Promise((resolve) => {
+              timer = setTimeout(resolve, Math.min(left, POLL_MS))
+            }),
+          ])
+          clearTimeout(timer)
+          if (position <= known) return true
+          await ask()
+        }
+      } finally {
+        waiting.delete(one)
+      }
+    },
+    close: async () => {
+      closing = true
+      await (await session)?.close()
+    },
+  }
+}

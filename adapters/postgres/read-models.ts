@@ -1,0 +1,165 @@
+/** The questions of `projections/read-models.ts`, answered by Postgres. */
+import type { DatabasePool } from 'slonik'
+import type { SpaceRef } from '../../domain/names.ts'
+import { cleanText } from '../../projections/audit/canonical.ts'
+import { auditLog } from '../../projections/audit/queries.ts'
+import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
+import { messageFacts, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
+import { readCheckpoint } from '../../projections/checkpoint.ts'
+import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
+import { permissionsOf } from '../../projections/permissions/queries.ts'
+import type { Query } from '../../projections/query.ts'
+import type {
+  Asking,
+  Messages,
+  MessagesRequest,
+  Page,
+  PageRequest,
+  ReadModels,
+} from '../../projections/read-models.ts'
+import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
+import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
+import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
+import { advanced } from './advanced.ts'
+import { asking, rowsOf } from './query.ts'
+
+/** A cursor that is none (see `isCursor`) starts from the beginning. */
+const after = (kind: CursorKind, cursor: string | null): ReadonlyArray<string> | null =>
+  cursor === null ? null : decodeCursor(kind, cursor)
+
+/** One more row than asked for says whether there are more. */
+const page = <T>(rows: ReadonlyArray<T>, limit: number, key: (row: T) => ReadonlyArray<string>): Page<T> => {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return { items, next_cursor: rows.length > limit && last !== undefined ? encodeCursor(key(last)) : null }
+}
+
+/** Texts from outside, as Postgres takes them: what it refuses could match nothing anyhow. */
+const cleaned = <T extends object>(request: T): T =>
+  Object.fromEntries(
+    Object.entries(request).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? cleanText(value) : value,
+    ]),
+  ) as T
+
+const REVISION = /^\d{1,18}$/
+
+/** `close` ends the connection that `waitFor` listens on; the pool is the caller's to end. */
+export const createReadModels = (
+  pool: DatabasePool,
+): ReadModels & { readonly close: () => Promise<void> } => {
+  const waits = advanced(pool)
+  const all = <T>(query: Query<T>): Asking<ReadonlyArray<T>> => asking(() => rowsOf(pool, query))
+
+  const paged =
+    <T>(
+      kind: 'permissions' | 'bans' | 'mutes',
+      ask: (space: SpaceRef, after: string | null, limit: number) => Query<T>,
+      key: (row: T) => string,
+    ) =>
+    (space: SpaceRef, { limit, cursor }: PageRequest): Asking<Page<T>> =>
+      asking(async () => {
+        const rows = await rowsOf(pool, ask(space, after(kind, cursor)?.[0] ?? null, limit + 1))
+        return page(rows, limit, (row) => [key(row)])
+      })
+
+  /** The revision that `before` or `after` stands for; null where there is no such message. */
+  const revision = async (space: SpaceRef, text: string | undefined): Promise<bigint | undefined | null> => {
+    if (text === undefined) return undefined
+    if (REVISION.test(text)) return BigInt(text)
+    return (await rowsOf(pool, revisionOf(space, cleanText(text))))[0]?.revision ?? null
+  }
+
+  const messages = async ({ space, subspace, limit, ...ends }: MessagesRequest): Promise<Messages> => {
+    const before = await revision(space, ends.before)
+    const from = await revision(space, ends.after)
+    if (before === null || from === null) return { messages: [], has_more: false }
+    const range = {
+      ...(before === undefined ? {} : { before }),
+      ...(from === undefined ? {} : { after: from }),
+    }
+    const rows = await rowsOf(pool, messagesOf(space, subspace, limit + 1, range))
+    const more = rows.length > limit
+    const kept = from === undefined ? rows.slice(more ? 1 : 0) : rows.slice(0, limit)
+    return { messages: kept.map((row) => ({ ...row, timestamp: row.created_at })), has_more: more }
+  }
+
+  return {
+    waitFor: (position, timeoutMs) => asking(() => waits.waitFor(position, timeoutMs)),
+    checkpoint: () =>
+      asking(
+        async () => (await rowsOf(pool, readCheckpoint()))[0] ?? { position: null, epoch: 0n, at: null },
+      ),
+    listSpaces: ({ limit, cursor, ...asked }) =>
+      asking(async () => {
+        const request = cleaned(asked)
+        const [rows, counted] = await Promise.all([
+          rowsOf(pool, listSpaces(request, after('spaces', cursor), limit + 1)),
+          rowsOf(pool, countSpaces(request)),
+        ])
+        const { items, next_cursor } = page(rows, limit, (row) => [
+          String(row.rank),
+          String(row.age),
+          row.space_type,
+          row.space_id,
+        ])
+        const spaces = items.map(({ rank, age, ...space }) => space)
+        return { spaces, total: counted[0]?.total ?? 0, next_cursor }
+      }),
+    space: (space) =>
+      asking(async () => {
+        const [[described], [settings]] = await Promise.all([
+          rowsOf(pool, describeSpace(space)),
+          rowsOf(pool, settingsOf(space)),
+        ])
+        return described === undefined ? null : { ...settingsRow(space, settings), ...described }
+      }),
+    connectedUsers: (space) => all(connectedUsers(space)),
+    subrooms: (space) => all(subrooms(space)),
+    settings: (space) => asking(async () => settingsRow(space, (await rowsOf(pool, settingsOf(space)))[0])),
+    permissions: paged('permissions', permissionsOf, ({ user_account }) => user_account),
+    bans: paged('bans', bansOf, ({ subject }) => subject),
+    mutes: paged('mutes', mutesOf, ({ subject }) => subject),
+    messages: (request) => asking(() => messages(request)),
+    message: (messageId) =>
+      asking(async () => {
+        const [row] = await rowsOf(pool, messageFacts(cleanText(messageId)))
+        if (row === undefined) return null
+        return {
+          messageId: row.message_id,
+          space: { type: row.space_type, id: row.space_id },
+          account: row.user_account,
+          guest: row.guest_id,
+          displayName: row.display_name,
+          subspace: row.subspace,
+          messageType: row.message_type,
+          content: row.content,
+          edited: row.edited,
+          deleted: row.is_deleted,
+          parentMessageId: row.parent_message_id,
+          threadRootId: row.thread_root_id,
+          createdAt: row.created_at,
+          revision: row.revision,
+          reactions: row.reactions,
+        }
+      }),
+    sessionsOfBoot: (boot) =>
+      asking(async () =>
+        (await rowsOf(pool, sessionsOfBoot(boot))).map(({ space_type, space_id, ...row }) => ({
+          ...row,
+          space: { type: space_type, id: space_id },
+        })),
+      ),
+    boots: () => all(boots()),
+    audit: ({ limit, cursor, ...filters }) =>
+      asking(async () => {
+        const rows = await rowsOf(
+          pool,
+          auditLog(cleaned(filters), after('audit', cursor)?.[0] ?? null, limit + 1),
+        )
+        return page(rows, limit, (row) => [row.position])
+      }),
+    close: () => waits.close(),
+  }
+}

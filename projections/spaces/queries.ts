@@ -1,0 +1,169 @@
+/** The spaces that a caller may know of, and what one space is. */
+import * as t from 'io-ts'
+import { sql } from 'slonik'
+import { LOBBY, type SpaceRef } from '../../domain/names.ts'
+import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
+import { bigint, count, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
+import type { SpacesRequest } from '../read-models.ts'
+
+const LOBBY_NAME = 'Lobby'
+const DESCRIPTION = 200
+
+const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>) => {
+  // Only an account owns, creates or was granted anything.
+  const account = viewer?.kind === 'account' ? viewer.id : null
+  const granted = (
+    space: 'post' | 'document' | 'community' | 'global',
+    id: ReturnType<typeof sql.fragment>,
+  ) =>
+    account === null
+      ? sql.fragment`FALSE`
+      : sql.fragment`EXISTS (SELECT FROM presence_permissions g
+          WHERE g.space_type = ${space} AND g.space_id = ${id} AND g.user_account = ${account})`
+  const is = (column: ReturnType<typeof sql.fragment>) =>
+    account === null ? sql.fragment`FALSE` : sql.fragment`${column} = ${account}`
+  const parts = [
+    ...(type === undefined || type === 'post'
+      ? [
+          sql.fragment`SELECT 1 AS rank, 'post' AS space_type, p.author || '/' || p.permlink AS space_id,
+              coalesce(nullif(p.title, ''), p.permlink) AS name, left(p.content, ${DESCRIPTION}::int) AS description,
+              coalesce(nullif(p.type, ''), 'post') AS type, p.author AS owner, p.created_at
+            FROM posts p
+            WHERE NOT (p.hidden OR p.flagged) OR ${is(sql.fragment`p.author`)}
+              OR ${granted('post', sql.fragment`p.author || '/' || p.permlink`)}`,
+        ]
+      : []),
+    ...(type === undefined || type === 'document'
+      ? [
+          sql.fragment`SELECT 1, 'document', d.id, coalesce(nullif(d.title, ''), d.id), '', 'document', d.creator,
+              d.created_at
+            FROM collaboration_documents d
+            WHERE NOT d.is_deleted AND (d.is_public OR ${is(sql.fragment`d.creator`)}
+              OR ${granted('document', sql.fragment`d.id`)}
+              OR ${
+                account === null
+                  ? sql.fragment`FALSE`
+                  : sql.fragment`EXISTS (SELECT FROM collaboration_permissions c
+                      WHERE c.document_id = d.id AND c.user_account = ${account})`
+              })`,
+        ]
+      : []),
+    ...(type === undefined || type === 'global'
+      ? [
+          sql.fragment`SELECT 0, 'global', ${LOBBY.id}::text, ${LOBBY_NAME}::text, '', 'global', NULL::text,
+            (SELECT opened_at FROM presence_spaces WHERE space_type = 'global' AND space_id = ${LOBBY.id})`,
+        ]
+      : []),
+    // What has no content table is known by having been opened.
+    ...(['community', 'global'] as const)
+      .filter((each) => type === undefined || type === each)
+      .map(
+        (
+          each,
+        ) => sql.fragment`SELECT 1, ${each}::text, o.space_id, coalesce(nullif(o.title, ''), o.space_id), '',
+            ${each}::text, o.owner, o.opened_at
+          FROM presence_spaces o
+          WHERE o.space_type = ${each} AND NOT (o.space_type = 'global' AND o.space_id = ${LOBBY.id})
+            AND (o.visibility = 'public' OR ${is(sql.fragment`o.owner`)}
+              OR ${granted(each, sql.fragment`o.space_id`)})`,
+      ),
+  ]
+  const search = q?.trim().toLowerCase()
+  return sql.fragment`(SELECT * FROM (${sql.join(parts, sql.fragment` UNION ALL `)}) AS every
+      (rank, space_type, space_id, name, description, type, owner, created_at)
+    ${
+      search === undefined || search === ''
+        ? sql.fragment``
+        : sql.fragment`WHERE strpos(lower(name), ${search}) > 0 OR strpos(lower(space_id), ${search}) > 0
+            OR strpos(lower(coalesce(owner, '')), ${search}) > 0`
+    })`
+}
+
+export const countSpaces = (
+  request: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>,
+): Query<{ total: number }> =>
+  query(sql.unsafe`SELECT count(*) AS total FROM ${known(request)} AS known`, t.type({ total: count }))
+
+const listed = t.type({
+  space_type: spaceType,
+  space_id: t.string,
+  display_name: t.string,
+  description: t.string,
+  type: t.string,
+  active_users: count,
+  max_users: t.number,
+  created_at: nullable(iso),
+  rank: t.number,
+  age: bigint,
+})
+/** The lobby, then the newest first. `after` is the key of the row before: rank, age, type, id. */
+export const listSpaces = (
+  request: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>,
+  after: ReadonlyArray<string> | null,
+  limit: number,
+): Query<t.TypeOf<typeof listed>> => {
+  const from =
+    after === null
+      ? sql.fragment``
+      : sql.fragment`WHERE (rank, age, space_type COLLATE "C", space_id COLLATE "C")
+          > (${after[0]!}::int4, ${after[1]!}::int8, ${after[2]!}::text COLLATE "C", ${after[3]!}::text COLLATE "C")`
+  return query(
+    sql.unsafe`SELECT page.space_type, page.space_id, page.name AS display_name, page.description, page.type,
+        page.created_at, page.rank, page.age, coalesce(s.max_users, ${DEFAULT_SETTINGS.max_users}::int) AS max_users,
+        (SELECT count(*) FROM presence_sessions p
+          WHERE p.space_type = page.space_type AND p.space_id = page.space_id) AS active_users
+      FROM (
+        SELECT * FROM (
+          SELECT *, -floor(extract(epoch FROM coalesce(created_at, 'epoch')) * 1000000)::int8 AS age
+          FROM ${known(request)} AS known
+        ) AS aged ${from}
+        ORDER BY rank, age, space_type COLLATE "C", space_id COLLATE "C" LIMIT ${limit}
+      ) AS page
+      LEFT JOIN presence_space_settings s ON s.space_type = page.space_type AND s.space_id = page.space_id
+      ORDER BY page.rank, page.age, page.space_type COLLATE "C", page.space_id COLLATE "C"`,
+    listed,
+  )
+}
+
+const described = t.type({
+  title: t.string,
+  description: t.string,
+  type: t.string,
+  owner: nullable(t.string),
+  visibility: t.union([t.literal('public'), t.literal('private')]),
+  active_users: count,
+  created_at: nullable(iso),
+  revision: nullable(decimal),
+  chat_revision: nullable(decimal),
+  position: nullable(decimal),
+})
+/** No row where neither content nor history knows it. */
+export const describeSpace = (space: SpaceRef): Query<t.TypeOf<typeof described>> => {
+  const [author = '', permlink = ''] = space.type === 'post' ? space.id.split('/') : []
+  const isLobby = space.type === LOBBY.type && space.id === LOBBY.id
+  return query(
+    sql.unsafe`SELECT
+        coalesce(nullif(p.title, ''), p.permlink, nullif(d.title, ''), d.id, nullif(o.title, ''),
+          ${isLobby ? LOBBY_NAME : space.id}) AS title,
+        coalesce(left(p.content, ${DESCRIPTION}::int), '') AS description,
+        coalesce(nullif(p.type, ''), ${space.type}) AS type,
+        coalesce(p.author, d.creator, o.owner) AS owner,
+        CASE
+          WHEN p.author IS NOT NULL THEN CASE WHEN p.hidden OR p.flagged THEN 'private' ELSE 'public' END
+          WHEN d.id IS NOT NULL THEN CASE WHEN d.is_public THEN 'public' ELSE 'private' END
+          WHEN ${isLobby}::bool THEN 'public'
+          ELSE coalesce(o.visibility, 'private')
+        END AS visibility,
+        (SELECT count(*) FROM presence_sessions s
+          WHERE s.space_type = ${space.type} AND s.space_id = ${space.id}) AS active_users,
+        coalesce(p.created_at, d.created_at, o.opened_at) AS created_at,
+        o.revision, o.chat_revision, o.position
+      FROM (SELECT 1) AS one
+      LEFT JOIN posts p ON p.author = ${author} AND p.permlink = ${permlink}
+      LEFT JOIN collaboration_documents d
+        ON ${space.type === 'document'}::bool AND d.id = ${space.id} AND NOT d.is_deleted
+      LEFT JOIN presence_spaces o ON o.space_type = ${space.type} AND o.space_id = ${space.id}
+      WHERE ${isLobby}::bool OR p.author IS NOT NULL OR d.id IS NOT NULL OR o.space_id IS NOT NULL`,
+    described,
+  )
+}

@@ -3,7 +3,6 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { ChatCommand } from './chat/commands.ts'
 import type { ChatEvent } from './chat/events.ts'
 import type { ChatRefusal } from './chat/refusals.ts'
-import type { Found } from './chat/state.ts'
 import type { Caller } from './identity.ts'
 import type { SpaceRef } from './names.ts'
 import type { ContentFacts, SpaceCommand } from './space/commands.ts'
@@ -140,21 +139,6 @@ export type ContentError = { readonly _tag: 'ContentUnavailable'; readonly cause
 /** What the content behind a space says of it and of this caller. */
 export interface Content {
   readonly factsFor: (space: SpaceRef, by: Caller | null) => TaskEither<ContentError, ContentFacts>
-}
-
-export type LookupError =
-  | { readonly _tag: 'LookupUnavailable'; readonly cause: string }
-  /** The read model has not come as far as asked. */
-  | { readonly _tag: 'LookupBehind' }
-/** Messages that a chat's window no longer holds, from the read model. */
-export interface MessageLookup {
-  /** Every id asked for is in the answer, null where there is no such message in this space. The answer includes
-   *  every event of the space's chat before revision `since` (`windowStart`). */
-  readonly factsOf: (
-    space: SpaceRef,
-    ids: ReadonlyArray<string>,
-    since: number,
-  ) => TaskEither<LookupError, Found>
 }
 
 /* ── The command path, as its callers (REST, sockets, the lease keeper) see it ─────────────────────────── */

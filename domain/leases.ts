@@ -1,0 +1,28 @@
+/** Presence is a lease: a session lives as long as the boot (one run of one process) that holds it goes on renewing. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+
+export type LeasesUnavailable = { readonly _tag: 'LeasesUnavailable'; readonly cause: string }
+
+export type Lease = {
+  readonly boot: string
+  /** Empty for a boot that was found by its sessions alone. */
+  readonly node: string
+  /** Since it was renewed, by the store's clock, in ms: the clocks of processes differ. */
+  readonly idleMs: number
+  /** The boot that ends what this one left. */
+  readonly takenBy: string | null
+}
+
+export interface LeaseStore {
+  /** Renews the boot's lease, or makes it. `wasTaken`: somebody held the boot for dead meanwhile. */
+  readonly renew: (
+    boot: string,
+    node: string,
+  ) => TaskEither<LeasesUnavailable, { readonly wasTaken: boolean }>
+  readonly all: () => TaskEither<LeasesUnavailable, ReadonlyArray<Lease>>
+  /** True for one taker alone: the lease was not renewed for `ttlMs`, and nobody else took it within `ttlMs`. A boot
+   *  without a lease gets one that runs from now on, and the answer is false. */
+  readonly take: (boot: string, by: string, ttlMs: number) => TaskEither<LeasesUnavailable, boolean>
+  /** Forgets the lease of `boot`, if it is `by`'s own or taken by it. */
+  readonly release: (boot: string, by: string) => TaskEither<LeasesUnavailable, void>
+}

@@ -1,0 +1,206 @@
+/**
+ * Presence as a lease. Each process renews its boot's lease; a live one ends the sessions of a boot that no longer does,
+ * once, with `node-lost`. While the store of leases is out of reach nobody is held for dead, nor for a while after: every
+ * live process must have had the time to renew first.
+ */
+
+import { hash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { derivedUuid } from '../../domain/ids.ts'
+import type { LeaseStore } from '../../domain/leases.ts'
+import type { SpaceRef } from '../../domain/names.ts'
+import type { Commands } from '../../domain/ports.ts'
+import type { LeaveSpace } from '../../domain/space/commands.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
+import type { Logger, Metrics } from './model.ts'
+
+export type SessionAt = { readonly space: SpaceRef; readonly sessionId: string }
+
+export type LeaseKeeperOptions = {
+  readonly leases: LeaseStore
+  readonly commands: Pick<Commands, 'space'>
+  /** Which boots have live sessions, and which sessions. */
+  readonly models: Pick<ReadModels, 'boots' | 'sessionsOfBoot'>
+  readonly node: { readonly id: string; readonly boot: string }
+  readonly logger: Logger
+  readonly metrics?: Metrics
+  /** Without a renewal for this long a boot is held for dead. Default 15,000 ms. */
+  readonly ttlMs?: number
+  /** How often a lease is renewed and the others are looked at. Default a fifth of `ttlMs`. */
+  readonly everyMs?: number
+  /** Milliseconds of a clock that only goes forwards. Default `performance.now`. */
+  readonly now?: () => number
+  /** Whether a session of this boot still has its socket. Those without one are ended: a departure may have been lost
+   *  while the log was away. */
+  readonly isAlive?: (sessionId: string) => boolean
+  /** Another process held this one for dead and has ended its sessions: they must join again. */
+  readonly onLost?: () => void
+}
+
+export type LeaseKeeper = {
+  /** One round of renewing and looking after the dead; the timer calls it. Rounds never overlap. */
+  readonly tick: () => Promise<void>
+  readonly start: () => void
+  /** Ends this boot's sessions (`disconnected`) and releases its lease. Those given are ended beside those that the read
+   *  model knows of. Gives up, with the lease kept for the others to find, after `patienceMs` (default 5,000). */
+  readonly stop: (sessions?: ReadonlyArray<SessionAt>, patienceMs?: number) => Promise<void>
+}
+
+const SYSTEM = { kind: 'system', id: 'leases' } as const
+/** A dead boot's lease is kept so long, in `ttlMs`, for sessions that the read model hears of late. */
+const KEPT_FOR = 20
+const AT_ONCE = 200
+
+export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
+  const { leases, commands, models, node, logger, metrics = {} } = options
+  const ttlMs = options.ttlMs ?? 15_000
+  const everyMs = options.everyMs ?? ttlMs / 5
+  const now = options.now ?? (() => performance.now())
+  /** Since when every renewal of ours came through in time; null while they don't. */
+  let healthySince: number | null = null
+  let renewedAt = Number.NEGATIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+  let ticking: Promise<void> | null = null
+  let isStopping = false
+  /** Sessions of ours that had no socket the last time. */
+  let suspects = new Set<string>()
+
+  const leave = async (
+    sessions: ReadonlyArray<SessionAt>,
+    reason: LeaveSpace['reason'],
+    boot: string,
+  ): Promise<number> => {
+    let failed = 0
+    for (let i = 0; i < sessions.length; i += AT_ONCE) {
+      const answers = await Promise.all(
+        sessions.slice(i, i + AT_ONCE).map(({ space, sessionId }) =>
+          commands.space({
+            by: SYSTEM,
+            // The same whoever sends it: sent twice it is one command.
+            id: derivedUuid((text) => hash('sha1', text, 'hex'), `${reason} ${boot} ${sessionId}`),
+            space,
+            command: { type: 'LeaveSpace', sessionId, reason },
+          })(),
+        ),
+      )
+      failed += answers.filter(E.isLeft).length
+    }
+    const left = sessions.length - failed
+    if (left > 0) metrics.count?.('sessions_ended', left, { reason })
+    return failed
+  }
+
+  const sessionsOf = async (boot: string): Promise<ReadonlyArray<SessionAt> | null> => {
+    const rows = await models.sessionsOfBoot(boot)()
+    if (E.isLeft(rows)) return null
+    return rows.right.map(({ space, session_id }) => ({ space, sessionId: session_id }))
+  }
+
+  const renew = async (): Promise<boolean> => {
+    const asked = now()
+    const renewed = await leases.renew(node.boot, node.id)()
+    if (E.isLeft(renewed)) {
+      if (healthySince !== null) logger.warn({ cause: renewed.left.cause }, 'the lease could not be renewed')
+      healthySince = null
+      return false
+    }
+    // A gap of ours is most likely one of everybody's.
+    if (healthySince === null || asked - renewedAt > ttlMs) healthySince = asked
+    renewedAt = asked
+    if (renewed.right.wasTaken) {
+      metrics.count?.('leases_lost', 1)
+      logger.warn({ boot: node.boot }, 'another process held this one for dead and ended its sessions')
+      options.onLost?.()
+    }
+    return true
+  }
+
+  const endDead = async (): Promise<void> => {
+    const known = await leases.all()()
+    const withSessions = await models.boots()()
+    if (E.isLeft(known) || E.isLeft(withSessions)) return
+    const living = new Set(known.right.filter(({ idleMs }) => idleMs <= ttlMs).map(({ boot }) => boot))
+    const occupied = new Map(withSessions.right.map(({ boot, sessions }) => [boot, sessions]))
+    for (const boot of occupied.keys()) {
+      if (isStopping) return
+      if (boot === node.boot || living.has(boot)) continue
+      const taken = await leases.take(boot, node.boot, ttlMs)()
+      if (E.isLeft(taken) || !taken.right) continue
+      const sessions = await sessionsOf(boot)
+      if (sessions === null || sessions.length === 0) continue
+      const failed = await leave(sessions, 'node-lost', boot)
+      logger.warn({ boot, sessions: sessions.length, failed }, 'ended the sessions of a process that is gone')
+    }
+    for (const { boot, idleMs } of known.right) {
+      if (boot === node.boot || occupied.has(boot) || idleMs < ttlMs * KEPT_FOR) continue
+      const taken = await leases.take(boot, node.boot, ttlMs)()
+      if (E.isRight(taken) && taken.right) await leases.release(boot, node.boot)()
+    }
+  }
+
+  /** Twice without a socket, a round apart: one that is just joining or leaving is let be. */
+  const endOwnGhosts = async (): Promise<void> => {
+    const { isAlive } = options
+    if (isAlive === undefined) return
+    const own = await sessionsOf(node.boot)
+    if (own === null) return
+    const ghosts = own.filter(({ sessionId }) => !isAlive(sessionId))
+    const again = ghosts.filter(({ sessionId }) => suspects.has(sessionId))
+    suspects = new Set(ghosts.map(({ sessionId }) => sessionId))
+    if (again.length > 0) await leave(again, 'disconnected', node.boot)
+  }
+
+  const round = async (): Promise<void> => {
+    try {
+      if (!(await renew()) || isStopping) return
+      await endOwnGhosts()
+      if (healthySince !== null && now() - healthySince >= ttlMs) await endDead()
+    } catch (error) {
+      logger.error({ error: String(error) }, 'looking after leases failed')
+    }
+  }
+
+  const tick = (): Promise<void> => {
+    ticking ??= round().finally(() => {
+      ticking = null
+    })
+    return ticking
+  }
+
+  const schedule = (): void => {
+    timer = setTimeout(() => {
+      void tick().finally(() => {
+        if (!isStopping) schedule()
+      })
+    }, everyMs)
+    timer.unref()
+  }
+
+  return {
+    tick,
+    start: () => {
+      void tick()
+      schedule()
+    },
+    stop: async (sessions = [], patienceMs = 5_000) => {
+      isStopping = true
+      clearTimeout(timer)
+      let late: NodeJS.Timeout | undefined
+      const ending = async (): Promise<void> => {
+        await ticking
+        const known = (await sessionsOf(node.boot)) ?? []
+        const all = new Map([...known, ...sessions].map((session) => [session.sessionId, session]))
+        const failed = await leave([...all.values()], 'disconnected', node.boot)
+        // What could not be ended here another process will end, once it finds the lease run out.
+        if (failed === 0) await leases.release(node.boot, node.boot)()
+      }
+      await Promise.race([
+        ending().catch((error) => logger.error({ error: String(error) }, 'ending the sessions failed')),
+        new Promise<void>((resolve) => {
+          late = setTimeout(resolve, patienceMs)
+        }),
+      ])
+      clearTimeout(late)
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/** Frees held seats that ran out, in the spaces that this process let people into. Whatever it misses, the space's own
+ *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
+import * as E from 'fp-ts/lib/Either.js'
+import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
+import type { Clock, Commands, Ids } from '../../domain/ports.ts'
+import type { SpaceEvent } from '../../domain/space/events.ts'
+
+export type SeatKeeper = {
+  /** To be told of each accepted space command's events (`onAccepted` of the command path). */
+  readonly noticed: (space: SpaceRef, events: ReadonlyArray<SpaceEvent>) => void
+  /** Sends what is due. The timer calls it. */
+  readonly tick: () => Promise<void>
+  readonly start: () => void
+  readonly stop: () => void
+  readonly waiting: () => number
+}
+
+type Due = { readonly space: SpaceRef; first: number; last: number }
+
+const SYSTEM = { kind: 'system', id: 'seats' } as const
+/** One command frees so many at most; more are left for the next round. */
+const MANY = 500
+const MAX_SPACES = 100_000
+
+export const keepSeats = (options: {
+  readonly commands: () => Pick<Commands, 'space'>
+  readonly clock: Clock
+  readonly ids: Ids
+  /** How often to look for what is due. Default 2,000 ms. */
+  readonly everyMs?: number
+  /** Seats that run out within this time of each other are freed together. Default 5,000 ms. */
+  readonly togetherMs?: number
+}): SeatKeeper => {
+  const { clock, ids } = options
+  const togetherMs = options.togetherMs ?? 5_000
+  const due = new Map<SpaceKey, Due>()
+  let timer: NodeJS.Timeout | undefined
+
+  const note = (space: SpaceRef, at: number): void => {
+    const key = spaceKey(space)
+    const known = due.get(key)
+    if (known !== undefined) {
+      known.last = Math.max(known.last, at)
+      known.first = Math.min(known.first, at)
+    } else if (due.size < MAX_SPACES) due.set(key, { space, first: at, last: at })
+  }
+
+  const tick = async (): Promise<void> => {
+    const now = clock.now()
+    const ready = [...due.values()].filter(({ first }) => first <= now)
+    for (const one of ready) due.delete(spaceKey(one.space))
+    await Promise.all(
+      ready.map(async ({ space, last }) => {
+        const answer = await options
+          .commands()
+          .space({ by: SYSTEM, id: ids.uuid(), space, command: { type: 'ExpireSeats' } })()
+        const isMore = E.isLeft(answer) || answer.right.events.length >= MANY
+        if (isMore) note(space, now + togetherMs)
+        else if (last > now) note(space, Math.min(last, now + togetherMs))
+      }),
+    )
+  }
+
+  return {
+    noticed: (space, events) => {
+      for (const event of events)
+        if (event.type === 'EntryGranted') note(space, Date.parse(event.data.expiresAt))
+    },
+    tick,
+    start: () => {
+      timer = setInterval(() => void tick(), options.everyMs ?? 2_000)
+      timer.unref()
+    },
+    stop: () => clearInterval(timer),
+    waiting: () => due.size,
+  }
+}

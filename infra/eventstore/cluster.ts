@@ -14,7 +14,7 @@ export const supportedMethods =
       const supported = new features.SupportedMethod()
       supported.setServiceName(service)
       supported.setMethodName(method.toLowerCase())
-      supported.setFeaturesList([])
+      supported.setFeaturesList(path.includes('.PersistentSubscriptions/') ? ['stream', 'all'] : [])
       answer.addMethods(supported)
     }
     return answer

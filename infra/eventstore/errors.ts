@@ -54,3 +54,33 @@ export const wrongExpectedVersion = (stream: string, expected: number, actual: n
 
 export const accessDenied = (): GrpcError =>
   make(status.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' })
+
+const group = (source: string, name: string) => ({ 'stream-name': source, 'group-name': name })
+
+export const groupDoesNotExist = (source: string, name: string): GrpcError =>
+  make(status.NOT_FOUND, `Subscription group ${name} on stream ${source} does not exist.`, {
+    exception: 'persistent-subscription-does-not-exist',
+    ...group(source, name),
+  })
+export const groupExists = (source: string, name: string): GrpcError =>
+  make(status.ALREADY_EXISTS, `Subscription group ${name} on stream ${source} exists.`, {
+    exception: 'persistent-subscription-exists',
+    ...group(source, name),
+  })
+export const groupDropped = (source: string, name: string): GrpcError =>
+  make(status.CANCELLED, `Subscription group ${name} on stream ${source} was dropped.`, {
+    exception: 'persistent-subscription-dropped',
+    ...group(source, name),
+  })
+export const groupFailed = (source: string, name: string, reason: string): GrpcError =>
+  make(status.INTERNAL, `Subscription group ${name} on stream ${source} failed: '${reason}'`, {
+    exception: 'persistent-subscription-failed',
+    reason,
+    ...group(source, name),
+  })
+export const maximumSubscribers = (source: string, name: string): GrpcError =>
+  make(
+    status.FAILED_PRECONDITION,
+    `Maximum subscriptions reached for subscription group ${name} on stream ${source}.`,
+    { exception: 'maximum-subscribers-reached', ...group(source, name) },
+  )

@@ -13,6 +13,8 @@ import * as errors from './errors.ts'
 /** One call. Messages are bytes, both ways. */
 export interface Call {
   readonly headers: IncomingHttpHeaders
+  /** The client's address. */
+  readonly peer: string
   /** Milliseconds since the epoch; infinite where the client set none. */
   readonly deadline: number
   /** To be set once, at once, by the handler. `end`: the client has sent its last. */
@@ -111,6 +113,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
 
   const call: Call = {
     headers,
+    peer: `${stream.session?.socket.remoteAddress ?? ''}:${stream.session?.socket.remotePort ?? ''}`,
     deadline: readDeadline(headers['grpc-timeout']),
     onMessage: () => {},
     onEnd: () => {},

@@ -7,9 +7,16 @@ import { deleteStream, tombstoneStream } from './deletes.ts'
 import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
 import { createHub } from './hub.ts'
 import { listen } from './listener.ts'
+import { createRegistry } from './persistent/registry.ts'
+import { persistentService } from './persistent/service.ts'
 import { read } from './read.ts'
 import { openStorage } from './storage.ts'
-import { GossipService, ServerFeaturesService, StreamsService } from './stubs.ts'
+import {
+  GossipService,
+  PersistentSubscriptionsService,
+  ServerFeaturesService,
+  StreamsService,
+} from './stubs.ts'
 
 export type NodeOptions = {
   /** Where the log is kept; made if it is not there. */
@@ -55,6 +62,16 @@ export const startNode = async ({
   handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, maxAppendSize }))
   add(StreamsService.delete, deleteStream(appender))
   add(StreamsService.tombstone, tombstoneStream(appender))
+  const registry = createRegistry(storage, appender, hub)
+  const persistent = persistentService(storage, registry)
+  handlers.set(PersistentSubscriptionsService.read.path, persistent.read)
+  add(PersistentSubscriptionsService.create, persistent.create)
+  add(PersistentSubscriptionsService.update, persistent.update)
+  add(PersistentSubscriptionsService.delete, persistent.delete)
+  add(PersistentSubscriptionsService.getInfo, persistent.getInfo)
+  add(PersistentSubscriptionsService.replayParked, persistent.replayParked)
+  add(PersistentSubscriptionsService.list, persistent.list)
+  add(PersistentSubscriptionsService.restartSubsystem, persistent.restartSubsystem)
   add(
     GossipService.read,
     gossipRead(randomUUID(), () => ({ host, port: bound })),
@@ -71,6 +88,7 @@ export const startNode = async ({
       url: `esdb://${host}:${bound}?tls=false`,
       port: bound,
       close: async () => {
+        registry.close()
         appender.drain()
         grpc.close()
         await listener.close()

@@ -63,6 +63,8 @@ export const openStorage = (dataDir: string) => {
     CREATE TABLE IF NOT EXISTS events (
       position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
+    CREATE TABLE IF NOT EXISTS groups (
+      source TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, checkpoint INTEGER, PRIMARY KEY (source, name));
     PRAGMA user_version = ${SCHEMA_VERSION};
   `)
 

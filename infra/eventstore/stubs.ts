@@ -16,3 +16,8 @@ export const { GossipService } =
   load<typeof import('@eventstore/db-client/generated/gossip_grpc_pb.js')>('gossip_grpc_pb')
 export const { ServerFeaturesService } =
   load<typeof import('@eventstore/db-client/generated/serverfeatures_grpc_pb.js')>('serverfeatures_grpc_pb')
+
+export const persistent =
+  load<typeof import('@eventstore/db-client/generated/persistent_pb.js')>('persistent_pb')
+export const { PersistentSubscriptionsService } =
+  load<typeof import('@eventstore/db-client/generated/persistent_grpc_pb.js')>('persistent_grpc_pb')

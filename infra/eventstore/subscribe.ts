@@ -6,67 +6,14 @@ import { caughtUpFrame, checkpointFrame, confirmationFrame, fellBehindFrame } fr
 import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
 import { framer } from './links.ts'
-import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
+import { isTombstoned } from './metadata.ts'
 import type { ReadOptions } from './read-options.ts'
 import type { StoredEvent } from './record.ts'
 
+import { allSource, streamSource } from './sources.ts'
 import type { Storage } from './storage.ts'
 
 const BATCH = 256
-
-/** Where a subscription's events come from: `$all` or one stream. */
-type Source = {
-  /** The next ones after the last taken. */
-  readonly take: (limit: number) => { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolean }
-  /** Whether a committed event is the subscription's, and not yet taken. Moves on. */
-  readonly accept: (event: StoredEvent) => boolean
-}
-
-const allSource = (storage: Storage, from: ReadOptions['from']): Source => {
-  let after = from === 'start' ? -1 : from === 'end' ? storage.lastPosition() : from
-  return {
-    take: (limit) => {
-      const events = storage.allForwards(after + 1, limit)
-      after = events.at(-1)?.position ?? after
-      return { events, more: events.length === limit }
-    },
-    accept: (event) => {
-      if (event.position <= after) return false
-      after = event.position
-      return true
-    },
-  }
-}
-
-const streamSource = (storage: Storage, name: string, from: ReadOptions['from']): Source => {
-  const stream = storage.stream(name)
-  let id = stream.id
-  let after = from === 'start' ? -1 : from === 'end' ? stream.last : from
-  const known = () => {
-    if (id === 0) id = storage.stream(name).id
-    return id !== 0
-  }
-  return {
-    take: (limit) => {
-      if (!known()) return { events: [], more: false }
-      const metadata = metadataOf(storage, storage.stream(name))
-      if (isSoftDeleted(metadata)) return { events: [], more: false }
-      const first = Math.max(after + 1, firstReadable(metadata, storage.stream(name).last))
-      const events = storage.streamForwards(id, first, limit)
-      after = events.at(-1)?.revision ?? after
-      const now = Date.now()
-      return {
-        events: events.filter((event) => !isExpired(metadata, event, now)),
-        more: events.length === limit,
-      }
-    },
-    accept: (event) => {
-      if (!known() || event.stream !== id || event.revision <= after) return false
-      after = event.revision
-      return true
-    },
-  }
-}
 
 export const subscribe = async (
   { storage, hub }: { readonly storage: Storage; readonly hub: Hub },

@@ -1,0 +1,93 @@
+/** All persistent subscriptions of the node, and where they are kept. */
+import type { Appender } from '../append.ts'
+import type { Hub } from '../hub.ts'
+import type { Storage } from '../storage.ts'
+import { createGroup, type Group, parkedStreamOf } from './group.ts'
+import type { Settings } from './settings.ts'
+
+export type Registry = ReturnType<typeof createRegistry>
+
+const keyOf = (source: string, name: string): string => `${source}::${name}`
+
+export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) => {
+  const { db } = storage
+  const insert = db.prepare('INSERT INTO groups (source, name, settings, checkpoint) VALUES (?, ?, ?, NULL)')
+  const updateSettings = db.prepare('UPDATE groups SET settings = ? WHERE source = ? AND name = ?')
+  const updateCheckpoint = db.prepare('UPDATE groups SET checkpoint = ? WHERE source = ? AND name = ?')
+  const selectCheckpoint = db.prepare('SELECT checkpoint FROM groups WHERE source = ? AND name = ?')
+  const drop = db.prepare('DELETE FROM groups WHERE source = ? AND name = ?')
+  const groups = new Map<string, Group>()
+
+  const open = (source: string, name: string, settings: Settings): void => {
+    const checkpoint = (selectCheckpoint.get(source, name)?.checkpoint ?? null) as number | null
+    groups.set(
+      keyOf(source, name),
+      createGroup({
+        storage,
+        appender,
+        source,
+        name,
+        settings,
+        checkpoint,
+        save: (at) => updateCheckpoint.run(at, source, name),
+      }),
+    )
+  }
+
+  const load = (): void => {
+    for (const row of db.prepare('SELECT source, name, settings FROM groups').all())
+      open(String(row.source), String(row.name), JSON.parse(String(row.settings)) as Settings)
+  }
+  load()
+  const unlisten = hub.listen(() => {
+    for (const group of groups.values()) group.wake()
+  })
+
+  /** A subscription from the end is from the end as it is now, whenever the node starts again. */
+  const pinned = (source: string, settings: Settings): Settings => {
+    if (settings.startFrom !== 'end') return settings
+    const end = source === '$all' ? storage.lastPosition() : storage.stream(source).last
+    return { ...settings, startFrom: end + 1 }
+  }
+
+  return {
+    get: (source: string, name: string): Group | undefined => groups.get(keyOf(source, name)),
+    list: (): Group[] => [...groups.values()],
+    create: (source: string, name: string, settings: Settings): void => {
+      const kept = pinned(source, settings)
+      insert.run(source, name, JSON.stringify(kept))
+      open(source, name, kept)
+    },
+    update: (group: Group, settings: Settings): void => {
+      group.stop()
+      const kept = pinned(group.source, settings)
+      updateSettings.run(JSON.stringify(kept), group.source, group.name)
+      open(group.source, group.name, kept)
+    },
+    remove: (group: Group): void => {
+      group.stop()
+      groups.delete(keyOf(group.source, group.name))
+      drop.run(group.source, group.name)
+      const parked = parkedStreamOf(group.source, group.name)
+      if (storage.stream(parked).last >= 0)
+        appender.append({
+          stream: parked,
+          expected: -2,
+          change: { kind: 'delete' },
+          deadline: Number.POSITIVE_INFINITY,
+          bytes: 0,
+          done: () => {},
+        })
+    },
+    /** Starts all of them anew from what is kept. */
+    restart: (): void => {
+      for (const group of groups.values()) group.stop()
+      groups.clear()
+      load()
+    },
+    close: (): void => {
+      unlisten()
+      for (const group of groups.values()) group.stop()
+    },
+  }
+}

@@ -1,0 +1,325 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { type TestNode, testNode } from '../../infra/testing/sockets.ts'
+
+const test = suite<{ node: TestNode; log: ReturnType<typeof memoryLog> }>('rooms')
+const LOBBY = { spaceType: 'global', spaceId: 'lobby' }
+const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
+const STREAM = 'space-post:alice/my-post'
+
+test.before.each(async (context) => {
+  context.log = memoryLog()
+  context.node = await testNode(context.log)
+})
+test.after.each(async ({ node }) => {
+  await node.stop()
+  assert.equal(node.errors, [])
+})
+
+test('given an empty space, when an account joins, then it is told who it is, what holds and from where its news starts', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  const ack = await alice.ask('join-space', {
+    ...POST,
+    position: { x: 1, y: 2, z: 3 },
+    avatar_data: { hat: 'red' },
+  })
+  assert.is(ack.ok, true)
+  assert.match(ack.position, /^\d+$/)
+  const joined = alice.of('space-joined')[0]
+  assert.is(joined.success, true)
+  assert.is(joined.spaceType, 'post')
+  assert.is(joined.spaceId, 'alice/my-post')
+  assert.is(joined.subspace, 'main')
+  assert.is(joined.sessionId, ack.sessionId)
+  assert.equal(joined.identity, { kind: 'account', id: 'alice', verified: true })
+  assert.is(joined.permission, 'owner')
+  assert.is(joined.resumed, false)
+  assert.equal(joined.revisions, { space: ack.revision, chat: '-1' })
+  assert.is(joined.settings.max_users, 50)
+  assert.is(joined.users.length, 1)
+  const { connected_at, ...user } = joined.users[0]
+  assert.match(connected_at, /^\d{4}-\d\d-\d\dT/)
+  assert.equal(user, {
+    socketId: alice.id,
+    sessionId: ack.sessionId,
+    userAccount: 'alice',
+    guestId: null,
+    position: { x: 1, y: 2, z: 3 },
+    avatar_data: { hat: 'red' },
+    voice_enabled: false,
+  })
+})
+
+test('given one in a room, when a guest with a claimed name joins and leaves, then the room hears both, and no proved name', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const guest = await node.connect(null, { auth: { account: 'bob' } })
+  await guest.ask('join-space', POST)
+  const { identity, users, permission } = guest.of('space-joined')[0]
+  assert.is(identity.kind, 'guest')
+  assert.is(identity.verified, false)
+  assert.is(permission, 'access')
+  assert.is(users.length, 2)
+  const { payload: joined } = await alice.until('the guest', ({ event }) => event === 'user-joined')
+  assert.is(joined.userAccount, null)
+  assert.is(joined.guestId, identity.id)
+  assert.is(joined.socketId, guest.id)
+  const left = await guest.ask('leave-space', {})
+  assert.is(left.ok, true)
+  const { payload } = await alice.until('its leaving', ({ event }) => event === 'user-left')
+  assert.is(payload.reason, 'left')
+  assert.is(payload.revision, left.revision)
+  assert.is(payload.guestId, identity.id)
+  assert.is(guest.of('user-left').length, 0)
+  assert.is(alice.of('user-joined').length, 1)
+})
+
+test('given two in a room, when one goes without a word, then the other hears that it disconnected', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  bobby.close()
+  const { payload } = await alice.until('bobby’s leaving', ({ event }) => event === 'user-left')
+  assert.is(payload.reason, 'disconnected')
+  assert.is(payload.userAccount, 'bobby')
+})
+
+test('given one in a subspace, when it joins another of the same space, then it has moved and its session is the same', async ({
+  node,
+  log,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  const first = await bobby.ask('join-space', POST)
+  const second = await bobby.ask('join-space', { ...POST, subspace: 'main-chess' })
+  assert.is(second.ok, true)
+  assert.is(second.sessionId, first.sessionId)
+  const joined = bobby.of('space-joined')[1]
+  assert.is(joined.subspace, 'main-chess')
+  assert.equal(
+    joined.users.map((user: { userAccount: string }) => user.userAccount),
+    ['bobby'],
+  )
+  const { payload } = await alice.until('bobby’s move', ({ event }) => event === 'user-left')
+  assert.is(payload.reason, 'moved')
+  assert.equal(
+    log.stream(STREAM).map(({ type }) => type),
+    ['SpaceOpened', 'SessionJoined', 'SessionJoined', 'SessionMoved'],
+  )
+  // And what is said in the one is not heard in the other.
+  await alice.ask('chat-message', { content: 'to main' })
+  await bobby.ask('chat-message', { content: 'to chess' })
+  await bobby.until('own words', ({ payload }) => payload.content === 'to chess')
+  assert.equal(
+    bobby.of('chat-message').map(({ content }) => content),
+    ['to chess'],
+  )
+})
+
+test('given one in a space, when it joins another space, then it has left the first', async ({
+  node,
+  log,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  await bobby.ask('join-space', LOBBY)
+  const { payload } = await alice.until('bobby’s leaving', ({ event }) => event === 'user-left')
+  assert.is(payload.reason, 'left')
+  assert.is(log.stream('space-global:lobby').at(-1)?.type, 'SessionJoined')
+  await alice.ask('chat-message', { content: 'hello?' })
+  await bobby.ask('chat-message', { content: 'here' })
+  await bobby.until('own words', ({ event }) => event === 'chat-message')
+  assert.is(bobby.of('chat-message').length, 1)
+})
+
+test('given one in a room, when it asks for the same room again, then it is given the state as of now and no second session', async ({
+  node,
+  log,
+}) => {
+  const alice = await node.connect('account:alice')
+  const first = await alice.ask('join-space', POST)
+  const again = await alice.ask('join-space', POST)
+  assert.is(again.sessionId, first.sessionId)
+  assert.is(alice.of('space-joined').length, 2)
+  assert.is(log.stream(STREAM).filter(({ type }) => type === 'SessionJoined').length, 1)
+  await alice.ask('chat-message', { content: 'once' })
+  await alice.until('own words', ({ event }) => event === 'chat-message')
+  assert.is(alice.of('chat-message').length, 1)
+})
+
+test('given a moderator, when it kicks one, then that one is told why and by whom, and its socket is closed', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  const { sessionId } = await bobby.ask('join-space', POST)
+  const ack = await alice.ask('kick', { session_id: sessionId, reason: 'shouting' })
+  assert.is(ack.ok, true)
+  const { payload } = await bobby.until('being kicked', ({ event }) => event === 'kicked')
+  assert.equal(payload, { reason: 'shouting', by: 'alice' })
+  assert.is(await bobby.disconnected, 'io server disconnect')
+  const { payload: left } = await alice.until('bobby out', ({ event }) => event === 'user-left')
+  assert.is(left.reason, 'kicked')
+  assert.is(alice.of('user-left').length, 1)
+  assert.is(bobby.of('user-left').length, 0)
+})
+
+test('given an owner, when it bans one until tomorrow, then that one is out, and refused when it comes again', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  assert.is((await alice.ask('ban', { account: 'bobby', reason: 'spam', until })).ok, true)
+  const { payload } = await bobby.until('the ban', ({ event }) => event === 'kicked')
+  assert.equal(payload, { reason: 'spam', by: 'alice', until })
+  await bobby.disconnected
+  const again = await node.connect('account:bobby')
+  const ack = await again.ask('join-space', POST)
+  assert.is(ack.ok, false)
+  assert.is(ack.code, 'banned')
+  assert.is((await alice.ask('unban', { account: 'bobby' })).ok, true)
+  assert.is((await again.ask('join-space', POST)).ok, true)
+})
+
+test('given a room, when voice, permissions and settings change, then each is heard by everyone there, with its revision', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', { ...POST, subspace: 'main-b' })
+  const { sessionId } = await alice.ask('join-space', POST)
+  const voice = await alice.ask('voice-state', { enabled: true })
+  const granted = await alice.ask('permission-grant', { account: 'bobby', permission: 'moderate' })
+  const muted = await bobby.ask('mute', { account: 'carol', reason: 'noise' })
+  const settings = await alice.ask('settings-change', { slow_mode_seconds: 3, settings: { sky: 'night' } })
+  const revoked = await alice.ask('permission-revoke', { user_account: 'bobby' })
+  for (const ack of [voice, granted, muted, settings, revoked]) assert.is(ack.ok, true, ack.error)
+  await alice.until('the last', ({ payload }) => payload.revision === revoked.revision)
+  await bobby.until('the last', ({ payload }) => payload.revision === revoked.revision)
+  assert.is(alice.of('voice-state')[0].enabled, true)
+  assert.is(alice.of('voice-state')[0].sessionId, sessionId)
+  assert.is(alice.of('voice-state')[0].revision, voice.revision)
+  assert.is(bobby.of('voice-state').length, 0)
+  for (const one of [alice, bobby]) {
+    assert.equal(
+      one
+        .of('permission-changed')
+        .map(({ change, user_account, permission }) => [change, user_account, permission]),
+      [
+        ['granted', 'bobby', 'moderate'],
+        ['muted', 'carol', null],
+        ['revoked', 'bobby', 'moderate'],
+      ],
+    )
+    assert.equal(one.of('settings-changed')[0].changes, { slow_mode_seconds: 3, settings: { sky: 'night' } })
+  }
+  const denied = await bobby.ask('settings-change', { max_users: 1 })
+  assert.is(denied.code, 'forbidden')
+})
+
+test('given a token that ends, then its socket is told and closed, and others stay', async ({ node }) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  node.endSession('account:bobby')
+  assert.is(await bobby.disconnected, 'io server disconnect')
+  await alice.until('bobby out', ({ event }) => event === 'user-left')
+  assert.is(alice.socket.connected, true)
+})
+
+test('given a wrong proof, when a socket connects, then it is refused with invalid_proof, and never a guest', async ({
+  node,
+}) => {
+  const error = await node.connect('wrong').then(
+    () => null,
+    (refused: Error & { data?: { code: string } }) => refused,
+  )
+  assert.is(error?.data?.code, 'invalid_proof')
+})
+
+test('given a browser page of another origin, when it connects, then it is refused; the server’s own is not', async ({
+  node,
+}) => {
+  const foreign = await node.connect(null, { extraHeaders: { origin: 'https://evil.example' } }).then(
+    () => 'connected',
+    () => 'refused',
+  )
+  assert.is(foreign, 'refused')
+  await node.connect(null, { extraHeaders: { origin: node.url } })
+})
+
+test('given a client on polling, when it upgrades in the midst of a conversation, then it hears each message once', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const bobby = await node.connect('account:bobby', { transports: ['polling', 'websocket'] })
+  await bobby.ask('join-space', POST)
+  const words = Array.from({ length: 60 }, (_, i) => `word ${i}`)
+  for (const content of words) await alice.ask('chat-message', { content })
+  await bobby.until('the last word', ({ payload }) => payload.content === words.at(-1))
+  assert.equal(
+    bobby.of('chat-message').map(({ content }) => content),
+    words,
+  )
+})
+
+test('given a log that is away, when a socket goes, then its session ends in the log once that is back', async ({
+  node,
+  log,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  let refused = 0
+  log.onAppend = () => {
+    refused += 1
+    return 'unavailable'
+  }
+  bobby.close()
+  while (refused < 2) await new Promise((resolve) => setImmediate(resolve))
+  assert.is(node.sockets.state().departing, 1)
+  log.onAppend = () => null
+  const { payload } = await alice.until('bobby’s leaving', ({ event }) => event === 'user-left')
+  assert.is(payload.userAccount, 'bobby')
+})
+
+test('given sockets in rooms, when the server stops, then every session has ended in the log', async () => {
+  const log = memoryLog()
+  const node = await testNode(log)
+  for (const name of ['alice', 'bobby', 'carol']) {
+    const client = await node.connect(`account:${name}`)
+    await client.ask('join-space', POST)
+  }
+  await node.sockets.close()
+  assert.is(log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length, 3)
+  await node.stop()
+})
+
+test('given a space that nobody may know of, when it is joined, then it is refused as one that is not there', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  const ack = await alice.ask('join-space', { spaceType: 'document', spaceId: 'nowhere' })
+  assert.equal([ack.ok, ack.code], [false, 'space_not_found'])
+  const malformed = await alice.ask('join-space', { spaceType: 'post', spaceId: 'a/b/c' })
+  assert.equal([malformed.ok, malformed.code], [false, 'invalid_space'])
+  alice.socket.emit('join-space', { spaceType: 'planet', spaceId: 'mars' })
+  const { payload } = await alice.until('the refusal', ({ event }) => event === 'space-error')
+  assert.is(payload.code, 'invalid_space')
+  alice.socket.emit('chat-message', { content: 'hello?' })
+  const { payload: chat } = await alice.until('the refusal', ({ event }) => event === 'chat-error')
+  assert.is(chat.code, 'session_not_found')
+})
+
+test.run()

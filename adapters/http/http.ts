@@ -6,13 +6,13 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { Histogram } from 'prom-client'
-import { describeRefusal } from '../refusals.ts'
+import { describeError, describeRefusal } from '../refusals.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
-import { rewriteUrl } from './paths.ts'
+import { hasMalformedPost, rewriteUrl } from './paths.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { moderation } from './routes/moderation.ts'
@@ -64,7 +64,14 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig): void => {
     else if (cause !== undefined) request.log.debug({ cause, code: told.code }, told.error)
     return answerError(config.nodeId, told, request, reply)
   })
-  app.setNotFoundHandler((request, reply) => answerError(config.nodeId, NOT_FOUND, request, reply))
+  const malformed = describeError({
+    _tag: 'InvalidSpace',
+    detail: 'A post id is author/permlink, with exactly one slash.',
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const told = hasMalformedPost(request.originalUrl) ? malformed : NOT_FOUND
+    return answerError(config.nodeId, told, request, reply)
+  })
 }
 
 const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfig): Promise<void> => {
@@ -143,7 +150,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
   const app = fastify({
     loggerInstance: deps.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.bodyLimit ?? BODY_LIMIT,
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     genReqId: (request) => requestId(request.headers['x-request-id']),

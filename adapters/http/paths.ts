@@ -8,3 +8,15 @@ export const rewriteUrl = (url: string): string => {
   const [, head, author, permlink, rest = ''] = parts as unknown as [string, string, string, string, string?]
   return /%2f/i.test(author) ? url : `${head}${author}%2F${permlink}${rest}`
 }
+
+/** What may follow a space in an address. */
+const BELOW = new Set(['join', 'subrooms', 'settings', 'permissions', 'bans', 'mutes', 'kick', 'messages'])
+
+/** Whether an address that no route took has a post's id with no slash or with two: then it is the id that is wrong. */
+export const hasMalformedPost = (url: string): boolean => {
+  const parts = /^\/api\/(?:spaces|chat)\/post\/([^?#]*)/.exec(url)
+  if (parts === null) return false
+  const [author = '', permlink, below] = parts[1]!.split('/')
+  if (/%2f/i.test(author)) return false
+  return permlink === undefined || BELOW.has(permlink) || (below !== undefined && !BELOW.has(below))
+}

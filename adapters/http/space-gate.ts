@@ -25,8 +25,8 @@ export type Seen = {
   readonly access: Access
 }
 
-/** What `caller` sees of the space now, up to the log's end. Ends the request where that is nothing. */
-export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
+/** The space up to the log's end, and what `caller` is there, be it nothing. */
+export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
   const [facts, looked] = await Promise.all([
     deps.content.factsFor(space, caller)(),
     deps.commands.look(space)(),
@@ -34,8 +34,14 @@ export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Pro
   const content = orTell(facts)
   const state = orTell(looked)?.state ?? spaceDecider.initial()
   const access = accessOf(state, caller, content, new Date(deps.clock.now()).toISOString())
-  if (!access.mayKnow) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
   return { space, state, content, access }
+}
+
+/** The same; ends the request where the caller may not know of it. */
+export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
+  const of = await accessTo(deps, space, caller)
+  if (!of.access.mayKnow) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
+  return of
 }
 
 /** Ends the request where the caller may not enter: what is inside is for those who may be there. */

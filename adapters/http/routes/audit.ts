@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
-import type { SpaceRef } from '../../../domain/names.ts'
+import { parseSpaceKey, type SpaceRef } from '../../../domain/names.ts'
 import { mayAs } from '../../../domain/space/access.ts'
 import type { AuditRow } from '../../../projections/read-models.ts'
 import { describeRefusal } from '../../refusals.ts'
@@ -10,7 +10,7 @@ import { Action, optional, SpaceKeyCodec, Subject, Time } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
-import { seen } from '../space-gate.ts'
+import { accessTo, seen } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
 
 /** Addresses and user agents are for auditors alone. */
@@ -24,6 +24,22 @@ const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
 const moderates = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<boolean> => {
   const { access } = await seen(deps, space, caller)
   return mayAs(access, 'moderate')._tag === 'Right'
+}
+
+/** What others did to the caller is no news of a space that it may not know of. */
+const withoutHidden = async (
+  deps: HttpDeps,
+  rows: ReadonlyArray<AuditRow>,
+  caller: Caller,
+): Promise<ReadonlyArray<AuditRow>> => {
+  const isOwn = (row: AuditRow): boolean => row.user_account === caller.id || row.guest_id === caller.id
+  const keys = new Set(rows.filter((row) => !isOwn(row)).map((row) => `${row.space_type}:${row.space_id}`))
+  const known = new Set<string>()
+  for (const key of keys) {
+    const space = parseSpaceKey(key)
+    if (space._tag === 'Right' && (await accessTo(deps, space.right, caller)).access.mayKnow) known.add(key)
+  }
+  return rows.filter((row) => isOwn(row) || known.has(`${row.space_type}:${row.space_id}`))
 }
 
 export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
@@ -60,7 +76,10 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
           ...(to === null ? {} : { to }),
         })(),
       )
-      return { entries: auditor ? rows.items : rows.items.map(withoutClient), next_cursor: rows.next_cursor }
+      const { next_cursor } = rows
+      if (auditor) return { entries: rows.items, next_cursor }
+      const shown = all ? rows.items : await withoutHidden(deps, rows.items, who.caller)
+      return { entries: shown.map(withoutClient), next_cursor }
     },
   })
 }

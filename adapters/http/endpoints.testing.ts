@@ -1,0 +1,64 @@
+/** Every call of the API that is about a space, so that a test can walk them all. For tests alone. */
+import { randomUUID } from 'node:crypto'
+
+export type Sample = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** `space` as it is in a path: `document/2` or `post/alice/my-post`. */
+  readonly url: (space: string) => string
+  readonly body?: unknown
+}
+
+const below = (method: Sample['method'], path: string, body?: unknown): Sample => ({
+  method,
+  url: (space) => `/api/spaces/${space}${path}`,
+  ...(body === undefined ? {} : { body }),
+})
+const chat = (method: Sample['method'], path: string, body?: unknown): Sample => ({
+  method,
+  url: (space) => `/api/chat/${space}/messages${path}`,
+  ...(body === undefined ? {} : { body }),
+})
+const ID = randomUUID()
+
+export const ABOUT_A_SPACE: ReadonlyArray<Sample> = [
+  below('GET', ''),
+  below('POST', '/join', {}),
+  below('GET', '/subrooms'),
+  below('GET', '/settings'),
+  below('PATCH', '/settings', { max_users: 10 }),
+  below('PATCH', '/settings', { max_users: -1 }),
+  below('GET', '/permissions'),
+  below('PUT', '/permissions/frank', { permission: 'moderate' }),
+  below('DELETE', '/permissions/frank', {}),
+  below('GET', '/bans'),
+  below('PUT', '/bans/frank', { reason: 'x' }),
+  below('PUT', '/bans/frank', { until: 'never' }),
+  below('DELETE', '/bans/frank'),
+  below('GET', '/mutes'),
+  below('PUT', '/mutes/guest:0123456789ab', {}),
+  below('DELETE', '/mutes/guest:0123456789ab'),
+  below('POST', '/kick', { session_id: 'some-session' }),
+  chat('GET', ''),
+  chat('GET', '?before=5&limit=2'),
+  chat('POST', '', { content: 'hello' }),
+  chat('POST', '', { content: '' }),
+  chat('POST', '', { content: 'hello', parent_message_id: ID }),
+  chat('PATCH', `/${ID}`, { content: 'x' }),
+  chat('DELETE', `/${ID}`),
+  chat('PUT', `/${ID}/reactions/${encodeURIComponent('👍')}`),
+  chat('DELETE', `/${ID}/reactions/${encodeURIComponent('👍')}`),
+  { method: 'GET', url: (space) => `/api/audit?space=${encodeURIComponent(space.replace('/', ':'))}` },
+]
+
+export const OTHERS: ReadonlyArray<Sample> = [
+  { method: 'GET', url: () => '/api/spaces?limit=2' },
+  { method: 'GET', url: () => '/api/turn-credentials' },
+  { method: 'GET', url: () => '/api/webrtc/turn-config' },
+  { method: 'POST', url: () => '/api/auth/challenge', body: { account: 'alice' } },
+  { method: 'POST', url: () => '/api/auth/session', body: {} },
+  { method: 'DELETE', url: () => '/api/auth/session' },
+  { method: 'GET', url: () => '/api/audit?limit=2' },
+  { method: 'GET', url: () => '/api/health' },
+  { method: 'GET', url: () => '/metrics' },
+  { method: 'GET', url: () => '/docs/json' },
+]

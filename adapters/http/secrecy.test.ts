@@ -1,0 +1,123 @@
+/** A space that a caller may not know of looks, to the byte, like one that does not exist: every call by every kind of
+ *  caller, on a private document, a hidden post and their missing twins. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ABOUT_A_SPACE } from './endpoints.testing.ts'
+import { testHttp } from './testing.ts'
+
+const test = suite('secrecy')
+const http = await testHttp()
+
+const callers: Record<string, () => Record<string, string>> = {
+  nobody: () => ({}),
+  'one who claims to be the owner': () => ({ authorization: 'Bearer :bob' }),
+  'a guest': () => ({ ...http.guest() }),
+  'a stranger': () => ({ ...http.bearer('mallory') }),
+  'a stranger by signature': () => http.signed('mallory'),
+  'an owner of another space': () => ({ ...http.bearer('erin') }),
+  'a system admin': () => ({ ...http.bearer('admin-one') }),
+}
+const AUDITORS = new Set(['a system admin'])
+
+const answer = async (
+  sample: (typeof ABOUT_A_SPACE)[number],
+  space: string,
+  headers: Record<string, string>,
+) => {
+  const response = await http.app.inject({
+    method: sample.method,
+    url: sample.url(space),
+    headers: { ...headers, 'x-request-id': 'the-same' },
+    ...(sample.body === undefined ? {} : { payload: sample.body as object }),
+  })
+  const { date: _, 'x-ratelimit-remaining': __, 'x-ratelimit-reset': ___, ...rest } = response.headers
+  return { status: response.statusCode, headers: rest, body: response.body }
+}
+
+/** Something has happened in the private ones, so that there is a history to give away. */
+test.before(async () => {
+  for (const [space, owner] of [
+    ['document/2', 'bob'],
+    ['post/alice/hidden-draft', 'alice'],
+  ] as const) {
+    for (const sample of ABOUT_A_SPACE.slice(0, 8)) await answer(sample, space, { ...http.bearer(owner) })
+    await answer(
+      { method: 'POST', url: (s) => `/api/chat/${s}/messages`, body: { content: 'secret plans' } },
+      space,
+      { ...http.bearer(owner) },
+    )
+    await answer({ method: 'PUT', url: (s) => `/api/spaces/${s}/bans/mallory`, body: {} }, space, {
+      ...http.bearer(owner),
+    })
+  }
+})
+
+for (const [name, headers] of Object.entries(callers))
+  test(`given ${name}, a private space looks like none on all ${ABOUT_A_SPACE.length} calls`, async () => {
+    for (const [hidden, missing] of [
+      ['document/2', 'document/7'],
+      ['post/alice/hidden-draft', 'post/alice/hidden-drafx'],
+    ] as const)
+      for (const sample of ABOUT_A_SPACE) {
+        // The whole audit log is a system admin's to see.
+        if (AUDITORS.has(name) && sample.url('').startsWith('/api/audit')) continue
+        const who = headers()
+        const [there, none] = [await answer(sample, hidden, who), await answer(sample, missing, who)]
+        assert.ok(JSON.stringify(there) === JSON.stringify(none), `${sample.method} ${sample.url(hidden)}`)
+        assert.is(there.status, 404, `${sample.method} ${sample.url(hidden)} ${there.body}`)
+      }
+  })
+
+test('given those whose it is, it is there', async () => {
+  for (const account of ['bob', 'alice', 'carol'])
+    assert.is((await answer(ABOUT_A_SPACE[0]!, 'document/2', { ...http.bearer(account) })).status, 200)
+  assert.is(
+    (await answer(ABOUT_A_SPACE[0]!, 'post/alice/hidden-draft', { ...http.bearer('alice') })).status,
+    200,
+  )
+})
+
+test('given one whom the space’s own permissions let in, it is there; taken back, it is gone again', async () => {
+  const see = async () => (await answer(ABOUT_A_SPACE[0]!, 'document/2', { ...http.bearer('grace') })).status
+  assert.is(await see(), 404)
+  await answer(
+    { method: 'PUT', url: (s) => `/api/spaces/${s}/permissions/grace`, body: { permission: 'access' } },
+    'document/2',
+    { ...http.bearer('bob') },
+  )
+  assert.is(await see(), 200)
+  await answer({ method: 'DELETE', url: (s) => `/api/spaces/${s}/permissions/grace` }, 'document/2', {
+    ...http.bearer('bob'),
+  })
+  assert.is(await see(), 404)
+})
+
+test('given one banned from a space that it may not know of, its own audit log does not tell', async () => {
+  const response = await http.app.inject({
+    method: 'GET',
+    url: '/api/audit',
+    headers: { ...http.bearer('mallory') },
+  })
+  const rows = response.json().entries as ReadonlyArray<{ action: string }>
+  assert.ok(rows.length > 0)
+  assert.not.ok(rows.some((row) => row.action === 'AccountBanned'))
+})
+
+test('the same work is done for both: a private one takes no longer than one that is not there', async () => {
+  const time = async (space: string) => {
+    const took: number[] = []
+    for (let i = 0; i < 60; i++) {
+      const start = performance.now()
+      await answer(ABOUT_A_SPACE[0]!, space, { ...http.bearer('mallory') })
+      took.push(performance.now() - start)
+    }
+    return took.sort((a, b) => a - b)[30]!
+  }
+  await time('document/2')
+  const [there, none] = [await time('document/2'), await time('document/7')]
+  console.log(`  private ${there.toFixed(2)} ms, missing ${none.toFixed(2)} ms`)
+  assert.ok(Math.abs(there - none) < 5)
+})
+
+test.after(() => http.close())
+test.run()

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
 import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
 import { appendSettled, connectEventLog, type EventStoreLog } from './index.ts'
-import { failure, fakeServer, must, notLeader, someEvents, until } from './testing.ts'
+import { failure, fakeServer, must, notLeader, someEvents, until } from './testing/helpers.ts'
 
 type Context = { node: TestEventStore; proxy: FaultProxy; direct: EventStoreLog; log: EventStoreLog }
 const appends = suite<Context>('appends')

@@ -9,9 +9,9 @@ import * as assert from 'uvu/assert'
 import type { ExpectedRevision, RecordedEvent } from '../../domain/ports.ts'
 import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
 import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
-import { type AppendRecord, type EndRecord, judge } from './history.ts'
 import { appendSettled, connectEventLog, type EventStoreLog } from './index.ts'
-import { collect, must, until } from './testing.ts'
+import { collect, must, until } from './testing/helpers.ts'
+import { type AppendRecord, type EndRecord, judge } from './testing/history.ts'
 
 const CLIENTS = Number(process.env.FAULT_CLIENTS ?? 6)
 const APPENDS = Number(process.env.FAULT_APPENDS ?? 1_500)

@@ -12,7 +12,7 @@ import type {
   RecordedEvent,
 } from '../../domain/ports.ts'
 import { appendSettled } from './settle.ts'
-import { someEvents } from './testing.ts'
+import { someEvents } from './testing/helpers.ts'
 
 const settling = suite('settling appends')
 

@@ -1,5 +1,5 @@
 /** Tests' judge: does what clients were told, and when, agree with what the log holds? */
-import type { AppendError, Appended, ExpectedRevision, RecordedEvent } from '../../domain/ports.ts'
+import type { AppendError, Appended, ExpectedRevision, RecordedEvent } from '../../../domain/ports.ts'
 
 /** Times are of one clock, in ms. */
 export type AppendRecord = {

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import * as grpc from '@grpc/grpc-js'
 import { type Either, isRight } from 'fp-ts/lib/Either.js'
-import type { NewEvent, RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
-import { BATCH_APPEND, READ, SERVER_FEATURES } from './wire.ts'
+import type { NewEvent, RecordedEvent, SubscriptionItem } from '../../../domain/ports.ts'
+import { BATCH_APPEND, READ, SERVER_FEATURES } from '../wire.ts'
 
 export const someEvents = (count: number, filling: object = {}): NewEvent[] =>
   Array.from({ length: count }, (_, n) => ({

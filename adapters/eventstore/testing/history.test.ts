@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { RecordedEvent } from '../../domain/ports.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
 import { type AppendRecord, type EndRecord, judge } from './history.ts'
 
 const history = suite('the judge of histories')

@@ -2,6 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import { Server, type Socket } from 'socket.io'
+import type { SpaceRef } from '../../domain/names.ts'
 import type {
   Clock,
   Commands,
@@ -81,6 +82,8 @@ export type Sockets = {
     readonly feed: SubscriptionState
     readonly relay: RelayState
   }
+  /** The sessions whose sockets are here, and where they are. */
+  readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
   /** Every session here ends in the log (within `ms`, default 5,000), then the sockets are closed. The HTTP server
    *  is its owner's to close. */
   readonly close: (ms?: number) => Promise<void>
@@ -278,6 +281,10 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       feed: feed.state(),
       relay: relay.state(),
     }),
+    sessions: () =>
+      [...members.values()].flatMap(({ place }) =>
+        place === null ? [] : [{ space: place.space, sessionId: place.sessionId }],
+      ),
     close: async (ms = 5_000) => {
       closing = true
       stopHearing()

@@ -9,7 +9,6 @@ import type { ChatEvent } from './events.ts'
 import { type Known, knownMessage } from './messages.ts'
 import type { ChatRefusal } from './refusals.ts'
 import type { ChatAsked, ChatState } from './state.ts'
-import { postDigest } from './state.ts'
 import { canonicalId, parseContent, parseEmoji, parseMessageId, parseMessageType } from './text.ts'
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
@@ -55,8 +54,8 @@ const post = (talk: Talk, command: PostMessage): Decision => {
   const parentMessageId = command.parentMessageId === null ? null : canonicalId(command.parentMessageId)
   const same = talk.find(messageId.right)
   if (same !== null) {
-    const digest = postDigest({ ...command, subspace: subspace.right, parentMessageId })
-    const isRepeat = same.author === by.id && same.wasPostedAs(digest)
+    const again = { ...command, subspace: subspace.right, parentMessageId }
+    const isRepeat = same.author === by.id && same.wasPostedAs(again)
     return isRepeat ? E.right([]) : E.left({ _tag: 'MessageIdTaken' })
   }
   let threadRootId: string | null = null

@@ -2,7 +2,7 @@
  *  state it is given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../space/settings.ts'
 import type { ChatEvent } from './events.ts'
-import { AUTHORS, type ChatState, digestOf, postDigest, type Recent, reactionKey, WINDOW } from './state.ts'
+import { AUTHORS, type ChatState, digestOf, type Recent, reactionKey, WINDOW } from './state.ts'
 
 /** A copy that shares nothing that `evolve` writes to. */
 export const forkChat = (state: ChatState): ChatState => ({
@@ -49,15 +49,9 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
   switch (type) {
     case 'MessagePosted': {
       const author = data.account ?? data.guest ?? ''
-      const { subspace, threadRootId } = data
-      const posted = {
-        revision,
-        author,
-        subspace,
-        threadRootId,
-        digest: postDigest(data),
-        words: digestOf(data.content),
-      }
+      const { subspace, messageType, parentMessageId, threadRootId } = data
+      const words = digestOf(data.content)
+      const posted = { revision, author, subspace, messageType, parentMessageId, threadRootId, words }
       touch({ posted, deleted: false, edited: null })
       notePost(state, author, Date.parse(data.at))
       break

@@ -1,16 +1,14 @@
 /** What is known of a message: from the window, and from the read model where the window does not reach. */
 import type { Subject } from '../identity.ts'
 import type { ChatCommand } from './commands.ts'
-import {
-  type ChatState,
-  digestOf,
-  type Found,
-  type MessageFacts,
-  postDigest,
-  reactionKey,
-  windowStart,
-} from './state.ts'
+import { type ChatState, digestOf, type Found, type MessageFacts, reactionKey, windowStart } from './state.ts'
 import { canonicalId, isMessageId } from './text.ts'
+
+/** What makes a posting the same one when it comes again. */
+type Post = Pick<MessageFacts, 'subspace' | 'messageType' | 'parentMessageId' | 'content'>
+
+const isSamePlace = (a: Omit<Post, 'content'>, b: Omit<Post, 'content'>): boolean =>
+  a.subspace === b.subspace && a.messageType === b.messageType && a.parentMessageId === b.parentMessageId
 
 /** A message as a decision sees it. */
 export type Known = {
@@ -18,8 +16,7 @@ export type Known = {
   readonly subspace: string
   readonly threadRootId: string | null
   readonly deleted: boolean
-  /** Whether these words (and place, kind and parent) are what it was posted with. */
-  readonly wasPostedAs: (digest: string) => boolean
+  readonly wasPostedAs: (post: Post) => boolean
   readonly readsAs: (content: string) => boolean
   readonly hasReaction: (subject: Subject, emoji: string) => boolean
 }
@@ -75,7 +72,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       subspace,
       threadRootId,
       deleted: recent.deleted || facts?.deleted === true,
-      wasPostedAs: (digest) => digest === posted.digest,
+      wasPostedAs: (post) => isSamePlace(post, posted) && digestOf(post.content) === posted.words,
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
       hasReaction,
     }
@@ -89,7 +86,11 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     threadRootId: facts.threadRootId,
     deleted,
     // The read model no longer has the first words of one that was edited or deleted: the id must do.
-    wasPostedAs: (digest) => facts.edited || edited !== null || deleted || digest === postDigest(facts),
+    wasPostedAs: (post) =>
+      facts.edited ||
+      edited !== null ||
+      deleted ||
+      (isSamePlace(post, facts) && post.content === facts.content),
     readsAs: (content) => (edited === null ? facts.content === content : edited === digestOf(content)),
     hasReaction,
   }

@@ -11,8 +11,9 @@ const Posted = t.type({
   revision: t.number,
   author: t.string,
   subspace: t.string,
+  messageType: t.string,
+  parentMessageId: nullable(t.string),
   threadRootId: nullable(t.string),
-  digest: t.string,
   words: t.string,
 })
 const ChatSnapshot = t.type({

@@ -28,14 +28,15 @@ export type Found = ReadonlyMap<string, MessageFacts | null>
 /** A command and all that its decision needs beside the chat's own state. `found` has what `messagesNeeded` named. */
 export type ChatAsked = Asked<ChatCommand> & { readonly space: SpaceState; readonly found?: Found }
 
-/** What the posting said; texts as digests, so that the window stays small whatever people write. */
+/** What the posting said; its words as a digest, so that the window stays small whatever people write. */
 export type Posted = {
   readonly revision: number
   readonly author: Subject
   readonly subspace: string
+  readonly messageType: string
+  readonly parentMessageId: string | null
   readonly threadRootId: string | null
-  readonly digest: string
-  /** Of the words alone. */
+  /** Digest of the content. */
   readonly words: string
 }
 /** A message touched within the window. */
@@ -88,11 +89,3 @@ export const digestOf = (text: string): string => {
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
   return `${text.length}.${(4294967296 * (2097151 & b) + (a >>> 0)).toString(36)}`
 }
-/** What makes a posting the same one when it comes again. */
-export const postDigest = (post: {
-  readonly content: string
-  readonly messageType: string
-  readonly parentMessageId: string | null
-  readonly subspace: string
-}): string =>
-  digestOf(`${post.subspace}\0${post.messageType}\0${post.parentMessageId ?? ''}\0${post.content}`)

@@ -283,7 +283,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }),
     sessions: () =>
       [...members.values()].flatMap(({ place }) =>
-        place === null ? [] : [{ space: place.space, sessionId: place.sessionId }],
+        place === null ? [] : [{ space: place.hold.live.space, sessionId: place.sessionId }],
       ),
     close: async (ms = 5_000) => {
       closing = true

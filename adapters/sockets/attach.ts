@@ -82,7 +82,7 @@ export type Sockets = {
     readonly feed: SubscriptionState
     readonly relay: RelayState
   }
-  /** The sessions whose sockets are here, and where they are. */
+  /** The sessions that this process answers for: from before they are in the log until their end is. */
   readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
   /** Every session here ends in the log (within `ms`, default 5,000), then the sockets are closed. The HTTP server
    *  is its owner's to close. */
@@ -281,10 +281,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       feed: feed.state(),
       relay: relay.state(),
     }),
-    sessions: () =>
-      [...members.values()].flatMap(({ place }) =>
-        place === null ? [] : [{ space: place.hold.live.space, sessionId: place.sessionId }],
-      ),
+    sessions: membership.sessions,
     close: async (ms = 5_000) => {
       closing = true
       stopHearing()

@@ -1,0 +1,187 @@
+/** The server's parts put together. Never listens: `main.ts` does. */
+import { randomUUID } from 'node:crypto'
+import { createAuth } from '../../adapters/auth/authenticate.ts'
+import { createAuthStore } from '../../adapters/auth/store.ts'
+import { createContent } from '../../adapters/content/content.ts'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { createHive } from '../../adapters/hive/hive.ts'
+import { createHttp } from '../../adapters/http/http.ts'
+import type { Logger } from '../../adapters/http/logger.ts'
+import { createLeaseStore } from '../../adapters/postgres/leases.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
+import { attachSockets } from '../../adapters/sockets/attach.ts'
+import { createTurn } from '../../adapters/turn/turn.ts'
+import type { Commands } from '../../domain/ports.ts'
+import { createCommands, lookupIn } from '../commands/index.ts'
+import { keepLeases } from '../commands/leases.ts'
+import { keepSeats } from '../commands/seats.ts'
+import type { Config } from '../config/load.ts'
+import { startPage } from '../page/plugin.ts'
+import { createHealth } from './health.ts'
+import { createMetrics } from './metrics.ts'
+
+export type App = {
+  /** Resolves to the address once it accepts connections. */
+  readonly listen: () => Promise<string>
+  /** Every session ends on the log, every handle is closed. */
+  readonly stop: () => Promise<void>
+}
+
+const clock = { now: () => Date.now() }
+const ids = { uuid: () => randomUUID() }
+
+export const createApp = async (config: Config, version: string, logger: Logger): Promise<App> => {
+  const node = { id: config.nodeId, boot: randomUUID() }
+  const metrics = createMetrics(config.nodeId)
+  const databaseUrl = config.database.url
+
+  const log = connectEventLog({ url: config.eventStoreUrl })
+  const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize })
+  const readModels = createReadModels(pool)
+  const [content, authStore] = await Promise.all([
+    createContent({ url: databaseUrl, systemAdmins: config.systemAdmins, clock }),
+    createAuthStore({ url: databaseUrl }),
+  ])
+  const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
+  const auth = createAuth({
+    hive,
+    store: authStore,
+    clock,
+    secret: config.session.secret,
+    ttlSeconds: config.session.ttlSeconds,
+    headerMaxAgeSeconds: config.authHeaderMaxAgeSeconds,
+  })
+  const turn = createTurn({ ...config.turn, clock })
+  const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
+
+  const seats = keepSeats({ commands: (): Commands => commands, clock, ids })
+  const commands = createCommands({
+    log,
+    content,
+    clock,
+    ids,
+    node,
+    messageLookup: lookupIn(readModels),
+    logger,
+    metrics: metrics.parts,
+    onAccepted: seats.noticed,
+  })
+
+  const http = await createHttp({
+    config: {
+      nodeId: config.nodeId,
+      publicUrl: config.publicUrl,
+      corsOrigins: config.corsOrigins,
+      trustProxy: config.trustProxy,
+      systemAdmins: config.systemAdmins,
+      auditors: config.auditors,
+      version,
+    },
+    commands,
+    content,
+    readModels,
+    auth,
+    turn,
+    clock,
+    ids,
+    logger,
+    metrics: metrics.registry,
+    health: () => health(),
+  })
+  const hiveStandIn = config.hive.standIn ? (config.hive.nodes[0] ?? null) : null
+  await http.register(async (scope) => startPage(scope, { hiveStandIn }))
+  await http.ready()
+
+  const sockets = attachSockets(http.server, {
+    commands,
+    auth,
+    content,
+    log,
+    node,
+    clock,
+    ids,
+    relay,
+    logger,
+    metrics: metrics.parts,
+    origins: config.corsOrigins,
+    trustProxy: config.trustProxy.length > 0,
+  })
+  const health = createHealth({
+    log,
+    readModels,
+    relay: { configured: config.redisUrl !== null, state: relay.state },
+    feed: () => sockets.state().feed,
+    turn,
+    now: clock.now,
+  })
+  const keeper = keepLeases({
+    leases: createLeaseStore(pool),
+    commands,
+    models: readModels,
+    node,
+    logger,
+    metrics: metrics.parts,
+    isAlive: (sessionId) => here().has(sessionId),
+    // Their sessions are over on the log: they come back as new ones.
+    onLost: () => sockets.io.disconnectSockets(true),
+  })
+  /** One look at the sockets serves a whole round of questions. */
+  let looked: { readonly at: number; readonly sessions: ReadonlySet<string> } | null = null
+  const here = (): ReadonlySet<string> => {
+    if (looked === null || clock.now() - looked.at > 200)
+      looked = { at: clock.now(), sessions: new Set(sockets.sessions().map(({ sessionId }) => sessionId)) }
+    return looked.sessions
+  }
+
+  metrics.gauge('presence_sockets', 'sockets of this process', () => sockets.state().sockets)
+  metrics.gauge('presence_live_spaces', 'spaces with sockets here', () => sockets.state().spaces)
+  metrics.gauge(
+    'presence_departing',
+    'sessions whose end is not on the log yet',
+    () => sockets.state().departing,
+  )
+  metrics.gauge('presence_log_up', '1 while the event store is reached', () =>
+    log.health().state === 'up' ? 1 : 0,
+  )
+  metrics.gauge(
+    'presence_feed_reconnects',
+    'times that the live feed was resumed',
+    () => sockets.state().feed.reconnects,
+  )
+  metrics.gauge(
+    'presence_command_queue',
+    'commands that wait for their stream',
+    () => commands.stats().queued,
+  )
+  metrics.gauge('presence_cached_streams', 'streams whose state is in memory', () => commands.stats().streams)
+  metrics.gauge('presence_cached_bytes', 'roughly the size of those states', () => commands.stats().bytes)
+  for (const name of Object.keys(log.stats()) as Array<keyof ReturnType<typeof log.stats>>)
+    metrics.gauge(
+      `presence_log_${name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}`,
+      `${name} so far`,
+      () => log.stats()[name],
+    )
+
+  return {
+    listen: async () => {
+      const address = await http.listen({ host: config.host, port: config.port })
+      keeper.start()
+      seats.start()
+      return address
+    },
+    stop: async () => {
+      seats.stop()
+      const sessions = sockets.sessions()
+      await sockets.close()
+      await keeper.stop(sessions)
+      await http.close()
+      await commands.drain()
+      await Promise.allSettled([relay.close(), authStore.stop(), content.stop()])
+      await readModels.close()
+      await pool.end()
+      await log.close()
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/** What `/api/health` says of each part: whether it is there, since when not, and how far behind. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Checks } from '../../adapters/http/deps.ts'
+import type { RelayState } from '../../adapters/redis/relay.ts'
+import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
+
+export type HealthParts = {
+  readonly log: Pick<EventLog, 'health'>
+  readonly readModels: Pick<ReadModels, 'checkpoint'>
+  readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
+  /** Of this process's own following of the log: how far the log is. */
+  readonly feed: () => SubscriptionState
+  readonly turn: { readonly uris: ReadonlyArray<string> }
+  readonly now: () => number
+}
+
+/** The tables may be this far behind before readers are told that they are served stale rows. */
+const MAX_LAG_MS = 30_000
+
+export const createHealth = ({ log, readModels, relay, feed, turn, now }: HealthParts) => {
+  let behindSince: number | null = null
+  return async (): Promise<Checks> => {
+    const store = log.health()
+    const live = feed()
+    const checkpoint = await readModels.checkpoint()()
+    const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
+    const behind = tables !== null && live.position !== null && tables < live.position
+    behindSince = behind ? (behindSince ?? now()) : null
+    const lagMs = behindSince === null ? 0 : now() - behindSince
+    return {
+      eventstore: {
+        ok: store.state === 'up',
+        vital: true,
+        state: store.state,
+        since: store.since.toISOString(),
+        live: live.state,
+        live_since: live.since.toISOString(),
+        reconnects: live.reconnects,
+        position: live.position === null ? null : String(live.position),
+        ...(store.lastError === null ? {} : { error: store.lastError }),
+      },
+      postgres: {
+        ok: E.isRight(checkpoint),
+        vital: true,
+        ...(E.isLeft(checkpoint) ? { error: checkpoint.left.cause } : {}),
+      },
+      redis: relay.configured
+        ? { ok: relay.state().state === 'up', vital: false, ...relay.state() }
+        : { ok: true, vital: false, state: 'not configured' },
+      projections: {
+        ok: tables !== null && lagMs <= MAX_LAG_MS,
+        vital: true,
+        position: tables === null || tables < 0n ? null : String(tables),
+        lag_ms: lagMs,
+        ...(lagMs > MAX_LAG_MS
+          ? { error: `The tables are ${Math.round(lagMs / 1000)} s behind the log.` }
+          : {}),
+      },
+      turn: {
+        ok: true,
+        vital: false,
+        ...(turn.uris.length > 0 ? { uris: turn.uris } : { state: 'not configured' }),
+      },
+    }
+  }
+}

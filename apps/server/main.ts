@@ -1,0 +1,38 @@
+/** The server: config, parts, listen, stop. */
+import { readFileSync } from 'node:fs'
+import { createLogger } from '../../adapters/http/logger.ts'
+import { configOrExit } from '../config/load.ts'
+import { createApp } from './app.ts'
+
+const config = configOrExit()
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const logger = createLogger(config.logLevel, undefined, { node: config.nodeId })
+
+// A defect must be seen and survived: one caller's packet is not worth everybody's room.
+process.on('unhandledRejection', (reason) =>
+  logger.error({ err: reason, defect: true }, 'unhandled rejection'),
+)
+
+const app = await createApp(config, version, logger)
+let stopping = false
+const stop = async () => {
+  if (stopping) return
+  stopping = true
+  await app.stop()
+  process.exit(0)
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())
+
+try {
+  process.stdout.write(`listening on ${await app.listen()}\n`)
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException
+  process.stderr.write(
+    code === 'EADDRINUSE'
+      ? `Port ${config.port} of ${config.host} is taken: stop what listens there, or set PORT.\n`
+      : `The server can't listen: ${message}\n`,
+  )
+  process.exit(1)
+}

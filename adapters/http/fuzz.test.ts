@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ABOUT_A_SPACE, OTHERS } from './endpoints.testing.ts'
-import { testHttp } from './testing.ts'
+import { testHttp } from '../../infra/testing/http.ts'
+import { ABOUT_A_SPACE, OTHERS } from './testing/endpoints.ts'
 
 const test = suite('fuzz')
 const http = await testHttp()

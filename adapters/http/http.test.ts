@@ -3,7 +3,7 @@ import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
-import { testHttp } from './testing.ts'
+import { testHttp } from '../../infra/testing/http.ts'
 
 const test = suite('http')
 const http = await testHttp()
@@ -17,6 +17,7 @@ const call = async (
   url: string,
   options: Partial<InjectOptions> = {},
 ): Promise<Answer> => {
+  if (method === 'GET') await http.settled()
   const response = await http.app.inject({ method: method!, url, ...options })
   const json = String(response.headers['content-type']).startsWith('application/json')
   return {

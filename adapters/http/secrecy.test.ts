@@ -2,8 +2,8 @@
  *  caller, on a private document, a hidden post and their missing twins. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ABOUT_A_SPACE } from './endpoints.testing.ts'
-import { testHttp } from './testing.ts'
+import { testHttp } from '../../infra/testing/http.ts'
+import { ABOUT_A_SPACE } from './testing/endpoints.ts'
 
 const test = suite('secrecy')
 const http = await testHttp()
@@ -92,7 +92,32 @@ test('given one whom the space’s own permissions let in, it is there; taken ba
   assert.is(await see(), 404)
 })
 
+test('given a list or a search of spaces, hidden ones are only in their own people’s', async () => {
+  const listed = async (headers: Record<string, string>, search = '') => {
+    const { spaces } = (
+      await http.app.inject({ method: 'GET', url: `/api/spaces?limit=100${search}`, headers })
+    ).json()
+    return (spaces as ReadonlyArray<{ space_type: string; space_id: string }>).map(
+      (space) => `${space.space_type}:${space.space_id}`,
+    )
+  }
+  const HIDDEN = ['document:2', 'post:alice/hidden-draft']
+  for (const headers of Object.values(callers))
+    for (const search of ['', '&q=plans', '&q=draft', '&type=document', '&q=bob']) {
+      const spaces = await listed(headers(), search)
+      assert.not.ok(
+        spaces.some((space) => HIDDEN.includes(space)),
+        search,
+      )
+    }
+  assert.is((await listed({}))[0], 'global:lobby')
+  assert.ok((await listed({ ...http.bearer('bob') })).includes('document:2'))
+  assert.ok((await listed({ ...http.bearer('carol') }, '&q=spring')).includes('document:2'))
+  assert.ok((await listed({ ...http.bearer('alice') })).includes('post:alice/hidden-draft'))
+})
+
 test('given one banned from a space that it may not know of, its own audit log does not tell', async () => {
+  await http.settled()
   const response = await http.app.inject({
     method: 'GET',
     url: '/api/audit',

@@ -1,0 +1,151 @@
+/** The HTTP server over the real command path, real proofs and real content, with the real projector and read
+ *  models behind a log in memory. For tests alone. */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import { Registry } from 'prom-client'
+import { type Auth, createAuth } from '../../adapters/auth/authenticate.ts'
+import { createAuthStore } from '../../adapters/auth/store.ts'
+import { createContent } from '../../adapters/content/content.ts'
+import { loadSampleContent } from '../../adapters/content/load.ts'
+import { createHive } from '../../adapters/hive/hive.ts'
+import type { Checks, HttpConfig } from '../../adapters/http/deps.ts'
+import { createHttp } from '../../adapters/http/http.ts'
+import { createLogger } from '../../adapters/http/logger.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { createTurn } from '../../adapters/turn/turn.ts'
+import { createCommands } from '../../apps/commands/commands.ts'
+import { type MemoryLog, memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { runProjector } from '../../apps/projector/projector.ts'
+import { STREAM_PREFIXES } from '../../domain/names.ts'
+import type { Clock, Commands } from '../../domain/ports.ts'
+import { devKeys, signAs } from '../hive/keys.ts'
+import { type HiveStandIn, startHiveStandIn } from '../hive/stand-in.ts'
+import { testDatabase } from './postgres.ts'
+
+export type TestHttp = {
+  readonly app: FastifyInstance
+  readonly auth: Auth
+  readonly commands: Commands
+  readonly log: MemoryLog
+  readonly hive: HiveStandIn
+  readonly clock: Clock & { ms: number }
+  /** Everything logged so far, a line each. */
+  readonly lines: ReadonlyArray<string>
+  /** What `/api/health` collects; a test may change it. */
+  checks: Checks
+  readonly bearer: (account: string) => { readonly authorization: string }
+  readonly guest: (id?: string) => { readonly authorization: string }
+  /** The four DLUX headers. */
+  readonly signed: (account: string) => Record<string, string>
+  /** Until the tables hold all that is on the log. */
+  readonly settled: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export const SECRET = 'for-tests-only-0123456789abcdef0123456789abcdef'
+
+export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp> => {
+  const database = await testDatabase()
+  await loadSampleContent(database.url)
+  const standIn = await startHiveStandIn()
+  const clock = { ms: Date.now(), now: () => clock.ms }
+  const systemAdmins = ['admin-one']
+  const store = await createAuthStore({ url: database.url })
+  const content = await createContent({ url: database.url, systemAdmins, clock })
+  const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 500 })
+  const auth = createAuth({
+    hive,
+    store,
+    clock,
+    secret: SECRET,
+    ttlSeconds: 3_600,
+    headerMaxAgeSeconds: 86_400,
+  })
+  const log = memoryLog()
+  const quiet = { info: () => {}, warn: () => {}, error: () => {} }
+  const ids = { uuid: () => randomUUID() }
+  const commands = createCommands({
+    log,
+    content,
+    clock,
+    ids,
+    node: { id: 'node-1', boot: 'boot-1' },
+    messageLookup: () => async () => E.right(new Map()),
+    logger: quiet,
+    limits: 'off',
+  })
+  log.follow((event) => commands.observe(event))
+  const projector = runProjector({ log, databaseUrl: database.url })
+  const pool = await createPostgresPool(database.url, { maxConnections: 6 })
+  const readModels = createReadModels(pool)
+  const lines: string[] = []
+  const logger = createLogger('debug', { write: (line: string) => void lines.push(line) })
+  const fine = { ok: true, vital: true }
+  const test: TestHttp = {
+    app: undefined as unknown as FastifyInstance,
+    auth,
+    commands,
+    log,
+    hive: standIn,
+    clock,
+    lines,
+    checks: { eventstore: fine, postgres: fine, projections: fine, redis: fine, turn: fine },
+    bearer: (account) => ({ authorization: `Bearer ${auth.issue({ kind: 'account', id: account }).token}` }),
+    guest: (id = 'guest:0123456789ab') => ({
+      authorization: `Bearer ${auth.issue({ kind: 'guest', id }).token}`,
+    }),
+    signed: (account) => {
+      const challenge = String(Math.floor(clock.ms / 1_000))
+      return {
+        'x-account': account,
+        'x-challenge': challenge,
+        'x-pubkey': devKeys(account).posting.public,
+        'x-signature': signAs(account, challenge),
+      }
+    },
+    settled: async () => {
+      const last = log.all().findLast(({ stream }) => STREAM_PREFIXES.some((one) => stream.startsWith(one)))
+      if (last === undefined) return
+      const reached = await readModels.waitFor(last.position, 10_000)()
+      if (E.isLeft(reached) || !reached.right) throw new Error('the tables did not catch up')
+    },
+    close: async () => {
+      await test.app.close()
+      await projector.stop()
+      await readModels.close()
+      await pool.end()
+      if ('close' in commands && typeof commands.close === 'function') await commands.close()
+      await content.stop()
+      await store.stop()
+      await standIn.close()
+      await database.drop()
+    },
+  }
+  const app = await createHttp({
+    config: {
+      nodeId: 'node-1',
+      publicUrl: 'http://localhost:3000',
+      corsOrigins: ['https://dlux.io'],
+      trustProxy: [],
+      systemAdmins,
+      auditors: ['auditor'],
+      version: '0.0.1',
+      requestsPerMinute: 1_000_000,
+      ...over,
+    },
+    commands,
+    content,
+    readModels,
+    auth,
+    turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),
+    health: async () => test.checks,
+    clock,
+    ids,
+    logger,
+    metrics: new Registry(),
+  })
+  await app.ready()
+  return Object.assign(test, { app })
+}

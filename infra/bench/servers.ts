@@ -1,12 +1,10 @@
 /** The two servers that are measured, each started afresh and stopped by its own handle. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { devKeys, signAs } from '../hive/keys.ts'
+import { startEmbedded } from '../testing/embedded.ts'
 import type { Member } from './chat.ts'
 import { spread } from './client.ts'
 
@@ -48,22 +46,13 @@ export const plain = async (): Promise<Measured> => {
 export const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 export const BENCH_OWNER = 'bench-owner'
 
-/** What `npm start` starts, on a data folder of its own, with `accounts` signed in beforehand. */
+/** What `npm start` starts, with `accounts` signed in beforehand. */
 export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'presence-bench-'))
-  const child = spawn(process.execPath, [here('../../apps/embedded/main.ts')], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      DATA_DIR: dataDir,
-      PORT: '0',
-      SYSTEM_ADMINS: BENCH_OWNER,
-      LOG_LEVEL: 'warn',
-      SERVER_NODE_OPTIONS: `--expose-gc --import ${here('./collect.ts')}`,
-    },
+  const embedded = await startEmbedded({
+    SYSTEM_ADMINS: BENCH_OWNER,
+    SERVER_NODE_OPTIONS: `--expose-gc --import ${here('./collect.ts')}`,
   })
-  const endpoints = await waitForEndpoints(join(dataDir, 'endpoints.json'), child)
-  const url = endpoints.url
+  const { url, pids } = embedded.endpoints()
   const tokenOf = async (account: string): Promise<string> => {
     const challenge = String(Math.floor(Date.now() / 1000))
     const signature = signAs(account, challenge)
@@ -91,25 +80,9 @@ export const whole = async (accounts: number): Promise<Measured & { readonly own
   return {
     name: 'DLUX Presence',
     url,
-    pid: endpoints.pids.server,
+    pid: pids.server!,
     ownerToken: await tokenOf(BENCH_OWNER),
     member: (index) => ({ auth: { token: tokens[index] }, account: accountOf(index) }),
-    stop: async () => {
-      await stop(child)
-      rmSync(dataDir, { recursive: true, force: true })
-    },
-  }
-}
-
-type Endpoints = { readonly url: string; readonly pids: { readonly server: number } }
-const waitForEndpoints = async (file: string, child: ChildProcess): Promise<Endpoints> => {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error('The server did not start.')
-    try {
-      const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints
-      if ((await fetch(`${endpoints.url}/api/health`)).ok) return endpoints
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
+    stop: embedded.stop,
   }
 }

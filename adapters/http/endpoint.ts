@@ -25,11 +25,46 @@ export type Asked<P, Q, B> = {
   readonly commandId: { readonly id: string; readonly given: boolean }
 }
 
+type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
+export type Answer = Readonly<Record<string, Kind>>
+/** What every write answers beside its own fields. */
+export const WRITTEN: Answer = { success: 'boolean', position: 'string', revision: 'string' }
+
+const answerSchema = (answer: Answer) => ({
+  type: 'object',
+  additionalProperties: true,
+  properties: Object.fromEntries(
+    Object.entries({ ...answer, node: 'string' }).map(([name, kind]) => [
+      name,
+      kind === 'string?'
+        ? { type: 'string', nullable: true }
+        : kind === 'array'
+          ? { type: 'array', items: { type: 'object', additionalProperties: true } }
+          : kind === 'object'
+            ? { type: 'object', additionalProperties: true }
+            : { type: kind },
+    ]),
+  ),
+})
+const ERROR = {
+  type: 'object',
+  properties: {
+    error: { type: 'string', description: 'A sentence.' },
+    code: { type: 'string' },
+    request_id: { type: 'string' },
+    retry_after: { type: 'number', description: 'Seconds, with 429 and 503.' },
+    node: { type: 'string' },
+  },
+  required: ['error', 'code', 'request_id'],
+}
+
 export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec> = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly summary: string
   readonly tag: string
+  /** The fields of the answer, for the documentation. */
+  readonly answer: Answer
   readonly params?: P
   readonly query?: Q
   readonly body?: B
@@ -87,6 +122,10 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
     schema: {
       summary: endpoint.summary,
       tags: [endpoint.tag],
+      response: {
+        200: { description: 'Done.', ...answerSchema(endpoint.answer) },
+        default: { description: 'Refused or failed; the status goes by the code.', ...ERROR },
+      },
       ...(params === undefined ? {} : { params: schemaFor(params) }),
       ...(querystring === undefined ? {} : { querystring: schemaFor(querystring) }),
       ...(body === undefined ? {} : { body: schemaFor(body) }),

@@ -414,15 +414,22 @@ test('nothing secret is in the logs', () => {
 
 test('given too many requests from one address, then slow_down', async () => {
   const small = await testHttp({ requestsPerMinute: 3 })
+  const from = (remoteAddress: string, url: string) => small.app.inject({ method: 'GET', url, remoteAddress })
   const answers = []
-  for (let i = 0; i < 5; i++) answers.push(await small.app.inject({ method: 'GET', url: '/api/spaces' }))
+  for (let i = 0; i < 5; i++) answers.push(await from('203.0.113.9', '/api/spaces'))
   assert.equal(
     answers.map((a) => a.statusCode),
     [200, 200, 200, 429, 429],
   )
   assert.is(answers[4]!.json().code, 'slow_down')
   assert.ok(Number(answers[4]!.headers['retry-after']) >= 1)
-  assert.is((await small.app.inject({ method: 'GET', url: '/health' })).statusCode, 200)
+  assert.is((await from('203.0.113.9', '/health')).statusCode, 200)
+  assert.is((await from('203.0.113.9', '/api/nothing')).statusCode, 429)
+  assert.is((await from('203.0.113.10', '/api/spaces')).statusCode, 200)
+  // An IPv6 network counts as one address.
+  const network = []
+  for (let i = 1; i < 6; i++) network.push((await from(`2001:db8:1:2::${i}`, '/api/spaces')).statusCode)
+  assert.equal(network, [200, 200, 200, 429, 429])
   await small.close()
 })
 

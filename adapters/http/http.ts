@@ -35,6 +35,8 @@ const requestId = (incoming: unknown): string =>
 const addressOf = (request: FastifyRequest): string =>
   request.ip.includes('.') ? request.ip : request.ip.split(':').slice(0, 4).join(':')
 
+const isLoopback = (ip: string): boolean => ip === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(ip)
+
 const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
   const seconds = new Histogram({
     name: 'presence_http_request_seconds',
@@ -68,7 +70,8 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig): void => {
     _tag: 'InvalidSpace',
     detail: 'A post id is author/permlink, with exactly one slash.',
   })
-  app.setNotFoundHandler((request, reply) => {
+  // Guessing at addresses is counted as any request is.
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const told = hasMalformedPost(request.originalUrl) ? malformed : NOT_FOUND
     return answerError(config.nodeId, told, request, reply)
   })
@@ -102,6 +105,8 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     timeWindow: 60_000,
     keyGenerator: addressOf,
     cache: 50_000,
+    // A proxy's or this machine's own: behind it is everybody.
+    allowList: (request) => isLoopback(request.ip),
     errorResponseBuilder: (_request, { ttl }) =>
       new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
   })
@@ -176,13 +181,13 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   acceptJson(app)
-  answerErrors(app, config)
   logRequests(app, deps)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('cache-control', 'no-store')
   })
   await protect(app, config)
+  answerErrors(app, config)
   await document(app, config)
   for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit])
     routes(app, deps)

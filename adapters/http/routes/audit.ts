@@ -46,6 +46,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/audit',
+    answer: { entries: 'array', next_cursor: 'string?' },
     tag: 'audit',
     summary:
       'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them.',

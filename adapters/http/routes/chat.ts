@@ -9,7 +9,7 @@ import { parseSubspace } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
 import { Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Asked, mount } from '../endpoint.ts'
+import { type Asked, mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
@@ -47,6 +47,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: at,
+    answer: { messages: 'array', has_more: 'boolean' },
     tag,
     summary: 'Messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
     params: SpaceParams,
@@ -78,6 +79,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: at,
+    answer: { ...WRITTEN, message_id: 'string', subspace: 'string', content: 'string', created_at: 'string' },
     tag,
     summary: 'Says something in a room. The same message_id twice is one message.',
     params: SpaceParams,
@@ -110,6 +112,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'PATCH',
     path: `${at}/:message_id`,
+    answer: { ...WRITTEN, message_id: 'string' },
     tag,
     summary: 'Rewrites one’s own message.',
     params: MessageParams,
@@ -124,6 +127,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'DELETE',
     path: `${at}/:message_id`,
+    answer: { ...WRITTEN, message_id: 'string' },
     tag,
     summary: 'Deletes one’s own message, or as a moderator one of those below.',
     params: MessageParams,
@@ -141,6 +145,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method,
       path: `${at}/:message_id/reactions/:emoji`,
+      answer: { ...WRITTEN, message_id: 'string', emoji: 'string' },
       tag,
       summary,
       params: ReactionParams,

@@ -6,7 +6,7 @@ import type { SpaceCommand } from '../../../domain/space/commands.ts'
 import type { Asking, Page, PageRequest } from '../../../projections/read-models.ts'
 import { Account, optional, PermissionCodec, Subject, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Asked, mount } from '../endpoint.ts'
+import { type Asked, mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { needEntry, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
@@ -34,6 +34,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: `${at}/permissions`,
+    answer: { permissions: 'array', next_cursor: 'string?' },
     tag,
     summary: 'Who was given what in a space. For those who may enter.',
     params: SpaceParams,
@@ -53,6 +54,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'PUT',
     path: `${at}/permissions/:account`,
+    answer: WRITTEN,
     tag,
     summary: 'Gives an account a permission. Admins give up to moderate, owners admin too.',
     params: AccountParams,
@@ -66,6 +68,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'DELETE',
     path: `${at}/permissions/:account`,
+    answer: WRITTEN,
     tag,
     summary: 'Takes an account’s permission back.',
     params: AccountParams,
@@ -88,6 +91,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'GET',
       path: `${at}/${name}`,
+      answer: { [name]: 'array', next_cursor: 'string?' },
       tag,
       summary: words.list,
       params: SpaceParams,
@@ -104,6 +108,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'PUT',
       path: `${at}/${name}/:subject`,
+      answer: WRITTEN,
       tag,
       summary: words.impose,
       params: SubjectParams,
@@ -117,6 +122,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'DELETE',
       path: `${at}/${name}/:subject`,
+      answer: WRITTEN,
       tag,
       summary: words.lift,
       params: SubjectParams,
@@ -139,6 +145,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: `${at}/kick`,
+    answer: WRITTEN,
     tag,
     summary: 'Sends a session out of the room; it may come back.',
     params: SpaceParams,

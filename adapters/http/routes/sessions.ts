@@ -16,6 +16,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/auth/challenge',
+    answer: { challenge: 'string', purpose: 'string', account: 'string?', expires_at: 'string' },
     tag,
     summary:
       'A text to sign, which serves once within five minutes, for a purpose and an account where named.',
@@ -31,6 +32,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/auth/session',
+    answer: { token: 'string', identity: 'object', expires_at: 'string' },
     tag,
     summary: 'A session token for a proof; without one, for a guest.',
     body: t.partial({ challenge: t.unknown }),
@@ -44,6 +46,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'DELETE',
     path: '/api/auth/session',
+    answer: { success: 'boolean' },
     tag,
     summary: 'Ends the session whose token is shown, on every node and for its sockets.',
     handle: async ({ who }) => {

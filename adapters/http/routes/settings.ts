@@ -2,15 +2,25 @@
 import type { FastifyInstance } from 'fastify'
 import { SettingsChanges } from '../../../domain/space/events.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { type Answer, mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
+
+const SETTINGS: Answer = {
+  chat_enabled: 'boolean',
+  voice_enabled: 'boolean',
+  guests_allowed: 'boolean',
+  max_users: 'number',
+  slow_mode_seconds: 'number',
+  settings: 'object',
+}
 
 export const settings = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces/:type/:id/settings',
+    answer: SETTINGS,
     tag: 'settings',
     summary: 'The settings of a space.',
     params: SpaceParams,
@@ -24,6 +34,7 @@ export const settings = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'PATCH',
     path: '/api/spaces/:type/:id/settings',
+    answer: { ...SETTINGS, ...WRITTEN },
     tag: 'settings',
     summary: 'Changes the settings that it names. For admins.',
     params: SpaceParams,

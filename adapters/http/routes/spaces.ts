@@ -6,7 +6,7 @@ import { parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
 import { Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { identityOf, spaceNow, spaceView, written } from '../views.ts'
@@ -31,6 +31,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces',
+    answer: { spaces: 'array', total: 'number', next_cursor: 'string?' },
     tag: 'spaces',
     summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
     query: t.type({ type: optional(SpaceTypeCodec), q: optional(Search), ...Paging }),
@@ -52,6 +53,13 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces/:type/:id',
+    answer: {
+      space: 'object',
+      has_access: 'boolean',
+      permission: 'string?',
+      revision: 'string?',
+      position: 'string?',
+    },
     tag: 'spaces',
     summary: 'A space: who is in, what is allowed, and what the caller is there.',
     params: SpaceParams,
@@ -77,6 +85,15 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/spaces/:type/:id/join',
+    answer: {
+      ...WRITTEN,
+      space: 'object',
+      subspace: 'string',
+      identity: 'object',
+      session_token: 'string',
+      turn_credentials: 'object',
+      websocket_url: 'string',
+    },
     tag: 'spaces',
     summary: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
     params: SpaceParams,
@@ -109,6 +126,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces/:type/:id/subrooms',
+    answer: { subrooms: 'array' },
     tag: 'spaces',
     summary: 'The rooms inside a space, and how many are in each.',
     params: SpaceParams,

@@ -8,6 +8,14 @@ export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'GET',
       path,
+      answer: {
+        username: 'string',
+        credential: 'string',
+        password: 'string',
+        ttl: 'number',
+        uris: 'array',
+        iceServers: 'array',
+      },
       tag: 'webrtc',
       summary: 'TURN credentials for the caller, which end by themselves.',
       handle: async ({ who }) => ({ ...deps.turn.credentialsFor(who.caller.id) }),

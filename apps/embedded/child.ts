@@ -16,6 +16,8 @@ export type ChildOptions = {
   readonly say: (line: string) => void
   /** It is up again, under a new pid. */
   readonly onRestart?: () => void
+  /** Gives up a start that is under way. */
+  readonly signal?: AbortSignal
 }
 
 export type Child = {
@@ -73,9 +75,13 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
             isReady = true
             ready = match[1] ?? ''
             clearTimeout(slow)
+            options.signal?.removeEventListener('abort', giveUp)
             resolve()
           })
       it.once('error', reject)
+      const giveUp = () => void it.kill('SIGTERM')
+      if (options.signal?.aborted) giveUp()
+      options.signal?.addEventListener('abort', giveUp, { once: true })
       const since = Date.now()
       it.once('close', () => {
         clearTimeout(slow)

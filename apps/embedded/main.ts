@@ -30,12 +30,13 @@ else {
   }
 
   let running: Running | null = null
+  const starting = new AbortController()
   let asked = 0
   const stop = async (): Promise<void> => {
     asked++
-    if (asked > 1) display.say('stopping, as fast as it can be done without losing anything')
-    if (!running || asked > 1) return
+    if (asked > 1) return display.say('still stopping: what was said is being written')
     display.say('stopping …')
+    if (!running) return starting.abort()
     await running.stop()
     display.say('stopped')
     process.exit(0)
@@ -44,11 +45,16 @@ else {
 
   display.say(`DLUX Presence ${version}`)
   try {
-    running = await startAll(settings.right, env, display)
+    running = await startAll(settings.right, env, display, undefined, starting.signal)
   } catch (error) {
+    if (asked > 0) {
+      display.say('stopped')
+      process.exit(0)
+    }
     fail([(error as Error).message])
   }
   if (running) {
+    // Asked between the last part's start and now.
     if (asked > 0) {
       asked = 0
       await stop()

@@ -26,12 +26,13 @@ const PROGRAMS = {
   server: program('apps/server/main.ts'),
 }
 
-/** Rejects with a sentence where a part does not start; those that did are stopped then. */
+/** Rejects with a sentence where a part does not start, or when `signal` gives up; what did start is stopped then. */
 export const startAll = async (
   settings: Settings,
   env: Environment,
   display: Display,
   programs = PROGRAMS,
+  signal?: AbortSignal,
 ): Promise<Running> => {
   const { config, dataDir, given } = settings
   checkDataDir(dataDir)
@@ -76,6 +77,7 @@ export const startAll = async (
           onLine: logs.of(name.replace(' ', '-')),
           say: display.say,
           onRestart: () => publish(),
+          ...(signal ? { signal } : {}),
         }),
       )
 
@@ -120,6 +122,7 @@ export const startAll = async (
     }
     const startTables = async () => {
       const database = await startDatabase()
+      signal?.throwIfAborted()
       if (given.database === null)
         await display.during('tables', prepareTables(database.url), ({ applied, sample }) =>
           [
@@ -133,6 +136,7 @@ export const startAll = async (
     const parts = await Promise.allSettled([startEventStore(), startTables(), startHive()])
     const failed = parts.find((part) => part.status === 'rejected')
     if (failed) throw failed.reason
+    signal?.throwIfAborted()
     const [store, database, hive] = parts.map((part) => part.status === 'fulfilled' && part.value) as [
       Awaited<ReturnType<typeof startEventStore>>,
       Awaited<ReturnType<typeof startTables>>,
@@ -148,7 +152,7 @@ export const startAll = async (
     const serverEnv = { ...childEnv, NODE_OPTIONS: env.SERVER_NODE_OPTIONS }
     const both = await Promise.allSettled([
       display.during('projector', child('projector', programs.projector, /(projecting)/i, childEnv)),
-      display.during('server', child('server', programs.server, /(https?:\/\/[^\s"]+:\d+)/, serverEnv)),
+      display.during('server', child('server', programs.server, /^listening on (\S+)/, serverEnv)),
     ])
     const [projector, server] = both.map((one) => {
       if (one.status === 'rejected') throw one.reason
@@ -184,6 +188,8 @@ export const startAll = async (
     return { endpoints, stop }
   } catch (error) {
     await stop()
-    throw error instanceof CannotStart ? error : new CannotStart((error as Error).message, { cause: error })
+    throw error instanceof CannotStart || signal?.aborted
+      ? error
+      : new CannotStart((error as Error).message, { cause: error })
   }
 }

@@ -35,7 +35,7 @@ const read = async (log: EventStoreLog, stream: string) =>
 
 appends(
   'given no stream, when events are appended, then the last one’s revision and position are given',
-  async ({ log }) => {
+  async ({ direct: log }) => {
     const stream = aStream()
     const events = someEvents(3)
     const appended = must(await log.append(stream, 'none', events)())
@@ -51,7 +51,7 @@ appends(
 
 appends(
   'given a stream elsewhere than expected, then WrongExpectedRevision says where it is, and nothing is written',
-  async ({ log }) => {
+  async ({ direct: log }) => {
     const stream = aStream()
     assert.equal(failure(await log.append(stream, 4n, someEvents(1))()), {
       _tag: 'WrongExpectedRevision',
@@ -69,7 +69,7 @@ appends(
 
 appends(
   'given an append repeated with its expectation, then it is answered as the first time',
-  async ({ log }) => {
+  async ({ direct: log }) => {
     const stream = aStream()
     const events = someEvents(2)
     const first = must(await log.append(stream, 'none', events)())
@@ -79,15 +79,18 @@ appends(
   },
 )
 
-appends('given an append over the server’s limit, then AppendTooLarge says the limit', async ({ log }) => {
-  const error = failure(await log.append(aStream(), 'any', someEvents(1, { x: 'y'.repeat(2_000_000) }))())
-  assert.is(error._tag, 'AppendTooLarge')
-  assert.ok(error._tag === 'AppendTooLarge' && error.maxBytes > 0 && error.maxBytes < 2_000_000)
-})
+appends(
+  'given an append over the server’s limit, then AppendTooLarge says the limit',
+  async ({ direct: log }) => {
+    const error = failure(await log.append(aStream(), 'any', someEvents(1, { x: 'y'.repeat(2_000_000) }))())
+    assert.is(error._tag, 'AppendTooLarge')
+    assert.ok(error._tag === 'AppendTooLarge' && error.maxBytes > 0 && error.maxBytes < 2_000_000)
+  },
+)
 
 appends(
   'given events that can’t be written, then that is said, and the others’ appends go on',
-  async ({ log }) => {
+  async ({ direct: log }) => {
     const cyclic: { self?: unknown } = {}
     cyclic.self = cyclic
     const bad = [

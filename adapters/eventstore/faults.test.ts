@@ -185,13 +185,14 @@ faults(
 
     await until('the direct line', () => direct.health().state === 'up')
     const all = await everything(direct)
-    assert.equal(judge(all, history), [])
+    assert.is(judge(all, history).slice(0, 20).join('\n'), '')
 
     const last = all[all.length - 1]!.id
-    await until('the subscription has the last event', () => watched.some(({ id }) => id === last), 30_000)
-    assert.equal(
-      watched.map(({ position }) => position),
-      all.map(({ position }) => position),
+    await until('the subscription has the last event', () => watched[watched.length - 1]?.id === last, 30_000)
+    const off = all.findIndex(({ position }, index) => watched[index]?.position !== position)
+    assert.ok(
+      off < 0 && watched.length === all.length,
+      `the subscription gave ${watched.length} of ${all.length} events, the first one off at ${off}: ${watched[off]?.position}, not ${all[off]?.position}`,
     )
     const outcomes: Record<string, number> = {}
     for (const record of history) {

@@ -63,13 +63,30 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
   }
 
   const flow = (pipe: Pipe, from: Socket, to: Socket, way: 'up' | 'down') => {
-    let busyUntil = 0
+    // One queue, so that whatever is late, nothing overtakes anything.
+    const queue: Array<{ readonly due: number; readonly act: () => void }> = []
+    let isPumping = false
+    let lastDue = 0
+    const pump = () => {
+      isPumping = false
+      while (queue.length > 0 && queue[0]!.due <= performance.now()) queue.shift()!.act()
+      if (queue.length === 0) return
+      isPumping = true
+      setTimeout(pump, Math.max(1, queue[0]!.due - performance.now()))
+    }
+    const later = (due: number, act: () => void) => {
+      lastDue = Math.max(due, lastDue)
+      queue.push({ due: lastDue, act })
+      if (!isPumping) pump()
+    }
     from.on('data', (bytes: Buffer) => {
       listener?.(way, bytes)
       if (isHalfOpen || dropped === way || dropped === 'both') {
         pipe.isGarbled = true
         return
       }
+      // After a hole nothing may follow: it would be read as what was lost.
+      if (pipe.isGarbled) return
       let passing = bytes
       let isLast = false
       if (cut !== null && cut.way === way) {
@@ -79,26 +96,20 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
           cut = null
         } else cut.left -= bytes.length
       }
-      const now = performance.now()
-      const wait = Math.max(delayMs, busyUntil - now)
-      const send = () => {
+      const takes = bytesPerSecond > 0 ? (passing.length / bytesPerSecond) * 1000 : 0
+      later(Math.max(performance.now() + delayMs, lastDue) + takes, () => {
+        if (pipe.isGarbled) return
+        if (isLast) pipe.isGarbled = true
         if (!to.destroyed && !to.write(passing)) {
           from.pause()
           to.once('drain', () => from.resume())
         }
         if (isLast) to.end(() => end(pipe))
-      }
-      if (bytesPerSecond > 0) busyUntil = now + wait + (passing.length / bytesPerSecond) * 1000
-      // Once something waits, all that comes after it waits too, or it would overtake.
-      else busyUntil = wait > 0 ? now + wait : 0
-      if (wait > 0) setTimeout(send, wait)
-      else send()
+      })
     })
     from.on('end', () => {
       if (isHalfOpen || dropped === way || dropped === 'both') return
-      const wait = busyUntil - performance.now()
-      if (wait > 0) setTimeout(() => to.end(), wait)
-      else to.end()
+      later(lastDue, () => to.end())
     })
     from.on('error', () => {
       if (!isHalfOpen) end(pipe)

@@ -1,11 +1,10 @@
 /** All the projections that the projector keeps, folded over a batch at once. The audit log is apart: it takes every
  *  event as recorded. */
-import type { QuerySqlToken } from 'slonik'
 import { AUDIT_TABLE } from './audit/fold.ts'
 import { bans } from './bans/fold.ts'
 import { chat } from './chat/fold.ts'
 import { permissions } from './permissions/fold.ts'
-import type { Projection, Table, Told } from './projection.ts'
+import type { Projection, Statement, Table, Told } from './projection.ts'
 import { sessions } from './sessions/fold.ts'
 import { settings } from './settings/fold.ts'
 import { spaces } from './spaces/fold.ts'
@@ -17,7 +16,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [spaces, sessions, permissio
 export const TABLES: ReadonlyArray<Table> = [...PROJECTIONS.flatMap(({ tables }) => tables), AUDIT_TABLE]
 
 /** The statements that write these events' changes, in order. */
-export const statementsFor = (events: ReadonlyArray<Told>): ReadonlyArray<QuerySqlToken> =>
+export const statementsFor = (events: ReadonlyArray<Told>): ReadonlyArray<Statement> =>
   PROJECTIONS.flatMap((projection) => {
     const changes = projection.start()
     for (const told of events) projection.fold(changes, told)

@@ -1,6 +1,8 @@
 /** How far the tables are, guarded by an epoch: who does not know both position and epoch changes nothing. */
+
 import * as t from 'io-ts'
-import { type QuerySqlToken, sql } from 'slonik'
+import { sql } from 'slonik'
+import type { Statement } from './projection.ts'
 import { bigint, iso, nullable, type Query, query } from './query.ts'
 
 /** The one checkpoint of all tables: they move together. */
@@ -11,13 +13,13 @@ export const ADVANCED = 'projection_advanced'
 const text = (position: bigint | null): string | null => (position === null ? null : String(position))
 
 /** Takes the lead: a new epoch. Answers `position` and `epoch`. */
-export const takeLead = (): QuerySqlToken =>
+export const takeLead = (): Statement =>
   sql.unsafe`INSERT INTO projection_checkpoints AS t (name, position, epoch) VALUES (${CHECKPOINT}, NULL, 1)
     ON CONFLICT (name) DO UPDATE SET epoch = t.epoch + 1, updated_at = now()
     RETURNING position, epoch`
 
 /** Moves on from exactly this position in exactly this epoch, and tells those who wait. No row: somebody else leads. */
-export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): QuerySqlToken =>
+export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): Statement =>
   sql.unsafe`WITH moved AS (
       UPDATE projection_checkpoints SET position = ${text(to)}::int8, updated_at = now()
       WHERE name = ${CHECKPOINT} AND epoch = ${String(epoch)}::int8
@@ -26,11 +28,11 @@ export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): 
     ) SELECT pg_notify(${ADVANCED}, coalesce(position, 0)::text) FROM moved`
 
 /** Keeps every writer out until the transaction ends. Answers `position` and `epoch`, or no row. */
-export const holdCheckpoint = (): QuerySqlToken =>
+export const holdCheckpoint = (): Statement =>
   sql.unsafe`SELECT position, epoch FROM projection_checkpoints WHERE name = ${CHECKPOINT} FOR UPDATE`
 
 /** Sets the position whatever it was, in a new epoch, so that the writer in charge starts over from here. */
-export const putCheckpoint = (position: bigint | null): QuerySqlToken =>
+export const putCheckpoint = (position: bigint | null): Statement =>
   sql.unsafe`INSERT INTO projection_checkpoints AS t (name, position, epoch)
     VALUES (${CHECKPOINT}, ${text(position)}::int8, 1)
     ON CONFLICT (name) DO UPDATE SET position = excluded.position, epoch = t.epoch + 1, updated_at = now()`

@@ -1,7 +1,7 @@
 /** Streams that wait because one of their events can't be applied, and their later events, in order. */
-import { type QuerySqlToken, sql } from 'slonik'
+import { sql } from 'slonik'
 import type { RecordedEvent } from '../domain/ports.ts'
-import { recordset } from './projection.ts'
+import { recordset, type Statement } from './projection.ts'
 
 export type Parked = { readonly event: RecordedEvent; readonly reason: string }
 
@@ -9,7 +9,7 @@ const json = (value: unknown): string => JSON.stringify(value) ?? 'null'
 
 /** Parks each event behind its stream; the first of a stream says why. Data and metadata stay as JSON text, in which
  *  what Postgres refuses is escaped. */
-export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<QuerySqlToken> => [
+export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<Statement> => [
   sql.unsafe`INSERT INTO parked_streams (stream, reason, position)
     SELECT DISTINCT ON (stream) stream, reason, position
     FROM ${recordset(
@@ -44,27 +44,27 @@ export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<QuerySqlToken
     ON CONFLICT (position) DO NOTHING`,
 ]
 
-export const parkedStreams = (): QuerySqlToken => sql.unsafe`SELECT stream FROM parked_streams`
+export const parkedStreams = (): Statement => sql.unsafe`SELECT stream FROM parked_streams`
 
 /** Every parked stream, with how many events wait and since when. */
-export const parkedList = (): QuerySqlToken =>
+export const parkedList = (): Statement =>
   sql.unsafe`SELECT s.stream, s.reason, s.position, s.parked_at, count(e.position) AS events
     FROM parked_streams s LEFT JOIN parked_events e USING (stream)
     GROUP BY s.stream ORDER BY s.position`
 
 /** A parked stream's events, oldest first. */
-export const parkedEvents = (stream: string, limit: number): QuerySqlToken =>
+export const parkedEvents = (stream: string, limit: number): Statement =>
   sql.unsafe`SELECT position, stream, revision, event_id, type, data, metadata, created
     FROM parked_events WHERE stream = ${stream} ORDER BY position LIMIT ${limit}`
 
 /** After these were applied: forgets them, and the stream once nothing of it waits. */
-export const unpark = (stream: string, upTo: bigint): ReadonlyArray<QuerySqlToken> => [
+export const unpark = (stream: string, upTo: bigint): ReadonlyArray<Statement> => [
   sql.unsafe`DELETE FROM parked_events WHERE stream = ${stream} AND position <= ${String(upTo)}::int8`,
   sql.unsafe`DELETE FROM parked_streams s WHERE stream = ${stream}
     AND NOT EXISTS (SELECT FROM parked_events e WHERE e.stream = s.stream)`,
 ]
 
 /** The stream goes on waiting, for this reason. */
-export const stillParked = (stream: string, reason: string, position: bigint): QuerySqlToken =>
+export const stillParked = (stream: string, reason: string, position: bigint): Statement =>
   sql.unsafe`UPDATE parked_streams SET reason = ${reason}, position = ${String(position)}::int8
     WHERE stream = ${stream}`

@@ -1,10 +1,13 @@
 /** What a projection is: a fold of a batch's events into the fewest row changes, and the statements that write them. */
-import { type QuerySqlToken, sql } from 'slonik'
+import { sql } from 'slonik'
 import type { ChatEvent } from '../domain/chat/events.ts'
 import type { Metadata } from '../domain/metadata.ts'
 import type { SpaceRef } from '../domain/names.ts'
 import type { CommandRefused } from '../domain/refused.ts'
 import type { SpaceEvent } from '../domain/space/events.ts'
+
+/** A statement of the `sql` tag, values apart. */
+export type Statement = ReturnType<typeof sql.unsafe>
 
 /** A decoded event and where it stands. */
 export type Told<Event = SpaceEvent | ChatEvent | CommandRefused> = {
@@ -29,7 +32,7 @@ export type Projection<Changes> = {
   readonly fold: (changes: Changes, told: Told) => void
   /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
    *  `search_path` says whether it is the live tables or a rebuild's. */
-  readonly write: (changes: Changes) => ReadonlyArray<QuerySqlToken>
+  readonly write: (changes: Changes) => ReadonlyArray<Statement>
 }
 export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
 
@@ -69,7 +72,7 @@ export const names = (columns: Iterable<string>, of?: string) =>
   )
 
 /** Insert each row, or put its values in the place of the one with the same key. */
-export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): QuerySqlToken => {
+export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): Statement => {
   const values = Object.keys(columns).filter((name) => !table.key.includes(name))
   return sql.unsafe`INSERT INTO ${sql.identifier([table.name])} (${names(Object.keys(columns))})
     SELECT ${names(Object.keys(columns), 'r')} FROM ${recordset(rows, columns)}
@@ -80,7 +83,7 @@ export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): Que
 }
 
 /** Remove the rows with these keys. */
-export const remove = (table: Table, columns: Columns, keys: Iterable<Row>): QuerySqlToken =>
+export const remove = (table: Table, columns: Columns, keys: Iterable<Row>): Statement =>
   sql.unsafe`DELETE FROM ${sql.identifier([table.name])} AS t USING ${recordset(keys, columns)}
     WHERE ${sql.join(
       table.key.map((name) => sql.fragment`${sql.identifier(['t', name])} = ${sql.identifier(['r', name])}`),
@@ -96,7 +99,7 @@ export const writeLatest = (
   keyColumns: Columns,
   columns: Columns,
   latest: Latest,
-): ReadonlyArray<QuerySqlToken> => {
+): ReadonlyArray<Statement> => {
   const put: Row[] = []
   const gone: Row[] = []
   for (const { key, row } of latest.values()) {

@@ -1,10 +1,11 @@
 /** A question to the tables: the statement, and what each row of its answer is. The adapter runs it and decodes. */
-import * as t from 'io-ts'
-import type { QuerySqlToken } from 'slonik'
-import { SPACE_TYPES, type SpaceType } from '../domain/names.ts'
 
-export type Query<T> = { readonly statement: QuerySqlToken; readonly row: t.Type<T, unknown, unknown> }
-export const query = <T>(statement: QuerySqlToken, row: t.Type<T, T, unknown>): Query<T> => ({
+import * as t from 'io-ts'
+import { SPACE_TYPES, type SpaceType } from '../domain/names.ts'
+import type { Statement } from './projection.ts'
+
+export type Query<T> = { readonly statement: Statement; readonly row: t.Type<T, unknown, unknown> }
+export const query = <T>(statement: Statement, row: t.Type<T, T, unknown>): Query<T> => ({
   statement,
   row,
 })

@@ -1,21 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
+import { until } from '../../infra/testing/until.ts'
 import { alice, at, bob, joined, posted, recorded, system } from '../../projections/testing/events.ts'
-import { type MemoryLog, memoryLog } from './memory-log.ts'
 import { type Projector, runProjector } from './projector.ts'
 
 const test = suite('the projector')
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
-const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (const end = Date.now() + 10_000; !(await holds()); await delay(5))
-    if (Date.now() > end) throw new Error(`Waited in vain until ${what}`)
-}
 const rows = async (
   session: Session,
   table: string,

@@ -2,10 +2,10 @@
  *  event which no projection can apply is still audited, in its place in the chain, with the same bytes for ever. */
 
 import * as E from 'fp-ts/lib/Either.js'
-import { type QuerySqlToken, sql } from 'slonik'
+import { sql } from 'slonik'
 import { parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { type Columns, names, recordsetOf } from '../projection.ts'
+import { type Columns, names, recordsetOf, type Statement } from '../projection.ts'
 import { canonicalJson, chain, cleanText, GENESIS } from './canonical.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
@@ -151,6 +151,6 @@ export const remember = (memory: AuditMemory, session: unknown, subject: unknown
 }
 
 /** The statement that appends the rows. */
-export const writeAudit = (rows: ReadonlyArray<string>): QuerySqlToken =>
+export const writeAudit = (rows: ReadonlyArray<string>): Statement =>
   sql.unsafe`INSERT INTO presence_audit_log (${names(COLUMN_NAMES)})
     SELECT ${names(COLUMN_NAMES, 'r')} FROM ${recordsetOf(`[${rows.join(',')}]`, AUDIT_COLUMNS)}`

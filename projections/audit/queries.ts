@@ -1,11 +1,13 @@
 /** What the audit log is asked. */
+
 import * as t from 'io-ts'
-import { type QuerySqlToken, sql } from 'slonik'
+import { sql } from 'slonik'
+import type { Statement } from '../projection.ts'
 import { decimal, iso, nullable, type Query, query } from '../query.ts'
 import type { AuditRequest, AuditRow } from '../read-models.ts'
 
 /** Who these sessions were, by their joining. Answers `session_id` and `subject`. */
-export const sessionSubjects = (sessions: ReadonlyArray<string>): QuerySqlToken =>
+export const sessionSubjects = (sessions: ReadonlyArray<string>): Statement =>
   sql.unsafe`SELECT DISTINCT ON (session_id) session_id, subject FROM (
       SELECT details ->> 'sessionId' AS session_id, position, CASE
         WHEN jsonb_typeof(details -> 'account') = 'string' THEN details ->> 'account'
@@ -16,7 +18,7 @@ export const sessionSubjects = (sessions: ReadonlyArray<string>): QuerySqlToken 
     WHERE subject IS NOT NULL ORDER BY session_id, position DESC`
 
 /** The end of the chain: `position` and `hash`, or no row. */
-export const lastAudit = (): QuerySqlToken =>
+export const lastAudit = (): Statement =>
   sql.unsafe`SELECT position, hash FROM presence_audit_log ORDER BY position DESC LIMIT 1`
 
 const listed = t.type({

@@ -7,6 +7,7 @@ import {
   type Projection,
   type Row,
   recordset,
+  type Statement,
   spaceMapKey,
   type Told,
   writeLatest,
@@ -46,7 +47,6 @@ const REACTION_KEY = {
 } as const
 const REACTION_COLUMNS = { ...REACTION_KEY, created_at: 'timestamptz', position: 'int8' } as const
 
-type MessageRow = { -readonly [column in keyof typeof MESSAGE_COLUMNS]: unknown }
 type Change = {
   readonly message_id: string
   readonly space_type: string
@@ -57,25 +57,50 @@ type Change = {
   deleted_at?: string
 }
 type Changes = {
-  readonly posted: Map<string, MessageRow>
-  /** To messages that an earlier batch wrote. */
-  readonly changed: Map<string, Change>
+  readonly posted: Map<string, Row>
+  /** To messages that were there before what this batch posts, and to those after it: ids may come again, and the
+   *  tables must not depend on where a batch ends. */
+  readonly before: Map<string, Change>
+  readonly after: Map<string, Change>
   readonly reactions: Latest
 }
 
-/** Where an edit or a deletion goes: to the row of this batch, to a change of an older row, or nowhere. */
-const changing = (changes: Changes, { space }: Told, message_id: string): MessageRow | Change | null => {
+/** Where an edit or a deletion goes; nowhere once the message is deleted. */
+const changing = (changes: Changes, { space }: Told, message_id: string): Change | null => {
   const posted = changes.posted.get(message_id)
-  if (posted !== undefined && posted.space_type === space.type && posted.space_id === space.id)
-    return posted.is_deleted === false ? posted : null
+  const isHere = posted !== undefined && posted.space_type === space.type && posted.space_id === space.id
+  const changed = isHere ? changes.after : changes.before
   const key = spaceMapKey(space, message_id)
-  let change = changes.changed.get(key)
+  let change = changed.get(key)
   if (change === undefined) {
     change = { message_id, space_type: space.type, space_id: space.id }
-    changes.changed.set(key, change)
+    changed.set(key, change)
   }
   return change.deleted_at === undefined ? change : null
 }
+
+const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
+  changed.size === 0
+    ? []
+    : [
+        sql.unsafe`UPDATE chat_messages AS t SET
+            content = coalesce(r.content, t.content),
+            edited_at = coalesce(r.edited_at, t.edited_at),
+            is_deleted = r.deleted_at IS NOT NULL,
+            deleted_by = r.deleted_by,
+            deleted_at = r.deleted_at
+          FROM ${recordset(changed.values() as Iterable<Row>, {
+            message_id: 'text',
+            space_type: 'text',
+            space_id: 'text',
+            content: 'text',
+            edited_at: 'timestamptz',
+            deleted_by: 'text',
+            deleted_at: 'timestamptz',
+          })}
+          WHERE t.message_id = r.message_id AND t.space_type = r.space_type AND t.space_id = r.space_id
+            AND NOT t.is_deleted`,
+      ]
 
 const fold = (changes: Changes, told: Told): void => {
   const { event, space, position, revision } = told
@@ -119,7 +144,6 @@ const fold = (changes: Changes, told: Told): void => {
         change.content = ''
         change.deleted_by = event.data.by.id
         change.deleted_at = event.data.at
-        if ('is_deleted' in change) change.is_deleted = true
       }
       return
     }
@@ -142,15 +166,16 @@ const values = Object.keys(MESSAGE_COLUMNS).filter((name) => name !== 'message_i
 export const chat: Projection<Changes> = {
   name: 'chat',
   tables: [MESSAGES, REACTIONS],
-  start: () => ({ posted: new Map(), changed: new Map(), reactions: new Map() }),
+  start: () => ({ posted: new Map(), before: new Map(), after: new Map(), reactions: new Map() }),
   fold,
-  write: ({ posted, changed, reactions }) => [
+  write: ({ posted, before, after, reactions }) => [
+    ...update(before),
     // The earlier message keeps an id that two spaces' chats used at once, in whatever order they are applied.
     ...(posted.size > 0
       ? [
           sql.unsafe`INSERT INTO chat_messages AS t (${names(Object.keys(MESSAGE_COLUMNS))})
             SELECT ${names(Object.keys(MESSAGE_COLUMNS), 'r')}
-            FROM ${recordset(posted.values() as Iterable<Row>, MESSAGE_COLUMNS)}
+            FROM ${recordset(posted.values(), MESSAGE_COLUMNS)}
             ON CONFLICT (message_id) DO UPDATE SET ${sql.join(
               values.map(
                 (name) => sql.fragment`${sql.identifier([name])} = ${sql.identifier(['excluded', name])}`,
@@ -160,27 +185,7 @@ export const chat: Projection<Changes> = {
             WHERE t.position > excluded.position`,
         ]
       : []),
-    ...(changed.size > 0
-      ? [
-          sql.unsafe`UPDATE chat_messages AS t SET
-              content = coalesce(r.content, t.content),
-              edited_at = coalesce(r.edited_at, t.edited_at),
-              is_deleted = r.deleted_at IS NOT NULL,
-              deleted_by = r.deleted_by,
-              deleted_at = r.deleted_at
-            FROM ${recordset(changed.values() as Iterable<Row>, {
-              message_id: 'text',
-              space_type: 'text',
-              space_id: 'text',
-              content: 'text',
-              edited_at: 'timestamptz',
-              deleted_by: 'text',
-              deleted_at: 'timestamptz',
-            })}
-            WHERE t.message_id = r.message_id AND t.space_type = r.space_type AND t.space_id = r.space_id
-              AND NOT t.is_deleted`,
-        ]
-      : []),
+    ...update(after),
     ...writeLatest(REACTIONS, REACTION_KEY, REACTION_COLUMNS, reactions),
   ],
 }

@@ -1,0 +1,232 @@
+/** Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. A rebuild that is cut off
+ *  has changed nothing: the next one starts over. */
+import { randomBytes } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
+import { isDataError } from '../../adapters/postgres/errors.ts'
+import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import { STREAM_PREFIXES } from '../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import { type AuditMemory, auditMemory, unknownSessions, writeAudit } from '../../projections/audit/fold.ts'
+import { ADVANCED, holdCheckpoint, putCheckpoint } from '../../projections/checkpoint.ts'
+import { applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
+import { compareTables, type Difference } from './compare.ts'
+import { REBUILD_LOCK, tryLock } from './lock.ts'
+import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow.ts'
+
+export type RebuildProgress = {
+  readonly phase: 'reading' | 'indexing' | 'catching up' | 'comparing' | 'swapping'
+  readonly events: number
+  readonly position: bigint | null
+  /** The log's last position when it began. */
+  readonly target: bigint | null
+  readonly seconds: number
+}
+export type RebuildOptions = {
+  readonly log: EventLog
+  readonly databaseUrl: string
+  readonly onProgress?: (progress: RebuildProgress) => void
+  /** Compare with the live tables before the swap, at the same position. Writes wait meanwhile. Default: no. */
+  readonly compare?: boolean
+  /** False: keep the new tables in their own schema, and leave the live ones. Default: true. */
+  readonly swap?: boolean
+  readonly batchSize?: number
+}
+export type Rebuilt = {
+  readonly events: number
+  readonly position: bigint | null
+  readonly seconds: number
+  /** Milliseconds: waiting for the log, decoding and folding, waiting for Postgres to write, building indexes. */
+  readonly spent: {
+    readonly reading: number
+    readonly folding: number
+    readonly writing: number
+    readonly indexing: number
+  }
+  readonly parkedStreams: number
+  /** Null where not compared, because not asked or because the live tables are behind. */
+  readonly differences: ReadonlyArray<Difference> | null
+  /** Of the new tables, null where they were swapped in. */
+  readonly schema: string | null
+}
+export class RebuildError extends Error {
+  override readonly name = 'RebuildError'
+}
+
+type Work = {
+  readonly session: Session
+  readonly memory: AuditMemory
+  parked: Set<string>
+  position: bigint | null
+  events: number
+  readonly spent: { reading: number; folding: number; writing: number; indexing: number }
+}
+
+/** The tables of one batch; Postgres is at it while the caller prepares the next. */
+const writeBatch = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  audit: ReadonlyArray<string>,
+): Promise<void> => {
+  const { session } = work
+  const once = async (careful: boolean): Promise<void> => {
+    const parked = new Set(work.parked)
+    await session.transaction(async () => {
+      await session.run(writeAudit(audit))
+      await applyToTables(session, events, parked, careful)
+    })
+    work.parked = parked
+  }
+  try {
+    await once(false)
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    await once(true)
+  }
+}
+
+const readPage = async (
+  log: EventLog,
+  after: bigint | null,
+  limit: number,
+): Promise<ReadonlyArray<RecordedEvent>> => {
+  const read = await log.readAll({ ...(after === null ? {} : { after }), limit, prefixes: STREAM_PREFIXES })()
+  if (E.isLeft(read)) throw new RebuildError(`The log can't be read: ${read.left._tag}.`)
+  return read.right
+}
+
+/** Reads to the end of the log: a page is read, the one before is folded, and the one before that is written. */
+const fill = async (log: EventLog, work: Work, limit: number, onBatch: () => void): Promise<void> => {
+  let writing: Promise<void> = Promise.resolve()
+  let next = readPage(log, work.position, limit)
+  for (;;) {
+    const before = performance.now()
+    const page = await next
+    const got = performance.now()
+    work.spent.reading += got - before
+    const last = page.at(-1)
+    if (last === undefined) break
+    next = readPage(log, last.position, limit)
+    // Its failure is met where it is awaited.
+    next.catch(() => {})
+    const events = page.map(readable)
+    if (unknownSessions(page, work.memory).length > 0) await writing
+    const audit = await auditRowsFor(work.session, events, work.memory)
+    const folded = performance.now()
+    work.spent.folding += folded - got
+    await writing
+    work.spent.writing += performance.now() - folded
+    writing = writeBatch(work, events, audit)
+    writing.catch(() => {})
+    work.position = last.position
+    work.events += page.length
+    onBatch()
+  }
+  await writing
+}
+
+/** Rebuilds the tables. Throws `RebuildError` with a sentence, or what Postgres says; the live tables are then as they
+ *  were. */
+export const rebuild = async ({
+  log,
+  databaseUrl,
+  onProgress = () => {},
+  compare = false,
+  swap = true,
+  batchSize = 2_000,
+}: RebuildOptions): Promise<Rebuilt> => {
+  const began = performance.now()
+  const schema = `rebuild_${randomBytes(6).toString('hex')}`
+  const session = await connectSession(databaseUrl, 'presence rebuild')
+  try {
+    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    if (lock?.got !== true) throw new RebuildError('Another rebuild of these tables is at work.')
+    const work: Work = {
+      session,
+      memory: auditMemory(null),
+      parked: new Set(),
+      position: null,
+      events: 0,
+      spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
+    }
+    const head = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
+    if (E.isLeft(head)) throw new RebuildError(`The log can't be read: ${head.left._tag}.`)
+    const target = head.right[0]?.position ?? null
+    const seconds = (): number => (performance.now() - began) / 1_000
+    const tell = (phase: RebuildProgress['phase']): void =>
+      onProgress({ phase, events: work.events, position: work.position, target, seconds: seconds() })
+
+    await dropStale(session)
+    await session.exec('SET synchronous_commit = off')
+    await makeShadow(session, schema)
+    await fill(log, work, batchSize, () => tell('reading'))
+    tell('indexing')
+    const indexing = performance.now()
+    await indexShadow(session, schema)
+    work.spent.indexing = performance.now() - indexing
+    await fill(log, work, batchSize, () => tell('catching up'))
+
+    let differences: ReadonlyArray<Difference> | null = null
+    const result = (left: string | null): Rebuilt => ({
+      events: work.events,
+      position: work.position,
+      seconds: seconds(),
+      spent: work.spent,
+      parkedStreams: work.parked.size,
+      differences,
+      schema: left,
+    })
+    if (!swap && !compare) return result(schema)
+    await session.exec('SET synchronous_commit = on')
+
+    // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
+    for (let attempt = 1; ; attempt += 1) {
+      const before = { ...work, hash: work.memory.hash }
+      try {
+        await session.transaction(async () => {
+          await session.exec(`SET LOCAL lock_timeout = '10s'; SET LOCAL search_path TO public`)
+          const [live] = await session.run(holdCheckpoint())
+          const livePosition = (live?.position as bigint | null | undefined) ?? null
+          await session.exec(`SET LOCAL search_path TO "${schema}"`)
+          // The writer waits for us: what it has and we don't is little.
+          while (livePosition !== null && (work.position ?? -1n) < livePosition) {
+            const page = (await readPage(log, work.position, batchSize)).filter(
+              (e) => e.position <= livePosition,
+            )
+            if (page.length === 0) {
+              work.position = livePosition
+              break
+            }
+            const events = page.map(readable)
+            await session.run(writeAudit(await auditRowsFor(session, events, work.memory)))
+            const parked = new Set(work.parked)
+            await applyToTables(session, events, parked, true)
+            work.parked = parked
+            work.position = page.at(-1)!.position
+            work.events += page.length
+          }
+          if (compare && work.position === livePosition) {
+            tell('comparing')
+            await session.exec('SET LOCAL search_path TO public')
+            differences = await compareTables(session, 'public', schema)
+          }
+          if (!swap) return
+          tell('swapping')
+          await session.exec(`SET LOCAL search_path TO public; SET LOCAL lock_timeout = '200ms'`)
+          await swapShadow(session, schema)
+          await session.run(putCheckpoint(work.position))
+          await session.run(sql.unsafe`SELECT pg_notify(${ADVANCED}, ${String(work.position ?? 0n)})`)
+        })
+        break
+      } catch (error) {
+        if ((error as { code?: string }).code !== '55P03' || attempt >= 100) throw error
+        const { position, events, parked, hash } = before
+        Object.assign(work, { position, events, parked })
+        work.memory.hash = hash
+      }
+    }
+    return result(swap ? null : schema)
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,85 @@
+/** A second set of the tables, in a schema of its own, to be filled beside the live ones and then put in their place. */
+import { sql } from 'slonik'
+import type { Session } from '../../adapters/postgres/session.ts'
+import { AUDIT_TABLE } from '../../projections/audit/fold.ts'
+import { TABLES } from '../../projections/batch.ts'
+
+/** Besides what the log says in full: what a rebuild parks takes the place of what was parked. */
+const PARKED = ['parked_streams', 'parked_events']
+const ALL = [...TABLES.map(({ name }) => name), ...PARKED]
+/** Appended to and never looked up by key while it is filled: its key comes with the other indexes. */
+const APPENDED = AUDIT_TABLE.name
+
+const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const rows = async (session: Session, statement: ReturnType<typeof sql.unsafe>, column: string) =>
+  (await session.run(statement)).map((row) => String(row[column]))
+
+/** Rebuilds that were cut off leave their schema behind. */
+export const dropStale = async (session: Session): Promise<void> => {
+  const stale = sql.unsafe`SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'rebuild\\_%'`
+  for (const schema of await rows(session, stale, 'name'))
+    await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
+}
+
+const constraintsOf = (session: Session, table: string) =>
+  rows(
+    session,
+    // Primary keys first: what refers to them comes after.
+    sql.unsafe`SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', rel.relname, con.conname,
+        pg_get_constraintdef(con.oid)) AS ddl
+      FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ${table} AND con.contype IN ('p', 'f')
+      ORDER BY con.contype DESC`,
+    'ddl',
+  )
+
+/** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema. */
+export const makeShadow = async (session: Session, schema: string): Promise<void> => {
+  await session.exec(`CREATE SCHEMA ${id(schema)}`)
+  for (const table of ALL)
+    await session.exec(
+      `CREATE TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
+    )
+  // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
+  const keys: string[] = []
+  for (const table of ALL) if (table !== APPENDED) keys.push(...(await constraintsOf(session, table)))
+  await session.exec(`SET search_path TO ${id(schema)}`)
+  for (const key of keys) await session.exec(key)
+}
+
+/** Builds what `makeShadow` left out, once the rows are there. */
+export const indexShadow = async (session: Session, schema: string): Promise<void> => {
+  await session.exec(`SET search_path TO public; SET maintenance_work_mem = '256MB'`)
+  const keys = await constraintsOf(session, APPENDED)
+  const indexes = await rows(
+    session,
+    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
+      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(ALL, 'text')})
+        AND NOT EXISTS (SELECT FROM pg_constraint con WHERE con.conindid = i.indexrelid AND con.contype = 'p')
+      ORDER BY i.indexrelid`,
+    'ddl',
+  )
+  await session.exec(`SET search_path TO ${id(schema)}`)
+  for (const ddl of [...keys, ...indexes]) await session.exec(ddl)
+  await session.exec('ANALYZE')
+}
+
+/** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */
+export const swapShadow = async (session: Session, schema: string): Promise<void> => {
+  const grants = await rows(
+    session,
+    sql.unsafe`SELECT format('GRANT %s ON public.%I TO %s', acl.privilege_type, rel.relname,
+        CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END) AS ddl
+      FROM pg_class rel, aclexplode(rel.relacl) acl
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(ALL, 'text')})
+        AND acl.grantee <> rel.relowner`,
+    'ddl',
+  )
+  const list = ALL.map((table) => `public.${id(table)}`).join(', ')
+  await session.exec(`LOCK TABLE ${list} IN ACCESS EXCLUSIVE MODE`)
+  await session.exec(`DROP TABLE ${list}`)
+  for (const table of ALL) await session.exec(`ALTER TABLE ${id(schema)}.${id(table)} SET SCHEMA public`)
+  for (const grant of grants) await session.exec(grant)
+  await session.exec(`DROP SCHEMA ${id(schema)}`)
+}

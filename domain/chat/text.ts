@@ -17,14 +17,14 @@ export const parseContent = (content: unknown): E.Either<Invalid, string> => {
     : E.right(content)
 }
 
+/** Something to see: not only joiners, marks and the like. */
+const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}]/u
+const UNSEEN = /[\p{Cc}\p{Z}]/u
+
 /** One emoji, or any other single character as a reader sees it. */
 export const parseEmoji = (emoji: unknown): E.Either<Invalid, string> => {
-  if (
-    !isText(emoji) ||
-    emoji.length === 0 ||
-    emoji.length > MAX_EMOJI ||
-    /[\p{Cc}\p{Zs}\p{Zl}\p{Zp}]/u.test(emoji)
-  )
+  const isShort = isText(emoji) && emoji.length > 0 && emoji.length <= MAX_EMOJI
+  if (!isShort || UNSEEN.test(emoji) || !VISIBLE.test(emoji))
     return invalid('emoji', `A reaction is one emoji of at most ${MAX_EMOJI} units.`)
   const [, second] = graphemes.segment(emoji)
   return second === undefined ? E.right(emoji) : invalid('emoji', 'A reaction is one emoji.')

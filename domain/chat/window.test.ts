@@ -123,8 +123,22 @@ test('given an old message changed within the window, then the change outweighs 
 })
 test('given a message kept in the window by edits, when someone reacts, then its old reactions are looked up', () => {
   const change = { messageId: id(0), subspace: 'main', by: alice, at: at() }
-  const state = chatDecider.evolve(long(), { type: 'MessageEdited', data: { ...change, content: 'New' } })
+  const edited: ChatEvent = { type: 'MessageEdited', data: { ...change, content: 'New' } }
+  const others = (from: number) => Array.from({ length: WINDOW - 10 }, (_, n) => posted(from + n))
+  const state = fold(chatDecider, [posted(0), ...others(1), edited, ...others(WINDOW)])
+  assert.is(state.messages.get(id(0))?.posted?.author, 'alice')
   assert.equal(messagesNeeded({ type: 'AddReaction', messageId: id(0), emoji: '👍' }, state), [id(0)])
+  assert.equal(messagesNeeded({ type: 'DeleteMessage', messageId: id(0) }, state), [])
+})
+test('given a reaction at the window’s far end, then it is still known', () => {
+  const change = { messageId: id(WINDOW), subspace: 'main', by: alice, at: at() }
+  const added: ChatEvent = { type: 'ReactionAdded', data: { ...change, emoji: '👍' } }
+  const before = Array.from({ length: WINDOW + 1 }, (_, n) => posted(n))
+  const after = Array.from({ length: WINDOW - 2 }, (_, n) => posted(WINDOW + 1 + n))
+  const state = fold(chatDecider, [...before, added, ...after])
+  const again: ChatCommand = { type: 'AddReaction', messageId: id(WINDOW), emoji: '👍' }
+  assert.equal(messagesNeeded(again, state), [])
+  assert.equal(types(decide(state, again)), [])
 })
 test('given ten thousand events of every kind, then the state is no larger than the window', () => {
   let state = chatDecider.initial()

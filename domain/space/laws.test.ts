@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { anyPlace, anySteps, RUNS, type Step } from '../testing/any.ts'
 import { deepFreeze, fold } from '../testing/given.ts'
 import { asked, at, OWNER, type Place } from '../testing/people.ts'
-import { settled } from '../testing/space-events.ts'
+import { joined, left, settled } from '../testing/space-events.ts'
 import { rank } from './access.ts'
 import type { Asked, SpaceCommand } from './commands.ts'
 import { spaceDecider } from './decider.ts'
@@ -214,6 +214,12 @@ test('the fold takes any events in any order, and never fails', () => {
     }),
     { numRuns: RUNS },
   )
+})
+test('given a socket that took up a new session, when the old one’s end comes late, then the new one stays', () => {
+  const again = joined('alice', 2)
+  const late = { ...again, data: { ...again.data, socketId: 'socket-alice-1' } }
+  const state = fold(spaceDecider, [joined('alice'), late, left('alice-1')])
+  assert.equal([...state.sockets], [['socket-alice-1', 'alice-2']])
 })
 test('joining a room of ten thousand costs what joining an empty one does', () => {
   const join = (n: number): SpaceEvent => ({

@@ -37,6 +37,7 @@ import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rul
 import type { MessageLookup } from './messages.ts'
 import type { Logger, Metrics, Model } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
+import { keyOf } from './recent.ts'
 import {
   createRefusalLog,
   DEFAULT_REFUSALS,
@@ -74,7 +75,8 @@ export type Tuning = Omit<MailboxOptions, 'now' | 'wait'> & {
   readonly maxBytes: number
   /** A chat's decision looks at the space's state; one that was not known to be current for this long is read anew. */
   readonly maxStaleMs: number
-  readonly recentEvents: number
+  /** Commands remembered by stream, and how many of them a snapshot carries. */
+  readonly recentCommands: number
   readonly recentInSnapshot: number
   readonly pageSize: number
 }
@@ -95,7 +97,7 @@ export const DEFAULT_TUNING: Tuning = {
   maxStreams: 20_000,
   maxBytes: 256 * 1024 * 1024,
   maxStaleMs: 5_000,
-  recentEvents: 10_000,
+  recentCommands: 10_000,
   recentInSnapshot: 1_000,
   pageSize: 1_000,
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -163,6 +165,11 @@ export const createCommands = (
 
   const scopeOf = ({ by }: Any, stream: string): string => `${by.kind}:${by.id} ${stream}`
 
+  /** Ids of what was decided, not of the command alone: the log takes a repeated id for the very same event, so where
+   *  two processes carry out one command at once, only the one whose events are there may believe so. */
+  const decisionOf = (request: Any, stream: string, at: string): string =>
+    `${scopeOf(request, stream)} ${node.boot} ${at}`
+
   const metadataOf = (request: Any, at: string, grounds: Grounds): Metadata => {
     const { by, client, correlationId, id, command } = request
     const metadata = {
@@ -184,11 +191,14 @@ export const createCommands = (
   }
 
   const encodeAll = (
-    job: { readonly eventId: (index: number) => string },
+    kind: StreamKind,
+    request: Any,
     events: ReadonlyArray<AnyEvent>,
     metadata: Metadata,
-  ): ReadonlyArray<NewEvent> =>
-    events.map((event, i) => ({ id: job.eventId(i), ...encodeEvent(event, metadata) }))
+  ): ReadonlyArray<NewEvent> => {
+    const scope = decisionOf(request, streamName(kind, request.space), metadata.at)
+    return events.map((event, i) => ({ id: idOf(request.id, i, scope), ...encodeEvent(event, metadata) }))
+  }
 
   /* ── refusals ───────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -307,7 +317,7 @@ export const createCommands = (
   ): Mailbox<State, Command, Event, Refusal> => {
     const state = createStreamState(stream, model, log, snapshots, {
       now,
-      recentEvents: tuning.recentEvents,
+      recentCommands: tuning.recentCommands,
       recentInSnapshot: tuning.recentInSnapshot,
       pageSize: tuning.pageSize,
       onUndecodable: (recorded, detail) => {
@@ -357,7 +367,12 @@ export const createCommands = (
     prepare: async () => E.right(undefined),
     decide: (ready, state, at) => E.map(withoutExcessSeats)(spaceDecider.decide(askedOf(ready, at), state)),
     encode: (ready, events, state, at) =>
-      encodeAll(ready.job, events, metadataOf(ready.job.request, at, groundsFor(state, askedOf(ready, at)))),
+      encodeAll(
+        'space',
+        ready.job.request,
+        events,
+        metadataOf(ready.job.request, at, groundsFor(state, askedOf(ready, at))),
+      ),
     refreshAround: async () => E.right(false),
     refused: (ready, refusal, state, at) =>
       onRefused(ready.job.request, refusal, ready.content, groundsFor(state, askedOf(ready, at)), at),
@@ -422,7 +437,8 @@ export const createCommands = (
       },
       encode: (ready, events, _, at) =>
         encodeAll(
-          ready.job,
+          'chat',
+          ready.job.request,
           events,
           metadataOf(ready.job.request, at, groundsFor(around.held()!.state, askedOf(ready, at))),
         ),
@@ -482,7 +498,6 @@ export const createCommands = (
   }
 
   const submit = <State, Command extends SpaceCommand | ChatCommand, Event, Refusal>(
-    kind: StreamKind,
     request: Request<Command>,
     mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,
   ): Promise<Answer<Event, Refusal | SpaceRefusal>> => {
@@ -499,8 +514,6 @@ export const createCommands = (
       metrics.count?.('commands_shed', 1)
       return Promise.resolve(slowDown(1))
     }
-    const scope = scopeOf(request, streamName(kind, space))
-    const first = idOf(request.id, 0, scope)
     const facts: Promise<E.Either<ContentError, ContentFacts>> = asksContent(command)
       ? content
           .factsFor(space, by.kind === 'system' ? null : by)()
@@ -510,7 +523,7 @@ export const createCommands = (
     return new Promise((answer) => {
       mailbox.put({
         request,
-        eventId: (index) => (index === 0 ? first : idOf(request.id, index, scope)),
+        key: keyOf(by, request.id),
         facts,
         queuedAt: now(),
         answer,
@@ -520,9 +533,9 @@ export const createCommands = (
 
   return {
     space: (request) => (): Promise<E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>> =>
-      submit('space', request, spaceMailbox),
+      submit(request, spaceMailbox),
     chat: (request) => (): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> =>
-      submit('chat', request, chatMailbox),
+      submit(request, chatMailbox),
     look: (space) => async () => {
       const mailbox = spaceMailbox(space)
       const { state } = mailbox

@@ -15,7 +15,7 @@ import type {
   Request,
 } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
-import type { Metrics, Model, Trouble } from './model.ts'
+import type { Metrics, Model, Read, Trouble } from './model.ts'
 import { appendSettled, type SettleOptions } from './settle.ts'
 import type { StreamState } from './stream-state.ts'
 
@@ -23,8 +23,8 @@ export type Answer<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Ev
 
 export type Job<Command, Event, Refusal> = {
   readonly request: Request<Command>
-  /** The id of the event with this index that the command causes. */
-  readonly eventId: (index: number) => string
+  /** Who sent it and its id, as `recent.ts` has it: what makes it the same command when it comes again. */
+  readonly key: string
   readonly facts: Promise<E.Either<ContentError, ContentFacts>>
   readonly queuedAt: number
   readonly answer: (answer: Answer<Event, Refusal>) => void
@@ -168,10 +168,10 @@ export const createMailbox = <State, Command, Event, Refusal>(
     const events: Event[] = []
     let last: RecordedEvent | null = null
     for (const recorded of read.right) {
-      if (recorded.id !== job.eventId(events.length)) break
-      const event = model.decode(recorded)
-      if (E.isLeft(event)) return job.answer(unavailable(event.left.detail))
-      events.push(event.right)
+      const read = model.decode(recorded)
+      if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
+      if (read.right.key !== job.key) break
+      events.push(read.right.event)
       last = recorded
     }
     job.answer(
@@ -214,7 +214,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
     let needsMore = false
     for (; next < jobs.length; next++) {
       const ready = jobs[next]!
-      const id = ready.job.eventId(0)
+      const id = ready.job.key
       const known = held.recent.revisionOf(id)
       if (known !== undefined) {
         repeats.push({ job: ready.job, revision: known })
@@ -289,7 +289,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
   }
   const tellNoops = ({ noop }: Plan, revision: bigint, position: bigint): void => {
     for (const { job } of noop) {
-      rememberNoop(job.eventId(0), { revision, position })
+      rememberNoop(job.key, { revision, position })
       job.answer(E.right({ revision, position, events: [] }))
     }
   }
@@ -372,8 +372,9 @@ export const createMailbox = <State, Command, Event, Refusal>(
         case 'Appended': {
           metrics.observe?.('commands_append_events', newEvents.length, labels)
           const { position } = result.appended
-          const happened: Event[] = []
-          for (const { events } of accepted) for (const event of events) happened.push(event)
+          const happened: Read<Event>[] = []
+          for (const { ready, events } of accepted)
+            for (const event of events) happened.push({ event, key: ready.job.key })
           const revision = base + happened.length
           state.committed(happened, newEvents, { revision: BigInt(revision), position }, started)
           state.keepDraft(draft, revision)
@@ -434,7 +435,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
     }
     // The last look may have found that an earlier try got through.
     for (const { job } of jobs) {
-      const revision = state.held()?.recent.revisionOf(job.eventId(0))
+      const revision = state.held()?.recent.revisionOf(job.key)
       if (revision === undefined) job.answer(E.left({ _tag: 'Conflict' }))
       else void answerRepeat(job, revision)
     }

@@ -5,12 +5,15 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 
 export type Undecodable = { readonly _tag: 'Undecodable'; readonly detail: string }
 
+/** An event as read, and the key (see `recent.ts`) of the command that caused it. */
+export type Read<Event> = { readonly event: Event; readonly key: string }
+
 export type Model<State, Event> = {
   readonly kind: 'space' | 'chat'
   readonly initial: Decider<State, never, Event, never>['initial']
   readonly evolve: (state: State, event: Event) => State
   readonly fork: (state: State) => State
-  readonly decode: (recorded: RecordedEvent) => Either<Undecodable, Event>
+  readonly decode: (recorded: RecordedEvent) => Either<Undecodable, Read<Event>>
   /** How many entries a fork copies and a snapshot holds. */
   readonly entries: (state: State) => number
   readonly toSnapshot: (state: State) => unknown

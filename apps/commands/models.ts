@@ -4,14 +4,20 @@ import { chatDecider } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import * as chatSnapshot from '../../domain/chat/snapshot.ts'
 import type { ChatState } from '../../domain/chat/state.ts'
-import { decodeRecorded } from '../../domain/codec.ts'
+import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 import * as spaceSnapshot from '../../domain/space/snapshot.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
-import type { Model, Undecodable } from './model.ts'
+import type { Model, Read, Undecodable } from './model.ts'
+import { keyOf } from './recent.ts'
 
 const undecodable = (detail: string): E.Either<Undecodable, never> => E.left({ _tag: 'Undecodable', detail })
+
+const readOf = <Event>({ metadata }: Decoded, event: Event): Read<Event> => ({
+  event,
+  key: keyOf(metadata.actor, metadata.command.id),
+})
 
 export const spaceModel: Model<SpaceState, SpaceEvent> = {
   kind: 'space',
@@ -21,7 +27,9 @@ export const spaceModel: Model<SpaceState, SpaceEvent> = {
   decode: (recorded) => {
     const decoded = decodeRecorded(recorded)
     if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
-    return decoded.right.kind === 'space' ? E.right(decoded.right.event) : undecodable('not of a space')
+    return decoded.right.kind === 'space'
+      ? E.right(readOf(decoded.right, decoded.right.event))
+      : undecodable('not of a space')
   },
   entries: ({ sessions, held, grants, bans, mutes }) =>
     sessions.size + held.size + grants.size + bans.size + mutes.size,
@@ -37,7 +45,9 @@ export const chatModel: Model<ChatState, ChatEvent> = {
   decode: (recorded) => {
     const decoded = decodeRecorded(recorded)
     if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
-    return decoded.right.kind === 'chat' ? E.right(decoded.right.event) : undecodable('not of a chat')
+    return decoded.right.kind === 'chat'
+      ? E.right(readOf(decoded.right, decoded.right.event))
+      : undecodable('not of a chat')
   },
   entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
   toSnapshot: chatSnapshot.toSnapshot,

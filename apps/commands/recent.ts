@@ -1,43 +1,60 @@
 /**
- * Which commands a stream already holds, by the ids of its last events: an event's id derives from its command's id
- * and sender, so finding the id is finding the command. Bounded; the oldest are forgotten first.
+ * Which commands a stream already holds, of late: a command's key (its sender and id, see `keyOf`) to the revision of
+ * its first event. Bounded; the oldest are forgotten first.
  */
+import { hash } from 'node:crypto'
+
 export type Recent = {
-  /** The revision of the event with this id, or undefined where it is not among the last. */
-  readonly revisionOf: (eventId: string) => number | undefined
-  readonly add: (eventId: string, revision: number) => void
-  /** The ids of the last `count` events, oldest first, packed for a snapshot. */
+  /** The revision of the command's first event, or undefined where it is not among the last. */
+  readonly revisionOf: (key: string) => number | undefined
+  readonly add: (key: string, revision: number) => void
+  /** The last `count`, packed for a snapshot. */
   readonly pack: (count: number) => string
   readonly size: () => number
 }
 
 const HEX = 32
-const compact = (uuid: string): string => uuid.replaceAll('-', '').toLowerCase()
+/** 16 bytes of key, 4 of how far its revision is behind the newest. */
+const ROW = 20
+
+/** 32 hex digits. Who sends a command is in it: nobody meets another's command by using its id. */
+export const keyOf = (by: { readonly kind: string; readonly id: string }, commandId: string): string =>
+  hash('sha1', `${by.kind}:${by.id}\n${commandId}`, 'hex').slice(0, HEX)
 
 export const createRecent = (limit: number): Recent => {
   const revisions = new Map<string, number>()
   return {
-    revisionOf: (eventId) => revisions.get(compact(eventId)),
-    add: (eventId, revision) => {
-      const key = compact(eventId)
-      if (key.length !== HEX) return
+    revisionOf: (key) => revisions.get(key),
+    add: (key, revision) => {
+      // A command's first event is where it stands.
+      if (revisions.has(key)) return
       revisions.set(key, revision)
-      if (revisions.size > limit) for (const oldest of revisions.keys()) return void revisions.delete(oldest)
+      if (revisions.size > limit)
+        for (const oldest of revisions.keys()) {
+          revisions.delete(oldest)
+          break
+        }
     },
     pack: (count) => {
-      const keys = [...revisions.keys()].slice(-count)
-      const from = keys.length === 0 ? 0 : revisions.get(keys[0]!)!
-      return `${from}.${Buffer.from(keys.join(''), 'hex').toString('base64')}`
+      const rows = [...revisions].slice(-count)
+      const newest = rows.at(-1)?.[1] ?? 0
+      const packed = Buffer.alloc(rows.length * ROW)
+      rows.forEach(([key, revision], i) => {
+        packed.write(key, i * ROW, 'hex')
+        packed.writeUInt32BE(Math.min(newest - revision, 0xffffffff), i * ROW + HEX / 2)
+      })
+      return `${newest}.${packed.toString('base64')}`
     },
     size: () => revisions.size,
   }
 }
 
-/** Adds what `pack` wrote. The ids are of consecutive events, so the first one's revision says them all. */
-export const unpackInto = (recent: Recent, packed: string): void => {
-  const dot = packed.indexOf('.')
-  const from = Number(packed.slice(0, dot))
-  const hex = Buffer.from(packed.slice(dot + 1), 'base64').toString('hex')
-  if (dot < 1 || !Number.isSafeInteger(from)) return
-  for (let at = 0; at + HEX <= hex.length; at += HEX) recent.add(hex.slice(at, at + HEX), from + at / HEX)
+/** Adds what `pack` wrote. */
+export const unpackInto = (recent: Recent, text: string): void => {
+  const dot = text.indexOf('.')
+  const newest = Number(text.slice(0, dot))
+  if (dot < 1 || !Number.isSafeInteger(newest)) return
+  const packed = Buffer.from(text.slice(dot + 1), 'base64')
+  for (let at = 0; at + ROW <= packed.length; at += ROW)
+    recent.add(packed.toString('hex', at, at + HEX / 2), newest - packed.readUInt32BE(at + HEX / 2))
 }

@@ -5,7 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
-import type { Model, Trouble } from './model.ts'
+import type { Model, Read, Trouble } from './model.ts'
 import { createRecent, type Recent, unpackInto } from './recent.ts'
 import type { Snapshots } from './snapshots.ts'
 
@@ -40,7 +40,7 @@ export type StreamState<State, Event> = {
   readonly loseDraft: () => void
   /** Ours, appended: the last is at `last`. */
   readonly committed: (
-    events: ReadonlyArray<Event>,
+    events: ReadonlyArray<Read<Event>>,
     written: ReadonlyArray<NewEvent>,
     last: { readonly revision: bigint; readonly position: bigint },
     /** When the append was sent, by `now`. */
@@ -62,8 +62,8 @@ export type StreamState<State, Event> = {
 export type StreamStateOptions = {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
-  /** Event ids remembered, and how many of them a snapshot carries. */
-  readonly recentEvents: number
+  /** Commands remembered, and how many of them a snapshot carries. */
+  readonly recentCommands: number
   readonly recentInSnapshot: number
   readonly pageSize: number
   readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
@@ -101,11 +101,17 @@ export const createStreamState = <State, Event>(
     epoch++
   }
 
-  const fold = (into: Holding<State>, event: Event, id: string, revision: number, at: bigint) => {
+  const fold = (
+    into: Holding<State>,
+    { event, key }: Read<Event>,
+    id: string,
+    revision: number,
+    at: bigint,
+  ) => {
     into.state = model.evolve(into.state, event)
     into.revision = revision
     into.lastId = id
-    into.recent.add(id, revision)
+    into.recent.add(key, revision)
     if (at > into.position) into.position = at
     if (revision % MARK_EVERY === 0) {
       into.marks.push({ revision, position: into.position })
@@ -156,7 +162,7 @@ export const createStreamState = <State, Event>(
     revision: -1,
     position: 0n,
     lastId: '',
-    recent: createRecent(options.recentEvents),
+    recent: createRecent(options.recentCommands),
     marks: [],
   })
 

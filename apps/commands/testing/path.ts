@@ -50,13 +50,15 @@ export const contentOf = (facts: (by: Caller | null, space: SpaceRef) => Content
   factsFor: (space, by) => async () => E.right(facts(by, space)),
 })
 
+let boots = 0
+
 export const pathOn = (log: EventLog, options: Partial<CommandsOptions> = {}) =>
   createCommands({
     log,
     content: contentOf(publicPost),
     clock: stepClock(),
     ids: countedIds(0xabc),
-    node: { id: 'node-a', boot: 'boot-a' },
+    node: { id: 'node-a', boot: `boot-${++boots}` },
     messageLookup: (_, ids) => async () => E.right(new Map(ids.map((id) => [id, null]))),
     logger: quiet,
     limits: 'off',

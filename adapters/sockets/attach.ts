@@ -89,9 +89,8 @@ export type Sockets = {
   readonly close: (ms?: number) => Promise<void>
 }
 
-/** Packets in excess before a socket that does not hear `slow_down` is closed. */
+/** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
 const MAX_EXCESS = 2_000
-/** Joins and leaves of one socket that may wait for each other. */
 const SLOW_DOWN: Described = {
   status: 429,
   code: 'slow_down',
@@ -237,7 +236,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       else answer(socket, 'space', ack, told(SLOW_DOWN))
       return
     }
-    member.excess = 0
+    member.excess = Math.max(0, member.excess - 1)
     const name = typeof packet[0] === 'string' ? packet[0] : ''
     respond(member, name, payload, ack).catch((error) =>
       logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),

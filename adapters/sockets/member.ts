@@ -26,7 +26,7 @@ export type Member = {
   busy: Promise<unknown> | null
   isGone: boolean
   readonly bucket: Bucket
-  /** Packets refused in a row for being too many. */
+  /** Packets refused for being too many, less those taken since. */
   excess: number
   aframe: { bucket: Bucket; latest: string | null; timer: NodeJS.Timeout | undefined } | null
 }

@@ -3,9 +3,18 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { RoomKey, SpaceRef } from '../../domain/names.ts'
 import { parseSpace, parseSubspace, roomKey, spaceKey } from '../../domain/names.ts'
-import type { Accepted, Clock, CommandError, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
+import type {
+  Accepted,
+  Clock,
+  CommandError,
+  Commands,
+  Content,
+  EventLog,
+  Ids,
+  Request,
+} from '../../domain/ports.ts'
 import { accessOf } from '../../domain/space/access.ts'
-import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import type { LeaveReason, SpaceEvent } from '../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { KickedNotice } from '../../projections/live/wire.ts'
@@ -25,6 +34,8 @@ export interface Membership {
   readonly leave: (member: Member) => Promise<Answer>
   /** The socket is gone: its session too, as soon as the log can have it. */
   readonly gone: (member: Member, reason: 'disconnected' | 'expired') => Promise<void>
+  /** The sessions that this process answers for: from before they are in the log until their end is. */
+  readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
 }
 
 export type MembershipDeps = {
@@ -79,6 +90,7 @@ const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
 export const createMembership = (deps: MembershipDeps): Membership => {
   const { commands, content, log, feed, sending, departures, clock, ids, logger } = deps
   const tails = new WeakMap<Snapshot, SharedTail>()
+  const answeredFor = new Map<string, SpaceRef>()
 
   const tailOf = (snapshot: Snapshot): SharedTail => {
     let tail = tails.get(snapshot)
@@ -191,6 +203,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     notice: KickedNotice | null,
   ): void => {
     drop(member, session)
+    answeredFor.delete(session.sessionId)
     session.arrived('ended')
     const { socket } = member
     if (notice !== null) {
@@ -227,10 +240,21 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   const leaveNow = (member: Member, session: Session, reason: 'left' | 'disconnected' | 'expired') => {
     drop(member, session)
     const { sessionId, hold } = session
-    return departures.leave({ space: hold.live.space, sessionId, reason, sender: senderOf(member) })
+    const leaving = departures.leave({ space: hold.live.space, sessionId, reason, sender: senderOf(member) })
+    void leaving.then(() => answeredFor.delete(sessionId))
+    return leaving
   }
 
   type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
+
+  /** A command path that throws has not said whether it happened. */
+  const ask = async (request: Request<SpaceCommand>): Promise<Outcome> => {
+    try {
+      return await commands.space(request)()
+    } catch (error) {
+      return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
+    }
+  }
 
   /** What a join or a move is answered, once it has come round (or has not). */
   const concluded = async (
@@ -279,8 +303,9 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     }
     // Before the command is sent: its news may be faster than its answer.
     hold.live.occupants.set(session.sessionId, occupantOf(member, session))
+    answeredFor.set(session.sessionId, space)
     const arriving = arrival(session, asked.since ?? null)
-    const outcome = await commands.space({
+    const outcome = await ask({
       ...senderOf(member),
       space,
       id: ids.uuid(),
@@ -293,12 +318,15 @@ export const createMembership = (deps: MembershipDeps): Membership => {
         avatarData: asked.avatar_data ?? null,
         boot: deps.node.boot,
       },
-    })()
+    })
     if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)
     session.arrived('ended')
     // It may have happened all the same: then it is over at once.
     if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
-    else drop(member, session)
+    else {
+      drop(member, session)
+      answeredFor.delete(session.sessionId)
+    }
     return failed(outcome.left)
   }
 
@@ -309,7 +337,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     subspace: string,
   ): Promise<Answer> => {
     const arriving = arrival(session, asked.since ?? null)
-    const outcome = await commands.space({
+    const outcome = await ask({
       ...senderOf(member),
       space: session.hold.live.space,
       id: ids.uuid(),
@@ -319,7 +347,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
         subspace,
         position: asked.position ?? null,
       },
-    })()
+    })
     if (E.isLeft(outcome)) {
       session.arrived('ended')
       return failed(outcome.left)
@@ -367,6 +395,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   }
 
   return {
+    sessions: () => [...answeredFor].map(([sessionId, space]) => ({ sessionId, space })),
     join: (member, asked) => inTurn(member, () => join(member, asked)),
     leave: (member) => inTurn(member, () => leave(member)),
     gone: (member, reason) => {

@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto'
+import { type AddressInfo, connect } from 'node:net'
 import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -403,6 +404,28 @@ test('given the log out of reach, then 503 and when to come back', async () => {
   assert.ok(Number(answer.headers['retry-after']) > 0)
   http.log.onRead = () => null
   http.log.onAppend = () => null
+})
+
+test('bytes that are no HTTP, and headers without end, are answered in the same shape', async () => {
+  await http.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = http.app.server.address() as AddressInfo
+  const say = async (bytes: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(bytes)
+    let answer = ''
+    for await (const chunk of socket) answer += chunk
+    return answer
+  }
+  const garbage = await say('NONSENSE\r\n\r\n')
+  assert.match(garbage, /^HTTP\/1\.1 400 /)
+  assert.is(JSON.parse(garbage.split('\r\n\r\n')[1]!).code, 'invalid_request')
+  const endless = await say(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`)
+  assert.match(endless, /^HTTP\/1\.1 431 /)
+  assert.is(JSON.parse(endless.split('\r\n\r\n')[1]!).code, 'too_large')
+  const smuggled = await say(
+    'POST /api/auth/session HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  )
+  assert.match(smuggled, /^HTTP\/1\.1 400 /)
 })
 
 test('nothing secret is in the logs', () => {

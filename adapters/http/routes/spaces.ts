@@ -1,5 +1,5 @@
 /** Finding a space, looking at it, and being let in. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseSubspace } from '../../../domain/names.ts'
@@ -24,8 +24,9 @@ export const pageOf = (
   return { limit: query.limit ?? DEFAULT_LIMIT, cursor }
 }
 
-/** Under which a browser reaches Socket.IO. */
-const websocketUrl = (publicUrl: string): string => publicUrl.replace(/^http/, 'ws')
+/** Under which a browser reaches Socket.IO. With port 0 only the request knows which one it came to be. */
+const websocketUrl = (publicUrl: string, request: FastifyRequest): string =>
+  (publicUrl.endsWith(':0') ? `${request.protocol}://${request.host}` : publicUrl).replace(/^http/, 'ws')
 
 export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
@@ -99,7 +100,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     params: SpaceParams,
     body: t.partial({ subspace: t.unknown, challenge: t.unknown }),
     purpose: 'join',
-    handle: async ({ params, body, who, sender, commandId }) => {
+    handle: async ({ params, body, who, sender, commandId, request }) => {
       const space = spaceOf(params)
       const subspace = orTell(parseSubspace(body.subspace))
       const accepted = orTell(
@@ -118,7 +119,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         identity: identityOf(who.caller),
         session_token: deps.auth.tokenFor(who).token,
         turn_credentials: deps.turn.credentialsFor(who.caller.id),
-        websocket_url: websocketUrl(deps.config.publicUrl),
+        websocket_url: websocketUrl(deps.config.publicUrl, request),
       }
     },
   })

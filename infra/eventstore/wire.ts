@@ -73,7 +73,7 @@ export class Reader {
     const kind = tag & 7
     if (kind === 0) this.varint()
     else if (kind === 1) this.at += 8
-    else if (kind === 2) this.at += this.varint()
+    else if (kind === 2) this.bytes()
     else if (kind === 5) this.at += 4
     else throw new RangeError(`unknown wire type ${kind}`)
     if (this.at > this.end) throw new RangeError('truncated field')

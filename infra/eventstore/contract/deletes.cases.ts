@@ -1,0 +1,121 @@
+import * as assert from 'uvu/assert'
+import { contract, failure, unique, until } from './kit.ts'
+
+contract('deletes', (test) => {
+  test('given a stream, when deleted, then it reads as not found', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const { position } = await kit.client.deleteStream(stream)
+    assert.ok(position!.commit > 0n)
+    assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
+  })
+  test('given a deleted stream, when appended to with any, then numbering goes on and the old is not read', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    await kit.client.deleteStream(stream)
+    assert.is((await kit.append(stream, kit.events(2))).nextExpectedRevision, 4n)
+    const read = await kit.read(stream)
+    assert.equal(
+      read.map(({ event }) => event!.revision),
+      [3n, 4n],
+    )
+  })
+  test('given a deleted stream, when appended to with no_stream, then it begins anew', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    await kit.client.deleteStream(stream)
+    assert.is((await kit.append(stream, kit.events(1), 'no_stream')).nextExpectedRevision, 3n)
+    assert.is((await kit.read(stream)).length, 1)
+  })
+  test('given a deleted stream, when appended to at its last revision, then it is accepted', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    await kit.client.deleteStream(stream)
+    assert.is((await kit.append(stream, kit.events(1), 2n)).nextExpectedRevision, 3n)
+  })
+  test('given a deleted stream, when appended to with stream_exists, then wrong-expected-version', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    await kit.client.deleteStream(stream)
+    assert.is(
+      (await failure(kit.append(stream, kit.events(1), 'stream_exists'))).type,
+      'wrong-expected-version',
+    )
+  })
+  test('given a deleted stream that lives again, when read backwards, then only the new', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(5))
+    await kit.client.deleteStream(stream)
+    await kit.append(stream, kit.events(2))
+    const read = await kit.read(stream, { direction: 'backwards', fromRevision: 'end' })
+    assert.equal(
+      read.map(({ event }) => event!.revision),
+      [6n, 5n],
+    )
+  })
+  for (const [expected, accepted] of [
+    // Not stream_exists, which neither client can send with a delete.
+    ['any', true],
+    [1n, true],
+    ['no_stream', false],
+    [0n, false],
+    [7n, false],
+  ] as const) {
+    const verdict = accepted ? 'it is done' : 'wrong-expected-version'
+    test(`given two events, when deleted with ${expected}, then ${verdict}`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(2))
+      const deleting = kit.client.deleteStream(stream, { expectedRevision: expected as never })
+      if (accepted) await deleting
+      else assert.is((await failure(deleting)).type, 'wrong-expected-version')
+    })
+    test(`given two events, when tombstoned with ${expected}, then ${verdict}`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(2))
+      const deleting = kit.client.tombstoneStream(stream, { expectedRevision: expected as never })
+      if (accepted) await deleting
+      else assert.is((await failure(deleting)).type, 'wrong-expected-version')
+    })
+  }
+  test('given a tombstoned stream, then reads, appends and deletes answer stream-deleted', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await kit.client.tombstoneStream(stream)
+    assert.is((await failure(kit.read(stream))).type, 'stream-deleted')
+    assert.is((await failure(kit.append(stream, kit.events(1)))).type, 'stream-deleted')
+    assert.is((await failure(kit.append(stream, kit.events(1), 'no_stream'))).type, 'stream-deleted')
+    assert.is((await failure(kit.client.deleteStream(stream))).type, 'stream-deleted')
+    assert.is((await failure(kit.client.tombstoneStream(stream))).type, 'stream-deleted')
+  })
+  test('given no stream, when tombstoned, then it can never be', async (kit) => {
+    const stream = unique()
+    await kit.client.tombstoneStream(stream)
+    assert.is((await failure(kit.append(stream, kit.events(1)))).type, 'stream-deleted')
+  })
+  test('given a deleted stream, when tombstoned, then stream-deleted', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await kit.client.deleteStream(stream)
+    await kit.client.tombstoneStream(stream)
+    assert.is((await failure(kit.read(stream))).type, 'stream-deleted')
+  })
+  test('given a deleted stream, then its events are in $all still', async (kit) => {
+    const stream = unique()
+    const { position } = await kit.append(stream, kit.events(1))
+    await kit.client.deleteStream(stream)
+    const [first] = await kit.readAll({ fromPosition: position, maxCount: 1 })
+    assert.is(first!.event!.streamId, stream)
+  })
+  test('given a deleted stream, when subscribed to, then what comes is delivered', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await kit.client.deleteStream(stream)
+    const subscription = kit.client.subscribeToStream(stream)
+    const revisions: bigint[] = []
+    subscription.on('data', ({ event }) => revisions.push(event!.revision))
+    await kit.append(stream, kit.events(1))
+    await until(() => revisions.length === 1)
+    assert.equal(revisions, [2n])
+    await subscription.unsubscribe()
+  })
+})

@@ -1,0 +1,12 @@
+/** The contract over @eventstore/db-client. EVENTSTORE_URL names the server; without it, an embedded node. */
+import './appends.cases.ts'
+import './idempotency.cases.ts'
+import './reads.cases.ts'
+import './subscriptions.cases.ts'
+import './deletes.cases.ts'
+import './metadata.cases.ts'
+import './links.cases.ts'
+import './persistent.cases.ts'
+import { runContract } from './kit.ts'
+
+runContract('@eventstore/db-client')

@@ -1,0 +1,51 @@
+import * as assert from 'uvu/assert'
+import { contract, type Kit, unique, until } from './kit.ts'
+
+const link = (kit: Kit, to: string) => kit.lib.binaryEvent({ type: '$>', data: Buffer.from(to) })
+
+contract('links', (test) => {
+  test('given a link, when not resolved, then the link itself', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(1))
+    await kit.append(links, [link(kit, `0@${target}`)])
+    const [read] = await kit.read(links)
+    assert.is(read!.event!.type, '$>')
+    assert.is(read!.link, undefined)
+  })
+  test('given a link, when resolved, then what it points to, and the link', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(3))
+    await kit.append(links, [link(kit, `2@${target}`)])
+    const [read] = await kit.read(links, { resolveLinkTos: true })
+    assert.is(read!.event!.streamId, target)
+    assert.is(read!.event!.revision, 2n)
+    assert.is(read!.link!.streamId, links)
+    assert.is(read!.link!.revision, 0n)
+  })
+  test('given a link to what is gone, when resolved, then the link alone', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(1))
+    await kit.append(links, [link(kit, `0@${target}`), link(kit, `9@${target}`)])
+    await kit.client.deleteStream(target)
+    const read = await kit.read(links, { resolveLinkTos: true })
+    assert.is(read.length, 2)
+    assert.ok(read.every(({ event, link }) => event === undefined && link?.streamId === links))
+  })
+  test('given a link, when a subscription resolves, then what it points to', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(1))
+    const subscription = kit.client.subscribeToStream(links, { resolveLinkTos: true })
+    const seen: Array<string | undefined> = []
+    subscription.on('data', ({ event, link }) => seen.push(event?.streamId, link?.streamId))
+    await kit.append(links, [link(kit, `0@${target}`)])
+    await until(() => seen.length === 2)
+    assert.equal(seen, [target, links])
+    await subscription.unsubscribe()
+  })
+  test('given plain events, when resolved, then they have no link', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    const read = await kit.read(stream, { resolveLinkTos: true })
+    assert.ok(read.every(({ event, link }) => event !== undefined && link === undefined))
+  })
+})

@@ -1,0 +1,109 @@
+import * as assert from 'uvu/assert'
+import { contract, failure, unique } from './kit.ts'
+
+const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined }>): number[] =>
+  read.map(({ event }) => Number(event!.revision))
+
+contract('stream metadata', (test) => {
+  test('given none, then there is none', async (kit) => {
+    const { metadata, metastreamRevision } = await kit.client.getStreamMetadata(unique())
+    assert.is(metadata, undefined)
+    assert.is(metastreamRevision, undefined)
+  })
+  test('given metadata, then it comes back as it went, system fields and own', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { maxCount: 5, maxAge: 60, cacheControl: 30, own: 'x' })
+    const { metadata } = await kit.client.getStreamMetadata<{ own: string }>(stream)
+    assert.is(metadata!.maxCount, 5)
+    assert.is(metadata!.maxAge, 60)
+    assert.is(metadata!.cacheControl, 30)
+    assert.is(metadata!.own, 'x')
+  })
+  test('when set twice, then the last holds', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { maxCount: 5 })
+    await kit.client.setStreamMetadata(stream, { maxCount: 2 })
+    const { metadata } = await kit.client.getStreamMetadata(stream)
+    assert.is(metadata!.maxCount, 2)
+    const [last] = await kit.read(`$$${stream}`)
+    assert.is(last!.event!.revision, 1n)
+  })
+  test('when set with a wrong revision, then wrong-expected-version', async (kit) => {
+    const stream = unique()
+    const { type } = await failure(
+      kit.client.setStreamMetadata(stream, { maxCount: 5 }, {
+        expectedRevision: 3n,
+        streamState: 3n,
+      } as never),
+    )
+    assert.is(type, 'wrong-expected-version')
+  })
+  for (const [title, metadata, options, expected] of [
+    ['maxCount 3', { maxCount: 3 }, {}, [7, 8, 9]],
+    ['maxCount 3, from 0', { maxCount: 3 }, { fromRevision: 0n }, [7, 8, 9]],
+    ['maxCount 3, from 8', { maxCount: 3 }, { fromRevision: 8n }, [8, 9]],
+    ['maxCount 3, two', { maxCount: 3 }, { maxCount: 2 }, [7, 8]],
+    ['maxCount 3, backwards', { maxCount: 3 }, { direction: 'backwards', fromRevision: 'end' }, [9, 8, 7]],
+    ['maxCount above all', { maxCount: 50 }, { maxCount: 2 }, [0, 1]],
+    ['truncateBefore 6', { truncateBefore: 6 }, {}, [6, 7, 8, 9]],
+    [
+      'truncateBefore 6, backwards',
+      { truncateBefore: 6 },
+      { direction: 'backwards', fromRevision: 'end' },
+      [9, 8, 7, 6],
+    ],
+    ['truncateBefore beyond the end', { truncateBefore: 10 }, {}, []],
+    ['truncateBefore 8 and maxCount 5', { truncateBefore: 8, maxCount: 5 }, {}, [8, 9]],
+    ['truncateBefore 2 and maxCount 5', { truncateBefore: 2, maxCount: 5 }, {}, [5, 6, 7, 8, 9]],
+    ['maxAge of an hour', { maxAge: 3600 }, {}, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
+  ] as const)
+    test(`given ten events and ${title}, then ${expected.join(' ') || 'none'}`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(10))
+      await kit.client.setStreamMetadata(stream, metadata)
+      assert.equal(numbers(await kit.read(stream, options)), expected)
+    })
+  test('given maxAge of a second, when it has passed, then nothing is read', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await kit.client.setStreamMetadata(stream, { maxAge: 1 })
+    for (;;) if ((await kit.read(stream)).length === 0) break
+    assert.is((await kit.append(stream, kit.events(1))).nextExpectedRevision, 2n)
+    assert.equal(numbers(await kit.read(stream)), [2])
+  })
+  test('given maxCount, when more is appended, then the window moves', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { maxCount: 2 })
+    await kit.append(stream, kit.events(4))
+    assert.equal(numbers(await kit.read(stream)), [2, 3])
+    await kit.append(stream, kit.events(1))
+    assert.equal(numbers(await kit.read(stream)), [3, 4])
+  })
+  test('given metadata alone, then the stream itself is not found', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { maxCount: 2 })
+    assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
+    assert.is((await kit.append(stream, kit.events(1), 'no_stream')).nextExpectedRevision, 0n)
+  })
+  test('given an acl, then it comes back', async (kit) => {
+    const stream = unique()
+    const acl = { readRoles: ['$all'], writeRoles: ['$all'], deleteRoles: ['$admins'] }
+    await kit.client.setStreamMetadata(stream, { acl })
+    const { metadata } = await kit.client.getStreamMetadata(stream)
+    assert.equal([metadata!.acl?.deleteRoles].flat(), ['$admins'])
+  })
+  test('given a tombstoned stream, then its metadata is gone with it', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    await kit.client.tombstoneStream(stream)
+    assert.is((await failure(kit.client.setStreamMetadata(stream, { maxCount: 1 }))).type, 'stream-deleted')
+  })
+  test('given metadata on a deleted stream, then the deleted stays deleted', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    await kit.client.deleteStream(stream)
+    await kit.client.setStreamMetadata(stream, { own: 1 })
+    const read = await kit.read(stream).catch(() => [])
+    assert.is(read.length, 0)
+  })
+})

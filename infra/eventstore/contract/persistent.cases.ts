@@ -1,0 +1,423 @@
+import * as assert from 'uvu/assert'
+import { contract, failure, type Kit, unique, until } from './kit.ts'
+
+type Settings = Parameters<Kit['lib']['persistentSubscriptionToStreamSettingsFromDefaults']>[0]
+type Subscription = ReturnType<Kit['client']['subscribeToPersistentSubscriptionToStream']>
+type Seen = { id: string; revision: bigint; retries: number; event: Parameters<Subscription['ack']>[0] }
+
+const create = async (kit: Kit, stream: string, settings: Settings = {}): Promise<string> => {
+  const group = unique('group')
+  await kit.client.createPersistentSubscriptionToStream(
+    stream,
+    group,
+    kit.lib.persistentSubscriptionToStreamSettingsFromDefaults({ startFrom: 'start', ...settings }),
+  )
+  return group
+}
+
+/** Connects, and gives each event to `handle`. */
+const consume = (
+  subscription: Subscription,
+  handle: (seen: Seen, subscription: Subscription) => unknown = ({ event }) => subscription.ack(event),
+) => {
+  const seen: Seen[] = []
+  const errors: string[] = []
+  subscription.on('data', (event) => {
+    const original = event.link ?? event.event!
+    const one = {
+      id: original.id,
+      revision: (event.event ?? original).revision,
+      retries: event.retryCount,
+      event,
+    }
+    seen.push(one)
+    void handle(one, subscription)
+  })
+  subscription.on('error', (error) => errors.push((error as unknown as { type: string }).type))
+  return {
+    seen,
+    errors,
+    have: (count: number) => until(() => seen.length >= count),
+    stop: () => subscription.unsubscribe(),
+  }
+}
+
+const connect = (kit: Kit, stream: string, group: string, bufferSize = 10) =>
+  kit.client.subscribeToPersistentSubscriptionToStream(stream, group, { bufferSize })
+
+const revisions = (seen: ReadonlyArray<Seen>): number[] => seen.map(({ revision }) => Number(revision))
+
+contract('persistent subscriptions to a stream', (test) => {
+  test('given one, when created again, then persistent-subscription-exists', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream)
+    const again = kit.client.createPersistentSubscriptionToStream(
+      stream,
+      group,
+      kit.lib.persistentSubscriptionToStreamSettingsFromDefaults(),
+    )
+    assert.is((await failure(again)).type, 'persistent-subscription-exists')
+  })
+  test('given none, then reading, updating, deleting and info answer that it does not exist', async (kit) => {
+    const stream = unique()
+    const settings = kit.lib.persistentSubscriptionToStreamSettingsFromDefaults()
+    const missing = 'persistent-subscription-does-not-exist'
+    assert.is(
+      (await failure(kit.client.updatePersistentSubscriptionToStream(stream, 'none', settings))).type,
+      missing,
+    )
+    assert.is((await failure(kit.client.deletePersistentSubscriptionToStream(stream, 'none'))).type, missing)
+    assert.is((await failure(kit.client.getPersistentSubscriptionToStreamInfo(stream, 'none'))).type, missing)
+    assert.is((await failure(kit.client.replayParkedMessagesToStream(stream, 'none'))).type, missing)
+    const consumer = consume(connect(kit, stream, 'none'))
+    await until(() => consumer.errors.length > 0)
+    assert.equal(consumer.errors, [missing])
+  })
+  for (const [startFrom, expected] of [
+    ['start', [0, 1, 2, 3]],
+    [2n, [2, 3]],
+    ['end', [3]],
+  ] as const)
+    test(`from ${startFrom}: ${expected.join(' ')}`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(3))
+      const group = await create(kit, stream, { startFrom })
+      const consumer = consume(connect(kit, stream, group))
+      await kit.append(stream, kit.events(1))
+      await consumer.have(expected.length)
+      assert.equal(revisions(consumer.seen), [...expected])
+      await consumer.stop()
+    })
+  test('given acknowledged events, when it connects again, then it goes on after them', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(5))
+    const group = await create(kit, stream, { checkPointLowerBound: 1, checkPointAfter: 1 })
+    const first = consume(connect(kit, stream, group))
+    await first.have(5)
+    await until(async () => {
+      const { stats } = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+      return stats.outstandingMessagesCount === 0
+    })
+    await first.stop()
+    await kit.append(stream, kit.events(2))
+    const second = consume(connect(kit, stream, group))
+    await second.have(2)
+    assert.equal(revisions(second.seen), [5, 6])
+    await second.stop()
+  })
+  test('given unacknowledged events, when it disconnects, then another gets them', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(4))
+    const group = await create(kit, stream)
+    const first = consume(connect(kit, stream, group), () => {})
+    await first.have(4)
+    await first.stop()
+    const second = consume(connect(kit, stream, group))
+    await second.have(4)
+    assert.equal(revisions(second.seen), [0, 1, 2, 3])
+    await second.stop()
+  })
+  test('given a buffer of 2, then no more than 2 are under way', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(6))
+    const group = await create(kit, stream)
+    const consumer = consume(connect(kit, stream, group, 2), () => {})
+    await consumer.have(2)
+    const { stats } = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is(stats.totalInFlightMessages, 2)
+    assert.is(consumer.seen.length, 2)
+    await consumer.stop()
+  })
+  test('nack retry: it comes again, and says how often', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream)
+    const consumer = consume(connect(kit, stream, group), ({ event, retries }, subscription) =>
+      retries < 2 ? subscription.nack('retry', 'again', event) : subscription.ack(event),
+    )
+    await consumer.have(3)
+    assert.equal(
+      consumer.seen.map(({ retries }) => retries),
+      [0, 1, 2],
+    )
+    await consumer.stop()
+  })
+  test('nack skip: it does not come again', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const group = await create(kit, stream)
+    const consumer = consume(connect(kit, stream, group, 1), ({ event }, subscription) =>
+      subscription.nack('skip', 'not for me', event),
+    )
+    await consumer.have(3)
+    assert.equal(revisions(consumer.seen), [0, 1, 2])
+    await consumer.stop()
+  })
+  test('nack park: it is counted, and comes again by replay', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const group = await create(kit, stream)
+    let park = true
+    const consumer = consume(connect(kit, stream, group), ({ event, revision }, subscription) =>
+      park && revision === 1n ? subscription.nack('park', 'bad', event) : subscription.ack(event),
+    )
+    const parked = async () =>
+      (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).stats.parkedMessageCount
+    await until(async () => (await parked()) === 1n)
+    park = false
+    await kit.client.replayParkedMessagesToStream(stream, group)
+    await consumer.have(4)
+    assert.equal(revisions(consumer.seen), [0, 1, 2, 1])
+    await until(async () => (await parked()) === 0n)
+    await consumer.stop()
+  })
+  test('replay of parked: as many as asked for', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(4))
+    const group = await create(kit, stream)
+    let park = true
+    const consumer = consume(connect(kit, stream, group), ({ event }, subscription) =>
+      park ? subscription.nack('park', 'bad', event) : subscription.ack(event),
+    )
+    const parked = async () =>
+      (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).stats.parkedMessageCount
+    await until(async () => (await parked()) === 4n)
+    park = false
+    await kit.client.replayParkedMessagesToStream(stream, group, { stopAt: 2 })
+    await consumer.have(6)
+    assert.equal(revisions(consumer.seen).slice(4), [0, 1])
+    await until(async () => (await parked()) === 2n)
+    await consumer.stop()
+  })
+  test('given too many retries, then it is parked', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream, { maxRetryCount: 2 })
+    const consumer = consume(connect(kit, stream, group), ({ event }, subscription) =>
+      subscription.nack('retry', 'never', event),
+    )
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).stats.parkedMessageCount ===
+        1n,
+    )
+    assert.is(consumer.seen.length, 3)
+    await consumer.stop()
+  })
+  test('given no answer within the timeout, then it comes again', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream, { messageTimeout: 200 })
+    const consumer = consume(connect(kit, stream, group), ({ event, retries }, subscription) =>
+      retries > 0 ? subscription.ack(event) : undefined,
+    )
+    await consumer.have(2)
+    assert.equal(
+      consumer.seen.map(({ retries }) => retries),
+      [0, 1],
+    )
+    await consumer.stop()
+  })
+  test('nack stop: the consumer is let go', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream)
+    const subscription = connect(kit, stream, group)
+    let ended = false
+    subscription.on('end', () => {
+      ended = true
+    })
+    consume(subscription, ({ event }) => subscription.nack('stop', 'enough', event))
+    await until(() => ended)
+    const { connections } = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is(connections.length, 0)
+  })
+  test('RoundRobin: two consumers share', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { consumerStrategyName: 'RoundRobin' })
+    const [one, two] = [consume(connect(kit, stream, group)), consume(connect(kit, stream, group))]
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 2,
+    )
+    await kit.append(stream, kit.events(10))
+    await until(() => one.seen.length + two.seen.length === 10)
+    assert.is(one.seen.length, 5)
+    await one.stop()
+    await two.stop()
+  })
+  test('DispatchToSingle: one gets all while it can', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { consumerStrategyName: 'DispatchToSingle' })
+    const [one, two] = [consume(connect(kit, stream, group, 50)), consume(connect(kit, stream, group, 50))]
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 2,
+    )
+    await kit.append(stream, kit.events(10))
+    await until(() => one.seen.length + two.seen.length === 10)
+    assert.is(Math.max(one.seen.length, two.seen.length), 10)
+    await one.stop()
+    await two.stop()
+  })
+  test('Pinned: a stream stays with its consumer', async (kit) => {
+    const prefix = unique('pin')
+    const group = unique('group')
+    await kit.client.createPersistentSubscriptionToAll(
+      group,
+      kit.lib.persistentSubscriptionToAllSettingsFromDefaults({
+        startFrom: 'end',
+        consumerStrategyName: 'Pinned',
+      }),
+      { filter: kit.lib.streamNameFilter({ prefixes: [prefix] }) },
+    )
+    const all = () => kit.client.subscribeToPersistentSubscriptionToAll(group, { bufferSize: 100 })
+    const owners = new Map<string, Set<number>>()
+    let count = 0
+    const consumers = [0, 1].map((n) => {
+      const subscription = all()
+      subscription.on('data', (event) => {
+        const stream = event.event!.streamId
+        owners.set(stream, (owners.get(stream) ?? new Set()).add(n))
+        count++
+        void subscription.ack(event)
+      })
+      return subscription
+    })
+    await until(
+      async () => (await kit.client.getPersistentSubscriptionToAllInfo(group)).connections.length === 2,
+    )
+    for (let n = 0; n < 8; n++) for (let i = 0; i < 3; i++) await kit.append(`${prefix}-${n}`, kit.events(1))
+    await until(() => count === 24)
+    assert.ok([...owners.values()].every((who) => who.size === 1))
+    for (const consumer of consumers) await consumer.unsubscribe()
+    await kit.client.deletePersistentSubscriptionToAll(group)
+  })
+  test('given a maximum of one consumer, then the second is refused', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { maxSubscriberCount: 1 })
+    const one = consume(connect(kit, stream, group))
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 1,
+    )
+    const two = consume(connect(kit, stream, group))
+    await until(() => two.errors.length > 0)
+    assert.equal(two.errors, ['maximum-subscribers-reached'])
+    await one.stop()
+  })
+  test('when deleted, then its consumers are dropped and it is gone', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream)
+    const consumer = consume(connect(kit, stream, group))
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 1,
+    )
+    await kit.client.deletePersistentSubscriptionToStream(stream, group)
+    await until(() => consumer.errors.length > 0)
+    assert.equal(consumer.errors, ['persistent-subscription-dropped'])
+    const info = kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is((await failure(info)).type, 'persistent-subscription-does-not-exist')
+  })
+  test('info: says its settings, and an update changes them', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { maxRetryCount: 7, messageTimeout: 5000, startFrom: 3n })
+    const before = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is(before.eventSource, stream)
+    assert.is(before.groupName, group)
+    assert.is(before.settings.maxRetryCount, 7)
+    assert.is(before.settings.messageTimeout, 5000)
+    assert.is(before.settings.startFrom, 3n)
+    assert.is(before.settings.consumerStrategyName, 'RoundRobin')
+    await kit.client.updatePersistentSubscriptionToStream(
+      stream,
+      group,
+      kit.lib.persistentSubscriptionToStreamSettingsFromDefaults({ startFrom: 'start', maxRetryCount: 9 }),
+    )
+    const after = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is(after.settings.maxRetryCount, 9)
+    assert.is(after.settings.startFrom, 'start')
+  })
+  test('list: those of the stream, and all', async (kit) => {
+    const stream = unique()
+    const groups = [await create(kit, stream), await create(kit, stream)].sort()
+    const mine = await kit.client.listPersistentSubscriptionsToStream(stream)
+    assert.equal(mine.map(({ groupName }) => groupName).sort(), groups)
+    const all = await kit.client.listAllPersistentSubscriptions()
+    assert.ok(groups.every((group) => all.some(({ groupName }) => groupName === group)))
+  })
+  test('given links, when it resolves them, then what they point to, acknowledged by the link', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(2))
+    await kit.append(
+      links,
+      [0, 1].map((n) => kit.lib.binaryEvent({ type: '$>', data: Buffer.from(`${n}@${target}`) })),
+    )
+    const group = await create(kit, links, { resolveLinkTos: true })
+    const consumer = consume(connect(kit, links, group))
+    await consumer.have(2)
+    assert.ok(
+      consumer.seen.every(({ event }) => event.event!.streamId === target && event.link!.streamId === links),
+    )
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(links, group)).stats
+          .outstandingMessagesCount === 0,
+    )
+    await consumer.stop()
+  })
+})
+
+contract('persistent subscriptions to $all', (test) => {
+  test('filtered: what passes, and nothing else', async (kit) => {
+    const prefix = unique('ps')
+    const group = unique('group')
+    await kit.append(prefix, kit.events(2))
+    await kit.client.createPersistentSubscriptionToAll(
+      group,
+      kit.lib.persistentSubscriptionToAllSettingsFromDefaults({ startFrom: 'start' }),
+      { filter: kit.lib.streamNameFilter({ prefixes: [prefix] }) },
+    )
+    const subscription = kit.client.subscribeToPersistentSubscriptionToAll(group)
+    const seen: string[] = []
+    subscription.on('data', (event) => {
+      seen.push(event.event!.streamId)
+      void subscription.ack(event)
+    })
+    await until(() => seen.length === 2)
+    await kit.append(unique(), kit.events(2))
+    await kit.append(prefix, kit.events(1))
+    await until(() => seen.length === 3)
+    assert.ok(seen.every((stream) => stream === prefix))
+    await subscription.unsubscribe()
+    const info = await kit.client.getPersistentSubscriptionToAllInfo(group)
+    assert.is(info.eventSource, '$all')
+    const [listed] = (await kit.client.listPersistentSubscriptionsToAll()).filter(
+      ({ groupName }) => groupName === group,
+    )
+    assert.is(listed!.groupName, group)
+    await kit.client.deletePersistentSubscriptionToAll(group)
+  })
+  test('from a position: its event is the first', async (kit) => {
+    const stream = unique()
+    const group = unique('group')
+    await kit.append(stream, kit.events(1))
+    const { position } = await kit.append(stream, kit.events(1))
+    await kit.append(stream, kit.events(1))
+    await kit.client.createPersistentSubscriptionToAll(
+      group,
+      kit.lib.persistentSubscriptionToAllSettingsFromDefaults({ startFrom: position! }),
+    )
+    const subscription = kit.client.subscribeToPersistentSubscriptionToAll(group)
+    const seen: bigint[] = []
+    subscription.on('data', (event) => {
+      if (event.event!.streamId === stream) seen.push(event.event!.revision)
+      void subscription.ack(event)
+    })
+    await until(() => seen.length === 2)
+    assert.equal(seen, [1n, 2n])
+    await subscription.unsubscribe()
+    await kit.client.deletePersistentSubscriptionToAll(group)
+  })
+})

@@ -15,6 +15,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./content.ts')).content,
   },
   {
+    name: 'log',
+    summary: 'the whole log into a file, and back into any EventStoreDB',
+    load: async () => (await import('./log.ts')).log,
+  },
+  {
     name: 'room',
     summary: 'perform a real room’s log on a server and compare every table with it',
     load: async () => (await import('./room.ts')).room,

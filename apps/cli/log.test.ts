@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
+import { log as command } from './log.ts'
+
+type Context = { from: TestEventStore; to: TestEventStore; dir: string }
+const logs = suite<Context>('presence log')
+logs.before.each(async (context) => {
+  context.from = await testEventStore()
+  context.to = await testEventStore()
+  context.dir = await mkdtemp(join(tmpdir(), 'log-'))
+  const source = connectEventLog({ url: context.from.url })
+  for (let n = 0; n < 40; n += 1) {
+    const events = Array.from({ length: 1 + (n % 3) }, (_, k) => ({
+      id: randomUUID(),
+      type: 'Happened',
+      data: { n, k, text: 'żółw 🐢' },
+      metadata: { schema: 1 },
+    }))
+    const result = await source.append(`chat-room-${n % 7}`, 'any', events)()
+    assert.is(result._tag, 'Right')
+  }
+  await source.close()
+})
+logs.after.each(async ({ from, to, dir }) => {
+  await from.stop()
+  await to.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const run = async (...args: string[]) => {
+  const said: string[] = []
+  const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
+  return { code: await command.run(args, io), said: said.join('\n') }
+}
+/** What must be the same on both sides, line by line. */
+const kept = async (file: string) =>
+  (await readFile(file, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const { position, created, ...rest } = JSON.parse(line) as Record<string, unknown>
+      assert.type(position, 'string')
+      assert.type(created, 'string')
+      return rest
+    })
+
+logs(
+  'given a log, when it is exported and imported elsewhere, then that log is the same, in the same order',
+  async ({ from, to, dir }) => {
+    const file = join(dir, 'log.ndjson')
+    assert.equal(await run('export', file, '--from', from.url), { code: 0, said: `${file} holds 79 events.` })
+    assert.equal(await run('import', file, '--to', to.url), { code: 0, said: '79 events appended.' })
+    const back = join(dir, 'back.ndjson')
+    assert.is((await run('export', back, '--from', to.url)).code, 0)
+    assert.equal(await kept(back), await kept(file))
+  },
+)
+
+logs(
+  'given an export cut short, when it is given again, then it goes on where it was',
+  async ({ from, dir }) => {
+    const file = join(dir, 'log.ndjson')
+    await run('export', file, '--from', from.url)
+    const whole = await readFile(file, 'utf8')
+    await truncate(file, Math.floor(Buffer.byteLength(whole) / 2))
+    assert.is((await run('export', file, '--from', from.url)).code, 0)
+    assert.is(await readFile(file, 'utf8'), whole)
+  },
+)
+
+logs(
+  'given an import cut short, when it is given again, then every event is there once',
+  async ({ from, to, dir }) => {
+    const file = join(dir, 'log.ndjson')
+    await run('export', file, '--from', from.url)
+    const lines = (await readFile(file, 'utf8')).split('\n')
+    const half = join(dir, 'half.ndjson')
+    await writeFile(half, `${lines.slice(0, 30).join('\n')}\n`)
+    assert.is((await run('import', half, '--to', to.url)).said, '30 events appended.')
+    assert.is((await run('import', file, '--to', to.url)).said, '49 events appended.')
+    assert.is((await run('import', file, '--to', to.url)).said, '0 events appended.')
+    const back = join(dir, 'back.ndjson')
+    await run('export', back, '--from', to.url)
+    assert.equal(await kept(back), await kept(file))
+  },
+)
+
+logs(
+  'given a log that holds something else, then nothing is imported, and it says why',
+  async ({ from, to, dir }) => {
+    const file = join(dir, 'log.ndjson')
+    await run('export', file, '--from', from.url)
+    const target = connectEventLog({ url: to.url })
+    await target.append('chat-other', 'none', [{ id: randomUUID(), type: 'T', data: {}, metadata: {} }])()
+    await target.close()
+    const { code, said } = await run('import', file, '--to', to.url)
+    assert.is(code, 1)
+    assert.match(said, /give an empty one/)
+  },
+)
+
+logs('given words that make no command, then it says what does', async () => {
+  assert.is((await run('export')).code, 2)
+  assert.is((await run('import', 'x')).code, 2)
+  assert.is((await run('burn', 'x')).code, 2)
+})
+
+logs.run()

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
  * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild; all
- * of them where none is given. `eventstore` and `audit` are benchmarks of their own.
+ * of them where none is given.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -19,8 +19,6 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   joins: () => import('./joins.bench.ts'),
   wake: () => import('./wake.bench.ts'),
   rebuild: () => import('./rebuild.bench.ts'),
-  eventstore: () => import('./eventstore.bench.ts'),
-  audit: () => import('./audit.bench.ts'),
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild']
 

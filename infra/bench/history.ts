@@ -1,0 +1,120 @@
+/** A made-up past for benchmarks: rooms where people come, talk and go, appended as the command path writes it. */
+import { randomUUID } from 'node:crypto'
+import { encodeEvent } from '../../domain/codec.ts'
+import type { Actor } from '../../domain/identity.ts'
+import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
+import { type SpaceRef, streamName } from '../../domain/names.ts'
+import type { EventLog, NewEvent } from '../../domain/ports.ts'
+
+type Encodable = Parameters<typeof encodeEvent>[0]
+
+const PAGE = 250
+
+/** About `count` events in `rooms` rooms, a fifth of them comings and goings, the rest talk. */
+export const writeHistory = async (
+  log: EventLog,
+  count: number,
+  rooms: number,
+  onProgress: (done: number) => void = () => {},
+): Promise<number> => {
+  let clock = Date.parse('2026-01-01T00:00:00Z')
+  const newEvent = (event: Encodable, actor: Actor): NewEvent => {
+    const at = new Date(clock).toISOString()
+    const id = randomUUID()
+    const metadata: Metadata = {
+      $correlationId: id,
+      $causationId: id,
+      command: { id, type: 'Bench' },
+      actor,
+      node: 'bench',
+      at,
+      schema: SCHEMA,
+      client: { ip: '192.0.2.7', userAgent: 'Mozilla/5.0 (X11; Linux x86_64) bench' },
+      grounds: { role: 'access', via: 'public' },
+    }
+    return { id, ...encodeEvent(event, metadata) }
+  }
+  const space = (room: number): SpaceRef => ({ type: 'community', id: `hive-${500000 + room}` })
+  let done = 0
+  const append = async (stream: string, events: ReadonlyArray<NewEvent>) => {
+    const appended = await log.append(stream, 'any', events)()
+    if (appended._tag === 'Left') throw new Error(`the history could not be written: ${appended.left._tag}`)
+    done += events.length
+    onProgress(done)
+  }
+  const opened = new Set<number>()
+  const perRoom = async (room: number): Promise<void> => {
+    const comings: Array<NewEvent> = []
+    if (!opened.has(room)) {
+      opened.add(room)
+      comings.push(
+        newEvent(
+          {
+            type: 'SpaceOpened',
+            data: { title: `Room ${room}`, owner: null, visibility: 'public', at: new Date(clock).toISOString() },
+          },
+          { kind: 'account', id: 'bench-owner' },
+        ),
+      )
+    }
+    const talk: Array<NewEvent> = []
+    for (let person = 0; person < PAGE / 10; person++) {
+      clock += 10
+      const at = new Date(clock).toISOString()
+      const actor = { kind: 'account', id: `bench-p${(person + room) % 900}` } as const
+      const sessionId = randomUUID()
+      comings.push(
+        newEvent(
+          {
+            type: 'SessionJoined',
+            data: {
+              sessionId,
+              socketId: sessionId.slice(0, 20),
+              account: actor.id,
+              guest: null,
+              claimed: null,
+              subspace: 'main',
+              position: { x: 1, y: 1.6, z: -2 },
+              avatarData: { color: '#3344ff', model: 'robot' },
+              boot: 'bench',
+              at,
+            },
+          },
+          actor,
+        ),
+      )
+      for (let words = 0; words < 8; words++)
+        talk.push(
+          newEvent(
+            {
+              type: 'MessagePosted',
+              data: {
+                messageId: randomUUID(),
+                account: actor.id,
+                guest: null,
+                displayName: actor.id,
+                subspace: 'main',
+                messageType: 'text',
+                content: `the room is full of stars tonight and we are late again, ${words}`,
+                parentMessageId: null,
+                threadRootId: null,
+                at,
+              },
+            },
+            actor,
+          ),
+        )
+      comings.push(
+        newEvent(
+          { type: 'SessionLeft', data: { sessionId, reason: 'left', by: null, note: null, until: null, at } },
+          actor,
+        ),
+      )
+    }
+    await append(streamName('space', space(room)), comings)
+    await append(streamName('chat', space(room)), talk)
+  }
+  for (let room = 0; done < count; room = (room + 8) % rooms)
+    await Promise.all(Array.from({ length: 8 }, (_, i) => perRoom((room + i) % rooms)))
+  return done
+}

@@ -5,6 +5,7 @@ import { append, batchAppend } from './appends.ts'
 import { gossipRead, supportedMethods } from './cluster.ts'
 import { deleteStream, tombstoneStream } from './deletes.ts'
 import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
+import { httpHandler } from './http.ts'
 import { createHub } from './hub.ts'
 import { listen } from './listener.ts'
 import { createRegistry } from './persistent/registry.ts'
@@ -80,9 +81,17 @@ export const startNode = async ({
 
   const grpc = createGrpcServer(handlers)
   try {
-    const listener = await listen({ host, port }, grpc.http2, (_request, response) => {
-      response.writeHead(404).end()
-    })
+    const listener = await listen(
+      { host, port },
+      grpc.http2,
+      httpHandler({
+        storage,
+        subscriptions: hub.size,
+        connections: grpc.connections,
+        authentication: false,
+        startedAt: Date.now(),
+      }),
+    )
     bound = listener.port
     return {
       url: `esdb://${host}:${bound}?tls=false`,

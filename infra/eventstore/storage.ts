@@ -22,7 +22,10 @@ export type Remembered = { readonly stream: number; readonly revision: number }
 
 export type Storage = ReturnType<typeof openStorage>
 
+export const LOG_FILE = 'events.db'
 const SCHEMA_VERSION = 1
+/** Marks the file as a node's, so that another database is not taken for one. */
+const APPLICATION_ID = 0x45534c31
 const REMEMBERED_IDS = 50_000
 const CACHED_STREAMS = 20_000
 /** Positions grow like byte offsets: each event takes its bytes and this much. */
@@ -38,6 +41,70 @@ const toEvent = ([position, stream, revision, bytes]: Row): StoredEvent => ({
   body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
 })
 
+const refusal = (file: string, error: unknown): Error =>
+  new Error(
+    `${file} can't be read: ${error instanceof Error ? error.message : error}. It was not changed. Restore a backup ` +
+      `(npm run presence -- log restore), or move the directory away and start with an empty log; to look for what ` +
+      `can be saved: sqlite3 ${file} .recover`,
+    { cause: error },
+  )
+
+const openFile = (file: string): DatabaseSync => {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file)
+    const before = db.prepare('PRAGMA user_version').get()?.user_version
+    const id = db.prepare('PRAGMA application_id').get()?.application_id
+    if (before !== 0 && (before !== SCHEMA_VERSION || id !== APPLICATION_ID))
+      throw new Error(
+        id === APPLICATION_ID
+          ? `it is of version ${before}, this program knows ${SCHEMA_VERSION}`
+          : 'it is not an event store',
+      )
+    db.exec(`
+      PRAGMA page_size = 8192;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA journal_size_limit = 67108864;
+      PRAGMA cache_size = -65536;
+      PRAGMA temp_store = MEMORY;
+      PRAGMA busy_timeout = 5000;
+      CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+      CREATE TABLE IF NOT EXISTS events (
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+      CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
+      CREATE TABLE IF NOT EXISTS groups (
+        source TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, checkpoint INTEGER,
+        PRIMARY KEY (source, name));
+      CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${SCHEMA_VERSION};
+    `)
+    return db
+  } catch (error) {
+    db?.close()
+    throw refusal(file, error)
+  }
+}
+
+/** Whether the file is a whole and sound log. Throws where it is not; reads all of it. */
+export const checkFile = (file: string): { readonly events: number; readonly lastPosition: number } => {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    if (db.prepare('PRAGMA application_id').get()?.application_id !== APPLICATION_ID)
+      throw new Error('it is not an event store')
+    const [verdict] = db.prepare('PRAGMA integrity_check(1)').all()
+    if (verdict?.integrity_check !== 'ok') throw new Error(String(verdict?.integrity_check))
+    const row = db.prepare('SELECT count(*) AS events, coalesce(max(position), -1) AS last FROM events').get()
+    return { events: Number(row?.events), lastPosition: Number(row?.last) }
+  } catch (error) {
+    throw refusal(file, error)
+  } finally {
+    db.close()
+  }
+}
+
 /** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read. */
 export const openStorage = (dataDir: string) => {
   mkdirSync(dataDir, { recursive: true })
@@ -50,23 +117,14 @@ export const openStorage = (dataDir: string) => {
       cause,
     })
   }
-  const file = join(dataDir, 'events.db')
-  const db = new DatabaseSync(file)
-  db.exec(`
-    PRAGMA page_size = 8192;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = 4000;
-    PRAGMA cache_size = -65536;
-    PRAGMA temp_store = MEMORY;
-    CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-    CREATE TABLE IF NOT EXISTS events (
-      position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
-    CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
-    CREATE TABLE IF NOT EXISTS groups (
-      source TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, checkpoint INTEGER, PRIMARY KEY (source, name));
-    PRAGMA user_version = ${SCHEMA_VERSION};
-  `)
+  const file = join(dataDir, LOG_FILE)
+  let db: DatabaseSync
+  try {
+    db = openFile(file)
+  } catch (error) {
+    lock.close()
+    throw error
+  }
 
   const prepare = (sql: string): StatementSync => {
     const statement = db.prepare(sql)
@@ -126,7 +184,13 @@ export const openStorage = (dataDir: string) => {
       })
     }
   }
-  load()
+  try {
+    load()
+  } catch (error) {
+    db.close()
+    lock.close()
+    throw refusal(file, error)
+  }
 
   return {
     file,
@@ -192,6 +256,18 @@ export const openStorage = (dataDir: string) => {
       rows(streamForwards, stream, from, limit),
     streamBackwards: (stream: number, from: number, limit: number): StoredEvent[] =>
       rows(streamBackwards, stream, from, limit),
+
+    /** For /stats: bytes of the file, and where it ends. */
+    stats: (): Record<string, number> => ({
+      lastPosition,
+      streams: nextStream - 1,
+      bytes: Number(
+        db.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get()
+          ?.bytes,
+      ),
+      cachedStreams: streams.size,
+      rememberedIds: remembered.size,
+    }),
 
     close: (): void => {
       db.close()

@@ -196,6 +196,25 @@ test('given a stand-in that was not allowed, it is not believed; and in producti
   }
 })
 
+test('given the same signature again, it is not worked out again; after a change of keys it no longer verifies', async () => {
+  const one = hive([real.url])
+  const asked = { account: 'judy', message: 'm', signature: signAs('judy', 'm') }
+  const time = async () => {
+    const start = performance.now()
+    assert.is(right(await one.verify(asked)()), true)
+    return performance.now() - start
+  }
+  await time()
+  const again = Array.from({ length: 50 }, time)
+  const median = (await Promise.all(again)).sort((a, b) => a - b)[25]!
+  console.log(`  remembered ${(median * 1_000).toFixed(0)} µs`)
+  assert.is(right(await one.verify({ ...asked, message: 'n' })()), false)
+  real.set('judy', { posting: { weight_threshold: 1, key_auths: [[devKeys('kim').posting.public, 1]] } })
+  now += 300_001
+  assert.is(right(await one.verify(asked)()), false)
+  real.set('judy', null)
+})
+
 test('checking with a known key is faster than recovering it', () => {
   const digest = createHash('sha256').update('m').digest()
   const hex = PrivateKey.from(devKeys('alice').posting.private).sign(digest).customToString()

@@ -90,7 +90,7 @@ export const DEFAULT_TUNING: Tuning = {
   unavailableMs: 2_000,
   unknownMs: 10_000,
   queueMs: 10_000,
-  snapshotEvery: 250,
+  snapshotEvery: 128,
   snapshotIdleEvents: 25,
   idleMs: 2_000,
   maxQueue: 5_000,
@@ -98,7 +98,7 @@ export const DEFAULT_TUNING: Tuning = {
   maxBytes: 256 * 1024 * 1024,
   maxStaleMs: 5_000,
   recentCommands: 10_000,
-  recentInSnapshot: 1_000,
+  recentInSnapshot: 500,
   pageSize: 1_000,
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }

@@ -8,6 +8,8 @@ export type Recent = {
   /** The revision of the command's first event, or undefined where it is not among the last. */
   readonly revisionOf: (key: string) => number | undefined
   readonly add: (key: string, revision: number) => void
+  /** What `pack` wrote, of commands before all that is added. */
+  readonly startWith: (packed: string) => void
   /** The last `count`, packed for a snapshot. */
   readonly pack: (count: number) => string
   readonly size: () => number
@@ -23,8 +25,27 @@ export const keyOf = (by: { readonly kind: string; readonly id: string }, comman
 
 export const createRecent = (limit: number): Recent => {
   const revisions = new Map<string, number>()
+  /** Of a snapshot; most looks at a space never ask for it. */
+  let packedBefore: string | null = null
+
+  const unpack = (): void => {
+    const text = packedBefore
+    if (text === null) return
+    packedBefore = null
+    const later = [...revisions]
+    revisions.clear()
+    for (const [key, revision] of unpacked(text)) revisions.set(key, revision)
+    for (const [key, revision] of later) if (!revisions.has(key)) revisions.set(key, revision)
+  }
+
   return {
-    revisionOf: (key) => revisions.get(key),
+    startWith: (packed) => {
+      packedBefore = packed
+    },
+    revisionOf: (key) => {
+      unpack()
+      return revisions.get(key)
+    },
     add: (key, revision) => {
       // A command's first event is where it stands.
       if (revisions.has(key)) return
@@ -36,6 +57,7 @@ export const createRecent = (limit: number): Recent => {
         }
     },
     pack: (count) => {
+      unpack()
       const rows = [...revisions].slice(-count)
       const newest = rows.at(-1)?.[1] ?? 0
       const packed = Buffer.alloc(rows.length * ROW)
@@ -49,12 +71,14 @@ export const createRecent = (limit: number): Recent => {
   }
 }
 
-/** Adds what `pack` wrote. */
-export const unpackInto = (recent: Recent, text: string): void => {
+/** What `pack` wrote; nothing for anything else. */
+const unpacked = (text: string): Array<[string, number]> => {
   const dot = text.indexOf('.')
   const newest = Number(text.slice(0, dot))
-  if (dot < 1 || !Number.isSafeInteger(newest)) return
+  if (dot < 1 || !Number.isSafeInteger(newest)) return []
   const packed = Buffer.from(text.slice(dot + 1), 'base64')
+  const rows: Array<[string, number]> = []
   for (let at = 0; at + ROW <= packed.length; at += ROW)
-    recent.add(packed.toString('hex', at, at + HEX / 2), newest - packed.readUInt32BE(at + HEX / 2))
+    rows.push([packed.toString('hex', at, at + HEX / 2), newest - packed.readUInt32BE(at + HEX / 2)])
+  return rows
 }

@@ -6,7 +6,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import type { Model, Read, Trouble } from './model.ts'
-import { createRecent, type Recent, unpackInto } from './recent.ts'
+import { createRecent, type Recent } from './recent.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export type Held<State> = {
@@ -192,7 +192,7 @@ export const createStreamState = <State, Event>(
       position: last.position,
       lastId: last.id,
     }
-    unpackInto(into.recent, snapshot.recent)
+    into.recent.startWith(snapshot.recent)
     const taken = take(into, page.right.slice(1))
     if (E.isLeft(taken)) return taken
     if (page.right.length === options.pageSize) {

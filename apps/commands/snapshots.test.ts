@@ -1,0 +1,182 @@
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { streamName } from '../../domain/names.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { createRecent, keyOf } from './recent.ts'
+import { createSnapshots, type Snapshot, snapshotStream } from './snapshots.ts'
+import { type MemoryLog, memoryLog } from './testing/memory-log.ts'
+import { account, asking, countedIds, guest, join, pathOn, ROOM, uuid } from './testing/path.ts'
+
+const STREAM = streamName('space', ROOM)
+const right = <T>(either: E.Either<unknown, T>): T => {
+  if (E.isLeft(either)) throw new Error(JSON.stringify(either.left))
+  return either.right
+}
+const of = (state: unknown): Snapshot => ({ revision: 7, lastId: uuid(7), recent: '0.', state })
+/** Text that does not compress. */
+const noise = (length: number): string => {
+  let seed = 1
+  let text = ''
+  while (text.length < length) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    text += seed.toString(36)
+  }
+  return text
+}
+
+const written = suite('a snapshot')
+
+written(
+  'given any size, when it is written, then it reads as it was, and no append is too large',
+  async () => {
+    for (const length of [10, 500_000, 5_000_000]) {
+      const log = memoryLog()
+      let largest = 0
+      log.onAppend = (_, events) => {
+        largest = Math.max(largest, JSON.stringify(events).length)
+        return null
+      }
+      const snapshots = createSnapshots(log, countedIds())
+      const snapshot = of({ text: noise(length) })
+      assert.ok(await snapshots.write(STREAM, snapshot))
+      assert.equal(right(await snapshots.read(STREAM)), snapshot)
+      assert.ok(largest < 1_000_000)
+    }
+  },
+)
+
+written(
+  'given two processes’ parts between each other, when it is read, then it is whole or none',
+  async () => {
+    const log = memoryLog()
+    const [a, b] = [createSnapshots(log, countedIds(1)), createSnapshots(log, countedIds(2))]
+    const [one, two] = [of(noise(3_000_000)), { ...of(noise(3_000_000)), revision: 8 }]
+    log.pause = async () => new Promise((resolve) => setImmediate(resolve))
+    await Promise.all([a.write(STREAM, one), b.write(STREAM, two)])
+    const read = right(await a.read(STREAM))
+    assert.ok(read === null || read.revision === 7 || read.revision === 8)
+  },
+)
+
+written('given a log that is down, when it is written, then it is not, and nothing throws', async () => {
+  const log = memoryLog()
+  log.onAppend = () => 'unavailable'
+  assert.is(await createSnapshots(log, countedIds()).write(STREAM, of({})), null)
+})
+
+written.run()
+
+const waking = suite('waking')
+
+const filled = async (log: MemoryLog, events: number, snapshotEvery = 10) => {
+  const path = pathOn(log, { tuning: { snapshotEvery, snapshotIdleEvents: 1 } })
+  right(
+    await path.space(
+      asking<SpaceCommand>(uuid(0), account('alice'), {
+        type: 'ChangeSettings',
+        changes: { max_users: 500 },
+      }),
+    )(),
+  )
+  for (let n = 1; n <= events - 2; n++) right(await path.space(asking(uuid(n), guest(n), join(n)))())
+  await path.drain()
+}
+
+waking(
+  'given a snapshot, when a space is woken, then its past is not read and its state is the same',
+  async () => {
+    const log = memoryLog()
+    await filled(log, 100)
+    log.counts.reads = 0
+    const woken = right(await pathOn(log).look(ROOM)())
+    assert.is(log.counts.reads, 2)
+    const plain = memoryLog()
+    await plain.append(
+      STREAM,
+      'none',
+      log.stream(STREAM).map(({ id, type, data, metadata }) => ({ id, type, data, metadata })),
+    )()
+    assert.equal(woken, right(await pathOn(plain).look(ROOM)()))
+  },
+)
+
+const spoiled: Readonly<Record<string, (snapshot: Snapshot) => unknown>> = {
+  'of no known form': () => ({ v: 99 }),
+  'with a state that can’t be read': (snapshot) => ({
+    v: 1,
+    id: 'x',
+    part: 0,
+    of: 1,
+    body: { ...snapshot, state: { version: 0 } },
+  }),
+  'ahead of the stream': (snapshot) => ({
+    v: 1,
+    id: 'x',
+    part: 0,
+    of: 1,
+    body: { ...snapshot, revision: 5_000 },
+  }),
+  'of another history': (snapshot) => ({
+    v: 1,
+    id: 'x',
+    part: 0,
+    of: 1,
+    body: { ...snapshot, lastId: uuid(999) },
+  }),
+  'missing its other parts': () => ({ v: 1, id: 'x', part: 2, of: 3, body: 'x' }),
+}
+for (const [what, spoil] of Object.entries(spoiled))
+  waking(`given a snapshot ${what}, when a space is woken, then it is folded from its events`, async () => {
+    const log = memoryLog()
+    await filled(log, 30)
+    const snapshot = right(await createSnapshots(log, countedIds()).read(STREAM))
+    await log.append(snapshotStream(STREAM), 'any', [
+      { id: uuid(1, 0xbad), type: 'Snapshot', data: spoil(snapshot!), metadata: {} },
+    ])()
+    const woken = right(await pathOn(log).look(ROOM)())
+    assert.is(woken?.revision, 29n)
+    assert.is(woken?.state.sessions.size, 28)
+  })
+
+waking('given a busy space, when its snapshots are written, then no command waits for one', async () => {
+  const log = memoryLog()
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  log.pause = async (what, stream) => {
+    if (what === 'append' && stream.includes('snapshot-')) await held
+  }
+  const path = pathOn(log, { tuning: { snapshotEvery: 2 } })
+  for (let n = 1; n < 20; n++) right(await path.space(asking(uuid(n), guest(n), join(n)))())
+  release()
+  await path.drain()
+})
+
+waking.run()
+
+const recent = suite('recent commands')
+
+recent('given what was packed, when it is unpacked, then every command is where it was', () => {
+  const before = createRecent(100)
+  for (let n = 0; n < 150; n++) before.add(keyOf({ kind: 'account', id: 'bob' }, uuid(n)), n * 3)
+  const after = createRecent(100)
+  after.startWith(before.pack(60))
+  const later = keyOf({ kind: 'account', id: 'carol' }, uuid(1))
+  after.add(later, 500)
+  assert.is(before.size(), 100)
+  for (let n = 90; n < 150; n++)
+    assert.is(after.revisionOf(keyOf({ kind: 'account', id: 'bob' }, uuid(n))), n * 3)
+  assert.is(after.revisionOf(later), 500)
+  assert.is(after.size(), 61)
+  const none = createRecent(100)
+  none.startWith('rubbish')
+  assert.is(none.revisionOf(later), undefined)
+})
+
+recent('given the same id of another sender, then it is another command', () => {
+  assert.is.not(keyOf({ kind: 'account', id: 'bob' }, uuid(1)), keyOf({ kind: 'guest', id: 'bob' }, uuid(1)))
+})
+
+recent.run()

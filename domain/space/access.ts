@@ -110,6 +110,18 @@ export const mayActOn = (
   return forbidden(ABOVE[role])
 }
 
+/** A restriction that stands is changed or lifted by none below the one who set it. The system may. */
+export const mayOverrule = (
+  state: SpaceState,
+  content: ContentFacts,
+  access: Access,
+  standing: Restriction | null,
+): E.Either<SpaceRefusal, void> => {
+  if (standing === null || access.via === 'system') return yes
+  const setter = standing.by.kind === 'system' ? 'owner' : roleOf(state, content, standing.by.id)
+  return setter === null || rank(access.role) >= rank(setter) ? yes : forbidden(setter)
+}
+
 /** For the metadata of what comes of a command, accepted or refused: the role in force and where it came from. */
 export const groundsFor = (state: SpaceState, asked: Omit<Asked<unknown>, 'command'>): Grounds => {
   const { role, via } = accessOf(state, asked.by, asked.content, asked.at)

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { isSubject } from '../identity.ts'
 import { invalid, parseReason, parseUntil } from '../text.ts'
-import { inForce, mayActOn, mayAs } from './access.ts'
+import { inForce, mayActOn, mayAs, mayOverrule } from './access.ts'
 import { type Asking, actorOf, type Decision, subjectOf } from './asking.ts'
 import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
 import { endSession, putOut, stopVoices } from './endings.ts'
@@ -39,8 +39,11 @@ export const ban = (asking: Asking, command: Ban): Decision => {
   const terms = readTerms(asking, subject, command)
   if (E.isLeft(terms)) return terms
   const { reason, until } = terms.right
-  const { state, at } = asking
-  const events: Array<SpaceEvent> = isSame(inForce(state.bans, subject, at), terms.right)
+  const { state, content, access, at } = asking
+  const standing = inForce(state.bans, subject, at)
+  const may = mayOverrule(state, content, access, standing)
+  if (E.isLeft(may)) return may
+  const events: Array<SpaceEvent> = isSame(standing, terms.right)
     ? []
     : [{ type: 'AccountBanned', data: { subject, by: actorOf(asking.by), reason, until, at } }]
   return E.right([...events, ...putOut(asking, subject, 'banned', reason, until)])
@@ -51,8 +54,11 @@ export const mute = (asking: Asking, command: Mute): Decision => {
   const terms = readTerms(asking, subject, command)
   if (E.isLeft(terms)) return terms
   const { reason, until } = terms.right
-  const { state, at } = asking
-  const events: Array<SpaceEvent> = isSame(inForce(state.mutes, subject, at), terms.right)
+  const { state, content, access, at } = asking
+  const standing = inForce(state.mutes, subject, at)
+  const may = mayOverrule(state, content, access, standing)
+  if (E.isLeft(may)) return may
+  const events: Array<SpaceEvent> = isSame(standing, terms.right)
     ? []
     : [{ type: 'AccountMuted', data: { subject, by: actorOf(asking.by), reason, until, at } }]
   return E.right([...events, ...stopVoices(asking, (session) => subjectOf(session) === subject)])
@@ -66,7 +72,10 @@ const lift = (
 ): Decision => {
   const terms = readTerms(asking, command.subject, { reason: command.reason })
   if (E.isLeft(terms)) return terms
-  if (inForce(restrictions, command.subject, asking.at) === null) return E.right([])
+  const standing = inForce(restrictions, command.subject, asking.at)
+  if (standing === null) return E.right([])
+  const may = mayOverrule(asking.state, asking.content, asking.access, standing)
+  if (E.isLeft(may)) return may
   const { reason } = terms.right
   return E.right([
     { type, data: { subject: command.subject, by: actorOf(asking.by), reason, at: asking.at } },

@@ -109,6 +109,19 @@ test('given no ban in force, when it is lifted, then nothing', () => {
     .when(asked(bob, unban('alice')))
     .types('AccountUnbanned')
 })
+test('given the owner’s ban or mute, when a moderator or an admin lifts or changes it, then Forbidden; equals may', () => {
+  const set = [opened(), granted('maria', 'moderate'), granted('mike', 'moderate'), granted('adam', 'admin')]
+  const muted = { ...banned('alice'), type: 'AccountMuted' } as const
+  for (const who of ['maria', 'adam'])
+    for (const command of [unban('alice'), ban('alice', at(60)), unmute('alice'), mute('alice', at(60))])
+      given(...set, banned('alice'), muted)
+        .when(asked(account(who), command))
+        .refuses({ _tag: 'Forbidden', needs: 'owner' })
+  const byMike = { ...banned('alice'), data: { ...banned('alice').data, by: account('mike') } }
+  given(...set, byMike)
+    .when(asked(account('maria'), unban('alice')))
+    .types('AccountUnbanned')
+})
 test('when the end of a ban is no time, past, or has no zone, then Invalid', () => {
   for (const until of ['soon', at(-1), at(), '2026-04-01T00:00:00', '9999-12-31T23:59:59-10:00', 7])
     assert.is(

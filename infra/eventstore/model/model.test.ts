@@ -1,0 +1,86 @@
+/** Random histories, run on the node and on the pure model. PROPERTY_RUNS raises their number (default 300). */
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { emptyModel, type Op, step } from './model.ts'
+import { openSubject } from './subject.ts'
+
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 300)
+
+const stream = fc.nat({ max: 2 })
+const expected = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('any' as const, 'none' as const, 'exists' as const) },
+  { weight: 2, arbitrary: fc.nat({ max: 6 }) },
+)
+const op: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constant('append' as const),
+      stream,
+      expected,
+      ids: fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('delete' as const), stream, expected }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constantFrom('tombstone' as const, 'delete' as const, 'delete' as const),
+      stream,
+      expected,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: fc.constant('metadata' as const),
+      stream,
+      maxCount: fc.option(fc.integer({ min: 1, max: 4 })),
+      truncateBefore: fc.option(fc.integer({ min: 1, max: 6 })),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      op: fc.constant('read' as const),
+      stream,
+      backwards: fc.boolean(),
+      from: fc.oneof(fc.constantFrom('start' as const, 'end' as const), fc.nat({ max: 8 })),
+      count: fc.integer({ min: 1, max: 8 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ op: 'reopen' as const }) },
+)
+
+const test = suite('the model')
+
+test('given any history, then the node answers as the rules say', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'eventstore-model-'))
+  const subject = openSubject(dataDir)
+  try {
+    let reopened = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 25 }), async (ops) => {
+        const history = randomUUID().slice(8)
+        const model = emptyModel()
+        for (const one of ops) {
+          // Opening costs more than all the rest of a history.
+          if (one.op === 'reopen' && ++reopened % 10 !== 0) continue
+          assert.equal(await subject.step(one, history), step(model, one), JSON.stringify(one))
+        }
+        if (RUNS <= 300) assert.equal(subject.all(history), model.all)
+      }),
+      { numRuns: RUNS },
+    )
+  } finally {
+    subject.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+})
+
+test.run()

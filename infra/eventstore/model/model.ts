@@ -1,0 +1,144 @@
+/** The rules of a stream, as plainly as they can be said: what the node is held against. */
+
+export type Expected = number | 'any' | 'none' | 'exists'
+export type Op =
+  | {
+      readonly op: 'append'
+      readonly stream: number
+      readonly expected: Expected
+      readonly ids: ReadonlyArray<number>
+    }
+  | { readonly op: 'delete' | 'tombstone'; readonly stream: number; readonly expected: Expected }
+  | {
+      readonly op: 'metadata'
+      readonly stream: number
+      readonly maxCount: number | null
+      readonly truncateBefore: number | null
+    }
+  | {
+      readonly op: 'read'
+      readonly stream: number
+      readonly backwards: boolean
+      readonly from: number | 'start' | 'end'
+      readonly count: number
+    }
+  | { readonly op: 'reopen' }
+
+/** What an operation gives: a verdict, or what was read as `revision:id`. */
+export type Outcome = string | ReadonlyArray<string>
+
+type Stream = {
+  events: Array<{ readonly revision: number; readonly id: number }>
+  maxCount: number | null
+  /** Infinite where the stream is deleted. */
+  truncateBefore: number
+  tombstoned: boolean
+}
+
+export type Model = {
+  readonly streams: Map<number, Stream>
+  /** Where each id was appended last. */
+  readonly known: Map<number, { readonly stream: number; readonly revision: number }>
+  /** All that was appended, in order. */
+  readonly all: string[]
+}
+
+export const emptyModel = (): Model => ({ streams: new Map(), known: new Map(), all: [] })
+
+const streamOf = (model: Model, name: number): Stream => {
+  const found = model.streams.get(name)
+  if (found !== undefined) return found
+  const fresh: Stream = { events: [], maxCount: null, truncateBefore: 0, tombstoned: false }
+  model.streams.set(name, fresh)
+  return fresh
+}
+
+const isDeleted = (stream: Stream): boolean => stream.truncateBefore === Number.POSITIVE_INFINITY
+
+/** `write`, or the answer where nothing is to be written. */
+const decide = (
+  model: Model,
+  name: number,
+  expected: Expected,
+  ids: ReadonlyArray<number>,
+): 'write' | string => {
+  const stream = streamOf(model, name)
+  const last = stream.events.length - 1
+  if (stream.tombstoned) return 'stream-deleted'
+  if (expected === 'exists' && (last < 0 || isDeleted(stream))) return `wrong ${last}`
+  if (expected === 'any' || expected === 'exists') {
+    const places = ids.map((id) => {
+      const place = model.known.get(id)
+      return place?.stream === name ? place.revision : undefined
+    })
+    if (places[0] === undefined) return 'write'
+    return places.includes(undefined) ? `wrong ${last}` : `ok ${places.at(-1)}`
+  }
+  const at = expected === 'none' ? -1 : expected
+  if (at > last) return `wrong ${last}`
+  if (at === last) return 'write'
+  const there = stream.events.slice(at + 1, at + 1 + ids.length).map(({ id }) => id)
+  if (ids.length > 0 && ids.every((id, i) => there[i] === id)) return `ok ${at + ids.length}`
+  const begunAnew = expected === 'none' && isDeleted(stream) && (ids.length === 0 || there[0] !== ids[0])
+  return begunAnew ? 'write' : `wrong ${last}`
+}
+
+const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
+  if (stream.tombstoned) return 'stream-deleted'
+  if (stream.events.length === 0 || isDeleted(stream)) return 'not-found'
+  const first = Math.max(
+    stream.truncateBefore,
+    stream.maxCount === null ? 0 : stream.events.length - stream.maxCount,
+  )
+  const last = stream.events.length - 1
+  const from = op.from === 'start' ? 0 : op.from === 'end' ? (op.backwards ? last : last + 1) : op.from
+  const visible = stream.events.filter(
+    ({ revision }) => revision >= first && (op.backwards ? revision <= from : revision >= from),
+  )
+  if (op.backwards) visible.reverse()
+  return visible.slice(0, op.count).map(({ revision, id }) => `${revision}:${id}`)
+}
+
+/** Does it to the model, and says what the answer is. */
+export const step = (model: Model, op: Op): Outcome => {
+  if (op.op === 'reopen') return 'done'
+  const stream = streamOf(model, op.stream)
+  switch (op.op) {
+    case 'append': {
+      const verdict = decide(model, op.stream, op.expected, op.ids)
+      if (verdict !== 'write') return verdict
+      const first = stream.events.length
+      for (const id of op.ids) {
+        const revision = stream.events.length
+        stream.events.push({ revision, id })
+        model.known.set(id, { stream: op.stream, revision })
+        model.all.push(`${op.stream}/${revision}:${id}`)
+      }
+      if (isDeleted(stream)) stream.truncateBefore = first
+      return `ok ${stream.events.length - 1}`
+    }
+    case 'delete': {
+      const verdict = decide(model, op.stream, op.expected, [])
+      if (verdict !== 'write') return verdict
+      stream.truncateBefore = Number.POSITIVE_INFINITY
+      return 'deleted'
+    }
+    case 'tombstone': {
+      const verdict = decide(model, op.stream, op.expected, [])
+      if (verdict !== 'write') return verdict
+      stream.tombstoned = true
+      return 'deleted'
+    }
+    case 'metadata': {
+      if (stream.tombstoned) return 'stream-deleted'
+      const wasDeleted = isDeleted(stream)
+      stream.maxCount = op.maxCount
+      stream.truncateBefore = wasDeleted ? stream.events.length : (op.truncateBefore ?? 0)
+      return 'set'
+    }
+    case 'read':
+      return read(stream, op)
+    default:
+      return op satisfies never
+  }
+}

@@ -1,0 +1,195 @@
+/** The node's storage and rules, without the wire, so that thousands of histories can be run. */
+import { randomUUID } from 'node:crypto'
+import {
+  type AppendOutcome,
+  type Change,
+  createAppender,
+  EXPECT_ANY,
+  EXPECT_EXISTS,
+  EXPECT_NONE,
+} from '../append.ts'
+import type { Call } from '../grpc.ts'
+import { createHub } from '../hub.ts'
+import { read } from '../read.ts'
+import { decodeBody, TOMBSTONE_REVISION } from '../record.ts'
+import { openStorage } from '../storage.ts'
+import { shared, streams } from '../stubs.ts'
+import type { Expected, Op, Outcome } from './model.ts'
+
+const expectedOf = (expected: Expected): number =>
+  expected === 'any'
+    ? EXPECT_ANY
+    : expected === 'none'
+      ? EXPECT_NONE
+      : expected === 'exists'
+        ? EXPECT_EXISTS
+        : expected
+
+const idOf = (n: number, history: string): string => `${n.toString(16).padStart(8, '0')}${history}`
+const numberOf = (id: string): number => Number.parseInt(id.slice(0, 8), 16)
+
+/** A call that keeps what is written to it. */
+const fakeCall = (): { call: Call; frames: Buffer[]; ended: Promise<unknown> } => {
+  const frames: Buffer[] = []
+  let open = true
+  let finish: (error: unknown) => void = () => {}
+  const ended = new Promise<unknown>((resolve) => {
+    finish = (error) => {
+      open = false
+      resolve(error)
+    }
+  })
+  const call: Call = {
+    headers: {},
+    peer: '',
+    deadline: Number.POSITIVE_INFINITY,
+    onMessage: () => {},
+    onEnd: () => {},
+    onClose: () => {},
+    open: () => open,
+    write: (frame) => {
+      frames.push(frame)
+      return true
+    },
+    blocked: () => false,
+    ready: () => Promise.resolve(),
+    end: () => finish(undefined),
+    fail: finish,
+    pause: () => {},
+    resume: () => {},
+  }
+  return { call, frames, ended }
+}
+
+export const openSubject = (dataDir: string) => {
+  let storage = openStorage(dataDir)
+  let hub = createHub()
+  let appender = createAppender(storage, hub.publish)
+
+  const change = (stream: string, expected: Expected, what: Change): Promise<AppendOutcome> =>
+    new Promise((done) =>
+      appender.append({
+        stream,
+        expected: expectedOf(expected),
+        change: what,
+        deadline: Number.POSITIVE_INFINITY,
+        bytes: 0,
+        done,
+      }),
+    )
+
+  const verdict = (outcome: AppendOutcome, done: string): string => {
+    switch (outcome.tag) {
+      case 'appended':
+        return done === '' ? `ok ${outcome.revision}` : done
+      case 'wrong-expected':
+        return `wrong ${outcome.current}`
+      case 'deleted':
+        return 'stream-deleted'
+      case 'timeout':
+      case 'failed':
+        return outcome.tag
+      default:
+        return outcome satisfies never
+    }
+  }
+
+  const readStream = async (name: string, op: Extract<Op, { op: 'read' }>): Promise<Outcome> => {
+    const options = new streams.ReadReq.Options()
+    const target = new streams.ReadReq.Options.StreamOptions()
+    const identifier = new shared.StreamIdentifier()
+    identifier.setStreamName(Buffer.from(name))
+    target.setStreamIdentifier(identifier)
+    if (op.from === 'start') target.setStart(new shared.Empty())
+    else if (op.from === 'end') target.setEnd(new shared.Empty())
+    else target.setRevision(`${op.from}`)
+    options.setStream(target)
+    options.setReadDirection(op.backwards ? 1 : 0)
+    options.setCount(`${op.count}`)
+    options.setNoFilter(new shared.Empty())
+    const request = new streams.ReadReq()
+    request.setOptions(options)
+    const { call, frames, ended } = fakeCall()
+    const done = read({ storage, hub })(request, call)
+    const error = await Promise.race([ended, done.then(() => ended)])
+    if (error !== undefined)
+      return String((error as { metadata?: { exception?: string } }).metadata?.exception)
+    const events: string[] = []
+    for (const frame of frames) {
+      const response = streams.ReadResp.deserializeBinary(new Uint8Array(frame))
+      if (response.hasStreamNotFound()) return 'not-found'
+      const event = response.getEvent()?.getEvent()
+      if (event !== undefined)
+        events.push(`${event.getStreamRevision()}:${numberOf(event.getId()!.getString())}`)
+    }
+    return events
+  }
+
+  return {
+    /** `history` tells one history's streams and ids from another's: 28 characters of a UUID. */
+    step: async (op: Op, history: string): Promise<Outcome> => {
+      if (op.op === 'reopen') {
+        appender.drain()
+        storage.close()
+        storage = openStorage(dataDir)
+        hub = createHub()
+        appender = createAppender(storage, hub.publish)
+        return 'done'
+      }
+      const name = `model${history}/${op.stream}`
+      switch (op.op) {
+        case 'append': {
+          const events = op.ids.map((id) => ({
+            id: idOf(id, history),
+            type: 'T',
+            contentType: 'application/json',
+            data: Buffer.from('{}'),
+            metadata: Buffer.alloc(0),
+          }))
+          return verdict(await change(name, op.expected, { kind: 'append', events }), '')
+        }
+        case 'delete':
+        case 'tombstone':
+          return verdict(await change(name, op.expected, { kind: op.op }), 'deleted')
+        case 'metadata': {
+          const json = {
+            ...(op.maxCount === null ? {} : { $maxCount: op.maxCount }),
+            ...(op.truncateBefore === null ? {} : { $tb: op.truncateBefore }),
+          }
+          const event = {
+            id: randomUUID(),
+            type: '$metadata',
+            contentType: 'application/json',
+            data: Buffer.from(JSON.stringify(json)),
+            metadata: Buffer.alloc(0),
+          }
+          return verdict(await change(`$$${name}`, 'any', { kind: 'append', events: [event] }), 'set')
+        }
+        case 'read':
+          return readStream(name, op)
+        default:
+          return op satisfies never
+      }
+    },
+
+    /** All of one history's events in `$all`, as the model lists them. */
+    all: (history: string): string[] => {
+      const found: string[] = []
+      let at = 0
+      for (;;) {
+        const events = storage.allForwards(at, 500)
+        for (const event of events) {
+          const { stream, id } = decodeBody(event.body)
+          if (stream.startsWith(`model${history}/`) && event.revision !== TOMBSTONE_REVISION)
+            found.push(`${stream.split('/')[1]}/${event.revision}:${numberOf(id)}`)
+        }
+        if (events.length < 500) return found
+        at = events.at(-1)!.position + 1
+      }
+    },
+    close: (): void => {
+      appender.drain()
+      storage.close()
+    },
+  }
+}

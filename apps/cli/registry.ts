@@ -20,6 +20,16 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./log.ts')).log,
   },
   {
+    name: 'parked',
+    summary: 'events that wait because they could not be read: list, show, retry',
+    load: async () => (await import('./parked.ts')).parked,
+  },
+  {
+    name: 'rebuild',
+    summary: 'make all tables anew from the log, and swap them in',
+    load: async () => (await import('./rebuild.ts')).rebuild,
+  },
+  {
     name: 'room',
     summary: 'perform a real room’s log on a server and compare every table with it',
     load: async () => (await import('./room.ts')).room,

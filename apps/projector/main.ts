@@ -1,30 +1,63 @@
 /** The projector: config, migrations, follow the log, stop. */
-
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
-import { migrate } from '../../adapters/postgres/migrate.ts'
+import { isDefect } from '../../adapters/postgres/errors.ts'
+import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { configOrExit } from '../config/load.ts'
 import { runProjector } from './projector.ts'
 
 const config = configOrExit()
-const logger = createLogger(config.logLevel, undefined, { node: `${config.nodeId} projector` })
-process.on('unhandledRejection', (reason) =>
-  logger.error({ err: reason, defect: true }, 'unhandled rejection'),
-)
-
-const applied = await migrate(config.database.url)
-if (applied.length > 0) logger.info({ applied }, 'migrated the tables')
-
-const log = connectEventLog({ url: config.eventStoreUrl })
-const projector = runProjector({ log, databaseUrl: config.database.url, logger })
-process.stdout.write('projecting\n')
+const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })
 
 let stopping = false
-const stop = async () => {
-  if (stopping) return
-  stopping = true
+let stop = async (): Promise<void> => {}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (stopping) return
+    stopping = true
+    void stop().finally(() => process.exit(0))
+  })
+
+/** Waits for Postgres, which may start after us; says what is wrong where waiting would not help. */
+const prepare = async (): Promise<void> => {
+  for (let tries = 0; ; tries += 1)
+    try {
+      const applied = await migrate(config.database.url)
+      if (applied.length > 0) logger.info({ applied }, 'migrations applied')
+      return
+    } catch (error) {
+      if (error instanceof MigrationError || isDefect(error)) {
+        process.stderr.write(`${(error as Error).message}\n`)
+        process.exit(1)
+      }
+      if (tries === 0) logger.warn({ error: String(error) }, 'waiting for Postgres')
+      await delay(Math.min(100 * 2 ** tries, 2_000))
+    }
+}
+
+await prepare()
+const log = connectEventLog({ url: config.eventStoreUrl })
+const projector = runProjector({ log, databaseUrl: config.database.url, logger })
+stop = async () => {
   await projector.stop()
   await log.close()
-  process.exit(0)
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())
+
+let told = false
+let behind = false
+const watch = setInterval(() => {
+  const { role, pending, behindSince, lastError, position } = projector.state()
+  if (!told && (role === 'leading' || role === 'standby')) {
+    told = true
+    process.stdout.write(`projecting (${role})\n`)
+  }
+  const late = behindSince !== null && Date.now() - behindSince.getTime() > 5_000
+  if (late !== behind) {
+    behind = late
+    const fields = { role, pending, position: String(position), since: behindSince, lastError }
+    if (late) logger.warn(fields, 'the tables are behind the log')
+    else logger.info(fields, 'the tables have caught up with the log')
+  }
+}, 50)
+watch.unref()

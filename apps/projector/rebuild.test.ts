@@ -83,7 +83,13 @@ test('given a projector at work, when rebuilt and swapped, then it goes on with 
     )
     assert.is(grant?.may, true)
     await session.exec(`DROP OWNED BY reader_${process.pid}; DROP ROLE reader_${process.pid}`)
-    const { differences, schema } = await rebuild({ log, databaseUrl, compare: true, swap: false })
+    const { differences, schema } = await rebuild({
+      log,
+      databaseUrl,
+      compare: true,
+      swap: false,
+      keep: true,
+    })
     assert.equal(differences, [])
     assert.equal(await compareTables(session, 'public', schema!), [])
     await projector.stop()

@@ -28,8 +28,10 @@ export type RebuildOptions = {
   readonly onProgress?: (progress: RebuildProgress) => void
   /** Compare with the live tables before the swap, at the same position. Writes wait meanwhile. Default: no. */
   readonly compare?: boolean
-  /** False: keep the new tables in their own schema, and leave the live ones. Default: true. */
+  /** False: leave the live tables as they are. Default: true. */
   readonly swap?: boolean
+  /** Where there is no swap: keep the new tables in their own schema, until the next rebuild. Default: no. */
+  readonly keep?: boolean
   readonly batchSize?: number
 }
 export type Rebuilt = {
@@ -46,7 +48,7 @@ export type Rebuilt = {
   readonly parkedStreams: number
   /** Null where not compared, because not asked or because the live tables are behind. */
   readonly differences: ReadonlyArray<Difference> | null
-  /** Of the new tables, null where they were swapped in. */
+  /** Of the new tables where they are kept, else null. */
   readonly schema: string | null
 }
 export class RebuildError extends Error {
@@ -133,6 +135,7 @@ export const rebuild = async ({
   onProgress = () => {},
   compare = false,
   swap = true,
+  keep = false,
   batchSize = 2_000,
 }: RebuildOptions): Promise<Rebuilt> => {
   const began = performance.now()
@@ -176,7 +179,6 @@ export const rebuild = async ({
       differences,
       schema: left,
     })
-    if (!swap && !compare) return result(schema)
     await session.exec('SET synchronous_commit = on')
 
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
@@ -225,7 +227,9 @@ export const rebuild = async ({
         work.memory.hash = hash
       }
     }
-    return result(swap ? null : schema)
+    if (swap) return result(null)
+    if (!keep) await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
+    return result(keep ? schema : null)
   } finally {
     await session.close()
   }

@@ -34,12 +34,13 @@ export class Connection {
 
   /** The open line, if there is one. */
   get current(): Line | null {
-    return this.line
+    return this.line?.isClosed === false ? this.line : null
   }
 
   /** The open line, or the next to be. Rejects with `Unreachable` where there is none in `ms`. */
   next(ms: number): Promise<Line> {
-    if (this.line !== null) return Promise.resolve(this.line)
+    const { current } = this
+    if (current !== null) return Promise.resolve(current)
     if (this.isClosed) return Promise.reject(new Unreachable('the log is closed'))
     return new Promise((resolve, reject) => {
       const done = () => {

@@ -24,6 +24,10 @@ export const readOver = (
   requiresLeader: boolean,
 ): Promise<RecordedEvent[]> =>
   new Promise((resolve, reject) => {
+    if (line.isClosed) {
+      reject({ kind: 'fault', cause: 'the connection was lost' } satisfies ReadFault)
+      return
+    }
     const events: RecordedEvent[] = []
     const patience = line.ticks(timeoutMs)
     let progress = line.tick

@@ -346,8 +346,11 @@ const readUuid = (reader: Reader): string => {
   return id
 }
 
-/** What is not JSON stays what it is (bytes, or the text that does not parse), which no codec of the domain accepts: so
- *  it is parked, with nothing of it lost. */
+/** Data that is not JSON comes as text: this and its bytes in base64. (io-ts takes bytes themselves for a record.) */
+export const BINARY = 'data:application/octet-stream;base64,'
+
+/** What is called JSON and does not parse comes as the text it is. No codec of the domain takes a text for an event: so it
+ *  is parked, with nothing of it lost. */
 const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
   const text = bytes.toString('utf8', from, to)
   try {
@@ -416,7 +419,7 @@ const readRecorded = (reader: Reader): Delivered => {
       revision,
       position: commit,
       created: new Date(Number.isFinite(created) ? Math.floor(created) : 0),
-      data: isJson ? parseJson(bytes, dataFrom, dataTo) : new Uint8Array(bytes.subarray(dataFrom, dataTo)),
+      data: isJson ? parseJson(bytes, dataFrom, dataTo) : BINARY + bytes.toString('base64', dataFrom, dataTo),
       metadata: metadataFrom === metadataTo ? undefined : parseJson(bytes, metadataFrom, metadataTo),
     },
   }

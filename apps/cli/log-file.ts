@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { appendSettled } from '../../adapters/eventstore/index.ts'
+import { appendSettled, BINARY } from '../../adapters/eventstore/index.ts'
 import type { EventLog, ExpectedRevision, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 
 const PAGE = 2_000
@@ -19,8 +19,6 @@ export type Line = {
   readonly type: string
   readonly data: unknown
   readonly metadata: unknown
-  /** The data was not JSON: its bytes, in base64. */
-  readonly binary?: string
 }
 
 /** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. */
@@ -35,9 +33,8 @@ const lineOf = (event: RecordedEvent): string => {
     position: String(event.position),
     created: event.created.toISOString(),
     type,
-    data: data instanceof Uint8Array ? null : data,
+    data,
     metadata,
-    ...(data instanceof Uint8Array ? { binary: Buffer.from(data).toString('base64') } : {}),
   }
   return `${JSON.stringify(line)}\n`
 }
@@ -164,7 +161,7 @@ export const importLog = async (log: EventLog, file: string, progress: Progress)
       number += 1
       continue
     }
-    if (line.binary !== undefined)
+    if (typeof line.data === 'string' && line.data.startsWith(BINARY))
       throw new Error(`Line ${number + 1}: ${line.id} is not JSON; this import writes JSON alone.`)
     if (batch !== null && (batch.stream !== line.stream || batch.events.length >= APPEND)) await flush()
     number += 1

@@ -8,12 +8,10 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
 import { log as command } from './log.ts'
 
-type Context = { from: TestEventStore; to: TestEventStore; dir: string }
+type Context = { from: TestEventStore; dir: string }
 const logs = suite<Context>('presence log')
-logs.before.each(async (context) => {
+logs.before(async (context) => {
   context.from = await testEventStore()
-  context.to = await testEventStore()
-  context.dir = await mkdtemp(join(tmpdir(), 'log-'))
   const source = connectEventLog({ url: context.from.url })
   for (let n = 0; n < 40; n += 1) {
     const events = Array.from({ length: 1 + (n % 3) }, (_, k) => ({
@@ -27,10 +25,14 @@ logs.before.each(async (context) => {
   }
   await source.close()
 })
-logs.after.each(async ({ from, to, dir }) => {
-  await from.stop()
-  await to.stop()
+logs.before.each(async (context) => {
+  context.dir = await mkdtemp(join(tmpdir(), 'log-'))
+})
+logs.after.each(async ({ dir }) => {
   await rm(dir, { recursive: true, force: true })
+})
+logs.after(async ({ from }) => {
+  await from.stop()
 })
 
 const run = async (...args: string[]) => {
@@ -52,13 +54,15 @@ const kept = async (file: string) =>
 
 logs(
   'given a log, when it is exported and imported elsewhere, then that log is the same, in the same order',
-  async ({ from, to, dir }) => {
+  async ({ from, dir }) => {
+    const to = await testEventStore()
     const file = join(dir, 'log.ndjson')
     assert.equal(await run('export', file, '--from', from.url), { code: 0, said: `${file} holds 79 events.` })
     assert.equal(await run('import', file, '--to', to.url), { code: 0, said: '79 events appended.' })
     const back = join(dir, 'back.ndjson')
     assert.is((await run('export', back, '--from', to.url)).code, 0)
     assert.equal(await kept(back), await kept(file))
+    await to.stop()
   },
 )
 
@@ -76,7 +80,8 @@ logs(
 
 logs(
   'given an import cut short, when it is given again, then every event is there once',
-  async ({ from, to, dir }) => {
+  async ({ from, dir }) => {
+    const to = await testEventStore()
     const file = join(dir, 'log.ndjson')
     await run('export', file, '--from', from.url)
     const lines = (await readFile(file, 'utf8')).split('\n')
@@ -88,12 +93,14 @@ logs(
     const back = join(dir, 'back.ndjson')
     await run('export', back, '--from', to.url)
     assert.equal(await kept(back), await kept(file))
+    await to.stop()
   },
 )
 
 logs(
   'given a log that holds something else, then nothing is imported, and it says why',
-  async ({ from, to, dir }) => {
+  async ({ from, dir }) => {
+    const to = await testEventStore()
     const file = join(dir, 'log.ndjson')
     await run('export', file, '--from', from.url)
     const target = connectEventLog({ url: to.url })
@@ -102,6 +109,7 @@ logs(
     const { code, said } = await run('import', file, '--to', to.url)
     assert.is(code, 1)
     assert.match(said, /give an empty one/)
+    await to.stop()
   },
 )
 

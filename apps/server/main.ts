@@ -1,5 +1,6 @@
 /** The server: config, parts, listen, stop. */
 import { readFileSync } from 'node:fs'
+import { refuseStandIn } from '../../adapters/hive/hive.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
 import { configOrExit } from '../config/load.ts'
 import { createApp } from './app.ts'
@@ -14,6 +15,12 @@ const logger = createLogger(config.logLevel, undefined, { node: config.nodeId })
 process.on('unhandledRejection', (reason) =>
   logger.error({ err: reason, defect: true }, 'unhandled rejection'),
 )
+
+const standIn = await refuseStandIn(config.production, config.hive.nodes)
+if (standIn !== null) {
+  process.stderr.write(`${standIn}\n`)
+  process.exit(78)
+}
 
 const app = await createApp(config, version, logger)
 let stopping = false

@@ -1,5 +1,6 @@
 /** The append calls of the Streams service. */
 import type { Appender } from './append.ts'
+import type { Guard } from './auth/guard.ts'
 import * as errors from './errors.ts'
 import type { Call } from './grpc.ts'
 import type { ProposedEvent } from './record.ts'
@@ -13,14 +14,14 @@ import {
 } from './requests.ts'
 import { appendResponse, type BatchOutcome, batchResponse } from './responses.ts'
 
-type Deps = { readonly appender: Appender; readonly maxAppendSize: number }
+type Deps = { readonly appender: Appender; readonly guard: Guard; readonly maxAppendSize: number }
 
 /** A batch of which not all messages have come. `refused`: answered already, the rest of it is ignored. */
 type Pending = { options: AppendOptions; events: ProposedEvent[]; bytes: number; refused: boolean }
 
 /** BatchAppend: one long call carries many appends, each answered by its correlation id. */
 export const batchAppend =
-  ({ appender, maxAppendSize }: Deps) =>
+  ({ appender, guard, maxAppendSize }: Deps) =>
   (call: Call): void => {
     const pending = new Map<string, Pending>()
     let open = 0
@@ -33,6 +34,10 @@ export const batchAppend =
     }
 
     const submit = (correlation: Buffer, { options, events, bytes }: Pending) => {
+      if (!guard.may(call, 'write', options.stream)) {
+        answer(correlation, options, { tag: 'access-denied' })
+        return
+      }
       open++
       appender.append({
         ...options,
@@ -89,7 +94,7 @@ export const batchAppend =
 
 /** Append: one call, one append. */
 export const append =
-  ({ appender, maxAppendSize }: Deps) =>
+  ({ appender, guard, maxAppendSize }: Deps) =>
   (call: Call): void => {
     let options: AppendOptions | undefined
     const events: ProposedEvent[] = []
@@ -112,6 +117,11 @@ export const append =
     call.onEnd = () => {
       if (options === undefined) return call.fail(errors.invalidArgument('The first message has no options'))
       const { stream, expected } = options
+      try {
+        guard.check(call, 'write', stream)
+      } catch (error) {
+        return call.fail(error)
+      }
       appender.append({
         stream,
         expected,

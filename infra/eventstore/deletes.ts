@@ -8,6 +8,7 @@ import {
   EXPECT_NONE,
   type Expected,
 } from './append.ts'
+import type { Guard } from './auth/guard.ts'
 import * as errors from './errors.ts'
 import type { Call } from './grpc.ts'
 import { streams } from './stubs.ts'
@@ -25,12 +26,14 @@ const expectedOf = (options: Options): Expected =>
 
 const change = async (
   appender: Appender,
+  guard: Guard,
   kind: 'delete' | 'tombstone',
   options: Options | undefined,
   call: Call,
 ): Promise<number> => {
   const stream = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString('utf8')
   if (options === undefined || stream === '') throw errors.invalidArgument('The stream has no name')
+  guard.check(call, 'delete', stream)
   const expected = expectedOf(options)
   const outcome = await new Promise<AppendOutcome>((done) =>
     appender.append({ stream, expected, change: { kind }, deadline: call.deadline, bytes: 0, done }),
@@ -51,8 +54,8 @@ const change = async (
   }
 }
 
-export const deleteStream = (appender: Appender) => async (request: DeleteReq, call: Call) => {
-  const at = `${await change(appender, 'delete', request.getOptions(), call)}`
+export const deleteStream = (appender: Appender, guard: Guard) => async (request: DeleteReq, call: Call) => {
+  const at = `${await change(appender, guard, 'delete', request.getOptions(), call)}`
   const position = new streams.DeleteResp.Position()
   position.setCommitPosition(at)
   position.setPreparePosition(at)
@@ -61,12 +64,13 @@ export const deleteStream = (appender: Appender) => async (request: DeleteReq, c
   return response
 }
 
-export const tombstoneStream = (appender: Appender) => async (request: TombstoneReq, call: Call) => {
-  const at = `${await change(appender, 'tombstone', request.getOptions(), call)}`
-  const position = new streams.TombstoneResp.Position()
-  position.setCommitPosition(at)
-  position.setPreparePosition(at)
-  const response = new streams.TombstoneResp()
-  response.setPosition(position)
-  return response
-}
+export const tombstoneStream =
+  (appender: Appender, guard: Guard) => async (request: TombstoneReq, call: Call) => {
+    const at = `${await change(appender, guard, 'tombstone', request.getOptions(), call)}`
+    const position = new streams.TombstoneResp.Position()
+    position.setCommitPosition(at)
+    position.setPreparePosition(at)
+    const response = new streams.TombstoneResp()
+    response.setPosition(position)
+    return response
+  }

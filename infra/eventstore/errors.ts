@@ -84,3 +84,14 @@ export const maximumSubscribers = (source: string, name: string): GrpcError =>
     `Maximum subscriptions reached for subscription group ${name} on stream ${source}.`,
     { exception: 'maximum-subscribers-reached', ...group(source, name) },
   )
+
+export const unauthenticated = (): GrpcError => make(status.UNAUTHENTICATED, 'Not authenticated')
+export const loginNotFound = (login: string): GrpcError =>
+  make(status.NOT_FOUND, `User '${login}' is not found.`, {
+    exception: 'user-not-found',
+    'login-name': login,
+  })
+export const loginConflict = (login: string): GrpcError =>
+  make(status.FAILED_PRECONDITION, 'Conflict.', { exception: 'user-conflict', 'login-name': login })
+export const scavengeNotFound = (id: string): GrpcError =>
+  make(status.NOT_FOUND, 'Scavenge id was invalid.', { exception: 'scavenge-not-found', 'scavenge-id': id })

@@ -1,10 +1,15 @@
 /** The node alone: `npm run eventstore -- --port 2113 --data ./data/eventstore`. */
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startNode } from './node.ts'
 
 const USAGE = `Usage: npm run eventstore -- [--host 127.0.0.1] [--port 2113] [--data ./data/eventstore]
 
-The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR.`
+       [--tls-cert FILE --tls-key FILE] [--auth] [--max-append-size 1048576]
+
+The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR, EVENTSTORE_TLS_CERT,
+EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication takes
+the password of admin from EVENTSTORE_ADMIN_PASSWORD.`
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +17,9 @@ const { values } = parseArgs({
     port: { type: 'string', default: process.env.EVENTSTORE_PORT ?? '2113' },
     data: { type: 'string', default: process.env.EVENTSTORE_DATA_DIR ?? './data/eventstore' },
     'max-append-size': { type: 'string', default: process.env.EVENTSTORE_MAX_APPEND_SIZE ?? '1048576' },
+    'tls-cert': { type: 'string', default: process.env.EVENTSTORE_TLS_CERT },
+    'tls-key': { type: 'string', default: process.env.EVENTSTORE_TLS_KEY },
+    auth: { type: 'boolean', default: process.env.EVENTSTORE_AUTH === 'true' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -22,7 +30,14 @@ if (values.help) {
 }
 
 try {
+  const { 'tls-cert': certFile, 'tls-key': keyFile } = values
+  let stop = () => {}
   const node = await startNode({
+    ...(certFile !== undefined && keyFile !== undefined
+      ? { tls: { cert: readFileSync(certFile), key: readFileSync(keyFile) } }
+      : {}),
+    ...(values.auth ? { authentication: { adminPassword: process.env.EVENTSTORE_ADMIN_PASSWORD } } : {}),
+    onShutdown: () => stop(),
     dataDir: values.data,
     host: values.host,
     port: Number(values.port),
@@ -30,7 +45,7 @@ try {
   })
   console.log(`eventstore ready ${node.url} data ${values.data}`)
   let stopping = false
-  const stop = () => {
+  stop = () => {
     if (stopping) return
     stopping = true
     node.close().then(
@@ -41,9 +56,16 @@ try {
       },
     )
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  process.on('SIGINT', () => stop())
+  process.on('SIGTERM', () => stop())
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  console.error(
+    taken
+      ? `Port ${values.port} on ${values.host} is taken: stop what listens there, or choose another with --port.`
+      : error instanceof Error
+        ? error.message
+        : error,
+  )
   process.exit(1)
 }

@@ -2,21 +2,28 @@
 import { randomUUID } from 'node:crypto'
 import { createAppender } from './append.ts'
 import { append, batchAppend } from './appends.ts'
+import { createGuard, OPEN_GUARD } from './auth/guard.ts'
+import { usersService } from './auth/service.ts'
+import { createUsers, type Users } from './auth/users.ts'
 import { gossipRead, supportedMethods } from './cluster.ts'
 import { deleteStream, tombstoneStream } from './deletes.ts'
 import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
 import { httpHandler } from './http.ts'
 import { createHub } from './hub.ts'
 import { listen } from './listener.ts'
+import { operationsService } from './operations.ts'
 import { createRegistry } from './persistent/registry.ts'
 import { persistentService } from './persistent/service.ts'
 import { read } from './read.ts'
-import { openStorage } from './storage.ts'
+import { createScavenger } from './scavenge.ts'
+import { openStorage, type Storage } from './storage.ts'
 import {
   GossipService,
+  OperationsService,
   PersistentSubscriptionsService,
   ServerFeaturesService,
   StreamsService,
+  UsersService,
 } from './stubs.ts'
 
 export type NodeOptions = {
@@ -27,6 +34,12 @@ export type NodeOptions = {
   readonly port?: number
   /** Bytes of one append. */
   readonly maxAppendSize?: number
+  /** Certificate and key in PEM. Required, with `authentication`, to listen on more than loopback. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  /** Basic authentication and access lists. `adminPassword` is needed at the first start alone. */
+  readonly authentication?: { readonly adminPassword?: string | undefined }
+  /** Called when a client asks the node to shut down. Default: nothing. */
+  readonly onShutdown?: () => void
 }
 
 export type EmbeddedNode = {
@@ -40,14 +53,35 @@ export type EmbeddedNode = {
 /** As a real node has it by default. */
 const MIB = 1024 * 1024
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
+
+const openUsers = (storage: Storage, adminPassword: string | undefined): Users => {
+  try {
+    return createUsers(storage, adminPassword)
+  } catch (error) {
+    storage.close()
+    throw error
+  }
+}
+
 /** Starts a node. Rejects where the port is taken, the directory is another node's, or the file can't be read. */
 export const startNode = async ({
   dataDir,
   host = '127.0.0.1',
   port = 0,
   maxAppendSize = MIB,
+  tls,
+  authentication,
+  onShutdown = () => {},
 }: NodeOptions): Promise<EmbeddedNode> => {
+  if (!LOOPBACK.test(host) && (tls === undefined || authentication === undefined))
+    throw new Error(
+      `To listen on ${host}, a certificate and authentication must be configured: without them the node listens on 127.0.0.1 alone.`,
+    )
   const storage = openStorage(dataDir)
+  const users = authentication === undefined ? undefined : openUsers(storage, authentication.adminPassword)
+  const guard = users === undefined ? OPEN_GUARD : createGuard(storage, users)
+  const scavenger = createScavenger(storage)
   const hub = createHub()
   const appender = createAppender(storage, hub.publish)
   const handlers = new Map<string, Handler>()
@@ -58,13 +92,13 @@ export const startNode = async ({
     answer: Parameters<typeof unary<Request, Response>>[1],
   ) => handlers.set(definition.path, unary(definition, answer))
 
-  handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub })))
-  handlers.set(StreamsService.append.path, append({ appender, maxAppendSize }))
-  handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, maxAppendSize }))
-  add(StreamsService.delete, deleteStream(appender))
-  add(StreamsService.tombstone, tombstoneStream(appender))
+  handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub, guard })))
+  handlers.set(StreamsService.append.path, append({ appender, guard, maxAppendSize }))
+  handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, guard, maxAppendSize }))
+  add(StreamsService.delete, deleteStream(appender, guard))
+  add(StreamsService.tombstone, tombstoneStream(appender, guard))
   const registry = createRegistry(storage, appender, hub)
-  const persistent = persistentService(storage, registry)
+  const persistent = persistentService(storage, registry, guard)
   handlers.set(PersistentSubscriptionsService.read.path, persistent.read)
   add(PersistentSubscriptionsService.create, persistent.create)
   add(PersistentSubscriptionsService.update, persistent.update)
@@ -73,6 +107,25 @@ export const startNode = async ({
   add(PersistentSubscriptionsService.replayParked, persistent.replayParked)
   add(PersistentSubscriptionsService.list, persistent.list)
   add(PersistentSubscriptionsService.restartSubsystem, persistent.restartSubsystem)
+  const operations = operationsService(guard, scavenger, registry.restart, onShutdown)
+  add(OperationsService.startScavenge, operations.startScavenge)
+  add(OperationsService.stopScavenge, operations.stopScavenge)
+  add(OperationsService.shutdown, operations.shutdown)
+  add(OperationsService.mergeIndexes, operations.nothing)
+  add(OperationsService.resignNode, operations.nothing)
+  add(OperationsService.setNodePriority, operations.nothing)
+  add(OperationsService.restartPersistentSubscriptions, operations.restartPersistentSubscriptions)
+  if (users !== undefined) {
+    const service = usersService(users, guard)
+    add(UsersService.create, service.create)
+    add(UsersService.update, service.update)
+    add(UsersService.delete, service.delete)
+    add(UsersService.disable, service.disable)
+    add(UsersService.enable, service.enable)
+    add(UsersService.changePassword, service.changePassword)
+    add(UsersService.resetPassword, service.resetPassword)
+    handlers.set(UsersService.details.path, streaming(UsersService.details, service.details))
+  }
   add(
     GossipService.read,
     gossipRead(randomUUID(), () => ({ host, port: bound })),
@@ -88,13 +141,13 @@ export const startNode = async ({
         storage,
         subscriptions: hub.size,
         connections: grpc.connections,
-        authentication: false,
+        authentication: users !== undefined,
         startedAt: Date.now(),
       }),
     )
     bound = listener.port
     return {
-      url: `esdb://${host}:${bound}?tls=false`,
+      url: `esdb://${host}:${bound}?tls=${tls !== undefined}`,
       port: bound,
       close: async () => {
         registry.close()

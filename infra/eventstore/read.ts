@@ -1,5 +1,6 @@
 /** The Read call of the Streams service: reads that end here, subscriptions in subscribe.ts. */
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js'
+import type { Guard } from './auth/guard.ts'
 import * as errors from './errors.ts'
 import { streamNotFoundFrame } from './frames.ts'
 import { breathe, type Call } from './grpc.ts'
@@ -11,7 +12,7 @@ import type { StoredEvent } from './record.ts'
 import type { Storage } from './storage.ts'
 import { subscribe } from './subscribe.ts'
 
-export type ReadDeps = { readonly storage: Storage; readonly hub: Hub }
+export type ReadDeps = { readonly storage: Storage; readonly hub: Hub; readonly guard: Guard }
 
 /** So many events are taken from the file at a time: enough to be cheap, few enough to leave others their turn. */
 const BATCH = 256
@@ -104,6 +105,7 @@ export const read =
   (deps: ReadDeps) =>
   async (request: ReadReq, call: Call): Promise<void> => {
     const options = parseReadOptions(request)
+    deps.guard.check(call, 'read', options.stream ?? '$all')
     if (options.subscribe) return subscribe(deps, call, options)
     if (options.count === 0) throw errors.invalidArgument('The count of a read is at least 1')
     if (options.stream === null) return readAll(deps.storage, call, options)

@@ -21,3 +21,11 @@ export const persistent =
   load<typeof import('@eventstore/db-client/generated/persistent_pb.js')>('persistent_pb')
 export const { PersistentSubscriptionsService } =
   load<typeof import('@eventstore/db-client/generated/persistent_grpc_pb.js')>('persistent_grpc_pb')
+
+export const users = load<typeof import('@eventstore/db-client/generated/users_pb.js')>('users_pb')
+export const { UsersService } =
+  load<typeof import('@eventstore/db-client/generated/users_grpc_pb.js')>('users_grpc_pb')
+export const operations =
+  load<typeof import('@eventstore/db-client/generated/operations_pb.js')>('operations_pb')
+export const { OperationsService } =
+  load<typeof import('@eventstore/db-client/generated/operations_grpc_pb.js')>('operations_grpc_pb')

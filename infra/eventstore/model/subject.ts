@@ -8,6 +8,7 @@ import {
   EXPECT_EXISTS,
   EXPECT_NONE,
 } from '../append.ts'
+import { OPEN_GUARD } from '../auth/guard.ts'
 import type { Call } from '../grpc.ts'
 import { createHub } from '../hub.ts'
 import { read } from '../read.ts'
@@ -110,7 +111,7 @@ export const openSubject = (dataDir: string) => {
     const request = new streams.ReadReq()
     request.setOptions(options)
     const { call, frames, ended } = fakeCall()
-    const done = read({ storage, hub })(request, call)
+    const done = read({ storage, hub, guard: OPEN_GUARD })(request, call)
     const error = await Promise.race([ended, done.then(() => ended)])
     if (error !== undefined)
       return String((error as { metadata?: { exception?: string } }).metadata?.exception)

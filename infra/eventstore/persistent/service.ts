@@ -9,6 +9,7 @@ import type {
   UpdateReq,
 } from '@eventstore/db-client/generated/persistent_pb.js'
 import type { StreamIdentifier } from '@eventstore/db-client/generated/shared_pb.js'
+import type { Guard } from '../auth/guard.ts'
 import * as errors from '../errors.ts'
 import { compileFilter } from '../filters.ts'
 import { type IdForm, readEvent } from '../frames.ts'
@@ -59,7 +60,7 @@ const sourceOf = (options: {
 }): string => (options.hasAll() ? '$all' : nameOf(options.getStreamIdentifier()))
 
 /** Every call of the service, by what it is called in the stubs. */
-export const persistentService = (storage: Storage, registry: Registry) => {
+export const persistentService = (storage: Storage, registry: Registry, guard: Guard) => {
   const find = (source: string, name: string): Group => {
     const group = registry.get(source, name)
     if (group === undefined) throw errors.groupDoesNotExist(source, name)
@@ -69,6 +70,7 @@ export const persistentService = (storage: Storage, registry: Registry) => {
   const connect = (options: ReadReq.Options, call: Call): { group: Group; consumer: Consumer } => {
     const source = sourceOf(options)
     const name = options.getGroupName()
+    guard.check(call, 'read', source)
     const group = find(source, name)
     const ids: IdForm = options.getUuidOption()?.hasStructured() ? 'structured' : 'string'
     const consumer: Consumer = {
@@ -120,7 +122,8 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       call.onEnd = () => call.end()
     },
 
-    create: (request: CreateReq) => {
+    create: (request: CreateReq, call: Call) => {
+      guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       const source = sourceOfSettings(options)
@@ -131,7 +134,8 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       return new persistent.CreateResp()
     },
 
-    update: (request: UpdateReq) => {
+    update: (request: UpdateReq, call: Call) => {
+      guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       const source = sourceOfSettings(options)
@@ -141,14 +145,16 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       return new persistent.UpdateResp()
     },
 
-    delete: (request: DeleteReq) => {
+    delete: (request: DeleteReq, call: Call) => {
+      guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       registry.remove(find(sourceOf(options), options.getGroupName()))
       return new persistent.DeleteResp()
     },
 
-    getInfo: (request: GetInfoReq) => {
+    getInfo: (request: GetInfoReq, call: Call) => {
+      guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       const response = new persistent.GetInfoResp()
@@ -156,7 +162,8 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       return response
     },
 
-    replayParked: (request: ReplayParkedReq) => {
+    replayParked: (request: ReplayParkedReq, call: Call) => {
+      guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       const limit = options.hasStopAt() ? Number(options.getStopAt()) : Number.MAX_SAFE_INTEGER
@@ -164,7 +171,8 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       return new persistent.ReplayParkedResp()
     },
 
-    list: (request: ListReq) => {
+    list: (request: ListReq, call: Call) => {
+      guard.checkAdmin(call)
       const forStream = request.getOptions()?.getListForStream()
       let groups = registry.list()
       if (forStream !== undefined) {
@@ -177,7 +185,8 @@ export const persistentService = (storage: Storage, registry: Registry) => {
       return response
     },
 
-    restartSubsystem: () => {
+    restartSubsystem: (_request: unknown, call: Call) => {
+      guard.checkAdmin(call)
       registry.restart()
       return new shared.Empty()
     },

@@ -156,10 +156,12 @@ export class Line {
           resolve()
         },
       )
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         reject(new Error(`no answer in ${ms} ms`))
         call.cancel()
-      }, ms)
+      }
+      // Not before what has arrived meanwhile is read: this process may have been held up itself.
+      const timer = setTimeout(() => setImmediate(giveUp), ms)
     })
   }
 

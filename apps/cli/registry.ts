@@ -25,11 +25,6 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./parked.ts')).parked,
   },
   {
-    name: 'projections',
-    summary: 'whether a projector keeps the tables, and how far they are',
-    load: async () => (await import('./projections.ts')).projections,
-  },
-  {
     name: 'rebuild',
     summary: 'make all tables anew from the log, and swap them in',
     load: async () => (await import('./rebuild.ts')).rebuild,

@@ -1,0 +1,234 @@
+// needs: caddy
+import { strict as assert } from 'node:assert'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { suite } from 'uvu'
+import { parse } from 'yaml'
+import { loadConfig } from '../../apps/config/load.ts'
+import { variables } from '../../apps/config/variables.ts'
+import { freePort } from '../postgres/embedded.ts'
+
+const files = suite('the deployment files')
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const read = (name: string) => readFileSync(join(root, name), 'utf8')
+
+const Service = t.intersection([
+  t.type({
+    healthcheck: t.intersection([
+      t.type({ test: t.array(t.string), interval: t.string, timeout: t.string, retries: t.number }),
+      t.partial({ start_period: t.string }),
+    ]),
+    restart: t.literal('unless-stopped'),
+  }),
+  t.partial({
+    image: t.string,
+    build: t.string,
+    command: t.array(t.string),
+    environment: t.record(t.string, t.string),
+    env_file: t.string,
+    volumes: t.array(t.string),
+    ports: t.array(t.string),
+    networks: t.array(t.string),
+    network_mode: t.string,
+    depends_on: t.record(t.string, t.type({ condition: t.literal('service_healthy') })),
+    user: t.string,
+  }),
+])
+const Compose = t.type({
+  services: t.record(t.string, Service),
+  networks: t.record(t.string, t.unknown),
+  volumes: t.record(t.string, t.unknown),
+})
+const composeText = read('docker-compose.yml')
+const decoded = Compose.decode(parse(composeText, { merge: true }))
+const compose = () =>
+  E.isRight(decoded)
+    ? decoded.right
+    : assert.fail(JSON.stringify(decoded.left.at(0)?.context.map((c) => c.key)))
+
+files('compose: every part is there, with a health check, and what it names is there too', () => {
+  const { services, networks, volumes } = compose()
+  assert.deepEqual(Object.keys(services).sort(), [
+    'caddy',
+    'coturn',
+    'eventstore',
+    'postgres',
+    'projector',
+    'redis',
+    'server',
+  ])
+  for (const [name, service] of Object.entries(services)) {
+    for (const network of service.networks ?? []) assert.ok(network in networks, `${name}: ${network}`)
+    for (const other of Object.keys(service.depends_on ?? {}))
+      assert.ok(other in services, `${name}: ${other}`)
+    for (const volume of service.volumes ?? []) {
+      const from = volume.split(':')[0] ?? ''
+      assert.ok(from.startsWith('./') ? existsSync(join(root, from)) : from in volumes, `${name}: ${volume}`)
+    }
+    assert.ok(
+      !service.image || /:\d/.test(service.image) || service.build,
+      `${name}: its image has no version`,
+    )
+    for (const word of [...(service.command ?? []), ...service.healthcheck.test])
+      if (/^apps\/.*\.ts$/.test(word)) assert.ok(existsSync(join(root, word)), `${name}: ${word}`)
+  }
+})
+files(
+  'compose: only Caddy is open to the world, and the log and the tables are on no network that leads out',
+  () => {
+    const { services, networks } = compose()
+    assert.deepEqual(
+      Object.entries(services).flatMap(([name, { ports }]) => (ports ? [name] : [])),
+      ['caddy'],
+    )
+    for (const name of ['eventstore', 'postgres', 'redis'])
+      assert.deepEqual(services[name]?.networks, ['inside'])
+    assert.deepEqual(networks.inside, { internal: true })
+  },
+)
+
+/** Compose's `${NAME:?…}`, and nothing else of its language. */
+const filled = (value: string, env: Record<string, string>) =>
+  value.replaceAll(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => env[name] ?? assert.fail(name))
+
+files('compose: no secret stands in it, and each is required', () => {
+  const secrets = Object.entries(variables).flatMap(([name, one]) =>
+    'secret' in one && one.secret ? [name] : [],
+  )
+  for (const { environment } of Object.values(compose().services))
+    for (const [name, value] of Object.entries(environment ?? {}))
+      if (secrets.includes(name) || /PASSWORD|SECRET/.test(name))
+        assert.match(value, /^\$\{\w+:\?.+\}$/, `${name} stands in the file`)
+  assert.match(compose().services.server?.environment?.DATABASE_URL ?? '', /:\$\{POSTGRES_PASSWORD:\?/)
+})
+files('compose: what it gives the server and the projector is a valid configuration for production', () => {
+  const env = {
+    POSTGRES_PASSWORD: 'abc',
+    SESSION_SECRET: 's'.repeat(64),
+    TURN_SECRET: 't'.repeat(64),
+    SITE: 'vr.example.org',
+  }
+  for (const name of ['server', 'projector']) {
+    const given = compose().services[name]?.environment ?? {}
+    const config = loadConfig(Object.fromEntries(Object.entries(given).map(([k, v]) => [k, filled(v, env)])))
+    if (E.isLeft(config)) assert.fail(config.left.join(' '))
+    assert.equal(config.right.production, true)
+    assert.equal(config.right.hive.standIn, false)
+  }
+})
+files('compose: where the client has it, docker reads it too', () => {
+  if (spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status !== 0) return
+  const env = { ...process.env, POSTGRES_PASSWORD: 'a', SESSION_SECRET: 'b', TURN_SECRET: 'c', SITE: 'd' }
+  const args = ['compose', '--env-file', '/dev/null', 'config', '--quiet', '--no-env-resolution']
+  const told = spawnSync('docker', args, { cwd: root, env, encoding: 'utf8' })
+  assert.equal(told.status, 0, told.stderr)
+})
+
+/** Each instruction with its words; lines that end in a backslash are one. */
+const instructions = read('Dockerfile')
+  .replaceAll(/^#.*\n/gm, '')
+  .replaceAll(/\\\n\s*/g, ' ')
+  .split('\n')
+  .filter((line) => line.trim() !== '')
+  .map((line) => ({ name: line.split(' ')[0] ?? '', words: line.slice(line.indexOf(' ') + 1) }))
+
+files(
+  'Dockerfile: known instructions, sources that are there, nobody’s root, only what production needs',
+  () => {
+    const known = [
+      'FROM',
+      'WORKDIR',
+      'COPY',
+      'RUN',
+      'ENV',
+      'USER',
+      'EXPOSE',
+      'STOPSIGNAL',
+      'HEALTHCHECK',
+      'CMD',
+    ]
+    for (const { name } of instructions) assert.ok(known.includes(name), name)
+    const of = (name: string) => instructions.filter((one) => one.name === name).map((one) => one.words)
+    for (const from of of('FROM')) assert.match(from, /^node:24-slim( AS \w+)?$/)
+    for (const copy of of('COPY').filter((words) => !words.startsWith('--from')))
+      for (const source of copy.split(' ').slice(0, -1)) assert.ok(existsSync(join(root, source)), source)
+    assert.match(of('RUN').join(), /npm ci --omit=dev/)
+    assert.deepEqual(of('USER'), ['node'])
+    const order = instructions.map(({ name }) => name)
+    assert.ok(
+      order.lastIndexOf('USER') > order.lastIndexOf('COPY') &&
+        order.lastIndexOf('USER') < order.indexOf('CMD'),
+    )
+    for (const json of [of('CMD')[0], of('HEALTHCHECK')[0]?.replace(/^.*?CMD /, '')]) {
+      const words: unknown = JSON.parse(json ?? '')
+      assert.ok(Array.isArray(words) && words[0] === 'node')
+    }
+  },
+)
+files('Dockerfile: what it copies is all that the server and the projector import', () => {
+  const copied = instructions.flatMap(({ name, words }) => (name === 'COPY' ? [words.split(' ')[0]] : []))
+  for (const folder of ['domain', 'projections', 'adapters', 'apps', 'infra/migrations'])
+    assert.ok(copied.includes(folder), folder)
+  const ignored = read('.dockerignore').split('\n')
+  for (const name of ['.env', 'node_modules', 'data', '.git']) assert.ok(ignored.includes(name), name)
+})
+
+files('Caddy: the file is valid, and passes everything on but /metrics', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'presence-caddy-'))
+  const upstream = createServer((request, response) =>
+    response.end(`${request.url} for ${request.headers['x-forwarded-for']}`),
+  ).listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const { port } = upstream.address() as { port: number }
+  const [site, admin] = [await freePort(), await freePort()]
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    XDG_DATA_HOME: folder,
+    XDG_CONFIG_HOME: folder,
+    SITE: `http://127.0.0.1:${site}`,
+    UPSTREAM: '127.0.0.1',
+    UPSTREAM_PORT: String(port),
+    CADDY_ADMIN: `127.0.0.1:${admin}`,
+  }
+  const config = ['--config', join(root, 'infra/caddy/Caddyfile'), '--adapter', 'caddyfile']
+  const valid = spawnSync('caddy', ['validate', ...config], {
+    env: { ...env, SITE: 'vr.example.org' },
+    encoding: 'utf8',
+  })
+  assert.equal(valid.status, 0, valid.stderr)
+  const caddy = spawn('caddy', ['run', ...config], { env, stdio: 'ignore' })
+  const exited = once(caddy, 'exit')
+  try {
+    const get = (path: string) => fetch(`http://127.0.0.1:${site}${path}`)
+    const end = Date.now() + 10_000
+    while (
+      !(await get('/').then(
+        () => true,
+        () => false,
+      ))
+    )
+      assert.ok(Date.now() < end && caddy.exitCode === null)
+    assert.equal(
+      await (await get('/api/spaces/post/a%2Fb?x=1')).text(),
+      '/api/spaces/post/a%2Fb?x=1 for 127.0.0.1',
+    )
+    assert.equal((await get('/metrics')).status, 404)
+    assert.match((await get('/')).headers.get('set-cookie') ?? '', /presence_node=/)
+  } finally {
+    caddy.kill('SIGKILL')
+    await exited
+    upstream.closeAllConnections()
+    upstream.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+files.run()

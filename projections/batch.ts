@@ -3,6 +3,7 @@
 import { AUDIT_TABLE } from './audit/fold.ts'
 import { bans } from './bans/fold.ts'
 import { chat } from './chat/fold.ts'
+import type { Copy } from './copy.ts'
 import { permissions } from './permissions/fold.ts'
 import type { Projection, Statement, Table, Told } from './projection.ts'
 import { sessions } from './sessions/fold.ts'
@@ -15,10 +16,22 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [spaces, sessions, permissio
 /** Every table that the log says in full, with its key: what a rebuild makes anew and a comparison compares. */
 export const TABLES: ReadonlyArray<Table> = [...PROJECTIONS.flatMap(({ tables }) => tables), AUDIT_TABLE]
 
-/** The statements that write these events' changes, in order. */
-export const statementsFor = (events: ReadonlyArray<Told>): ReadonlyArray<Statement> =>
-  PROJECTIONS.flatMap((projection) => {
-    const changes = projection.start()
+export type Writes = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
+
+/** What writes these events' changes: copies, then statements, in order. `fresh`: the rows are surely new, so COPY may
+ *  be tried; where it meets one that is not, write without it. */
+export const writesFor = (events: ReadonlyArray<Told>, fresh: boolean): Writes => {
+  const copies: Copy[] = []
+  const statements: Statement[] = []
+  for (const projection of PROJECTIONS) {
+    let changes = projection.start()
     for (const told of events) projection.fold(changes, told)
-    return projection.write(changes)
-  })
+    const copied = fresh ? (projection.copy?.(changes) ?? null) : null
+    if (copied !== null) {
+      copies.push(copied.copy)
+      changes = copied.rest
+    }
+    statements.push(...projection.write(changes))
+  }
+  return { copies, statements }
+}

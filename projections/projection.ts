@@ -5,6 +5,7 @@ import type { Metadata } from '../domain/metadata.ts'
 import type { SpaceRef } from '../domain/names.ts'
 import type { CommandRefused } from '../domain/refused.ts'
 import type { SpaceEvent } from '../domain/space/events.ts'
+import type { Copy } from './copy.ts'
 
 /** A statement of the `sql` tag, values apart. */
 export type Statement = ReturnType<typeof sql.unsafe>
@@ -33,6 +34,9 @@ export type Projection<Changes> = {
   /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
    *  `search_path` says whether it is the live tables or a rebuild's. */
   readonly write: (changes: Changes) => ReadonlyArray<Statement>
+  /** What of a big batch may go by COPY where the rows are surely new, and the rest, for `write`. Only where no change of
+   *  the rest must come before it. */
+  readonly copy?: (changes: Changes) => { readonly copy: Copy; readonly rest: Changes } | null
 }
 export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
 

@@ -4,9 +4,18 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { type AuditMemory, auditRows, remember, unknownSessions } from '../../projections/audit/fold.ts'
+import {
+  type AuditLine,
+  type AuditMemory,
+  auditRows,
+  copyAudit,
+  remember,
+  unknownSessions,
+  writeAudit,
+} from '../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../projections/audit/queries.ts'
-import { statementsFor } from '../../projections/batch.ts'
+import { writesFor } from '../../projections/batch.ts'
+import type { Copy } from '../../projections/copy.ts'
 import { type Parked, park } from '../../projections/parked.ts'
 
 export type Readable = {
@@ -43,8 +52,25 @@ export const sortOut = (
   return { good, aside }
 }
 
-const write = async (session: Session, events: ReadonlyArray<Readable>): Promise<void> => {
-  for (const statement of statementsFor(events.map(({ decoded }) => decoded!))) await session.run(statement)
+const copyIn = (session: Session, { into, data }: Copy): Promise<void> =>
+  session.copy(`COPY ${into} FROM STDIN`, data)
+
+const write = async (session: Session, events: ReadonlyArray<Readable>, fresh: boolean): Promise<void> => {
+  const { copies, statements } = writesFor(
+    events.map(({ decoded }) => decoded!),
+    fresh,
+  )
+  for (const copy of copies) await copyIn(session, copy)
+  for (const statement of statements) await session.run(statement)
+}
+
+/** Fewer rows than this are not worth a COPY. */
+const COPY_FROM = 50
+
+/** Appends to the audit log. */
+export const appendAudit = async (session: Session, rows: ReadonlyArray<AuditLine>): Promise<void> => {
+  if (rows.length >= COPY_FROM) await copyIn(session, copyAudit(rows))
+  else if (rows.length > 0) await session.run(writeAudit(rows))
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
@@ -58,7 +84,7 @@ const carefully = async (
   if (good.length === 0) return aside
   await session.exec('SAVEPOINT part')
   try {
-    await write(session, good)
+    await write(session, good, false)
     await session.exec('RELEASE SAVEPOINT part')
     return aside
   } catch (error) {
@@ -79,19 +105,21 @@ const carefully = async (
   }
 }
 
-/** All tables but the audit log. `careful` is for a second try, after the first met what Postgres refuses. */
+/** All tables but the audit log. `fresh`: the tables hold nothing but what came before these events, so that COPY may be
+ *  tried. `careful` is for a second try, after the first met what Postgres refuses. */
 export const applyToTables = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   careful: boolean,
+  fresh = false,
 ): Promise<ReadonlyArray<Parked>> => {
   let aside: ReadonlyArray<Parked>
   if (careful) aside = await carefully(session, events, parked)
   else {
     const sorted = sortOut(events, parked)
     aside = sorted.aside
-    await write(session, sorted.good)
+    await write(session, sorted.good, fresh)
   }
   if (aside.length > 0)
     for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))
@@ -104,7 +132,7 @@ export const auditRowsFor = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
-): Promise<ReadonlyArray<string>> => {
+): Promise<ReadonlyArray<AuditLine>> => {
   const recorded = events.map((event) => event.recorded)
   const unknown = unknownSessions(recorded, memory)
   if (unknown.length > 0)

@@ -5,10 +5,10 @@ import { connectSession, type Session } from '../../adapters/postgres/session.ts
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestDatabase, testDatabase } from '../../infra/testing/postgres.ts'
-import { type AuditMemory, auditMemory, writeAudit } from '../../projections/audit/fold.ts'
+import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { TABLES } from '../../projections/batch.ts'
 import { anyEvents } from '../../projections/testing/events.ts'
-import { applyToTables, auditRowsFor, readable } from './apply.ts'
+import { appendAudit, applyToTables, auditRowsFor, readable } from './apply.ts'
 import { dumpTables } from './compare.ts'
 
 const test = suite('batches')
@@ -28,7 +28,7 @@ test.after(async () => {
 const empty = (): Promise<void> => session.exec(TABLES.map(({ name }) => `DELETE FROM ${name}`).join(';'))
 const apply = async (events: ReadonlyArray<RecordedEvent>, memory: AuditMemory | null): Promise<void> => {
   const all = events.map(readable)
-  if (memory !== null) await session.run(writeAudit(await auditRowsFor(session, all, memory)))
+  if (memory !== null) await appendAudit(session, await auditRowsFor(session, all, memory))
   assert.equal(await applyToTables(session, all, new Set(), false), [])
 }
 const logged = (all: ReadonlyArray<{ readonly stream: string; readonly event: never }>) => {

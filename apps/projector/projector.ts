@@ -4,11 +4,11 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription, RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
-import { type AuditMemory, auditMemory, writeAudit } from '../../projections/audit/fold.ts'
+import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type Parked, parkedStreams } from '../../projections/parked.ts'
-import { applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
+import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { LEADER_LOCK, setLock } from './lock.ts'
 
 /** Structured: a sentence and what it is about. */
@@ -103,7 +103,7 @@ const commit = async (
         for (const { stream } of await session.run(parkedStreams())) parked.add(String(stream))
       }
       const rows = await auditRowsFor(session, events, leading.memory)
-      await session.run(writeAudit(rows))
+      await appendAudit(session, rows)
       const parkedNow = await applyToTables(session, events, parked, careful)
       await beforeCommit?.(to)
       return parkedNow

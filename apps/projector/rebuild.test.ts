@@ -6,7 +6,7 @@ import { connectSession, type Session } from '../../adapters/postgres/session.ts
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
-import { anyEvents, posted, recorded } from '../../projections/testing/events.ts'
+import { alice, anyEvents, at, posted, recorded } from '../../projections/testing/events.ts'
 import { compareTables, dumpTables } from './compare.ts'
 import { listParked, retryParked, showParked } from './parked.ts'
 import { runProjector } from './projector.ts'
@@ -92,6 +92,45 @@ test('given a projector at work, when rebuilt and swapped, then it goes on with 
     })
     assert.equal(differences, [])
     assert.equal(await compareTables(session, 'public', schema!), [])
+    await projector.stop()
+  }))
+
+test('given many messages with every odd text, ids used twice and edits, when rebuilt, then nothing is lost or changed', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const log = memoryLog(1)
+    const odd = [
+      'tab\t',
+      'line\nfeed\r\n',
+      'back\\slash \\N \\t',
+      '\\.',
+      '"quoted"',
+      '𝕯 👍🏽 \u2028 \u0001',
+      '',
+      '\\N',
+      "it's",
+    ]
+    const edit = (messageId: string, content: string) =>
+      recorded(space, {
+        type: 'MessageEdited',
+        data: { messageId, subspace: 'main', by: alice, content, at: at(9) },
+      })
+    say(log, edit('m3', 'before it was there'))
+    for (let i = 0; i < 300; i += 1) {
+      say(log, recorded(space, posted(`m${i}`, odd[i % odd.length]!, i)))
+      if (i % 40 === 0) say(log, edit(`m${i}`, `edited ${odd[i % odd.length]}`))
+      // The other space uses ids that are taken.
+      if (i % 90 === 0) say(log, recorded(other, posted(`m${i}`, 'taken', i)))
+    }
+    const projector = runProjector({ log, databaseUrl })
+    const end = log.events.at(-1)!.position
+    await until('all is applied', () => projector.state().position === end)
+    for (const batchSize of [100, 1_000])
+      assert.equal((await rebuild({ log, databaseUrl, compare: true, batchSize })).differences, [])
+    const rows = await session.run(sql.unsafe`SELECT content FROM chat_messages ORDER BY revision`)
+    assert.equal(
+      rows.slice(1, 9).map(({ content }) => content),
+      odd.slice(1),
+    )
     await projector.stop()
   }))
 

@@ -7,9 +7,14 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { type AuditMemory, auditMemory, unknownSessions, writeAudit } from '../../projections/audit/fold.ts'
+import {
+  type AuditLine,
+  type AuditMemory,
+  auditMemory,
+  unknownSessions,
+} from '../../projections/audit/fold.ts'
 import { ADVANCED, holdCheckpoint, putCheckpoint } from '../../projections/checkpoint.ts'
-import { applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
+import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { compareTables, type Difference } from './compare.ts'
 import { REBUILD_LOCK, tryLock } from './lock.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow.ts'
@@ -68,14 +73,14 @@ type Work = {
 const writeBatch = async (
   work: Work,
   events: ReadonlyArray<Readable>,
-  audit: ReadonlyArray<string>,
+  audit: ReadonlyArray<AuditLine>,
 ): Promise<void> => {
   const { session } = work
   const once = async (careful: boolean): Promise<void> => {
     const parked = new Set(work.parked)
     await session.transaction(async () => {
-      await session.run(writeAudit(audit))
-      await applyToTables(session, events, parked, careful)
+      await appendAudit(session, audit)
+      await applyToTables(session, events, parked, careful, true)
     })
     work.parked = parked
   }
@@ -200,7 +205,7 @@ export const rebuild = async ({
               break
             }
             const events = page.map(readable)
-            await session.run(writeAudit(await auditRowsFor(session, events, work.memory)))
+            await appendAudit(session, await auditRowsFor(session, events, work.memory))
             const parked = new Set(work.parked)
             await applyToTables(session, events, parked, true)
             work.parked = parked

@@ -1,53 +1,84 @@
-/** The bytes that an audit row's `hash` covers, the same on every machine and for ever.
+/** The bytes that are proved of an event, and the chain of the audit log's rows, the same on every machine and for ever.
  *
- *  `hash` is the lower-case hex SHA-256 of the UTF-8 of a JSON array with no white space, with these items in this
- *  order: prev_hash, position, event_id, created_at, action, user_account, guest_id, target, space_type, space_id,
- *  subspace, details, ip_address, user_agent, command_id, correlation_id, causation_id, stream, revision. Each is a
- *  JSON string or null (numbers as decimal strings, the time as ISO 8601 in UTC with milliseconds and `Z`), but
- *  details, which is JSON in RFC 8785's canonical form: keys sorted by UTF-16 code units, numbers as ECMAScript
- *  writes them. The first row's prev_hash is 64 zeros. NUL and lone surrogates, which Postgres refuses, are U+FFFD. */
-import { hash } from 'node:crypto'
+ *  An event's bytes are the UTF-8 of the JSON object {data, id, metadata, revision, stream, type} in RFC 8785's
+ *  canonical form: no white space, keys sorted by UTF-16 code units, numbers and texts as ECMAScript's JSON.stringify
+ *  writes them (a lone surrogate as its \\u escape). `revision` is a decimal string. Data and metadata are as they stand
+ *  on the log, sealed where they are sealed there, so that erasing a key changes no proof. What is nested deeper than
+ *  1,000 levels counts as the text "(nested too deep)".
+ *
+ *  Its leaf is SHA-256(0x00 || bytes), as RFC 6962 hashes leaves. A row's `hash` is the lower-case hex SHA-256 of the
+ *  UTF-8 of `["<prev_hash>","<position>","<leaf in lower-case hex>"]`; the first row's prev_hash is 64 zeros. */
+import { createHash, hash } from 'node:crypto'
+import type { RecordedEvent } from '../../domain/ports.ts'
 
 export const GENESIS = '0'.repeat(64)
 /** Deeper than anything that a client may send; what is deeper is kept as text. */
 const MAX_DEPTH = 64
+const MAX_PROVED_DEPTH = 1_000
 
 /** A text as Postgres takes it. */
 export const cleanText = (text: string): string =>
   text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
 
-const quoted = (text: string): string => JSON.stringify(cleanText(text))
+const TOO_DEEP = '"(nested too deep)"'
 
-const write = (value: unknown, depth: number): string => {
-  switch (typeof value) {
-    case 'string':
-      return quoted(value)
-    case 'number':
-      return Number.isFinite(value) ? JSON.stringify(value) : 'null'
-    case 'boolean':
-      return value ? 'true' : 'false'
-    case 'bigint':
-      return `"${value}"`
-    case 'object': {
-      if (value === null) return 'null'
-      if (depth === MAX_DEPTH) return '"(nested too deep)"'
-      if (Array.isArray(value)) return `[${value.map((item) => write(item, depth + 1)).join(',')}]`
-      if (value instanceof Uint8Array) return `{"base64":"${Buffer.from(value).toString('base64')}"}`
-      let text = ''
-      for (const key of Object.keys(value).sort()) {
-        const item = (value as Record<string, unknown>)[key]
-        if (item !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${write(item, depth + 1)}`
+/** RFC 8785's form, with texts written by `quoted`. What is not JSON becomes null. */
+const writer = (quoted: (text: string) => string, maxDepth: number) => {
+  const write = (value: unknown, depth: number): string => {
+    switch (typeof value) {
+      case 'string':
+        return quoted(value)
+      case 'number':
+        return Number.isFinite(value) ? JSON.stringify(value) : 'null'
+      case 'boolean':
+        return value ? 'true' : 'false'
+      case 'bigint':
+        return `"${value}"`
+      case 'object': {
+        if (value === null) return 'null'
+        if (depth === maxDepth) return TOO_DEEP
+        if (Array.isArray(value)) {
+          let items = ''
+          for (let i = 0; i < value.length; i += 1) items += (i === 0 ? '' : ',') + write(value[i], depth + 1)
+          return `[${items}]`
+        }
+        if (value instanceof Uint8Array) return `{"base64":"${Buffer.from(value).toString('base64')}"}`
+        let text = ''
+        for (const key of Object.keys(value).sort()) {
+          const item = (value as Record<string, unknown>)[key]
+          if (item !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${write(item, depth + 1)}`
+        }
+        return `{${text}}`
       }
-      return `{${text}}`
+      default:
+        return 'null'
     }
-    default:
-      return 'null'
   }
+  return (value: unknown): string => write(value, 0)
 }
 
-/** RFC 8785 JSON, of anything: what is not JSON becomes null. Never throws. */
-export const canonicalJson = (value: unknown): string => write(value, 0)
+/** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
+export const canonicalJson = writer((text) => JSON.stringify(cleanText(text)), MAX_DEPTH)
 
-/** The columns before `hash`, in the order above, each already as JSON text. */
-export const chain = (prevHash: string, columns: ReadonlyArray<string>): string =>
-  hash('sha256', `["${prevHash}",${columns.join(',')}]`, 'hex')
+/** The same with every text as it is: no two values have the same bytes. */
+const provedJson = writer((text) => JSON.stringify(text), MAX_PROVED_DEPTH)
+
+/** What is proved of an event, as text: `eventBytes` is its UTF-8. */
+const eventText = ({ id, revision, stream, type, ...event }: RecordedEvent): string => {
+  const { data, metadata } = event.stored ?? event
+  return provedJson({ data: data ?? null, id, metadata: metadata ?? null, revision, stream, type })
+}
+
+export const eventBytes = (recorded: RecordedEvent): Buffer => Buffer.from(eventText(recorded), 'utf8')
+
+const LEAF = Buffer.from([0])
+/** 32 bytes: the event's leaf in the log's tree. */
+export const leafOf = (recorded: RecordedEvent): Buffer =>
+  createHash('sha256').update(LEAF).update(eventText(recorded), 'utf8').digest()
+
+/** The hash of the row at `position` behind the one with `prevHash`. `leaf` is what `leafOf` gave, or its hex. */
+export const chain = (prevHash: string, position: bigint | string, leaf: Uint8Array | string): string =>
+  hash(
+    'sha256',
+    `["${prevHash}","${position}","${typeof leaf === 'string' ? leaf : Buffer.from(leaf).toString('hex')}"]`,
+  )

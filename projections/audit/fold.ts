@@ -5,8 +5,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
+import { type Copy, copyJson, copyText } from '../copy.ts'
 import { type Columns, names, recordsetOf, type Statement } from '../projection.ts'
-import { canonicalJson, chain, cleanText, GENESIS } from './canonical.ts'
+import { canonicalJson, chain, cleanText, GENESIS, leafOf } from './canonical.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
 export const AUDIT_COLUMNS = {
@@ -98,8 +99,11 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
   return target === actor ? null : target
 }
 
-/** One event as a JSON object of its row. Moves the memory on. */
-export const auditRow = (event: RecordedEvent, memory: AuditMemory): string => {
+/** A row's columns in the order of `AUDIT_COLUMNS`, each as JSON text. */
+export type AuditLine = ReadonlyArray<string>
+
+/** One event's row. Moves the memory on. */
+export const auditRow = (event: RecordedEvent, memory: AuditMemory): AuditLine => {
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
@@ -128,17 +132,16 @@ export const auditRow = (event: RecordedEvent, memory: AuditMemory): string => {
     `"${event.revision}"`,
   ]
   const before = memory.hash
-  memory.hash = chain(before, columns)
-  let row = '{'
-  for (let i = 0; i < columns.length; i += 1) row += `"${COLUMN_NAMES[i]}":${columns[i]},`
-  return `${row}"prev_hash":"${before}","hash":"${memory.hash}"}`
+  memory.hash = chain(before, event.position, leafOf(event))
+  columns.push(`"${before}"`, `"${memory.hash}"`)
+  return columns
 }
 
 /** A batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes nothing. */
 export const auditRows = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
-): ReadonlyArray<string> => {
+): ReadonlyArray<AuditLine> => {
   const rows = events.map((event) => auditRow(event, memory))
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
   return rows
@@ -150,7 +153,26 @@ export const remember = (memory: AuditMemory, session: unknown, subject: unknown
   if (typeof session === 'string' && found !== null) memory.sessions.set(session, found)
 }
 
+const asObject = (line: AuditLine): string => {
+  let row = ''
+  for (let i = 0; i < line.length; i += 1) row += `${i === 0 ? '{' : ','}"${COLUMN_NAMES[i]}":${line[i]}`
+  return `${row}}`
+}
+
 /** The statement that appends the rows. */
-export const writeAudit = (rows: ReadonlyArray<string>): Statement =>
+export const writeAudit = (rows: ReadonlyArray<AuditLine>): Statement =>
   sql.unsafe`INSERT INTO presence_audit_log (${names(COLUMN_NAMES)})
-    SELECT ${names(COLUMN_NAMES, 'r')} FROM ${recordsetOf(`[${rows.join(',')}]`, AUDIT_COLUMNS)}`
+    SELECT ${names(COLUMN_NAMES, 'r')} FROM ${recordsetOf(`[${rows.map(asObject).join(',')}]`, AUDIT_COLUMNS)}`
+
+const DETAILS = COLUMN_NAMES.indexOf('details')
+
+/** The same for many rows at once. */
+export const copyAudit = (rows: ReadonlyArray<AuditLine>): Copy => {
+  let data = ''
+  for (const line of rows)
+    for (let i = 0; i < line.length; i += 1) {
+      const value = i === DETAILS ? copyText(line[i]!) : copyJson(line[i]!)
+      data += value + (i === line.length - 1 ? '\n' : '\t')
+    }
+  return { into: `presence_audit_log (${COLUMN_NAMES.join(', ')})`, data }
+}

@@ -1,6 +1,7 @@
 /** Messages and reactions. A message id belongs to the message that was first on the log; changes count only from
  *  its own space's chat. */
 import { sql } from 'slonik'
+import { type Copy, copyValue } from '../copy.ts'
 import {
   type Latest,
   names,
@@ -56,6 +57,9 @@ type Change = {
   deleted_by?: string
   deleted_at?: string
 }
+/** Fewer rows than this are not worth a COPY. */
+const COPY_FROM = 50
+
 type Changes = {
   readonly posted: Map<string, Row>
   /** To messages that were there before what this batch posts, and to those after it: ids may come again, and the
@@ -163,11 +167,26 @@ const fold = (changes: Changes, told: Told): void => {
 
 const values = Object.keys(MESSAGE_COLUMNS).filter((name) => name !== 'message_id')
 
+/** New messages as COPY takes them: much faster, but it knows no conflict. */
+const copyPosted = (posted: Changes['posted']): Copy => {
+  const columns = Object.keys(MESSAGE_COLUMNS)
+  let data = ''
+  for (const row of posted.values())
+    for (let i = 0; i < columns.length; i += 1)
+      data += copyValue(row[columns[i]!]) + (i === columns.length - 1 ? '\n' : '\t')
+  return { into: `chat_messages (${columns.join(', ')})`, data }
+}
+
 export const chat: Projection<Changes> = {
   name: 'chat',
   tables: [MESSAGES, REACTIONS],
   start: () => ({ posted: new Map(), before: new Map(), after: new Map(), reactions: new Map() }),
   fold,
+  copy: (changes) =>
+    changes.posted.size < COPY_FROM ||
+    [...changes.before.values()].some(({ message_id }) => changes.posted.has(message_id))
+      ? null
+      : { copy: copyPosted(changes.posted), rest: { ...changes, posted: new Map() } },
   write: ({ posted, before, after, reactions }) => [
     ...update(before),
     // The earlier message keeps an id that two spaces' chats used at once, in whatever order they are applied.

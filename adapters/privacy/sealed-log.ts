@@ -19,16 +19,17 @@ const isObject = (value: unknown): value is Json =>
 
 /** Whose key an event is sealed under: the one who acted. The system has nothing personal. */
 const subjectOf = (metadata: unknown): Subject | null => {
-  const actor = isObject(metadata) ? metadata['actor'] : null
-  return isObject(actor) && actor['kind'] !== 'system' && typeof actor['id'] === 'string' ? actor['id'] : null
+  const actor = isObject(metadata) ? metadata.actor : null
+  return isObject(actor) && actor.kind !== 'system' && typeof actor.id === 'string' ? actor.id : null
 }
 
 const needsSealing = (event: NewEvent): Subject | null => {
   const subject = subjectOf(event.metadata)
   if (subject === null) return null
   const personal = PERSONAL[event.type]
-  const inData = personal !== undefined && isObject(event.data) && event.data[personal.field] !== personal.blank
-  return inData || (event.metadata as Json)['client'] !== undefined ? subject : null
+  const inData =
+    personal !== undefined && isObject(event.data) && event.data[personal.field] !== personal.blank
+  return inData || (event.metadata as Json).client !== undefined ? subject : null
 }
 
 const seal = (event: NewEvent, key: { generation: number; key: Buffer }): NewEvent => {
@@ -41,12 +42,13 @@ const seal = (event: NewEvent, key: { generation: number; key: Buffer }): NewEve
       sealed: sealValue(data[personal.field], key, `${event.id} ${personal.field}`),
     }
   const { client, ...rest } = event.metadata as Json
-  const metadata = client === undefined ? rest : { ...rest, sealed: sealValue(client, key, `${event.id} client`) }
+  const metadata =
+    client === undefined ? rest : { ...rest, sealed: sealValue(client, key, `${event.id} client`) }
   return { ...event, data, metadata }
 }
 
 const sealedIn = (part: unknown): string | null =>
-  isObject(part) && typeof part['sealed'] === 'string' && /^\d+\./.test(part['sealed']) ? part['sealed'] : null
+  isObject(part) && typeof part.sealed === 'string' && /^\d+\./.test(part.sealed) ? part.sealed : null
 
 const refsOf = (event: RecordedEvent): ReadonlyArray<KeyRef> => {
   const subject = subjectOf(event.metadata)
@@ -88,7 +90,8 @@ const open = (
   const field = PERSONAL[event.type]?.field
   return {
     ...event,
-    data: inData && field !== undefined ? openPart(event.data as Json, field, event, subject, keys) : event.data,
+    data:
+      inData && field !== undefined ? openPart(event.data as Json, field, event, subject, keys) : event.data,
     metadata: inMetadata ? openPart(event.metadata as Json, 'client', event, subject, keys) : event.metadata,
     stored: { data: event.data, metadata: event.metadata },
   }
@@ -155,7 +158,9 @@ export const sealedLog = (log: EventLog, vault: Vault): EventLog => {
           try {
             const plain = await openEvents(events, vault)
             let next = 0
-            return batch.map((item) => (item.kind === 'event' ? { kind: 'event', event: plain[next++]! } : item))
+            return batch.map((item) =>
+              item.kind === 'event' ? { kind: 'event', event: plain[next++]! } : item,
+            )
           } catch (error) {
             // The keys can't be asked for now: nothing is skipped, so wait, as for a log that is away.
             if (stopped) throw error

@@ -2,7 +2,7 @@
  *
  *  An event's bytes are the UTF-8 of the JSON object {data, id, metadata, revision, stream, type} in RFC 8785's
  *  canonical form: no white space, keys sorted by UTF-16 code units, numbers and texts as ECMAScript's JSON.stringify
- *  writes them (a lone surrogate as its \\u escape). `revision` is a decimal string. Data and metadata are as they stand
+ *  writes them (a lone surrogate as its \u escape). `revision` is a decimal string. Data and metadata are as they stand
  *  on the log, sealed where they are sealed there, so that erasing a key changes no proof. What is nested deeper than
  *  1,000 levels counts as the text "(nested too deep)".
  *

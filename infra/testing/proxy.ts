@@ -72,7 +72,9 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
       while (queue.length > 0 && queue[0]!.due <= performance.now()) queue.shift()!.act()
       if (queue.length === 0) return
       isPumping = true
-      setTimeout(pump, Math.max(1, queue[0]!.due - performance.now()))
+      // Not kept up for what waits on a connection that is gone, nor keeping the process.
+      if (!pipes.has(pipe) && pipe.isGarbled) queue.length = 0
+      else setTimeout(pump, Math.max(1, queue[0]!.due - performance.now())).unref()
     }
     const later = (due: number, act: () => void) => {
       lastDue = Math.max(due, lastDue)

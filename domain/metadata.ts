@@ -1,6 +1,7 @@
 /** What every event carries beside its data. */
 import * as t from 'io-ts'
 import { Actor } from './identity.ts'
+import { KeptFacts, Seen } from './space/facts.ts'
 import { Time } from './time.ts'
 
 /** Why the actor might: the role in force and where it came from. What `why` explains is read off this. */
@@ -36,6 +37,10 @@ export const Metadata = t.intersection([
   t.partial({
     client: t.partial({ ip: t.string, userAgent: t.string }),
     grounds: Grounds,
+    /** What the content said, where the space's opening and the grounds don't tell. */
+    content: KeptFacts,
+    /** What the decision saw, where the event's own place doesn't tell. */
+    seen: Seen,
   }),
 ])
 export type Metadata = t.TypeOf<typeof Metadata>

@@ -12,7 +12,13 @@ export const CommandRefused = t.type({
       reason: t.string,
       at: Time,
     }),
-    t.partial({ subspace: t.string, target: t.string, detail: t.unknown }),
+    t.partial({
+      subspace: t.string,
+      target: t.string,
+      detail: t.unknown,
+      /** The command's own fields, without what is personal: what is asked again where it is explained. */
+      asked: t.UnknownRecord,
+    }),
   ]),
 })
 export type CommandRefused = t.TypeOf<typeof CommandRefused>

@@ -30,6 +30,14 @@ import { groundsFor } from '../../domain/space/access.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
+import {
+  askedFor,
+  asksContent,
+  factsToKeep,
+  NO_FACTS,
+  type Seen,
+  withoutExcessSeats,
+} from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import { createLimiter, DEFAULT_LIMITS, isLoopback, type Limits } from './limits.ts'
@@ -116,22 +124,9 @@ export type CommandsStats = {
 const digest = (text: string): string => hash('sha1', text, 'hex')
 const idOf = eventId(digest)
 
-/** Enough to decide what asks nothing of the content: leaving, and freeing seats. */
-const NO_FACTS: ContentFacts = { exists: true, title: '', owner: null, visibility: 'public', role: null }
-const asksContent = (command: SpaceCommand | ChatCommand): boolean =>
-  command.type !== 'LeaveSpace' && command.type !== 'ExpireSeats'
 /** What the server does for one who is gone must not wait for their allowance. */
 const isServers = (command: SpaceCommand | ChatCommand): boolean =>
   command.type === 'LeaveSpace' && command.reason !== 'left'
-
-/** Held seats freed along the way, at most so many by one command: the rest is the next one's. A seat that has run
- *  out counts for nothing, so leaving some for later is safe. */
-const SEATS_AT_ONCE = 500
-const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyArray<SpaceEvent> => {
-  let expired = 0
-  while (events[expired]?.type === 'SeatExpired') expired++
-  return expired <= SEATS_AT_ONCE ? events : [...events.slice(0, SEATS_AT_ONCE), ...events.slice(expired)]
-}
 
 /** An old message may be looked up while the chat goes on: what was found holds until the window has moved so far. */
 const LOOKED_UP_FOR = WINDOW / 2
@@ -170,8 +165,18 @@ export const createCommands = (
   const decisionOf = (request: Any, stream: string, at: string): string =>
     `${scopeOf(request, stream)} ${node.boot} ${at}`
 
-  const metadataOf = (request: Any, at: string, grounds: Grounds): Metadata => {
+  /** `facts` null: none were asked for. */
+  const metadataOf = (
+    request: Any,
+    at: string,
+    grounds: Grounds,
+    facts: ContentFacts | null,
+    opened: SpaceState['opened'],
+    isOpening: boolean,
+    seen: Seen | null,
+  ): Metadata => {
     const { by, client, correlationId, id, command } = request
+    const content = facts === null ? null : factsToKeep(command, facts, opened, isOpening)
     const metadata = {
       $correlationId: correlationId ?? id,
       $causationId: id,
@@ -181,6 +186,8 @@ export const createCommands = (
       at,
       schema: SCHEMA,
       grounds,
+      ...(content === null ? {} : { content }),
+      ...(seen === null ? {} : { seen }),
     }
     if (client === undefined || (client.ip === undefined && client.userAgent === undefined)) return metadata
     const { ip, userAgent } = client
@@ -205,7 +212,15 @@ export const createCommands = (
   const whoOf = ({ by, client }: Any): string =>
     by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip) ? `ip ${client.ip}` : by.id
 
-  const noteOf = (request: Any, refusal: ChatRefusal, grounds: Grounds, at: string): RefusalNote => {
+  const noteOf = (
+    request: Any,
+    refusal: ChatRefusal,
+    grounds: Grounds,
+    at: string,
+    facts: ContentFacts | null = null,
+    opened: SpaceState['opened'] = null,
+    seen: Seen | null = null,
+  ): RefusalNote => {
     const { space, id, command } = request
     const stream = streamName('refusal', space)
     const reason = codeOf(refusal)
@@ -227,9 +242,10 @@ export const createCommands = (
               ...('subspace' in command ? { subspace: command.subspace } : {}),
               ...(target === undefined ? {} : { target }),
               ...(detail === undefined ? {} : { detail }),
+              asked: askedFor(command),
             },
           },
-          metadataOf(request, at, grounds),
+          metadataOf(request, at, grounds, facts, opened, false, seen),
         ),
       }),
     }
@@ -242,7 +258,10 @@ export const createCommands = (
     facts: ContentFacts,
     grounds: Grounds,
     at: string,
+    opened: SpaceState['opened'],
+    seen: Seen,
   ): (() => Promise<void> | null) => {
+    const note = () => noteOf(request, refusal, grounds, at, facts, opened, seen)
     metrics.count?.('commands_refused', 1, { reason: codeOf(refusal) })
     switch (refusal._tag) {
       // The caller's own malformed request is no act in the space.
@@ -252,16 +271,16 @@ export const createCommands = (
         if (!facts.exists) return () => null
         // A private space: nothing in the answer, nor the time it takes, may tell it from none.
         return () => {
-          void refusals.record(noteOf(request, refusal, grounds, at))
+          void refusals.record(note())
           return null
         }
       case 'SlowDown':
         return () => {
-          refusals.summarise(noteOf(request, refusal, grounds, at))
+          refusals.summarise(note())
           return null
         }
       default:
-        return () => refusals.record(noteOf(request, refusal, grounds, at))
+        return () => refusals.record(note())
     }
   }
 
@@ -371,11 +390,27 @@ export const createCommands = (
         'space',
         ready.job.request,
         events,
-        metadataOf(ready.job.request, at, groundsFor(state, askedOf(ready, at))),
+        metadataOf(
+          ready.job.request,
+          at,
+          groundsFor(state, askedOf(ready, at)),
+          ready.content,
+          state.opened,
+          state.opened === null,
+          null,
+        ),
       ),
     refreshAround: async () => E.right(false),
-    refused: (ready, refusal, state, at) =>
-      onRefused(ready.job.request, refusal, ready.content, groundsFor(state, askedOf(ready, at)), at),
+    refused: (ready, refusal, state, at, revision) =>
+      onRefused(
+        ready.job.request,
+        refusal,
+        ready.content,
+        groundsFor(state, askedOf(ready, at)),
+        at,
+        state.opened,
+        { space: revision },
+      ),
     tooLarge: (maxBytes) => ({
       _tag: 'Invalid',
       field: 'request',
@@ -440,7 +475,15 @@ export const createCommands = (
           'chat',
           ready.job.request,
           events,
-          metadataOf(ready.job.request, at, groundsFor(around.held()!.state, askedOf(ready, at))),
+          metadataOf(
+            ready.job.request,
+            at,
+            groundsFor(around.held()!.state, askedOf(ready, at)),
+            ready.content,
+            around.held()!.state.opened,
+            false,
+            { space: seen },
+          ),
         ),
       refreshAround: async (asked) => {
         if (around.freshAt() <= asked) {
@@ -449,13 +492,15 @@ export const createCommands = (
         }
         return E.right(around.held()?.revision !== seen)
       },
-      refused: (ready, refusal, _, at) =>
+      refused: (ready, refusal, _, at, revision) =>
         onRefused(
           ready.job.request,
           refusal,
           ready.content,
           groundsFor(around.held()!.state, askedOf(ready, at)),
           at,
+          around.held()!.state.opened,
+          { space: seen, chat: revision },
         ),
       tooLarge: spaceRules.tooLarge,
       accepted: () => {},

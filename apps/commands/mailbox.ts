@@ -72,6 +72,8 @@ export type Rules<State, Command, Event, Refusal> = {
     refusal: Refusal,
     state: State,
     at: string,
+    /** Of the last event in `state`: what was decided on, -1 for nothing. */
+    revision: number,
   ) => () => Promise<void> | null
   readonly tooLarge: (maxBytes: number) => Refusal
   readonly accepted: (ready: Ready<Command, Event, Refusal>, events: ReadonlyArray<Event>, at: string) => void
@@ -242,7 +244,8 @@ export const createMailbox = <State, Command, Event, Refusal>(
       }
       if (decision._tag === 'Left') {
         const refusal = decision.left
-        refused.push({ ready, refusal, tell: rules.refused(ready, refusal, draft, at) })
+        const decidedOn = base + newEvents.length
+        refused.push({ ready, refusal, tell: rules.refused(ready, refusal, draft, at, decidedOn) })
         continue
       }
       const events = decision.right

@@ -1,0 +1,107 @@
+/** What a decision was made on beside the history, and how the log keeps it, so that it can be made again. */
+import * as t from 'io-ts'
+import type { ChatCommand } from '../chat/commands.ts'
+import type { Grounds } from '../metadata.ts'
+import { isCleanJson } from '../text.ts'
+import type { ContentFacts, SpaceCommand } from './commands.ts'
+import type { SpaceEvent } from './events.ts'
+import type { SpaceState } from './state.ts'
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+
+/** The content's facts as an event's metadata keeps them, where they are not what the space was opened with. */
+export const KeptFacts = t.intersection([
+  t.type({
+    exists: t.boolean,
+    owner: nullable(t.string),
+    visibility: t.union([t.literal('public'), t.literal('private')]),
+    role: t.union([t.literal('owner'), t.literal('access'), t.null]),
+  }),
+  t.partial({ owners: t.array(t.string) }),
+])
+export type KeptFacts = t.TypeOf<typeof KeptFacts>
+
+/** The revisions that a decision saw where its event's place in its own stream does not say it: of the space for a chat's
+ *  event, of both for a refusal. -1 for nothing yet. */
+export const Seen = t.partial({ space: t.number, chat: t.number })
+export type Seen = t.TypeOf<typeof Seen>
+
+type AnyCommand = SpaceCommand | ChatCommand
+
+/** Enough to decide what asks nothing of the content: leaving, and freeing seats. */
+export const NO_FACTS: ContentFacts = {
+  exists: true,
+  title: '',
+  owner: null,
+  visibility: 'public',
+  role: null,
+}
+export const asksContent = (command: Pick<AnyCommand, 'type'>): boolean =>
+  command.type !== 'LeaveSpace' && command.type !== 'ExpireSeats'
+
+/** What the grounds and the space's opening already say of the content. */
+const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined): ContentFacts => ({
+  exists: true,
+  title: opened?.title ?? '',
+  owner: opened?.owner ?? null,
+  visibility: opened?.visibility ?? 'public',
+  role:
+    grounds?.via !== 'content'
+      ? null
+      : grounds.role === 'owner' || grounds.role === 'access'
+        ? grounds.role
+        : null,
+})
+
+/** What the metadata must keep of `facts` so that `factsOf` finds what the decision needs; null for nothing. Cheap: it
+ *  is asked of every command. */
+export const factsToKeep = (
+  command: Pick<AnyCommand, 'type'>,
+  facts: ContentFacts,
+  opened: SpaceState['opened'],
+  /** The event that opens the space is among the command's own, and says the rest. */
+  isOpening: boolean,
+): KeptFacts | null => {
+  if (!asksContent(command)) return null
+  const { exists, owner, visibility, role, owners } = facts
+  // The caller's role needs no look: the grounds tell it, or say that a grant overrides it.
+  const isImplied =
+    exists &&
+    owners === undefined &&
+    (isOpening || (opened !== null && opened.owner === owner && opened.visibility === visibility))
+  if (isImplied) return null
+  return { exists, owner, visibility, role, ...(owners === undefined ? {} : { owners: [...owners] }) }
+}
+
+/** The content's facts as they were when the command was decided, as far as the log knows them. */
+export const factsOf = (
+  command: Pick<AnyCommand, 'type'>,
+  kept: KeptFacts | undefined,
+  opened: SpaceState['opened'],
+  grounds: Grounds | undefined,
+): ContentFacts => {
+  if (!asksContent(command)) return NO_FACTS
+  if (kept !== undefined) return { title: opened?.title ?? '', ...kept }
+  return impliedFacts(opened, grounds)
+}
+
+/** Held seats freed along the way, at most so many by one command: the rest is the next one's. A seat that has run
+ *  out counts for nothing, so leaving some for later is safe. */
+const SEATS_AT_ONCE = 500
+export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyArray<SpaceEvent> => {
+  let expired = 0
+  while (events[expired]?.type === 'SeatExpired') expired++
+  return expired <= SEATS_AT_ONCE ? events : [...events.slice(0, SEATS_AT_ONCE), ...events.slice(expired)]
+}
+
+/** Not kept of a refused command: what is personal, and what no rule but that of form looks at. */
+const LEFT_OUT = new Set(['type', 'content', 'avatarData', 'position', 'fresh'])
+const MAX_ASKED = 2_000
+
+/** What a refused command asked for, without what is personal in it. What is too long or no clean JSON is left out. */
+export const askedFor = (command: AnyCommand): Readonly<Record<string, unknown>> => {
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(command))
+    if (value !== undefined && !LEFT_OUT.has(name) && isCleanJson(value)) kept[name] = value
+  return JSON.stringify(kept).length <= MAX_ASKED ? kept : {}
+}

@@ -2,7 +2,7 @@
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import type { Http2Server } from 'node:http2'
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTls, type TlsOptions } from 'node:tls'
+import { createServer as createTls, TLSSocket, type TlsOptions } from 'node:tls'
 
 export type Listener = { readonly port: number; readonly close: () => Promise<void> }
 
@@ -34,12 +34,16 @@ export const listen = async (
     socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
-    sort(socket, http2, http1)
+    // Over TLS the protocol was agreed on in the handshake.
+    if (socket instanceof TLSSocket) (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket)
+    else sort(socket, http2, http1)
   }
   const server: Server =
     tls === undefined
       ? createServer(accept)
-      : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] }, accept).on('tlsClientError', () => {})
+      : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] })
+          .on('secureConnection', accept)
+          .on('tlsClientError', () => {})
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)

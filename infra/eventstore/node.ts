@@ -135,7 +135,7 @@ export const startNode = async ({
   const grpc = createGrpcServer(handlers)
   try {
     const listener = await listen(
-      { host, port },
+      { host, port, ...(tls === undefined ? {} : { tls }) },
       grpc.http2,
       httpHandler({
         storage,

@@ -63,7 +63,11 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
     check: (call, action, stream) => {
       if (!allowed(user(call), action, stream)) throw errors.accessDenied()
     },
-    may: (call, action, stream) => allowed(user(call), action, stream),
+    may: (call, action, stream) => {
+      const header = call.headers.authorization
+      const who = header === undefined ? undefined : users.authenticate(header)
+      return who !== undefined && allowed(who, action, stream)
+    },
     checkAdmin: (call) => {
       const who = user(call)
       if (!isAdmin(who) && !who.groups.includes('$ops')) throw errors.accessDenied()

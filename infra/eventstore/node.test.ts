@@ -1,0 +1,181 @@
+/** What is the embedded node's own: its lock, its refusals, authentication, scavenge, HTTP, backup. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
+import { credentials, Metadata } from '@grpc/grpc-js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { backupLog, restoreLog } from './backup.ts'
+import { startNode } from './node.ts'
+import { OperationsService, operations } from './stubs.ts'
+
+const test = suite('the node')
+const dirs: string[] = []
+const fresh = (): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'eventstore-node-'))
+  dirs.push(dir)
+  return dir
+}
+test.after(() => {
+  for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
+})
+
+const message = async (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'it did not fail',
+    (error: Error & { type?: string }) => error.type ?? error.message,
+  )
+const event = (n = 0) => jsonEvent({ type: 'T', data: { n } })
+const count = async (client: EventStoreDBClient, stream?: string): Promise<number> => {
+  let n = 0
+  const read = stream === undefined ? client.readAll() : client.readStream(stream)
+  for await (const _ of read) n++
+  return n
+}
+
+test('given a directory that a node has open, when another is started on it, then it is refused', async () => {
+  const dataDir = fresh()
+  const node = await startNode({ dataDir })
+  assert.match(await message(startNode({ dataDir })), 'Another node has')
+  await node.close()
+  await (await startNode({ dataDir })).close()
+})
+
+test('given a damaged file, then it is refused with what to do, and left as it is', async () => {
+  const dataDir = fresh()
+  await (await startNode({ dataDir })).close()
+  const file = join(dataDir, 'events.db')
+  const handle = openSync(file, 'r+')
+  writeSync(handle, Buffer.alloc(4096, 7), 0, 4096, 0)
+  closeSync(handle)
+  const damaged = readFileSync(file)
+  assert.match(await message(startNode({ dataDir })), 'Restore a backup')
+  assert.equal(readFileSync(file), damaged)
+})
+
+test('given no certificate, when asked to listen beyond loopback, then it refuses', async () => {
+  assert.match(
+    await message(startNode({ dataDir: fresh(), host: '0.0.0.0' })),
+    'authentication must be configured',
+  )
+})
+
+test('given a running node, then it answers HTTP on the same port', async () => {
+  const node = await startNode({ dataDir: fresh() })
+  const at = (path: string) => fetch(`http://127.0.0.1:${node.port}${path}`)
+  assert.is((await at('/health/live')).status, 204)
+  const info = (await (await at('/info')).json()) as { state: string; authentication: { type: string } }
+  assert.is(info.state, 'leader')
+  assert.is(info.authentication.type, 'insecure')
+  assert.ok(((await (await at('/stats')).json()) as { es: object }).es)
+  assert.is((await at('/other')).status, 404)
+  await node.close()
+})
+
+test('given a running node, when backed up and restored, then the copy has what it had', async () => {
+  const dataDir = fresh()
+  const node = await startNode({ dataDir })
+  const client = EventStoreDBClient.connectionString(node.url)
+  await client.appendToStream(
+    'a',
+    Array.from({ length: 50 }, (_, n) => event(n)),
+  )
+  const file = join(fresh(), 'backup.db')
+  assert.is((await backupLog(dataDir, file)).events, 50)
+  await client.appendToStream('a', event())
+  assert.match(await message(backupLog(dataDir, file)), 'does not overwrite')
+  const target = fresh()
+  assert.is((await restoreLog(file, target)).events, 50)
+  const copy = await startNode({ dataDir: target })
+  const other = EventStoreDBClient.connectionString(copy.url)
+  assert.is(await count(other, 'a'), 50)
+  await client.dispose()
+  await other.dispose()
+  await node.close()
+  await copy.close()
+})
+
+test('given hidden events, when scavenged, then they are gone from $all and numbering goes on', async () => {
+  const node = await startNode({ dataDir: fresh() })
+  const client = EventStoreDBClient.connectionString(node.url)
+  await client.appendToStream('keep', [event(), event()])
+  await client.appendToStream(
+    'short',
+    Array.from({ length: 20 }, (_, n) => event(n)),
+  )
+  await client.setStreamMetadata('short', { maxCount: 3 })
+  await client.appendToStream('gone', [event(), event(), event()])
+  await client.deleteStream('gone')
+  assert.is(await count(client), 27)
+  const { makeGenericClientConstructor } = await import('@grpc/grpc-js')
+  const Operations = makeGenericClientConstructor(OperationsService as never, 'Operations')
+  const raw = new Operations(`127.0.0.1:${node.port}`, credentials.createInsecure()) as unknown as {
+    startScavenge: (request: unknown, metadata: Metadata, done: (error: unknown) => void) => void
+    close: () => void
+  }
+  const request = new operations.StartScavengeReq()
+  request.setOptions(new operations.StartScavengeReq.Options())
+  await new Promise<void>((resolve, reject) =>
+    raw.startScavenge(request, new Metadata(), (error) => (error === null ? resolve() : reject(error))),
+  )
+  while ((await count(client)) > 8) await new Promise((resolve) => setImmediate(resolve))
+  assert.is(await count(client), 8)
+  assert.is(await count(client, 'short'), 3)
+  assert.is((await client.appendToStream('gone', event())).nextExpectedRevision, 3n)
+  raw.close()
+  await client.dispose()
+  await node.close()
+})
+
+test('given TLS and authentication, then who may what is as the lists say', async () => {
+  const dir = fresh()
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+  execFileSync(
+    'openssl',
+    [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '1',
+      ],
+      ...[
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=DNS:localhost,IP:127.0.0.1',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ],
+    ],
+    { stdio: 'ignore' },
+  )
+  const tls = { key: readFileSync(key), cert: readFileSync(cert) }
+  const dataDir = fresh()
+  assert.match(await message(startNode({ dataDir, tls, authentication: {} })), 'EVENTSTORE_ADMIN_PASSWORD')
+  const node = await startNode({ dataDir, tls, authentication: { adminPassword: 'secret' } })
+  const connect = (user: string) =>
+    EventStoreDBClient.connectionString(`esdb://${user}localhost:${node.port}?tls=true&tlsCAFile=${cert}`)
+  const [admin, wrong, nobody] = [connect('admin:secret@'), connect('admin:other@'), connect('')]
+  await admin.appendToStream('a', event(), { credentials: { username: 'admin', password: 'secret' } })
+  assert.is(await count(admin, 'a'), 1)
+  assert.is(await count(admin), 1)
+  assert.is(await message(count(wrong, 'a')), 'access-denied')
+  assert.is(await message(count(nobody, 'a')), 'access-denied')
+  assert.is(await message(nobody.appendToStream('a', event())), 'access-denied')
+  assert.is(await message(nobody.deleteStream('a')), 'access-denied')
+  assert.is(await message(count(nobody)), 'access-denied')
+  for (const client of [admin, wrong, nobody]) await client.dispose()
+  await node.close()
+})
+
+test.run()

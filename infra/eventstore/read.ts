@@ -7,15 +7,13 @@ import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
 import { framer } from './links.ts'
 import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
+import { FIRST_BATCH, nextBatch } from './pace.ts'
 import { parseReadOptions, type ReadOptions } from './read-options.ts'
 import type { StoredEvent } from './record.ts'
 import type { Storage } from './storage.ts'
 import { subscribe } from './subscribe.ts'
 
 export type ReadDeps = { readonly storage: Storage; readonly hub: Hub; readonly guard: Guard }
-
-/** So many events are taken from the file at a time: enough to be cheap, few enough to leave others their turn. */
-const BATCH = 256
 
 type Page = { readonly events: ReadonlyArray<StoredEvent>; readonly more: boolean }
 
@@ -27,9 +25,10 @@ const send = async (
 ): Promise<void> => {
   let left = options.count
   const { filter } = options
+  let batch = FIRST_BATCH
   const resolve = framer(storage, options)
   while (left > 0 && call.open()) {
-    const limit = filter === null ? Math.min(left, BATCH) : BATCH
+    const limit = filter === null ? Math.min(left, batch) : batch
     const { events, more } = next(limit)
     for (const event of events) {
       if (filter !== null && !filter(event.body)) continue
@@ -37,6 +36,7 @@ const send = async (
       if (--left === 0) break
     }
     if (!more) break
+    batch = nextBatch(batch, events)
     if (call.blocked()) await call.ready()
     else await breathe()
   }

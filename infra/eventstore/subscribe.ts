@@ -7,13 +7,12 @@ import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
 import { framer } from './links.ts'
 import { isTombstoned } from './metadata.ts'
+import { FIRST_BATCH, nextBatch } from './pace.ts'
 import type { ReadOptions } from './read-options.ts'
 import type { StoredEvent } from './record.ts'
 
 import { allSource, streamSource } from './sources.ts'
 import type { Storage } from './storage.ts'
-
-const BATCH = 256
 
 export const subscribe = async (
   { storage, hub }: { readonly storage: Storage; readonly hub: Hub },
@@ -45,6 +44,7 @@ export const subscribe = async (
     }
   }
 
+  let batch = FIRST_BATCH
   let live = false
   let everLive = false
   let fellBehind: (() => void) | undefined
@@ -60,9 +60,10 @@ export const subscribe = async (
 
   try {
     while (call.open()) {
-      const { events, more } = source.take(BATCH)
+      const { events, more } = source.take(batch)
       for (const event of events) deliver(event)
       if (more) {
+        batch = nextBatch(batch, events)
         if (call.blocked()) await call.ready()
         else await breathe()
         continue

@@ -161,7 +161,12 @@ export type Request<Command> = Sender & {
 
 /** `revision` and `position` are those of the last event that the command caused; of a command that changed nothing
  *  (a repeat), those of the stream's end as it was decided against. */
-export type Accepted<Event> = Appended & { readonly events: ReadonlyArray<Event> }
+export type Accepted<Event> = Appended & {
+  readonly events: ReadonlyArray<Event>
+  /** Set where `position` is that of a later event of the same group append: only the end of one is known. Reading
+   *  up to it includes this command's events too. */
+  readonly isPositionLater?: true
+}
 
 export type CommandError<Refusal> =
   | { readonly _tag: 'Refused'; readonly refusal: Refusal }

@@ -45,6 +45,7 @@ export interface LiveFeed {
       readonly events: ReadonlyArray<SpaceEvent | ChatEvent>
       readonly revision: bigint
       readonly position: bigint
+      readonly isPositionLater?: true
     },
   ) => void
   /** What a subscription brings. Told at once. */
@@ -79,6 +80,8 @@ type Entry = {
   ready: Promise<E.Either<CommandError<never>, void>>
   gapTimer: NodeJS.Timeout | undefined
   gapTries: number
+  /** How far each stream was when it was last seen to have a gap. */
+  gapAt: { space: bigint; chat: bigint }
 }
 
 export const startFeed = (deps: FeedDeps): LiveFeed => {
@@ -167,6 +170,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const watch = (entry: Entry): void => {
     if (entry.gapTimer !== undefined || closed || !isHeld(entry)) return
     const wait = Math.min(GAP_MS * 2 ** entry.gapTries, GAP_MAX_MS)
+    entry.gapAt = { space: entry.live.spaceSeq.last, chat: entry.live.chatSeq.last }
     entry.gapTimer = setTimeout(() => {
       fill(entry).catch((error) =>
         logger.error({ space: entry.live.key, error: reasonOf(error) }, 'late news could not be read'),
@@ -178,7 +182,8 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const fillOne = async (entry: Entry, kind: Kind): Promise<void> => {
     const { live } = entry
     const seq = kind === 'space' ? live.spaceSeq : live.chatSeq
-    if (!hasGap(seq)) return
+    // A gap that has moved on is only the fast path being a little ahead.
+    if (!hasGap(seq) || seq.last !== entry.gapAt[kind]) return
     const events = await log.readStream(streamName(kind, live.space), {
       from: seq.last + 1n,
       limit: GAP_READ,
@@ -193,13 +198,15 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   }
 
   const fill = async (entry: Entry): Promise<void> => {
-    const { live } = entry
-    const before = [live.spaceSeq.last, live.chatSeq.last]
-    await fillOne(entry, 'space')
-    await fillOne(entry, 'chat')
-    entry.gapTimer = undefined
+    const { live, gapAt } = entry
+    try {
+      await fillOne(entry, 'space')
+      await fillOne(entry, 'chat')
+    } finally {
+      entry.gapTimer = undefined
+    }
     if (!isHeld(entry) || closed) return
-    const moved = live.spaceSeq.last !== before[0] || live.chatSeq.last !== before[1]
+    const moved = live.spaceSeq.last !== gapAt.space || live.chatSeq.last !== gapAt.chat
     entry.gapTries = moved ? 0 : entry.gapTries + 1
     if (!hasGap(live.spaceSeq) && !hasGap(live.chatSeq)) {
       entry.gapTries = 0
@@ -247,6 +254,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       ready: Promise.resolve(E.right(undefined)),
       gapTimer: undefined,
       gapTries: 0,
+      gapAt: { space: -1n, chat: -1n },
     }
     entries.set(entry.live.key, entry)
     streams.set(streamName('space', space), { entry, kind: 'space' })
@@ -326,9 +334,11 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       if (offered.length === 0 && items.length > 0) process.nextTick(flush)
       for (const item of items) offered.push(item)
     },
-    offerAccepted: (kind, space, { events, revision, position }) => {
+    offerAccepted: (kind, space, { events, revision, position, isPositionLater }) => {
       const stream = streamName(kind, space)
       if (events.length === 0 || !streams.has(stream)) return
+      // A message is told with its position: where that is not known, the subscription brings it.
+      if (kind === 'chat' && isPositionLater === true) return
       const first = revision - BigInt(events.length - 1)
       if (offered.length === 0) process.nextTick(flush)
       for (const [i, event] of events.entries())

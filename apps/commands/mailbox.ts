@@ -382,7 +382,8 @@ export const createMailbox = <State, Command, Event, Refusal>(
           state.committed(happened, newEvents, { revision: BigInt(revision), position }, started)
           state.keepDraft(draft, revision)
           for (const { ready, events, end } of accepted) {
-            ready.job.answer(E.right({ revision: BigInt(base + end), position, events }))
+            const later = end < happened.length ? ({ isPositionLater: true } as const) : {}
+            ready.job.answer(E.right({ revision: BigInt(base + end), position, events, ...later }))
             rules.accepted(ready, events, planned.at)
           }
           tellNoops(planned, BigInt(revision), position)

@@ -43,6 +43,13 @@ else {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
 
+  // npm and its shell end on a signal without passing it on: whose parent changes has lost it.
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === 'start')
+    setInterval(() => {
+      if (process.ppid !== parent && asked === 0) void stop()
+    }, 500).unref()
+
   display.say(`DLUX Presence ${version}`)
   try {
     running = await startAll(settings.right, env, display, undefined, starting.signal)

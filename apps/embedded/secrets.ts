@@ -1,15 +1,29 @@
 /** The secrets of the embedded mode: made once, kept in the data folder, readable by its owner alone. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { CannotStart } from './checks.ts'
 
-const Secrets = t.type({ session: t.string, turn: t.string, postgres: t.string })
+const FirstSecrets = t.type({ session: t.string, turn: t.string, postgres: t.string })
+/** `privacy`: the master key of people's data, 64 hex digits. */
+const Secrets = t.intersection([FirstSecrets, t.type({ privacy: t.string })])
 export type Secrets = t.TypeOf<typeof Secrets>
 
 const random = (): string => randomBytes(32).toString('hex')
+
+const textOf = (secrets: Secrets): string => `${JSON.stringify(secrets, null, 2)}\n`
+
+/** The master key of a folder that `npm start` has run on, null where there is none. */
+export const readMasterKey = (dataDir: string): string | null => {
+  try {
+    const read = Secrets.decode(JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')))
+    return E.isRight(read) ? read.right.privacy : null
+  } catch {
+    return null
+  }
+}
 
 export const readSecrets = (dataDir: string): Secrets => {
   const file = join(dataDir, 'secrets.json')
@@ -19,14 +33,23 @@ export const readSecrets = (dataDir: string): Secrets => {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       throw new CannotStart(`${file} can't be read: ${(error as Error).message}.`)
-    const made: Secrets = { session: random(), turn: random(), postgres: random() }
-    writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    const made: Secrets = { session: random(), turn: random(), postgres: random(), privacy: random() }
+    writeFileSync(file, textOf(made), { mode: 0o600, flag: 'wx' })
     return made
   }
   chmodSync(file, 0o600)
   try {
-    const read = Secrets.decode(JSON.parse(text))
+    const json: unknown = JSON.parse(text)
+    const read = Secrets.decode(json)
     if (E.isRight(read)) return read.right
+    const first = FirstSecrets.decode(json)
+    if (E.isRight(first) && !('privacy' in first.right)) {
+      // Of a folder from before people's data was sealed.
+      const more = { ...first.right, privacy: random() }
+      writeFileSync(`${file}.new`, textOf(more), { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+      return more
+    }
   } catch {
     // Told below, as what it is.
   }

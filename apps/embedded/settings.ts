@@ -58,6 +58,7 @@ export const environmentFor = (
     HIVE_STANDIN: standIn ? 'on' : (set(env.HIVE_STANDIN) ?? 'off'),
     SESSION_SECRET: set(env.SESSION_SECRET) ?? secrets.session,
     TURN_SECRET: set(env.TURN_SECRET) ?? secrets.turn,
+    PRIVACY_MASTER_KEY: set(env.PRIVACY_MASTER_KEY) ?? secrets.privacy,
     // Where anyone may log in as anybody, somebody has to own the lobby.
     SYSTEM_ADMINS: set(env.SYSTEM_ADMINS) ?? (standIn ? 'alice' : undefined),
     AUDITORS: set(env.AUDITORS) ?? (standIn ? 'alice' : undefined),
@@ -70,7 +71,12 @@ const NOWHERE: Addresses = {
   database: 'postgres://postgres:x@127.0.0.1:1/presence',
   hive: 'http://127.0.0.1:1',
 }
-const NO_SECRETS: Secrets = { session: '0'.repeat(64), turn: '0'.repeat(64), postgres: '0'.repeat(64) }
+const NO_SECRETS: Secrets = {
+  session: '0'.repeat(64),
+  turn: '0'.repeat(64),
+  postgres: '0'.repeat(64),
+  privacy: '0'.repeat(64),
+}
 
 /** Looked at as a whole before anything is started. Left: a sentence for each that is wrong. */
 export const readSettings = (env: Environment): E.Either<ReadonlyArray<string>, Settings> => {

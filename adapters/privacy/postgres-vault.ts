@@ -13,6 +13,24 @@ export type PostgresVault = Vault & {
   readonly forget: (subject?: Subject) => void
 }
 
+/** The keys of this database were made under another master key. */
+export class WrongMasterKey extends Error {
+  override readonly name = 'WrongMasterKey'
+  constructor() {
+    super('PRIVACY_MASTER_KEY is not the one that the keys of this database were made under.')
+  }
+}
+
+const CHECK = 'master key'
+/** Throws `WrongMasterKey`, or what Postgres says. The first to come says which key it is. */
+export const checkMaster = async (pool: Pick<Pool, 'query'>, master: Buffer): Promise<void> => {
+  await pool.query('INSERT INTO privacy_master (wrapped) VALUES ($1) ON CONFLICT DO NOTHING', [
+    wrap(Buffer.from(CHECK), master, CHECK),
+  ])
+  const { rows } = await pool.query<{ wrapped: Buffer }>('SELECT wrapped FROM privacy_master')
+  if (rows[0] !== undefined) unwrap(rows[0].wrapped, master, CHECK)
+}
+
 const wrap = (key: Buffer, master: Buffer, ref: string): Buffer => {
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', master, nonce)
@@ -27,7 +45,7 @@ const unwrap = (wrapped: Buffer, master: Buffer, ref: string): Buffer => {
   try {
     return Buffer.concat([decipher.update(wrapped.subarray(12, wrapped.length - 16)), decipher.final()])
   } catch {
-    throw new Error('PRIVACY_MASTER_KEY is not the one that the keys of this database were made under')
+    throw new WrongMasterKey()
   }
 }
 
@@ -44,10 +62,13 @@ export const postgresVault = (options: {
   const opened = new LRUCache<string, Buffer | Erased>({ max: options.cacheSize ?? 50_000 })
   const current = new LRUCache<Subject, SubjectKey>({ max: options.cacheSize ?? 50_000 })
 
-  const keep = (row: Row): Buffer | Erased => {
+  /** Goes up with each erasure heard of: what was asked before it must not be remembered after it. */
+  let epoch = 0
+
+  const keep = (row: Row, asked: number): Buffer | Erased => {
     const ref = refOf(row)
     const key = row.wrapped === null ? { erased: row.erased_by ?? '' } : unwrap(row.wrapped, master, ref)
-    opened.set(ref, key)
+    if (asked === epoch) opened.set(ref, key)
     return key
   }
 
@@ -69,31 +90,39 @@ export const postgresVault = (options: {
     )
   }
 
-  const readCurrent = async (subjects: ReadonlyArray<Subject>): Promise<void> => {
+  const readCurrent = async (
+    subjects: ReadonlyArray<Subject>,
+    found: Map<Subject, SubjectKey>,
+  ): Promise<void> => {
+    const asked = epoch
     const { rows } = await pool.query<Row>(
       'SELECT subject, generation, wrapped, erased_by FROM privacy_keys WHERE subject = ANY($1) AND erased_by IS NULL',
       [subjects],
     )
     for (const row of rows) {
-      const key = keep(row)
-      if (Buffer.isBuffer(key)) current.set(row.subject, { generation: row.generation, key })
+      const key = keep(row, asked)
+      if (!Buffer.isBuffer(key)) continue
+      const held = { generation: row.generation, key }
+      found.set(row.subject, held)
+      if (asked === epoch) current.set(row.subject, held)
     }
   }
 
   return {
     sealing: async (subjects) => {
-      const missing = () => subjects.filter((subject) => !current.has(subject))
-      if (missing().length > 0) await readCurrent(missing())
-      if (missing().length > 0) {
-        await make(missing())
-        await readCurrent(missing())
-      }
       const found = new Map<Subject, SubjectKey>()
       for (const subject of subjects) {
         const key = current.get(subject)
-        if (key === undefined) throw new Error(`no key could be made for ${subject}`)
-        found.set(subject, key)
+        if (key !== undefined) found.set(subject, key)
       }
+      const missing = () => subjects.filter((subject) => !found.has(subject))
+      if (found.size < subjects.length) await readCurrent(missing(), found)
+      if (found.size < subjects.length) {
+        await make(missing())
+        await readCurrent(missing(), found)
+      }
+      const [none] = missing()
+      if (none !== undefined) throw new Error(`no key could be made for ${none}`)
       return found
     },
     opening: async (refs) => {
@@ -105,16 +134,18 @@ export const postgresVault = (options: {
         else found.set(refOf(ref), key)
       }
       if (asked.length > 0) {
+        const at = epoch
         const { rows } = await pool.query<Row>(
           `SELECT subject, generation, wrapped, erased_by FROM privacy_keys
            JOIN unnest($1::text[], $2::integer[]) AS asked (subject, generation) USING (subject, generation)`,
           [asked.map((ref) => ref.subject), asked.map((ref) => ref.generation)],
         )
-        for (const row of rows) found.set(refOf(row), keep(row))
+        for (const row of rows) found.set(refOf(row), keep(row, at))
       }
       return found
     },
     forget: (subject) => {
+      epoch += 1
       if (subject === undefined) {
         opened.clear()
         current.clear()

@@ -3,7 +3,7 @@
  * nonce, bound to the event's id and the field's name so that no sealed value can be moved to another place.
  * A sealed field is left blank in its own place, so an event reads well whether or not it can be opened.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto'
 
 /** The fields of each event's data that are personal, and what stands in for them. */
 export const PERSONAL: Readonly<Record<string, { readonly field: string; readonly blank: unknown }>> = {
@@ -18,17 +18,26 @@ export type SubjectKey = { readonly generation: number; readonly key: Buffer }
 const NONCE = 12
 const TAG = 16
 
+/** Random bytes are asked for by the page: a call for each nonce costs as much as the sealing. Each serves once. */
+const pool = Buffer.alloc(NONCE * 1_024)
+let used = pool.length
+const freshNonce = (): Buffer => {
+  if (used === pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  used += NONCE
+  return pool.subarray(used - NONCE, used)
+}
+
 /** `<generation>.<base64 of nonce, ciphertext and tag>` over the value's JSON. */
 export const sealValue = (value: unknown, { generation, key }: SubjectKey, bound: string): string => {
-  const nonce = randomBytes(NONCE)
+  const nonce = freshNonce()
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(Buffer.from(bound, 'utf8'))
-  const sealed = Buffer.concat([
-    nonce,
-    cipher.update(JSON.stringify(value), 'utf8'),
-    cipher.final(),
-    cipher.getAuthTag(),
-  ])
+  const text = cipher.update(JSON.stringify(value), 'utf8')
+  cipher.final()
+  const sealed = Buffer.concat([nonce, text, cipher.getAuthTag()])
   return `${generation}.${sealed.toString('base64')}`
 }
 
@@ -40,6 +49,7 @@ export const openValue = (sealed: string, key: Buffer, bound: string): unknown =
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE))
   decipher.setAAD(Buffer.from(bound, 'utf8'))
   decipher.setAuthTag(bytes.subarray(bytes.length - TAG))
-  const opened = Buffer.concat([decipher.update(bytes.subarray(NONCE, bytes.length - TAG)), decipher.final()])
+  const opened = decipher.update(bytes.subarray(NONCE, bytes.length - TAG))
+  decipher.final()
   return JSON.parse(opened.toString('utf8'))
 }

@@ -29,8 +29,10 @@ const needsSealing = (event: NewEvent): Subject | null => {
   const personal = PERSONAL[event.type]
   const inData =
     personal !== undefined && isObject(event.data) && event.data[personal.field] !== personal.blank
-  return inData || (event.metadata as Json).client !== undefined ? subject : null
+  return inData || hasClient(event.metadata as Json) ? subject : null
 }
+/** One that says nothing of anybody is left as it is. */
+const hasClient = ({ client }: Json): boolean => isObject(client) && Object.keys(client).length > 0
 
 const seal = (event: NewEvent, key: { generation: number; key: Buffer }): NewEvent => {
   const personal = PERSONAL[event.type]
@@ -41,10 +43,10 @@ const seal = (event: NewEvent, key: { generation: number; key: Buffer }): NewEve
       [personal.field]: personal.blank,
       sealed: sealValue(data[personal.field], key, `${event.id} ${personal.field}`),
     }
-  const { client, ...rest } = event.metadata as Json
-  const metadata =
-    client === undefined ? rest : { ...rest, sealed: sealValue(client, key, `${event.id} client`) }
-  return { ...event, data, metadata }
+  const given = event.metadata as Json
+  if (!hasClient(given)) return { ...event, data }
+  const { client, ...rest } = given
+  return { ...event, data, metadata: { ...rest, sealed: sealValue(client, key, `${event.id} client`) } }
 }
 
 const sealedIn = (part: unknown): string | null =>
@@ -73,8 +75,8 @@ const openPart = (
   try {
     return { ...rest, [field]: openValue(sealed as string, key, `${event.id} ${field}`) }
   } catch {
-    // Altered: said in the event itself, which then fails its proof too.
-    return { ...rest, [field]: { unreadable: true } }
+    // Altered: said in the event itself, which then fails its proof too. It stays blank, as one that was erased.
+    return { ...rest, unreadable: true }
   }
 }
 
@@ -111,7 +113,7 @@ export const openEvents = async (
 
 const RETRY_MS = 250
 
-export const sealedLog = (log: EventLog, vault: Vault): EventLog => {
+export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => {
   const opened = (read: TE.TaskEither<ReadError, ReadonlyArray<RecordedEvent>>) =>
     TE.chain((events: ReadonlyArray<RecordedEvent>) =>
       TE.tryCatch(

@@ -1,13 +1,16 @@
 /** What the commands talk to: what the environment names, else what `npm start` runs on DATA_DIR. */
 import * as E from 'fp-ts/lib/Either.js'
-import { eventStoreUrl, postgresUrl } from '../config/codecs.ts'
+import { eventStoreUrl, hexKey, postgresUrl } from '../config/codecs.ts'
 import { type Endpoints, readEndpoints } from '../embedded/endpoints.ts'
+import { readMasterKey } from '../embedded/secrets.ts'
 
 export type Connections = {
   /** `esdb://…` */
   readonly eventStoreUrl: string
   /** `postgres://…` */
   readonly databaseUrl: string
+  /** PRIVACY_MASTER_KEY: 64 hex digits; null where there is none, and people's data stays shut. */
+  readonly masterKey: string | null
   /** Where the server listens, null where only the environment says what there is. */
   readonly url: string | null
   /** Of what `npm start` runs, null where it runs nothing. */
@@ -30,9 +33,13 @@ export const connections = (env: Environment = process.env): E.Either<string, Co
     ['DATABASE_URL', postgresUrl, database],
   ] as const)
     if (E.isLeft(codec.decode(value))) return E.left(`${name} must be ${codec.name}.`)
+  const masterKey = env.PRIVACY_MASTER_KEY || readMasterKey(env.DATA_DIR || './data')
+  if (masterKey !== null && E.isLeft(hexKey(32).decode(masterKey)))
+    return E.left(`PRIVACY_MASTER_KEY must be ${hexKey(32).name}.`)
   return E.right({
     eventStoreUrl: eventStore,
     databaseUrl: database,
+    masterKey,
     url: env.PUBLIC_URL || endpoints?.url || null,
     endpoints,
   })

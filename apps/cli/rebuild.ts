@@ -1,11 +1,11 @@
 /** `presence rebuild` */
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
-import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { migrate } from '../../adapters/postgres/migrate.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../projector/rebuild.ts'
 import type { Command, Io } from './command.ts'
 import { connections } from './connections.ts'
+import { openedLog } from './opened-log.ts'
 
 const usage = `presence rebuild [--compare] [--dry-run]
 
@@ -50,9 +50,9 @@ export const rebuild: Command = {
       io.err(to.left)
       return 1
     }
-    const { databaseUrl, eventStoreUrl } = to.right
+    const { databaseUrl } = to.right
     await migrate(databaseUrl)
-    const log = connectEventLog({ url: eventStoreUrl })
+    const log = openedLog(to.right)
     try {
       const dry = options['dry-run'] === true
       const compare = dry || options.compare === true

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { chatDecider } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import * as chatSnapshot from '../../domain/chat/snapshot.ts'
-import type { ChatState } from '../../domain/chat/state.ts'
+import { type ChatState, UNKNOWN_WORDS } from '../../domain/chat/state.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
@@ -33,7 +33,11 @@ export const spaceModel: Model<SpaceState, SpaceEvent> = {
   },
   entries: ({ sessions, held, grants, bans, mutes }) =>
     sessions.size + held.size + grants.size + bans.size + mutes.size,
-  toSnapshot: spaceSnapshot.toSnapshot,
+  // Avatars are personal, and no decision looks at them.
+  toSnapshot: (state) => {
+    const snapshot = spaceSnapshot.toSnapshot(state)
+    return { ...snapshot, sessions: snapshot.sessions.map((session) => ({ ...session, avatarData: null })) }
+  },
   fromSnapshot: spaceSnapshot.fromSnapshot,
 }
 
@@ -50,6 +54,19 @@ export const chatModel: Model<ChatState, ChatEvent> = {
       : undecodable('not of a chat')
   },
   entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
-  toSnapshot: chatSnapshot.toSnapshot,
+  // A digest of a few words tells the words to whoever tries enough of them: they stay in memory.
+  toSnapshot: (state) => {
+    const snapshot = chatSnapshot.toSnapshot(state)
+    return {
+      ...snapshot,
+      messages: snapshot.messages.map(([id, revision, posted, deleted, edited]) => [
+        id,
+        revision,
+        posted === null ? null : { ...posted, words: UNKNOWN_WORDS },
+        deleted,
+        edited === null ? null : UNKNOWN_WORDS,
+      ]),
+    }
+  },
   fromSnapshot: chatSnapshot.fromSnapshot,
 }

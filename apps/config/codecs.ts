@@ -92,3 +92,8 @@ export const secretOf = (min: number): Text<string> =>
   text(`at least ${min} characters long (try: openssl rand -hex 32)`, (s) =>
     s.length >= min && !/^(change-?me|secret|password|example)/i.test(s) ? s : undefined,
   )
+/** Bytes in hex. */
+export const hexKey = (bytes: number): Text<string> =>
+  text(`${2 * bytes} hex digits (try: openssl rand -hex ${bytes})`, (s) =>
+    new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`).test(s) ? s.toLowerCase() : undefined,
+  )

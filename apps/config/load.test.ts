@@ -12,6 +12,7 @@ const enough: Environment = {
   DATABASE_URL: 'postgres://dlux:pw@127.0.0.1:5432/presence',
   SESSION_SECRET: '0123456789abcdef0123456789abcdef',
   TURN_SECRET: '0123456789abcdef',
+  PRIVACY_MASTER_KEY: '01'.repeat(32),
 }
 const good = (env: Environment): Config => {
   const loaded = loadConfig(env)
@@ -38,8 +39,14 @@ config('given what has no default, then the rest has', () => {
 
 config('given nothing, then each thing that is needed has a sentence, secrets among them', () => {
   const names = wrong({}).map((sentence) => sentence.split(' ')[0])
-  assert.deepEqual(names.sort(), ['DATABASE_URL', 'EVENTSTORE_URL', 'SESSION_SECRET', 'TURN_SECRET'])
-  assert.ok(wrong({ NODE_ENV: 'development' }).length === 4, 'nor is there a default outside production')
+  assert.deepEqual(names.sort(), [
+    'DATABASE_URL',
+    'EVENTSTORE_URL',
+    'PRIVACY_MASTER_KEY',
+    'SESSION_SECRET',
+    'TURN_SECRET',
+  ])
+  assert.ok(wrong({ NODE_ENV: 'development' }).length === 5, 'nor is there a default outside production')
 })
 
 const bad: ReadonlyArray<readonly [string, string]> = [
@@ -59,6 +66,7 @@ const bad: ReadonlyArray<readonly [string, string]> = [
   ['REDIS_URL', '127.0.0.1:6379'],
   ['REDIS_PORT', 'x'],
   ['SESSION_SECRET', 'short'],
+  ['PRIVACY_MASTER_KEY', 'ab'.repeat(31)],
   ['SESSION_TTL', '1'],
   ['AUTH_HEADER_MAX_AGE', '1d'],
   ['TURN_SECRET', 'changeme-changeme-changeme'],

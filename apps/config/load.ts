@@ -32,6 +32,8 @@ export type Config = {
   /** Null where there is none: one process alone. */
   readonly redisUrl: string | null
   readonly session: { readonly secret: string; readonly ttlSeconds: number }
+  /** 64 hex digits: the keys of people's data are kept under it. */
+  readonly privacy: { readonly masterKey: string }
   readonly authHeaderMaxAgeSeconds: number
   readonly turn: {
     readonly secret: string
@@ -138,6 +140,11 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     session: {
       secret: need('SESSION_SECRET', 'it signs session tokens, and has no default.') ?? '',
       ttlSeconds: read('SESSION_TTL') ?? 604_800,
+    },
+    privacy: {
+      masterKey:
+        need('PRIVACY_MASTER_KEY', 'the keys of people’s data are kept under it, and it has no default.') ??
+        '',
     },
     authHeaderMaxAgeSeconds: read('AUTH_HEADER_MAX_AGE') ?? 86_400,
     turn: {

@@ -37,6 +37,10 @@ export const variables = {
   REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
   REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
   SESSION_SECRET: secret(c.secretOf(32), 'Signs session tokens; the same on every node.'),
+  PRIVACY_MASTER_KEY: secret(
+    c.hexKey(32),
+    'The keys of people’s data are kept under it; the same on every node. Lost, that data is too.',
+  ),
   SESSION_TTL: variable(c.wholeNumber(60, 31_536_000), 'Seconds that a session token serves.'),
   AUTH_HEADER_MAX_AGE: variable(
     c.wholeNumber(1, 31_536_000),

@@ -4,6 +4,8 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
 import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
+import { connectVault } from '../../adapters/privacy/connect.ts'
+import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { configOrExit } from '../config/load.ts'
 import { runProjector } from './projector.ts'
 
@@ -37,11 +39,26 @@ const prepare = async (): Promise<void> => {
 }
 
 await prepare()
-const log = connectEventLog({ url: config.eventStoreUrl })
-const projector = runProjector({ log, databaseUrl: config.database.url, logger })
+const vault = connectVault({
+  databaseUrl: config.database.url,
+  masterKey: config.privacy.masterKey,
+  onWrongMaster: (error) => {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(78)
+  },
+})
+const log = sealedLog(connectEventLog({ url: config.eventStoreUrl }), vault)
+const projector = runProjector({
+  log,
+  databaseUrl: config.database.url,
+  logger,
+  // An erasure makes the one who leads start over: what it knew of keys is not true any more.
+  onLead: () => vault.forget(),
+})
 stop = async () => {
   await projector.stop()
   await log.close()
+  await vault.close()
 }
 
 let told = false

@@ -25,6 +25,8 @@ export type ProjectorOptions = {
   readonly logger?: ProjectorLogger
   /** An event was parked: raise an alarm. */
   readonly onParked?: (parked: Parked) => void
+  /** Called each time that it takes the lead, before it reads the log. */
+  readonly onLead?: () => void
   /** For tests: called inside the transaction, after the rows and before the commit. */
   readonly beforeCommit?: (to: bigint) => Promise<void>
 }
@@ -123,6 +125,7 @@ export const runProjector = ({
   databaseUrl,
   logger = silent,
   onParked,
+  onLead,
   beforeCommit,
 }: ProjectorOptions): Projector => {
   let state: ProjectorState = {
@@ -230,6 +233,7 @@ export const runProjector = ({
     await mine.run(setLock(LEADER_LOCK))
     if (stopping) return
     const leading = await lead(mine)
+    onLead?.()
     set({
       role: 'leading',
       position: leading.position,

@@ -10,6 +10,8 @@ import type { Logger } from '../../adapters/http/logger.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { connectVault } from '../../adapters/privacy/connect.ts'
+import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
@@ -19,6 +21,7 @@ import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
 import type { Config } from '../config/load.ts'
 import { startPage } from '../page/plugin.ts'
+import { withAvatars } from './avatars.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -37,7 +40,16 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const metrics = createMetrics(config.nodeId)
   const databaseUrl = config.database.url
 
-  const log = connectEventLog({ url: config.eventStoreUrl })
+  // What is personal is on the log only sealed; from here on everybody sees it opened.
+  const vault = connectVault({
+    databaseUrl,
+    masterKey: config.privacy.masterKey,
+    onWrongMaster: (error) => {
+      process.stderr.write(`${error.message}\n`)
+      process.exit(78)
+    },
+  })
+  const log = sealedLog(connectEventLog({ url: config.eventStoreUrl }), vault)
   const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize })
   const readModels = createReadModels(pool)
   const [content, authStore] = await Promise.all([
@@ -95,7 +107,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   await http.ready()
 
   const sockets = attachSockets(http.server, {
-    commands,
+    commands: withAvatars(commands, readModels),
     auth,
     content,
     log,
@@ -182,6 +194,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       await readModels.close()
       await pool.end()
       await log.close()
+      await vault.close()
     },
   }
 }

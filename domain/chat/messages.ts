@@ -1,7 +1,15 @@
 /** What is known of a message: from the window, and from the read model where the window does not reach. */
 import type { Subject } from '../identity.ts'
 import type { ChatCommand } from './commands.ts'
-import { type ChatState, digestOf, type Found, type MessageFacts, reactionKey, windowStart } from './state.ts'
+import {
+  type ChatState,
+  digestOf,
+  type Found,
+  type MessageFacts,
+  reactionKey,
+  UNKNOWN_WORDS,
+  windowStart,
+} from './state.ts'
 import { canonicalId, isMessageId } from './text.ts'
 
 /** What makes a posting the same one when it comes again. */
@@ -72,7 +80,10 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       subspace,
       threadRootId,
       deleted: recent.deleted || facts?.deleted === true,
-      wasPostedAs: (post) => isSamePlace(post, posted) && digestOf(post.content) === posted.words,
+      // Where the words are not known any more, the id and the place must do.
+      wasPostedAs: (post) =>
+        isSamePlace(post, posted) &&
+        (posted.words === UNKNOWN_WORDS || digestOf(post.content) === posted.words),
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
       hasReaction,
     }

@@ -76,6 +76,9 @@ export const windowStart = (state: ChatState): number => Math.max(0, state.lengt
 export const reactionKey = (messageId: string, subject: Subject, emoji: string): string =>
   `${messageId} ${subject} ${emoji}`
 
+/** In the place of a digest where the words are not known any more: after a snapshot, which holds none. */
+export const UNKNOWN_WORDS = ''
+
 /** cyrb53 and the length: enough to tell an author's own words from other words of theirs. */
 export const digestOf = (text: string): string => {
   let a = 0xdeadbeef

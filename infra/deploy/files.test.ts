@@ -113,6 +113,7 @@ files('compose: what it gives the server and the projector is a valid configurat
     POSTGRES_PASSWORD: 'abc',
     SESSION_SECRET: 's'.repeat(64),
     TURN_SECRET: 't'.repeat(64),
+    PRIVACY_MASTER_KEY: 'ab'.repeat(32),
     SITE: 'vr.example.org',
   }
   for (const name of ['server', 'projector']) {
@@ -125,7 +126,14 @@ files('compose: what it gives the server and the projector is a valid configurat
 })
 files('compose: where the client has it, docker reads it too', () => {
   if (spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status !== 0) return
-  const env = { ...process.env, POSTGRES_PASSWORD: 'a', SESSION_SECRET: 'b', TURN_SECRET: 'c', SITE: 'd' }
+  const env = {
+    ...process.env,
+    POSTGRES_PASSWORD: 'a',
+    SESSION_SECRET: 'b',
+    TURN_SECRET: 'c',
+    SITE: 'd',
+    PRIVACY_MASTER_KEY: 'e',
+  }
   const args = ['compose', '--env-file', '/dev/null', 'config', '--quiet', '--no-env-resolution']
   const told = spawnSync('docker', args, { cwd: root, env, encoding: 'utf8' })
   assert.equal(told.status, 0, told.stderr)

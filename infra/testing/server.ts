@@ -20,6 +20,7 @@ const main = (app: 'server' | 'projector') =>
 const SECRETS = {
   SESSION_SECRET: 'for-tests-only-0123456789abcdef0123456789abcdef',
   TURN_SECRET: 'for-tests-only-0123456789',
+  PRIVACY_MASTER_KEY: '5e'.repeat(32),
 }
 
 const start = async (

@@ -1,0 +1,72 @@
+/** A vault on a database of its own connections, which forgets what was erased as soon as it hears of it. */
+import pg from 'pg'
+import { type Listener, listen } from '../listener.ts'
+import {
+  checkMaster,
+  ERASED_CHANNEL,
+  type PostgresVault,
+  postgresVault,
+  WrongMasterKey,
+} from './postgres-vault.ts'
+
+export type ConnectedVault = PostgresVault & {
+  /** Resolves once it hears of erasures; those before it are then forgotten. */
+  readonly ready: Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export type VaultOptions = {
+  readonly databaseUrl: string
+  /** PRIVACY_MASTER_KEY: 64 hex digits. */
+  readonly masterKey: string
+  /** Told where the database's keys were made under another master key: nothing can be opened or sealed then. */
+  readonly onWrongMaster?: (error: WrongMasterKey) => void
+  /** Keys kept in memory. Default 50,000. */
+  readonly cacheSize?: number
+  readonly maxConnections?: number
+}
+
+export const connectVault = ({
+  databaseUrl,
+  masterKey,
+  onWrongMaster = () => {},
+  cacheSize,
+  maxConnections = 3,
+}: VaultOptions): ConnectedVault => {
+  const master = Buffer.from(masterKey, 'hex')
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    application_name: 'presence privacy',
+    max: maxConnections,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+    keepAlive: true,
+    allowExitOnIdle: true,
+  })
+  // A connection that is lost while it is idle: the next question makes a new one.
+  pool.on('error', () => {})
+  const vault = postgresVault({ pool, master, ...(cacheSize === undefined ? {} : { cacheSize }) })
+  const listener: Listener = listen({
+    url: databaseUrl,
+    channels: [ERASED_CHANNEL],
+    onNotice: (_channel, subject) => vault.forget(subject),
+    onListening: async () => {
+      // What was erased while nobody listened is not known here.
+      vault.forget()
+      try {
+        await checkMaster(pool, master)
+      } catch (error) {
+        if (error instanceof WrongMasterKey) onWrongMaster(error)
+        throw error
+      }
+    },
+  })
+  return {
+    ...vault,
+    ready: listener.ready,
+    close: async () => {
+      await listener.stop()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,21 @@
+/** The log as people may read it: what is personal in it is opened where its key is there. */
+import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
+import { connectVault } from '../../adapters/privacy/connect.ts'
+import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import type { Connections } from './connections.ts'
+
+/** `close` closes the vault too. Without a master key it stays shut, and a rebuild from it would lose what is personal:
+ *  so that throws, with a sentence. */
+export const openedLog = (to: Connections): EventStoreLog => {
+  if (to.masterKey === null)
+    throw new Error('PRIVACY_MASTER_KEY is not set: without it people’s data on the log can’t be opened.')
+  const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey })
+  const log = sealedLog(connectEventLog({ url: to.eventStoreUrl }), vault)
+  return {
+    ...log,
+    close: async () => {
+      await log.close()
+      await vault.close()
+    },
+  }
+}

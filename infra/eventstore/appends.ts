@@ -8,6 +8,7 @@ import {
   type AppendOptions,
   BadRequest,
   type BatchRequest,
+  correlationOf,
   parseAppendRequest,
   parseBatchRequest,
   sizeOf,
@@ -79,9 +80,15 @@ export const batchAppend =
       try {
         take(parseBatchRequest(bytes, Date.now()))
       } catch (error) {
-        // Without its correlation id nobody can be answered, so the call as a whole fails.
         const details =
           error instanceof BadRequest || error instanceof RangeError ? error.message : 'Bad request'
+        const correlation = correlationOf(bytes)
+        if (correlation.length > 0) {
+          // The other appends of this call are none the worse.
+          pending.delete(correlation.toString('latin1'))
+          answer(correlation, undefined, { tag: 'bad-request', cause: details })
+          return
+        }
         call.fail(errors.invalidArgument(details))
       }
     }

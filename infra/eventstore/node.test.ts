@@ -74,6 +74,20 @@ test('given a running node, then it answers HTTP on the same port', async () => 
   await node.close()
 })
 
+test('given an id that is no UUID, then that append fails and the others of its client do not', async () => {
+  const node = await startNode({ dataDir: fresh() })
+  const client = EventStoreDBClient.connectionString(node.url)
+  const [first, refused, last] = await Promise.allSettled([
+    client.appendToStream('a', event()),
+    client.appendToStream('b', { ...event(), id: 'not-a-uuid' }),
+    client.appendToStream('a', event()),
+  ])
+  assert.equal([first.status, refused.status, last.status], ['fulfilled', 'rejected', 'fulfilled'])
+  assert.is(await count(client, 'a'), 2)
+  await client.dispose()
+  await node.close()
+})
+
 test('given a running node, when backed up and restored, then the copy has what it had', async () => {
   const dataDir = fresh()
   const node = await startNode({ dataDir })

@@ -150,3 +150,18 @@ export const parseAppendRequest = (bytes: Buffer, now: number): AppendOptions | 
 /** What the event counts towards the size limit of an append. */
 export const sizeOf = (event: ProposedEvent): number =>
   event.data.length + event.metadata.length + 2 * event.type.length
+
+/** The correlation id of a message of BatchAppend that can't be parsed as a whole; empty where even that can't be read. */
+export const correlationOf = (bytes: Buffer): Buffer => {
+  try {
+    const reader = new Reader(bytes)
+    while (reader.more()) {
+      const tag = reader.varint()
+      if (tag === 0x0a) return reader.bytes()
+      reader.skip(tag)
+    }
+  } catch {
+    // Then nobody can be answered.
+  }
+  return Buffer.alloc(0)
+}

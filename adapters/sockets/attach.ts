@@ -120,6 +120,15 @@ const clientOf = (
   return { ...(ip ? { ip } : {}), ...(userAgent === undefined ? {} : { userAgent }) }
 }
 
+/** What was needed of the first request has been read; the rest of it would stay in memory as long as the socket.
+ *  Source: Socket.IO's page on memory usage. */
+const forgetHandshake = (socket: Socket): void => {
+  const { address, issued, secure, xdomain } = socket.handshake
+  const slim = { address, time: '', issued, secure, xdomain, headers: {}, query: {}, url: '', auth: {} }
+  Object.assign(socket, { handshake: slim })
+  Object.assign(socket.client.conn, { request: null })
+}
+
 export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Sockets => {
   const { commands, auth, content, log, node, clock, ids, logger, origins } = deps
   const metrics = deps.metrics ?? {}
@@ -255,6 +264,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   io.on('connection', (socket) => {
     const member = socket.data as Member
     members.set(socket.id, member)
+    forgetHandshake(socket)
     // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
     // as it likes into arguments.
     socket.use((packet) => receive(member, packet))

@@ -1,9 +1,12 @@
 import { type ChatFigures, chatAt, gather, knee } from './chat.ts'
-import type { Row } from './figures.ts'
+import { processorSeconds, type Row } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
-const ROOMS = 50
+const ROOMS = Number(process.env['BENCH_ROOMS'] ?? 50)
 const SIZE = 20
+
+const usedBy = (server: Measured): Record<string, number> =>
+  Object.fromEntries(Object.entries(server.pids).map(([name, pid]) => [name, processorSeconds(pid)]))
 
 const measure = async (server: Measured) => {
   const crowd = await gather(server.url, ROOMS, SIZE, server.member)
@@ -12,11 +15,27 @@ const measure = async (server: Measured) => {
       `${server.name}: ${figures.offered}/s offered, ${figures.delivered}/${figures.expected} delivered, ${figures.refused} refused, p50 ${figures.p50.toFixed(1)} ms, p99 ${figures.p99.toFixed(1)} ms (load ${(100 * figures.loadShare).toFixed(0)} % of a core)`,
     )
   await chatAt(crowd, 500, 3)
+  const before = usedBy(server)
   const steady = await chatAt(crowd, 1000, 10)
   tell(steady)
+  const spent = Object.fromEntries(
+    Object.entries(usedBy(server)).map(([name, seconds]) => [
+      name,
+      (1e6 * (seconds - before[name]!)) / steady.sent,
+    ]),
+  )
+  console.log(
+    `${server.name}: processor time a message: ${Object.entries(spent)
+      .map(([name, us]) => `${name} ${us.toFixed(0)} µs`)
+      .join(', ')}`,
+  )
+  if (process.env['BENCH_STEADY']) {
+    crowd.close()
+    return { steady, spent, knee: 0, steps: [] }
+  }
   const found = await knee(crowd, 1200, tell)
   crowd.close()
-  return { steady, ...found }
+  return { steady, spent, ...found }
 }
 
 export const bench = async () => {

@@ -1,4 +1,6 @@
 /** Numbers as a person reads them. */
+import { readFileSync } from 'node:fs'
+
 export const quantile = (sorted: ArrayLike<number>, q: number): number =>
   sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
 
@@ -23,6 +25,13 @@ export const ownShare = (): (() => number) => {
     at = performance.now()
     return (used.user + used.system) / 1000 / elapsed
   }
+}
+
+/** Processor seconds that a process has used so far. */
+export const processorSeconds = (pid: number): number => {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
 export type Row = {

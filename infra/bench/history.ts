@@ -51,7 +51,12 @@ export const writeHistory = async (
         newEvent(
           {
             type: 'SpaceOpened',
-            data: { title: `Room ${room}`, owner: null, visibility: 'public', at: new Date(clock).toISOString() },
+            data: {
+              title: `Room ${room}`,
+              owner: null,
+              visibility: 'public',
+              at: new Date(clock).toISOString(),
+            },
           },
           { kind: 'account', id: 'bench-owner' },
         ),

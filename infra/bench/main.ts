@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
- * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild; all
+ * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild, start; all
  * of them where none is given.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -19,8 +19,9 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   joins: () => import('./joins.bench.ts'),
   wake: () => import('./wake.bench.ts'),
   rebuild: () => import('./rebuild.bench.ts'),
+  start: () => import('./start.bench.ts'),
 }
-const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild']
+const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in benches))

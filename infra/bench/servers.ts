@@ -15,6 +15,8 @@ export type Measured = {
   readonly url: string
   /** Of the process that holds the sockets. */
   readonly pid: number
+  /** Of every process that the measured work is done in, by name. */
+  readonly pids: Readonly<Record<string, number>>
   readonly member: (index: number) => Member
   readonly stop: () => Promise<void>
 }
@@ -38,6 +40,7 @@ export const plain = async (): Promise<Measured> => {
     name: 'plain Socket.IO',
     url: line.replace('listening on ', ''),
     pid: child.pid!,
+    pids: { server: child.pid! },
     member: (index) => ({ auth: { account: accountOf(index) }, account: accountOf(index) }),
     stop: () => stop(child),
   }
@@ -50,7 +53,7 @@ export const BENCH_OWNER = 'bench-owner'
 export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {
   const embedded = await startEmbedded({
     SYSTEM_ADMINS: BENCH_OWNER,
-    SERVER_NODE_OPTIONS: `--expose-gc --import ${here('./collect.ts')}`,
+    SERVER_NODE_OPTIONS: `${process.env.BENCH_NODE_OPTIONS ?? ''} --expose-gc --import ${here('./collect.ts')}`,
   })
   const { url, pids } = embedded.endpoints()
   const tokenOf = async (account: string): Promise<string> => {
@@ -81,6 +84,7 @@ export const whole = async (accounts: number): Promise<Measured & { readonly own
     name: 'DLUX Presence',
     url,
     pid: pids.server!,
+    pids: { server: pids.server!, projector: pids.projector!, 'event store': pids.eventstore! },
     ownerToken: await tokenOf(BENCH_OWNER),
     member: (index) => ({ auth: { token: tokens[index] }, account: accountOf(index) }),
     stop: embedded.stop,

@@ -30,15 +30,11 @@ export const gather = async (
 export const joinRoom = (client: BenchClient, spaceType: string, spaceId: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const attempt = () =>
-      client.emit(
-        'join-space',
-        { spaceType, spaceId },
-        (ack: { ok: boolean; code?: string; error?: string; retry_after?: number }) => {
-          if (ack.ok) resolve()
-          else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
-          else reject(new Error(`${ack.code}: ${ack.error}`))
-        },
-      )
+      client.emit('join-space', { spaceType, spaceId }, (ack) => {
+        if (ack.ok) resolve()
+        else if (ack.code === 'slow_down') setTimeout(attempt, 1000 * (ack.retry_after ?? 1))
+        else reject(new Error(`${ack.code}: ${ack.error}`))
+      })
     attempt()
   })
 

@@ -5,8 +5,11 @@
  */
 import { WebSocket } from 'ws'
 
+/** Only what every answer may have. */
+export type Answer = { ok: boolean; code?: string; error?: string; retry_after?: number }
+
 export type BenchClient = {
-  readonly emit: (event: string, payload: unknown, ack?: (answer: any) => void) => void
+  readonly emit: (event: string, payload: unknown, ack?: (answer: Answer) => void) => void
   /** Every event packet as it came: `42["name",…]`. */
   onPacket: ((packet: string) => void) | null
   readonly id: string
@@ -20,7 +23,7 @@ export const connect = (url: string, auth: object | null): Promise<BenchClient> 
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, {
       perMessageDeflate: false,
     })
-    const acks = new Map<number, (answer: any) => void>()
+    const acks = new Map<number, (answer: Answer) => void>()
     let next = 0
     let client: (BenchClient & { id: string }) | null = null
     socket.on('message', (data: Buffer) => {

@@ -126,6 +126,8 @@ export type MessageRow = {
   readonly deleted_at: Iso | null
   readonly edited_at: Iso | null
   readonly created_at: Iso
+  /** The request by which its words were erased; `content` is then empty. */
+  readonly erased_by: string | null
   /** The same as `created_at`, as the socket event has it. */
   readonly timestamp: Iso
   readonly position: Decimal
@@ -184,6 +186,8 @@ export type AuditRow = {
   readonly causation_id: string
   readonly stream: string
   readonly revision: Decimal
+  /** The request by which something of it was erased. */
+  readonly erased_by: string | null
   readonly hash: string
   readonly prev_hash: string
 }

@@ -25,6 +25,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./parked.ts')).parked,
   },
   {
+    name: 'privacy',
+    summary: 'erase a person, or give them all that is held on them',
+    load: async () => (await import('./privacy.ts')).privacy,
+  },
+  {
     name: 'rebuild',
     summary: 'make all tables anew from the log, and swap them in',
     load: async () => (await import('./rebuild.ts')).rebuild,

@@ -3,6 +3,7 @@
 
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
+import { erasedBy } from '../../domain/erasure.ts'
 import { parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, copyJson, copyText } from '../copy.ts'
@@ -29,6 +30,8 @@ export const AUDIT_COLUMNS = {
   causation_id: 'text',
   stream: 'text',
   revision: 'int8',
+  /** The request by which something of the event was erased. */
+  erased_by: 'text',
   prev_hash: 'text',
   hash: 'text',
 } as const satisfies Columns
@@ -130,6 +133,7 @@ export const auditRow = (event: RecordedEvent, memory: AuditMemory): AuditLine =
     json(text(metadata.$causationId) ?? ''),
     json(name(event.stream)),
     `"${event.revision}"`,
+    json(event.stored === undefined ? null : (erasedBy(data) ?? erasedBy(metadata))),
   ]
   const before = memory.hash
   memory.hash = chain(before, event.position, leafOf(event))

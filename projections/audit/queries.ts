@@ -40,6 +40,7 @@ const listed = t.type({
   causation_id: t.string,
   stream: t.string,
   revision: decimal,
+  erased_by: nullable(t.string),
   hash: t.string,
   prev_hash: t.string,
 })
@@ -77,8 +78,8 @@ export const auditLog = (
         )
   return query(
     sql.unsafe`SELECT position, event_id, created_at, action, user_account, guest_id, target, space_type, space_id,
-        subspace, details, ip_address, user_agent, command_id, correlation_id, causation_id, stream, revision, hash,
-        prev_hash
+        subspace, details, ip_address, user_agent, command_id, correlation_id, causation_id, stream, revision,
+        erased_by, hash, prev_hash
       FROM presence_audit_log WHERE position IN (${positions}) ORDER BY position DESC LIMIT ${limit}`,
     listed as t.Type<AuditRow, AuditRow, unknown>,
   )

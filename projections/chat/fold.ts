@@ -1,6 +1,7 @@
 /** Messages and reactions. A message id belongs to the message that was first on the log; changes count only from
  *  its own space's chat. */
 import { sql } from 'slonik'
+import { erasedBy } from '../../domain/erasure.ts'
 import { type Copy, copyValue } from '../copy.ts'
 import {
   type Latest,
@@ -38,6 +39,7 @@ export const MESSAGE_COLUMNS = {
   created_at: 'timestamptz',
   position: 'int8',
   revision: 'int8',
+  erased_by: 'text',
 } as const
 const REACTION_KEY = {
   space_type: 'text',
@@ -54,6 +56,8 @@ type Change = {
   readonly space_id: string
   content?: string
   edited_at?: string
+  /** Of the last edit: the request by which its words were erased. */
+  erased_by?: string | null
   deleted_by?: string
   deleted_at?: string
 }
@@ -90,6 +94,7 @@ const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
         sql.unsafe`UPDATE chat_messages AS t SET
             content = coalesce(r.content, t.content),
             edited_at = coalesce(r.edited_at, t.edited_at),
+            erased_by = CASE WHEN r.edited_at IS NULL THEN t.erased_by ELSE r.erased_by END,
             is_deleted = r.deleted_at IS NOT NULL,
             deleted_by = r.deleted_by,
             deleted_at = r.deleted_at
@@ -99,6 +104,7 @@ const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
             space_id: 'text',
             content: 'text',
             edited_at: 'timestamptz',
+            erased_by: 'text',
             deleted_by: 'text',
             deleted_at: 'timestamptz',
           })}
@@ -131,6 +137,7 @@ const fold = (changes: Changes, told: Told): void => {
         created_at: data.at,
         position: String(position),
         revision: String(revision),
+        erased_by: erasedBy(data),
       })
       return
     }
@@ -139,6 +146,7 @@ const fold = (changes: Changes, told: Told): void => {
       if (change !== null) {
         change.content = event.data.content
         change.edited_at = event.data.at
+        change.erased_by = erasedBy(event.data)
       }
       return
     }

@@ -20,6 +20,7 @@ const listed = t.type({
   deleted_at: nullable(iso),
   edited_at: nullable(iso),
   created_at: iso,
+  erased_by: nullable(t.string),
   position: decimal,
   revision: decimal,
   reactions: t.array(reaction),
@@ -52,7 +53,7 @@ export const messagesOf = (
   return query(
     sql.unsafe`SELECT m.message_id, m.user_account, m.guest_id, m.display_name, m.message_type, m.content,
         m.parent_message_id, m.thread_root_id, m.subspace, m.is_deleted, m.deleted_by, m.deleted_at, m.edited_at,
-        m.created_at, m.position, m.revision, coalesce(r.reactions, '[]') AS reactions
+        m.created_at, m.erased_by, m.position, m.revision, coalesce(r.reactions, '[]') AS reactions
       FROM (SELECT * FROM chat_messages WHERE ${range}
         ORDER BY revision ${forwards ? sql.fragment`ASC` : sql.fragment`DESC`} LIMIT ${limit}) AS m
       LEFT JOIN LATERAL (

@@ -1,6 +1,7 @@
 /** What clients are sent, as the contract shapes it. Every moment is the event's own, so that all nodes (and a
  *  client that resumes) see the same words for the same event. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
+import { erasedBy } from '../../domain/erasure.ts'
 import { type Actor, accountOf, guestOf } from '../../domain/identity.ts'
 import type { SpaceEventOf } from '../../domain/space/events.ts'
 import type { Session } from '../../domain/space/state.ts'
@@ -102,6 +103,12 @@ export const settingsChanged = (event: SpaceEventOf<'SettingsChanged'>, { revisi
   },
 })
 
+/** Words that were erased are empty, and say by which request. */
+const erasure = (data: unknown) => {
+  const erased = erasedBy(data)
+  return erased === null ? {} : { erased_by: erased }
+}
+
 export const chatMessage = ({ data }: ChatEventOf<'MessagePosted'>, { revision, position }: At): News => ({
   event: 'chat-message',
   payload: {
@@ -111,6 +118,7 @@ export const chatMessage = ({ data }: ChatEventOf<'MessagePosted'>, { revision, 
     display_name: data.displayName,
     message_type: data.messageType,
     content: data.content,
+    ...erasure(data),
     parent_message_id: data.parentMessageId,
     thread_root_id: data.threadRootId,
     subspace: data.subspace,
@@ -135,7 +143,7 @@ const change = (
 })
 export const chatEdited = ({ data }: ChatEventOf<'MessageEdited'>, place: At): News => ({
   event: 'chat-edited',
-  payload: { ...change(data, place), content: data.content, edited_at: data.at },
+  payload: { ...change(data, place), content: data.content, ...erasure(data), edited_at: data.at },
 })
 export const chatDeleted = ({ data }: ChatEventOf<'MessageDeleted'>, place: At): News => ({
   event: 'chat-deleted',

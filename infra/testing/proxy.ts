@@ -116,8 +116,11 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
     from.on('error', () => {
       if (!isHalfOpen) end(pipe)
     })
+    // Kept until both sides are gone: half of a pipe is still a socket, and would keep the process.
     from.on('close', () => {
-      if (!isHalfOpen && dropped === null && delayMs === 0 && bytesPerSecond === 0) pipes.delete(pipe)
+      if (from.destroyed && to.destroyed) pipes.delete(pipe)
+      else if (!isHalfOpen && dropped === null && delayMs === 0 && bytesPerSecond === 0)
+        later(lastDue, () => to.end(() => end(pipe)))
     })
   }
 

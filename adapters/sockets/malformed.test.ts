@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
-import { memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type Client, type TestNode, testNode } from '../../infra/testing/sockets.ts'
 
 type Context = { node: TestNode; log: ReturnType<typeof memoryLog>; rejections: unknown[] }

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestRedis, testRedis } from '../../infra/testing/redis.ts'
 import { type Client, type TestNode, testNode } from '../../infra/testing/sockets.ts'
 import { createRelay, type Relay } from '../redis/relay.ts'

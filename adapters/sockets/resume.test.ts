@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type Client, type Heard, type TestNode, testNode } from '../../infra/testing/sockets.ts'
 
 type Context = { node: TestNode; log: ReturnType<typeof memoryLog> }

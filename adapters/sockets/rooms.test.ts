@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryLog } from '../../apps/commands/testing/memory-log.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestNode, testNode } from '../../infra/testing/sockets.ts'
 
 const test = suite<{ node: TestNode; log: ReturnType<typeof memoryLog> }>('rooms')

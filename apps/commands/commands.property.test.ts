@@ -10,8 +10,17 @@ import type { Accepted } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
-import { type AppendFault, memoryLog } from './testing/memory-log.ts'
-import { account, asking, guest, join, pathOn, publicPost, ROOM, uuid } from './testing/path.ts'
+import {
+  account,
+  asking,
+  guest,
+  join,
+  pathOn,
+  publicPost,
+  ROOM,
+  uuid,
+} from '../../infra/testing/command-path.ts'
+import { type AppendFault, memoryLog } from '../../infra/testing/memory-log.ts'
 
 const STREAM = streamName('space', ROOM)
 const numRuns = Number(process.env.PROPERTY_RUNS ?? 150)

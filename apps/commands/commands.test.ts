@@ -5,7 +5,6 @@ import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { Metadata } from '../../domain/metadata.ts'
 import { streamName } from '../../domain/names.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
-import { memoryLog } from './testing/memory-log.ts'
 import {
   account,
   asking,
@@ -18,7 +17,8 @@ import {
   SYSTEM,
   stepClock,
   uuid,
-} from './testing/path.ts'
+} from '../../infra/testing/command-path.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
 
 const STREAM = streamName('space', ROOM)
 const REFUSALS = streamName('refusal', ROOM)

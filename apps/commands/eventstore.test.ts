@@ -6,8 +6,8 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { account, asking, guest, join, pathOn, uuid } from '../../infra/testing/command-path.ts'
 import { testEventStore } from '../../infra/testing/eventstore.ts'
-import { account, asking, guest, join, pathOn, uuid } from './testing/path.ts'
 
 const node = await testEventStore()
 const connect = () => connectEventLog({ url: node.url, appendTimeoutMs: 2_000, connectTimeoutMs: 2_000 })

@@ -3,10 +3,6 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { LeaseStore } from '../../domain/leases.ts'
 import { streamName } from '../../domain/names.ts'
-import type { BootSessionRow, ReadModels } from '../../projections/read-models.ts'
-import { keepLeases, type LeaseKeeperOptions } from './leases.ts'
-import { keepSeats } from './seats.ts'
-import { type MemoryLog, memoryLog } from './testing/memory-log.ts'
 import {
   account,
   asking,
@@ -18,7 +14,11 @@ import {
   ROOM,
   stepClock,
   uuid,
-} from './testing/path.ts'
+} from '../../infra/testing/command-path.ts'
+import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
+import type { BootSessionRow, ReadModels } from '../../projections/read-models.ts'
+import { keepLeases, type LeaseKeeperOptions } from './leases.ts'
+import { keepSeats } from './seats.ts'
 
 const STREAM = streamName('space', ROOM)
 const TTL = 10_000

@@ -3,10 +3,19 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { streamName } from '../../domain/names.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
+import {
+  account,
+  asking,
+  countedIds,
+  guest,
+  join,
+  pathOn,
+  ROOM,
+  uuid,
+} from '../../infra/testing/command-path.ts'
+import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { createRecent, keyOf } from './recent.ts'
 import { createSnapshots, type Snapshot, snapshotStream } from './snapshots.ts'
-import { type MemoryLog, memoryLog } from './testing/memory-log.ts'
-import { account, asking, countedIds, guest, join, pathOn, ROOM, uuid } from './testing/path.ts'
 
 const STREAM = streamName('space', ROOM)
 const right = <T>(either: E.Either<unknown, T>): T => {

@@ -16,12 +16,12 @@ import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
-import { type MemoryLog, memoryLog } from '../../apps/commands/testing/memory-log.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { type HiveStandIn, startHiveStandIn } from '../hive/stand-in.ts'
+import { type MemoryLog, memoryLog } from './memory-log.ts'
 import { testDatabase } from './postgres.ts'
 
 export type TestHttp = {

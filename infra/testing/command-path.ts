@@ -1,11 +1,11 @@
 /** A command path on a memory log, with everything that decides stated: time, ids, content. For tests alone. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Caller } from '../../../domain/identity.ts'
-import type { SpaceRef } from '../../../domain/names.ts'
-import type { Clock, Content, EventLog, Ids, Request } from '../../../domain/ports.ts'
-import type { ContentFacts, JoinSpace, SpaceCommand } from '../../../domain/space/commands.ts'
-import { type CommandsOptions, createCommands } from '../commands.ts'
-import type { Logger } from '../model.ts'
+import { type CommandsOptions, createCommands } from '../../apps/commands/commands.ts'
+import type { Logger } from '../../apps/commands/model.ts'
+import type { Caller } from '../../domain/identity.ts'
+import type { SpaceRef } from '../../domain/names.ts'
+import type { Clock, Content, EventLog, Ids, Request } from '../../domain/ports.ts'
+import type { ContentFacts, JoinSpace, SpaceCommand } from '../../domain/space/commands.ts'
 
 export const ROOM: SpaceRef = { type: 'post', id: 'alice/my-post' }
 export const SYSTEM = { kind: 'system', id: 'test' } as const

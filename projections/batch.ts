@@ -6,6 +6,7 @@ import { chat } from './chat/fold.ts'
 import type { Copy } from './copy.ts'
 import { permissions } from './permissions/fold.ts'
 import type { Projection, Statement, Table, Told } from './projection.ts'
+import { PROOF_TABLE } from './proof/tree.ts'
 import { sessions } from './sessions/fold.ts'
 import { settings } from './settings/fold.ts'
 import { spaces } from './spaces/fold.ts'
@@ -14,7 +15,11 @@ import { spaces } from './spaces/fold.ts'
 const PROJECTIONS: ReadonlyArray<Projection<any>> = [spaces, sessions, permissions, bans, settings, chat]
 
 /** Every table that the log says in full, with its key: what a rebuild makes anew and a comparison compares. */
-export const TABLES: ReadonlyArray<Table> = [...PROJECTIONS.flatMap(({ tables }) => tables), AUDIT_TABLE]
+export const TABLES: ReadonlyArray<Table> = [
+  ...PROJECTIONS.flatMap(({ tables }) => tables),
+  AUDIT_TABLE,
+  PROOF_TABLE,
+]
 
 export type Writes = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
 

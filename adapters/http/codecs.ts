@@ -6,7 +6,7 @@ import { isText } from '../../domain/text.ts'
 import { PURPOSES, type Purpose } from '../auth/challenges.ts'
 
 /** A text that decodes to something else; the name completes “… must be”. */
-const from = <A>(name: string, read: (value: unknown) => A | undefined): t.Type<A, unknown, unknown> =>
+export const from = <A>(name: string, read: (value: unknown) => A | undefined): t.Type<A, unknown, unknown> =>
   new t.Type<A, unknown, unknown>(
     name,
     (_value): _value is A => true,

@@ -17,6 +17,7 @@ import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { moderation } from './routes/moderation.ts'
 import { operations } from './routes/operations.ts'
+import { proof } from './routes/proof.ts'
 import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
 import { spaces } from './routes/spaces.ts'
@@ -189,7 +190,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   await protect(app, config)
   answerErrors(app, config)
   await document(app, config)
-  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit])
+  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit, proof])
     routes(app, deps)
   return app
 }

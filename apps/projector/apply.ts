@@ -4,6 +4,7 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
+import { leafOf } from '../../projections/audit/canonical.ts'
 import {
   type AuditLine,
   type AuditMemory,
@@ -17,6 +18,7 @@ import { sessionSubjects } from '../../projections/audit/queries.ts'
 import { writesFor } from '../../projections/batch.ts'
 import type { Copy } from '../../projections/copy.ts'
 import { type Parked, park } from '../../projections/parked.ts'
+import { copyTree, grow, type ProofLine, writeTree } from '../../projections/proof/tree.ts'
 
 export type Readable = {
   readonly recorded: RecordedEvent
@@ -67,10 +69,18 @@ const write = async (session: Session, events: ReadonlyArray<Readable>, fresh: b
 /** Fewer rows than this are not worth a COPY. */
 const COPY_FROM = 50
 
-/** Appends to the audit log. */
-export const appendAudit = async (session: Session, rows: ReadonlyArray<AuditLine>): Promise<void> => {
-  if (rows.length >= COPY_FROM) await copyIn(session, copyAudit(rows))
-  else if (rows.length > 0) await session.run(writeAudit(rows))
+/** What a batch adds to the audit log and to the log's tree. */
+export type Audit = { readonly rows: ReadonlyArray<AuditLine>; readonly leaves: ReadonlyArray<ProofLine> }
+
+/** Appends to both. */
+export const appendAudit = async (session: Session, { rows, leaves }: Audit): Promise<void> => {
+  if (rows.length >= COPY_FROM) {
+    await copyIn(session, copyAudit(rows))
+    await copyIn(session, copyTree(leaves))
+  } else if (rows.length > 0) {
+    await session.run(writeAudit(rows))
+    await session.run(writeTree(leaves))
+  }
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
@@ -127,16 +137,24 @@ export const applyToTables = async (
   return aside
 }
 
-/** The audit log's rows for these events, as JSON; moves the memory on. */
+/** The audit log's rows for these events, as JSON, and the tree's; moves the memory on. */
 export const auditRowsFor = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
-): Promise<ReadonlyArray<AuditLine>> => {
+): Promise<Audit> => {
   const recorded = events.map((event) => event.recorded)
   const unknown = unknownSessions(recorded, memory)
   if (unknown.length > 0)
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
-  return auditRows(recorded, memory)
+  const leaves = recorded.map((event) => ({ position: event.position, hash: leafOf(event) }))
+  const rows = auditRows(
+    recorded,
+    memory,
+    leaves.map(({ hash }) => hash),
+  )
+  const { edge, lines } = grow(memory.edge, leaves)
+  memory.edge = edge
+  return { rows, leaves: lines }
 }

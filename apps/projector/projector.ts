@@ -10,6 +10,7 @@ import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type Parked, parkedStreams } from '../../projections/parked.ts'
 import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { LEADER_LOCK, setLock } from './lock.ts'
+import { treeUpTo } from './tree.ts'
 
 /** Structured: a sentence and what it is about. */
 export type ProjectorLogger = {
@@ -74,14 +75,18 @@ type Lead = {
   parked: Set<string>
 }
 
-const lead = async (session: Session): Promise<Lead> => {
+const lead = async (session: Session, log: EventLog, logger: ProjectorLogger): Promise<Lead> => {
   const [checkpoint] = await session.run(takeLead())
   const [last] = await session.run(lastAudit())
   const parked = await session.run(parkedStreams())
+  const position = (checkpoint?.position as bigint | null) ?? null
+  const edge = await treeUpTo(session, log, position, (error) =>
+    logger.error({ error: error.message }, 'The log’s tree was torn, and is made anew from the log.'),
+  )
   return {
     epoch: checkpoint?.epoch as bigint,
-    position: (checkpoint?.position as bigint | null) ?? null,
-    memory: auditMemory((last?.hash as string | undefined) ?? null),
+    position,
+    memory: auditMemory((last?.hash as string | undefined) ?? null, edge),
     parked: new Set(parked.map(({ stream }) => String(stream))),
   }
 }
@@ -95,7 +100,7 @@ const commit = async (
   careful: boolean,
   beforeCommit: ProjectorOptions['beforeCommit'],
 ): Promise<ReadonlyArray<Parked>> => {
-  const hash = leading.memory.hash
+  const { hash, edge } = leading.memory
   const parked = new Set(leading.parked)
   try {
     const aside = await session.transaction(async () => {
@@ -107,8 +112,7 @@ const commit = async (
         parked.clear()
         for (const { stream } of await session.run(parkedStreams())) parked.add(String(stream))
       }
-      const rows = await auditRowsFor(session, events, leading.memory)
-      await appendAudit(session, rows)
+      await appendAudit(session, await auditRowsFor(session, events, leading.memory))
       const parkedNow = await applyToTables(session, events, parked, careful)
       await beforeCommit?.(to)
       return parkedNow
@@ -117,7 +121,7 @@ const commit = async (
     leading.position = to
     return aside
   } catch (error) {
-    leading.memory.hash = hash
+    Object.assign(leading.memory, { hash, edge })
     throw error
   }
 }
@@ -235,7 +239,7 @@ export const runProjector = ({
     // Waits for as long as another session has it; ends with this session, and with it every write from here.
     await mine.run(setLock(LEADER_LOCK))
     if (stopping) return
-    const leading = await lead(mine)
+    const leading = await lead(mine, log, logger)
     onLead?.()
     set({
       role: 'leading',

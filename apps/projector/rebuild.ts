@@ -7,14 +7,9 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import {
-  type AuditLine,
-  type AuditMemory,
-  auditMemory,
-  unknownSessions,
-} from '../../projections/audit/fold.ts'
+import { type AuditMemory, auditMemory, unknownSessions } from '../../projections/audit/fold.ts'
 import { ADVANCED, holdCheckpoint, putCheckpoint } from '../../projections/checkpoint.ts'
-import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
+import { type Audit, appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { compareTables, type Difference } from './compare.ts'
 import { REBUILD_LOCK, tryLock } from './lock.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow.ts'
@@ -70,11 +65,7 @@ type Work = {
 }
 
 /** The tables of one batch; Postgres is at it while the caller prepares the next. */
-const writeBatch = async (
-  work: Work,
-  events: ReadonlyArray<Readable>,
-  audit: ReadonlyArray<AuditLine>,
-): Promise<void> => {
+const writeBatch = async (work: Work, events: ReadonlyArray<Readable>, audit: Audit): Promise<void> => {
   const { session } = work
   const once = async (careful: boolean): Promise<void> => {
     const parked = new Set(work.parked)
@@ -188,7 +179,7 @@ export const rebuild = async ({
 
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
-      const before = { ...work, hash: work.memory.hash }
+      const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
       try {
         await session.transaction(async () => {
           await session.exec(`SET LOCAL lock_timeout = '10s'; SET LOCAL search_path TO public`)
@@ -227,9 +218,9 @@ export const rebuild = async ({
         break
       } catch (error) {
         if ((error as { code?: string }).code !== '55P03' || attempt >= 100) throw error
-        const { position, events, parked, hash } = before
+        const { position, events, parked, hash, edge } = before
         Object.assign(work, { position, events, parked })
-        work.memory.hash = hash
+        Object.assign(work.memory, { hash, edge })
       }
     }
     if (swap) return result(null)

@@ -3,12 +3,13 @@ import { sql } from 'slonik'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { AUDIT_TABLE } from '../../projections/audit/fold.ts'
 import { TABLES } from '../../projections/batch.ts'
+import { PROOF_TABLE } from '../../projections/proof/tree.ts'
 
 /** Besides what the log says in full: what a rebuild parks takes the place of what was parked. */
 const PARKED = ['parked_streams', 'parked_events']
 const ALL = [...TABLES.map(({ name }) => name), ...PARKED]
-/** Appended to and never looked up by key while it is filled: its key comes with the other indexes. */
-const APPENDED = AUDIT_TABLE.name
+/** Appended to and never looked up by key while they are filled: their keys come with the other indexes. */
+const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const rows = async (session: Session, statement: ReturnType<typeof sql.unsafe>, column: string) =>
@@ -42,7 +43,7 @@ export const makeShadow = async (session: Session, schema: string): Promise<void
     )
   // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
   const keys: string[] = []
-  for (const table of ALL) if (table !== APPENDED) keys.push(...(await constraintsOf(session, table)))
+  for (const table of ALL) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
   await session.exec(`SET search_path TO ${id(schema)}`)
   for (const key of keys) await session.exec(key)
 }
@@ -50,7 +51,8 @@ export const makeShadow = async (session: Session, schema: string): Promise<void
 /** Builds what `makeShadow` left out, once the rows are there. */
 export const indexShadow = async (session: Session, schema: string): Promise<void> => {
   await session.exec(`SET search_path TO public; SET maintenance_work_mem = '256MB'`)
-  const keys = await constraintsOf(session, APPENDED)
+  const keys: string[] = []
+  for (const table of APPENDED) keys.push(...(await constraintsOf(session, table)))
   const indexes = await rows(
     session,
     sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl

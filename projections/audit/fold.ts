@@ -8,6 +8,7 @@ import { parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, copyJson, copyText } from '../copy.ts'
 import { type Columns, names, recordsetOf, type Statement } from '../projection.ts'
+import { type Edge, EMPTY_EDGE } from '../proof/merkle.ts'
 import { canonicalJson, chain, cleanText, GENESIS, leafOf } from './canonical.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
@@ -37,10 +38,12 @@ export const AUDIT_COLUMNS = {
 } as const satisfies Columns
 const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
 
-/** What goes from one batch to the next: the last row's hash, and who each live session is. */
-export type AuditMemory = { hash: string; readonly sessions: Map<string, string> }
-export const auditMemory = (hash: string | null): AuditMemory => ({
+/** What goes from one batch to the next: the last row's hash, the right edge of the log's tree, and who each live
+ *  session is. */
+export type AuditMemory = { hash: string; edge: Edge; readonly sessions: Map<string, string> }
+export const auditMemory = (hash: string | null, edge: Edge = EMPTY_EDGE): AuditMemory => ({
   hash: hash ?? GENESIS,
+  edge,
   sessions: new Map(),
 })
 
@@ -105,8 +108,12 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
 /** A row's columns in the order of `AUDIT_COLUMNS`, each as JSON text. */
 export type AuditLine = ReadonlyArray<string>
 
-/** One event's row. Moves the memory on. */
-export const auditRow = (event: RecordedEvent, memory: AuditMemory): AuditLine => {
+/** One event's row. Moves the memory's hash on. */
+export const auditRow = (
+  event: RecordedEvent,
+  memory: AuditMemory,
+  leaf: Uint8Array = leafOf(event),
+): AuditLine => {
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
@@ -136,7 +143,7 @@ export const auditRow = (event: RecordedEvent, memory: AuditMemory): AuditLine =
     json(event.stored === undefined ? null : (erasedBy(data) ?? erasedBy(metadata))),
   ]
   const before = memory.hash
-  memory.hash = chain(before, event.position, leafOf(event))
+  memory.hash = chain(before, event.position, leaf)
   columns.push(`"${before}"`, `"${memory.hash}"`)
   return columns
 }
@@ -145,8 +152,9 @@ export const auditRow = (event: RecordedEvent, memory: AuditMemory): AuditLine =
 export const auditRows = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
+  leaves: ReadonlyArray<Uint8Array> = events.map(leafOf),
 ): ReadonlyArray<AuditLine> => {
-  const rows = events.map((event) => auditRow(event, memory))
+  const rows = events.map((event, i) => auditRow(event, memory, leaves[i]))
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
   return rows
 }

@@ -103,6 +103,13 @@ const consistencyRanges = (old: number, begin: number, end: number, whole: boole
     : [...consistencyRanges(old, middle, end, false), [begin, middle]]
 }
 
+/** Where the hashes of a tree's right edge are. */
+export const edgePlaces = (size: number): ReadonlyArray<{ level: number; index: number }> => covering(0, size)
+
+/** The right edge of the tree as it was at `size` leaves: what `extend` goes on from. */
+export const edgeAt = async (size: number, nodes: Nodes): Promise<Edge> =>
+  size === 0 ? EMPTY_EDGE : { size, hashes: await nodes(edgePlaces(size)) }
+
 /** The root of the tree as it was at `size` leaves. */
 export const rootAt = async (size: number, nodes: Nodes): Promise<Hash> =>
   size === 0 ? EMPTY_ROOT : (await hashesOf([[0, size]], nodes))[0]!

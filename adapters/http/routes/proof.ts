@@ -1,0 +1,141 @@
+/** Proof that the log is what it was: signed checkpoints and the key for anyone, consistency between checkpoints for
+ *  anyone, inclusion of an event for those who may see it in the audit log. */
+import type { FastifyInstance } from 'fastify'
+import * as t from 'io-ts'
+import type { Caller } from '../../../domain/identity.ts'
+import { parseSpaceKey } from '../../../domain/names.ts'
+import { mayAs } from '../../../domain/space/access.ts'
+import type { SignedCheckpoint } from '../../../projections/proof/proofs.ts'
+import type { Audited } from '../../../projections/proof/queries.ts'
+import type { Described } from '../../refusals.ts'
+import { from, optional, Position, Uuid } from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { mount } from '../endpoint.ts'
+import { orTell, tell, tellInvalid } from '../errors.ts'
+import { accessTo } from '../space-gate.ts'
+
+const Size = from('a number of leaves', (value) =>
+  typeof value === 'string' && /^(0|[1-9]\d{0,14})$/.test(value) ? Number(value) : undefined,
+)
+const base64 = (hashes: ReadonlyArray<Buffer>): ReadonlyArray<string> =>
+  hashes.map((hash) => hash.toString('base64'))
+
+const NO_EVENT: Described = { status: 404, code: 'event_not_found', error: 'There is no such event.' }
+const NO_CHECKPOINT: Described = {
+  status: 404,
+  code: 'checkpoint_not_found',
+  error: 'No checkpoint of this size was issued.',
+}
+const ALTERED: Described = {
+  status: 503,
+  code: 'checkpoint_unavailable',
+  error: 'The log’s tree is not what was signed before: nothing more is signed until it is looked into.',
+}
+
+const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
+  caller.kind === 'account' &&
+  (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
+
+/** As for its row of the audit log: auditors, the space's moderators, and whom it concerns. Who may not see the event is
+ *  answered as if there were none, after the same work. */
+const maySee = async (deps: HttpDeps, event: Audited, caller: Caller): Promise<boolean> => {
+  if (isAuditor(deps, caller)) return true
+  if (event.user_account === caller.id || event.guest_id === caller.id) return true
+  const space = parseSpaceKey(`${event.space_type}:${event.space_id}`)
+  if (space._tag === 'Left') return false
+  const { access } = await accessTo(deps, space.right, caller)
+  return access.mayKnow && (event.target === caller.id || mayAs(access, 'moderate')._tag === 'Right')
+}
+
+export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
+  const { proofs } = deps
+  if (proofs === undefined) return
+
+  const newest = async (): Promise<SignedCheckpoint> => {
+    const issue = orTell(await proofs.checkpoint()())
+    return issue.kind === 'issued' ? issue.checkpoint : tell(ALTERED)
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/api/audit/checkpoint',
+    schema: { tags: ['proof'], summary: 'A signed checkpoint of the log (C2SP tlog-checkpoint), as text.' },
+    handler: async (_request, reply) => {
+      const { note } = await newest()
+      return reply.type('text/plain; charset=utf-8').serializer(String).send(note)
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: '/api/audit/key',
+    schema: {
+      tags: ['proof'],
+      summary: 'The key that checkpoints are signed with (C2SP signed-note), as text.',
+    },
+    handler: async (_request, reply) =>
+      reply.type('text/plain; charset=utf-8').serializer(String).send(`${proofs.vkey}\n`),
+  })
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/audit/proof/inclusion',
+    answer: {
+      position: 'string',
+      event_id: 'string',
+      leaf_index: 'number',
+      leaf_hash: 'string',
+      size: 'number',
+      proof: 'array',
+      checkpoint: 'string?',
+    },
+    tag: 'proof',
+    summary: 'That an event is in the log: for those who may see it in the audit log.',
+    query: t.type({ position: optional(Position), event: optional(Uuid), size: optional(Size) }),
+    handle: async ({ query, who }) => {
+      const { position, event, size } = query
+      if ((position === null) === (event === null))
+        tellInvalid('event', 'Give either a position or an event.')
+      const found = orTell(
+        await proofs.find(position === null ? { event: event! } : { position: String(position) })(),
+      )
+      if (found === null || !(await maySee(deps, found, who.caller))) return tell(NO_EVENT)
+      const leaf = Number(found.leaf)
+      const checkpoint = size === null ? await newest() : null
+      const of = checkpoint?.size ?? size ?? 0
+      if (leaf >= of || (size !== null && size > orTell(await proofs.size()())))
+        return tellInvalid(
+          'size',
+          `The event is leaf ${leaf}: the size must be above it, and no more than the log’s.`,
+        )
+      const { leaf: hash, proof: hashes } = orTell(await proofs.inclusion(leaf, of)())
+      return {
+        position: found.position,
+        event_id: found.event_id,
+        leaf_index: leaf,
+        leaf_hash: hash.toString('base64'),
+        size: of,
+        proof: base64(hashes),
+        checkpoint: checkpoint?.note ?? null,
+      }
+    },
+  })
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/audit/proof/consistency',
+    answer: { from: 'number', to: 'number', proof: 'array' },
+    tag: 'proof',
+    summary: 'That the log of one checkpoint begins with that of another.',
+    query: t.type({ from: Size, to: Size }),
+    handle: async ({ query, who }) => {
+      const { from: old, to } = query
+      if (old > to) tellInvalid('from', 'from must not be above to.')
+      // Between sizes at will, a stranger could read the hash of any one leaf.
+      const free = isAuditor(deps, who.caller)
+      for (const size of [old, to])
+        if (free ? size > orTell(await proofs.size()()) : size > 0 && !orTell(await proofs.isIssued(size)()))
+          return tell(NO_CHECKPOINT)
+      return { from: old, to, proof: base64(orTell(await proofs.consistency(old, to)())) }
+    },
+  })
+}

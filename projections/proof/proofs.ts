@@ -1,0 +1,30 @@
+/** What can be asked of the log's tree, as a port. */
+import type { Asking } from '../read-models.ts'
+import type { Hash } from './merkle.ts'
+import type { Audited } from './queries.ts'
+
+/** A signed checkpoint, as it was issued. */
+export type SignedCheckpoint = { readonly size: number; readonly note: string }
+
+/** `altered`: the tables' tree does not begin with the tree that was signed before, so nothing more is signed. */
+export type Issue =
+  | { readonly kind: 'issued'; readonly checkpoint: SignedCheckpoint }
+  | { readonly kind: 'altered' }
+
+export interface Proofs {
+  /** The key that checkpoints are signed with, as verifiers write it. */
+  readonly vkey: string
+  /** The newest checkpoint; a new one where the log has grown since and the last is some time old. */
+  readonly checkpoint: () => Asking<Issue>
+  /** Whether a checkpoint of this size was issued. */
+  readonly isIssued: (size: number) => Asking<boolean>
+  readonly size: () => Asking<number>
+  /** Null where there is no such event, or it is not in the tree yet. */
+  readonly find: (by: { readonly position: string } | { readonly event: string }) => Asking<Audited | null>
+  /** The leaf's hash and its proof in the tree of `size` leaves, which is at most today's. */
+  readonly inclusion: (
+    leaf: number,
+    size: number,
+  ) => Asking<{ readonly leaf: Hash; readonly proof: ReadonlyArray<Hash> }>
+  readonly consistency: (from: number, to: number) => Asking<ReadonlyArray<Hash>>
+}

@@ -178,6 +178,22 @@ test('given a process that starts, when others have not had the time to renew, t
   assert.is(left().length, 1)
 })
 
+test('given a node that was killed and starts again, when its earlier boot missed three rounds, then those sessions are lost without waiting for the rest', async () => {
+  const { keeper, joined, left, pass } = world()
+  const named = (boot: string) => keeper(boot, { node: { id: 'node-1', boot } })
+  const first = named('a')
+  await pass(TTL / 5, first)
+  await joined('a', 1, 2)
+  const again = named('b')
+  await pass((2 * TTL) / 5, again)
+  assert.equal(left(), [], 'it might still be alive')
+  await pass(TTL / 5, again)
+  assert.equal(
+    left().map(({ reason }) => reason),
+    ['node-lost', 'node-lost'],
+  )
+})
+
 test('given a boot that was held for dead and lives, when it renews, then it is told so and keeps its lease', async () => {
   const { keeper, joined, left, pass } = world()
   let lost = 0
@@ -210,7 +226,7 @@ test('given a process that stops cleanly, then its sessions end as disconnected 
 test('given a departure that was lost, when its socket is gone for two rounds, then the session ends', async () => {
   const { keeper, joined, left, pass } = world()
   await joined('a', 1, 2)
-  const a = keeper('a', { isAlive: (sessionId) => sessionId === 'session-2' })
+  const a = keeper('a', { here: () => new Set(['session-2']) })
   await pass(TTL / 5, a)
   assert.equal(left(), [])
   await pass(TTL / 5, a)

@@ -30,9 +30,9 @@ export type LeaseKeeperOptions = {
   readonly everyMs?: number
   /** Milliseconds of a clock that only goes forwards. Default `performance.now`. */
   readonly now?: () => number
-  /** Whether a session of this boot still has its socket. Those without one are ended: a departure may have been lost
+  /** The sessions of this boot that have their socket. Those without one are ended: a departure may have been lost
    *  while the log was away. */
-  readonly isAlive?: (sessionId: string) => boolean
+  readonly here?: () => ReadonlySet<string>
   /** Another process held this one for dead and has ended its sessions: they must join again. */
   readonly onLost?: () => void
 }
@@ -50,6 +50,8 @@ const SYSTEM = { kind: 'system', id: 'leases' } as const
 /** A dead boot's lease is kept so long, in `ttlMs`, for sessions that the read model hears of late. */
 const KEPT_FOR = 20
 const AT_ONCE = 200
+/** In rounds: a node's earlier boot that missed so many has been replaced by this one, for names are one of a kind. */
+const PREDECESSOR_ROUNDS = 2.5
 
 export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   const { leases, commands, models, node, logger, metrics = {} } = options
@@ -115,22 +117,28 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
     return true
   }
 
-  const endDead = async (): Promise<void> => {
+  /** `occupied`: the boots that have live sessions. */
+  const endDead = async (occupied: ReadonlySet<string>): Promise<void> => {
     const known = await leases.all()()
-    const withSessions = await models.boots()()
-    if (E.isLeft(known) || E.isLeft(withSessions)) return
-    const living = new Set(known.right.filter(({ idleMs }) => idleMs <= ttlMs).map(({ boot }) => boot))
-    const occupied = new Map(withSessions.right.map(({ boot, sessions }) => [boot, sessions]))
-    for (const boot of occupied.keys()) {
+    if (E.isLeft(known)) return
+    const byBoot = new Map(known.right.map((lease) => [lease.boot, lease]))
+    const isSteady = healthySince !== null && now() - healthySince >= ttlMs
+    for (const boot of occupied) {
       if (isStopping) return
-      if (boot === node.boot || living.has(boot)) continue
-      const taken = await leases.take(boot, node.boot, ttlMs)()
+      if (boot === node.boot) continue
+      const lease = byBoot.get(boot)
+      const isPredecessor = lease?.node === node.id
+      if (!isPredecessor && !isSteady) continue
+      const patience = isPredecessor ? Math.min(ttlMs, PREDECESSOR_ROUNDS * everyMs) : ttlMs
+      if (lease !== undefined && lease.idleMs <= patience) continue
+      const taken = await leases.take(boot, node.boot, patience)()
       if (E.isLeft(taken) || !taken.right) continue
       const sessions = await sessionsOf(boot)
       if (sessions === null || sessions.length === 0) continue
       const failed = await leave(sessions, 'node-lost', boot)
       logger.warn({ boot, sessions: sessions.length, failed }, 'ended the sessions of a process that is gone')
     }
+    if (!isSteady) return
     for (const { boot, idleMs } of known.right) {
       if (boot === node.boot || occupied.has(boot) || idleMs < ttlMs * KEPT_FOR) continue
       const taken = await leases.take(boot, node.boot, ttlMs)()
@@ -138,13 +146,17 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
     }
   }
 
-  /** Twice without a socket, a round apart: one that is just joining or leaving is let be. */
-  const endOwnGhosts = async (): Promise<void> => {
-    const { isAlive } = options
-    if (isAlive === undefined) return
+  /** Twice without a socket, a round apart: one that is just joining or leaving is let be. `counted`: the sessions that
+   *  the read model has of this boot. */
+  const endOwnGhosts = async (counted: number): Promise<void> => {
+    const here = options.here?.()
+    if (here === undefined || counted <= here.size) {
+      suspects = new Set()
+      return
+    }
     const own = await sessionsOf(node.boot)
     if (own === null) return
-    const ghosts = own.filter(({ sessionId }) => !isAlive(sessionId))
+    const ghosts = own.filter(({ sessionId }) => !here.has(sessionId))
     const again = ghosts.filter(({ sessionId }) => suspects.has(sessionId))
     suspects = new Set(ghosts.map(({ sessionId }) => sessionId))
     if (again.length > 0) await leave(again, 'disconnected', node.boot)
@@ -153,8 +165,10 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   const round = async (): Promise<void> => {
     try {
       if (!(await renew()) || isStopping) return
-      await endOwnGhosts()
-      if (healthySince !== null && now() - healthySince >= ttlMs) await endDead()
+      const boots = await models.boots()()
+      if (E.isLeft(boots)) return
+      await endOwnGhosts(boots.right.find(({ boot }) => boot === node.boot)?.sessions ?? 0)
+      await endDead(new Set(boots.right.map(({ boot }) => boot)))
     } catch (error) {
       logger.error({ error: String(error) }, 'looking after leases failed')
     }

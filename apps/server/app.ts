@@ -135,18 +135,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     node,
     logger,
     metrics: metrics.parts,
-    isAlive: (sessionId) => here().has(sessionId),
+    here: () => new Set(sockets.sessions().map(({ sessionId }) => sessionId)),
     // Their sessions are over on the log: they come back as new ones.
     onLost: () => sockets.io.disconnectSockets(true),
   })
-  /** One look at the sockets serves a whole round of questions. */
-  let looked: { readonly at: number; readonly sessions: ReadonlySet<string> } | null = null
-  const here = (): ReadonlySet<string> => {
-    if (looked === null || clock.now() - looked.at > 200)
-      looked = { at: clock.now(), sessions: new Set(sockets.sessions().map(({ sessionId }) => sessionId)) }
-    return looked.sessions
-  }
-
   metrics.gauge('presence_sockets', 'sockets of this process', () => sockets.state().sockets)
   metrics.gauge('presence_live_spaces', 'spaces with sockets here', () => sockets.state().spaces)
   metrics.gauge(

@@ -95,7 +95,7 @@ export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyA
 }
 
 /** Not kept of a refused command: what is personal, and what no rule but that of form looks at. */
-const LEFT_OUT = new Set(['type', 'content', 'avatarData', 'position', 'fresh'])
+const LEFT_OUT = new Set(['type', 'content', 'avatarData', 'position'])
 const MAX_ASKED = 2_000
 
 /** What a refused command asked for, without what is personal in it. What is too long or no clean JSON is left out. */

@@ -1,0 +1,45 @@
+/** What can keep a moment from being told. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { EventLog, RecordedEvent, StreamRead } from '../../domain/ports.ts'
+
+export type MomentError =
+  | { readonly _tag: 'LogUnavailable'; readonly cause: string }
+  /** An event on the way is none that this version can read. */
+  | { readonly _tag: 'Unreadable'; readonly cause: string }
+  /** `detail` is a sentence. */
+  | { readonly _tag: 'NoSuchMoment'; readonly field: 'revision' | 'position'; readonly detail: string }
+  | { readonly _tag: 'NoSuchEvent' }
+
+/** How a fold ends early, inside this folder alone: `told` makes it a value again. */
+export class Failed extends Error {
+  override readonly name = 'Failed'
+  readonly error: MomentError
+  constructor(error: MomentError) {
+    super('cause' in error ? error.cause : error._tag)
+    this.error = error
+  }
+}
+
+export const told =
+  <A>(run: () => Promise<A>): TaskEither<MomentError, A> =>
+  async () => {
+    try {
+      return E.right(await run())
+    } catch (error) {
+      if (error instanceof Failed) return E.left(error.error)
+      throw error
+    }
+  }
+
+/** No events where there is no stream. */
+export const readEvents = async (
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  read: StreamRead,
+): Promise<ReadonlyArray<RecordedEvent>> => {
+  const events = await log.readStream(stream, read)()
+  if (E.isRight(events)) return events.right
+  if (events.left._tag === 'StreamDeleted') return []
+  throw new Failed({ _tag: 'LogUnavailable', cause: events.left.cause })
+}

@@ -1,0 +1,163 @@
+/** A room's events in the log's order, from its three streams, each with the room as it stood before and after. */
+import type { Decoded } from '../../domain/codec.ts'
+import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import { readEvents } from './errors.ts'
+import type { Moment, Moments, When } from './moments.ts'
+import { says } from './says.ts'
+import { carryOn } from './scene.ts'
+import { readable } from './timeline.ts'
+
+const PAGE = 200
+
+/** The first revision of a stream at or after `position`, by halving. */
+const seek = async (log: EventLog, stream: string, position: bigint): Promise<bigint> => {
+  const [last] = await readEvents(log, stream, { direction: 'backwards', limit: 1 })
+  if (last === undefined) return 0n
+  let low = 0n
+  let high = last.revision + 1n
+  while (low < high) {
+    const middle = (low + high) / 2n
+    const [event] = await readEvents(log, stream, { from: middle, limit: 1 })
+    if (event !== undefined && event.position < position) low = middle + 1n
+    else high = middle
+  }
+  return low
+}
+
+type Cursor = {
+  readonly stream: string
+  next: bigint
+  page: ReadonlyArray<RecordedEvent>
+  at: number
+  isEnd: boolean
+}
+
+/** Next in the log's order. Asked again at the end, it looks whether there is more by now. */
+export type RoomReader = { readonly next: () => Promise<RecordedEvent | null> }
+
+/** The events at or after `from`, of a room that stands at `moment` there. */
+export const readRoom = async (log: EventLog, moment: Moment, from: bigint | null): Promise<RoomReader> => {
+  const starts: Record<StreamKind, bigint> = {
+    space: BigInt(moment.revision + 1),
+    chat: BigInt(moment.chatRevision + 1),
+    refusal: await seek(log, streamName('refusal', moment.space), from ?? (moment.position ?? -1n) + 1n),
+  }
+  const cursors = (['space', 'chat', 'refusal'] as const).map(
+    (kind): Cursor => ({
+      stream: streamName(kind, moment.space),
+      next: starts[kind],
+      page: [],
+      at: 0,
+      isEnd: false,
+    }),
+  )
+  const fill = async (cursor: Cursor): Promise<void> => {
+    if (cursor.at < cursor.page.length) return
+    const page = await readEvents(log, cursor.stream, { from: cursor.next, limit: PAGE })
+    cursor.page = page
+    cursor.at = 0
+    cursor.isEnd = page.length === 0
+    cursor.next += BigInt(page.length)
+  }
+  return {
+    next: async () => {
+      await Promise.all(cursors.map(fill))
+      let first: Cursor | null = null
+      for (const cursor of cursors) {
+        const event = cursor.page[cursor.at]
+        if (event !== undefined && (first === null || event.position < first.page[first.at]!.position))
+          first = cursor
+      }
+      if (first === null) return null
+      first.at += 1
+      return first.page[first.at - 1]!
+    },
+  }
+}
+
+/** An event, in a sentence too. `after` is the room with it in: valid until the next is asked for. */
+export type Step = { readonly decoded: Decoded; readonly says: string; readonly after: Moment }
+
+/** From the first event of `from` (the beginning) to the last of `to` (the end as it is when it gets there). Throws
+ *  `Failed`. */
+export async function* replay(
+  moments: Moments,
+  space: SpaceRef,
+  range: { readonly from?: When; readonly to?: When } = {},
+): AsyncGenerator<Step, void, void> {
+  const start = range.from === undefined ? 0n : await moments.bound(space, range.from, 'before')
+  const end = range.to === undefined ? null : await moments.bound(space, range.to, 'after')
+  let moment = await moments.until(space, start)
+  const reader = await readRoom(moments.log, moment, start)
+  for (;;) {
+    const recorded = await reader.next()
+    if (recorded === null || (end !== null && recorded.position >= end)) return
+    const decoded = readable(recorded)
+    const sentence = says(decoded, moment.standing.state)
+    moment = carryOn(moment, decoded)
+    yield { decoded, says: sentence, after: moment }
+  }
+}
+
+/** A replay that is stepped by hand, both ways. */
+export type Player = {
+  readonly moment: () => Moment
+  /** The event that led here; null where one has jumped here. */
+  readonly last: () => Step | null
+  /** Null at the end (for now). */
+  readonly forward: () => Promise<Step | null>
+  /** False at the beginning. */
+  readonly back: () => Promise<boolean>
+  readonly jump: (when: When) => Promise<void>
+}
+
+/** How many steps back are remembered; before those, the room's own events are looked through. */
+const STEPS = 10_000
+
+export const createPlayer = async (moments: Moments, space: SpaceRef, from?: When): Promise<Player> => {
+  const { log } = moments
+  let moment: Moment
+  let reader: RoomReader
+  let last: Step | null
+  /** A step that was looked at already, and where the steps up to here stand. */
+  let path: bigint[]
+
+  const goTo = async (bound: bigint | null): Promise<void> => {
+    moment = await moments.until(space, bound)
+    reader = await readRoom(log, moment, bound)
+    last = null
+  }
+  const start = from === undefined ? 0n : await moments.bound(space, from, 'before')
+  path = []
+  await goTo(start)
+
+  const forward: Player['forward'] = async () => {
+    const recorded = await reader.next()
+    if (recorded === null) return null
+    const decoded = readable(recorded)
+    const sentence = says(decoded, moment.standing.state)
+    moment = carryOn(moment, decoded)
+    path.push(recorded.position)
+    if (path.length > STEPS) path.shift()
+    last = { decoded, says: sentence, after: moment }
+    return last
+  }
+
+  return {
+    moment: () => moment,
+    last: () => last,
+    forward,
+    back: async () => {
+      // The event to undo: the last step's, or the room's last before a place that was jumped to.
+      const undone = path.pop() ?? moment.position
+      if (undone === null) return false
+      await goTo(undone)
+      return true
+    },
+    jump: async (when) => {
+      path = []
+      await goTo(await moments.bound(space, when, 'after'))
+    },
+  }
+}

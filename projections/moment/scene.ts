@@ -1,0 +1,82 @@
+/** A moment carried on by the next event, as a replay does: it comes to what asking for that moment would. */
+import type { Decoded } from '../../domain/codec.ts'
+import type { Moment, MomentMessage } from './moments.ts'
+import { standing } from './standing.ts'
+import { TALK } from './talk.ts'
+import { refOf } from './timeline.ts'
+
+const erasedIn = (data: object): string | null =>
+  'erased' in data && typeof data.erased === 'string' ? data.erased : null
+
+const say = (messages: ReadonlyArray<MomentMessage>, decoded: Decoded): ReadonlyArray<MomentMessage> => {
+  if (decoded.kind !== 'chat') return messages
+  const { type, data } = decoded.event
+  const ref = refOf(decoded)
+  if (type === 'MessagePosted') {
+    const { account, guest, displayName, subspace, messageType, content, parentMessageId, threadRootId } =
+      data
+    const posted: MomentMessage = {
+      messageId: data.messageId,
+      account,
+      guest,
+      displayName,
+      subspace,
+      messageType,
+      content,
+      parentMessageId,
+      threadRootId,
+      createdAt: data.at,
+      editedAt: null,
+      deleted: null,
+      erased: erasedIn(data),
+      reactions: [],
+      posted: ref,
+      edited: null,
+    }
+    return [...messages.filter(({ messageId }) => messageId !== data.messageId), posted].slice(-TALK)
+  }
+  return messages.map((message): MomentMessage => {
+    if (message.messageId !== data.messageId) return message
+    switch (type) {
+      case 'MessageEdited': {
+        const content = message.deleted === null ? data.content : ''
+        return { ...message, content, editedAt: data.at, erased: erasedIn(data), edited: ref }
+      }
+      case 'MessageDeleted':
+        return { ...message, content: '', deleted: { by: data.by, at: data.at } }
+      case 'ReactionAdded':
+      case 'ReactionRemoved': {
+        const { emoji } = data
+        const by = data.by.id
+        const others = message.reactions.filter((one) => one.emoji !== emoji || one.by !== by)
+        return { ...message, reactions: type === 'ReactionAdded' ? [...others, { emoji, by }] : others }
+      }
+      default: {
+        const never: never = type
+        return never
+      }
+    }
+  })
+}
+
+/** Consumes the moment's standing; its caller goes on with what comes back. A refusal changes nothing. */
+export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
+  if (decoded.kind === 'refusal') return moment
+  const { position, metadata } = decoded
+  const time = metadata.at
+  if (decoded.kind === 'space')
+    return {
+      ...moment,
+      time,
+      position,
+      revision: Number(decoded.revision),
+      standing: standing.apply(moment.standing, decoded, refOf(decoded)),
+    }
+  return {
+    ...moment,
+    time,
+    position,
+    chatRevision: Number(decoded.revision),
+    messages: say(moment.messages, decoded),
+  }
+}

@@ -1,0 +1,37 @@
+/** How a space stands: its state by the domain's own fold, and which event set each part of it. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { spaceDecider } from '../../domain/space/decider.ts'
+import type { SpaceEvent } from '../../domain/space/events.ts'
+import { fromSnapshot, toSnapshot } from '../../domain/space/snapshot.ts'
+import type { SpaceState } from '../../domain/space/state.ts'
+import type { Folding } from './folding.ts'
+import { forkRefs, noRefs, noteRef, PackedRefs, packRefs, type Refs, unpackRefs } from './refs.ts'
+
+export type Standing = { readonly state: SpaceState; readonly refs: Refs }
+
+const Kept = t.type({ state: t.unknown, refs: PackedRefs })
+
+/** An avatar is personal: a kept moment holds none, so no moment shows one. */
+const plain = (event: SpaceEvent): SpaceEvent =>
+  event.type === 'SessionJoined' ? { ...event, data: { ...event.data, avatarData: null } } : event
+
+export const standing: Folding<Standing> = {
+  kind: 'space',
+  initial: () => ({ state: spaceDecider.initial(), refs: noRefs() }),
+  fork: ({ state, refs }) => ({ state: spaceDecider.fork(state), refs: forkRefs(refs) }),
+  apply: ({ state, refs }, decoded, ref) => {
+    if (decoded.kind !== 'space') return { state, refs }
+    const after = spaceDecider.evolve(state, plain(decoded.event))
+    noteRef(refs, decoded.event, ref, after)
+    return { state: after, refs }
+  },
+  entries: ({ state }) =>
+    state.sessions.size + state.held.size + state.grants.size + state.bans.size + state.mutes.size,
+  toJson: ({ state, refs }) => ({ state: toSnapshot(state), refs: packRefs(refs) }),
+  fromJson: (json) => {
+    if (!Kept.is(json)) return null
+    const state = fromSnapshot(json.state)
+    return E.isLeft(state) ? null : { state: state.right, refs: unpackRefs(json.refs) }
+  },
+}

@@ -1,0 +1,86 @@
+/** The last messages of a chat, by where their words stand on the log: the words themselves are read when asked for. */
+import * as t from 'io-ts'
+import type { Actor } from '../../domain/identity.ts'
+import { Actor as ActorCodec } from '../../domain/identity.ts'
+import type { Folding } from './folding.ts'
+import { Ref } from './refs.ts'
+
+/** How many messages back from any moment are known. */
+export const TALK = 100
+
+/** `words` is the event that the words are from: the last edit, else the posting. */
+export type Said = {
+  readonly posted: Ref
+  readonly edited: Ref | null
+  readonly deleted: { readonly ref: Ref; readonly by: Actor; readonly at: string } | null
+  readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
+}
+/** By message id, the oldest in front. */
+export type Talk = { readonly messages: Map<string, Said> }
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+const Kept = t.type({
+  messages: t.array(
+    t.tuple([
+      t.string,
+      t.type({
+        posted: Ref,
+        edited: nullable(Ref),
+        deleted: nullable(t.type({ ref: Ref, by: ActorCodec, at: t.string })),
+        reactions: t.array(t.type({ emoji: t.string, by: t.string })),
+      }),
+    ]),
+  ),
+})
+
+const withReaction = (said: Said, emoji: string, by: string, on: boolean): Said => {
+  const others = said.reactions.filter((one) => one.emoji !== emoji || one.by !== by)
+  return { ...said, reactions: on ? [...others, { emoji, by }] : others }
+}
+
+export const talk: Folding<Talk> = {
+  kind: 'chat',
+  initial: () => ({ messages: new Map() }),
+  fork: ({ messages }) => ({ messages: new Map(messages) }),
+  apply: (state, decoded, ref) => {
+    if (decoded.kind !== 'chat') return state
+    const { messages } = state
+    const { type, data } = decoded.event
+    if (type === 'MessagePosted') {
+      messages.delete(data.messageId)
+      messages.set(data.messageId, { posted: ref, edited: null, deleted: null, reactions: [] })
+      if (messages.size > TALK)
+        for (const oldest of messages.keys()) {
+          messages.delete(oldest)
+          break
+        }
+      return state
+    }
+    // Of one further back nothing is shown.
+    const said = messages.get(data.messageId)
+    if (said === undefined) return state
+    switch (type) {
+      case 'MessageEdited':
+        messages.set(data.messageId, { ...said, edited: ref })
+        return state
+      case 'MessageDeleted':
+        messages.set(data.messageId, { ...said, deleted: { ref, by: data.by, at: data.at } })
+        return state
+      case 'ReactionAdded':
+      case 'ReactionRemoved':
+        messages.set(data.messageId, withReaction(said, data.emoji, data.by.id, type === 'ReactionAdded'))
+        return state
+      default: {
+        const never: never = type
+        return never
+      }
+    }
+  },
+  entries: ({ messages }) => {
+    let reactions = 0
+    for (const said of messages.values()) reactions += said.reactions.length
+    return messages.size + reactions
+  },
+  toJson: ({ messages }) => ({ messages: [...messages] }),
+  fromJson: (json) => (Kept.is(json) ? { messages: new Map(json.messages) } : null),
+}

@@ -1,0 +1,111 @@
+/** A moment as it is shown: over REST, in files, in the terminal. JSON values alone. */
+import { inForce } from '../../domain/space/access.ts'
+import type { Restriction } from '../../domain/space/state.ts'
+import { isOver } from '../../domain/text.ts'
+import type { Moment, MomentMessage } from './moments.ts'
+import { whoIs } from './names.ts'
+import type { Ref } from './refs.ts'
+
+export type RefView = { readonly event_id: string; readonly revision: string; readonly position: string }
+export const refView = (ref: Ref | null | undefined): RefView | null =>
+  ref === null || ref === undefined
+    ? null
+    : { event_id: ref.id, revision: String(ref.revision), position: ref.position }
+
+const messageView = (message: MomentMessage) => ({
+  message_id: message.messageId,
+  user_account: message.account,
+  guest_id: message.guest,
+  display_name: message.displayName,
+  subspace: message.subspace,
+  message_type: message.messageType,
+  content: message.content,
+  parent_message_id: message.parentMessageId,
+  thread_root_id: message.threadRootId,
+  created_at: message.createdAt,
+  edited_at: message.editedAt,
+  is_deleted: message.deleted !== null,
+  deleted_by: message.deleted === null ? null : whoIs(message.deleted.by),
+  deleted_at: message.deleted?.at ?? null,
+  ...(message.erased === null ? {} : { erased_by_request: message.erased }),
+  reactions: message.reactions.map(({ emoji, by }) => ({ emoji, by })),
+  event: refView(message.posted),
+  edited_event: refView(message.edited),
+})
+
+/** What had run out by then is left out, whoever has or has not noticed. */
+export const momentView = (moment: Moment) => {
+  const { standing, time } = moment
+  const { state, refs } = standing
+  const at = time ?? '1970-01-01T00:00:00.000Z'
+  const restrictions = (
+    of: ReadonlyMap<string, Restriction>,
+    set: ReadonlyMap<string, Ref>,
+    by: 'banned_by' | 'muted_by',
+  ) =>
+    [...of.keys()].flatMap((subject) => {
+      const restriction = inForce(of, subject, at)
+      if (restriction === null) return []
+      const { reason, until, at: created_at } = restriction
+      return [
+        { subject, [by]: whoIs(restriction.by), reason, until, created_at, event: refView(set.get(subject)) },
+      ]
+    })
+  const { settings: free, ...named } = state.settings
+  return {
+    space_type: moment.space.type,
+    space_id: moment.space.id,
+    time,
+    position: moment.position === null ? null : String(moment.position),
+    revision: moment.revision < 0 ? null : String(moment.revision),
+    chat_revision: moment.chatRevision < 0 ? null : String(moment.chatRevision),
+    opened:
+      state.opened === null
+        ? null
+        : {
+            title: state.opened.title,
+            owner: state.opened.owner,
+            visibility: state.opened.visibility,
+            at: state.opened.at,
+            event: refView(refs.opened),
+          },
+    present: [...state.sessions.values()].map((session) => {
+      const ref = refs.sessions.get(session.sessionId)
+      return {
+        session_id: session.sessionId,
+        user_account: session.account,
+        guest_id: session.guest,
+        subspace: session.subspace,
+        position: session.position,
+        voice_enabled: session.voice,
+        since: session.joinedAt,
+        event: refView(ref?.joined),
+        moved_event: refView(ref?.moved),
+        voice_event: refView(ref?.voice),
+      }
+    }),
+    seats_held: [...state.held.values()]
+      .filter(({ expiresAt }) => !isOver(expiresAt, at))
+      .map(({ subject, subspace, expiresAt }) => ({
+        subject,
+        subspace,
+        until: expiresAt,
+        event: refView(refs.held.get(subject)),
+      })),
+    permissions: [...state.grants].map(([user_account, grant]) => ({
+      user_account,
+      permission: grant.permission,
+      granted_by: whoIs(grant.by),
+      reason: grant.reason,
+      created_at: grant.at,
+      event: refView(refs.grants.get(user_account)),
+    })),
+    bans: restrictions(state.bans, refs.bans, 'banned_by'),
+    mutes: restrictions(state.mutes, refs.mutes, 'muted_by'),
+    settings: { ...named, settings: free },
+    /** By setting; what is not here is as every space begins. */
+    settings_set_by: Object.fromEntries([...refs.settings].map(([name, ref]) => [name, refView(ref)])),
+    messages: moment.messages.map(messageView),
+  }
+}
+export type MomentView = ReturnType<typeof momentView>

@@ -1,0 +1,450 @@
+/**
+ * Why an act was accepted or refused. The command is put together again from what it left on the log, the room is taken
+ * back to the moment of the decision, and the very code that decided then decides again: what it says now is held against
+ * what happened, and `agrees` tells whether it is the same.
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import type { ChatCommand } from '../../../domain/chat/commands.ts'
+import { chatDecider, messagesNeeded } from '../../../domain/chat/decider.ts'
+import type { ChatEvent } from '../../../domain/chat/events.ts'
+import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
+import type { ChatState, Found } from '../../../domain/chat/state.ts'
+import type { Decoded } from '../../../domain/codec.ts'
+import type { Actor, Caller } from '../../../domain/identity.ts'
+import { type SpaceRef, streamName } from '../../../domain/names.ts'
+import { codeOf } from '../../../domain/refused.ts'
+import type { ContentFacts, SpaceCommand } from '../../../domain/space/commands.ts'
+import { spaceDecider } from '../../../domain/space/decider.ts'
+import type { SpaceEvent } from '../../../domain/space/events.ts'
+import { factsOf, withoutExcessSeats } from '../../../domain/space/facts.ts'
+import { Failed, readEvents } from '../errors.ts'
+import type { Moments } from '../moments.ts'
+import { whoIs } from '../names.ts'
+import { says as inWords } from '../says.ts'
+import type { Standing } from '../standing.ts'
+import { readable } from '../timeline.ts'
+import {
+  type AnyCommand,
+  chatCommandOf,
+  isChatCommand,
+  refusedCommandOf,
+  SOME_WORDS,
+  spaceCommandOf,
+} from './asked.ts'
+import type { Past } from './past.ts'
+import { chainOf, createRights, eventView, type Right } from './right.ts'
+import { type Rule, rulesFor } from './rules.ts'
+
+/** `nothing`: carried out already, or nothing to do. */
+export type Verdict = {
+  readonly outcome: 'accepted' | 'refused' | 'nothing'
+  /** The contract's code of the refusal, null for none. */
+  readonly code: string | null
+  readonly refusal: ChatRefusal | null
+  readonly events: ReadonlyArray<{ readonly type: string; readonly data: unknown }>
+}
+
+export type Explanation = {
+  readonly command: { readonly type: string; readonly fields: Readonly<Record<string, unknown>> }
+  readonly actor: Actor
+  readonly at: string
+  /** What happened, by the log; null for a question of what could have. */
+  readonly happened: {
+    readonly outcome: 'accepted' | 'refused'
+    readonly code: string | null
+    readonly events: ReadonlyArray<ReturnType<typeof eventView>>
+  } | null
+  /** What the rules say of it; null where the log does not hold enough of the command to ask them. */
+  readonly verdict: Verdict | null
+  /** Whether the two are the same; null where one of them is not there. */
+  readonly agrees: boolean | null
+  readonly right: Right
+  readonly rules: ReadonlyArray<Rule>
+  /** The same in words, sentence by sentence. */
+  readonly says: ReadonlyArray<string>
+  /** What the log can't tell, in sentences. */
+  readonly gaps: ReadonlyArray<string>
+}
+
+/* ── deciding again ─────────────────────────────────────────────────────────────────────────────────────── */
+
+type Asking = {
+  readonly id: string
+  readonly by: Caller | { readonly kind: 'system'; readonly id: string }
+  readonly at: string
+  readonly facts: ContentFacts
+  readonly command: AnyCommand
+  readonly standing: Standing
+  readonly chat: ChatState | null
+  readonly found: Found
+}
+
+/** By the domain's own deciders. */
+const decide = (asking: Asking): Verdict => {
+  const { id, by, at, facts: content, command, standing, chat, found } = asking
+  const decision: E.Either<ChatRefusal, ReadonlyArray<SpaceEvent | ChatEvent>> = isChatCommand(command)
+    ? chatDecider.decide(
+        { id, by, at, content, command, space: standing.state, found },
+        chat ?? chatDecider.initial(),
+      )
+    : E.map(withoutExcessSeats)(
+        spaceDecider.decide({ id, by, at, content, command: command as SpaceCommand }, standing.state),
+      )
+  if (E.isLeft(decision))
+    return { outcome: 'refused', code: codeOf(decision.left), refusal: decision.left, events: [] }
+  const events = decision.right
+  return { outcome: events.length === 0 ? 'nothing' : 'accepted', code: null, refusal: null, events }
+}
+
+/** Equal as JSON. What is personal may have been erased, and an avatar is in no moment. */
+const PERSONAL = new Set(['content', 'avatarData', 'erased', 'sealed'])
+const isSame = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const names = (value: object) => Object.keys(value).filter((name) => !PERSONAL.has(name))
+  const left = names(a)
+  if (left.length !== names(b).length) return false
+  return left.every((name) =>
+    isSame((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
+  )
+}
+
+/* ── words ──────────────────────────────────────────────────────────────────────────────────────────────── */
+
+const HIDDEN = new Set(['type', 'content', 'avatarData', 'boot', 'socketId', 'fresh'])
+const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>> =>
+  command === null ? {} : Object.fromEntries(Object.entries(command).filter(([name]) => !HIDDEN.has(name)))
+
+const NEEDS = {
+  access: 'access',
+  moderate: 'a moderator',
+  admin: 'an admin',
+  owner: 'the owner',
+  self: 'the one whose it is',
+}
+const why = (refusal: ChatRefusal): string => {
+  switch (refusal._tag) {
+    case 'SpaceNotFound':
+      return 'to them there is no such space'
+    case 'SpaceIsFull':
+      return `all ${refusal.max} seats were taken`
+    case 'Banned':
+      return 'they were banned'
+    case 'Muted':
+      return 'they were muted'
+    case 'GuestsNotAllowed':
+      return 'guests were not allowed'
+    case 'VoiceDisabled':
+      return 'voice was switched off'
+    case 'ChatDisabled':
+      return 'chat was switched off'
+    case 'Forbidden':
+      return `it takes ${NEEDS[refusal.needs]}`
+    case 'SessionNotFound':
+      return 'there was no such session'
+    case 'MessageNotFound':
+      return 'there was no such message'
+    case 'MessageIdTaken':
+      return 'another message had that id'
+    case 'SlowDown':
+      return `slow mode asked for ${refusal.retryAfterSeconds} s more`
+    case 'Invalid':
+      return refusal.detail
+    default: {
+      const never: never = refusal
+      return never
+    }
+  }
+}
+
+const wordsFor = (
+  actor: Actor,
+  type: string,
+  at: string,
+  verdict: Verdict | null,
+  right: Right,
+  rules: ReadonlyArray<Rule>,
+  isQuestion: boolean,
+): ReadonlyArray<string> => {
+  const who = whoIs(actor)
+  const outcome =
+    verdict === null
+      ? `On ${at} ${who} asked for ${type}.`
+      : verdict.refusal !== null
+        ? `On ${at} ${who} ${isQuestion ? 'would have been' : 'was'} refused ${type}: ${why(verdict.refusal)}.`
+        : verdict.outcome === 'nothing'
+          ? `On ${at} ${type} by ${who} would have been accepted, with nothing to change.`
+          : `On ${at} ${type} by ${who} ${isQuestion ? 'would have been' : 'was'} accepted.`
+  return [
+    outcome,
+    ...chainOf(right),
+    ...rules.flatMap(({ says, because }) =>
+      because === null ? [says] : [says, because.says, ...chainOf(because.by)],
+    ),
+  ].filter((sentence, i, all) => all.indexOf(sentence) === i)
+}
+
+/* ── explaining ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+const callerOf = (actor: Actor, group: ReadonlyArray<Decoded>): Asking['by'] => {
+  if (actor.kind !== 'guest') return actor
+  const joined = group.find(({ event }) => event.type === 'SessionJoined')?.event.data as
+    | { readonly claimed?: string | null }
+    | undefined
+  const claimed = joined?.claimed ?? null
+  return claimed === null ? { kind: 'guest', id: actor.id } : { kind: 'guest', id: actor.id, claimed }
+}
+
+type Told = {
+  readonly past: Past
+  readonly space: SpaceRef
+  readonly group: ReadonlyArray<Decoded>
+  readonly actor: Actor
+  readonly at: string
+  readonly command: AnyCommand | null
+  readonly type: string
+  readonly standing: Standing
+  readonly facts: ContentFacts
+  readonly chatRevision: number | null
+  readonly happened: Explanation['happened']
+  readonly gaps: Array<string>
+}
+
+const explain = async (of: Told): Promise<Explanation> => {
+  const { past, space, group, actor, at, command, standing, facts, happened, gaps } = of
+  let verdict: Verdict | null = null
+  let chat: ChatState | null = null
+  let found: Found = new Map()
+  let lastPost: number | null = null
+  const isAgreed = (of: Verdict): boolean =>
+    happened === null
+      ? true
+      : happened.outcome === 'refused'
+        ? of.outcome === 'refused' && of.code === happened.code
+        : of.outcome === 'accepted' &&
+          isSame(
+            of.events.map(({ type, data }) => ({ type, data })),
+            group.map(({ event: { type, data } }) => ({ type, data })),
+          )
+  if (command !== null) {
+    if (isChatCommand(command) && of.chatRevision !== null) {
+      chat = await past.chatAt(space, of.chatRevision)
+      const slow = standing.state.settings.slow_mode_seconds
+      lastPost = chat.lastPosts.get(actor.id) ?? null
+      if (command.type === 'PostMessage' && slow > 0 && lastPost === null && chat.length > 0) {
+        lastPost = await past.lastPost(space, actor.id, of.chatRevision, Date.parse(at) - slow * 1_000)
+        if (lastPost !== null)
+          chat = { ...chat, lastPosts: new Map([...chat.lastPosts, [actor.id, lastPost]]) }
+      }
+    }
+    const asking = {
+      id: group[0]?.metadata.command.id ?? '',
+      by: callerOf(actor, group),
+      at,
+      facts,
+      command,
+      standing,
+      chat,
+    }
+    verdict = decide({ ...asking, found })
+    // Messages beyond the window are looked for only where it matters: that is a walk back through the chat.
+    const needed = chat !== null && isChatCommand(command) ? messagesNeeded(command as ChatCommand, chat) : []
+    if (needed.length > 0 && (!isAgreed(verdict) || verdict.refusal?._tag === 'MessageNotFound')) {
+      found = await past.find(space, needed, of.chatRevision ?? -1)
+      verdict = decide({ ...asking, found })
+    }
+  } else gaps.push(`What ${of.type} asked for can’t be put together again from what is on the log.`)
+  const rights = createRights(past, space)
+  const right = await rights.of(actor, facts, standing, at)
+  const rules =
+    command === null
+      ? []
+      : await rulesFor({ actor, facts, standing, at, command, chat, found, lastPost }, rights)
+  return {
+    command: { type: of.type, fields: fieldsOf(command) },
+    actor,
+    at,
+    happened,
+    verdict,
+    agrees: verdict === null || happened === null ? null : isAgreed(verdict),
+    right,
+    rules,
+    says: wordsFor(actor, of.type, at, verdict, right, rules, happened === null),
+    gaps,
+  }
+}
+
+const explainSpace = async (past: Past, decoded: Decoded): Promise<Explanation> => {
+  const group = await past.commandOf(decoded)
+  const first = group[0]!
+  const { space, metadata } = first
+  const standing = await past.standingAt(space, Number(first.revision) - 1)
+  const events = group.map(({ event }) => event as SpaceEvent)
+  const opening = events.find((event) => event.type === 'SpaceOpened')
+  const opened = opening?.data ?? standing.state.opened
+  const { type } = metadata.command
+  return explain({
+    past,
+    space,
+    group,
+    actor: metadata.actor,
+    at: metadata.at,
+    command: spaceCommandOf(type, events, standing.state),
+    type,
+    standing,
+    facts: factsOf({ type: type as 'Ban' }, metadata.content, opened, metadata.grounds),
+    chatRevision: null,
+    happened: { outcome: 'accepted', code: null, events: group.map(eventView) },
+    gaps: [],
+  })
+}
+
+/** The last revision of a space before a place in the log. */
+const revisionBefore = async (moments: Moments, space: SpaceRef, position: bigint): Promise<number> =>
+  (await moments.spaces.to(space, (where) => where.position >= position)).revision
+const chatRevisionBefore = async (moments: Moments, space: SpaceRef, position: bigint): Promise<number> =>
+  (await moments.chats.to(space, (where) => where.position >= position)).revision
+
+const OLD_SEEN =
+  'The log does not say which state of the space this was decided on: it is taken to be the one just before it.'
+
+const explainChat = async (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> => {
+  const { space, metadata } = decoded
+  const gaps: string[] = []
+  const group = await past.commandOf(decoded)
+  const first = group[0]!
+  let seen = metadata.seen?.space
+  if (seen === undefined) {
+    gaps.push(OLD_SEEN)
+    seen = await revisionBefore(moments, space, first.position)
+  }
+  const standing = await past.standingAt(space, seen)
+  const event = first.event as ChatEvent
+  const { type } = metadata.command
+  return explain({
+    past,
+    space,
+    group,
+    actor: metadata.actor,
+    at: metadata.at,
+    command: chatCommandOf(type, event),
+    type,
+    standing,
+    facts: factsOf({ type: type as 'Ban' }, metadata.content, standing.state.opened, metadata.grounds),
+    chatRevision: Number(first.revision) - 1,
+    happened: { outcome: 'accepted', code: null, events: group.map(eventView) },
+    gaps,
+  })
+}
+
+const explainRefusal = async (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> => {
+  const { space, metadata, position } = decoded
+  if (decoded.kind !== 'refusal') throw new Failed({ _tag: 'NoSuchEvent' })
+  const { data } = decoded.event
+  const gaps: string[] = []
+  const { command, isWhole } = refusedCommandOf(decoded.event)
+  const isLimit = data.reason === 'slow_down' && metadata.seen === undefined
+  if (!isWhole)
+    gaps.push('The refusal is from before refusals kept what was asked for: some of it is guessed.')
+  if (metadata.seen === undefined && !isLimit) gaps.push(OLD_SEEN)
+  const seenSpace = metadata.seen?.space ?? (await revisionBefore(moments, space, position))
+  const isOfChat = command !== null && isChatCommand(command)
+  const seenChat = !isOfChat
+    ? null
+    : (metadata.seen?.chat ?? (await chatRevisionBefore(moments, space, position)))
+  const standing = await past.standingAt(space, seenSpace)
+  const explanation = await explain({
+    past,
+    space,
+    group: [decoded],
+    actor: metadata.actor,
+    at: data.at,
+    command: isLimit ? null : command,
+    type: data.command,
+    standing,
+    facts: factsOf(
+      { type: data.command as 'Ban' },
+      metadata.content,
+      standing.state.opened,
+      metadata.grounds,
+    ),
+    chatRevision: seenChat,
+    happened: { outcome: 'refused', code: data.reason, events: [eventView(decoded)] },
+    gaps: isLimit ? [] : gaps,
+  })
+  if (!isLimit) return explanation
+  // The limits on how much one may send come before every rule of the space.
+  const limited = `${inWords(decoded, standing.state)}: more was sent than one caller may send, so no rule was asked.`
+  return { ...explanation, agrees: true, says: [limited, ...explanation.says.slice(1)], gaps: [] }
+}
+
+/** Why what this event records was accepted or refused. Throws `Failed`. */
+export const explainEvent = (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> =>
+  decoded.kind === 'space'
+    ? explainSpace(past, decoded)
+    : decoded.kind === 'chat'
+      ? explainChat(moments, past, decoded)
+      : explainRefusal(moments, past, decoded)
+
+/** Whether `subject` could have done it at a moment, and why (not). `facts` is what the content says to them now: what
+ *  it said then is on the log only for those who acted. Throws `Failed`. */
+export const explainQuestion = async (
+  past: Past,
+  question: {
+    readonly space: SpaceRef
+    readonly subject: Actor
+    readonly command: AnyCommand
+    readonly standing: Standing
+    readonly chatRevision: number
+    readonly at: string
+    readonly facts: ContentFacts
+  },
+): Promise<Explanation> =>
+  explain({
+    past,
+    space: question.space,
+    group: [],
+    actor: question.subject,
+    at: question.at,
+    command: question.command,
+    type: question.command.type,
+    standing: question.standing,
+    facts: question.facts,
+    chatRevision: question.chatRevision,
+    happened: null,
+    gaps: ['What the content said of them is read now: the log keeps it for those who acted alone.'],
+  })
+
+/** The room's event of that id, looked for backwards from the newest through all three streams, so far. */
+export const findEvent = async (
+  moments: Moments,
+  space: SpaceRef,
+  id: string,
+  most = 50_000,
+): Promise<Decoded> => {
+  const found = await Promise.all(
+    (['space', 'chat', 'refusal'] as const).map(async (kind) => {
+      const stream = streamName(kind, space)
+      let from: bigint | undefined
+      for (let looked = 0; looked < most; looked += 1_000) {
+        const page = await readEvents(moments.log, stream, {
+          direction: 'backwards',
+          limit: 1_000,
+          ...(from === undefined ? {} : { from }),
+        })
+        const event = page.find((one) => one.id === id)
+        if (event !== undefined) return readable(event)
+        const last = page.at(-1)
+        if (last === undefined || last.revision === 0n) return null
+        from = last.revision - 1n
+      }
+      return null
+    }),
+  )
+  const event = found.find((one) => one !== null)
+  if (event === undefined || event === null) throw new Failed({ _tag: 'NoSuchEvent' })
+  return event
+}
+
+export { SOME_WORDS }

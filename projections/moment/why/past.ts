@@ -1,0 +1,240 @@
+/** The room just before an act, as its decision saw it. */
+import { chatDecider } from '../../../domain/chat/decider.ts'
+import type { ChatEvent } from '../../../domain/chat/events.ts'
+import {
+  AUTHORS,
+  type ChatState,
+  type Found,
+  initialChat,
+  type MessageFacts,
+  WINDOW,
+} from '../../../domain/chat/state.ts'
+import type { Decoded } from '../../../domain/codec.ts'
+import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
+import { readEvents } from '../errors.ts'
+import type { Moments } from '../moments.ts'
+import { type Standing, standing } from '../standing.ts'
+import { type Point, readable, refOf } from '../timeline.ts'
+import type { Cause } from './right.ts'
+
+export type Past = {
+  /** Found already, by space and revision: what set something does not change. */
+  readonly causes: Map<string, Promise<Cause | null>>
+  /** After that revision of the space; -1 for before the first. The caller's to keep. */
+  readonly standingAt: (space: SpaceRef, revision: number) => Promise<Standing>
+  /** The chat's window after that revision. */
+  readonly chatAt: (space: SpaceRef, revision: number) => Promise<ChatState>
+  /** When `author` last posted, up to that revision and no further back than `since` (ms); null where they did not. */
+  readonly lastPost: (
+    space: SpaceRef,
+    author: string,
+    revision: number,
+    since: number,
+  ) => Promise<number | null>
+  /** What the chat says of these messages, up to that revision, beyond the window too. */
+  readonly find: (space: SpaceRef, ids: ReadonlyArray<string>, revision: number) => Promise<Found>
+  readonly eventAt: (
+    space: SpaceRef,
+    kind: 'space' | 'chat' | 'refusal',
+    revision: number,
+  ) => Promise<Decoded | null>
+  /** All that one command wrote to that event's stream, in order. */
+  readonly commandOf: (decoded: Decoded) => Promise<ReadonlyArray<Decoded>>
+}
+
+const PAGE = 1_000
+/** How far apart two moments may be for the second to be folded on from the first. */
+const STEP = 512
+
+const isSameCommand = (a: Decoded, b: Decoded): boolean =>
+  a.metadata.command.id === b.metadata.command.id &&
+  a.metadata.actor.kind === b.metadata.actor.kind &&
+  a.metadata.actor.id === b.metadata.actor.id
+
+/** How many places are remembered: a chain of causes goes to and fro. */
+const PLACES = 8
+
+/** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
+ *  holds digests of words, never words. */
+export const createPast = (moments: Moments): Past => {
+  const { log } = moments
+  const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
+  let talked: { readonly key: string; readonly revision: number; readonly state: ChatState } | null = null
+
+  /** The nearest place from which that one can be folded on. Taken out: nobody else goes on from a state that is being
+   *  written to. */
+  const takeNear = (key: string, revision: number): Point<Standing> | null => {
+    let best = -1
+    for (const [i, { key: its, point }] of rooms.entries()) {
+      const ahead = revision - point.revision
+      if (its !== key || ahead < 0 || ahead > STEP) continue
+      if (best < 0 || point.revision > rooms[best]!.point.revision) best = i
+    }
+    return best < 0 ? null : (rooms.splice(best, 1)[0]?.point ?? null)
+  }
+
+  const between = async (
+    stream: string,
+    after: number,
+    until: number,
+  ): Promise<ReadonlyArray<RecordedEvent>> => {
+    const events: RecordedEvent[] = []
+    for (let from = after + 1; from <= until; from += PAGE) {
+      const limit = Math.min(PAGE, until - from + 1)
+      events.push(...(await readEvents(log, stream, { from: BigInt(from), limit })))
+    }
+    return events
+  }
+
+  const standingAt: Past['standingAt'] = async (space, revision) => {
+    const key = spaceKey(space)
+    const near = takeNear(key, revision)
+    let point: Point<Standing>
+    if (near !== null) {
+      point = near
+      for (const event of await between(streamName('space', space), point.revision, revision)) {
+        const decoded = readable(event)
+        const state = standing.apply(point.state, decoded, refOf(decoded))
+        const { position, id, metadata } = decoded
+        point = { ...point, state, revision: Number(decoded.revision), position, id, at: metadata.at }
+      }
+    } else point = await moments.spaces.to(space, (where) => where.revision > revision)
+    rooms.push({ key, point })
+    if (rooms.length > PLACES) rooms.shift()
+    return standing.fork(point.state)
+  }
+
+  const chatAt: Past['chatAt'] = async (space, revision) => {
+    const key = spaceKey(space)
+    const near = talked
+    talked = null
+    const isNear =
+      near !== null && near.key === key && near.revision <= revision && revision - near.revision <= STEP
+    const after = isNear ? near.revision : Math.max(-1, revision - WINDOW)
+    let state: ChatState = isNear ? near.state : { ...initialChat(), length: after + 1 }
+    for (const event of await between(streamName('chat', space), after, revision))
+      state = chatDecider.evolve(state, readable(event).event as ChatEvent)
+    talked = { key, revision, state }
+    return chatDecider.fork(state)
+  }
+
+  const eventAt: Past['eventAt'] = async (space, kind, revision) => {
+    if (revision < 0) return null
+    const [event] = await readEvents(log, streamName(kind, space), { from: BigInt(revision), limit: 1 })
+    return event === undefined ? null : readable(event)
+  }
+
+  /** From that revision back to the first, until `look` has seen enough. */
+  const backwards = async (
+    space: SpaceRef,
+    revision: number,
+    look: (decoded: Decoded) => boolean,
+  ): Promise<void> => {
+    for (let from = revision; from >= 0; from -= PAGE) {
+      const page = await readEvents(log, streamName('chat', space), {
+        direction: 'backwards',
+        from: BigInt(from),
+        limit: PAGE,
+      })
+      for (const event of page) if (look(readable(event))) return
+      if (page.length < PAGE) return
+    }
+  }
+
+  return {
+    causes: new Map(),
+    standingAt,
+    chatAt,
+    eventAt,
+    lastPost: async (space, author, revision, since) => {
+      let found: number | null = null
+      let looked = 0
+      await backwards(space, revision, ({ event, metadata }) => {
+        const at = Date.parse(metadata.at)
+        if (event.type === 'MessagePosted' && (event.data.account ?? event.data.guest) === author) found = at
+        return found !== null || at < since || ++looked > AUTHORS * 10
+      })
+      return found
+    },
+    find: async (space, ids, revision) => {
+      const found = new Map<string, MessageFacts | null>(ids.map((id) => [id, null]))
+      const left = new Set(ids)
+      const touches: Decoded[] = []
+      if (left.size > 0)
+        await backwards(space, revision, (decoded) => {
+          const { event } = decoded
+          if (decoded.kind !== 'chat' || !('messageId' in event.data) || !left.has(event.data.messageId))
+            return false
+          touches.push(decoded)
+          if (event.type === 'MessagePosted') left.delete(event.data.messageId)
+          return left.size === 0
+        })
+      for (const { event } of touches.reverse()) {
+        if (!('messageId' in event.data)) continue
+        const { messageId } = event.data
+        if (event.type === 'MessagePosted') {
+          const { subspace, messageType, content, parentMessageId, threadRootId } = event.data
+          const author = event.data.account ?? event.data.guest ?? ''
+          found.set(messageId, {
+            author,
+            subspace,
+            messageType,
+            content,
+            parentMessageId,
+            threadRootId,
+            edited: false,
+            deleted: false,
+            reactions: [],
+          })
+          continue
+        }
+        const known = found.get(messageId)
+        if (known === null || known === undefined) continue
+        if (event.type === 'MessageEdited')
+          found.set(messageId, { ...known, content: event.data.content, edited: true })
+        else if (event.type === 'MessageDeleted') found.set(messageId, { ...known, deleted: true })
+        else if (event.type === 'ReactionAdded' || event.type === 'ReactionRemoved') {
+          const { emoji, by } = event.data
+          const others = known.reactions.filter((one) => one.emoji !== emoji || one.subject !== by.id)
+          const reactions = event.type === 'ReactionAdded' ? [...others, { subject: by.id, emoji }] : others
+          found.set(messageId, { ...known, reactions })
+        }
+      }
+      return found
+    },
+    commandOf: async (decoded) => {
+      const { stream } = decoded
+      const group = [decoded]
+      for (let from = decoded.revision - 1n; from >= 0n; ) {
+        const page = await readEvents(log, stream, { direction: 'backwards', from, limit: 8 })
+        let isMore = page.length === 8
+        for (const event of page) {
+          const before = readable(event)
+          if (!isSameCommand(before, decoded)) {
+            isMore = false
+            break
+          }
+          group.unshift(before)
+        }
+        if (!isMore) break
+        from -= BigInt(page.length)
+      }
+      for (let from = decoded.revision + 1n; ; ) {
+        const page = await readEvents(log, stream, { from, limit: 8 })
+        let isMore = page.length === 8
+        for (const event of page) {
+          const after = readable(event)
+          if (!isSameCommand(after, decoded)) {
+            isMore = false
+            break
+          }
+          group.push(after)
+        }
+        if (!isMore) break
+        from += BigInt(page.length)
+      }
+      return group
+    },
+  }
+}

@@ -1,8 +1,10 @@
 /** What the commands talk to: what the environment names, else what `npm start` runs on DATA_DIR. */
 import * as E from 'fp-ts/lib/Either.js'
 import { eventStoreUrl, hexKey, postgresUrl } from '../config/codecs.ts'
+import { originOf } from '../config/load.ts'
 import { type Endpoints, readEndpoints } from '../embedded/endpoints.ts'
-import { readMasterKey } from '../embedded/secrets.ts'
+import { readMasterKey, readSigningKey } from '../embedded/secrets.ts'
+import { EMBEDDED_ORIGIN } from '../embedded/settings.ts'
 
 export type Connections = {
   /** `esdb://…` */
@@ -11,6 +13,8 @@ export type Connections = {
   readonly databaseUrl: string
   /** PRIVACY_MASTER_KEY: 64 hex digits; null where there is none, and people's data stays shut. */
   readonly masterKey: string | null
+  /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null where there is no seed. */
+  readonly audit: { readonly signingKey: string; readonly origin: string } | null
   /** Where the server listens, null where only the environment says what there is. */
   readonly url: string | null
   /** Of what `npm start` runs, null where it runs nothing. */
@@ -36,11 +40,17 @@ export const connections = (env: Environment = process.env): E.Either<string, Co
   const masterKey = env.PRIVACY_MASTER_KEY || readMasterKey(env.DATA_DIR || './data')
   if (masterKey !== null && E.isLeft(hexKey(32).decode(masterKey)))
     return E.left(`PRIVACY_MASTER_KEY must be ${hexKey(32).name}.`)
+  const signingKey = env.AUDIT_SIGNING_KEY || readSigningKey(env.DATA_DIR || './data')
+  if (signingKey !== null && E.isLeft(hexKey(32).decode(signingKey)))
+    return E.left(`AUDIT_SIGNING_KEY must be ${hexKey(32).name}.`)
+  const url = env.PUBLIC_URL || endpoints?.url || null
+  const origin = env.AUDIT_ORIGIN || (endpoints !== null || url === null ? EMBEDDED_ORIGIN : originOf(url))
   return E.right({
     eventStoreUrl: eventStore,
     databaseUrl: database,
     masterKey,
-    url: env.PUBLIC_URL || endpoints?.url || null,
+    audit: signingKey === null ? null : { signingKey, origin },
+    url,
     endpoints,
   })
 }

@@ -92,6 +92,11 @@ export const secretOf = (min: number): Text<string> =>
   text(`at least ${min} characters long (try: openssl rand -hex 32)`, (s) =>
     s.length >= min && !/^(change-?me|secret|password|example)/i.test(s) ? s : undefined,
   )
+/** The name of a signing key, as signed notes have it. */
+export const keyName: Text<string> = text(
+  'a name without spaces and plus signs, such as vr.dlux.io/presence',
+  (s) => (/^[^\s+]{1,200}$/.test(s) ? s : undefined),
+)
 /** Bytes in hex. */
 export const hexKey = (bytes: number): Text<string> =>
   text(`${2 * bytes} hex digits (try: openssl rand -hex ${bytes})`, (s) =>

@@ -13,6 +13,7 @@ const enough: Environment = {
   SESSION_SECRET: '0123456789abcdef0123456789abcdef',
   TURN_SECRET: '0123456789abcdef',
   PRIVACY_MASTER_KEY: '01'.repeat(32),
+  AUDIT_SIGNING_KEY: '02'.repeat(32),
 }
 const good = (env: Environment): Config => {
   const loaded = loadConfig(env)
@@ -35,18 +36,20 @@ config('given what has no default, then the rest has', () => {
   assert.equal(c.production, true)
   assert.equal(c.authHeaderMaxAgeSeconds, 86_400)
   assert.deepEqual(c.turn.hosts, [])
+  assert.equal(c.audit.origin, '127.0.0.1:3000')
 })
 
 config('given nothing, then each thing that is needed has a sentence, secrets among them', () => {
   const names = wrong({}).map((sentence) => sentence.split(' ')[0])
   assert.deepEqual(names.sort(), [
+    'AUDIT_SIGNING_KEY',
     'DATABASE_URL',
     'EVENTSTORE_URL',
     'PRIVACY_MASTER_KEY',
     'SESSION_SECRET',
     'TURN_SECRET',
   ])
-  assert.ok(wrong({ NODE_ENV: 'development' }).length === 5, 'nor is there a default outside production')
+  assert.ok(wrong({ NODE_ENV: 'development' }).length === 6, 'nor is there a default outside production')
 })
 
 const bad: ReadonlyArray<readonly [string, string]> = [
@@ -67,6 +70,8 @@ const bad: ReadonlyArray<readonly [string, string]> = [
   ['REDIS_PORT', 'x'],
   ['SESSION_SECRET', 'short'],
   ['PRIVACY_MASTER_KEY', 'ab'.repeat(31)],
+  ['AUDIT_SIGNING_KEY', 'ab'.repeat(31)],
+  ['AUDIT_ORIGIN', 'a log'],
   ['SESSION_TTL', '1'],
   ['AUTH_HEADER_MAX_AGE', '1d'],
   ['TURN_SECRET', 'changeme-changeme-changeme'],

@@ -34,6 +34,8 @@ export type Config = {
   readonly session: { readonly secret: string; readonly ttlSeconds: number }
   /** 64 hex digits: the keys of people's data are kept under it. */
   readonly privacy: { readonly masterKey: string }
+  /** The seed, 64 hex digits, that checkpoints are signed with, and the log's name in them. */
+  readonly audit: { readonly signingKey: string; readonly origin: string }
   readonly authHeaderMaxAgeSeconds: number
   readonly turn: {
     readonly secret: string
@@ -57,6 +59,12 @@ export type Config = {
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]'])
 /** True of addresses that only this machine can reach. */
 export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
+
+/** A log's name where none is given: its address without the scheme. */
+export const originOf = (publicUrl: string): string => {
+  const { host, pathname } = new URL(publicUrl)
+  return `${host}${pathname === '/' ? '' : pathname}`.replaceAll('+', '-')
+}
 
 const shown = (s: string): string => (s.length > 60 ? `${s.slice(0, 60)}…` : s)
 
@@ -145,6 +153,11 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       masterKey:
         need('PRIVACY_MASTER_KEY', 'the keys of people’s data are kept under it, and it has no default.') ??
         '',
+    },
+    audit: {
+      signingKey:
+        need('AUDIT_SIGNING_KEY', 'checkpoints of the log are signed with it, and it has no default.') ?? '',
+      origin: read('AUDIT_ORIGIN') ?? originOf(publicUrl),
     },
     authHeaderMaxAgeSeconds: read('AUTH_HEADER_MAX_AGE') ?? 86_400,
     turn: {

@@ -41,6 +41,14 @@ export const variables = {
     c.hexKey(32),
     'The keys of people’s data are kept under it; the same on every node. Lost, that data is too.',
   ),
+  AUDIT_SIGNING_KEY: secret(
+    c.hexKey(32),
+    'The Ed25519 seed that checkpoints of the log are signed with; the same on every node.',
+  ),
+  AUDIT_ORIGIN: variable(
+    c.keyName,
+    'The log’s name in its checkpoints. Without it, PUBLIC_URL’s host. Keep it.',
+  ),
   SESSION_TTL: variable(c.wholeNumber(60, 31_536_000), 'Seconds that a session token serves.'),
   AUTH_HEADER_MAX_AGE: variable(
     c.wholeNumber(1, 31_536_000),

@@ -7,23 +7,29 @@ import * as t from 'io-ts'
 import { CannotStart } from './checks.ts'
 
 const FirstSecrets = t.type({ session: t.string, turn: t.string, postgres: t.string })
-/** `privacy`: the master key of people's data, 64 hex digits. */
-const Secrets = t.intersection([FirstSecrets, t.type({ privacy: t.string })])
+/** `privacy`: the master key of people's data; `audit`: the seed that checkpoints are signed with. 64 hex digits each. */
+const LaterSecrets = t.type({ privacy: t.string, audit: t.string })
+const Secrets = t.intersection([FirstSecrets, LaterSecrets])
 export type Secrets = t.TypeOf<typeof Secrets>
 
 const random = (): string => randomBytes(32).toString('hex')
 
 const textOf = (secrets: Secrets): string => `${JSON.stringify(secrets, null, 2)}\n`
 
-/** The master key of a folder that `npm start` has run on, null where there is none. */
-export const readMasterKey = (dataDir: string): string | null => {
+const kept = (dataDir: string, name: keyof t.TypeOf<typeof LaterSecrets>): string | null => {
   try {
-    const read = Secrets.decode(JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')))
-    return E.isRight(read) ? read.right.privacy : null
+    const read = t
+      .partial(LaterSecrets.props)
+      .decode(JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')))
+    return E.isRight(read) ? (read.right[name] ?? null) : null
   } catch {
     return null
   }
 }
+/** The master key of a folder that `npm start` has run on, null where there is none. */
+export const readMasterKey = (dataDir: string): string | null => kept(dataDir, 'privacy')
+/** The same of the seed that checkpoints are signed with. */
+export const readSigningKey = (dataDir: string): string | null => kept(dataDir, 'audit')
 
 export const readSecrets = (dataDir: string): Secrets => {
   const file = join(dataDir, 'secrets.json')
@@ -33,7 +39,13 @@ export const readSecrets = (dataDir: string): Secrets => {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       throw new CannotStart(`${file} can't be read: ${(error as Error).message}.`)
-    const made: Secrets = { session: random(), turn: random(), postgres: random(), privacy: random() }
+    const made: Secrets = {
+      session: random(),
+      turn: random(),
+      postgres: random(),
+      privacy: random(),
+      audit: random(),
+    }
     writeFileSync(file, textOf(made), { mode: 0o600, flag: 'wx' })
     return made
   }
@@ -43,9 +55,10 @@ export const readSecrets = (dataDir: string): Secrets => {
     const read = Secrets.decode(json)
     if (E.isRight(read)) return read.right
     const first = FirstSecrets.decode(json)
-    if (E.isRight(first) && !('privacy' in first.right)) {
-      // Of a folder from before people's data was sealed.
-      const more = { ...first.right, privacy: random() }
+    const later = t.partial(LaterSecrets.props).decode(json)
+    if (E.isRight(first) && E.isRight(later)) {
+      // Of a folder from before people's data was sealed, or checkpoints signed.
+      const more: Secrets = { privacy: random(), audit: random(), ...first.right, ...later.right }
       writeFileSync(`${file}.new`, textOf(more), { mode: 0o600 })
       renameSync(`${file}.new`, file)
       return more

@@ -7,6 +7,9 @@ import type { Secrets } from './secrets.ts'
 
 const set = (value: string | undefined): string | null => (value === undefined || value === '' ? null : value)
 
+/** The log's name in its checkpoints. */
+export const EMBEDDED_ORIGIN = 'presence.localhost'
+
 export type Settings = {
   readonly config: Config
   /** Absolute. */
@@ -59,6 +62,9 @@ export const environmentFor = (
     SESSION_SECRET: set(env.SESSION_SECRET) ?? secrets.session,
     TURN_SECRET: set(env.TURN_SECRET) ?? secrets.turn,
     PRIVACY_MASTER_KEY: set(env.PRIVACY_MASTER_KEY) ?? secrets.privacy,
+    AUDIT_SIGNING_KEY: set(env.AUDIT_SIGNING_KEY) ?? secrets.audit,
+    // One name whatever the port, so that checkpoints go on.
+    AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
     // Where anyone may log in as anybody, somebody has to own the lobby.
     SYSTEM_ADMINS: set(env.SYSTEM_ADMINS) ?? (standIn ? 'alice' : undefined),
     AUDITORS: set(env.AUDITORS) ?? (standIn ? 'alice' : undefined),
@@ -76,6 +82,7 @@ const NO_SECRETS: Secrets = {
   turn: '0'.repeat(64),
   postgres: '0'.repeat(64),
   privacy: '0'.repeat(64),
+  audit: '0'.repeat(64),
 }
 
 /** Looked at as a whole before anything is started. Left: a sentence for each that is wrong. */

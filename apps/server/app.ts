@@ -9,6 +9,7 @@ import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/http/logger.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
@@ -16,6 +17,7 @@ import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import type { Commands } from '../../domain/ports.ts'
+import { signerOf } from '../../projections/proof/note.ts'
 import { createCommands, lookupIn } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
@@ -31,6 +33,9 @@ export type App = {
   /** Every session ends on the log, every handle is closed. */
   readonly stop: () => Promise<void>
 }
+
+/** Milliseconds between checkpoints that nobody asked for: so that there is always an earlier one. */
+const CHECKPOINT_EVERY = 60_000
 
 const clock = { now: () => Date.now() }
 const ids = { uuid: () => randomUUID() }
@@ -68,6 +73,14 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const turn = createTurn({ ...config.turn, clock })
   const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
 
+  const proofs = createProofs({
+    pool,
+    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+    clock,
+    onAltered: (size) =>
+      logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
+  })
+
   const seats = keepSeats({ commands: (): Commands => commands, clock, ids })
   const commands = createCommands({
     log,
@@ -94,6 +107,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     commands,
     content,
     readModels,
+    proofs,
     auth,
     turn,
     clock,
@@ -168,14 +182,23 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       () => log.stats()[name],
     )
 
+  let checkpoints: NodeJS.Timeout | undefined
   return {
     listen: async () => {
       const address = await http.listen({ host: config.host, port: config.port })
       keeper.start()
       seats.start()
+      checkpoints = setInterval(
+        () =>
+          void proofs
+            .checkpoint()()
+            .catch(() => {}),
+        CHECKPOINT_EVERY,
+      )
       return address
     },
     stop: async () => {
+      clearInterval(checkpoints)
       seats.stop()
       const sessions = sockets.sessions()
       await sockets.close()

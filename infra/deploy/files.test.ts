@@ -114,6 +114,7 @@ files('compose: what it gives the server and the projector is a valid configurat
     SESSION_SECRET: 's'.repeat(64),
     TURN_SECRET: 't'.repeat(64),
     PRIVACY_MASTER_KEY: 'ab'.repeat(32),
+    AUDIT_SIGNING_KEY: 'cd'.repeat(32),
     SITE: 'vr.example.org',
   }
   for (const name of ['server', 'projector']) {
@@ -133,6 +134,7 @@ files('compose: where the client has it, docker reads it too', () => {
     TURN_SECRET: 'c',
     SITE: 'd',
     PRIVACY_MASTER_KEY: 'e',
+    AUDIT_SIGNING_KEY: 'f',
   }
   const args = ['compose', '--env-file', '/dev/null', 'config', '--quiet', '--no-env-resolution']
   const told = spawnSync('docker', args, { cwd: root, env, encoding: 'utf8' })

@@ -21,6 +21,7 @@ const SECRETS = {
   SESSION_SECRET: 'for-tests-only-0123456789abcdef0123456789abcdef',
   TURN_SECRET: 'for-tests-only-0123456789',
   PRIVACY_MASTER_KEY: '5e'.repeat(32),
+  AUDIT_SIGNING_KEY: 'a5'.repeat(32),
 }
 
 const start = async (

@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { adminsIn, type RoomLine, readRoomLog } from '../../apps/cli/replay/room-log.ts'
+import type { MessageLookup } from '../../apps/commands/messages.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatEvent } from '../../domain/chat/events.ts'
+import type { MessageFacts } from '../../domain/chat/state.ts'
 import type { Caller } from '../../domain/identity.ts'
-import type { SpaceRef } from '../../domain/names.ts'
+import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import { contentOf, countedIds, pathOn, publicPost, uuid } from './command-path.ts'
 import { type MemoryLog, memoryLog } from './memory-log.ts'
@@ -45,7 +48,26 @@ export const performWeek = async (
   const admins = adminsIn(lines)
   const log = memoryLog()
   let now = Date.parse(lines[0]!.t) - 10_000
+  /** As the read model has it, from the log itself. */
+  const lookUp: MessageLookup = (space, ids) => async () => {
+    const found = new Map<string, MessageFacts | null>(ids.map((id) => [id, null]))
+    for (const { type, data } of log.stream(streamName('chat', space))) {
+      const event = { type, data } as ChatEvent
+      const { messageId } = event.data
+      if (!found.has(messageId)) continue
+      const known = found.get(messageId)
+      if (event.type === 'MessagePosted') {
+        const { account, guest, ...rest } = event.data
+        const author = account ?? guest ?? ''
+        found.set(messageId, { ...rest, author, edited: false, deleted: false, reactions: [] })
+      } else if (known && event.type === 'MessageEdited')
+        found.set(messageId, { ...known, content: event.data.content, edited: true })
+      else if (known && event.type === 'MessageDeleted') found.set(messageId, { ...known, deleted: true })
+    }
+    return E.right(found)
+  }
   const path = pathOn(log, {
+    messageLookup: lookUp,
     content: contentOf(facts),
     clock: { now: () => now },
     ids: countedIds(0xeee),

@@ -1,5 +1,5 @@
 /** The vault in Postgres: keys wrapped under the master key, cached in the process, dropped everywhere once erased. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from 'pg'
 import type { SubjectKey } from './seal.ts'
@@ -59,15 +59,18 @@ export const postgresVault = (options: {
 }): PostgresVault => {
   const { pool, master } = options
   if (master.length !== 32) throw new TypeError('the master key is 32 bytes')
-  const opened = new LRUCache<string, Buffer | Erased>({ max: options.cacheSize ?? 50_000 })
+  const opened = new LRUCache<string, KeyObject | Erased>({ max: options.cacheSize ?? 50_000 })
   const current = new LRUCache<Subject, SubjectKey>({ max: options.cacheSize ?? 50_000 })
 
   /** Goes up with each erasure heard of: what was asked before it must not be remembered after it. */
   let epoch = 0
 
-  const keep = (row: Row, asked: number): Buffer | Erased => {
+  const keep = (row: Row, asked: number): KeyObject | Erased => {
     const ref = refOf(row)
-    const key = row.wrapped === null ? { erased: row.erased_by ?? '' } : unwrap(row.wrapped, master, ref)
+    const key =
+      row.wrapped === null
+        ? { erased: row.erased_by ?? '' }
+        : createSecretKey(unwrap(row.wrapped, master, ref))
     if (asked === epoch) opened.set(ref, key)
     return key
   }
@@ -101,7 +104,7 @@ export const postgresVault = (options: {
     )
     for (const row of rows) {
       const key = keep(row, asked)
-      if (!Buffer.isBuffer(key)) continue
+      if ('erased' in key) continue
       const held = { generation: row.generation, key }
       found.set(row.subject, held)
       if (asked === epoch) current.set(row.subject, held)
@@ -126,7 +129,7 @@ export const postgresVault = (options: {
       return found
     },
     opening: async (refs) => {
-      const found = new Map<string, Buffer | Erased>()
+      const found = new Map<string, KeyObject | Erased>()
       const asked: Array<KeyRef> = []
       for (const ref of refs) {
         const key = opened.get(refOf(ref))

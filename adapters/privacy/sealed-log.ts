@@ -1,5 +1,6 @@
 /** An event log whose personal fields are sealed on the way in and opened on the way out. Everything else of the
  *  project sees plain events; the log, its backups and its proofs see sealed ones. */
+import type { KeyObject } from 'node:crypto'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type {
   AppendError,
@@ -10,8 +11,8 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
-import { generationOf, openValue, PERSONAL, sealValue } from './seal.ts'
-import { type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
+import { generationOf, openValue, PERSONAL, type SubjectKey, sealValue } from './seal.ts'
+import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
 
 type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json =>
@@ -26,76 +27,75 @@ const subjectOf = (metadata: unknown): Subject | null => {
 const needsSealing = (event: NewEvent): Subject | null => {
   const subject = subjectOf(event.metadata)
   if (subject === null) return null
-  const personal = PERSONAL[event.type]
-  const inData =
-    personal !== undefined && isObject(event.data) && event.data[personal.field] !== personal.blank
-  return inData || hasClient(event.metadata as Json) ? subject : null
+  return isPersonal(event) || hasClient(event.metadata as Json) ? subject : null
+}
+const isPersonal = ({ type, data }: NewEvent): boolean => {
+  const personal = PERSONAL[type]
+  if (personal === undefined || !isObject(data)) return false
+  const value = data[personal.field]
+  return value !== undefined && value !== personal.blank
 }
 /** One that says nothing of anybody is left as it is. */
 const hasClient = ({ client }: Json): boolean => isObject(client) && Object.keys(client).length > 0
 
-const seal = (event: NewEvent, key: { generation: number; key: Buffer }): NewEvent => {
+/** What is personal goes into one seal, in the metadata: `{ client?, value? }`. Data that left its field there is marked
+ *  by `sealed: true`. */
+const seal = (event: NewEvent, key: SubjectKey): NewEvent => {
   const personal = PERSONAL[event.type]
-  let data = event.data
-  if (personal !== undefined && isObject(data) && data[personal.field] !== personal.blank)
-    data = {
-      ...data,
-      [personal.field]: personal.blank,
-      sealed: sealValue(data[personal.field], key, `${event.id} ${personal.field}`),
-    }
+  const inData = isPersonal(event)
   const given = event.metadata as Json
-  if (!hasClient(given)) return { ...event, data }
   const { client, ...rest } = given
-  return { ...event, data, metadata: { ...rest, sealed: sealValue(client, key, `${event.id} client`) } }
-}
-
-const sealedIn = (part: unknown): string | null =>
-  isObject(part) && typeof part.sealed === 'string' && /^\d+\./.test(part.sealed) ? part.sealed : null
-
-const refsOf = (event: RecordedEvent): ReadonlyArray<KeyRef> => {
-  const subject = subjectOf(event.metadata)
-  if (subject === null) return []
-  return [sealedIn(event.data), sealedIn(event.metadata)]
-    .filter((sealed) => sealed !== null)
-    .map((sealed) => ({ subject, generation: generationOf(sealed) }))
-}
-
-const openPart = (
-  part: Json,
-  field: string,
-  event: RecordedEvent,
-  subject: Subject,
-  keys: ReadonlyMap<string, Buffer | { readonly erased: string }>,
-): Json => {
-  const { sealed, ...rest } = part
-  const key = keys.get(refOf({ subject, generation: generationOf(sealed as string) }))
-  // No key was ever here: a log without its vault. The event stands, its personal part stays shut.
-  if (key === undefined) return part
-  if (!Buffer.isBuffer(key)) return { ...rest, erased: key.erased }
-  try {
-    return { ...rest, [field]: openValue(sealed as string, key, `${event.id} ${field}`) }
-  } catch {
-    // Altered: said in the event itself, which then fails its proof too. It stays blank, as one that was erased.
-    return { ...rest, unreadable: true }
+  const inClient = hasClient(given)
+  const contents = {
+    ...(inClient ? { client } : {}),
+    ...(inData ? { value: (event.data as Json)[personal!.field] } : {}),
+  }
+  return {
+    ...event,
+    data: inData ? { ...(event.data as Json), [personal!.field]: personal!.blank, sealed: true } : event.data,
+    metadata: { ...(inClient ? rest : given), sealed: sealValue(contents, key, event.id) },
   }
 }
 
-const open = (
-  event: RecordedEvent,
-  keys: ReadonlyMap<string, Buffer | { readonly erased: string }>,
-): RecordedEvent => {
-  const subject = subjectOf(event.metadata)
-  if (subject === null) return event
-  const inData = sealedIn(event.data) !== null
-  const inMetadata = sealedIn(event.metadata) !== null
-  if (!inData && !inMetadata) return event
+/** The seal of an event that has one, and whose key it is under. */
+const sealOf = (event: RecordedEvent): { readonly sealed: string; readonly ref: KeyRef } | null => {
+  const { metadata } = event
+  if (!isObject(metadata) || typeof metadata.sealed !== 'string' || !SEAL.test(metadata.sealed)) return null
+  const subject = subjectOf(metadata)
+  if (subject === null) return null
+  return { sealed: metadata.sealed, ref: { subject, generation: generationOf(metadata.sealed) } }
+}
+const SEAL = /^\d{1,9}\./
+
+const open = (event: RecordedEvent, keys: ReadonlyMap<string, KeyObject | Erased>): RecordedEvent => {
+  const found = sealOf(event)
+  if (found === null) return event
+  const key = keys.get(refOf(found.ref))
+  // No key was ever here: a log without its vault. The event stands, its personal part stays shut.
+  if (key === undefined) return event
+  const stored = { data: event.data, metadata: event.metadata }
+  const { sealed: _, ...metadata } = event.metadata as Json
   const field = PERSONAL[event.type]?.field
-  return {
+  const inData = field !== undefined && isObject(event.data) && event.data.sealed === true
+  const { sealed: __, ...data } = inData ? (event.data as Json) : {}
+  const left = (note: Json) => ({
     ...event,
-    data:
-      inData && field !== undefined ? openPart(event.data as Json, field, event, subject, keys) : event.data,
-    metadata: inMetadata ? openPart(event.metadata as Json, 'client', event, subject, keys) : event.metadata,
-    stored: { data: event.data, metadata: event.metadata },
+    data: inData ? { ...data, ...note } : event.data,
+    metadata: { ...metadata, ...note },
+    stored,
+  })
+  if ('erased' in key) return left({ erased: key.erased })
+  try {
+    const contents = openValue(found.sealed, key, event.id) as { client?: unknown; value?: unknown }
+    return {
+      ...event,
+      data: inData ? { ...data, [field]: contents.value } : event.data,
+      metadata: contents.client === undefined ? metadata : { ...metadata, client: contents.client },
+      stored,
+    }
+  } catch {
+    // Altered: said in the event itself, which then fails its proof too. It stays blank, as one that was erased.
+    return left({ unreadable: true })
   }
 }
 
@@ -105,7 +105,10 @@ export const openEvents = async (
   vault: Vault,
 ): Promise<ReadonlyArray<RecordedEvent>> => {
   const refs = new Map<string, KeyRef>()
-  for (const event of events) for (const ref of refsOf(event)) refs.set(refOf(ref), ref)
+  for (const event of events) {
+    const ref = sealOf(event)?.ref
+    if (ref !== undefined) refs.set(refOf(ref), ref)
+  }
   if (refs.size === 0) return events
   const keys = await vault.opening([...refs.values()])
   return events.map((event) => open(event, keys))
@@ -131,7 +134,7 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => 
         if (subject !== null) subjects.add(subject)
       }
       if (subjects.size === 0) return log.append(stream, expected, events)
-      return TE.chain((keys: ReadonlyMap<Subject, { generation: number; key: Buffer }>) =>
+      return TE.chain((keys: ReadonlyMap<Subject, SubjectKey>) =>
         log.append(
           stream,
           expected,

@@ -1,4 +1,5 @@
 /** Where the keys of subjects are. */
+import type { KeyObject } from 'node:crypto'
 import type { SubjectKey } from './seal.ts'
 
 /** An account, or a guest. */
@@ -13,5 +14,5 @@ export interface Vault {
   /** The key that each subject's data is sealed under now, made where there is none. */
   readonly sealing: (subjects: ReadonlyArray<Subject>) => Promise<ReadonlyMap<Subject, SubjectKey>>
   /** By `refOf`. Those that were erased say so; one that is missing was never made here. */
-  readonly opening: (refs: ReadonlyArray<KeyRef>) => Promise<ReadonlyMap<string, Buffer | Erased>>
+  readonly opening: (refs: ReadonlyArray<KeyRef>) => Promise<ReadonlyMap<string, KeyObject | Erased>>
 }

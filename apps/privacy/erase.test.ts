@@ -140,13 +140,13 @@ const everyTable = async (): Promise<ReadonlyArray<readonly [string, string]>> =
 /** How many rows of the whole database hold any of these, by table. */
 const found = async (words: ReadonlyArray<string>): Promise<Record<string, number>> => {
   const hits: Record<string, number> = {}
-  for (const [schema, table] of await everyTable())
-    for (const word of words) {
-      const [row] = await session.run(
-        sql.unsafe`SELECT count(*) AS n FROM ${sql.identifier([schema, table])} AS t WHERE position(${word} in t::text) > 0`,
-      )
-      if (Number(row?.n) > 0) hits[table] = (hits[table] ?? 0) + Number(row?.n)
-    }
+  const any = words.map((word) => word.replace(/[^a-z0-9 ]/gi, '\\$&')).join('|')
+  for (const [schema, table] of await everyTable()) {
+    const [row] = await session.run(
+      sql.unsafe`SELECT count(*) AS n FROM ${sql.identifier([schema, table])} AS t WHERE t::text ~ ${any}`,
+    )
+    if (Number(row?.n) > 0) hits[table] = Number(row?.n)
+  }
   return hits
 }
 const filesWith = (folder: string, words: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -174,7 +174,7 @@ test('given what people said, then it is in the tables and not in the store’s 
   const hits = await found(HERS)
   assert.ok((hits.chat_messages ?? 0) > MESSAGES * 0.9)
   assert.ok((hits.presence_audit_log ?? 0) > MESSAGES)
-  assert.equal([hits.presence_sessions, hits.parked_events], [2, 3])
+  assert.equal([hits.presence_sessions, hits.parked_events], [2, 1])
   assert.equal(filesWith(store.dataDir, [...HERS, 'bob answers', '198.51.100.5', 'OtherBrowser']), [])
 })
 

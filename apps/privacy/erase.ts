@@ -61,7 +61,7 @@ const parkedWithout = async (session: Session, subject: string, requestId: strin
     if (!inData && metadata.client === undefined) continue
     const { client, ...rest } = metadata
     const newData = inData ? { ...data, [personal.field]: personal.blank, erased: requestId } : data
-    const newMetadata = client === undefined ? metadata : { ...rest, erased: requestId }
+    const newMetadata = { ...rest, erased: requestId }
     await session.run(sql.unsafe`UPDATE parked_events SET data = ${JSON.stringify(newData)},
       metadata = ${JSON.stringify(newMetadata)} WHERE position = ${String(row.position)}::int8`)
     changed += 1

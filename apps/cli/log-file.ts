@@ -1,14 +1,11 @@
-/** A log as a file: one event a line, in `$all` order. Written and read from where it was left. */
+/** A log as a file: one event a line, in `$all` order. Written from where it was left. */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { appendSettled, BINARY } from '../../adapters/eventstore/index.ts'
-import type { EventLog, ExpectedRevision, NewEvent, RecordedEvent } from '../../domain/ports.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 
 const PAGE = 2_000
-/** Events of one stream in a row go in one append, up to this many. */
-const APPEND = 500
 
 export type Line = {
   readonly id: string
@@ -22,7 +19,7 @@ export type Line = {
 }
 
 /** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. */
-const isOurs = (stream: string): boolean => !stream.startsWith('$') || /^\$\$[^$]/.test(stream)
+export const isOurs = (stream: string): boolean => !stream.startsWith('$') || /^\$\$[^$]/.test(stream)
 
 const lineOf = (event: RecordedEvent): string => {
   const { id, stream, type, data, metadata } = event
@@ -97,79 +94,4 @@ export const exportLog = async (log: EventLog, file: string, progress: Progress)
     await handle.close()
   }
   return count
-}
-
-const newestOfOurs = async (log: EventLog): Promise<string | null> => {
-  let after: bigint | undefined
-  for (;;) {
-    const page = await log.readAll({
-      direction: 'backwards',
-      limit: 200,
-      ...(after === undefined ? {} : { after }),
-    })()
-    if (isLeft(page)) throw new Error(`The log can't be read: ${JSON.stringify(page.left)}`)
-    const found = page.right.find(({ stream }) => isOurs(stream))
-    if (found !== undefined) return found.id
-    const last = page.right[page.right.length - 1]
-    if (last === undefined) return null
-    after = last.position
-  }
-}
-
-/**
- * Appends a file's events to a log in the file's order, one append after the other, so that positions keep that order; goes
- * on after the newest event of the log where the file has it. Ids, revisions, data and metadata stay; positions and the
- * server's own times are new. Gives how many were appended. Throws where the log holds something else.
- */
-export const importLog = async (log: EventLog, file: string, progress: Progress): Promise<number> => {
-  const append = appendSettled(log, { deadlineMs: 60_000 })
-  const newest = await newestOfOurs(log)
-  let skipping = newest !== null
-  const ends = new Map<string, bigint | null>()
-  let appended = 0
-  let number = 0
-  let batch: { stream: string; events: NewEvent[] } | null = null
-
-  const endOf = async (stream: string): Promise<bigint | null> => {
-    const known = ends.get(stream)
-    if (known !== undefined) return known
-    const read = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
-    if (isLeft(read)) throw new Error(`${stream} can't be read: ${JSON.stringify(read.left)}`)
-    return read.right[0]?.revision ?? null
-  }
-  const flush = async () => {
-    if (batch === null) return
-    const { stream, events } = batch
-    batch = null
-    const end = newest === null && !ends.has(stream) ? null : await endOf(stream)
-    const expected: ExpectedRevision = end ?? 'none'
-    const result = await append(stream, expected, events)()
-    if (isLeft(result))
-      throw new Error(
-        `Line ${number}: ${stream} after ${expected} can't be appended: ${JSON.stringify(result.left, (_, value) => (typeof value === 'bigint' ? String(value) : value))}`,
-      )
-    ends.set(stream, result.right.revision)
-    appended += events.length
-    progress(appended, `line ${number}`)
-  }
-
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    if (text === '') continue
-    const line = JSON.parse(text) as Line
-    if (skipping) {
-      if (line.id === newest) skipping = false
-      number += 1
-      continue
-    }
-    if (typeof line.data === 'string' && line.data.startsWith(BINARY))
-      throw new Error(`Line ${number + 1}: ${line.id} is not JSON; this import writes JSON alone.`)
-    if (batch !== null && (batch.stream !== line.stream || batch.events.length >= APPEND)) await flush()
-    number += 1
-    batch ??= { stream: line.stream, events: [] }
-    batch.events.push({ id: line.id, type: line.type, data: line.data, metadata: line.metadata })
-  }
-  if (skipping)
-    throw new Error('The log to import into holds events that this file does not end at: give an empty one.')
-  await flush()
-  return appended
 }

@@ -16,7 +16,7 @@ export const registry: ReadonlyArray<Entry> = [
   },
   {
     name: 'log',
-    summary: 'the whole log into a file, and back into any EventStoreDB',
+    summary: 'the whole log: back up, restore, export, import into any EventStoreDB',
     load: async () => (await import('./log.ts')).log,
   },
   {

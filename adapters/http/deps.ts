@@ -1,6 +1,7 @@
 /** What the HTTP server is given. */
 import type { Registry } from 'prom-client'
 import type { Clock, Commands, Content, Ids } from '../../domain/ports.ts'
+import type { Moments } from '../../projections/moment/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
@@ -35,6 +36,8 @@ export type HttpDeps = {
   readonly readModels: ReadModels
   /** Checkpoints and proofs of the log; where there are none, their calls are not there. */
   readonly proofs?: Proofs
+  /** Rooms at any moment; where there are none, their calls are not there. */
+  readonly moments?: Moments
   readonly auth: Auth
   readonly turn: Turn
   readonly health: () => Promise<Checks>

@@ -16,6 +16,7 @@ import { hasMalformedPost, rewriteUrl } from './paths.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { moderation } from './routes/moderation.ts'
+import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
 import { proof } from './routes/proof.ts'
 import { sessions } from './routes/sessions.ts'
@@ -190,7 +191,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   await protect(app, config)
   answerErrors(app, config)
   await document(app, config)
-  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit, proof])
+  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit, proof, moment])
     routes(app, deps)
   return app
 }

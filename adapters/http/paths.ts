@@ -10,7 +10,19 @@ export const rewriteUrl = (url: string): string => {
 }
 
 /** What may follow a space in an address. */
-const BELOW = new Set(['join', 'subrooms', 'settings', 'permissions', 'bans', 'mutes', 'kick', 'messages'])
+const BELOW = new Set([
+  'join',
+  'subrooms',
+  'settings',
+  'permissions',
+  'bans',
+  'mutes',
+  'kick',
+  'messages',
+  'at',
+  'replay',
+  'why',
+])
 
 /** Whether an address that no route took has a post's id with no slash or with two: then it is the id that is wrong. */
 export const hasMalformedPost = (url: string): boolean => {

@@ -17,6 +17,7 @@ import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import type { Commands } from '../../domain/ports.ts'
+import { createMoments } from '../../projections/moment/moments.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { createCommands, lookupIn } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
@@ -108,6 +109,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     content,
     readModels,
     proofs,
+    moments: createMoments(log),
     auth,
     turn,
     clock,

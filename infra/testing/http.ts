@@ -19,6 +19,7 @@ import { createCommands } from '../../apps/commands/commands.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
+import { createMoments } from '../../projections/moment/moments.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { type HiveStandIn, startHiveStandIn } from '../hive/stand-in.ts'
 import { type MemoryLog, memoryLog } from './memory-log.ts'
@@ -138,6 +139,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     commands,
     content,
     readModels,
+    moments: createMoments(log),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),
     health: async () => test.checks,

@@ -161,3 +161,43 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
     },
   }
 }
+
+/** The room's event at that very place in the log; null where what stands there is not the room's. Throws `Failed`. */
+export const eventAt = async (
+  moments: Moments,
+  space: SpaceRef,
+  position: bigint,
+): Promise<Decoded | null> => {
+  const { log } = moments
+  const isThere = (where: { readonly position: bigint }) => where.position >= position
+  const inRefusals = async (): Promise<RecordedEvent | null> => {
+    const stream = streamName('refusal', space)
+    const [event] = await readEvents(log, stream, { from: await seek(log, stream, position), limit: 1 })
+    return event ?? null
+  }
+  const found = await Promise.all([
+    moments.spaces.first(space, isThere),
+    moments.chats.first(space, isThere),
+    inRefusals(),
+  ])
+  const event = found.find((one) => one?.position === position) ?? null
+  return event === null ? null : readable(event)
+}
+
+/** An event and its change as a replay shows it. `client`: also the address and agent it came from. */
+export const stepView = ({ decoded, says }: Step, options: { readonly client?: boolean } = {}) => ({
+  position: String(decoded.position),
+  revision: String(decoded.revision),
+  stream: decoded.kind,
+  event_id: decoded.id,
+  type: decoded.event.type,
+  at: decoded.metadata.at,
+  actor: decoded.metadata.actor,
+  command: decoded.metadata.command,
+  ...(decoded.metadata.grounds === undefined ? {} : { grounds: decoded.metadata.grounds }),
+  ...(options.client === true && decoded.metadata.client !== undefined
+    ? { client: decoded.metadata.client }
+    : {}),
+  says,
+  change: decoded.event.data,
+})

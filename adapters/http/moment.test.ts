@@ -1,0 +1,206 @@
+/** A room at any moment, its replay and its explanations over REST, on the real command path and tables. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testHttp } from '../../infra/testing/http.ts'
+
+const test = suite('a moment over REST')
+const http = await testHttp()
+const ROOM = '/api/spaces/post/alice/my-360-photo'
+const CHAT = '/api/chat/post/alice/my-360-photo/messages'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
+type Json = any
+const ask = async (
+  method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
+  url: string,
+  who: Record<string, string>,
+  body?: object,
+): Promise<{ status: number; body: Json; text: string; type: string }> => {
+  http.clock.ms += 1_000
+  const response = await http.app.inject({
+    method,
+    url,
+    headers: who,
+    ...(body === undefined ? {} : { payload: body }),
+  })
+  const text = response.body
+  const type = String(response.headers['content-type'])
+  return {
+    status: response.statusCode,
+    text,
+    type,
+    body: type.includes('application/json') ? JSON.parse(text) : null,
+  }
+}
+const as = (account: string) => ({ ...http.bearer(account) })
+const lines = (text: string): Json[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+let banned: Json
+let begun = ''
+test.before(async () => {
+  begun = new Date(http.clock.ms).toISOString()
+  const ok = async (...call: Parameters<typeof ask>) => {
+    const answer = await ask(...call)
+    assert.is(answer.status, 200, answer.text)
+    return answer.body
+  }
+  await ok('PUT', `${ROOM}/permissions/moderator-m`, as('alice'), { permission: 'moderate', reason: 'helps' })
+  await ok('POST', CHAT, as('mallory'), { content: 'buy now' })
+  banned = await ok('PUT', `${ROOM}/bans/mallory`, as('moderator-m'), { reason: 'spam' })
+  await ok('PATCH', `${ROOM}/settings`, as('alice'), { slow_mode_seconds: 5 })
+  assert.is((await ask('POST', CHAT, as('mallory'), { content: 'again' })).body.code, 'banned')
+  await ok('DELETE', `${ROOM}/bans/mallory`, as('alice'))
+  await http.settled()
+})
+
+test('given each way to name a moment, the room is as it was then, with the event behind each thing', async () => {
+  const then = await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
+  assert.is(then.status, 200, then.text)
+  assert.equal(
+    then.body.bans.map((one: Json) => [one.subject, one.banned_by, one.reason]),
+    [['mallory', 'moderator-m', 'spam']],
+  )
+  assert.is(then.body.bans[0].event.position, banned.position)
+  assert.equal(
+    then.body.permissions.map((one: Json) => [one.user_account, one.permission]),
+    [['moderator-m', 'moderate']],
+  )
+  assert.is(then.body.settings.slow_mode_seconds, 0)
+  assert.equal(
+    then.body.messages.map((one: Json) => one.content),
+    ['buy now'],
+  )
+  const byRevision = await ask('GET', `${ROOM}/at?revision=${banned.revision}`, as('auditor'))
+  assert.equal(byRevision.body, then.body)
+  const byTime = await ask('GET', `${ROOM}/at?time=${then.body.time}`, as('alice'))
+  assert.equal(byTime.body, then.body)
+  const now = await ask(
+    'GET',
+    `${ROOM}/at?time=${new Date(http.clock.ms).toISOString()}&messages=1`,
+    as('alice'),
+  )
+  assert.equal([now.body.bans, now.body.settings.slow_mode_seconds], [[], 5])
+  assert.ok(now.body.settings_set_by.slow_mode_seconds.event_id)
+})
+
+test('given none or two of them, or a revision that is not there, then 400', async () => {
+  for (const query of [
+    '',
+    '?time=2026-01-01T00:00:00Z&position=3',
+    '?time=soon',
+    '?revision=-1',
+    '?revision=99999',
+    '?position=x',
+  ]) {
+    const answer = await ask('GET', `${ROOM}/at${query}`, as('alice'))
+    assert.is(answer.status, 400, query)
+    assert.match(answer.body.code, /^invalid_(time|revision|position)$/)
+  }
+})
+
+test('given anyone but moderators and auditors, then forbidden; of a private space, as if there were none', async () => {
+  for (const path of ['at?position=1', 'replay', 'why?event=1']) {
+    for (const who of [{}, http.guest(), as('mallory')])
+      assert.is((await ask('GET', `${ROOM}/${path}`, { ...who })).body.code, 'forbidden', path)
+    for (const space of ['document/2', 'document/7'])
+      assert.is(
+        (await ask('GET', `/api/spaces/${space}/${path}`, as('mallory'))).body.code,
+        'space_not_found',
+        path,
+      )
+  }
+})
+
+test('given a replay, each event comes in order with its change, in words and with the room after it', async () => {
+  const all = await ask('GET', `${ROOM}/replay?state=true`, as('alice'))
+  assert.match(all.type, /^application\/x-ndjson/)
+  const events = lines(all.text)
+  assert.equal(
+    events.map(({ type }) => type),
+    [
+      'SpaceOpened',
+      'PermissionGranted',
+      'MessagePosted',
+      'AccountBanned',
+      'SettingsChanged',
+      'CommandRefused',
+      'AccountUnbanned',
+    ],
+  )
+  assert.is(events[3].says, 'mallory was banned by moderator-m: spam')
+  assert.is(events[3].state.bans.length, 1)
+  assert.is(events[6].state.bans.length, 0)
+  assert.is(events[3].client, undefined)
+  const part = lines(
+    (await ask('GET', `${ROOM}/replay?from=${banned.position}&to=${banned.position}`, as('auditor'))).text,
+  )
+  assert.equal(
+    part.map(({ type }) => type),
+    ['AccountBanned'],
+  )
+  assert.ok(part[0].client.ip)
+  const none = await ask('GET', `${ROOM}/replay?to=${begun}`, as('alice'))
+  assert.is(none.text, '')
+  const sse = await ask('GET', `${ROOM}/replay?speed=100000x`, {
+    ...as('alice'),
+    accept: 'text/event-stream',
+  })
+  assert.match(sse.type, /^text\/event-stream/)
+  assert.is(sse.text.split('\n\n').length, events.length + 1)
+  const resumed = await ask('GET', `${ROOM}/replay`, {
+    ...as('alice'),
+    accept: 'text/event-stream',
+    'last-event-id': banned.position,
+  })
+  assert.is(resumed.text.split('\n\n').length, 4)
+})
+
+test('given an event, why says who could and by which right, back to the owner', async () => {
+  const events = lines((await ask('GET', `${ROOM}/replay`, as('alice'))).text)
+  for (const { event_id, position, type } of events)
+    for (const name of [event_id, position]) {
+      const answer = await ask('GET', `${ROOM}/why?event=${name}`, as('alice'))
+      assert.is(answer.body.agrees, true, `${type} ${answer.text}`)
+    }
+  const ban = (await ask('GET', `${ROOM}/why?event=${events[3].event_id}`, as('auditor'))).body
+  assert.is(ban.right.role, 'moderate')
+  assert.is(ban.right.because.event_id, events[1].event_id)
+  assert.equal(
+    [ban.right.because.by.actor.id, ban.right.because.by.role, ban.right.because.by.via],
+    ['alice', 'owner', 'content'],
+  )
+  const refusal = (await ask('GET', `${ROOM}/why?event=${events[5].event_id}`, as('alice'))).body
+  assert.is(refusal.verdict.code, 'banned')
+  assert.is(refusal.rules.find((one: Json) => one.rule === 'ban').because.event_id, events[3].event_id)
+  const unknown = await ask('GET', `${ROOM}/why?event=00000000-0000-4000-8000-000000000000`, as('alice'))
+  assert.is(unknown.body.code, 'event_not_found')
+})
+
+test('given a question, why says whether somebody could have done it then', async () => {
+  const could = async (query: string) => (await ask('GET', `${ROOM}/why?${query}`, as('alice'))).body
+  const at = banned.position
+  assert.is((await could(`subject=mallory&action=PostMessage&at=${at}`)).verdict.code, 'banned')
+  assert.is((await could(`subject=frank&action=PostMessage&at=${at}`)).verdict.outcome, 'accepted')
+  assert.is((await could(`subject=moderator-m&action=Ban&target=frank&at=${at}`)).verdict.outcome, 'accepted')
+  assert.is((await could(`subject=moderator-m&action=Ban&target=alice&at=${at}`)).verdict.code, 'forbidden')
+  assert.is(
+    (await could(`subject=alice&action=GrantPermission&target=frank&permission=admin&at=${at}`)).verdict
+      .outcome,
+    'accepted',
+  )
+  assert.is(
+    (await could(`subject=mallory&action=JoinSpace&at=${new Date(http.clock.ms).toISOString()}`)).verdict
+      .outcome,
+    'accepted',
+  )
+  assert.is((await could(`subject=mallory&action=Dance&at=${at}`)).code, 'invalid_action')
+  assert.is((await could('subject=mallory&action=Ban')).code, 'invalid_at')
+  assert.is((await could('event=5&subject=mallory')).code, 'invalid_event')
+})
+
+test.after(() => http.close())
+test.run()

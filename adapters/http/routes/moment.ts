@@ -1,0 +1,338 @@
+/** A room at any moment, replayed, and why each act in it was allowed or not: for the space's moderators and auditors. */
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { Actor, Caller } from '../../../domain/identity.ts'
+import { isGuest, type SpaceRef } from '../../../domain/names.ts'
+import { Failed, type MomentError, told } from '../../../projections/moment/errors.ts'
+import type { Moments, When } from '../../../projections/moment/moments.ts'
+import { eventAt, replay, stepView } from '../../../projections/moment/replay.ts'
+import { momentView } from '../../../projections/moment/view.ts'
+import { explainEvent, explainQuestion, findEvent } from '../../../projections/moment/why/explain.ts'
+import { createPast } from '../../../projections/moment/why/past.ts'
+import { questionOf } from '../../../projections/moment/why/question.ts'
+import { explanationView } from '../../../projections/moment/why/view.ts'
+import { proofOfRequest } from '../../auth/proof.ts'
+import { type Described, describeRefusal } from '../../refusals.ts'
+import {
+  Action,
+  from,
+  Limit,
+  optional,
+  PermissionCodec,
+  Position,
+  Subject,
+  Text,
+  Time,
+  Uuid,
+} from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { mount } from '../endpoint.ts'
+import { orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { schemaFor } from '../validate.ts'
+
+const NO_EVENT: Described = {
+  status: 404,
+  code: 'event_not_found',
+  error: 'There is no such event in this space.',
+}
+
+const describe = (error: MomentError): Described => {
+  switch (error._tag) {
+    case 'LogUnavailable':
+      return {
+        status: 503,
+        code: 'eventstore_unavailable',
+        error: 'The log can’t be read just now.',
+        retry_after: 2,
+      }
+    case 'Unreadable':
+      return {
+        status: 503,
+        code: 'moment_unavailable',
+        error: 'An event on the way to this moment can’t be read by this version.',
+      }
+    case 'NoSuchMoment':
+      return { status: 400, code: `invalid_${error.field}`, error: error.detail }
+    case 'NoSuchEvent':
+      return NO_EVENT
+    default: {
+      const never: never = error
+      throw new Error(`unknown error ${JSON.stringify(never)}`)
+    }
+  }
+}
+const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
+  if (E.isRight(either)) return either.right
+  throw new Told(describe(either.left), either.left)
+}
+
+const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
+  caller.kind === 'account' &&
+  (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
+
+/** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */
+const needAudit = async (
+  deps: HttpDeps,
+  space: SpaceRef,
+  caller: Caller,
+): Promise<{ readonly isAuditor: boolean }> => {
+  if (!isAuditor(deps, caller)) {
+    needRole(await seen(deps, space, caller), 'moderate')
+    return { isAuditor: false }
+  }
+  const of = await accessTo(deps, space, caller)
+  if (!of.content.exists && of.state.opened === null) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
+  return { isAuditor: true }
+}
+
+/** A moment by its time, or by its place in the log. */
+const Moment_ = from<When>('a time such as 2026-01-31T12:00:00Z, or a position', (value) => {
+  const position = Position.decode(value)
+  if (E.isRight(position)) return { kind: 'position', position: position.right }
+  const time = Time.decode(value)
+  return E.isRight(time) ? { kind: 'time', time: time.right } : undefined
+})
+const Flag = from('true or false', (value) =>
+  value === 'true' ? true : value === 'false' ? false : undefined,
+)
+const Speed = from('a number of times as fast, such as 60x', (value) => {
+  const speed =
+    typeof value === 'string' && /^\d{1,7}(\.\d{1,3})?x?$/.test(value) ? Number.parseFloat(value) : 0
+  return speed > 0 ? speed : undefined
+})
+const EventName = from('an event’s id or its position', (value) =>
+  E.isRight(Uuid.decode(value)) || E.isRight(Position.decode(value)) ? (value as string) : undefined,
+)
+
+/** Silence longer than this many milliseconds is broken, so that nobody on the way takes the line for dead. */
+const HEARTBEAT_MS = 15_000
+
+export const moment = (app: FastifyInstance, deps: HttpDeps): void => {
+  const { moments } = deps
+  if (moments === undefined) return
+  at(app, deps, moments)
+  replays(app, deps, moments)
+  why(app, deps, moments)
+}
+
+const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces/:type/:id/at',
+    answer: {
+      time: 'string?',
+      position: 'string?',
+      revision: 'string?',
+      chat_revision: 'string?',
+      present: 'array',
+      seats_held: 'array',
+      permissions: 'array',
+      bans: 'array',
+      mutes: 'array',
+      settings: 'object',
+      settings_set_by: 'object',
+      messages: 'array',
+    },
+    tag: 'audit',
+    summary:
+      'The room at a moment, from the log: who was present, what was in force and by which event, the last messages as they read then. Exactly one of time, position (in the log, inclusive) and revision (of the space).',
+    params: SpaceParams,
+    query: t.type({
+      time: optional(Time),
+      position: optional(Position),
+      revision: optional(Position),
+      messages: optional(Limit),
+    }),
+    handle: async ({ params, query, who }) => {
+      const space = spaceOf(params)
+      const { time, position, revision } = query
+      await needAudit(deps, space, who.caller)
+      const asked: When[] = []
+      if (time !== null) asked.push({ kind: 'time', time })
+      if (position !== null) asked.push({ kind: 'position', position })
+      if (revision !== null) asked.push({ kind: 'revision', revision })
+      const [when] = asked
+      if (when === undefined || asked.length > 1)
+        return tellInvalid('time', 'Give exactly one of time, position and revision.')
+      const messages = query.messages ?? 50
+      return momentView(orDescribe(await moments.at(space, when, { messages })()))
+    },
+  })
+}
+
+/** The events, one text each. `signal`: the client is gone. */
+async function* lines(
+  moments: Moments,
+  space: SpaceRef,
+  range: { readonly from?: When; readonly to?: When },
+  options: {
+    readonly speed: number | null
+    readonly state: boolean
+    readonly client: boolean
+    readonly sse: boolean
+    readonly signal: AbortSignal
+  },
+): AsyncGenerator<string, void, void> {
+  const { speed, state, client, sse, signal } = options
+  let begun: { readonly event: number; readonly here: number } | null = null
+  try {
+    for await (const step of replay(moments, space, range)) {
+      const at = Date.parse(step.decoded.metadata.at)
+      if (speed !== null && begun === null) begun = { event: at, here: performance.now() }
+      while (speed !== null && begun !== null) {
+        const due = begun.here + (at - begun.event) / speed - performance.now()
+        if (due <= 0) break
+        await delay(Math.min(due, HEARTBEAT_MS), undefined, { signal })
+        if (due > HEARTBEAT_MS) yield sse ? ': \n\n' : '\n'
+      }
+      const data = JSON.stringify({
+        ...stepView(step, { client }),
+        ...(state ? { state: momentView(step.after) } : {}),
+      })
+      yield sse
+        ? `id: ${step.decoded.position}\nevent: ${step.decoded.event.type}\ndata: ${data}\n\n`
+        : `${data}\n`
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    const { code, error: words } = describe(
+      error instanceof Failed ? error.error : { _tag: 'LogUnavailable', cause: String(error) },
+    )
+    const data = JSON.stringify({ error: words, code })
+    yield sse ? `event: error\ndata: ${data}\n\n` : `${data}\n`
+  }
+}
+
+const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
+  const Query = t.type({
+    from: optional(Moment_),
+    to: optional(Moment_),
+    speed: optional(Speed),
+    state: optional(Flag),
+  })
+  app.route({
+    method: 'GET',
+    url: '/api/spaces/:type/:id/replay',
+    schema: {
+      tags: ['audit'],
+      summary:
+        'The room’s events in the log’s order, as NDJSON, or as server-sent events where those are asked for. Paced by the events’ own clock with speed (60x), else as fast as they are read; state=true adds the room after each.',
+      params: schemaFor(SpaceParams),
+      querystring: schemaFor(Query),
+    },
+    handler: async (request: FastifyRequest, reply) => {
+      const who = orTell(await deps.auth.authenticate(proofOfRequest(request.headers, request.body))())
+      const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
+      const { from: begin, to, speed, state } = request.query as t.TypeOf<typeof Query>
+      const may = await needAudit(deps, space, who.caller)
+      const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
+      // A browser that lost its line says what it had.
+      const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
+      const start: When | null = E.isRight(had) ? { kind: 'position', position: had.right + 1n } : begin
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const text = lines(
+        moments,
+        space,
+        { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) },
+        { speed, state: state === true, client: may.isAuditor, sse, signal: gone.signal },
+      )
+      return reply
+        .header('x-accel-buffering', 'no')
+        .type(sse ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
+        .send(Readable.from(text))
+    },
+  })
+}
+
+const actorOf = (subject: string): Actor =>
+  isGuest(subject) ? { kind: 'guest', id: subject } : { kind: 'account', id: subject }
+
+const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
+  /** The tables know where an event stands; where they don't yet, the room's newest events are looked through. */
+  const eventOf = async (space: SpaceRef, name: string) => {
+    if (/^\d+$/.test(name)) return eventAt(moments, space, BigInt(name))
+    const found = await deps.proofs?.find({ event: name })()
+    if (found !== undefined && E.isRight(found) && found.right !== null) {
+      const event = await eventAt(moments, space, BigInt(found.right.position))
+      if (event?.id === name) return event
+    }
+    return findEvent(moments, space, name)
+  }
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces/:type/:id/why',
+    answer: {
+      action: 'string',
+      asked: 'object',
+      actor: 'object',
+      at: 'string',
+      happened: 'object',
+      verdict: 'object',
+      agrees: 'boolean',
+      right: 'object',
+      rules: 'array',
+      says: 'array',
+      gaps: 'array',
+    },
+    tag: 'audit',
+    summary:
+      'Why an act was accepted or refused: of an event (its id or position), or whether subject could have done action (a command, such as Ban) at a moment. The rules themselves are asked again, on the room as it stood.',
+    params: SpaceParams,
+    query: t.type({
+      event: optional(EventName),
+      subject: optional(Subject),
+      action: optional(Action),
+      at: optional(Moment_),
+      target: optional(Text),
+      permission: optional(PermissionCodec as t.Type<'access' | 'moderate' | 'admin', unknown, unknown>),
+    }),
+    handle: async ({ params, query, who }) => {
+      const space = spaceOf(params)
+      const { event: name, subject, action, at: when, target, permission } = query
+      await needAudit(deps, space, who.caller)
+      const isQuestion = subject !== null || action !== null
+      if ((name === null) === !isQuestion)
+        return tellInvalid('event', 'Give either an event, or subject, action and at.')
+      const past = createPast(moments)
+      if (name !== null) {
+        const explained = await told(async () => {
+          const decoded = await eventOf(space, name)
+          if (decoded === null) throw new Failed({ _tag: 'NoSuchEvent' })
+          return explainEvent(moments, past, decoded)
+        })()
+        return explanationView(orDescribe(explained))
+      }
+      if (subject === null) return tellInvalid('subject', 'Say who: subject is missing.')
+      if (action === null) return tellInvalid('action', 'Say what: action is missing.')
+      if (when === null) return tellInvalid('at', 'Say when: at is missing.')
+      const then = orDescribe(await moments.at(space, when)())
+      const question = questionOf(
+        action,
+        subject,
+        { ...(target === null ? {} : { target }), ...(permission === null ? {} : { permission }) },
+        then,
+      )
+      if (E.isLeft(question)) return tellInvalid(question.left.field, question.left.detail)
+      const actor = actorOf(subject)
+      const facts = orTell(await deps.content.factsFor(space, actor as Caller)())
+      const explained = await told(() =>
+        explainQuestion(past, {
+          space,
+          subject: actor,
+          command: question.right,
+          standing: then.standing,
+          chatRevision: then.chatRevision,
+          at: then.time ?? new Date(deps.clock.now()).toISOString(),
+          facts,
+        }),
+      )()
+      return explanationView(orDescribe(explained))
+    },
+  })
+}

@@ -1,0 +1,25 @@
+/** An explanation as it is shown. JSON values alone, names in snake_case at the top as everywhere in the API. */
+import type { Explanation } from './explain.ts'
+
+export const explanationView = (of: Explanation) => ({
+  action: of.command.type,
+  asked: of.command.fields,
+  actor: of.actor,
+  at: of.at,
+  happened: of.happened,
+  verdict:
+    of.verdict === null
+      ? null
+      : {
+          outcome: of.verdict.outcome,
+          code: of.verdict.code,
+          refusal: of.verdict.refusal,
+          events: of.verdict.events.map(({ type }) => type),
+        },
+  agrees: of.agrees,
+  right: of.right,
+  rules: of.rules,
+  says: of.says,
+  gaps: of.gaps,
+})
+export type ExplanationView = ReturnType<typeof explanationView>

@@ -22,6 +22,9 @@ export type SettleOptions = {
 /**
  * Tries again with the same ids and the same expected revision, which writes at most once whatever became of the tries
  * before: the log answers a repeat at the same place as it did the first, and refuses one that others overtook.
+ *
+ * Beside the log adapter's `appendSettled`, which reads the stream to say which of both it was: a mailbox reads what is new
+ * after `Overtaken` anyhow, so here that would be read twice; and here a log that is away is waited for.
  */
 export const appendSettled = async (
   log: EventLog,

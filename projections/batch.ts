@@ -21,14 +21,27 @@ export const TABLES: ReadonlyArray<Table> = [
   PROOF_TABLE,
 ]
 
+/** What can be rebuilt alone: a projection, or the audit log with the log's tree. */
+export const PROJECTION_NAMES: ReadonlyArray<string> = [...PROJECTIONS.map(({ name }) => name), 'audit']
+export type Only = string | undefined
+
+/** The tables of one of `PROJECTION_NAMES`; all of them where none is named. */
+export const tablesOf = (only: Only): ReadonlyArray<Table> =>
+  only === undefined
+    ? TABLES
+    : only === 'audit'
+      ? [AUDIT_TABLE, PROOF_TABLE]
+      : (PROJECTIONS.find(({ name }) => name === only)?.tables ?? [])
+
 export type Writes = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
 
 /** What writes these events' changes: copies, then statements, in order. `fresh`: the rows are surely new, so COPY may
  *  be tried; where it meets one that is not, write without it. */
-export const writesFor = (events: ReadonlyArray<Told>, fresh: boolean): Writes => {
+export const writesFor = (events: ReadonlyArray<Told>, fresh: boolean, only?: Only): Writes => {
   const copies: Copy[] = []
   const statements: Statement[] = []
   for (const projection of PROJECTIONS) {
+    if (only !== undefined && projection.name !== only) continue
     let changes = projection.start()
     for (const told of events) projection.fold(changes, told)
     const copied = fresh ? (projection.copy?.(changes) ?? null) : null

@@ -1,7 +1,13 @@
 /** Streams that wait because one of their events can't be applied, and their later events, in order. */
 import { sql } from 'slonik'
 import type { RecordedEvent } from '../domain/ports.ts'
-import { recordset, type Statement } from './projection.ts'
+import { recordset, type Statement, type Table } from './projection.ts'
+
+/** The log says them too, but for when. */
+export const PARKED_TABLES: ReadonlyArray<Table> = [
+  { name: 'parked_streams', key: ['stream'] },
+  { name: 'parked_events', key: ['position'] },
+]
 
 export type Parked = { readonly event: RecordedEvent; readonly reason: string }
 

@@ -2,18 +2,20 @@
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../adapters/postgres/migrate.ts'
+import { PROJECTION_NAMES } from '../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../projector/rebuild.ts'
 import type { Command, Io } from './command.ts'
 import { connections } from './connections.ts'
 import { openedLog } from './opened-log.ts'
 
-const usage = `presence rebuild [--compare] [--dry-run]
+const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run]
 
 Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. Readers notice nothing;
-one that is cut off has changed nothing.
+one that is cut off has changed nothing, and the next one starts over.
 
-  --compare   compare with the live tables before the swap, and print what differs
-  --dry-run   compare, and leave the live tables as they are`
+  --projection NAME   one projection's tables alone: ${PROJECTION_NAMES.join(', ')}
+  --compare           compare with the live tables before the swap, and print what differs
+  --dry-run           compare, and leave the live tables as they are`
 
 /** On a terminal one line, drawn again; elsewhere a line now and then. */
 const progressTo = (io: Io) => {
@@ -37,9 +39,13 @@ export const rebuild: Command = {
   summary: 'make all tables anew from the log, and swap them in',
   usage,
   run: async (args, io) => {
-    let options: { compare?: boolean; 'dry-run'?: boolean }
+    let options: { compare?: boolean; 'dry-run'?: boolean; projection?: string }
     try {
-      const flags = { compare: { type: 'boolean' }, 'dry-run': { type: 'boolean' } } as const
+      const flags = {
+        compare: { type: 'boolean' },
+        'dry-run': { type: 'boolean' },
+        projection: { type: 'string' },
+      } as const
       options = parseArgs({ args: [...args], options: flags }).values
     } catch (error) {
       io.err(`${(error as Error).message}\n\n${usage}`)
@@ -56,7 +62,14 @@ export const rebuild: Command = {
     try {
       const dry = options['dry-run'] === true
       const compare = dry || options.compare === true
-      const done = await rebuildTables({ log, databaseUrl, compare, swap: !dry, onProgress: progressTo(io) })
+      const done = await rebuildTables({
+        log,
+        databaseUrl,
+        compare,
+        swap: !dry,
+        only: options.projection,
+        onProgress: progressTo(io),
+      })
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
       const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
       io.out(

@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
+import { isAccessStream } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { leafOf } from '../../projections/audit/canonical.ts'
 import {
@@ -15,7 +16,7 @@ import {
   writeAudit,
 } from '../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../projections/audit/queries.ts'
-import { writesFor } from '../../projections/batch.ts'
+import { type Only, writesFor } from '../../projections/batch.ts'
 import type { Copy } from '../../projections/copy.ts'
 import { type Parked, park } from '../../projections/parked.ts'
 import { copyTree, grow, type ProofLine, writeTree } from '../../projections/proof/tree.ts'
@@ -42,6 +43,8 @@ export const sortOut = (
 ): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {
   const aside: Parked[] = []
   const good = events.filter(({ recorded, decoded, reason }) => {
+    // A look at the audit log is on it, and nowhere else.
+    if (isAccessStream(recorded.stream)) return false
     const behind = parked.has(recorded.stream)
     if (decoded !== null && !behind) return true
     aside.push({
@@ -57,10 +60,16 @@ export const sortOut = (
 const copyIn = (session: Session, { into, data }: Copy): Promise<void> =>
   session.copy(`COPY ${into} FROM STDIN`, data)
 
-const write = async (session: Session, events: ReadonlyArray<Readable>, fresh: boolean): Promise<void> => {
+const write = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  fresh: boolean,
+  only: Only,
+): Promise<void> => {
   const { copies, statements } = writesFor(
     events.map(({ decoded }) => decoded!),
     fresh,
+    only,
   )
   for (const copy of copies) await copyIn(session, copy)
   for (const statement of statements) await session.run(statement)
@@ -89,12 +98,13 @@ const carefully = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
+  only: Only,
 ): Promise<ReadonlyArray<Parked>> => {
   const { good, aside } = sortOut(events, parked)
   if (good.length === 0) return aside
   await session.exec('SAVEPOINT part')
   try {
-    await write(session, good, false)
+    await write(session, good, false, only)
     await session.exec('RELEASE SAVEPOINT part')
     return aside
   } catch (error) {
@@ -109,27 +119,28 @@ const carefully = async (
       ]
     }
     const half = good.length >> 1
-    const left = await carefully(session, good.slice(0, half), parked)
-    const right = await carefully(session, good.slice(half), parked)
+    const left = await carefully(session, good.slice(0, half), parked, only)
+    const right = await carefully(session, good.slice(half), parked, only)
     return [...aside, ...left, ...right]
   }
 }
 
 /** All tables but the audit log. `fresh`: the tables hold nothing but what came before these events, so that COPY may be
- *  tried. `careful` is for a second try, after the first met what Postgres refuses. */
+ *  tried. `careful` is for a second try, after the first met what Postgres refuses. `only`: one projection alone. */
 export const applyToTables = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   careful: boolean,
   fresh = false,
+  only: Only = undefined,
 ): Promise<ReadonlyArray<Parked>> => {
   let aside: ReadonlyArray<Parked>
-  if (careful) aside = await carefully(session, events, parked)
+  if (careful) aside = await carefully(session, events, parked, only)
   else {
     const sorted = sortOut(events, parked)
     aside = sorted.aside
-    await write(session, sorted.good, fresh)
+    await write(session, sorted.good, fresh, only)
   }
   if (aside.length > 0)
     for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))

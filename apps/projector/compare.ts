@@ -1,7 +1,7 @@
 /** Whether two sets of the tables are equal to the byte. */
 import { sql } from 'slonik'
 import type { Session } from '../../adapters/postgres/session.ts'
-import { TABLES } from '../../projections/batch.ts'
+import { type Only, TABLES, tablesOf } from '../../projections/batch.ts'
 import type { Table } from '../../projections/projection.ts'
 
 export type Difference = {
@@ -35,9 +35,10 @@ export const compareTables = async (
   session: Session,
   a: string,
   b: string,
+  only?: Only,
 ): Promise<ReadonlyArray<Difference>> => {
   const differences: Difference[] = []
-  for (const table of TABLES) {
+  for (const table of tablesOf(only)) {
     const [inA, inB] = [await digest(session, a, table), await digest(session, b, table)]
     if (inA.rows === inB.rows && inA.digest === inB.digest) continue
     differences.push({

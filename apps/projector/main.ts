@@ -6,6 +6,7 @@ import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { keepMoments } from '../../projections/moment/keeper.ts'
 import { configOrExit } from '../config/load.ts'
 import { runProjector } from './projector.ts'
 
@@ -47,16 +48,23 @@ const vault = connectVault({
     process.exit(78)
   },
 })
-const log = sealedLog(connectEventLog({ url: config.eventStoreUrl }), vault)
+const stored = connectEventLog({ url: config.eventStoreUrl })
+const log = sealedLog(stored, vault)
+const keeper = keepMoments({
+  log: stored,
+  onError: (error, stream) => logger.warn({ err: error, stream }, 'a moment was not kept'),
+})
 const projector = runProjector({
   log,
   databaseUrl: config.database.url,
   logger,
   // An erasure makes the one who leads start over: what it knew of keys is not true any more.
   onLead: () => vault.forget(),
+  onApplied: keeper.notice,
 })
 stop = async () => {
   await projector.stop()
+  await keeper.stop()
   await log.close()
   await vault.close()
 }

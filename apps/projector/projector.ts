@@ -28,6 +28,8 @@ export type ProjectorOptions = {
   readonly onParked?: (parked: Parked) => void
   /** Called each time that it takes the lead, before it reads the log. */
   readonly onLead?: () => void
+  /** Told of each batch once it is in the tables. Must not throw. */
+  readonly onApplied?: (events: ReadonlyArray<RecordedEvent>) => void
   /** For tests: called inside the transaction, after the rows and before the commit. */
   readonly beforeCommit?: (to: bigint) => Promise<void>
 }
@@ -133,6 +135,7 @@ export const runProjector = ({
   logger = silent,
   onParked,
   onLead,
+  onApplied,
   beforeCommit,
 }: ProjectorOptions): Projector => {
   let state: ProjectorState = {
@@ -191,6 +194,7 @@ export const runProjector = ({
       aside = await commit(from, leading, decoded, to, true, beforeCommit)
     }
     applied(leading, events.length, aside)
+    onApplied?.(events)
   }
 
   const takeAll = async (

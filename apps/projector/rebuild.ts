@@ -8,7 +8,9 @@ import { connectSession, type Session } from '../../adapters/postgres/session.ts
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { type AuditMemory, auditMemory, unknownSessions } from '../../projections/audit/fold.ts'
-import { ADVANCED, holdCheckpoint, putCheckpoint } from '../../projections/checkpoint.ts'
+import { type Only, PROJECTION_NAMES } from '../../projections/batch.ts'
+import { ADVANCED, holdCheckpoint, putCheckpoint, readCheckpoint } from '../../projections/checkpoint.ts'
+import { parkedStreams } from '../../projections/parked.ts'
 import { type Audit, appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { compareTables, type Difference } from './compare.ts'
 import { REBUILD_LOCK, tryLock } from './lock.ts'
@@ -32,6 +34,20 @@ export type RebuildOptions = {
   readonly swap?: boolean
   /** Where there is no swap: keep the new tables in their own schema, until the next rebuild. Default: no. */
   readonly keep?: boolean
+  /** One of `PROJECTION_NAMES`: make its tables alone. Default: all. */
+  readonly only?: string | undefined
+  /** Where there is no swap: a look at the new tables before they go. */
+  readonly inspect?: {
+    /** While the writer is kept out, at the position of the live tables: the new ones are at the same. */
+    readonly pin: () => Promise<void>
+    /** After that. `position` is null where nothing was ever projected: then the new tables are at the log's end. */
+    readonly look: (made: {
+      readonly session: Session
+      readonly schema: string
+      readonly position: bigint | null
+      readonly onLive: boolean
+    }) => Promise<void>
+  }
   readonly batchSize?: number
 }
 export type Rebuilt = {
@@ -61,6 +77,7 @@ type Work = {
   parked: Set<string>
   position: bigint | null
   events: number
+  readonly only: Only
   readonly spent: { reading: number; folding: number; writing: number; indexing: number }
 }
 
@@ -71,7 +88,7 @@ const writeBatch = async (work: Work, events: ReadonlyArray<Readable>, audit: Au
     const parked = new Set(work.parked)
     await session.transaction(async () => {
       await appendAudit(session, audit)
-      await applyToTables(session, events, parked, careful, true)
+      if (work.only !== 'audit') await applyToTables(session, events, parked, careful, true, work.only)
     })
     work.parked = parked
   }
@@ -93,10 +110,28 @@ const readPage = async (
   return read.right
 }
 
-/** Reads to the end of the log: a page is read, the one before is folded, and the one before that is written. */
-const fill = async (log: EventLog, work: Work, limit: number, onBatch: () => void): Promise<void> => {
+const NO_AUDIT: Audit = { rows: [], leaves: [] }
+const auditFor = async (work: Work, events: ReadonlyArray<Readable>): Promise<Audit> =>
+  work.only === undefined || work.only === 'audit'
+    ? auditRowsFor(work.session, events, work.memory)
+    : NO_AUDIT
+
+/** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and the one before that is
+ *  written. */
+const fill = async (
+  log: EventLog,
+  work: Work,
+  limit: number,
+  upTo: bigint | null,
+  onBatch: () => void,
+): Promise<void> => {
   let writing: Promise<void> = Promise.resolve()
-  let next = readPage(log, work.position, limit)
+  const read = async (after: bigint | null) => {
+    if (upTo !== null && (after ?? -1n) >= upTo) return []
+    const page = await readPage(log, after, limit)
+    return upTo === null ? page : page.filter(({ position }) => position <= upTo)
+  }
+  let next = read(work.position)
   for (;;) {
     const before = performance.now()
     const page = await next
@@ -104,12 +139,13 @@ const fill = async (log: EventLog, work: Work, limit: number, onBatch: () => voi
     work.spent.reading += got - before
     const last = page.at(-1)
     if (last === undefined) break
-    next = readPage(log, last.position, limit)
+    next = read(last.position)
     // Its failure is met where it is awaited.
     next.catch(() => {})
     const events = page.map(readable)
-    if (unknownSessions(page, work.memory).length > 0) await writing
-    const audit = await auditRowsFor(work.session, events, work.memory)
+    if (work.only === undefined || work.only === 'audit')
+      if (unknownSessions(page, work.memory).length > 0) await writing
+    const audit = await auditFor(work, events)
     const folded = performance.now()
     work.spent.folding += folded - got
     await writing
@@ -123,6 +159,17 @@ const fill = async (log: EventLog, work: Work, limit: number, onBatch: () => voi
   await writing
 }
 
+/** What waits in the live tables must be what waits in the new ones, or a later try would put it in twice or never. */
+const sameParked = async (session: Session, work: Work): Promise<void> => {
+  if (work.only === 'audit') return
+  await session.exec('SET LOCAL search_path TO public')
+  const live = new Set((await session.run(parkedStreams())).map(({ stream }) => String(stream)))
+  if (live.size !== work.parked.size || [...live].some((stream) => !work.parked.has(stream)))
+    throw new RebuildError(
+      'Other streams are parked than would be now: try them again (presence parked retry), or rebuild all tables.',
+    )
+}
+
 /** Rebuilds the tables. Throws `RebuildError` with a sentence, or what Postgres says; the live tables are then as they
  *  were. */
 export const rebuild = async ({
@@ -133,7 +180,11 @@ export const rebuild = async ({
   swap = true,
   keep = false,
   batchSize = 2_000,
+  only,
+  inspect,
 }: RebuildOptions): Promise<Rebuilt> => {
+  if (only !== undefined && !PROJECTION_NAMES.includes(only))
+    throw new RebuildError(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
   const began = performance.now()
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
   const session = await connectSession(databaseUrl, 'presence rebuild')
@@ -146,24 +197,37 @@ export const rebuild = async ({
       parked: new Set(),
       position: null,
       events: 0,
+      only,
       spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
     }
     const head = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
     if (E.isLeft(head)) throw new RebuildError(`The log can't be read: ${head.left._tag}.`)
-    const target = head.right[0]?.position ?? null
+    /** Where it is compared, the new tables must not be ahead of the live ones. */
+    const bound = async (): Promise<bigint | null> => {
+      if (!compare && inspect === undefined && only === undefined) return null
+      await session.exec('SET search_path TO public')
+      const [live] = await session.run(readCheckpoint().statement)
+      return (live?.position as bigint | null | undefined) ?? null
+    }
+    const boundHere = async (): Promise<bigint | null> => {
+      const position = await bound()
+      await session.exec(`SET search_path TO "${schema}"`)
+      return position
+    }
+    const target = (await bound()) ?? head.right[0]?.position ?? null
     const seconds = (): number => (performance.now() - began) / 1_000
     const tell = (phase: RebuildProgress['phase']): void =>
       onProgress({ phase, events: work.events, position: work.position, target, seconds: seconds() })
 
     await dropStale(session)
     await session.exec('SET synchronous_commit = off')
-    await makeShadow(session, schema)
-    await fill(log, work, batchSize, () => tell('reading'))
+    await makeShadow(session, schema, only)
+    await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
     tell('indexing')
     const indexing = performance.now()
-    await indexShadow(session, schema)
+    await indexShadow(session, schema, only)
     work.spent.indexing = performance.now() - indexing
-    await fill(log, work, batchSize, () => tell('catching up'))
+    await fill(log, work, batchSize, await boundHere(), () => tell('catching up'))
 
     let differences: ReadonlyArray<Difference> | null = null
     const result = (left: string | null): Rebuilt => ({
@@ -177,6 +241,7 @@ export const rebuild = async ({
     })
     await session.exec('SET synchronous_commit = on')
 
+    let onLive = false
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
       const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
@@ -185,6 +250,8 @@ export const rebuild = async ({
           await session.exec(`SET LOCAL lock_timeout = '10s'; SET LOCAL search_path TO public`)
           const [live] = await session.run(holdCheckpoint())
           const livePosition = (live?.position as bigint | null | undefined) ?? null
+          if (only !== undefined && livePosition === null)
+            throw new RebuildError('Nothing was ever projected: rebuild all tables.')
           await session.exec(`SET LOCAL search_path TO "${schema}"`)
           // The writer waits for us: what it has and we don't is little.
           while (livePosition !== null && (work.position ?? -1n) < livePosition) {
@@ -196,9 +263,9 @@ export const rebuild = async ({
               break
             }
             const events = page.map(readable)
-            await appendAudit(session, await auditRowsFor(session, events, work.memory))
+            await appendAudit(session, await auditFor(work, events))
             const parked = new Set(work.parked)
-            await applyToTables(session, events, parked, true)
+            if (only !== 'audit') await applyToTables(session, events, parked, true, false, only)
             work.parked = parked
             work.position = page.at(-1)!.position
             work.events += page.length
@@ -206,13 +273,19 @@ export const rebuild = async ({
           if (compare && work.position === livePosition) {
             tell('comparing')
             await session.exec('SET LOCAL search_path TO public')
-            differences = await compareTables(session, 'public', schema)
+            differences = await compareTables(session, 'public', schema, only)
           }
-          if (!swap) return
+          onLive = livePosition !== null && work.position === livePosition
+          if (!swap) {
+            if (onLive) await inspect?.pin()
+            return
+          }
+          if (only !== undefined) await sameParked(session, work)
           tell('swapping')
           await session.exec(`SET LOCAL search_path TO public; SET LOCAL lock_timeout = '200ms'`)
-          await swapShadow(session, schema)
-          await session.run(putCheckpoint(work.position))
+          await swapShadow(session, schema, only)
+          // Where it stands alone, the other tables are where they were.
+          await session.run(putCheckpoint(only === undefined ? work.position : livePosition))
           await session.run(sql.unsafe`SELECT pg_notify(${ADVANCED}, ${String(work.position ?? 0n)})`)
         })
         break
@@ -224,6 +297,7 @@ export const rebuild = async ({
       }
     }
     if (swap) return result(null)
+    await inspect?.look({ session, schema, position: work.position, onLive })
     if (!keep) await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
     return result(keep ? schema : null)
   } finally {

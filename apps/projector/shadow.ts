@@ -2,12 +2,16 @@
 import { sql } from 'slonik'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { AUDIT_TABLE } from '../../projections/audit/fold.ts'
-import { TABLES } from '../../projections/batch.ts'
+import { type Only, tablesOf } from '../../projections/batch.ts'
+import { PARKED_TABLES } from '../../projections/parked.ts'
 import { PROOF_TABLE } from '../../projections/proof/tree.ts'
 
 /** Besides what the log says in full: what a rebuild parks takes the place of what was parked. */
-const PARKED = ['parked_streams', 'parked_events']
-const ALL = [...TABLES.map(({ name }) => name), ...PARKED]
+const PARKED = PARKED_TABLES.map(({ name }) => name)
+const builtFor = (only: Only): ReadonlyArray<string> => [...tablesOf(only).map(({ name }) => name), ...PARKED]
+/** A rebuild of one projection leaves what is parked as it is. */
+const swappedFor = (only: Only): ReadonlyArray<string> =>
+  only === undefined ? builtFor(only) : tablesOf(only).map(({ name }) => name)
 /** Appended to and never looked up by key while they are filled: their keys come with the other indexes. */
 const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
 
@@ -35,29 +39,32 @@ const constraintsOf = (session: Session, table: string) =>
   )
 
 /** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema. */
-export const makeShadow = async (session: Session, schema: string): Promise<void> => {
+export const makeShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+  const all = builtFor(only)
   await session.exec(`CREATE SCHEMA ${id(schema)}`)
-  for (const table of ALL)
+  for (const table of all)
     await session.exec(
       `CREATE TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
     )
   // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
   const keys: string[] = []
-  for (const table of ALL) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
+  for (const table of all) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
   await session.exec(`SET search_path TO ${id(schema)}`)
   for (const key of keys) await session.exec(key)
 }
 
 /** Builds what `makeShadow` left out, once the rows are there. */
-export const indexShadow = async (session: Session, schema: string): Promise<void> => {
+export const indexShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+  const all = builtFor(only)
   await session.exec(`SET search_path TO public; SET maintenance_work_mem = '256MB'`)
   const keys: string[] = []
-  for (const table of APPENDED) keys.push(...(await constraintsOf(session, table)))
+  for (const table of APPENDED.filter((name) => all.includes(name)))
+    keys.push(...(await constraintsOf(session, table)))
   const indexes = await rows(
     session,
     sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
       FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(ALL, 'text')})
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(all, 'text')})
         AND NOT EXISTS (SELECT FROM pg_constraint con WHERE con.conindid = i.indexrelid AND con.contype = 'p')
       ORDER BY i.indexrelid`,
     'ddl',
@@ -68,20 +75,21 @@ export const indexShadow = async (session: Session, schema: string): Promise<voi
 }
 
 /** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */
-export const swapShadow = async (session: Session, schema: string): Promise<void> => {
+export const swapShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+  const all = swappedFor(only)
   const grants = await rows(
     session,
     sql.unsafe`SELECT format('GRANT %s ON public.%I TO %s', acl.privilege_type, rel.relname,
         CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END) AS ddl
       FROM pg_class rel, aclexplode(rel.relacl) acl
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(ALL, 'text')})
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(all, 'text')})
         AND acl.grantee <> rel.relowner`,
     'ddl',
   )
-  const list = ALL.map((table) => `public.${id(table)}`).join(', ')
+  const list = all.map((table) => `public.${id(table)}`).join(', ')
   await session.exec(`LOCK TABLE ${list} IN ACCESS EXCLUSIVE MODE`)
   await session.exec(`DROP TABLE ${list}`)
-  for (const table of ALL) await session.exec(`ALTER TABLE ${id(schema)}.${id(table)} SET SCHEMA public`)
+  for (const table of all) await session.exec(`ALTER TABLE ${id(schema)}.${id(table)} SET SCHEMA public`)
   for (const grant of grants) await session.exec(grant)
-  await session.exec(`DROP SCHEMA ${id(schema)}`)
+  await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
 }

@@ -1,0 +1,196 @@
+/** Makes everything anew from the log, beside the live tables, and names what of them or of the checkpoints differs.
+ *  Changes nothing; memory is bounded whatever the log's length. */
+import { sql } from 'slonik'
+import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import type { EventLog } from '../../domain/ports.ts'
+import { edgePlaces, type Hash, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
+import { openCheckpoint, parseCheckpoint, type Verifier } from '../../projections/proof/note.ts'
+import { checkpointsAfter, hashesAt, lastLeaf } from '../../projections/proof/queries.ts'
+import { type Compared, differ } from './differ.ts'
+import { type RebuildProgress, rebuild } from './rebuild.ts'
+import { nodesOf } from './tree.ts'
+
+/** A checkpoint that the log does not bear out. */
+export type CheckpointFailure = {
+  /** The file's name, or `proof_checkpoints`. */
+  readonly from: string
+  readonly size: number | null
+  readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row'
+  /** A sentence. */
+  readonly detail: string
+}
+export type Verified = {
+  readonly events: number
+  readonly position: bigint | null
+  readonly seconds: number
+  readonly size: number
+  readonly root: Hash
+  /** Null where nothing was ever projected, so that there is nothing to compare. */
+  readonly compared: Compared | null
+  readonly checkpoints: number
+  readonly failures: ReadonlyArray<CheckpointFailure>
+}
+export type VerifyProgress =
+  | RebuildProgress
+  | { readonly phase: 'rows'; readonly table: string; readonly rows: number }
+export type VerifyOptions = {
+  readonly log: EventLog
+  readonly databaseUrl: string
+  /** Whose signatures count; none: signatures are not looked at. */
+  readonly verifiers: ReadonlyArray<Verifier>
+  /** Checkpoints from elsewhere. */
+  readonly checkpoints?: ReadonlyArray<{ readonly name: string; readonly note: string }>
+  readonly onProgress?: (progress: VerifyProgress) => void
+  readonly limit?: number
+  readonly batchSize?: number
+}
+
+const PAGE = 500
+type Held = { readonly from: string; readonly note: string; readonly row?: { size: number; root: string } }
+
+/** The hashes that the roots of these sizes need, asked for at once. */
+const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise<Nodes> => {
+  const places = new Map<string, { level: number; index: number }>()
+  for (const size of sizes)
+    for (const place of edgePlaces(size)) places.set(`${place.level}/${place.index}`, place)
+  const wanted = [...places.values()]
+  const rows = wanted.length === 0 ? [] : await session.run(hashesAt(wanted))
+  const hashes = new Map(wanted.map(({ level, index }, i) => [`${level}/${index}`, rows[i]?.hash]))
+  return async (asked) =>
+    asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
+}
+
+/** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held. */
+const hold = async (
+  session: Session,
+  held: ReadonlyArray<Held>,
+  size: number,
+  verifiers: ReadonlyArray<Verifier>,
+  proved: { size: number },
+): Promise<ReadonlyArray<CheckpointFailure>> => {
+  const failures: CheckpointFailure[] = []
+  const read = held.map(({ note }) => {
+    const end = note.lastIndexOf('\n\n')
+    return end < 0 ? null : parseCheckpoint(note.slice(0, end + 1))
+  })
+  const sizes = read.flatMap((one) => (one !== null && one.size <= size ? [one.size] : []))
+  const nodes = await nodesFor(session, sizes)
+  const positionOf = async (leaves: number): Promise<string> => {
+    if (leaves === 0) return 'the start'
+    const rows = await session.run(
+      sql.unsafe`SELECT position FROM proof_leaves WHERE leaf = ${String(leaves - 1)}::int8`,
+    )
+    return String(rows[0]?.position)
+  }
+  for (const [i, { from, note, row }] of held.entries()) {
+    const checkpoint = read[i]!
+    const fail = (what: CheckpointFailure['what'], detail: string): void =>
+      void failures.push({ from, size: checkpoint?.size ?? row?.size ?? null, what, detail })
+    if (checkpoint === null) {
+      fail('malformed', 'It is no checkpoint.')
+      continue
+    }
+    if (verifiers.length > 0 && !verifiers.some((verifier) => openCheckpoint(note, verifier) !== null))
+      fail('signature', 'No signature of a key that was given holds.')
+    if (
+      row !== undefined &&
+      (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64'))
+    )
+      fail('row', 'The columns size and root are not those of its note.')
+    if (checkpoint.size > size) {
+      fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
+      continue
+    }
+    const root = await rootAt(checkpoint.size, nodes)
+    if (!root.equals(checkpoint.root)) {
+      const [after, upTo] = [await positionOf(proved.size), await positionOf(checkpoint.size)]
+      fail('root', `An event was altered, put in or taken out after position ${after} and up to ${upTo}.`)
+      continue
+    }
+    const said = checkpoint.extensions.find((line) => line.startsWith('position '))?.slice(9)
+    if (said !== undefined && said !== (await positionOf(checkpoint.size)))
+      fail('position', `Its last event is said to be at position ${said}.`)
+    proved.size = Math.max(proved.size, checkpoint.size)
+  }
+  return failures
+}
+
+/** Throws `RebuildError` with a sentence, or what Postgres says. */
+export const verifyLog = async ({
+  log,
+  databaseUrl,
+  verifiers,
+  checkpoints = [],
+  onProgress = () => {},
+  limit = 100,
+  batchSize = 2_000,
+}: VerifyOptions): Promise<Verified> => {
+  const live = await connectSession(databaseUrl, 'presence verify')
+  const failures: CheckpointFailure[] = []
+  let compared: Compared | null = null
+  let count = 0
+  let size = 0
+  let root: Hash = await rootAt(0, nodesOf(live))
+  try {
+    const done = await rebuild({
+      log,
+      databaseUrl,
+      swap: false,
+      batchSize,
+      onProgress,
+      inspect: {
+        pin: async () => {
+          await live.exec(
+            'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM projection_checkpoints',
+          )
+        },
+        look: async ({ session, schema, onLive }) => {
+          const [last] = await session.run(lastLeaf())
+          size = last === undefined ? 0 : Number(last.leaf) + 1
+          root = await rootAt(size, nodesOf(session))
+          const outside = checkpoints
+            .map(({ name, note }) => ({ from: name, note }))
+            .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
+          // The table's first: the more sizes hold, the nearer the place of one that does not.
+          const proved = { size: 0 }
+          let [at, key] = [-1n, '']
+          for (;;) {
+            const page = await live.run(checkpointsAfter(at, key, PAGE))
+            const held = page.map((row) => ({
+              from: 'proof_checkpoints',
+              note: String(row.note),
+              row: { size: Number(row.size), root: String(row.root) },
+            }))
+            failures.push(...(await hold(session, held, size, verifiers, proved)))
+            count += page.length
+            const end = page.at(-1)
+            if (end === undefined || page.length < PAGE) break
+            ;[at, key] = [end.size as bigint, String(end.vkey)]
+          }
+          for (const one of outside) {
+            const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0 }
+            failures.push(...(await hold(session, [one], size, verifiers, reach)))
+          }
+          count += outside.length
+          if (!onLive) return
+          compared = await session.transaction(() =>
+            differ({
+              live,
+              fresh: session,
+              schema,
+              limit,
+              onRows: (table, rows) => onProgress({ phase: 'rows', table, rows }),
+            }),
+          )
+          await live.exec('COMMIT')
+        },
+      },
+    })
+    const { events, position, seconds } = done
+    return { events, position, seconds, size, root, compared, checkpoints: count, failures }
+  } finally {
+    await live.close()
+  }
+}
+
+const sizeOf = (note: string): number => Number(note.split('\n')[1] ?? 0) || 0

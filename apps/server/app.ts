@@ -55,7 +55,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       process.exit(78)
     },
   })
-  const log = sealedLog(connectEventLog({ url: config.eventStoreUrl }), vault)
+  const stored = connectEventLog({ url: config.eventStoreUrl })
+  const log = sealedLog(stored, vault)
   const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize })
   const readModels = createReadModels(pool)
   const [content, authStore] = await Promise.all([
@@ -109,7 +110,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     content,
     readModels,
     proofs,
-    moments: createMoments(log),
+    moments: createMoments(log, { stored }),
     auth,
     turn,
     clock,

@@ -75,6 +75,8 @@ export type Moments = {
     options?: { readonly messages?: number; readonly exact?: boolean },
   ) => Promise<Moment>
   readonly log: EventLog
+  /** The same with what is personal still sealed. */
+  readonly stored: EventLog
   readonly spaces: Timeline<Standing>
   readonly chats: Timeline<Talk>
 }
@@ -149,16 +151,25 @@ const editOf = (recorded: Parameters<typeof readable>[0]): Words => {
 const newer = (a: bigint | null, b: bigint | null): bigint | null =>
   a === null ? b : b === null || a > b ? a : b
 
-export const createMoments = (log: EventLog, every = EVERY): Moments => {
-  const spaces = createTimeline(log, standing, every)
-  const chats = createTimeline(log, talk, every)
+/** `stored`: the log as it stands, where `log` opens what is sealed in it: folding needs nothing that is personal, so no
+ *  key is asked for. */
+export const createMoments = (
+  log: EventLog,
+  options: { readonly stored?: EventLog; readonly every?: number } = {},
+): Moments => {
+  const { stored = log, every = EVERY } = options
+  const spaces = createTimeline(stored, standing, every)
+  const chats = createTimeline(stored, talk, every)
 
   const bound: Moments['bound'] = async (space, when, side) => {
     switch (when.kind) {
       case 'position':
         return side === 'before' ? when.position : when.position + 1n
       case 'revision': {
-        const [event] = await readEvents(log, streamName('space', space), { from: when.revision, limit: 1 })
+        const [event] = await readEvents(stored, streamName('space', space), {
+          from: when.revision,
+          limit: 1,
+        })
         if (event !== undefined) return side === 'before' ? event.position : event.position + 1n
         throw new Failed({
           _tag: 'NoSuchMoment',
@@ -221,6 +232,7 @@ export const createMoments = (log: EventLog, every = EVERY): Moments => {
         return inSpace + (kind === 'space' ? 0 : await chats.keep(space))
       }),
     log,
+    stored,
     spaces,
     chats,
   }

@@ -11,7 +11,7 @@ import {
 } from '../../../domain/chat/state.ts'
 import type { Decoded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
-import type { RecordedEvent } from '../../../domain/ports.ts'
+import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { type Standing, standing } from '../standing.ts'
@@ -58,7 +58,7 @@ const PLACES = 8
 /** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
  *  holds digests of words, never words. */
 export const createPast = (moments: Moments): Past => {
-  const { log } = moments
+  const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
   let talked: { readonly key: string; readonly revision: number; readonly state: ChatState } | null = null
 
@@ -75,14 +75,15 @@ export const createPast = (moments: Moments): Past => {
   }
 
   const between = async (
+    from: EventLog,
     stream: string,
     after: number,
     until: number,
   ): Promise<ReadonlyArray<RecordedEvent>> => {
     const events: RecordedEvent[] = []
-    for (let from = after + 1; from <= until; from += PAGE) {
-      const limit = Math.min(PAGE, until - from + 1)
-      events.push(...(await readEvents(log, stream, { from: BigInt(from), limit })))
+    for (let next = after + 1; next <= until; next += PAGE) {
+      const limit = Math.min(PAGE, until - next + 1)
+      events.push(...(await readEvents(from, stream, { from: BigInt(next), limit })))
     }
     return events
   }
@@ -93,7 +94,7 @@ export const createPast = (moments: Moments): Past => {
     let point: Point<Standing>
     if (near !== null) {
       point = near
-      for (const event of await between(streamName('space', space), point.revision, revision)) {
+      for (const event of await between(stored, streamName('space', space), point.revision, revision)) {
         const decoded = readable(event)
         const state = standing.apply(point.state, decoded, refOf(decoded))
         const { position, id, metadata } = decoded
@@ -113,7 +114,7 @@ export const createPast = (moments: Moments): Past => {
       near !== null && near.key === key && near.revision <= revision && revision - near.revision <= STEP
     const after = isNear ? near.revision : Math.max(-1, revision - WINDOW)
     let state: ChatState = isNear ? near.state : { ...initialChat(), length: after + 1 }
-    for (const event of await between(streamName('chat', space), after, revision))
+    for (const event of await between(log, streamName('chat', space), after, revision))
       state = chatDecider.evolve(state, readable(event).event as ChatEvent)
     talked = { key, revision, state }
     return chatDecider.fork(state)

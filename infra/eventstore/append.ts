@@ -46,6 +46,12 @@ export type AppendRequest = {
   readonly done: (outcome: AppendOutcome) => void
 }
 
+/** What the node itself writes, in the transaction of the next commit and after what clients asked for. */
+export type Alongside = {
+  readonly write: (insert: (stream: string, event: ProposedEvent) => void) => void
+  readonly done: (committed: boolean) => void
+}
+
 export type Appender = ReturnType<typeof createAppender>
 
 /** What one commit writes. `ticks`: its time. */
@@ -66,6 +72,7 @@ export const createAppender = (
   let queuedBytes = 0
   let scheduled = false
   let waiting: Array<() => void> = []
+  let alongside: Alongside[] = []
 
   const eventAt = (stream: Stream, revision: number): StoredEvent | undefined => {
     const [event] = storage.streamForwards(stream.id, revision, 1)
@@ -117,11 +124,23 @@ export const createAppender = (
     return { tag: 'appended', revision: expected + events.length, position }
   }
 
-  const insert = (stream: Stream, revision: number, event: ProposedEvent, batch: Batch): number => {
+  const insert = (
+    stream: Stream,
+    revision: number,
+    event: ProposedEvent,
+    batch: Batch,
+    remember = true,
+  ): number => {
     const position = storage.nextPosition()
     const body = encodeBody(event, stream.nameBytes, revision, position, batch.ticks)
-    batch.written.push(storage.insert(stream, revision, body))
+    batch.written.push(storage.insert(stream, revision, body, remember ? event.id : null))
     return position
+  }
+
+  /** Whatever is there; ids are not remembered. */
+  const append = (name: string, event: ProposedEvent, batch: Batch): void => {
+    const stream = storage.stream(name)
+    if (stream.last !== TOMBSTONE_REVISION) insert(stream, stream.last + 1, event, batch, false)
   }
 
   const insertMetadata = (name: string, json: string, batch: Batch): number => {
@@ -201,20 +220,27 @@ export const createAppender = (
 
   const commitGroup = (): void => {
     scheduled = false
+    if (queue.length === 0 && alongside.length === 0) return
     const group = takeGroup()
+    const own = alongside
+    alongside = []
+    let committed = true
     const written: StoredEvent[] = []
     let outcomes: AppendOutcome[] = []
     try {
       const batch = { ticks: `${now()}0000`, written }
       storage.transaction(() => {
         for (const request of group) outcomes.push(write(request, batch))
+        for (const one of own) one.write((name, event) => append(name, event, batch))
       })
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error)
       outcomes = group.map(() => ({ tag: 'failed', cause }))
       written.length = 0
+      committed = false
     }
     for (let i = 0; i < group.length; i++) group[i]!.done(outcomes[i]!)
+    for (const one of own) one.done(committed)
     if (written.length > 0) publish(written)
     if (queue.length > 0) schedule()
     if (waiting.length > 0 && queuedBytes < HIGH_WATER_BYTES) {
@@ -245,9 +271,15 @@ export const createAppender = (
       return true
     },
 
+    /** Writes it in the next commit's transaction; `done` is called after its fsync. */
+    alongside: (own: Alongside): void => {
+      alongside.push(own)
+      schedule()
+    },
+
     /** Commits what is queued, now. */
     drain: (): void => {
-      while (queue.length > 0) commitGroup()
+      while (queue.length > 0 || alongside.length > 0) commitGroup()
     },
   }
 }

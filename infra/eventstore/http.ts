@@ -8,6 +8,8 @@ export type HttpDeps = {
   readonly subscriptions: () => number
   readonly connections: () => number
   readonly authentication: boolean
+  /** The last position that the system projections have linked; undefined where they are off. */
+  readonly linked: (() => number) | undefined
   readonly startedAt: number
 }
 
@@ -19,7 +21,7 @@ const json = (response: ServerResponse, status: number, body: unknown): void => 
 }
 
 export const httpHandler =
-  ({ storage, subscriptions, connections, authentication, startedAt }: HttpDeps): RequestListener =>
+  ({ storage, subscriptions, connections, authentication, linked, startedAt }: HttpDeps): RequestListener =>
   (request, response) => {
     request.resume()
     const path = new URL(request.url ?? '/', 'http://node').pathname.replace(/(.)\/$/, '$1')
@@ -37,7 +39,7 @@ export const httpHandler =
           dbVersion: SERVER_VERSION,
           esVersion: SERVER_VERSION,
           state: 'leader',
-          features: { projections: false, userManagement: authentication, atomPub: false },
+          features: { projections: linked !== undefined, userManagement: authentication, atomPub: false },
           authentication: { type: authentication ? 'internal' : 'insecure' },
         })
         return
@@ -51,7 +53,12 @@ export const httpHandler =
             heap: memory.heapUsed,
             cpu: process.cpuUsage(),
           },
-          es: { ...storage.stats(), subscriptions: subscriptions(), connections: connections() },
+          es: {
+            ...storage.stats(),
+            subscriptions: subscriptions(),
+            connections: connections(),
+            ...(linked === undefined ? {} : { linkedPosition: linked() }),
+          },
         })
         return
       }

@@ -15,6 +15,12 @@ export const isLink = (body: Buffer): boolean => {
   )
 }
 
+/** `revision@stream`, as the link has it; undefined for a link to nothing. */
+export const targetOf = (body: Buffer): string | undefined => {
+  const target = decodeBody(body).data.toString('utf8')
+  return /^\d+@.+$/s.test(target) ? target : undefined
+}
+
 /** What the link points to; undefined where that is gone or was never there. */
 export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undefined => {
   const match = /^(\d+)@(.+)$/s.exec(decodeBody(link.body).data.toString('utf8'))

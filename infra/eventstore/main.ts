@@ -5,10 +5,11 @@ import { startNode } from './node.ts'
 
 const USAGE = `Usage: npm run eventstore -- [--host 127.0.0.1] [--port 2113] [--data ./data/eventstore]
 
-       [--tls-cert FILE --tls-key FILE] [--auth] [--max-append-size 1048576]
+       [--tls-cert FILE --tls-key FILE] [--auth] [--projections]
+       [--max-append-size 1048576]
 
 The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR, EVENTSTORE_TLS_CERT,
-EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication takes
+EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_PROJECTIONS=on, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication takes
 the password of admin from EVENTSTORE_ADMIN_PASSWORD.`
 
 const { values } = parseArgs({
@@ -20,6 +21,10 @@ const { values } = parseArgs({
     'tls-cert': { type: 'string', default: process.env.EVENTSTORE_TLS_CERT },
     'tls-key': { type: 'string', default: process.env.EVENTSTORE_TLS_KEY },
     auth: { type: 'boolean', default: process.env.EVENTSTORE_AUTH === 'true' },
+    projections: {
+      type: 'boolean',
+      default: /^(on|true|1|all|system)$/i.test(process.env.EVENTSTORE_PROJECTIONS ?? ''),
+    },
     help: { type: 'boolean', default: false },
   },
 })
@@ -37,6 +42,7 @@ try {
       ? { tls: { cert: readFileSync(certFile), key: readFileSync(keyFile) } }
       : {}),
     ...(values.auth ? { authentication: { adminPassword: process.env.EVENTSTORE_ADMIN_PASSWORD } } : {}),
+    projections: values.projections,
     onShutdown: () => stop(),
     dataDir: values.data,
     host: values.host,

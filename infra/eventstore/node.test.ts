@@ -1,5 +1,4 @@
 /** What is the embedded node's own: its lock, its refusals, authentication, scavenge, HTTP, backup. */
-import { execFileSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { credentials, Metadata } from '@grpc/grpc-js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { backupLog, restoreLog } from './backup.ts'
+import { createCertificate } from './contract/certificate.ts'
 import { startNode } from './node.ts'
 import { OperationsService, operations } from './stubs.ts'
 
@@ -144,41 +144,13 @@ test('given hidden events, when scavenged, then they are gone from $all and numb
 })
 
 test('given TLS and authentication, then who may what is as the lists say', async () => {
-  const dir = fresh()
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '1',
-      ],
-      ...[
-        '-subj',
-        '/CN=localhost',
-        '-addext',
-        'subjectAltName=DNS:localhost,IP:127.0.0.1',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-    ],
-    { stdio: 'ignore' },
-  )
+  const { key, cert, ca, remove } = createCertificate()
   const tls = { key: readFileSync(key), cert: readFileSync(cert) }
   const dataDir = fresh()
   assert.match(await message(startNode({ dataDir, tls, authentication: {} })), 'EVENTSTORE_ADMIN_PASSWORD')
   const node = await startNode({ dataDir, tls, authentication: { adminPassword: 'secret' } })
   const connect = (user: string) =>
-    EventStoreDBClient.connectionString(`esdb://${user}localhost:${node.port}?tls=true&tlsCAFile=${cert}`)
+    EventStoreDBClient.connectionString(`esdb://${user}localhost:${node.port}?tls=true&tlsCAFile=${ca}`)
   const [admin, wrong, nobody] = [connect('admin:secret@'), connect('admin:other@'), connect('')]
   await admin.appendToStream('a', event(), { credentials: { username: 'admin', password: 'secret' } })
   assert.is(await count(admin, 'a'), 1)
@@ -190,6 +162,7 @@ test('given TLS and authentication, then who may what is as the lists say', asyn
   assert.is(await message(count(nobody)), 'access-denied')
   for (const client of [admin, wrong, nobody]) await client.dispose()
   await node.close()
+  remove()
 })
 
 test.run()

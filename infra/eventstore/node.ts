@@ -14,6 +14,7 @@ import { listen } from './listener.ts'
 import { operationsService } from './operations.ts'
 import { createRegistry } from './persistent/registry.ts'
 import { persistentService } from './persistent/service.ts'
+import { startProjections } from './projections.ts'
 import { read } from './read.ts'
 import { createScavenger } from './scavenge.ts'
 import { openStorage, type Storage } from './storage.ts'
@@ -38,6 +39,8 @@ export type NodeOptions = {
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** Basic authentication and access lists. `adminPassword` is needed at the first start alone. */
   readonly authentication?: { readonly adminPassword?: string | undefined }
+  /** Keep `$ce-`, `$et-` and `$streams`. Default: no, as on a fresh real node. */
+  readonly projections?: boolean
   /** Called when a client asks the node to shut down. Default: nothing. */
   readonly onShutdown?: () => void
 }
@@ -72,6 +75,7 @@ export const startNode = async ({
   maxAppendSize = MIB,
   tls,
   authentication,
+  projections = false,
   onShutdown = () => {},
 }: NodeOptions): Promise<EmbeddedNode> => {
   if (!LOOPBACK.test(host) && (tls === undefined || authentication === undefined))
@@ -84,6 +88,7 @@ export const startNode = async ({
   const scavenger = createScavenger(storage)
   const hub = createHub()
   const appender = createAppender(storage, hub.publish)
+  const projected = projections ? startProjections(storage, appender, hub) : undefined
   const handlers = new Map<string, Handler>()
   let bound = port
 
@@ -142,6 +147,7 @@ export const startNode = async ({
         subscriptions: hub.size,
         connections: grpc.connections,
         authentication: users !== undefined,
+        linked: projected?.position,
         startedAt: Date.now(),
       }),
     )
@@ -151,9 +157,11 @@ export const startNode = async ({
       port: bound,
       close: async () => {
         registry.close()
+        projected?.close()
         appender.drain()
         grpc.close()
         await listener.close()
+        appender.drain()
         storage.close()
       },
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
-import { idOf, type StoredEvent } from './record.ts'
+import type { StoredEvent } from './record.ts'
 
 /** What the node knows of one stream. `last` is -1 where it has no event yet. */
 export type Stream = {
@@ -224,8 +224,8 @@ export const openStorage = (dataDir: string) => {
     /** Where the next event will lie. Its body is built with this, then given to `insert`. */
     nextPosition: (): number => nextPosition,
 
-    /** Adds an event at the stream's end, within a transaction. */
-    insert: (stream: Stream, revision: number, body: Buffer): StoredEvent => {
+    /** Adds an event at the stream's end, within a transaction. `id`: to be remembered; null for one that no client sent. */
+    insert: (stream: Stream, revision: number, body: Buffer, id: string | null): StoredEvent => {
       if (stream.id === 0) {
         stream.id = nextStream++
         insertStream.run(stream.id, stream.name)
@@ -235,7 +235,7 @@ export const openStorage = (dataDir: string) => {
       nextPosition += body.length + RECORD_OVERHEAD
       lastPosition = position
       stream.last = revision
-      remember(idOf(body), stream.id, revision)
+      if (id !== null) remember(id, stream.id, revision)
       if (isMetastream(stream.name)) {
         const original = streams.get(originalOf(stream.name))
         if (original !== undefined) original.metadata = undefined

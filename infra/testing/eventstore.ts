@@ -23,8 +23,14 @@ export type TestEventStore = {
 
 const MAIN = fileURLToPath(new URL('../eventstore/main.ts', import.meta.url))
 
-const start = async (args: ReadonlyArray<string>): Promise<{ child: ChildProcess; port: number }> => {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+const start = async (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+): Promise<{ child: ChildProcess; port: number }> => {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  })
   const lines = createInterface({ input: child.stdout! })
   const port = await new Promise<number>((resolve, reject) => {
     lines.on('line', (line) => {
@@ -47,13 +53,20 @@ const ended = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exit
 }
 
-/** A fresh node. `dataDir`: instead of a temporary one, which `stop` removes. `args`: more flags for the node. */
+/** A fresh node. `dataDir`: instead of a temporary one, which `stop` removes. `args`: more flags for the node; `env`:
+ *  more of its environment. */
 export const testEventStore = async (
-  options: { readonly dataDir?: string; readonly port?: number; readonly args?: ReadonlyArray<string> } = {},
+  options: {
+    readonly dataDir?: string
+    readonly port?: number
+    readonly args?: ReadonlyArray<string>
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<TestEventStore> => {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'eventstore-')))
   const args = (port: number) => ['--data', dataDir, '--port', `${port}`, ...(options.args ?? [])]
-  let { child, port } = await start(args(options.port ?? 0))
+  const env = options.env ?? {}
+  let { child, port } = await start(args(options.port ?? 0), env)
   return {
     url: `esdb://127.0.0.1:${port}?tls=false`,
     port,
@@ -66,7 +79,7 @@ export const testEventStore = async (
     kill: () => ended(child, 'SIGKILL'),
     restart: async () => {
       await ended(child, 'SIGTERM')
-      ;({ child, port } = await start(args(port)))
+      ;({ child, port } = await start(args(port), env))
     },
   }
 }

@@ -26,8 +26,12 @@ export const OPEN_GUARD: Guard = {
 
 const isAdmin = (user: User): boolean => user.login === 'admin' || user.groups.includes('$admins')
 
-/** The roles that may, where the stream's own list says nothing: everyone for streams, operators for system streams. */
-const defaults = (stream: string): ReadonlyArray<string> => (stream.startsWith('$') ? ['$admins'] : ['$all'])
+const PROJECTED = /^\$(streams$|ce-|et-)/
+
+/** The roles that may, where the stream's own list says nothing: everyone for streams, operators for system streams;
+ *  what the system projections write, everyone may read. */
+const defaults = (action: Action, stream: string): ReadonlyArray<string> =>
+  stream.startsWith('$') && !(action === 'read' && PROJECTED.test(stream)) ? ['$admins'] : ['$all']
 
 export const createGuard = (storage: Storage, users: Users): Guard => {
   const user = (call: Call): User => {
@@ -42,12 +46,12 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
     if (isMetastream(stream)) {
       const original = originalOf(stream)
       const acl = metadataOf(storage, storage.stream(original)).acl
-      return (action === 'read' ? acl?.$mr : acl?.$mw) ?? defaults(original)
+      return (action === 'read' ? acl?.$mr : acl?.$mw) ?? defaults(action, original)
     }
     if (stream === '$all') return ['$admins']
     const acl = metadataOf(storage, storage.stream(stream)).acl
     const own = action === 'read' ? acl?.$r : action === 'write' ? acl?.$w : acl?.$d
-    return own ?? defaults(stream)
+    return own ?? defaults(action, stream)
   }
 
   const allowed = (who: User, action: Action, stream: string): boolean => {

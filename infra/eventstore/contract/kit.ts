@@ -5,25 +5,37 @@ import { createRequire } from 'node:module'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../../testing/eventstore.ts'
+import { createCertificate } from './certificate.ts'
+import { createRaw, type Raw } from './raw.ts'
 
 const require = createRequire(import.meta.url)
 type Library = typeof import('@eventstore/db-client')
 
+export type LibraryName = '@eventstore/db-client' | '@kurrent/kurrentdb-client'
 export type Expected = 'any' | 'no_stream' | 'stream_exists' | bigint
 export type Client = EventStoreDBClient
+export type Credentials = { readonly username: string; readonly password: string }
 
 export type Kit = {
   /** The package's name. */
-  readonly name: string
+  readonly name: LibraryName
   readonly lib: Library
   readonly client: Client
+  /** A connection string. */
+  readonly url: string
+  /** Calls that neither client makes. */
+  readonly raw: Raw
+  /** The node, where it is one of this suite's own. Throws where it is not. */
+  readonly store: () => TestEventStore
+  /** Another client to the same server, as somebody else; the suite disposes of it. */
+  readonly as: (who: Credentials | null) => Kit
   /** Events of a type that say their number. */
   readonly events: (count: number, type?: string) => Array<ReturnType<Library['jsonEvent']>>
   readonly append: (
     stream: string,
     events: ReadonlyArray<ReturnType<Library['jsonEvent'] | Library['binaryEvent']>>,
     expected?: Expected,
-    options?: { credentials?: { username: string; password: string }; deadline?: number },
+    options?: { credentials?: Credentials; deadline?: number },
   ) => ReturnType<Client['appendToStream']>
   readonly read: (
     stream: string,
@@ -59,16 +71,40 @@ export const failure = async (
 
 export const unique = (prefix = 'contract'): string => `${prefix}-${randomUUID().replaceAll('-', '')}`
 
-const kitOf = (name: string, url: string): Kit => {
+/** The name and password of the embedded node's admin, where a suite's node has users. */
+export const ADMIN: Credentials = { username: 'admin', password: 'changeit' }
+
+const withCredentials = (url: string, who: Credentials | null): string =>
+  url.replace(/\/\/([^@/]*@)?/, who === null ? '//' : `//${who.username}:${who.password}@`)
+
+const kitOf = (
+  name: LibraryName,
+  url: string,
+  store: TestEventStore | undefined,
+  opened: Array<() => Promise<void>>,
+): Kit => {
   const lib = require(name) as Library & { KurrentDBClient?: Library['EventStoreDBClient'] }
   const kurrent = lib.KurrentDBClient
   const client = (kurrent ?? lib.EventStoreDBClient).connectionString(
     kurrent === undefined ? url : url.replace('esdb:', 'kurrentdb:'),
   )
+  const raw = createRaw(url)
+  opened.push(async () => {
+    raw.close()
+    // It waits for ever for a call that the server ended first.
+    await Promise.race([client.dispose(), new Promise((resolve) => setTimeout(resolve, 500))])
+  })
   return {
     name,
     lib,
     client,
+    url,
+    raw,
+    store: () => {
+      if (store === undefined) throw new Error('This suite has no node of its own')
+      return store
+    },
+    as: (who) => kitOf(name, withCredentials(url, who), store, opened),
     events: (count, type = 'Happened') =>
       Array.from({ length: count }, (_, n) => lib.jsonEvent({ type, data: { n }, metadata: { meta: n } })),
     append: (stream, events, expected = 'any', options = {}) =>
@@ -81,44 +117,104 @@ const kitOf = (name: string, url: string): Kit => {
   }
 }
 
-type Add = (title: string, run: (kit: Kit) => Promise<void>) => void
-const suites: Array<{ readonly name: string; readonly cases: (add: Add) => void }> = []
+/** Which server a suite's cases run on. `shared`: EVENTSTORE_URL's, or one embedded node for all such suites. The others
+ *  need a node of their own, with system projections, with users, or to be killed; a server that is only reached
+ *  by its URL can't be made so. */
+export type Server = 'shared' | 'projections' | 'users' | 'own'
+
+const ARGS: Readonly<Record<Server, ReadonlyArray<string>>> = {
+  shared: [],
+  projections: ['--projections'],
+  users: ['--auth'],
+  own: [],
+}
+
+/** A node for the suites of one kind, and how clients reach it. With users it has TLS: without, clients send no
+ *  credentials. */
+const startNode = async (server: Server) => {
+  if (server !== 'users') {
+    const store = await testEventStore({ args: ARGS[server] })
+    return { store, url: store.url, stop: store.stop }
+  }
+  const { key, cert, ca, remove } = createCertificate()
+  const store = await testEventStore({
+    args: [...ARGS.users, '--tls-key', key, '--tls-cert', cert],
+    env: { EVENTSTORE_ADMIN_PASSWORD: ADMIN.password },
+  })
+  return {
+    store,
+    url: withCredentials(`esdb://localhost:${store.port}?tls=true&tlsCAFile=${ca}`, ADMIN),
+    stop: async () => {
+      await store.stop()
+      remove()
+    },
+  }
+}
+
+/** `not`: the client that can't do it, and why. The case is then left out for that client, and counted as such. */
+type Limits = { readonly not?: readonly [client: LibraryName, why: string] }
+type Add = (title: string, run: (kit: Kit) => Promise<void>, limits?: Limits) => void
+const suites: Array<{ readonly name: string; readonly cases: (add: Add) => void; readonly server: Server }> =
+  []
 
 /** Cases of one subject. They run when an entry (`*.test.ts`) calls `runContract`. */
-export const contract = (name: string, cases: (add: Add) => void): void => {
-  suites.push({ name, cases })
+export const contract = (name: string, cases: (add: Add) => void, server: Server = 'shared'): void => {
+  suites.push({ name, cases, server })
 }
 
 /** Runs all cases over one client. Each client has a process of its own: both keep their generated code in the same
  *  global place, so the second to be loaded breaks the first. */
-export const runContract = (library: '@eventstore/db-client' | '@kurrent/kurrentdb-client'): void => {
-  let store: TestEventStore | undefined
-  let kit: Kit | undefined
-  const start = async (): Promise<void> => {
-    let url = process.env.EVENTSTORE_URL
-    if (url === undefined) {
-      store = await testEventStore()
-      url = store.url
+export const runContract = (library: LibraryName): void => {
+  const external = process.env.EVENTSTORE_URL
+  const notApplicable: string[] = []
+  let ran = 0
+
+  const servers = [...new Set(suites.map(({ server }) => server))]
+  for (const server of servers) {
+    let node: Awaited<ReturnType<typeof startNode>> | undefined
+    let kit: Kit | undefined
+    const opened: Array<() => Promise<void>> = []
+    const start = async (): Promise<void> => {
+      if (external === undefined || server !== 'shared') node = await startNode(server)
+      const url = node?.url ?? external!
+      kit = kitOf(library, url, node?.store, opened)
+      const { serverVersion } = await (
+        kit.client as unknown as { capabilities: Promise<{ serverVersion: string }> }
+      ).capabilities
+      const name = ['the embedded node', ...ARGS[server]].join(' ')
+      console.log(
+        `${library} on ${node === undefined ? 'EVENTSTORE_URL' : name}, version ${serverVersion}, ${url.replace(/\/\/[^@/]*@/, '//')}`,
+      )
     }
-    kit = kitOf(library, url)
-    const { serverVersion } = await (
-      kit.client as unknown as { capabilities: Promise<{ serverVersion: string }> }
-    ).capabilities
-    const where = store === undefined ? url.replace(/\/\/[^@/]*@/, '//') : 'the embedded node'
-    console.log(`${library} on ${where}, version ${serverVersion}`)
+    const stop = async (): Promise<void> => {
+      for (const close of opened) await close()
+      await node?.stop()
+    }
+
+    const here = suites.filter((one) => one.server === server)
+    for (const [index, { name, cases }] of here.entries()) {
+      const test = suite(name)
+      if (index === 0 && (external === undefined || server === 'shared')) test.before(start)
+      let added = 0
+      cases((title, run, { not } = {}) => {
+        if (external !== undefined && server !== 'shared')
+          notApplicable.push(`${name}: ${title} (needs a node of its own: ${server})`)
+        else if (not?.[0] === library) notApplicable.push(`${name}: ${title} (${not[1]})`)
+        else {
+          added++
+          test(title, () => run(kit!))
+        }
+      })
+      ran += added
+      if (added === 0) continue
+      if (index === here.length - 1) test.after(stop)
+      test.run()
+    }
   }
-  const stop = async (): Promise<void> => {
-    // It waits for ever for a call that the server ended first.
-    await Promise.race([kit?.client.dispose(), new Promise((resolve) => setTimeout(resolve, 500))])
-    await store?.stop()
-  }
-  for (const [index, { name, cases }] of suites.entries()) {
-    const test = suite(name)
-    if (index === 0) test.before(start)
-    cases((title, run) => test(title, () => run(kit!)))
-    if (index === suites.length - 1) test.after(stop)
-    test.run()
-  }
+  process.once('exit', () => {
+    console.log(`${library}: ${ran} cases run, ${notApplicable.length} not applicable`)
+    for (const one of notApplicable) console.log(`  not applicable: ${one}`)
+  })
 }
 
 /** Waits for `check` to give something, asking often; the clock only ends what would never end. */

@@ -7,6 +7,11 @@ import './deletes.cases.ts'
 import './metadata.cases.ts'
 import './links.cases.ts'
 import './persistent.cases.ts'
+import './filters.cases.ts'
+import './server.cases.ts'
+import './projections.cases.ts'
+import './users.cases.ts'
+import './restart.cases.ts'
 import { runContract } from './kit.ts'
 
 runContract('@kurrent/kurrentdb-client')

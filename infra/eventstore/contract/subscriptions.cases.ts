@@ -122,7 +122,7 @@ contract('catch-up subscriptions to a stream', (test) => {
 })
 
 /** Filters by name and by type, and what they let through of a known mix. */
-const FILTERS: ReadonlyArray<
+export const FILTERS: ReadonlyArray<
   [string, (kit: Kit, tag: string) => object, (stream: string, type: string, tag: string) => boolean]
 > = [
   [
@@ -152,7 +152,7 @@ const FILTERS: ReadonlyArray<
   ],
 ]
 
-const mix = async (kit: Kit, tag: string): Promise<Array<[string, string]>> => {
+export const mix = async (kit: Kit, tag: string): Promise<Array<[string, string]>> => {
   const written: Array<[string, string]> = []
   for (const letter of ['a', 'b', 'c'])
     for (const type of ['One', 'Two']) {
@@ -179,29 +179,6 @@ contract('catch-up subscriptions to $all', (test) => {
         )
         assert.ok(seen.events.every(({ commit }, n) => n === 0 || commit > seen.events[n - 1]!.commit))
       })
-    })
-
-    test(`read of $all filtered by ${name}`, async (kit) => {
-      // The older client's reads take no filter.
-      if (kit.name === '@eventstore/db-client') return
-      const tag = unique('f').slice(2)
-      const written = await mix(kit, tag)
-      const expected = written.filter(([stream, type]) => passes(stream, type, tag)).map(([stream]) => stream)
-      const forwards = await kit.readAll({ filter: filter(kit, tag) })
-      assert.equal(
-        forwards.map(({ event }) => event!.streamId),
-        expected,
-      )
-      const backwards = await kit.readAll({
-        direction: 'backwards',
-        fromPosition: 'end',
-        filter: filter(kit, tag),
-        maxCount: 3,
-      })
-      assert.equal(
-        backwards.map(({ event }) => event!.streamId),
-        [...expected].reverse().slice(0, 3),
-      )
     })
   }
 

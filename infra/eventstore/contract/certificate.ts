@@ -1,0 +1,36 @@
+/** A certificate for `localhost` and the authority that signed it, for tests over TLS. Needs `openssl`. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const REQUEST = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1'.split(' ')
+const openssl = (...args: ReadonlyArray<string>): void => {
+  execFileSync('openssl', [...REQUEST, ...args], { stdio: 'ignore' })
+}
+
+export type Certificate = {
+  readonly key: string
+  readonly cert: string
+  readonly ca: string
+  readonly remove: () => void
+}
+
+/** Paths of three files, there until `remove`. A certificate that signs itself would not do: one of the clients takes
+ *  no authority for a server. */
+export const createCertificate = (): Certificate => {
+  const dir = mkdtempSync(join(tmpdir(), 'eventstore-tls-'))
+  const [key, cert, ca, caKey] = ['key', 'cert', 'ca', 'ca-key'].map((name) => join(dir, `${name}.pem`)) as [
+    string,
+    string,
+    string,
+    string,
+  ]
+  openssl('-subj', '/CN=tests', '-keyout', caKey, '-out', ca)
+  openssl(
+    ...['-subj', '/CN=localhost', '-CA', ca, '-CAkey', caKey, '-keyout', key, '-out', cert],
+    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ...['-addext', 'basicConstraints=critical,CA:FALSE'],
+  )
+  return { key, cert, ca, remove: () => rmSync(dir, { recursive: true, force: true }) }
+}

@@ -1,0 +1,163 @@
+import * as assert from 'uvu/assert'
+import { contract, failure, type Kit, unique, until } from './kit.ts'
+import { decode, inside, refusalOf, text } from './raw.ts'
+
+const OPERATIONS = '/event_store.client.operations.Operations'
+/** `VNodeState`s in which a node serves: catching up, clone, follower, leader. */
+const SERVING = [4, 5, 6, 8]
+
+contract('what the server says of itself', (test) => {
+  test('gossip: at least one member that lives, with an address and a port', async (kit) => {
+    const info = await kit.raw.call('/event_store.client.gossip.Gossip/Read')
+    const members = (info.get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+    const alive = members.filter((member) => member.get(4)?.[0] === 1)
+    assert.ok(alive.length > 0)
+    const endpoint = inside(alive[0]!, 5)
+    assert.not.equal(text(endpoint, 1), '')
+    assert.ok(Number(endpoint.get(2)?.[0]) > 0)
+    assert.ok(alive.some((member) => SERVING.includes(Number(member.get(3)?.[0] ?? 0))))
+  })
+  test('gossip: its port is where the client found it, on a node alone', async (kit) => {
+    const info = await kit.raw.call('/event_store.client.gossip.Gossip/Read')
+    const members = (info.get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+    if (members.length === 1)
+      assert.ok(kit.url.includes(`:${inside(members[0]!, 5).get(2)?.[0]}`) || !/:\d+\?/.test(kit.url))
+  })
+  test('ServerFeatures: a version, and the calls that both clients ask for', async (kit) => {
+    const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
+    const features = await kit.raw.call(path)
+    assert.match(text(features, 2), /^\d+\.\d+/)
+    const methods = (features.get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+    const names = methods.map((method) => `${text(method, 2)}/${text(method, 1)}`)
+    for (const name of ['Streams/batchappend', 'Streams/read', 'PersistentSubscriptions/read'])
+      assert.ok(
+        names.some((one) => one.toLowerCase().endsWith(name.toLowerCase())),
+        `${name} of ${names.join(' ')}`,
+      )
+  })
+  test('ServerFeatures: persistent subscriptions to $all', async (kit) => {
+    const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
+    const methods = ((await kit.raw.call(path)).get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+    const create = methods.find(
+      (method) => text(method, 2).endsWith('PersistentSubscriptions') && text(method, 1) === 'create',
+    )
+    assert.ok(create?.get(3)?.map(String).includes('all'))
+  })
+  test('a service that is not there: unimplemented', async (kit) => {
+    assert.is(await refusalOf(kit.raw.call('/event_store.client.nothing.Nothing/Read')), '12')
+  })
+  test('/health/live: 204', async (kit) => {
+    assert.is((await kit.raw.get('/health/live')).status, 204)
+  })
+  test('/info: its version and state', async (kit) => {
+    const response = await kit.raw.get('/info')
+    assert.is(response.status, 200)
+    const info = (await response.json()) as Record<string, unknown>
+    assert.type(info.dbVersion ?? info.esVersion, 'string')
+    assert.match(String(info.state), /leader|follower|replica/i)
+  })
+  test('/stats: of its process and of the store', async (kit) => {
+    const response = await kit.raw.get('/stats')
+    assert.is(response.status, 200)
+    const stats = (await response.json()) as { proc?: object; es?: object }
+    assert.ok(stats.proc !== undefined && stats.es !== undefined)
+  })
+  test('a path that is not there: 404', async (kit) => {
+    assert.is((await kit.raw.get(`/${unique('nothing')}`)).status, 404)
+  })
+})
+
+contract('scavenge', (test) => {
+  const start = (kit: Kit) => kit.raw.call(`${OPERATIONS}/StartScavenge`, [[1, []]])
+  test('given hidden events, when scavenged, then what is read stays as it was', async (kit) => {
+    const [kept, cut, gone] = [unique(), unique(), unique()]
+    for (const stream of [kept, cut, gone]) await kit.append(stream, kit.events(10))
+    await kit.client.setStreamMetadata(cut, { maxCount: 3 })
+    await kit.client.deleteStream(gone)
+    const before = await kit.read(cut)
+    assert.not.equal(text(await start(kit), 1), '')
+    assert.equal(await kit.read(cut), before)
+    assert.is((await kit.read(kept)).length, 10)
+    assert.is((await failure(kit.read(gone))).type, 'stream-not-found')
+    assert.is((await kit.append(gone, kit.events(1))).nextExpectedRevision, 10n)
+  })
+  test('given writers, when scavenged, then nothing of theirs is lost', async (kit) => {
+    const stream = unique()
+    const writing = Array.from({ length: 20 }, () => kit.append(stream, kit.events(5)))
+    await start(kit)
+    await Promise.all(writing)
+    assert.is((await kit.read(stream)).length, 100)
+  })
+  test('when one is stopped that does not run, then scavenge-not-found', async (kit) => {
+    const stopping = kit.raw.call(`${OPERATIONS}/StopScavenge`, [[1, [[1, unique('scavenge')]]]])
+    assert.is(await refusalOf(stopping), 'scavenge-not-found')
+  })
+  test('given a link to a scavenged event, when resolved, then the link alone', async (kit) => {
+    const [target, links] = [unique(), unique()]
+    await kit.append(target, kit.events(3))
+    await kit.append(links, [kit.lib.binaryEvent({ type: '$>', data: Buffer.from(`0@${target}`) })])
+    await kit.client.setStreamMetadata(target, { truncateBefore: 2 })
+    await start(kit)
+    const [read] = await kit.read(links, { resolveLinkTos: true })
+    assert.is(read!.event, undefined)
+    assert.is(read!.link!.streamId, links)
+  })
+})
+
+const LATE = { deadline: -60_000 }
+const TIMES = ['deadline-exceeded', 'timeout', 'cancelled', 'unknown', 'unavailable']
+
+contract('deadlines', (test) => {
+  const late = async (promise: Promise<unknown>): Promise<void> => {
+    const { type } = await failure(promise)
+    assert.ok(TIMES.includes(type), type)
+  }
+  test('given one that has passed, then a deletion fails and is not done', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await late(kit.client.deleteStream(stream, LATE))
+    assert.is((await kit.read(stream)).length, 2)
+  })
+  test('given one that has passed, then a tombstone fails and is not done', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    await late(kit.client.tombstoneStream(stream, LATE))
+    assert.is((await kit.append(stream, kit.events(1))).nextExpectedRevision, 2n)
+  })
+  test('given one that has passed, then metadata is not set', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(5))
+    await late(kit.client.setStreamMetadata(stream, { maxCount: 1 }, LATE))
+    assert.is((await kit.read(stream)).length, 5)
+  })
+  for (const deadline of [5_000, 60_000, 3_600_000])
+    test(`given one of ${deadline / 1000} s, then the append is as any other`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(2), 'no_stream', { deadline })
+      assert.is((await kit.read(stream)).length, 2)
+    })
+  test('given one that has passed among others, then the others are written', async (kit) => {
+    const stream = unique()
+    const results = await Promise.allSettled([
+      kit.append(stream, kit.events(1)),
+      kit.append(stream, kit.events(1), 'any', LATE),
+      kit.append(stream, kit.events(1)),
+    ])
+    assert.equal(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.is((await kit.read(stream)).length, 2)
+  })
+  test('a subscription has none: it lives on', async (kit) => {
+    const stream = unique()
+    const subscription = kit.client.subscribeToStream(stream)
+    let count = 0
+    subscription.on('data', () => count++)
+    await kit.append(stream, kit.events(1))
+    await until(() => count === 1)
+    await kit.append(stream, kit.events(1))
+    await until(() => count === 2)
+    await subscription.unsubscribe()
+  })
+})

@@ -81,7 +81,15 @@ export const parseSpaceKey = (key: SpaceKey): E.Either<InvalidSpace, SpaceRef> =
 }
 
 export type StreamKind = 'space' | 'chat' | 'refusal'
-export const STREAM_PREFIXES = ['space-', 'chat-', 'refusal-'] as const
+/** Looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. They are audited, and nothing
+ *  else is made of them. */
+export const ACCESS_PREFIX = 'access-'
+/** Every stream that the audit log has. */
+export const STREAM_PREFIXES = ['space-', 'chat-', 'refusal-', ACCESS_PREFIX] as const
+const EVERYWHERE: SpaceRef = { type: 'global', id: '*' }
+export const accessStream = (space: SpaceRef | null): string =>
+  `${ACCESS_PREFIX}${spaceKey(space ?? EVERYWHERE)}`
+export const isAccessStream = (stream: string): boolean => stream.startsWith(ACCESS_PREFIX)
 export const streamName = (kind: StreamKind, space: SpaceRef): string => `${kind}-${spaceKey(space)}`
 export const parseStreamName = (
   stream: string,

@@ -191,15 +191,30 @@ export type AuditRow = {
   readonly hash: string
   readonly prev_hash: string
 }
-export type AuditRequest = PageRequest & {
+export type AuditFilters = {
   readonly space?: SpaceRef
+  readonly subspace?: string
   /** An account or guest, as who acted or as whom it was done to. */
   readonly account?: string
+  /** A second one, for what one did to another. */
+  readonly guest?: string
+  /** An account, a guest or a message, as what it was done to. */
+  readonly target?: string
   readonly action?: string
+  /** The code of a refusal. */
+  readonly refusal?: string
   /** Both inclusive, on `created_at`. */
   readonly from?: Date
   readonly to?: Date
+  /** Somewhere in a message's words, whatever the case. Walks what else is asked for, so that is best something. */
+  readonly text?: string
+  readonly correlation?: string
+  /** Inclusive: nothing after this position. */
+  readonly upTo?: bigint
 }
+export type AuditOrder = 'newest' | 'oldest'
+/** `limit` may be up to 1,000 here. Default order: newest. */
+export type AuditRequest = PageRequest & AuditFilters & { readonly order?: AuditOrder }
 
 export type SpacesRequest = PageRequest & {
   readonly type?: SpaceType
@@ -231,6 +246,6 @@ export interface ReadModels {
   readonly sessionsOfBoot: (boot: string) => Asking<ReadonlyArray<BootSessionRow>>
   /** The boots that have live sessions, with how many. */
   readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
-  /** Newest first. */
+  /** Newest first, unless asked otherwise. A cursor stays where it is whatever is added. */
   readonly audit: (request: AuditRequest) => Asking<Page<AuditRow>>
 }

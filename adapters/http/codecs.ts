@@ -1,9 +1,17 @@
 /** Forms of what comes in by URL and body, as io-ts codecs. Each one's name is the sentence a caller is told. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { isAccount, isGuest, parseSpaceKey, SPACE_TYPES, type SpaceRef } from '../../domain/names.ts'
+import {
+  isAccount,
+  isGuest,
+  parseSpaceKey,
+  parseSubspace,
+  SPACE_TYPES,
+  type SpaceRef,
+} from '../../domain/names.ts'
 import { isText } from '../../domain/text.ts'
 import { PURPOSES, type Purpose } from '../auth/challenges.ts'
+import { FORMATS } from './download.ts'
 
 /** A text that decodes to something else; the name completes “… must be”. */
 export const from = <A>(name: string, read: (value: unknown) => A | undefined): t.Type<A, unknown, unknown> =>
@@ -63,6 +71,30 @@ export const Time = from('a time such as 2026-01-31T12:00:00Z', (value) => {
 export const Action = from('an event’s type, such as SessionJoined', (value) =>
   typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined,
 )
+export const SubspaceCodec = from('a room: main, or main- and a name', (value) => {
+  const subspace = typeof value === 'string' && value !== '' ? parseSubspace(value) : E.left(null)
+  return E.isRight(subspace) ? subspace.right : undefined
+})
+export const GuestCodec = from('a guest id', (value) =>
+  typeof value === 'string' && isGuest(value) ? value : undefined,
+)
+/** An account, a guest or a message. */
+export const Target = from('an account, a guest id or a message id', (value) =>
+  typeof value === 'string' && (isAccount(value) || isGuest(value) || UUID.test(value)) ? value : undefined,
+)
+export const RefusalCode = from('the code of a refusal, such as space_full', (value) =>
+  typeof value === 'string' && /^[a-z_]{1,64}$/.test(value) ? value : undefined,
+)
+export const SearchText = from('text of 1 to 200 characters', (value) =>
+  isText(value) && value.length >= 1 && value.length <= 200 ? value : undefined,
+)
+export const Correlation = from('a request id', (value) =>
+  typeof value === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined,
+)
+export const Order = from('newest or oldest', (value) =>
+  value === 'newest' || value === 'oldest' ? value : undefined,
+)
+export const FormatCodec = from('json, ndjson or csv', (value) => FORMATS.find((one) => one === value))
 export const PurposeCodec = from<Purpose>(`one of ${PURPOSES.join(', ')}`, (value) =>
   PURPOSES.find((one) => one === value),
 )

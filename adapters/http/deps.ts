@@ -7,6 +7,7 @@ import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import type { Turn } from '../turn/turn.ts'
 import type { Logger } from './logger.ts'
+import type { Looks } from './looks.ts'
 
 /** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
 export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>
@@ -38,6 +39,8 @@ export type HttpDeps = {
   readonly proofs?: Proofs
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
+  /** Puts looks at the audit log on the log. */
+  readonly looks: Looks
   readonly auth: Auth
   readonly turn: Turn
   readonly health: () => Promise<Checks>

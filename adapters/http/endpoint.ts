@@ -10,6 +10,7 @@ import { proofOfRequest } from '../auth/proof.ts'
 import { describeError } from '../refusals.ts'
 import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
+import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
 import { type AnyCodec, schemaFor } from './validate.ts'
 
@@ -73,7 +74,7 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly handle: (
     asked: Asked<t.TypeOf<P>, t.TypeOf<Q>, t.TypeOf<B>>,
     deps: HttpDeps,
-  ) => Promise<Readonly<Record<string, unknown>>>
+  ) => Promise<Readonly<Record<string, unknown>> | Download>
 }
 
 /** Milliseconds that a read waits for `min_position`. */
@@ -130,7 +131,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       ...(querystring === undefined ? {} : { querystring: schemaFor(querystring) }),
       ...(body === undefined ? {} : { body: schemaFor(body) }),
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const auth = await deps.auth.authenticate(proofOfRequest(request.headers, request.body), purpose)()
       const who = orTell(auth)
       if (isRead) await catchUp((request.query as { min_position?: bigint }).min_position, deps)
@@ -150,6 +151,11 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         },
         deps,
       )
+      if (answer instanceof Download) {
+        reply.header('content-type', answer.contentType)
+        reply.header('content-disposition', `attachment; filename="${answer.fileName}"`)
+        return reply.send(answer.body)
+      }
       return { ...answer, node: deps.config.nodeId }
     },
   })

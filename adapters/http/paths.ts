@@ -19,6 +19,7 @@ const BELOW = new Set([
   'mutes',
   'kick',
   'messages',
+  'audit',
   'at',
   'replay',
   'why',

@@ -152,12 +152,10 @@ export const createReadModels = (
         })),
       ),
     boots: () => all(boots()),
-    audit: ({ limit, cursor, ...filters }) =>
+    audit: ({ limit, cursor, order = 'newest', ...filters }) =>
       asking(async () => {
-        const rows = await rowsOf(
-          pool,
-          auditLog(cleaned(filters), after('audit', cursor)?.[0] ?? null, limit + 1),
-        )
+        const past = after('audit', cursor)?.[0] ?? null
+        const rows = await rowsOf(pool, auditLog(cleaned(filters), order, past, limit + 1))
         return page(rows, limit, (row) => [row.position])
       }),
     close: () => waits.close(),

@@ -7,6 +7,7 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createHive } from '../../adapters/hive/hive.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/http/logger.ts'
+import { createLooks } from '../../adapters/http/looks.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
@@ -96,6 +97,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     onAccepted: seats.noticed,
   })
 
+  const looks = createLooks({ log, clock, ids, nodeId: config.nodeId })
   const http = await createHttp({
     config: {
       nodeId: config.nodeId,
@@ -109,6 +111,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     commands,
     content,
     readModels,
+    looks,
     proofs,
     moments: createMoments(log, { stored }),
     auth,

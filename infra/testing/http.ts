@@ -12,6 +12,7 @@ import { createHive } from '../../adapters/hive/hive.ts'
 import type { Checks, HttpConfig } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
+import { createLooks } from '../../adapters/http/looks.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
@@ -140,6 +141,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     content,
     readModels,
     moments: createMoments(log),
+    looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),
     health: async () => test.checks,

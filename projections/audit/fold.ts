@@ -4,7 +4,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { erasedBy } from '../../domain/erasure.ts'
-import { parseStreamName } from '../../domain/names.ts'
+import { ACCESS_PREFIX, isAccessStream, parseSpaceKey, parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, copyJson, copyText } from '../copy.ts'
 import { type Columns, names, recordsetOf, type Statement } from '../projection.ts'
@@ -108,6 +108,16 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
 /** A row's columns in the order of `AUDIT_COLUMNS`, each as JSON text. */
 export type AuditLine = ReadonlyArray<string>
 
+const spaceOf = (stream: string): { readonly type: string; readonly id: string } => {
+  const unknown = { type: 'unknown', id: stream }
+  if (isAccessStream(stream)) {
+    const space = parseSpaceKey(stream.slice(ACCESS_PREFIX.length))
+    return E.isRight(space) ? space.right : unknown
+  }
+  const named = parseStreamName(stream)
+  return E.isRight(named) ? named.right.space : unknown
+}
+
 /** One event's row. Moves the memory's hash on. */
 export const auditRow = (
   event: RecordedEvent,
@@ -119,8 +129,7 @@ export const auditRow = (
   const actor = loose(metadata.actor)
   const client = loose(metadata.client)
   const actorId = name(actor.id)
-  const stream = parseStreamName(event.stream)
-  const space = E.isRight(stream) ? stream.right.space : { type: 'unknown', id: event.stream }
+  const space = spaceOf(event.stream)
   const columns = [
     `"${event.position}"`,
     json(name(event.id)),

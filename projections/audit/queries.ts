@@ -4,7 +4,7 @@ import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Statement } from '../projection.ts'
 import { decimal, iso, nullable, type Query, query } from '../query.ts'
-import type { AuditRequest, AuditRow } from '../read-models.ts'
+import type { AuditFilters, AuditOrder, AuditRow } from '../read-models.ts'
 
 /** Who these sessions were, by their joining. Answers `session_id` and `subject`. */
 export const sessionSubjects = (sessions: ReadonlyArray<string>): Statement =>
@@ -45,34 +45,64 @@ const listed = t.type({
   prev_hash: t.string,
 })
 
-/** Newest first, before position `before`. */
-export const auditLog = (
-  { space, account, action, from, to }: Omit<AuditRequest, 'limit' | 'cursor'>,
-  before: string | null,
-  limit: number,
-): Query<AuditRow> => {
-  const filters = [
+type Fragment = ReturnType<typeof sql.fragment>
+
+/** LIKE's own signs, as themselves. */
+const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
+
+const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
+  const { space, subspace, guest, target, action, refusal, from, to, text, correlation, upTo } = asked
+  return [
     ...(space === undefined ? [] : [sql.fragment`space_type = ${space.type} AND space_id = ${space.id}`]),
+    ...(subspace === undefined ? [] : [sql.fragment`subspace = ${subspace}`]),
+    ...(guest === undefined ? [] : [sql.fragment`(guest_id = ${guest} OR target = ${guest})`]),
+    ...(target === undefined ? [] : [sql.fragment`target = ${target}`]),
     ...(action === undefined ? [] : [sql.fragment`action = ${action}`]),
+    ...(refusal === undefined
+      ? []
+      : [sql.fragment`action = 'CommandRefused' AND details ->> 'reason' = ${refusal}`]),
     ...(from === undefined ? [] : [sql.fragment`created_at >= ${from.toISOString()}::timestamptz`]),
     ...(to === undefined ? [] : [sql.fragment`created_at <= ${to.toISOString()}::timestamptz`]),
-    ...(before === null ? [] : [sql.fragment`position < ${before}::int8`]),
+    ...(text === undefined
+      ? []
+      : [
+          sql.fragment`action IN ('MessagePosted', 'MessageEdited')
+            AND details ->> 'content' ILIKE ${`%${literally(text)}%`}`,
+        ]),
+    ...(correlation === undefined ? [] : [sql.fragment`correlation_id = ${correlation}`]),
+    ...(upTo === undefined ? [] : [sql.fragment`position <= ${String(upTo)}::int8`]),
   ]
-  const newest = (more: ReadonlyArray<ReturnType<typeof sql.fragment>>) => {
+}
+
+/** Beyond position `past`, which is exclusive, in the order asked for. */
+export const auditLog = (
+  { account, ...asked }: AuditFilters,
+  order: AuditOrder,
+  past: string | null,
+  limit: number,
+): Query<AuditRow> => {
+  const newest = order === 'newest'
+  const beyond =
+    past === null
+      ? []
+      : [newest ? sql.fragment`position < ${past}::int8` : sql.fragment`position > ${past}::int8`]
+  const filters = [...filtersOf(asked), ...beyond]
+  const way = newest ? sql.fragment`DESC` : sql.fragment`ASC`
+  const first = (more: ReadonlyArray<Fragment>) => {
     const all = [...more, ...filters]
     return sql.fragment`(SELECT position FROM presence_audit_log
       ${all.length === 0 ? sql.fragment`` : sql.fragment`WHERE ${sql.join(all, sql.fragment` AND `)}`}
-      ORDER BY position DESC LIMIT ${limit})`
+      ORDER BY position ${way} LIMIT ${limit})`
   }
   // Each of the three has its index; an OR over them would walk the whole log.
   const positions =
     account === undefined
-      ? newest([])
+      ? first([])
       : sql.join(
           [
-            newest([sql.fragment`user_account = ${account}`]),
-            newest([sql.fragment`guest_id = ${account}`]),
-            newest([sql.fragment`target = ${account}`]),
+            first([sql.fragment`user_account = ${account}`]),
+            first([sql.fragment`guest_id = ${account}`]),
+            first([sql.fragment`target = ${account}`]),
           ],
           sql.fragment` UNION `,
         )
@@ -80,7 +110,7 @@ export const auditLog = (
     sql.unsafe`SELECT position, event_id, created_at, action, user_account, guest_id, target, space_type, space_id,
         subspace, details, ip_address, user_agent, command_id, correlation_id, causation_id, stream, revision,
         erased_by, hash, prev_hash
-      FROM presence_audit_log WHERE position IN (${positions}) ORDER BY position DESC LIMIT ${limit}`,
+      FROM presence_audit_log WHERE position IN (${positions}) ORDER BY position ${way} LIMIT ${limit}`,
     listed as t.Type<AuditRow, AuditRow, unknown>,
   )
 }

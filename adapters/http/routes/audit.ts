@@ -1,17 +1,60 @@
-/** The audit log, newest first: all of it for auditors, a space's for its moderators, one's own for anyone. */
+/** The audit log: all of it for auditors, a space's for its moderators, one's own for anyone. Each look at what is not
+ *  one's own is on the log itself, before anything of it is shown. */
 import type { FastifyInstance } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
-import { parseSpaceKey, type SpaceRef } from '../../../domain/names.ts'
+import { parseSpaceKey, type SpaceRef, spaceKey } from '../../../domain/names.ts'
 import { mayAs } from '../../../domain/space/access.ts'
-import type { AuditRow } from '../../../projections/read-models.ts'
+import type { AuditFilters, AuditOrder, AuditRow } from '../../../projections/read-models.ts'
 import { describeRefusal } from '../../refusals.ts'
-import { Action, optional, SpaceKeyCodec, Subject, Time } from '../codecs.ts'
+import {
+  Action,
+  Correlation,
+  FormatCodec,
+  GuestCodec,
+  Order,
+  optional,
+  RefusalCode,
+  SearchText,
+  SpaceKeyCodec,
+  Subject,
+  SubspaceCodec,
+  Target,
+  Time,
+} from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { download, formatOf } from '../download.ts'
+import { type Asked, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
-import { accessTo, seen } from '../space-gate.ts'
+import { accessTo, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
+
+const COLUMNS = [
+  'position',
+  'event_id',
+  'created_at',
+  'action',
+  'user_account',
+  'guest_id',
+  'target',
+  'space_type',
+  'space_id',
+  'subspace',
+  'details',
+  'ip_address',
+  'user_agent',
+  'command_id',
+  'correlation_id',
+  'causation_id',
+  'stream',
+  'revision',
+  'erased_by',
+  'prev_hash',
+  'hash',
+] as const satisfies ReadonlyArray<keyof AuditRow>
+/** Rows that an export holds at a time. */
+const EXPORT_PAGE = 1_000
 
 /** Addresses and user agents are for auditors alone. */
 const withoutClient = (row: AuditRow): AuditRow => ({ ...row, ip_address: null, user_agent: null })
@@ -42,45 +85,174 @@ const withoutHidden = async (
   return rows.filter((row) => isOwn(row) || known.has(`${row.space_type}:${row.space_id}`))
 }
 
+const FILTERS = {
+  room: optional(SubspaceCodec),
+  account: optional(Subject),
+  guest: optional(GuestCodec),
+  target: optional(Target),
+  action: optional(Action),
+  refusal: optional(RefusalCode),
+  from: optional(Time),
+  to: optional(Time),
+  text: optional(SearchText),
+  correlation: optional(Correlation),
+  order: optional(Order),
+  format: optional(FormatCodec),
+  ...Paging,
+}
+const Filters = t.type(FILTERS)
+type Filters = t.TypeOf<typeof Filters>
+
+/** What the caller's question may be answered with. */
+type Scope = {
+  readonly call: string
+  readonly space: SpaceRef | null
+  /** Whose rows alone; null for everybody's. */
+  readonly only: string | null
+  readonly auditor: boolean
+}
+
+/** The filters by name, as the log may keep them: words that were searched for may be somebody's. */
+const noted = ({
+  text,
+  limit: _,
+  cursor,
+  from,
+  to,
+  ...named
+}: Filters): Readonly<Record<string, unknown>> => {
+  const all = {
+    ...named,
+    ...(text === null ? {} : { text: true }),
+    ...(cursor === null || cursor === '' ? {} : { cursor: true }),
+    ...(from === null ? {} : { from: from.toISOString() }),
+    ...(to === null ? {} : { to: to.toISOString() }),
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
+}
+
+const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, scope: Scope) => {
+  const { query, who, sender, request } = asked
+  const page = pageOf(query, 'audit')
+  const { caller } = who
+  const order: AuditOrder = query.order ?? 'newest'
+  const format = formatOf(query.format, request.headers.accept)
+  // One's own rows, and of those what is asked for: a name that is given then narrows them.
+  const { only, space } = scope
+  const subject = only ?? query.account ?? query.guest
+  const filters: AuditFilters = {
+    ...(space === null ? {} : { space }),
+    ...(query.room === null ? {} : { subspace: query.room }),
+    ...(subject === null ? {} : { account: subject }),
+    ...(query.guest === null || query.guest === subject ? {} : { guest: query.guest }),
+    ...(query.target === null ? {} : { target: query.target }),
+    ...(query.action === null ? {} : { action: query.action }),
+    ...(query.refusal === null ? {} : { refusal: query.refusal }),
+    ...(query.from === null ? {} : { from: query.from }),
+    ...(query.to === null ? {} : { to: query.to }),
+    ...(query.text === null ? {} : { text: query.text }),
+    ...(query.correlation === null ? {} : { correlation: query.correlation }),
+  }
+  const shown = async (rows: ReadonlyArray<AuditRow>): Promise<ReadonlyArray<AuditRow>> =>
+    scope.auditor ? rows : (only === null ? rows : await withoutHidden(deps, rows, caller)).map(withoutClient)
+  /** One's own are one's own: only looks at others' are looks. */
+  const record = async (rows: number | null): Promise<void> => {
+    if (only !== null) return
+    orTell(await deps.looks.record({ sender, space, call: scope.call, filters: noted(query), rows })())
+  }
+
+  if (format === 'json') {
+    const rows = orTell(await deps.readModels.audit({ ...page, ...filters, order })())
+    const entries = await shown(rows.items)
+    await record(entries.length)
+    return { entries, next_cursor: rows.next_cursor }
+  }
+
+  const most = query.limit ?? Number.POSITIVE_INFINITY
+  // What comes while it is being given is not part of it.
+  const upTo = orTell(await deps.readModels.checkpoint()()).position ?? 0n
+  await record(null)
+  const pages = async function* () {
+    let cursor = page.cursor
+    for (let left = most; left > 0; ) {
+      const limit = Math.min(EXPORT_PAGE, left)
+      const rows = await deps.readModels.audit({ ...filters, order, upTo, limit, cursor })()
+      // The answer has begun: all that is left is to end it short, which the caller sees.
+      if (E.isLeft(rows)) throw new Error(rows.left.cause)
+      yield await shown(rows.right.items)
+      left -= rows.right.items.length
+      cursor = rows.right.next_cursor
+      if (cursor === null) return
+    }
+  }
+  return download(format, 'audit', COLUMNS, pages())
+}
+
+const ANSWER = { entries: 'array', next_cursor: 'string?' } as const
+
 export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
+  const tag = 'audit'
+
+  /** All of a space for its moderators and for auditors; of others, what concerns themselves. */
+  const scopeIn = async (space: SpaceRef, caller: Caller, call: string): Promise<Scope> => {
+    const auditor = isAuditor(deps, caller)
+    const all = auditor || (await moderates(deps, space, caller))
+    return { call, space, only: all ? null : caller.id, auditor }
+  }
+  const needOwn = ({ only, space }: Scope, account: string | null): void => {
+    if (only !== null && account !== null && account !== only)
+      tell(describeRefusal({ _tag: 'Forbidden', needs: space === null ? 'self' : 'moderate' }))
+  }
+
   mount(app, deps, {
     method: 'GET',
     path: '/api/audit',
-    answer: { entries: 'array', next_cursor: 'string?' },
-    tag: 'audit',
+    answer: ANSWER,
+    tag,
     summary:
-      'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them.',
-    query: t.type({
-      space: optional(SpaceKeyCodec),
-      account: optional(Subject),
-      action: optional(Action),
-      from: optional(Time),
-      to: optional(Time),
-      ...Paging,
-    }),
-    handle: async ({ query, who }) => {
-      const page = pageOf(query, 'audit')
-      const { space, action, from, to } = query
-      const auditor = isAuditor(deps, who.caller)
-      const all = auditor || (space !== null && (await moderates(deps, space, who.caller)))
-      const own = who.caller.id
-      if (!all && query.account !== null && query.account !== own)
-        tell(describeRefusal({ _tag: 'Forbidden', needs: space === null ? 'self' : 'moderate' }))
-      const account = all ? query.account : own
-      const rows = orTell(
-        await deps.readModels.audit({
-          ...page,
-          ...(space === null ? {} : { space }),
-          ...(account === null ? {} : { account }),
-          ...(action === null ? {} : { action }),
-          ...(from === null ? {} : { from }),
-          ...(to === null ? {} : { to }),
-        })(),
-      )
-      const { next_cursor } = rows
-      if (auditor) return { entries: rows.items, next_cursor }
-      const shown = all ? rows.items : await withoutHidden(deps, rows.items, who.caller)
-      return { entries: shown.map(withoutClient), next_cursor }
+      'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them. `format` (or Accept) gives all that matches as lines of JSON or CSV.',
+    query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
+    handle: async (asked) => {
+      const { space, account } = asked.query
+      const { caller } = asked.who
+      const auditor = isAuditor(deps, caller)
+      const scope =
+        space !== null
+          ? await scopeIn(space, caller, 'audit')
+          : { call: 'audit', space, only: auditor ? null : caller.id, auditor }
+      needOwn(scope, account)
+      return look(deps, asked, scope)
+    },
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/spaces/:type/:id/audit',
+    answer: ANSWER,
+    tag,
+    summary: 'What happened in a space: all for its moderators and auditors, else what concerns the caller.',
+    params: SpaceParams,
+    query: Filters,
+    handle: async (asked) => {
+      const space = spaceOf(asked.params)
+      const scope = await scopeIn(space, asked.who.caller, `audit of ${spaceKey(space)}`)
+      needOwn(scope, asked.query.account)
+      return look(deps, asked, scope)
+    },
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/me/audit',
+    answer: ANSWER,
+    tag,
+    summary: 'What the caller did and what was done to it, in spaces that it may know of.',
+    query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
+    handle: async (asked) => {
+      const { space } = asked.query
+      const { caller } = asked.who
+      if (space !== null) await seen(deps, space, caller)
+      const scope: Scope = { call: 'me/audit', space, only: caller.id, auditor: false }
+      needOwn(scope, asked.query.account)
+      return look(deps, asked, scope)
     },
   })
 }

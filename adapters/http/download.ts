@@ -1,0 +1,69 @@
+/** An answer of any size: rows as they come, as lines of JSON or of CSV, no faster than the caller takes them. */
+import { Readable } from 'node:stream'
+
+export const FORMATS = ['json', 'ndjson', 'csv'] as const
+export type Format = (typeof FORMATS)[number]
+export type ExportFormat = Exclude<Format, 'json'>
+
+/** What a handler answers in the place of an object. */
+export class Download {
+  readonly contentType: string
+  readonly fileName: string
+  readonly body: Readable
+  constructor(contentType: string, fileName: string, body: Readable) {
+    this.contentType = contentType
+    this.fileName = fileName
+    this.body = body
+  }
+}
+
+/** By what the caller accepts, where it does not say in the address: the first of the two that it names. */
+export const formatOf = (asked: Format | null, accept: string | undefined): Format => {
+  if (asked !== null) return asked
+  for (const part of (accept ?? '').split(',')) {
+    const type = part.split(';')[0]!.trim().toLowerCase()
+    if (type === 'application/json' || type === '*/*') return 'json'
+    if (type === 'application/x-ndjson') return 'ndjson'
+    if (type === 'text/csv') return 'csv'
+  }
+  return 'json'
+}
+
+/** What a spreadsheet would take for a formula, even after blanks, or in the wide forms of East Asian keyboards. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks past
+const FORMULA = /^[\s\u0000-\u001f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/
+
+/** RFC 4180, every cell in quotes; one that would be a formula gets an apostrophe in front, so that it is text. */
+export const csvCell = (value: unknown): string => {
+  if (value === null || value === undefined) return '""'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`
+}
+
+type Rows = AsyncIterable<ReadonlyArray<Readonly<Record<string, unknown>>>>
+
+async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<string>) {
+  if (format === 'csv') yield `${columns.map(csvCell).join(',')}\r\n`
+  for await (const page of rows) {
+    let text = ''
+    for (const row of page)
+      text +=
+        format === 'csv'
+          ? `${columns.map((name) => csvCell(row[name])).join(',')}\r\n`
+          : `${JSON.stringify(row)}\n`
+    if (text !== '') yield text
+  }
+}
+
+/** `name` has no ending. A page is held at a time. */
+export const download = (
+  format: ExportFormat,
+  name: string,
+  columns: ReadonlyArray<string>,
+  rows: Rows,
+): Download =>
+  new Download(
+    format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson; charset=utf-8',
+    `${name}.${format}`,
+    Readable.from(lines(rows, format, columns), { objectMode: true, highWaterMark: 1 }),
+  )

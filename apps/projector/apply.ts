@@ -4,7 +4,6 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { isAccessStream } from '../../domain/names.ts'
-import { isAccessStream } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { leafOf } from '../../projections/audit/canonical.ts'
 import {

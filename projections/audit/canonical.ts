@@ -8,7 +8,7 @@
  *
  *  Its leaf is SHA-256(0x00 || bytes), as RFC 6962 hashes leaves. A row's `hash` is the lower-case hex SHA-256 of the
  *  UTF-8 of `["<prev_hash>","<position>","<leaf in lower-case hex>"]`; the first row's prev_hash is 64 zeros. */
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { RecordedEvent } from '../../domain/ports.ts'
 
 export const GENESIS = '0'.repeat(64)
@@ -19,6 +19,12 @@ const MAX_PROVED_DEPTH = 1_000
 /** A text as Postgres takes it. */
 export const cleanText = (text: string): string =>
   text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
+
+/** Texts that stand between quotes as they are: most do, and asking is cheaper than quoting. */
+const PLAIN = /^[ !#-[\]-~]*$/
+const quote = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text))
+const quoteClean = (text: string): string =>
+  PLAIN.test(text) ? `"${text}"` : JSON.stringify(cleanText(text))
 
 const TOO_DEEP = '"(nested too deep)"'
 
@@ -58,10 +64,10 @@ const writer = (quoted: (text: string) => string, maxDepth: number) => {
 }
 
 /** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
-export const canonicalJson = writer((text) => JSON.stringify(cleanText(text)), MAX_DEPTH)
+export const canonicalJson = writer(quoteClean, MAX_DEPTH)
 
 /** The same with every text as it is: no two values have the same bytes. */
-const provedJson = writer((text) => JSON.stringify(text), MAX_PROVED_DEPTH)
+export const provedJson = writer(quote, MAX_PROVED_DEPTH)
 
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */
 const eventText = ({ id, revision, stream, type, ...event }: RecordedEvent): string => {
@@ -71,10 +77,10 @@ const eventText = ({ id, revision, stream, type, ...event }: RecordedEvent): str
 
 export const eventBytes = (recorded: RecordedEvent): Buffer => Buffer.from(eventText(recorded), 'utf8')
 
-const LEAF = Buffer.from([0])
 /** 32 bytes: the event's leaf in the log's tree. */
 export const leafOf = (recorded: RecordedEvent): Buffer =>
-  createHash('sha256').update(LEAF).update(eventText(recorded), 'utf8').digest()
+  // U+0000 is the byte 0x00 in UTF-8.
+  hash('sha256', `\0${eventText(recorded)}`, 'buffer')
 
 /** The hash of the row at `position` behind the one with `prevHash`. `leaf` is what `leafOf` gave, or its hex. */
 export const chain = (prevHash: string, position: bigint | string, leaf: Uint8Array | string): string =>

@@ -10,6 +10,11 @@ export type Entry = {
 
 export const registry: ReadonlyArray<Entry> = [
   {
+    name: 'audit',
+    summary: 'prove the record: verify all of it, or export a room as a file that proves itself',
+    load: async () => (await import('./audit.ts')).audit,
+  },
+  {
     name: 'content',
     summary: 'fill posts, documents and their permissions from a file',
     load: async () => (await import('./content.ts')).content,

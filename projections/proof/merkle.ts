@@ -114,6 +114,13 @@ export const edgeAt = async (size: number, nodes: Nodes): Promise<Edge> =>
 export const rootAt = async (size: number, nodes: Nodes): Promise<Hash> =>
   size === 0 ? EMPTY_ROOT : (await hashesOf([[0, size]], nodes))[0]!
 
+/** The full subtrees that the proof of a leaf is made of. */
+export const inclusionPlaces = (
+  index: number,
+  size: number,
+): ReadonlyArray<{ level: number; index: number }> =>
+  pathRanges(index, 0, size).flatMap(([begin, end]) => covering(begin, end))
+
 /** That leaf `index` is in the tree of `size` leaves. Throws RangeError where it can't be. */
 export const inclusionProof = async (
   index: number,

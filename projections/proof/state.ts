@@ -1,0 +1,211 @@
+/** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
+ *  anyone can fold it again. It holds nothing that is sealed. */
+import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
+
+export const STREAM_KINDS = ['space', 'chat', 'refusal'] as const
+export type Kind = (typeof STREAM_KINDS)[number]
+type Json = Readonly<Record<string, unknown>>
+
+/** An event as a bundle has it, and the log. */
+export type BundledEvent = {
+  readonly data: unknown
+  readonly id: string
+  readonly metadata: unknown
+  readonly revision: string
+  readonly stream: string
+  readonly type: string
+}
+
+/** How many messages back are known. */
+const MESSAGES = 100
+
+const NAMED = ['bans', 'grants', 'mutes', 'seats', 'sessions'] as const
+type Message = Readonly<{
+  author: unknown
+  deleted: Json | null
+  edited: string | null
+  id: string
+  reactions: ReadonlyArray<readonly [unknown, unknown]>
+  revision: string
+  subspace: unknown
+}>
+
+export type BundleState = {
+  /** How many events of each stream are in it, and the latest time that any of them says. */
+  readonly revisions: Record<Kind, number>
+  readonly latest: Record<Kind, string | null>
+  opened: Json | null
+  settings: Json
+  readonly named: Readonly<Record<(typeof NAMED)[number], Map<string, Json>>>
+  readonly messages: Map<string, Message>
+}
+
+export const emptyState = (): BundleState => ({
+  revisions: { space: 0, chat: 0, refusal: 0 },
+  latest: { space: null, chat: null, refusal: null },
+  opened: null,
+  settings: DEFAULT_SETTINGS,
+  named: {
+    bans: new Map(),
+    grants: new Map(),
+    mutes: new Map(),
+    seats: new Map(),
+    sessions: new Map(),
+  },
+  messages: new Map(),
+})
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const object = (value: unknown): Json => (isObject(value) ? value : {})
+/** These members; one that is not there is null. */
+const pick = (from: Json, ...names: ReadonlyArray<string>): Json =>
+  Object.fromEntries(names.map((name) => [name, from[name] ?? null]))
+
+export const kindOf = (stream: string): Kind | null => {
+  const kind = stream.slice(0, stream.indexOf('-'))
+  return STREAM_KINDS.find((one) => one === kind) ?? null
+}
+
+const merged = (settings: Json, changes: Json): Json => {
+  const free = { ...object(settings.settings), ...object(changes.settings) }
+  const kept = Object.entries(free).filter(([, value]) => value !== null)
+  return { ...settings, ...changes, settings: Object.fromEntries(kept) }
+}
+
+const applySpace = (state: BundleState, type: string, data: Json): void => {
+  const { bans, grants, mutes, seats, sessions } = state.named
+  const of = (name: string): string | null => (typeof data[name] === 'string' ? data[name] : null)
+  const put = (map: Map<string, Json>, name: string, value: Json): void => {
+    const key = of(name)
+    if (key !== null) map.set(key, value)
+  }
+  const change = (more: Json): void => {
+    const session = of('sessionId')
+    const known = session === null ? undefined : sessions.get(session)
+    if (known !== undefined) sessions.set(session!, { ...known, ...more })
+  }
+  switch (type) {
+    case 'SpaceOpened':
+      state.opened = pick(data, 'title', 'owner', 'visibility', 'at')
+      return
+    case 'EntryGranted':
+      return void put(seats, 'subject', pick(data, 'subspace', 'expiresAt'))
+    case 'SeatExpired':
+      return void seats.delete(of('subject') ?? '')
+    case 'SessionJoined':
+      put(sessions, 'sessionId', {
+        ...pick(data, 'account', 'guest', 'subspace', 'position'),
+        joinedAt: data.at ?? null,
+        voice: false,
+      })
+      return void seats.delete(of('account') ?? of('guest') ?? '')
+    case 'SessionMoved':
+      return void change({ subspace: data.to ?? null, position: data.position ?? null })
+    case 'SessionLeft':
+      return void sessions.delete(of('sessionId') ?? '')
+    case 'VoiceStarted':
+    case 'VoiceStopped':
+      return void change({ voice: type === 'VoiceStarted' })
+    case 'PermissionGranted':
+      return void put(grants, 'account', pick(data, 'permission', 'by', 'reason', 'at'))
+    case 'PermissionRevoked':
+      return void grants.delete(of('account') ?? '')
+    case 'AccountBanned':
+      return void put(bans, 'subject', pick(data, 'by', 'reason', 'until', 'at'))
+    case 'AccountUnbanned':
+      return void bans.delete(of('subject') ?? '')
+    case 'AccountMuted':
+      return void put(mutes, 'subject', pick(data, 'by', 'reason', 'until', 'at'))
+    case 'AccountUnmuted':
+      return void mutes.delete(of('subject') ?? '')
+    case 'SettingsChanged':
+      state.settings = merged(state.settings, object(data.changes))
+  }
+}
+
+const applyChat = ({ messages }: BundleState, type: string, data: Json, revision: string): void => {
+  const id = data.messageId
+  if (typeof id !== 'string') return
+  if (type === 'MessagePosted') {
+    messages.delete(id)
+    messages.set(id, {
+      id,
+      author: data.account ?? data.guest ?? null,
+      subspace: data.subspace ?? null,
+      revision,
+      edited: null,
+      deleted: null,
+      reactions: [],
+    })
+    if (messages.size > MESSAGES)
+      for (const oldest of messages.keys()) {
+        messages.delete(oldest)
+        break
+      }
+    return
+  }
+  const known = messages.get(id)
+  if (known === undefined) return
+  const emoji = data.emoji ?? null
+  const by = object(data.by).id ?? null
+  const others = known.reactions.filter(([one, who]) => one !== emoji || who !== by)
+  switch (type) {
+    case 'MessageEdited':
+      return void messages.set(id, { ...known, edited: revision })
+    case 'MessageDeleted':
+      return void messages.set(id, { ...known, deleted: pick(data, 'by', 'at') })
+    case 'ReactionAdded':
+      return void messages.set(id, { ...known, reactions: [...others, [emoji, by]] })
+    case 'ReactionRemoved':
+      return void messages.set(id, { ...known, reactions: others })
+  }
+}
+
+/** Changes the state that it is given. An event of a stream that no room has changes nothing. */
+export const applyEvent = (state: BundleState, event: BundledEvent): void => {
+  const kind = kindOf(event.stream)
+  if (kind === null) return
+  state.revisions[kind] += 1
+  const { at } = object(event.metadata)
+  const latest = state.latest[kind]
+  if (typeof at === 'string' && (latest === null || at > latest)) state.latest[kind] = at
+  if (kind === 'space') applySpace(state, event.type, object(event.data))
+  else if (kind === 'chat') applyChat(state, event.type, object(event.data), event.revision)
+}
+
+export const stateToJson = (state: BundleState): Json => ({
+  ...Object.fromEntries(NAMED.map((name) => [name, Object.fromEntries(state.named[name])])),
+  latest: state.latest,
+  messages: [...state.messages.values()],
+  opened: state.opened,
+  revisions: state.revisions,
+  settings: state.settings,
+})
+
+/** What `stateToJson` gave, or null. */
+export const stateFromJson = (json: unknown): BundleState | null => {
+  if (!isObject(json)) return null
+  const state = emptyState()
+  const { revisions, latest, messages, opened, settings } = json
+  if (!isObject(revisions) || !isObject(latest) || !Array.isArray(messages) || !isObject(settings))
+    return null
+  for (const kind of STREAM_KINDS) {
+    const [count, at] = [revisions[kind], latest[kind]]
+    if (!Number.isSafeInteger(count) || !(at === null || typeof at === 'string')) return null
+    state.revisions[kind] = Number(count)
+    state.latest[kind] = at
+  }
+  for (const name of NAMED) {
+    const rows = json[name]
+    if (!isObject(rows)) return null
+    for (const [key, row] of Object.entries(rows)) state.named[name].set(key, object(row))
+  }
+  for (const message of messages) {
+    if (!isObject(message) || typeof message.id !== 'string' || !Array.isArray(message.reactions)) return null
+    state.messages.set(message.id, message as Message)
+  }
+  state.opened = isObject(opened) ? opened : null
+  state.settings = settings
+  return state
+}

@@ -34,7 +34,11 @@ type Cursor = {
 }
 
 /** Next in the log's order. Asked again at the end, it looks whether there is more by now. */
-export type RoomReader = { readonly next: () => Promise<RecordedEvent | null> }
+export type RoomReader = {
+  readonly next: () => Promise<RecordedEvent | null>
+  /** The same, left where it is. */
+  readonly peek: () => Promise<RecordedEvent | null>
+}
 
 /** The events at or after `from`, of a room that stands at `moment` there. */
 export const readRoom = async (log: EventLog, moment: Moment, from: bigint | null): Promise<RoomReader> => {
@@ -60,15 +64,23 @@ export const readRoom = async (log: EventLog, moment: Moment, from: bigint | nul
     cursor.isEnd = page.length === 0
     cursor.next += BigInt(page.length)
   }
+  const head = async (): Promise<Cursor | null> => {
+    await Promise.all(cursors.map(fill))
+    let first: Cursor | null = null
+    for (const cursor of cursors) {
+      const event = cursor.page[cursor.at]
+      if (event !== undefined && (first === null || event.position < first.page[first.at]!.position))
+        first = cursor
+    }
+    return first
+  }
   return {
+    peek: async () => {
+      const first = await head()
+      return first === null ? null : first.page[first.at]!
+    },
     next: async () => {
-      await Promise.all(cursors.map(fill))
-      let first: Cursor | null = null
-      for (const cursor of cursors) {
-        const event = cursor.page[cursor.at]
-        if (event !== undefined && (first === null || event.position < first.page[first.at]!.position))
-          first = cursor
-      }
+      const first = await head()
       if (first === null) return null
       first.at += 1
       return first.page[first.at - 1]!
@@ -105,6 +117,8 @@ export type Player = {
   readonly moment: () => Moment
   /** The event that led here; null where one has jumped here. */
   readonly last: () => Step | null
+  /** The event to come; null at the end (for now). */
+  readonly peek: () => Promise<Decoded | null>
   /** Null at the end (for now). */
   readonly forward: () => Promise<Step | null>
   /** False at the beginning. */
@@ -120,7 +134,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   let moment: Moment
   let reader: RoomReader
   let last: Step | null
-  /** A step that was looked at already, and where the steps up to here stand. */
+  /** Where the events on the way here stand. */
   let path: bigint[]
 
   const goTo = async (bound: bigint | null): Promise<void> => {
@@ -147,6 +161,10 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   return {
     moment: () => moment,
     last: () => last,
+    peek: async () => {
+      const recorded = await reader.peek()
+      return recorded === null ? null : readable(recorded)
+    },
     forward,
     back: async () => {
       // The event to undo: the last step's, or the room's last before a place that was jumped to.

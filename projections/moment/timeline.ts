@@ -25,6 +25,8 @@ const PAGE = 1_000
 /** Events past the last kept moment that a reader folds before it has them kept first. */
 const PATIENCE = 4 * EVERY
 
+/** Of the streams that are kept beside the room's. They hold places in this very log, and are of no use in another. */
+export const KEPT_PREFIXES: ReadonlyArray<string> = ['moments-', 'marks-', 'momentparts-']
 const momentsOf = (stream: string): string => `moments-${stream}`
 const marksOf = (stream: string): string => `marks-${stream}`
 const partsOf = (stream: string, k: number): string => `momentparts-${stream}@${k}`
@@ -203,7 +205,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
   ): Promise<ReadonlyArray<RecordedEvent> | null> => {
     if (point.revision < 0) return readEvents(log, stream, { from: 0n, limit })
     const page = await readEvents(log, stream, { from: BigInt(point.revision), limit: limit + 1 })
-    return page[0]?.id === point.id ? page.slice(1) : null
+    const [known] = page
+    return known?.id === point.id && known.position === point.position ? page.slice(1) : null
   }
 
   const foldTo = async (

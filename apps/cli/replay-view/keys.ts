@@ -1,0 +1,57 @@
+/** What somebody presses, from the bytes that a terminal sends. */
+export type Key =
+  | {
+      readonly kind:
+        | 'pause'
+        | 'forward'
+        | 'back'
+        | 'faster'
+        | 'slower'
+        | 'jump'
+        | 'quit'
+        | 'enter'
+        | 'escape'
+        | 'erase'
+    }
+  | { readonly kind: 'text'; readonly text: string }
+
+const SEQUENCES: ReadonlyArray<readonly [string, Key['kind']]> = [
+  ['\u001b[C', 'forward'],
+  ['\u001bOC', 'forward'],
+  ['\u001b[D', 'back'],
+  ['\u001bOD', 'back'],
+  ['\u0003', 'quit'],
+  ['\u0004', 'quit'],
+  ['\r', 'enter'],
+  ['\n', 'enter'],
+  ['\u007f', 'erase'],
+  ['\b', 'erase'],
+]
+const LETTERS: Readonly<Record<string, Key['kind']>> = {
+  ' ': 'pause',
+  g: 'jump',
+  q: 'quit',
+  '+': 'faster',
+  '=': 'faster',
+  '-': 'slower',
+}
+
+/** The first key in `bytes` (null: one that means nothing here) and how much of them it is. `typing`: letters are text, as
+ *  where a time is asked for. */
+export const nextKey = (
+  bytes: string,
+  typing: boolean,
+): { readonly key: Key | null; readonly length: number } => {
+  const known = SEQUENCES.find(([sequence]) => bytes.startsWith(sequence))
+  if (known !== undefined) return { key: { kind: known[1] } as Key, length: known[0].length }
+  if (bytes.startsWith('\u001b')) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what terminals send
+    const other = /^\u001b(\[[0-9;]*[A-Za-z~]|O[A-Za-z])/.exec(bytes)
+    return other === null ? { key: { kind: 'escape' }, length: 1 } : { key: null, length: other[0].length }
+  }
+  const letter = String.fromCodePoint(bytes.codePointAt(0) ?? 32)
+  const { length } = letter
+  if (typing) return { key: letter >= ' ' ? { kind: 'text', text: letter } : null, length }
+  const kind = LETTERS[letter]
+  return { key: kind === undefined ? null : ({ kind } as Key), length }
+}

@@ -61,10 +61,11 @@ const settle = async (
   let cause = doubt.cause
   let condition = expected
   let refusal: AppendError | null = null
+  const searched: Searched = { high: null, low: 0n }
   for (let tries = 0; performance.now() < doubt.until; tries += 1) {
     if (tries > 0) await pause(Math.min(LONGEST_PAUSE_MS, 10 * 2 ** Math.min(tries, 8)))
     const there = await (expected === 'any'
-      ? search(log, stream, events, doubt.searchBack)
+      ? search(log, stream, events, doubt.searchBack, searched)
       : inPlace(log, stream, expected, events))
     if (there._tag === 'Deleted') return left({ _tag: 'StreamDeleted' })
     if (there._tag === 'Unreadable') {
@@ -132,17 +133,46 @@ const inPlace = async (
   return { _tag: 'Taken', actual: end.right[0]?.revision ?? null }
 }
 
+/** What of a stream was looked through already, and is not again: so a search gets on over a line that is cut often.
+ *  Revisions, both included; `high` is null before the first look. */
+type Searched = { high: bigint | null; low: bigint }
+
+const SEARCH_PAGE = 100n
+
 const search = async (
   log: Pick<EventLog, 'readStream'>,
   stream: string,
   events: ReadonlyArray<NewEvent>,
   limit: number,
+  searched: Searched,
 ): Promise<Found> => {
-  const read = await log.readStream(stream, { direction: 'backwards', limit: limit + events.length })()
-  if (!isRight(read)) return unreadable(read.left)
   const lastId = events[events.length - 1]?.id
-  const last = read.right.find((event) => event.id === lastId)
-  return last === undefined ? { _tag: 'Absent', end: read.right[0]?.revision ?? null } : written(last)
+  const first = await log.readStream(stream, { direction: 'backwards', limit: Number(SEARCH_PAGE) })()
+  if (!isRight(first)) return unreadable(first.left)
+  const end = first.right[0]?.revision ?? null
+  if (end === null) return { _tag: 'Absent', end }
+  const bottom = end - BigInt(limit + events.length)
+  let page = first.right
+  // What is new since the last time comes first; where that meets what was searched, the search goes on below it.
+  for (let hasMet = false; page.length > 0; ) {
+    const last = page.find((event) => event.id === lastId)
+    if (last !== undefined) return written(last)
+    const lowest = page[page.length - 1]!.revision
+    if (hasMet) searched.low = lowest
+    else if (searched.high === null || lowest <= searched.high + 1n) {
+      hasMet = true
+      if (searched.high === null || lowest < searched.low) searched.low = lowest
+      searched.high = end
+    }
+    const from = (hasMet ? searched.low : lowest) - 1n
+    const left = from - bottom
+    if (from < 0n || left <= 0n) break
+    const limit = Number(left < SEARCH_PAGE ? left : SEARCH_PAGE)
+    const next = await log.readStream(stream, { direction: 'backwards', from, limit })()
+    if (!isRight(next)) return unreadable(next.left)
+    page = next.right
+  }
+  return { _tag: 'Absent', end }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

@@ -58,6 +58,8 @@ export const OTHERS: ReadonlyArray<Sample> = [
   { method: 'POST', url: () => '/api/auth/session', body: {} },
   { method: 'DELETE', url: () => '/api/auth/session' },
   { method: 'GET', url: () => '/api/audit?limit=2' },
+  { method: 'GET', url: () => '/api/me/audit?limit=2&order=oldest' },
+  { method: 'GET', url: () => '/api/spaces/document/1/audit?limit=2&text=hello' },
   { method: 'GET', url: () => '/api/health' },
   { method: 'GET', url: () => '/metrics' },
   { method: 'GET', url: () => '/docs/json' },

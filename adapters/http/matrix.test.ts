@@ -1,0 +1,233 @@
+/** Every role, every call that shows what happened, every kind of space: nobody reads an audit that is not theirs, and
+ *  to a stranger a private space is one that does not exist. The cells are generated; what each must be is said here, in
+ *  words of its own. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testHttp } from '../../infra/testing/http.ts'
+
+const test = suite('roles by calls')
+const http = await testHttp()
+
+/** Who is what in `document:1` (public, alice's) and `document:2` (private, bob's) alike. */
+const ROLES = {
+  stranger: () => http.bearer('peggy'),
+  guest: () => http.guest('guest:aaaaaaaaaaaa'),
+  nobody: () => ({}),
+  banned: () => http.bearer('mallory'),
+  access: () => http.bearer('judy'),
+  moderator: () => http.bearer('ivan'),
+  admin: () => http.bearer('heidi'),
+  owner: (space: Space) => http.bearer(space === 'public' ? 'alice' : 'bob'),
+  'another space’s moderator': () => http.bearer('oscar'),
+  'another space’s owner': () => http.bearer('carol-ann'),
+  auditor: () => http.bearer('auditor'),
+  'system admin': () => http.bearer('admin-one'),
+} satisfies Record<string, (space: Space) => Record<string, string>>
+type RoleName = keyof typeof ROLES
+type Space = 'public' | 'private' | 'none'
+const IDS: Record<Space, string> = { public: '1', private: '2', none: '7' }
+const NAMES: Record<string, string> = {
+  stranger: 'peggy',
+  guest: 'guest:aaaaaaaaaaaa',
+  banned: 'mallory',
+  access: 'judy',
+  moderator: 'ivan',
+  admin: 'heidi',
+  owner: 'alice',
+  auditor: 'auditor',
+  'system admin': 'admin-one',
+  'another space’s moderator': 'oscar',
+  'another space’s owner': 'carol-ann',
+}
+
+const ALL_SEEING: ReadonlyArray<RoleName> = ['auditor', 'system admin']
+const RUNNING: ReadonlyArray<RoleName> = ['moderator', 'admin', 'owner']
+/** To whom the private space is there at all. */
+const KNOWING: ReadonlyArray<RoleName> = [...ALL_SEEING, ...RUNNING, 'access']
+
+type Shows = 'rows' | 'moment'
+type Call = { readonly url: (id: string) => string; readonly shows: Shows; readonly accept?: string }
+const events = new Map<Space, string>()
+/** An event of the space; of a space that is not there, the private one's. */
+const eventOf = (id: string) => events.get(id === IDS.public ? 'public' : 'private')!
+const CALLS: Record<string, Call> = {
+  audit: { url: (id) => `/api/spaces/document/${id}/audit?limit=100`, shows: 'rows' },
+  'audit as lines': { url: (id) => `/api/spaces/document/${id}/audit?format=ndjson`, shows: 'rows' },
+  'audit as CSV': { url: (id) => `/api/spaces/document/${id}/audit`, shows: 'rows', accept: 'text/csv' },
+  'audit by name': { url: (id) => `/api/audit?space=document:${id}&limit=100`, shows: 'rows' },
+  'audit by name as lines': { url: (id) => `/api/audit?space=document:${id}&format=ndjson`, shows: 'rows' },
+  'audit of bans': { url: (id) => `/api/spaces/document/${id}/audit?action=AccountBanned`, shows: 'rows' },
+  'audit by words': { url: (id) => `/api/spaces/document/${id}/audit?text=secret`, shows: 'rows' },
+  at: { url: (id) => `/api/spaces/document/${id}/at?time=2999-01-01`, shows: 'moment' },
+  'at a revision': { url: (id) => `/api/spaces/document/${id}/at?revision=0`, shows: 'moment' },
+  replay: { url: (id) => `/api/spaces/document/${id}/replay`, shows: 'moment' },
+  'why an event': { url: (id) => `/api/spaces/document/${id}/why?event=${eventOf(id)}`, shows: 'moment' },
+}
+
+/** The status that the cell must have. */
+const expected = (role: RoleName, space: Space, { shows }: Call): number => {
+  if (space === 'none') return ALL_SEEING.includes(role) && shows === 'rows' ? 200 : 404
+  if (space === 'private' && !KNOWING.includes(role)) return 404
+  if (ALL_SEEING.includes(role) || RUNNING.includes(role)) return 200
+  // One's own rows are there for anyone who may know of the space; a moment of it is everybody's in it.
+  return shows === 'rows' ? 200 : 403
+}
+
+const ask = async (role: RoleName, space: Space, call: Call) => {
+  const headers = { ...(ROLES[role](space) as Record<string, string>), 'x-request-id': 'the-same' }
+  const response = await http.app.inject({
+    method: 'GET',
+    url: call.url(IDS[space]),
+    headers: call.accept === undefined ? headers : { ...headers, accept: call.accept },
+  })
+  return response
+}
+
+type Row = Readonly<Record<string, string | null>>
+const rowsOf = (body: string, contentType: string): ReadonlyArray<Row> => {
+  if (contentType.startsWith('application/json')) return JSON.parse(body).entries
+  if (contentType.startsWith('application/x-ndjson'))
+    return body
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+  const lines = body
+    .trimEnd()
+    .split('\r\n')
+    .map((line) =>
+      [...line.matchAll(/"((?:[^"]|"")*)"(?:,|$)/g)].map(([, cell]) => (cell === '' ? null : cell!)),
+    )
+  const [names, ...rows] = lines
+  return rows.map((cells) => Object.fromEntries(names!.map((name, i) => [name!, cells[i] ?? null])))
+}
+
+test.before(async () => {
+  for (const [space, owner] of [
+    ['public', 'alice'],
+    ['private', 'bob'],
+  ] as const) {
+    const at = `/api/spaces/document/${IDS[space]}`
+    const put = async (path: string, payload: object) => {
+      const { statusCode, body } = await http.app.inject({
+        method: 'PUT',
+        url: `${at}${path}`,
+        payload,
+        headers: { ...http.bearer(owner) },
+      })
+      assert.is(statusCode, 200, body)
+    }
+    await put('/permissions/heidi', { permission: 'admin' })
+    await put('/permissions/ivan', { permission: 'moderate' })
+    await put('/permissions/judy', { permission: 'access' })
+    await put('/bans/mallory', { reason: 'spam' })
+    for (const who of [owner, 'judy', 'ivan'])
+      await http.app.inject({
+        method: 'POST',
+        url: `/api/chat/document/${IDS[space]}/messages`,
+        payload: { content: `a secret of ${who}` },
+        headers: { ...http.bearer(who) },
+      })
+  }
+  await http.app.inject({
+    method: 'PUT',
+    url: '/api/spaces/document/123/permissions/oscar',
+    payload: { permission: 'moderate' },
+    headers: { ...http.bearer('carol') },
+  })
+  for (const [space, id] of [
+    ['public', IDS.public],
+    ['private', IDS.private],
+  ] as const)
+    events.set(space, http.log.all().find(({ stream }) => stream === `space-document:${id}`)!.id)
+  await http.settled()
+})
+
+let cells = 0
+for (const [name, call] of Object.entries(CALLS))
+  for (const space of Object.keys(IDS) as ReadonlyArray<Space>)
+    test(`${name} of a ${space} space, for each of ${Object.keys(ROLES).length} roles`, async () => {
+      for (const role of Object.keys(ROLES) as ReadonlyArray<RoleName>) {
+        const cell = `${role}, ${name}, ${space}`
+        const response = await ask(role, space, call)
+        const status = expected(role, space, call)
+        assert.is(response.statusCode, status, `${cell}: ${response.body.slice(0, 200)}`)
+        cells += 1
+        if (status === 404) {
+          // To the byte like a space that is not there.
+          const none = await ask(role, 'none', call)
+          assert.equal([response.body, response.statusCode], [none.body, none.statusCode], cell)
+          assert.equal(Object.keys(response.headers), Object.keys(none.headers), cell)
+          assert.is(response.json().code, 'space_not_found', cell)
+        }
+        if (status !== 200 || call.shows === 'moment') {
+          if (status === 200 && !ALL_SEEING.includes(role))
+            assert.not.match(response.body, /127\.0\.0\.1|lightMyRequest/, cell)
+          continue
+        }
+        const rows = rowsOf(response.body, String(response.headers['content-type']))
+        const all = ALL_SEEING.includes(role) || RUNNING.includes(role)
+        if (space === 'none')
+          assert.equal(
+            rows.filter(({ action }) => action !== 'AuditRead'),
+            [],
+            cell,
+          )
+        else if (all) assert.ok(rows.length > 0, cell)
+        else
+          for (const row of rows)
+            assert.ok([row.user_account, row.guest_id, row.target].includes(NAMES[role] ?? 'nobody'), cell)
+        for (const row of rows) assert.is(row.space_id, IDS[space], cell)
+        if (!ALL_SEEING.includes(role))
+          assert.ok(
+            rows.every(({ ip_address, user_agent }) => ip_address === null && user_agent === null),
+            cell,
+          )
+        else if (space !== 'none')
+          assert.ok(
+            rows.some(({ ip_address }) => ip_address !== null),
+            cell,
+          )
+      }
+    })
+
+test('all spaces at once are for auditors; for each other it is what concerns them', async () => {
+  for (const role of Object.keys(ROLES) as ReadonlyArray<RoleName>)
+    for (const url of ['/api/audit?limit=100', '/api/me/audit?limit=100', '/api/audit?format=ndjson']) {
+      const response = await http.app.inject({
+        method: 'GET',
+        url,
+        headers: ROLES[role]('public') as Record<string, string>,
+      })
+      assert.is(response.statusCode, 200)
+      cells += 1
+      const rows = rowsOf(response.body, String(response.headers['content-type']))
+      const all = ALL_SEEING.includes(role) && !url.startsWith('/api/me')
+      const everybody = new Set(rows.flatMap(({ user_account, target }) => [user_account, target]))
+      if (all) assert.ok(everybody.has('alice') && everybody.has('mallory'), role)
+      else
+        for (const row of rows)
+          assert.ok(
+            [row.user_account, row.guest_id, row.target].includes(NAMES[role] ?? 'nobody'),
+            `${role} ${url}`,
+          )
+      // The one who was banned from a space that they may not know of does not hear of it.
+      if (role === 'banned') assert.not.ok(rows.some(({ space_id }) => space_id === '2'))
+    }
+})
+
+test('somebody else’s rows by name are refused to all but those who may see all', async () => {
+  for (const role of ['stranger', 'guest', 'access', 'banned', 'moderator'] as const) {
+    const headers = ROLES[role]() as Record<string, string>
+    for (const url of [
+      '/api/audit?account=alice',
+      '/api/me/audit?account=alice',
+      '/api/audit?account=alice&format=csv',
+    ])
+      assert.is((await http.app.inject({ method: 'GET', url, headers })).statusCode, 403, `${role} ${url}`)
+    cells += 3
+  }
+  console.log(`  ${cells} cells`)
+})
+
+test.after(() => http.close())
+test.run()

@@ -3,7 +3,14 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import { appendSettled, BINARY } from '../../adapters/eventstore/index.ts'
-import type { AppendError, Appended, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
+import type {
+  AppendError,
+  Appended,
+  EventLog,
+  ExpectedRevision,
+  NewEvent,
+  RecordedEvent,
+} from '../../domain/ports.ts'
 import { isOurs, type Line, type Progress } from './log-file.ts'
 
 const PAGE = 2_000
@@ -15,6 +22,8 @@ const APPEND_CHARACTERS = 256 * 1024
 const UNDER_WAY = 256
 const UNDER_WAY_CHARACTERS = 2 * 1024 * 1024
 const ALONE = APPEND_CHARACTERS
+/** How long a server that is away is waited for. */
+const PATIENCE_MS = 60_000
 
 type Append = {
   readonly stream: string
@@ -29,16 +38,22 @@ type Result = Either<AppendError, Appended>
 const inWords = (value: unknown): string =>
   JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? String(one) : one))
 
-/** The log's own events in `$all` order, after a position. */
-async function* oursOf(
-  log: EventLog,
-  from: bigint | null,
-): AsyncGenerator<{ id: string; stream: string; revision: bigint; position: bigint }> {
+const page = async (log: EventLog, after: bigint | null): Promise<ReadonlyArray<RecordedEvent>> => {
+  const end = performance.now() + PATIENCE_MS
+  for (;;) {
+    const read = await log.readAll({ limit: PAGE, ...(after === null ? {} : { after }) })()
+    if (!isLeft(read)) return read.right
+    if (read.left._tag !== 'LogUnavailable' || performance.now() > end)
+      throw new Error(`The log can't be read: ${inWords(read.left)}`)
+  }
+}
+
+/** The events of a log that an export of it would hold, in `$all` order, after a position. */
+async function* oursOf(log: EventLog, from: bigint | null): AsyncGenerator<RecordedEvent> {
   for (let after = from; ; ) {
-    const page = await log.readAll({ limit: PAGE, ...(after === null ? {} : { after }) })()
-    if (isLeft(page)) throw new Error(`The log can't be read: ${inWords(page.left)}`)
-    for (const event of page.right) if (isOurs(event.stream)) yield event
-    const last = page.right[page.right.length - 1]
+    const events = await page(log, after)
+    for (const event of events) if (isOurs(event.stream)) yield event
+    const last = events[events.length - 1]
     if (last === undefined) return
     after = last.position
   }
@@ -109,8 +124,8 @@ class InOrder {
   }
 
   private async again({ stream, expected, events }: Append): Promise<Result> {
-    const settled = appendSettled(this.log, { deadlineMs: 60_000 })
-    const end = performance.now() + 60_000
+    const settled = appendSettled(this.log, { deadlineMs: PATIENCE_MS })
+    const end = performance.now() + PATIENCE_MS
     for (;;) {
       const result = await settled(stream, expected, events)()
       if (result._tag === 'Right' || result.left._tag !== 'LogUnavailable' || performance.now() > end)

@@ -88,7 +88,7 @@ const lead = async (session: Session, log: EventLog, logger: ProjectorLogger): P
   return {
     epoch: checkpoint?.epoch as bigint,
     position,
-    memory: auditMemory((last?.hash as string | undefined) ?? null, edge),
+    memory: auditMemory(last === undefined ? null : { hash: last.hash as string, edge }),
     parked: new Set(parked.map(({ stream }) => String(stream))),
   }
 }

@@ -41,9 +41,10 @@ const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
 /** What goes from one batch to the next: the last row's hash, the right edge of the log's tree, and who each live
  *  session is. */
 export type AuditMemory = { hash: string; edge: Edge; readonly sessions: Map<string, string> }
-export const auditMemory = (hash: string | null, edge: Edge = EMPTY_EDGE): AuditMemory => ({
-  hash: hash ?? GENESIS,
-  edge,
+/** `end`: where the chain and the tree stand; null for before the first event. */
+export const auditMemory = (end: { readonly hash: string; readonly edge: Edge } | null): AuditMemory => ({
+  hash: end?.hash ?? GENESIS,
+  edge: end?.edge ?? EMPTY_EDGE,
   sessions: new Map(),
 })
 

@@ -9,7 +9,7 @@ import { Failed, type MomentError, readEvents, told } from './errors.ts'
 import type { Ref } from './refs.ts'
 import { type Standing, standing } from './standing.ts'
 import { type Said, TALK, type Talk, talk } from './talk.ts'
-import { createTimeline, EVERY, type Past, readable, type Timeline } from './timeline.ts'
+import { createTimeline, EVERY, type Past, type Point, readable, type Timeline } from './timeline.ts'
 
 /**
  * `revision`: as the space stood after its own event of that number. `position`: after everything of the room up to that
@@ -191,18 +191,13 @@ export const createMoments = (
     }
   }
 
-  const until = async (
+  const momentOf = async (
     space: SpaceRef,
-    end: bigint | null,
-    options: { readonly messages?: number; readonly exact?: boolean } = {},
+    room: Point<Standing>,
+    chat: Point<Talk>,
+    messages = TALK,
   ): Promise<Moment> => {
-    const past: Past = end === null ? () => false : ({ position }) => position >= end
-    const exact = options.exact === true
-    const [room, chat] = await Promise.all([
-      spaces.to(space, past, { exact }),
-      chats.to(space, past, { exact }),
-    ])
-    const count = Math.min(TALK, options.messages ?? TALK)
+    const count = Math.min(TALK, messages)
     const said = count === 0 ? [] : [...chat.state.messages].slice(-count)
     const position = newer(room.position, chat.position)
     return {
@@ -216,10 +211,46 @@ export const createMoments = (
     }
   }
 
+  const until: Moments['until'] = async (space, end, options = {}) => {
+    const past: Past = end === null ? () => false : ({ position }) => position >= end
+    const exact = options.exact === true
+    const [room, chat] = await Promise.all([
+      spaces.to(space, past, { exact }),
+      chats.to(space, past, { exact }),
+    ])
+    return momentOf(space, room, chat, options.messages)
+  }
+
+  /** What `until` gives of `bound`'s end, with each stream read once: only where one goes on past the other's end is it
+   *  read again. */
+  const atTime = async (
+    space: SpaceRef,
+    ms: number,
+    options: { readonly messages?: number; readonly exact?: boolean },
+  ): Promise<Moment> => {
+    const isLater: Past = ({ latest }) => latest > ms
+    const exact = options.exact === true
+    const [room, chat] = await Promise.all([
+      spaces.to(space, isLater, { exact }),
+      chats.to(space, isLater, { exact }),
+    ])
+    const ends = [room.next, chat.next].filter((end) => end !== null)
+    const [end] = ends.sort((a, b) => (a < b ? -1 : 1))
+    if (end === undefined) return momentOf(space, room, chat, options.messages)
+    const past: Past = ({ position }) => position >= end
+    const isBefore = ({ position }: Point<unknown>): boolean => position === null || position < end
+    return momentOf(
+      space,
+      isBefore(room) ? room : await spaces.to(space, past, { exact }),
+      isBefore(chat) ? chat : await chats.to(space, past, { exact }),
+      options.messages,
+    )
+  }
+
   const at: Moments['at'] = (space, when, options = {}) =>
     told(async () => {
-      const moment = await until(space, await bound(space, when, 'after'), options)
-      return when.kind === 'time' ? { ...moment, time: when.time.toISOString() } : moment
+      if (when.kind !== 'time') return until(space, await bound(space, when, 'after'), options)
+      return { ...(await atTime(space, when.time.getTime(), options)), time: when.time.toISOString() }
     })
 
   return {

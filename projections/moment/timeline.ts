@@ -42,6 +42,8 @@ export type Point<S> = {
   readonly at: string | null
   readonly latest: number
 }
+/** `next`: the position of the first event that is past; null where none is. */
+export type Reached<S> = Point<S> & { readonly next: bigint | null }
 
 export type Where = { readonly revision: number; readonly position: bigint; readonly latest: number }
 /** Whether a moment ends before this event. Once true, true of all that follow. */
@@ -50,7 +52,11 @@ export type Past = (where: Where) => boolean
 export type Timeline<S> = {
   /** As things stood before the first event that is past. The caller's to keep. `exact`: by every event from the first
    *  on, with nothing kept believed. */
-  readonly to: (space: SpaceRef, past: Past, options?: { readonly exact?: boolean }) => Promise<Point<S>>
+  readonly to: (
+    space: SpaceRef,
+    past: Past,
+    options?: { readonly exact?: boolean; readonly last?: number },
+  ) => Promise<Reached<S>>
   /** The first event that is past; null where none is. */
   readonly first: (space: SpaceRef, past: Past) => Promise<RecordedEvent | null>
   /** Keeps what is not kept yet; answers how many moments it added. One at a time for each stream. */
@@ -98,6 +104,8 @@ const MARKS = 200_000
 
 export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EVERY): Timeline<S> => {
   const marks = new Map<string, Map<number, Where>>()
+  /** How many moments of a stream there were when last looked at: never fewer since. */
+  const counts = new Map<string, number>()
   let remembered = 0
   const keeping = new Map<string, Promise<number>>()
 
@@ -127,6 +135,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const mark = { revision: (k + 1) * every - 1, position: BigInt(position), latest }
     if (remembered >= MARKS) {
       marks.clear()
+      counts.clear()
       remembered = 0
     }
     const known = marks.get(stream) ?? new Map()
@@ -146,8 +155,14 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const [last] = await readEvents(log, marksOf(stream), { direction: 'backwards', limit: 1 })
     if (last === undefined) return 0
     const k = Number(last.revision)
-    remember(stream, k, last)
+    if (remember(stream, k, last) !== null) counts.set(stream, k + 1)
     return k + 1
+  }
+  /** The same where the moment may lie behind the last that is known of; else what is known is enough. */
+  const keptFor = async (stream: string, past: Past): Promise<number> => {
+    const known = counts.get(stream) ?? 0
+    const mark = marks.get(stream)?.get(known - 1)
+    return mark !== undefined && past(mark) ? known : keptSoFar(stream)
   }
   /** The first stretch of `every` events whose end is past; `count` where none is. */
   const stretch = async (stream: string, count: number, past: Past): Promise<number> => {
@@ -216,41 +231,44 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     /** Where the stretch ends that holds the moment's end; null for the newest. */
     until: number | null,
     patience: number,
-  ): Promise<Point<S> | 'foreign' | 'far'> => {
+    last: number,
+  ): Promise<Reached<S> | 'foreign' | 'far'> => {
     let point = from
     let folded = 0
     for (;;) {
-      const limit = until === null ? PAGE : Math.max(1, Math.min(PAGE, until - point.revision))
+      const ahead = Math.min(until ?? Number.POSITIVE_INFINITY, last + 1) - point.revision
+      const limit = Math.max(1, Math.min(PAGE, ahead))
       const page = await pageAfter(stream, point, limit)
       if (page === null) return 'foreign'
       for (const recorded of page) {
         const decoded = readable(recorded)
-        if (past(whereOf(point.latest, decoded))) return point
+        if (past(whereOf(point.latest, decoded))) return { ...point, next: decoded.position }
         point = after(point, decoded)
       }
-      if (page.length < limit) return point
+      if (page.length < limit) return { ...point, next: null }
       folded += page.length
       if (folded > patience) return 'far'
     }
   }
 
   const to: Timeline<S>['to'] = async (space, past, options = {}) => {
+    const { last = Number.POSITIVE_INFINITY } = options
     const stream = streamName(folding.kind, space)
     if (options.exact !== true)
       for (let attempt = 0; attempt < 2; attempt++) {
-        const count = await keptSoFar(stream)
+        const count = await keptFor(stream, past)
         const k = await stretch(stream, count, past)
         const near = await pointAt(stream, k - 1)
         if (near === null && k > 0) break
         const from = near?.point ?? nothing()
         const isNewest = k === count
         const patience = isNewest && attempt === 0 ? PATIENCE : Number.POSITIVE_INFINITY
-        const end = await foldTo(stream, from, past, isNewest ? null : (k + 1) * every - 1, patience)
+        const end = await foldTo(stream, from, past, isNewest ? null : (k + 1) * every - 1, patience, last)
         if (end === 'foreign') break
         if (end !== 'far') return end
         await keep(space)
       }
-    const end = await foldTo(stream, nothing(), past, null, Number.POSITIVE_INFINITY)
+    const end = await foldTo(stream, nothing(), past, null, Number.POSITIVE_INFINITY, last)
     if (end === 'foreign' || end === 'far')
       throw new Failed({ _tag: 'LogUnavailable', cause: `${stream} changed while it was read` })
     return end
@@ -258,7 +276,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
 
   const first: Timeline<S>['first'] = async (space, past) => {
     const stream = streamName(folding.kind, space)
-    const count = await keptSoFar(stream)
+    const count = await keptFor(stream, past)
     const k = await stretch(stream, count, past)
     let latest = k === 0 ? 0 : ((await markAt(stream, k - 1))?.latest ?? 0)
     for (let from = BigInt(k * every); ; from += BigInt(PAGE)) {

@@ -100,7 +100,7 @@ export const createPast = (moments: Moments): Past => {
         const { position, id, metadata } = decoded
         point = { ...point, state, revision: Number(decoded.revision), position, id, at: metadata.at }
       }
-    } else point = await moments.spaces.to(space, (where) => where.revision > revision)
+    } else point = await moments.spaces.to(space, (where) => where.revision > revision, { last: revision })
     rooms.push({ key, point })
     if (rooms.length > PLACES) rooms.shift()
     return standing.fork(point.state)

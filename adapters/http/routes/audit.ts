@@ -113,20 +113,22 @@ type Scope = {
 }
 
 /** The filters by name, as the log may keep them: words that were searched for may be somebody's. */
-const noted = ({
-  text,
-  limit: _,
-  cursor,
-  from,
-  to,
-  ...named
-}: Filters): Readonly<Record<string, unknown>> => {
+const noted = (query: Filters): Readonly<Record<string, unknown>> => {
+  const { account, guest, room, target, action, refusal, from, to, correlation, order, format } = query
   const all = {
-    ...named,
-    ...(text === null ? {} : { text: true }),
-    ...(cursor === null || cursor === '' ? {} : { cursor: true }),
-    ...(from === null ? {} : { from: from.toISOString() }),
-    ...(to === null ? {} : { to: to.toISOString() }),
+    room,
+    account,
+    guest,
+    target,
+    action,
+    refusal,
+    from: from?.toISOString() ?? null,
+    to: to?.toISOString() ?? null,
+    text: query.text === null ? null : true,
+    correlation,
+    order,
+    format,
+    cursor: query.cursor === null || query.cursor === '' ? null : true,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
 }

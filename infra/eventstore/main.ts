@@ -4,13 +4,12 @@ import { parseArgs } from 'node:util'
 import { startNode } from './node.ts'
 
 const USAGE = `Usage: npm run eventstore -- [--host 127.0.0.1] [--port 2113] [--data ./data/eventstore]
-
-       [--tls-cert FILE --tls-key FILE] [--auth] [--projections]
-       [--max-append-size 1048576]
+       [--tls-cert FILE --tls-key FILE] [--auth] [--projections] [--max-append-size 1048576]
 
 The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR, EVENTSTORE_TLS_CERT,
-EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_PROJECTIONS=on, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication takes
-the password of admin from EVENTSTORE_ADMIN_PASSWORD.`
+EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_PROJECTIONS=on, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication
+takes the password of admin from EVENTSTORE_ADMIN_PASSWORD. EVENTSTORE_CHECKPOINT_FRAMES (2000): how many pages of
+8 KiB in the write-ahead log make it worth while to copy them into the file.`
 
 const { values } = parseArgs({
   options: {
@@ -43,6 +42,7 @@ try {
       : {}),
     ...(values.auth ? { authentication: { adminPassword: process.env.EVENTSTORE_ADMIN_PASSWORD } } : {}),
     projections: values.projections,
+    checkpointFrames: Number(process.env.EVENTSTORE_CHECKPOINT_FRAMES) || undefined,
     onShutdown: () => stop(),
     dataDir: values.data,
     host: values.host,

@@ -41,6 +41,8 @@ export type NodeOptions = {
   readonly authentication?: { readonly adminPassword?: string | undefined }
   /** Keep `$ce-`, `$et-` and `$streams`. Default: no, as on a fresh real node. */
   readonly projections?: boolean
+  /** Pages in the write-ahead log that make it worth while to copy them into the file. */
+  readonly checkpointFrames?: number | undefined
   /** Called when a client asks the node to shut down. Default: nothing. */
   readonly onShutdown?: () => void
 }
@@ -76,13 +78,14 @@ export const startNode = async ({
   tls,
   authentication,
   projections = false,
+  checkpointFrames,
   onShutdown = () => {},
 }: NodeOptions): Promise<EmbeddedNode> => {
   if (!LOOPBACK.test(host) && (tls === undefined || authentication === undefined))
     throw new Error(
       `To listen on ${host}, a certificate and authentication must be configured: without them the node listens on 127.0.0.1 alone.`,
     )
-  const storage = openStorage(dataDir)
+  const storage = openStorage(dataDir, checkpointFrames)
   const users = authentication === undefined ? undefined : openUsers(storage, authentication.adminPassword)
   const guard = users === undefined ? OPEN_GUARD : createGuard(storage, users)
   const scavenger = createScavenger(storage)

@@ -4,8 +4,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
+import { createCheckpointer } from './checkpointer.ts'
 import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
 import type { StoredEvent } from './record.ts'
+import { createRememberedIds, type Remembered } from './remembered.ts'
 
 /** What the node knows of one stream. `last` is -1 where it has no event yet. */
 export type Stream = {
@@ -16,9 +18,6 @@ export type Stream = {
   /** Kept by metadata.ts; undefined until asked for, and again when it changes. */
   metadata?: StreamMetadata | undefined
 }
-
-/** Where a remembered event id was appended. */
-export type Remembered = { readonly stream: number; readonly revision: number }
 
 export type Storage = ReturnType<typeof openStorage>
 
@@ -65,7 +64,7 @@ const openFile = (file: string): DatabaseSync => {
       PRAGMA page_size = 8192;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
-      PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA wal_autocheckpoint = 0;
       PRAGMA journal_size_limit = 67108864;
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;
@@ -105,8 +104,9 @@ export const checkFile = (file: string): { readonly events: number; readonly las
   }
 }
 
-/** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read. */
-export const openStorage = (dataDir: string) => {
+/** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read.
+ *  `checkpointFrames`: pages in the write-ahead log that make it worth while to copy them into the file. */
+export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   mkdirSync(dataDir, { recursive: true })
   const lock = new DatabaseSync(join(dataDir, 'node.lock'))
   try {
@@ -150,19 +150,13 @@ export const openStorage = (dataDir: string) => {
   )
 
   const streams = new LRUCache<string, Stream>({ max: CACHED_STREAMS })
-  const remembered = new Map<string, Remembered>()
+  const remembered = createRememberedIds(REMEMBERED_IDS)
   let nextPosition = FIRST_POSITION
   let lastPosition = -1
   let nextStream = 1
 
   const rows = (statement: StatementSync, ...values: number[]): StoredEvent[] =>
     (statement.all(...values) as unknown as Row[]).map(toEvent)
-
-  const remember = (id: string, stream: number, revision: number): void => {
-    remembered.delete(id)
-    remembered.set(id, { stream, revision })
-    if (remembered.size > REMEMBERED_IDS) remembered.delete(remembered.keys().next().value!)
-  }
 
   /** (Re)reads what is kept in memory from the file: at open, and after a transaction that failed. */
   const load = (): void => {
@@ -178,10 +172,11 @@ export const openStorage = (dataDir: string) => {
     ).all() as unknown as [Uint8Array, number, number][]
     for (let i = recent.length - 1; i >= 0; i--) {
       const [id, stream, revision] = recent[i]!
-      remembered.set(Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'), {
+      remembered.add(
+        Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'),
         stream,
         revision,
-      })
+      )
     }
   }
   try {
@@ -192,16 +187,20 @@ export const openStorage = (dataDir: string) => {
     throw refusal(file, error)
   }
 
+  const checkpointer = createCheckpointer(db, file, checkpointFrames)
+
   return {
     file,
     db,
 
     /** Runs `work` in one transaction; all of it is on the disk when this returns, or none of it is and it throws. */
     transaction: (work: () => void): void => {
+      const before = nextPosition
       begin.run()
       try {
         work()
         commit.run()
+        checkpointer.committed(nextPosition - before)
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK')
         load()
@@ -235,7 +234,7 @@ export const openStorage = (dataDir: string) => {
       nextPosition += body.length + RECORD_OVERHEAD
       lastPosition = position
       stream.last = revision
-      if (id !== null) remember(id, stream.id, revision)
+      if (id !== null) remembered.add(id, stream.id, revision)
       if (isMetastream(stream.name)) {
         const original = streams.get(originalOf(stream.name))
         if (original !== undefined) original.metadata = undefined
@@ -266,10 +265,12 @@ export const openStorage = (dataDir: string) => {
           ?.bytes,
       ),
       cachedStreams: streams.size,
-      rememberedIds: remembered.size,
+      rememberedIds: remembered.size(),
+      walFrames: checkpointer.frames(),
     }),
 
     close: (): void => {
+      checkpointer.close()
       db.close()
       lock.close()
     },

@@ -1,0 +1,101 @@
+/** Keeps the write-ahead log short without holding up commits. A thread copies it into the file while commits go on;
+ *  what they added meanwhile is copied here, between two commits, once it is little: then SQLite begins the log anew. */
+import { statSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
+import type { CheckpointResult, CheckpointTask } from './checkpoint-worker.ts'
+
+export type Checkpointer = ReturnType<typeof createCheckpointer>
+
+/** In frames, of a page of 8 KiB each. */
+const START_AT = 2000
+/** Past this the log is copied here, however long that takes: it may not grow without end. */
+const LIMIT = 32_768
+const PAGE = 8192
+/** Pages that a commit writes besides those full of events: the ends of the table and of the index. */
+const PER_COMMIT = 3
+const CLOSE_TIMEOUT_MS = 30_000
+
+/** In the write-ahead log, before the frame's page. */
+const FRAME_HEADER = 24
+
+const framesOf = (log: string): number => {
+  try {
+    return Math.floor(statSync(log).size / (PAGE + FRAME_HEADER))
+  } catch {
+    return 0
+  }
+}
+
+/** `startAt`: how many frames make it worth while. */
+export const createCheckpointer = (db: DatabaseSync, file: string, startAt = START_AT) => {
+  const little = Math.ceil(startAt / 10)
+  const inline = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  const closed = new Int32Array(new SharedArrayBuffer(4))
+  let worker: Worker | undefined
+  let working = false
+  /** Frames in the log, as far as known: counted roughly at each commit, exactly at each checkpoint. */
+  let frames = framesOf(`${file}-wal`)
+  let uncopied = frames
+
+  const copyHere = (): void => {
+    const row = inline.get()
+    if (row?.busy !== 0) return
+    const log = Number(row.log)
+    uncopied = log - Number(row.checkpointed)
+    // All is in the file: the next commit begins the log anew.
+    frames = uncopied === 0 ? 0 : log
+  }
+
+  const start = (): Worker => {
+    const started = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
+      workerData: { file, closed } satisfies CheckpointTask,
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+    })
+    started.unref()
+    started.on('message', (result: CheckpointResult) => {
+      working = false
+      if (result === null) return
+      // What was committed since the thread looked is counted on top.
+      const since = Math.max(0, uncopied - asked)
+      uncopied = result.log - result.copied + since
+      frames = result.log + since
+      if (uncopied <= little) copyHere()
+      else if (uncopied >= startAt / 2) ask()
+    })
+    started.on('error', () => {
+      // Without the thread the log is copied here when it reaches its limit.
+      working = true
+      worker = undefined
+    })
+    return started
+  }
+
+  let asked = 0
+  const ask = (): void => {
+    working = true
+    asked = uncopied
+    worker ??= start()
+    worker.postMessage('checkpoint')
+  }
+
+  return {
+    /** To be called after each commit, with the bytes of its events. */
+    committed: (bytes: number): void => {
+      const pages = PER_COMMIT + Math.ceil((bytes * 1.1) / PAGE)
+      frames += pages
+      uncopied += pages
+      if (frames > LIMIT) copyHere()
+      else if (!working && uncopied >= startAt) ask()
+    },
+    /** Frames in the write-ahead log, roughly. */
+    frames: (): number => frames,
+    /** Waits for the thread to close its connection, so that the writer's is the last and leaves one file. */
+    close: (): void => {
+      if (worker === undefined) return
+      worker.postMessage('close')
+      Atomics.wait(closed, 0, 0, CLOSE_TIMEOUT_MS)
+      worker = undefined
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createRememberedIds } from './remembered.ts'
+
+const test = suite('remembered ids')
+
+test('given any ids, repeats among them, then each of the last so many is where it was appended last', () => {
+  const pool = Array.from({ length: 40 }, (_, n) =>
+    // Half of them differ in a few bits alone.
+    n % 2 === 0 ? randomUUID() : `00000000-0000-0000-0000-${n.toString(16).padStart(12, '0')}`,
+  )
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 20 }),
+      fc.array(fc.nat({ max: 39 }), { maxLength: 200 }),
+      (capacity, picks) => {
+        const remembered = createRememberedIds(capacity)
+        for (const [n, pick] of picks.entries()) remembered.add(pool[pick]!, pick, n)
+        const last = picks.slice(-capacity)
+        for (const [pick, id] of pool.entries()) {
+          const at = last.lastIndexOf(pick)
+          const expected = at < 0 ? undefined : { stream: pick, revision: picks.length - last.length + at }
+          assert.equal(remembered.get(id), expected)
+        }
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+test('when cleared, then none is known', () => {
+  const remembered = createRememberedIds(3)
+  const id = randomUUID()
+  remembered.add(id, 1, 1)
+  remembered.clear()
+  assert.is(remembered.get(id), undefined)
+})
+
+test.run()

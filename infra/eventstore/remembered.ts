@@ -1,0 +1,108 @@
+/** The ids of the last events, and where each was appended: a ring with a hash table over it, both of a fixed size, so
+ *  that a node uses the same memory however long its log. (A Map of strings costs as much as the insert itself.) */
+
+/** Where a remembered event id was appended. */
+export type Remembered = { readonly stream: number; readonly revision: number }
+
+export type RememberedIds = ReturnType<typeof createRememberedIds>
+
+const WORDS = 4
+/** Where the four words of a UUID begin, dashes left out. */
+const DIGITS = [
+  [0, 1, 2, 3, 4, 5, 6, 7],
+  [9, 10, 11, 12, 14, 15, 16, 17],
+  [19, 20, 21, 22, 24, 25, 26, 27],
+  [28, 29, 30, 31, 32, 33, 34, 35],
+].flat()
+
+/** `capacity`: how many ids are remembered. Ids are UUIDs in lower case, of 36 characters. */
+export const createRememberedIds = (capacity: number) => {
+  const size = 2 ** Math.ceil(Math.log2(capacity * 2))
+  const mask = size - 1
+  /** Slot + 1 of the ring; 0 where empty. Collisions lie in the next free places. */
+  const table = new Int32Array(size)
+  const ids = new Int32Array(capacity * WORDS)
+  const streams = new Float64Array(capacity)
+  const revisions = new Float64Array(capacity)
+  const key = new Int32Array(WORDS)
+  let next = 0
+  let full = false
+
+  const parse = (id: string): void => {
+    let at = 0
+    for (let word = 0; word < WORDS; word++) {
+      let value = 0
+      for (let i = 0; i < 8; i++) {
+        const code = id.charCodeAt(DIGITS[at++]!)
+        value = (value << 4) | (code > 57 ? code - 87 : code - 48)
+      }
+      key[word] = value
+    }
+  }
+  // Ids need not be random: all of their bits count.
+  const home = (words: Int32Array, at: number): number => {
+    let h = words[at]! ^ Math.imul(words[at + 1]!, 0x9e3779b1)
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ words[at + 2]!
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ Math.imul(words[at + 3]!, 0x27d4eb2f)
+    return (h ^ (h >>> 16)) & mask
+  }
+  /** The place in the table of the id in `key`, or of the empty place where it would be. */
+  const find = (): number => {
+    let place = home(key, 0)
+    for (;;) {
+      const slot = table[place]! - 1
+      if (slot < 0) return place
+      const at = slot * WORDS
+      if (ids[at] === key[0] && ids[at + 1] === key[1] && ids[at + 2] === key[2] && ids[at + 3] === key[3])
+        return place
+      place = (place + 1) & mask
+    }
+  }
+  const forget = (slot: number): void => {
+    let place = home(ids, slot * WORDS)
+    while (table[place] !== slot + 1) {
+      // The id was appended again later, and is another slot's now.
+      if (table[place] === 0) return
+      place = (place + 1) & mask
+    }
+    // What lies behind moves up, or it would not be found across the gap.
+    let gap = place
+    for (;;) {
+      place = (place + 1) & mask
+      const other = table[place]! - 1
+      if (other < 0) break
+      const wanted = home(ids, other * WORDS)
+      if (((place - wanted) & mask) < ((place - gap) & mask)) continue
+      table[gap] = other + 1
+      gap = place
+    }
+    table[gap] = 0
+  }
+
+  return {
+    /** An id that is known already is now where it was appended last. */
+    add: (id: string, stream: number, revision: number): void => {
+      if (full) forget(next)
+      parse(id)
+      table[find()] = next + 1
+      ids.set(key, next * WORDS)
+      streams[next] = stream
+      revisions[next] = revision
+      if (++next === capacity) {
+        next = 0
+        full = true
+      }
+    },
+    get: (id: string): Remembered | undefined => {
+      parse(id)
+      const slot = table[find()]! - 1
+      return slot < 0 ? undefined : { stream: streams[slot]!, revision: revisions[slot]! }
+    },
+    clear: (): void => {
+      table.fill(0)
+      next = 0
+      full = false
+    },
+    size: (): number => (full ? capacity : next),
+  }
+}

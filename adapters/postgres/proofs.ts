@@ -47,6 +47,7 @@ export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }
     return row === undefined ? null : { size: Number(row.leaf) + 1, position: row.position }
   }
 
+  let signedAt = Number.NEGATIVE_INFINITY
   const issue = async (): Promise<Issue> => {
     const [before] = await rowsOf(pool, newestCheckpoint(vkey))
     const now = await last()
@@ -58,13 +59,14 @@ export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }
         onAltered?.(signed)
         return { kind: 'altered' }
       }
-      const isFresh = before.at !== null && clock.now() - Date.parse(before.at) < everyMs
+      const isFresh = clock.now() - signedAt < everyMs
       if (size === signed || isFresh)
         return { kind: 'issued', checkpoint: { size: signed, note: before.note } }
     }
     const root = await rootAt(size, nodes)
     const extensions = now === null ? [] : [`position ${now.position}`]
     const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
+    signedAt = clock.now()
     await pool.query(keepCheckpoint(size, vkey, root.toString('base64'), note))
     return { kind: 'issued', checkpoint: { size, note } }
   }

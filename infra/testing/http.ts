@@ -14,6 +14,7 @@ import { createHttp } from '../../adapters/http/http.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
 import { createLooks } from '../../adapters/http/looks.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
@@ -21,6 +22,7 @@ import { runProjector } from '../../apps/projector/projector.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/moment/moments.ts'
+import { type Signer, signerOf } from '../../projections/proof/note.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { type HiveStandIn, startHiveStandIn } from '../hive/stand-in.ts'
 import { type MemoryLog, memoryLog } from './memory-log.ts'
@@ -32,6 +34,7 @@ export type TestHttp = {
   readonly commands: Commands
   readonly log: MemoryLog
   readonly hive: HiveStandIn
+  readonly databaseUrl: string
   readonly clock: Clock & { ms: number }
   /** Everything logged so far, a line each. */
   readonly lines: ReadonlyArray<string>
@@ -47,6 +50,9 @@ export type TestHttp = {
 }
 
 export const SECRET = 'for-tests-only-0123456789abcdef0123456789abcdef'
+
+/** Of the log's checkpoints. */
+export const SIGNER: Signer = signerOf('presence.test/log', Buffer.alloc(32, 9))
 
 export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp> => {
   const database = await testDatabase()
@@ -91,6 +97,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     commands,
     log,
     hive: standIn,
+    databaseUrl: database.url,
     clock,
     lines,
     checks: { eventstore: fine, postgres: fine, projections: fine, redis: fine, turn: fine },
@@ -140,6 +147,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     commands,
     content,
     readModels,
+    proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
     moments: createMoments(log),
     looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,

@@ -1,0 +1,133 @@
+/** Checkpoints and proofs over HTTP, and who gets which. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { SIGNER, testHttp } from '../../infra/testing/http.ts'
+import { leafOf } from '../../projections/audit/canonical.ts'
+import { verifyConsistency, verifyInclusion } from '../../projections/proof/merkle.ts'
+import { openCheckpoint, parseVkey, verifierOf } from '../../projections/proof/note.ts'
+
+const test = suite('proofs over HTTP')
+const http = await testHttp()
+type Headers = Readonly<Record<string, string>>
+
+const get = (url: string, headers: Headers = {}) =>
+  http.app.inject({ method: 'GET', url, headers: { ...headers, 'x-request-id': 'the-same' } })
+const say = async (who: string, space: string, content: string) => {
+  const { statusCode, body } = await http.app.inject({
+    method: 'POST',
+    url: `/api/chat/document/${space}/messages`,
+    payload: { content },
+    headers: { ...http.bearer(who) },
+  })
+  assert.is(statusCode, 200, body)
+}
+const checkpoint = async () => {
+  const response = await get('/api/audit/checkpoint')
+  assert.is(response.statusCode, 200, response.body)
+  const opened = openCheckpoint(response.body, verifierOf(SIGNER))
+  if (opened === null) throw new Error(`no checkpoint: ${response.body}`)
+  return opened
+}
+const hashes = (texts: ReadonlyArray<string>) => texts.map((text) => Buffer.from(text, 'base64'))
+
+test.before(async () => {
+  for (let i = 0; i < 4; i += 1) {
+    await say('alice', '1', `in the open ${i}`)
+    await say('bob', '2', `behind the door ${i}`)
+  }
+  await http.settled()
+})
+test.after(() => http.close())
+
+test('the key and the checkpoint are for anyone, as plain text that others read', async () => {
+  const key = await get('/api/audit/key')
+  assert.match(String(key.headers['content-type']), 'text/plain')
+  assert.is(parseVkey(key.body)?.vkey, verifierOf(SIGNER).vkey)
+  const { size, origin } = await checkpoint()
+  assert.is(origin, 'presence.test/log')
+  assert.is(size, http.log.all().length)
+})
+
+test('given an event, then its proof leads to the checkpoint, for those who may see it', async () => {
+  for (const [i, event] of http.log.all().entries()) {
+    const response = await get(`/api/audit/proof/inclusion?event=${event.id}`, http.bearer('auditor'))
+    assert.is(response.statusCode, 200, response.body)
+    const { leaf_index, leaf_hash, size, proof, position, checkpoint: note } = response.json()
+    assert.equal([leaf_index, position], [i, String(event.position)])
+    assert.is(leaf_hash, leafOf(event).toString('base64'))
+    const { root, size: of } = openCheckpoint(note, verifierOf(SIGNER))!
+    assert.is(of, size)
+    assert.ok(verifyInclusion(leafOf(event), i, size, hashes(proof), root))
+    const same = await get(`/api/audit/proof/inclusion?position=${event.position}`, http.bearer('auditor'))
+    assert.equal(same.json().proof, proof)
+  }
+})
+
+test('given the log has grown, then the new checkpoint goes on from the old one', async () => {
+  const old = await checkpoint()
+  await say('alice', '1', 'one more')
+  await http.settled()
+  const now = await checkpoint()
+  assert.ok(now.size > old.size)
+  const url = `/api/audit/proof/consistency?from=${old.size}&to=${now.size}`
+  const { proof } = (await get(url)).json()
+  assert.ok(verifyConsistency(old.size, old.root, now.size, now.root, hashes(proof)))
+})
+
+test('given sizes at will, then only auditors are answered: between two of them stands a single event’s hash', async () => {
+  await checkpoint()
+  const url = '/api/audit/proof/consistency?from=1&to=2'
+  assert.is((await get(url)).json().code, 'checkpoint_not_found')
+  assert.is((await get(url, http.bearer('alice'))).json().code, 'checkpoint_not_found')
+  assert.is((await get(url, http.bearer('auditor'))).statusCode, 200)
+  const beyond = '/api/audit/proof/consistency?from=1&to=999999'
+  assert.is((await get(beyond, http.bearer('auditor'))).json().code, 'checkpoint_not_found')
+})
+
+test('given an event of a private space, then to a stranger there is no such event, to the byte', async () => {
+  const hidden = http.log.all().find(({ stream }) => stream === 'chat-document:2')!
+  const open = http.log.all().find(({ stream }) => stream === 'chat-document:1')!
+  const none = '00000000-0000-4000-8000-000000000000'
+  for (const headers of [{}, http.bearer('peggy'), http.guest(), http.bearer('alice')]) {
+    const [a, b] = [
+      await get(`/api/audit/proof/inclusion?event=${hidden.id}`, headers),
+      await get(`/api/audit/proof/inclusion?event=${none}`, headers),
+    ]
+    assert.equal([a.statusCode, a.body], [404, b.body])
+    assert.is(a.json().code, 'event_not_found')
+    const at = await get(`/api/audit/proof/inclusion?position=${hidden.position}`, headers)
+    assert.equal(at.body, (await get('/api/audit/proof/inclusion?position=999999999', headers)).body)
+  }
+  // A size that is wrong says nothing either.
+  const sized = await get(`/api/audit/proof/inclusion?event=${hidden.id}&size=0`, http.bearer('peggy'))
+  assert.is(sized.json().code, 'event_not_found')
+  for (const [who, event, status] of [
+    ['bob', hidden, 200],
+    ['admin-one', hidden, 200],
+    ['alice', open, 200],
+    ['peggy', open, 404],
+  ] as const) {
+    const response = await get(`/api/audit/proof/inclusion?event=${event.id}`, http.bearer(who))
+    assert.is(response.statusCode, status, `${who}: ${response.body}`)
+  }
+})
+
+test('given a question that makes no sense, then it is told so', async () => {
+  const { id } = http.log.all()[3]!
+  for (const query of ['', `event=${id}&position=7`, 'event=x', 'position=-1', `event=${id}&size=x`])
+    assert.is(
+      (await get(`/api/audit/proof/inclusion?${query}`, http.bearer('auditor'))).statusCode,
+      400,
+      query,
+    )
+  for (const size of ['0', '3', '99999'])
+    assert.is(
+      (await get(`/api/audit/proof/inclusion?event=${id}&size=${size}`, http.bearer('auditor'))).statusCode,
+      400,
+      size,
+    )
+  assert.is((await get('/api/audit/proof/consistency?from=2&to=1')).statusCode, 400)
+  assert.is((await get('/api/audit/proof/consistency')).statusCode, 400)
+})
+
+test.run()

@@ -213,7 +213,8 @@ const compareAudit = (
   const interrupted = journal.interruptions > 0
   /** Entries that the file does not imply and that are right all the same. */
   const isExtra = (row: AuditRow): boolean => {
-    if (['SpaceOpened', 'SettingsChanged', 'EntryGranted', 'SeatExpired'].includes(row.action)) return true
+    if (['SpaceOpened', 'SettingsChanged', 'EntryGranted', 'SeatExpired', 'AuditRead'].includes(row.action))
+      return true
     // Faster than the real people were: what was asked to wait was sent again, and is compared as that.
     if (row.action === 'CommandRefused' && row.details.reason === 'slow_down') return journal.slowDowns > 0
     if (row.action === 'SessionJoined' || row.action === 'SessionLeft') {

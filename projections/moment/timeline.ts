@@ -320,6 +320,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     if (near === null && begun > 0) return 0
     let point = near?.point ?? nothing()
     let full = near?.k ?? -1
+    /** What the last one that was kept whole holds. */
+    let weight = near === null ? 0 : folding.entries(near.point.state)
     let count = begun
     for (;;) {
       const page = await pageAfter(stream, point, PAGE)
@@ -335,12 +337,14 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         places.push(newEvent(marksOf(stream), k, id, 'Mark', place))
         const head = { ...place, id, at }
         // A crowded room's state is kept the more seldom, so that keeping costs no more than its events do.
-        if (full >= 0 && (k - full) * every < Math.max(every, folding.entries(point.state))) {
+        const now = folding.entries(point.state)
+        if (full >= 0 && (k - full) * every < Math.max(every, Math.min(weight, now))) {
           const data = { ...head, back: full }
           moments.push({ event: newEvent(momentsOf(stream), k, id, 'Moment', data), bytes: 300 })
           continue
         }
         full = k
+        weight = now
         const state = folding.toJson(point.state)
         const text = JSON.stringify(state)
         const bytes = Buffer.byteLength(text)

@@ -1,0 +1,330 @@
+/** Moments on made-up rooms: kept or not, by several clocks, by several writers, crowded, or not to be trusted. */
+import * as fc from 'fast-check'
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import type { Actor } from '../../domain/identity.ts'
+import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
+import { type SpaceRef, streamName } from '../../domain/names.ts'
+import type { NewEvent } from '../../domain/ports.ts'
+import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
+import { keepMoments } from './keeper.ts'
+import { createMoments, type Moments, type When } from './moments.ts'
+import { eventAt } from './replay.ts'
+import { momentView } from './view.ts'
+import { explainEvent } from './why/explain.ts'
+import { createPast } from './why/past.ts'
+
+const ROOM: SpaceRef = { type: 'post', id: 'alice/my-post' }
+const SPACE = streamName('space', ROOM)
+const CHAT = streamName('chat', ROOM)
+const EVERY = 8
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 40)
+const alice: Actor = { kind: 'account', id: 'alice' }
+
+let serial = 0
+const iso = (ms: number): string => new Date(Date.UTC(2026, 0, 1) + ms).toISOString()
+const eventFor = (
+  event: AnyEvent,
+  at: string,
+  more: Partial<Metadata> = {},
+  actor: Actor = alice,
+): NewEvent => {
+  serial += 1
+  const id = `00000000-0000-4000-8000-${serial.toString(16).padStart(12, '0')}`
+  const metadata: Metadata = {
+    $correlationId: id,
+    $causationId: id,
+    command: { id, type: 'Test' },
+    actor,
+    node: 'test',
+    at,
+    schema: SCHEMA,
+    ...more,
+  }
+  return { id, ...encodeEvent(event, metadata) }
+}
+const joined = (n: number, at: string): NewEvent =>
+  eventFor(
+    {
+      type: 'SessionJoined',
+      data: {
+        sessionId: `session-${n}`,
+        socketId: `socket-${n}`,
+        account: `person-${n}`,
+        guest: null,
+        claimed: null,
+        subspace: 'main',
+        position: { x: n },
+        avatarData: { secret: 'avatar-secret' },
+        boot: 'boot',
+        at,
+      },
+    },
+    at,
+  )
+const left = (n: number, at: string): NewEvent =>
+  eventFor(
+    {
+      type: 'SessionLeft',
+      data: { sessionId: `session-${n}`, reason: 'left', by: null, note: null, until: null, at },
+    },
+    at,
+  )
+const posted = (n: number, at: string): NewEvent =>
+  eventFor(
+    {
+      type: 'MessagePosted',
+      data: {
+        messageId: `message-${n}`,
+        account: 'alice',
+        guest: null,
+        displayName: 'alice',
+        subspace: 'main',
+        messageType: 'text',
+        content: `words-secret ${n}`,
+        parentMessageId: null,
+        threadRootId: null,
+        at,
+      },
+    },
+    at,
+  )
+const edited = (n: number, at: string): NewEvent =>
+  eventFor(
+    {
+      type: 'MessageEdited',
+      data: { messageId: `message-${n}`, subspace: 'main', by: alice, at, content: `edit-secret ${n}` },
+    },
+    at,
+  )
+
+const view = async (moments: Moments, when: When, exact = false): Promise<ReturnType<typeof momentView>> => {
+  const moment = await moments.at(ROOM, when, { exact })()
+  if (E.isLeft(moment)) throw new Error(JSON.stringify(moment.left))
+  return momentView(moment.right)
+}
+const bookkeeping = (log: MemoryLog) =>
+  log.all().filter(({ stream }) => /^(moments|marks|momentparts)-/.test(stream))
+/** Stream by stream: who wrote which first is no matter. */
+const byStream = (log: MemoryLog) =>
+  bookkeeping(log)
+    .map(({ stream, revision, id, data }) => ({ stream, revision: String(revision), id, data }))
+    .sort((a, b) => (a.stream + a.revision < b.stream + b.revision ? -1 : 1))
+
+/** A room's acts: who comes, goes, speaks, changes their words, at which clock. */
+const acts = fc.array(
+  fc.tuple(fc.constantFrom('join', 'leave', 'post', 'edit'), fc.nat({ max: 12 }), fc.nat({ max: 60 })),
+  { minLength: 1, maxLength: 120 },
+)
+type Acts = ReadonlyArray<readonly [string, number, number]>
+/** Times go on by a second, give or take the half minute by which clocks differ. */
+const write = (log: MemoryLog, room: Acts): void => {
+  for (const [i, [kind, n, skew]] of room.entries()) {
+    const at = iso(i * 1_000 + skew * 1_000)
+    if (kind === 'join') log.push(SPACE, joined(n, at))
+    else if (kind === 'leave') log.push(SPACE, left(n, at))
+    else if (kind === 'post') log.push(CHAT, posted(n, at))
+    else log.push(CHAT, edited(n, at))
+  }
+}
+
+const test = suite('moments')
+
+test('given clocks that differ, a time ends at the first event of the room that says a later one', () =>
+  fc.assert(
+    fc.asyncProperty(acts, fc.integer({ min: -5, max: 200 }), fc.boolean(), async (room, second, isKept) => {
+      const log = memoryLog()
+      write(log, room)
+      const events = [...log.all()]
+      const moments = createMoments(log, { every: EVERY })
+      if (isKept) await moments.keep(ROOM)()
+      const time = new Date(Date.parse(iso(second * 1_000)))
+      const ending = events.findIndex(
+        ({ metadata }) => Date.parse((metadata as Metadata).at) > time.getTime(),
+      )
+      const inside = ending < 0 ? events : events.slice(0, ending)
+      const got = await view(moments, { kind: 'time', time })
+      assert.is(got.position, inside.length === 0 ? null : String(inside.at(-1)!.position))
+      const present = new Set<string>()
+      const words = new Map<string, string>()
+      for (const { type, data } of inside) {
+        const of = data as { sessionId: string; messageId: string; content: string }
+        if (type === 'SessionJoined') present.add(of.sessionId)
+        if (type === 'SessionLeft') present.delete(of.sessionId)
+        if (type === 'MessagePosted') words.delete(of.messageId)
+        if (type === 'MessagePosted' || (type === 'MessageEdited' && words.has(of.messageId)))
+          words.set(of.messageId, of.content)
+      }
+      assert.equal(new Set(got.present.map((one) => one.session_id)), present)
+      assert.equal(
+        got.messages.map((one) => [one.message_id, one.content]),
+        [...words],
+      )
+      assert.equal(await view(moments, { kind: 'time', time }, true), got)
+    }),
+    { numRuns: RUNS },
+  ))
+
+test('given any way and order of keeping, by two at once and with writes that fail, the same moments are kept', () =>
+  fc.assert(
+    fc.asyncProperty(acts, fc.nat(), async (room, seed) => {
+      const [whole, torn] = [memoryLog(), memoryLog()]
+      serial = 0
+      write(whole, room)
+      serial = 0
+      await createMoments(whole, { every: EVERY }).keep(ROOM)()
+      let dice = seed
+      const faults = ['unavailable', 'unknown-written', 'unknown-lost', null, null] as const
+      torn.onAppend = () => {
+        dice = (dice * 1_103_515_245 + 12_345) & 0x7fff_ffff
+        return faults[dice % faults.length]!
+      }
+      for (let from = 0; from < room.length; from += 30) {
+        write(
+          torn,
+          room.slice(from, from + 30).map(([kind, n, skew]) => [kind, n, skew + from]),
+        )
+        await Promise.all([
+          createMoments(torn, { every: EVERY }).keep(ROOM)(),
+          createMoments(torn, { every: EVERY }).keep(ROOM)(),
+        ])
+      }
+      torn.onAppend = () => null
+      await createMoments(torn, { every: EVERY }).keep(ROOM)()
+      // Places in the log differ with what is written between: all else is the same.
+      const bare = (log: MemoryLog) =>
+        byStream(log).map(({ stream, revision, id }) => `${stream} ${revision} ${id}`)
+      assert.equal(bare(torn), bare(whole))
+      const end: When = { kind: 'time', time: new Date('2030-01-01T00:00:00Z') }
+      const moments = createMoments(torn, { every: EVERY })
+      assert.equal(await view(moments, end), await view(moments, end, true))
+    }),
+    { numRuns: RUNS },
+  ))
+
+test('given moments that were kept of another log, they are not believed', async () => {
+  const log = memoryLog()
+  const other = memoryLog()
+  const room = (n: number): Acts => Array.from({ length: 60 }, (_, i) => ['join', (i * n) % 13, 0])
+  write(log, room(1))
+  write(other, room(5))
+  await createMoments(other, { every: EVERY }).keep(ROOM)()
+  for (const { stream, id, type, data, metadata } of bookkeeping(other))
+    log.push(stream, { id, type, data, metadata })
+  const moments = createMoments(log, { every: EVERY })
+  for (const revision of [0n, 9n, 33n, 59n])
+    assert.equal(
+      await view(moments, { kind: 'revision', revision }),
+      await view(moments, { kind: 'revision', revision }, true),
+    )
+})
+
+test('given a crowd, its moments are kept the more seldom, and in parts where they are long', async () => {
+  const log = memoryLog()
+  log.push(SPACE, ...Array.from({ length: 6_000 }, (_, n) => joined(n, iso(n))))
+  const moments = createMoments(log)
+  await moments.keep(ROOM)()
+  const kept = log.stream(`moments-${SPACE}`).map(({ data }) => data as { back?: number; parts?: number })
+  assert.is(kept.length, 23)
+  assert.ok(kept.some(({ back }) => back !== undefined))
+  assert.ok(kept.some(({ parts }) => (parts ?? 0) > 1))
+  for (const event of bookkeeping(log)) assert.ok(JSON.stringify(event.data).length < 1_000_000)
+  for (const revision of [255n, 256n, 2_000n, 5_500n, 5_999n]) {
+    const got = await view(createMoments(log), { kind: 'revision', revision })
+    assert.is(got.present.length, Number(revision) + 1)
+    assert.is(got.present.at(-1)!.event!.revision, String(revision))
+  }
+})
+
+test('given what is personal, nothing of it is in what is kept', async () => {
+  const log = memoryLog()
+  write(
+    log,
+    Array.from({ length: 100 }, (_, i) => [['join', 'post', 'edit'][i % 3]!, i % 7, 0]),
+  )
+  await createMoments(log, { every: EVERY }).keep(ROOM)()
+  const text = JSON.stringify(byStream(log))
+  assert.ok(text.length > 1_000)
+  assert.not.match(text, /secret/)
+})
+
+test('given a keeper that is told of events as they come, moments are there when they are due', async () => {
+  const log = memoryLog()
+  const keeper = keepMoments({ log, every: EVERY, onError: (error) => assert.unreachable(String(error)) })
+  log.follow((event) => keeper.notice([event]))
+  write(
+    log,
+    Array.from({ length: 40 }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i, 0]),
+  )
+  await keeper.idle()
+  assert.is(log.stream(`marks-${SPACE}`).length, 2)
+  assert.is(log.stream(`marks-${CHAT}`).length, 2)
+  await keeper.stop()
+})
+
+test('given a room of which nothing is kept yet, the first to ask has it kept', async () => {
+  const log = memoryLog()
+  write(
+    log,
+    Array.from({ length: 3_000 }, (_, i) => [i % 2 === 0 ? 'join' : 'leave', (i >> 1) % 5, 0]),
+  )
+  await view(createMoments(log), { kind: 'revision', revision: 2_999n })
+  assert.is(log.stream(`marks-${SPACE}`).length, 11)
+})
+
+/* ── why ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+test('given an event that the rules would not have allowed, why does not agree', async () => {
+  const log = memoryLog()
+  const at = iso(0)
+  const mallory: Actor = { kind: 'account', id: 'mallory' }
+  log.push(
+    SPACE,
+    eventFor({ type: 'SpaceOpened', data: { title: '', owner: 'alice', visibility: 'public', at } }, at),
+  )
+  const position = log.push(
+    SPACE,
+    eventFor(
+      { type: 'AccountBanned', data: { subject: 'bobby', by: mallory, reason: null, until: null, at } },
+      at,
+      { command: { id: 'x', type: 'Ban' }, grounds: { role: 'moderate', via: 'grant' } },
+      mallory,
+    ),
+  )
+  const moments = createMoments(log)
+  const event = await eventAt(moments, ROOM, position)
+  const why = await explainEvent(moments, createPast(moments), event!)
+  assert.is(why.agrees, false)
+  assert.is(why.verdict?.code, 'forbidden')
+})
+
+test('given a refusal from before refusals kept what was asked, why says what it can and what it can’t', async () => {
+  const log = memoryLog()
+  const at = iso(0)
+  const mallory: Actor = { kind: 'account', id: 'mallory' }
+  log.push(
+    SPACE,
+    eventFor({ type: 'SpaceOpened', data: { title: '', owner: 'alice', visibility: 'public', at } }, at),
+  )
+  const refusal = (more: object) =>
+    eventFor(
+      { type: 'CommandRefused', data: { command: 'Ban', reason: 'forbidden', at, target: 'bobby', ...more } },
+      at,
+      { grounds: { role: 'none', via: 'public' } },
+      mallory,
+    )
+  const moments = createMoments(log)
+  const explain = async (position: bigint) =>
+    explainEvent(moments, createPast(moments), (await eventAt(moments, ROOM, position))!)
+  const old = await explain(log.push(streamName('refusal', ROOM), refusal({})))
+  assert.equal([old.agrees, old.gaps.length], [true, 2])
+  const limited = await explain(
+    log.push(streamName('refusal', ROOM), refusal({ reason: 'slow_down', detail: { times: 9 } })),
+  )
+  assert.is(limited.agrees, true)
+  assert.match(limited.says.join(' '), /more was sent than one caller may send/)
+})
+
+test.run()

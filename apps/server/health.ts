@@ -19,15 +19,16 @@ export type HealthParts = {
 const MAX_LAG_MS = 30_000
 
 export const createHealth = ({ log, readModels, relay, feed, turn, now }: HealthParts) => {
-  let behindSince: number | null = null
+  /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
+  let ahead: { readonly position: bigint; readonly at: number } | null = null
   return async (): Promise<Checks> => {
     const store = log.health()
     const live = feed()
     const checkpoint = await readModels.checkpoint()()
     const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
-    const behind = tables !== null && live.position !== null && tables < live.position
-    behindSince = behind ? (behindSince ?? now()) : null
-    const lagMs = behindSince === null ? 0 : now() - behindSince
+    if (tables !== null && live.position !== null && (ahead === null || tables >= ahead.position))
+      ahead = tables < live.position ? { position: live.position, at: now() } : null
+    const lagMs = ahead === null ? 0 : now() - ahead.at
     return {
       eventstore: {
         ok: store.state === 'up',

@@ -1,0 +1,57 @@
+/** What `/api/health` says of how far behind the tables are. */
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createHealth, type HealthParts } from './health.ts'
+
+const test = suite('health')
+
+const parts = () => {
+  const world = { now: 0, log: 0n, tables: 0n as bigint | null }
+  const since = new Date(0)
+  const health = createHealth({
+    log: { health: () => ({ state: 'up', since, lastError: null }) },
+    readModels: {
+      checkpoint: () => async () =>
+        world.tables === null
+          ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
+          : E.right({ position: world.tables }),
+    },
+    relay: { configured: false, state: () => ({}) },
+    feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
+    turn: { uris: [] },
+    now: () => world.now,
+  } as unknown as HealthParts)
+  return { world, projections: async () => (await health()).projections! }
+}
+
+test('given constant traffic that the tables follow closely, then they are never said to be behind', async () => {
+  const { world, projections } = parts()
+  for (let second = 0; second < 120; second += 10) {
+    world.now = second * 1_000
+    world.log = BigInt(second * 1_000 + 5)
+    world.tables = BigInt(second * 1_000)
+    const { ok, lag_ms } = (await projections()) as { ok: boolean; lag_ms?: number }
+    assert.ok(ok, `at ${second} s`)
+    assert.ok((lag_ms ?? 0) <= 10_000, String(lag_ms))
+  }
+})
+
+test('given tables that stand still while the log goes on, then after half a minute they are behind, until they are not', async () => {
+  const { world, projections } = parts()
+  world.log = 10n
+  assert.ok((await projections()).ok)
+  world.now = 31_000
+  world.log = 20n
+  assert.not((await projections()).ok)
+  world.tables = 20n
+  assert.ok((await projections()).ok)
+})
+
+test('given no tables to be asked, then it says so', async () => {
+  const { world, projections } = parts()
+  world.tables = null
+  assert.not((await projections()).ok)
+})
+
+test.run()

@@ -209,6 +209,8 @@ export type AuditFilters = {
   /** Somewhere in a message's words, whatever the case. Walks what else is asked for, so that is best something. */
   readonly text?: string
   readonly correlation?: string
+  /** Without the refusals that say a space is not there: they are on the log only where it is. */
+  readonly knownOnly?: boolean
   /** Inclusive: nothing after this position. */
   readonly upTo?: bigint
 }

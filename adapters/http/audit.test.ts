@@ -237,5 +237,27 @@ test('given one who asks for what is their own, then they see what they did and 
   assert.is((await get('/api/me/audit?account=bob', { ...http.bearer('frank') })).statusCode, 403)
 })
 
+test('given a stranger who tried a private space and one that is not there, then their own audit tells the two apart by nothing', async () => {
+  const stranger = 'stranger'
+  for (const id of ['2', '9999991']) {
+    const tried = await send('POST', `/api/spaces/document/${id}/join`, stranger, {})
+    assert.is(tried.status, 404)
+    await send('POST', `/api/chat/document/${id}/messages`, stranger, { content: 'knock' })
+  }
+  // The private space's own audit has them, for its owner.
+  const settled = async () => {
+    await http.settled()
+    return (await entries('space=document:2&account=stranger', { ...http.bearer('bob') })).length === 2
+  }
+  while (!(await settled())) await new Promise((resolve) => setImmediate(resolve))
+  for (const path of ['/api/audit', '/api/me/audit', '/api/audit?refusal=space_not_found']) {
+    const { entries: own, next_cursor } = (
+      await get(`${path}${path.includes('?') ? '&' : '?'}limit=1`, { ...http.bearer(stranger) })
+    ).json()
+    assert.equal([own, next_cursor], [[], null], path)
+  }
+  assert.is((await get('/api/me/audit?format=ndjson', { ...http.bearer(stranger) })).body.trim(), '')
+})
+
 test.after(() => http.close())
 test.run()

@@ -51,7 +51,8 @@ type Fragment = ReturnType<typeof sql.fragment>
 const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
 
 const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
-  const { space, subspace, guest, target, action, refusal, from, to, text, correlation, upTo } = asked
+  const { space, subspace, guest, target, action, refusal, from, to, text, correlation, knownOnly, upTo } =
+    asked
   return [
     ...(space === undefined ? [] : [sql.fragment`space_type = ${space.type} AND space_id = ${space.id}`]),
     ...(subspace === undefined ? [] : [sql.fragment`subspace = ${subspace}`]),
@@ -70,6 +71,9 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
             AND details ->> 'content' ILIKE ${`%${literally(text)}%`}`,
         ]),
     ...(correlation === undefined ? [] : [sql.fragment`correlation_id = ${correlation}`]),
+    ...(knownOnly !== true
+      ? []
+      : [sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`]),
     ...(upTo === undefined ? [] : [sql.fragment`position <= ${String(upTo)}::int8`]),
   ]
 }

@@ -154,6 +154,8 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
     ...(query.to === null ? {} : { to: query.to }),
     ...(query.text === null ? {} : { text: query.text }),
     ...(query.correlation === null ? {} : { correlation: query.correlation }),
+    // A space that isn't there keeps no refusals: to show one's own would tell a private space from none.
+    ...(only === null || scope.auditor ? {} : { knownOnly: true }),
   }
   const shown = async (rows: ReadonlyArray<AuditRow>): Promise<ReadonlyArray<AuditRow>> =>
     scope.auditor ? rows : (only === null ? rows : await withoutHidden(deps, rows, caller)).map(withoutClient)

@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   rebuild: () => import('./rebuild.bench.ts'),
   moment: () => import('./moment.ts'),
   start: () => import('./start.bench.ts'),
+  eventstore: () => import('./eventstore.bench.ts'),
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
 

@@ -1,0 +1,41 @@
+/** What a snapshot has of people: nothing that they would want erased. */
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { ChatEvent } from '../../domain/chat/events.ts'
+import { knownMessage } from '../../domain/chat/messages.ts'
+import type { SpaceEvent } from '../../domain/space/events.ts'
+import { alice, at, joined, posted } from '../../projections/testing/events.ts'
+import { chatModel, spaceModel } from './models.ts'
+
+const test = suite('snapshots have nothing personal')
+
+test('given sessions with avatars, then a snapshot has the sessions without them', () => {
+  const event = joined('s1', alice, 1, { avatarData: { hat: 'red' } }) as SpaceEvent
+  const state = spaceModel.evolve(spaceModel.initial(), event)
+  const snapshot = spaceModel.toSnapshot(state)
+  assert.not.match(JSON.stringify(snapshot), 'red')
+  const back = spaceModel.fromSnapshot(snapshot)
+  if (E.isLeft(back)) throw new Error(String(back.left))
+  assert.equal(back.right.sessions.get('s1'), { ...state.sessions.get('s1')!, avatarData: null })
+})
+
+test('given words, then a snapshot has no digest of them, and the same message is still the same', () => {
+  const id = '00000000-0000-4000-8000-000000000001'
+  const evolve = chatModel.evolve
+  let state = evolve(chatModel.initial(), posted(id, 'yes', 1) as ChatEvent)
+  const edit = { messageId: id, subspace: 'main', by: alice, content: 'no', at: at(2) }
+  state = evolve(state, { type: 'MessageEdited', data: edit })
+  const { posted: before, edited } = state.messages.get(id)!
+  const snapshot = chatModel.toSnapshot(state)
+  for (const digest of [before!.words, edited!]) assert.not.ok(JSON.stringify(snapshot).includes(digest))
+  const back = chatModel.fromSnapshot(JSON.parse(JSON.stringify(snapshot)))
+  if (E.isLeft(back)) throw new Error(String(back.left))
+  const known = knownMessage(back.right, undefined, id)!
+  const post = { subspace: 'main', messageType: 'text', parentMessageId: null, content: 'whatever' }
+  assert.ok(known.wasPostedAs(post))
+  assert.not.ok(known.wasPostedAs({ ...post, subspace: 'main-chess' }))
+  assert.not.ok(known.readsAs('no'))
+})
+
+test.run()

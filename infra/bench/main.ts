@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   joins: () => import('./joins.bench.ts'),
   wake: () => import('./wake.bench.ts'),
   rebuild: () => import('./rebuild.bench.ts'),
+  proof: () => import('./proof.bench.ts'),
   moment: () => import('./moment.ts'),
   start: () => import('./start.bench.ts'),
   eventstore: () => import('./eventstore.bench.ts'),

@@ -1,0 +1,198 @@
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createProofs } from '../../adapters/postgres/proofs.ts'
+import { connectSession } from '../../adapters/postgres/session.ts'
+import { exportBundleTo } from '../../apps/cli/bundle-export.ts'
+import { rebuild } from '../../apps/projector/rebuild.ts'
+import { verifyLog } from '../../apps/projector/verify.ts'
+import { checkBundle } from '../../projections/proof/bundle.ts'
+import { EMPTY_EDGE, type Hash, verifyInclusion } from '../../projections/proof/merkle.ts'
+import { openCheckpoint, signerOf, verifierOf } from '../../projections/proof/note.ts'
+import { copyTree, grow } from '../../projections/proof/tree.ts'
+import { testEventStore } from '../testing/eventstore.ts'
+import { testDatabase } from '../testing/postgres.ts'
+import { type Row, summary } from './figures.ts'
+import { writeHistory } from './history.ts'
+
+const COUNT = Number(process.env.BENCH_EVENTS ?? 300_000)
+const ROOMS = 200
+const PROOFS = 1_000
+const BATCH = 2_000
+
+const timed = async <T>(work: () => Promise<T>): Promise<{ readonly ms: number; readonly value: T }> => {
+  const begun = performance.now()
+  const value = await work()
+  return { ms: performance.now() - begun, value }
+}
+
+/** What keeping the tree costs, by itself: growing it and putting its rows into a table with its two indexes. The leaves'
+ *  own hashes are made for the chain anyhow. */
+const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
+  const session = await connectSession(databaseUrl, 'bench')
+  try {
+    await session.exec(
+      'SET synchronous_commit = off; CREATE SCHEMA alone; CREATE TABLE alone.proof_leaves (LIKE public.proof_leaves INCLUDING ALL); SET search_path TO alone',
+    )
+    let edge = EMPTY_EDGE
+    const { ms } = await timed(async () => {
+      for (let at = 0; at < leaves.length; at += BATCH) {
+        const page = leaves.slice(at, at + BATCH).map((hash, i) => ({ position: BigInt(at + i), hash }))
+        const grown = grow(edge, page)
+        edge = grown.edge
+        const { into, data } = copyTree(grown.lines)
+        await session.copy(`COPY ${into} FROM STDIN`, data)
+      }
+    })
+    await session.exec('DROP SCHEMA alone CASCADE')
+    return ms
+  } finally {
+    await session.close()
+  }
+}
+
+export const bench = async () => {
+  const [store, database] = await Promise.all([testEventStore(), testDatabase()])
+  const log = connectEventLog({ url: store.url })
+  const pool = await createPostgresPool(database.url, { maxConnections: 2 })
+  const signer = signerOf('bench.example', Buffer.alloc(32, 1))
+  const verifier = verifierOf(signer)
+  try {
+    const events = await writeHistory(log, COUNT, ROOMS)
+    const made = await rebuild({ log, databaseUrl: database.url })
+    const proofs = createProofs({ pool, signer, clock: { now: Date.now }, everyMs: 0 })
+    const signing = await timed(async () => {
+      const issue = await proofs.checkpoint()()
+      if (issue._tag === 'Left' || issue.right.kind !== 'issued') throw new Error('no checkpoint')
+      return openCheckpoint(issue.right.checkpoint.note, verifier)!
+    })
+    const { size, root } = signing.value
+
+    const asked: number[] = []
+    const checked: number[] = []
+    let hashes = 0
+    const leaves: Hash[] = []
+    for (let i = 0; i < PROOFS; i += 1) {
+      const leaf = Math.floor(Math.random() * size)
+      const { ms, value } = await timed(() => proofs.inclusion(leaf, size)())
+      if (value._tag === 'Left') throw new Error(value.left.cause)
+      asked.push(ms)
+      hashes += value.right.proof.length
+      leaves.push(value.right.leaf)
+      const begun = performance.now()
+      if (!verifyInclusion(value.right.leaf, leaf, size, value.right.proof, root)) throw new Error('no proof')
+      checked.push(performance.now() - begun)
+    }
+    const many = Array.from({ length: size }, (_, i) => leaves[i % leaves.length]!)
+    const alone = await treeAlone(database.url, many)
+
+    const verified = await timed(() => verifyLog({ log, databaseUrl: database.url, verifiers: [verifier] }))
+    if (verified.value.compared?.found !== 0 || verified.value.failures.length > 0)
+      throw new Error('it differs')
+
+    const lines: Buffer[] = []
+    let proofBytes = 0
+    const exported = await timed(() =>
+      exportBundleTo({
+        log,
+        databaseUrl: database.url,
+        signer,
+        space: { type: 'community', id: 'hive-500007' },
+        from: null,
+        to: null,
+        write: async (text) => {
+          lines.push(Buffer.from(text.slice(0, -1)))
+          proofBytes += text.startsWith('{"event":') ? text.length - text.lastIndexOf(',"leaf":') : 0
+        },
+      }),
+    )
+    const bundle = exported.value
+    const check = await timed(() => checkBundle([...lines, Buffer.alloc(0)], verifier))
+    if (check.value.faults.length > 0) throw new Error('the bundle does not hold')
+
+    const rate = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000)}/s`
+    const [ask, look] = [summary(asked), summary(checked)]
+    const share = alone / (made.seconds * 1_000)
+    const rows: Array<Row> = [
+      {
+        what: `verify of ${events} events`,
+        ours: rate(events, verified.ms),
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      {
+        what: `rebuild of ${events} events, tree included`,
+        ours: rate(events, made.seconds * 1_000),
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      {
+        what: 'the tree, of the projector’s time for the same events',
+        ours: `${(100 * share).toFixed(1)} %`,
+        beside: '',
+        goal: '< 5 %',
+        met: share < 0.05,
+      },
+      {
+        what: `inclusion proof in ${size} leaves`,
+        ours: `${(hashes / PROOFS).toFixed(1)} hashes`,
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      {
+        what: '… made, p50 / p99',
+        ours: `${ask.p50.toFixed(2)} / ${ask.p99.toFixed(2)} ms`,
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      { what: '… checked, p50', ours: `${look.p50.toFixed(3)} ms`, beside: '', goal: '', met: null },
+      {
+        what: 'a checkpoint, signed and kept',
+        ours: `${signing.ms.toFixed(1)} ms`,
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      {
+        what: `a bundle of ${bundle.events} events, written`,
+        ours: rate(bundle.events, exported.ms),
+        beside: '',
+        goal: '',
+        met: null,
+      },
+      { what: '… checked', ours: rate(bundle.events, check.ms), beside: '', goal: '', met: null },
+      {
+        what: '… of it proofs',
+        ours: `${Math.round(proofBytes / bundle.events)} bytes an event`,
+        beside: `of ${Math.round(bundle.bytes / bundle.events)}`,
+        goal: '',
+        met: null,
+      },
+    ]
+    const figures = {
+      events,
+      size,
+      rebuildSeconds: made.seconds,
+      rebuildSpent: made.spent,
+      verifySeconds: verified.ms / 1_000,
+      rowsCompared: verified.value.compared?.rows,
+      treeMs: alone,
+      treeShare: share,
+      inclusion: { hashes: hashes / PROOFS, ask, look },
+      checkpointMs: signing.ms,
+      bundle: { ...bundle, exportMs: exported.ms, checkMs: check.ms, proofBytes },
+    }
+    const notes = [
+      `The tree is kept by the projector, never by an append: what it takes of the projector is ${alone.toFixed(0)} ms of ${(made.seconds * 1_000).toFixed(0)} ms for ${events} events.`,
+    ]
+    return { rows, figures, notes }
+  } finally {
+    await pool.end()
+    await log.close()
+    await store.stop()
+    await database.drop()
+  }
+}

@@ -26,12 +26,16 @@ export const startEmbedded = async (env: Readonly<Record<string, string>> = {}):
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },
   })
+  // However this process ends, what it started does not outlive it.
+  const end = () => void child.kill('SIGTERM')
+  process.once('exit', end)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
       output = `${output.slice(-100_000)}${chunk}`
     })
   const stop = async () => {
+    process.off('exit', end)
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM')
       await once(child, 'exit')

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
@@ -250,6 +251,65 @@ test('given a checkpoint that was changed, signed by another, or of another log,
     await pool.end()
   }))
 
+test('given a log that grows and a projector at work, when verified meanwhile, then nothing differs', () =>
+  withTables(async (log, databaseUrl) => {
+    const projector = runProjector({ log, databaseUrl })
+    let said = 0
+    const done = await verifyLog({
+      log,
+      databaseUrl,
+      verifiers,
+      batchSize: 40,
+      onProgress: () => {
+        said += 1
+        const { stream, event } = recorded(space, posted(`meanwhile${said}`, 'meanwhile', said % 60))
+        log.push(stream, event)
+      },
+    })
+    assert.equal(done.compared?.differences, [])
+    assert.ok(said > 5)
+    await projector.stop()
+  }))
+
+test('given events gone from the log’s end, then the rows of them and the checkpoints over them are named', () =>
+  withTables(async (log, databaseUrl) => {
+    const { proofs, pool } = await proofsOn(databaseUrl)
+    const { size } = await issue(proofs)
+    const shorter = memoryLog()
+    shorter.add(log.events.slice(0, -3))
+    const done = await verifyLog({ log: shorter, databaseUrl, verifiers })
+    assert.is(done.size, size - 3)
+    assert.equal(
+      done.failures.map(({ what }) => what),
+      ['root'],
+    )
+    assert.match(done.failures[0]!.detail, 'some are gone')
+    const gone = done.compared!.differences.filter(({ table }) => table === 'presence_audit_log')
+    assert.equal(
+      gone.map(({ kind, position }) => [kind, position]),
+      log.events.slice(-3).map(({ position }) => ['added', String(position)]),
+    )
+    await pool.end()
+  }))
+
+test('given a tree that lacks leaves, or is torn, when the projector starts, then it is whole again', () =>
+  withTables(async (log, databaseUrl, session) => {
+    for (const harm of [
+      'DELETE FROM proof_leaves',
+      'DELETE FROM proof_leaves WHERE leaf > 100',
+      'DELETE FROM proof_leaves WHERE leaf = 127',
+    ]) {
+      await session.exec(harm)
+      const projector = runProjector({ log, databaseUrl })
+      const { stream, event } = recorded(space, posted(harm, 'and on', 5))
+      const end = log.push(stream, event)
+      await until('it goes on', () => projector.state().position === end)
+      await projector.stop()
+      const { compared } = await verifyLog({ log, databaseUrl, verifiers })
+      assert.equal(compared?.differences, [], harm)
+    }
+  }))
+
 test('given an event rewritten in the store itself, then it is named, and held against an earlier checkpoint even where the tables were made anew', async () => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])
   let log = connectEventLog({ url: store.url })
@@ -288,7 +348,7 @@ test('given an event rewritten in the store itself, then it is named, and held a
     ]
     const bytes = Buffer.from(body)
     bytes.write('worse', bytes.indexOf('words number 33'))
-    file.prepare('UPDATE events SET body = ? WHERE position = ?').run(bytes, position)
+    file.prepare('UPDATE events SET body = ?, crc = ? WHERE position = ?').run(bytes, crc32(bytes), position)
     file.close()
     await store.restart()
     log = connectEventLog({ url: store.url })

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
+import { MARK_FILE } from './acknowledged.ts'
 import { checkFile, LOG_FILE } from './storage.ts'
 
 export type BackupProgress = { readonly pages: number; readonly of: number }
@@ -43,6 +44,9 @@ export const restoreLog = async (
     throw new Error(`There is an event store in ${dataDir} already; restore to an empty directory.`)
   const summary = checkFile(file)
   mkdirSync(dataDir, { recursive: true })
+  // What is left of another log would be taken for this one's.
+  for (const left of [`${LOG_FILE}-wal`, `${LOG_FILE}-shm`, MARK_FILE])
+    rmSync(join(dataDir, left), { force: true })
   await copyFile(file, `${target}.partial`)
   renameSync(`${target}.partial`, target)
   return summary

@@ -37,6 +37,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   /** Frames in the log, as far as known: counted roughly at each commit, exactly at each checkpoint. */
   let frames = framesOf(`${file}-wal`)
   let uncopied = frames
+  let limit = LIMIT
 
   const copyHere = (): void => {
     const row = inline.get()
@@ -45,6 +46,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     uncopied = log - Number(row.checkpointed)
     // All is in the file: the next commit begins the log anew.
     frames = uncopied === 0 ? 0 : log
+    if (frames === 0) limit = LIMIT
   }
 
   const start = (): Worker => {
@@ -85,8 +87,12 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       const pages = PER_COMMIT + Math.ceil((bytes * 1.1) / PAGE)
       frames += pages
       uncopied += pages
-      if (frames > LIMIT) copyHere()
-      else if (!working && uncopied >= startAt) ask()
+      // Not at each commit: a reader that stays (a backup) keeps the log from beginning anew.
+      if (frames > limit) {
+        copyHere()
+        limit = Math.max(LIMIT, frames + startAt)
+      }
+      if (!working && uncopied >= startAt) ask()
     },
     /** Frames in the write-ahead log, roughly. */
     frames: (): number => frames,

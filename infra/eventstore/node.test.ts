@@ -2,6 +2,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { suite } from 'uvu'
@@ -53,6 +54,44 @@ test('given a damaged file, then it is refused with what to do, and left as it i
   const damaged = readFileSync(file)
   assert.match(await message(startNode({ dataDir })), 'Restore a backup')
   assert.equal(readFileSync(file), damaged)
+})
+
+test('given an event whose bytes were changed in the file, then it is refused, and so is a log that lacks one', async () => {
+  for (const damage of [
+    "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'word', 'lord') AS BLOB) WHERE revision = 2",
+    'DELETE FROM events WHERE revision = 2',
+    'DELETE FROM events WHERE revision > 2',
+  ]) {
+    const dataDir = fresh()
+    const node = await startNode({ dataDir })
+    const client = EventStoreDBClient.connectionString(node.url)
+    for (let n = 0; n < 5; n++)
+      await client.appendToStream('a', jsonEvent({ type: 'T', data: { text: 'word' } }))
+    await client.dispose()
+    await node.close()
+    const db = new DatabaseSync(join(dataDir, 'events.db'))
+    db.exec(damage)
+    db.close()
+    assert.match(await message(startNode({ dataDir })), 'Restore a backup')
+  }
+})
+
+test('given a log without checksums, of before there were any, then it is read and goes on', async () => {
+  const dataDir = fresh()
+  const first = await startNode({ dataDir })
+  const client = EventStoreDBClient.connectionString(first.url)
+  await client.appendToStream('a', [event(), event()])
+  await client.dispose()
+  await first.close()
+  const db = new DatabaseSync(join(dataDir, 'events.db'))
+  db.exec('ALTER TABLE events DROP COLUMN crc; PRAGMA user_version = 1')
+  db.close()
+  const node = await startNode({ dataDir })
+  const again = EventStoreDBClient.connectionString(node.url)
+  assert.is((await again.appendToStream('a', event())).nextExpectedRevision, 2n)
+  assert.is(await count(again, 'a'), 3)
+  await again.dispose()
+  await node.close()
 })
 
 test('given no certificate, when asked to listen beyond loopback, then it refuses', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { breathe } from './grpc.ts'
 import { firstReadable, isExpired, isMetastream, metadataOf, originalOf } from './metadata.ts'
 import { TOMBSTONE_REVISION } from './record.ts'
+import { SCAVENGED } from './soundness.ts'
 import type { Storage } from './storage.ts'
 
 const BATCH = 500
@@ -14,6 +15,7 @@ export const createScavenger = (storage: Storage) => {
     `DELETE FROM events WHERE position IN
        (SELECT position FROM events WHERE stream = ? AND revision < ? ORDER BY revision LIMIT ${BATCH})`,
   )
+  const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   let running: string | undefined
 
   const hiddenBelow = (name: string): number => {
@@ -44,6 +46,8 @@ export const createScavenger = (storage: Storage) => {
       at = Number(row.id)
       const first = hiddenBelow(String(row.name))
       if (first <= 0) continue
+      // Said before anything goes, so that what is gone is not taken for lost.
+      put.run(SCAVENGED, `${storage.lastPosition()}`)
       for (;;) {
         const { changes } = below.run(at, first)
         await breathe()

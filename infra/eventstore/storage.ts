@@ -1,13 +1,16 @@
 /** The log in one SQLite file: an append-only table in `$all` order and one index by stream. All calls are
  *  synchronous; durability is the transaction's (WAL, `synchronous=FULL`: a commit returns after its fsync). */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
+import { MARK_FILE, openMark, readMark } from './acknowledged.ts'
 import { createCheckpointer } from './checkpointer.ts'
 import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
 import type { StoredEvent } from './record.ts'
 import { createRememberedIds, type Remembered } from './remembered.ts'
+import { checkBody, checkTail, RECORD_OVERHEAD } from './soundness.ts'
 
 /** What the node knows of one stream. `last` is -1 where it has no event yet. */
 export type Stream = {
@@ -22,23 +25,27 @@ export type Stream = {
 export type Storage = ReturnType<typeof openStorage>
 
 export const LOG_FILE = 'events.db'
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
 const REMEMBERED_IDS = 50_000
 const CACHED_STREAMS = 20_000
-/** Positions grow like byte offsets: each event takes its bytes and this much. */
-const RECORD_OVERHEAD = 48
 const FIRST_POSITION = 128
 
-type Row = [position: number, stream: number, revision: number, body: Uint8Array]
+/** So much of the log's end is read and checked at each start: what a crash can have torn, and more. */
+const CHECKED_BYTES = 8 * 1024 * 1024
 
-const toEvent = ([position, stream, revision, bytes]: Row): StoredEvent => ({
-  position,
-  stream,
-  revision,
-  body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-})
+type Row = [position: number, stream: number, revision: number, body: Uint8Array, crc: number | null]
+
+const toEvent = ([position, stream, revision, bytes, crc]: Row): StoredEvent => {
+  checkBody(position, bytes, crc)
+  return {
+    position,
+    stream,
+    revision,
+    body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  }
+}
 
 const refusal = (file: string, error: unknown): Error =>
   new Error(
@@ -48,18 +55,43 @@ const refusal = (file: string, error: unknown): Error =>
     { cause: error },
   )
 
-const openFile = (file: string): DatabaseSync => {
+/** The version of the log's tables, 0 for an empty file. Throws where it is not a log of a version that is known. */
+const versionOf = (db: DatabaseSync): number => {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
+  const id = db.prepare('PRAGMA application_id').get()?.application_id
+  if (version === 0) return 0
+  if (id !== APPLICATION_ID) throw new Error('it is not an event store')
+  if (version > SCHEMA_VERSION)
+    throw new Error(`it is of version ${version}, this program knows ${SCHEMA_VERSION}`)
+  return version
+}
+
+/** Looks at the log without changing it: is its end whole, and as far as was acknowledged? Throws where it is not. */
+const inspect = (dataDir: string, file: string): void => {
+  if (!existsSync(file)) {
+    if (readMark(dataDir) >= 0) throw new Error(`it is not there, and ${MARK_FILE} says that it was`)
+    return
+  }
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    const lastPosition = versionOf(db) === 0 ? -1 : checkTail(db, CHECKED_BYTES).lastPosition
+    const mark = readMark(dataDir)
+    if (mark > lastPosition)
+      throw new Error(
+        `events up to position ${mark} were acknowledged, and it ends at ${lastPosition}: the last of its write-ahead ` +
+          `log (${LOG_FILE}-wal) is gone. To go on without them nevertheless, remove ${join(dataDir, MARK_FILE)}`,
+      )
+  } finally {
+    db.close()
+  }
+}
+
+const openFile = (dataDir: string, file: string): DatabaseSync => {
   let db: DatabaseSync | undefined
   try {
+    inspect(dataDir, file)
     db = new DatabaseSync(file)
-    const before = db.prepare('PRAGMA user_version').get()?.user_version
-    const id = db.prepare('PRAGMA application_id').get()?.application_id
-    if (before !== 0 && (before !== SCHEMA_VERSION || id !== APPLICATION_ID))
-      throw new Error(
-        id === APPLICATION_ID
-          ? `it is of version ${before}, this program knows ${SCHEMA_VERSION}`
-          : 'it is not an event store',
-      )
+    if (versionOf(db) === 1) db.exec('ALTER TABLE events ADD COLUMN crc INTEGER')
     db.exec(`
       PRAGMA page_size = 8192;
       PRAGMA journal_mode = WAL;
@@ -71,7 +103,8 @@ const openFile = (file: string): DatabaseSync => {
       PRAGMA busy_timeout = 5000;
       CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
       CREATE TABLE IF NOT EXISTS events (
-        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL);
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
+        crc INTEGER);
       CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
       CREATE TABLE IF NOT EXISTS groups (
         source TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, checkpoint INTEGER,
@@ -95,8 +128,8 @@ export const checkFile = (file: string): { readonly events: number; readonly las
       throw new Error('it is not an event store')
     const [verdict] = db.prepare('PRAGMA integrity_check(1)').all()
     if (verdict?.integrity_check !== 'ok') throw new Error(String(verdict?.integrity_check))
-    const row = db.prepare('SELECT count(*) AS events, coalesce(max(position), -1) AS last FROM events').get()
-    return { events: Number(row?.events), lastPosition: Number(row?.last) }
+    const { checked, lastPosition } = checkTail(db, Number.POSITIVE_INFINITY)
+    return { events: checked, lastPosition }
   } catch (error) {
     throw refusal(file, error)
   } finally {
@@ -120,7 +153,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   const file = join(dataDir, LOG_FILE)
   let db: DatabaseSync
   try {
-    db = openFile(file)
+    db = openFile(dataDir, file)
   } catch (error) {
     lock.close()
     throw error
@@ -133,11 +166,13 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   }
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
-  const insertEvent = db.prepare('INSERT INTO events (position, stream, revision, body) VALUES (?, ?, ?, ?)')
+  const insertEvent = db.prepare(
+    'INSERT INTO events (position, stream, revision, body, crc) VALUES (?, ?, ?, ?, ?)',
+  )
   const insertStream = db.prepare('INSERT INTO streams (id, name) VALUES (?, ?)')
   const findStream = prepare('SELECT id FROM streams WHERE name = ?')
   const lastRevision = prepare('SELECT max(revision) FROM events WHERE stream = ?')
-  const columns = 'position, stream, revision, body'
+  const columns = 'position, stream, revision, body, crc'
   const allForwards = prepare(`SELECT ${columns} FROM events WHERE position >= ? ORDER BY position LIMIT ?`)
   const allBackwards = prepare(
     `SELECT ${columns} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?`,
@@ -187,6 +222,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     throw refusal(file, error)
   }
 
+  const mark = openMark(dataDir)
   const checkpointer = createCheckpointer(db, file, checkpointFrames)
 
   return {
@@ -200,6 +236,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       try {
         work()
         commit.run()
+        if (nextPosition !== before) mark.write(lastPosition)
         checkpointer.committed(nextPosition - before)
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK')
@@ -230,7 +267,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
         insertStream.run(stream.id, stream.name)
       }
       const position = nextPosition
-      insertEvent.run(position, stream.id, revision, body)
+      insertEvent.run(position, stream.id, revision, body, crc32(body))
       nextPosition += body.length + RECORD_OVERHEAD
       lastPosition = position
       stream.last = revision
@@ -271,6 +308,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
     close: (): void => {
       checkpointer.close()
+      mark.close()
       db.close()
       lock.close()
     },

@@ -1,0 +1,35 @@
+/** How far the log was acknowledged, beside the log: a commit whose pages are lost from the end of SQLite's write-ahead log
+ *  is dropped by it without a word, and this tells. Written after the commit's fsync and not fsynced itself, so it is
+ *  never ahead of a sound log; after a power failure it may lag, and then tells less. */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const MARK_FILE = 'events.mark'
+const DIGITS = 16
+
+/** The position, or -1 where nothing (readable) is there. */
+export const readMark = (dataDir: string): number => {
+  try {
+    const text = readFileSync(join(dataDir, MARK_FILE), 'latin1')
+    return /^\d{16}\n$/.test(text) ? Number(text) : -1
+  } catch {
+    return -1
+  }
+}
+
+export type Mark = ReturnType<typeof openMark>
+
+export const openMark = (dataDir: string) => {
+  // Not 'w': what it says must not be lost by opening it.
+  const handle = openSync(join(dataDir, MARK_FILE), 'a')
+  closeSync(handle)
+  const file = openSync(join(dataDir, MARK_FILE), 'r+')
+  const bytes = Buffer.alloc(DIGITS + 1, '\n')
+  return {
+    write: (position: number): void => {
+      bytes.write(`${position}`.padStart(DIGITS, '0'), 0, 'latin1')
+      writeSync(file, bytes, 0, bytes.length, 0)
+    },
+    close: (): void => closeSync(file),
+  }
+}

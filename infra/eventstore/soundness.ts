@@ -1,0 +1,50 @@
+/** Whether what the file holds is what was put there. SQLite checks its structure, not its content. */
+import type { DatabaseSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+
+/** Positions grow like byte offsets: each event takes its bytes and this much. */
+export const RECORD_OVERHEAD = 48
+export const SCAVENGED = 'scavenged'
+
+/** Throws where the bytes are not those that were written. `crc` is null for events of before there were checksums. */
+export const checkBody = (position: number, body: Uint8Array, crc: number | null): void => {
+  if (crc !== null && crc32(body) !== crc)
+    throw new Error(`the event at position ${position} is damaged: its checksum is wrong`)
+}
+
+type Row = [position: number, body: Uint8Array, crc: number | null]
+
+/** Up to where events may be missing because a scavenge took them, or -1. */
+const scavengedUpTo = (db: DatabaseSync): number => {
+  const row = db.prepare('SELECT value FROM state WHERE name = ?').get(SCAVENGED)
+  return row === undefined ? -1 : Number(row.value)
+}
+
+/** Reads events from the end until `bytes` were read: each is whole, and none is missing between them. Throws where not.
+ *  Answers with the last position, -1 for an empty log, and how many events were read. */
+export const checkTail = (
+  db: DatabaseSync,
+  bytes: number,
+): { readonly lastPosition: number; readonly checked: number } => {
+  const scavenged = scavengedUpTo(db)
+  // A log of the first version has no checksums.
+  const crc = Number(db.prepare('PRAGMA user_version').get()?.user_version) > 1 ? 'crc' : 'NULL'
+  const read = db.prepare(`SELECT position, body, ${crc} FROM events ORDER BY position DESC`)
+  read.setReturnArrays(true)
+  let lastPosition = -1
+  let next = -1
+  let left = bytes
+  let checked = 0
+  for (const row of read.iterate()) {
+    const [position, body, crc] = row as unknown as Row
+    checkBody(position, body, crc)
+    if (next >= 0 && next > scavenged && position + body.length + RECORD_OVERHEAD !== next)
+      throw new Error(`events are missing between positions ${position} and ${next}`)
+    if (lastPosition < 0) lastPosition = position
+    next = position
+    checked++
+    left -= body.length
+    if (left <= 0) break
+  }
+  return { lastPosition, checked }
+}

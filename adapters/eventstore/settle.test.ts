@@ -142,4 +142,44 @@ settling('given no doubt, then nothing is read', async () => {
   assert.is(reads, 0)
 })
 
+settling(
+  'given a line that is cut at every other read, when an append with any is deep in its stream, then the search gets to it and reads nothing twice',
+  async () => {
+    const appended = someEvents(2)
+    const stream: RecordedEvent[] = []
+    const grow = (events: ReadonlyArray<NewEvent>) => {
+      for (const event of events) {
+        const revision = BigInt(stream.length)
+        stream.push({ ...event, stream: 's', revision, position: revision * 10n, created: new Date(0) })
+      }
+    }
+    grow([...someEvents(300), ...appended, ...someEvents(1_200)])
+    let appends = 0
+    let reads = 0
+    const below: bigint[] = []
+    const log: Pick<EventLog, 'append' | 'readStream'> = {
+      append: () => async () => {
+        appends += 1
+        return left({ _tag: 'OutcomeUnknown', cause: 'cut' })
+      },
+      readStream:
+        (_, { from, limit }) =>
+        async () => {
+          reads += 1
+          // Others go on writing meanwhile.
+          grow(someEvents(3))
+          if (reads % 4 === 3) return left({ _tag: 'LogUnavailable', cause: 'cut' })
+          const end = Number(from ?? BigInt(stream.length - 1))
+          const page = stream.slice(Math.max(0, end - limit + 1), end + 1).reverse()
+          for (const { revision } of page) if (revision < 1_400n) below.push(revision)
+          return right(page)
+        },
+    }
+    const result = await appendSettled(log)('s', 'any', appended)()
+    assert.equal(result, right({ revision: 301n, position: 3_010n }))
+    assert.is(appends, 1)
+    assert.is(new Set(below).size, below.length)
+  },
+)
+
 settling.run()

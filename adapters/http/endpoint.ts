@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import type { Caller } from '../../domain/identity.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Authenticated } from '../auth/authenticate.ts'
 import type { Purpose } from '../auth/challenges.ts'
@@ -91,6 +92,12 @@ const agentOf = (request: FastifyRequest): { userAgent?: string } => {
     : { userAgent: agent.slice(0, MAX_AGENT).replaceAll('\0', '').toWellFormed() }
 }
 
+export const senderOf = (request: FastifyRequest, caller: Caller): Sender => ({
+  by: caller,
+  client: { ip: request.ip, ...agentOf(request) },
+  correlationId: request.id,
+})
+
 const commandIdOf = (
   request: FastifyRequest,
   deps: HttpDeps,
@@ -142,11 +149,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
           query: request.query as t.TypeOf<Q>,
           body: (request.body ?? {}) as t.TypeOf<B>,
           request,
-          sender: {
-            by: who.caller,
-            client: { ip: request.ip, ...agentOf(request) },
-            correlationId: request.id,
-          },
+          sender: senderOf(request, who.caller),
           commandId: commandIdOf(request, deps),
         },
         deps,

@@ -192,7 +192,11 @@ for (const [name, call] of Object.entries(CALLS))
 
 test('all spaces at once are for auditors; for each other it is what concerns them', async () => {
   for (const role of Object.keys(ROLES) as ReadonlyArray<RoleName>)
-    for (const url of ['/api/audit?limit=100', '/api/me/audit?limit=100', '/api/audit?format=ndjson']) {
+    for (const url of [
+      '/api/audit?limit=100&order=oldest',
+      '/api/me/audit?limit=100',
+      '/api/audit?format=ndjson',
+    ]) {
       const response = await http.app.inject({
         method: 'GET',
         url,

@@ -202,5 +202,21 @@ test('given a question, why says whether somebody could have done it then', asyn
   assert.is((await could('event=5&subject=mallory')).code, 'invalid_event')
 })
 
+test('given a look, it is on the log itself before it is answered', async () => {
+  const looks = () => http.log.all().filter(({ stream }) => stream.startsWith('access-'))
+  const before = looks().length
+  await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
+  await ask('GET', `${ROOM}/replay?from=${begun}`, as('moderator-m'))
+  await ask('GET', `${ROOM}/why?event=${banned.position}`, as('moderator-m'))
+  await ask('GET', `${ROOM}/why?event=${banned.position}`, as('mallory'))
+  assert.equal(
+    looks()
+      .slice(before)
+      .map(({ data }) => (data as { call: string; filters: object }).call),
+    ['at', 'replay', 'why'],
+  )
+  assert.equal((looks()[before + 1]!.data as { filters: object }).filters, { from: begun })
+})
+
 test.after(() => http.close())
 test.run()

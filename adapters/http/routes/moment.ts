@@ -6,6 +6,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Actor, Caller } from '../../../domain/identity.ts'
 import { isGuest, type SpaceRef } from '../../../domain/names.ts'
+import type { Sender } from '../../../domain/ports.ts'
 import { Failed, type MomentError, told } from '../../../projections/moment/errors.ts'
 import type { Moments, When } from '../../../projections/moment/moments.ts'
 import { eventAt, replay, stepView } from '../../../projections/moment/replay.ts'
@@ -29,7 +30,7 @@ import {
   Uuid,
 } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { mount, senderOf } from '../endpoint.ts'
 import { orTell, Told, tell, tellInvalid } from '../errors.ts'
 import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
@@ -75,7 +76,7 @@ const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
   (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
 /** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */
-const needAudit = async (
+const mayAudit = async (
   deps: HttpDeps,
   space: SpaceRef,
   caller: Caller,
@@ -87,6 +88,31 @@ const needAudit = async (
   const of = await accessTo(deps, space, caller)
   if (!of.content.exists && of.state.opened === null) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
   return { isAuditor: true }
+}
+
+/** Puts the look on the log: before anything is shown. Times as ISO 8601, places in decimal. */
+const recordLook = async (
+  deps: HttpDeps,
+  space: SpaceRef,
+  sender: Sender,
+  call: string,
+  filters: Readonly<Record<string, unknown>>,
+): Promise<void> => {
+  const given = Object.fromEntries(
+    Object.entries(filters)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, plainly(value)]),
+  )
+  orTell(await deps.looks.record({ sender, space, call, filters: given, rows: null })())
+}
+const plainly = (value: unknown): unknown => {
+  if (value instanceof Date) return value.toISOString()
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value !== 'object' || value === null) return value
+  const when = value as When
+  return when.kind === 'time'
+    ? when.time.toISOString()
+    : String(when.kind === 'position' ? when.position : when.revision)
 }
 
 /** A moment by its time, or by its place in the log. */
@@ -147,10 +173,10 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       revision: optional(Position),
       messages: optional(Limit),
     }),
-    handle: async ({ params, query, who }) => {
+    handle: async ({ params, query, sender }) => {
       const space = spaceOf(params)
       const { time, position, revision } = query
-      await needAudit(deps, space, who.caller)
+      await mayAudit(deps, space, sender.by as Caller)
       const asked: When[] = []
       if (time !== null) asked.push({ kind: 'time', time })
       if (position !== null) asked.push({ kind: 'position', position })
@@ -159,7 +185,9 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       if (when === undefined || asked.length > 1)
         return tellInvalid('time', 'Give exactly one of time, position and revision.')
       const messages = query.messages ?? 50
-      return momentView(orDescribe(await moments.at(space, when, { messages })()))
+      const then = orDescribe(await moments.at(space, when, { messages })())
+      await recordLook(deps, space, sender, 'at', { time, position, revision })
+      return momentView(then)
     },
   })
 }
@@ -228,7 +256,9 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const who = orTell(await deps.auth.authenticate(proofOfRequest(request.headers, request.body))())
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
       const { from: begin, to, speed, state } = request.query as t.TypeOf<typeof Query>
-      const may = await needAudit(deps, space, who.caller)
+      const sender = senderOf(request, who.caller)
+      const may = await mayAudit(deps, space, who.caller)
+      await recordLook(deps, space, sender, 'replay', { from: begin, to, state })
       const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
       // A browser that lost its line says what it had.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
@@ -292,10 +322,10 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       target: optional(Text),
       permission: optional(PermissionCodec as t.Type<'access' | 'moderate' | 'admin', unknown, unknown>),
     }),
-    handle: async ({ params, query, who }) => {
+    handle: async ({ params, query, sender }) => {
       const space = spaceOf(params)
       const { event: name, subject, action, at: when, target, permission } = query
-      await needAudit(deps, space, who.caller)
+      await mayAudit(deps, space, sender.by as Caller)
       const isQuestion = subject !== null || action !== null
       if ((name === null) === !isQuestion)
         return tellInvalid('event', 'Give either an event, or subject, action and at.')
@@ -306,7 +336,9 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
           if (decoded === null) throw new Failed({ _tag: 'NoSuchEvent' })
           return explainEvent(moments, past, decoded)
         })()
-        return explanationView(orDescribe(explained))
+        const explanation = orDescribe(explained)
+        await recordLook(deps, space, sender, 'why', { event: name })
+        return explanationView(explanation)
       }
       if (subject === null) return tellInvalid('subject', 'Say who: subject is missing.')
       if (action === null) return tellInvalid('action', 'Say what: action is missing.')
@@ -332,7 +364,9 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
           facts,
         }),
       )()
-      return explanationView(orDescribe(explained))
+      const explanation = orDescribe(explained)
+      await recordLook(deps, space, sender, 'why', { subject, action, at: when, target, permission })
+      return explanationView(explanation)
     },
   })
 }

@@ -218,5 +218,20 @@ test('given a look, it is on the log itself before it is answered', async () => 
   assert.equal((looks()[before + 1]!.data as { filters: object }).filters, { from: begun })
 })
 
+test('given a client that goes away in the middle of a slow replay, the server is done with it', async () => {
+  const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
+  const gone = new AbortController()
+  const response = await fetch(`${url}${ROOM}/replay?speed=0.001x`, {
+    headers: as('alice'),
+    signal: gone.signal,
+  })
+  const reader = response.body!.getReader()
+  const { value } = await reader.read()
+  assert.match(new TextDecoder().decode(value), /SpaceOpened/)
+  gone.abort()
+  await reader.read().catch(() => {})
+  // Closing waits for every answer under way: one that went on would hold it for minutes.
+})
+
 test.after(() => http.close())
 test.run()

@@ -327,4 +327,31 @@ test('given a refusal from before refusals kept what was asked, why says what it
   assert.match(limited.says.join(' '), /more was sent than one caller may send/)
 })
 
+test('given words that were erased since, the moment and the explanation say so and still hold', async () => {
+  const log = memoryLog()
+  const at = iso(0)
+  log.push(
+    SPACE,
+    eventFor({ type: 'SpaceOpened', data: { title: '', owner: 'alice', visibility: 'public', at } }, at),
+  )
+  const said = posted(1, at)
+  const data = { ...(said.data as object), messageId: '00000000-0000-4000-8000-000000000001' }
+  const command = { id: 'y', type: 'PostMessage' }
+  const position = log.push(CHAT, {
+    ...said,
+    data: { ...data, content: '', erased: 'request-7' },
+    metadata: {
+      ...(said.metadata as object),
+      command,
+      grounds: { role: 'owner', via: 'content' },
+      seen: { space: 0 },
+    },
+  })
+  const moments = createMoments(log)
+  const [message] = (await view(moments, { kind: 'position', position })).messages
+  assert.equal([message?.content, message?.erased_by_request], ['', 'request-7'])
+  const why = await explainEvent(moments, createPast(moments), (await eventAt(moments, ROOM, position))!)
+  assert.equal([why.agrees, why.gaps], [true, []])
+})
+
 test.run()

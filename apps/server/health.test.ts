@@ -7,15 +7,17 @@ import { createHealth, type HealthParts } from './health.ts'
 const test = suite('health')
 
 const parts = () => {
-  const world = { now: 0, log: 0n, tables: 0n as bigint | null }
+  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false }
   const since = new Date(0)
   const health = createHealth({
     log: { health: () => ({ state: 'up', since, lastError: null }) },
     readModels: {
       checkpoint: () => async () =>
-        world.tables === null
-          ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
-          : E.right({ position: world.tables }),
+        world.hangs
+          ? new Promise(() => {})
+          : world.tables === null
+            ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
+            : E.right({ position: world.tables }),
     },
     relay: { configured: false, state: () => ({}) },
     feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
@@ -51,6 +53,12 @@ test('given tables that stand still while the log goes on, then after half a min
 test('given no tables to be asked, then it says so', async () => {
   const { world, projections } = parts()
   world.tables = null
+  assert.not((await projections()).ok)
+})
+
+test('given a database that hangs, then health still answers, and says so', async () => {
+  const { world, projections } = parts()
+  world.hangs = true
   assert.not((await projections()).ok)
 })
 

@@ -15,8 +15,25 @@ export type HealthParts = {
   readonly now: () => number
 }
 
+/** Who asks for health is answered within this time, whatever hangs. */
+const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
+
+type Checkpoint = Awaited<ReturnType<ReturnType<ReadModels['checkpoint']>>>
+/** A database that does not answer is not there. */
+const inTime = async (asked: Promise<Checkpoint>): Promise<Checkpoint> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Checkpoint>((resolve) => {
+    const cause = `no answer within ${PATIENCE_MS / 1_000} s`
+    timer = setTimeout(() => resolve(E.left({ _tag: 'PostgresUnavailable', cause })), PATIENCE_MS)
+  })
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 export const createHealth = ({ log, readModels, relay, feed, turn, now }: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
@@ -24,7 +41,7 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
   return async (): Promise<Checks> => {
     const store = log.health()
     const live = feed()
-    const checkpoint = await readModels.checkpoint()()
+    const checkpoint = await inTime(readModels.checkpoint()())
     const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
     if (tables !== null && live.position !== null && (ahead === null || tables >= ahead.position))
       ahead = tables < live.position ? { position: live.position, at: now() } : null

@@ -29,6 +29,9 @@ const snake = (field: string): string =>
 export const invalid = (field: string, detail: string): Described =>
   said(400, `invalid_${snake(field) || 'request'}`, detail)
 
+/** More than is taken at once. */
+export const tooLarge = (detail: string): Described => said(413, 'too_large', detail)
+
 const NEEDS = {
   access: 'This needs access to the space.',
   moderate: 'Only a moderator of the space may do this.',

@@ -2,7 +2,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Described, describeError, type EdgeError, invalid } from '../refusals.ts'
+import { type Described, describeError, type EdgeError, invalid, tooLarge } from '../refusals.ts'
 
 /** How a handler ends early: thrown here, answered by `answerError`. `cause` is for the logs. */
 export class Told extends Error {
@@ -31,7 +31,7 @@ export const NOT_FOUND: Described = { status: 404, code: 'not_found', error: 'Th
 const ofFramework = (error: Partial<FastifyError>): Described | null => {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return { status: 413, code: 'too_large', error: 'The body is too large.' }
+      return tooLarge('The body is too large.')
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return invalid('content_type', 'The body must be application/json.')
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

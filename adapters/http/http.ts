@@ -8,11 +8,12 @@ import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { Histogram } from 'prom-client'
+import { isLoopback, networkOf } from '../addresses.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
-import { hasMalformedPost, rewriteUrl } from './paths.ts'
+import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { moderation } from './routes/moderation.ts'
@@ -32,12 +33,6 @@ const MAX_STALL_MS = 3_000
 
 const requestId = (incoming: unknown): string =>
   typeof incoming === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(incoming) ? incoming : randomUUID()
-
-/** An IPv6 network has addresses without number: its first half counts as one. */
-const addressOf = (request: FastifyRequest): string =>
-  request.ip.includes('.') ? request.ip : request.ip.split(':').slice(0, 4).join(':')
-
-const isLoopback = (ip: string): boolean => ip === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(ip)
 
 const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
   const seconds = new Histogram({
@@ -105,7 +100,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   await app.register(rateLimit, {
     max: config.requestsPerMinute ?? PER_MINUTE,
     timeWindow: 60_000,
-    keyGenerator: addressOf,
+    keyGenerator: (request) => networkOf(request.ip),
     cache: 50_000,
     // A proxy's or this machine's own: behind it is everybody.
     allowList: (request) => isLoopback(request.ip),
@@ -164,7 +159,14 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     routerOptions: { maxParamLength: 4_000, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) =>
-      answerError(config.nodeId, describeThrown(error), request, reply),
+      answerError(
+        config.nodeId,
+        error.code === 'FST_ERR_BAD_URL' && hasMalformedId(request.raw.url ?? '')
+          ? describeError({ _tag: 'InvalidSpace', detail: 'The space id is not well escaped.' })
+          : describeThrown(error),
+        request,
+        reply,
+      ),
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
       const large = error.code === 'HPE_HEADER_OVERFLOW'

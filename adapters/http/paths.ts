@@ -25,6 +25,10 @@ const BELOW = new Set([
   'why',
 ])
 
+/** Whether it is in a space's id that an address is not even well escaped. */
+export const hasMalformedId = (url: string): boolean =>
+  /^\/api\/(?:spaces|chat)\/(?:post|document|community|global)\//.test(url)
+
 /** Whether an address that no route took has a post's id with no slash or with two: then it is the id that is wrong. */
 export const hasMalformedPost = (url: string): boolean => {
   const parts = /^\/api\/(?:spaces|chat)\/post\/([^?#]*)/.exec(url)

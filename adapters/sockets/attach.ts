@@ -12,6 +12,7 @@ import type {
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
+import { addressesIn, clientAddress } from '../addresses.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import { proofOfHandshake } from '../auth/proof.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
@@ -42,8 +43,8 @@ export type SocketsDeps = {
   readonly metrics?: Metrics
   /** Origins that a browser may come from, besides the server's own; `*` for any. */
   readonly origins: ReadonlyArray<string> | '*'
-  /** Whether a proxy of ours stands in front, so that its X-Forwarded-For says who the client is. */
-  readonly trustProxy?: boolean
+  /** Proxies of ours, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
+  readonly trustProxy?: ReadonlyArray<string>
   readonly limits?: Partial<Limits>
 }
 
@@ -111,11 +112,10 @@ const originAllowed = (
 const clientOf = (
   request: IncomingMessage | undefined,
   address: string,
-  trustProxy: boolean,
+  isOurs: (ip: string) => boolean,
 ): Member['client'] => {
-  const forwarded = trustProxy ? request?.headers['x-forwarded-for'] : undefined
-  // The last is what our own proxy saw; those before it are what it was told.
-  const ip = (Array.isArray(forwarded) ? forwarded.at(-1) : forwarded)?.split(',').at(-1)?.trim() || address
+  const forwarded = request?.headers['x-forwarded-for']
+  const ip = clientAddress(address, Array.isArray(forwarded) ? forwarded.join(',') : forwarded, isOurs)
   const userAgent = request?.headers['user-agent']?.slice(0, 512)
   return { ...(ip ? { ip } : {}), ...(userAgent === undefined ? {} : { userAgent }) }
 }
@@ -134,6 +134,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const metrics = deps.metrics ?? {}
   const relay = deps.relay ?? localRelay()
   const limits = { ...DEFAULT_LIMITS, ...deps.limits }
+  const isOurs = addressesIn(deps.trustProxy ?? [])
   const members = new Map<string, Member>()
   let closing = false
 
@@ -195,7 +196,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
         socket,
         caller,
         sid: session?.sid ?? null,
-        client: clientOf(socket.request, socket.handshake.address, deps.trustProxy ?? false),
+        client: clientOf(socket.request, socket.handshake.address, isOurs),
         place: null,
         busy: null,
         isGone: false,

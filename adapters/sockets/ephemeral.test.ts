@@ -63,7 +63,7 @@ test('given an update of 16 KB, then it is passed on; a byte more is refused', a
   const { payload } = await bobby.until('the update', ({ event }) => event === 'aframe-update')
   assert.equal(payload.entityData, fits)
   const tooLong = await alice.ask('aframe-update', { s: `${fits.s}x` })
-  assert.equal([tooLong.ok, tooLong.code], [false, 'invalid_payload'])
+  assert.equal([tooLong.ok, tooLong.code], [false, 'too_large'])
   assert.is((await alice.ask('aframe-update', [1])).code, 'invalid_payload')
 })
 

@@ -6,7 +6,7 @@ import { accountOf } from '../../domain/identity.ts'
 import type { RoomKey } from '../../domain/names.ts'
 import type { Clock } from '../../domain/ports.ts'
 import type { Relay } from '../redis/relay.ts'
-import { invalid } from '../refusals.ts'
+import { invalid, tooLarge } from '../refusals.ts'
 import { type Answer, done, failed, told } from './answers.ts'
 import { packetOf } from './frames.ts'
 import type { Member } from './member.ts'
@@ -139,7 +139,7 @@ export const createEphemeral = (deps: {
       if (!member.place?.room) return nobody()
       const text = JSON.stringify(entityData)
       if (Buffer.byteLength(text) > MAX_AFRAME)
-        return told(invalid('payload', `An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
+        return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
       member.aframe ??= { bucket: fullBucket(aframePace, clock.now()), latest: null, timer: undefined }
       if (member.aframe.timer === undefined && take(member.aframe.bucket, aframePace, clock.now())) {
         sendAframe(member, text)

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
+import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { chatDecider, messagesNeeded, windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
@@ -40,7 +41,7 @@ import {
 } from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
-import { createLimiter, DEFAULT_LIMITS, isLoopback, type Limits } from './limits.ts'
+import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rules } from './mailbox.ts'
 import type { MessageLookup } from './messages.ts'
 import type { Logger, Metrics, Model } from './model.ts'
@@ -210,7 +211,9 @@ export const createCommands = (
   /* ── refusals ───────────────────────────────────────────────────────────────────────────────────────── */
 
   const whoOf = ({ by, client }: Any): string =>
-    by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip) ? `ip ${client.ip}` : by.id
+    by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
+      ? `ip ${networkOf(client.ip)}`
+      : by.id
 
   const noteOf = (
     request: Any,

@@ -1,4 +1,5 @@
 /** How much one caller may ask: token buckets per caller and, for guests, per address. Memory is bounded. */
+import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import type { Sender } from '../../domain/ports.ts'
 
 /** `perSecond` tokens flow in, up to `burst`; each command takes one. */
@@ -8,7 +9,7 @@ export type RateKind = 'presence' | 'moderation' | 'chat' | 'chat-change'
 export type Limits = {
   readonly account: Readonly<Record<RateKind, Rate>>
   readonly guest: Readonly<Record<RateKind, Rate>>
-  /** All guests of one address together. A loopback address is a proxy's or this machine's own: not counted. */
+  /** All guests of one address (of one network, in IPv6) together. A loopback address is a proxy's or this machine's own: not counted. */
   readonly guestsOfAddress: Readonly<Record<RateKind, Rate>>
   /** Buckets held at once; past it the longest unused are forgotten (that is: full again). */
   readonly buckets: number
@@ -55,9 +56,6 @@ const kindOf = (command: string): RateKind => {
       return 'moderation'
   }
 }
-
-export const isLoopback = (ip: string): boolean =>
-  ip === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(ip.toLowerCase())
 
 type Bucket = { tokens: number; at: number }
 
@@ -113,7 +111,7 @@ export const createLimiter = (now: () => number, limits: Limits): Limiter => {
       const ip = client?.ip
       return ip === undefined || isLoopback(ip)
         ? 0
-        : buckets.take(`${kind}|ip ${ip}`, limits.guestsOfAddress[kind])
+        : buckets.take(`${kind}|ip ${networkOf(ip)}`, limits.guestsOfAddress[kind])
     },
   }
 }

@@ -138,7 +138,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     logger,
     metrics: metrics.parts,
     origins: config.corsOrigins,
-    trustProxy: config.trustProxy.length > 0,
+    trustProxy: config.trustProxy,
   })
   const health = createHealth({
     log,

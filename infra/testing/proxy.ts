@@ -40,6 +40,13 @@ type Pipe = {
   isGarbled: boolean
 }
 
+/** A reset while the socket's own end is on its way fails (EINVAL), and leaves a handle that Node never gets rid of: such a
+ *  process spins for ever when it should exit. */
+const cutOff = (socket: Socket): void => {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 export const startProxy = async ({ targetPort }: { readonly targetPort: number }): Promise<FaultProxy> => {
   let target = targetPort
   let delayMs = 0
@@ -54,8 +61,8 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
 
   const end = (pipe: Pipe) => {
     pipes.delete(pipe)
-    pipe.client.resetAndDestroy()
-    pipe.server.resetAndDestroy()
+    cutOff(pipe.client)
+    cutOff(pipe.server)
   }
 
   const resetAll = () => {

@@ -22,7 +22,7 @@ export type ProofOptions = {
   readonly pool: DatabasePool
   readonly signer: Signer
   readonly clock: Clock
-  /** A newer checkpoint is signed at most this often. Default 1,000. */
+  /** A newer checkpoint is signed at most this often. Default 5,000. */
   readonly everyMs?: number
   /** Told once each time that the tree is found not to go on from what was signed. */
   readonly onAltered?: (size: number) => void
@@ -34,7 +34,7 @@ const leafRowOf = leafRow as t.Type<
   unknown
 >
 
-export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }: ProofOptions): Proofs => {
+export const createProofs = ({ pool, signer, clock, everyMs = 5_000, onAltered }: ProofOptions): Proofs => {
   const { vkey } = verifierOf(signer)
   const nodes: Nodes = async (wanted) => {
     const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))
@@ -48,7 +48,7 @@ export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }
   }
 
   let signedAt = Number.NEGATIVE_INFINITY
-  const issue = async (): Promise<Issue> => {
+  const issue = async (atLeast: number): Promise<Issue> => {
     const [before] = await rowsOf(pool, newestCheckpoint(vkey))
     const now = await last()
     const size = now?.size ?? 0
@@ -59,7 +59,7 @@ export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }
         onAltered?.(signed)
         return { kind: 'altered' }
       }
-      const isFresh = clock.now() - signedAt < everyMs
+      const isFresh = signed >= atLeast && clock.now() - signedAt < everyMs
       if (size === signed || isFresh)
         return { kind: 'issued', checkpoint: { size: signed, note: before.note } }
     }
@@ -73,7 +73,7 @@ export const createProofs = ({ pool, signer, clock, everyMs = 1_000, onAltered }
 
   return {
     vkey,
-    checkpoint: () => asking(issue),
+    checkpoint: (atLeast = 0) => asking(() => issue(atLeast)),
     isIssued: (size) => asking(async () => (await rowsOf(pool, checkpointOf(String(size)))).length > 0),
     size: () => asking(async () => (await last())?.size ?? 0),
     find: (by) => asking(async () => (await rowsOf(pool, auditedBy(by)))[0] ?? null),

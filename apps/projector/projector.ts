@@ -82,7 +82,9 @@ const lead = async (session: Session, log: EventLog, logger: ProjectorLogger): P
   const [last] = await session.run(lastAudit())
   const parked = await session.run(parkedStreams())
   const position = (checkpoint?.position as bigint | null) ?? null
-  const edge = await treeUpTo(session, log, position, (error) =>
+  // The tree has what the audit log has: the log is read only where it does not.
+  const audited = (last?.position as bigint | undefined) ?? null
+  const edge = await treeUpTo(session, log, audited, (error) =>
     logger.error({ error: error.message }, 'The log’s tree was torn, and is made anew from the log.'),
   )
   return {

@@ -14,8 +14,9 @@ export type Issue =
 export interface Proofs {
   /** The key that checkpoints are signed with, as verifiers write it. */
   readonly vkey: string
-  /** The newest checkpoint; a new one where the log has grown since and the last is some time old. */
-  readonly checkpoint: () => Asking<Issue>
+  /** The newest checkpoint; a new one where the log has grown since and the last is some time old, or is of fewer than
+   *  `atLeast` leaves. */
+  readonly checkpoint: (atLeast?: number) => Asking<Issue>
   /** Whether a checkpoint of this size was issued. */
   readonly isIssued: (size: number) => Asking<boolean>
   readonly size: () => Asking<number>

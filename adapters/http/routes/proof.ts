@@ -51,8 +51,8 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
   const { proofs } = deps
   if (proofs === undefined) return
 
-  const newest = async (): Promise<SignedCheckpoint> => {
-    const issue = orTell(await proofs.checkpoint()())
+  const newest = async (atLeast = 0): Promise<SignedCheckpoint> => {
+    const issue = orTell(await proofs.checkpoint(atLeast)())
     return issue.kind === 'issued' ? issue.checkpoint : tell(ALTERED)
   }
 
@@ -105,7 +105,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
       }
       if (!(await maySee(deps, found, who.caller))) return tell(NO_EVENT)
       const leaf = Number(found.leaf)
-      const checkpoint = size === null ? await newest() : null
+      const checkpoint = size === null ? await newest(leaf + 1) : null
       const of = checkpoint?.size ?? size ?? 0
       if (leaf >= of || (size !== null && size > orTell(await proofs.size()())))
         return tellInvalid(

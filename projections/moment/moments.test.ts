@@ -259,8 +259,8 @@ test('given a keeper that is told of events as they come, moments are there when
     Array.from({ length: 40 }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i, 0]),
   )
   await keeper.idle()
-  assert.is(log.stream(`marks-${SPACE}`).length, 2)
-  assert.is(log.stream(`marks-${CHAT}`).length, 2)
+  assert.is(log.stream(`moments-${SPACE}`).length, 2)
+  assert.is(log.stream(`moments-${CHAT}`).length, 2)
   await keeper.stop()
 })
 
@@ -271,7 +271,7 @@ test('given a room of which nothing is kept yet, the first to ask has it kept', 
     Array.from({ length: 3_000 }, (_, i) => [i % 2 === 0 ? 'join' : 'leave', (i >> 1) % 5, 0]),
   )
   await view(createMoments(log), { kind: 'revision', revision: 2_999n })
-  assert.is(log.stream(`marks-${SPACE}`).length, 11)
+  assert.is(log.stream(`moments-${SPACE}`).length, 11)
 })
 
 /* ── why ────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -3,7 +3,7 @@
  *
  * After every `EVERY` events the fold's result is kept in a stream beside it, `moments-<stream>`: its event number k holds
  * how things stood after revision (k + 1) · EVERY - 1, so whoever knows a revision knows where to look, with no index.
- * `marks-<stream>` has the same numbering and says in a few bytes where on the log, and when, that was: times and
+ * `marks-<stream>` is numbered alike, four to each, and says in a few bytes where on the log, and when, that was: times and
  * positions are found in it by halving. Both are made of the room's own events and nothing else, so it is no matter who
  * writes them, or whether two do at once: they write the same, and whatever is missing is made when first asked for.
  */
@@ -19,6 +19,8 @@ import type { Folding } from './folding.ts'
 import type { Ref } from './refs.ts'
 
 export const EVERY = 256
+/** Marks to a kept moment: what is read past it ends with the mark. */
+const MARKS_EACH = 4
 /** An append takes 1 MiB; a kept moment above this goes into parts. */
 const MAX_BYTES = 700_000
 const PAGE = 1_000
@@ -103,8 +105,9 @@ const whereOf = (latest: number, decoded: Decoded): Where => ({
 const MARKS = 200_000
 
 export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EVERY): Timeline<S> => {
+  const step = every / MARKS_EACH
   const marks = new Map<string, Map<number, Where>>()
-  /** How many moments of a stream there were when last looked at: never fewer since. */
+  /** How many marks of a stream there were when last looked at: never fewer since. */
   const counts = new Map<string, number>()
   let remembered = 0
   const keeping = new Map<string, Promise<number>>()
@@ -132,7 +135,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
   const remember = (stream: string, k: number, recorded: RecordedEvent | undefined): Where | null => {
     if (recorded === undefined || !Mark.is(recorded.data)) return null
     const { position, latest } = recorded.data
-    const mark = { revision: (k + 1) * every - 1, position: BigInt(position), latest }
+    const mark = { revision: (k + 1) * step - 1, position: BigInt(position), latest }
     if (remembered >= MARKS) {
       marks.clear()
       counts.clear()
@@ -150,8 +153,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const [recorded] = await readEvents(log, marksOf(stream), { from: BigInt(k), limit: 1 })
     return remember(stream, k, recorded)
   }
-  /** How many moments are kept. */
-  const keptSoFar = async (stream: string): Promise<number> => {
+  /** How many marks there are. */
+  const markedSoFar = async (stream: string): Promise<number> => {
     const [last] = await readEvents(log, marksOf(stream), { direction: 'backwards', limit: 1 })
     if (last === undefined) return 0
     const k = Number(last.revision)
@@ -159,12 +162,12 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     return k + 1
   }
   /** The same where the moment may lie behind the last that is known of; else what is known is enough. */
-  const keptFor = async (stream: string, past: Past): Promise<number> => {
+  const markedFor = async (stream: string, past: Past): Promise<number> => {
     const known = counts.get(stream) ?? 0
     const mark = marks.get(stream)?.get(known - 1)
-    return mark !== undefined && past(mark) ? known : keptSoFar(stream)
+    return mark !== undefined && past(mark) ? known : markedSoFar(stream)
   }
-  /** The first stretch of `every` events whose end is past; `count` where none is. */
+  /** The first stretch between marks whose end is past; `count` where none is. */
   const stretch = async (stream: string, count: number, past: Past): Promise<number> => {
     let low = 0
     let high = count
@@ -256,14 +259,15 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const stream = streamName(folding.kind, space)
     if (options.exact !== true)
       for (let attempt = 0; attempt < 2; attempt++) {
-        const count = await keptFor(stream, past)
-        const k = await stretch(stream, count, past)
+        const count = await markedFor(stream, past)
+        const m = await stretch(stream, count, past)
+        const k = Math.floor(m / MARKS_EACH)
         const near = await pointAt(stream, k - 1)
         if (near === null && k > 0) break
         const from = near?.point ?? nothing()
-        const isNewest = k === count
+        const isNewest = m === count
         const patience = isNewest && attempt === 0 ? PATIENCE : Number.POSITIVE_INFINITY
-        const end = await foldTo(stream, from, past, isNewest ? null : (k + 1) * every - 1, patience, last)
+        const end = await foldTo(stream, from, past, isNewest ? null : (m + 1) * step - 1, patience, last)
         if (end === 'foreign') break
         if (end !== 'far') return end
         await keep(space)
@@ -276,11 +280,11 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
 
   const first: Timeline<S>['first'] = async (space, past) => {
     const stream = streamName(folding.kind, space)
-    const count = await keptFor(stream, past)
+    const count = await markedFor(stream, past)
     const k = await stretch(stream, count, past)
     let latest = k === 0 ? 0 : ((await markAt(stream, k - 1))?.latest ?? 0)
-    for (let from = BigInt(k * every); ; from += BigInt(PAGE)) {
-      const page = await readEvents(log, stream, { from, limit: k < count ? every : PAGE })
+    for (let from = BigInt(k * step); ; from += BigInt(PAGE)) {
+      const page = await readEvents(log, stream, { from, limit: k < count ? step : PAGE })
       for (const recorded of page) {
         const where = whereOf(latest, readable(recorded))
         if (past(where)) return recorded
@@ -315,7 +319,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
   })
 
   const keepStream = async (stream: string): Promise<number> => {
-    const begun = await keptSoFar(stream)
+    let marked = await markedSoFar(stream)
+    const begun = Math.floor(marked / MARKS_EACH)
     const near = await pointAt(stream, begun - 1)
     if (near === null && begun > 0) return 0
     let point = near?.point ?? nothing()
@@ -330,11 +335,12 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
       const places: NewEvent[] = []
       for (const recorded of page) {
         point = after(point, readable(recorded))
-        const k = (point.revision + 1) / every - 1
-        if (!Number.isInteger(k) || k < count) continue
         const { position, latest, id, at } = point
         const place = { v: 1, position: String(position), latest }
-        places.push(newEvent(marksOf(stream), k, id, 'Mark', place))
+        const m = (point.revision + 1) / step - 1
+        if (Number.isInteger(m) && m >= marked) places.push(newEvent(marksOf(stream), m, id, 'Mark', place))
+        const k = (point.revision + 1) / every - 1
+        if (!Number.isInteger(k) || k < count) continue
         const head = { ...place, id, at }
         // A crowded room's state is kept the more seldom, so that keeping costs no more than its events do.
         const now = folding.entries(point.state)
@@ -378,9 +384,10 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         if (!(await put(momentsOf(stream), at, group))) return count - begun
         at += group.length
       }
-      // Last: where there is a mark, there is its moment.
-      if (places.length > 0 && !(await put(marksOf(stream), count, places))) return count - begun
-      count += places.length
+      // Last: where there is a mark, there are the moments before it.
+      if (places.length > 0 && !(await put(marksOf(stream), marked, places))) return count - begun
+      marked += places.length
+      count += moments.length
       if (page.length < PAGE) return count - begun
     }
   }

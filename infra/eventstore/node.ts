@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createAppender } from './append.ts'
 import { append, batchAppend } from './appends.ts'
-import { createGuard, OPEN_GUARD } from './auth/guard.ts'
+import { authenticated, createGuard, OPEN_GUARD } from './auth/guard.ts'
 import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
 import { gossipRead, supportedMethods } from './cluster.ts'
@@ -60,9 +60,9 @@ const MIB = 1024 * 1024
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 
-const openUsers = (storage: Storage, adminPassword: string | undefined): Users => {
+const openUsers = async (storage: Storage, adminPassword: string | undefined): Promise<Users> => {
   try {
-    return createUsers(storage, adminPassword)
+    return await createUsers(storage, adminPassword)
   } catch (error) {
     storage.close()
     throw error
@@ -86,7 +86,8 @@ export const startNode = async ({
       `To listen on ${host}, a certificate and authentication must be configured: without them the node listens on 127.0.0.1 alone.`,
     )
   const storage = openStorage(dataDir, checkpointFrames)
-  const users = authentication === undefined ? undefined : openUsers(storage, authentication.adminPassword)
+  const users =
+    authentication === undefined ? undefined : await openUsers(storage, authentication.adminPassword)
   const guard = users === undefined ? OPEN_GUARD : createGuard(storage, users)
   const scavenger = createScavenger(storage)
   const hub = createHub()
@@ -140,6 +141,8 @@ export const startNode = async ({
   )
   add(ServerFeaturesService.getSupportedMethods, supportedMethods([...handlers.keys()]))
 
+  if (users !== undefined)
+    for (const [path, handler] of handlers) handlers.set(path, authenticated(users, handler))
   const grpc = createGrpcServer(handlers)
   try {
     const listener = await listen(

@@ -1,6 +1,6 @@
 /** Who may do what. Without authentication, everybody may do everything (and the node listens on loopback alone). */
 import * as errors from '../errors.ts'
-import type { Call } from '../grpc.ts'
+import type { Call, Handler } from '../grpc.ts'
 import { isMetastream, metadataOf, originalOf } from '../metadata.ts'
 import type { Storage } from '../storage.ts'
 import type { User, Users } from './users.ts'
@@ -78,3 +78,20 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
     },
   }
 }
+
+/** A call's credentials are checked before its handler sees it: hashing takes long, and nobody else waits for it. What
+ *  the client sends meanwhile stays in the stream. */
+export const authenticated =
+  (users: Users, handler: Handler): Handler =>
+  (call) => {
+    const checked = users.check(call.headers.authorization ?? '')
+    if (checked === undefined) return handler(call)
+    call.pause()
+    checked.then(
+      () => {
+        handler(call)
+        call.resume()
+      },
+      (error: unknown) => call.fail(error),
+    )
+  }

@@ -40,13 +40,15 @@ export const usersService = (users: Users, guard: Guard) => {
     return password
   }
   return {
-    create: (request: CreateReq, call: Call) => {
+    create: async (request: CreateReq, call: Call) => {
       guard.checkAdmin(call)
       const options = request.getOptions()
       const login = options?.getLoginName() ?? ''
       if (!/^[^\s:/]{1,128}$/.test(login)) throw errors.invalidArgument('Not a login name')
       if (users.get(login) !== undefined) throw errors.loginConflict(login)
-      users.create(login, options!.getFullName(), options!.getGroupsList(), strong(options!.getPassword()))
+      const password = strong(options!.getPassword())
+      if (!(await users.create(login, options!.getFullName(), options!.getGroupsList(), password)))
+        throw errors.loginConflict(login)
       return new messages.CreateResp()
     },
     update: (request: UpdateReq, call: Call) => {
@@ -71,18 +73,24 @@ export const usersService = (users: Users, guard: Guard) => {
       users.change(existing(request.getOptions()?.getLoginName() ?? '').login, { disabled: false })
       return new messages.EnableResp()
     },
-    changePassword: (request: ChangePasswordReq, call: Call) => {
+    changePassword: async (request: ChangePasswordReq, call: Call) => {
       const options = request.getOptions()
       const login = options?.getLoginName() ?? ''
-      if (guard.user(call)?.login !== login || !users.hasPassword(login, options?.getCurrentPassword() ?? ''))
+      if (
+        guard.user(call)?.login !== login ||
+        !(await users.hasPassword(login, options?.getCurrentPassword() ?? ''))
+      )
         throw errors.accessDenied()
-      users.setPassword(login, strong(options!.getNewPassword()))
+      await users.setPassword(login, strong(options!.getNewPassword()))
       return new messages.ChangePasswordResp()
     },
-    resetPassword: (request: ResetPasswordReq, call: Call) => {
+    resetPassword: async (request: ResetPasswordReq, call: Call) => {
       guard.checkAdmin(call)
       const options = request.getOptions()
-      users.setPassword(existing(options?.getLoginName() ?? '').login, strong(options!.getNewPassword()))
+      await users.setPassword(
+        existing(options?.getLoginName() ?? '').login,
+        strong(options!.getNewPassword()),
+      )
       return new messages.ResetPasswordResp()
     },
     /** One user, or all of them. */

@@ -1,5 +1,5 @@
 /** Who may log in. Passwords are kept as scrypt hashes in the log's file, not as events. */
-import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Storage } from '../storage.ts'
 
@@ -12,21 +12,40 @@ export type User = {
 }
 type Kept = User & { readonly salt: string; readonly hash: string }
 
-export type Users = ReturnType<typeof createUsers>
+export type Users = Awaited<ReturnType<typeof createUsers>>
 
+const encodedOf = (header: string): string => /^basic (.+)$/i.exec(header)?.[1] ?? ''
 const KEY_BYTES = 32
-const hashOf = (password: string, salt: string): Buffer =>
-  scryptSync(password, Buffer.from(salt, 'base64'), KEY_BYTES)
+/** Hashes at a time: each takes tens of milliseconds and 16 MB, and those who guess must not take all that there is. */
+const AT_ONCE = 2
+let running = 0
+const queue: Array<() => void> = []
+
+const hashOf = async (password: string, salt: string): Promise<Buffer> => {
+  if (running >= AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve))
+  running++
+  try {
+    return await new Promise((resolve, reject) =>
+      scrypt(password, Buffer.from(salt, 'base64'), KEY_BYTES, (error, key) =>
+        error === null ? resolve(key) : reject(error),
+      ),
+    )
+  } finally {
+    running--
+    queue.shift()?.()
+  }
+}
 
 /** `adminPassword`: for the first start, when `admin` is made. */
-export const createUsers = (storage: Storage, adminPassword: string | undefined) => {
+export const createUsers = async (storage: Storage, adminPassword: string | undefined) => {
   const { db } = storage
   const find = db.prepare('SELECT value FROM state WHERE name = ?')
   const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   const remove = db.prepare('DELETE FROM state WHERE name = ?')
   const all = db.prepare("SELECT value FROM state WHERE name LIKE 'user/%' ORDER BY name")
-  // A hash takes tens of milliseconds, and a client sends its credentials with every call.
-  const verified = new LRUCache<string, string>({ max: 1000, ttl: 60_000 })
+  // A hash takes tens of milliseconds, and a client sends its credentials with every call. What was right stays right
+  // until the password is another.
+  const verified = new LRUCache<string, { readonly login: string; readonly hash: string }>({ max: 10_000 })
 
   const get = (login: string): Kept | undefined => {
     const row = find.get(`user/${login}`)
@@ -34,14 +53,31 @@ export const createUsers = (storage: Storage, adminPassword: string | undefined)
   }
   const save = (user: Kept): void => {
     put.run(`user/${user.login}`, JSON.stringify(user))
-    verified.clear()
   }
-  const withPassword = (user: User, password: string): Kept => {
+  const withPassword = async (user: User, password: string): Promise<Kept> => {
     const salt = randomBytes(16).toString('base64')
-    return { ...user, salt, hash: hashOf(password, salt).toString('base64'), updatedAt: Date.now() }
+    const hash = (await hashOf(password, salt)).toString('base64')
+    return { ...user, salt, hash, updatedAt: Date.now() }
   }
-  const matches = (user: Kept, password: string): boolean =>
-    timingSafeEqual(hashOf(password, user.salt), Buffer.from(user.hash, 'base64'))
+  const matches = async (user: Kept, password: string): Promise<boolean> =>
+    timingSafeEqual(await hashOf(password, user.salt), Buffer.from(user.hash, 'base64'))
+  const known = (encoded: string): Kept | undefined => {
+    const was = verified.get(encoded)
+    const user = was === undefined ? undefined : get(was.login)
+    return user?.hash === was?.hash && user?.disabled === false ? user : undefined
+  }
+  /** The same header many times at once is one hash. */
+  const checking = new Map<string, Promise<User | undefined>>()
+  const check = async (encoded: string): Promise<User | undefined> => {
+    const [login = '', ...rest] = Buffer.from(encoded, 'base64').toString('utf8').split(':')
+    const user = get(login)
+    if (user === undefined || user.disabled || !(await matches(user, rest.join(':')))) return undefined
+    // It may have changed while that took its time.
+    const now = get(login)
+    if (now?.hash !== user.hash || now.disabled) return undefined
+    verified.set(encoded, { login, hash: now.hash })
+    return now
+  }
 
   if (get('admin') === undefined) {
     if (adminPassword === undefined)
@@ -49,7 +85,7 @@ export const createUsers = (storage: Storage, adminPassword: string | undefined)
         'The first start with authentication needs a password for admin: EVENTSTORE_ADMIN_PASSWORD.',
       )
     save(
-      withPassword(
+      await withPassword(
         { login: 'admin', fullName: 'Administrator', groups: ['$admins'], disabled: false, updatedAt: 0 },
         adminPassword,
       ),
@@ -59,36 +95,49 @@ export const createUsers = (storage: Storage, adminPassword: string | undefined)
   return {
     get: (login: string): User | undefined => get(login),
     list: (): User[] => all.all().map((row) => JSON.parse(String(row.value)) as Kept),
-    create: (login: string, fullName: string, groups: ReadonlyArray<string>, password: string): void =>
-      save(withPassword({ login, fullName, groups, disabled: false, updatedAt: 0 }, password)),
+    /** False where there is such a user already. */
+    create: async (
+      login: string,
+      fullName: string,
+      groups: ReadonlyArray<string>,
+      password: string,
+    ): Promise<boolean> => {
+      const user = await withPassword({ login, fullName, groups, disabled: false, updatedAt: 0 }, password)
+      if (get(login) !== undefined) return false
+      save(user)
+      return true
+    },
     change: (login: string, changes: Partial<Pick<User, 'fullName' | 'groups' | 'disabled'>>): void => {
       const user = get(login)
       if (user !== undefined) save({ ...user, ...changes, updatedAt: Date.now() })
     },
-    setPassword: (login: string, password: string): void => {
+    setPassword: async (login: string, password: string): Promise<void> => {
       const user = get(login)
-      if (user !== undefined) save(withPassword(user, password))
+      if (user === undefined) return
+      const { salt, hash, updatedAt } = await withPassword(user, password)
+      const now = get(login)
+      if (now !== undefined) save({ ...now, salt, hash, updatedAt })
     },
     remove: (login: string): void => {
       remove.run(`user/${login}`)
-      verified.clear()
     },
-    hasPassword: (login: string, password: string): boolean => {
+    hasPassword: async (login: string, password: string): Promise<boolean> => {
       const user = get(login)
-      return user !== undefined && matches(user, password)
+      return user !== undefined && (await matches(user, password))
     },
 
-    /** The user whose credentials the header holds; undefined where they are wrong. */
-    authenticate: (header: string): User | undefined => {
-      const encoded = /^basic (.+)$/i.exec(header)?.[1]
-      if (encoded === undefined) return undefined
-      const known = verified.get(encoded)
-      if (known !== undefined) return get(known)
-      const [login = '', ...rest] = Buffer.from(encoded, 'base64').toString('utf8').split(':')
-      const user = get(login)
-      if (user === undefined || user.disabled || !matches(user, rest.join(':'))) return undefined
-      verified.set(encoded, login)
-      return user
+    /** The user whose credentials the header holds; undefined where they are wrong, or not checked yet (`check`). */
+    authenticate: (header: string): User | undefined => known(encodedOf(header)),
+    /** Undefined where the header's credentials need no check any more, or are none; else settles when they are checked. */
+    check: (header: string): Promise<unknown> | undefined => {
+      const encoded = encodedOf(header)
+      if (encoded === '' || known(encoded) !== undefined) return undefined
+      let checked = checking.get(encoded)
+      if (checked === undefined) {
+        checked = check(encoded).finally(() => checking.delete(encoded))
+        checking.set(encoded, checked)
+      }
+      return checked
     },
   }
 }

@@ -105,6 +105,28 @@ contract('persistent subscriptions to a stream', (test) => {
     assert.equal(revisions(second.seen), [5, 6])
     await second.stop()
   })
+  test('given acknowledged events, then its checkpoint is in a stream of its own', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const group = await create(kit, stream, {
+      checkPointLowerBound: 1,
+      checkPointUpperBound: 1,
+      checkPointAfter: 1,
+    })
+    const consumer = consume(connect(kit, stream, group))
+    const last = await until(async () => {
+      const [read] = await kit
+        .read(`$persistentsubscription-${stream}::${group}-checkpoint`, {
+          direction: 'backwards',
+          fromRevision: 'end',
+          maxCount: 1,
+        })
+        .catch(() => [])
+      return read?.event?.data === '2' && read.event
+    })
+    assert.is(last.type, '$SubscriptionCheckpoint')
+    await consumer.stop()
+  })
   test('given unacknowledged events, when it disconnects, then another gets them', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(4))
@@ -115,6 +137,7 @@ contract('persistent subscriptions to a stream', (test) => {
     const second = consume(connect(kit, stream, group))
     await second.have(4)
     assert.equal(revisions(second.seen), [0, 1, 2, 3])
+    assert.ok(second.seen.every(({ retries }) => retries === 1))
     await second.stop()
   })
   test('given a buffer of 2, then no more than 2 are under way', async (kit) => {

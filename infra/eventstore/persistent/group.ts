@@ -64,6 +64,9 @@ const correlationOf = (body: Buffer): string => {
 export const parkedStreamOf = (source: string, name: string): string =>
   `$persistentsubscription-${source}::${name}-parked`
 
+export const checkpointStreamOf = (source: string, name: string): string =>
+  `$persistentsubscription-${source}::${name}-checkpoint`
+
 export const createGroup = ({
   storage,
   appender,
@@ -275,7 +278,11 @@ export const createGroup = ({
     const at = consumers.indexOf(consumer)
     if (at < 0) return
     consumers.splice(at, 1)
-    for (const { message } of consumer.inFlight.values()) retries.push(message)
+    // What it had counts as tried, but is never parked for that.
+    for (const { message } of consumer.inFlight.values()) {
+      message.retries++
+      retries.push(message)
+    }
     consumer.inFlight.clear()
     retries.sort((a, b) => (a.place?.at ?? -1) - (b.place?.at ?? -1))
     if (consumers.length === 0) {

@@ -1,8 +1,9 @@
 /** All persistent subscriptions of the node, and where they are kept. */
-import type { Appender } from '../append.ts'
+import { type Appender, EXPECT_ANY } from '../append.ts'
 import type { Hub } from '../hub.ts'
+import { metastreamOf } from '../metadata.ts'
 import type { Storage } from '../storage.ts'
-import { createGroup, type Group, parkedStreamOf } from './group.ts'
+import { checkpointStreamOf, createGroup, type Group, parkedStreamOf } from './group.ts'
 import type { Settings } from './settings.ts'
 
 export type Registry = ReturnType<typeof createRegistry>
@@ -18,6 +19,34 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
   const drop = db.prepare('DELETE FROM groups WHERE source = ? AND name = ?')
   const groups = new Map<string, Group>()
 
+  const system = (stream: string, type: string, data: unknown): void =>
+    appender.append({
+      stream,
+      expected: EXPECT_ANY,
+      change: {
+        kind: 'append',
+        events: [
+          {
+            id: crypto.randomUUID(),
+            type,
+            contentType: 'application/json',
+            data: Buffer.from(JSON.stringify(data)),
+            metadata: new Uint8Array(0),
+          },
+        ],
+      },
+      deadline: Number.POSITIVE_INFINITY,
+      bytes: 0,
+      done: () => {},
+    })
+
+  /** For those who watch the checkpoints of a group; the node itself goes by its table. */
+  const tell = (source: string, name: string, at: number): void => {
+    const stream = checkpointStreamOf(source, name)
+    if (storage.stream(stream).last < 0) system(metastreamOf(stream), '$metadata', { $maxCount: 2 })
+    system(stream, '$SubscriptionCheckpoint', source === '$all' ? `C:${at}/P:${at}` : `${at}`)
+  }
+
   const open = (source: string, name: string, settings: Settings): void => {
     const checkpoint = (selectCheckpoint.get(source, name)?.checkpoint ?? null) as number | null
     groups.set(
@@ -29,7 +58,10 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
         name,
         settings,
         checkpoint,
-        save: (at) => updateCheckpoint.run(at, source, name),
+        save: (at) => {
+          updateCheckpoint.run(at, source, name)
+          tell(source, name, at)
+        },
       }),
     )
   }
@@ -68,16 +100,19 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       group.stop()
       groups.delete(keyOf(group.source, group.name))
       drop.run(group.source, group.name)
-      const parked = parkedStreamOf(group.source, group.name)
-      if (storage.stream(parked).last >= 0)
-        appender.append({
-          stream: parked,
-          expected: -2,
-          change: { kind: 'delete' },
-          deadline: Number.POSITIVE_INFINITY,
-          bytes: 0,
-          done: () => {},
-        })
+      for (const stream of [
+        parkedStreamOf(group.source, group.name),
+        checkpointStreamOf(group.source, group.name),
+      ])
+        if (storage.stream(stream).last >= 0)
+          appender.append({
+            stream,
+            expected: EXPECT_ANY,
+            change: { kind: 'delete' },
+            deadline: Number.POSITIVE_INFINITY,
+            bytes: 0,
+            done: () => {},
+          })
     },
     /** Starts all of them anew from what is kept. */
     restart: (): void => {

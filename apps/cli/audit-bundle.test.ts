@@ -115,6 +115,22 @@ test('given a bundle’s state, then it is what the room’s own rules make of t
   assert.equal(end.opened, state.opened)
 })
 
+test('given any moment, then what ends there and what begins there meet: the same state, and no event lost or there twice', async () => {
+  for (const second of [0, 37, 150, 301, 302, 555, 700, 10_000]) {
+    const before = await bundleOf(null, new Date(Date.parse(at(second)) - 1).toISOString())
+    const after = await bundleOf(at(second), null)
+    const [first, rest] = [await check(before), await check(after)]
+    assert.equal([first.faults, rest.faults], [[], []], `second ${second}`)
+    assert.is(first.events + rest.events, (await check(whole)).events)
+    assert.equal(
+      JSON.parse(split(before).at(-3)!.toString()).end,
+      JSON.parse(split(after)[2]!.toString()).start,
+      `second ${second}`,
+    )
+    assert.equal(split(after).at(-3), split(whole).at(-3))
+  }
+})
+
 /** Where each byte of a bundle belongs: its line, and what of it. */
 const classOf = (bytes: Buffer, place: number): { readonly line: number; readonly part: string } => {
   const lines = split(bytes)

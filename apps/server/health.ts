@@ -56,7 +56,7 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
         live_since: live.since.toISOString(),
         reconnects: live.reconnects,
         position: live.position === null ? null : String(live.position),
-        ...(store.lastError === null ? {} : { error: store.lastError }),
+        ...(store.lastError === null || store.state === 'up' ? {} : { error: store.lastError }),
       },
       postgres: {
         ok: E.isRight(checkpoint),

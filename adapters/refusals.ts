@@ -99,6 +99,8 @@ export const describeError = (error: EdgeError): Described => {
       return said(503, `${error.what}_unavailable`, 'The service can’t store or read this just now.', 2)
     case 'InvalidProof':
       return said(401, 'invalid_proof', 'The proof of who you are is not valid.')
+    case 'TooManyProofs':
+      return describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: error.retryAfterSeconds })
     case 'TokenExpired':
       return said(401, 'token_expired', 'The session token has expired: sign in again.')
     case 'HiveUnavailable':

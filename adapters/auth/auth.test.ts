@@ -92,6 +92,32 @@ test('given the same challenge a hundred times at once on two nodes, then one ge
   assert.is(answers.filter((answer) => answer === 'alice').length, 1)
 })
 
+test('given an address that is wrong too often, then it is told to wait, and nobody asks Hive for it; others are not', async () => {
+  const guess = async (ip: string, account: string): Promise<string> => {
+    const challenge = walletChallenge()
+    const answer = await auth.authenticate(
+      wallet(account, challenge, signAs('mallory', challenge)),
+      undefined,
+      ip,
+    )()
+    return E.isLeft(answer) ? answer.left._tag : 'in'
+  }
+  for (let i = 0; i < 60; i += 1) assert.is(await guess(`2001:db8::${i}`, 'alice'), 'InvalidProof')
+  assert.is(await guess('2001:db8::ffff', 'alice'), 'TooManyProofs')
+  const challenge = walletChallenge()
+  const good = wallet('alice', challenge, signAs('alice', challenge))
+  const turnedAway = await auth.authenticate(good, undefined, '2001:db8::1')()
+  assert.equal(turnedAway, E.left({ _tag: 'TooManyProofs', retryAfterSeconds: 1 }))
+  // It was not used up, a session goes on, and neither another network nor this machine's own is kept out.
+  const { token } = auth.issue({ kind: 'account', id: 'alice' })
+  const session = proofOfRequest({ authorization: `Bearer ${token}` })
+  assert.ok(E.isRight(await auth.authenticate(session, undefined, '2001:db8::1')()))
+  assert.is(await guess('2001:db8:1::1', 'alice'), 'InvalidProof')
+  assert.is(await guess('127.0.0.1', 'alice'), 'InvalidProof')
+  now += 1_000
+  assert.ok(E.isRight(await auth.authenticate(good, undefined, '2001:db8::1')()))
+})
+
 test('given a wrong signature, the challenge is not used up by it', async () => {
   const challenge = walletChallenge()
   assert.is(await who(wallet('alice', challenge, signAs('mallory', challenge))), 'InvalidProof')

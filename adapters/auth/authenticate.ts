@@ -8,6 +8,7 @@ import type { Clock } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'
 import { createChallenges, type Purpose } from './challenges.ts'
 import { type AuthError, invalidProof } from './errors.ts'
+import { createGuessing } from './guessing.ts'
 import type { ReadProof, Shown } from './proof.ts'
 import type { AuthStore } from './store.ts'
 import { createTokens, type TokenPayload } from './tokens.ts'
@@ -22,8 +23,13 @@ export type Authenticated = {
 export type Issued = { readonly token: string; readonly sid: string; readonly expiresAt: number }
 
 export type Auth = {
-  /** `purpose` is what the proof is used for: a server's challenge made for another one is refused. Default: none. */
-  readonly authenticate: (proof: ReadProof, purpose?: Purpose) => TaskEither<AuthError, Authenticated>
+  /** `purpose` is what the proof is used for: a server's challenge made for another one is refused. Default: none.
+   *  `ip` is where it comes from: one that is wrong too often is told to wait. */
+  readonly authenticate: (
+    proof: ReadProof,
+    purpose?: Purpose,
+    ip?: string,
+  ) => TaskEither<AuthError, Authenticated>
   /** A session token for a caller that was authenticated. */
   readonly issue: (caller: Caller) => Issued
   /** The token that the caller already has, or a new one. */
@@ -55,6 +61,7 @@ export const newGuest = (): string => `guest:${randomBytes(6).toString('hex')}`
 export const createAuth = (options: AuthOptions): Auth => {
   const { hive, store, clock } = options
   const tokens = createTokens(options.secret)
+  const guessing = createGuessing(() => clock.now())
   const challenges = createChallenges(options.secret, options.headerMaxAgeSeconds * 1_000)
 
   const bySession = async (token: string): Promise<E.Either<AuthError, Authenticated>> => {
@@ -112,15 +119,20 @@ export const createAuth = (options: AuthOptions): Auth => {
   }
 
   return {
-    authenticate: (proof, purpose) => async () => {
+    authenticate: (proof, purpose, ip) => async () => {
       if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
       const { shown, claimed } = proof.right
       let first: Authenticated | null = null
       // Each proof that is given must hold, and all must speak of one and the same caller.
       for (const one of shown) {
+        const wait = one.form === 'token' ? 0 : guessing.wait(ip)
+        if (wait > 0) return E.left({ _tag: 'TooManyProofs', retryAfterSeconds: wait })
         const who =
           one.form === 'token' ? await bySession(one.token) : await bySignature(one, purpose ?? null)
-        if (E.isLeft(who)) return who
+        if (E.isLeft(who)) {
+          if (one.form !== 'token' && who.left._tag === 'InvalidProof') guessing.wrong(ip)
+          return who
+        }
         if (first === null) first = who.right
         else if (first.caller.kind !== who.right.caller.kind || first.caller.id !== who.right.caller.id)
           return E.left(invalidProof('two proofs of two callers'))

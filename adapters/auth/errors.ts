@@ -3,6 +3,8 @@ export type AuthError =
   /** Given and wrong: bad signature, used up, another account's, out of time, revoked. `detail` is for the logs. */
   | { readonly _tag: 'InvalidProof'; readonly detail: string }
   | { readonly _tag: 'TokenExpired' }
+  /** This address was wrong too often of late. */
+  | { readonly _tag: 'TooManyProofs'; readonly retryAfterSeconds: number }
   | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
   /** The store of used challenges can't be reached, so nothing can be said to serve once. */
   | { readonly _tag: 'AuthStoreUnavailable'; readonly cause: string }

@@ -139,7 +139,8 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       ...(body === undefined ? {} : { body: schemaFor(body) }),
     },
     handler: async (request, reply) => {
-      const auth = await deps.auth.authenticate(proofOfRequest(request.headers, request.body), purpose)()
+      const shown = proofOfRequest(request.headers, request.body)
+      const auth = await deps.auth.authenticate(shown, purpose, request.ip)()
       const who = orTell(auth)
       if (isRead) await catchUp((request.query as { min_position?: bigint }).min_position, deps)
       const answer = await endpoint.handle(

@@ -189,14 +189,16 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   io.use((socket, next) => {
     const arrive = async (): Promise<Error | undefined> => {
-      const who = await auth.authenticate(proofOfHandshake(socket.handshake.auth))()
+      const client = clientOf(socket.request, socket.handshake.address, isOurs)
+      const shown = proofOfHandshake(socket.handshake.auth)
+      const who = await auth.authenticate(shown, undefined, client?.ip)()
       if (E.isLeft(who)) return refuse(describeError(who.left))
       const { caller, session } = who.right
       const member: Member = {
         socket,
         caller,
         sid: session?.sid ?? null,
-        client: clientOf(socket.request, socket.handshake.address, isOurs),
+        client,
         place: null,
         busy: null,
         isGone: false,

@@ -253,7 +253,9 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       querystring: schemaFor(Query),
     },
     handler: async (request: FastifyRequest, reply) => {
-      const who = orTell(await deps.auth.authenticate(proofOfRequest(request.headers, request.body))())
+      const who = orTell(
+        await deps.auth.authenticate(proofOfRequest(request.headers, request.body), undefined, request.ip)(),
+      )
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
       const { from: begin, to, speed, state } = request.query as t.TypeOf<typeof Query>
       const sender = senderOf(request, who.caller)

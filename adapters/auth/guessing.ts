@@ -1,0 +1,35 @@
+/** How often one address may be wrong about who it is: each wrong proof may cost a Hive node an answer, and those who
+ *  run it turn away whoever asks too much. */
+import { LRUCache } from 'lru-cache'
+import { isLoopback, networkOf } from '../addresses.ts'
+
+/** Wrong proofs at once, and how many more a second. */
+export const GUESSES = { burst: 60, perSecond: 1 }
+const ADDRESSES = 20_000
+
+export type Guessing = {
+  /** 0 where a proof of this address is looked at, else the seconds until one is. */
+  readonly wait: (ip: string | undefined) => number
+  readonly wrong: (ip: string | undefined) => void
+}
+
+/** `now` in ms. A loopback address is a proxy's or this machine's own: it may guess. */
+export const createGuessing = (now: () => number): Guessing => {
+  /** When all of an address's wrong proofs are forgiven, in ms. */
+  const forgiven = new LRUCache<string, number>({ max: ADDRESSES })
+  const each = 1_000 / GUESSES.perSecond
+  const keyOf = (ip: string | undefined): string | null =>
+    ip === undefined || isLoopback(ip) ? null : networkOf(ip)
+  return {
+    wait: (ip) => {
+      const key = keyOf(ip)
+      if (key === null) return 0
+      const over = (forgiven.get(key) ?? 0) - now() - (GUESSES.burst - 1) * each
+      return over > 0 ? Math.ceil(over / 1_000) : 0
+    },
+    wrong: (ip) => {
+      const key = keyOf(ip)
+      if (key !== null) forgiven.set(key, Math.max(forgiven.get(key) ?? 0, now()) + each)
+    },
+  }
+}

@@ -3,7 +3,7 @@
  * written, so a tree of any size is kept by appending nodes, and every proof is made from a few of them.
  * Source: RFC 6962 section 2.1; proof checks as in RFC 9162 sections 2.1.3.2 and 2.1.4.2.
  */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 /** 32 bytes of SHA-256. */
 export type Hash = Buffer
@@ -13,8 +13,16 @@ const NODE = Buffer.from([1])
 
 export const EMPTY_ROOT: Hash = createHash('sha256').digest()
 export const leafHash = (bytes: Uint8Array): Hash => createHash('sha256').update(LEAF).update(bytes).digest()
-export const nodeHash = (left: Hash, right: Hash): Hash =>
-  createHash('sha256').update(NODE).update(left).update(right).digest()
+/** A node's bytes, written anew for each: the tree is as long as the log. */
+const scratch = Buffer.alloc(65)
+scratch[0] = 1
+export const nodeHash = (left: Hash, right: Hash): Hash => {
+  if (left.length !== 32 || right.length !== 32)
+    return createHash('sha256').update(NODE).update(left).update(right).digest()
+  scratch.set(left, 1)
+  scratch.set(right, 33)
+  return hash('sha256', scratch, 'buffer')
+}
 
 /** The hash over leaves `index * 2^level` up to the next such boundary: a full subtree. */
 export type Node = { readonly level: number; readonly index: number; readonly hash: Hash }

@@ -18,15 +18,13 @@ export const grow = (
     edge,
     leaves.map(({ hash }) => hash),
   )
-  const hashes: string[] = []
-  for (const { level, hash } of grown.nodes)
-    if (level === 0) hashes.push(hash.toString('hex'))
-    else hashes[hashes.length - 1] += hash.toString('hex')
-  const lines = hashes.map((text, i) => ({
-    leaf: edge.size + i,
-    position: leaves[i]!.position,
-    hashes: text,
-  }))
+  const lines: Array<{ leaf: number; position: bigint; hashes: string }> = []
+  for (const { level, hash } of grown.nodes) {
+    const text = hash.toString('hex')
+    if (level > 0) lines[lines.length - 1]!.hashes += text
+    else
+      lines.push({ leaf: edge.size + lines.length, position: leaves[lines.length]!.position, hashes: text })
+  }
   return { edge: grown.edge, lines }
 }
 

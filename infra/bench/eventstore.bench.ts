@@ -1,7 +1,7 @@
 /**
  * The embedded node and the log adapter. Beside each: what SQLite itself does with the same bytes and the same commits, in a
  * process of its own, and what the same client reaches against a node that stores nothing.
- * BENCH_SCALE (default 1) makes it smaller: 0.05 takes about half a minute.
+ * BENCH_SCALE (default 1) makes it smaller: 0.05 takes half a minute, 1 some five.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -28,13 +28,13 @@ import { type Row, summary } from './figures.ts'
 
 const SCALE = Number(process.env.BENCH_SCALE ?? 1)
 const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
-const SINGLE = scaled(30_000, 2_000)
-const HUNDREDS = scaled(3_000, 200)
+const SINGLE = scaled(18_000, 2_000)
+const HUNDREDS = scaled(1_500, 200)
 const YOUNG = scaled(10_000, 1_000)
 const MIDDLE = scaled(100_000, 5_000)
 const OLD = scaled(1_000_000, 10_000)
 const RATE = 2_000
-const LIVE_SECONDS = scaled(20, 4)
+const LIVE_SECONDS = scaled(10, 4)
 const ROUNDS = 3
 const PREFIXES = ['chat-']
 
@@ -279,7 +279,7 @@ export const bench = async () => {
     const catchUps: Measured[] = []
     const officialReads: Measured[] = []
     const emptyReads: Measured[] = []
-    const share = Math.min(total, 300_000)
+    const share = Math.min(total, 150_000)
     for (let round = 0; round < ROUNDS; round += 1) {
       reads.push(await timed(node.pid(), share, () => readPages(log, share)))
       catchUps.push(await timed(node.pid(), share, () => catchUp(log, share)))

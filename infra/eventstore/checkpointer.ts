@@ -38,6 +38,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   let frames = framesOf(`${file}-wal`)
   let uncopied = frames
   let limit = LIMIT
+  let ended = false
 
   const copyHere = (): void => {
     const row = inline.get()
@@ -56,6 +57,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     })
     started.unref()
     started.on('message', (result: CheckpointResult) => {
+      if (ended) return
       working = false
       if (result === null) return
       // What was committed since the thread looked is counted on top.
@@ -98,6 +100,8 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     frames: (): number => frames,
     /** Waits for the thread to close its connection, so that the writer's is the last and leaves one file. */
     close: (): void => {
+      // What the thread has sent and nobody has read yet is about a connection that is closed by then.
+      ended = true
       if (worker === undefined) return
       worker.postMessage('close')
       Atomics.wait(closed, 0, 0, CLOSE_TIMEOUT_MS)

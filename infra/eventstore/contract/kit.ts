@@ -217,15 +217,18 @@ export const runContract = (library: LibraryName): void => {
   })
 }
 
+/** Between two looks: without it the asking itself takes the processor from what is waited for. */
+const ASK_MS = 5
+
 /** Waits for `check` to give something, asking often; the clock only ends what would never end. */
 export const until = async <T>(
   check: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> => {
-  const end = Date.now() + 10_000
+  const end = Date.now() + 30_000
   for (;;) {
     const value = await check()
     if (value !== undefined && value !== false) return value
     if (Date.now() > end) throw new Error('It did not come to be')
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS))
   }
 }

@@ -1,4 +1,5 @@
 /** The contract over @kurrent/kurrentdb-client. EVENTSTORE_URL names the server; without it, an embedded node. */
+// timeout: 300
 import './appends.cases.ts'
 import './idempotency.cases.ts'
 import './reads.cases.ts'

@@ -117,6 +117,8 @@ test('given a list or a search of spaces, hidden ones are only in their own peop
 })
 
 test('given one banned from a space that it may not know of, its own audit log does not tell', async () => {
+  const say = { method: 'POST', url: () => '/api/chat/document/1/messages', body: { content: 'hi' } } as const
+  await answer(say, '', { ...http.bearer('mallory') })
   await http.settled()
   const response = await http.app.inject({
     method: 'GET',
@@ -126,6 +128,12 @@ test('given one banned from a space that it may not know of, its own audit log d
   const rows = response.json().entries as ReadonlyArray<{ action: string }>
   assert.ok(rows.length > 0)
   assert.not.ok(rows.some((row) => row.action === 'AccountBanned'))
+  assert.is(response.json().next_cursor, null)
+  const one = await http.app.inject({
+    url: '/api/me/audit?limit=1&order=oldest',
+    headers: { ...http.bearer('mallory') },
+  })
+  assert.equal([one.json().entries.length, one.json().next_cursor], [1, null])
 })
 
 test('the same work is done for both: a private one takes no longer than one that is not there', async () => {

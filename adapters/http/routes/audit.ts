@@ -6,6 +6,7 @@ import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
 import { parseSpaceKey, type SpaceRef, spaceKey } from '../../../domain/names.ts'
 import { mayAs } from '../../../domain/space/access.ts'
+import { encodeCursor } from '../../../projections/cursors.ts'
 import type { AuditFilters, AuditOrder, AuditRow } from '../../../projections/read-models.ts'
 import { describeRefusal } from '../../refusals.ts'
 import {
@@ -55,6 +56,8 @@ const COLUMNS = [
 ] as const satisfies ReadonlyArray<keyof AuditRow>
 /** Rows that an export holds at a time. */
 const EXPORT_PAGE = 1_000
+/** Rows looked at together for a page of one's own. */
+const OWN_PAGE = 101
 
 /** Addresses and user agents are for auditors alone. */
 const withoutClient = (row: AuditRow): AuditRow => ({ ...row, ip_address: null, user_agent: null })
@@ -165,7 +168,23 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
     orTell(await deps.looks.record({ sender, space, call: scope.call, filters: noted(query), rows })())
   }
 
+  /** A page of what is shown: what is hidden from the caller is neither in it nor counted by its cursor. */
+  const ownPage = async () => {
+    const visible: AuditRow[] = []
+    for (let cursor = page.cursor; ; ) {
+      const rows = orTell(await deps.readModels.audit({ ...filters, order, limit: OWN_PAGE, cursor })())
+      visible.push(...(await shown(rows.items)))
+      cursor = rows.next_cursor
+      if (cursor === null || visible.length > page.limit) break
+    }
+    const entries = visible.slice(0, page.limit)
+    const last = entries.at(-1)
+    const more = visible.length > page.limit && last !== undefined
+    return { entries, next_cursor: more ? encodeCursor([last.position]) : null }
+  }
+
   if (format === 'json') {
+    if (only !== null) return ownPage()
     const rows = orTell(await deps.readModels.audit({ ...page, ...filters, order })())
     const entries = await shown(rows.items)
     await record(entries.length)
@@ -183,8 +202,9 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
       const rows = await deps.readModels.audit({ ...filters, order, upTo, limit, cursor })()
       // The answer has begun: all that is left is to end it short, which the caller sees.
       if (E.isLeft(rows)) throw new Error(rows.left.cause)
-      yield await shown(rows.right.items)
-      left -= rows.right.items.length
+      const given = await shown(rows.right.items)
+      yield given
+      left -= given.length
       cursor = rows.right.next_cursor
       if (cursor === null) return
     }

@@ -139,6 +139,8 @@ export type ContentError = { readonly _tag: 'ContentUnavailable'; readonly cause
 /** What the content behind a space says of it and of this caller. */
 export interface Content {
   readonly factsFor: (space: SpaceRef, by: Caller | null) => TaskEither<ContentError, ContentFacts>
+  /** Called when what is said of a space may be another thing now; with null, of any space. Returns how to stop. */
+  readonly onChange?: (listener: (space: SpaceRef | null) => void) => () => void
 }
 
 /* ── The command path, as its callers (REST, sockets, the lease keeper) see it ─────────────────────────── */

@@ -159,6 +159,27 @@ test('one JSON object or one a line say the same; of two with one key the last s
 
 test('the sample is where the code says it is', () => assert.match(SAMPLE, /sample\.json$/))
 
+test('given a row that changes, then those who listen hear of its space, or of any where they were deaf', async () => {
+  const heard: Array<SpaceRef | null> = []
+  let wake: () => void = () => {}
+  const stop = content.onChange?.((space) => {
+    heard.push(space)
+    wake()
+  })
+  while (!heard.some((space) => space !== null)) {
+    const next = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    await db.query("UPDATE posts SET votes = votes WHERE author = 'alice' AND permlink = 'my-post'")
+    await next
+  }
+  assert.equal(
+    heard.filter((space) => space !== null),
+    [post('alice/my-post')],
+  )
+  stop?.()
+})
+
 test.after(async () => {
   await content.stop()
   await db.end()

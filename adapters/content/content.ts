@@ -3,7 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { LRUCache } from 'lru-cache'
 import pg from 'pg'
-import { LOBBY, type SpaceRef, spaceKey } from '../../domain/names.ts'
+import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import { listen } from '../listener.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
@@ -98,16 +98,25 @@ export const createContent = async (
   /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
   const asking = new Map<string, Promise<ContentRecord>>()
 
+  const hearing = new Set<(space: SpaceRef | null) => void>()
+  const tell = (space: SpaceRef | null): void => {
+    for (const hear of hearing) hear(space)
+  }
+
   const listener = listen({
     url: options.url,
     channels: [CHANNEL],
     onNotice: (_, key) => {
       held.delete(key)
       asking.delete(key)
+      const space = parseSpaceKey(key)
+      if (E.isRight(space)) tell(space.right)
     },
     onListening: async () => {
       held.clear()
       asking.clear()
+      // What changed while nobody listened is not known.
+      tell(null)
     },
   })
 
@@ -148,7 +157,12 @@ export const createContent = async (
         return E.left(unavailable)
       }
     },
+    onChange: (hear) => {
+      hearing.add(hear)
+      return () => hearing.delete(hear)
+    },
     stop: async () => {
+      hearing.clear()
       await listener.stop()
       await pool.end()
     },

@@ -2,7 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import { Server, type Socket } from 'socket.io'
-import type { SpaceRef } from '../../domain/names.ts'
+import { type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type {
   Clock,
   Commands,
@@ -283,6 +283,18 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       }
   })
 
+  const stopWatching = content.onChange?.((space) => {
+    const key = space === null ? null : spaceKey(space)
+    for (const member of members.values()) {
+      const isIn = member.place !== null && (key === null || member.place.hold.live.key === key)
+      // One that is on its way in is asked about once it is in.
+      if (isIn || member.busy !== null)
+        membership
+          .recheck(member)
+          .catch((error) => logger.error({ error: reasonOf(error) }, 'access could not be looked at again'))
+    }
+  })
+
   return {
     io,
     deliver: feed.deliver,
@@ -297,6 +309,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     close: async (ms = 5_000) => {
       closing = true
       stopHearing()
+      stopWatching?.()
       const here = [...members.values()]
       io.disconnectSockets(true)
       // Departures are asked for as the sockets go, each after what its socket was doing.

@@ -32,6 +32,8 @@ import { type Sending, type SharedTail, sharedTail } from './sending.ts'
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>
   readonly leave: (member: Member) => Promise<Answer>
+  /** The content may say another thing of who may know of the space: whoever may not any more is put out. */
+  readonly recheck: (member: Member) => Promise<void>
   /** The socket is gone: its session too, as soon as the log can have it. */
   readonly gone: (member: Member, reason: 'disconnected' | 'expired') => Promise<void>
   /** The sessions that this process answers for: from before they are in the log until their end is. */
@@ -196,6 +198,15 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       })
   }
 
+  const sayEnded = ({ socket }: Member, reason: LeaveReason): void => {
+    socket.emit('space-error', {
+      ok: false,
+      code: 'session_ended',
+      error: 'This session has ended: join again.',
+      reason,
+    })
+  }
+
   const ended = (
     member: Member,
     session: Session,
@@ -211,12 +222,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       socket.disconnect(true)
       return
     }
-    socket.emit('space-error', {
-      ok: false,
-      code: 'session_ended',
-      error: 'This session has ended: join again.',
-      reason,
-    })
+    sayEnded(member, reason)
   }
 
   const occupantOf = (member: Member, session: Session): Occupant => ({
@@ -386,6 +392,19 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     return begin(member, space.right, hold.right, facts.right, asked, subspace.right)
   }
 
+  const recheck = async (member: Member): Promise<void> => {
+    const session = member.place as Session | null
+    if (session === null) return
+    const { live } = session.hold
+    const facts = await content.factsFor(live.space, member.caller)()
+    // What can't be looked up has not changed as far as anybody knows.
+    if (E.isLeft(facts) || session.isOver) return
+    const now = new Date(clock.now()).toISOString()
+    if (accessOf(live.state, member.caller, facts.right, now).mayKnow) return
+    void leaveNow(member, session, 'expired')
+    sayEnded(member, 'expired')
+  }
+
   const leave = async (member: Member): Promise<Answer> => {
     const session = member.place as Session | null
     if (session === null) return done()
@@ -398,6 +417,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     sessions: () => [...answeredFor].map(([sessionId, space]) => ({ sessionId, space })),
     join: (member, asked) => inTurn(member, () => join(member, asked)),
     leave: (member) => inTurn(member, () => leave(member)),
+    recheck: (member) => inTurn(member, () => recheck(member)),
     gone: (member, reason) => {
       member.isGone = true
       return inTurn(member, async () => {

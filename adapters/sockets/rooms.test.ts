@@ -1,5 +1,8 @@
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { SpaceRef } from '../../domain/names.ts'
+import type { Content } from '../../domain/ports.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestNode, testNode } from '../../infra/testing/sockets.ts'
 
@@ -320,6 +323,47 @@ test('given a space that nobody may know of, when it is joined, then it is refus
   alice.socket.emit('chat-message', { content: 'hello?' })
   const { payload: chat } = await alice.until('the refusal', ({ event }) => event === 'chat-error')
   assert.is(chat.code, 'session_not_found')
+})
+
+test('given one who may not know of the space any more, when the content says so, then they hear nothing more and their session is over', async ({
+  log,
+}) => {
+  let allowed = true
+  let change: (space: SpaceRef | null) => void = () => {}
+  const content: Content = {
+    factsFor: (space, by) => {
+      const isAlice = by?.id === 'alice'
+      const mayKnow = isAlice || (by?.id === 'bobby' && allowed)
+      const role = isAlice ? 'owner' : mayKnow ? 'access' : null
+      return TE.right({ exists: true, title: space.id, owner: 'alice', visibility: 'private', role })
+    },
+    onChange: (listener) => {
+      change = listener
+      return () => {}
+    },
+  }
+  const node = await testNode(log, { content })
+  try {
+    const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+    await alice.ask('join-space', POST)
+    const { sessionId } = await bobby.ask('join-space', POST)
+    change({ type: 'post', id: 'alice/my-post' })
+    change(null)
+    assert.is((await bobby.ask('aframe-update', { a: 1 })).ok, true)
+    allowed = false
+    change({ type: 'post', id: 'alice/another' })
+    assert.is((await bobby.ask('aframe-update', { a: 1 })).ok, true)
+    change({ type: 'post', id: 'alice/my-post' })
+    await bobby.until('the end', ({ payload }) => payload.code === 'session_ended')
+    const { payload } = await alice.until('the leaving', ({ event }) => event === 'user-left')
+    assert.equal([payload.sessionId, payload.reason], [sessionId, 'expired'])
+    await alice.ask('chat-message', { content: 'among ourselves' })
+    assert.is((await bobby.ask('aframe-update', { a: 1 })).code, 'session_not_found')
+    assert.equal(bobby.of('chat-message'), [])
+    assert.equal(bobby.of('user-left'), [])
+  } finally {
+    await node.stop()
+  }
 })
 
 test.run()

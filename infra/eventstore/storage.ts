@@ -98,7 +98,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = 0;
       PRAGMA journal_size_limit = 67108864;
-      PRAGMA cache_size = -65536;
+      PRAGMA cache_size = -16384;
       PRAGMA temp_store = MEMORY;
       PRAGMA busy_timeout = 5000;
       CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -202,16 +202,15 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     nextPosition = last === undefined ? FIRST_POSITION : last.position + last.body.length + RECORD_OVERHEAD
     nextStream =
       Number((prepare('SELECT coalesce(max(id), 0) FROM streams').get() as unknown as number[])[0]) + 1
+    // One row at a time, and ids as text: all at once they would be the most that a node ever holds.
     const recent = prepare(
-      `SELECT substr(body, 5, 36), stream, revision FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS}`,
-    ).all() as unknown as [Uint8Array, number, number][]
-    for (let i = recent.length - 1; i >= 0; i--) {
-      const [id, stream, revision] = recent[i]!
-      remembered.add(
-        Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1'),
-        stream,
-        revision,
-      )
+      `SELECT CAST(substr(body, 5, 36) AS TEXT), stream, revision FROM events WHERE position >=
+         (SELECT min(position) FROM (SELECT position FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS}))
+       ORDER BY position`,
+    )
+    for (const row of recent.iterate()) {
+      const [id, stream, revision] = row as unknown as [string, number, number]
+      remembered.add(id, stream, revision)
     }
   }
   try {

@@ -343,6 +343,8 @@ test('addresses that are none have the error’s shape', async () => {
   refused(await call('PUT', POST), 404, 'not_found')
   refused(await call('GET', '/api/spaces/%zz/1'), 400, 'invalid_url')
   refused(await call('GET', '/api/spaces/global/%E0%A4%A'), 400, 'invalid_space')
+  for (const query of ['subspace=a%00', 'subspace=other', 'subspace=main&subspace=main-b'])
+    refused(await call('GET', `/api/chat/global/lobby/messages?${query}`), 400, 'invalid_space')
 })
 
 test('health names every part; a vital one that is down makes it 503, another does not', async () => {

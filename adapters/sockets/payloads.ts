@@ -101,10 +101,15 @@ const isJson = (value: unknown, depth = 0): boolean => {
   return true
 }
 
+/** Wrong in any of these, it is the space that is wrong. */
+const SPACE_FIELDS: ReadonlySet<string> = new Set(['spaceType', 'spaceId', 'subspace'])
+
 /** The field that is wrong, as the wire calls it, and what is wrong with it. */
 const complaint = (errors: t.Errors): Described => {
   const deepest = errors.reduce((a, b) => (b.context.length > a.context.length ? b : a))
   const field = deepest.context.find(({ key }) => key !== '' && !/^\d+$/.test(key))?.key
+  if (field !== undefined && SPACE_FIELDS.has(field))
+    return invalid('space', `${field} is missing or not of its form.`)
   return field === undefined
     ? invalid('payload', 'The payload is not an object of the form that this event takes.')
     : invalid(field, `${field} is missing or not of its form.`)

@@ -366,4 +366,18 @@ test('given one who may not know of the space any more, when the content says so
   }
 })
 
+test('given a space or a room that is of no form, or none at all, then invalid_space', async ({ node }) => {
+  const alice = await node.connect('account:alice')
+  for (const asked of [
+    {},
+    { ...POST, spaceType: 5 },
+    { ...POST, spaceType: 'room' },
+    { ...POST, spaceId: null },
+    { ...POST, spaceId: ['alice/my-post'] },
+    { ...POST, subspace: 5 },
+    { ...POST, subspace: 'elsewhere' },
+  ])
+    assert.is((await alice.ask('join-space', asked)).code, 'invalid_space', JSON.stringify(asked))
+})
+
 test.run()

@@ -7,7 +7,7 @@ import type { ChatEvent } from '../../../domain/chat/events.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { parseSubspace } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
-import { Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
+import { from, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { type Asked, mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
@@ -17,6 +17,8 @@ import { DEFAULT_LIMIT } from './spaces.ts'
 
 const MessageParams = t.intersection([SpaceParams, t.type({ message_id: Uuid })])
 const ReactionParams = t.intersection([MessageParams, t.type({ emoji: Text })])
+/** `parseSubspace` judges it. */
+const Anything = from<unknown>('a subspace', (value) => value)
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 type From = Pick<Asked<t.TypeOf<typeof SpaceParams>, unknown, unknown>, 'params' | 'sender' | 'commandId'>
@@ -52,7 +54,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     summary: 'Messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
     params: SpaceParams,
     query: t.type({
-      subspace: optional(Text),
+      subspace: optional(Anything),
       limit: optional(Limit),
       before: optional(MessagePlace),
       after: optional(MessagePlace),

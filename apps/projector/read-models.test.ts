@@ -322,4 +322,25 @@ test('given Postgres out of reach, then the answer is PostgresUnavailable', asyn
   await nowhere.end()
 })
 
+test('given more who react than are named, then all are counted, and the first are named', async () => {
+  const chatSpace = { type: 'post', id: 'carol/older' } as const
+  const messageId = '00000000-0000-4000-8000-0000000000ff'
+  const react = (n: number, emoji: string) =>
+    recorded(chatSpace, {
+      type: 'ReactionAdded',
+      data: { messageId, subspace: 'main', emoji, by: { kind: 'account', id: `fan-${n}` }, at: at(1) },
+    })
+  await given(
+    recorded(chatSpace, posted(messageId, 'react to me', 0)),
+    ...Array.from({ length: 130 }, (_, n) => react(n, '👍')),
+    ...Array.from({ length: 130 }, (_, n) => react(n, String.fromCodePoint(0x1f400 + n))),
+  )
+  const { messages } = await answer(models.messages({ space: chatSpace, subspace: 'main', limit: 1 }))
+  const { reactions } = messages[0]!
+  assert.is(reactions.length, 100)
+  assert.equal([reactions[0]!.emoji, reactions[0]!.count, reactions[0]!.by.length], ['👍', 130, 100])
+  assert.is(reactions[0]!.by[0], 'fan-0')
+  assert.is(reactions[1]!.emoji, String.fromCodePoint(0x1f400))
+})
+
 test.run()

@@ -34,6 +34,11 @@ export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly
     t.type({ revision: bigint }),
   )
 
+/** Of each emoji the first to react are named, and of a message the first emoji listed: what many people can add to
+ *  without end is not told whole each time that it is read. The count is whole. */
+const MOST_NAMED = 100
+const MOST_EMOJI = 100
+
 /** Oldest to newest of the `limit` nearest to the end asked from; revisions are exclusive. */
 export const messagesOf = (
   space: SpaceRef,
@@ -58,11 +63,12 @@ export const messagesOf = (
         ORDER BY revision ${forwards ? sql.fragment`ASC` : sql.fragment`DESC`} LIMIT ${limit}) AS m
       LEFT JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object('emoji', emoji, 'count', count, 'by', by) ORDER BY first) AS reactions
-        FROM (SELECT emoji, count(*) AS count, jsonb_agg(subject ORDER BY position) AS by, min(position) AS first
+        FROM (SELECT emoji, count(*) AS count, to_jsonb((array_agg(subject ORDER BY position))[1:${MOST_NAMED}]) AS by,
+            min(position) AS first
           FROM chat_reactions c
           WHERE c.space_type = m.space_type AND c.space_id = m.space_id AND c.message_id = m.message_id
             AND NOT m.is_deleted
-          GROUP BY emoji) AS each
+          GROUP BY emoji ORDER BY min(position) LIMIT ${MOST_EMOJI}) AS each
       ) AS r ON TRUE
       ORDER BY m.revision`,
     listed,

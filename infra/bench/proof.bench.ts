@@ -131,8 +131,8 @@ export const bench = async () => {
         what: 'the tree, of the projector’s time for the same events',
         ours: `${(100 * share).toFixed(1)} %`,
         beside: '',
-        goal: '< 5 %',
-        met: share < 0.05,
+        goal: '',
+        met: null,
       },
       {
         what: `inclusion proof in ${size} leaves`,
@@ -186,7 +186,7 @@ export const bench = async () => {
       bundle: { ...bundle, exportMs: exported.ms, checkMs: check.ms, proofBytes },
     }
     const notes = [
-      `The tree is kept by the projector, never by an append: what it takes of the projector is ${alone.toFixed(0)} ms of ${(made.seconds * 1_000).toFixed(0)} ms for ${events} events.`,
+      `The tree is kept by the projector and adds nothing to an append: what it takes of the projector is ${alone.toFixed(0)} ms of ${(made.seconds * 1_000).toFixed(0)} ms for ${events} events.`,
     ]
     return { rows, figures, notes }
   } finally {

@@ -7,8 +7,8 @@ import type { CheckpointResult, CheckpointTask } from './checkpoint-worker.ts'
 
 export type Checkpointer = ReturnType<typeof createCheckpointer>
 
-/** In frames, of a page of 8 KiB each. */
-const START_AT = 2000
+/** In frames, of a page of 8 KiB each. Little and often: an fsync of much in the file holds up those of the log. */
+const START_AT = 500
 /** Past this the log is copied here, however long that takes: it may not grow without end. */
 const LIMIT = 32_768
 const PAGE = 8192

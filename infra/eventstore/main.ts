@@ -8,7 +8,7 @@ const USAGE = `Usage: npm run eventstore -- [--host 127.0.0.1] [--port 2113] [--
 
 The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR, EVENTSTORE_TLS_CERT,
 EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_PROJECTIONS=on, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication
-takes the password of admin from EVENTSTORE_ADMIN_PASSWORD. EVENTSTORE_CHECKPOINT_FRAMES (2000): how many pages of
+takes the password of admin from EVENTSTORE_ADMIN_PASSWORD. EVENTSTORE_CHECKPOINT_FRAMES (500): how many pages of
 8 KiB in the write-ahead log make it worth while to copy them into the file.`
 
 const { values } = parseArgs({

@@ -66,7 +66,8 @@ test('given any handshake with a part that is not alice’s own, it is not alice
       fc.constantFrom('account', 'challenge', 'pubkey', 'signature'),
       odd,
       async (part, value) => {
-        fc.pre(value !== GOOD[part] && String(value) !== GOOD[part])
+        // A number may be written as the same text; an object never is one.
+        fc.pre(typeof value === 'object' || String(value) !== GOOD[part])
         // All of bob's parts together would be bob's; one of them among alice's is nobody's.
         assert.is(await account(proofOfHandshake({ ...GOOD, [part]: value })), null)
       },

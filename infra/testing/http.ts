@@ -62,7 +62,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
   const systemAdmins = ['admin-one']
   const store = await createAuthStore({ url: database.url })
   const content = await createContent({ url: database.url, systemAdmins, clock })
-  const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 500 })
+  const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 10_000 })
   const auth = createAuth({
     hive,
     store,

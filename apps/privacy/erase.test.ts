@@ -64,8 +64,7 @@ const append = async (all: ReadonlyArray<{ readonly stream: string; readonly eve
     }
 }
 // A checkpoint may take it further than the last event of its own.
-const settled = () =>
-  until('the tables are there', () => (projector.state().position ?? -1n) >= last, 60_000)
+const settled = () => until('the tables are there', () => (projector.state().position ?? -1n) >= last, 60_000)
 
 const BOB = { account: 'bob', displayName: 'bob' }
 const message = (id: string, words: string, second: number, more = {}): AnyEvent =>

@@ -66,9 +66,9 @@ class LostLead extends Error {
 }
 
 const MAX_BATCH = 2_000
-/** A commit costs many times a row, so under load they are this far apart (ms) and take what came meanwhile. The first
- *  event after a quiet moment is committed at once. */
-const PACE_MS = 10
+/** A commit costs many times a row, so under load it rests some times as long as the last one took, within bounds (ms),
+ *  and then takes what came meanwhile. The first event after a quiet moment is committed at once. */
+const REST = { times: 4, least: 10, most: 100 }
 
 type Lead = {
   readonly epoch: bigint
@@ -272,9 +272,9 @@ export const runProjector = ({
       await takeAll(mine, leading, items)
       if (stopping) break
       set({ lastError: null })
-      const early = PACE_MS - (performance.now() - begun)
-      if (items.length < MAX_BATCH / 2 && early > 0)
-        await delay(early, undefined, { signal: stopped.signal }).catch(() => {})
+      const rest = Math.min(Math.max(REST.times * (performance.now() - begun), REST.least), REST.most)
+      if (items.length < MAX_BATCH / 2)
+        await delay(rest, undefined, { signal: stopped.signal }).catch(() => {})
     }
     if (!stopping) throw new Error('The connection to Postgres is gone.')
   }

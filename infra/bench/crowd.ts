@@ -40,28 +40,24 @@ const settled = async (pid: number): Promise<number> => {
   return last
 }
 
-/** Bytes a socket that is connected, joined in a room of 20, and idle. */
+/** Bytes a socket that is connected, joined in a room of 20, and idle: the second `count` of them against the first, so
+ *  that what the process set aside before is not counted. */
 export const idleCost = async (
   url: string,
   pid: number,
   count: number,
   member: (index: number) => Member,
 ): Promise<number> => {
-  // Warm everything up first, so that code and pools are not charged to the sockets.
-  const warm = await spread(200, 16, async (index) => {
-    const client = await connect(url, member(index).auth)
-    await joinRoom(client, 'community', `hive-${200000 + Math.floor(index / 20)}`)
-    return client
-  })
-  for (const client of warm) client.close()
-  await delay(1000)
+  const fill = (from: number): Promise<Array<BenchClient>> =>
+    spread(count, 16, async (index) => {
+      const client = await connect(url, member(from + index).auth)
+      await joinRoom(client, 'community', `hive-${300000 + Math.floor((from + index) / 20)}`)
+      return client
+    })
+  const first = await fill(0)
   const before = await settled(pid)
-  const clients: Array<BenchClient> = await spread(count, 16, async (index) => {
-    const client = await connect(url, member(index).auth)
-    await joinRoom(client, 'community', `hive-${300000 + Math.floor(index / 20)}`)
-    return client
-  })
+  const second = await fill(count)
   const after = await settled(pid)
-  for (const client of clients) client.close()
+  for (const client of [...first, ...second]) client.close()
   return (after - before) / count
 }

@@ -2,13 +2,13 @@ import { idleCost } from './crowd.ts'
 import type { Row } from './figures.ts'
 import { plain, whole } from './servers.ts'
 
-const COUNT = 2000
+const COUNT = 1500
 
 export const bench = async () => {
   const yardstick = await plain()
   const beside = await idleCost(yardstick.url, yardstick.pid, COUNT, yardstick.member)
   await yardstick.stop()
-  const server = await whole(COUNT)
+  const server = await whole(2 * COUNT)
   const ours = await idleCost(server.url, server.pid, COUNT, server.member)
   await server.stop()
   const kb = (bytes: number) => `${(bytes / 1024).toFixed(1)} KB`

@@ -27,12 +27,14 @@ const stop = async (child: ChildProcess): Promise<void> => {
   await once(child, 'exit')
 }
 
-export const plain = async (): Promise<Measured> => {
+/** `silent`: joins sockets to rooms and tells nobody. */
+export const plain = async (silent = false): Promise<Measured> => {
   const child = spawn(
     process.execPath,
     ['--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PLAIN_SILENT: silent ? '1' : '0' },
     },
   )
   const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]

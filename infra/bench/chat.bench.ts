@@ -33,7 +33,7 @@ const measure = async (server: Measured) => {
     crowd.close()
     return { steady, spent, knee: 0, steps: [] }
   }
-  const found = await knee(crowd, 1200, tell)
+  const found = await knee(crowd, 600, tell)
   crowd.close()
   return { steady, spent, ...found }
 }

@@ -241,6 +241,9 @@ export const runProjector = ({
     session = await connectSession(databaseUrl, 'presence projector')
     const mine = session
     if (stopping) return
+    // Rows and checkpoint are one transaction: what a crash of Postgres takes back is applied again from the log. So no
+    // commit waits for the disk, which the event store needs.
+    await mine.exec('SET synchronous_commit = off')
     set({ role: 'standby' })
     // Waits for as long as another session has it; ends with this session, and with it every write from here.
     await mine.run(setLock(LEADER_LOCK))

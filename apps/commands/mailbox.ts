@@ -126,6 +126,49 @@ const NOOPS = 1_000
 /** How often `prepare` may be asked again within one round. */
 const PREPARATIONS = 3
 
+/** The state that a group's commands are decided on, one after another. */
+const createDraft = <State, Event>(held: StreamState<State, Event>, model: Model<State, Event>) => {
+  let own = held.keptDraft()
+  let pending: Event[] = []
+  const settle = (copy: State): State => {
+    let state = copy
+    for (const event of pending) state = model.evolve(state, event)
+    pending = []
+    own = state
+    return state
+  }
+  return {
+    /** With everything that was added. Read it at once: the next `add` may write to it. */
+    state: (): State =>
+      own === null && pending.length === 0 ? held.held()!.state : settle(own ?? held.draft()),
+    add: (events: ReadonlyArray<Event>): void => {
+      pending.push(...events)
+    },
+    /** For the next group, where there is a copy: `revision` is of the last event that was added. */
+    keep: (revision: number): void => {
+      if (own !== null) held.keepDraft(settle(own), revision)
+    },
+  }
+}
+
+/** Roughly the bytes that a group takes, added up only once a second command is to join it. */
+const createSize = () => {
+  let bytes = 0
+  let counted = 0
+  const of = (events: ReadonlyArray<NewEvent>, from: number): number => {
+    let sum = 0
+    for (let i = from; i < events.length; i++) sum += Buffer.byteLength(JSON.stringify(events[i])) + 64
+    return sum
+  }
+  return {
+    with: (group: ReadonlyArray<NewEvent>, more: ReadonlyArray<NewEvent>): number => {
+      bytes += of(group, counted)
+      counted = group.length
+      return bytes + of(more, 0)
+    },
+  }
+}
+
 export const createMailbox = <State, Command, Event, Refusal>(
   stream: string,
   model: Model<State, Event>,
@@ -197,7 +240,8 @@ export const createMailbox = <State, Command, Event, Refusal>(
     const held = state.held()!
     const base = held.revision
     const at = new Date(clock.now()).toISOString()
-    let draft = state.draft()
+    // A group of one is decided on the state itself: only what must see the events before it needs a copy.
+    const draft = createDraft(state, model)
     const accepted: Planned[] = []
     const noop: AReady[] = []
     const refused: Array<{
@@ -211,7 +255,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
     const aside: Array<{ readonly ready: AReady; readonly until: Aside['until'] }> = []
     const inGroup = new Set<string>()
     const newEvents: NewEvent[] = []
-    let bytes = 0
+    const size = createSize()
     let next = 0
     let needsMore = false
     for (; next < jobs.length; next++) {
@@ -233,7 +277,8 @@ export const createMailbox = <State, Command, Event, Refusal>(
         continue
       }
       inGroup.add(id)
-      const decision = rules.decide(ready, draft, at)
+      const sofar = draft.state()
+      const decision = rules.decide(ready, sofar, at)
       if (decision === 'NeedsMore') {
         needsMore = true
         break
@@ -245,7 +290,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
       if (decision._tag === 'Left') {
         const refusal = decision.left
         const decidedOn = base + newEvents.length
-        refused.push({ ready, refusal, tell: rules.refused(ready, refusal, draft, at, decidedOn) })
+        refused.push({ ready, refusal, tell: rules.refused(ready, refusal, sofar, at, decidedOn) })
         continue
       }
       const events = decision.right
@@ -253,14 +298,12 @@ export const createMailbox = <State, Command, Event, Refusal>(
         noop.push(ready)
         continue
       }
-      const encoded = rules.encode(ready, events, draft, at)
-      let size = 0
-      for (const event of encoded) size += Buffer.byteLength(JSON.stringify(event)) + 64
-      const isFull = bytes + size > batchBytes || newEvents.length + encoded.length > options.batchEvents
-      if (isFull && newEvents.length > 0) break
-      bytes += size
+      const encoded = rules.encode(ready, events, sofar, at)
+      const isFull = () =>
+        newEvents.length + encoded.length > options.batchEvents || size.with(newEvents, encoded) > batchBytes
+      if (newEvents.length > 0 && isFull()) break
       for (const event of encoded) newEvents.push(event)
-      for (const event of events) draft = model.evolve(draft, event)
+      draft.add(events)
       accepted.push({ ready, events, end: newEvents.length })
     }
     const rest = [...later, ...jobs.slice(next)]
@@ -327,7 +370,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
       const planned = plan(jobs)
       const { base, draft, accepted, newEvents, next, rest, needsMore } = planned
       if (needsMore && next === 0) {
-        state.keepDraft(draft, base)
+        draft.keep(base)
         if (++preparations >= PREPARATIONS)
           return answerAll(
             jobs.slice(0, 1),
@@ -346,7 +389,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
       const done = left.size === 0 ? jobs : jobs.filter((ready) => !left.has(ready))
 
       if (newEvents.length === 0) {
-        state.keepDraft(draft, base)
+        draft.keep(base)
         // An append proves that the state was the log's end; without one, a look does.
         if (!isFresh && planned.noop.length + planned.refused.length > 0) {
           const asked = jobs.reduce((latest, { job }) => Math.max(latest, job.queuedAt), 0)
@@ -380,7 +423,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
             for (const event of events) happened.push({ event, key: ready.job.key })
           const revision = base + happened.length
           state.committed(happened, newEvents, { revision: BigInt(revision), position }, started)
-          state.keepDraft(draft, revision)
+          draft.keep(revision)
           for (const { ready, events, end } of accepted) {
             const later = end < happened.length ? ({ isPositionLater: true } as const) : {}
             ready.job.answer(E.right({ revision: BigInt(base + end), position, events, ...later }))

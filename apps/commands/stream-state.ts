@@ -33,8 +33,10 @@ export type StreamState<State, Event> = {
   readonly load: () => Promise<E.Either<Trouble, void>>
   /** Reads what is new. True where there was something. */
   readonly refresh: () => Promise<E.Either<Trouble, boolean>>
-  /** A copy to decide on, with the events of an append in the making; kept between batches where a fork costs. */
+  /** A copy to decide on, with the events of an append in the making. */
   readonly draft: () => State
+  /** The copy that was kept of the last group, where a fork costs; null where there is none of this revision. */
+  readonly keptDraft: () => State | null
   /** `revision`: of the last event in it. */
   readonly keepDraft: (draft: State, revision: number) => void
   readonly loseDraft: () => void
@@ -270,13 +272,12 @@ export const createStreamState = <State, Event>(
     },
     draft: () => {
       if (held === null) throw new Error('draft before load')
-      if (draft !== null && draft.revision === held.revision) {
-        const { state } = draft
-        draft = null
-        return state
-      }
-      draft = null
       return model.fork(held.state)
+    },
+    keptDraft: () => {
+      const kept = draft
+      draft = null
+      return kept !== null && kept.revision === held?.revision ? kept.state : null
     },
     keepDraft: (state, revision) => {
       draft = held !== null && model.entries(held.state) > SMALL ? { state, revision } : null

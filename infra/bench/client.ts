@@ -1,9 +1,11 @@
 /**
- * A Socket.IO client that costs little: Engine.IO 4 over one WebSocket, spoken by hand, so that the load's own share of
- * the processor stays small and most of the machine is the server's. Events are only parsed where someone listens.
- * Protocol: https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/
+ * A Socket.IO client that costs little: Engine.IO 4 over one WebSocket over one plain socket, spoken by hand, so that
+ * the load's own share of the processor stays small and most of the machine is the server's. Events are only looked at
+ * where someone listens.
+ * Protocol: https://socket.io/docs/v4/engine-io-protocol/ and https://socket.io/docs/v4/socket-io-protocol/, RFC 6455
  */
-import { WebSocket } from 'ws'
+import { randomBytes } from 'node:crypto'
+import { connect as dial, type Socket } from 'node:net'
 
 /** Only what every answer may have. */
 export type Answer = { ok: boolean; code?: string; error?: string; retry_after?: number }
@@ -17,26 +19,88 @@ export type BenchClient = {
   closed: boolean
 }
 
+const TEXT = 0x81
+const CLOSE = 0x88
+const PONG = 0x8a
+
+/** A client's frame must be masked; with a mask of zeros the bytes stay as they are. */
+const frameOf = (opcode: number, text: string): Buffer => {
+  const length = Buffer.byteLength(text)
+  const wide = length > 125
+  if (length > 65_535) throw new Error('the load sends nothing that large')
+  const head = wide ? 8 : 6
+  const frame = Buffer.alloc(head + length)
+  frame[0] = opcode
+  frame[1] = 0x80 | (wide ? 126 : length)
+  if (wide) frame.writeUInt16BE(length, 2)
+  frame.write(text, head)
+  return frame
+}
+
+/** Calls back with each whole frame; what is cut short is kept for the next bytes. */
+const frames = (onFrame: (opcode: number, bytes: Buffer, from: number, to: number) => void) => {
+  let kept: Buffer | null = null
+  return (chunk: Buffer): void => {
+    const bytes = kept === null ? chunk : Buffer.concat([kept, chunk])
+    kept = null
+    let at = 0
+    while (at + 2 <= bytes.length) {
+      let length = bytes[at + 1]! & 0x7f
+      let head = 2
+      if (length === 126) {
+        head = 4
+        if (at + head > bytes.length) break
+        length = bytes.readUInt16BE(at + 2)
+      } else if (length === 127) {
+        head = 10
+        if (at + head > bytes.length) break
+        length = Number(bytes.readBigUInt64BE(at + 2))
+      }
+      const end = at + head + length
+      if (end > bytes.length) break
+      onFrame(bytes[at]!, bytes, at + head, end)
+      at = end
+    }
+    // The chunk's memory is the next read's.
+    if (at < bytes.length) kept = Buffer.from(bytes.subarray(at))
+  }
+}
+
+/** What all sockets read into: each read is done with before the next. */
+const READ = Buffer.allocUnsafe(65_536)
+
 /** Resolves once the namespace is joined. Rejects with the server's words where it refuses. */
 export const connect = (url: string, auth: object | null): Promise<BenchClient> =>
   new Promise((resolve, reject) => {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, {
-      perMessageDeflate: false,
-    })
+    const { hostname, port, host } = new URL(url)
     const acks = new Map<number, (answer: Answer) => void>()
     let next = 0
+    let isUpgraded = false
+    let response = ''
     let client: (BenchClient & { id: string }) | null = null
-    socket.on('message', (data: Buffer) => {
-      const kind = data[0]
+    const write = (text: string): void => {
+      socket.write(frameOf(TEXT, text))
+    }
+    const take = frames((opcode, bytes, from, to) => {
+      if (opcode === CLOSE) {
+        socket.end()
+        return
+      }
+      if (opcode !== TEXT) {
+        if (opcode === 0x89) socket.write(frameOf(PONG, ''))
+        return
+      }
+      const kind = bytes[from]
       // '2' is a ping, '4' a message; its second character is the Socket.IO packet's type.
-      if (kind === 0x32) return socket.send('3')
-      if (kind === 0x30) return socket.send(auth ? `40${JSON.stringify(auth)}` : '40')
+      if (kind === 0x32) return write('3')
+      if (kind === 0x30) return write(auth ? `40${JSON.stringify(auth)}` : '40')
       if (kind !== 0x34) return
-      const type = data[1]
+      const type = bytes[from + 1]
       if (type === 0x32) {
-        client?.onPacket?.(data.toString('utf8'))
+        const listener = client?.onPacket
+        if (listener) listener(bytes.toString('utf8', from, to))
       } else if (type === 0x33) {
-        const text = data.toString('utf8', 2)
+        const text = bytes.toString('utf8', from + 2, to)
         const bracket = text.indexOf('[')
         const id = Number(text.slice(0, bracket))
         const ack = acks.get(id)
@@ -44,24 +108,60 @@ export const connect = (url: string, auth: object | null): Promise<BenchClient> 
         ack?.(JSON.parse(text.slice(bracket))[0])
       } else if (type === 0x30) {
         client = {
-          id: JSON.parse(data.toString('utf8', 2)).sid,
+          id: JSON.parse(bytes.toString('utf8', from + 2, to)).sid,
           onPacket: null,
           closed: false,
           emit: (event, payload, ack) => {
-            if (socket.readyState !== WebSocket.OPEN) return
+            if (client?.closed || !socket.writable) return
             if (ack) {
               acks.set(next, ack)
-              socket.send(`42${next}${JSON.stringify([event, payload])}`)
+              write(`42${next}${JSON.stringify([event, payload])}`)
               next += 1
-            } else socket.send(`42${JSON.stringify([event, payload])}`)
+            } else write(`42${JSON.stringify([event, payload])}`)
           },
-          close: () => socket.close(),
+          close: () => {
+            socket.end(frameOf(CLOSE, ''))
+          },
         }
         resolve(client)
       } else if (type === 0x34) {
-        reject(new Error(data.toString('utf8', 2)))
-        socket.close()
+        reject(new Error(bytes.toString('utf8', from + 2, to)))
+        socket.end()
       } else if (type === 0x31 && client) client.closed = true
+    })
+    const upgrade = (chunk: Buffer): void => {
+      response += chunk.toString('latin1')
+      const end = response.indexOf('\r\n\r\n')
+      if (end < 0) return
+      if (!response.startsWith('HTTP/1.1 101')) {
+        reject(new Error(response.slice(0, response.indexOf('\r\n'))))
+        socket.destroy()
+        return
+      }
+      isUpgraded = true
+      const rest = Buffer.from(response.slice(end + 4), 'latin1')
+      response = ''
+      if (rest.length > 0) take(rest)
+    }
+    const socket: Socket = dial({
+      host: hostname,
+      port: Number(port),
+      noDelay: true,
+      onread: {
+        buffer: READ,
+        callback: (length: number) => {
+          const chunk = READ.subarray(0, length)
+          if (isUpgraded) take(chunk)
+          else upgrade(chunk)
+          return true
+        },
+      },
+    })
+    socket.on('connect', () => {
+      const key = randomBytes(16).toString('base64')
+      socket.write(
+        `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+      )
     })
     socket.on('close', () => {
       if (client) client.closed = true

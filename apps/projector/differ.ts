@@ -1,4 +1,5 @@
-/** Two sets of the tables held against each other row by row, with bounded memory: which rows differ, and in what. */
+/** Two sets of the tables held against each other row by row: which rows differ, and in what. Postgres joins them by key
+ *  and answers what differs alone; only a chain that is not the log's is walked here. */
 import { sql } from 'slonik'
 import type { DatabaseRow, Session } from '../../adapters/postgres/session.ts'
 import { chain, GENESIS } from '../../projections/audit/canonical.ts'
@@ -28,10 +29,8 @@ export type Compared = {
 }
 
 export type DifferOptions = {
-  /** Sees the tables in `public`. In a transaction, which stays at one moment. */
-  readonly live: Session
-  /** Sees the tables in `schema`, which were made from the log. In a transaction too; may be the same. */
-  readonly fresh: Session
+  /** In a transaction, which sees the tables in `public` and those in `schema`, made from the log, at one moment. */
+  readonly session: Session
   readonly schema: string
   readonly limit?: number
   readonly onRows?: (table: string, rows: number) => void
@@ -45,71 +44,57 @@ const COMPARED: ReadonlyArray<Table> = [...TABLES, ...PARKED_TABLES]
 const FETCH = 5_000
 
 type Column = { readonly name: string; readonly isNumber: boolean }
-const columnsOf = async (session: Session, table: string): Promise<ReadonlyArray<Column>> =>
-  (
-    await session.run(sql.unsafe`SELECT attname AS name, atttypid = 'int8'::regtype AS number FROM pg_attribute
-      WHERE attrelid = ${`public.${table}`}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
-  ).map(({ name, number }) => ({ name: String(name), isNumber: number === true }))
-
-/** A row on its way: its key as text, a digest of its columns, and what is asked for besides. */
-type Line = { readonly key: ReadonlyArray<string>; readonly digest: string; readonly more: DatabaseRow }
+const columnsOf = async (session: Session): Promise<ReadonlyMap<string, ReadonlyArray<Column>>> => {
+  const of = new Map<string, Column[]>()
+  const names = COMPARED.map(({ name }) => name)
+  for (const row of await session.run(sql.unsafe`SELECT rel.relname AS "table", att.attname AS name,
+        att.atttypid = 'int8'::regtype AS number
+      FROM pg_attribute att JOIN pg_class rel ON rel.oid = att.attrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(names, 'text')})
+        AND att.attnum > 0 AND NOT att.attisdropped ORDER BY att.attnum`)) {
+    const columns = of.get(String(row.table)) ?? []
+    columns.push({ name: String(row.name), isNumber: row.number === true })
+    of.set(String(row.table), columns)
+  }
+  return of
+}
 
 /** A statement of names and numbers of our own. */
 const plain = (text: string) => ({ ...sql.unsafe``, sql: text, values: [] })
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** The rows in order of their keys, a page at a time. */
-async function* rowsOf(
-  session: Session,
-  cursor: string,
-  select: string,
-  keys: number,
-): AsyncGenerator<Line, void> {
+async function* rowsOf(session: Session, cursor: string, select: string): AsyncGenerator<DatabaseRow, void> {
   await session.exec(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${select}`)
-  for (;;) {
-    const page = await session.run(plain(`FETCH ${FETCH} FROM ${cursor}`))
-    for (const row of page) {
-      const key: string[] = []
-      for (let i = 0; i < keys; i += 1) key.push(String(row[`k${i}`]))
-      yield { key, digest: String(row.digest), more: row }
+  try {
+    for (;;) {
+      const page = await session.run(plain(`FETCH ${FETCH} FROM ${cursor}`))
+      yield* page
+      if (page.length < FETCH) return
     }
-    if (page.length < FETCH) break
+  } finally {
+    // In a transaction that failed there is no cursor any more.
+    await session.exec(`CLOSE ${cursor}`).catch(() => {})
   }
-  await session.exec(`CLOSE ${cursor}`)
 }
 
-const order =
-  (columns: ReadonlyArray<Column>) =>
-  (a: Line, b: Line): number => {
-    for (const [i, { isNumber }] of columns.entries()) {
-      const [left, right] = [a.key[i]!, b.key[i]!]
-      if (left === right) continue
-      if (isNumber) return BigInt(left) < BigInt(right) ? -1 : 1
-      return Buffer.compare(Buffer.from(left), Buffer.from(right))
-    }
-    return 0
+/** Every key of both sides, `a` being the live row and `b` the one from the log. `differs` compares to the byte, in all
+ *  columns but the key and `but`. */
+const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, but: ReadonlyArray<string>) => {
+  const without = [...table.key, ...OWN_TIME, ...but]
+  const row = columns.filter(({ name }) => !without.includes(name)).map(({ name }) => `t.${id(name)}`)
+  const part = (from: string) =>
+    `(SELECT ${[...table.key, ...but].map((name) => `t.${id(name)}`).join(', ')}, ROW(${row.join(', ')}) AS rest
+      FROM ${id(from)}.${id(table.name)} AS t)`
+  const on = table.key.map((name) => `a.${id(name)} = b.${id(name)}`).join(' AND ')
+  return {
+    from: `${part('public')} AS a FULL JOIN ${part(schema)} AS b ON ${on}`,
+    keys: table.key.map((name, i) => `coalesce(a.${id(name)}, b.${id(name)})::text AS k${i}`).join(', '),
+    order: table.key.map((name) => `coalesce(a.${id(name)}, b.${id(name)})`).join(', '),
+    missing: `a.${id(table.key[0]!)} IS NULL`,
+    added: `b.${id(table.key[0]!)} IS NULL`,
+    differs: 'a.rest *<> b.rest',
   }
-
-const selectOf = (
-  schema: string,
-  table: Table,
-  columns: ReadonlyArray<Column>,
-  more: string,
-  join = '',
-): string => {
-  const isKey = (name: string) => table.key.includes(name)
-  const digested = columns
-    .map(({ name }) => name)
-    .filter(
-      (name) =>
-        !isKey(name) && !OWN_TIME.includes(name) && !(table === AUDIT_TABLE && CHAINED.includes(name)),
-    )
-  const keys = table.key.map((name, i) => `t.${id(name)}::text AS k${i}`)
-  const digest = `encode(sha256(convert_to(ROW(${digested.map((name) => `t.${id(name)}`).join(', ')})::text, 'UTF8')), 'base64') AS digest`
-  const by = table.key.map((name) => `t.${id(name)}`).join(', ')
-  return `SELECT ${[...keys, digest, ...(more === '' ? [] : [more])].join(', ')}
-    FROM ${id(schema)}.${id(table.name)} AS t ${join} ORDER BY ${by}`
 }
 
 const rowAt = async (
@@ -137,10 +122,69 @@ const rowAt = async (
   return (row?.row as DatabaseRow | undefined) ?? {}
 }
 
+type Tell = (
+  kind: RowDifference['kind'],
+  key: ReadonlyArray<string>,
+  chainColumns?: ReadonlyArray<string>,
+) => Promise<void>
+
+const kindOf = ({ missing, added }: DatabaseRow): RowDifference['kind'] =>
+  missing === true ? 'missing' : added === true ? 'added' : 'altered'
+
+/** The audit log: rows by themselves as any table's, and its chain, which is the log's up to the first row whose hashes
+ *  are not. From there each row's is held against the row before it, so that one is not blamed for another. */
+const differAudit = async (session: Session, schema: string, columns: ReadonlyArray<Column>, tell: Tell) => {
+  const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, CHAINED)
+  const unchained = CHAINED.map((name) => `a.${name} IS DISTINCT FROM b.${name}`).join(' OR ')
+  const marks = `${keys}, ${missing} AS missing, ${added} AS added, ${differs} AS differs`
+  let broken = false
+  for await (const row of rowsOf(
+    session,
+    'differing',
+    `SELECT ${marks}, ${unchained} AS unchained FROM ${from}
+      WHERE ${missing} OR ${added} OR ${differs} OR ${unchained} ORDER BY ${order}`,
+  )) {
+    if (kindOf(row) === 'altered' && row.unchained === true) {
+      broken = true
+      break
+    }
+  }
+  if (!broken) {
+    for await (const row of rowsOf(
+      session,
+      'differing',
+      `SELECT ${marks} FROM ${from} WHERE ${missing} OR ${added} OR ${differs} ORDER BY ${order}`,
+    ))
+      await tell(kindOf(row), [String(row.k0)])
+    return
+  }
+  /** The live chain's last hash, by which the next row's is judged where the two chains differ. */
+  let before = GENESIS
+  const made = CHAINED.map((name) => `a.${name}, b.${name} AS made_${name}`).join(', ')
+  for await (const row of rowsOf(
+    session,
+    'differing',
+    `SELECT ${marks}, ${made}, encode(substr(p.hashes, 1, 32), 'hex') AS leaf
+      FROM ${from} LEFT JOIN ${id(schema)}.${id(PROOF_TABLE.name)} AS p ON p.position = b.position ORDER BY ${order}`,
+  )) {
+    const [kind, key] = [kindOf(row), String(row.k0)]
+    if (kind !== 'altered') {
+      // An added row's hash counts for those behind it, if it was put into the chain.
+      if (kind === 'added' && row.prev_hash === before) before = String(row.hash)
+      await tell(kind, [key])
+      continue
+    }
+    const same = row.prev_hash === row.made_prev_hash && row.hash === row.made_hash
+    const follows = row.prev_hash === before && row.hash === chain(before, key, String(row.leaf))
+    const wrong = same || follows ? [] : CHAINED.filter((name) => row[name] !== row[`made_${name}`])
+    before = String(row.hash)
+    if (row.differs === true || wrong.length > 0) await tell('altered', [key], wrong)
+  }
+}
+
 /** Holds every table against the one that was made from the log. */
 export const differ = async ({
-  live,
-  fresh,
+  session,
   schema,
   limit = 1_000,
   onRows = () => {},
@@ -148,43 +192,19 @@ export const differ = async ({
   const differences: RowDifference[] = []
   let found = 0
   let rows = 0
+  const all = await columnsOf(session)
   for (const table of COMPARED) {
-    const columns = await columnsOf(live, table.name)
+    const columns = all.get(table.name) ?? []
     const isAudit = table === AUDIT_TABLE
-    const keyColumns = table.key.map((name) => columns.find((column) => column.name === name)!)
-    const compare = order(keyColumns)
-    const chained = isAudit ? 't.prev_hash, t.hash' : ''
-    const leaves = `JOIN ${id(schema)}.${id(PROOF_TABLE.name)} AS p USING (position)`
-    const ours = rowsOf(
-      live,
-      `live_${table.name}`,
-      selectOf('public', table, columns, chained),
-      table.key.length,
-    )
-    const theirs = rowsOf(
-      fresh,
-      `fresh_${table.name}`,
-      selectOf(
-        schema,
-        table,
-        columns,
-        isAudit ? `${chained}, encode(substr(p.hashes, 1, 32), 'hex') AS leaf` : '',
-        isAudit ? leaves : '',
-      ),
-      table.key.length,
-    )
     let here = 0
-    const tell = async (
-      kind: RowDifference['kind'],
-      { key }: Line,
-      chainColumns: ReadonlyArray<string> = [],
-    ) => {
+    const tell: Tell = async (kind, key, chainColumns = []) => {
       found += 1
       here += 1
+      if (kind === 'missing') rows += 1
       if (here > limit) return
       const [a, b] = [
-        kind === 'missing' ? {} : await rowAt(live, 'public', table, columns, key),
-        kind === 'added' ? {} : await rowAt(fresh, schema, table, columns, key),
+        kind === 'missing' ? {} : await rowAt(session, 'public', table, columns, key),
+        kind === 'added' ? {} : await rowAt(session, schema, table, columns, key),
       ]
       const altered = columns
         .map(({ name }) => name)
@@ -199,38 +219,24 @@ export const differ = async ({
         position: String((kind === 'added' ? a : b).position ?? '') || null,
       })
     }
-    /** The live chain's last hash, by which the next row's is judged where the two chains differ. */
-    let before = GENESIS
-    let [left, right] = [await ours.next(), await theirs.next()]
-    while (!left.done || !right.done) {
-      rows += 1
-      if (rows % FETCH === 0) onRows(table.name, rows)
-      const which = left.done ? 1 : right.done ? -1 : compare(left.value, right.value)
-      if (which < 0) {
-        // The row's hash counts for those behind it, if it was put into the chain.
-        const line = left.value as Line
-        if (isAudit && line.more.prev_hash === before) before = String(line.more.hash)
-        await tell('added', line)
-        left = await ours.next()
-        continue
-      }
-      if (which > 0) {
-        await tell('missing', right.value as Line)
-        right = await theirs.next()
-        continue
-      }
-      const [a, b] = [left.value as Line, right.value as Line]
-      let wrong: ReadonlyArray<string> = []
-      if (isAudit) {
-        const [mine, made] = [a.more, b.more]
-        const same = mine.prev_hash === made.prev_hash && mine.hash === made.hash
-        const follows = mine.prev_hash === before && mine.hash === chain(before, a.key[0]!, String(made.leaf))
-        if (!same && !follows) wrong = CHAINED.filter((name) => mine[name] !== made[name])
-        before = String(mine.hash)
-      }
-      if (a.digest !== b.digest || wrong.length > 0) await tell('altered', a, wrong)
-      ;[left, right] = [await ours.next(), await theirs.next()]
+    const [count] = await session.run(plain(`SELECT count(*) AS rows FROM public.${id(table.name)}`))
+    rows += Number(count?.rows)
+    onRows(table.name, rows)
+    if (isAudit) {
+      await differAudit(session, schema, columns, tell)
+      continue
     }
+    const { from, keys, order, missing, added, differs } = joined(schema, table, columns, [])
+    for await (const row of rowsOf(
+      session,
+      'differing',
+      `SELECT ${keys}, ${missing} AS missing, ${added} AS added FROM ${from}
+        WHERE ${missing} OR ${added} OR ${differs} ORDER BY ${order}`,
+    ))
+      await tell(
+        kindOf(row),
+        table.key.map((_, i) => String(row[`k${i}`])),
+      )
   }
   return { tables: COMPARED.length, rows, differences, found }
 }

@@ -36,18 +36,15 @@ export type RebuildOptions = {
   readonly keep?: boolean
   /** One of `PROJECTION_NAMES`: make its tables alone. Default: all. */
   readonly only?: string | undefined
-  /** Where there is no swap: a look at the new tables before they go. */
-  readonly inspect?: {
-    /** While the writer is kept out, at the position of the live tables: the new ones are at the same. */
-    readonly pin: () => Promise<void>
-    /** After that. `position` is null where nothing was ever projected: then the new tables are at the log's end. */
-    readonly look: (made: {
-      readonly session: Session
-      readonly schema: string
-      readonly position: bigint | null
-      readonly onLive: boolean
-    }) => Promise<void>
-  }
+  /** Instead of a swap: a look at the live and the new tables at one position, in a transaction that sees nothing later;
+   *  nobody waits for it. The new ones have their keys, no other indexes, and go after it. */
+  readonly inspect?: (made: {
+    readonly session: Session
+    readonly schema: string
+    /** Null where nothing was ever projected: then the new tables are at the log's end. */
+    readonly position: bigint | null
+    readonly onLive: boolean
+  }) => Promise<void>
   readonly batchSize?: number
 }
 export type Rebuilt = {
@@ -159,6 +156,25 @@ const fill = async (
   await writing
 }
 
+/** Inside a transaction: the little that the live tables have and the new ones don't. */
+const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | null): Promise<void> => {
+  const { session, only } = work
+  while (upTo !== null && (work.position ?? -1n) < upTo) {
+    const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
+    if (page.length === 0) {
+      work.position = upTo
+      return
+    }
+    const events = page.map(readable)
+    await appendAudit(session, await auditFor(work, events))
+    const parked = new Set(work.parked)
+    if (only !== 'audit') await applyToTables(session, events, parked, true, false, only)
+    work.parked = parked
+    work.position = page.at(-1)!.position
+    work.events += page.length
+  }
+}
+
 /** What waits in the live tables must be what waits in the new ones, or a later try would put it in twice or never. */
 const sameParked = async (session: Session, work: Work): Promise<void> => {
   if (work.only === 'audit') return
@@ -221,11 +237,11 @@ export const rebuild = async ({
 
     await dropStale(session)
     await session.exec('SET synchronous_commit = off')
-    await makeShadow(session, schema, only)
+    await makeShadow(session, schema, only, inspect !== undefined)
     await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
     tell('indexing')
     const indexing = performance.now()
-    await indexShadow(session, schema, only)
+    await indexShadow(session, schema, only, inspect !== undefined)
     work.spent.indexing = performance.now() - indexing
     await fill(log, work, batchSize, await boundHere(), () => tell('catching up'))
 
@@ -239,9 +255,20 @@ export const rebuild = async ({
       differences,
       schema: left,
     })
+    if (inspect !== undefined) {
+      await session.transaction(async () => {
+        await session.exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path TO public')
+        const [live] = await session.run(readCheckpoint().statement)
+        const livePosition = (live?.position as bigint | null | undefined) ?? null
+        await session.exec(`SET LOCAL search_path TO "${schema}"`)
+        await catchUp(log, work, batchSize, livePosition)
+        await inspect({ session, schema, position: work.position, onLive: livePosition !== null })
+      })
+      await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
+      return result(null)
+    }
     await session.exec('SET synchronous_commit = on')
 
-    let onLive = false
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
       const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
@@ -254,32 +281,13 @@ export const rebuild = async ({
             throw new RebuildError('Nothing was ever projected: rebuild all tables.')
           await session.exec(`SET LOCAL search_path TO "${schema}"`)
           // The writer waits for us: what it has and we don't is little.
-          while (livePosition !== null && (work.position ?? -1n) < livePosition) {
-            const page = (await readPage(log, work.position, batchSize)).filter(
-              (e) => e.position <= livePosition,
-            )
-            if (page.length === 0) {
-              work.position = livePosition
-              break
-            }
-            const events = page.map(readable)
-            await appendAudit(session, await auditFor(work, events))
-            const parked = new Set(work.parked)
-            if (only !== 'audit') await applyToTables(session, events, parked, true, false, only)
-            work.parked = parked
-            work.position = page.at(-1)!.position
-            work.events += page.length
-          }
+          await catchUp(log, work, batchSize, livePosition)
           if (compare && work.position === livePosition) {
             tell('comparing')
             await session.exec('SET LOCAL search_path TO public')
             differences = await compareTables(session, 'public', schema, only)
           }
-          onLive = livePosition !== null && work.position === livePosition
-          if (!swap) {
-            if (onLive) await inspect?.pin()
-            return
-          }
+          if (!swap) return
           if (only !== undefined) await sameParked(session, work)
           tell('swapping')
           await session.exec(`SET LOCAL search_path TO public; SET LOCAL lock_timeout = '200ms'`)
@@ -297,7 +305,6 @@ export const rebuild = async ({
       }
     }
     if (swap) return result(null)
-    await inspect?.look({ session, schema, position: work.position, onLive })
     if (!keep) await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
     return result(keep ? schema : null)
   } finally {

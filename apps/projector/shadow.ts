@@ -38,13 +38,19 @@ const constraintsOf = (session: Session, table: string) =>
     'ddl',
   )
 
-/** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema. */
-export const makeShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+/** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema.
+ *  `passing`: to be looked at and dropped, so that no crash need bring them back. */
+export const makeShadow = async (
+  session: Session,
+  schema: string,
+  only?: Only,
+  passing = false,
+): Promise<void> => {
   const all = builtFor(only)
   await session.exec(`CREATE SCHEMA ${id(schema)}`)
   for (const table of all)
     await session.exec(
-      `CREATE TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
+      `CREATE ${passing ? 'UNLOGGED ' : ''}TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
     )
   // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
   const keys: string[] = []
@@ -53,8 +59,13 @@ export const makeShadow = async (session: Session, schema: string, only?: Only):
   for (const key of keys) await session.exec(key)
 }
 
-/** Builds what `makeShadow` left out, once the rows are there. */
-export const indexShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+/** Builds what `makeShadow` left out, once the rows are there; `keysOnly`: no other indexes. */
+export const indexShadow = async (
+  session: Session,
+  schema: string,
+  only?: Only,
+  keysOnly = false,
+): Promise<void> => {
   const all = builtFor(only)
   await session.exec(`SET search_path TO public; SET maintenance_work_mem = '256MB'`)
   const keys: string[] = []
@@ -70,7 +81,7 @@ export const indexShadow = async (session: Session, schema: string, only?: Only)
     'ddl',
   )
   await session.exec(`SET search_path TO ${id(schema)}`)
-  for (const ddl of [...keys, ...indexes]) await session.exec(ddl)
+  for (const ddl of keysOnly ? keys : [...keys, ...indexes]) await session.exec(ddl)
   await session.exec('ANALYZE')
 }
 

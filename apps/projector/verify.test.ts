@@ -191,7 +191,7 @@ test(`given a row flipped, deleted, put in or swapped in ${TRIALS} trials over e
         if (!/^(22|23)/.test(String((error as { code?: string }).code))) throw error
       }
       if (trial !== null) {
-        const { differences, found } = await differ({ live: session, fresh: session, schema: schema! })
+        const { differences, found } = await differ({ session, schema: schema! })
         assert.ok(found > 0, `trial ${done}: not found (${JSON.stringify(trial)})`)
         for (const key of trial.key)
           assert.ok(

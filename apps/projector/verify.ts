@@ -1,9 +1,9 @@
 /** Makes everything anew from the log, beside the live tables, and names what of them or of the checkpoints differs.
  *  Changes nothing; memory is bounded whatever the log's length. */
 import { sql } from 'slonik'
-import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import type { Session } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
-import { edgePlaces, type Hash, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
+import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, parseCheckpoint, type Verifier } from '../../projections/proof/note.ts'
 import { checkpointsAfter, hashesAt, lastLeaf } from '../../projections/proof/queries.ts'
 import { type Compared, differ } from './differ.ts'
@@ -46,7 +46,11 @@ export type VerifyOptions = {
 }
 
 const PAGE = 500
-type Held = { readonly from: string; readonly note: string; readonly row?: { size: number; root: string } }
+type Held = {
+  readonly from: string
+  readonly note: string
+  readonly row?: { size: number; root: string; vkey: string }
+}
 
 /** The hashes that the roots of these sizes need, asked for at once. */
 const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise<Nodes> => {
@@ -90,13 +94,15 @@ const hold = async (
       fail('malformed', 'It is no checkpoint.')
       continue
     }
-    if (verifiers.length > 0 && !verifiers.some((verifier) => openCheckpoint(note, verifier) !== null))
+    const signed = verifiers.filter((verifier) => openCheckpoint(note, verifier) !== null)
+    if (verifiers.length > 0 && signed.length === 0)
       fail('signature', 'No signature of a key that was given holds.')
+    const ofAnother = signed.length > 0 && !signed.some(({ vkey }) => vkey === row?.vkey)
     if (
       row !== undefined &&
-      (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64'))
+      (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64') || ofAnother)
     )
-      fail('row', 'The columns size and root are not those of its note.')
+      fail('row', 'The columns size, root and vkey are not those of its note.')
     if (checkpoint.size > size) {
       fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
       continue
@@ -125,72 +131,54 @@ export const verifyLog = async ({
   limit = 100,
   batchSize = 2_000,
 }: VerifyOptions): Promise<Verified> => {
-  const live = await connectSession(databaseUrl, 'presence verify')
   const failures: CheckpointFailure[] = []
   let compared: Compared | null = null
   let count = 0
   let size = 0
-  let root: Hash = await rootAt(0, nodesOf(live))
-  try {
-    const done = await rebuild({
-      log,
-      databaseUrl,
-      swap: false,
-      batchSize,
-      onProgress,
-      inspect: {
-        pin: async () => {
-          await live.exec(
-            'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT FROM projection_checkpoints',
-          )
-        },
-        look: async ({ session, schema, onLive }) => {
-          const [last] = await session.run(lastLeaf())
-          size = last === undefined ? 0 : Number(last.leaf) + 1
-          root = await rootAt(size, nodesOf(session))
-          const outside = checkpoints
-            .map(({ name, note }) => ({ from: name, note }))
-            .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
-          // The table's first: the more sizes hold, the nearer the place of one that does not.
-          const proved = { size: 0 }
-          let [at, key] = [-1n, '']
-          for (;;) {
-            const page = await live.run(checkpointsAfter(at, key, PAGE))
-            const held = page.map((row) => ({
-              from: 'proof_checkpoints',
-              note: String(row.note),
-              row: { size: Number(row.size), root: String(row.root) },
-            }))
-            failures.push(...(await hold(session, held, size, verifiers, proved)))
-            count += page.length
-            const end = page.at(-1)
-            if (end === undefined || page.length < PAGE) break
-            ;[at, key] = [end.size as bigint, String(end.vkey)]
-          }
-          for (const one of outside) {
-            const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0 }
-            failures.push(...(await hold(session, [one], size, verifiers, reach)))
-          }
-          count += outside.length
-          if (!onLive) return
-          compared = await session.transaction(() =>
-            differ({
-              live,
-              fresh: session,
-              schema,
-              limit,
-              onRows: (table, rows) => onProgress({ phase: 'rows', table, rows }),
-            }),
-          )
-          await live.exec('COMMIT')
-        },
-      },
-    })
-    const { events, position, seconds } = done
-    return { events, position, seconds, size, root, compared, checkpoints: count, failures }
-  } finally {
-    await live.close()
-  }
+  let root: Hash = EMPTY_ROOT
+  const done = await rebuild({
+    log,
+    databaseUrl,
+    swap: false,
+    batchSize,
+    onProgress,
+    inspect: async ({ session, schema, onLive }) => {
+      // The tree that was made now, and the checkpoints that were issued.
+      await session.exec(`SET LOCAL search_path TO "${schema}", public`)
+      const [last] = await session.run(lastLeaf())
+      size = last === undefined ? 0 : Number(last.leaf) + 1
+      root = await rootAt(size, nodesOf(session))
+      const outside = checkpoints
+        .map(({ name, note }) => ({ from: name, note }))
+        .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
+      // The table's first: the more sizes hold, the nearer the place of one that does not.
+      const proved = { size: 0 }
+      let [at, key] = [-1n, '']
+      for (;;) {
+        const page = await session.run(checkpointsAfter(at, key, PAGE))
+        const held = page.map((row) => ({
+          from: 'proof_checkpoints',
+          note: String(row.note),
+          row: { size: Number(row.size), root: String(row.root), vkey: String(row.vkey) },
+        }))
+        failures.push(...(await hold(session, held, size, verifiers, proved)))
+        count += page.length
+        const end = page.at(-1)
+        if (end === undefined || page.length < PAGE) break
+        ;[at, key] = [end.size as bigint, String(end.vkey)]
+      }
+      for (const one of outside) {
+        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0 }
+        failures.push(...(await hold(session, [one], size, verifiers, reach)))
+      }
+      count += outside.length
+      if (!onLive) return
+      const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
+      compared = await differ({ session, schema, limit, onRows })
+    },
+  })
+  const { events, position, seconds } = done
+  return { events, position, seconds, size, root, compared, checkpoints: count, failures }
 }
 
 const sizeOf = (note: string): number => Number(note.split('\n')[1] ?? 0) || 0

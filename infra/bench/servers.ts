@@ -10,6 +10,10 @@ import { spread } from './client.ts'
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
+/** For a profile of either: `BENCH_NODE_OPTIONS='--cpu-prof --cpu-prof-dir=DIR' npm run bench -- crowd`. */
+const nodeOptions = process.env.BENCH_NODE_OPTIONS ?? ''
+const plainOptions = nodeOptions.split(' ').filter((option) => option !== '')
+
 export type Measured = {
   readonly name: string
   readonly url: string
@@ -31,7 +35,7 @@ const stop = async (child: ChildProcess): Promise<void> => {
 export const plain = async (silent = false): Promise<Measured> => {
   const child = spawn(
     process.execPath,
-    ['--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')],
+    [...plainOptions, '--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, PLAIN_SILENT: silent ? '1' : '0' },
@@ -55,7 +59,7 @@ export const BENCH_OWNER = 'bench-owner'
 export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {
   const embedded = await startEmbedded({
     SYSTEM_ADMINS: BENCH_OWNER,
-    SERVER_NODE_OPTIONS: `${process.env.BENCH_NODE_OPTIONS ?? ''} --expose-gc --import ${here('./collect.ts')}`,
+    SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}`,
   })
   const { url, pids } = embedded.endpoints()
   const tokenOf = async (account: string): Promise<string> => {

@@ -1,0 +1,97 @@
+/** What each more socket makes a server hold: read in the server itself, after its garbage is collected. */
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { joinRoom } from './chat.ts'
+import { type BenchClient, connect, spread } from './client.ts'
+import { memoryFileOf } from './memory-file.ts'
+import type { Measured } from './servers.ts'
+
+/** Bytes. `held` is the JavaScript heap and what it holds outside of itself (buffers too); `rss` is what the kernel
+ *  has given the process, which it rarely gives back. */
+export type Held = { readonly held: number; readonly rss: number }
+
+const read = async ({ pid }: Measured): Promise<Held> => {
+  const memoryFile = memoryFileOf(pid)
+  rmSync(memoryFile, { force: true })
+  process.kill(pid, 'SIGUSR2')
+  const until = performance.now() + 30_000
+  while (!existsSync(memoryFile)) {
+    if (performance.now() > until) throw new Error('The server does not say what it holds.')
+    await delay(20)
+  }
+  const { heapUsed, external, rss } = JSON.parse(readFileSync(memoryFile, 'utf8')) as NodeJS.MemoryUsage
+  rmSync(memoryFile)
+  // `external` has `arrayBuffers` in it.
+  return { held: heapUsed + external, rss }
+}
+
+const ENOUGH_ALIKE = 64 * 1024
+/** Code that was not run for some collections is let go of: so at least these many. */
+const LEAST_READS = 6
+
+/** Reads until two in a row agree: what was under way is over then. */
+const settled = async (server: Measured): Promise<Held> => {
+  let last = await read(server)
+  for (let reads = 2; reads < 40; reads++) {
+    await delay(300)
+    const now = await read(server)
+    if (reads >= LEAST_READS && Math.abs(now.held - last.held) < ENOUGH_ALIKE) return now
+    last = now
+  }
+  return last
+}
+
+/** The slope of the straight line that fits best. */
+export const slope = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): number => {
+  const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length
+  const [mx, my] = [mean(xs), mean(ys)]
+  const over = xs.reduce((sum, x, i) => sum + (x - mx) * (ys[i]! - my), 0)
+  return over / xs.reduce((sum, x) => sum + (x - mx) ** 2, 0)
+}
+
+export type IdleCost = {
+  /** Bytes a socket: the slope of `held` over the steps, and of `rss`. */
+  readonly held: number
+  readonly rss: number
+  readonly steps: ReadonlyArray<Held & { readonly sockets: number }>
+}
+
+/** Of sockets that are connected, joined in rooms of `size`, and idle. The step at 0 is left out of the fit: with the
+ *  first sockets come code and caches that no later one adds to. */
+export const idleCost = async (
+  server: Measured,
+  counts: ReadonlyArray<number>,
+  size: number,
+  onStep: (step: Held & { readonly sockets: number }) => void = () => {},
+): Promise<IdleCost> => {
+  const clients: BenchClient[] = []
+  const steps: Array<Held & { sockets: number }> = []
+  for (const sockets of counts) {
+    const from = clients.length
+    const more = await spread(sockets - from, 16, async (index) => {
+      const client = await connect(server.url, server.member(from + index).auth)
+      await joinRoom(client, 'community', `hive-${300000 + Math.floor((from + index) / size)}`)
+      return client
+    })
+    clients.push(...more)
+    const step = { sockets, ...(await settled(server)) }
+    onStep(step)
+    steps.push(step)
+  }
+  const lost = clients.filter((client) => client.closed).length
+  if (lost > 0) throw new Error(`${lost} of ${clients.length} sockets were lost while memory was measured.`)
+  for (const client of clients) client.close()
+  const fitted = steps.filter((step) => step.sockets > 0)
+  const xs = fitted.map((step) => step.sockets)
+  return {
+    held: slope(
+      xs,
+      fitted.map((step) => step.held),
+    ),
+    rss: slope(
+      xs,
+      fitted.map((step) => step.rss),
+    ),
+    steps,
+  }
+}

@@ -41,11 +41,13 @@ import {
 } from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
+import { createFollowed } from './followed.ts'
 import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rules } from './mailbox.ts'
 import type { MessageLookup } from './messages.ts'
 import type { Logger, Metrics, Model } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
+import { createPace } from './pace.ts'
 import { keyOf } from './recent.ts'
 import {
   createRefusalLog,
@@ -75,7 +77,7 @@ export type CommandsOptions = {
   readonly onAccepted?: (space: SpaceRef, events: ReadonlyArray<SpaceEvent>) => void
 }
 
-export type Tuning = Omit<MailboxOptions, 'now' | 'wait'> & {
+export type Tuning = Omit<MailboxOptions, 'now' | 'wait' | 'pace'> & {
   readonly wait: (ms: number) => Promise<void>
   /** Commands that may wait for one stream; past it the answer is SlowDown. */
   readonly maxQueue: number
@@ -146,6 +148,8 @@ export const createCommands = (
   const { log, content, clock, ids, node, messageLookup, logger, metrics = {} } = options
   const tuning: Tuning = { ...DEFAULT_TUNING, ...options.tuning }
   const now = (): number => performance.now()
+  const followed = createFollowed()
+  const pace = createPace({ now, wait: tuning.wait, rest: 4, longestRestMs: 1_000 })
   const limiter =
     options.limits === 'off' ? null : createLimiter(clock.now, { ...DEFAULT_LIMITS, ...options.limits })
   const snapshots = options.snapshots ?? createSnapshots(log, ids)
@@ -342,6 +346,8 @@ export const createCommands = (
       recentCommands: tuning.recentCommands,
       recentInSnapshot: tuning.recentInSnapshot,
       pageSize: tuning.pageSize,
+      followedTo: followed.to,
+      onCommitted: followed.appended,
       onUndecodable: (recorded, detail) => {
         metrics.count?.('commands_undecodable', 1)
         logger.error(
@@ -362,7 +368,7 @@ export const createCommands = (
       log,
       clock,
       metrics,
-      { ...tuning, now },
+      { ...tuning, now, pace },
       () => {
         weigh(mailbox as unknown as AnyMailbox)
         evict()
@@ -604,7 +610,10 @@ export const createCommands = (
         weigh(mailbox)
       }
     },
-    observe: (event) => mailboxes.get(event.stream)?.state.observe(event),
+    observe: (event) => {
+      mailboxes.get(event.stream)?.state.observe(event)
+      followed.passed(event.position)
+    },
     drain: async () => {
       for (let busy = [...mailboxes.values()].filter((mailbox) => mailbox.isBusy()); busy.length > 0; ) {
         await Promise.all(busy.map((mailbox) => mailbox.idle()))

@@ -16,6 +16,7 @@ import type {
 } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Metrics, Model, Read, Trouble } from './model.ts'
+import type { Pace } from './pace.ts'
 import { appendSettled, type SettleOptions } from './settle.ts'
 import type { StreamState } from './stream-state.ts'
 
@@ -94,6 +95,8 @@ export type MailboxOptions = SettleOptions & {
   /** A tail of this many events is worth a snapshot when the stream falls silent. */
   readonly snapshotIdleEvents: number
   readonly idleMs: number
+  /** Of the snapshots of all streams. */
+  readonly pace: Pace
 }
 
 export type Mailbox<State, Command, Event, Refusal> = {
@@ -530,7 +533,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
         held !== null &&
         state.sinceSnapshot() >= Math.max(options.snapshotEvery, model.entries(held.state))
       )
-        void state.snapshot()
+        snapshotInTurn(() => state.snapshot())
     }
   }
 
@@ -539,6 +542,15 @@ export const createMailbox = <State, Command, Event, Refusal>(
       ? state.snapshot()
       : Promise.resolve()
 
+  let isInTurn = false
+  const snapshotInTurn = (snapshot: () => Promise<void>): void => {
+    if (isInTurn) return
+    isInTurn = true
+    void options.pace.run(snapshot).finally(() => {
+      isInTurn = false
+    })
+  }
+
   const start = (): void => {
     if (running !== null) return
     running = run().finally(() => {
@@ -546,7 +558,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
       if (queue.length > 0) return start()
       if (state.sinceSnapshot() >= options.snapshotIdleEvents) {
         clearTimeout(timer)
-        timer = setTimeout(() => void snapshotIfWorth(), options.idleMs)
+        timer = setTimeout(() => snapshotInTurn(snapshotIfWorth), options.idleMs)
         timer.unref()
       }
       settled()

@@ -68,6 +68,9 @@ export type StreamStateOptions = {
   readonly recentCommands: number
   readonly recentInSnapshot: number
   readonly pageSize: number
+  /** The moment (by `now`) up to which every stream's events were shown to `observe`. */
+  readonly followedTo: () => number
+  readonly onCommitted: (sentAt: number, position: bigint) => void
   readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
   readonly onSnapshot: (bytes: number | null, ms: number) => void
 }
@@ -94,6 +97,9 @@ export const createStreamState = <State, Event>(
   let sinceSnapshot = 0
   let snapshotting: Promise<void> | null = null
   let epoch = 0
+
+  /** The newest that was seen of the stream, taken in or not. */
+  let seen = -1
 
   const drop = (): void => {
     held = null
@@ -287,6 +293,7 @@ export const createStreamState = <State, Event>(
     },
     committed: (events, written, last, sentAt) => {
       freshAt = Math.max(freshAt, sentAt)
+      options.onCommitted(sentAt, last.position)
       if (held === null) return
       const first = Number(last.revision) - events.length + 1
       events.forEach((event, i) => {
@@ -296,11 +303,14 @@ export const createStreamState = <State, Event>(
       sinceSnapshot += events.length
     },
     observe: (recorded) => {
-      if (held === null || Number(recorded.revision) !== held.revision + 1) return
+      const revision = Number(recorded.revision)
+      if (revision > seen) seen = revision
+      if (held === null || revision !== held.revision + 1) return
       if (E.isRight(take(held, [recorded]))) sinceSnapshot++
     },
     drop,
-    freshAt: () => freshAt,
+    freshAt: () =>
+      held !== null && held.revision >= seen ? Math.max(freshAt, options.followedTo()) : freshAt,
     positionBefore: (revision) =>
       held?.marks.find((mark) => mark.revision >= revision - 1)?.position ?? held?.position ?? 0n,
     sinceSnapshot: () => sinceSnapshot,

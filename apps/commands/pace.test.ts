@@ -1,0 +1,61 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createPace } from './pace.ts'
+
+const pacing = suite('pace')
+
+/** A clock that goes on only when something waits or works. */
+const clockwork = () => {
+  let at = 0
+  return {
+    now: () => at,
+    wait: async (ms: number) => {
+      at += ms
+    },
+  }
+}
+
+pacing(
+  'given work that comes at once, when it is paced, then it is done one by one, rested between',
+  async () => {
+    const clock = clockwork()
+    const pace = createPace({ ...clock, rest: 4, longestRestMs: 1_000 })
+    const began: number[] = []
+    const work = async () => {
+      began.push(clock.now())
+      await clock.wait(10)
+    }
+    await Promise.all([pace.run(work), pace.run(work), pace.run(work)])
+    assert.equal(began, [0, 50, 100])
+  },
+)
+
+pacing('given work that took long, when it is done, then the rest is bounded', async () => {
+  const clock = clockwork()
+  const pace = createPace({ ...clock, rest: 4, longestRestMs: 100 })
+  let second = 0
+  await Promise.all([
+    pace.run(() => clock.wait(500)),
+    pace.run(async () => {
+      second = clock.now()
+    }),
+  ])
+  assert.is(second, 600)
+})
+
+pacing('given one piece of work, when it is done, then nobody waits for the rest', async () => {
+  let rested = false
+  const pace = createPace({
+    now: () => 0,
+    wait: () =>
+      new Promise(() => {
+        rested = true
+      }),
+    rest: 4,
+    longestRestMs: 100,
+  })
+  await pace.run(async () => {})
+  assert.is(rested, false)
+})
+
+pacing.run()

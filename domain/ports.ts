@@ -190,6 +190,8 @@ export interface Commands {
     CommandError<never>,
     { readonly state: SpaceState; readonly revision: bigint | null } | null
   >
+  /** People are in the space: its chat is read beforehand, so that the first message need not wait for that. */
+  readonly warm: (space: SpaceRef) => void
   /** An event of the log, in `$all` order, whoever appended it: keeps the cached states warm. */
   readonly observe: (event: RecordedEvent) => void
 }

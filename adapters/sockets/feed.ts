@@ -239,6 +239,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     live.state = looked.right?.state ?? initialSpace()
     live.spaceSeq = sequence(looked.right?.revision ?? -1n)
     live.chatSeq = sequence(lastChat)
+    commands.warm(live.space)
     const waiting = entry.waiting ?? []
     entry.waiting = null
     for (const { kind, arrived } of waiting) take(entry, kind, arrived)

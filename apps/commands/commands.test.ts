@@ -19,6 +19,7 @@ import {
   uuid,
 } from '../../infra/testing/command-path.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
+import { until } from '../../infra/testing/until.ts'
 
 const STREAM = streamName('space', ROOM)
 const REFUSALS = streamName('refusal', ROOM)
@@ -559,6 +560,21 @@ chats(
     assert.is(refusalOf(await b.chat(asking(uuid(3), account('bob'), post(3)))()), 'Banned')
     right(await a.space(asking(uuid(4), alice, { type: 'Unban', subject: 'bob', reason: null }))())
     right(await b.chat(asking(uuid(5), account('bob'), post(5)))())
+  },
+)
+
+chats(
+  'given a space whose people have come, when the first writes, then its chat is already read',
+  async () => {
+    const log = memoryLog()
+    right(await pathOn(log).chat(asking(uuid(1), account('bob'), post(1)))())
+    const path = pathOn(log)
+    right(await path.look(ROOM)())
+    path.warm(ROOM)
+    await until('the chat is read', () => path.stats().busy === 0)
+    const reads = log.counts.reads
+    right(await path.chat(asking(uuid(2), account('carol'), post(2)))())
+    assert.is(log.counts.reads, reads)
   },
 )
 

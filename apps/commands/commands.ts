@@ -610,6 +610,16 @@ export const createCommands = (
         weigh(mailbox)
       }
     },
+    warm: (space) => {
+      const mailbox = chatMailbox(space)
+      mailbox.pin()
+      const rest = () => {
+        mailbox.unpin()
+        weigh(mailbox as unknown as AnyMailbox)
+      }
+      // What fails here is tried again, and told, by the first message.
+      void mailbox.state.load().then(rest, rest)
+    },
     observe: (event) => {
       mailboxes.get(event.stream)?.state.observe(event)
       followed.passed(event.position)

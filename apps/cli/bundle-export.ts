@@ -1,4 +1,5 @@
 /** Writes a room's record as a bundle (docs/proof.md): from the log as it stands, with nothing opened. */
+import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
@@ -6,7 +7,7 @@ import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { eventBytes } from '../../projections/audit/canonical.ts'
+import { eventText } from '../../projections/audit/canonical.ts'
 import {
   checkpointLine,
   eventLine,
@@ -17,15 +18,9 @@ import {
   stateLine,
   VERSION,
 } from '../../projections/proof/bundle.ts'
-import {
-  inclusionPlaces,
-  inclusionProof,
-  leafHash,
-  type Nodes,
-  verifyInclusion,
-} from '../../projections/proof/merkle.ts'
+import { inclusionChecker, inclusionProofs, type Nodes } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, type Signer, verifierOf } from '../../projections/proof/note.ts'
-import { hashesAt } from '../../projections/proof/queries.ts'
+import { joinedHashesAt } from '../../projections/proof/queries.ts'
 import {
   applyEvent,
   type BundledEvent,
@@ -52,28 +47,35 @@ export type ExportOptions = {
 }
 export type Exported = { readonly events: number; readonly size: number; readonly bytes: number }
 
-const PAGE = 500
+const PAGE = 1_000
 
-/** A stream from a revision on, up to a position of the log. */
+/** A stream from a revision on, up to a position of the log; a page is read while the one before is taken. */
 async function* eventsOfStream(
   log: EventLog,
   stream: string,
   revision: number,
   upTo: bigint,
 ): AsyncGenerator<RecordedEvent, void> {
-  for (let from = BigInt(revision); ; ) {
-    const page = await log.readStream(stream, { from, limit: PAGE })()
+  type Page = Awaited<ReturnType<ReturnType<EventLog['readStream']>>>
+  const read = (from: bigint): Promise<Page> => log.readStream(stream, { from, limit: PAGE })()
+  let from = BigInt(revision)
+  let next: Promise<Page> | null = read(from)
+  while (next !== null) {
+    const page: Page = await next
     if (E.isLeft(page)) {
       if (page.left._tag === 'StreamDeleted') return
       throw new ExportError(`The log can't be read: ${page.left.cause}`)
     }
+    const last = page.right.at(-1)
+    next =
+      last === undefined || page.right.length < PAGE || last.position > upTo ? null : read(last.revision + 1n)
+    // Its failure is met where it is awaited.
+    next?.catch(() => {})
     for (const event of page.right) {
       if (event.position > upTo) return
       if (event.revision >= from) yield event
     }
-    const last = page.right.at(-1)
-    if (last === undefined || page.right.length < PAGE) return
-    from = last.revision + 1n
+    if (last !== undefined) from = last.revision + 1n
   }
 }
 
@@ -99,9 +101,15 @@ async function* eventsOf(
   }
 }
 
-const asBundled = (event: RecordedEvent): { readonly text: string; readonly event: BundledEvent } => {
-  const text = eventBytes(event).toString('utf8')
-  return { text, event: JSON.parse(text) }
+const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
+
+/** As it stands on the log. `text`, where it was made, is what is proved of it. */
+const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent => {
+  const { data, metadata } = recorded.stored ?? recorded
+  // What JSON can't say as it is, is what it says instead.
+  if (!isPlain(data) || !isPlain(metadata)) return JSON.parse(text ?? eventText(recorded))
+  const { id, revision, stream, type } = recorded
+  return { data: data ?? null, id, metadata: metadata ?? null, revision: String(revision), stream, type }
 }
 
 /** A stream's time never goes back, whatever its events say: the latest so far counts. */
@@ -111,22 +119,17 @@ const latestWith = (state: BundleState, kind: Kind, event: BundledEvent): string
   return typeof at === 'string' && at > latest ? at : latest
 }
 
-/** The proofs of some leaves, asked for at once. */
-const proofsOf = async (
-  session: Session,
-  leaves: ReadonlyArray<number>,
-  size: number,
-): Promise<ReadonlyArray<ReadonlyArray<Buffer>>> => {
-  const places = new Map<string, { level: number; index: number }>()
-  for (const leaf of leaves)
-    for (const place of inclusionPlaces(leaf, size)) places.set(`${place.level}/${place.index}`, place)
-  const wanted = [...places.values()]
-  const rows = wanted.length === 0 ? [] : await session.run(hashesAt(wanted))
-  const hashes = new Map(wanted.map(({ level, index }, i) => [`${level}/${index}`, rows[i]?.hash]))
-  const nodes: Nodes = async (asked) =>
-    asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
-  return Promise.all(leaves.map((leaf) => inclusionProof(leaf, size, nodes)))
-}
+/** The tree's nodes, a call's in one answer. */
+const nodesIn =
+  (session: Session): Nodes =>
+  async (places) => {
+    if (places.length === 0) return []
+    const [row] = await session.run(joinedHashesAt(places))
+    const bytes = row?.hashes as Buffer | null | undefined
+    if (bytes?.length !== 32 * places.length)
+      throw new ExportError('Hashes of the log’s tree are missing: run presence audit verify.')
+    return places.map((_, i) => bytes.subarray(32 * i, 32 * i + 32))
+  }
 
 /** Throws `ExportError` with a sentence. */
 export const exportBundleTo = async (options: ExportOptions): Promise<Exported> => {
@@ -169,7 +172,7 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
     if (from !== null)
       for (const kind of STREAM_KINDS)
         for await (const recorded of eventsOfStream(log, streamName(kind, space), 0, upTo)) {
-          const { event } = asBundled(recorded)
+          const event = asBundled(recorded)
           if (latestWith(state, kind, event) >= from) break
           applyEvent(state, event)
         }
@@ -178,7 +181,8 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
     await put(start)
 
     let events = 0
-    let previous: ReadonlyArray<Buffer> = []
+    const proofsOf = inclusionProofs(checkpoint.size, nodesIn(session))
+    const inTree = inclusionChecker(checkpoint.size, checkpoint.root)
     let waiting: Array<{ readonly recorded: RecordedEvent; readonly text: string }> = []
     const flush = async (): Promise<void> => {
       if (waiting.length === 0) return
@@ -194,16 +198,15 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
         throw new ExportError(
           `The event at ${waiting[missing]!.recorded.position} is not in the log’s tree: run presence audit verify.`,
         )
-      const proofs = await proofsOf(session, leaves, checkpoint.size)
+      const proofs = await proofsOf(leaves)
       for (const [i, { recorded, text }] of waiting.entries()) {
-        const proof = proofs[i]!
-        const leaf = leafHash(Buffer.from(text, 'utf8'))
-        if (!verifyInclusion(leaf, leaves[i]!, checkpoint.size, proof, checkpoint.root))
+        const { proof, shared } = proofs[i]!
+        // U+0000 is the byte 0x00 in UTF-8.
+        if (!inTree(hash('sha256', `\0${text}`, 'buffer'), leaves[i]!, proof, shared))
           throw new ExportError(
             `The event at ${recorded.position} is not what the log’s tree has: run presence audit verify.`,
           )
-        const line = eventLine(text, leaves[i]!, proof, previous)
-        previous = proof
+        const line = eventLine(text, leaves[i]!, proof, shared)
         digests.event(line)
         await put(line)
       }
@@ -214,7 +217,8 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
 
     const over = new Set<string>()
     for await (const recorded of eventsOf(log, space, { ...state.revisions }, upTo)) {
-      const { text, event } = asBundled(recorded)
+      const text = eventText(recorded)
+      const event = asBundled(recorded, text)
       const kind = kindOf(recorded.stream)!
       if (over.has(kind)) continue
       if (to !== null && latestWith(state, kind, event) > to) {

@@ -70,7 +70,7 @@ export const canonicalJson = writer(quoteClean, MAX_DEPTH)
 export const provedJson = writer(quote, MAX_PROVED_DEPTH)
 
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */
-const eventText = ({ id, revision, stream, type, ...event }: RecordedEvent): string => {
+export const eventText = ({ id, revision, stream, type, ...event }: RecordedEvent): string => {
   const { data, metadata } = event.stored ?? event
   return provedJson({ data: data ?? null, id, metadata: metadata ?? null, revision, stream, type })
 }

@@ -1,9 +1,9 @@
 /** A room's record in one file that proves itself: how it is written, and how it is checked with nothing but a key.
  *  docs/proof.md has the format in full. */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { parseStreamName, spaceKey } from '../../domain/names.ts'
 import { provedJson } from '../audit/canonical.ts'
-import { leafHash, verifyInclusion } from './merkle.ts'
+import { inclusionChecker } from './merkle.ts'
 import { type Checkpoint, openCheckpoint, openNote, type Signer, signNote, type Verifier } from './note.ts'
 import {
   applyEvent,
@@ -37,22 +37,18 @@ export const checkpointLine = (note: string): string => line({ checkpoint: note 
 export const stateLine = (end: 'start' | 'end', state: BundleState): string =>
   line({ [end]: stateToJson(state) })
 
-/** `event` is the event's bytes as text. `previous` is the proof of the event before, of which what is the same at the
- *  top is not written again. */
+/** `event` is the event's bytes as text. Of its proof the last `shared` hashes are those of the event before, and are not
+ *  written again. */
 export const eventLine = (
   event: string,
   leaf: number,
   proof: ReadonlyArray<Buffer>,
-  previous: ReadonlyArray<Buffer>,
+  shared: number,
 ): string => {
-  let shared = 0
-  while (
-    shared < Math.min(proof.length, previous.length) &&
-    proof[proof.length - 1 - shared]!.equals(previous[previous.length - 1 - shared]!)
-  )
-    shared += 1
-  const own = proof.slice(0, proof.length - shared).map((hash) => hash.toString('base64'))
-  return `{"event":${event},"leaf":${leaf},"proof":${JSON.stringify(own)},"shared":${shared}}\n`
+  let own = ''
+  for (let i = 0; i < proof.length - shared; i += 1)
+    own += `${i === 0 ? '"' : ',"'}${proof[i]!.toString('base64')}"`
+  return `{"event":${event},"leaf":${leaf},"proof":[${own}],"shared":${shared}}\n`
 }
 
 const digest = (text: string | Buffer): string => createHash('sha256').update(text).digest('base64')
@@ -65,8 +61,14 @@ export class SealDigests {
   part(name: 'header' | 'checkpoint' | 'start' | 'end', text: string | Buffer): void {
     this.parts.set(name, digest(text))
   }
-  event(text: string | Buffer): void {
+  /** With its line feed. */
+  event(text: string): void {
     this.events.update(text)
+    this.count += 1
+  }
+  /** Without it. */
+  eventBytes(bytes: Buffer): void {
+    this.events.update(bytes).update('\n')
     this.count += 1
   }
   /** The seal's text, its line feed in it. Once. */
@@ -146,6 +148,7 @@ export const checkBundle = async (
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let header: Header | null = null
   let checkpoint: Checkpoint | null = null
+  let inTree: ReturnType<typeof inclusionChecker> | null = null
   let state: BundleState | null = null
   let events = 0
   let expects: 'header' | 'checkpoint' | 'start' | 'event' | 'seal' | 'nothing' = 'header'
@@ -158,9 +161,9 @@ export const checkBundle = async (
     if (faults.length < MAX_FAULTS) faults.push({ line: where, part, event, detail })
   }
 
-  const checkEvent = (value: Json, bytes: Buffer): void => {
+  const checkEvent = (value: Json, bytes: Buffer, text: string): void => {
     events += 1
-    digests.event(Buffer.concat([bytes, Buffer.from('\n')]))
+    digests.eventBytes(bytes)
     const event = eventOf(value.event)
     const own = hashesOf(value.proof)
     const { leaf, shared } = value
@@ -178,9 +181,10 @@ export const checkBundle = async (
       return void fault('event', 'It shares more of a proof than there is.', name)
     const proof = [...own, ...previous.slice(previous.length - above)]
     previous = proof
-    if (checkpoint !== null) {
-      const hash = leafHash(Buffer.from(provedJson(event), 'utf8'))
-      if (!verifyInclusion(hash, index, checkpoint.size, proof, checkpoint.root))
+    if (inTree !== null) {
+      // The line is canonical, so the event's bytes are what stands in it. U+0000 is the byte 0x00 in UTF-8.
+      const leafText = text.slice('{"event":'.length, text.lastIndexOf(',"leaf":'))
+      if (!inTree(hash('sha256', `\0${leafText}`, 'buffer'), index, proof, above))
         fault('event', 'It is not in the log of the checkpoint, as it stands here.', name)
     }
     if (index <= lastLeaf) fault('event', 'It stands before the one in front of it.', name)
@@ -240,9 +244,10 @@ export const checkBundle = async (
       continue
     }
     let value: Json
+    let text: string
     let part: Lined = expects
     try {
-      const text = utf8.decode(bytes)
+      text = utf8.decode(bytes)
       const parsed: unknown = JSON.parse(text)
       if (!isObject(parsed)) throw new TypeError('no object')
       if (expects === 'event' && !Object.hasOwn(parsed, 'event'))
@@ -251,7 +256,7 @@ export const checkBundle = async (
       if (provedJson(parsed) !== text) throw new TypeError('not canonical')
     } catch {
       fault(part, 'The line is not canonical JSON.')
-      if (part === 'event') digests.event(Buffer.concat([bytes, Buffer.from('\n')]))
+      if (part === 'event') digests.eventBytes(bytes)
       else if (part !== 'seal') digests.part(part, Buffer.concat([bytes, Buffer.from('\n')]))
       // The line's place says what it was: go on with the next.
       if (part === 'header') expects = 'checkpoint'
@@ -279,7 +284,8 @@ export const checkBundle = async (
           keysAre(value, 'checkpoint') && typeof value.checkpoint === 'string'
             ? openCheckpoint(value.checkpoint, verifier)
             : null
-        if (checkpoint === null) fault('checkpoint', 'It is not signed with the key, or no checkpoint.')
+        if (checkpoint !== null) inTree = inclusionChecker(checkpoint.size, checkpoint.root)
+        else fault('checkpoint', 'It is not signed with the key, or no checkpoint.')
         expects = 'start'
         break
       case 'start': {
@@ -298,7 +304,7 @@ export const checkBundle = async (
         break
       }
       case 'event':
-        checkEvent(value, bytes)
+        checkEvent(value, bytes, text)
         break
       case 'end':
         if (!keysAre(value, 'end')) fault('end', 'It is not of a state’s form.')

@@ -9,8 +9,11 @@ import {
   EMPTY_ROOT,
   extend,
   type Hash,
+  inclusionChecker,
   inclusionProof,
+  inclusionProofs,
   leafHash,
+  type NextProof,
   type Nodes,
   rootAt,
   rootOf,
@@ -110,6 +113,55 @@ merkle(
           const index = b % size
           const inclusion = await inclusionProof(index, size, nodes)
           assert.ok(verifyInclusion(leafHash(leaves[index]!), index, size, inclusion, root))
+        },
+      ),
+      { numRuns: RUNS },
+    )
+  },
+)
+
+merkle(
+  'given leaves that rise, asked for in any pages, then each proof is that of the leaf alone, and what is checked with less hashing is what is checked in full',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 200 }),
+        fc.array(fc.nat(199), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(fc.tuple(fc.nat(59), fc.integer({ min: 0, max: 3 }), fc.nat()), { maxLength: 4 }),
+        async (size, some, page, harms) => {
+          const leaves = leavesOf(size)
+          const { nodes } = treeOf(leaves)
+          const root = definedRoot(leaves)
+          const rising = [...new Set(some.map((leaf) => leaf % size))].sort((a, b) => a - b)
+          const next = inclusionProofs(size, nodes)
+          const proofs: NextProof[] = []
+          for (let at = 0; at < rising.length; at += page)
+            proofs.push(...(await next(rising.slice(at, at + page))))
+          for (const [i, { proof, shared }] of proofs.entries()) {
+            assert.deepEqual(proof, await inclusionProof(rising[i]!, size, nodes))
+            const before = proofs[i - 1]?.proof ?? []
+            assert.deepEqual(
+              proof.slice(proof.length - shared),
+              shared === 0 ? [] : before.slice(before.length - shared),
+            )
+          }
+          const inTree = inclusionChecker(size, root)
+          let previous: ReadonlyArray<Hash> = []
+          for (const [i, leaf] of rising.entries()) {
+            const { proof: whole, shared } = proofs[i]!
+            const harm = harms.find(([at]) => at === i)
+            const own = whole.slice(0, whole.length - shared).map((hash) => Buffer.from(hash))
+            const hash = Buffer.from(leafHash(leaves[leaf]!))
+            if (harm?.[1] === 0) hash[harm[2] % 32]! ^= 1
+            if (harm?.[1] === 1 && own.length > 0) own[harm[2] % own.length]![harm[2] % 32]! ^= 1
+            const index = harm?.[1] === 2 ? (leaf + 1 + (harm[2] % 3)) % (size + 1) : leaf
+            if (harm?.[1] === 3) own.push(Buffer.from(hash))
+            // As a bundle has it: what is shared is whatever stood before, right or wrong.
+            const proof = [...own, ...previous.slice(previous.length - shared)]
+            previous = proof
+            assert.equal(inTree(hash, index, proof, shared), verifyInclusion(hash, index, size, proof, root))
+          }
         },
       ),
       { numRuns: RUNS },

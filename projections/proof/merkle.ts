@@ -122,13 +122,6 @@ export const edgeAt = async (size: number, nodes: Nodes): Promise<Edge> =>
 export const rootAt = async (size: number, nodes: Nodes): Promise<Hash> =>
   size === 0 ? EMPTY_ROOT : (await hashesOf([[0, size]], nodes))[0]!
 
-/** The full subtrees that the proof of a leaf is made of. */
-export const inclusionPlaces = (
-  index: number,
-  size: number,
-): ReadonlyArray<{ level: number; index: number }> =>
-  pathRanges(index, 0, size).flatMap(([begin, end]) => covering(begin, end))
-
 /** That leaf `index` is in the tree of `size` leaves. Throws RangeError where it can't be. */
 export const inclusionProof = async (
   index: number,
@@ -149,31 +142,140 @@ export const consistencyProof = async (
   return old === 0 || old === size ? [] : hashesOf(consistencyRanges(old, 0, size, true), nodes)
 }
 
+/** The siblings on a leaf's way up, at the levels from `from` to `to` (exclusive): what its proof is made of, from the leaf
+ *  upwards. One that is not `whole` covers all leaves behind the last that fills its level. */
+type Sibling = { readonly level: number; readonly index: number; readonly whole: boolean }
+const siblings = (leaf: number, size: number, from: number, to: number): Array<Sibling> => {
+  const found: Array<Sibling> = []
+  for (let level = from, width = 2 ** from; level < to && width < size; level += 1, width *= 2) {
+    const node = Math.floor(leaf / width)
+    const index = node % 2 === 0 ? node + 1 : node - 1
+    if (index * width < size) found.push({ level, index, whole: (index + 1) * width <= size })
+  }
+  return found
+}
+
+/** Where two leaves' ways up meet: above this level they are one. */
+const meeting = (a: number, b: number): number => {
+  let level = 0
+  for (let [x, y] = [a, b]; x !== y; level += 1) [x, y] = [Math.floor(x / 2), Math.floor(y / 2)]
+  return level
+}
+
+/** `shared`: how many of its last hashes are those of the proof before, the very same objects. */
+export type NextProof = { readonly proof: ReadonlyArray<Hash>; readonly shared: number }
+
+/** Proofs of leaves that only rise, in one tree: of each, what the one before does not share is asked for, all of a call's
+ *  at once. Throws RangeError where a leaf can't be in the tree. */
+export const inclusionProofs = (
+  size: number,
+  nodes: Nodes,
+): ((leaves: ReadonlyArray<number>) => Promise<ReadonlyArray<NextProof>>) => {
+  /** For each level the hash over what is behind its last full subtree. */
+  let partial: Map<number, Hash> | null = null
+  let before: { readonly leaf: number; readonly proof: ReadonlyArray<Hash> } | null = null
+  const edges = async (): Promise<Map<number, Hash>> => {
+    const places = edgePlaces(size)
+    const hashes = await nodes(places)
+    const found = new Map<number, Hash>()
+    for (let level = 0; 2 ** level < size; level += 1) {
+      const part = hashes.filter((_, i) => places[i]!.level < level)
+      if (part.length > 0)
+        found.set(
+          level,
+          part.reduceRight((right, left) => nodeHash(left, right)),
+        )
+    }
+    return found
+  }
+  return async (leaves) => {
+    partial ??= await edges()
+    const plans: Array<{ readonly own: ReadonlyArray<Sibling>; readonly drop: number }> = []
+    const wanted: Array<Sibling> = []
+    let last = before?.leaf ?? null
+    for (const leaf of leaves) {
+      if (!(leaf >= 0 && leaf < size)) throw new RangeError(`leaf ${leaf} is not in a tree of ${size}`)
+      const level = last === null ? Number.POSITIVE_INFINITY : meeting(leaf, last)
+      const own = siblings(leaf, size, 0, level)
+      plans.push({ own, drop: last === null ? 0 : siblings(last, size, 0, level).length })
+      for (const sibling of own) if (sibling.whole) wanted.push(sibling)
+      last = leaf
+    }
+    const found = await nodes(wanted)
+    let taken = 0
+    return plans.map(({ own, drop }, i) => {
+      const tail = before === null ? [] : before.proof.slice(drop)
+      const proof = own.map((sibling) => (sibling.whole ? found[taken++]! : partial!.get(sibling.level)!))
+      for (const hash of tail) proof.push(hash)
+      before = { leaf: leaves[i]!, proof }
+      return { proof, shared: tail.length }
+    })
+  }
+}
+
+/** How far a proof's check has come: RFC 9162, section 2.1.3.2. */
+type Step = { readonly fn: number; readonly sn: number; readonly hash: Hash }
+const climb = ({ fn, sn, hash }: Step, sibling: Hash): Step | null => {
+  if (sn === 0) return null
+  let [left, right] = [fn, sn]
+  const isRight = fn % 2 === 1 || fn === sn
+  if (isRight)
+    while (left % 2 === 0 && left !== 0) {
+      left = Math.floor(left / 2)
+      right = Math.floor(right / 2)
+    }
+  return {
+    fn: Math.floor(left / 2),
+    sn: Math.floor(right / 2),
+    hash: isRight ? nodeHash(sibling, hash) : nodeHash(hash, sibling),
+  }
+}
+
+/** Checks proofs in one tree, one after another: what a proof shares with the last that held is not hashed again. */
+export const inclusionChecker = (
+  size: number,
+  root: Hash,
+): ((leaf: Hash, index: number, proof: ReadonlyArray<Hash>, shared?: number) => boolean) => {
+  let held: { readonly proof: ReadonlyArray<Hash>; readonly steps: ReadonlyArray<Step> } | null = null
+  return (leaf, index, proof, shared = 0) => {
+    if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size)
+      return false
+    let step: Step = { fn: index, sn: size - 1, hash: leaf }
+    const steps = [step]
+    for (const [i, sibling] of proof.entries()) {
+      // From where the rest is the same, and so is what it is put to, the end is the same too.
+      if (shared > 0 && i === proof.length - shared && held !== null) {
+        const at = held.proof.length - shared
+        const there = held.steps[at]
+        const isSame =
+          there !== undefined &&
+          there.fn === step.fn &&
+          there.sn === step.sn &&
+          there.hash.equals(step.hash) &&
+          proof.every((hash, n) => n < i || hash === held!.proof[at + n - i])
+        if (isSame) {
+          held = { proof, steps: [...steps, ...held.steps.slice(at + 1)] }
+          return true
+        }
+      }
+      const next = climb(step, sibling)
+      if (next === null) return false
+      steps.push(next)
+      step = next
+    }
+    if (step.sn !== 0 || !step.hash.equals(root)) return false
+    held = { proof, steps }
+    return true
+  }
+}
+
 export const verifyInclusion = (
   leaf: Hash,
   index: number,
   size: number,
   proof: ReadonlyArray<Hash>,
   root: Hash,
-): boolean => {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false
-  let fn = index
-  let sn = size - 1
-  let hash = leaf
-  for (const sibling of proof) {
-    if (sn === 0) return false
-    if (fn % 2 === 1 || fn === sn) {
-      hash = nodeHash(sibling, hash)
-      while (fn % 2 === 0 && fn !== 0) {
-        fn = Math.floor(fn / 2)
-        sn = Math.floor(sn / 2)
-      }
-    } else hash = nodeHash(hash, sibling)
-    fn = Math.floor(fn / 2)
-    sn = Math.floor(sn / 2)
-  }
-  return sn === 0 && hash.equals(root)
-}
+): boolean => inclusionChecker(size, root)(leaf, index, proof)
 
 export const verifyConsistency = (
   old: number,

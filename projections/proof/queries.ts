@@ -18,6 +18,18 @@ export const hashesAt = (places: ReadonlyArray<Place>): Statement =>
     )}) WITH ORDINALITY AS r (leaf, level, nth)
     JOIN proof_leaves p ON p.leaf = r.leaf ORDER BY r.nth`
 
+/** The same as one row, `hashes` being their bytes one after the other; shorter where some are not there. */
+export const joinedHashesAt = (places: ReadonlyArray<Place>): Statement =>
+  sql.unsafe`SELECT string_agg(substr(p.hashes, 32 * r.level + 1, 32), '' ORDER BY r.nth) AS hashes
+    FROM unnest(${sql.array(
+      places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
+      'int8',
+    )}, ${sql.array(
+      places.map(({ level }) => level),
+      'int4',
+    )}) WITH ORDINALITY AS r (leaf, level, nth)
+    JOIN proof_leaves p ON p.leaf = r.leaf`
+
 export const hashRow = t.type({ hash: t.string })
 
 /** The last leaf: `leaf` and `position`, or no row. */

@@ -147,6 +147,8 @@ export const postgresVault = (options: {
       }
       return found
     },
+    sealingNow: (subject) => current.get(subject),
+    openingNow: (ref) => opened.get(refOf(ref)),
     forget: (subject) => {
       epoch += 1
       if (subject === undefined) {

@@ -1,9 +1,10 @@
 /** An event log whose personal fields are sealed on the way in and opened on the way out. Everything else of the
  *  project sees plain events; the log, its backups and its proofs see sealed ones. */
 import type { KeyObject } from 'node:crypto'
-import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as E from 'fp-ts/lib/Either.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
+import { LRUCache } from 'lru-cache'
 import type {
-  AppendError,
   EventLog,
   LogSubscription,
   NewEvent,
@@ -11,7 +12,8 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
-import { generationOf, openValue, PERSONAL, type SubjectKey, sealValue } from './seal.ts'
+import { type Recent, recentSeals } from './recent.ts'
+import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
 
 type Json = Record<string, unknown>
@@ -36,48 +38,94 @@ const isPersonal = ({ type, data }: NewEvent): boolean => {
   return value !== undefined && value !== personal.blank
 }
 /** One that says nothing of anybody is left as it is. */
-const hasClient = ({ client }: Json): boolean => isObject(client) && Object.keys(client).length > 0
+const hasClient = ({ client }: Json): boolean => {
+  if (!isObject(client)) return false
+  for (const _ in client) return true
+  return false
+}
+
+/** What the seal of a client alone is bound to: it is the same one on all that this person does from there. */
+const clientOf = (subject: Subject): string => `client ${subject}`
+
+/** Seals of clients made here, and the key that each is under. */
+type Clients = LRUCache<string, { readonly sealed: string; readonly key: KeyObject }>
+const CLIENTS = 10_000
+
+const sealClient = (
+  client: unknown,
+  subject: Subject,
+  { generation, key }: SubjectKey,
+  made: Clients,
+  recent: Recent,
+): string => {
+  const contents = JSON.stringify({ client })
+  const name = `${subject} ${contents}`
+  const known = made.get(name)
+  if (known?.key === key) return known.sealed
+  const sealed = `${generation}c.${sealText(contents, key, clientOf(subject))}`
+  made.set(name, { sealed, key })
+  recent.put(sealed, contents, key, clientOf(subject))
+  return sealed
+}
 
 /** What is personal goes into one seal, in the metadata: `{ client?, value? }`. Data that left its field there is marked
  *  by `sealed: true`. */
-const seal = (event: NewEvent, key: SubjectKey): NewEvent => {
-  const personal = PERSONAL[event.type]
-  const inData = isPersonal(event)
+const seal = (
+  event: NewEvent,
+  subject: Subject,
+  under: SubjectKey,
+  clients: Clients,
+  recent: Recent,
+): NewEvent => {
+  const { id, type, data } = event
   const given = event.metadata as Json
-  const { client, ...rest } = given
   const inClient = hasClient(given)
-  const contents = {
-    ...(inClient ? { client } : {}),
-    ...(inData ? { value: (event.data as Json)[personal!.field] } : {}),
+  const { client, ...rest } = given
+  const metadata: Json = inClient ? rest : { ...given }
+  if (!isPersonal(event)) {
+    metadata.sealed = sealClient(client, subject, under, clients, recent)
+    return { id, type, data, metadata }
   }
-  return {
-    ...event,
-    data: inData ? { ...(event.data as Json), [personal!.field]: personal!.blank, sealed: true } : event.data,
-    metadata: { ...(inClient ? rest : given), sealed: sealValue(contents, key, event.id) },
-  }
+  const { field, blank } = PERSONAL[type]!
+  const value = (data as Json)[field]
+  const contents = JSON.stringify(inClient ? { client, value } : { value })
+  const sealed = `${under.generation}.${sealText(contents, under.key, id)}`
+  recent.put(sealed, contents, under.key, id)
+  metadata.sealed = sealed
+  return { id, type, data: { ...(data as Json), [field]: blank, sealed: true }, metadata }
 }
 
+type Seal = {
+  readonly sealed: string
+  /** Where the base64 begins. */
+  readonly from: number
+  readonly bound: string
+  readonly ref: KeyRef
+}
 /** The seal of an event that has one, and whose key it is under. */
-const sealOf = (event: RecordedEvent): { readonly sealed: string; readonly ref: KeyRef } | null => {
+const sealOf = (event: RecordedEvent): Seal | null => {
   const { metadata } = event
-  if (!isObject(metadata) || typeof metadata.sealed !== 'string' || !SEAL.test(metadata.sealed)) return null
+  if (!isObject(metadata) || typeof metadata.sealed !== 'string') return null
+  const { sealed } = metadata
+  const end = sealed.slice(0, MARK).indexOf('.')
+  const isClient = sealed[end - 1] === 'c'
+  const generation = sealed.slice(0, isClient ? end - 1 : end)
+  if (end < 1 || !GENERATION.test(generation)) return null
   const subject = subjectOf(metadata)
   if (subject === null) return null
-  return { sealed: metadata.sealed, ref: { subject, generation: generationOf(metadata.sealed) } }
+  const bound = isClient ? clientOf(subject) : event.id
+  return { sealed, from: end + 1, bound, ref: { subject, generation: Number(generation) } }
 }
-const SEAL = /^\d{1,9}\./
+/** A generation, a `c` where only a client is in it, and a point. */
+const MARK = 11
+const GENERATION = /^\d{1,9}$/
 
-const open = (event: RecordedEvent, keys: ReadonlyMap<string, KeyObject | Erased>): RecordedEvent => {
-  const found = sealOf(event)
-  if (found === null) return event
-  const key = keys.get(refOf(found.ref))
-  // No key was ever here: a log without its vault. The event stands, its personal part stays shut.
-  if (key === undefined) return event
+const open = (event: RecordedEvent, seal: Seal, key: KeyObject | Erased, recent: Recent): RecordedEvent => {
   const stored = { data: event.data, metadata: event.metadata }
-  const { sealed: _, ...metadata } = event.metadata as Json
+  const { sealed, ...metadata } = event.metadata as Json
   const field = PERSONAL[event.type]?.field
   const inData = field !== undefined && isObject(event.data) && event.data.sealed === true
-  const { sealed: __, ...data } = inData ? (event.data as Json) : {}
+  const { sealed: _, ...data } = inData ? (event.data as Json) : {}
   const left = (note: Json) => ({
     ...event,
     data: inData ? { ...data, ...note } : event.data,
@@ -86,69 +134,105 @@ const open = (event: RecordedEvent, keys: ReadonlyMap<string, KeyObject | Erased
   })
   if ('erased' in key) return left({ erased: key.erased })
   try {
-    const contents = openValue(found.sealed, key, event.id) as { client?: unknown; value?: unknown }
-    return {
-      ...event,
-      data: inData ? { ...data, [field]: contents.value } : event.data,
-      metadata: contents.client === undefined ? metadata : { ...metadata, client: contents.client },
-      stored,
+    let text = recent.get(seal.sealed, key, seal.bound)
+    if (text === undefined) {
+      text = openText(seal.sealed, seal.from, key, seal.bound)
+      // Another's words are read once; where they came from, again and again.
+      if (seal.bound !== event.id) recent.put(seal.sealed, text, key, seal.bound)
     }
+    const contents = JSON.parse(text) as { client?: unknown; value?: unknown }
+    if (inData && !('value' in contents)) return left({ unreadable: true })
+    if (inData) data[field] = contents.value
+    if (contents.client !== undefined) metadata.client = contents.client
+    return { ...event, data: inData ? data : event.data, metadata, stored }
   } catch {
     // Altered: said in the event itself, which then fails its proof too. It stays blank, as one that was erased.
     return left({ unreadable: true })
   }
 }
 
-/** Throws what the vault throws: an event is never handed on shut because a key could not be asked for. */
-export const openEvents = async (
+const NOTHING: Recent = { put: () => {}, get: () => undefined }
+
+/** Throws what the vault throws: an event is never handed on shut because a key could not be asked for. A promise only
+ *  where a key must be asked for. */
+export const openEvents = (
   events: ReadonlyArray<RecordedEvent>,
   vault: Vault,
-): Promise<ReadonlyArray<RecordedEvent>> => {
-  const refs = new Map<string, KeyRef>()
+  recent: Recent = NOTHING,
+): ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>> => {
+  const seals: Array<Seal | null> = []
+  const keys: Array<KeyObject | Erased | undefined> = []
+  const asked = new Map<string, KeyRef>()
+  let some = false
   for (const event of events) {
-    const ref = sealOf(event)?.ref
-    if (ref !== undefined) refs.set(refOf(ref), ref)
+    const seal = sealOf(event)
+    seals.push(seal)
+    if (seal === null) {
+      keys.push(undefined)
+      continue
+    }
+    some = true
+    const key = vault.openingNow?.(seal.ref)
+    keys.push(key)
+    if (key === undefined) asked.set(refOf(seal.ref), seal.ref)
   }
-  if (refs.size === 0) return events
-  const keys = await vault.opening([...refs.values()])
-  return events.map((event) => open(event, keys))
+  if (!some) return events
+  const all = (told: ReadonlyMap<string, KeyObject | Erased>) =>
+    events.map((event, i) => {
+      const seal = seals[i]!
+      if (seal === null) return event
+      const key = keys[i] ?? told.get(refOf(seal.ref))
+      // No key was ever here: a log without its vault. The event stands, its personal part stays shut.
+      return key === undefined ? event : open(event, seal, key, recent)
+    })
+  return asked.size === 0 ? all(new Map()) : vault.opening([...asked.values()]).then(all)
 }
 
 const RETRY_MS = 250
 
 export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => {
-  const opened = (read: TE.TaskEither<ReadError, ReadonlyArray<RecordedEvent>>) =>
-    TE.chain((events: ReadonlyArray<RecordedEvent>) =>
-      TE.tryCatch(
-        () => openEvents(events, vault),
-        (error): ReadError => ({ _tag: 'LogUnavailable', cause: `keys: ${(error as Error).message}` }),
-      ),
-    )(read)
+  const recent = recentSeals()
+  const clients: Clients = new LRUCache({ max: CLIENTS })
+  const unavailable = (error: unknown) =>
+    E.left({ _tag: 'LogUnavailable' as const, cause: `keys: ${(error as Error).message}` })
+  const opened =
+    (
+      read: TE.TaskEither<ReadError, ReadonlyArray<RecordedEvent>>,
+    ): TE.TaskEither<ReadError, ReadonlyArray<RecordedEvent>> =>
+    async () => {
+      const events = await read()
+      if (E.isLeft(events)) return events
+      try {
+        return E.right(await openEvents(events.right, vault, recent))
+      } catch (error) {
+        return unavailable(error)
+      }
+    }
 
   return {
     ...log,
     append: (stream, expected, events) => {
-      const subjects = new Set<Subject>()
-      for (const event of events) {
-        const subject = needsSealing(event)
-        if (subject !== null) subjects.add(subject)
+      const subjects = events.map(needsSealing)
+      if (subjects.every((subject) => subject === null)) return log.append(stream, expected, events)
+      const sealed = (keyOf: (subject: Subject) => SubjectKey | undefined): ReadonlyArray<NewEvent> =>
+        events.map((event, i) => {
+          const subject = subjects[i]!
+          return subject === null ? event : seal(event, subject, keyOf(subject)!, clients, recent)
+        })
+      return async () => {
+        const { sealingNow } = vault
+        const isKnown = (subject: Subject | null): boolean =>
+          subject === null || sealingNow?.(subject) !== undefined
+        if (subjects.every(isKnown)) return log.append(stream, expected, sealed(sealingNow!))()
+        let keys: ReadonlyMap<Subject, SubjectKey>
+        try {
+          keys = await vault.sealing([...new Set(subjects)].filter((subject) => subject !== null))
+        } catch (error) {
+          return unavailable(error)
+        }
+        const ready = sealed((subject) => keys.get(subject))
+        return log.append(stream, expected, ready)()
       }
-      if (subjects.size === 0) return log.append(stream, expected, events)
-      return TE.chain((keys: ReadonlyMap<Subject, SubjectKey>) =>
-        log.append(
-          stream,
-          expected,
-          events.map((event) => {
-            const subject = needsSealing(event)
-            return subject === null ? event : seal(event, keys.get(subject)!)
-          }),
-        ),
-      )(
-        TE.tryCatch(
-          () => vault.sealing([...subjects]),
-          (error): AppendError => ({ _tag: 'LogUnavailable', cause: `keys: ${(error as Error).message}` }),
-        ),
-      )
     },
     readStream: (stream, read) => opened(log.readStream(stream, read)),
     readAll: (read) => opened(log.readAll(read)),
@@ -161,7 +245,7 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => 
         const events = batch.flatMap((item) => (item.kind === 'event' ? [item.event] : []))
         for (;;) {
           try {
-            const plain = await openEvents(events, vault)
+            const plain = await openEvents(events, vault, recent)
             let next = 0
             return batch.map((item) =>
               item.kind === 'event' ? { kind: 'event', event: plain[next++]! } : item,

@@ -15,4 +15,7 @@ export interface Vault {
   readonly sealing: (subjects: ReadonlyArray<Subject>) => Promise<ReadonlyMap<Subject, SubjectKey>>
   /** By `refOf`. Those that were erased say so; one that is missing was never made here. */
   readonly opening: (refs: ReadonlyArray<KeyRef>) => Promise<ReadonlyMap<string, KeyObject | Erased>>
+  /** The same of one, at once, where it is known here; undefined where it must be asked for. */
+  readonly sealingNow?: (subject: Subject) => SubjectKey | undefined
+  readonly openingNow?: (ref: KeyRef) => KeyObject | Erased | undefined
 }

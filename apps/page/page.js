@@ -22,12 +22,14 @@ const svg = (tag, attributes) => {
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
   return made
 }
-/** The same name has the same colour everywhere. */
-const colour = (name) => {
+/** The same name has the same hue everywhere: light for a shape, dark enough to read for words. */
+const hue = (name) => {
   let hash = 0
   for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360
-  return `hsl(${hash} 65% 55%)`
+  return hash
 }
+const colour = (name) => `hsl(${hue(name)} 65% 55%)`
+const ink = (name) => `hsl(${hue(name)} 75% 28%)`
 const nameOf = (user) => user.userAccount ?? user.user_account ?? user.guestId ?? user.guest_id ?? 'somebody'
 const clock = (when) => new Date(when ?? Date.now()).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
 
@@ -138,7 +140,7 @@ const showMessage = (message) => {
   if (state.seen.has(message.message_id)) return
   state.seen.add(message.message_id)
   const by = el('span', { className: 'by', textContent: `${nameOf(message)} ` })
-  by.style.color = colour(nameOf(message))
+  by.style.color = ink(nameOf(message))
   const words = el('span', { className: 'words', textContent: message.content ?? '' })
   if (message.is_deleted) Object.assign(words, { className: 'words gone', textContent: 'deleted' })
   const meta = el('span', {
@@ -190,7 +192,7 @@ let wallet = null // 'stand-in', 'keychain' or null: how a challenge can be sign
 const showMe = (identity) => {
   const name = identity?.id ?? state.account ?? 'guest'
   $('me').textContent = name
-  $('me').style.color = colour(name)
+  $('me').style.color = ink(name)
   const guest = !state.token
   $('account').hidden = $('login').hidden = !guest || !wallet
   $('logout').hidden = guest

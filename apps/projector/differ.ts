@@ -196,6 +196,8 @@ export const differ = async ({
   for (const table of COMPARED) {
     const columns = all.get(table.name) ?? []
     const isAudit = table === AUDIT_TABLE
+    // A session's is where somebody stands.
+    const isOfEvent = columns.some(({ name, isNumber }) => name === 'position' && isNumber)
     let here = 0
     const tell: Tell = async (kind, key, chainColumns = []) => {
       found += 1
@@ -216,7 +218,7 @@ export const differ = async ({
         key: Object.fromEntries(table.key.map((name, i) => [name, key[i]!])),
         kind,
         columns: kind === 'altered' ? [...altered, ...chainColumns] : [],
-        position: String((kind === 'added' ? a : b).position ?? '') || null,
+        position: isOfEvent ? String((kind === 'added' ? a : b).position ?? '') || null : null,
       })
     }
     const [count] = await session.run(plain(`SELECT count(*) AS rows FROM public.${id(table.name)}`))

@@ -1,11 +1,12 @@
 /** How far the log was acknowledged, beside the log: a commit whose pages are lost from the end of SQLite's write-ahead log
- *  is dropped by it without a word, and this tells. Written after the commit's fsync and not fsynced itself, so it is
- *  never ahead of a sound log; after a power failure it may lag, and then tells less. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+ *  is dropped by it without a word, and this tells. Written after the commit's fsync, so it is never ahead of a sound log;
+ *  its own fsync follows within `SYNC_MS`, off the path of commits, so after a power failure it may lag by that much. */
+import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const MARK_FILE = 'events.mark'
 const DIGITS = 16
+const SYNC_MS = 250
 
 /** The position, or -1 where nothing (readable) is there. */
 export const readMark = (dataDir: string): number => {
@@ -24,12 +25,32 @@ export const openMark = (dataDir: string) => {
   const handle = openSync(join(dataDir, MARK_FILE), 'a')
   closeSync(handle)
   const file = openSync(join(dataDir, MARK_FILE), 'r+')
+  fsyncSync(file)
   const bytes = Buffer.alloc(DIGITS + 1, '\n')
+  let timer: NodeJS.Timeout | undefined
+  let syncing = false
+  let closed = false
+
+  const sync = (): void => {
+    timer = undefined
+    syncing = true
+    // Where it fails it lags more, and tells less; the log's own fsync is what acknowledgements rest on.
+    fdatasync(file, () => {
+      syncing = false
+      if (closed) closeSync(file)
+    })
+  }
   return {
     write: (position: number): void => {
       bytes.write(`${position}`.padStart(DIGITS, '0'), 0, 'latin1')
       writeSync(file, bytes, 0, bytes.length, 0)
+      timer ??= setTimeout(sync, SYNC_MS).unref()
     },
-    close: (): void => closeSync(file),
+    close: (): void => {
+      clearTimeout(timer)
+      closed = true
+      fsyncSync(file)
+      if (!syncing) closeSync(file)
+    },
   }
 }

@@ -57,9 +57,30 @@ export type Appender = ReturnType<typeof createAppender>
 /** What one commit writes. `ticks`: its time. */
 type Batch = { readonly ticks: string; readonly written: StoredEvent[] }
 
+/** What one commit took up, to be answered when it is on the disk. */
+type Committed = {
+  readonly group: ReadonlyArray<AppendRequest>
+  readonly outcomes: ReadonlyArray<AppendOutcome>
+  readonly own: ReadonlyArray<Alongside>
+  readonly written: ReadonlyArray<StoredEvent>
+}
+const NOTHING_COMMITTED: Committed = { group: [], outcomes: [], own: [], written: [] }
+
 const NOTHING = new Uint8Array(0)
 /** A commit takes at most so much, so that the first of a long queue is not kept waiting for the last. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024
+/** While several clients append at once, commits begin at least so far apart, and further where few appends have come: a
+ *  commit with its fsync costs as much as several appends do. A single one that waits for each answer is not kept waiting. */
+const PACE_MS = 2
+const LONGEST_PACE_MS = 4
+const ENOUGH = 4
+/** From so many events on, the fsync is left to a thread, so that this one goes on with the next; handing over and being
+ *  told costs more than a small fsync does. */
+const WORTH_A_THREAD = 16
+/** How many commits of a single append, with none under way, say that there are no longer several. */
+const CROWDED_FOR = 8
+/** As much as this is worth a commit at once. */
+const EAGER_BYTES = 256 * 1024
 /** Above this, callers are asked to stop reading requests until the queue is shorter. */
 const HIGH_WATER_BYTES = 32 * 1024 * 1024
 
@@ -71,6 +92,12 @@ export const createAppender = (
   let queue: AppendRequest[] = []
   let queuedBytes = 0
   let scheduled = false
+  /** Committed, and waiting for an fsync; and those for which one is under way. */
+  let unsynced: Committed[] = []
+  let syncing: Committed[] = []
+  let lastCommit = Number.NEGATIVE_INFINITY
+  /** Above 0: several clients append at once. */
+  let crowded = 0
   let waiting: Array<() => void> = []
   let alongside: Alongside[] = []
 
@@ -218,31 +245,17 @@ export const createAppender = (
     return queue.splice(0, count)
   }
 
-  const commitGroup = (): void => {
-    scheduled = false
-    if (queue.length === 0 && alongside.length === 0) return
-    const group = takeGroup()
-    const own = alongside
-    alongside = []
-    let committed = true
-    const written: StoredEvent[] = []
-    let outcomes: AppendOutcome[] = []
-    try {
-      const batch = { ticks: `${now()}0000`, written }
-      storage.transaction(() => {
-        for (const request of group) outcomes.push(write(request, batch))
-        for (const one of own) one.write((name, event) => append(name, event, batch))
-      })
-    } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error)
-      outcomes = group.map(() => ({ tag: 'failed', cause }))
-      written.length = 0
-      committed = false
-    }
-    for (let i = 0; i < group.length; i++) group[i]!.done(outcomes[i]!)
-    for (const one of own) one.done(committed)
-    if (written.length > 0) publish(written)
-    if (queue.length > 0) schedule()
+  const answer = ({ group, outcomes, own, written }: Committed, error: Error | undefined): void => {
+    for (const [i, request] of group.entries())
+      request.done(error === undefined ? outcomes[i]! : { tag: 'failed', cause: error.message })
+    for (const one of own) one.done(error === undefined)
+    if (error === undefined && written.length > 0) publish(written)
+  }
+
+  const answerSynced = (error: Error | undefined): void => {
+    const these = syncing
+    syncing = []
+    for (const one of these) answer(one, error)
     if (waiting.length > 0 && queuedBytes < HIGH_WATER_BYTES) {
       const callers = waiting
       waiting = []
@@ -250,10 +263,89 @@ export const createAppender = (
     }
   }
 
+  /** What was committed since the last fsync began goes into the next one together; commits go on meanwhile. */
+  const sync = (): void => {
+    if (syncing.length > 0 || unsynced.length === 0) return
+    syncing = unsynced
+    unsynced = []
+    const mine = syncing
+    storage.sync((error) => {
+      // Not where it was waited for meanwhile.
+      if (syncing === mine) answerSynced(error)
+      sync()
+    })
+  }
+
+  const answerAll = (error?: Error): void => {
+    syncing = [...syncing, ...unsynced]
+    unsynced = []
+    answerSynced(error)
+  }
+
+  const syncNow = (): void => {
+    let failure: Error | undefined
+    try {
+      storage.syncNow()
+    } catch (error) {
+      failure = error as Error
+    }
+    answerAll(failure)
+  }
+
+  const commit = (): Committed => {
+    const group = takeGroup()
+    const own = alongside
+    alongside = []
+    const written: StoredEvent[] = []
+    const outcomes: AppendOutcome[] = []
+    try {
+      const batch = { ticks: `${now()}0000`, written }
+      storage.transaction(() => {
+        for (const request of group) outcomes.push(write(request, batch))
+        for (const one of own) one.write((name, event) => append(name, event, batch))
+      })
+      return { group, outcomes, own, written }
+    } catch (error) {
+      answer({ group, outcomes: [], own, written: [] }, error as Error)
+      return NOTHING_COMMITTED
+    }
+  }
+
+  const commitGroup = (): void => {
+    scheduled = false
+    if (queue.length === 0 && alongside.length === 0) return
+    lastCommit = performance.now()
+    if (queue.length > 1 || syncing.length > 0) crowded = CROWDED_FOR
+    else if (crowded > 0) crowded--
+    const committed = commit()
+    unsynced.push(committed)
+    // An answer may rest on what is not on the disk yet, without having written anything.
+    const nothing = committed.written.length === 0 && committed.own.length === 0 && storage.isSynced()
+    if (nothing) answerAll()
+    else if (syncing.length === 0 && committed.written.length < WORTH_A_THREAD) syncNow()
+    else sync()
+    if (queue.length > 0 || alongside.length > 0) schedule()
+  }
+
+  /** Milliseconds that the next commit is to wait for more. */
+  const rest = (): number => {
+    if (crowded === 0 || queuedBytes >= EAGER_BYTES) return 0
+    const pace = queue.length >= ENOUGH ? PACE_MS : LONGEST_PACE_MS
+    return lastCommit + pace - performance.now()
+  }
+
+  const commitRested = (): void => {
+    const left = rest()
+    // A timer counts in whole milliseconds.
+    if (left < 0.5) commitGroup()
+    else setTimeout(commitRested, left)
+  }
+
   const schedule = (): void => {
     if (scheduled) return
     scheduled = true
-    setImmediate(commitGroup)
+    if (rest() < 0.5) setImmediate(commitGroup)
+    else setTimeout(commitRested, PACE_MS)
   }
 
   return {
@@ -277,9 +369,10 @@ export const createAppender = (
       schedule()
     },
 
-    /** Commits what is queued, now. */
+    /** Commits what is queued, now, and waits for the disk. */
     drain: (): void => {
-      while (queue.length > 0 || alongside.length > 0) commitGroup()
+      while (queue.length > 0 || alongside.length > 0) unsynced.push(commit())
+      syncNow()
     },
   }
 }

@@ -1,53 +1,104 @@
-/** Online backup of a node's log to one file, and restore. The node may run meanwhile. */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+/** Online backup of a node's log to one file, and restore. The node may run, and be written to, meanwhile. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { MARK_FILE } from './acknowledged.ts'
 import { checkFile, LOG_FILE } from './storage.ts'
 
-export type BackupProgress = { readonly pages: number; readonly of: number }
+export type Summary = { readonly events: number; readonly lastPosition: number }
+export type Watch = {
+  /** In bytes. */
+  readonly onProgress?: (done: number, of: number) => void
+  /** All of the file is read now, to see that it is sound: nothing is told meanwhile. */
+  readonly onCheck?: () => void
+}
 
-/** Copies the log in `dataDir` to `file`, as it is at one moment. Rejects where the file is there already. */
-export const backupLog = async (
-  dataDir: string,
-  file: string,
-  onProgress: (progress: BackupProgress) => void = () => {},
-): Promise<{ readonly bytes: number; readonly events: number; readonly lastPosition: number }> => {
-  const source = join(dataDir, LOG_FILE)
-  if (!existsSync(source)) throw new Error(`There is no event store in ${dataDir}.`)
-  if (existsSync(file)) throw new Error(`${file} is there already; a backup does not overwrite.`)
-  const partial = `${file}.partial`
-  rmSync(partial, { force: true })
-  const db = new DatabaseSync(source, { readOnly: true })
+export const isLogDir = (dir: string): boolean => existsSync(join(dir, LOG_FILE))
+
+const toDisk = (path: string): void => {
+  const handle = openSync(path, 'r')
+  fsyncSync(handle)
+  closeSync(handle)
+}
+
+/** One file, with nothing beside it: a copy comes in the journal mode of its source, which keeps two more files. */
+const intoOneFile = (file: string): void => {
+  const db = new DatabaseSync(file)
   try {
-    await backup(db, partial, {
-      rate: 1024,
-      progress: ({ totalPages, remainingPages }) =>
-        onProgress({ pages: totalPages - remainingPages, of: totalPages }),
-    })
+    db.exec('PRAGMA journal_mode = DELETE')
   } finally {
     db.close()
   }
-  const summary = checkFile(partial)
-  renameSync(partial, file)
-  return { ...summary, bytes: statSync(file).size }
 }
 
-/** Puts a backup where a node will find it. Rejects where `dataDir` has a log already, or the backup is damaged. */
+/**
+ * Copies the log in `dir` to `file`, as it is at one moment after the call. Rejects, with nothing left behind, where the
+ * file is there already, there is no log, or the copy is not sound.
+ */
+export const backupLog = async (
+  dir: string,
+  file: string,
+  { onProgress = () => {}, onCheck = () => {} }: Watch = {},
+): Promise<Summary & { readonly bytes: number }> => {
+  if (!isLogDir(dir)) throw new Error(`There is no event store in ${dir}.`)
+  if (existsSync(file)) throw new Error(`${file} is there already; a backup does not overwrite.`)
+  const partial = `${file}.partial`
+  const clear = () => {
+    for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${end}`, { force: true })
+  }
+  clear()
+  const db = new DatabaseSync(join(dir, LOG_FILE), { readOnly: true })
+  try {
+    const pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size)
+    // One moment for all of the copy: else SQLite starts the copy over at each write of the node's, and that of a log which is
+    // written to all the time would never be done. Writers don't wait for a reader (WAL).
+    db.exec('BEGIN; SELECT 1 FROM sqlite_schema')
+    await backup(db, partial, {
+      rate: 1024,
+      progress: ({ totalPages, remainingPages }) =>
+        onProgress((totalPages - remainingPages) * pageSize, totalPages * pageSize),
+    })
+    onCheck()
+    intoOneFile(partial)
+    const summary = checkFile(partial)
+    toDisk(partial)
+    renameSync(partial, file)
+    toDisk(dirname(file))
+    return { ...summary, bytes: statSync(file).size }
+  } finally {
+    db.close()
+    clear()
+  }
+}
+
+/** Puts a backup into `dir`, where a node will find it. Rejects where there is a log, or where the backup is not sound. */
 export const restoreLog = async (
   file: string,
-  dataDir: string,
-): Promise<{ readonly events: number; readonly lastPosition: number }> => {
-  const target = join(dataDir, LOG_FILE)
+  dir: string,
+  { onProgress = () => {}, onCheck = () => {} }: Watch = {},
+): Promise<Summary> => {
+  const target = join(dir, LOG_FILE)
   if (existsSync(target))
-    throw new Error(`There is an event store in ${dataDir} already; restore to an empty directory.`)
+    throw new Error(`There is an event store in ${dir} already; restore to an empty directory.`)
+  const { size } = statSync(file)
+  onCheck()
   const summary = checkFile(file)
-  mkdirSync(dataDir, { recursive: true })
+  mkdirSync(dir, { recursive: true })
   // What is left of another log would be taken for this one's.
   for (const left of [`${LOG_FILE}-wal`, `${LOG_FILE}-shm`, MARK_FILE])
-    rmSync(join(dataDir, left), { force: true })
-  await copyFile(file, `${target}.partial`)
-  renameSync(`${target}.partial`, target)
+    rmSync(join(dir, left), { force: true })
+  const partial = `${target}.partial`
+  const watching = setInterval(() => {
+    if (existsSync(partial)) onProgress(statSync(partial).size, size)
+  }, 200)
+  try {
+    await copyFile(file, partial)
+  } finally {
+    clearInterval(watching)
+  }
+  toDisk(partial)
+  renameSync(partial, target)
+  toDisk(dir)
   return summary
 }

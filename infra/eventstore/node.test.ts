@@ -28,7 +28,7 @@ const message = async (promise: Promise<unknown>): Promise<string> =>
     () => 'it did not fail',
     (error: Error & { type?: string }) => error.type ?? error.message,
   )
-const event = (n = 0) => jsonEvent({ type: 'T', data: { n } })
+const event = (n: number | string = 0) => jsonEvent({ type: 'T', data: { n } })
 const count = async (client: EventStoreDBClient, stream?: string): Promise<number> => {
   let n = 0
   const read = stream === undefined ? client.readAll() : client.readStream(stream)
@@ -148,6 +148,30 @@ test('given a running node, when backed up and restored, then the copy has what 
   await other.dispose()
   await node.close()
   await copy.close()
+})
+
+test('given a node that is written to all the time, when backed up, then that ends, with a moment of it', async () => {
+  const dataDir = fresh()
+  const node = await startNode({ dataDir })
+  const client = EventStoreDBClient.connectionString(node.url)
+  const some = () => Array.from({ length: 100 }, (_, n) => event('x'.repeat(1000) + n))
+  for (let n = 0; n < 50; n += 1) await client.appendToStream('a', some())
+  let writing = true
+  let written = 5000
+  const writer = (async () => {
+    while (writing) {
+      await client.appendToStream('a', event())
+      written += 1
+    }
+  })()
+  const before = written
+  const { events } = await backupLog(dataDir, join(fresh(), 'backup.db'))
+  assert.ok(events >= before && events <= written)
+  assert.ok(written > before, 'the writer went on meanwhile')
+  writing = false
+  await writer
+  await client.dispose()
+  await node.close()
 })
 
 test('given hidden events, when scavenged, then they are gone from $all and numbering goes on', async () => {

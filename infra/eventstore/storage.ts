@@ -1,6 +1,7 @@
-/** The log in one SQLite file: an append-only table in `$all` order and one index by stream. All calls are
- *  synchronous; durability is the transaction's (WAL, `synchronous=FULL`: a commit returns after its fsync). */
-import { existsSync, mkdirSync } from 'node:fs'
+/** The log in one SQLite file: an append-only table in `$all` order and one index by stream. A transaction is in SQLite's
+ *  write-ahead log when it returns (`synchronous=NORMAL`) and on the disk after the next `sync`, which other transactions need
+ *  not wait for. Within a transaction one sees what was written; outside it, what is on the disk. */
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
@@ -12,15 +13,19 @@ import type { StoredEvent } from './record.ts'
 import { createRememberedIds, type Remembered } from './remembered.ts'
 import { checkBody, checkTail, RECORD_OVERHEAD } from './soundness.ts'
 
-/** What the node knows of one stream. `last` is -1 where it has no event yet. */
+/** What the node knows of one stream. */
 export type Stream = {
   id: number
   readonly name: string
   readonly nameBytes: Buffer
-  last: number
+  /** -1 where it has no event yet. Within a transaction what was written counts, outside it what is on the disk. */
+  readonly last: number
   /** Kept by metadata.ts; undefined until asked for, and again when it changes. */
-  metadata?: StreamMetadata | undefined
+  metadata: StreamMetadata | undefined
 }
+
+/** One side of a stream: what was written of it, or what is on the disk. */
+type View = { last: number; metadata: StreamMetadata | undefined }
 
 export type Storage = ReturnType<typeof openStorage>
 
@@ -95,7 +100,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
     db.exec(`
       PRAGMA page_size = 8192;
       PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
+      PRAGMA synchronous = NORMAL;
       PRAGMA wal_autocheckpoint = 0;
       PRAGMA journal_size_limit = 67108864;
       PRAGMA cache_size = -16384;
@@ -171,7 +176,9 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   )
   const insertStream = db.prepare('INSERT INTO streams (id, name) VALUES (?, ?)')
   const findStream = prepare('SELECT id FROM streams WHERE name = ?')
-  const lastRevision = prepare('SELECT max(revision) FROM events WHERE stream = ?')
+  const lastRevision = prepare(
+    'SELECT revision FROM events WHERE stream = ? AND position <= ? ORDER BY revision DESC LIMIT 1',
+  )
   const columns = 'position, stream, revision, body, crc'
   const allForwards = prepare(`SELECT ${columns} FROM events WHERE position >= ? ORDER BY position LIMIT ?`)
   const allBackwards = prepare(
@@ -184,21 +191,68 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     `SELECT ${columns} FROM events WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
   )
 
-  const streams = new LRUCache<string, Stream>({ max: CACHED_STREAMS })
+  /** Whether a transaction is under way. */
+  let inside = false
+
+  class KnownStream implements Stream {
+    id: number
+    readonly name: string
+    readonly nameBytes: Buffer
+    readonly written: View
+    readonly onDisk: View
+
+    constructor(name: string, id: number, written: number, onDisk: number) {
+      this.id = id
+      this.name = name
+      this.nameBytes = Buffer.from(name, 'utf8')
+      this.written = { last: written, metadata: undefined }
+      this.onDisk = { last: onDisk, metadata: undefined }
+    }
+
+    get last(): number {
+      return (inside ? this.written : this.onDisk).last
+    }
+
+    get metadata(): StreamMetadata | undefined {
+      return (inside ? this.written : this.onDisk).metadata
+    }
+
+    set metadata(metadata: StreamMetadata | undefined) {
+      ;(inside ? this.written : this.onDisk).metadata = metadata
+    }
+  }
+
+  const streams = new LRUCache<string, KnownStream>({ max: CACHED_STREAMS })
   const remembered = createRememberedIds(REMEMBERED_IDS)
   let nextPosition = FIRST_POSITION
-  let lastPosition = -1
   let nextStream = 1
+  /** Of what was written, and of what is on the disk. */
+  let lastWritten = -1
+  let lastOnDisk = -1
+  /** What was written and is not on the disk yet, in order. */
+  let unsynced: Array<{ readonly stream: string; readonly revision: number; readonly position: number }> = []
+  /** Why nothing more is written: what the disk has of the log is not known any more. */
+  let broken: Error | undefined
 
-  const rows = (statement: StatementSync, ...values: number[]): StoredEvent[] =>
-    (statement.all(...values) as unknown as Row[]).map(toEvent)
+  const lastVisible = (): number => (inside ? lastWritten : lastOnDisk)
+
+  const rows = (statement: StatementSync, ...values: number[]): StoredEvent[] => {
+    const found = (statement.all(...values) as unknown as Row[]).map(toEvent)
+    return inside || lastOnDisk === lastWritten
+      ? found
+      : found.filter(({ position }) => position <= lastOnDisk)
+  }
+
+  const revisionOf = (id: number, upTo: number): number =>
+    (lastRevision.get(id, upTo) as unknown as [number] | undefined)?.[0] ?? -1
 
   /** (Re)reads what is kept in memory from the file: at open, and after a transaction that failed. */
   const load = (): void => {
     streams.clear()
     remembered.clear()
-    const [last] = rows(allBackwards, Number.MAX_SAFE_INTEGER, 1)
-    lastPosition = last?.position ?? -1
+    const row = allBackwards.get(Number.MAX_SAFE_INTEGER, 1) as unknown as Row | undefined
+    const last = row === undefined ? undefined : toEvent(row)
+    lastWritten = last?.position ?? -1
     nextPosition = last === undefined ? FIRST_POSITION : last.position + last.body.length + RECORD_OVERHEAD
     nextStream =
       Number((prepare('SELECT coalesce(max(id), 0) FROM streams').get() as unknown as number[])[0]) + 1
@@ -223,44 +277,111 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
   const mark = openMark(dataDir)
   const checkpointer = createCheckpointer(db, file, checkpointFrames)
+  // What is there now was written by a node that may have been killed before its sync.
+  const log = openSync(`${file}-wal`, 'r+')
+  fsyncSync(log)
+  const folder = openSync(dataDir, 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+  lastOnDisk = lastWritten
+
+  const known = (name: string): KnownStream => {
+    const cached = streams.get(name)
+    if (cached !== undefined) return cached
+    const found = findStream.get(name) as unknown as [number] | undefined
+    const id = found?.[0] ?? 0
+    const written = id === 0 ? -1 : revisionOf(id, Number.MAX_SAFE_INTEGER)
+    const onDisk = id === 0 || lastOnDisk === lastWritten ? written : revisionOf(id, lastOnDisk)
+    const stream = new KnownStream(name, id, written, onDisk)
+    streams.set(name, stream)
+    return stream
+  }
+
+  const forgetMetadata = (name: string, view: 'written' | 'onDisk'): void => {
+    if (!isMetastream(name)) return
+    const original = streams.peek(originalOf(name))
+    if (original !== undefined) original[view].metadata = undefined
+  }
+
+  /** All up to `position` is on the disk now. */
+  const synced = (position: number): void => {
+    let count = 0
+    for (const event of unsynced) {
+      if (event.position > position) break
+      count++
+      const stream = streams.peek(event.stream)
+      if (stream !== undefined) stream.onDisk.last = event.revision
+      forgetMetadata(event.stream, 'onDisk')
+    }
+    unsynced = count === unsynced.length ? [] : unsynced.slice(count)
+    if (position <= lastOnDisk) return
+    lastOnDisk = position
+    mark.write(position)
+  }
+
+  const breakDown = (cause: Error): Error => {
+    broken ??= new Error(`the disk did not take the log (${cause.message}): start the node again`, { cause })
+    return broken
+  }
 
   return {
     file,
     db,
 
-    /** Runs `work` in one transaction; all of it is on the disk when this returns, or none of it is and it throws. */
+    /** Runs `work` in one transaction: all of it is written when this returns, or none of it is and it throws. What was
+     *  written may be acknowledged, and is seen by readers, after the next `sync`. */
     transaction: (work: () => void): void => {
+      if (broken !== undefined) throw broken
       const before = nextPosition
       begin.run()
+      inside = true
       try {
         work()
         commit.run()
-        if (nextPosition !== before) mark.write(lastPosition)
         checkpointer.committed(nextPosition - before)
       } catch (error) {
         if (db.isTransaction) db.exec('ROLLBACK')
+        unsynced = unsynced.filter(({ position }) => position < before)
         load()
         throw error
+      } finally {
+        inside = false
       }
     },
 
-    /** The stream, known or not: `id` is 0 where it was never written to. */
-    stream: (name: string): Stream => {
-      const cached = streams.get(name)
-      if (cached !== undefined) return cached
-      const found = findStream.get(name) as unknown as [number] | undefined
-      const id = found?.[0] ?? 0
-      const last = id === 0 ? -1 : ((lastRevision.get(id) as unknown as [number | null])[0] ?? -1)
-      const stream = { id, name, nameBytes: Buffer.from(name, 'utf8'), last }
-      streams.set(name, stream)
-      return stream
+    /** Calls back when all that was written before this call is on the disk. With an error nothing more is ever written:
+     *  a disk that has failed to keep what it was given may have dropped it. One at a time. */
+    sync: (done: (error: Error | undefined) => void): void => {
+      const position = lastWritten
+      fdatasync(log, (error) => {
+        if (error !== null) return done(breakDown(error))
+        synced(position)
+        done(undefined)
+      })
     },
+
+    /** The same, waited for. Throws where the disk does not take it. */
+    syncNow: (): void => {
+      try {
+        fdatasyncSync(log)
+      } catch (error) {
+        throw breakDown(error as Error)
+      }
+      synced(lastWritten)
+    },
+
+    /** Whether all that was written is on the disk. */
+    isSynced: (): boolean => lastOnDisk === lastWritten,
+
+    /** The stream, known or not: `id` is 0 where it was never written to. */
+    stream: (name: string): Stream => known(name),
 
     /** Where the next event will lie. Its body is built with this, then given to `insert`. */
     nextPosition: (): number => nextPosition,
 
     /** Adds an event at the stream's end, within a transaction. `id`: to be remembered; null for one that no client sent. */
-    insert: (stream: Stream, revision: number, body: Buffer, id: string | null): StoredEvent => {
+    insert: (to: Stream, revision: number, body: Buffer, id: string | null): StoredEvent => {
+      const stream = to as KnownStream
       if (stream.id === 0) {
         stream.id = nextStream++
         insertStream.run(stream.id, stream.name)
@@ -268,13 +389,11 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       const position = nextPosition
       insertEvent.run(position, stream.id, revision, body, crc32(body))
       nextPosition += body.length + RECORD_OVERHEAD
-      lastPosition = position
-      stream.last = revision
+      lastWritten = position
+      stream.written.last = revision
+      unsynced.push({ stream: stream.name, revision, position })
       if (id !== null) remembered.add(id, stream.id, revision)
-      if (isMetastream(stream.name)) {
-        const original = streams.get(originalOf(stream.name))
-        if (original !== undefined) original.metadata = undefined
-      }
+      forgetMetadata(stream.name, 'written')
       return { position, stream: stream.id, revision, body }
     },
 
@@ -282,11 +401,12 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     remembered: (id: string): Remembered | undefined => remembered.get(id),
 
     /** The last event's position, or -1. */
-    lastPosition: (): number => lastPosition,
+    lastPosition: lastVisible,
 
     allForwards: (from: number, limit: number): StoredEvent[] => rows(allForwards, from, limit),
     /** Those before `before`, exclusive. */
-    allBackwards: (before: number, limit: number): StoredEvent[] => rows(allBackwards, before, limit),
+    allBackwards: (before: number, limit: number): StoredEvent[] =>
+      rows(allBackwards, Math.min(before, lastVisible() + 1), limit),
     streamForwards: (stream: number, from: number, limit: number): StoredEvent[] =>
       rows(streamForwards, stream, from, limit),
     streamBackwards: (stream: number, from: number, limit: number): StoredEvent[] =>
@@ -294,7 +414,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
     /** For /stats: bytes of the file, and where it ends. */
     stats: (): Record<string, number> => ({
-      lastPosition,
+      lastPosition: lastOnDisk,
       streams: nextStream - 1,
       bytes: Number(
         db.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size').get()
@@ -307,6 +427,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
     close: (): void => {
       checkpointer.close()
+      closeSync(log)
       mark.close()
       db.close()
       lock.close()

@@ -53,6 +53,7 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
   }
   const save = (user: Kept): void => {
     put.run(`user/${user.login}`, JSON.stringify(user))
+    storage.syncNow()
   }
   const withPassword = async (user: User, password: string): Promise<Kept> => {
     const salt = randomBytes(16).toString('base64')
@@ -120,6 +121,7 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
     },
     remove: (login: string): void => {
       remove.run(`user/${login}`)
+      storage.syncNow()
     },
     hasPassword: async (login: string, password: string): Promise<boolean> => {
       const user = get(login)

@@ -88,18 +88,21 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
     create: (source: string, name: string, settings: Settings): void => {
       const kept = pinned(source, settings)
       insert.run(source, name, JSON.stringify(kept))
+      storage.syncNow()
       open(source, name, kept)
     },
     update: (group: Group, settings: Settings): void => {
       group.stop()
       const kept = pinned(group.source, settings)
       updateSettings.run(JSON.stringify(kept), group.source, group.name)
+      storage.syncNow()
       open(group.source, group.name, kept)
     },
     remove: (group: Group): void => {
       group.stop()
       groups.delete(keyOf(group.source, group.name))
       drop.run(group.source, group.name)
+      storage.syncNow()
       for (const stream of [
         parkedStreamOf(group.source, group.name),
         checkpointStreamOf(group.source, group.name),

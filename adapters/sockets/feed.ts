@@ -21,6 +21,7 @@ import {
   liveSpace,
   type Outlet,
   postToAll,
+  restOf,
   tell,
 } from './live-space.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
@@ -90,6 +91,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const streams = new Map<string, { readonly entry: Entry; readonly kind: Kind }>()
   const touched = new Set<Entry>()
   let offered: Offered[] = []
+  let resting: NodeJS.Timeout | undefined
   let closed = false
 
   const resync = (live: LiveSpace, why: string, revision: bigint) => {
@@ -124,13 +126,21 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
 
   const finishAll = (): void => {
     for (const entry of touched) {
+      const rest = restOf(entry.live)
+      if (rest > 0) {
+        resting ??= setTimeout(() => {
+          resting = undefined
+          finishAll()
+        }, rest)
+        continue
+      }
+      touched.delete(entry)
       try {
         finish(entry.live, outlet)
       } catch (error) {
         resync(entry.live, reasonOf(error), entry.live.spaceSeq.last)
       }
     }
-    touched.clear()
   }
 
   const flush = (): void => {
@@ -352,6 +362,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     close: async () => {
       closed = true
       for (const entry of entries.values()) clearTimeout(entry.gapTimer)
+      clearTimeout(resting)
       await subscription.stop()
       await following
     },

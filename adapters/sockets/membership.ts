@@ -22,7 +22,15 @@ import { type Answer, done, doneAt, failed } from './answers.ts'
 import type { Departures } from './departures.ts'
 import type { Hold, LiveFeed } from './feed.ts'
 import { packetOf } from './frames.ts'
-import { listenIn, listenOut, type Occupant, type Snapshot, snapshotOf } from './live-space.ts'
+import {
+  finish,
+  type LiveSpace,
+  listenIn,
+  listenOut,
+  type Occupant,
+  type Snapshot,
+  snapshotOf,
+} from './live-space.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import type { JoinSpace } from './payloads.ts'
@@ -198,6 +206,12 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       })
   }
 
+  /** The room as of now: what is in it is not also news that is still to be told. */
+  const current = (live: LiveSpace, subspace: string): Snapshot => {
+    finish(live, sending)
+    return snapshotOf(live, subspace)
+  }
+
   const sayEnded = ({ socket }: Member, reason: LeaveReason): void => {
     socket.emit('space-error', {
       ok: false,
@@ -359,14 +373,14 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       return failed(outcome.left)
     }
     if (outcome.right.events.length === 0 && !session.isOver)
-      enter(member, session, snapshotOf(session.hold.live, subspace))
+      enter(member, session, current(session.hold.live, subspace))
     return concluded(member, session, arriving, outcome)
   }
 
   /** Asked again for the room that it is in: the same session, the state as of now. */
   const refresh = async (member: Member, session: Session, asked: JoinSpace): Promise<Answer> => {
     const arriving = arrival(session, asked.since ?? null)
-    enter(member, session, snapshotOf(session.hold.live, session.subspace))
+    enter(member, session, current(session.hold.live, session.subspace))
     const how = await arriving
     if (how !== 'entered') return noSession()
     const revision = String(session.hold.live.spaceSeq.last)

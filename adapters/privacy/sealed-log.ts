@@ -190,7 +190,14 @@ export const openEvents = (
 
 const RETRY_MS = 250
 
-export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => {
+/** `open` does to events as they stand on the log what reading them here does. */
+export type SealedLog<Log extends EventLog> = Log & {
+  readonly open: (
+    events: ReadonlyArray<RecordedEvent>,
+  ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
+}
+
+export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedLog<Log> => {
   const recent = recentSeals()
   const clients: Clients = new LRUCache({ max: CLIENTS })
   const unavailable = (error: unknown) =>
@@ -234,6 +241,7 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): Log => 
         return log.append(stream, expected, ready)()
       }
     },
+    open: (events) => openEvents(events, vault, recent),
     readStream: (stream, read) => opened(log.readStream(stream, read)),
     readAll: (read) => opened(log.readAll(read)),
     subscribe: (options) => {

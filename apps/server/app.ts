@@ -113,7 +113,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     readModels,
     looks,
     proofs,
-    moments: createMoments(log, { stored }),
+    moments: createMoments(log, { stored, open: log.open }),
     auth,
     turn,
     clock,

@@ -4,7 +4,7 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
-import type { EventLog } from '../../domain/ports.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, type MomentError, readEvents, told } from './errors.ts'
 import type { Ref } from './refs.ts'
 import { type Standing, standing } from './standing.ts'
@@ -84,17 +84,30 @@ export type Moments = {
 /** Revisions this near to each other are read at once. */
 const NEAR = 64
 
-/** The words of these, oldest first. */
-export const messagesOf = async (
+/** Events with what is personal in them opened. */
+export type Open = (
+  events: ReadonlyArray<RecordedEvent>,
+) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
+
+/** The words of these, oldest first. `seen`: events at hand, still sealed, that need not be read again. */
+const messagesOf = async (
   log: Pick<EventLog, 'readStream'>,
+  open: Open,
   space: SpaceRef,
   said: ReadonlyArray<readonly [string, Said]>,
+  seen: ReadonlyMap<number, RecordedEvent>,
 ): Promise<ReadonlyArray<MomentMessage>> => {
   const stream = streamName('chat', space)
   const wanted = new Set<number>()
+  const sealed: RecordedEvent[] = []
+  const want = (revision: number): void => {
+    const event = seen.get(revision)
+    if (event === undefined) wanted.add(revision)
+    else sealed.push(event)
+  }
   for (const [, { posted, edited }] of said) {
-    wanted.add(posted.revision)
-    if (edited !== null) wanted.add(edited.revision)
+    want(posted.revision)
+    if (edited !== null) want(edited.revision)
   }
   const sorted = [...wanted].sort((a, b) => a - b)
   const runs: Array<{ readonly from: number; to: number }> = []
@@ -106,7 +119,13 @@ export const messagesOf = async (
   const pages = await Promise.all(
     runs.map(({ from, to }) => readEvents(log, stream, { from: BigInt(from), limit: to - from + 1 })),
   )
-  const events = new Map(pages.flat().map((event) => [Number(event.revision), event]))
+  let opened: ReadonlyArray<RecordedEvent>
+  try {
+    opened = await open(sealed)
+  } catch (error) {
+    throw new Failed({ _tag: 'LogUnavailable', cause: `keys: ${(error as Error).message}` })
+  }
+  const events = new Map([...pages.flat(), ...opened].map((event) => [Number(event.revision), event]))
   return said.map(([messageId, { posted, edited, deleted, reactions }]) => {
     const first = events.get(posted.revision)
     if (first === undefined)
@@ -152,12 +171,14 @@ const newer = (a: bigint | null, b: bigint | null): bigint | null =>
   a === null ? b : b === null || a > b ? a : b
 
 /** `stored`: the log as it stands, where `log` opens what is sealed in it: folding needs nothing that is personal, so no
- *  key is asked for. */
+ *  key is asked for. `open`: as `log` does it, so that what was read to fold need not be read again for its words. */
 export const createMoments = (
   log: EventLog,
-  options: { readonly stored?: EventLog; readonly every?: number } = {},
+  options: { readonly stored?: EventLog; readonly open?: Open; readonly every?: number } = {},
 ): Moments => {
   const { stored = log, every = EVERY } = options
+  const open = options.open ?? (stored === log ? (events: ReadonlyArray<RecordedEvent>) => events : null)
+  const noneSeen = () => (open === null ? undefined : new Map<number, RecordedEvent>())
   const spaces = createTimeline(stored, standing, every)
   const chats = createTimeline(stored, talk, every)
 
@@ -195,6 +216,7 @@ export const createMoments = (
     space: SpaceRef,
     room: Point<Standing>,
     chat: Point<Talk>,
+    seen: ReadonlyMap<number, RecordedEvent> | undefined,
     messages = TALK,
   ): Promise<Moment> => {
     const count = Math.min(TALK, messages)
@@ -207,18 +229,19 @@ export const createMoments = (
       revision: room.revision,
       chatRevision: chat.revision,
       standing: room.state,
-      messages: await messagesOf(log, space, said),
+      messages: await messagesOf(log, open ?? ((events) => events), space, said, seen ?? new Map()),
     }
   }
 
   const until: Moments['until'] = async (space, end, options = {}) => {
     const past: Past = end === null ? () => false : ({ position }) => position >= end
     const exact = options.exact === true
+    const seen = noneSeen()
     const [room, chat] = await Promise.all([
       spaces.to(space, past, { exact }),
-      chats.to(space, past, { exact }),
+      chats.to(space, past, { exact, ...(seen === undefined ? {} : { seen }) }),
     ])
-    return momentOf(space, room, chat, options.messages)
+    return momentOf(space, room, chat, seen, options.messages)
   }
 
   /** What `until` gives of `bound`'s end, with each stream read once: only where one goes on past the other's end is it
@@ -230,19 +253,21 @@ export const createMoments = (
   ): Promise<Moment> => {
     const isLater: Past = ({ latest }) => latest > ms
     const exact = options.exact === true
+    const seen = noneSeen()
     const [room, chat] = await Promise.all([
       spaces.to(space, isLater, { exact }),
-      chats.to(space, isLater, { exact }),
+      chats.to(space, isLater, { exact, ...(seen === undefined ? {} : { seen }) }),
     ])
     const ends = [room.next, chat.next].filter((end) => end !== null)
     const [end] = ends.sort((a, b) => (a < b ? -1 : 1))
-    if (end === undefined) return momentOf(space, room, chat, options.messages)
+    if (end === undefined) return momentOf(space, room, chat, seen, options.messages)
     const past: Past = ({ position }) => position >= end
     const isBefore = ({ position }: Point<unknown>): boolean => position === null || position < end
     return momentOf(
       space,
       isBefore(room) ? room : await spaces.to(space, past, { exact }),
       isBefore(chat) ? chat : await chats.to(space, past, { exact }),
+      seen,
       options.messages,
     )
   }

@@ -57,7 +57,12 @@ export type Timeline<S> = {
   readonly to: (
     space: SpaceRef,
     past: Past,
-    options?: { readonly exact?: boolean; readonly last?: number },
+    options?: {
+      readonly exact?: boolean
+      readonly last?: number
+      /** Where the last events that were read on the way are put, by revision. */
+      readonly seen?: Map<number, RecordedEvent>
+    },
   ) => Promise<Reached<S>>
   /** The first event that is past; null where none is. */
   readonly first: (space: SpaceRef, past: Past) => Promise<RecordedEvent | null>
@@ -101,6 +106,10 @@ const whereOf = (latest: number, decoded: Decoded): Where => ({
   latest: later(latest, decoded),
 })
 
+/** So few are read together rather than halved one by one: several waits less, for bytes that are few. */
+const MARKS_AT_ONCE = 64
+/** How many events that were read on the way to a moment are handed on. */
+const SEEN = 2 * PAGE
 /** Marks never change once written, so they are remembered, so many of them in all. */
 const MARKS = 200_000
 
@@ -121,13 +130,17 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     latest: 0,
   })
 
-  const after = (point: Point<S>, decoded: Decoded): Point<S> => ({
+  const after = (
+    point: Point<S>,
+    decoded: Decoded,
+    { revision, position, latest }: Where = whereOf(point.latest, decoded),
+  ): Point<S> => ({
     state: folding.apply(point.state, decoded, refOf(decoded)),
-    revision: Number(decoded.revision),
-    position: decoded.position,
+    revision,
+    position,
     id: decoded.id,
     at: decoded.metadata.at,
-    latest: later(point.latest, decoded),
+    latest,
   })
 
   /* ── marks ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -153,6 +166,15 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const [recorded] = await readEvents(log, marksOf(stream), { from: BigInt(k), limit: 1 })
     return remember(stream, k, recorded)
   }
+  /** Has these remembered, in one read where some are not. */
+  const marksIn = async (stream: string, low: number, high: number): Promise<void> => {
+    const known = marks.get(stream)
+    let k = low
+    while (k < high && known?.has(k) === true) k += 1
+    if (k === high) return
+    const page = await readEvents(log, marksOf(stream), { from: BigInt(k), limit: high - k })
+    for (const [i, recorded] of page.entries()) remember(stream, k + i, recorded)
+  }
   /** How many marks there are. */
   const markedSoFar = async (stream: string): Promise<number> => {
     const [last] = await readEvents(log, marksOf(stream), { direction: 'backwards', limit: 1 })
@@ -172,6 +194,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     let low = 0
     let high = count
     while (low < high) {
+      if (high - low <= MARKS_AT_ONCE && high - low > 2) await marksIn(stream, low, high)
       const middle = (low + high) >> 1
       const mark = await markAt(stream, middle)
       if (mark === null || past(mark)) high = middle
@@ -235,6 +258,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     until: number | null,
     patience: number,
     last: number,
+    seen: Map<number, RecordedEvent> | undefined,
   ): Promise<Reached<S> | 'foreign' | 'far'> => {
     let point = from
     let folded = 0
@@ -243,10 +267,13 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
       const limit = Math.max(1, Math.min(PAGE, ahead))
       const page = await pageAfter(stream, point, limit)
       if (page === null) return 'foreign'
+      if (seen !== undefined && seen.size + page.length > SEEN) seen.clear()
       for (const recorded of page) {
         const decoded = readable(recorded)
-        if (past(whereOf(point.latest, decoded))) return { ...point, next: decoded.position }
-        point = after(point, decoded)
+        const where = whereOf(point.latest, decoded)
+        if (past(where)) return { ...point, next: decoded.position }
+        point = after(point, decoded, where)
+        seen?.set(where.revision, recorded)
       }
       if (page.length < limit) return { ...point, next: null }
       folded += page.length
@@ -255,7 +282,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
   }
 
   const to: Timeline<S>['to'] = async (space, past, options = {}) => {
-    const { last = Number.POSITIVE_INFINITY } = options
+    const { last = Number.POSITIVE_INFINITY, seen } = options
     const stream = streamName(folding.kind, space)
     if (options.exact !== true)
       for (let attempt = 0; attempt < 2; attempt++) {
@@ -267,12 +294,20 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         const from = near?.point ?? nothing()
         const isNewest = m === count
         const patience = isNewest && attempt === 0 ? PATIENCE : Number.POSITIVE_INFINITY
-        const end = await foldTo(stream, from, past, isNewest ? null : (m + 1) * step - 1, patience, last)
+        const end = await foldTo(
+          stream,
+          from,
+          past,
+          isNewest ? null : (m + 1) * step - 1,
+          patience,
+          last,
+          seen,
+        )
         if (end === 'foreign') break
         if (end !== 'far') return end
         await keep(space)
       }
-    const end = await foldTo(stream, nothing(), past, null, Number.POSITIVE_INFINITY, last)
+    const end = await foldTo(stream, nothing(), past, null, Number.POSITIVE_INFINITY, last, seen)
     if (end === 'foreign' || end === 'far')
       throw new Failed({ _tag: 'LogUnavailable', cause: `${stream} changed while it was read` })
     return end

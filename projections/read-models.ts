@@ -244,7 +244,8 @@ export interface ReadModels {
   readonly bans: (space: SpaceRef, page: PageRequest) => Asking<Page<BanRow>>
   readonly mutes: (space: SpaceRef, page: PageRequest) => Asking<Page<MuteRow>>
   readonly messages: (request: MessagesRequest) => Asking<Messages>
-  readonly message: (messageId: string) => Asking<MessageFacts | null>
+  /** Of this space: another may have one under the same id. */
+  readonly message: (space: SpaceRef, messageId: string) => Asking<MessageFacts | null>
   readonly sessionsOfBoot: (boot: string) => Asking<ReadonlyArray<BootSessionRow>>
   /** The boots that have live sessions, with how many. */
   readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>

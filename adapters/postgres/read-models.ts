@@ -122,9 +122,9 @@ export const createReadModels = (
     bans: paged('bans', bansOf, ({ subject }) => subject),
     mutes: paged('mutes', mutesOf, ({ subject }) => subject),
     messages: (request) => asking(() => messages(request)),
-    message: (messageId) =>
+    message: (space, messageId) =>
       asking(async () => {
-        const [row] = await rowsOf(pool, messageFacts(cleanText(messageId)))
+        const [row] = await rowsOf(pool, messageFacts(space, cleanText(messageId)))
         if (row === undefined) return null
         return {
           messageId: row.message_id,

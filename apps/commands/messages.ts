@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
-import { type SpaceRef, spaceKey } from '../../domain/names.ts'
+import type { SpaceRef } from '../../domain/names.ts'
 import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
 
 export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly cause: string }
@@ -42,10 +42,9 @@ export const lookupIn =
     if (!isThere.right) return unavailable('the read model lags behind the chat')
     const found = new Map<string, MessageFacts | null>()
     for (const id of messageIds) {
-      const row = await models.message(id)()
+      const row = await models.message(space, id)()
       if (E.isLeft(row)) return unavailable(row.left.cause)
-      const isHere = row.right !== null && spaceKey(row.right.space) === spaceKey(space)
-      found.set(id, isHere && row.right !== null ? factsOf(row.right) : null)
+      found.set(id, row.right === null ? null : factsOf(row.right))
     }
     return E.right(found)
   }

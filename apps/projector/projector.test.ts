@@ -191,6 +191,32 @@ test('given an event that decodes and that Postgres refuses, then only its strea
     await projector.stop()
   }))
 
+test('given one message id in two spaces, then each has its message, and changes go to their own', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const log = memoryLog()
+    const projector = runProjector({ log, databaseUrl })
+    const changed = { messageId: 'm1', subspace: 'main', by: alice, at: at(9) }
+    say(log, recorded(space, posted('m1', 'here', 1)), recorded(other, posted('m1', 'there', 2)))
+    // In the batch of the postings, and in one after it.
+    const first = say(
+      log,
+      recorded(other, { type: 'MessageEdited', data: { ...changed, content: 'over there' } }),
+    )
+    await reached(projector, first)
+    const end = say(log, recorded(space, { type: 'MessageDeleted', data: changed }))
+    await reached(projector, end)
+    const said = (await rows(session, 'chat_messages')).map((row) => [
+      row.space_id,
+      row.content,
+      row.is_deleted,
+    ])
+    assert.equal(said.sort(), [
+      ['123', 'over there', false],
+      ['alice/my-post', '', true],
+    ])
+    await projector.stop()
+  }))
+
 test('given a projector that was stopped, when another starts, then the chain and the kicked one go on', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()

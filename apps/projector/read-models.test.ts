@@ -266,12 +266,12 @@ test('given an edit, reactions and a deletion, then the message says so', async 
     [messages[1]!.content, messages[1]!.is_deleted, messages[1]!.deleted_by, messages[1]!.timestamp],
     ['', true, 'bob', at(26)],
   )
-  const facts = await answer(models.message('m5'))
+  const facts = await answer(models.message(space, 'm5'))
   assert.equal(
     [facts?.account, facts?.edited, facts?.deleted, facts?.revision, facts?.space, facts?.reactions.length],
     ['alice', true, false, 5n, space, 3],
   )
-  assert.is(await answer(models.message('no-such')), null)
+  assert.is(await answer(models.message(space, 'no-such')), null)
 })
 
 test('the audit log is newest first, and each filter narrows it', async () => {

@@ -1,5 +1,5 @@
-/** Messages and reactions. A message id belongs to the message that was first on the log; changes count only from
- *  its own space's chat. */
+/** Messages and reactions. A message id is of its space alone; within it, it belongs to the message that was first on
+ *  the log. */
 import { sql } from 'slonik'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Copy, copyValue } from '../copy.ts'
@@ -15,7 +15,7 @@ import {
   writeLatest,
 } from '../projection.ts'
 
-const MESSAGES = { name: 'chat_messages', key: ['message_id'] }
+const MESSAGES = { name: 'chat_messages', key: ['message_id', 'space_type', 'space_id'] }
 const REACTIONS = {
   name: 'chat_reactions',
   key: ['space_type', 'space_id', 'message_id', 'emoji', 'subject'],
@@ -65,6 +65,7 @@ type Change = {
 const COPY_FROM = 50
 
 type Changes = {
+  /** By space and message id, as all of these are. */
   readonly posted: Map<string, Row>
   /** To messages that were there before what this batch posts, and to those after it: ids may come again, and the
    *  tables must not depend on where a batch ends. */
@@ -75,10 +76,8 @@ type Changes = {
 
 /** Where an edit or a deletion goes; nowhere once the message is deleted. */
 const changing = (changes: Changes, { space }: Told, message_id: string): Change | null => {
-  const posted = changes.posted.get(message_id)
-  const isHere = posted !== undefined && posted.space_type === space.type && posted.space_id === space.id
-  const changed = isHere ? changes.after : changes.before
   const key = spaceMapKey(space, message_id)
+  const changed = changes.posted.has(key) ? changes.after : changes.before
   let change = changed.get(key)
   if (change === undefined) {
     change = { message_id, space_type: space.type, space_id: space.id }
@@ -117,8 +116,9 @@ const fold = (changes: Changes, told: Told): void => {
   switch (event.type) {
     case 'MessagePosted': {
       const { data } = event
-      if (changes.posted.has(data.messageId)) return
-      changes.posted.set(data.messageId, {
+      const key = spaceMapKey(space, data.messageId)
+      if (changes.posted.has(key)) return
+      changes.posted.set(key, {
         message_id: data.messageId,
         space_type: space.type,
         space_id: space.id,
@@ -173,7 +173,7 @@ const fold = (changes: Changes, told: Told): void => {
   }
 }
 
-const values = Object.keys(MESSAGE_COLUMNS).filter((name) => name !== 'message_id')
+const values = Object.keys(MESSAGE_COLUMNS).filter((name) => !MESSAGES.key.includes(name))
 
 /** New messages as COPY takes them: much faster, but it knows no conflict. */
 const copyPosted = (posted: Changes['posted']): Copy => {
@@ -191,19 +191,18 @@ export const chat: Projection<Changes> = {
   start: () => ({ posted: new Map(), before: new Map(), after: new Map(), reactions: new Map() }),
   fold,
   copy: (changes) =>
-    changes.posted.size < COPY_FROM ||
-    [...changes.before.values()].some(({ message_id }) => changes.posted.has(message_id))
+    changes.posted.size < COPY_FROM || [...changes.before.keys()].some((key) => changes.posted.has(key))
       ? null
       : { copy: copyPosted(changes.posted), rest: { ...changes, posted: new Map() } },
   write: ({ posted, before, after, reactions }) => [
     ...update(before),
-    // The earlier message keeps an id that two spaces' chats used at once, in whatever order they are applied.
+    // The earlier message keeps its id, in whatever order they are applied.
     ...(posted.size > 0
       ? [
           sql.unsafe`INSERT INTO chat_messages AS t (${names(Object.keys(MESSAGE_COLUMNS))})
             SELECT ${names(Object.keys(MESSAGE_COLUMNS), 'r')}
             FROM ${recordset(posted.values(), MESSAGE_COLUMNS)}
-            ON CONFLICT (message_id) DO UPDATE SET ${sql.join(
+            ON CONFLICT (${names(MESSAGES.key)}) DO UPDATE SET ${sql.join(
               values.map(
                 (name) => sql.fragment`${sql.identifier([name])} = ${sql.identifier(['excluded', name])}`,
               ),

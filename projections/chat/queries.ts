@@ -93,13 +93,14 @@ const facts = t.type({
   revision: bigint,
   reactions: t.array(t.type({ emoji: t.string, by: t.string })),
 })
-export const messageFacts = (messageId: string): Query<t.TypeOf<typeof facts>> =>
+export const messageFacts = (space: SpaceRef, messageId: string): Query<t.TypeOf<typeof facts>> =>
   query(
     sql.unsafe`SELECT message_id, space_type, space_id, user_account, guest_id, display_name, subspace, message_type,
         content, is_deleted, edited_at IS NOT NULL AS edited, parent_message_id, thread_root_id, created_at, revision,
         coalesce((SELECT jsonb_agg(jsonb_build_object('emoji', emoji, 'by', subject) ORDER BY position)
           FROM chat_reactions c WHERE c.space_type = m.space_type AND c.space_id = m.space_id
             AND c.message_id = m.message_id), '[]') AS reactions
-      FROM chat_messages m WHERE message_id = ${messageId}`,
+      FROM chat_messages m
+      WHERE message_id = ${messageId} AND space_type = ${space.type} AND space_id = ${space.id}`,
     facts,
   )

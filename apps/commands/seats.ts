@@ -1,4 +1,5 @@
-/** Frees held seats that ran out, in the spaces that this process let people into. Whatever it misses, the space's own
+/** Frees held seats that ran out, in the spaces that this process let people into, and shows out the guests that were
+ *  too many to go with the setting that forbade them. Whatever it misses, the space's own
  *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
@@ -63,8 +64,9 @@ export const keepSeats = (options: {
 
   return {
     noticed: (space, events) => {
-      for (const event of events)
-        if (event.type === 'EntryGranted') note(space, Date.parse(event.data.expiresAt))
+      for (const { type, data } of events)
+        if (type === 'EntryGranted') note(space, Date.parse(data.expiresAt))
+        else if (type === 'SettingsChanged' && data.changes.guests_allowed === false) note(space, clock.now())
     },
     tick,
     start: () => {

@@ -1,4 +1,5 @@
 /** What ends with a right: the sessions, the held seat and the voices of one subject. */
+import { isGuest } from '../names.ts'
 import { type Asking, actorOf, subjectOf } from './asking.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
 import type { Session } from './state.ts'
@@ -36,5 +37,24 @@ export const stopVoices = (asking: Asking, which: (session: Session) => boolean)
   for (const session of asking.state.sessions.values())
     if (session.voice && which(session))
       events.push({ type: 'VoiceStopped', data: { sessionId: session.sessionId, at: asking.at } })
+  return events
+}
+
+/** At most so many sessions are shown out by one command: an append has its limit. The rest is the next `ExpireSeats`'s. */
+export const GUESTS_AT_ONCE = 500
+export const ACCOUNTS_ONLY = 'This space is for accounts only now.'
+
+/** Where guests may not be any more, those who are in are shown out, and no seat is held for them. */
+export const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
+  const events: Array<SpaceEvent> = []
+  for (const session of asking.state.sessions.values()) {
+    if (events.length >= GUESTS_AT_ONCE) break
+    if (session.account === null)
+      events.push(endSession(asking, session.sessionId, 'kicked', ACCOUNTS_ONLY, null))
+  }
+  for (const subject of asking.state.held.keys()) {
+    if (events.length >= GUESTS_AT_ONCE) break
+    if (isGuest(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
+  }
   return events
 }

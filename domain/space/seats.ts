@@ -4,6 +4,7 @@ import { MAIN, parseSubspace } from '../names.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { type Asking, type Decision, isOwn } from './asking.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
+import { putOutGuests } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
@@ -129,7 +130,17 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   return E.right(events)
 }
 
-export const expireSeats = ({ state, by, at, access }: Asking): Decision => {
-  if (by.kind === 'system') return E.right(runOut(state, at))
+/** Also shows out the guests that a change of the settings was too many for. */
+export const expireSeats = (asking: Asking): Decision => {
+  const { state, by, at, access } = asking
+  if (by.kind === 'system') {
+    const events = runOut(state, at)
+    if (state.settings.guests_allowed) return E.right(events)
+    const gone = new Set(events.map((event) => event.type === 'SeatExpired' && event.data.subject))
+    const guests = putOutGuests(asking).filter(
+      (event) => event.type !== 'SeatExpired' || !gone.has(event.data.subject),
+    )
+    return E.right([...events, ...guests])
+  }
   return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
 }

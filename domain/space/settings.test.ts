@@ -1,10 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fold, scenario } from '../testing/given.ts'
-import { account, asked, opened } from '../testing/people.ts'
+import { account, asked, guest, opened, system } from '../testing/people.ts'
 import { settings } from '../testing/space-commands.ts'
-import { fellSilent, joined, settled, spoke } from '../testing/space-events.ts'
+import { entered, fellSilent, joined, left, seatExpired, settled, spoke } from '../testing/space-events.ts'
 import { spaceDecider } from './decider.ts'
+import { ACCOUNTS_ONLY, GUESTS_AT_ONCE } from './endings.ts'
 import type { SettingsChanges } from './events.ts'
 
 const given = scenario(spaceDecider, assert.equal)
@@ -36,6 +37,42 @@ test('given voices, when voice is switched off, then they all stop', () => {
   given(opened(), joined('alice'), spoke('alice-1'), joined('carol'))
     .when(asked(bob, settings({ voice_enabled: false })))
     .happens(settled({ voice_enabled: false }), fellSilent('alice-1'))
+})
+test('given guests inside, when guests are no longer allowed, then they are shown out and hold no seat', () => {
+  const ghost = guest(1).id
+  const waiting = guest(2).id
+  const history = [
+    opened(),
+    joined('alice'),
+    joined(ghost),
+    joined(ghost, 2),
+    entered(waiting),
+    entered('carol'),
+  ]
+  const shownOut = (session: string) => left(session, 'kicked', { by: 'bob', note: ACCOUNTS_ONLY })
+  given(...history)
+    .when(asked(bob, settings({ guests_allowed: false })))
+    .happens(
+      settled({ guests_allowed: false }),
+      shownOut(`${ghost}-1`),
+      shownOut(`${ghost}-2`),
+      seatExpired(waiting),
+    )
+  // Accounts and a change of anything else leave everybody where they are.
+  given(...history)
+    .when(asked(bob, settings({ max_users: 1 })))
+    .happens(settled({ max_users: 1 }))
+})
+test('given more guests than one command shows out, when seats are looked after, then the rest go too', () => {
+  const all = Array.from({ length: GUESTS_AT_ONCE + 3 }, (_, i) => joined(guest(i).id))
+  const history = [opened(), settled({ max_users: 10_000 }), ...all]
+  const first = given(...history).when(asked(bob, settings({ guests_allowed: false })))
+  assert.ok(first.decision._tag === 'Right')
+  assert.is(first.decision.right.length, 1 + GUESTS_AT_ONCE)
+  const after = [...history, ...first.decision.right, entered(guest(9_000).id)]
+  // A seat that has run out and is a guest's is freed once.
+  const rest = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 61 }))
+  rest.types('SeatExpired', 'SessionLeft', 'SessionLeft', 'SessionLeft')
 })
 test('when a setting is out of bounds, then Invalid names it', () => {
   const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)

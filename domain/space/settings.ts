@@ -1,10 +1,10 @@
-/** Settings: an admin's to change. What changes nothing is no event. */
+/** Settings: an admin's to change. What changes nothing is no event. What a change forbids ends with it. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Invalid, invalid, isCleanJson } from '../text.ts'
 import { mayAs } from './access.ts'
 import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { ChangeSettings } from './commands.ts'
-import { stopVoices } from './endings.ts'
+import { putOutGuests, stopVoices } from './endings.ts'
 import type { SettingsChanges, SpaceEvent } from './events.ts'
 import { mergeSettings } from './evolve.ts'
 import type { SpaceSettings } from './state.ts'
@@ -83,6 +83,7 @@ export const changeSettings = (asking: Asking, command: ChangeSettings): Decisio
   const events: Array<SpaceEvent> = [
     { type: 'SettingsChanged', data: { changes, by: actorOf(asking.by), at } },
   ]
+  if (changes.guests_allowed === false) events.push(...putOutGuests(asking))
   if (changes.voice_enabled === false) events.push(...stopVoices(asking, () => true))
   return E.right(events)
 }

@@ -2,7 +2,7 @@
  *  they are and a filter finds the stream's name and the type without decoding.
  *
  *  Layout: id (40 bytes: tag, length, tag, length, 36 characters), stream identifier, type, then the rest. */
-import { putBigVarint, putVarint, Reader, varintSize } from './wire.ts'
+import { delimited, putBigVarint, putVarint, Reader, varintSize } from './wire.ts'
 
 /** The revision under which a tombstone is stored; clients see it as the largest int64. */
 export const TOMBSTONE_REVISION = Number.MAX_SAFE_INTEGER
@@ -28,23 +28,10 @@ export type StoredEvent = {
 }
 
 const ID_BYTES = 40
-const utf8Length = (text: string): number => Buffer.byteLength(text, 'utf8')
+/** An entry of a map<string, string>, as field 6. */
+const entry = (key: string, value: string): Buffer =>
+  delimited(6, Buffer.concat([delimited(1, Buffer.from(key)), delimited(2, Buffer.from(value))]))
 
-const putEntry = (out: Buffer, at: number, key: string, value: string, valueBytes: number): number => {
-  const keyBytes = key.length
-  out[at++] = 0x32
-  at = putVarint(out, at, 2 + keyBytes + 1 + varintSize(valueBytes) + valueBytes)
-  out[at++] = 0x0a
-  out[at++] = keyBytes
-  at += out.write(key, at, 'latin1')
-  out[at++] = 0x12
-  at = putVarint(out, at, valueBytes)
-  return at + out.write(value, at, 'utf8')
-}
-const entrySize = (keyBytes: number, valueBytes: number): number => {
-  const inner = 2 + keyBytes + 1 + varintSize(valueBytes) + valueBytes
-  return 1 + varintSize(inner) + inner
-}
 const bytesFieldSize = (length: number): number => (length === 0 ? 0 : 1 + varintSize(length) + length)
 const putBytesField = (out: Buffer, at: number, field: number, bytes: Uint8Array): number => {
   if (bytes.length === 0) return at
@@ -54,55 +41,65 @@ const putBytesField = (out: Buffer, at: number, field: number, bytes: Uint8Array
   return at + bytes.length
 }
 
-/** The bytes of the event's `RecordedEvent`. `ticks`: 100 ns since the epoch, in decimal. */
+/** What neighbours have alike, as bytes: made once for as long as they do. */
+const same = {
+  streamName: Buffer.alloc(0) as Buffer,
+  type: '',
+  contentType: '',
+  ticks: '',
+  /** The fields before the revision, and after the positions. */
+  before: Buffer.alloc(0) as Buffer,
+  after: Buffer.alloc(0) as Buffer,
+}
+
+/** The bytes of the event's `RecordedEvent`. `streamName` is not changed afterwards. `ticks`: 100 ns since the epoch, in
+ *  decimal. */
 export const encodeBody = (
-  event: ProposedEvent,
+  { id, type, contentType, data, metadata }: ProposedEvent,
   streamName: Buffer,
   revision: number,
   position: number,
   ticks: string,
 ): Buffer => {
-  const typeBytes = utf8Length(event.type)
-  const contentTypeBytes = utf8Length(event.contentType)
-  const identifierSize = 1 + varintSize(streamName.length) + streamName.length
+  if (same.streamName !== streamName || same.type !== type) {
+    same.before = Buffer.concat([delimited(2, delimited(3, streamName)), entry('type', type)])
+    same.streamName = streamName
+    same.type = type
+  }
+  if (same.ticks !== ticks || same.contentType !== contentType) {
+    same.after = Buffer.concat([entry('created', ticks), entry('content-type', contentType)])
+    same.ticks = ticks
+    same.contentType = contentType
+  }
+  const { before, after } = same
   const tombstone = revision === TOMBSTONE_REVISION
   const size =
     ID_BYTES +
-    1 +
-    varintSize(identifierSize) +
-    identifierSize +
-    entrySize(4, typeBytes) +
+    before.length +
     1 +
     (tombstone ? 9 : varintSize(revision)) +
     2 * (1 + varintSize(position)) +
-    entrySize(7, ticks.length) +
-    entrySize(12, contentTypeBytes) +
-    bytesFieldSize(event.metadata.length) +
-    bytesFieldSize(event.data.length)
+    after.length +
+    bytesFieldSize(metadata.length) +
+    bytesFieldSize(data.length)
   const out = Buffer.allocUnsafe(size)
   out[0] = 0x0a
   out[1] = 38
   out[2] = 0x12
   out[3] = 36
-  out.write(event.id, 4, 'latin1')
+  out.write(id, 4, 'latin1')
   let at = ID_BYTES
-  out[at++] = 0x12
-  at = putVarint(out, at, identifierSize)
-  out[at++] = 0x1a
-  at = putVarint(out, at, streamName.length)
-  out.set(streamName, at)
-  at += streamName.length
-  at = putEntry(out, at, 'type', event.type, typeBytes)
+  out.set(before, at)
+  at += before.length
   out[at++] = 0x18
   at = tombstone ? putBigVarint(out, at, WIRE_TOMBSTONE_REVISION) : putVarint(out, at, revision)
   out[at++] = 0x20
   at = putVarint(out, at, position)
   out[at++] = 0x28
   at = putVarint(out, at, position)
-  at = putEntry(out, at, 'created', ticks, ticks.length)
-  at = putEntry(out, at, 'content-type', event.contentType, contentTypeBytes)
-  at = putBytesField(out, at, 7, event.metadata)
-  putBytesField(out, at, 8, event.data)
+  out.set(after, at)
+  at = putBytesField(out, at + after.length, 7, metadata)
+  putBytesField(out, at, 8, data)
   return out
 }
 

@@ -1,11 +1,18 @@
 /** Append requests, parsed from their bytes. */
 import { EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from './append.ts'
-import { type ProposedEvent, readEntry } from './record.ts'
+import type { ProposedEvent } from './record.ts'
 import { Reader } from './wire.ts'
 
 export class BadRequest extends Error {}
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+const NOTHING: Buffer = Buffer.alloc(0)
+const KEYS = [Buffer.from('type'), Buffer.from('content-type')] as const
+const TYPE = 1
+const CONTENT_TYPE = 2
+const keyOf = (bytes: Buffer): number =>
+  bytes.equals(KEYS[0]) ? TYPE : bytes.equals(KEYS[1]) ? CONTENT_TYPE : 0
 
 /** What an append is to and under which expectation. */
 export type AppendOptions = {
@@ -68,24 +75,75 @@ const readTimestamp = (reader: Reader): number => {
   return seconds * 1000 + nanos / 1e6
 }
 
+/** Whether these bytes are a UUID in lower case, as clients send them. */
+const isPlainUuid = (bytes: Buffer, at: number): boolean => {
+  for (let i = 0; i < 36; i++) {
+    const code = bytes[at + i]!
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (code !== 0x2d) return false
+    } else if (!((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66))) return false
+  }
+  return true
+}
+
+/** The text of a field that says the same in event after event. */
+const repeated = () => {
+  let bytes: Buffer = Buffer.alloc(0)
+  let text = ''
+  return (field: Buffer): string => {
+    if (!field.equals(bytes)) {
+      // A copy: the field is a part of a request, all of which it would keep.
+      bytes = Buffer.from(field)
+      text = field.toString('utf8')
+    }
+    return text
+  }
+}
+const typeText = repeated()
+const contentTypeText = repeated()
+
 const readProposed = (reader: Reader): ProposedEvent => {
+  const { buffer } = reader
   let id = ''
   let type: string | undefined
   let contentType: string | undefined
-  let data: Uint8Array = new Uint8Array(0)
-  let metadata: Uint8Array = data
+  let data: Uint8Array = NOTHING
+  let metadata: Uint8Array = NOTHING
   while (reader.more()) {
     const tag = reader.varint()
-    if (tag === 0x0a) id = readUuid(reader.message())
-    else if (tag === 0x12) {
-      const [key, value] = readEntry(reader.message())
-      if (key === 'type') type = value
-      else if (key === 'content-type') contentType = value
+    if (tag === 0x0a) {
+      const { at } = reader
+      // 38 bytes, of which a text of 36.
+      if (
+        at + 39 <= reader.end &&
+        buffer[at] === 38 &&
+        buffer[at + 1] === 0x12 &&
+        buffer[at + 2] === 36 &&
+        isPlainUuid(buffer, at + 3)
+      ) {
+        id = buffer.toString('latin1', at + 3, at + 39)
+        reader.at = at + 39
+      } else {
+        id = readUuid(reader.message())
+        if (!UUID.test(id)) throw new BadRequest(`Not a UUID: "${id.slice(0, 64)}"`)
+      }
+    } else if (tag === 0x12) {
+      const entry = reader.message()
+      let key = 0
+      let value = NOTHING
+      while (entry.more()) {
+        const part = entry.varint()
+        if (part === 0x0a) key = keyOf(entry.bytes())
+        else if (part === 0x12) value = entry.bytes()
+        else entry.skip(part)
+      }
+      if (key === TYPE) type = typeText(value)
+      else if (key === CONTENT_TYPE) contentType = contentTypeText(value)
     } else if (tag === 0x1a) metadata = reader.bytes()
     else if (tag === 0x22) data = reader.bytes()
     else reader.skip(tag)
   }
-  if (!UUID.test(id)) throw new BadRequest(`Not a UUID: "${id.slice(0, 64)}"`)
+  if (id === '') throw new BadRequest('Not a UUID: ""')
   if (type === undefined) throw new BadRequest('Required metadata property missing: type')
   if (contentType === undefined) throw new BadRequest('Required metadata property missing: content-type')
   return { id, type, contentType, data, metadata }

@@ -21,8 +21,8 @@ import {
   liveSpace,
   type Outlet,
   postToAll,
-  restOf,
   tell,
+  waitLeft,
 } from './live-space.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 
@@ -91,7 +91,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const streams = new Map<string, { readonly entry: Entry; readonly kind: Kind }>()
   const touched = new Set<Entry>()
   let offered: Offered[] = []
-  let resting: NodeJS.Timeout | undefined
+  let later: NodeJS.Timeout | undefined
   let closed = false
 
   const resync = (live: LiveSpace, why: string, revision: bigint) => {
@@ -126,12 +126,12 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
 
   const finishAll = (): void => {
     for (const entry of touched) {
-      const rest = restOf(entry.live)
-      if (rest > 0) {
-        resting ??= setTimeout(() => {
-          resting = undefined
+      const wait = waitLeft(entry.live)
+      if (wait > 0) {
+        later ??= setTimeout(() => {
+          later = undefined
           finishAll()
-        }, rest)
+        }, wait)
         continue
       }
       touched.delete(entry)
@@ -362,7 +362,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     close: async () => {
       closed = true
       for (const entry of entries.values()) clearTimeout(entry.gapTimer)
-      clearTimeout(resting)
+      clearTimeout(later)
       await subscription.stop()
       await following
     },

@@ -13,13 +13,6 @@ export const copyText = (text: string): string => {
   return escaped
 }
 
-/** A JSON string or null as COPY reads it. */
-export const copyJson = (json: string): string => {
-  if (json === 'null') return '\\N'
-  // Without an escape in it, what stands between the quotes is the text.
-  return json.includes('\\') ? copyText(JSON.parse(json)) : json.slice(1, -1)
-}
-
 /** A row's value as COPY reads it: text, number, boolean or null. */
 export const copyValue = (value: unknown): string =>
   value === null || value === undefined

@@ -5,7 +5,7 @@ import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { isAccessStream } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { leafOf } from '../../projections/audit/canonical.ts'
+import { written } from '../../projections/audit/canonical.ts'
 import {
   type AuditLine,
   type AuditMemory,
@@ -13,13 +13,12 @@ import {
   copyAudit,
   remember,
   unknownSessions,
-  writeAudit,
 } from '../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../projections/batch.ts'
 import type { Copy } from '../../projections/copy.ts'
 import { type Parked, park } from '../../projections/parked.ts'
-import { copyTree, grow, type ProofLine, writeTree } from '../../projections/proof/tree.ts'
+import { copyTree, grow, type ProofLine } from '../../projections/proof/tree.ts'
 
 export type Readable = {
   readonly recorded: RecordedEvent
@@ -75,21 +74,14 @@ const write = async (
   for (const statement of statements) await session.run(statement)
 }
 
-/** Fewer rows than this are not worth a COPY. */
-const COPY_FROM = 50
-
 /** What a batch adds to the audit log and to the log's tree. */
 export type Audit = { readonly rows: ReadonlyArray<AuditLine>; readonly leaves: ReadonlyArray<ProofLine> }
 
 /** Appends to both. */
 export const appendAudit = async (session: Session, { rows, leaves }: Audit): Promise<void> => {
-  if (rows.length >= COPY_FROM) {
-    await copyIn(session, copyAudit(rows))
-    await copyIn(session, copyTree(leaves))
-  } else if (rows.length > 0) {
-    await session.run(writeAudit(rows))
-    await session.run(writeTree(leaves))
-  }
+  if (rows.length === 0) return
+  await copyIn(session, copyAudit(rows))
+  await copyIn(session, copyTree(leaves))
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
@@ -148,7 +140,7 @@ export const applyToTables = async (
   return aside
 }
 
-/** The audit log's rows for these events, as JSON, and the tree's; moves the memory on. */
+/** The audit log's rows for these events, and the tree's; moves the memory on. */
 export const auditRowsFor = async (
   session: Session,
   events: ReadonlyArray<Readable>,
@@ -159,12 +151,9 @@ export const auditRowsFor = async (
   if (unknown.length > 0)
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
-  const leaves = recorded.map((event) => ({ position: event.position, hash: leafOf(event) }))
-  const rows = auditRows(
-    recorded,
-    memory,
-    leaves.map(({ hash }) => hash),
-  )
+  const all = recorded.map(written)
+  const rows = auditRows(recorded, memory, all)
+  const leaves = all.map(({ leaf }, i) => ({ position: recorded[i]!.position, hash: leaf }))
   const { edge, lines } = grow(memory.edge, leaves)
   memory.edge = edge
   return { rows, leaves: lines }

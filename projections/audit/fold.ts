@@ -2,14 +2,13 @@
  *  event which no projection can apply is still audited, in its place in the chain, with the same bytes for ever. */
 
 import * as E from 'fp-ts/lib/Either.js'
-import { sql } from 'slonik'
 import { erasedBy } from '../../domain/erasure.ts'
 import { ACCESS_PREFIX, isAccessStream, parseSpaceKey, parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { type Copy, copyJson, copyText } from '../copy.ts'
-import { type Columns, names, recordsetOf, type Statement } from '../projection.ts'
+import { type Copy, copyText } from '../copy.ts'
+import type { Columns } from '../projection.ts'
 import { type Edge, EMPTY_EDGE } from '../proof/merkle.ts'
-import { canonicalJson, chain, cleanText, GENESIS, leafOf } from './canonical.ts'
+import { chain, cleanText, GENESIS, type Written } from './canonical.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
 export const AUDIT_COLUMNS = {
@@ -57,7 +56,13 @@ const name = (value: unknown): string | null => {
   const found = text(value)
   return found !== null && found.length > MAX_NAME ? cleanText(found.slice(0, MAX_NAME)) : found
 }
-const json = (value: string | null): string => (value === null ? 'null' : JSON.stringify(value))
+/** Texts that COPY takes as they are: most, and asking is cheaper than looking for each that it does not. */
+const PLAIN = /^[ -[\]-~]*$/
+const copied = (value: unknown): string =>
+  typeof value !== 'string' ? '\\N' : PLAIN.test(value) ? value : copyText(cleanText(value))
+const copiedOrNothing = (value: unknown): string => (typeof value === 'string' ? copied(value) : '')
+const copiedName = (value: unknown): string =>
+  typeof value === 'string' && value.length > MAX_NAME ? copied(name(value)) : copied(value)
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 const time = (value: unknown, recorded: Date): string => {
   if (typeof value === 'string') {
@@ -106,8 +111,8 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
   return target === actor ? null : target
 }
 
-/** A row's columns in the order of `AUDIT_COLUMNS`, each as JSON text. */
-export type AuditLine = ReadonlyArray<string>
+/** A row as COPY takes it, its columns in the order of `AUDIT_COLUMNS`. */
+export type AuditLine = string
 
 const spaceOf = (stream: string): { readonly type: string; readonly id: string } => {
   const unknown = { type: 'unknown', id: stream }
@@ -119,52 +124,61 @@ const spaceOf = (stream: string): { readonly type: string; readonly id: string }
   return E.isRight(named) ? named.right.space : unknown
 }
 
-/** One event's row. Moves the memory's hash on. */
-export const auditRow = (
-  event: RecordedEvent,
-  memory: AuditMemory,
-  leaf: Uint8Array = leafOf(event),
-): AuditLine => {
+/** `space_type` and `space_id` as COPY takes them. Streams repeat by the thousand, so what they say is remembered. */
+const MEMO = 10_000
+const spaces = new Map<string, string>()
+const copiedSpace = (stream: string): string => {
+  let known = spaces.get(stream)
+  if (known === undefined) {
+    const { type, id } = spaceOf(stream)
+    known = `${copied(type)}\t${copiedName(id)}`
+    if (spaces.size >= MEMO) spaces.clear()
+    spaces.set(stream, known)
+  }
+  return known
+}
+
+/** One event's row. Moves the memory's hash on. `written`: its leaf and its data, as `written` gives them. */
+const auditRow = (event: RecordedEvent, memory: AuditMemory, { leaf, details }: Written): AuditLine => {
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
   const client = loose(metadata.client)
   const actorId = name(actor.id)
-  const space = spaceOf(event.stream)
-  const columns = [
-    `"${event.position}"`,
-    json(name(event.id)),
-    json(time(metadata.at, event.created)),
-    json(name(event.type)),
-    json(actor.kind === 'account' ? actorId : null),
-    json(actor.kind === 'guest' ? actorId : null),
-    json(targetOf(event, data, actorId, memory)),
-    json(space.type),
-    json(name(space.id)),
-    json(name(data.subspace) ?? name(data.to)),
-    canonicalJson(event.data ?? null),
-    json(text(client.ip)),
-    json(text(client.userAgent)),
-    json(text(loose(metadata.command).id) ?? ''),
-    json(text(metadata.$correlationId) ?? ''),
-    json(text(metadata.$causationId) ?? ''),
-    json(name(event.stream)),
-    `"${event.revision}"`,
-    json(event.stored === undefined ? null : (erasedBy(data) ?? erasedBy(metadata))),
-  ]
   const before = memory.hash
   memory.hash = chain(before, event.position, leaf)
-  columns.push(`"${before}"`, `"${memory.hash}"`)
-  return columns
+  const columns = [
+    event.position,
+    copiedName(event.id),
+    time(metadata.at, event.created),
+    copiedName(event.type),
+    copied(actor.kind === 'account' ? actorId : null),
+    copied(actor.kind === 'guest' ? actorId : null),
+    copied(targetOf(event, data, actorId, memory)),
+    copiedSpace(event.stream),
+    copiedName(typeof data.subspace === 'string' ? data.subspace : data.to),
+    copyText(details),
+    copied(client.ip),
+    copied(client.userAgent),
+    copiedOrNothing(loose(metadata.command).id),
+    copiedOrNothing(metadata.$correlationId),
+    copiedOrNothing(metadata.$causationId),
+    copiedName(event.stream),
+    event.revision,
+    copied(event.stored === undefined ? null : (erasedBy(data) ?? erasedBy(metadata))),
+    before,
+    memory.hash,
+  ]
+  return `${columns.join('\t')}\n`
 }
 
 /** A batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes nothing. */
 export const auditRows = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
-  leaves: ReadonlyArray<Uint8Array> = events.map(leafOf),
+  writtens: ReadonlyArray<Written>,
 ): ReadonlyArray<AuditLine> => {
-  const rows = events.map((event, i) => auditRow(event, memory, leaves[i]))
+  const rows = events.map((event, i) => auditRow(event, memory, writtens[i]!))
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
   return rows
 }
@@ -175,26 +189,8 @@ export const remember = (memory: AuditMemory, session: unknown, subject: unknown
   if (typeof session === 'string' && found !== null) memory.sessions.set(session, found)
 }
 
-const asObject = (line: AuditLine): string => {
-  let row = ''
-  for (let i = 0; i < line.length; i += 1) row += `${i === 0 ? '{' : ','}"${COLUMN_NAMES[i]}":${line[i]}`
-  return `${row}}`
-}
-
-/** The statement that appends the rows. */
-export const writeAudit = (rows: ReadonlyArray<AuditLine>): Statement =>
-  sql.unsafe`INSERT INTO presence_audit_log (${names(COLUMN_NAMES)})
-    SELECT ${names(COLUMN_NAMES, 'r')} FROM ${recordsetOf(`[${rows.map(asObject).join(',')}]`, AUDIT_COLUMNS)}`
-
-const DETAILS = COLUMN_NAMES.indexOf('details')
-
-/** The same for many rows at once. */
-export const copyAudit = (rows: ReadonlyArray<AuditLine>): Copy => {
-  let data = ''
-  for (const line of rows)
-    for (let i = 0; i < line.length; i += 1) {
-      const value = i === DETAILS ? copyText(line[i]!) : copyJson(line[i]!)
-      data += value + (i === line.length - 1 ? '\n' : '\t')
-    }
-  return { into: `presence_audit_log (${COLUMN_NAMES.join(', ')})`, data }
-}
+/** What appends the rows. */
+export const copyAudit = (rows: ReadonlyArray<AuditLine>): Copy => ({
+  into: `presence_audit_log (${COLUMN_NAMES.join(', ')})`,
+  data: rows.join(''),
+})

@@ -49,7 +49,8 @@ test('the key and the checkpoint are for anyone, as plain text that others read'
 })
 
 test('given an event, then its proof leads to the checkpoint, for those who may see it', async () => {
-  for (const [i, event] of http.log.all().entries()) {
+  // Each look adds an event.
+  for (const [i, event] of [...http.log.all()].entries()) {
     const response = await get(`/api/audit/proof/inclusion?event=${event.id}`, http.bearer('auditor'))
     assert.is(response.statusCode, 200, response.body)
     const { leaf_index, leaf_hash, size, proof, position, checkpoint: note } = response.json()
@@ -58,7 +59,8 @@ test('given an event, then its proof leads to the checkpoint, for those who may 
     const { root, size: of } = openCheckpoint(note, verifierOf(SIGNER))!
     assert.is(of, size)
     assert.ok(verifyInclusion(leafOf(event), i, size, hashes(proof), root))
-    const same = await get(`/api/audit/proof/inclusion?position=${event.position}`, http.bearer('auditor'))
+    const at = `position=${event.position}&size=${size}`
+    const same = await get(`/api/audit/proof/inclusion?${at}`, http.bearer('auditor'))
     assert.equal(same.json().proof, proof)
   }
 })
@@ -109,6 +111,39 @@ test('given an event of a private space, then to a stranger there is no such eve
   ] as const) {
     const response = await get(`/api/audit/proof/inclusion?event=${event.id}`, http.bearer(who))
     assert.is(response.statusCode, status, `${who}: ${response.body}`)
+  }
+})
+
+test('given a proof of what is not one’s own, or between sizes at will, then the look is on the log, with nothing of what it gave; one’s own leaves none', async () => {
+  const looks = () =>
+    http.log
+      .all()
+      .filter(({ stream }) => stream.startsWith('access-'))
+      .map(({ stream, data, metadata }) => {
+        const { call, filters } = data as { call: string; filters: unknown }
+        return [stream, (metadata as { actor: { id: string } }).actor.id, call, filters]
+      })
+  const { id } = http.log.all().find(({ stream }) => stream === 'chat-document:2')!
+  const { size } = await checkpoint()
+  const cases: ReadonlyArray<readonly [string, string, number, unknown]> = [
+    [`inclusion?event=${id}`, 'bob', 200, null],
+    [`inclusion?event=${id}`, 'peggy', 404, null],
+    [`inclusion?event=${id}&size=0`, 'auditor', 400, null],
+    [`inclusion?event=${id}`, 'auditor', 200, ['access-document:2', 'auditor', 'proof', { event: id }]],
+    [`consistency?from=0&to=${size}`, 'auditor', 200, null],
+    [`consistency?from=1&to=${size}`, 'peggy', 404, null],
+    [
+      `consistency?from=1&to=${size}`,
+      'auditor',
+      200,
+      ['access-global:*', 'auditor', 'consistency', { from: 1, to: size }],
+    ],
+  ]
+  for (const [url, who, status, look] of cases) {
+    const before = looks().length
+    const response = await get(`/api/audit/proof/${url}`, http.bearer(who))
+    assert.is(response.statusCode, status, `${who} ${url}: ${response.body}`)
+    assert.equal(looks().slice(before), look === null ? [] : [look], `${who} ${url}`)
   }
 })
 

@@ -1,6 +1,10 @@
-/** What was asked about people's data, on the log: the stream `privacy-requests`, which no projection reads. */
+/** What was asked about people's data, on the log: in full in the stream `privacy-requests`, which no projection reads, and
+ *  that it was asked, in the audit log and so in the log's tree: whoever needs to can prove that, and when. */
+import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { derivedUuid } from '../../domain/ids.ts'
+import { accessStream } from '../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../domain/ports.ts'
 
 export const REQUESTS = 'privacy-requests'
@@ -27,23 +31,29 @@ export const recordRequest = async (
   request: ErasureRequest,
   node: string,
 ): Promise<void> => {
-  const event: NewEvent = {
-    id: request.requestId,
-    type: kind,
-    data: request,
-    metadata: {
-      $correlationId: request.requestId,
-      $causationId: request.requestId,
-      command: { id: request.requestId, type: kind === ERASURE ? 'ErasePerson' : 'ExportPerson' },
-      actor: { kind: 'system', id: request.requestedBy },
-      node,
-      at: request.at,
-      schema: 1,
-    },
+  const { requestId, subject, at } = request
+  const metadata = {
+    $correlationId: requestId,
+    $causationId: requestId,
+    command: { id: requestId, type: kind === ERASURE ? 'ErasePerson' : 'ExportPerson' },
+    actor: { kind: 'system', id: request.requestedBy },
+    node,
+    at,
+    schema: 1,
   }
+  await append(log, REQUESTS, { id: requestId, type: kind, data: request, metadata })
+  // Its reason stays where few look.
+  const data = { requestId, subject, at }
+  const id = derivedUuid(sha256, `audited ${requestId}`)
+  await append(log, accessStream(null), { id, type: kind, data, metadata })
+}
+
+const sha256 = (text: string): string => hash('sha256', text, 'hex')
+
+const append = async (log: EventLog, stream: string, event: NewEvent): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     // Under one id: again and again is once.
-    const written = await log.append(REQUESTS, 'any', [event])()
+    const written = await log.append(stream, 'any', [event])()
     if (E.isRight(written)) return
     if (tries === 5) throw new Error(`The request can't be written to the log: ${written.left._tag}.`)
   }

@@ -164,7 +164,7 @@ test(`given a row flipped, deleted, put in or swapped in ${TRIALS} trials over e
         // With a parked stream go the events that wait in it.
         const waiting = there.get('parked_events')!.map(({ key }) => `parked_events ${key}`)
         if (table.name === 'parked_streams')
-          if (waiting.some((each) => touched.has(each))) return null
+          if ([...touched].some((each) => each.startsWith('parked_events '))) return null
           else for (const each of waiting) touched.add(each)
         const gone = await rows(`DELETE FROM ${table.name} WHERE ctid = '${one.at}' RETURNING 1 AS one`)
         return gone.length === 0 ? null : trial(one.key)

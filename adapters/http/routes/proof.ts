@@ -36,11 +36,17 @@ const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
   caller.kind === 'account' &&
   (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
+const isBy = (event: Audited, caller: Caller): boolean =>
+  event.user_account === caller.id || event.guest_id === caller.id
+/** What is one's own is no look. */
+const concerns = (event: Audited, caller: Caller): boolean =>
+  isBy(event, caller) || event.target === caller.id
+
 /** As for its row of the audit log: auditors, the space's moderators, and whom it concerns. Who may not see the event is
  *  answered as if there were none, after the same work. */
 const maySee = async (deps: HttpDeps, event: Audited, caller: Caller): Promise<boolean> => {
   if (isAuditor(deps, caller)) return true
-  if (event.user_account === caller.id || event.guest_id === caller.id) return true
+  if (isBy(event, caller)) return true
   const space = parseSpaceKey(`${event.space_type}:${event.space_id}`)
   if (space._tag === 'Left') return false
   const { access } = await accessTo(deps, space.right, caller)
@@ -91,7 +97,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     tag: 'proof',
     summary: 'That an event is in the log: for those who may see it in the audit log.',
     query: t.type({ position: optional(Position), event: optional(Uuid), size: optional(Size) }),
-    handle: async ({ query, who }) => {
+    handle: async ({ query, who, sender }) => {
       const { position, event, size } = query
       if ((position === null) === (event === null))
         tellInvalid('event', 'Give either a position or an event.')
@@ -113,6 +119,12 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
           `The event is leaf ${leaf}: the size must be above it, and no more than the log’s.`,
         )
       const { leaf: hash, proof: hashes } = orTell(await proofs.inclusion(leaf, of)())
+      if (!concerns(found, who.caller)) {
+        const space = parseSpaceKey(`${found.space_type}:${found.space_id}`)
+        const filters = { event: found.event_id, ...(size === null ? {} : { size }) }
+        const look = { call: 'proof', filters, rows: 1, space: space._tag === 'Right' ? space.right : null }
+        orTell(await deps.looks.record({ sender, ...look })())
+      }
       return {
         position: found.position,
         event_id: found.event_id,
@@ -132,14 +144,18 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     tag: 'proof',
     summary: 'That the log of one checkpoint begins with that of another.',
     query: t.type({ from: Size, to: Size }),
-    handle: async ({ query, who }) => {
+    handle: async ({ query, who, sender }) => {
       const { from: old, to } = query
       if (old > to) tellInvalid('from', 'from must not be above to.')
-      // Between sizes at will, a stranger could read the hash of any one leaf.
-      const free = isAuditor(deps, who.caller)
-      for (const size of [old, to])
-        if (free ? size > orTell(await proofs.size()()) : size > 0 && !orTell(await proofs.isIssued(size)()))
-          return tell(NO_CHECKPOINT)
+      // Between sizes at will, a stranger could read the hash of any one leaf: auditors may, and it is a look.
+      let free = false
+      for (const size of [old, to]) {
+        if (size === 0 || orTell(await proofs.isIssued(size)())) continue
+        if (!isAuditor(deps, who.caller) || size > orTell(await proofs.size()())) return tell(NO_CHECKPOINT)
+        free = true
+      }
+      const look = { call: 'consistency', filters: { from: old, to }, rows: null, space: null }
+      if (free) orTell(await deps.looks.record({ sender, ...look })())
       return { from: old, to, proof: base64(orTell(await proofs.consistency(old, to)())) }
     },
   })

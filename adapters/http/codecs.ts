@@ -50,13 +50,15 @@ export const Subject = from('a Hive account name or a guest id', (value) =>
   typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : undefined,
 )
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-export const Uuid = from('a UUID in lower-case hex', (value) =>
-  typeof value === 'string' && UUID.test(value) ? value : undefined,
-)
-export const MessagePlace = from('a message id or a revision', (value) =>
-  typeof value === 'string' && (UUID.test(value) || digits(value, 2n ** 63n - 1n) !== undefined)
-    ? value
-    : undefined,
+/** In any case, as sockets take them; lower case it is from here on. */
+const uuidOf = (value: unknown): string | undefined => {
+  const folded = typeof value === 'string' ? value.toLowerCase() : ''
+  return UUID.test(folded) ? folded : undefined
+}
+export const Uuid = from('a UUID', uuidOf)
+export const MessagePlace = from(
+  'a message id or a revision',
+  (value) => uuidOf(value) ?? (digits(value, 2n ** 63n - 1n) === undefined ? undefined : String(value)),
 )
 export const SpaceKeyCodec = from<SpaceRef>('a space: type:id', (value) => {
   const space = typeof value === 'string' ? parseSpaceKey(value) : E.left(null)
@@ -80,7 +82,7 @@ export const GuestCodec = from('a guest id', (value) =>
 )
 /** An account, a guest or a message. */
 export const Target = from('an account, a guest id or a message id', (value) =>
-  typeof value === 'string' && (isAccount(value) || isGuest(value) || UUID.test(value)) ? value : undefined,
+  typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : uuidOf(value),
 )
 export const RefusalCode = from('the code of a refusal, such as space_full', (value) =>
   typeof value === 'string' && /^[a-z_]{1,64}$/.test(value) ? value : undefined,

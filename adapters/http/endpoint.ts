@@ -8,6 +8,7 @@ import type { Sender } from '../../domain/ports.ts'
 import type { Authenticated } from '../auth/authenticate.ts'
 import type { Purpose } from '../auth/challenges.ts'
 import { proofOfRequest } from '../auth/proof.ts'
+import { codesInWords } from '../codes.ts'
 import { describeError } from '../refusals.ts'
 import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
@@ -52,7 +53,7 @@ const ERROR = {
   type: 'object',
   properties: {
     error: { type: 'string', description: 'A sentence.' },
-    code: { type: 'string' },
+    code: { type: 'string', description: codesInWords() },
     request_id: { type: 'string' },
     retry_after: { type: 'number', description: 'Seconds, with 429 and 503.' },
     node: { type: 'string' },

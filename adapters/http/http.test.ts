@@ -262,6 +262,17 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   ok(await call('PUT', `${at}/${message_id}/reactions/${encodeURIComponent('👍')}`, as('carol')))
   ok(await call('DELETE', `${at}/${message_id}/reactions/${encodeURIComponent('👍')}`, as('carol')))
   refused(await call('PUT', `${at}/${message_id}/reactions/notone`, as('carol')), 400, 'invalid_emoji')
+  const shouted = message_id.toUpperCase()
+  ok(await call('GET', `${at}?before=${shouted}`, as('bob')))
+  assert.is(
+    ok(await call('PATCH', `${at}/${shouted}`, as('alice', { content: 'hello!!' }))).message_id,
+    message_id,
+  )
+  const own = randomUUID()
+  const said = () => call('POST', at, as('alice', { content: 'cased', message_id: own.toUpperCase() }))
+  const [cased, again] = [ok(await said()), ok(await said())]
+  assert.equal([cased.message_id, again.revision], [own, cased.revision])
+  ok(await call('DELETE', `${at}/${own}`, as('alice')))
   ok(await call('DELETE', `${at}/${message_id}`, as('bob')))
   refused(await call('DELETE', `${at}/${randomUUID()}`, as('bob')), 404, 'message_not_found')
   refused(await call('PATCH', `${at}/no-uuid`, as('bob', { content: 'x' })), 400, 'invalid_message_id')
@@ -278,6 +289,27 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
 test('guests kept out may see that a space is there, and nothing inside', async () => {
   const at = '/api/spaces/post/carol/gallery-of-light'
   ok(await call('PATCH', `${at}/settings`, as('carol', { guests_allowed: false })))
+  const inside = await http.commands.space({
+    by: { kind: 'account', id: 'carol' },
+    id: randomUUID(),
+    space: { type: 'post', id: 'carol/gallery-of-light' },
+    command: {
+      type: 'JoinSpace',
+      sessionId: randomUUID(),
+      socketId: 'carol',
+      subspace: 'main-quiet-corner',
+      position: null,
+      avatarData: null,
+      boot: 'boot',
+    },
+  })()
+  assert.is(inside._tag, 'Right')
+  assert.equal(ok(await call('GET', `${at}/subrooms`, as('dave'))).subrooms, [
+    { subspace: 'main', active_users: 0 },
+    { subspace: 'main-quiet-corner', active_users: 1 },
+  ])
+  const empty = ok(await call('GET', '/api/spaces/post/bob/chess-garden/subrooms')).subrooms
+  assert.equal(ok(await call('GET', `${at}/subrooms`)).subrooms, empty)
   const seen = ok(await call('GET', at))
   assert.is(seen.has_access, false)
   assert.is(seen.permission, null)
@@ -375,6 +407,8 @@ test('metrics are Prometheus text, the documentation is there and names every ca
     '/metrics',
   ])
     assert.ok(paths.includes(path), path)
+  const error = docs.body.paths['/api/spaces'].get.responses.default
+  assert.match(error.content['application/json'].schema.properties.code.description, 'guests_not_allowed')
   assert.ok([200, 302].includes((await call('GET', '/docs')).status))
   assert.is((await call('GET', '/docs/')).status, 200)
 })

@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
+import { canonicalId } from '../../domain/chat/text.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
@@ -86,7 +87,7 @@ export const createRequests = (deps: {
       return answerOf(outcome.right, command)
     }
   const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
-    doneAt(accepted, { message_id: messageId })
+    doneAt(accepted, { message_id: canonicalId(messageId) })
 
   /** The first of several names for the same thing. */
   const named = (

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { parseSubspace } from '../../../domain/names.ts'
+import { MAIN, parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
 import { Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -133,11 +133,13 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const space = spaceOf(params)
-      const [, subrooms] = await Promise.all([
+      const [of, subrooms] = await Promise.all([
         seen(deps, space, who.caller),
         deps.readModels.subrooms(space)(),
       ])
-      return { subrooms: orTell(subrooms) }
+      const rooms = orTell(subrooms)
+      // To one who may not enter, a space with people in it looks as one with none.
+      return { subrooms: E.isRight(of.access.mayEnter) ? rooms : [{ subspace: MAIN, active_users: 0 }] }
     },
   })
 }

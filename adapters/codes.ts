@@ -1,0 +1,69 @@
+/** Every code that a caller can be told, with the status that goes with it on HTTP (null where it is a socket's alone)
+ *  and what it means. The documentation is made of this, and a test holds the sources against it. */
+export type Told = { readonly status: number | null; readonly means: string }
+
+/** A caller's own mistake in one field; the rest of the code is the field's name. */
+export const INVALID = /^invalid_[a-z0-9_]+$/
+
+export const CODES: Readonly<Record<string, Told>> = {
+  invalid_proof: {
+    status: 401,
+    means: 'A proof was given and is wrong: expired, used, another’s, or no signature.',
+  },
+  token_expired: {
+    status: 401,
+    means: 'The session token has ended. A socket that came with it is told and closed.',
+  },
+  forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
+  banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },
+  muted: { status: 403, means: 'Muted in this space; the sentence says until when.' },
+  guests_not_allowed: { status: 403, means: 'The space is for accounts only.' },
+  chat_disabled: { status: 403, means: 'The space’s chat is off.' },
+  voice_disabled: { status: 403, means: 'The space’s voice is off.' },
+  not_found: { status: 404, means: 'No such address.' },
+  space_not_found: { status: 404, means: 'No such space, or none that the caller may know of.' },
+  session_not_found: {
+    status: 404,
+    means:
+      'No such session here; on a socket also: this socket is in no room, or its target is not in the same one.',
+  },
+  message_not_found: { status: 404, means: 'No such message here, or a deleted one.' },
+  event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
+  checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
+  space_full: { status: 409, means: 'Every seat is taken or held.' },
+  conflict: {
+    status: 409,
+    means:
+      'Another message of this space has the message_id, or others were faster too often: then try again.',
+  },
+  too_large: { status: 413, means: 'More than is taken at once (431 where it is the headers).' },
+  slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when.' },
+  internal: { status: 500, means: 'A defect of ours; its cause is in the logs under the request_id.' },
+  eventstore_unavailable: {
+    status: 503,
+    means:
+      'The event log can’t be reached, or whether it happened is not known: send it again under the same id.',
+  },
+  postgres_unavailable: { status: 503, means: 'The database can’t be reached.' },
+  hive_unavailable: { status: 503, means: 'No Hive node can be reached to check a proof.' },
+  checkpoint_unavailable: { status: 503, means: 'There is no signed checkpoint yet.' },
+  moment_unavailable: { status: 503, means: 'A look at the past can’t be had now.' },
+  server_unavailable: { status: 503, means: 'This process has more to do than it can.' },
+  not_caught_up: { status: 504, means: 'The tables have not come to min_position within two seconds.' },
+  session_ended: {
+    status: null,
+    means:
+      'This socket’s session is over though it did not leave; reason says why (expired: it may not know of the space any more). The socket stays: join again.',
+  },
+  resync: { status: null, means: 'News was lost on the way to this socket: join again for a fresh state.' },
+}
+
+const words = (code: string, { means }: Told): string => `- \`${code}\`: ${means}`
+/** One line a code, for OpenAPI. */
+export const codesInWords = (): string =>
+  [
+    '- `invalid_<field>`: 400; that field is missing, or not of its form.',
+    ...Object.entries(CODES)
+      .filter(([, { status }]) => status !== null)
+      .map(([code, told]) => words(code, { ...told, means: `${told.status}; ${told.means}` })),
+  ].join('\n')

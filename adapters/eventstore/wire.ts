@@ -296,20 +296,6 @@ class Reader {
     this.at = end
     return value
   }
-
-  /** The bytes of one field of the message that ends at `end`, null where it has none. */
-  within(end: number, field: number): { readonly from: number; readonly to: number } | null {
-    let found: { from: number; to: number } | null = null
-    while (this.at < end) {
-      const tag = this.varint()
-      if (tag === field * 8 + 2) {
-        const to = this.end()
-        found = { from: this.at, to }
-        this.at = to
-      } else this.skip(tag & 7)
-    }
-    return found
-  }
 }
 
 const hex = (value: bigint): string => value.toString(16).padStart(16, '0')
@@ -362,6 +348,32 @@ const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
 
 type Delivered = { readonly event: RecordedEvent; readonly place: Place }
 
+/** The text of a field that says the same in event after event. */
+const repeated = () => {
+  let known: Buffer = Buffer.alloc(0)
+  let text = ''
+  return (bytes: Buffer, from: number, to: number): string => {
+    if (to - from !== known.length || bytes.compare(known, 0, known.length, from, to) !== 0) {
+      known = Buffer.from(bytes.subarray(from, to))
+      text = known.toString('utf8')
+    }
+    return text
+  }
+}
+const typeText = repeated()
+const contentTypeText = repeated()
+
+/** The keys of a recorded event's metadata, that count; else nothing. */
+const keyText = (bytes: Buffer, from: number, to: number): string => {
+  const key = to - from === 4 ? 'type' : to - from === 7 ? 'created' : to - from === 12 ? 'content-type' : ''
+  for (let index = 0; index < key.length; index += 1)
+    if (bytes[from + index] !== key.charCodeAt(index)) return ''
+  return key
+}
+
+/** A UUID that is sent as text: its tag and length, and 36 characters. */
+const UUID_FIELD = 38
+
 const readRecorded = (reader: Reader): Delivered => {
   const { bytes } = reader
   const end = reader.end()
@@ -379,27 +391,48 @@ const readRecorded = (reader: Reader): Delivered => {
   let dataTo = 0
   while (reader.at < end) {
     const tag = reader.varint()
-    if (tag === 10) id = readUuid(reader)
-    else if (tag === 18) {
+    if (tag === 10) {
+      const { at } = reader
+      if (bytes[at] === UUID_FIELD && bytes[at + 1] === 18 && bytes[at + 2] === 36 && at + 39 <= end) {
+        id = bytes.toString('latin1', at + 3, at + 39)
+        reader.at = at + 39
+      } else id = readUuid(reader)
+    } else if (tag === 18) {
       const to = reader.end()
-      const name = reader.within(to, 3)
-      if (name !== null) stream = bytes.toString('utf8', name.from, name.to)
+      while (reader.at < to) {
+        const part = reader.varint()
+        if (part === 26) stream = reader.text()
+        else reader.skip(part & 7)
+      }
     } else if (tag === 24) revision = reader.u64()
     else if (tag === 32) prepare = reader.u64()
     else if (tag === 40) commit = reader.u64()
     else if (tag === 50) {
       const to = reader.end()
-      let key = ''
-      let value = ''
+      let [keyFrom, keyTo, valueFrom, valueTo] = [0, 0, 0, 0]
       while (reader.at < to) {
         const part = reader.varint()
-        if (part === 10) key = reader.text()
-        else if (part === 18) value = reader.text()
-        else reader.skip(part & 7)
+        if (part === 10) {
+          keyTo = reader.end()
+          keyFrom = reader.at
+          reader.at = keyTo
+        } else if (part === 18) {
+          valueTo = reader.end()
+          valueFrom = reader.at
+          reader.at = valueTo
+        } else reader.skip(part & 7)
       }
-      if (key === 'type') type = value
-      else if (key === 'content-type') isJson = value === 'application/json'
-      else if (key === 'created') created = Number(value) / 10_000 // from 100 ns ticks
+      switch (keyText(bytes, keyFrom, keyTo)) {
+        case 'type':
+          type = typeText(bytes, valueFrom, valueTo)
+          break
+        case 'content-type':
+          isJson = contentTypeText(bytes, valueFrom, valueTo) === 'application/json'
+          break
+        case 'created':
+          created = Number(bytes.toString('latin1', valueFrom, valueTo)) / 10_000 // from 100 ns ticks
+          break
+      }
     } else if (tag === 58) {
       metadataTo = reader.end()
       metadataFrom = reader.at

@@ -59,7 +59,12 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
       child = it
       it.stdin?.on('error', () => {})
       let isReady = false
+      // The last line before it is ready is kept back: where it is the last of all, it is in the error instead.
       let last = ''
+      const pass = (): void => {
+        if (last !== '') options.onLine(last)
+        last = ''
+      }
       const slow = setTimeout(() => {
         reject(new Error(`${name} was not ready within ${READY_MS / 1000} s. It last said: ${last}`))
         it.kill('SIGKILL')
@@ -69,10 +74,14 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
           createInterface({ input: stream }).on('line', (line) => {
             const match = isReady ? null : options.ready.exec(line)
             if (!match) {
-              if (line.trim() !== '') last = line.trim()
-              return options.onLine(line)
+              if (isReady) return options.onLine(line)
+              if (line.trim() === '') return
+              pass()
+              last = line.trim()
+              return
             }
             isReady = true
+            pass()
             ready = match[1] ?? ''
             clearTimeout(slow)
             options.signal?.removeEventListener('abort', giveUp)

@@ -1,6 +1,7 @@
 /** Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. A rebuild that is cut off
  *  has changed nothing: the next one starts over. */
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { isDataError } from '../../adapters/postgres/errors.ts'
@@ -186,6 +187,9 @@ const sameParked = async (session: Session, work: Work): Promise<void> => {
     )
 }
 
+/** Indexes that are built at once. */
+const INDEXERS = Math.max(2, Math.min(4, availableParallelism()))
+
 /** Rebuilds the tables. Throws `RebuildError` with a sentence, or what Postgres says; the live tables are then as they
  *  were. */
 export const rebuild = async ({
@@ -241,7 +245,14 @@ export const rebuild = async ({
     await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
     tell('indexing')
     const indexing = performance.now()
-    await indexShadow(session, schema, only, inspect !== undefined)
+    const others = await Promise.all(
+      Array.from({ length: INDEXERS - 1 }, () => connectSession(databaseUrl, 'presence rebuild')),
+    )
+    try {
+      await indexShadow([session, ...others], schema, only, inspect !== undefined)
+    } finally {
+      await Promise.all(others.map((other) => other.close()))
+    }
     work.spent.indexing = performance.now() - indexing
     await fill(log, work, batchSize, await boundHere(), () => tell('catching up'))
 

@@ -59,15 +59,28 @@ export const makeShadow = async (
   for (const key of keys) await session.exec(key)
 }
 
-/** Builds what `makeShadow` left out, once the rows are there; `keysOnly`: no other indexes. */
+/** Each of these on whichever of the sessions is free. All of them end before the first failure is thrown. */
+const spread = async (sessions: ReadonlyArray<Session>, work: ReadonlyArray<string>): Promise<void> => {
+  const left = [...work]
+  const ended = await Promise.allSettled(
+    sessions.map(async (session) => {
+      for (let text = left.shift(); text !== undefined; text = left.shift()) await session.exec(text)
+    }),
+  )
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
+}
+
+/** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time. `keysOnly`: no other
+ *  indexes, to compare with the live tables. */
 export const indexShadow = async (
-  session: Session,
+  sessions: readonly [Session, ...ReadonlyArray<Session>],
   schema: string,
   only?: Only,
   keysOnly = false,
 ): Promise<void> => {
   const all = builtFor(only)
-  await session.exec(`SET search_path TO public; SET maintenance_work_mem = '256MB'`)
+  const [session] = sessions
+  await session.exec('SET search_path TO public')
   const keys: string[] = []
   for (const table of APPENDED.filter((name) => all.includes(name)))
     keys.push(...(await constraintsOf(session, table)))
@@ -80,9 +93,16 @@ export const indexShadow = async (
       ORDER BY i.indexrelid`,
     'ddl',
   )
-  await session.exec(`SET search_path TO ${id(schema)}`)
-  for (const ddl of keysOnly ? keys : [...keys, ...indexes]) await session.exec(ddl)
-  await session.exec('ANALYZE')
+  for (const each of sessions)
+    await each.exec(`SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'`)
+  // A key shuts others out of its table, an index does not.
+  await spread(sessions, keys)
+  if (keysOnly) return session.exec('ANALYZE')
+  await spread(sessions, indexes)
+  await spread(
+    sessions,
+    all.map((table) => `ANALYZE ${id(table)}`),
+  )
 }
 
 /** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */

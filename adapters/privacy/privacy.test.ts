@@ -180,20 +180,56 @@ test('given one who is erased, then the process that wrote their words does not 
   assert.is((read.right[0]!.data as { erased: string }).erased, 'request-1')
 })
 
-test('given an event as it was sealed before places were sealed once, then it opens', async () => {
-  const { stream, event } = recorded(
-    space,
-    { type: 'VoiceStarted', data: { sessionId: 's1', at: '2026-01-01T00:00:00.000Z' } },
-    bob,
-  )
-  const { client, ...metadata } = event.metadata as Record<string, unknown>
+test('given events as they were sealed before seals were shorter, then they open', async () => {
   const log = memoryLog()
-  log.push(stream, {
-    ...event,
-    metadata: { ...metadata, sealed: `1.${sealText(JSON.stringify({ client }), key.key, event.id)}` },
-  })
-  const [read] = await openEvents(log.all(), inMemory())
-  assert.equal(read!.metadata, event.metadata)
+  const old = (
+    { stream, event }: { readonly stream: string; readonly event: NewEvent },
+    field: string,
+    blank: unknown,
+  ) => {
+    const { client, ...metadata } = event.metadata as Record<string, unknown>
+    const { [field]: value, ...data } = event.data as Record<string, unknown>
+    const contents = value === undefined ? { client } : { client, value }
+    log.push(stream, {
+      ...event,
+      data: value === undefined ? event.data : { ...data, [field]: blank, sealed: true },
+      metadata: { ...metadata, sealed: `1.${sealText(JSON.stringify(contents), key.key, event.id)}` },
+    })
+    return event
+  }
+  const voice = { type: 'VoiceStarted', data: { sessionId: 's1', at: '2026-01-01T00:00:00.000Z' } } as const
+  const made = [
+    old(recorded(space, voice, bob), 'none', null),
+    old(recorded(space, posted('m1', 'some words', 1)), 'content', ''),
+    old(recorded(space, joined('s1', alice, 1, { avatarData: { hat: 1 } })), 'avatarData', null),
+  ]
+  assert.equal(
+    (await openEvents(log.all(), inMemory())).map(({ data, metadata }) => [data, metadata]),
+    made.map(({ data, metadata }) => [data, metadata]),
+  )
+})
+
+test('given any client, or none, then it reads as it was written', async () => {
+  for (const client of [
+    undefined,
+    {},
+    { ip: '192.0.2.7' },
+    { userAgent: 'tests' },
+    { ip: '192.0.2.7', userAgent: '' },
+    { ip: '192.0.2.7', more: [1] },
+    { ip: 7, userAgent: null },
+  ])
+    for (const made of [
+      recorded(space, posted('m1', 'some words', 1)),
+      recorded(space, posted('m1', '', 1)),
+    ]) {
+      const { client: _, ...rest } = made.event.metadata as Record<string, unknown>
+      const metadata = client === undefined ? rest : { ...rest, client }
+      const { onLog, read } = await appended({ ...made, event: { ...made.event, metadata } })
+      assert.equal([read.data, read.metadata], [made.event.data, metadata])
+      const [opened] = await openEvents([onLog], inMemory())
+      assert.equal([opened!.data, opened!.metadata], [made.event.data, metadata])
+    }
 })
 
 test('given keys that can’t be asked for, then reads and appends say that nothing can be done, and a subscription waits', async () => {

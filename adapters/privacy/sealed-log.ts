@@ -44,6 +44,30 @@ const hasClient = ({ client }: Json): boolean => {
   return false
 }
 
+/** What a seal holds, as JSON: `[ip, userAgent]`, and with a third the event's personal field. Where there is more to
+ *  tell of a client, as everywhere before there was this shorter form: `{ client?, value? }`. */
+const packed = (client: unknown, inClient: boolean, value: unknown, inData: boolean): string => {
+  const { ip, userAgent, ...more } = inClient ? (client as Json) : ({} as Json)
+  const isUsual = (part: unknown): boolean => part === undefined || typeof part === 'string'
+  for (const _ in more) return packedWhole(client, inClient, value, inData)
+  if (!isUsual(ip) || !isUsual(userAgent)) return packedWhole(client, inClient, value, inData)
+  return JSON.stringify(inData ? [ip, userAgent, value] : [ip, userAgent])
+}
+const packedWhole = (client: unknown, inClient: boolean, value: unknown, inData: boolean): string =>
+  JSON.stringify({ ...(inClient ? { client } : {}), ...(inData ? { value } : {}) })
+
+type Contents = { readonly client?: unknown; readonly value?: unknown }
+const unpacked = (text: string): Contents => {
+  const contents: unknown = JSON.parse(text)
+  if (!Array.isArray(contents)) return contents as Contents
+  const [ip, userAgent] = contents
+  const client = { ...(ip === null ? {} : { ip }), ...(userAgent === null ? {} : { userAgent }) }
+  return {
+    ...(ip === null && userAgent === null ? {} : { client }),
+    ...(contents.length > 2 ? { value: contents[2] } : {}),
+  }
+}
+
 /** What the seal of a client alone is bound to: it is the same one on all that this person does from there. */
 const clientOf = (subject: Subject): string => `client ${subject}`
 
@@ -58,7 +82,7 @@ const sealClient = (
   made: Clients,
   recent: Recent,
 ): string => {
-  const contents = JSON.stringify({ client })
+  const contents = packed(client, true, undefined, false)
   const name = `${subject} ${contents}`
   const known = made.get(name)
   if (known?.key === key) return known.sealed
@@ -68,8 +92,7 @@ const sealClient = (
   return sealed
 }
 
-/** What is personal goes into one seal, in the metadata: `{ client?, value? }`. Data that left its field there is marked
- *  by `sealed: true`. */
+/** What is personal goes into one seal, in the metadata. Data that left its field there is marked by `sealed: true`. */
 const seal = (
   event: NewEvent,
   subject: Subject,
@@ -87,8 +110,7 @@ const seal = (
     return { id, type, data, metadata }
   }
   const { field, blank } = PERSONAL[type]!
-  const value = (data as Json)[field]
-  const contents = JSON.stringify(inClient ? { client, value } : { value })
+  const contents = packed(client, inClient, (data as Json)[field], true)
   const sealed = `${under.generation}.${sealText(contents, under.key, id)}`
   recent.put(sealed, contents, under.key, id)
   metadata.sealed = sealed
@@ -140,7 +162,7 @@ const open = (event: RecordedEvent, seal: Seal, key: KeyObject | Erased, recent:
       // Another's words are read once; where they came from, again and again.
       if (seal.bound !== event.id) recent.put(seal.sealed, text, key, seal.bound)
     }
-    const contents = JSON.parse(text) as { client?: unknown; value?: unknown }
+    const contents = unpacked(text)
     if (inData && !('value' in contents)) return left({ unreadable: true })
     if (inData) data[field] = contents.value
     if (contents.client !== undefined) metadata.client = contents.client

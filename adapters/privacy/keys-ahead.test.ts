@@ -1,0 +1,67 @@
+import { createSecretKey } from 'node:crypto'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { keysAhead } from './keys-ahead.ts'
+import type { SubjectKey } from './seal.ts'
+
+const test = suite('keys ahead')
+const KEY: SubjectKey = { generation: 1, key: createSecretKey(Buffer.alloc(32)) }
+
+/** A vault that answers when it is let, and remembers. */
+const slowVault = () => {
+  const held = new Map<string, SubjectKey>()
+  const asked: Array<ReadonlyArray<string>> = []
+  let answer: (error?: Error) => void = () => {}
+  return {
+    asked,
+    held,
+    answer: (error?: Error) => answer(error),
+    sealingNow: (subject: string) => held.get(subject),
+    sealing: (subjects: ReadonlyArray<string>) => {
+      asked.push(subjects)
+      return new Promise<ReadonlyMap<string, SubjectKey>>((resolve, reject) => {
+        answer = (error) => {
+          if (error !== undefined) return reject(error)
+          for (const subject of subjects) held.set(subject, KEY)
+          resolve(held)
+        }
+      })
+    },
+  }
+}
+const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+
+test('given a key that is here, then nobody waits; those who come together are asked for together', async () => {
+  const vault = slowVault()
+  const ahead = keysAhead(vault)
+  vault.held.set('alice', KEY)
+  assert.is(ahead.has('alice'), true)
+  const all = [ahead.ask('bob'), ahead.ask('carol'), ahead.ask('bob')]
+  assert.is(all[0], all[2])
+  await turn()
+  const later = ahead.ask('dave')
+  assert.equal(vault.asked, [['bob', 'carol']])
+  vault.answer()
+  for (const one of all) assert.is((await one)._tag, 'Right')
+  await turn()
+  assert.equal(vault.asked[1], ['dave'])
+  vault.answer(new Error('gone'))
+  assert.equal(await later, { _tag: 'Left', left: { _tag: 'ContentUnavailable', cause: 'gone' } })
+})
+
+test('given a vault that is silent, then each waits so long and no longer, and its key is there once it speaks', async () => {
+  const vault = slowVault()
+  const ahead = keysAhead(vault, 30)
+  assert.is((await ahead.ask('bob'))._tag, 'Left')
+  const from = performance.now()
+  assert.is((await ahead.ask('carol'))._tag, 'Left')
+  assert.ok(performance.now() - from < 1_000)
+  vault.answer()
+  await turn()
+  assert.is(ahead.has('bob'), true)
+  vault.answer()
+  await turn()
+  assert.is(ahead.has('carol'), true)
+})
+
+test.run()

@@ -1,0 +1,67 @@
+/** The keys of those who are about to act, asked for before their acts join anybody else's: while the vault is silent
+ *  newcomers are told so soon, and those whose keys are here go on. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Subject, Vault } from './vault.ts'
+
+export type KeyUnavailable = { readonly _tag: 'ContentUnavailable'; readonly cause: string }
+export type KeysAhead = {
+  readonly has: (subject: Subject) => boolean
+  readonly ask: (subject: Subject) => Promise<E.Either<KeyUnavailable, void>>
+}
+
+/** Asked for at once, at the most. */
+const AT_ONCE = 500
+
+/** `patienceMs`: how long one waits. What they asked for is still asked for after that, for when they come again. */
+export const keysAhead = (vault: Pick<Vault, 'sealing' | 'sealingNow'>, patienceMs = 1_500): KeysAhead => {
+  type Waiting = {
+    readonly promise: Promise<E.Either<KeyUnavailable, void>>
+    readonly settle: (cause: string | null) => void
+  }
+  const waiting = new Map<Subject, Waiting>()
+  /** Not asked for yet. */
+  const wanted = new Set<Subject>()
+  let isAsking = false
+
+  const ask = async (): Promise<void> => {
+    // Who else comes in this turn of the event loop is asked for with it.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    while (wanted.size > 0) {
+      const subjects = [...wanted].slice(0, AT_ONCE)
+      for (const subject of subjects) wanted.delete(subject)
+      let cause: string | null = null
+      try {
+        await vault.sealing(subjects)
+      } catch (error) {
+        cause = error instanceof Error ? error.message : String(error)
+      }
+      for (const subject of subjects) waiting.get(subject)?.settle(cause)
+    }
+    isAsking = false
+  }
+
+  const has = (subject: Subject): boolean => vault.sealingNow?.(subject) !== undefined
+  return {
+    has,
+    ask: (subject) => {
+      const known = waiting.get(subject)
+      if (known !== undefined) return known.promise
+      let settle: Waiting['settle'] = () => {}
+      const promise = new Promise<E.Either<KeyUnavailable, void>>((resolve) => {
+        const late = setTimeout(() => settle('the keys are late'), patienceMs)
+        settle = (cause) => {
+          clearTimeout(late)
+          waiting.delete(subject)
+          resolve(cause === null ? E.right(undefined) : E.left({ _tag: 'ContentUnavailable', cause }))
+        }
+      })
+      waiting.set(subject, { promise, settle })
+      wanted.add(subject)
+      if (!isAsking) {
+        isAsking = true
+        void ask()
+      }
+      return promise
+    },
+  }
+}

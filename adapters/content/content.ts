@@ -23,6 +23,10 @@ export type ContentOptions = {
 const CHANNEL = 'content_changed'
 const COMMUNITY = /^hive-\d{5,7}$/
 const NONE: ContentRecord = { kind: 'none' }
+/** How long what is held stands beyond its time where the database does not answer, and when that is so. */
+const STANDS_MS = 300_000
+const SOON_MS = 300
+const STRUGGLE_MS = 1_000
 
 const postOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
   const [author, permlink] = id.split('/')
@@ -87,14 +91,15 @@ export const createContent = async (
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize ?? 3,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 5_000,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 2_000,
     application_name: 'presence content',
   })
   pool.on('error', () => {})
-  const held = new LRUCache<string, { readonly record: ContentRecord; readonly until: number }>({
-    max: 20_000,
-  })
+  type Held = { readonly record: ContentRecord; readonly until: number }
+  const held = new LRUCache<string, Held>({ max: 20_000 })
+  /** Until then (by the machine's clock) the database is not waited for where something is held. */
+  let strugglesUntil = 0
   /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
   const asking = new Map<string, Promise<ContentRecord>>()
 
@@ -120,23 +125,42 @@ export const createContent = async (
     },
   })
 
-  const look = async (space: SpaceRef): Promise<ContentRecord> => {
-    const key = spaceKey(space)
-    const known = held.get(key)
-    // Deaf, nothing held can be trusted.
-    if (known !== undefined && listener.connected() && clock.now() < known.until) return known.record
+  const ask = (key: string, space: SpaceRef): Promise<ContentRecord> => {
     const underway = asking.get(key)
     if (underway !== undefined) return underway
-    const asked = recordOf(pool, space)
-    asking.set(key, asked)
-    try {
-      const record = await asked
+    const asked = recordOf(pool, space).then((record) => {
       if (asking.get(key) === asked && listener.connected())
         held.set(key, { record, until: clock.now() + cacheMs })
       return record
-    } finally {
+    })
+    asking.set(key, asked)
+    const done = () => {
       if (asking.get(key) === asked) asking.delete(key)
     }
+    asked.then(done, done)
+    return asked
+  }
+
+  /** What can't be looked up just now has not changed as far as anybody knows: for a while it stands. */
+  const orHeld = async (asked: Promise<ContentRecord>, { record }: Held): Promise<ContentRecord> => {
+    let late: NodeJS.Timeout | undefined
+    const slow = new Promise<null>((resolve) => {
+      late = setTimeout(() => resolve(null), SOON_MS)
+    })
+    const found = await Promise.race([asked, slow]).catch(() => null)
+    clearTimeout(late)
+    if (found !== null) return found
+    strugglesUntil = Date.now() + STRUGGLE_MS
+    return record
+  }
+
+  const look = async (space: SpaceRef): Promise<ContentRecord> => {
+    const key = spaceKey(space)
+    const known = held.get(key)
+    // Deaf, nothing held can be trusted while it can be asked for.
+    if (known !== undefined && listener.connected() && clock.now() < known.until) return known.record
+    if (known === undefined || clock.now() >= known.until + STANDS_MS) return ask(key, space)
+    return Date.now() < strugglesUntil ? known.record : orHeld(ask(key, space), known)
   }
 
   let late: NodeJS.Timeout | undefined

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { Metadata } from '../../domain/metadata.ts'
 import { streamName } from '../../domain/names.ts'
-import type { SpaceCommand } from '../../domain/space/commands.ts'
+import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import {
   account,
   asking,
@@ -99,6 +99,42 @@ deciding(
     })
     assert.is(log.stream(STREAM).length, 1_002)
     assert.ok(log.counts.appends <= 8, `${log.counts.appends} appends`)
+  },
+)
+
+deciding(
+  'given a newcomer whose key is late, then those who are known go on, and the newcomer is told so',
+  async () => {
+    const log = memoryLog()
+    const asked: string[] = []
+    let late: () => void = () => {}
+    const path = pathOn(log, {
+      keys: {
+        has: (subject) => subject === 'bob',
+        ask: (subject) => {
+          asked.push(subject)
+          return new Promise((resolve) => {
+            late = () => resolve(E.left({ _tag: 'ContentUnavailable', cause: 'late' }))
+          })
+        },
+      },
+    })
+    const newcomer = path.space(asking(uuid(1), account('carol'), join(1)))()
+    right(await path.space(asking(uuid(2), account('bob'), join(2)))())
+    late()
+    assert.equal(await newcomer, E.left({ _tag: 'Unavailable', what: 'postgres', cause: 'late' }))
+    assert.equal(types(log.stream(STREAM)), ['SpaceOpened', 'SessionJoined'])
+    assert.equal(asked, ['carol'])
+  },
+)
+
+deciding(
+  'given a space that one may not know of, then no key is asked for: it takes as long as one that is not there',
+  async () => {
+    const hidden = (): ContentFacts => ({ ...publicPost(null), visibility: 'private', role: null })
+    const keys = { has: () => false, ask: () => Promise.reject(new Error('asked')) }
+    const path = pathOn(memoryLog(), { content: contentOf(hidden), keys })
+    assert.is(refusalOf(await path.space(asking(uuid(1), account('carol'), join(1)))()), 'SpaceNotFound')
   },
 )
 

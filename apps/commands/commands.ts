@@ -11,6 +11,7 @@ import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
 import { type ChatState, type Found, WINDOW } from '../../domain/chat/state.ts'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import type { Subject } from '../../domain/identity.ts'
 import { eventId } from '../../domain/ids.ts'
 import { type Grounds, type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
@@ -73,6 +74,11 @@ export type CommandsOptions = {
   readonly metrics?: Metrics
   readonly tuning?: Partial<Tuning>
   readonly refusals?: Partial<RefusalLogOptions>
+  /** What a caller must have before their command may join the others', so that nobody else waits for it. */
+  readonly keys?: {
+    readonly has: (subject: Subject) => boolean
+    readonly ask: (subject: Subject) => Promise<E.Either<ContentError, void>>
+  }
   /** Told of each accepted space command's events, after they are on the log. */
   readonly onAccepted?: (space: SpaceRef, events: ReadonlyArray<SpaceEvent>) => void
 }
@@ -574,15 +580,33 @@ export const createCommands = (
           .catch((error) => E.left({ _tag: 'ContentUnavailable' as const, cause: String(error) }))
       : Promise.resolve(E.right(NO_FACTS))
     metrics.count?.('commands', 1, { command: command.type })
-    return new Promise((answer) => {
-      mailbox.put({
-        request,
-        key: keyOf(by, request.id),
-        facts,
-        queuedAt: now(),
-        answer,
+    const put = (to: Mailbox<State, Command, Event, Refusal>) =>
+      new Promise<Answer<Event, Refusal | SpaceRefusal>>((answer) => {
+        to.put({
+          request,
+          key: keyOf(by, request.id),
+          facts,
+          queuedAt: now(),
+          answer,
+        })
       })
+    if (options.keys === undefined || by.kind === 'system' || options.keys.has(by.id)) return put(mailbox)
+    return withKey(options.keys, by.id, facts).then((has) => {
+      if (E.isRight(has)) return put(mailboxFor(space))
+      return E.left({ _tag: 'Unavailable', what: 'postgres', cause: has.left.cause })
     })
+  }
+
+  /** Only for who may be there by the content alone: to others no space may take longer than one that is not there. */
+  const withKey = async (
+    keys: NonNullable<CommandsOptions['keys']>,
+    subject: Subject,
+    facts: Promise<E.Either<ContentError, ContentFacts>>,
+  ): Promise<E.Either<ContentError, void>> => {
+    const known = await facts
+    if (E.isLeft(known)) return known
+    const { exists, visibility, role } = known.right
+    return exists && (visibility === 'public' || role !== null) ? keys.ask(subject) : E.right(undefined)
   }
 
   return {

@@ -13,6 +13,7 @@ import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
+import { keysAhead } from '../../adapters/privacy/keys-ahead.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
@@ -94,6 +95,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     messageLookup: lookupIn(readModels),
     logger,
     metrics: metrics.parts,
+    keys: keysAhead(vault),
     onAccepted: seats.noticed,
   })
 

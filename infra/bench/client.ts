@@ -37,11 +37,30 @@ const frameOf = (opcode: number, text: string): Buffer => {
   return frame
 }
 
-/** Calls back with each whole frame; what is cut short is kept for the next bytes. */
-const frames = (onFrame: (opcode: number, bytes: Buffer, from: number, to: number) => void) => {
+/** Calls back with each whole frame; what is cut short is kept for the next bytes, each byte copied once. A long frame
+ *  that `wants` says no to by its first two characters is passed over uncopied. */
+const frames = (
+  wants: (first: number, second: number) => boolean,
+  onFrame: (opcode: number, bytes: Buffer, from: number, to: number) => void,
+) => {
   let kept: Buffer | null = null
+  let body: { readonly whole: Buffer; readonly head: number; filled: number } | null = null
+  let skip = 0
   return (chunk: Buffer): void => {
-    const bytes = kept === null ? chunk : Buffer.concat([kept, chunk])
+    let start = 0
+    if (skip > 0) {
+      start = Math.min(skip, chunk.length)
+      skip -= start
+    } else if (body !== null) {
+      start = chunk.copy(body.whole, body.filled)
+      body.filled += start
+      const { whole, head, filled } = body
+      if (filled < whole.length) return
+      body = null
+      onFrame(whole[0]!, whole, head, whole.length)
+    }
+    if (start === chunk.length) return
+    const bytes = kept === null ? chunk.subarray(start) : Buffer.concat([kept, chunk])
     kept = null
     let at = 0
     while (at + 2 <= bytes.length) {
@@ -56,10 +75,21 @@ const frames = (onFrame: (opcode: number, bytes: Buffer, from: number, to: numbe
         if (at + head > bytes.length) break
         length = Number(bytes.readBigUInt64BE(at + 2))
       }
-      const end = at + head + length
-      if (end > bytes.length) break
-      onFrame(bytes[at]!, bytes, at + head, end)
-      at = end
+      const from = at + head
+      const end = from + length
+      if (end <= bytes.length) {
+        onFrame(bytes[at]!, bytes, from, end)
+        at = end
+        continue
+      }
+      if (from + 2 > bytes.length) break
+      if (bytes[at] === TEXT && !wants(bytes[from]!, bytes[from + 1]!)) {
+        skip = end - bytes.length
+      } else {
+        const whole = Buffer.allocUnsafe(head + length)
+        body = { whole, head, filled: bytes.copy(whole, 0, at) }
+      }
+      return
     }
     // The chunk's memory is the next read's.
     if (at < bytes.length) kept = Buffer.from(bytes.subarray(at))
@@ -81,7 +111,9 @@ export const connect = (url: string, auth: object | null): Promise<BenchClient> 
     const write = (text: string): void => {
       socket.write(frameOf(TEXT, text))
     }
-    const take = frames((opcode, bytes, from, to) => {
+    const isHeard = (first: number, second: number): boolean =>
+      first !== 0x34 || second !== 0x32 || (client !== null && client.onPacket !== null)
+    const take = frames(isHeard, (opcode, bytes, from, to) => {
       if (opcode === CLOSE) {
         socket.end()
         return

@@ -2,24 +2,14 @@ import { once } from 'node:events'
 import { connect as dial } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryLog } from '../../infra/testing/memory-log.ts'
-import { type TestNode, testNode } from '../../infra/testing/sockets.ts'
+import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
 import { frameOf, frameWithTail } from './frames.ts'
 import { fullBucket, take, waitFor } from './pace.ts'
 
-type Context = { node: TestNode; log: ReturnType<typeof memoryLog> }
-const test = suite<Context>('what is not in the log')
-const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
+const test = suite<OneNode>('what is not in the log')
 
-test.before.each(async (context) => {
-  context.log = memoryLog()
-  context.node = await testNode(context.log, {
-    limits: { packets: { perSecond: 1e9, burst: 1e9 }, maxWaiting: 256 * 1024 },
-  })
-})
-test.after.each(async ({ node }) => {
-  await node.stop()
-  assert.equal(node.errors, [])
+eachOnOneNode(test, {
+  limits: { packets: { perSecond: 1e9, burst: 1e9 }, maxWaiting: 256 * 1024 },
 })
 
 test('given two in a room on one node, when one signals the other, then only that one hears it', async ({

@@ -1,20 +1,16 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { memoryLog } from '../../infra/testing/memory-log.ts'
-import { type Client, type Heard, type TestNode, testNode } from '../../infra/testing/sockets.ts'
+import {
+  type Client,
+  eachOnOneNode,
+  type Heard,
+  type OneNode,
+  ALICES_POST as POST,
+} from '../../infra/testing/sockets.ts'
 
-type Context = { node: TestNode; log: ReturnType<typeof memoryLog> }
-const test = suite<Context>('since: what was missed')
-const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
+const test = suite<OneNode>('since: what was missed')
 
-test.before.each(async (context) => {
-  context.log = memoryLog()
-  context.node = await testNode(context.log)
-})
-test.after.each(async ({ node }) => {
-  await node.stop()
-  assert.equal(node.errors, [])
-})
+eachOnOneNode(test)
 
 const durable = (heard: ReadonlyArray<Heard>): Heard[] =>
   heard.filter(({ event, payload }) => event !== 'space-joined' && payload.revision !== undefined)

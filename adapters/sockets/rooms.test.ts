@@ -4,21 +4,13 @@ import * as assert from 'uvu/assert'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Content } from '../../domain/ports.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
-import { type TestNode, testNode } from '../../infra/testing/sockets.ts'
+import { eachOnOneNode, type OneNode, ALICES_POST as POST, testNode } from '../../infra/testing/sockets.ts'
 
-const test = suite<{ node: TestNode; log: ReturnType<typeof memoryLog> }>('rooms')
+const test = suite<OneNode>('rooms')
 const LOBBY = { spaceType: 'global', spaceId: 'lobby' }
-const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
 const STREAM = 'space-post:alice/my-post'
 
-test.before.each(async (context) => {
-  context.log = memoryLog()
-  context.node = await testNode(context.log)
-})
-test.after.each(async ({ node }) => {
-  await node.stop()
-  assert.equal(node.errors, [])
-})
+eachOnOneNode(test)
 
 test('given an empty space, when an account joins, then it is told who it is, what holds and from where its news starts', async ({
   node,

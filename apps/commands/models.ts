@@ -5,6 +5,7 @@ import type { ChatEvent } from '../../domain/chat/events.ts'
 import * as chatSnapshot from '../../domain/chat/snapshot.ts'
 import { type ChatState, UNKNOWN_WORDS } from '../../domain/chat/state.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 import * as spaceSnapshot from '../../domain/space/snapshot.ts'
@@ -14,23 +15,29 @@ import { keyOf } from './recent.ts'
 
 const undecodable = (detail: string): E.Either<Undecodable, never> => E.left({ _tag: 'Undecodable', detail })
 
-const readOf = <Event>({ metadata }: Decoded, event: Event): Read<Event> => ({
-  event,
-  key: keyOf(metadata.actor, metadata.command.id),
+type Kind = 'space' | 'chat'
+type EventOf<K extends Kind> = Extract<Decoded, { kind: K }>['event']
+
+/** What is the same of both: the decider's own, and events as the log has them. */
+const modelOf = <K extends Kind, State>(
+  kind: K,
+  { initial, evolve, fork }: Pick<Model<State, EventOf<K>>, 'initial' | 'evolve' | 'fork'>,
+) => ({
+  kind,
+  initial,
+  evolve,
+  fork,
+  decode: (recorded: RecordedEvent): E.Either<Undecodable, Read<EventOf<K>>> => {
+    const decoded = decodeRecorded(recorded)
+    if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
+    if (decoded.right.kind !== kind) return undecodable(`not of a ${kind}`)
+    const { event, metadata } = decoded.right
+    return E.right({ event: event as EventOf<K>, key: keyOf(metadata.actor, metadata.command.id) })
+  },
 })
 
 export const spaceModel: Model<SpaceState, SpaceEvent> = {
-  kind: 'space',
-  initial: spaceDecider.initial,
-  evolve: spaceDecider.evolve,
-  fork: spaceDecider.fork,
-  decode: (recorded) => {
-    const decoded = decodeRecorded(recorded)
-    if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
-    return decoded.right.kind === 'space'
-      ? E.right(readOf(decoded.right, decoded.right.event))
-      : undecodable('not of a space')
-  },
+  ...modelOf('space', spaceDecider),
   entries: ({ sessions, held, grants, bans, mutes }) =>
     sessions.size + held.size + grants.size + bans.size + mutes.size,
   // Avatars are personal, and no decision looks at them.
@@ -42,17 +49,7 @@ export const spaceModel: Model<SpaceState, SpaceEvent> = {
 }
 
 export const chatModel: Model<ChatState, ChatEvent> = {
-  kind: 'chat',
-  initial: chatDecider.initial,
-  evolve: chatDecider.evolve,
-  fork: chatDecider.fork,
-  decode: (recorded) => {
-    const decoded = decodeRecorded(recorded)
-    if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
-    return decoded.right.kind === 'chat'
-      ? E.right(readOf(decoded.right, decoded.right.event))
-      : undecodable('not of a chat')
-  },
+  ...modelOf('chat', chatDecider),
   entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
   // A digest of a few words tells the words to whoever tries enough of them: they stay in memory.
   toSnapshot: (state) => {

@@ -33,36 +33,38 @@ const readTerms = (
 const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
   restriction !== null && restriction.reason === terms.reason && restriction.until === terms.until
 
-/** All that the banned one has here ends with it. */
-export const ban = (asking: Asking, command: Ban): Decision => {
+/** The restriction where it is not so already, and then whatever ends with it. */
+const impose = (
+  asking: Asking,
+  command: Ban | Mute,
+  restrictions: ReadonlyMap<string, Restriction>,
+  type: 'AccountBanned' | 'AccountMuted',
+  endings: (terms: Terms) => ReadonlyArray<SpaceEvent>,
+): Decision => {
   const { subject } = command
   const terms = readTerms(asking, subject, command)
   if (E.isLeft(terms)) return terms
-  const { reason, until } = terms.right
   const { state, content, access, at } = asking
-  const standing = inForce(state.bans, subject, at)
+  const standing = inForce(restrictions, subject, at)
   const may = mayOverrule(state, content, access, standing)
   if (E.isLeft(may)) return may
-  const events: Array<SpaceEvent> = isSame(standing, terms.right)
+  const { reason, until } = terms.right
+  const imposed: ReadonlyArray<SpaceEvent> = isSame(standing, terms.right)
     ? []
-    : [{ type: 'AccountBanned', data: { subject, by: actorOf(asking.by), reason, until, at } }]
-  return E.right([...events, ...putOut(asking, subject, 'banned', reason, until)])
+    : [{ type, data: { subject, by: actorOf(asking.by), reason, until, at } }]
+  return E.right([...imposed, ...endings(terms.right)])
 }
 
-export const mute = (asking: Asking, command: Mute): Decision => {
-  const { subject } = command
-  const terms = readTerms(asking, subject, command)
-  if (E.isLeft(terms)) return terms
-  const { reason, until } = terms.right
-  const { state, content, access, at } = asking
-  const standing = inForce(state.mutes, subject, at)
-  const may = mayOverrule(state, content, access, standing)
-  if (E.isLeft(may)) return may
-  const events: Array<SpaceEvent> = isSame(standing, terms.right)
-    ? []
-    : [{ type: 'AccountMuted', data: { subject, by: actorOf(asking.by), reason, until, at } }]
-  return E.right([...events, ...stopVoices(asking, (session) => subjectOf(session) === subject)])
-}
+/** All that the banned one has here ends with it. */
+export const ban = (asking: Asking, command: Ban): Decision =>
+  impose(asking, command, asking.state.bans, 'AccountBanned', ({ reason, until }) =>
+    putOut(asking, command.subject, 'banned', reason, until),
+  )
+
+export const mute = (asking: Asking, command: Mute): Decision =>
+  impose(asking, command, asking.state.mutes, 'AccountMuted', () =>
+    stopVoices(asking, (session) => subjectOf(session) === command.subject),
+  )
 
 const lift = (
   asking: Asking,

@@ -1,6 +1,6 @@
 /** A PostgreSQL cluster as a child process, from the binaries that npm brought. For tests: it trades durability
  *  against the machine's own crash (not the process's) for speed, and removes its data at the end. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
   accessSync,
   chmodSync,
@@ -13,11 +13,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { freePort } from '../postgres/embedded.ts'
+import { postgresUser } from '../postgres/unprivileged.ts'
 
 export type Cluster = {
   /** Of the superuser, to the database `postgres`. */
@@ -37,29 +38,6 @@ const platformBinaries = async (): Promise<Binaries> =>
 
 const isRoot = process.getuid?.() === 0
 
-const idOf = (flag: '-u' | '-g', user: string): number | null => {
-  try {
-    return Number(execFileSync('id', [flag, user], { stdio: ['ignore', 'pipe', 'ignore'] }).toString())
-  } catch {
-    return null
-  }
-}
-
-/** PostgreSQL refuses to run as root: find an unprivileged user, make one, or use `nobody`. */
-const unprivileged = (): { readonly uid: number; readonly gid: number } | null => {
-  if (!isRoot) return null
-  for (const attempt of ['find', 'make'] as const) {
-    if (attempt === 'make') {
-      spawnSync('groupadd', ['postgres'], { stdio: 'ignore' })
-      spawnSync('useradd', ['-g', 'postgres', 'postgres'], { stdio: 'ignore' })
-    }
-    const uid = idOf('-u', 'postgres')
-    const gid = idOf('-g', 'postgres')
-    if (uid !== null && gid !== null) return { uid, gid }
-  }
-  return { uid: idOf('-u', 'nobody') ?? 65534, gid: idOf('-g', 'nobody') ?? 65534 }
-}
-
 /** Whether another user may pass through every folder on the way. */
 const othersMayReach = (path: string): boolean => {
   for (let at = path; ; at = dirname(at)) {
@@ -73,16 +51,6 @@ const tmpRoot = (): string => {
   if (!isRoot || othersMayReach(preferred)) return preferred
   return '/tmp'
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 
 const PASSWORD = 'postgres'
 const FLAGS = [
@@ -115,8 +83,8 @@ const stopAtExit = (stop: () => void): void => {
 
 /** Starts a cluster of its own. Stops with the process, whatever ends it but `kill -9`. */
 export const startCluster = async (): Promise<Cluster> => {
-  const ids = unprivileged()
   const root = mkdtempSync(join(tmpRoot(), 'presence-postgres-'))
+  const ids = postgresUser(root, () => {})
   if (ids !== null) chownSync(root, ids.uid, ids.gid)
   let binaries = await platformBinaries()
   if (ids !== null && !othersMayReach(binaries.postgres)) {

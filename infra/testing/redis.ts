@@ -1,9 +1,10 @@
 /** A real redis-server for one test file: a child on a free port, with nothing on disk. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, connect as dial } from 'node:net'
+import { connect as dial } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../postgres/embedded.ts'
 
 export type TestRedis = {
   /** `redis://127.0.0.1:PORT` */
@@ -14,16 +15,6 @@ export type TestRedis = {
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 
 /** True once it says PONG, so that a port taken by something else is not mistaken for it. */
 const answers = (port: number): Promise<boolean> =>

@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { io as connect, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
+import type { Test } from 'uvu'
 import type { Auth } from '../../adapters/auth/authenticate.ts'
 import { newGuest } from '../../adapters/auth/authenticate.ts'
 import { invalidProof } from '../../adapters/auth/errors.ts'
@@ -14,6 +15,7 @@ import { attachSockets, type Sockets, type SocketsDeps } from '../../adapters/so
 import { createCommands } from '../../apps/commands/commands.ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { Commands, Content, EventLog } from '../../domain/ports.ts'
+import { type MemoryLog, memoryLog } from './memory-log.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
 type Json = any
@@ -206,3 +208,17 @@ export const testNode = async (
     },
   }
 }
+
+/** What most tests of sockets start from: one node on a log of its own, before each test anew. It must log no error. */
+export type OneNode = { node: TestNode; log: MemoryLog }
+export const eachOnOneNode = (test: Test<OneNode>, options?: Parameters<typeof testNode>[1]): void => {
+  test.before.each(async (context) => {
+    context.log = memoryLog()
+    context.node = await testNode(context.log, options)
+  })
+  test.after.each(async ({ node }) => {
+    await node.stop()
+    if (node.errors.length > 0) throw new Error(node.errors.join('; '))
+  })
+}
+export const ALICES_POST = { spaceType: 'post', spaceId: 'alice/my-post' } as const

@@ -15,6 +15,10 @@ COPY projections ./projections
 COPY adapters ./adapters
 COPY apps ./apps
 COPY infra/migrations ./infra/migrations
+# For the command line: backups of the log, and the keys of made-up accounts.
+COPY infra/eventstore ./infra/eventstore
+COPY infra/hive ./infra/hive
+COPY infra/postgres ./infra/postgres
 USER node
 EXPOSE 3000
 STOPSIGNAL SIGTERM

@@ -146,10 +146,15 @@ config('given a cluster’s address of the log, then it is taken', () => {
   assert.equal(good({ ...enough, EVENTSTORE_URL: url }).eventStoreUrl, url)
 })
 
-config('.env.example lists every variable, no other, and no secret', () => {
+config('.env.example lists every variable, those of docker-compose.yml too, no other, and no secret', () => {
   const text = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
+  const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8')
+  const required = [...compose.matchAll(/\$\{(\w+):\?/g)].map((match) => match[1] ?? '')
   const lines = [...text.matchAll(/^#? ?([A-Z][A-Z_]+)=(.*)$/gm)]
-  assert.deepEqual(lines.map((line) => line[1]).sort(), Object.keys(variables).sort())
+  assert.deepEqual(
+    lines.map((line) => line[1]).sort(),
+    [...new Set([...Object.keys(variables), ...required])].sort(),
+  )
   for (const [, name, value] of lines)
     if (name?.match(/SECRET|PASSWORD/)) assert.equal(value, '', `${name} has a value`)
   for (const { about } of Object.values(variables)) assert.ok(text.includes(about), about)

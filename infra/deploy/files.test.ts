@@ -13,6 +13,7 @@ import { suite } from 'uvu'
 import { parse } from 'yaml'
 import { loadConfig } from '../../apps/config/load.ts'
 import { variables } from '../../apps/config/variables.ts'
+import { readSources } from '../checks/imports.ts'
 import { freePort } from '../postgres/embedded.ts'
 
 const files = suite('the deployment files')
@@ -94,9 +95,11 @@ files(
   },
 )
 
-/** Compose's `${NAME:?…}`, and nothing else of its language. */
+/** Compose's `${NAME:?…}` and `${NAME:-${OTHER}}`, and nothing else of its language. */
 const filled = (value: string, env: Record<string, string>) =>
-  value.replaceAll(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => env[name] ?? assert.fail(name))
+  value
+    .replaceAll(/\$\{(\w+):\?[^}]*\}/g, (_, name: string) => env[name] ?? assert.fail(name))
+    .replaceAll(/\$\{(\w+):-\$\{(\w+)\}\}/g, (_, one: string, other: string) => env[one] ?? env[other] ?? '')
 
 files('compose: no secret stands in it, and each is required', () => {
   const secrets = Object.entries(variables).flatMap(([name, one]) =>
@@ -123,7 +126,19 @@ files('compose: what it gives the server and the projector is a valid configurat
     if (E.isLeft(config)) assert.fail(config.left.join(' '))
     assert.equal(config.right.production, true)
     assert.equal(config.right.hive.standIn, false)
+    if (name === 'server') assert.deepEqual(config.right.turn.hosts, ['vr.example.org'])
   }
+})
+files('compose: Caddy comes to the server only from the network that the server trusts', () => {
+  const { services, networks } = compose()
+  const shared = (services.caddy?.networks ?? []).filter((name) => services.server?.networks?.includes(name))
+  assert.deepEqual(shared, ['front'])
+  const trusted = services.server?.environment?.TRUST_PROXY ?? ''
+  assert.match(JSON.stringify(networks.front), new RegExp(`"subnet":"${trusted}"`))
+})
+files('compose: no two servers would have one name', () => {
+  const text = composeText.slice(composeText.indexOf('  server:'), composeText.indexOf('  projector:'))
+  assert.ok(!/hostname:|NODE_ID:|container_name:/.test(text))
 })
 files('compose: where the client has it, docker reads it too', () => {
   if (spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status !== 0) return
@@ -182,10 +197,36 @@ files(
     }
   },
 )
-files('Dockerfile: what it copies is all that the server and the projector import', () => {
-  const copied = instructions.flatMap(({ name, words }) => (name === 'COPY' ? [words.split(' ')[0]] : []))
-  for (const folder of ['domain', 'projections', 'adapters', 'apps', 'infra/migrations'])
-    assert.ok(copied.includes(folder), folder)
+files('Dockerfile: what it copies is all that the server, the projector and the command line import', () => {
+  const copied = instructions.flatMap(({ name, words }) =>
+    name === 'COPY' ? [words.split(' ')[0] ?? ''] : [],
+  )
+  assert.ok(copied.includes('infra/migrations'))
+  const { dependencies } = JSON.parse(read('package.json'))
+  const sources = new Map(readSources(root).map((source) => [source.path, source]))
+  const entries = [
+    'apps/server/main.ts',
+    'apps/projector/main.ts',
+    'apps/projector/health.ts',
+    'apps/cli/main.ts',
+  ]
+  const seen = new Set(entries)
+  for (const path of seen)
+    for (const { file, specifier, typeOnly } of sources.get(path)?.imports ?? assert.fail(`no ${path}`)) {
+      if (typeOnly) continue
+      if (file !== null) {
+        if (!copied.some((folder) => file.startsWith(`${folder}/`)) && !copied.includes(file))
+          assert.fail(`${path} imports ${file}, which is not copied`)
+        if (file.endsWith('.ts')) seen.add(file)
+      } else if (!specifier.startsWith('node:')) {
+        const name = specifier
+          .split('/')
+          .slice(0, specifier.startsWith('@') ? 2 : 1)
+          .join('/')
+        assert.ok(name in dependencies, `${path} imports ${name}, which production does not install`)
+      }
+    }
+  assert.ok(seen.size > 200, `${seen.size} files: the imports were not followed`)
   const ignored = read('.dockerignore').split('\n')
   for (const name of ['.env', 'node_modules', 'data', '.git']) assert.ok(ignored.includes(name), name)
 })

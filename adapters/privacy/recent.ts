@@ -1,16 +1,16 @@
 /** What some seals hold, as this process wrote or read them lately: it need not open again what it sealed itself. */
 import type { KeyObject } from 'node:crypto'
 
-type Held = { readonly text: string; readonly key: KeyObject; readonly bound: string }
+type Held = { readonly sealed: string; readonly text: string; readonly key: KeyObject }
 
 export type Recent = {
   readonly put: (sealed: string, text: string, key: KeyObject, bound: string) => void
-  /** Undefined too where it was under another key, or bound to something else: whoever asks has to show the key that
-   *  would open it, so nothing is seen here that could not be opened. */
+  /** Undefined too where that was another seal, or under another key: whoever asks has to show the key that would open it,
+   *  so nothing is seen here that could not be opened. */
   readonly get: (sealed: string, key: KeyObject, bound: string) => string | undefined
 }
 
-/** Holds `characters` in all, then twice as many before the older half goes. */
+/** Of each thing that seals are bound to, the last. Holds `characters` in all, then twice as many before the older half goes. */
 export const recentSeals = (characters = 1_000_000): Recent => {
   let young = new Map<string, Held>()
   let old = new Map<string, Held>()
@@ -23,12 +23,12 @@ export const recentSeals = (characters = 1_000_000): Recent => {
         young = new Map()
         size = sealed.length + text.length
       }
-      young.set(sealed, { text, key, bound })
+      young.set(bound, { sealed, text, key })
     },
     get: (sealed, key, bound) => {
       if (young.size === 0 && old.size === 0) return undefined
-      const held = young.get(sealed) ?? old.get(sealed)
-      return held !== undefined && held.key === key && held.bound === bound ? held.text : undefined
+      const held = young.get(bound) ?? old.get(bound)
+      return held !== undefined && held.key === key && held.sealed === sealed ? held.text : undefined
     },
   }
 }

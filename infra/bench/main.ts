@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
- * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild, start; all
- * of them where none is given.
+ * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild, start;
+ * all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -11,6 +11,8 @@ type Bench = () => Promise<{
   readonly rows: ReadonlyArray<Row>
   readonly figures: unknown
   readonly notes?: ReadonlyArray<string>
+  /** By name: what is written beside the JSON. */
+  readonly files?: Readonly<Record<string, string>>
 }>
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   chat: () => import('./chat.bench.ts'),
@@ -19,8 +21,10 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   joins: () => import('./joins.bench.ts'),
   wake: () => import('./wake.bench.ts'),
   rebuild: () => import('./rebuild.bench.ts'),
+  audit: () => import('./audit.bench.ts'),
   proof: () => import('./proof.bench.ts'),
   moment: () => import('./moment.ts'),
+  privacy: () => import('./privacy.ts'),
   start: () => import('./start.bench.ts'),
   eventstore: () => import('./eventstore.bench.ts'),
 }
@@ -38,18 +42,23 @@ const figures: Record<string, unknown> = {
   at: new Date().toISOString(),
 }
 const notes: Array<string> = []
+const files: Record<string, string> = {}
 for (const name of asked.length > 0 ? asked : DEFAULT) {
   console.log(`\n── ${name} ──`)
   const result = await (await benches[name]!()).bench()
   rows.push(...result.rows)
   figures[name] = result.figures
   notes.push(...(result.notes ?? []))
+  Object.assign(files, result.files)
 }
 console.log('')
 printTable(rows)
 for (const note of notes) console.log(`\n${note}`)
 mkdirSync('bench-results', { recursive: true })
-const file = `bench-results/${new Date().toISOString().replaceAll(':', '-')}.json`
-writeFileSync(file, `${JSON.stringify({ ...figures, rows }, null, 2)}\n`)
-console.log(`\nWritten to ${file}.`)
+const stem = `bench-results/${new Date().toISOString().replaceAll(':', '-')}`
+writeFileSync(`${stem}.json`, `${JSON.stringify({ ...figures, rows }, null, 2)}\n`)
+for (const [name, text] of Object.entries(files)) writeFileSync(`${stem}-${name}`, text)
+console.log(
+  `\nWritten to ${[`${stem}.json`, ...Object.keys(files).map((name) => `${stem}-${name}`)].join(', ')}.`,
+)
 process.exit(0)

@@ -1,7 +1,9 @@
 /** Streams that wait because one of their events can't be applied, and their later events, in order. */
+import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { RecordedEvent } from '../domain/ports.ts'
 import { recordset, type Statement, type Table } from './projection.ts'
+import { bigint, type Query, query } from './query.ts'
 
 /** The log says them too, but for when. */
 export const PARKED_TABLES: ReadonlyArray<Table> = [
@@ -51,6 +53,14 @@ export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<Statement> =>
 ]
 
 export const parkedStreams = (): Statement => sql.unsafe`SELECT stream FROM parked_streams`
+
+/** How many streams and events wait: none, where all is well. */
+export type Waiting = { readonly streams: bigint; readonly events: bigint }
+export const countParked = (): Query<Waiting> =>
+  query(
+    sql.unsafe`SELECT (SELECT count(*) FROM parked_streams) AS streams, (SELECT count(*) FROM parked_events) AS events`,
+    t.type({ streams: bigint, events: bigint }) as t.Type<Waiting, Waiting, unknown>,
+  )
 
 /** Every parked stream, with how many events wait and since when. */
 export const parkedList = (): Statement =>

@@ -1,9 +1,11 @@
 /** What people can ask, as types. `adapters/postgres` answers; every row has the shape that goes out as JSON:
  *  times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
+
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller } from '../domain/identity.ts'
 import type { SpaceRef, SpaceType } from '../domain/names.ts'
 import type { Permission } from '../domain/space/events.ts'
+import type { Waiting } from './parked.ts'
 
 /** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */
 export type PostgresUnavailable = { readonly _tag: 'PostgresUnavailable'; readonly cause: string }
@@ -232,6 +234,8 @@ export interface ReadModels {
   /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => Asking<boolean>
   readonly checkpoint: () => Asking<Checkpoint>
+  /** What waits because it could not be applied (`presence parked`). */
+  readonly parked: () => Asking<Waiting>
   /** What the viewer may know of, the lobby first, then newest first. */
   readonly listSpaces: (request: SpacesRequest) => Asking<SpaceList>
   /** Null where neither content nor history knows it. */

@@ -7,6 +7,7 @@ import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import { messageFacts, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
 import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
+import { countParked } from '../../projections/parked.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
 import type {
@@ -91,6 +92,7 @@ export const createReadModels = (
       asking(
         async () => (await rowsOf(pool, readCheckpoint()))[0] ?? { position: null, epoch: 0n, at: null },
       ),
+    parked: () => asking(async () => (await rowsOf(pool, countParked()))[0] ?? { streams: 0n, events: 0n }),
     listSpaces: ({ limit, cursor, ...asked }) =>
       asking(async () => {
         const request = cleaned(asked)

@@ -71,11 +71,21 @@ stop = async () => {
 
 let told = false
 let behind = false
+/** What was last said of parked streams, and when: while there are any it is said again. */
+let parked = { streams: 0, at: 0 }
+const AGAIN_MS = 15 * 60_000
 const watch = setInterval(() => {
-  const { role, pending, behindSince, lastError, position } = projector.state()
+  const { role, pending, behindSince, lastError, position, parkedStreams } = projector.state()
   if (!told && (role === 'leading' || role === 'standby')) {
     told = true
     process.stdout.write(`projecting (${role})\n`)
+  }
+  const now = Date.now()
+  if (parkedStreams !== parked.streams || (parkedStreams > 0 && now - parked.at > AGAIN_MS)) {
+    parked = { streams: parkedStreams, at: now }
+    if (parkedStreams > 0)
+      logger.error({ streams: parkedStreams }, 'streams are parked, and wait: see presence parked')
+    else logger.info({}, 'no stream is parked any more')
   }
   const late = behindSince !== null && Date.now() - behindSince.getTime() > 5_000
   if (late !== behind) {

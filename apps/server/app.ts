@@ -176,6 +176,15 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     'times that the live feed was resumed',
     () => sockets.state().feed.reconnects,
   )
+  for (const what of ['streams', 'events'] as const)
+    metrics.gauge(
+      `presence_parked_${what}`,
+      `${what} that wait because they could not be applied`,
+      async () => {
+        const parked = await readModels.parked()()
+        return parked._tag === 'Right' ? Number(parked.right[what]) : Number.NaN
+      },
+    )
   metrics.gauge(
     'presence_command_queue',
     'commands that wait for their stream',

@@ -7,7 +7,7 @@ import { createHealth, type HealthParts } from './health.ts'
 const test = suite('health')
 
 const parts = () => {
-  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false }
+  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false, parked: 0n }
   const since = new Date(0)
   const health = createHealth({
     log: { health: () => ({ state: 'up', since, lastError: null }) },
@@ -18,6 +18,7 @@ const parts = () => {
           : world.tables === null
             ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
             : E.right({ position: world.tables }),
+      parked: () => async () => E.right({ streams: world.parked, events: 3n * world.parked }),
     },
     relay: { configured: false, state: () => ({}) },
     feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
@@ -48,6 +49,17 @@ test('given tables that stand still while the log goes on, then after half a min
   assert.not((await projections()).ok)
   world.tables = 20n
   assert.ok((await projections()).ok)
+})
+
+test('given an event that is parked, then health says so and how many wait, and is well', async () => {
+  const { world, projections } = parts()
+  const { parked_streams, error } = (await projections()) as { parked_streams?: number; error?: string }
+  assert.equal([parked_streams, error], [0, undefined])
+  world.parked = 1n
+  const waiting = (await projections()) as { ok: boolean; parked_events?: number; error?: string }
+  assert.ok(waiting.ok)
+  assert.is(waiting.parked_events, 3)
+  assert.match(waiting.error!, '3 events of 1 streams are parked')
 })
 
 test('given no tables to be asked, then it says so', async () => {

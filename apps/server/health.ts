@@ -3,11 +3,11 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Checks } from '../../adapters/http/deps.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
-import type { ReadModels } from '../../projections/read-models.ts'
+import type { Asking, ReadModels } from '../../projections/read-models.ts'
 
 export type HealthParts = {
   readonly log: Pick<EventLog, 'health'>
-  readonly readModels: Pick<ReadModels, 'checkpoint'>
+  readonly readModels: Pick<ReadModels, 'checkpoint' | 'parked'>
   readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
   /** Of this process's own following of the log: how far the log is. */
   readonly feed: () => SubscriptionState
@@ -20,11 +20,11 @@ const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
 
-type Checkpoint = Awaited<ReturnType<ReturnType<ReadModels['checkpoint']>>>
+type Answer<A> = Awaited<ReturnType<Asking<A>>>
 /** A database that does not answer is not there. */
-const inTime = async (asked: Promise<Checkpoint>): Promise<Checkpoint> => {
+const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Checkpoint>((resolve) => {
+  const late = new Promise<Answer<A>>((resolve) => {
     const cause = `no answer within ${PATIENCE_MS / 1_000} s`
     timer = setTimeout(() => resolve(E.left({ _tag: 'PostgresUnavailable', cause })), PATIENCE_MS)
   })
@@ -41,7 +41,11 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
   return async (): Promise<Checks> => {
     const store = log.health()
     const live = feed()
-    const checkpoint = await inTime(readModels.checkpoint()())
+    const [checkpoint, parked] = await Promise.all([
+      inTime(readModels.checkpoint()()),
+      inTime(readModels.parked()()),
+    ])
+    const waiting = E.isRight(parked) ? parked.right : { streams: 0n, events: 0n }
     const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
     if (tables !== null && live.position !== null && (ahead === null || tables >= ahead.position))
       ahead = tables < live.position ? { position: live.position, at: now() } : null
@@ -71,9 +75,14 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
         vital: true,
         position: tables === null || tables < 0n ? null : String(tables),
         lag_ms: lagMs,
+        parked_streams: Number(waiting.streams),
+        parked_events: Number(waiting.events),
         ...(lagMs > MAX_LAG_MS
           ? { error: `The tables are ${Math.round(lagMs / 1000)} s behind the log.` }
-          : {}),
+          : waiting.streams > 0n
+            ? // All else goes on: no reason to take the server out.
+              { error: `${waiting.events} events of ${waiting.streams} streams are parked: presence parked.` }
+            : {}),
       },
       turn: {
         ok: true,

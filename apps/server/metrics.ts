@@ -10,7 +10,7 @@ export type Metrics = {
   readonly registry: Registry
   readonly parts: PartMetrics
   /** A number that is asked for at each scrape. */
-  readonly gauge: (name: string, help: string, read: () => number) => void
+  readonly gauge: (name: string, help: string, read: () => number | Promise<number>) => void
 }
 
 /** From 0.1 ms to 10 s, or counts of the same range. */
@@ -57,8 +57,8 @@ export const createMetrics = (nodeId: string): Metrics => {
         name,
         help,
         registers: [registry],
-        collect() {
-          this.set(read())
+        async collect() {
+          this.set(await read())
         },
       })
     },

@@ -95,3 +95,5 @@ export const loginConflict = (login: string): GrpcError =>
   make(status.FAILED_PRECONDITION, 'Conflict.', { exception: 'user-conflict', 'login-name': login })
 export const scavengeNotFound = (id: string): GrpcError =>
   make(status.NOT_FOUND, 'Scavenge id was invalid.', { exception: 'scavenge-not-found', 'scavenge-id': id })
+export const projectionNotFound = (name: string): GrpcError =>
+  make(status.NOT_FOUND, `Projection '${name}' not found`)

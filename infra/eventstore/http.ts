@@ -9,7 +9,7 @@ export type HttpDeps = {
   readonly connections: () => number
   readonly authentication: boolean
   /** The last position that the system projections have linked; undefined where they are off. */
-  readonly linked: (() => number) | undefined
+  readonly linked: () => number | undefined
   readonly startedAt: number
 }
 
@@ -39,7 +39,7 @@ export const httpHandler =
           dbVersion: SERVER_VERSION,
           esVersion: SERVER_VERSION,
           state: 'leader',
-          features: { projections: linked !== undefined, userManagement: authentication, atomPub: false },
+          features: { projections: linked() !== undefined, userManagement: authentication, atomPub: false },
           authentication: { type: authentication ? 'internal' : 'insecure' },
         })
         return
@@ -57,7 +57,7 @@ export const httpHandler =
             ...storage.stats(),
             subscriptions: subscriptions(),
             connections: connections(),
-            ...(linked === undefined ? {} : { linkedPosition: linked() }),
+            linkedPosition: linked(),
           },
         })
         return

@@ -14,7 +14,8 @@ import { listen } from './listener.ts'
 import { operationsService } from './operations.ts'
 import { createRegistry } from './persistent/registry.ts'
 import { persistentService } from './persistent/service.ts'
-import { startProjections } from './projections.ts'
+import { createProjections } from './projections.ts'
+import { projectionsService } from './projections-service.ts'
 import { read } from './read.ts'
 import { createScavenger } from './scavenge.ts'
 import { openStorage, type Storage } from './storage.ts'
@@ -22,6 +23,7 @@ import {
   GossipService,
   OperationsService,
   PersistentSubscriptionsService,
+  ProjectionsService,
   ServerFeaturesService,
   StreamsService,
   UsersService,
@@ -39,7 +41,7 @@ export type NodeOptions = {
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
   /** Basic authentication and access lists. `adminPassword` is needed at the first start alone. */
   readonly authentication?: { readonly adminPassword?: string | undefined }
-  /** Keep `$ce-`, `$et-` and `$streams`. Default: no, as on a fresh real node. */
+  /** Start the system projections. Default: those that a client has enabled; none on a fresh node. */
   readonly projections?: boolean
   /** Pages in the write-ahead log that make it worth while to copy them into the file. */
   readonly checkpointFrames?: number | undefined
@@ -92,7 +94,7 @@ export const startNode = async ({
   const scavenger = createScavenger(storage)
   const hub = createHub()
   const appender = createAppender(storage, hub.publish)
-  const projected = projections ? startProjections(storage, appender, hub) : undefined
+  const projected = createProjections(storage, appender, hub, projections)
   const handlers = new Map<string, Handler>()
   let bound = port
 
@@ -124,6 +126,20 @@ export const startNode = async ({
   add(OperationsService.resignNode, operations.nothing)
   add(OperationsService.setNodePriority, operations.nothing)
   add(OperationsService.restartPersistentSubscriptions, operations.restartPersistentSubscriptions)
+  const projectionService = projectionsService(storage, projected, guard)
+  handlers.set(
+    ProjectionsService.statistics.path,
+    streaming(ProjectionsService.statistics, projectionService.statistics),
+  )
+  add(ProjectionsService.enable, projectionService.enable)
+  add(ProjectionsService.disable, projectionService.disable)
+  add(ProjectionsService.state, projectionService.state)
+  add(ProjectionsService.result, projectionService.result)
+  add(ProjectionsService.restartSubsystem, projectionService.restartSubsystem)
+  add(ProjectionsService.create, projectionService.ownOnly)
+  add(ProjectionsService.update, projectionService.ownOnly)
+  add(ProjectionsService.delete, projectionService.ownOnly)
+  add(ProjectionsService.reset, projectionService.ownOnly)
   if (users !== undefined) {
     const service = usersService(users, guard)
     add(UsersService.create, service.create)
@@ -153,7 +169,7 @@ export const startNode = async ({
         subscriptions: hub.size,
         connections: grpc.connections,
         authentication: users !== undefined,
-        linked: projected?.position,
+        linked: projected.position,
         startedAt: Date.now(),
       }),
     )
@@ -163,7 +179,7 @@ export const startNode = async ({
       port: bound,
       close: async () => {
         registry.close()
-        projected?.close()
+        projected.close()
         appender.drain()
         grpc.close()
         await listener.close()

@@ -29,3 +29,9 @@ export const operations =
   load<typeof import('@eventstore/db-client/generated/operations_pb.js')>('operations_pb')
 export const { OperationsService } =
   load<typeof import('@eventstore/db-client/generated/operations_grpc_pb.js')>('operations_grpc_pb')
+export const projections =
+  load<typeof import('@eventstore/db-client/generated/projections_pb.js')>('projections_pb')
+export const { ProjectionsService } =
+  load<typeof import('@eventstore/db-client/generated/projections_grpc_pb.js')>('projections_grpc_pb')
+export const struct =
+  require('google-protobuf/google/protobuf/struct_pb.js') as typeof import('google-protobuf/google/protobuf/struct_pb.js')

@@ -1,14 +1,45 @@
 /** A node that stores nothing: what a client reaches against it, no store behind it can better. A process of its own. */
 import { createServer } from 'node:net'
 import { supportedMethods } from '../../eventstore/cluster.ts'
+import { eventFrame } from '../../eventstore/frames.ts'
 import { breathe, createGrpcServer, type Definition, type Handler, unary } from '../../eventstore/grpc.ts'
 import { parseReadOptions } from '../../eventstore/read-options.ts'
+import { decodeBody, encodeBody } from '../../eventstore/record.ts'
 import { correlationOf } from '../../eventstore/requests.ts'
 import { batchResponse } from '../../eventstore/responses.ts'
 import { ServerFeaturesService, StreamsService } from '../../eventstore/stubs.ts'
+import { putVarint, Reader } from '../../eventstore/wire.ts'
 
 /** The `ReadResp` that every read gives, over and over, in base64. */
 const frame = Buffer.from(process.argv[2] ?? '', 'base64')
+
+/** The event's own bytes in that: within two messages of one field each. */
+const bodyOf = (read: Buffer): Buffer => {
+  const outer = new Reader(read)
+  outer.varint()
+  const inner = outer.message()
+  inner.varint()
+  return inner.bytes()
+}
+
+/** The same with another position: a subscription gives none twice. `n`: below 2^28. */
+const numbered = (() => {
+  const { id, type, contentType, stream, revision, created, data, metadata } = decodeBody(bodyOf(frame))
+  const proposed = { id, type, contentType, data, metadata }
+  const least = 2 ** 28
+  const body = encodeBody(proposed, Buffer.from(stream), Number(revision), least, `${created}`)
+  const whole = eventFrame({ position: least, stream: 1, revision: 0, body }, 'string')
+  // Wherever it is, it takes as many bytes: five.
+  const mark = Buffer.alloc(5)
+  putVarint(mark, 0, least)
+  const places: number[] = []
+  for (let at = whole.indexOf(mark); at >= 0; at = whole.indexOf(mark, at + 1)) places.push(at)
+  return (n: number): Buffer => {
+    const copy = Buffer.from(whole)
+    for (const at of places) putVarint(copy, at, least + n)
+    return copy
+  }
+})()
 
 let revision = 0
 const append: Handler = (call) => {
@@ -23,9 +54,11 @@ const append: Handler = (call) => {
 
 const read: Handler = (call) => {
   call.onMessage = async (message) => {
-    const { count } = parseReadOptions(StreamsService.read.requestDeserialize(message))
+    const options = parseReadOptions(StreamsService.read.requestDeserialize(message))
+    const count = options.subscribe ? Number.POSITIVE_INFINITY : options.count
     for (let sent = 0; sent < count && call.open(); ) {
-      for (let n = 0; n < 512 && sent < count; n += 1, sent += 1) call.write(frame)
+      for (let n = 0; n < 512 && sent < count; n += 1, sent += 1)
+        call.write(options.subscribe ? numbered(sent) : frame)
       if (call.blocked()) await call.ready()
       else await breathe()
     }

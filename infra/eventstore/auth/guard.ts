@@ -26,7 +26,7 @@ export const OPEN_GUARD: Guard = {
 
 const isAdmin = (user: User): boolean => user.login === 'admin' || user.groups.includes('$admins')
 
-const PROJECTED = /^\$(streams$|ce-|et-)/
+const PROJECTED = /^\$(streams$|ce-|et-|bc-)/
 
 /** The roles that may, where the stream's own list says nothing: everyone for streams, operators for system streams;
  *  what the system projections write, everyone may read. */

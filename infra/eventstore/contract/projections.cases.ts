@@ -3,6 +3,8 @@ import { contract, failure, type Kit, unique, until } from './kit.ts'
 
 type Read = Awaited<ReturnType<Kit['read']>>
 
+const SYSTEM = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams']
+
 /** A category of its own, and its streams. */
 const category = (): string => unique('cat').replaceAll('-', '')
 
@@ -132,6 +134,68 @@ contract(
         streams.map((stream) => `0@${stream}`),
       )
     })
+    test('$bc-: the events of a correlation, from all streams, in the order of the log', async (kit) => {
+      const [one, other] = [unique('one'), unique('other')]
+      const [a, b] = [unique(), unique()]
+      const about = ($correlationId: string) =>
+        kit.lib.jsonEvent({ type: 'Happened', data: {}, metadata: { $correlationId } })
+      await kit.append(a, [about(one), ...kit.events(1), about(other)])
+      await kit.append(b, [about(one)])
+      assert.equal(places(await readLinks(kit, `$bc-${one}`, 2)), [`0@${a}`, `0@${b}`])
+      assert.equal(places(await readLinks(kit, `$bc-${other}`, 1)), [`2@${a}`])
+    })
+    test('all of them are listed, and run', async (kit) => {
+      const listed = await kit.client.listProjections()
+      const running = listed.filter(({ projectionStatus }) => projectionStatus === 'Running')
+      for (const name of SYSTEM)
+        assert.ok(
+          running.some((one) => one.name === name),
+          name,
+        )
+    })
+    test('the statistics of one say how far it came', async (kit) => {
+      const name = category()
+      const { position } = await kit.append(`${name}-a`, kit.events(1))
+      await readLinks(kit, `$ce-${name}`, 1)
+      const details = await until(async () => {
+        const status = await kit.client.getProjectionStatus('$by_category')
+        const at = /^C:(\d+)\/P:\d+$/.exec(status.position)
+        return at !== null && BigInt(at[1]!) >= position!.commit && status
+      })
+      assert.is(details.name, '$by_category')
+      assert.is(details.effectiveName, '$by_category')
+      assert.is(details.projectionStatus, 'Running')
+      assert.ok(details.eventsProcessedAfterRestart > 0n)
+      assert.ok(details.progress > 0 && details.progress <= 100)
+    })
+    test('one that is disabled links nothing, and all of it once it is enabled', async (kit) => {
+      const name = category()
+      await kit.append(`${name}-a`, kit.events(1))
+      await readLinks(kit, `$ce-${name}`, 1)
+      await kit.client.disableProjection('$by_category')
+      await until(
+        async () => (await kit.client.getProjectionStatus('$by_category')).projectionStatus === 'Stopped',
+      )
+      const type = unique('Type')
+      await kit.append(`${name}-a`, kit.events(3, type))
+      await readLinks(kit, `$et-${type}`, 3)
+      assert.is((await kit.read(`$ce-${name}`)).length, 1)
+      await kit.client.enableProjection('$by_category')
+      assert.equal(
+        places(await readLinks(kit, `$ce-${name}`, 4)),
+        [0, 1, 2, 3].map((n) => `${n}@${name}-a`),
+      )
+    })
+    for (const [what, ask] of [
+      ['statistics', (kit: Kit, name: string) => kit.client.getProjectionStatus(name)],
+      ['enable', (kit: Kit, name: string) => kit.client.enableProjection(name)],
+      ['disable', (kit: Kit, name: string) => kit.client.disableProjection(name)],
+      ['state', (kit: Kit, name: string) => kit.client.getProjectionState(name)],
+    ] as const)
+      test(`${what} of a projection that is not there: not found`, async (kit) => {
+        const name = unique()
+        assert.match(String((await failure(ask(kit, name))).error.message), /not ?found/i)
+      })
     for (const [what, of] of [
       ['$ce-', (name: string) => `$ce-${name}`],
       ['$et-', (name: string) => `$et-${name}`],
@@ -226,11 +290,42 @@ contract(
 contract(
   'without system projections',
   (test) => {
-    for (const stream of ['$streams', '$ce-contract', '$et-Happened'])
+    test('they are listed, and stopped', async (kit) => {
+      const listed = await kit.client.listProjections()
+      for (const name of SYSTEM) {
+        const found = listed.find((one) => one.name === name)
+        assert.is(found?.projectionStatus, 'Stopped', name)
+      }
+    })
+    test('one of one’s own: refused, with why', async (kit) => {
+      const { error } = await failure(kit.client.createProjection(unique(), 'fromAll().when({})'))
+      assert.match(String(error.message), /UNIMPLEMENTED: .*system projections alone/)
+    })
+    for (const stream of ['$streams', '$ce-contract', '$et-Happened', '$bc-contract'])
       test(`${stream} is not there`, async (kit) => {
         await kit.append(unique(), kit.events(1))
         assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
       })
+  },
+  'own',
+)
+
+contract(
+  'a system projection that a client enables',
+  (test) => {
+    test('given one that is enabled, when the node starts again, then it still runs, and the others do not', async (kit) => {
+      const [name, type] = [category(), unique('Type')]
+      await kit.append(`${name}-a`, kit.events(2, type))
+      await kit.client.enableProjection('$by_category')
+      await readLinks(kit, `$ce-${name}`, 2)
+      await kit.store().restart()
+      const again = kit.as(null)
+      await again.append(`${name}-a`, again.events(1, type))
+      assert.is((await readLinks(again, `$ce-${name}`, 3)).length, 3)
+      assert.is((await failure(again.read(`$et-${type}`))).type, 'stream-not-found')
+      assert.is((await again.client.getProjectionStatus('$by_event_type')).projectionStatus, 'Stopped')
+      await again.client.disableProjection('$by_category')
+    })
   },
   'own',
 )

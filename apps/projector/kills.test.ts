@@ -2,15 +2,17 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
-import { connectSession } from '../../adapters/postgres/session.ts'
+import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import type { NewEvent } from '../../domain/ports.ts'
 import { testEventStore } from '../../infra/testing/eventstore.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
-import { posted, recorded } from '../../projections/testing/events.ts'
+import { anyEvents, posted, recorded } from '../../projections/testing/events.ts'
 import { dumpTables } from './compare.ts'
 import { REBUILD_LOCK, tryLock } from './lock.ts'
 import { runProjector } from './projector.ts'
@@ -40,6 +42,23 @@ const runAndKill = async (
   return { steps: told, done }
 }
 
+/** Every table that a rebuild makes, to the byte, but for when something was parked. */
+const dump = async (session: Session): Promise<Readonly<Record<string, ReadonlyArray<string>>>> => {
+  const parked = async (table: string, columns: string) =>
+    (
+      await session.run({
+        ...sql.unsafe``,
+        sql: `SELECT ROW(${columns})::text AS row FROM ${table} ORDER BY position`,
+        values: [],
+      })
+    ).map(({ row }) => String(row))
+  return {
+    ...(await dumpTables(session, 'public')),
+    parked_streams: await parked('parked_streams', 'stream, reason, position'),
+    parked_events: await parked('parked_events', 'position, stream, event_id, type, data, metadata'),
+  }
+}
+
 test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the old ones or the new ones, whole, and the next rebuild ends well`, async () => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])
   const log = connectEventLog({ url: store.url })
@@ -47,10 +66,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the
   const session = await connectSession(database.url, 'test')
   try {
     let last = 0n
-    for (let i = 0; i < 12; i += 1) {
-      const events = Array.from({ length: 50 }, (_, n) =>
-        recorded(space, posted(`m${i}.${n}`, `words ${n}`, i)),
-      )
+    const append = async (events: ReadonlyArray<{ readonly stream: string; readonly event: NewEvent }>) => {
       const appended = await log.append(
         events[0]!.stream,
         'any',
@@ -59,15 +75,28 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the
       if (appended._tag === 'Left') throw new Error(appended.left._tag)
       last = appended.right.position
     }
+    for (let i = 0; i < 12; i += 1)
+      await append(
+        Array.from({ length: 50 }, (_, n) => recorded(space, posted(`m${i}.${n}`, `words ${n}`, i))),
+      )
+    // Something of everything, so that no table is empty.
+    const byStream = new Map<string, Array<ReturnType<typeof recorded>>>()
+    for (const one of fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }).flat())
+      byStream.set(one.stream, [...(byStream.get(one.stream) ?? []), one])
+    for (const events of byStream.values())
+      for (let from = 0; from < events.length; from += 100) await append(events.slice(from, from + 100))
+    const strange = recorded({ type: 'document', id: '999' }, posted('px', 'parked', 2))
+    await append([{ ...strange, event: { ...strange.event, type: 'MessageShouted' } }])
     await until('all is applied', () => projector.state().position === last)
-    const truth = await dumpTables(session, 'public')
+    const truth = await dump(session)
+    for (const [table, rows] of Object.entries(truth)) assert.ok(rows.length > 0, `${table} has rows`)
     const args = [store.url, database.url]
     const { steps } = await runAndKill(args, Number.POSITIVE_INFINITY)
     assert.ok(steps > 12, `${steps} steps`)
     // Told from the new ones by a row that somebody touched.
     const touch = () => session.exec(`UPDATE chat_messages SET content = 'touched' WHERE message_id = 'm3.7'`)
     await touch()
-    const touched = await dumpTables(session, 'public')
+    const touched = await dump(session)
     const points = Array.from(
       { length: KILLS },
       (_, i) => 1 + Math.round((i * (steps - 1)) / Math.max(1, KILLS - 1)),
@@ -81,7 +110,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the
         if (lock?.got === true) await session.exec('SELECT pg_advisory_unlock_all()')
         return lock?.got === true
       })
-      const now = await dumpTables(session, 'public')
+      const now = await dump(session)
       const isNew = now.chat_messages?.every((row) => !row.includes('touched')) ?? false
       assert.equal(now, isNew ? truth : touched, `killed at step ${point} of ${steps}`)
     }

@@ -92,6 +92,8 @@ export type Sockets = {
 
 /** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
 const MAX_EXCESS = 2_000
+/** Packets of one socket whose answers are not known yet: what is asked while the log is away must not pile up. */
+const MAX_PENDING = 512
 const SLOW_DOWN: Described = {
   status: 429,
   code: 'slow_down',
@@ -204,6 +206,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
         isGone: false,
         bucket: fullBucket(limits.packets, clock.now()),
         excess: 0,
+        pending: 0,
+        again: null,
         aframe: null,
       }
       socket.data = member
@@ -241,7 +245,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     const last = packet.length > 1 ? packet[packet.length - 1] : undefined
     const ack = typeof last === 'function' ? (last as Ack) : null
     const payload = packet[1] === last && ack !== null ? undefined : packet[1]
-    if (!take(member.bucket, limits.packets, clock.now())) {
+    if (!take(member.bucket, limits.packets, clock.now()) || member.pending >= MAX_PENDING) {
       member.excess += 1
       metrics.count?.('presence_packets_in_excess', 1)
       if (member.excess > MAX_EXCESS) socket.disconnect(true)
@@ -250,9 +254,14 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }
     member.excess = Math.max(0, member.excess - 1)
     const name = typeof packet[0] === 'string' ? packet[0] : ''
-    respond(member, name, payload, ack).catch((error) =>
-      logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
-    )
+    member.pending += 1
+    respond(member, name, payload, ack)
+      .catch((error) =>
+        logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
+      )
+      .finally(() => {
+        member.pending -= 1
+      })
   }
 
   function onDisconnect(this: Socket, reason: string): void {

@@ -104,7 +104,8 @@ export const createEphemeral = (deps: {
       }
       const { latest } = bucket
       bucket.latest = null
-      sendAframe(member, latest)
+      // Where somebody stood in the room before says nothing in this one.
+      if (latest.room === member.place?.room) sendAframe(member, latest.text)
     }, waitFor(bucket.bucket, aframePace) + 1)
   }
 
@@ -136,7 +137,8 @@ export const createEphemeral = (deps: {
       return done()
     },
     aframe: (member, entityData) => {
-      if (!member.place?.room) return nobody()
+      const room = member.place?.room
+      if (!room) return nobody()
       const text = JSON.stringify(entityData)
       if (Buffer.byteLength(text) > MAX_AFRAME)
         return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
@@ -145,7 +147,7 @@ export const createEphemeral = (deps: {
         sendAframe(member, text)
         return done()
       }
-      member.aframe.latest = text
+      member.aframe.latest = { room, text }
       schedule(member, member.aframe)
       return done()
     },

@@ -28,7 +28,16 @@ export type Member = {
   readonly bucket: Bucket
   /** Packets refused for being too many, less those taken since. */
   excess: number
-  aframe: { bucket: Bucket; latest: string | null; timer: NodeJS.Timeout | undefined } | null
+  /** Packets whose answer is not known yet. */
+  pending: number
+  /** Of asking again for the room that it is in; null until it first does. */
+  again: Bucket | null
+  /** `latest` waits for its turn, in the room that it was meant for. */
+  aframe: {
+    bucket: Bucket
+    latest: { readonly room: RoomKey; readonly text: string } | null
+    timer: NodeJS.Timeout | undefined
+  } | null
 }
 
 export const senderOf = (member: Member): Sender =>

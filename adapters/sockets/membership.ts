@@ -33,6 +33,7 @@ import {
 } from './live-space.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import { fullBucket, type Pace, take } from './pace.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
 import { type Sending, type SharedTail, sharedTail } from './sending.ts'
@@ -65,6 +66,8 @@ export type MembershipDeps = {
 /** How long an accepted join waits for its own news, and a leave for the log, before the caller is told (ms). */
 const ARRIVAL_MS = 15_000
 const LEAVE_MS = 5_000
+/** How often a socket may ask for the state of the room that it is in. */
+const AGAIN: Pace = { perSecond: 1, burst: 20 }
 /** Packets kept for one who still reads what it missed. */
 const MAX_HELD = 10_000
 
@@ -82,6 +85,10 @@ const unavailable: CommandError<never> = {
   _tag: 'Unavailable',
   what: 'eventstore',
   cause: 'the news is late',
+}
+const tooOften: CommandError<SpaceRefusal> = {
+  _tag: 'Refused',
+  refusal: { _tag: 'SlowDown', retryAfterSeconds: 1 },
 }
 const noSession = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
 
@@ -163,6 +170,9 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const { socket } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
     const tail = tailOf(snapshot)
+    // Now that it is in this space it is not in the one before: until here, a refusal leaves it where it was.
+    const before = member.place as Session | null
+    if (before !== null && before !== session) void leaveNow(member, before, 'left')
     hush(member, session)
     session.subspace = snapshot.subspace
     session.room = room
@@ -379,6 +389,10 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   /** Asked again for the room that it is in: the same session, the state as of now. */
   const refresh = async (member: Member, session: Session, asked: JoinSpace): Promise<Answer> => {
+    // No command, and so no limit of the command path: but it may read a great deal.
+    const now = clock.now()
+    member.again ??= fullBucket(AGAIN, now)
+    if (!take(member.again, AGAIN, now)) return failed(tooOften)
     const arriving = arrival(session, asked.since ?? null)
     enter(member, session, current(session.hold.live, session.subspace))
     const how = await arriving
@@ -398,7 +412,6 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       return current.subspace === subspace.right
         ? refresh(member, current, asked)
         : move(member, current, asked, subspace.right)
-    if (current !== null) await Promise.race([leaveNow(member, current, 'left'), later(LEAVE_MS)])
     const facts = await content.factsFor(space.right, member.caller)()
     if (E.isLeft(facts)) return failed(facts.left)
     const hold = await feed.hold(space.right)

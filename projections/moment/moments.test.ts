@@ -1,13 +1,14 @@
 /** Moments on made-up rooms: kept or not, by several clocks, by several writers, crowded, or not to be trusted. */
 import * as fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
-import type { NewEvent } from '../../domain/ports.ts'
+import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { keepMoments } from './keeper.ts'
 import { createMoments, type Moments, type When } from './moments.ts'
@@ -248,6 +249,52 @@ test('given what is personal, nothing of it is in what is kept', async () => {
   const text = JSON.stringify(byStream(log))
   assert.ok(text.length > 1_000)
   assert.not.match(text, /secret/)
+})
+
+test('given a log that is sealed, the words are opened, and read again only where folding did not read them', async () => {
+  const stored = memoryLog()
+  write(
+    stored,
+    Array.from({ length: 150 }, (_, i) => [i % 5 === 4 ? 'edit' : 'post', i % 5 === 4 ? i - 2 : i, 0]),
+  )
+  let opened = 0
+  const open = (events: ReadonlyArray<RecordedEvent>) => {
+    opened += events.length
+    return events.map((event) => {
+      const { content } = event.data as { content: string }
+      return { ...event, data: { ...(event.data as object), content: `opened ${content}` } }
+    })
+  }
+  let readAgain = 0
+  const log: EventLog = {
+    ...stored,
+    readStream: (stream, read) =>
+      TE.map((events: ReadonlyArray<RecordedEvent>) => {
+        readAgain += events.length
+        return open(events)
+      })(stored.readStream(stream, read)),
+  }
+  await createMoments(stored, { every: EVERY }).keep(ROOM)()
+  for (const [revision, messages, again] of [
+    [149n, 4, false],
+    [149n, 100, true],
+    [3n, 100, false],
+  ] as const) {
+    const position = stored.stream(CHAT)[Number(revision)]!.position
+    const at = (moments: Moments) => moments.at(ROOM, { kind: 'position', position }, { messages })()
+    const whole = await at(createMoments(log, { stored, every: EVERY }))
+    opened = 0
+    readAgain = 0
+    const got = await at(createMoments(log, { stored, open, every: EVERY }))
+    assert.equal(got, whole)
+    if (E.isLeft(got)) throw new Error(got.left._tag)
+    assert.ok(got.right.messages.every(({ content }) => content.startsWith('opened ')))
+    assert.ok(opened > 0)
+    assert.is(readAgain > 0, again)
+  }
+  const away = createMoments(log, { stored, open: () => Promise.reject(new Error('away')), every: EVERY })
+  const failed = await away.at(ROOM, { kind: 'time', time: new Date(iso(1_000_000)) })()
+  assert.is(E.isLeft(failed) && failed.left._tag, 'LogUnavailable')
 })
 
 test('given a keeper that is told of events as they come, moments are there when they are due', async () => {

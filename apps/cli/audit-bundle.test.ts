@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { connectSession } from '../../adapters/postgres/session.ts'
 import { decodeRecorded } from '../../domain/codec.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
@@ -42,18 +43,21 @@ const projector = runProjector({ log, databaseUrl: database.url })
 await until('all is applied', () => projector.state().position === log.events.at(-1)!.position)
 await projector.stop()
 
-const bundleOf = async (from: string | null, to: string | null): Promise<Buffer> => {
+let eventsRead = 0
+const bundleOf = async (from: string | null, to: string | null, keepEvery?: number): Promise<Buffer> => {
   let text = ''
   await exportBundleTo({
     log: {
       ...log,
       readStream:
         (stream, { from: first = 0n, limit }) =>
-        async () => ({
-          _tag: 'Right',
-          right: log.events.filter((e) => e.stream === stream && e.revision >= first).slice(0, limit),
-        }),
+        async () => {
+          const right = log.events.filter((e) => e.stream === stream && e.revision >= first).slice(0, limit)
+          eventsRead += right.length
+          return { _tag: 'Right', right }
+        },
     },
+    ...(keepEvery === undefined ? {} : { keepEvery }),
     databaseUrl: database.url,
     signer,
     space,
@@ -128,6 +132,37 @@ test('given any moment, then what ends there and what begins there meet: the sam
       `second ${second}`,
     )
     assert.equal(split(after).at(-3), split(whole).at(-3))
+  }
+})
+
+test('given states that earlier exports kept, then a bundle is the same to the byte and less of the log is read; one that was touched is not believed', async () => {
+  const session = await connectSession(database.url, 'test')
+  try {
+    for (const second of [150, 555, 700]) {
+      await session.exec('DELETE FROM proof_states')
+      const without = await bundleOf(at(second), null)
+      const before = eventsRead
+      assert.equal(await bundleOf(at(second), null, 7), without)
+      const all = eventsRead - before
+      assert.equal(await bundleOf(at(second), null, 7), without, `second ${second}, from what was kept`)
+      const less = eventsRead - before - all
+      assert.ok(less < all, `${less} events read, of ${all}`)
+      // Whoever can write to the table.
+      for (const harm of [
+        `state = replace(state, '"voice":false', '"voice":true')`,
+        `state = replace(state, '"revisions"', '"revision"')`,
+        `revision = revision + 1`,
+        `note = replace(note, 'presence', 'absence')`,
+        `latest = ''`,
+      ]) {
+        await session.exec('BEGIN')
+        await session.exec(`UPDATE proof_states SET ${harm}`).catch(() => {})
+        await session.exec('COMMIT')
+        assert.equal(await bundleOf(at(second), null, 7), without, harm)
+      }
+    }
+  } finally {
+    await session.close()
   }
 })
 

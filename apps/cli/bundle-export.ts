@@ -31,6 +31,8 @@ import {
   STREAM_KINDS,
 } from '../../projections/proof/state.ts'
 
+import { keptStates } from './kept-states.ts'
+
 export class ExportError extends Error {
   override readonly name = 'ExportError'
 }
@@ -44,10 +46,13 @@ export type ExportOptions = {
   readonly to: Date | null
   readonly write: (text: string) => Promise<void>
   readonly onProgress?: (events: number) => void
+  /** Of the events before `from`, the state is kept after each so many, for the next export. Default 10,000. */
+  readonly keepEvery?: number
 }
 export type Exported = { readonly events: number; readonly size: number; readonly bytes: number }
 
 const PAGE = 1_000
+const KEEP_EVERY = 10_000
 
 /** A stream from a revision on, up to a position of the log; a page is read while the one before is taken. */
 async function* eventsOfStream(
@@ -133,7 +138,7 @@ const nodesIn =
 
 /** Throws `ExportError` with a sentence. */
 export const exportBundleTo = async (options: ExportOptions): Promise<Exported> => {
-  const { log, databaseUrl, signer, space, write, onProgress = () => {} } = options
+  const { log, databaseUrl, signer, space, write, onProgress = () => {}, keepEvery = KEEP_EVERY } = options
   const [from, to] = [options.from?.toISOString() ?? null, options.to?.toISOString() ?? null]
   const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
   const session = await connectSession(databaseUrl, 'presence audit export')
@@ -167,15 +172,33 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
     digests.part('checkpoint', signed)
     await put(signed)
 
+    // What one stream says changes nothing of another's part of the state, so each is folded by itself.
+    const kept = keptStates(session, log, signer)
+    const foldedTo = async (kind: Kind, end: string): Promise<BundleState> => {
+      const stream = streamName(kind, space)
+      const folded = (await kept.before(stream, kind, end, upTo)) ?? emptyState()
+      for await (const recorded of eventsOfStream(log, stream, folded.revisions[kind], upTo)) {
+        const event = asBundled(recorded)
+        if (latestWith(folded, kind, event) >= end) break
+        applyEvent(folded, event)
+        if (folded.revisions[kind] % keepEvery === 0) await kept.keep(stream, kind, folded, recorded.id)
+      }
+      return folded
+    }
     const state = emptyState()
-    // What one stream says changes nothing of another's part of the state, so each may be folded by itself.
     if (from !== null)
-      for (const kind of STREAM_KINDS)
-        for await (const recorded of eventsOfStream(log, streamName(kind, space), 0, upTo)) {
-          const event = asBundled(recorded)
-          if (latestWith(state, kind, event) >= from) break
-          applyEvent(state, event)
-        }
+      for (const kind of STREAM_KINDS) {
+        const folded = await foldedTo(kind, from)
+        state.revisions[kind] = folded.revisions[kind]
+        state.latest[kind] = folded.latest[kind]
+        if (kind === 'space') {
+          state.opened = folded.opened
+          state.settings = folded.settings
+          for (const [name, rows] of Object.entries(folded.named))
+            for (const [key, row] of rows) state.named[name as keyof BundleState['named']].set(key, row)
+        } else if (kind === 'chat')
+          for (const [id, message] of folded.messages) state.messages.set(id, message)
+      }
     const start = stateLine('start', state)
     digests.part('start', start)
     await put(start)

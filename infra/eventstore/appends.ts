@@ -54,8 +54,10 @@ export const batchAppend =
     }
 
     const take = ({ correlation, options, events, final }: BatchRequest) => {
-      const key = correlation.toString('latin1')
-      let batch = pending.get(key)
+      // Most come in one piece, and need no key to be put together by.
+      const isWhole = final && options !== undefined && pending.size === 0
+      const key = isWhole ? '' : correlation.toString('latin1')
+      let batch = isWhole ? undefined : pending.get(key)
       if (batch === undefined) {
         if (options === undefined) {
           answer(correlation, undefined, { tag: 'bad-request', cause: 'The first message has no options' })
@@ -64,7 +66,7 @@ export const batchAppend =
         batch = { options, events, bytes: 0, refused: false }
         if (!final) pending.set(key, batch)
       } else if (!batch.refused) for (const event of events) batch.events.push(event)
-      if (final) pending.delete(key)
+      if (final && !isWhole) pending.delete(key)
       if (batch.refused) return
       for (const event of events) batch.bytes += sizeOf(event)
       if (batch.bytes > maxAppendSize) {

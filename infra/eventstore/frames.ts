@@ -7,8 +7,27 @@ export type IdForm = 'string' | 'structured'
 
 /** A read event: the stored bytes with their envelope. `link`: the event that points to it, where one was followed;
  *  then `event` is undefined if what it points to is gone. */
-export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer =>
-  delimited(1, readEvent(event, form, link))
+export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer => {
+  if (event === undefined || link !== undefined || form !== 'string')
+    return delimited(1, readEvent(event, form, link))
+  event.frame ??= plainFrame(event)
+  return event.frame
+}
+
+/** The same as the general way gives, without a copy on the way. */
+const plainFrame = ({ body, position }: StoredEvent): Buffer => {
+  const inner = 1 + varintSize(body.length) + body.length + 1 + varintSize(position)
+  const out = Buffer.allocUnsafe(1 + varintSize(inner) + inner)
+  out[0] = 0x0a
+  let at = putVarint(out, 1, inner)
+  out[at++] = 0x0a
+  at = putVarint(out, at, body.length)
+  out.set(body, at)
+  at += body.length
+  out[at++] = 0x18
+  putVarint(out, at, position)
+  return out
+}
 
 /** The `ReadEvent` message that reads and persistent subscriptions have alike. */
 export const readEvent = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer => {

@@ -85,7 +85,14 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     scheduled = false
     if (size === 0 || stream.destroyed || stream.writableEnded) return
     respond()
-    const gathered = Buffer.concat(parts, size)
+    const gathered = Buffer.allocUnsafe(size)
+    let at = 0
+    for (const part of parts) {
+      gathered[at] = 0
+      gathered.writeUInt32BE(part.length, at + 1)
+      gathered.set(part, at + 5)
+      at += 5 + part.length
+    }
     parts = []
     size = 0
     if (!stream.write(gathered)) blocked = true
@@ -122,10 +129,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     blocked: () => blocked,
     write: (message) => {
       if (!open) return false
-      const head = Buffer.allocUnsafe(5)
-      head[0] = 0
-      head.writeUInt32BE(message.length, 1)
-      parts.push(head, message)
+      parts.push(message)
       size += message.length + 5
       if (size >= GATHER) flush()
       else if (!scheduled) {

@@ -1,7 +1,7 @@
 /** Answers to appends, as bytes. */
 import { type AppendOutcome, EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from './append.ts'
 import type { AppendOptions } from './requests.ts'
-import { delimited, varintField } from './wire.ts'
+import { delimited, putVarint, varintField, varintSize } from './wire.ts'
 
 const EMPTY = Buffer.alloc(0)
 const position = (at: number): Buffer => Buffer.concat([varintField(1, at), varintField(2, at)])
@@ -95,12 +95,73 @@ export const batchResponse = (
   options: AppendOptions | undefined,
   outcome: BatchOutcome,
 ): Buffer =>
-  Buffer.concat([
-    delimited(1, correlation),
-    result(outcome, options),
-    delimited(4, delimited(3, Buffer.from(options?.stream ?? ''))),
-    options === undefined ? EMPTY : expectedField(options.expected, { at: 5, none: 6, any: 7, exists: 8 }),
-  ])
+  outcome.tag === 'appended' && options !== undefined && outcome.revision >= 0 && outcome.position >= 0
+    ? appendedResponse(correlation, options, outcome.revision, outcome.position)
+    : Buffer.concat([
+        delimited(1, correlation),
+        result(outcome, options),
+        delimited(4, delimited(3, Buffer.from(options?.stream ?? ''))),
+        options === undefined
+          ? EMPTY
+          : expectedField(options.expected, { at: 5, none: 6, any: 7, exists: 8 }),
+      ])
+
+const EXPECTED_FIELD: Readonly<Record<number, number>> = {
+  [EXPECT_NONE]: 6,
+  [EXPECT_ANY]: 7,
+  [EXPECT_EXISTS]: 8,
+}
+
+/** What nearly all answers are: the same bytes as the general way gives, in one piece. */
+const appendedResponse = (
+  correlation: Buffer,
+  { stream, expected }: AppendOptions,
+  revision: number,
+  position: number,
+): Buffer => {
+  const name = Buffer.byteLength(stream)
+  const identifier = 1 + varintSize(name) + name
+  const at = 2 * (1 + varintSize(position))
+  const success = 1 + varintSize(revision) + 2 + at
+  const size =
+    1 +
+    varintSize(correlation.length) +
+    correlation.length +
+    (2 + success) +
+    (1 + varintSize(identifier) + identifier) +
+    (expected >= 0 ? 1 + varintSize(expected) : 2)
+  const out = Buffer.allocUnsafe(size)
+  let i = 0
+  out[i++] = 0x0a
+  i = putVarint(out, i, correlation.length)
+  out.set(correlation, i)
+  i += correlation.length
+  // A position has at most eight bytes, so the lengths of these two have one.
+  out[i++] = 0x1a
+  out[i++] = success
+  out[i++] = 0x08
+  i = putVarint(out, i, revision)
+  out[i++] = 0x1a
+  out[i++] = at
+  out[i++] = 0x08
+  i = putVarint(out, i, position)
+  out[i++] = 0x10
+  i = putVarint(out, i, position)
+  out[i++] = 0x22
+  i = putVarint(out, i, identifier)
+  out[i++] = 0x1a
+  i = putVarint(out, i, name)
+  out.write(stream, i, 'utf8')
+  i += name
+  if (expected >= 0) {
+    out[i++] = 0x28
+    putVarint(out, i, expected)
+  } else {
+    out[i++] = (EXPECTED_FIELD[expected]! << 3) | 2
+    out[i] = 0
+  }
+  return out
+}
 
 /** An `AppendResp`, for the outcomes that are not gRPC errors. */
 export const appendResponse = (

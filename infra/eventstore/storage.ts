@@ -49,6 +49,7 @@ const toEvent = ([position, stream, revision, bytes, crc]: Row): StoredEvent => 
     stream,
     revision,
     body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    frame: undefined,
   }
 }
 
@@ -394,7 +395,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       unsynced.push({ stream: stream.name, revision, position })
       if (id !== null) remembered.add(id, stream.id, revision)
       forgetMetadata(stream.name, 'written')
-      return { position, stream: stream.id, revision, body }
+      return { position, stream: stream.id, revision, body, frame: undefined }
     },
 
     /** Where this id was appended, if that was not long ago. */

@@ -2,7 +2,9 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compileFilter } from './filters.ts'
+import { eventFrame } from './frames.ts'
 import { decodeBody, encodeBody, idOf, locateNames } from './record.ts'
+import { batchResponse } from './responses.ts'
 import { streams } from './stubs.ts'
 import { putBigVarint, putVarint, Reader, varintSize } from './wire.ts'
 
@@ -93,6 +95,60 @@ test('given any names and prefixes, then a filter says what startsWith says', ()
         )
       },
     ),
+  )
+})
+
+test('given an append that was written, then its answer reads as the client reads it', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }),
+      fc.constantFrom(-1, -2, -4, 0, 127, 128, 2 ** 33),
+      fc.maxSafeNat(),
+      fc.maxSafeNat(),
+      fc.uuid(),
+      (stream, expected, revision, position, id) => {
+        const correlation = Buffer.concat([Buffer.from([0x12, 36]), Buffer.from(id)])
+        const options = { stream, expected, deadline: 0 }
+        const bytes = batchResponse(correlation, options, { tag: 'appended', revision, position })
+        const read = streams.BatchAppendResp.deserializeBinary(bytes)
+        assert.is(read.getCorrelationId()?.getString(), id)
+        assert.is(read.getSuccess()?.getCurrentRevision(), `${revision}`)
+        assert.is(read.getSuccess()?.getPosition()?.getCommitPosition(), `${position}`)
+        assert.is(read.getSuccess()?.getPosition()?.getPreparePosition(), `${position}`)
+        assert.is(
+          Buffer.from(read.getStreamIdentifier()!.getStreamName_asU8()).toString(),
+          Buffer.from(stream).toString(),
+        )
+        assert.is(read.hasNoStream(), expected === -1)
+        assert.is(read.hasAny(), expected === -2)
+        assert.is(read.hasStreamExists(), expected === -4)
+        assert.is(read.hasStreamPosition(), expected >= 0)
+        if (expected >= 0) assert.is(read.getStreamPosition(), `${expected}`)
+      },
+    ),
+  )
+})
+
+test('given an event, then what subscriptions are sent is made once and reads as the client reads it', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.uint8Array({ maxLength: 300 }), (position, data) => {
+      const proposed = {
+        id: crypto.randomUUID(),
+        type: 'T',
+        contentType: 'application/octet-stream',
+        data,
+        metadata: data,
+      }
+      const body = encodeBody(proposed, Buffer.from('stream'), 7, position, '17000000000000000')
+      const event = { position, stream: 1, revision: 7, body, frame: undefined }
+      const bytes = eventFrame(event, 'string')
+      assert.is(eventFrame(event, 'string'), bytes)
+      const read = streams.ReadResp.deserializeBinary(bytes).getEvent()
+      assert.is(read?.getCommitPosition(), `${position}`)
+      assert.is(read?.getEvent()?.getId()?.getString(), proposed.id)
+      assert.equal(Buffer.from(read!.getEvent()!.getData_asU8()), Buffer.from(data))
+      assert.is(eventFrame(event, 'structured').length < bytes.length, true)
+    }),
   )
 })
 

@@ -137,7 +137,7 @@ const differAudit = async (session: Session, schema: string, columns: ReadonlyAr
   const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, CHAINED)
   const unchained = CHAINED.map((name) => `a.${name} IS DISTINCT FROM b.${name}`).join(' OR ')
   const marks = `${keys}, ${missing} AS missing, ${added} AS added, ${differs} AS differs`
-  let broken = false
+  let broken: bigint | null = null
   for await (const row of rowsOf(
     session,
     'differing',
@@ -145,19 +145,12 @@ const differAudit = async (session: Session, schema: string, columns: ReadonlyAr
       WHERE ${missing} OR ${added} OR ${differs} OR ${unchained} ORDER BY ${order}`,
   )) {
     if (kindOf(row) === 'altered' && row.unchained === true) {
-      broken = true
+      broken = BigInt(String(row.k0))
       break
     }
+    await tell(kindOf(row), [String(row.k0)])
   }
-  if (!broken) {
-    for await (const row of rowsOf(
-      session,
-      'differing',
-      `SELECT ${marks} FROM ${from} WHERE ${missing} OR ${added} OR ${differs} ORDER BY ${order}`,
-    ))
-      await tell(kindOf(row), [String(row.k0)])
-    return
-  }
+  if (broken === null) return
   /** The live chain's last hash, by which the next row's is judged where the two chains differ. */
   let before = GENESIS
   const made = CHAINED.map((name) => `a.${name}, b.${name} AS made_${name}`).join(', ')
@@ -168,17 +161,18 @@ const differAudit = async (session: Session, schema: string, columns: ReadonlyAr
       FROM ${from} LEFT JOIN ${id(schema)}.${id(PROOF_TABLE.name)} AS p ON p.position = b.position ORDER BY ${order}`,
   )) {
     const [kind, key] = [kindOf(row), String(row.k0)]
+    const isTold = BigInt(key) < broken
     if (kind !== 'altered') {
       // An added row's hash counts for those behind it, if it was put into the chain.
       if (kind === 'added' && row.prev_hash === before) before = String(row.hash)
-      await tell(kind, [key])
+      if (!isTold) await tell(kind, [key])
       continue
     }
     const same = row.prev_hash === row.made_prev_hash && row.hash === row.made_hash
     const follows = row.prev_hash === before && row.hash === chain(before, key, String(row.leaf))
     const wrong = same || follows ? [] : CHAINED.filter((name) => row[name] !== row[`made_${name}`])
     before = String(row.hash)
-    if (row.differs === true || wrong.length > 0) await tell('altered', [key], wrong)
+    if (!isTold && (row.differs === true || wrong.length > 0)) await tell('altered', [key], wrong)
   }
 }
 
@@ -193,6 +187,7 @@ export const differ = async ({
   let found = 0
   let rows = 0
   const all = await columnsOf(session)
+  await session.exec(`SET LOCAL work_mem = '64MB'`)
   for (const table of COMPARED) {
     const columns = all.get(table.name) ?? []
     const isAudit = table === AUDIT_TABLE

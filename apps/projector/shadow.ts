@@ -97,8 +97,7 @@ export const indexShadow = async (
     await each.exec(`SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'`)
   // A key shuts others out of its table, an index does not.
   await spread(sessions, keys)
-  if (keysOnly) return session.exec('ANALYZE')
-  await spread(sessions, indexes)
+  if (!keysOnly) await spread(sessions, indexes)
   await spread(
     sessions,
     all.map((table) => `ANALYZE ${id(table)}`),

@@ -279,4 +279,31 @@ seats('given the log is away when seats run out, then they are freed later', asy
   assert.is(log.stream(STREAM).filter(({ type }) => type === 'SeatExpired').length, 1)
 })
 
+seats(
+  'given more guests than one change of the settings shows out, then the rest go in the next rounds',
+  async () => {
+    const log = memoryLog()
+    const clock = stepClock()
+    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7) })
+    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
+    const change = (changes: object) => ({ type: 'ChangeSettings', changes }) as const
+    await path.space(asking(uuid(9_000), account('alice'), change({ max_users: 2_000 })))()
+    const crowd = 1_100
+    await Promise.all(
+      Array.from({ length: crowd }, (_, n) => path.space(asking(uuid(n), guest(n), join(n)))()),
+    )
+    const shownOut = () => log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length
+    await path.space(asking(uuid(9_001), account('alice'), change({ guests_allowed: false })))()
+    assert.is(shownOut(), 500)
+    await keeper.tick()
+    assert.is(shownOut(), 1_000)
+    clock.advance(10_000)
+    await keeper.tick()
+    assert.is(shownOut(), crowd)
+    clock.advance(10_000)
+    await keeper.tick()
+    assert.is(keeper.waiting(), 0)
+  },
+)
+
 seats.run()

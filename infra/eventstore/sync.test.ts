@@ -139,6 +139,9 @@ test('given a disk that fails, then what it was given is not acknowledged, not s
   const outcome = await append('a', 1).answered
   assert.is(outcome.tag, 'failed')
   assert.match(outcome.tag === 'failed' ? outcome.cause : '', 'start the node again')
+  // What comes later may well succeed: it says nothing of what was dropped.
+  assert.throws(() => storage.syncNow(), 'start the node again')
+  assert.is(storage.stream('a').last, 0)
   storage.close()
 })
 

@@ -14,8 +14,10 @@ import { testEventStore } from '../../infra/testing/eventstore.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
+import { leafOf } from '../../projections/audit/canonical.ts'
 import { TABLES } from '../../projections/batch.ts'
 import { PARKED_TABLES } from '../../projections/parked.ts'
+import { EMPTY_EDGE, extend, rootOf } from '../../projections/proof/merkle.ts'
 import { signCheckpoint, signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { anyEvents, posted, recorded } from '../../projections/testing/events.ts'
 import { differ } from './differ.ts'
@@ -328,6 +330,35 @@ test('given events gone from the log’s end, then the rows of them and the chec
       log.events.slice(-3).map(({ position }) => ['added', String(position)]),
     )
     await pool.end()
+  }))
+
+test('given any event of the log rewritten, then every checkpoint from elsewhere that covers it fails, those from before it hold, and its row is named', () =>
+  withTables(async (log, databaseUrl) => {
+    const leaves = log.events.map((event) => leafOf(event))
+    const sizes = [1, 10, 33, 64, leaves.length]
+    const checkpoints = sizes.map((size) => {
+      const root = rootOf(extend(EMPTY_EDGE, leaves.slice(0, size)).edge)
+      return {
+        name: String(size),
+        note: signCheckpoint({ origin: signer.name, size, root, extensions: [] }, signer),
+      }
+    })
+    for (const at of [0, 9 + random(50), leaves.length - 1]) {
+      const rewritten = memoryLog()
+      rewritten.add(
+        log.events.map((event, i) =>
+          i === at ? { ...event, data: { ...(event.data as object), reason: 'rewritten' } } : event,
+        ),
+      )
+      const done = await verifyLog({ log: rewritten, databaseUrl, verifiers, checkpoints })
+      assert.equal(
+        done.failures.map(({ from, what }) => [from, what]),
+        sizes.filter((size) => size > at).map((size) => [String(size), 'root']),
+        `event ${at}`,
+      )
+      const rows = done.compared!.differences.filter(({ table }) => table === 'presence_audit_log')
+      assert.ok(rows.some(({ position }) => position === String(log.events[at]!.position)))
+    }
   }))
 
 test('given a tree that lacks leaves, or is torn, when the projector starts, then it is whole again', () =>

@@ -15,11 +15,10 @@ const flow = (pace: ReturnType<typeof createPace>, from: number, ms: number, per
   return now
 }
 
-test('given one event after a quiet moment, then what comes next waits for a moment only, and it goes on being told', () => {
+test('given one event after a quiet moment, then what comes next waits for a moment only', () => {
   const pace = createPace(0)
   pace.committed(1, 3, 5_000)
   assert.is(pace.rest(), 10)
-  assert.is(pace.asks(), false)
 })
 
 test('given a burst after a quiet moment, then it is not taken for a flow', () => {
@@ -28,19 +27,13 @@ test('given a burst after a quiet moment, then it is not taken for a flow', () =
   assert.ok(pace.rest() <= 10, `${pace.rest()}`)
   pace.committed(400, 8, 10_018)
   assert.ok(pace.rest() <= 40, `${pace.rest()}`)
-  assert.is(pace.asks(), false)
 })
 
-test('given a flow, then it commits a few times a second and asks; once it is calm, it is told again', () => {
+test('given a flow, then it commits a few times a second; once that is over, one event waits for a moment only', () => {
   const pace = createPace(0)
-  let now = flow(pace, 0, 3_000, 600)
+  const now = flow(pace, 0, 3_000, 600)
   assert.ok(pace.rest() > 200 && pace.rest() <= 250, `${pace.rest()}`)
-  assert.is(pace.asks(), true)
-  now = flow(pace, now, 1_500, 0)
-  assert.is(pace.asks(), true, 'a pause is no end')
-  assert.is(pace.rest(), 50)
-  flow(pace, now, 3_000, 2)
-  assert.is(pace.asks(), false)
+  flow(pace, now, 2_000, 2)
   assert.is(pace.rest(), 10)
 })
 

@@ -1,6 +1,5 @@
 /** Follows the log and keeps the tables: rows and checkpoint in one transaction, one leader, exactly once. */
 import { setTimeout as delay } from 'node:timers/promises'
-import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
@@ -11,7 +10,7 @@ import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type Parked, parkedStreams } from '../../projections/parked.ts'
 import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
 import { LEADER_LOCK, setLock } from './lock.ts'
-import { createPace, type Pace } from './pace.ts'
+import { createPace } from './pace.ts'
 import { treeUpTo } from './tree.ts'
 
 /** Structured: a sentence and what it is about. */
@@ -261,71 +260,30 @@ export const runProjector = ({
       { position: leading.position === null ? null : String(leading.position), epoch: String(leading.epoch) },
       'This projector leads.',
     )
-    const pace = createPace(performance.now())
-    while (!stopping) {
-      await listen(mine, leading, pace)
-      if (!stopping) await ask(mine, leading, pace)
-    }
-  }
-
-  const takeAndRest = async (
-    from: Session,
-    leading: Lead,
-    pace: Pace,
-    items: ReadonlyArray<SubscriptionItem>,
-  ): Promise<void> => {
-    const begun = performance.now()
-    // What was there before it came is no flow.
-    const isNew = state.caughtUp
-    const before = state.events
-    await takeAll(from, leading, items)
-    if (stopping) return
-    set({ lastError: null })
-    const now = performance.now()
-    pace.committed(isNew ? state.events - before : 0, now - begun, now)
-    // What is far behind goes on at once.
-    if (items.length < MAX_BATCH / 2)
-      await delay(pace.rest(), undefined, { signal: stopped.signal }).catch(() => {})
-  }
-
-  /** Is told of each event, until so much comes that asking is better. */
-  const listen = async (from: Session, leading: Lead, pace: Pace): Promise<void> => {
-    const following = log.subscribe({
+    subscription = log.subscribe({
       after: leading.position ?? 'start',
       prefixes: STREAM_PREFIXES,
       bufferSize: 2 * MAX_BATCH,
     })
-    subscription = following
-    void from.closed.then(() => following.stop())
+    const following = subscription
+    void mine.closed.then(() => following.stop())
+    const pace = createPace(performance.now())
     for await (const items of following) {
-      if (stopping) return
-      await takeAndRest(from, leading, pace, items)
-      if (stopping) return
-      if (state.caughtUp && pace.asks()) {
-        await following.stop()
-        subscription = null
-        return
-      }
+      if (stopping) break
+      // What was there before it came is no flow.
+      const isNew = state.caughtUp
+      const before = state.events
+      const begun = performance.now()
+      await takeAll(mine, leading, items)
+      if (stopping) break
+      set({ lastError: null })
+      const now = performance.now()
+      pace.committed(isNew ? state.events - before : 0, now - begun, now)
+      // What is far behind goes on at once.
+      if (items.length < MAX_BATCH / 2)
+        await delay(pace.rest(), undefined, { signal: stopped.signal }).catch(() => {})
     }
     if (!stopping) throw new Error('The connection to Postgres is gone.')
-  }
-
-  /** Asks for what came, until little does, or the log can't be asked: listening waits for it better. */
-  const ask = async (from: Session, leading: Lead, pace: Pace): Promise<void> => {
-    while (!stopping && pace.asks()) {
-      const page = await log.readAll({
-        ...(leading.position === null ? {} : { after: leading.position }),
-        limit: MAX_BATCH,
-        prefixes: STREAM_PREFIXES,
-      })()
-      if (stopping || E.isLeft(page)) return
-      await takeAndRest(
-        from,
-        leading,
-        pace,
-        page.right.map((event) => ({ kind: 'event', event })),
-      )
-    }
   }
 
   const release = async (): Promise<void> => {

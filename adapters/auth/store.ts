@@ -39,8 +39,8 @@ export const createAuthStore = async (options: {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize ?? 4,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 5_000,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 2_000,
     application_name: 'presence auth',
   })
   pool.on('error', () => {})

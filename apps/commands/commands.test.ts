@@ -103,6 +103,26 @@ deciding(
 )
 
 deciding(
+  'given commands that share an append, then each is told its own revision, and a position never before its own event',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const answers = (
+      await Promise.all(Array.from({ length: 5 }, (_, n) => path.space(asking(uuid(n), guest(n), join(n)))()))
+    ).map(right)
+    assert.is(log.counts.appends, 1)
+    const stream = log.stream(STREAM)
+    for (const [n, { revision, position, isPositionLater }] of answers.entries()) {
+      const own = stream[Number(revision)]!
+      assert.is((own.data as { sessionId: string }).sessionId, `session-${n}`)
+      assert.ok(position >= own.position)
+      // Whoever needs the very position of an event is told where this is not it.
+      assert.is(isPositionLater === true, position !== own.position)
+    }
+  },
+)
+
+deciding(
   'given a newcomer whose key is late, then those who are known go on, and the newcomer is told so',
   async () => {
     const log = memoryLog()

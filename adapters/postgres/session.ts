@@ -39,6 +39,7 @@ const prepared = (sql: string): { readonly name: string; readonly text: string }
 }
 
 type Wire = {
+  readonly stream: { cork(): void; uncork(): void }
   sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void
   query(text: string): void
@@ -48,27 +49,28 @@ class CopyIn {
   readonly text: string
   readonly data: string
   private readonly settle: (error: Error | null) => void
-  private failed: Error | null = null
   constructor(text: string, data: string, settle: (error: Error | null) => void) {
     this.text = text
     this.data = data
     this.settle = settle
   }
+  /** The rows go with the statement: where Postgres refuses it, it passes over them.
+   *  Source: https://www.postgresql.org/docs/current/protocol-flow.html, "COPY Operations". */
   submit(connection: Wire): void {
+    connection.stream.cork()
     connection.query(this.text)
-  }
-  handleCopyInResponse(connection: Wire): void {
     connection.sendCopyFromChunk(Buffer.from(this.data))
     connection.endCopyFrom()
+    connection.stream.uncork()
   }
+  handleCopyInResponse(): void {}
   handleCommandComplete(): void {}
+  /** After an error the client forgets whose it was: nothing more is told here. The next one waits all the same. */
   handleError(error: Error): void {
-    this.failed ??= error
-    // Without a connection there is no ReadyForQuery to wait for.
-    if ((error as { code?: string }).code === undefined) this.settle(error)
+    this.settle(error)
   }
   handleReadyForQuery(): void {
-    this.settle(this.failed)
+    this.settle(null)
   }
 }
 

@@ -17,7 +17,7 @@ import type { Auth } from '../auth/authenticate.ts'
 import { proofOfHandshake } from '../auth/proof.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
 import { type Described, describeError, invalid } from '../refusals.ts'
-import { type Ack, answer, failed, told } from './answers.ts'
+import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
 import { startFeed } from './feed.ts'
@@ -221,22 +221,30 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
 
-  const respond = async (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> => {
+  /** The answer to come, or null where it was given at once. */
+  const respond = (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> | null => {
     const { socket } = member
     const request = requests.get(name)
     if (request === undefined) {
       answer(socket, 'space', ack, told(invalid('event', 'There is no such event.')))
-      return
+      return null
     }
-    try {
-      if (request.waits && member.busy !== null) await member.busy
-      answer(socket, request.channel, ack, await request.handle(member, payload))
-    } catch (error) {
+    const failing = (error: unknown): void => {
       logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be handled')
       metrics.count?.('presence_socket_failures', 1)
       const given = failed({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
       answer(socket, request.channel, ack, given)
     }
+    const handle = () => request.handle(member, payload)
+    const tell = (given: Answer): void => answer(socket, request.channel, ack, given)
+    try {
+      const given = request.waits && member.busy !== null ? member.busy.then(handle) : handle()
+      if (given instanceof Promise) return given.then(tell).catch(failing)
+      tell(given)
+    } catch (error) {
+      failing(error)
+    }
+    return null
   }
 
   const receive = (member: Member, packet: ReadonlyArray<unknown>): void => {
@@ -254,8 +262,10 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }
     member.excess = Math.max(0, member.excess - 1)
     const name = typeof packet[0] === 'string' ? packet[0] : ''
+    const answering = respond(member, name, payload, ack)
+    if (answering === null) return
     member.pending += 1
-    respond(member, name, payload, ack)
+    answering
       .catch((error) =>
         logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
       )

@@ -187,6 +187,8 @@ const read = (url: string, urls: ReadonlyArray<string>, headers: Readonly<Record
   const failures: string[] = []
   const latencies: number[] = []
   const byPath = new Map<string, number>()
+  const failed = (path: string, why: string) =>
+    void failures.push(`${new Date().toISOString()} ${path}: ${why}`)
   let stopped = false
   const going = Promise.all(
     Array.from({ length: READERS }, async (_, reader) => {
@@ -196,9 +198,9 @@ const read = (url: string, urls: ReadonlyArray<string>, headers: Readonly<Record
         try {
           const response = await fetch(url + path, { headers, signal: AbortSignal.timeout(30_000) })
           const body = await response.text()
-          if (response.status !== 200) failures.push(`${path}: ${response.status} ${body.slice(0, 200)}`)
+          if (response.status !== 200) failed(path, `${response.status} ${body.slice(0, 200)}`)
         } catch (error) {
-          failures.push(`${path}: ${error instanceof Error ? error.message : error}`)
+          failed(path, error instanceof Error ? error.message : String(error))
         }
         latencies.push(performance.now() - begun)
         byPath.set(path, (byPath.get(path) ?? 0) + 1)
@@ -285,6 +287,7 @@ live(
       const begun = performance.now()
       const { code, output } = await rebuildByHand(env)
       const rebuilding = (performance.now() - begun) / 1_000
+      const swapped = new Date()
       const readsDuring = reading.latencies.length - readsBefore
       assert.equal(code, 0, output)
       assert.match(output, /^0 differences$/m)
@@ -298,6 +301,17 @@ live(
       const { sent, seconds } = await talking.stop()
       await reading.stop()
 
+      if (process.env.REBUILD_EVENTS) {
+        const [reads, acks] = [summary(reading.latencies), summary(talking.latencies)]
+        console.log({
+          events: written,
+          rebuild: `${rebuilding.toFixed(1)} s, up to ${swapped.toISOString()}`,
+          commands: `${sent} in ${seconds.toFixed(1)} s, ${(sent / seconds).toFixed(0)}/s; answered p50 ${acks.p50.toFixed(1)}, p99 ${acks.p99.toFixed(1)} ms`,
+          reads: `${reading.latencies.length}, ${readsDuring} during the rebuild, of ${reading.byPath.size} addresses; p50 ${reads.p50.toFixed(1)}, p99 ${reads.p99.toFixed(1)}, max ${reads.max.toFixed(0)} ms; ${reading.failures.length} failed`,
+          told: members.reduce((sum, { chat, space }) => sum + chat.length + space.length, 0),
+          said: output.trim(),
+        })
+      }
       assert.deepEqual(reading.failures.slice(0, 5), [])
       assert.deepEqual([...talking.refused], [])
       for (const stream of ['chat', 'space'] as const)
@@ -325,17 +339,6 @@ live(
       })()
       if (head._tag === 'Left') throw new Error(head.left._tag)
       await patiently('the tables have it all', async () => (await position()) >= head.right[0]!.position)
-      if (process.env.REBUILD_EVENTS) {
-        const [reads, acks] = [summary(reading.latencies), summary(talking.latencies)]
-        console.log({
-          events: written,
-          rebuild: `${rebuilding.toFixed(1)} s`,
-          commands: `${sent} in ${seconds.toFixed(1)} s, ${(sent / seconds).toFixed(0)}/s; answered p50 ${acks.p50.toFixed(1)}, p99 ${acks.p99.toFixed(1)} ms`,
-          reads: `${reading.latencies.length}, ${readsDuring} during the rebuild, of ${reading.byPath.size} addresses; p50 ${reads.p50.toFixed(1)}, p99 ${reads.p99.toFixed(1)}, max ${reads.max.toFixed(0)} ms; 0 failed`,
-          told: members.reduce((sum, { chat, space }) => sum + chat.length + space.length, 0),
-          said: output.trim(),
-        })
-      }
       const verified = await verifyLog({ log, databaseUrl: database.url, verifiers: [] })
       assert.deepEqual([verified.compared?.differences, verified.failures], [[], []])
       if (process.env.REBUILD_EVENTS)

@@ -31,6 +31,9 @@ const outcomeOf = (result: AppendAnswer['result']): AppendOutcome => {
       return left({ _tag: 'AppendTooLarge', maxBytes: result.maxBytes })
     case 'AccessDenied':
       return left({ _tag: 'LogUnavailable', cause: 'access denied' })
+    // Rolled back.
+    case 'InvalidTransaction':
+      return left({ _tag: 'LogUnavailable', cause: result.message || 'the append was rolled back' })
     // A timeout of the server's, or what it can't name: it may have been written.
     default:
       return unknown(`${result.detail} ${result.message}`.trim())

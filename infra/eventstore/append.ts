@@ -19,6 +19,10 @@ export const EXPECT_NONE = -1
 export const EXPECT_ANY = -2
 export const EXPECT_EXISTS = -4
 
+/** SQLITE_FULL: the log's file took less than the whole transaction, so no reader and no recovery will find one there.
+ *  Of any other failure that can't be said. */
+const isDiskFull = (error: Error): boolean => 'errcode' in error && error.errcode === 13
+
 export type AppendOutcome =
   /** `revision` of the last event (-1 for an empty append to no stream), `position` -1 where nothing was written. */
   | { readonly tag: 'appended'; readonly revision: number; readonly position: number }
@@ -27,6 +31,8 @@ export type AppendOutcome =
   | { readonly tag: 'deleted' }
   | { readonly tag: 'timeout' }
   | { readonly tag: 'failed'; readonly cause: string }
+  /** Certainly not written, and nothing of it will appear later. */
+  | { readonly tag: 'full' }
 
 /** What is to be done to the stream. */
 export type Change =
@@ -246,8 +252,10 @@ export const createAppender = (
   }
 
   const answer = ({ group, outcomes, own, written }: Committed, error: Error | undefined): void => {
+    const failed = (cause: Error): AppendOutcome =>
+      isDiskFull(cause) ? { tag: 'full' } : { tag: 'failed', cause: cause.message }
     for (const [i, request] of group.entries())
-      request.done(error === undefined ? outcomes[i]! : { tag: 'failed', cause: error.message })
+      request.done(error === undefined ? outcomes[i]! : failed(error))
     for (const one of own) one.done(error === undefined)
     if (error === undefined && written.length > 0) publish(written)
   }

@@ -147,6 +147,8 @@ export const append =
               return call.fail(errors.streamDeleted(stream))
             case 'timeout':
               return call.fail(errors.deadlineExceeded())
+            case 'full':
+              return call.fail(errors.diskFull())
             case 'failed':
               return call.fail(errors.unavailable(outcome.cause))
             default:

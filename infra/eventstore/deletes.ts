@@ -47,6 +47,8 @@ const change = async (
       throw errors.streamDeleted(stream)
     case 'timeout':
       throw errors.deadlineExceeded()
+    case 'full':
+      throw errors.diskFull()
     case 'failed':
       throw errors.unavailable(outcome.cause)
     default:

@@ -22,6 +22,8 @@ const make = (code: status, details: string, entries: Record<string, string> = {
 export const invalidArgument = (details: string): GrpcError => make(status.INVALID_ARGUMENT, details)
 export const unimplemented = (details: string): GrpcError => make(status.UNIMPLEMENTED, details)
 export const internal = (details: string): GrpcError => make(status.UNKNOWN, details)
+export const DISK_FULL = 'The disk is full: nothing was written. Free some space, and send it again.'
+export const diskFull = (): GrpcError => make(status.UNAVAILABLE, DISK_FULL)
 export const unavailable = (details: string): GrpcError => make(status.UNAVAILABLE, details)
 export const tooLarge = (max: number): GrpcError =>
   make(status.RESOURCE_EXHAUSTED, `A message may have ${max} bytes`)

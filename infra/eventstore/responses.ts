@@ -1,12 +1,19 @@
 /** Answers to appends, as bytes. */
 import { type AppendOutcome, EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from './append.ts'
+import { DISK_FULL } from './errors.ts'
 import type { AppendOptions } from './requests.ts'
 import { delimited, putVarint, varintField, varintSize } from './wire.ts'
 
 const EMPTY = Buffer.alloc(0)
 const position = (at: number): Buffer => Buffer.concat([varintField(1, at), varintField(2, at)])
 
-const CODE = { invalidArgument: 3, deadlineExceeded: 4, failedPrecondition: 9, unavailable: 14 } as const
+const CODE = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unavailable: 14,
+} as const
 
 const status = (code: number, message: string, type: string, detail: Buffer): Buffer =>
   delimited(
@@ -82,6 +89,9 @@ const result = (outcome: BatchOutcome, options: AppendOptions | undefined): Buff
         'event_store.client.BadRequest',
         delimited(1, Buffer.from(outcome.cause)),
       )
+    // What clients know as "it was rolled back".
+    case 'full':
+      return status(CODE.resourceExhausted, DISK_FULL, 'event_store.client.InvalidTransaction', EMPTY)
     case 'failed':
       return status(CODE.unavailable, outcome.cause, 'event_store.client.Unknown', EMPTY)
     default:

@@ -127,6 +127,19 @@ test('given a repeat of an append that is not on the disk, then its answer waits
   storage.close()
 })
 
+test('given a disk that is full, then an append is said to be unwritten, and once there is room the next one is taken', async () => {
+  const { storage, append, published } = open()
+  await append('a', 1).answered
+  storage.db.exec('PRAGMA max_page_count = 1')
+  assert.equal(await append('a', 2_000).answered, { tag: 'full' })
+  assert.is(storage.stream('a').last, 0)
+  storage.db.exec('PRAGMA max_page_count = 1000000')
+  const first = await append('a', 1, 0).answered
+  assert.is(first.tag === 'appended' && first.revision, 1)
+  assert.equal(published, [0, 1])
+  storage.close()
+})
+
 test('given a disk that fails, then what it was given is not acknowledged, not seen, and nothing is taken any more', async () => {
   const { storage, append, published } = open()
   await append('a', 1).answered

@@ -88,6 +88,7 @@ export const openSubject = (dataDir: string) => {
       case 'deleted':
         return 'stream-deleted'
       case 'timeout':
+      case 'full':
       case 'failed':
         return outcome.tag
       default:

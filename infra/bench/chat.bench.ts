@@ -14,7 +14,7 @@ const usedBy = (server: Measured): Record<string, number> =>
 const STEADY = 1000
 const STEADY_SHARE = 1000 / 4000
 /** Until what is compiled, cached and woken only once has been. */
-const WARM_UP = { rate: 400, seconds: 10 }
+const WARM_UP = { rate: 800, seconds: 20 }
 
 type Steady = { readonly figures: ChatFigures; readonly spent: Readonly<Record<string, number>> }
 

@@ -16,6 +16,11 @@ export type Keeper = {
   readonly stop: () => Promise<void>
 }
 
+/** Rooms that are equally busy come due at the same moment: between two of them, this many times as long as one took,
+ *  goes to what must not wait. */
+const REST = 2
+const LONGEST_REST_MS = 500
+
 type Due = { readonly space: SpaceRef; readonly kind: 'space' | 'chat' }
 
 /** `log` may be the log as it stands: nothing that is personal is needed. */
@@ -29,17 +34,29 @@ export const keepMoments = (options: {
   const due = new Map<string, Due>()
   let running: Promise<void> | null = null
   let stopped = false
+  let wake = (): void => {}
+
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(ms, LONGEST_REST_MS))
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
 
   const run = async (): Promise<void> => {
     for (const [stream, { space, kind }] of due) {
       if (stopped) return
       due.delete(stream)
+      const started = performance.now()
       try {
         const kept = await moments.keep(space, kind)()
         if (E.isLeft(kept)) onError?.(kept.left, stream)
       } catch (error) {
         onError?.(error as Error, stream)
       }
+      if (due.size > 0) await rest(REST * (performance.now() - started))
     }
   }
 
@@ -61,6 +78,7 @@ export const keepMoments = (options: {
     },
     stop: async () => {
       stopped = true
+      wake()
       await running
     },
   }

@@ -75,11 +75,15 @@ const NOTHING_COMMITTED: Committed = { group: [], outcomes: [], own: [], written
 const NOTHING = new Uint8Array(0)
 /** A commit takes at most so much, so that the first of a long queue is not kept waiting for the last. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024
-/** While several clients append at once, commits begin at least so far apart, and further where few appends have come: a
- *  commit with its fsync costs as much as several appends do. A single one that waits for each answer is not kept waiting. */
+/** While appends come at more than `FLOW` a second and from several clients, commits begin at least so far apart, and
+ *  further where few appends have come: a commit with its fsync costs as much as several appends do. Below that there is
+ *  processor to spare, and nobody is kept waiting; nor is ever a single client that waits for each answer. */
 const PACE_MS = 2
 const LONGEST_PACE_MS = 4
 const ENOUGH = 4
+const FLOW = 600
+/** What is counted over so long is the rate. */
+const RATE_MS = 100
 /** From so many events on, the fsync is left to a thread, so that this one goes on with the next; handing over and being
  *  told costs more than a small fsync does. */
 const WORTH_A_THREAD = 16
@@ -104,6 +108,8 @@ export const createAppender = (
   let lastCommit = Number.NEGATIVE_INFINITY
   /** Above 0: several clients append at once. */
   let crowded = 0
+  let counted = { since: performance.now(), appends: 0 }
+  let perSecond = 0
   let waiting: Array<() => void> = []
   let alongside: Alongside[] = []
 
@@ -196,7 +202,7 @@ export const createAppender = (
   const write = (request: AppendRequest, batch: Batch): AppendOutcome => {
     const { change, expected } = request
     const stream = storage.stream(request.stream)
-    if (request.deadline < now()) return { tag: 'timeout' }
+    if (request.deadline <= now()) return { tag: 'timeout' }
     const softDeleted = isSoftDeleted(metadataOf(storage, stream))
     const events = change.kind === 'append' ? change.events : []
     const decided = check(stream, expected, events, softDeleted)
@@ -323,6 +329,11 @@ export const createAppender = (
     scheduled = false
     if (queue.length === 0 && alongside.length === 0) return
     lastCommit = performance.now()
+    counted.appends += queue.length
+    if (lastCommit - counted.since >= RATE_MS) {
+      perSecond = (1_000 * counted.appends) / (lastCommit - counted.since)
+      counted = { since: lastCommit, appends: 0 }
+    }
     if (queue.length > 1 || syncing.length > 0) crowded = CROWDED_FOR
     else if (crowded > 0) crowded--
     const committed = commit()
@@ -337,7 +348,7 @@ export const createAppender = (
 
   /** Milliseconds that the next commit is to wait for more. */
   const rest = (): number => {
-    if (crowded === 0 || queuedBytes >= EAGER_BYTES) return 0
+    if (crowded === 0 || perSecond < FLOW || queuedBytes >= EAGER_BYTES) return 0
     const pace = queue.length >= ENOUGH ? PACE_MS : LONGEST_PACE_MS
     return lastCommit + pace - performance.now()
   }

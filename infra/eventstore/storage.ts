@@ -34,6 +34,7 @@ const SCHEMA_VERSION = 2
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
 const REMEMBERED_IDS = 50_000
+const IDS_AT_ONCE = 2_000
 const CACHED_STREAMS = 20_000
 const FIRST_POSITION = 128
 
@@ -247,6 +248,44 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   const revisionOf = (id: number, upTo: number): number =>
     (lastRevision.get(id, upTo) as unknown as [number] | undefined)?.[0] ?? -1
 
+  const firstRemembered = prepare(
+    `SELECT min(position) - 1 FROM (SELECT position FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS})`,
+  )
+  // Ids as text: as bytes they would each be an object.
+  const idsAfter = prepare(
+    `SELECT CAST(substr(body, 5, 36) AS TEXT), stream, revision, position FROM events
+     WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`,
+  )
+  /** Of the last events' ids, those that are still to be read. They are read when there is time, and at the latest when
+   *  one is asked for: nobody who only reads waits for them. */
+  let unread: { after: number; readonly upTo: number } | null = null
+  let isReading = false
+  const readIds = (limit: number): void => {
+    if (unread === null) return
+    const page = idsAfter.all(unread.after, unread.upTo, limit) as unknown as [
+      string,
+      number,
+      number,
+      number,
+    ][]
+    for (const [id, stream, revision] of page) remembered.add(id, stream, revision)
+    if (page.length < limit) unread = null
+    else unread.after = page.at(-1)![3]
+  }
+  const readAllIds = (): void => {
+    while (unread !== null) readIds(IDS_AT_ONCE)
+  }
+  const readIdsMeanwhile = (): void => {
+    if (isReading) return
+    isReading = true
+    setImmediate(() => {
+      isReading = false
+      if (!db.isOpen) return
+      readIds(IDS_AT_ONCE)
+      if (unread !== null) readIdsMeanwhile()
+    })
+  }
+
   /** (Re)reads what is kept in memory from the file: at open, and after a transaction that failed. */
   const load = (): void => {
     streams.clear()
@@ -257,16 +296,8 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     nextPosition = last === undefined ? FIRST_POSITION : last.position + last.body.length + RECORD_OVERHEAD
     nextStream =
       Number((prepare('SELECT coalesce(max(id), 0) FROM streams').get() as unknown as number[])[0]) + 1
-    // One row at a time, and ids as text: all at once they would be the most that a node ever holds.
-    const recent = prepare(
-      `SELECT CAST(substr(body, 5, 36) AS TEXT), stream, revision FROM events WHERE position >=
-         (SELECT min(position) FROM (SELECT position FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS}))
-       ORDER BY position`,
-    )
-    for (const row of recent.iterate()) {
-      const [id, stream, revision] = row as unknown as [string, number, number]
-      remembered.add(id, stream, revision)
-    }
+    unread = { after: (firstRemembered.get() as unknown as [number | null])[0] ?? 0, upTo: lastWritten }
+    readIdsMeanwhile()
   }
   try {
     load()
@@ -395,13 +426,19 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       lastWritten = position
       stream.written.last = revision
       unsynced.push({ stream: stream.name, revision, position })
-      if (id !== null) remembered.add(id, stream.id, revision)
+      if (id !== null) {
+        readAllIds()
+        remembered.add(id, stream.id, revision)
+      }
       forgetMetadata(stream.name, 'written')
       return { position, stream: stream.id, revision, body, frame: undefined }
     },
 
     /** Where this id was appended, if that was not long ago. */
-    remembered: (id: string): Remembered | undefined => remembered.get(id),
+    remembered: (id: string): Remembered | undefined => {
+      readAllIds()
+      return remembered.get(id)
+    },
 
     /** The last event's position, or -1. */
     lastPosition: lastVisible,

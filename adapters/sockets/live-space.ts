@@ -200,7 +200,12 @@ const waitOf = (live: LiveSpace): number => {
 export const waitLeft = (live: LiveSpace): number => {
   if (live.isUrgent || (live.outbox.size === 0 && live.entering.size === 0)) return 0
   const now = performance.now()
-  if (live.dueAt === 0) live.dueAt = now + waitOf(live)
+  if (live.dueAt === 0) {
+    // Answered as it is: `now + wait - now` may come out longer than `wait` in the last bit.
+    const wait = waitOf(live)
+    live.dueAt = now + wait
+    return wait
+  }
   return Math.max(0, live.dueAt - now)
 }
 

@@ -37,6 +37,8 @@ export const Metadata = t.intersection([
   t.partial({
     client: t.partial({ ip: t.string, userAgent: t.string }),
     grounds: Grounds,
+    /** Where the caller chose the command's id: a digest of what was asked for, but for the words of a message. */
+    asked: t.string,
     /** What the content said, where the space's opening and the grounds don't tell. */
     content: KeptFacts,
     /** What the decision saw, where the event's own place doesn't tell. */

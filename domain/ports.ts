@@ -158,6 +158,8 @@ export type Request<Command> = Sender & {
   readonly space: SpaceRef
   /** Twice the same id (by the same sender) is one command. A UUID. */
   readonly id: string
+  /** The caller chose the id: should it come again with another command, that one is refused. */
+  readonly isIdChosen?: boolean
   readonly command: Command
 }
 

@@ -25,7 +25,7 @@ export type Asked<P, Q, B> = {
   /** Who to name as the sender of a command. */
   readonly sender: Sender
   /** The command's id: the caller's `Idempotency-Key`, or a new one. */
-  readonly commandId: { readonly id: string; readonly given: boolean }
+  readonly commandId: { readonly id: string; readonly isIdChosen: boolean }
 }
 
 type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
@@ -104,10 +104,10 @@ const commandIdOf = (
   deps: HttpDeps,
 ): Asked<unknown, unknown, unknown>['commandId'] => {
   const key = request.headers['idempotency-key']
-  if (key === undefined) return { id: deps.ids.uuid(), given: false }
+  if (key === undefined) return { id: deps.ids.uuid(), isIdChosen: false }
   const id = typeof key === 'string' ? key.toLowerCase() : key
   if (!E.isRight(Uuid.decode(id))) tellInvalid('idempotency_key', 'Idempotency-Key must be a UUID.')
-  return { id: String(id), given: true }
+  return { id: String(id), isIdChosen: true }
 }
 
 /** Waits until the tables have what the caller has seen elsewhere. */

@@ -251,6 +251,14 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   const [one, two] = [ok(await call('POST', at, key)), ok(await call('POST', at, key))]
   assert.is(one.message_id, two.message_id)
   assert.is(one.revision, two.revision)
+  const { headers } = key
+  const reused = [
+    await call('POST', at, { headers, payload: { content: 'another' } }),
+    await call('POST', at, { headers, payload: { content: 'once', message_id: randomUUID() } }),
+    await call('PATCH', `${at}/${one.message_id}`, { headers, payload: { content: 'once' } }),
+    await call('DELETE', `${at}/${one.message_id}`, { headers }),
+  ]
+  for (const answer of reused) refused(answer, 400, 'invalid_idempotency_key')
   const list = ok(await call('GET', at))
   assert.equal(
     list.messages.map((m: { content: string }) => m.content),

@@ -1,9 +1,12 @@
 import * as E from 'fp-ts/lib/Either.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { Caller } from '../../domain/identity.ts'
 import { Metadata } from '../../domain/metadata.ts'
 import { streamName } from '../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import {
   account,
@@ -305,6 +308,127 @@ repeats(
     assert.is(right(await path.look(ROOM)())?.state.bans.size, 1)
   },
 )
+
+/** As from a caller that chose the id. */
+const chosen = <C>(id: string, by: Caller, command: C) => ({ ...asking(id, by, command), isIdChosen: true })
+const EDIT: ChatCommand = { type: 'EditMessage', messageId: uuid(1, 0x3e5), content: 'message 1' }
+
+repeats(
+  'given a chosen id, when it comes again with the same, then the first answer; with anything else, then it is told so and nothing is done: in the same process, another one and after a restart',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const by = account('alice')
+    const ban = (of: object): SpaceCommand => ({
+      type: 'Ban',
+      subject: 'bob',
+      reason: null,
+      until: null,
+      ...of,
+    })
+    const first = right(await path.space(chosen(uuid(1), by, ban({})))())
+    const said = right(await path.chat(chosen(uuid(1), by, post(1)))())
+    await path.drain()
+    const before = [log.stream(STREAM).length, log.stream(CHAT).length]
+    for (const process of [path, pathOn(log), pathOn(log)]) {
+      assert.equal(right(await process.space(chosen(uuid(1), by, ban({})))()).events, first.events)
+      assert.equal(right(await process.chat(chosen(uuid(1), by, post(1)))()).events, said.events)
+      const others: ReadonlyArray<SpaceCommand> = [
+        ban({ subject: 'carol' }),
+        ban({ reason: 'other words' }),
+        ban({ until: '2027-01-01T00:00:00Z' }),
+        { type: 'Unban', subject: 'bob', reason: null },
+        settings({ max_users: 5 }),
+      ]
+      for (const other of others) {
+        const answer = await process.space(chosen(uuid(1), by, other))()
+        assert.equal(
+          E.isLeft(answer) && answer.left._tag === 'Refused' && answer.left.refusal,
+          {
+            _tag: 'Invalid',
+            field: 'idempotency_key',
+            detail: 'This Idempotency-Key was used for another call: take a new one.',
+          },
+          JSON.stringify(other),
+        )
+      }
+      const words = [post(1, 'other words'), post(1, 'message 1', { subspace: 'main-chess' }), post(2), EDIT]
+      for (const other of words)
+        assert.is(refusalOf(await process.chat(chosen(uuid(1), by, other))()), 'Invalid')
+    }
+    assert.equal([log.stream(STREAM).length, log.stream(CHAT).length], before)
+    assert.is(log.stream(REFUSALS).length, 0)
+  },
+)
+
+repeats(
+  'given a chosen id, then JSON in another order is the same, and so is a message whose words were erased',
+  async () => {
+    const log = memoryLog()
+    const by = account('alice')
+    const change = (colours: object) => chosen(uuid(1), by, settings({ settings: { colours } }))
+    right(await pathOn(log).space(change({ wall: 'red', floor: { a: 1, b: [2, 3] } }))())
+    assert.is(
+      refusalOf(await pathOn(log).space(change({ floor: { b: [2, 3], a: 1 }, wall: 'red' }))()),
+      'accepted',
+    )
+    assert.is(
+      refusalOf(await pathOn(log).space(change({ floor: { b: [3, 2], a: 1 }, wall: 'red' }))()),
+      'Invalid',
+    )
+    right(await pathOn(log).chat(chosen(uuid(1), by, post(1)))())
+    const erased: EventLog = {
+      ...log,
+      readStream: (stream, read) =>
+        TE.map((events: ReadonlyArray<RecordedEvent>) =>
+          events.map((event) => ({
+            ...event,
+            data: { ...(event.data as object), content: '', erased: '2026-01-02' },
+          })),
+        )(log.readStream(stream, read)),
+    }
+    assert.is(refusalOf(await pathOn(erased).chat(chosen(uuid(1), by, post(1)))()), 'accepted')
+    assert.is(
+      refusalOf(await pathOn(erased).chat(chosen(uuid(1), by, post(1, 'x', { subspace: 'main-a' })))()),
+      'Invalid',
+    )
+  },
+)
+
+repeats('the words of a message are not in what the log keeps of a chosen id', async () => {
+  const [one, other] = [memoryLog(), memoryLog()]
+  right(await pathOn(one).chat(chosen(uuid(1), account('alice'), post(1, 'yes')))())
+  right(await pathOn(other).chat(chosen(uuid(1), account('alice'), post(1, 'no')))())
+  const [a, b] = [one, other].map((log) => (log.stream(CHAT)[0]!.metadata as Metadata).asked)
+  assert.match(a!, /^[0-9a-f]{32}$/)
+  assert.is(a, b)
+})
+
+repeats(
+  'given a chosen id of a command that changed nothing, when it comes with another, then it is told so',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log)
+    const by = account('alice')
+    await path.space(asking(uuid(9), account('bob'), join(1)))()
+    const unban: SpaceCommand = { type: 'Unban', subject: 'bob', reason: null }
+    assert.equal(right(await path.space(chosen(uuid(1), by, unban))()).events, [])
+    assert.equal(right(await path.space(chosen(uuid(1), by, unban))()).events, [])
+    const other: SpaceCommand = { type: 'Ban', subject: 'bob', reason: null, until: null }
+    assert.is(refusalOf(await path.space(chosen(uuid(1), by, other))()), 'Invalid')
+    assert.is(right(await path.look(ROOM)())?.state.bans.size, 0)
+  },
+)
+
+repeats('given one chosen id for two commands in one turn, then the first is carried out', async () => {
+  const log = memoryLog()
+  const path = pathOn(log)
+  const answers = await Promise.all(
+    [3, 4].map((max) => path.space(chosen(uuid(1), account('alice'), settings({ max_users: max })))()),
+  )
+  assert.equal(answers.map(refusalOf), ['accepted', 'Invalid'])
+  assert.is(right(await path.look(ROOM)())?.state.settings.max_users, 3)
+})
 
 repeats.run()
 

@@ -25,6 +25,7 @@ import type {
   EventLog,
   Ids,
   NewEvent,
+  RecordedEvent,
   Request,
 } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
@@ -56,6 +57,7 @@ import {
   type RefusalLogOptions,
   type RefusalNote,
 } from './refusal-log.ts'
+import { isSame, keptDigest, wholeDigest } from './same.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createStreamState } from './stream-state.ts'
 
@@ -199,6 +201,7 @@ export const createCommands = (
       grounds,
       ...(content === null ? {} : { content }),
       ...(seen === null ? {} : { seen }),
+      ...(request.isIdChosen === true ? { asked: keptDigest(command) } : {}),
     }
     if (client === undefined || (client.ip === undefined && client.userAgent === undefined)) return metadata
     const { ip, userAgent } = client
@@ -397,6 +400,19 @@ export const createCommands = (
     command: job.request.command,
   })
 
+  const chosenIds = {
+    isSame: ({ command }: Any, happened: ReadonlyArray<RecordedEvent>): boolean => isSame(command, happened),
+    digest: ({ command }: Any): string => wholeDigest(command),
+    idReused: (): SpaceRefusal => {
+      metrics.count?.('commands_refused', 1, { reason: 'invalid_idempotency_key' })
+      return {
+        _tag: 'Invalid',
+        field: 'idempotency_key',
+        detail: 'This Idempotency-Key was used for another call: take a new one.',
+      }
+    },
+  }
+
   const spaceRules: Rules<SpaceState, SpaceCommand, SpaceEvent, SpaceRefusal> = {
     prepare: async () => E.right(undefined),
     decide: (ready, state, at) => E.map(withoutExcessSeats)(spaceDecider.decide(askedOf(ready, at), state)),
@@ -431,6 +447,7 @@ export const createCommands = (
       field: 'request',
       detail: `What this would write is larger than the ${maxBytes} bytes that the log takes at once.`,
     }),
+    ...chosenIds,
     accepted: (ready, events) => options.onAccepted?.(ready.job.request.space, events),
   }
 
@@ -518,6 +535,7 @@ export const createCommands = (
           { space: seen, chat: revision },
         ),
       tooLarge: spaceRules.tooLarge,
+      ...chosenIds,
       accepted: () => {},
     }
   }

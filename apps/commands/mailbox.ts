@@ -77,6 +77,11 @@ export type Rules<State, Command, Event, Refusal> = {
     revision: number,
   ) => () => Promise<void> | null
   readonly tooLarge: (maxBytes: number) => Refusal
+  /** Of a request whose id the caller chose: whether these are the events of the same request. */
+  readonly isSame: (request: Request<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
+  /** The same for equal requests. */
+  readonly digest: (request: Request<Command>) => string
+  readonly idReused: () => Refusal
   readonly accepted: (ready: Ready<Command, Event, Refusal>, events: ReadonlyArray<Event>, at: string) => void
 }
 
@@ -190,7 +195,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
 
   const queue: AJob[] = []
   /** Commands that changed nothing, and what they were told. */
-  const noops = new Map<string, Stand>()
+  const noops = new Map<string, Stand & { readonly digest: string | null }>()
   let running: Promise<void> | null = null
   let pins = 0
   let asides = 0
@@ -214,23 +219,29 @@ export const createMailbox = <State, Command, Event, Refusal>(
     if (E.isLeft(read))
       return job.answer(unavailable(read.left._tag === 'StreamDeleted' ? 'deleted' : read.left.cause))
     const events: Event[] = []
-    let last: RecordedEvent | null = null
+    const happened: RecordedEvent[] = []
     for (const recorded of read.right) {
       const read = model.decode(recorded)
       if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
       if (read.right.key !== job.key) break
       events.push(read.right.event)
-      last = recorded
+      happened.push(recorded)
     }
-    job.answer(
-      last === null
-        ? unavailable('the command’s events are no longer where they were')
-        : E.right({ revision: last.revision, position: last.position, events }),
-    )
+    const last = happened.at(-1)
+    if (last === undefined)
+      return job.answer(unavailable('the command’s events are no longer where they were'))
+    if (job.request.isIdChosen === true && !rules.isSame(job.request, happened)) return answerReused(job)
+    job.answer(E.right({ revision: last.revision, position: last.position, events }))
   }
 
-  const rememberNoop = (id: string, at: Stand): void => {
-    noops.set(id, at)
+  const answerReused = (job: AJob): void => job.answer(E.left({ _tag: 'Refused', refusal: rules.idReused() }))
+
+  /** Null for an id that the server made, which comes with nothing else. */
+  const digestOf = ({ request }: AJob): string | null =>
+    request.isIdChosen === true ? rules.digest(request) : null
+
+  const rememberNoop = (job: AJob, at: Stand): void => {
+    noops.set(job.key, { ...at, digest: digestOf(job) })
     if (noops.size > NOOPS)
       for (const oldest of noops.keys()) {
         noops.delete(oldest)
@@ -254,6 +265,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
     }> = []
     const repeats: Array<{ readonly job: AJob; readonly revision: number }> = []
     const again: Array<{ readonly job: AJob; readonly at: Stand }> = []
+    const reused: AJob[] = []
     const later: AReady[] = []
     const aside: Array<{ readonly ready: AReady; readonly until: Aside['until'] }> = []
     const inGroup = new Set<string>()
@@ -271,7 +283,9 @@ export const createMailbox = <State, Command, Event, Refusal>(
       }
       const before = noops.get(id)
       if (before !== undefined) {
-        again.push({ job: ready.job, at: before })
+        const { digest, ...at } = before
+        if (digest === digestOf(ready.job)) again.push({ job: ready.job, at })
+        else reused.push(ready.job)
         continue
       }
       // The same command twice in one group: the second waits, and then finds the first.
@@ -319,6 +333,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
       refused,
       repeats,
       again,
+      reused,
       aside,
       newEvents,
       next,
@@ -338,12 +353,13 @@ export const createMailbox = <State, Command, Event, Refusal>(
   }
   const tellNoops = ({ noop }: Plan, revision: bigint, position: bigint): void => {
     for (const { job } of noop) {
-      rememberNoop(job.key, { revision, position })
+      rememberNoop(job, { revision, position })
       job.answer(E.right({ revision, position, events: [] }))
     }
   }
-  const tellRepeats = ({ repeats, again }: Plan): void => {
+  const tellRepeats = ({ repeats, again, reused }: Plan): void => {
     for (const { job, at } of again) job.answer(E.right({ ...at, events: [] }))
+    for (const job of reused) answerReused(job)
     for (const { job, revision } of repeats) void answerRepeat(job, revision)
   }
 

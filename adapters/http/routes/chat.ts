@@ -42,7 +42,7 @@ const posted = (accepted: Accepted<ChatEvent>): Readonly<Record<string, unknown>
 
 export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   const send = async ({ params, sender, commandId }: From, command: ChatCommand) =>
-    orTell(await deps.commands.chat({ ...sender, space: spaceOf(params), id: commandId.id, command })())
+    orTell(await deps.commands.chat({ ...sender, ...commandId, space: spaceOf(params), command })())
   const at = '/api/chat/:type/:id/messages'
   const tag = 'chat'
 
@@ -96,7 +96,9 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
       const { body, commandId, who } = asked
       const subspace = orTell(parseSubspace(body.subspace))
       // Sent again under the same Idempotency-Key it must be the same message.
-      const fromKey = commandId.given ? derivedUuid(sha256, `message ${who.caller.id} ${commandId.id}`) : null
+      const fromKey = commandId.isIdChosen
+        ? derivedUuid(sha256, `message ${who.caller.id} ${commandId.id}`)
+        : null
       const messageId = body.message_id ?? fromKey ?? deps.ids.uuid()
       const accepted = await send(asked, {
         type: 'PostMessage',

@@ -21,9 +21,7 @@ type From = Pick<Asked<t.TypeOf<typeof SpaceParams>, unknown, unknown>, 'params'
 
 export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   const send = async ({ params, sender, commandId }: From, command: SpaceCommand) =>
-    written(
-      orTell(await deps.commands.space({ ...sender, space: spaceOf(params), id: commandId.id, command })()),
-    )
+    written(orTell(await deps.commands.space({ ...sender, ...commandId, space: spaceOf(params), command })()))
   const rowsOf: Record<'bans' | 'mutes', (space: SpaceRef, page: PageRequest) => Asking<Page<unknown>>> = {
     bans: deps.readModels.bans,
     mutes: deps.readModels.mutes,

@@ -44,8 +44,8 @@ export const settings = (app: FastifyInstance, deps: HttpDeps): void => {
       const accepted = orTell(
         await deps.commands.space({
           ...sender,
+          ...commandId,
           space,
-          id: commandId.id,
           command: { type: 'ChangeSettings', changes: body },
         })(),
       )

@@ -106,8 +106,8 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       const accepted = orTell(
         await deps.commands.space({
           ...sender,
+          ...commandId,
           space,
-          id: commandId.id,
           command: { type: 'EnterSpace', subspace },
         })(),
       )

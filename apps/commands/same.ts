@@ -1,0 +1,41 @@
+/** Whether a command under an id that was used before is the one that used it. Asked only of ids that callers choose. */
+import { hash } from 'node:crypto'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+
+type AnyCommand = SpaceCommand | ChatCommand
+
+/** Keys in order: whoever asks again need not write JSON down alike. */
+const ordered = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
+/** All that the command says. Of words it tells too much to be kept anywhere but in memory. */
+export const wholeDigest = (command: AnyCommand): string =>
+  hash('sha256', JSON.stringify({ ...command, fresh: undefined }, ordered), 'hex').slice(0, 32)
+
+/** What the command says but for the words of a message: those are in its event, where they can be erased. */
+export const keptDigest = (command: AnyCommand): string =>
+  wholeDigest('content' in command ? { ...command, content: '' } : command)
+
+type Json = Readonly<Record<string, unknown>>
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
+
+/** Words that are not on the log any more are no other words. */
+const saysTheSame = (content: string, { data }: RecordedEvent): boolean =>
+  !isObject(data) ||
+  typeof data.content !== 'string' ||
+  data.erased !== undefined ||
+  data.unreadable !== undefined ||
+  data.content === content
+
+/** `happened`: the events of the command that used the id. What they don't tell counts as the same. */
+export const isSame = (command: AnyCommand, happened: ReadonlyArray<RecordedEvent>): boolean => {
+  const metadata = happened[0]?.metadata
+  if (!isObject(metadata) || !isObject(metadata.command)) return true
+  if (metadata.command.type !== command.type) return false
+  if (metadata.asked !== undefined && metadata.asked !== keptDigest(command)) return false
+  return !('content' in command) || happened.every((event) => saysTheSame(command.content, event))
+}

@@ -1,77 +1,87 @@
 /** The node alone: `npm run eventstore -- --port 2113 --data ./data/eventstore`. */
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { createSecureContext } from 'node:tls'
 import { startNode } from './node.ts'
+import { readSettings, type Settings, usage } from './options.ts'
 
-const USAGE = `Usage: npm run eventstore -- [--host 127.0.0.1] [--port 2113] [--data ./data/eventstore]
-       [--tls-cert FILE --tls-key FILE] [--auth] [--projections] [--max-append-size 1048576]
-
-The same from the environment: EVENTSTORE_HOST, EVENTSTORE_PORT, EVENTSTORE_DATA_DIR, EVENTSTORE_TLS_CERT,
-EVENTSTORE_TLS_KEY, EVENTSTORE_AUTH=true, EVENTSTORE_PROJECTIONS=on, EVENTSTORE_MAX_APPEND_SIZE. The first start with authentication
-takes the password of admin from EVENTSTORE_ADMIN_PASSWORD. EVENTSTORE_CHECKPOINT_FRAMES (500): how many pages of
-8 KiB in the write-ahead log make it worth while to copy them into the file.`
-
-const { values } = parseArgs({
-  options: {
-    host: { type: 'string', default: process.env.EVENTSTORE_HOST ?? '127.0.0.1' },
-    port: { type: 'string', default: process.env.EVENTSTORE_PORT ?? '2113' },
-    data: { type: 'string', default: process.env.EVENTSTORE_DATA_DIR ?? './data/eventstore' },
-    'max-append-size': { type: 'string', default: process.env.EVENTSTORE_MAX_APPEND_SIZE ?? '1048576' },
-    'tls-cert': { type: 'string', default: process.env.EVENTSTORE_TLS_CERT },
-    'tls-key': { type: 'string', default: process.env.EVENTSTORE_TLS_KEY },
-    auth: { type: 'boolean', default: process.env.EVENTSTORE_AUTH === 'true' },
-    projections: {
-      type: 'boolean',
-      default: /^(on|true|1|all|system)$/i.test(process.env.EVENTSTORE_PROJECTIONS ?? ''),
-    },
-    help: { type: 'boolean', default: false },
-  },
-})
-
-if (values.help) {
-  console.log(USAGE)
-  process.exit(0)
+const give = (sentence: string): never => {
+  console.error(sentence)
+  process.exit(1)
 }
 
-try {
-  const { 'tls-cert': certFile, 'tls-key': keyFile } = values
-  let stop = () => {}
-  const node = await startNode({
-    ...(certFile !== undefined && keyFile !== undefined
-      ? { tls: { cert: readFileSync(certFile), key: readFileSync(keyFile) } }
-      : {}),
-    ...(values.auth ? { authentication: { adminPassword: process.env.EVENTSTORE_ADMIN_PASSWORD } } : {}),
-    projections: values.projections,
-    checkpointFrames: Number(process.env.EVENTSTORE_CHECKPOINT_FRAMES) || undefined,
-    onShutdown: () => stop(),
-    dataDir: values.data,
-    host: values.host,
-    port: Number(values.port),
-    maxAppendSize: Number(values['max-append-size']),
-  })
-  console.log(`eventstore ready ${node.url} data ${values.data}`)
-  let stopping = false
-  stop = () => {
-    if (stopping) return
-    stopping = true
-    node.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        console.error(error)
-        process.exit(1)
-      },
-    )
+const readTls = ({ tlsCert, tlsKey }: Settings) => {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(file)
+    } catch (error) {
+      return give(`${file} can't be read: ${(error as Error).message}.`)
+    }
   }
-  process.on('SIGINT', () => stop())
-  process.on('SIGTERM', () => stop())
-} catch (error) {
-  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-  console.error(
-    taken
-      ? `Port ${values.port} on ${values.host} is taken: stop what listens there, or choose another with --port.`
-      : error instanceof Error
-        ? error.message
-        : error,
-  )
-  process.exit(1)
+  const tls = { cert: read(tlsCert), key: read(tlsKey) }
+  try {
+    createSecureContext(tls)
+  } catch (error) {
+    give(`${tlsCert} and ${tlsKey} are no certificate and its key, in PEM (${(error as Error).message}).`)
+  }
+  return tls
+}
+
+/** What keeps it from listening, or the error's own words. */
+const sentenceOf = (error: unknown, { host, port }: Settings): string => {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} on ${host} is taken: stop what listens there, or choose another with --port.`
+    case 'EACCES':
+      return `This user may not listen on port ${port}: choose one above 1023 with --port.`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${host} is no address of this machine: name another with --host.`
+    default:
+      return error instanceof Error ? error.message : String(error)
+  }
+}
+
+const read = readSettings(process.argv.slice(2), process.env)
+if ('help' in read) {
+  console.log(usage())
+  process.exit(0)
+}
+if ('faults' in read) give(read.faults.join('\n'))
+else {
+  const { settings } = read
+  const tls = readTls(settings)
+  let stop = () => {}
+  try {
+    const node = await startNode({
+      ...(tls === undefined ? {} : { tls }),
+      ...(settings.auth ? { authentication: { adminPassword: settings.adminPassword } } : {}),
+      projections: settings.projections,
+      checkpointFrames: settings.checkpointFrames,
+      onShutdown: () => stop(),
+      dataDir: settings.dataDir,
+      host: settings.host,
+      port: settings.port,
+      maxAppendSize: settings.maxAppendSize,
+    })
+    console.log(`eventstore ready ${node.url} data ${settings.dataDir}`)
+    let stopping = false
+    stop = () => {
+      if (stopping) return
+      stopping = true
+      node.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error)
+          process.exit(1)
+        },
+      )
+    }
+    process.on('SIGINT', () => stop())
+    process.on('SIGTERM', () => stop())
+  } catch (error) {
+    give(sentenceOf(error, settings))
+  }
 }

@@ -52,7 +52,7 @@ test('given a damaged file, then it is refused with what to do, and left as it i
   writeSync(handle, Buffer.alloc(4096, 7), 0, 4096, 0)
   closeSync(handle)
   const damaged = readFileSync(file)
-  assert.match(await message(startNode({ dataDir })), 'Restore a backup')
+  assert.match(await message(startNode({ dataDir })), 'restore a backup')
   assert.equal(readFileSync(file), damaged)
 })
 

@@ -10,6 +10,7 @@ import { MARK_FILE, openMark, readMark } from './acknowledged.ts'
 import { createCheckpointer } from './checkpointer.ts'
 import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
 import type { StoredEvent } from './record.ts'
+import { Incomplete, lockRefusal, NotALog, OtherVersion, refusalOf, unsound } from './refusals.ts'
 import { createRememberedIds, type Remembered } from './remembered.ts'
 import { checkBody, checkTail, RECORD_OVERHEAD } from './soundness.ts'
 
@@ -31,6 +32,8 @@ export type Storage = ReturnType<typeof openStorage>
 
 export const LOG_FILE = 'events.db'
 const SCHEMA_VERSION = 2
+/** The versions that can be opened; older ones are brought to the last. */
+const READS = [1, SCHEMA_VERSION]
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
 const REMEMBERED_IDS = 50_000
@@ -54,29 +57,30 @@ const toEvent = ([position, stream, revision, bytes, crc]: Row): StoredEvent => 
   }
 }
 
-const refusal = (file: string, error: unknown): Error =>
-  new Error(
-    `${file} can't be read: ${error instanceof Error ? error.message : error}. It was not changed. Restore a backup ` +
-      `(npm run presence -- log restore), or move the directory away and start with an empty log; to look for what ` +
-      `can be saved: sqlite3 ${file} .recover`,
-    { cause: error },
-  )
+/** The tables of a log. */
+const TABLES = ['streams', 'events', 'groups', 'state']
 
 /** The version of the log's tables, 0 for an empty file. Throws where it is not a log of a version that is known. */
 const versionOf = (db: DatabaseSync): number => {
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
-  const id = db.prepare('PRAGMA application_id').get()?.application_id
-  if (version === 0) return 0
-  if (id !== APPLICATION_ID) throw new Error('it is not an event store')
-  if (version > SCHEMA_VERSION)
-    throw new Error(`it is of version ${version}, this program knows ${SCHEMA_VERSION}`)
+  const id = Number(db.prepare('PRAGMA application_id').get()?.application_id)
+  const others = db
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .all()
+    .filter(({ name }) => !TABLES.includes(String(name)))
+  if (others.length > 0 && id !== APPLICATION_ID)
+    throw new NotALog(`it is a database of another program, with a table ${others[0]!.name}`)
+  // A file that is empty, or whose first start was cut off.
+  if (version === 0 && (id === 0 || id === APPLICATION_ID)) return 0
+  if (id !== APPLICATION_ID) throw new NotALog('it is a database, but not the log of an event store')
+  if (!READS.includes(version)) throw new OtherVersion(version, READS)
   return version
 }
 
 /** Looks at the log without changing it: is its end whole, and as far as was acknowledged? Throws where it is not. */
 const inspect = (dataDir: string, file: string): void => {
   if (!existsSync(file)) {
-    if (readMark(dataDir) >= 0) throw new Error(`it is not there, and ${MARK_FILE} says that it was`)
+    if (readMark(dataDir) >= 0) throw new Incomplete(`it is not there, and ${MARK_FILE} says that it was`)
     return
   }
   const db = new DatabaseSync(file, { readOnly: true })
@@ -84,9 +88,9 @@ const inspect = (dataDir: string, file: string): void => {
     const lastPosition = versionOf(db) === 0 ? -1 : checkTail(db, CHECKED_BYTES).lastPosition
     const mark = readMark(dataDir)
     if (mark > lastPosition)
-      throw new Error(
+      throw new Incomplete(
         `events up to position ${mark} were acknowledged, and it ends at ${lastPosition}: the last of its write-ahead ` +
-          `log (${LOG_FILE}-wal) is gone. To go on without them nevertheless, remove ${join(dataDir, MARK_FILE)}`,
+          `log (${LOG_FILE}-wal) is gone`,
       )
   } finally {
     db.close()
@@ -98,7 +102,8 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
   try {
     inspect(dataDir, file)
     db = new DatabaseSync(file)
-    if (versionOf(db) === 1) db.exec('ALTER TABLE events ADD COLUMN crc INTEGER')
+    const isFirst = versionOf(db) === 1
+    // All of it or nothing, should this process end meanwhile.
     db.exec(`
       PRAGMA page_size = 8192;
       PRAGMA journal_mode = WAL;
@@ -108,6 +113,8 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       PRAGMA cache_size = -8192;
       PRAGMA temp_store = MEMORY;
       PRAGMA busy_timeout = 5000;
+      BEGIN IMMEDIATE;
+      ${isFirst ? 'ALTER TABLE events ADD COLUMN crc INTEGER;' : ''}
       CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
       CREATE TABLE IF NOT EXISTS events (
         position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
@@ -119,11 +126,12 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${SCHEMA_VERSION};
+      COMMIT;
     `)
     return db
   } catch (error) {
     db?.close()
-    throw refusal(file, error)
+    throw refusalOf(dataDir, file, error)
   }
 }
 
@@ -131,32 +139,37 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
 export const checkFile = (file: string): { readonly events: number; readonly lastPosition: number } => {
   const db = new DatabaseSync(file, { readOnly: true })
   try {
-    if (db.prepare('PRAGMA application_id').get()?.application_id !== APPLICATION_ID)
-      throw new Error('it is not an event store')
+    if (versionOf(db) === 0) throw new NotALog('it is empty')
     const [verdict] = db.prepare('PRAGMA integrity_check(1)').all()
     if (verdict?.integrity_check !== 'ok') throw new Error(String(verdict?.integrity_check))
     const { checked, lastPosition } = checkTail(db, Number.POSITIVE_INFINITY)
     return { events: checked, lastPosition }
   } catch (error) {
-    throw refusal(file, error)
+    throw unsound(file, error)
   } finally {
     db.close()
+  }
+}
+
+/** Makes the directory, and takes its lock: held until it is closed, or this process is gone. */
+const openLock = (dataDir: string): DatabaseSync => {
+  const file = join(dataDir, 'node.lock')
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(dataDir, { recursive: true })
+    lock = new DatabaseSync(file)
+    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+    return lock
+  } catch (error) {
+    lock?.close()
+    throw lockRefusal(dataDir, file, error)
   }
 }
 
 /** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read.
  *  `checkpointFrames`: pages in the write-ahead log that make it worth while to copy them into the file. */
 export const openStorage = (dataDir: string, checkpointFrames?: number) => {
-  mkdirSync(dataDir, { recursive: true })
-  const lock = new DatabaseSync(join(dataDir, 'node.lock'))
-  try {
-    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
-  } catch (cause) {
-    lock.close()
-    throw new Error(`Another node has ${dataDir} open: stop it, or give this one a directory of its own.`, {
-      cause,
-    })
-  }
+  const lock = openLock(dataDir)
   const file = join(dataDir, LOG_FILE)
   let db: DatabaseSync
   try {
@@ -299,22 +312,27 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     unread = { after: (firstRemembered.get() as unknown as [number | null])[0] ?? 0, upTo: lastWritten }
     readIdsMeanwhile()
   }
+  let mark: ReturnType<typeof openMark> | undefined
+  let opened: number | undefined
   try {
     load()
+    mark = openMark(dataDir)
+    opened = openSync(`${file}-wal`, 'r+')
+    // What is there now was written by a node that may have been killed before its sync.
+    fsyncSync(opened)
+    const folder = openSync(dataDir, 'r')
+    fsyncSync(folder)
+    closeSync(folder)
   } catch (error) {
+    mark?.close()
+    if (opened !== undefined) closeSync(opened)
     db.close()
     lock.close()
-    throw refusal(file, error)
+    throw refusalOf(dataDir, file, error)
   }
-
-  const mark = openMark(dataDir)
+  const marked = mark
+  const log = opened
   const checkpointer = createCheckpointer(db, file, checkpointFrames)
-  // What is there now was written by a node that may have been killed before its sync.
-  const log = openSync(`${file}-wal`, 'r+')
-  fsyncSync(log)
-  const folder = openSync(dataDir, 'r')
-  fsyncSync(folder)
-  closeSync(folder)
   lastOnDisk = lastWritten
 
   const known = (name: string): KnownStream => {
@@ -348,7 +366,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     unsynced = count === unsynced.length ? [] : unsynced.slice(count)
     if (position <= lastOnDisk) return
     lastOnDisk = position
-    mark.write(position)
+    marked.write(position)
   }
 
   const breakDown = (cause: Error): Error => {
@@ -468,7 +486,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     close: (): void => {
       checkpointer.close()
       closeSync(log)
-      mark.close()
+      marked.close()
       db.close()
       lock.close()
     },

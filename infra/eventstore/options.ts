@@ -1,0 +1,196 @@
+/** The settings of the node alone: one table, from which `--help` is printed and the command line and the environment are
+ *  read. docs/eventstore.md has the same table (options.test.ts compares them). */
+import { parseArgs } from 'node:util'
+
+type Option = {
+  /** Null: from the environment alone. */
+  readonly flag: string | null
+  readonly env: string
+  /** As it is written; empty for none. */
+  readonly default: string
+  readonly kind: 'text' | 'switch' | 'number'
+  /** Of a number. */
+  readonly range?: readonly [least: number, most: number]
+  readonly meaning: string
+}
+
+const MIB = 1024 * 1024
+
+export const OPTIONS = [
+  {
+    flag: 'host',
+    env: 'EVENTSTORE_HOST',
+    default: '127.0.0.1',
+    kind: 'text',
+    meaning:
+      'The address to listen on. Any but a loopback one needs a certificate, a key and authentication.',
+  },
+  {
+    flag: 'port',
+    env: 'EVENTSTORE_PORT',
+    default: '2113',
+    kind: 'number',
+    range: [0, 65_535],
+    meaning: 'The port, for gRPC and HTTP alike. 0: any that is free.',
+  },
+  {
+    flag: 'data',
+    env: 'EVENTSTORE_DATA_DIR',
+    default: './data/eventstore',
+    kind: 'text',
+    meaning: 'The directory of the log. Made where it is not there.',
+  },
+  {
+    flag: 'tls-cert',
+    env: 'EVENTSTORE_TLS_CERT',
+    default: '',
+    kind: 'text',
+    meaning: 'A file with the certificate, in PEM, and those between it and its authority. With it: TLS.',
+  },
+  {
+    flag: 'tls-key',
+    env: 'EVENTSTORE_TLS_KEY',
+    default: '',
+    kind: 'text',
+    meaning: 'A file with its key, in PEM.',
+  },
+  {
+    flag: 'auth',
+    env: 'EVENTSTORE_AUTH',
+    default: 'off',
+    kind: 'switch',
+    meaning: 'Users, passwords and access lists. Clients send a password over TLS alone.',
+  },
+  {
+    flag: null,
+    env: 'EVENTSTORE_ADMIN_PASSWORD',
+    default: '',
+    kind: 'text',
+    meaning:
+      'The password of `admin`, at the first start with authentication. Later it is kept, and this is not looked at.',
+  },
+  {
+    flag: 'projections',
+    env: 'EVENTSTORE_PROJECTIONS',
+    default: 'off',
+    kind: 'switch',
+    meaning: 'Start the system projections. Off: those alone that a client has enabled.',
+  },
+  {
+    flag: 'max-append-size',
+    env: 'EVENTSTORE_MAX_APPEND_SIZE',
+    default: '1048576',
+    kind: 'number',
+    range: [1, 16 * MIB],
+    meaning: 'How many bytes one append may have, at most 16 MiB.',
+  },
+  {
+    flag: null,
+    env: 'EVENTSTORE_CHECKPOINT_FRAMES',
+    default: '500',
+    kind: 'number',
+    range: [1, 1_000_000_000],
+    meaning: 'Pages of 8 KiB in the write-ahead log from which on they are copied into the file.',
+  },
+] as const satisfies ReadonlyArray<Option>
+
+type Env = (typeof OPTIONS)[number]['env']
+
+export type Settings = {
+  readonly host: string
+  readonly port: number
+  readonly dataDir: string
+  readonly tlsCert: string | undefined
+  readonly tlsKey: string | undefined
+  readonly auth: boolean
+  readonly adminPassword: string | undefined
+  readonly projections: boolean
+  readonly maxAppendSize: number
+  readonly checkpointFrames: number
+}
+
+export const usage = (): string => {
+  const rows = (OPTIONS as ReadonlyArray<Option>).map(({ flag, env, default: value, kind, meaning }) => {
+    const named = flag === null ? '(environment alone)' : `--${flag}${kind === 'switch' ? '' : ' …'}`
+    return `  ${named.padEnd(21)} ${env}\n      ${meaning}${value === '' ? '' : ` Default: ${value}.`}`
+  })
+  return [
+    'The event store alone. npm run eventstore -- [--flag value]…',
+    '',
+    ...rows,
+    '',
+    'A flag goes before its variable; an empty variable counts as none. A switch is on or off, true or false.',
+  ].join('\n')
+}
+
+const ON = /^(on|true|1|yes|all|system)$/i
+const OFF = /^(off|false|0|no|none)$/i
+
+/** The settings, or what is wrong with them: a sentence each. `help`: it was asked for. */
+export const readSettings = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly help: true } | { readonly faults: ReadonlyArray<string> } | { readonly settings: Settings } => {
+  const faults: string[] = []
+  const options: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } }
+  for (const { flag, kind } of OPTIONS)
+    if (flag !== null) options[flag] = { type: kind === 'switch' ? 'boolean' : 'string' }
+  let flags: Record<string, unknown>
+  try {
+    flags = parseArgs({ args: [...args], options, strict: true, allowNegative: true }).values
+  } catch (error) {
+    return { faults: [`${(error as Error).message.replace(/\.?$/, '.')} --help lists the flags.`] }
+  }
+  if (flags.help === true) return { help: true }
+
+  const found = new Map<Env, string>()
+  const flagged = new Set<Env>()
+  for (const option of OPTIONS) {
+    const flag = option.flag === null ? undefined : flags[option.flag]
+    if (flag !== undefined) flagged.add(option.env)
+    const value = flag === undefined ? env[option.env] || option.default : String(flag)
+    found.set(option.env, value)
+  }
+  const nameOf = (name: Env): string => {
+    const flag = OPTIONS.find(({ env }) => env === name)?.flag ?? ''
+    return flagged.has(name) ? `--${flag}` : name
+  }
+  const text = (name: Env): string => found.get(name) ?? ''
+  const optional = (name: Env): string | undefined => text(name) || undefined
+  const isOn = (name: Env): boolean => {
+    const value = text(name)
+    if (!ON.test(value) && !OFF.test(value)) faults.push(`${nameOf(name)} is on or off, and not "${value}".`)
+    return ON.test(value)
+  }
+  const number = (name: Env): number => {
+    const value = text(name)
+    const option = OPTIONS.find(({ env }) => env === name)
+    const [least, most] = option !== undefined && 'range' in option ? option.range : [0, 0]
+    const parsed = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    if (!(parsed >= least && parsed <= most))
+      faults.push(`${nameOf(name)} is a whole number from ${least} to ${most}, and not "${value}".`)
+    return parsed
+  }
+  const settings: Settings = {
+    host: text('EVENTSTORE_HOST'),
+    port: number('EVENTSTORE_PORT'),
+    dataDir: text('EVENTSTORE_DATA_DIR'),
+    tlsCert: optional('EVENTSTORE_TLS_CERT'),
+    tlsKey: optional('EVENTSTORE_TLS_KEY'),
+    auth: isOn('EVENTSTORE_AUTH'),
+    adminPassword: optional('EVENTSTORE_ADMIN_PASSWORD'),
+    projections: isOn('EVENTSTORE_PROJECTIONS'),
+    maxAppendSize: number('EVENTSTORE_MAX_APPEND_SIZE'),
+    checkpointFrames: number('EVENTSTORE_CHECKPOINT_FRAMES'),
+  }
+  for (const name of ['EVENTSTORE_HOST', 'EVENTSTORE_DATA_DIR'] as const)
+    if (text(name) === '') faults.push(`${nameOf(name)} is empty.`)
+  const { tlsCert, tlsKey } = settings
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    faults.push(
+      tlsCert === undefined
+        ? `${nameOf('EVENTSTORE_TLS_KEY')} is a key without a certificate: give --tls-cert as well.`
+        : `${nameOf('EVENTSTORE_TLS_CERT')} is a certificate without a key: give --tls-key as well.`,
+    )
+  return faults.length > 0 ? { faults } : { settings }
+}

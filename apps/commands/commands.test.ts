@@ -395,6 +395,27 @@ repeats(
   },
 )
 
+repeats(
+  'given a message_id, when it comes again after a restart, then the same words are the same message, and other words are told so',
+  async () => {
+    const log = memoryLog()
+    const path = pathOn(log, { tuning: { snapshotEvery: 3 } })
+    const by = account('bob')
+    const first = right(await path.chat(asking(uuid(1), by, post(1)))())
+    for (let n = 2; n < 8; n++) await path.chat(asking(uuid(n), by, post(n)))()
+    await path.chat(asking(uuid(8), by, { ...EDIT, content: 'edited' }))()
+    await path.drain()
+    const again = pathOn(log)
+    const same = right(await again.chat(asking(uuid(11), by, post(1)))())
+    assert.equal(same.events, [])
+    assert.ok(same.position >= first.position)
+    for (const words of ['other words', 'edited'])
+      assert.is(refusalOf(await again.chat(asking(uuid(12), by, post(1, words)))()), 'MessageIdTaken')
+    assert.is(refusalOf(await again.chat(asking(uuid(13), account('carol'), post(1)))()), 'MessageIdTaken')
+    assert.is(log.stream(CHAT).length, 8)
+  },
+)
+
 repeats('the words of a message are not in what the log keeps of a chosen id', async () => {
   const [one, other] = [memoryLog(), memoryLog()]
   right(await pathOn(one).chat(chosen(uuid(1), account('alice'), post(1, 'yes')))())

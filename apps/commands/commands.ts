@@ -6,10 +6,11 @@ import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
-import { chatDecider, messagesNeeded, windowStart } from '../../domain/chat/decider.ts'
+import { chatDecider, messagesNeeded, windowStart, wordsNeeded } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
-import { type ChatState, type Found, WINDOW } from '../../domain/chat/state.ts'
+import { type ChatState, type Found, type MessageFacts, WINDOW } from '../../domain/chat/state.ts'
+import { canonicalId } from '../../domain/chat/text.ts'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
 import type { Subject } from '../../domain/identity.ts'
 import { eventId } from '../../domain/ids.ts'
@@ -46,8 +47,8 @@ import type { SpaceState } from '../../domain/space/state.ts'
 import { createFollowed } from './followed.ts'
 import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rules } from './mailbox.ts'
-import type { MessageLookup } from './messages.ts'
-import type { Logger, Metrics, Model } from './model.ts'
+import { type MessageLookup, readPosting } from './messages.ts'
+import type { Logger, Metrics, Model, Trouble } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
 import { createPace } from './pace.ts'
 import { keyOf } from './recent.ts'
@@ -469,15 +470,25 @@ export const createCommands = (
     const lookUp = async (
       job: object,
       needed: ReadonlyArray<string>,
+      words: number | null,
       state: ChatState,
-    ): Promise<E.Either<ContentError, void>> => {
+    ): Promise<E.Either<Trouble | ContentError, void>> => {
       const until = Math.min(state.length, windowStart(state) + LOOKED_UP_FOR)
       const position = chat().state.positionBefore(until)
-      const result = await messageLookup(space, needed, position)().catch((error) =>
-        E.left({ _tag: 'LookupUnavailable' as const, cause: String(error) }),
-      )
-      if (E.isLeft(result)) return E.left({ _tag: 'ContentUnavailable', cause: result.left.cause })
-      looked.set(job, { found: result.right, until })
+      const found = new Map<string, MessageFacts | null>()
+      if (needed.length > 0) {
+        const result = await messageLookup(space, needed, position)().catch((error) =>
+          E.left({ _tag: 'LookupUnavailable' as const, cause: String(error) }),
+        )
+        if (E.isLeft(result)) return E.left({ _tag: 'ContentUnavailable', cause: result.left.cause })
+        for (const [id, facts] of result.right) found.set(id, facts)
+      }
+      if (words !== null) {
+        const posting = await readPosting(log, chat().stream, words)
+        if (E.isLeft(posting)) return posting
+        found.set(...posting.right)
+      }
+      looked.set(job, { found, until })
       return E.right(undefined)
     }
 
@@ -494,11 +505,16 @@ export const createCommands = (
         if (held === null) return 'NeedsMore'
         seen = held.revision
         const { job } = ready
+        const { command, by } = job.request
         const known = looked.get(job)
-        const needed = messagesNeeded(job.request.command, state)
-        const isKnown = known !== undefined && windowStart(state) <= known.until
-        if (needed.length > 0 && !(isKnown && needed.every((id) => known.found.has(id))))
-          return { _tag: 'Aside', until: () => lookUp(job, needed, state) }
+        const needed = messagesNeeded(command, state)
+        const words = wordsNeeded(command, by.id, state)
+        if (needed.length > 0 || words !== null) {
+          const isKnown = known !== undefined && windowStart(state) <= known.until
+          const all = words === null ? needed : [...needed, canonicalId(command.messageId)]
+          if (!isKnown || !all.every((id) => known.found.has(id)))
+            return { _tag: 'Aside', until: () => lookUp(job, needed, words, state) }
+        }
         const found = known?.found ?? new Map()
         return chatDecider.decide({ ...askedOf(ready, at), space: held.state, found }, state)
       },

@@ -1,9 +1,12 @@
-/** Messages that the chat's window no longer holds, looked up in the read model. */
+/** Messages that the chat's window no longer holds, looked up in the read model; and words that it has lost, on the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
 import type { SpaceRef } from '../../domain/names.ts'
+import type { EventLog } from '../../domain/ports.ts'
 import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
+import type { Trouble } from './model.ts'
+import { chatModel } from './models.ts'
 
 export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly cause: string }
 
@@ -48,3 +51,36 @@ export const lookupIn =
     }
     return E.right(found)
   }
+
+/** A message as it was posted at `revision`, under its id. One whose words were erased counts as edited. */
+export const readPosting = async (
+  log: EventLog,
+  stream: string,
+  revision: number,
+): Promise<E.Either<Trouble, readonly [string, MessageFacts]>> => {
+  const trouble = (cause: string): E.Either<Trouble, never> => E.left({ _tag: 'Trouble', cause })
+  const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
+  if (E.isLeft(read)) return trouble(read.left._tag === 'StreamDeleted' ? 'deleted' : read.left.cause)
+  const [recorded] = read.right
+  const decoded = recorded === undefined ? null : chatModel.decode(recorded)
+  if (decoded === null || E.isLeft(decoded)) return trouble(`event ${revision} of ${stream} can't be read`)
+  const { event } = decoded.right
+  if (event.type !== 'MessagePosted') return trouble(`event ${revision} of ${stream} is no posting`)
+  const { messageId, account, guest, subspace, messageType, content, parentMessageId, threadRootId } =
+    event.data
+  return E.right([
+    messageId,
+    {
+      author: account ?? guest ?? '',
+      subspace,
+      messageType,
+      content,
+      parentMessageId,
+      threadRootId,
+      // No message is empty.
+      edited: content === '',
+      deleted: false,
+      reactions: [],
+    },
+  ])
+}

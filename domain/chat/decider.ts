@@ -5,7 +5,7 @@ import { evolveChat, forkChat } from './evolve.ts'
 import type { ChatRefusal } from './refusals.ts'
 import { type ChatAsked, type ChatState, initialChat } from './state.ts'
 
-export { messagesNeeded } from './messages.ts'
+export { messagesNeeded, wordsNeeded } from './messages.ts'
 export { windowStart } from './state.ts'
 
 /** What is said in a space. Its commands bring the space's state, and what was looked up of older messages. */

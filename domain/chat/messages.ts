@@ -38,6 +38,14 @@ export const messagesNeeded = (command: ChatCommand, state: ChatState): Readonly
   return [...new Set(namedBeyond(command, state))].filter(isMessageId)
 }
 
+/** The revision of the posting that `by` repeats or means to replace, where the window has its words no more: a snapshot
+ *  holds none. The caller reads them there and passes them in as `found`, as edited where they were erased. */
+export const wordsNeeded = (command: ChatCommand, by: Subject, state: ChatState): number | null => {
+  if (command.type !== 'PostMessage' || command.fresh === true) return null
+  const posted = state.messages.get(canonicalId(command.messageId))?.posted ?? null
+  return posted?.author === by && posted.words === UNKNOWN_WORDS ? posted.revision : null
+}
+
 const namedBeyond = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
   const id = canonicalId(command.messageId)
   const postedOf = (message: string) => state.messages.get(message)?.posted ?? null
@@ -80,10 +88,12 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       subspace,
       threadRootId,
       deleted: recent.deleted || facts?.deleted === true,
-      // Where the words are not known any more, the id and the place must do.
       wasPostedAs: (post) =>
         isSamePlace(post, posted) &&
-        (posted.words === UNKNOWN_WORDS || digestOf(post.content) === posted.words),
+        (posted.words === UNKNOWN_WORDS
+          ? // Where nobody knows the words any more, the id and the place must do.
+            facts === null || facts.edited || facts.content === post.content
+          : digestOf(post.content) === posted.words),
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
       hasReaction,
     }

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { KEPT_PREFIXES } from '../../projections/moment/timeline.ts'
+import { KEPT_PREFIXES } from '../../projections/moment/kept.ts'
 
 const PAGE = 2_000
 

@@ -30,7 +30,7 @@ export type ProjectorOptions = {
   /** Called each time that it takes the lead, before it reads the log. */
   readonly onLead?: () => void
   /** Told of each batch once it is in the tables. Must not throw. */
-  readonly onApplied?: (events: ReadonlyArray<RecordedEvent>) => void
+  readonly onApplied?: (events: ReadonlyArray<Readable>) => void
   /** For tests: called inside the transaction, after the rows and before the commit. */
   readonly beforeCommit?: (to: bigint) => Promise<void>
 }
@@ -194,7 +194,7 @@ export const runProjector = ({
       aside = await commit(from, leading, decoded, to, true, beforeCommit)
     }
     applied(leading, events.length, aside)
-    onApplied?.(events)
+    onApplied?.(decoded)
   }
 
   const takeAll = async (

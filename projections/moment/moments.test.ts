@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import { type AnyEvent, decodeRecorded, encodeEvent } from '../../domain/codec.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -297,10 +297,18 @@ test('given a log that is sealed, the words are opened, and read again only wher
   assert.is(E.isLeft(failed) && failed.left._tag, 'LogUnavailable')
 })
 
-test('given a keeper that is told of events as they come, moments are there when they are due', async () => {
+/** As whoever follows the log tells of it. */
+const noticed = (recorded: RecordedEvent) => {
+  const decoded = decodeRecorded(recorded)
+  return { recorded, decoded: E.isRight(decoded) ? decoded.right : null }
+}
+const isMoment = ({ stream }: { readonly stream: string }): boolean => stream.startsWith('moments-')
+const failing = (error: unknown) => assert.unreachable(String(error))
+
+test('given a keeper that is told of events as they come, moments are there when they are due, and nothing is read', async () => {
   const log = memoryLog()
-  const keeper = keepMoments({ log, every: EVERY, onError: (error) => assert.unreachable(String(error)) })
-  log.follow((event) => keeper.notice([event]))
+  const keeper = keepMoments({ log, every: EVERY, onError: failing })
+  log.follow((event) => keeper.notice([noticed(event)]))
   write(
     log,
     Array.from({ length: 40 }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i, 0]),
@@ -308,6 +316,117 @@ test('given a keeper that is told of events as they come, moments are there when
   await keeper.idle()
   assert.is(log.stream(`moments-${SPACE}`).length, 2)
   assert.is(log.stream(`moments-${CHAT}`).length, 2)
+  assert.is(log.counts.reads, 0)
+  await keeper.stop()
+})
+
+test('given a keeper that starts in the middle of a room, it reads the room once', async () => {
+  const log = memoryLog()
+  const talkOf = (n: number): Acts => Array.from({ length: n }, (_, i) => ['post', i % 13, 0])
+  write(log, talkOf(3 * EVERY))
+  const keeper = keepMoments({ log, every: EVERY, onError: failing })
+  log.follow((event) => keeper.notice([noticed(event)]))
+  write(log, talkOf(EVERY))
+  await keeper.idle()
+  assert.is(log.stream(`moments-${CHAT}`).length, 4)
+  const { reads } = log.counts
+  assert.ok(reads > 0)
+  for (let i = 0; i < 10; i++) {
+    write(log, talkOf(EVERY))
+    await keeper.idle()
+  }
+  assert.is(log.stream(`moments-${CHAT}`).length, 14)
+  assert.is(log.counts.reads, reads)
+  await keeper.stop()
+})
+
+/** What comes between the log and a keeper: an event that is told again, one that is not told, one that can't be read, the
+ *  keeper's own start, and appends that fail. */
+const mishaps = fc.array(
+  fc.tuple(
+    fc.nat({ max: 120 }),
+    fc.constantFrom('again', 'missed', 'unreadable', 'restart', 'idle', 'unavailable', 'unknown-written'),
+  ),
+  { maxLength: 12 },
+)
+test('given whatever comes between, what is kept from what was told is what is kept by reading', () =>
+  fc.assert(
+    fc.asyncProperty(
+      acts,
+      mishaps,
+      fc.constantFrom(0, 1, 2),
+      fc.constantFrom(0, 3, 1_000),
+      async (room, planned, streams, entries) => {
+        const [whole, log] = [memoryLog(), memoryLog()]
+        serial = 0
+        write(whole, room)
+        serial = 0
+        write(log, room)
+        // The same places, whatever is kept meanwhile: told of as if they came now.
+        const events = [...log.all()]
+        await createMoments(whole, { every: EVERY }).keep(ROOM)()
+        const start = () => keepMoments({ log, every: EVERY, streams, entries })
+        let keeper = start()
+        let waiting: ReadonlyArray<ReturnType<typeof noticed>> = []
+        for (const [i, event] of events.entries()) {
+          const told = [noticed(event)]
+          for (const [when, what] of planned) {
+            if (when !== i) continue
+            if (what === 'again') told.push(...waiting.slice(-2), ...told)
+            else if (what === 'missed') told.length = 0
+            else if (what === 'unreadable') told.splice(0, 1, { recorded: event, decoded: null })
+            else if (what === 'idle') await keeper.idle()
+            else if (what === 'restart') {
+              await keeper.stop()
+              keeper = start()
+            } else {
+              let once = true
+              log.onAppend = () => {
+                const fault = once ? what : null
+                once = false
+                return fault
+              }
+            }
+          }
+          keeper.notice(told)
+          waiting = [...waiting, ...told]
+        }
+        await keeper.idle()
+        await keeper.stop()
+        const kept = byStream(log)
+        const all = new Map(byStream(whole).map((one) => [one.stream + one.revision, one]))
+        for (const one of kept) assert.equal(one, all.get(one.stream + one.revision))
+        // What it left out is made by the first who asks, and is then the same again.
+        log.onAppend = () => null
+        await createMoments(log, { every: EVERY }).keep(ROOM)()
+        assert.equal(byStream(log), byStream(whole))
+        if (planned.length === 0 && streams === 2 && entries === 1_000)
+          assert.is(kept.filter(isMoment).length, byStream(whole).filter(isMoment).length)
+      },
+    ),
+    { numRuns: RUNS },
+  ))
+
+test('given a keeper that is told while it reads, it goes on from there without reading again', async () => {
+  const log = memoryLog()
+  const talkOf = (n: number): Acts => Array.from({ length: n }, (_, i) => ['post', i % 13, 0])
+  write(log, talkOf(2 * EVERY - 1))
+  const keeper = keepMoments({ log, every: EVERY, onError: failing })
+  log.follow((event) => keeper.notice([noticed(event)]))
+  let late = true
+  log.pause = async (what, stream) => {
+    // More comes between the last page that is read and the moments that are written.
+    if (what !== 'append' || !stream.startsWith('moments-') || !late) return
+    late = false
+    write(log, talkOf(3))
+  }
+  write(log, talkOf(1))
+  await keeper.idle()
+  const { reads } = log.counts
+  write(log, talkOf(EVERY))
+  await keeper.idle()
+  assert.is(log.stream(`moments-${CHAT}`).length, 3)
+  assert.is(log.counts.reads, reads)
   await keeper.stop()
 })
 

@@ -6,10 +6,12 @@ import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, type MomentError, readEvents, told } from './errors.ts'
+import { EVERY } from './kept.ts'
+import { type Past, type Point, readable } from './point.ts'
 import type { Ref } from './refs.ts'
 import { type Standing, standing } from './standing.ts'
 import { type Said, TALK, type Talk, talk } from './talk.ts'
-import { createTimeline, EVERY, type Past, type Point, readable, type Timeline } from './timeline.ts'
+import { createTimeline, type Timeline } from './timeline.ts'
 
 /**
  * `revision`: as the space stood after its own event of that number. `position`: after everything of the room up to that

@@ -4,9 +4,9 @@ import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.t
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
+import { readable } from './point.ts'
 import { says } from './says.ts'
 import { carryOn } from './scene.ts'
-import { readable } from './timeline.ts'
 
 const PAGE = 200
 

@@ -1,9 +1,9 @@
 /** A moment carried on by the next event, as a replay does: it comes to what asking for that moment would. */
 import type { Decoded } from '../../domain/codec.ts'
 import type { Moment, MomentMessage } from './moments.ts'
+import { refOf } from './point.ts'
 import { standing } from './standing.ts'
 import { TALK } from './talk.ts'
-import { refOf } from './timeline.ts'
 
 const erasedIn = (data: object): string | null =>
   'erased' in data && typeof data.erased === 'string' ? data.erased : null

@@ -1,55 +1,21 @@
 /**
- * One of a room's streams, at any moment of it, at a cost that its age does not change.
- *
- * After every `EVERY` events the fold's result is kept in a stream beside it, `moments-<stream>`: its event number k holds
- * how things stood after revision (k + 1) · EVERY - 1, so whoever knows a revision knows where to look, with no index.
- * `marks-<stream>` is numbered alike, four to each, and says in a few bytes where on the log, and when, that was: times and
- * positions are found in it by halving. Both are made of the room's own events and nothing else, so it is no matter who
- * writes them, or whether two do at once: they write the same, and whatever is missing is made when first asked for.
+ * One of a room's streams, at any moment of it, at a cost that its age does not change: from what is kept beside it
+ * (`kept.ts`), which is made when first asked for where it is missing.
  */
-import { hash } from 'node:crypto'
-import * as E from 'fp-ts/lib/Either.js'
-import * as t from 'io-ts'
-import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
-import { derivedUuid } from '../../domain/ids.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
-import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
-import type { Ref } from './refs.ts'
+import { createKeeping, type Keeping } from './keeping.ts'
+import { EVERY, Kept, MARKS_EACH, Mark, marksOf, momentsOf, partsOf } from './kept.ts'
+import { after, nothing, type Past, type Point, readable, type Where, whereOf } from './point.ts'
 
-export const EVERY = 256
-/** Marks to a kept moment: what is read past it ends with the mark. */
-const MARKS_EACH = 4
-/** An append takes 1 MiB; a kept moment above this goes into parts. */
-const MAX_BYTES = 700_000
 const PAGE = 1_000
 /** Events past the last kept moment that a reader folds before it has them kept first. */
 const PATIENCE = 4 * EVERY
 
-/** Of the streams that are kept beside the room's. They hold places in this very log, and are of no use in another. */
-export const KEPT_PREFIXES: ReadonlyArray<string> = ['moments-', 'marks-', 'momentparts-']
-const momentsOf = (stream: string): string => `moments-${stream}`
-const marksOf = (stream: string): string => `marks-${stream}`
-const partsOf = (stream: string, k: number): string => `momentparts-${stream}@${k}`
-
-/** The fold after some event. `latest` (ms) is the newest time of any event so far: with several clocks, an event may
- *  say an earlier time than the one before it. */
-export type Point<S> = {
-  readonly state: S
-  /** Of the last event in it, -1 for none; its position, id and time. */
-  readonly revision: number
-  readonly position: bigint | null
-  readonly id: string
-  readonly at: string | null
-  readonly latest: number
-}
 /** `next`: the position of the first event that is past; null where none is. */
 export type Reached<S> = Point<S> & { readonly next: bigint | null }
-
-export type Where = { readonly revision: number; readonly position: bigint; readonly latest: number }
-/** Whether a moment ends before this event. Once true, true of all that follow. */
-export type Past = (where: Where) => boolean
 
 export type Timeline<S> = {
   /** As things stood before the first event that is past. The caller's to keep. `exact`: by every event from the first
@@ -68,43 +34,12 @@ export type Timeline<S> = {
   readonly first: (space: SpaceRef, past: Past) => Promise<RecordedEvent | null>
   /** Keeps what is not kept yet; answers how many moments it added. One at a time for each stream. */
   readonly keep: (space: SpaceRef) => Promise<number>
+  /** The same, and gives what carries it on from the stream's end; null where it can't be carried on. For one caller
+   *  alone. */
+  readonly takeUp: (space: SpaceRef) => Promise<Keeping | null>
+  /** Of a stream that has no events yet. */
+  readonly begin: (space: SpaceRef) => Keeping
 }
-
-const Mark = t.type({ v: t.literal(1), position: t.string, latest: t.number })
-const Kept = t.intersection([
-  t.type({ v: t.literal(1), position: t.string, latest: t.number, id: t.string, at: t.string }),
-  t.partial({ state: t.unknown, back: t.number, parts: t.number }),
-])
-type Kept = t.TypeOf<typeof Kept>
-
-const sha256 = (text: string): string => hash('sha256', text, 'hex')
-
-export const readable = (recorded: RecordedEvent): Decoded => {
-  const decoded = decodeRecorded(recorded)
-  if (E.isRight(decoded)) return decoded.right
-  const { stream, revision } = recorded
-  throw new Failed({ _tag: 'Unreadable', cause: `event ${revision} of ${stream}: ${decoded.left.reason}` })
-}
-export const refOf = ({
-  revision,
-  position,
-  id,
-}: Pick<RecordedEvent, 'revision' | 'position' | 'id'>): Ref => ({
-  revision: Number(revision),
-  position: String(position),
-  id,
-})
-
-/** The newest time so far; a date that is none counts for nothing. */
-const later = (latest: number, { metadata }: Decoded): number => {
-  const ms = Date.parse(metadata.at)
-  return Number.isNaN(ms) ? latest : Math.max(latest, ms)
-}
-const whereOf = (latest: number, decoded: Decoded): Where => ({
-  revision: Number(decoded.revision),
-  position: decoded.position,
-  latest: later(latest, decoded),
-})
 
 /** So few are read together rather than halved one by one: several waits less, for bytes that are few. */
 const MARKS_AT_ONCE = 64
@@ -113,35 +48,15 @@ const SEEN = 2 * PAGE
 /** Marks never change once written, so they are remembered, so many of them in all. */
 const MARKS = 200_000
 
+type Brought = { readonly added: number; readonly keeping: Keeping<unknown> | null }
+
 export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EVERY): Timeline<S> => {
   const step = every / MARKS_EACH
   const marks = new Map<string, Map<number, Where>>()
   /** How many marks of a stream there were when last looked at: never fewer since. */
   const counts = new Map<string, number>()
   let remembered = 0
-  const keeping = new Map<string, Promise<number>>()
-
-  const nothing = (): Point<S> => ({
-    state: folding.initial(),
-    revision: -1,
-    position: null,
-    id: '',
-    at: null,
-    latest: 0,
-  })
-
-  const after = (
-    point: Point<S>,
-    decoded: Decoded,
-    { revision, position, latest }: Where = whereOf(point.latest, decoded),
-  ): Point<S> => ({
-    state: folding.apply(point.state, decoded, refOf(decoded)),
-    revision,
-    position,
-    id: decoded.id,
-    at: decoded.metadata.at,
-    latest,
-  })
+  const keeping = new Map<string, Promise<Brought>>()
 
   /* ── marks ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -272,7 +187,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         const decoded = readable(recorded)
         const where = whereOf(point.latest, decoded)
         if (past(where)) return { ...point, next: decoded.position }
-        point = after(point, decoded, where)
+        point = after(folding, point, decoded, where)
         seen?.set(where.revision, recorded)
       }
       if (page.length < limit) return { ...point, next: null }
@@ -291,7 +206,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         const k = Math.floor(m / MARKS_EACH)
         const near = await pointAt(stream, k - 1)
         if (near === null && k > 0) break
-        const from = near?.point ?? nothing()
+        const from = near?.point ?? nothing(folding)
         const isNewest = m === count
         const patience = isNewest && attempt === 0 ? PATIENCE : Number.POSITIVE_INFINITY
         const end = await foldTo(
@@ -305,9 +220,9 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
         )
         if (end === 'foreign') break
         if (end !== 'far') return end
-        await keep(space)
+        await broughtUp(space)
       }
-    const end = await foldTo(stream, nothing(), past, null, Number.POSITIVE_INFINITY, last, seen)
+    const end = await foldTo(stream, nothing(folding), past, null, Number.POSITIVE_INFINITY, last, seen)
     if (end === 'foreign' || end === 'far')
       throw new Failed({ _tag: 'LogUnavailable', cause: `${stream} changed while it was read` })
     return end
@@ -331,109 +246,45 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
 
   /* ── keeping ────────────────────────────────────────────────────────────────────────────────────────── */
 
-  /** Appends these as the stream's events from number `at` on. Whoever was there before wrote the same. */
-  const put = async (stream: string, at: number, events: ReadonlyArray<NewEvent>): Promise<boolean> => {
-    let next = at
-    let left = events
-    while (left.length > 0) {
-      const written = await log.append(stream, next === 0 ? 'none' : BigInt(next - 1), left)()
-      if (E.isRight(written)) return true
-      if (written.left._tag !== 'WrongExpectedRevision' || written.left.actual === null) return false
-      const ahead = Number(written.left.actual) + 1 - next
-      if (ahead <= 0) return false
-      next += ahead
-      left = left.slice(ahead)
-    }
-    return true
-  }
-  const newEvent = (stream: string, k: number, id: string, type: string, data: unknown): NewEvent => ({
-    id: derivedUuid(sha256, `${stream} ${k} ${id}`),
-    type,
-    data,
-    metadata: {},
-  })
-
-  const keepStream = async (stream: string): Promise<number> => {
-    let marked = await markedSoFar(stream)
-    const begun = Math.floor(marked / MARKS_EACH)
-    const near = await pointAt(stream, begun - 1)
-    if (near === null && begun > 0) return 0
-    let point = near?.point ?? nothing()
-    let full = near?.k ?? -1
-    /** What the last one that was kept whole holds. */
-    let weight = near === null ? 0 : folding.entries(near.point.state)
-    let count = begun
+  const bringUp = async (space: SpaceRef): Promise<Brought> => {
+    const stream = streamName(folding.kind, space)
+    const marked = await markedSoFar(stream)
+    const count = Math.floor(marked / MARKS_EACH)
+    const near = await pointAt(stream, count - 1)
+    if (near === null && count > 0) return { added: 0, keeping: null }
+    const one = createKeeping(stream, folding, every, {
+      point: near?.point ?? nothing(folding),
+      full: near?.k ?? -1,
+      count,
+      marked,
+    })
+    let point = near?.point ?? nothing(folding)
     for (;;) {
       const page = await pageAfter(stream, point, PAGE)
-      if (page === null) return count - begun
-      const moments: Array<{ readonly event: NewEvent; readonly bytes: number }> = []
-      const places: NewEvent[] = []
-      for (const recorded of page) {
-        point = after(point, readable(recorded))
-        const { position, latest, id, at } = point
-        const place = { v: 1, position: String(position), latest }
-        const m = (point.revision + 1) / step - 1
-        if (Number.isInteger(m) && m >= marked) places.push(newEvent(marksOf(stream), m, id, 'Mark', place))
-        const k = (point.revision + 1) / every - 1
-        if (!Number.isInteger(k) || k < count) continue
-        const head = { ...place, id, at }
-        // A crowded room's state is kept the more seldom, so that keeping costs no more than its events do.
-        const now = folding.entries(point.state)
-        if (full >= 0 && (k - full) * every < Math.max(every, Math.min(weight, now))) {
-          const data = { ...head, back: full }
-          moments.push({ event: newEvent(momentsOf(stream), k, id, 'Moment', data), bytes: 300 })
-          continue
-        }
-        full = k
-        weight = now
-        const state = folding.toJson(point.state)
-        const text = JSON.stringify(state)
-        const bytes = Buffer.byteLength(text)
-        if (bytes <= MAX_BYTES) {
-          const event = newEvent(momentsOf(stream), k, id, 'Moment', { ...head, state })
-          moments.push({ event, bytes: bytes + 500 })
-          continue
-        }
-        const parts: NewEvent[] = []
-        const ascii = text.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-        for (let i = 0; i * MAX_BYTES < ascii.length; i++) {
-          const part = { v: 1, text: ascii.slice(i * MAX_BYTES, (i + 1) * MAX_BYTES) }
-          parts.push(newEvent(partsOf(stream, k), i, id, 'MomentPart', part))
-        }
-        for (const [i, part] of parts.entries())
-          if (!(await put(partsOf(stream, k), i, [part]))) return count - begun
-        const data = { ...head, parts: parts.length }
-        moments.push({ event: newEvent(momentsOf(stream), k, id, 'Moment', data), bytes: 300 })
-      }
-      let at = count
-      for (let i = 0; i < moments.length; ) {
-        const group: NewEvent[] = []
-        for (
-          let bytes = 0;
-          i < moments.length && (group.length === 0 || bytes + moments[i]!.bytes < MAX_BYTES);
-          i++
-        ) {
-          bytes += moments[i]!.bytes
-          group.push(moments[i]!.event)
-        }
-        if (!(await put(momentsOf(stream), at, group))) return count - begun
-        at += group.length
-      }
-      // Last: where there is a mark, there are the moments before it.
-      if (places.length > 0 && !(await put(marksOf(stream), marked, places))) return count - begun
-      marked += places.length
-      count += moments.length
-      if (page.length < PAGE) return count - begun
+      if (page === null) return { added: one.kept(), keeping: null }
+      for (const recorded of page) one.add(readable(recorded))
+      if (!(await one.flush(log))) return { added: one.kept(), keeping: null }
+      point = one.point()
+      if (page.length < PAGE) return { added: one.kept(), keeping: one }
     }
   }
-  const keep = (space: SpaceRef): Promise<number> => {
+  const broughtUp = (space: SpaceRef): Promise<Brought> => {
     const stream = streamName(folding.kind, space)
     const under = keeping.get(stream)
     if (under !== undefined) return under
-    const started = keepStream(stream).finally(() => keeping.delete(stream))
+    const started = bringUp(space).finally(() => keeping.delete(stream))
     keeping.set(stream, started)
     return started
   }
 
-  return { to, first, keep }
+  return {
+    to,
+    first,
+    keep: async (space) => (await broughtUp(space)).added,
+    takeUp: async (space) => (await broughtUp(space)).keeping,
+    begin: (space) => {
+      const none = { point: nothing(folding), full: -1, count: 0, marked: 0 }
+      return createKeeping(streamName(folding.kind, space), folding, every, none)
+    },
+  }
 }

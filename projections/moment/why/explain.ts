@@ -20,9 +20,9 @@ import { factsOf, withoutExcessSeats } from '../../../domain/space/facts.ts'
 import { Failed, readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { whoIs } from '../names.ts'
+import { readable } from '../point.ts'
 import { says as inWords } from '../says.ts'
 import type { Standing } from '../standing.ts'
-import { readable } from '../timeline.ts'
 import {
   type AnyCommand,
   chatCommandOf,

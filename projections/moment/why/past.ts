@@ -14,8 +14,8 @@ import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
+import { type Point, readable, refOf } from '../point.ts'
 import { type Standing, standing } from '../standing.ts'
-import { type Point, readable, refOf } from '../timeline.ts'
 import type { Cause } from './right.ts'
 
 export type Past = {

@@ -1,0 +1,74 @@
+/** The fold of one of a room's streams, up to some event of it. */
+import * as E from 'fp-ts/lib/Either.js'
+import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+import { Failed } from './errors.ts'
+import type { Folding } from './folding.ts'
+import type { Ref } from './refs.ts'
+
+/** The fold after some event. `latest` (ms) is the newest time of any event so far: with several clocks, an event may
+ *  say an earlier time than the one before it. */
+export type Point<S> = {
+  readonly state: S
+  /** Of the last event in it, -1 for none; its position, id and time. */
+  readonly revision: number
+  readonly position: bigint | null
+  readonly id: string
+  readonly at: string | null
+  readonly latest: number
+}
+
+export type Where = { readonly revision: number; readonly position: bigint; readonly latest: number }
+/** Whether a moment ends before this event. Once true, true of all that follow. */
+export type Past = (where: Where) => boolean
+
+export const readable = (recorded: RecordedEvent): Decoded => {
+  const decoded = decodeRecorded(recorded)
+  if (E.isRight(decoded)) return decoded.right
+  const { stream, revision } = recorded
+  throw new Failed({ _tag: 'Unreadable', cause: `event ${revision} of ${stream}: ${decoded.left.reason}` })
+}
+export const refOf = ({
+  revision,
+  position,
+  id,
+}: Pick<RecordedEvent, 'revision' | 'position' | 'id'>): Ref => ({
+  revision: Number(revision),
+  position: String(position),
+  id,
+})
+
+/** The newest time so far; a date that is none counts for nothing. */
+const later = (latest: number, { metadata }: Decoded): number => {
+  const ms = Date.parse(metadata.at)
+  return Number.isNaN(ms) ? latest : Math.max(latest, ms)
+}
+export const whereOf = (latest: number, decoded: Decoded): Where => ({
+  revision: Number(decoded.revision),
+  position: decoded.position,
+  latest: later(latest, decoded),
+})
+
+export const nothing = <S>(folding: Folding<S>): Point<S> => ({
+  state: folding.initial(),
+  revision: -1,
+  position: null,
+  id: '',
+  at: null,
+  latest: 0,
+})
+
+/** Consumes the point. */
+export const after = <S>(
+  folding: Folding<S>,
+  point: Point<S>,
+  decoded: Decoded,
+  { revision, position, latest }: Where = whereOf(point.latest, decoded),
+): Point<S> => ({
+  state: folding.apply(point.state, decoded, refOf(decoded)),
+  revision,
+  position,
+  id: decoded.id,
+  at: decoded.metadata.at,
+  latest,
+})

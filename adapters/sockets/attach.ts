@@ -18,6 +18,7 @@ import { proofOfHandshake } from '../auth/proof.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
 import { type Described, describeError, invalid } from '../refusals.ts'
 import { type Ack, type Answer, answer, failed, told } from './answers.ts'
+import { createCrowding, type Visit } from './crowding.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
 import { startFeed } from './feed.ts'
@@ -60,6 +61,8 @@ export type Limits = {
   /** How often a silent socket is asked whether it is there, and how long it has to say so (ms). */
   readonly pingInterval: number
   readonly pingTimeout: number
+  /** Sockets of one network of clients (an IPv4 address, 64 bits of IPv6), 0 for any number. */
+  readonly perAddress: number
 }
 const DEFAULT_LIMITS: Limits = {
   packets: { perSecond: 200, burst: 400 },
@@ -68,6 +71,7 @@ const DEFAULT_LIMITS: Limits = {
   maxWaiting: 4 << 20,
   pingInterval: 25_000,
   pingTimeout: 20_000,
+  perAddress: 0,
 }
 
 export type Sockets = {
@@ -94,6 +98,14 @@ export type Sockets = {
 const MAX_EXCESS = 2_000
 /** Packets of one socket whose answers are not known yet: what is asked while the log is away must not pile up. */
 const MAX_PENDING = 512
+const CROWDED: Described = {
+  status: 429,
+  code: 'slow_down',
+  error: 'Too many connections from your address: close others first, or try again in 30 s.',
+  retry_after: 30,
+}
+/** Milliseconds between two lines of the log about crowded addresses. */
+const TELL_EVERY = 60_000
 const SLOW_DOWN: Described = {
   status: 429,
   code: 'slow_down',
@@ -138,7 +150,21 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const limits = { ...DEFAULT_LIMITS, ...deps.limits }
   const isOurs = addressesIn(deps.trustProxy ?? [])
   const members = new Map<string, Member>()
+  const crowding = createCrowding(limits.perAddress)
   let closing = false
+
+  let toldCrowded = Number.NEGATIVE_INFINITY
+  const countCrowded = (): void => {
+    metrics.count?.('presence_sockets_refused', 1, { reason: 'address' })
+    const now = clock.now()
+    if (now - toldCrowded < TELL_EVERY) return
+    toldCrowded = now
+    // Whose it is would be personal.
+    logger.warn(
+      { limit: limits.perAddress },
+      'an address has all its sockets, and more are refused; a proxy of ours belongs in TRUST_PROXY',
+    )
+  }
 
   const io = new Server(httpServer, {
     transports: ['polling', 'websocket'],
@@ -151,8 +177,19 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     cors: { origin: origins === '*' ? true : [...origins], credentials: true },
     allowRequest: (request, decide) => {
       const allowed = !closing && originAllowed(origins, request.headers.origin, request.headers.host)
+      const ip = clientOf(request, request.socket.remoteAddress ?? '', isOurs)?.ip
+      if (allowed && crowding.isFlood(ip)) {
+        countCrowded()
+        return decide(CROWDED.error, false)
+      }
       decide(allowed ? null : closing ? 'This server is stopping.' : 'This origin is not allowed.', allowed)
     },
+  })
+  const visits = new WeakMap<Socket['conn'], Visit>()
+  io.engine.on('connection', (connection: Socket['conn']) => {
+    const visit = crowding.came(clientOf(connection.request, connection.remoteAddress, isOurs)?.ip)
+    visits.set(connection, visit)
+    connection.once('close', visit.gone)
   })
 
   const sending = createSending({
@@ -192,6 +229,10 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   io.use((socket, next) => {
     const arrive = async (): Promise<Error | undefined> => {
       const client = clientOf(socket.request, socket.handshake.address, isOurs)
+      if (visits.get(socket.client.conn)?.admit() === false) {
+        countCrowded()
+        return refuse(CROWDED)
+      }
       const shown = proofOfHandshake(socket.handshake.auth)
       const who = await auth.authenticate(shown, undefined, client?.ip)()
       if (E.isLeft(who)) return refuse(describeError(who.left))

@@ -37,6 +37,8 @@ config('given what has no default, then the rest has', () => {
   assert.equal(c.authHeaderMaxAgeSeconds, 86_400)
   assert.deepEqual(c.turn.hosts, [])
   assert.equal(c.audit.origin, '127.0.0.1:3000')
+  assert.equal(c.socketsPerAddress, 1_000)
+  assert.equal(good({ ...enough, SOCKETS_PER_ADDRESS: '0' }).socketsPerAddress, 0)
 })
 
 config('given nothing, then each thing that is needed has a sentence, secrets among them', () => {
@@ -60,6 +62,7 @@ const bad: ReadonlyArray<readonly [string, string]> = [
   ['CORS_ORIGINS', '*'],
   ['CORS_ORIGINS', 'https://vr.dlux.io/path'],
   ['TRUST_PROXY', 'everyone'],
+  ['SOCKETS_PER_ADDRESS', '-1'],
   ['NODE_ID', 'a node'],
   ['EVENTSTORE_URL', 'http://127.0.0.1:2113'],
   ['DATABASE_URL', 'mysql://h/d'],

@@ -24,6 +24,8 @@ export type Config = {
   readonly corsOrigins: ReadonlyArray<string>
   /** Proxies whose X-Forwarded-For is believed; empty for none. */
   readonly trustProxy: ReadonlyArray<string>
+  /** Of one client address; 0 for any number. */
+  readonly socketsPerAddress: number
   readonly nodeId: string
   readonly eventStoreUrl: string
   readonly database: { readonly url: string; readonly poolSize: number }
@@ -133,6 +135,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     publicUrl,
     corsOrigins: [...new Set([new URL(publicUrl).origin, ...(read('CORS_ORIGINS') ?? [])])],
     trustProxy: read('TRUST_PROXY') ?? [],
+    socketsPerAddress: read('SOCKETS_PER_ADDRESS') ?? 1_000,
     nodeId:
       read('NODE_ID') ??
       `${hostname()

@@ -19,6 +19,10 @@ export const variables = {
   PUBLIC_URL: variable(c.httpUrl, 'How browsers reach it: join answers name it as websocket_url.'),
   CORS_ORIGINS: variable(c.origins, 'Origins that a browser may call from, besides PUBLIC_URL’s own.'),
   TRUST_PROXY: variable(c.networks, 'Proxies whose X-Forwarded-For is believed. Without it, none.'),
+  SOCKETS_PER_ADDRESS: variable(
+    c.wholeNumber(0, 1_000_000),
+    'Sockets that one client address may have open on a process; 0 for any number.',
+  ),
   NODE_ID: variable(c.nodeName, 'The name of this process, one of a kind among all nodes.'),
   EVENTSTORE_URL: variable(c.eventStoreUrl, 'The log: EventStoreDB, KurrentDB or the embedded node.'),
   DATABASE_URL: variable(c.postgresUrl, 'The local database, where the read models are.'),

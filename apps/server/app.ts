@@ -141,6 +141,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     metrics: metrics.parts,
     origins: config.corsOrigins,
     trustProxy: config.trustProxy,
+    limits: { perAddress: config.socketsPerAddress },
   })
   const health = createHealth({
     log,

@@ -1,0 +1,112 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
+import { clientOf, type TestNode, testNode } from '../../infra/testing/sockets.ts'
+import { until } from '../../infra/testing/until.ts'
+import { createCrowding } from './crowding.ts'
+
+const counting = suite('sockets of one address')
+
+counting('given a limit, then so many of one network are admitted, and another when one is gone', () => {
+  const crowding = createCrowding(2)
+  const visits = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'].map(crowding.came)
+  assert.equal(
+    visits.map((visit) => visit.admit()),
+    [true, true, false],
+  )
+  assert.is(crowding.came('192.0.2.2').admit(), true)
+  assert.is(visits[0]!.admit(), true)
+  visits[1]!.gone()
+  assert.is(visits[2]!.admit(), true)
+  assert.is(crowding.came('192.0.2.1').admit(), false)
+})
+
+counting('given an IPv6 network, then it is one; given this machine, then it is nobody', () => {
+  const crowding = createCrowding(1)
+  assert.is(crowding.came('2001:db8::1').admit(), true)
+  assert.is(crowding.came('2001:db8::2').admit(), false)
+  assert.is(crowding.came('2001:db8:0:1::1').admit(), true)
+  for (const ip of ['127.0.0.1', '::1', undefined])
+    for (let n = 0; n < 3; n++) assert.is(crowding.came(ip).admit(), true)
+})
+
+counting('given no limit, then anything goes and nothing is counted', () => {
+  const crowding = createCrowding(0)
+  for (let n = 0; n < 1_000; n++) assert.is(crowding.came('192.0.2.1').admit(), true)
+  assert.is(crowding.isFlood('192.0.2.1'), false)
+  assert.is(crowding.networks(), 0)
+})
+
+counting('given connections that are told no and stay, then they keep nobody out who may be in', () => {
+  const crowding = createCrowding(1)
+  const first = crowding.came('192.0.2.1')
+  assert.is(first.admit(), true)
+  const refused = Array.from({ length: 100 }, () => crowding.came('192.0.2.1'))
+  assert.is(
+    refused.some((visit) => visit.admit()),
+    false,
+  )
+  assert.is(crowding.isFlood('192.0.2.1'), true)
+  assert.is(crowding.isFlood('192.0.2.2'), false)
+  first.gone()
+  assert.is(crowding.isFlood('192.0.2.1'), false)
+  assert.is(crowding.came('192.0.2.1').admit(), true)
+  for (const visit of refused) visit.gone()
+  assert.is(crowding.networks(), 1)
+})
+
+counting.run()
+
+type Context = { node: TestNode; counts: Map<string, number> }
+const test = suite<Context>('an address on a server')
+test.before.each(async (context) => {
+  const counts = new Map<string, number>()
+  context.counts = counts
+  context.node = await testNode(memoryLog(), {
+    trustProxy: ['loopback'],
+    limits: { perAddress: 2 },
+    metrics: { count: (name, value) => counts.set(name, (counts.get(name) ?? 0) + value) },
+  })
+})
+test.after.each(async ({ node }) => {
+  await node.stop()
+})
+
+/** As through our proxy, which says where the client is. */
+const from = (ip: string) => ({ extraHeaders: { 'x-forwarded-for': ip } })
+type Refused = Error & { readonly data?: { readonly code?: string; readonly retry_after?: number } }
+const refusal = async (connecting: Promise<unknown>): Promise<Refused> => {
+  try {
+    await connecting
+  } catch (error) {
+    return error as Refused
+  }
+  throw new Error('it was let in')
+}
+
+test('given an address with all its sockets, when one more comes, then it is told slow_down and counted; others come in', async ({
+  node,
+  counts,
+}) => {
+  const first = await node.connect(null, from('192.0.2.1'))
+  await node.connect(null, from('192.0.2.1'))
+  const error = await refusal(node.connect(null, from('192.0.2.1')))
+  assert.is(error.data?.code, 'slow_down')
+  assert.is(error.data?.retry_after, 30)
+  assert.is(counts.get('presence_sockets_refused'), 1)
+  await node.connect(null, from('192.0.2.2'))
+  // What a client writes there itself is not believed.
+  await refusal(node.connect(null, from('198.51.100.7, 192.0.2.1')))
+  first.close()
+  await until('the first is gone', () => node.sockets.io.engine.clientsCount === 2)
+  const again = await node.connect(null, { ...from('192.0.2.1'), transports: ['polling', 'websocket'] })
+  assert.is((await again.ask('join-space', { spaceType: 'post', spaceId: 'alice/x' })).ok, true)
+})
+
+test('given that no proxy is between, then this machine’s own sockets are not counted', async ({ node }) => {
+  const clients = await Promise.all(Array.from({ length: 4 }, () => clientOf(node.url, {})))
+  assert.is(node.sockets.state().sockets, 4)
+  for (const client of clients) client.close()
+})
+
+test.run()

@@ -1,0 +1,59 @@
+/** How many sockets each network of clients has here, and when that is enough. An IPv6 network is one, and this machine's own
+ *  addresses are not counted: behind them is a proxy, or nobody else. */
+import { isLoopback, networkOf } from '../addresses.ts'
+
+/** One connection, from when it is open. */
+export type Visit = {
+  /** Whether it may be a socket; asked again, the answer stays yes. */
+  readonly admit: () => boolean
+  /** To be called once. */
+  readonly gone: () => void
+}
+export type Crowding = {
+  readonly came: (ip: string | undefined) => Visit
+  /** Whether as many connections are open as may be, those included that were not admitted: they are to be told so. */
+  readonly isFlood: (ip: string | undefined) => boolean
+  /** Networks counted now. */
+  readonly networks: () => number
+}
+
+/** Connections that may be open beside those admitted. */
+const IN_EXCESS = 100
+const ANY: Visit = { admit: () => true, gone: () => {} }
+
+/** `limit` 0 for none. */
+export const createCrowding = (limit: number): Crowding => {
+  const counts = new Map<string, { open: number; admitted: number }>()
+  const counted = (ip: string | undefined): string | null =>
+    limit === 0 || ip === undefined || isLoopback(ip) ? null : networkOf(ip)
+  return {
+    came: (ip) => {
+      const network = counted(ip)
+      if (network === null) return ANY
+      const count = counts.get(network) ?? { open: 0, admitted: 0 }
+      counts.set(network, count)
+      count.open += 1
+      let isIn = false
+      return {
+        admit: () => {
+          if (isIn) return true
+          if (count.admitted >= limit) return false
+          count.admitted += 1
+          isIn = true
+          return true
+        },
+        gone: () => {
+          count.open -= 1
+          if (isIn) count.admitted -= 1
+          if (count.open === 0) counts.delete(network)
+        },
+      }
+    },
+    isFlood: (ip) => {
+      const network = counted(ip)
+      const count = network === null ? undefined : counts.get(network)
+      return count !== undefined && count.open >= limit + IN_EXCESS
+    },
+    networks: () => counts.size,
+  }
+}

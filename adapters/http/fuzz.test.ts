@@ -273,7 +273,7 @@ test(`${TOTAL} malformed requests are answered below 500, in the error's shape`,
           assert.type(told.request_id, 'string')
         }
       }),
-      { numRuns: each, endOnFailure: true },
+      { numRuns: each, endOnFailure: true, includeErrorInReport: true },
     )
   const took = performance.now() - start
   console.log(

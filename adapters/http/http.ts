@@ -14,6 +14,7 @@ import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
+import { createPressure } from './pressure.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { moderation } from './routes/moderation.ts'
@@ -28,7 +29,7 @@ import { validatorCompiler } from './validate.ts'
 
 const BODY_LIMIT = 65_536
 const PER_MINUTE = 6_000
-/** A stall of the event loop past this many milliseconds turns requests away. */
+/** Stalls of the event loop past this many milliseconds turn requests away, if they go on. */
 const MAX_STALL_MS = 3_000
 
 const requestId = (incoming: unknown): string =>
@@ -107,11 +108,13 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     errorResponseBuilder: (_request, { ttl }) =>
       new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
   })
+  const pressure = createPressure(MAX_STALL_MS, () => performance.now())
   await app.register(underPressure, {
     maxEventLoopDelay: MAX_STALL_MS,
     pressureHandler: (request: FastifyRequest, reply: FastifyReply) => {
       // Who watches the process must still hear from it.
       if (/^\/(api\/)?health$|^\/metrics$/.test(request.routeOptions.url ?? '')) return
+      if (!pressure.isLasting()) return
       const error = 'The server has more to do than it can: try again.'
       answerError(
         config.nodeId,

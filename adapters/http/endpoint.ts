@@ -15,6 +15,7 @@ import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
 import { type AnyCodec, schemaFor } from './validate.ts'
+import { identityOf } from './views.ts'
 
 export type Asked<P, Q, B> = {
   readonly who: Authenticated
@@ -32,6 +33,8 @@ type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
 export type Answer = Readonly<Record<string, Kind>>
 /** What every write answers beside its own fields. */
 export const WRITTEN: Answer = { success: 'boolean', position: 'string', revision: 'string' }
+/** What a write answers a guest who came without a token beside that: with it the guest is the same one again. */
+export const NEW_GUEST: Answer = { identity: 'object', session_token: 'string' }
 
 const answerSchema = (answer: Answer) => ({
   type: 'object',
@@ -161,7 +164,11 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         reply.header('content-disposition', `attachment; filename="${answer.fileName}"`)
         return reply.send(answer.body)
       }
-      return { ...answer, node: deps.config.nodeId }
+      const isNew = !isRead && who.via === 'none' && 'revision' in answer && !('session_token' in answer)
+      const own = isNew
+        ? { identity: identityOf(who.caller), session_token: deps.auth.tokenFor(who).token }
+        : null
+      return { ...answer, ...own, node: deps.config.nodeId }
     },
   })
 }

@@ -294,6 +294,40 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   )
 })
 
+test('given a guest without a token, when it says something, then it is told who it is, and with that token it is the same guest', async () => {
+  const at = '/api/chat/post/bob/chess-garden/messages'
+  const said = ok(await call('POST', at, { payload: { content: 'who am I?' } }))
+  assert.is(said.identity.kind, 'guest')
+  assert.is(said.identity.id, said.guest_id)
+  const mine = { authorization: `Bearer ${said.session_token}` }
+  const edited = { headers: mine, payload: { content: 'that is me' } }
+  const answer = ok(await call('PATCH', `${at}/${said.message_id}`, edited))
+  assert.is('session_token' in answer, false)
+  const more = ok(await call('POST', at, { headers: mine, payload: { content: 'and again' } }))
+  assert.equal([more.guest_id, 'session_token' in more], [said.guest_id, false])
+  const reaction = `${at}/${said.message_id}/reactions/${encodeURIComponent('👍')}`
+  const other = ok(await call('PUT', reaction))
+  assert.is.not(other.identity.id, said.guest_id)
+  assert.type(other.session_token, 'string')
+  assert.is('session_token' in ok(await call('PUT', reaction, as('carol'))), false)
+  const refusal = await call('PATCH', `${at}/${said.message_id}`, { payload: { content: 'not mine' } })
+  refused(refusal, 403, 'forbidden')
+  assert.is('session_token' in refusal.body, false)
+  assert.is('session_token' in ok(await call('GET', at)), false)
+})
+
+test('the name of a subspace keeps nobody out: whoever may enter the space sees it listed and reads it', async () => {
+  const subspace = 'main-private-alice-bob'
+  const at = '/api/chat/post/bob/chess-garden/messages'
+  ok(await call('POST', at, as('alice', { content: 'psst', subspace })))
+  const read = ok(await call('GET', `${at}?subspace=${subspace}`, as('carol')))
+  assert.equal(
+    read.messages.map((message: Json) => message.content),
+    ['psst'],
+  )
+  ok(await call('POST', '/api/spaces/post/bob/chess-garden/join', { payload: { subspace } }))
+})
+
 test('guests kept out may see that a space is there, and nothing inside', async () => {
   const at = '/api/spaces/post/carol/gallery-of-light'
   ok(await call('PATCH', `${at}/settings`, as('carol', { guests_allowed: false })))

@@ -9,7 +9,7 @@ import { parseSubspace } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
 import { from, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Asked, mount, WRITTEN } from '../endpoint.ts'
+import { type Asked, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
@@ -81,7 +81,14 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: at,
-    answer: { ...WRITTEN, message_id: 'string', subspace: 'string', content: 'string', created_at: 'string' },
+    answer: {
+      ...WRITTEN,
+      ...NEW_GUEST,
+      message_id: 'string',
+      subspace: 'string',
+      content: 'string',
+      created_at: 'string',
+    },
     tag,
     summary: 'Says something in a room. The same message_id twice is one message.',
     params: SpaceParams,
@@ -149,7 +156,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method,
       path: `${at}/:message_id/reactions/:emoji`,
-      answer: { ...WRITTEN, message_id: 'string', emoji: 'string' },
+      answer: { ...WRITTEN, ...NEW_GUEST, message_id: 'string', emoji: 'string' },
       tag,
       summary,
       params: ReactionParams,

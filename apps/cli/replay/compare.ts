@@ -11,6 +11,8 @@ export type Compared = {
 }
 
 const LEASE_PATIENCE_MS = 60_000
+/** How long a read is asked again where a part is not there, or not caught up. */
+const READ_PATIENCE_MS = 60_000
 
 type AuditRow = {
   position: string
@@ -35,9 +37,13 @@ export const compare = async (
   const differences: Array<Difference> = []
   const differ = (table: string, what: string) => differences.push({ table, what })
   const get = async <T>(path: string): Promise<T> => {
+    const end = Date.now() + READ_PATIENCE_MS
     for (;;) {
       const response = await fetch(`${target.url}${path}`, { headers: { ...owner.headers } })
-      if (response.status === 429 || response.status === 504) {
+      // What is behind, busy or coming back is asked again when it says.
+      const isPassing = [429, 503, 504].includes(response.status)
+      if (isPassing && (response.status === 429 || Date.now() < end)) {
+        await response.body?.cancel()
         await new Promise((resolve) =>
           setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 0.2)),
         )

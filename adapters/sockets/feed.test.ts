@@ -69,7 +69,7 @@ const rig = async (): Promise<Rig> => {
   const joined = await commands.space({ id: uuid(1), by: ALICE, space: ROOM, command: join(1) })()
   assert.ok(E.isRight(joined))
   const until = async (what: () => boolean) => {
-    const deadline = Date.now() + 5_000
+    const deadline = Date.now() + 45_000
     while (!what()) {
       if (Date.now() > deadline) throw new Error('it never came to be')
       await new Promise((resolve) => setImmediate(resolve))

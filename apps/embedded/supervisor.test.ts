@@ -58,7 +58,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 const until = async (what: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 60_000
   while (!(await what())) {
     assert.ok(Date.now() < end, `It did not come. Said: ${said.join(' / ')}`)
     await new Promise((done) => setTimeout(done, 20))

@@ -49,7 +49,7 @@ const start = async (conf: string): Promise<Server> => {
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += chunk))
   // What it prints waits in a buffer, so that it listens is seen by asking.
-  for (const end = Date.now() + 15_000; !(await answers(port)); )
+  for (const end = Date.now() + 45_000; !(await answers(port)); )
     if (child.exitCode !== null || Date.now() > end) throw new Error(`turnserver did not start:\n${said}`)
   return {
     port,

@@ -259,7 +259,7 @@ files('Caddy: the file is valid, and passes everything on but /metrics', async (
   const exited = once(caddy, 'exit')
   try {
     const get = (path: string) => fetch(`http://127.0.0.1:${site}${path}`)
-    const end = Date.now() + 10_000
+    const end = Date.now() + 45_000
     while (
       !(await get('/').then(
         () => true,

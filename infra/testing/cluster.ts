@@ -134,7 +134,7 @@ export const startCluster = async (): Promise<Cluster> => {
   let child: ChildProcess | null = null
 
   const ready = async (): Promise<void> => {
-    const until = Date.now() + 30_000
+    const until = Date.now() + 60_000
     for (;;) {
       const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
       client.on('error', () => {})
@@ -189,7 +189,7 @@ export const startCluster = async (): Promise<Cluster> => {
       // Its backends notice within moments; a new postmaster refuses the data until the last is gone.
     },
     restart: async () => {
-      const until = Date.now() + 30_000
+      const until = Date.now() + 60_000
       for (;;)
         try {
           await start()

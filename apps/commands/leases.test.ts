@@ -306,4 +306,42 @@ seats(
   },
 )
 
+seats(
+  'given more voices than an append holds, when voice is switched off, then it is, and the rest stop in the next rounds',
+  async () => {
+    const log = memoryLog()
+    const clock = stepClock()
+    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7) })
+    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
+    const change = (changes: object) => ({ type: 'ChangeSettings', changes }) as const
+    await path.space(asking(uuid(9_000), account('alice'), change({ max_users: 2_000 })))()
+    const crowd = 1_300
+    await Promise.all(
+      Array.from({ length: crowd }, async (_, n) => {
+        await path.space(asking(uuid(n), guest(n), join(n)))()
+        const speak = { type: 'SetVoice', sessionId: `session-${n}`, enabled: true } as const
+        await path.space(asking(uuid(n, 1), guest(n), speak))()
+      }),
+    )
+    const before = log.stream(STREAM).length
+    const off = asking(uuid(9_001), account('alice'), change({ voice_enabled: false }))
+    const client = { ip: '2001:db8:1234:5678:9abc:def0:1234:5678', userAgent: 'x'.repeat(512) }
+    assert.is((await path.space({ ...off, client })())._tag, 'Right')
+    const written = log.stream(STREAM).slice(before)
+    assert.is(written.length, 501)
+    const bytes = (event: object) =>
+      Buffer.byteLength(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
+    const size = written.reduce((sum, event) => sum + bytes(event), 0)
+    // An append may have 1 MiB; sealed, the client takes a third more.
+    assert.ok(size * 1.34 < 1_048_576, `${size} bytes`)
+    const stopped = () => log.stream(STREAM).filter(({ type }) => type === 'VoiceStopped').length
+    await keeper.tick()
+    await keeper.tick()
+    assert.is(stopped(), crowd)
+    await keeper.tick()
+    assert.is(keeper.waiting(), 0)
+    assert.is(stopped(), crowd)
+  },
+)
+
 seats.run()

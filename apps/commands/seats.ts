@@ -1,9 +1,10 @@
-/** Frees held seats that ran out, in the spaces that this process let people into, and shows out the guests that were
- *  too many to go with the setting that forbade them. Whatever it misses, the space's own
+/** Frees held seats that ran out, in the spaces that this process let people into, and ends the sessions and voices that
+ *  were too many to end with the setting or the ban that forbade them. Whatever it misses, the space's own
  *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Commands, Ids } from '../../domain/ports.ts'
+import { BANNED_AT_ONCE } from '../../domain/space/endings.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 
 export type SeatKeeper = {
@@ -19,8 +20,8 @@ export type SeatKeeper = {
 type Due = { readonly space: SpaceRef; first: number; last: number }
 
 const SYSTEM = { kind: 'system', id: 'seats' } as const
-/** One command frees so many at most; more are left for the next round. */
-const MANY = 500
+/** A command that ended so much may have left more for the next round. */
+const MANY = BANNED_AT_ONCE
 const MAX_SPACES = 100_000
 
 export const keepSeats = (options: {
@@ -55,8 +56,8 @@ export const keepSeats = (options: {
         const answer = await options
           .commands()
           .space({ by: SYSTEM, id: ids.uuid(), space, command: { type: 'ExpireSeats' } })()
-        const isMore = E.isLeft(answer) || answer.right.events.length >= MANY
-        if (isMore) note(space, now + togetherMs)
+        if (E.isLeft(answer)) note(space, now + togetherMs)
+        else if (answer.right.events.length >= MANY) note(space, now)
         else if (last > now) note(space, Math.min(last, now + togetherMs))
       }),
     )
@@ -66,7 +67,7 @@ export const keepSeats = (options: {
     noticed: (space, events) => {
       for (const { type, data } of events)
         if (type === 'EntryGranted') note(space, Date.parse(data.expiresAt))
-        else if (type === 'SettingsChanged' && data.changes.guests_allowed === false) note(space, clock.now())
+      if (events.length >= MANY) note(space, clock.now())
     },
     tick,
     start: () => {

@@ -1,5 +1,6 @@
 /** What ends with a right: the sessions, the held seat and the voices of one subject. */
 import { isGuest } from '../names.ts'
+import { inForce } from './access.ts'
 import { type Asking, actorOf, subjectOf } from './asking.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
 import type { Session } from './state.ts'
@@ -40,21 +41,50 @@ export const stopVoices = (asking: Asking, which: (session: Session) => boolean)
   return events
 }
 
-/** At most so many sessions are shown out by one command: an append has its limit. The rest is the next `ExpireSeats`'s. */
-export const GUESTS_AT_ONCE = 500
+/** At most so many sessions and voices are ended by one command: an append has its limit. The rest is the next
+ *  `ExpireSeats`'s. Where each event has a moderator's words in it, fewer. */
+export const AT_ONCE = 500
+export const BANNED_AT_ONCE = 250
 export const ACCOUNTS_ONLY = 'This space is for accounts only now.'
 
 /** Where guests may not be any more, those who are in are shown out, and no seat is held for them. */
-export const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
+const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const session of asking.state.sessions.values()) {
-    if (events.length >= GUESTS_AT_ONCE) break
+    if (events.length >= AT_ONCE) break
     if (session.account === null)
       events.push(endSession(asking, session.sessionId, 'kicked', ACCOUNTS_ONLY, null))
   }
   for (const subject of asking.state.held.keys()) {
-    if (events.length >= GUESTS_AT_ONCE) break
+    if (events.length >= AT_ONCE) break
     if (isGuest(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
+  }
+  return events
+}
+
+/** What may not be here any more: guests with their held seats, voices. */
+export const endForbidden = (
+  asking: Asking,
+  forbidden: { readonly guests: boolean; readonly voices: boolean },
+): Array<SpaceEvent> => {
+  const events = forbidden.guests ? putOutGuests(asking) : []
+  if (!forbidden.voices || events.length >= AT_ONCE) return events
+  const gone = new Set(events.map((event) => event.type === 'SessionLeft' && event.data.sessionId))
+  const voices = stopVoices(asking, ({ sessionId }) => !gone.has(sessionId))
+  return [...events, ...voices.slice(0, AT_ONCE - events.length)]
+}
+
+/** Sessions that were too many to end with the ban. Who came in since was let in for a reason. */
+export const putOutBanned = ({ state, at }: Asking): Array<SpaceEvent> => {
+  const events: Array<SpaceEvent> = []
+  if (state.bans.size === 0) return events
+  for (const session of state.sessions.values()) {
+    if (events.length >= BANNED_AT_ONCE) break
+    const ban = inForce(state.bans, subjectOf(session), at)
+    if (ban === null || Date.parse(session.joinedAt) > Date.parse(ban.at)) continue
+    const { by, reason: note, until } = ban
+    const { sessionId } = session
+    events.push({ type: 'SessionLeft', data: { sessionId, reason: 'banned', by, note, until, at } })
   }
   return events
 }

@@ -5,7 +5,7 @@ import { invalid, parseReason, parseUntil } from '../text.ts'
 import { inForce, mayActOn, mayAs, mayOverrule } from './access.ts'
 import { type Asking, actorOf, type Decision, subjectOf } from './asking.ts'
 import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
-import { endSession, putOut, stopVoices } from './endings.ts'
+import { BANNED_AT_ONCE, endSession, putOut, stopVoices } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Restriction } from './state.ts'
@@ -58,7 +58,7 @@ const impose = (
 /** All that the banned one has here ends with it. */
 export const ban = (asking: Asking, command: Ban): Decision =>
   impose(asking, command, asking.state.bans, 'AccountBanned', ({ reason, until }) =>
-    putOut(asking, command.subject, 'banned', reason, until),
+    putOut(asking, command.subject, 'banned', reason, until).slice(0, BANNED_AT_ONCE),
   )
 
 export const mute = (asking: Asking, command: Mute): Decision =>

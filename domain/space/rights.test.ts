@@ -14,11 +14,13 @@ import {
   muted,
   revoked,
   seatExpired,
+  settled,
   spoke,
 } from '../testing/space-events.ts'
 import { accessOf, groundsFor } from './access.ts'
 import type { SpaceCommand } from './commands.ts'
 import { spaceDecider } from './decider.ts'
+import { BANNED_AT_ONCE } from './endings.ts'
 import type { Role } from './events.ts'
 
 const given = scenario(spaceDecider, assert.equal)
@@ -173,6 +175,28 @@ test('given a permission, when the same is granted, then nothing; another, then 
 test('when a permission goes to a guest, or is none of the three, then Invalid', () => {
   for (const command of [grant(seven.id, 'access'), grant('alice', 'owner' as 'admin'), revoke(seven.id)])
     assert.is(given(opened()).when(asked(bob, command)).decision._tag, 'Left')
+})
+test('given one with more sessions than a ban ends at once, when seats are looked after, then the rest end too; who came in since stays', () => {
+  const many = Array.from({ length: BANNED_AT_ONCE + 2 }, (_, i) => joined('carol', i + 1))
+  const history = [opened(), settled({ max_users: 10_000 }), ...many, joined('alice')]
+  const first = given(...history).when(asked(bob, ban('carol'), { seconds: 60 }))
+  assert.ok(first.decision._tag === 'Right')
+  assert.is(first.decision.right.length, 1 + BANNED_AT_ONCE)
+  const after = [...history, ...first.decision.right]
+  const rest = [1, 2].map((n) => left(`carol-${BANNED_AT_ONCE + n}`, 'banned', { by: 'bob' }))
+  const sweep = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 62 }))
+  sweep.types('SessionLeft', 'SessionLeft')
+  assert.ok(sweep.decision._tag === 'Right')
+  const data = sweep.decision.right.map((event) => event.type === 'SessionLeft' && event.data)
+  assert.equal(
+    data,
+    rest.map((event) => ({ ...event.data, at: at(62) })),
+  )
+  // One who owns the space by now may be in, banned or not.
+  const owner = { ...joined('carol', 9_000), data: { ...joined('carol', 9_000).data, at: at(70) } }
+  given(...after, ...sweep.decision.right, owner)
+    .when(asked(system, { type: 'ExpireSeats' }, { seconds: 72 }))
+    .happens()
 })
 test('given a private space, when access is revoked, then the sessions go too; in a public one they stay', () => {
   const history = [granted('alice', 'access'), joined('alice'), entered('alice')]

@@ -4,7 +4,7 @@ import { MAIN, parseSubspace } from '../names.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { type Asking, type Decision, isOwn } from './asking.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
-import { putOutGuests } from './endings.ts'
+import { AT_ONCE, endForbidden, putOutBanned } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
@@ -130,17 +130,22 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   return E.right(events)
 }
 
-/** Also shows out the guests that a change of the settings was too many for. */
+/** Also ends what was too much to end with the change of the settings, or the ban, that forbade it. */
 export const expireSeats = (asking: Asking): Decision => {
   const { state, by, at, access } = asking
   if (by.kind === 'system') {
     const events = runOut(state, at)
-    if (state.settings.guests_allowed) return E.right(events)
-    const gone = new Set(events.map((event) => event.type === 'SeatExpired' && event.data.subject))
-    const guests = putOutGuests(asking).filter(
-      (event) => event.type !== 'SeatExpired' || !gone.has(event.data.subject),
+    const { guests_allowed, voice_enabled } = state.settings
+    const banned = putOutBanned(asking)
+    const gone = new Set<string>()
+    for (const { type, data } of [...events, ...banned])
+      if (type === 'SeatExpired') gone.add(data.subject)
+      else if (type === 'SessionLeft') gone.add(data.sessionId)
+    const forbidden = endForbidden(asking, { guests: !guests_allowed, voices: !voice_enabled }).filter(
+      ({ type, data }) =>
+        type === 'SeatExpired' ? !gone.has(data.subject) : !('sessionId' in data && gone.has(data.sessionId)),
     )
-    return E.right([...events, ...guests])
+    return E.right([...events, ...banned, ...forbidden.slice(0, AT_ONCE - banned.length)])
   }
   return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
 }

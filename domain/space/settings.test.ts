@@ -5,8 +5,8 @@ import { account, asked, guest, opened, system } from '../testing/people.ts'
 import { settings } from '../testing/space-commands.ts'
 import { entered, fellSilent, joined, left, seatExpired, settled, spoke } from '../testing/space-events.ts'
 import { spaceDecider } from './decider.ts'
-import { ACCOUNTS_ONLY, GUESTS_AT_ONCE } from './endings.ts'
-import type { SettingsChanges } from './events.ts'
+import { ACCOUNTS_ONLY, AT_ONCE } from './endings.ts'
+import type { SettingsChanges, SpaceEvent } from './events.ts'
 
 const given = scenario(spaceDecider, assert.equal)
 const test = suite('settings')
@@ -64,15 +64,51 @@ test('given guests inside, when guests are no longer allowed, then they are show
     .happens(settled({ max_users: 1 }))
 })
 test('given more guests than one command shows out, when seats are looked after, then the rest go too', () => {
-  const all = Array.from({ length: GUESTS_AT_ONCE + 3 }, (_, i) => joined(guest(i).id))
+  const all = Array.from({ length: AT_ONCE + 3 }, (_, i) => joined(guest(i).id))
   const history = [opened(), settled({ max_users: 10_000 }), ...all]
   const first = given(...history).when(asked(bob, settings({ guests_allowed: false })))
   assert.ok(first.decision._tag === 'Right')
-  assert.is(first.decision.right.length, 1 + GUESTS_AT_ONCE)
+  assert.is(first.decision.right.length, 1 + AT_ONCE)
   const after = [...history, ...first.decision.right, entered(guest(9_000).id)]
   // A seat that has run out and is a guest's is freed once.
   const rest = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 61 }))
   rest.types('SeatExpired', 'SessionLeft', 'SessionLeft', 'SessionLeft')
+})
+test('given more voices than one command stops, when seats are looked after, then the rest stop too, and no more', () => {
+  const names = Array.from({ length: 2 * AT_ONCE + 3 }, (_, i) => guest(i).id)
+  const all = names.flatMap((name) => [joined(name), spoke(`${name}-1`)])
+  let history: Array<SpaceEvent> = [opened(), settled({ max_users: 10_000 }), ...all]
+  const sweep = asked(system, { type: 'ExpireSeats' })
+  const rounds = [asked(bob, settings({ voice_enabled: false })), sweep, sweep, sweep].map((asking) => {
+    const { decision } = given(...history).when(asking)
+    assert.ok(decision._tag === 'Right')
+    history = [...history, ...decision.right]
+    return decision.right.length
+  })
+  assert.equal(rounds, [1 + AT_ONCE, AT_ONCE, 3, 0])
+  const { sessions } = fold(spaceDecider, history)
+  assert.is([...sessions.values()].filter(({ voice }) => voice).length, 0)
+})
+test('given guests who speak, when guests and voice are forbidden at once, then each is ended once, and no more at once than fit', () => {
+  const few = [guest(1).id, guest(2).id]
+  given(
+    opened(),
+    ...few.flatMap((name) => [joined(name), spoke(`${name}-1`)]),
+    joined('carol'),
+    spoke('carol-1'),
+  )
+    .when(asked(bob, settings({ guests_allowed: false, voice_enabled: false })))
+    .happens(
+      settled({ guests_allowed: false, voice_enabled: false }),
+      ...few.map((name) => left(`${name}-1`, 'kicked', { by: 'bob', note: ACCOUNTS_ONLY })),
+      fellSilent('carol-1'),
+    )
+  const guests = Array.from({ length: AT_ONCE - 1 }, (_, i) => joined(guest(i).id))
+  const speakers = ['carol', 'dave', 'erin'].flatMap((name) => [joined(name), spoke(`${name}-1`)])
+  const { decision } = given(opened(), settled({ max_users: 10_000 }), ...guests, ...speakers).when(
+    asked(bob, settings({ guests_allowed: false, voice_enabled: false })),
+  )
+  assert.is(decision._tag === 'Right' && decision.right.length, 1 + AT_ONCE)
 })
 test('when a setting is out of bounds, then Invalid names it', () => {
   const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`)

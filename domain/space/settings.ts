@@ -4,7 +4,7 @@ import { type Invalid, invalid, isCleanJson } from '../text.ts'
 import { mayAs } from './access.ts'
 import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { ChangeSettings } from './commands.ts'
-import { putOutGuests, stopVoices } from './endings.ts'
+import { endForbidden } from './endings.ts'
 import type { SettingsChanges, SpaceEvent } from './events.ts'
 import { mergeSettings } from './evolve.ts'
 import type { SpaceSettings } from './state.ts'
@@ -83,7 +83,7 @@ export const changeSettings = (asking: Asking, command: ChangeSettings): Decisio
   const events: Array<SpaceEvent> = [
     { type: 'SettingsChanged', data: { changes, by: actorOf(asking.by), at } },
   ]
-  if (changes.guests_allowed === false) events.push(...putOutGuests(asking))
-  if (changes.voice_enabled === false) events.push(...stopVoices(asking, () => true))
+  const forbidden = { guests: changes.guests_allowed === false, voices: changes.voice_enabled === false }
+  events.push(...endForbidden(asking, forbidden))
   return E.right(events)
 }

@@ -1,9 +1,10 @@
 /** Proofs from the tree in the tables, and the signing of what it was. */
 import type * as t from 'io-ts'
 import type { DatabasePool } from 'slonik'
-import type { Clock } from '../../domain/ports.ts'
+import type { Clock, EventLog } from '../../domain/ports.ts'
+import { extensionsFor, issuedAt } from '../../projections/proof/issued.ts'
 import { consistencyProof, inclusionProof, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
-import { type Signer, signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
+import { openCheckpoint, type Signer, signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
 import type { Issue, Proofs } from '../../projections/proof/proofs.ts'
 import {
   auditedBy,
@@ -13,9 +14,11 @@ import {
   keepCheckpoint,
   lastLeaf,
   leafRow,
+  type NewCheckpoint,
   newestCheckpoint,
 } from '../../projections/proof/queries.ts'
 import { query } from '../../projections/query.ts'
+import { createRegister } from './checkpoint-register.ts'
 import { asking, rowsOf } from './query.ts'
 
 export type ProofOptions = {
@@ -26,7 +29,14 @@ export type ProofOptions = {
   readonly everyMs?: number
   /** Told once each time that the tree is found not to go on from what was signed. */
   readonly onAltered?: (size: number) => void
+  /** Where checkpoints are written down besides their table, so that one that is gone from it is missed. */
+  readonly log?: Pick<EventLog, 'append' | 'readStream' | 'health'>
+  /** Told how many rows were gone from the table, and were put back. */
+  readonly onLost?: (rows: number) => void
 }
+
+/** So often others may be first, with each their next number. */
+const ATTEMPTS = 20
 
 const leafRowOf = leafRow as t.Type<
   { leaf: string; position: string },
@@ -34,8 +44,10 @@ const leafRowOf = leafRow as t.Type<
   unknown
 >
 
-export const createProofs = ({ pool, signer, clock, everyMs = 5_000, onAltered }: ProofOptions): Proofs => {
+export const createProofs = (options: ProofOptions): Proofs => {
+  const { pool, signer, clock, everyMs = 5_000, onAltered } = options
   const { vkey } = verifierOf(signer)
+  const register = createRegister(options)
   const nodes: Nodes = async (wanted) => {
     const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))
     if (rows.length !== wanted.length)
@@ -48,27 +60,48 @@ export const createProofs = ({ pool, signer, clock, everyMs = 5_000, onAltered }
   }
 
   let signedAt = Number.NEGATIVE_INFINITY
+  /** The last that was issued here: gone from the table, it is still known. */
+  let mine: NewCheckpoint | null = null
+  const verifier = verifierOf(signer)
+  const altered = (size: number): Issue => {
+    onAltered?.(size)
+    return { kind: 'altered' }
+  }
+
   const issue = async (atLeast: number): Promise<Issue> => {
-    const [before] = await rowsOf(pool, newestCheckpoint(vkey))
-    const now = await last()
-    const size = now?.size ?? 0
-    if (before !== undefined) {
-      const signed = Number(before.size)
-      const altered = size < signed || (await rootAt(signed, nodes)).toString('base64') !== before.root
-      if (altered) {
-        onAltered?.(signed)
-        return { kind: 'altered' }
+    for (let attempt = 0; ; attempt += 1) {
+      await register.agree(mine)
+      const [before] = await rowsOf(pool, newestCheckpoint(vkey))
+      const now = await last()
+      const size = now?.size ?? 0
+      let latest = Number.NEGATIVE_INFINITY
+      if (before !== undefined) {
+        // What was signed counts, not what the row's columns say of it.
+        const signed = openCheckpoint(before.note, verifier)
+        const holds = signed !== null && size >= signed.size && signed.size === Number(before.size)
+        if (!holds || !(await rootAt(signed.size, nodes)).equals(signed.root))
+          return altered(Number(before.size))
+        const isFresh = signed.size >= atLeast && clock.now() - signedAt < everyMs
+        if (size === signed.size || isFresh)
+          return { kind: 'issued', checkpoint: { size: signed.size, note: before.note } }
+        latest = issuedAt(signed) ?? latest
       }
-      const isFresh = signed >= atLeast && clock.now() - signedAt < everyMs
-      if (size === signed || isFresh)
-        return { kind: 'issued', checkpoint: { size: signed, note: before.note } }
+      const number = Number(before?.number ?? 0) + 1
+      // Where servers' clocks differ, the later number still says no earlier time.
+      const at = new Date(Math.max(clock.now(), latest)).toISOString()
+      const root = await rootAt(size, nodes)
+      const extensions = extensionsFor(number, at, now?.position ?? null)
+      const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
+      const made = { number, size, vkey, root: root.toString('base64'), note, at }
+      const { rows } = await pool.query(keepCheckpoint(made))
+      // Another process was first: its one is looked at, and this one was never told to anybody.
+      if (rows.length === 0 && attempt < ATTEMPTS) continue
+      if (rows.length === 0) return altered(size)
+      mine = made
+      signedAt = clock.now()
+      await register.tell(made)
+      return { kind: 'issued', checkpoint: { size, note } }
     }
-    const root = await rootAt(size, nodes)
-    const extensions = now === null ? [] : [`position ${now.position}`]
-    const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
-    signedAt = clock.now()
-    await pool.query(keepCheckpoint(size, vkey, root.toString('base64'), note))
-    return { kind: 'issued', checkpoint: { size, note } }
   }
 
   return {

@@ -144,7 +144,7 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
   const session = await connectSession(databaseUrl, 'presence audit export')
   try {
     const clock = { now: () => Date.now() }
-    const issue = await createProofs({ pool, signer, clock, everyMs: 0 }).checkpoint()()
+    const issue = await createProofs({ pool, signer, clock, everyMs: 0, log }).checkpoint()()
     if (E.isLeft(issue)) throw new ExportError(`Postgres can't be asked: ${issue.left.cause}`)
     if (issue.right.kind === 'altered')
       throw new ExportError('The log’s tree is not the one that was signed: run presence audit verify.')

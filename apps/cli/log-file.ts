@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { KEPT_PREFIXES } from '../../projections/moment/kept.ts'
+import { ISSUED_PREFIX } from '../../projections/proof/issued.ts'
 
 const PAGE = 2_000
 
@@ -19,11 +20,11 @@ export type Line = {
   readonly metadata: unknown
 }
 
-/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments hold
- *  places in this very log: the next one makes its own. */
+/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments
+ *  and issued checkpoints hold places in this very log: the next one makes its own. */
 export const isOurs = (stream: string): boolean =>
   (!stream.startsWith('$') || /^\$\$[^$]/.test(stream)) &&
-  !KEPT_PREFIXES.some((prefix) => stream.startsWith(prefix))
+  ![...KEPT_PREFIXES, ISSUED_PREFIX].some((prefix) => stream.startsWith(prefix))
 
 const lineOf = (event: RecordedEvent): string => {
   const { id, stream, type, data, metadata } = event

@@ -3,19 +3,21 @@
 import { sql } from 'slonik'
 import type { Session } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
+import { issuedAt, numberOf } from '../../projections/proof/issued.ts'
 import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, parseCheckpoint, type Verifier } from '../../projections/proof/note.ts'
 import { checkpointsAfter, hashesAt, lastLeaf } from '../../projections/proof/queries.ts'
 import { type Compared, differ } from './differ.ts'
+import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
 import { type RebuildProgress, rebuild } from './rebuild.ts'
 import { nodesOf } from './tree.ts'
 
 /** A checkpoint that the log does not bear out. */
 export type CheckpointFailure = {
-  /** The file's name, or `proof_checkpoints`. */
+  /** The file's name, `proof_checkpoints`, or the stream of the log where it stands too. */
   readonly from: string
   readonly size: number | null
-  readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row'
+  readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row' | 'missing'
   /** A sentence. */
   readonly detail: string
 }
@@ -49,7 +51,7 @@ const PAGE = 500
 type Held = {
   readonly from: string
   readonly note: string
-  readonly row?: { size: number; root: string; vkey: string }
+  readonly row?: { number: number; size: number; root: string; vkey: string; at: number }
 }
 
 /** The hashes that the roots of these sizes need, asked for at once. */
@@ -103,6 +105,10 @@ const hold = async (
       (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64') || ofAnother)
     )
       fail('row', 'The columns size, root and vkey are not those of its note.')
+    // Those of before they were numbered say neither.
+    const [number, at] = [numberOf(checkpoint), issuedAt(checkpoint)]
+    if (row !== undefined && ((number ?? row.number) !== row.number || (at ?? row.at) !== row.at))
+      fail('row', 'The columns number and issued_at are not those of its note.')
     if (checkpoint.size > size) {
       fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
       continue
@@ -136,6 +142,8 @@ export const verifyLog = async ({
   let count = 0
   let size = 0
   let root: Hash = EMPTY_ROOT
+  // Before anything is looked at in the tables: what is on the log was in them by then.
+  const streams = await issuedStreams(log, databaseUrl, verifiers)
   const done = await rebuild({
     log,
     databaseUrl,
@@ -151,6 +159,9 @@ export const verifyLog = async ({
       const outside = checkpoints
         .map(({ name, note }) => ({ from: name, note }))
         .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
+      const issued = await holdIssued(session, log, streams, verifiers)
+      failures.push(...issued.failures)
+      const gaps = gapsIn(issued.covered)
       // The table's first: the more sizes hold, the nearer the place of one that does not.
       const proved = { size: 0 }
       let [at, key] = [-1n, '']
@@ -159,8 +170,15 @@ export const verifyLog = async ({
         const held = page.map((row) => ({
           from: 'proof_checkpoints',
           note: String(row.note),
-          row: { size: Number(row.size), root: String(row.root), vkey: String(row.vkey) },
+          row: {
+            number: Number(row.number),
+            size: Number(row.size),
+            root: String(row.root),
+            vkey: String(row.vkey),
+            at: Number(row.at),
+          },
         }))
+        failures.push(...gaps.among(held.map(({ row }) => row)))
         failures.push(...(await hold(session, held, size, verifiers, proved)))
         count += page.length
         const end = page.at(-1)

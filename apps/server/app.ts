@@ -83,6 +83,9 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     clock,
     onAltered: (size) =>
       logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
+    log: stored,
+    onLost: (rows) =>
+      logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
   })
 
   const seats = keepSeats({ commands: (): Commands => commands, clock, ids })

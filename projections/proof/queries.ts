@@ -2,7 +2,7 @@
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Statement } from '../projection.ts'
-import { decimal, iso, nullable, type Query, query } from '../query.ts'
+import { count, decimal, iso, nullable, type Query, query } from '../query.ts'
 
 type Place = { readonly level: number; readonly index: number }
 
@@ -67,29 +67,58 @@ export const auditedBy = (by: { readonly position: string } | { readonly event: 
 
 /** A checkpoint that was issued. `root` in base64; `note` is the signed text. */
 export type Issued = t.TypeOf<typeof issued>
-const issued = t.type({ size: decimal, root: t.string, note: t.string, vkey: t.string, at: nullable(iso) })
+const issued = t.type({
+  number: decimal,
+  size: decimal,
+  root: t.string,
+  note: t.string,
+  vkey: t.string,
+  at: nullable(iso),
+})
 const asIssued = issued as t.Type<Issued, Issued, unknown>
+const COLUMNS = sql.fragment`number, size, root, note, vkey, issued_at AS at`
 
 export const newestCheckpoint = (vkey: string): Query<Issued> =>
   query(
-    sql.unsafe`SELECT size, root, note, vkey, issued_at AS at FROM proof_checkpoints WHERE vkey = ${vkey}
-      ORDER BY size DESC LIMIT 1`,
+    sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} ORDER BY number DESC LIMIT 1`,
     asIssued,
   )
 
 /** Of a size, whoever signed it. */
 export const checkpointOf = (size: string): Query<Issued> =>
+  query(sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE size = ${size}::int8 LIMIT 1`, asIssued)
+
+/** A key's from a number on, in order. */
+export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<Issued> =>
   query(
-    sql.unsafe`SELECT size, root, note, vkey, issued_at AS at FROM proof_checkpoints WHERE size = ${size}::int8 LIMIT 1`,
+    sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND number >= ${String(number)}::int8
+      ORDER BY number LIMIT ${limit}`,
     asIssued,
   )
 
-/** Those after a size, the smaller first. Answers `size`, `vkey`, `root`, `note`. */
+/** How many of a key there are. */
+export const checkpointCount = (vkey: string): Query<{ readonly count: number }> =>
+  query(
+    sql.unsafe`SELECT count(*) AS count FROM proof_checkpoints WHERE vkey = ${vkey}`,
+    t.type({ count }) as t.Type<{ readonly count: number }, { readonly count: number }, unknown>,
+  )
+
+/** Those after a size, the smaller first. Answers `size`, `vkey`, `number`, `root`, `note`, `at`. */
 export const checkpointsAfter = (size: bigint, vkey: string, limit: number): Statement =>
-  sql.unsafe`SELECT size, vkey, root, note FROM proof_checkpoints
+  sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints
     WHERE (size, vkey) > (${String(size)}::int8, ${vkey}) ORDER BY size, vkey LIMIT ${limit}`
 
-/** One that is there stays as it is. */
-export const keepCheckpoint = (size: number, vkey: string, root: string, note: string): Statement =>
-  sql.unsafe`INSERT INTO proof_checkpoints (size, vkey, root, note)
-    VALUES (${String(size)}::int8, ${vkey}, ${root}, ${note}) ON CONFLICT DO NOTHING`
+export type NewCheckpoint = {
+  readonly number: number
+  readonly size: number
+  readonly vkey: string
+  readonly root: string
+  readonly note: string
+  /** ISO 8601. */
+  readonly at: string
+}
+/** One that is there stays as it is: then it answers no row. */
+export const keepCheckpoint = ({ number, size, vkey, root, note, at }: NewCheckpoint): Statement =>
+  sql.unsafe`INSERT INTO proof_checkpoints (number, size, vkey, root, note, issued_at)
+    VALUES (${String(number)}::int8, ${String(size)}::int8, ${vkey}, ${root}, ${note}, ${at}::timestamptz)
+    ON CONFLICT DO NOTHING RETURNING number`

@@ -1,0 +1,115 @@
+/** Checkpoints in their two places, the table and the log: what one of them lacks is put there from the other. The table is
+ *  first, so that one that is on the log was in the table. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { DatabasePool } from 'slonik'
+import type { EventLog } from '../../domain/ports.ts'
+import { issuedAt, issuedEvent, issuedIn, issuedStream, numberOf } from '../../projections/proof/issued.ts'
+import { openCheckpoint, type Signer, verifierOf } from '../../projections/proof/note.ts'
+import {
+  checkpointCount,
+  checkpointsFrom,
+  keepCheckpoint,
+  type NewCheckpoint,
+  newestCheckpoint,
+} from '../../projections/proof/queries.ts'
+import { rowsOf } from './query.ts'
+
+export type Register = {
+  /** Before the next is signed. `mine`: the last that was issued here, which the table should have. A log that is away is
+   *  waited for with the next. */
+  readonly agree: (mine: NewCheckpoint | null) => Promise<void>
+  /** Writes down one that is in the table. */
+  readonly tell: (made: NewCheckpoint) => Promise<void>
+}
+
+const PAGE = 500
+
+export const createRegister = ({
+  pool,
+  signer,
+  log,
+  onLost,
+}: {
+  readonly pool: DatabasePool
+  readonly signer: Signer
+  readonly log?: Pick<EventLog, 'append' | 'readStream' | 'health'>
+  readonly onLost?: (rows: number) => void
+}): Register => {
+  const verifier = verifierOf(signer)
+  const { vkey } = verifier
+  const stream = issuedStream(vkey)
+  /** How many events the log has of them, and the last one's number; null where that must be looked at. */
+  let onLog: { readonly events: number; readonly number: number } | null = null
+
+  const put = async (made: NewCheckpoint): Promise<number> =>
+    (await pool.query(keepCheckpoint(made))).rows.length
+
+  type Made = Pick<NewCheckpoint, 'number' | 'note'>
+  /** Nobody waits for it then. */
+  const isAway = (): boolean => log === undefined || log.health().state === 'down'
+  const append = async (made: ReadonlyArray<Made>): Promise<void> => {
+    const [there, last] = [onLog, made.at(-1)]
+    // Where it stands is looked at again before the next.
+    onLog = null
+    if (isAway() || there === null || last === undefined) return
+    const expected = there.events === 0 ? 'none' : BigInt(there.events - 1)
+    const events = made.map(({ number, note }) => issuedEvent(number, note))
+    const written = await log!.append(stream, expected, events)()
+    if (E.isRight(written)) onLog = { events: there.events + made.length, number: last.number }
+  }
+
+  /** Puts into the table what the log has and it has not. */
+  const restore = async (): Promise<number> => {
+    let lost = 0
+    for (let from = 0n; log !== undefined; from += BigInt(PAGE)) {
+      const page = await log.readStream(stream, { from, limit: PAGE })()
+      if (E.isLeft(page)) break
+      for (const { data } of page.right) {
+        const issued = issuedIn(data)
+        const signed = issued === null ? null : openCheckpoint(issued.note, verifier)
+        // Whoever can write to the log can't sign: what is no checkpoint of ours is left for audit verify to name.
+        if (issued === null || signed === null || issued.number !== (numberOf(signed) ?? issued.number))
+          continue
+        lost += await put({
+          number: issued.number,
+          size: signed.size,
+          vkey,
+          root: signed.root.toString('base64'),
+          note: issued.note,
+          at: new Date(issuedAt(signed) ?? 0).toISOString(),
+        })
+      }
+      if (page.right.length < PAGE) break
+    }
+    return lost
+  }
+
+  const look = async (): Promise<number> => {
+    const end = await log!.readStream(stream, { direction: 'backwards', limit: 1 })()
+    if (E.isLeft(end)) return 0
+    const [last] = end.right
+    const there = last === undefined ? 0 : (issuedIn(last.data)?.number ?? 0)
+    const [have] = await rowsOf(pool, checkpointCount(vkey))
+    const [newest] = await rowsOf(pool, newestCheckpoint(vkey))
+    const rows = Number(newest?.number ?? 0)
+    const lost = (have?.count ?? 0) < Math.max(rows, there) ? await restore() : 0
+    onLog = { events: last === undefined ? 0 : Number(last.revision) + 1, number: there }
+    while (onLog !== null && onLog.number < rows) {
+      const page = await rowsOf(pool, checkpointsFrom(vkey, onLog.number + 1, PAGE))
+      await append(page.map(({ number, note }) => ({ number: Number(number), note })))
+    }
+    return lost
+  }
+
+  return {
+    agree: async (mine) => {
+      const back = mine === null ? 0 : await put(mine)
+      const lost = back + (onLog === null && !isAway() ? await look() : 0)
+      if (lost > 0) onLost?.(lost)
+    },
+    tell: async (made) => {
+      if (onLog?.number === made.number - 1) await append([made])
+      else onLog = null
+    },
+  }
+}

@@ -8,27 +8,43 @@ export type Difference = {
   readonly table: string
   readonly rowsInA: number
   readonly rowsInB: number
-  /** Up to ten rows that only one side has, as Postgres writes them. */
+  /** Of up to ten keys, the rows that only one side has or that differ, as Postgres writes them. */
   readonly onlyInA: ReadonlyArray<string>
   readonly onlyInB: ReadonlyArray<string>
 }
 
-const digest = async (session: Session, schema: string, table: Table) => {
-  const key = sql.join(
-    table.key.map((name) => sql.identifier(['t', name])),
+const SHOWN = 10
+
+/** Postgres joins both by key, and answers what differs alone: nothing is sorted, written out or carried over. */
+const differing = async (session: Session, a: string, b: string, table: Table) => {
+  const columns = (
+    await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
+      WHERE attrelid = ${`"${a}"."${table.name}"`}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
+  ).map(({ name }) => String(name))
+  const row = sql.join(
+    columns.map((name) => sql.fragment`${sql.identifier(['t', name])}`),
     sql.fragment`, `,
   )
-  const [row] = await session.run(sql.unsafe`SELECT count(*) AS rows,
-      md5(coalesce(string_agg(md5(t::text), '' ORDER BY ${key}), '')) AS digest
-    FROM ${sql.identifier([schema, table.name])} AS t`)
-  return { rows: Number(row?.rows), digest: String(row?.digest) }
+  const part = (schema: string) =>
+    sql.fragment`(SELECT ${sql.join(
+      table.key.map((name) => sql.identifier(['t', name])),
+      sql.fragment`, `,
+    )}, ROW(${row}) AS whole, t::text AS text FROM ${sql.identifier([schema, table.name])} AS t)`
+  const on = sql.join(
+    table.key.map((name) => sql.fragment`a.${sql.identifier([name])} = b.${sql.identifier([name])}`),
+    sql.fragment` AND `,
+  )
+  return session.run(sql.unsafe`SELECT a.text AS in_a, b.text AS in_b
+    FROM ${part(a)} AS a FULL JOIN ${part(b)} AS b ON ${on}
+    WHERE a.text IS NULL OR b.text IS NULL OR a.whole *<> b.whole LIMIT ${SHOWN}`)
 }
 
-const onlyIn = async (session: Session, a: string, b: string, table: Table): Promise<ReadonlyArray<string>> =>
-  (
-    await session.run(sql.unsafe`SELECT t::text AS row FROM ${sql.identifier([a, table.name])} AS t
-      EXCEPT ALL SELECT t::text FROM ${sql.identifier([b, table.name])} AS t LIMIT 10`)
-  ).map(({ row }) => String(row))
+const rowsIn = async (session: Session, schema: string, table: Table): Promise<number> => {
+  const [row] = await session.run(
+    sql.unsafe`SELECT count(*) AS rows FROM ${sql.identifier([schema, table.name])}`,
+  )
+  return Number(row?.rows)
+}
 
 /** The tables in which schema `a` and schema `b` differ: none where they are equal to the byte. */
 export const compareTables = async (
@@ -39,14 +55,15 @@ export const compareTables = async (
 ): Promise<ReadonlyArray<Difference>> => {
   const differences: Difference[] = []
   for (const table of tablesOf(only)) {
-    const [inA, inB] = [await digest(session, a, table), await digest(session, b, table)]
-    if (inA.rows === inB.rows && inA.digest === inB.digest) continue
+    const rows = await differing(session, a, b, table)
+    if (rows.length === 0) continue
+    const texts = (of: 'in_a' | 'in_b') => rows.flatMap((row) => (row[of] === null ? [] : [String(row[of])]))
     differences.push({
       table: table.name,
-      rowsInA: inA.rows,
-      rowsInB: inB.rows,
-      onlyInA: await onlyIn(session, a, b, table),
-      onlyInB: await onlyIn(session, b, a, table),
+      rowsInA: await rowsIn(session, a, table),
+      rowsInB: await rowsIn(session, b, table),
+      onlyInA: texts('in_a'),
+      onlyInB: texts('in_b'),
     })
   }
   return differences

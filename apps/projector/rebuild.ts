@@ -29,7 +29,8 @@ export type RebuildOptions = {
   readonly log: EventLog
   readonly databaseUrl: string
   readonly onProgress?: (progress: RebuildProgress) => void
-  /** Compare with the live tables before the swap, at the same position. Writes wait meanwhile. Default: no. */
+  /** Compare with the live tables before the swap, both at one position, in a transaction that sees nothing later: nobody
+   *  waits for it. What comes between that and the swap is put into both by the same code. Default: no. */
   readonly compare?: boolean
   /** False: leave the live tables as they are. Default: true. */
   readonly swap?: boolean
@@ -266,18 +267,31 @@ export const rebuild = async ({
       differences,
       schema: left,
     })
+    /** Begins a transaction that sees both sets of tables at one position: the live one's, null where there is none. */
+    const atOneMoment = async (): Promise<bigint | null> => {
+      await session.exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path TO public')
+      const [live] = await session.run(readCheckpoint().statement)
+      const position = (live?.position as bigint | null | undefined) ?? null
+      await session.exec(`SET LOCAL search_path TO "${schema}"`)
+      await catchUp(log, work, batchSize, position)
+      return position
+    }
     if (inspect !== undefined) {
       await session.transaction(async () => {
-        await session.exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path TO public')
-        const [live] = await session.run(readCheckpoint().statement)
-        const livePosition = (live?.position as bigint | null | undefined) ?? null
-        await session.exec(`SET LOCAL search_path TO "${schema}"`)
-        await catchUp(log, work, batchSize, livePosition)
+        const livePosition = await atOneMoment()
         await inspect({ session, schema, position: work.position, onLive: livePosition !== null })
       })
       await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
       return result(null)
     }
+    if (compare)
+      await session.transaction(async () => {
+        const livePosition = await atOneMoment()
+        if (livePosition === null || work.position !== livePosition) return
+        tell('comparing')
+        await session.exec(`SET LOCAL search_path TO public; SET LOCAL work_mem = '64MB'`)
+        differences = await compareTables(session, 'public', schema, only)
+      })
     await session.exec('SET synchronous_commit = on')
 
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
@@ -293,11 +307,6 @@ export const rebuild = async ({
           await session.exec(`SET LOCAL search_path TO "${schema}"`)
           // The writer waits for us: what it has and we don't is little.
           await catchUp(log, work, batchSize, livePosition)
-          if (compare && work.position === livePosition) {
-            tell('comparing')
-            await session.exec('SET LOCAL search_path TO public')
-            differences = await compareTables(session, 'public', schema, only)
-          }
           if (!swap) return
           if (only !== undefined) await sameParked(session, work)
           tell('swapping')

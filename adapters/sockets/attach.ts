@@ -27,7 +27,7 @@ import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { fullBucket, type Pace, take } from './pace.ts'
 import { createRequests } from './requests.ts'
-import { connectionOf, createSending, writeWhole } from './sending.ts'
+import { connectionOf, createSending, writeDirectly } from './sending.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
@@ -328,7 +328,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     const member = socket.data as Member
     members.set(socket.id, member)
     forgetHandshake(socket)
-    writeWhole(connectionOf(socket))
+    writeDirectly(connectionOf(socket))
     // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
     // as it likes into arguments.
     socket.use((packet) => receive(member, packet))

@@ -99,4 +99,27 @@ test('given a command carried out, when its id comes to a fresh process, then it
   assert.equal(again.events, first.events)
 })
 
+test('given an id that its caller chose, when two processes get it at once with two commands, then one is carried out and the other told so', async () => {
+  const space = room('one-key')
+  right(await paths[0]!.space(asking(uuid(1), account('alice'), seatsOf(10), space))())
+  right(await paths[1]!.look(space)())
+  const chosen = (n: number) => ({
+    ...asking(uuid(2), account('alice'), seatsOf(11 + n), space),
+    isIdChosen: true,
+  })
+  const answers = await Promise.all(paths.map((path, n) => path.space(chosen(n))()))
+  const codes = answers.map((answer) =>
+    E.isRight(answer) ? 'ok' : answer.left._tag === 'Refused' && answer.left.refusal._tag,
+  )
+  assert.equal([...codes].sort(), ['Invalid', 'ok'])
+  const stream = await all(logs[0], streamName('space', space))
+  assert.is(stream.length, 3)
+  const winner = codes.indexOf('ok')
+  assert.equal((stream[2]!.data as { changes: object }).changes, { max_users: 11 + winner })
+  for (const path of [...paths, pathOn(logs[1], { clock })]) {
+    assert.equal(right(await path.space(chosen(winner))()).revision, 2n)
+    assert.is((await path.space(chosen(1 - winner))())._tag, 'Left')
+  }
+})
+
 test.run()

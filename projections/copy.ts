@@ -1,26 +1,173 @@
-/** Rows for COPY … FROM STDIN in its text format: tabs between columns, a line feed after each row. */
+/** Rows for COPY … FROM STDIN in its binary format, which costs Postgres less than text: nothing to take apart, no numbers
+ *  and times to read. Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". */
 
-/** `into` is the table and its columns, without a schema. */
-export type Copy = { readonly into: string; readonly data: string }
+/** `statement` is the COPY itself: its table carries no schema. */
+export type Copy = { readonly statement: string; readonly data: Buffer }
 
-/** A text as COPY reads it. Source: https://www.postgresql.org/docs/current/sql-copy.html, "Text Format". */
-export const copyText = (text: string): string => {
-  // Most texts have none of them, and to look is cheap.
-  let escaped = text.includes('\\') ? text.replaceAll('\\', '\\\\') : text
-  if (escaped.includes('\n')) escaped = escaped.replaceAll('\n', '\\n')
-  if (escaped.includes('\t')) escaped = escaped.replaceAll('\t', '\\t')
-  if (escaped.includes('\r')) escaped = escaped.replaceAll('\r', '\\r')
-  return escaped
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
+/** Of 2000-01-01, from which Postgres counts microseconds. */
+const EPOCH_MS = 946_684_800_000
+const TWO_32 = 2 ** 32
+/** Up to here characters are written one by one: cheaper than a call. */
+const SHORT = 48
+
+/** Values are written in the order of the columns, each of the column's own type: Postgres looks at no more than lengths. */
+export class CopyRows {
+  private readonly statement: string
+  private readonly columns: number
+  private bytes: Buffer
+  private at = SIGNATURE.length
+  /** A text was no Unicode (a lone surrogate), and stands as U+FFFD. */
+  isMended = false
+
+  /** `expected`: bytes. */
+  constructor(table: string, columns: ReadonlyArray<string>, expected = 4_096) {
+    this.statement = `COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`
+    this.columns = columns.length
+    this.bytes = Buffer.allocUnsafe(Math.max(1_024, expected))
+    SIGNATURE.copy(this.bytes)
+  }
+
+  private reserve(bytes: number): void {
+    if (this.at + bytes <= this.bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.bytes.length, this.at + bytes))
+    this.bytes.copy(larger, 0, 0, this.at)
+    this.bytes = larger
+  }
+
+  private int4(at: number, value: number): void {
+    const { bytes } = this
+    bytes[at] = value >>> 24
+    bytes[at + 1] = value >>> 16
+    bytes[at + 2] = value >>> 8
+    bytes[at + 3] = value
+  }
+
+  /** Before the values of each row. */
+  row(): void {
+    this.reserve(2)
+    this.bytes[this.at++] = this.columns >>> 8
+    this.bytes[this.at++] = this.columns
+  }
+
+  null(): void {
+    this.reserve(4)
+    this.int4(this.at, -1)
+    this.at += 4
+  }
+
+  /** A NUL in it is Postgres' to refuse. */
+  text(value: string): void {
+    const { length } = value
+    this.reserve(4 + 3 * length)
+    const start = this.at + 4
+    const { bytes } = this
+    let i = 0
+    if (length <= SHORT)
+      for (; i < length; i += 1) {
+        const code = value.charCodeAt(i)
+        if (code > 127) break
+        bytes[start + i] = code
+      }
+    let size = length
+    if (i < length || length > SHORT) {
+      size = bytes.write(value, start, 'utf8')
+      if (size !== length && !value.isWellFormed()) this.isMended = true
+    }
+    this.int4(this.at, size)
+    this.at = start + size
+  }
+
+  textOrNull(value: string | null): void {
+    if (value === null) this.null()
+    else this.text(value)
+  }
+
+  /** `value` is JSON. */
+  jsonb(value: string): void {
+    const before = this.at
+    this.reserve(5 + 3 * value.length)
+    const size = this.bytes.write(value, before + 5, 'utf8')
+    this.int4(before, size + 1)
+    // The version of jsonb's binary form: text follows.
+    this.bytes[before + 4] = 1
+    this.at = before + 5 + size
+  }
+
+  bool(value: boolean): void {
+    this.reserve(5)
+    this.int4(this.at, 1)
+    this.bytes[this.at + 4] = value ? 1 : 0
+    this.at += 5
+  }
+
+  int8(value: bigint | number): void {
+    this.reserve(12)
+    this.int4(this.at, 8)
+    const number = Number(value)
+    if (Number.isSafeInteger(number)) {
+      this.int4(this.at + 4, Math.floor(number / TWO_32))
+      this.int4(this.at + 8, number)
+    } else this.bytes.writeBigInt64BE(BigInt(value), this.at + 4)
+    this.at += 12
+  }
+
+  /** A timestamptz: milliseconds since 1970. */
+  time(ms: number): void {
+    const micros = (ms - EPOCH_MS) * 1_000
+    this.int8(Number.isSafeInteger(micros) ? micros : BigInt(ms - EPOCH_MS) * 1_000n)
+  }
+
+  /** A bytea, from hex. */
+  hex(value: string): void {
+    const size = value.length / 2
+    this.reserve(4 + size)
+    this.int4(this.at, size)
+    this.bytes.write(value, this.at + 4, size, 'hex')
+    this.at += 4 + size
+  }
+
+  /** All of it. Nothing may be added after. */
+  finish(): Copy {
+    this.reserve(2)
+    this.bytes[this.at++] = 255
+    this.bytes[this.at++] = 255
+    return { statement: this.statement, data: this.bytes.subarray(0, this.at) }
+  }
 }
 
-/** A row's value as COPY reads it: text, number, boolean or null. */
-export const copyValue = (value: unknown): string =>
-  value === null || value === undefined
-    ? '\\N'
-    : typeof value === 'string'
-      ? copyText(value)
-      : typeof value === 'boolean'
-        ? value
-          ? 't'
-          : 'f'
-        : String(value)
+let date = ''
+let dateMs = Number.NaN
+/** Two digits as a number; NaN where they are none. */
+const two = (text: string, at: number): number => {
+  const tens = text.charCodeAt(at) - 48
+  const ones = text.charCodeAt(at + 1) - 48
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : Number.NaN
+}
+
+/** Milliseconds since 1970 of a time as `toISOString` writes it (years 1 to 9999): NaN for anything else, and for days that no
+ *  calendar has. */
+export const msOf = (text: string): number => {
+  if (
+    text.length !== 24 ||
+    text.charCodeAt(10) !== 84 ||
+    text.charCodeAt(13) !== 58 ||
+    text.charCodeAt(16) !== 58 ||
+    text.charCodeAt(19) !== 46 ||
+    text.charCodeAt(23) !== 90
+  )
+    return Number.NaN
+  if (date === '' || !text.startsWith(date)) {
+    // A day comes thousands of times in a row.
+    date = text.slice(0, 10)
+    dateMs = Date.parse(`${date}T00:00:00.000Z`)
+    if (date < '0001' || Number.isNaN(dateMs) || !new Date(dateMs).toISOString().startsWith(date))
+      dateMs = Number.NaN
+  }
+  const [hours, minutes, seconds] = [two(text, 11), two(text, 14), two(text, 17)]
+  const ms = 10 * two(text, 20) + text.charCodeAt(22) - 48
+  const isTime = hours < 24 && minutes < 60 && seconds < 60 && ms >= 0 && ms < 1_000
+  return isTime && text.charCodeAt(22) >= 48 && text.charCodeAt(22) <= 57
+    ? dateMs + 3_600_000 * hours + 60_000 * minutes + 1_000 * seconds + ms
+    : Number.NaN
+}

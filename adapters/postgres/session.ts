@@ -10,8 +10,8 @@ export interface Session {
   readonly run: (statement: QuerySqlToken) => Promise<ReadonlyArray<DatabaseRow>>
   /** Plain SQL without values: BEGIN, SET LOCAL, DDL. */
   readonly exec: (text: string) => Promise<void>
-  /** COPY … FROM STDIN: one chunk of the text format. Throws what Postgres says of it. */
-  readonly copy: (statement: string, data: string) => Promise<void>
+  /** COPY … FROM STDIN, with all that goes in. Throws what Postgres says of it. */
+  readonly copy: (statement: string, data: string | Buffer) => Promise<void>
   /** Rolls back and throws on. On a broken connection the outcome of COMMIT is unknown. */
   readonly transaction: <T>(work: () => Promise<T>) => Promise<T>
   readonly listen: (channel: string, heard: (payload: string) => void) => Promise<void>
@@ -47,9 +47,9 @@ type Wire = {
 /** What pg's client asks of a query object, as far as COPY needs it. */
 class CopyIn {
   readonly text: string
-  readonly data: string
+  readonly data: Buffer
   private readonly settle: (error: Error | null) => void
-  constructor(text: string, data: string, settle: (error: Error | null) => void) {
+  constructor(text: string, data: Buffer, settle: (error: Error | null) => void) {
     this.text = text
     this.data = data
     this.settle = settle
@@ -59,7 +59,7 @@ class CopyIn {
   submit(connection: Wire): void {
     connection.stream.cork()
     connection.query(this.text)
-    connection.sendCopyFromChunk(Buffer.from(this.data))
+    connection.sendCopyFromChunk(this.data)
     connection.endCopyFrom()
     connection.stream.uncork()
   }
@@ -107,7 +107,9 @@ export const connectSession = async (url: string, applicationName: string): Prom
     exec,
     copy: (statement, data) =>
       new Promise((resolve, reject) => {
-        const copy = new CopyIn(statement, data, (error) => (error === null ? resolve() : reject(error)))
+        const copy = new CopyIn(statement, typeof data === 'string' ? Buffer.from(data) : data, (error) =>
+          error === null ? resolve() : reject(error),
+        )
         client.query(copy as never)
       }),
     transaction: async (work) => {

@@ -6,19 +6,12 @@ import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { isAccessStream } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { written } from '../../projections/audit/canonical.ts'
-import {
-  type AuditLine,
-  type AuditMemory,
-  auditRows,
-  copyAudit,
-  remember,
-  unknownSessions,
-} from '../../projections/audit/fold.ts'
+import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../projections/batch.ts'
 import type { Copy } from '../../projections/copy.ts'
 import { type Parked, park } from '../../projections/parked.ts'
-import { copyTree, grow, type ProofLine } from '../../projections/proof/tree.ts'
+import { copyTree, grow } from '../../projections/proof/tree.ts'
 
 export type Readable = {
   readonly recorded: RecordedEvent
@@ -56,9 +49,6 @@ export const sortOut = (
   return { good, aside }
 }
 
-const copyIn = (session: Session, { into, data }: Copy): Promise<void> =>
-  session.copy(`COPY ${into} FROM STDIN`, data)
-
 const write = async (
   session: Session,
   events: ReadonlyArray<Readable>,
@@ -70,18 +60,17 @@ const write = async (
     fresh,
     only,
   )
-  for (const copy of copies) await copyIn(session, copy)
+  for (const { statement, data } of copies) await session.copy(statement, data)
   for (const statement of statements) await session.run(statement)
 }
 
 /** What a batch adds to the audit log and to the log's tree. */
-export type Audit = { readonly rows: ReadonlyArray<AuditLine>; readonly leaves: ReadonlyArray<ProofLine> }
+export type Audit = { readonly rows: Copy; readonly tree: Copy }
 
 /** Appends to both. */
-export const appendAudit = async (session: Session, { rows, leaves }: Audit): Promise<void> => {
-  if (rows.length === 0) return
-  await copyIn(session, copyAudit(rows))
-  await copyIn(session, copyTree(leaves))
+export const appendAudit = async (session: Session, audit: Audit | null): Promise<void> => {
+  if (audit !== null)
+    for (const { statement, data } of [audit.rows, audit.tree]) await session.copy(statement, data)
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
@@ -140,21 +129,24 @@ export const applyToTables = async (
   return aside
 }
 
-/** The audit log's rows for these events, and the tree's; moves the memory on. */
+/** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. */
 export const auditRowsFor = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
-): Promise<Audit> => {
+): Promise<Audit | null> => {
+  if (events.length === 0) return null
   const recorded = events.map((event) => event.recorded)
   const unknown = unknownSessions(recorded, memory)
   if (unknown.length > 0)
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
   const all = recorded.map(written)
-  const rows = auditRows(recorded, memory, all)
-  const leaves = all.map(({ leaf }, i) => ({ position: recorded[i]!.position, hash: leaf }))
-  const { edge, lines } = grow(memory.edge, leaves)
+  const rows = copyAudit(recorded, memory, all)
+  const { edge, lines } = grow(
+    memory.edge,
+    all.map(({ leaf }, i) => ({ position: recorded[i]!.position, hash: leaf })),
+  )
   memory.edge = edge
-  return { rows, leaves: lines }
+  return { rows, tree: copyTree(lines) }
 }

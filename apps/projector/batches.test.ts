@@ -1,12 +1,15 @@
 import fc from 'fast-check'
+import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestDatabase, testDatabase } from '../../infra/testing/postgres.ts'
 import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { TABLES } from '../../projections/batch.ts'
+import { CopyRows } from '../../projections/copy.ts'
 import { anyEvents } from '../../projections/testing/events.ts'
 import { appendAudit, applyToTables, auditRowsFor, readable } from './apply.ts'
 import { dumpTables } from './compare.ts'
@@ -86,6 +89,81 @@ test('streams in any order among each other give the same tables, the audit log 
     }),
     { numRuns: RUNS },
   )
+})
+
+test('any values that are copied are in the table as an insert puts them there', async () => {
+  const columns = ['at', 'name', 'said', 'big', 'small', 'flag', 'bytes', 'object', 'none']
+  for (const table of ['copied', 'put'])
+    await session.exec(`CREATE TEMPORARY TABLE ${table} (n serial, at timestamptz, name text, said text, big int8,
+      small int8, flag bool, bytes bytea, object jsonb, none text)`)
+  const text = fc.string({ unit: 'binary', maxLength: 120 }).map((any) => any.replaceAll('\0', ''))
+  const ascii = fc.string({ unit: 'binary-ascii', maxLength: 120 }).map((any) => any.replaceAll('\0', ''))
+  const value = fc.record({
+    at: fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }),
+    name: fc.option(ascii),
+    said: text,
+    big: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    small: fc.integer(),
+    flag: fc.boolean(),
+    bytes: fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+    object: fc.dictionary(ascii, fc.oneof(text, fc.integer(), fc.boolean()), { maxKeys: 5 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 20 }), async (all) => {
+      await session.exec('TRUNCATE copied, put RESTART IDENTITY')
+      // Small at first, so that it grows in the middle of values.
+      const rows = new CopyRows('copied', columns, 0)
+      for (const { at, name, said, big, small, flag, bytes, object } of all) {
+        rows.row()
+        rows.time(at.getTime())
+        rows.textOrNull(name)
+        rows.text(said)
+        rows.int8(big)
+        rows.int8(small)
+        rows.bool(flag)
+        rows.hex(bytes)
+        rows.jsonb(JSON.stringify(object))
+        rows.null()
+        await session.run(sql.unsafe`INSERT INTO put (${sql.join(
+          columns.map((column) => sql.identifier([column])),
+          sql.fragment`, `,
+        )}) VALUES (${at.toISOString()}::timestamptz, ${name}, ${said}, ${String(big)}::int8, ${small}, ${flag},
+          decode(${bytes}, 'hex'), ${JSON.stringify(object)}::jsonb, NULL)`)
+      }
+      const { statement, data } = rows.finish()
+      await session.copy(statement, data)
+      assert.is(rows.isMended, false)
+      const of = async (table: string) =>
+        (
+          await session.run(sql.unsafe`SELECT t::text AS row FROM ${sql.identifier([table])} t ORDER BY n`)
+        ).map(({ row }) => row)
+      assert.equal(await of('copied'), await of('put'))
+    }),
+    { numRuns: RUNS },
+  )
+})
+
+test('a text that is no Unicode is told, and what Postgres refuses is refused', async () => {
+  await session.exec('CREATE TEMPORARY TABLE texts (said text)')
+  for (const [said, isMended] of [
+    ['\ud800', true],
+    [`${'long '.repeat(40)}\udfff`, true],
+    ['👍🏽', false],
+    [`${'long '.repeat(40)}👍🏽`, false],
+  ] as const) {
+    const rows = new CopyRows('texts', ['said'])
+    rows.row()
+    rows.text(said)
+    assert.is(rows.isMended, isMended)
+  }
+  for (const said of ['\0', `${'long '.repeat(40)}\0`]) {
+    const rows = new CopyRows('texts', ['said'])
+    rows.row()
+    rows.text(said)
+    const { statement, data } = rows.finish()
+    const refused = await session.copy(statement, data).catch((error) => error)
+    assert.ok(isDataError(refused), String(refused))
+  }
 })
 
 test.run()

@@ -136,6 +136,30 @@ test('given many messages with every odd text, ids used twice and edits, when re
     await projector.stop()
   }))
 
+test('given words that are no Unicode and days that no calendar has among many messages, when rebuilt, then the same is parked as was', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const log = memoryLog(1)
+    for (let i = 0; i < 120; i += 1) say(log, recorded(space, posted(`m${i}`, `words ${i}`, i)))
+    say(log, recorded(other, posted('half', 'half a pair \ud83d', 200)))
+    const never = recorded({ type: 'document', id: '321' }, posted('never', 'on a day that never was', 201))
+    const data = { ...(never.event.data as object), at: '2026-02-31T00:00:00.000Z' }
+    say(log, { ...never, event: { ...never.event, data } })
+    for (let i = 120; i < 200; i += 1) say(log, recorded(space, posted(`m${i}`, `words ${i}`, i)))
+    const projector = runProjector({ log, databaseUrl })
+    const end = log.events.at(-1)!.position
+    await until('all is applied', () => projector.state().position === end)
+    const parked = await listParked(databaseUrl)
+    assert.equal(parked.map(({ stream }) => stream).sort(), ['chat-document:123', 'chat-document:321'])
+    assert.equal((await rebuild({ log, databaseUrl, compare: true })).differences, [])
+    const anew = await listParked(databaseUrl)
+    assert.equal(
+      anew.map(({ stream, reason }) => [stream, reason]),
+      parked.map(({ stream, reason }) => [stream, reason]),
+    )
+    assert.is((await session.run(sql.unsafe`SELECT FROM chat_messages`)).length, 200)
+    await projector.stop()
+  }))
+
 test('given a row that somebody touched, when compared, then it is named', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()

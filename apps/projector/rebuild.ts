@@ -81,7 +81,11 @@ type Work = {
 }
 
 /** The tables of one batch; Postgres is at it while the caller prepares the next. */
-const writeBatch = async (work: Work, events: ReadonlyArray<Readable>, audit: Audit): Promise<void> => {
+const writeBatch = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  audit: Audit | null,
+): Promise<void> => {
   const { session } = work
   const once = async (careful: boolean): Promise<void> => {
     const parked = new Set(work.parked)
@@ -109,11 +113,8 @@ const readPage = async (
   return read.right
 }
 
-const NO_AUDIT: Audit = { rows: [], leaves: [] }
-const auditFor = async (work: Work, events: ReadonlyArray<Readable>): Promise<Audit> =>
-  work.only === undefined || work.only === 'audit'
-    ? auditRowsFor(work.session, events, work.memory)
-    : NO_AUDIT
+const auditFor = async (work: Work, events: ReadonlyArray<Readable>): Promise<Audit | null> =>
+  work.only === undefined || work.only === 'audit' ? auditRowsFor(work.session, events, work.memory) : null
 
 /** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and the one before that is
  *  written. */

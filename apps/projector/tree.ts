@@ -55,10 +55,10 @@ export const treeUpTo = async (
     if (events.length === 0) break
     const grown = grow(
       edge,
-      events.map((event) => ({ position: event.position, hash: leafOf(event) })),
+      events.map((event) => ({ position: event.position, hash: leafOf(event).toString('hex') })),
     )
-    const { into, data } = copyTree(grown.lines)
-    await session.copy(`COPY ${into} FROM STDIN`, data)
+    const { statement, data } = copyTree(grown.lines)
+    await session.copy(statement, data)
     edge = grown.edge
     after = events.at(-1)!.position
   }

@@ -38,11 +38,13 @@ const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
     let edge = EMPTY_EDGE
     const { ms } = await timed(async () => {
       for (let at = 0; at < leaves.length; at += BATCH) {
-        const page = leaves.slice(at, at + BATCH).map((hash, i) => ({ position: BigInt(at + i), hash }))
+        const page = leaves
+          .slice(at, at + BATCH)
+          .map((hash, i) => ({ position: BigInt(at + i), hash: hash.toString('hex') }))
         const grown = grow(edge, page)
         edge = grown.edge
-        const { into, data } = copyTree(grown.lines)
-        await session.copy(`COPY ${into} FROM STDIN`, data)
+        const { statement, data } = copyTree(grown.lines)
+        await session.copy(statement, data)
       }
     })
     await session.exec('DROP SCHEMA alone CASCADE')

@@ -6,9 +6,9 @@ import { appendAudit, applyToTables, auditRowsFor, readable } from '../../apps/p
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { written } from '../../projections/audit/canonical.ts'
-import { auditMemory, copyAudit } from '../../projections/audit/fold.ts'
+import { auditMemory } from '../../projections/audit/fold.ts'
 import { EMPTY_EDGE } from '../../projections/proof/merkle.ts'
-import { grow } from '../../projections/proof/tree.ts'
+import { copyTree, grow } from '../../projections/proof/tree.ts'
 import { median, processorMs } from './processor.ts'
 
 /** Events a commit: what comes in some ten milliseconds of a busy server. */
@@ -44,21 +44,18 @@ export const treeLive = async (log: EventLog, databaseUrl: string): Promise<Tree
       await session.transaction(async () => {
         const audit = await auditRowsFor(session, batch, memory)
         if (withTree) await appendAudit(session, audit)
-        else {
-          const { into, data } = copyAudit(audit.rows)
-          await session.copy(`COPY ${into} FROM STDIN`, data)
-        }
+        else if (audit !== null) await session.copy(audit.rows.statement, audit.rows.data)
         await applyToTables(session, batch, new Set(), false)
       })
       const turn = [performance.now() - before[0], used() - before[1]]
       if (at > (BATCH * BATCHES) / 6) turns[withTree ? 'with' : 'without'].push(turn)
     }
-    // The edge is moved on in both: what that takes is no part of `without`.
+    // The tree's rows are made in both: what that takes is no part of `without`.
     const leaves = events
       .slice(0, BATCH)
       .map(({ recorded }) => ({ position: recorded.position, hash: written(recorded).leaf }))
     const begun = process.cpuUsage()
-    for (let i = 0; i < 200; i += 1) grow(EMPTY_EDGE, leaves)
+    for (let i = 0; i < 200; i += 1) copyTree(grow(EMPTY_EDGE, leaves).lines)
     const spent = process.cpuUsage(begun)
     const growing = (spent.user + spent.system) / 1_000 / 200
     const of = (all: ReadonlyArray<ReadonlyArray<number>>, less: number) => ({

@@ -142,8 +142,8 @@ export const leafOf = (recorded: RecordedEvent): Buffer =>
 /** NUL or a lone surrogate, or what reads like one. */
 const UNCLEAN = /\\u(?:0000|d[89a-f])/
 
-/** An event's leaf, and its data as `canonicalJson` writes it. */
-export type Written = { readonly leaf: Buffer; readonly details: string }
+/** An event's leaf in hex, and its data as `canonicalJson` writes it. */
+export type Written = { readonly leaf: string; readonly details: string }
 
 /** Written once where what is proved and what Postgres takes is the same text. */
 export const written = (recorded: RecordedEvent): Written => {
@@ -152,7 +152,7 @@ export const written = (recorded: RecordedEvent): Written => {
     proved.deepest() <= MAX_DEPTH &&
     (recorded.stored === undefined || recorded.stored.data === recorded.data) &&
     !(data.includes('\\u') && UNCLEAN.test(data))
-  const leaf = hash('sha256', `\0${textOf(recorded, data)}`, 'buffer')
+  const leaf = hash('sha256', `\0${textOf(recorded, data)}`)
   return { leaf, details: isSame ? data : canonicalJson(recorded.data ?? null) }
 }
 

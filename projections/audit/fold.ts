@@ -5,7 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { erasedBy } from '../../domain/erasure.ts'
 import { ACCESS_PREFIX, isAccessStream, parseSpaceKey, parseStreamName } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { type Copy, copyText } from '../copy.ts'
+import { type Copy, CopyRows, msOf } from '../copy.ts'
 import type { Columns } from '../projection.ts'
 import { type Edge, EMPTY_EDGE } from '../proof/merkle.ts'
 import { chain, cleanText, GENESIS, type Written } from './canonical.ts'
@@ -56,22 +56,17 @@ const name = (value: unknown): string | null => {
   const found = text(value)
   return found !== null && found.length > MAX_NAME ? cleanText(found.slice(0, MAX_NAME)) : found
 }
-/** Texts that COPY takes as they are: most, and asking is cheaper than looking for each that it does not. */
-const PLAIN = /^[ -[\]-~]*$/
-const copied = (value: unknown): string =>
-  typeof value !== 'string' ? '\\N' : PLAIN.test(value) ? value : copyText(cleanText(value))
-const copiedOrNothing = (value: unknown): string => (typeof value === 'string' ? copied(value) : '')
-const copiedName = (value: unknown): string =>
-  typeof value === 'string' && value.length > MAX_NAME ? copied(name(value)) : copied(value)
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
-const time = (value: unknown, recorded: Date): string => {
+/** A day that no calendar has is the one that `Date` takes it for. */
+const time = (value: unknown, recorded: Date): number => {
   if (typeof value === 'string') {
-    if (TIME.test(value) && !Number.isNaN(Date.parse(value))) return value
+    const exact = msOf(value)
+    if (!Number.isNaN(exact)) return exact
     const ms = Date.parse(value)
-    if (!Number.isNaN(ms) && ms > 0) return new Date(ms).toISOString()
+    if (!Number.isNaN(ms) && (ms > 0 || TIME.test(value))) return ms
   }
-  return recorded.toISOString()
+  return recorded.getTime()
 }
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
 const sessionOf = (event: RecordedEvent): string | null => text(loose(event.data).sessionId)
 
@@ -111,9 +106,6 @@ const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { ses
   return target === actor ? null : target
 }
 
-/** A row as COPY takes it, its columns in the order of `AUDIT_COLUMNS`. */
-export type AuditLine = string
-
 const spaceOf = (stream: string): { readonly type: string; readonly id: string } => {
   const unknown = { type: 'unknown', id: stream }
   if (isAccessStream(stream)) {
@@ -124,22 +116,24 @@ const spaceOf = (stream: string): { readonly type: string; readonly id: string }
   return E.isRight(named) ? named.right.space : unknown
 }
 
-/** `space_type` and `space_id` as COPY takes them. Streams repeat by the thousand, so what they say is remembered. */
+/** Streams repeat by the thousand, so what they say is remembered. */
 const MEMO = 10_000
-const spaces = new Map<string, string>()
-const copiedSpace = (stream: string): string => {
+type Place = { readonly type: string; readonly id: string }
+const spaces = new Map<string, Place>()
+const placeOf = (stream: string): Place => {
   let known = spaces.get(stream)
   if (known === undefined) {
     const { type, id } = spaceOf(stream)
-    known = `${copied(type)}\t${copiedName(id)}`
+    known = { type: cleanText(type), id: name(id) ?? '' }
     if (spaces.size >= MEMO) spaces.clear()
     spaces.set(stream, known)
   }
   return known
 }
 
-/** One event's row. Moves the memory's hash on. `written`: its leaf and its data, as `written` gives them. */
-const auditRow = (event: RecordedEvent, memory: AuditMemory, { leaf, details }: Written): AuditLine => {
+/** One event's row, its columns in the order of `AUDIT_COLUMNS`. Moves the memory's hash on. `written`: its leaf and its data,
+ *  as `written` gives them. */
+const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory, { leaf, details }: Written) => {
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
@@ -147,40 +141,42 @@ const auditRow = (event: RecordedEvent, memory: AuditMemory, { leaf, details }: 
   const actorId = name(actor.id)
   const before = memory.hash
   memory.hash = chain(before, event.position, leaf)
-  const columns = [
-    event.position,
-    copiedName(event.id),
-    time(metadata.at, event.created),
-    copiedName(event.type),
-    copied(actor.kind === 'account' ? actorId : null),
-    copied(actor.kind === 'guest' ? actorId : null),
-    copied(targetOf(event, data, actorId, memory)),
-    copiedSpace(event.stream),
-    copiedName(typeof data.subspace === 'string' ? data.subspace : data.to),
-    copyText(details),
-    copied(client.ip),
-    copied(client.userAgent),
-    copiedOrNothing(loose(metadata.command).id),
-    copiedOrNothing(metadata.$correlationId),
-    copiedOrNothing(metadata.$causationId),
-    copiedName(event.stream),
-    event.revision,
-    copied(event.stored === undefined ? null : (erasedBy(data) ?? erasedBy(metadata))),
-    before,
-    memory.hash,
-  ]
-  return `${columns.join('\t')}\n`
+  const place = placeOf(event.stream)
+  rows.row()
+  rows.int8(event.position)
+  rows.text(name(event.id) ?? '')
+  rows.time(time(metadata.at, event.created))
+  rows.text(name(event.type) ?? '')
+  rows.textOrNull(actor.kind === 'account' ? actorId : null)
+  rows.textOrNull(actor.kind === 'guest' ? actorId : null)
+  rows.textOrNull(targetOf(event, data, actorId, memory))
+  rows.text(place.type)
+  rows.text(place.id)
+  rows.textOrNull(name(typeof data.subspace === 'string' ? data.subspace : data.to))
+  rows.jsonb(details)
+  rows.textOrNull(text(client.ip))
+  rows.textOrNull(text(client.userAgent))
+  rows.text(text(loose(metadata.command).id) ?? '')
+  rows.text(text(metadata.$correlationId) ?? '')
+  rows.text(text(metadata.$causationId) ?? '')
+  rows.text(name(event.stream) ?? '')
+  rows.int8(event.revision)
+  rows.textOrNull(event.stored === undefined ? null : text(erasedBy(data) ?? erasedBy(metadata)))
+  rows.text(before)
+  rows.text(memory.hash)
 }
 
-/** A batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes nothing. */
-export const auditRows = (
+/** What appends a batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes
+ *  nothing. */
+export const copyAudit = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
   writtens: ReadonlyArray<Written>,
-): ReadonlyArray<AuditLine> => {
-  const rows = events.map((event, i) => auditRow(event, memory, writtens[i]!))
+): Copy => {
+  const rows = new CopyRows(AUDIT_TABLE.name, COLUMN_NAMES, 1_200 * events.length)
+  for (let i = 0; i < events.length; i += 1) auditRow(rows, events[i]!, memory, writtens[i]!)
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
-  return rows
+  return rows.finish()
 }
 
 /** What `sessionSubjects` found, as the memory has it. */
@@ -188,9 +184,3 @@ export const remember = (memory: AuditMemory, session: unknown, subject: unknown
   const found = name(subject)
   if (typeof session === 'string' && found !== null) memory.sessions.set(session, found)
 }
-
-/** What appends the rows. */
-export const copyAudit = (rows: ReadonlyArray<AuditLine>): Copy => ({
-  into: `presence_audit_log (${COLUMN_NAMES.join(', ')})`,
-  data: rows.join(''),
-})

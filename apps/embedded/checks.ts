@@ -1,7 +1,16 @@
 /** What would make a start fail later with something hard to read: each looked at first, each with one sentence. */
-import { accessSync, constants, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** A mistake that the user can mend: the message is for him, and needs no stack. */
 export class CannotStart extends Error {
@@ -31,10 +40,25 @@ export const checkPort = (host: string, port: number): Promise<void> =>
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()))
   })
 
+/** With the folders above it. Node's own way (`recursive`) never comes back where a folder is there in which none can
+ *  be made, as in /proc. */
+const makeFolder = (path: string): void => {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    const above = dirname(path)
+    if (code !== 'ENOENT' || above === path || existsSync(above)) throw error
+    makeFolder(above)
+    mkdirSync(path)
+  }
+}
+
 /** Makes the folder, and says in a sentence where it can't be used. */
 export const checkDataDir = (dataDir: string, freeMegabytes = freeMb): void => {
   try {
-    mkdirSync(dataDir, { recursive: true })
+    makeFolder(dataDir)
     accessSync(dataDir, constants.W_OK | constants.X_OK)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
@@ -45,7 +69,9 @@ export const checkDataDir = (dataDir: string, freeMegabytes = freeMb): void => {
           ? 'there is a file in its place'
           : code === 'ENOSPC'
             ? 'the disk is full'
-            : (error as Error).message
+            : code === 'ENOENT'
+              ? 'no folder can be made there'
+              : (error as Error).message
     throw new CannotStart(`The data folder ${dataDir} can't be used: ${why}. DATA_DIR names another.`)
   }
   const free = freeMegabytes(dataDir)

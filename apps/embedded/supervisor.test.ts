@@ -204,6 +204,12 @@ embedded('given a full disk, a file in its place, or damaged secrets, then a sen
   assert.throws(() => checkDataDir(dataDir, () => 12), /The disk is full: 12 MB are free/)
   writeFileSync(join(root, 'a-file'), '')
   assert.throws(() => checkDataDir(join(root, 'a-file')), /there is a file in its place/)
+  // Node’s own way of making folders never comes back from this one.
+  if (process.platform === 'linux')
+    assert.throws(() => checkDataDir('/proc/none/data'), /no folder can be made there/)
+  const deep = join(root, 'one', 'in', 'another')
+  checkDataDir(deep, () => 1_000)
+  assert.ok(statSync(deep).isDirectory())
   const file = join(dataDir, 'secrets.json')
   const kept = readFileSync(file)
   writeFileSync(file, '{')

@@ -10,6 +10,7 @@ import { CannotStart, checkDataDir, checkPort, freeMb } from './checks.ts'
 import { type Child, startChild } from './child.ts'
 import type { Display } from './display.ts'
 import { type Endpoints, removeEndpoints, writeEndpoints } from './endpoints.ts'
+import { checkDatabase, checkEventStore, redisTrouble } from './given.ts'
 import { lockDataDir } from './lock.ts'
 import { createLogs } from './logs.ts'
 import { startPostgresPart } from './postgres.ts'
@@ -56,6 +57,18 @@ export const startAll = async (
   }
   try {
     await checkPort(config.host, config.port)
+    const asked = await Promise.allSettled([
+      given.eventStore === null ? null : checkEventStore(given.eventStore),
+      given.database === null
+        ? null
+        : checkDatabase(given.database === '' ? 'DB_REPLICA_HOST' : 'DATABASE_URL', config.database.url),
+      config.redisUrl === null
+        ? null
+        : redisTrouble(config.redisUrl).then((trouble) => trouble !== null && display.say(`  ${trouble}`)),
+    ])
+    const silent = asked.find((one) => one.status === 'rejected')
+    if (silent) throw silent.reason
+    signal?.throwIfAborted()
     const port = config.port || (await freePort())
     const secrets = readSecrets(dataDir)
     const logs = createLogs(dataDir, display.say)

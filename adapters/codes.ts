@@ -8,11 +8,12 @@ export const INVALID = /^invalid_[a-z0-9_]+$/
 export const CODES: Readonly<Record<string, Told>> = {
   invalid_proof: {
     status: 401,
-    means: 'A proof was given and is wrong: expired, used, another’s, or no signature.',
+    means:
+      'A proof was given and is wrong: expired, used, another’s, no signature, or a token whose session was ended.',
   },
   token_expired: {
     status: 401,
-    means: 'The session token has ended. A socket that came with it is told and closed.',
+    means: 'The session token’s time is over. A socket whose token ends, or is ended, is told and closed.',
   },
   forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
   banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },

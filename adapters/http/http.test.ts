@@ -62,6 +62,8 @@ test('given the wallet’s join, it holds a seat and answers with all that a cli
   assert.is(credential, createHmac('sha1', 'turn-secret').update(username).digest('base64'))
   const again = ok(await call('GET', POST, { headers: { authorization: `Bearer ${body.session_token}` } }))
   assert.is(again.has_access, true)
+  // In the words of `space-joined`: who may enter has access, with no role of its own.
+  assert.is(again.permission, 'access')
   refused(await call('POST', `${POST}/join`, join), 401, 'invalid_proof')
 })
 
@@ -466,6 +468,7 @@ test('cross-origin calls are for the allow-list, and answers carry security head
     })
   assert.is((await preflight('https://dlux.io')).headers['access-control-allow-origin'], 'https://dlux.io')
   assert.is((await preflight('https://evil.example')).headers['access-control-allow-origin'], undefined)
+  assert.is((await call('OPTIONS', POST)).status, 204)
   const answer = await call('GET', POST, { headers: { 'x-request-id': 'abc-1', origin: 'https://dlux.io' } })
   assert.is(answer.headers['x-request-id'], 'abc-1')
   assert.is(answer.headers['access-control-allow-origin'], 'https://dlux.io')

@@ -97,6 +97,8 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['x-request-id', 'retry-after'],
     maxAge: 600,
+    // Without the headers of a preflight, OPTIONS is a call like any other, and not told in plain text.
+    strictPreflight: false,
   })
   await app.register(rateLimit, {
     max: config.requestsPerMinute ?? PER_MINUTE,

@@ -37,17 +37,19 @@ const named = (space: SpaceRef, of: Seen) => ({
   visibility: of.content.visibility,
 })
 
-/** From the tables. A space that nothing ever happened in may have no row: then it is as the content says. */
+/** From the tables. A space that nothing ever happened in may have no row: then it is as the content says. `users` is
+ *  null for one who may not enter, who sees only how many they are. */
 export const spaceView = (
   of: Seen,
   row: SpaceRow | null,
-  users: ReadonlyArray<SessionRow>,
+  users: ReadonlyArray<SessionRow> | null,
 ): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   description: row?.description ?? '',
   type: row?.type ?? of.space.type,
-  active_users: row?.active_users ?? users.length,
-  connected_users: users.map((user) => ({
+  // What is listed and what is counted must agree, whatever happens between two looks.
+  active_users: users?.length ?? row?.active_users ?? 0,
+  connected_users: (users ?? []).map((user) => ({
     session_id: user.session_id,
     socket_id: user.socket_id,
     user_account: user.user_account,

@@ -26,6 +26,13 @@ export const told = ({ code, error, retry_after }: Described): Answer =>
   retry_after === undefined ? { ok: false, code, error } : { ok: false, code, error, retry_after }
 export const failed = (error: EdgeError): Answer => told(describeError(error))
 
+/** To one who asks for something in the room that it is in, and is in none. */
+export const notInRoom: Answer = {
+  ok: false,
+  code: 'session_not_found',
+  error: 'This socket is in no room: send join-space first.',
+}
+
 export type Ack = (answer: Answer) => void
 
 export const answer = (socket: Socket, channel: 'space' | 'chat', ack: Ack | null, given: Answer): void => {

@@ -7,7 +7,7 @@ import type { RoomKey } from '../../domain/names.ts'
 import type { Clock } from '../../domain/ports.ts'
 import type { Relay } from '../redis/relay.ts'
 import { invalid, tooLarge } from '../refusals.ts'
-import { type Answer, done, failed, told } from './answers.ts'
+import { type Answer, done, failed, notInRoom, told } from './answers.ts'
 import { packetOf } from './frames.ts'
 import type { Member } from './member.ts'
 import { fullBucket, type Pace, take, waitFor } from './pace.ts'
@@ -113,7 +113,7 @@ export const createEphemeral = (deps: {
     signal: (member, event, field, target, value) => {
       const { place } = member
       const room = place?.room
-      if (!place || !room) return nobody()
+      if (!place || !room) return notInRoom
       if (value === undefined || JSON.stringify(value).length > MAX_SIGNAL)
         return told(invalid(field, `${field} is missing or too large.`))
       const payload = {
@@ -138,7 +138,7 @@ export const createEphemeral = (deps: {
     },
     aframe: (member, entityData) => {
       const room = member.place?.room
-      if (!room) return nobody()
+      if (!room) return notInRoom
       const text = JSON.stringify(entityData)
       if (Buffer.byteLength(text) > MAX_AFRAME)
         return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))

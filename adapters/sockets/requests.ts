@@ -9,7 +9,7 @@ import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
 import type { SettingsChanges } from '../../domain/space/events.ts'
 import { invalid } from '../refusals.ts'
-import { type Answer, doneAt, failed, told } from './answers.ts'
+import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import type { Ephemeral } from './ephemeral.ts'
 import type { LiveFeed } from './feed.ts'
 import { type Member, type Place, senderOf } from './member.ts'
@@ -47,8 +47,6 @@ export const createRequests = (deps: {
     },
   })
 
-  const notIn = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
-
   const sendSpace = async (member: Member, space: SpaceRef, command: SpaceCommand): Promise<Answer> => {
     const outcome = await commands.space({ ...senderOf(member), space, id: ids.uuid(), command })()
     if (E.isLeft(outcome)) return failed(outcome.left)
@@ -68,7 +66,7 @@ export const createRequests = (deps: {
         return E.isLeft(space) ? failed(space.left) : sendSpace(member, space.right, command.right)
       }
       const { place } = member
-      return place === null ? notIn() : sendSpace(member, place.hold.live.space, command.right)
+      return place === null ? notInRoom : sendSpace(member, place.hold.live.space, command.right)
     }
 
   const onChat =
@@ -78,7 +76,7 @@ export const createRequests = (deps: {
     ) =>
     async (member: Member, asked: A): Promise<Answer> => {
       const { place } = member
-      if (place === null) return notIn()
+      if (place === null) return notInRoom
       const { space } = place.hold.live
       const command = commandOf(asked, place)
       const outcome = await commands.chat({ ...senderOf(member), space, id: ids.uuid(), command })()
@@ -175,7 +173,7 @@ export const createRequests = (deps: {
       'voice-state',
       request(p.VoiceState, (member, { enabled }) => {
         const { place } = member
-        if (place === null) return notIn()
+        if (place === null) return notInRoom
         const { sessionId, hold } = place
         return sendSpace(member, hold.live.space, { type: 'SetVoice', sessionId, enabled })
       }),

@@ -315,6 +315,7 @@ test('given a space that nobody may know of, when it is joined, then it is refus
   alice.socket.emit('chat-message', { content: 'hello?' })
   const { payload: chat } = await alice.until('the refusal', ({ event }) => event === 'chat-error')
   assert.is(chat.code, 'session_not_found')
+  assert.match(chat.error, 'in no room')
 })
 
 test('given one who may not know of the space any more, when the content says so, then they hear nothing more and their session is over', async ({

@@ -38,7 +38,12 @@ export const startPage = (app: FastifyInstance, options: PageOptions): void => {
   if (hiveStandIn === null) return
   app.post('/page/sign', hidden, async (request, reply) => {
     if (!SignRequest.is(request.body) || !CHALLENGE.test(request.body.message))
-      return refuse(reply, 400, 'invalid_request', 'An account and a challenge are needed.')
+      return refuse(
+        reply,
+        400,
+        'invalid_request',
+        'An account is needed, and a message to sign that is Unix seconds or a dlux_vr_ challenge.',
+      )
     try {
       const { account, message } = request.body
       const response = await fetch(`${hiveStandIn}/sign`, {

@@ -74,9 +74,10 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       const has_access = E.isRight(of.access.mayEnter)
       const known = orTell(row)
       return {
-        space: spaceView(of, known, has_access ? orTell(users) : []),
+        space: spaceView(of, known, has_access ? orTell(users) : null),
         has_access,
-        permission: of.access.role,
+        // As `space-joined` has it: who may enter has access, whoever it is.
+        permission: of.access.role ?? (has_access ? 'access' : null),
         revision: known?.revision ?? null,
         position: known?.position ?? null,
       }

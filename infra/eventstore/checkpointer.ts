@@ -9,6 +9,11 @@ export type Checkpointer = ReturnType<typeof createCheckpointer>
 
 /** In frames, of a page of 8 KiB each. Little and often: an fsync of much in the file holds up those of the log. */
 const START_AT = 500
+/** But not before so many commits of the present size: large ones come one after another, change the same pages of the index,
+ *  and these are copied once. */
+const COMMITS = 64
+/** Nor later than this: what is in the log is read at the next start. */
+const MOST = 2_000
 /** Past this the log is copied here, however long that takes: it may not grow without end. */
 const LIMIT = 32_768
 const PAGE = 8192
@@ -39,6 +44,9 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   let uncopied = frames
   let limit = LIMIT
   let ended = false
+  /** Pages of a commit, on the whole. */
+  let usual = PER_COMMIT
+  const due = (): number => Math.max(startAt, Math.min(MOST, COMMITS * (usual - PER_COMMIT)))
 
   const copyHere = (): void => {
     const row = inline.get()
@@ -65,7 +73,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       uncopied = result.log - result.copied + since
       frames = result.log + since
       if (uncopied <= little) copyHere()
-      else if (uncopied >= startAt / 2) ask()
+      else if (uncopied >= due() / 2) ask()
     })
     started.on('error', () => {
       // Without the thread the log is copied here when it reaches its limit.
@@ -87,6 +95,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     /** To be called after each commit, with the bytes of its events. */
     committed: (bytes: number): void => {
       const pages = PER_COMMIT + Math.ceil((bytes * 1.1) / PAGE)
+      usual += (pages - usual) / COMMITS
       frames += pages
       uncopied += pages
       // Not at each commit: a reader that stays (a backup) keeps the log from beginning anew.
@@ -94,7 +103,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
         copyHere()
         limit = Math.max(LIMIT, frames + startAt)
       }
-      if (!working && uncopied >= startAt) ask()
+      if (!working && uncopied >= due()) ask()
     },
     /** Frames in the write-ahead log, roughly. */
     frames: (): number => frames,

@@ -1,4 +1,5 @@
 /** What clients ask before anything else: which calls the node has, and who leads. */
+import type { Call } from './grpc.ts'
 import { features, gossip, shared } from './stubs.ts'
 
 /** The version of the real server whose behaviour this node has. */
@@ -20,11 +21,17 @@ export const supportedMethods =
     return answer
   }
 
-/** A cluster of one, which leads. `address` is what clients are told to connect to. */
+/** Where the client found the node: what it listens on may be no address (0.0.0.0), or not the one that leads there. */
+const askedAt = (authority: string | undefined): { host: string; port: number } | undefined => {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(authority ?? '')
+  return match === null ? undefined : { host: (match[1] ?? match[2])!, port: Number(match[3]) }
+}
+
+/** A cluster of one, which leads. Clients are told to connect to where they asked, or else to `address`. */
 export const gossipRead =
   (instanceId: string, address: () => { host: string; port: number }) =>
-  (): InstanceType<typeof gossip.ClusterInfo> => {
-    const { host, port } = address()
+  (_request: unknown, call: Call): InstanceType<typeof gossip.ClusterInfo> => {
+    const { host, port } = askedAt(call.headers[':authority']) ?? address()
     const endpoint = new gossip.EndPoint()
     endpoint.setAddress(host)
     endpoint.setPort(port)

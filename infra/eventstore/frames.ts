@@ -1,4 +1,5 @@
 /** The messages of `ReadResp`, as bytes. */
+import type { Call } from './grpc.ts'
 import { type StoredEvent, withStructuredId } from './record.ts'
 import { delimited, putVarint, varintField, varintSize } from './wire.ts'
 
@@ -7,25 +8,34 @@ export type IdForm = 'string' | 'structured'
 
 /** A read event: the stored bytes with their envelope. `link`: the event that points to it, where one was followed;
  *  then `event` is undefined if what it points to is gone. */
-export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer => {
-  if (event === undefined || link !== undefined || form !== 'string')
-    return delimited(1, readEvent(event, form, link))
-  event.frame ??= plainFrame(event)
-  return event.frame
+export const eventFrame = (event: StoredEvent | undefined, form: IdForm, link?: StoredEvent): Buffer =>
+  delimited(1, readEvent(event, form, link))
+
+/** The same, written: most need no copy of the event's bytes. */
+export const writeEvent = (
+  call: Pick<Call, 'write'>,
+  event: StoredEvent | undefined,
+  form: IdForm,
+  link?: StoredEvent,
+): void => {
+  if (event === undefined || link !== undefined || form !== 'string') {
+    call.write(eventFrame(event, form, link))
+    return
+  }
+  event.head ??= headOf(event)
+  call.write(event.head, event.body)
 }
 
-/** The same as the general way gives, without a copy on the way. */
-const plainFrame = ({ body, position }: StoredEvent): Buffer => {
-  const inner = 1 + varintSize(body.length) + body.length + 1 + varintSize(position)
-  const out = Buffer.allocUnsafe(1 + varintSize(inner) + inner)
+/** What comes before the event's own bytes, which end the message. */
+const headOf = ({ body, position }: StoredEvent): Buffer => {
+  const inner = 1 + varintSize(position) + 1 + varintSize(body.length) + body.length
+  const out = Buffer.allocUnsafe(1 + varintSize(inner) + inner - body.length)
   out[0] = 0x0a
   let at = putVarint(out, 1, inner)
-  out[at++] = 0x0a
-  at = putVarint(out, at, body.length)
-  out.set(body, at)
-  at += body.length
   out[at++] = 0x18
-  putVarint(out, at, position)
+  at = putVarint(out, at, position)
+  out[at++] = 0x0a
+  putVarint(out, at, body.length)
   return out
 }
 
@@ -38,15 +48,14 @@ export const readEvent = (event: StoredEvent | undefined, form: IdForm, link?: S
   let size = 1 + varintSize(position)
   for (const [, body] of bodies) size += 1 + varintSize(body.length) + body.length
   const out = Buffer.allocUnsafe(size)
-  let at = 0
+  out[0] = 0x18
+  let at = putVarint(out, 1, position)
   for (const [tag, body] of bodies) {
     out[at++] = tag
     at = putVarint(out, at, body.length)
     body.copy(out, at)
     at += body.length
   }
-  out[at++] = 0x18
-  putVarint(out, at, position)
   return out
 }
 

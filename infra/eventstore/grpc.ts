@@ -24,8 +24,9 @@ export interface Call {
   onClose: () => void
   /** False once the client is gone or the call was ended. */
   readonly open: () => boolean
-  /** False where the client is behind: then wait for `ready`. Never blocks and never throws. */
-  readonly write: (message: Buffer) => boolean
+  /** False where the client is behind: then wait for `ready`. Never blocks and never throws. `rest`: the message goes on
+   *  with it. Neither may be changed afterwards. */
+  readonly write: (message: Buffer, rest?: Buffer) => boolean
   readonly blocked: () => boolean
   /** Resolves when the client has read enough, or is gone. */
   readonly ready: () => Promise<void>
@@ -40,6 +41,15 @@ export type Handler = (call: Call) => void
 
 /** Messages written are gathered up to so many bytes. */
 const GATHER = 64 * 1024
+/** What is gathered lies in blocks that are used again once they were sent: a new one for each would be most of what a node
+ *  that is read from allocates. Less than `WORTH_A_BLOCK` is not worth one. */
+const BLOCK = GATHER + 16 * 1024
+const WORTH_A_BLOCK = 16 * 1024
+const KEPT_BLOCKS = 32
+const blocks: Buffer[] = []
+const giveBack = (block: Buffer): void => {
+  if (blocks.length < KEPT_BLOCKS) blocks.push(block)
+}
 const MAX_MESSAGE = 17 * 1024 * 1024
 const WINDOW = 2 * 1024 * 1024
 const UNITS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 }
@@ -68,6 +78,8 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
   let blocked = false
   let wake: (() => void) | undefined
   let parts: Buffer[] = []
+  /** What each of them goes on with. */
+  let rests: Array<Buffer | undefined> = []
   let size = 0
   let scheduled = false
   let trailers: Record<string, string> = { 'grpc-status': '0' }
@@ -85,17 +97,26 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     scheduled = false
     if (size === 0 || stream.destroyed || stream.writableEnded) return
     respond()
-    const gathered = Buffer.allocUnsafe(size)
+    const block =
+      size >= WORTH_A_BLOCK && size <= BLOCK ? (blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK)) : null
+    const gathered = block === null ? Buffer.allocUnsafe(size) : block.subarray(0, size)
     let at = 0
-    for (const part of parts) {
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i]!
+      const rest = rests[i]
       gathered[at] = 0
-      gathered.writeUInt32BE(part.length, at + 1)
+      gathered.writeUInt32BE(part.length + (rest?.length ?? 0), at + 1)
       gathered.set(part, at + 5)
       at += 5 + part.length
+      if (rest === undefined) continue
+      gathered.set(rest, at)
+      at += rest.length
     }
     parts = []
+    rests = []
     size = 0
-    if (!stream.write(gathered)) blocked = true
+    const isTaken = block === null ? stream.write(gathered) : stream.write(gathered, () => giveBack(block))
+    if (!isTaken) blocked = true
   }
   const release = () => {
     blocked = false
@@ -127,10 +148,11 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     onClose: () => {},
     open: () => open,
     blocked: () => blocked,
-    write: (message) => {
+    write: (message, rest) => {
       if (!open) return false
       parts.push(message)
-      size += message.length + 5
+      rests.push(rest)
+      size += message.length + 5 + (rest?.length ?? 0)
       if (size >= GATHER) flush()
       else if (!scheduled) {
         scheduled = true
@@ -264,6 +286,15 @@ export type Definition<Request, Response> = {
   readonly responseSerialize: (response: Response) => Buffer
 }
 
+/** Throws a GrpcError where the bytes are no such request. */
+const read = <Request>(deserialize: (bytes: Buffer) => Request, bytes: Buffer): Request => {
+  try {
+    return deserialize(bytes)
+  } catch {
+    throw errors.invalidArgument('The request can not be read')
+  }
+}
+
 /** A call with one request and one response. */
 export const unary =
   <Request, Response>(
@@ -277,7 +308,7 @@ export const unary =
     }
     call.onEnd = () => {
       const run = async () => {
-        const response = await answer(requestDeserialize(messages[0] ?? Buffer.alloc(0)), call)
+        const response = await answer(read(requestDeserialize, messages[0] ?? Buffer.alloc(0)), call)
         call.write(responseSerialize(response))
         call.end()
       }
@@ -297,7 +328,7 @@ export const streaming =
       if (asked) return
       asked = true
       const run = async () => {
-        await answer(requestDeserialize(message), call)
+        await answer(read(requestDeserialize, message), call)
       }
       run().catch(call.fail)
     }

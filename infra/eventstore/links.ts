@@ -1,6 +1,7 @@
 /** Links: events of type `$>` whose data names another event, as `revision@stream`. */
-import { eventFrame, type IdForm } from './frames.ts'
-import { firstReadable, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
+import { type IdForm, writeEvent } from './frames.ts'
+import type { Call } from './grpc.ts'
+import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
 import { decodeBody, locateNames, type Names, type StoredEvent } from './record.ts'
 import type { Storage } from './storage.ts'
 
@@ -31,15 +32,18 @@ export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undef
   const metadata = metadataOf(storage, stream)
   if (isSoftDeleted(metadata) || revision < firstReadable(metadata, stream.last)) return undefined
   const [event] = storage.streamForwards(stream.id, revision, 1)
-  return event?.revision === revision ? event : undefined
+  return event?.revision === revision && !isExpired(metadata, event, Date.now()) ? event : undefined
 }
 
 /** How the events of a read are sent. */
-export const framer = (
+export const sender = (
   storage: Storage,
+  call: Pick<Call, 'write'>,
   { resolveLinks, ids }: { readonly resolveLinks: boolean; readonly ids: IdForm },
-): ((event: StoredEvent) => Buffer) =>
+): ((event: StoredEvent) => void) =>
   resolveLinks
     ? (event) =>
-        isLink(event.body) ? eventFrame(follow(storage, event), ids, event) : eventFrame(event, ids)
-    : (event) => eventFrame(event, ids)
+        isLink(event.body)
+          ? writeEvent(call, follow(storage, event), ids, event)
+          : writeEvent(call, event, ids)
+    : (event) => writeEvent(call, event, ids)

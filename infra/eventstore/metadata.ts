@@ -37,7 +37,8 @@ const roles = (value: unknown): ReadonlyArray<string> | undefined =>
       ? value.filter((role): role is string => typeof role === 'string')
       : undefined
 
-const parseAcl = (value: unknown): Acl | undefined => {
+/** A list as it is written; undefined where it is none. */
+export const parseAcl = (value: unknown): Acl | undefined => {
   if (typeof value !== 'object' || value === null) return undefined
   const acl = value as Record<string, unknown>
   return { $r: roles(acl.$r), $w: roles(acl.$w), $d: roles(acl.$d), $mr: roles(acl.$mr), $mw: roles(acl.$mw) }

@@ -5,7 +5,7 @@ import * as errors from './errors.ts'
 import { streamNotFoundFrame } from './frames.ts'
 import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
-import { framer } from './links.ts'
+import { sender } from './links.ts'
 import { firstReadable, isExpired, isSoftDeleted, isTombstoned, metadataOf } from './metadata.ts'
 import { FIRST_BATCH, nextBatch } from './pace.ts'
 import { parseReadOptions, type ReadOptions } from './read-options.ts'
@@ -26,13 +26,13 @@ const send = async (
   let left = options.count
   const { filter } = options
   let batch = FIRST_BATCH
-  const resolve = framer(storage, options)
+  const give = sender(storage, call, options)
   while (left > 0 && call.open()) {
     const limit = filter === null ? Math.min(left, batch) : batch
     const { events, more } = next(limit)
     for (const event of events) {
       if (filter !== null && !filter(event.body)) continue
-      call.write(resolve(event))
+      give(event)
       if (--left === 0) break
     }
     if (!more) break

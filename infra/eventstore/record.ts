@@ -25,8 +25,8 @@ export type StoredEvent = {
   readonly revision: number
   /** The bytes of a `RecordedEvent`. */
   readonly body: Buffer
-  /** Kept by frames.ts: what a subscription is sent, the same for each. */
-  frame: Buffer | undefined
+  /** Kept by frames.ts: what is sent before the body, the same for each subscription. */
+  head: Buffer | undefined
 }
 
 const ID_BYTES = 40

@@ -5,7 +5,7 @@ import * as errors from './errors.ts'
 import { caughtUpFrame, checkpointFrame, confirmationFrame, fellBehindFrame } from './frames.ts'
 import { breathe, type Call } from './grpc.ts'
 import type { Hub } from './hub.ts'
-import { framer } from './links.ts'
+import { sender } from './links.ts'
 import { isTombstoned } from './metadata.ts'
 import { FIRST_BATCH, nextBatch } from './pace.ts'
 import type { ReadOptions } from './read-options.ts'
@@ -20,7 +20,7 @@ export const subscribe = async (
   options: ReadOptions,
 ): Promise<void> => {
   const { stream, from, filter, checkpointEvery } = options
-  const frame = framer(storage, options)
+  const give = sender(storage, call, options)
   if (stream !== null && isTombstoned(storage, stream)) throw errors.streamDeleted(stream)
   const source = stream === null ? allSource(storage, from) : streamSource(storage, stream, from)
   call.write(confirmationFrame(randomUUID()))
@@ -29,12 +29,12 @@ export const subscribe = async (
   let unreported = -1
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
-      call.write(frame(event))
+      give(event)
       return
     }
     looked++
     if (filter(event.body)) {
-      call.write(frame(event))
+      give(event)
       unreported = -1
     } else unreported = event.position
     if (looked >= checkpointEvery) {

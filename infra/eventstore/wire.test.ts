@@ -2,7 +2,8 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compileFilter } from './filters.ts'
-import { eventFrame } from './frames.ts'
+import { eventFrame, writeEvent } from './frames.ts'
+import type { StoredEvent } from './record.ts'
 import { decodeBody, encodeBody, idOf, locateNames } from './record.ts'
 import { batchResponse } from './responses.ts'
 import { streams } from './stubs.ts'
@@ -140,9 +141,18 @@ test('given an event, then what subscriptions are sent is made once and reads as
         metadata: data,
       }
       const body = encodeBody(proposed, Buffer.from('stream'), 7, position, '17000000000000000')
-      const event = { position, stream: 1, revision: 7, body, frame: undefined }
-      const bytes = eventFrame(event, 'string')
-      assert.is(eventFrame(event, 'string'), bytes)
+      const event: StoredEvent = { position, stream: 1, revision: 7, body, head: undefined }
+      const sent: Buffer[][] = []
+      const call = {
+        write: (...parts: Array<Buffer | undefined>) =>
+          sent.push(parts.filter((part) => part !== undefined)) > 0,
+      }
+      writeEvent(call, event, 'string')
+      writeEvent(call, event, 'string')
+      assert.is(sent[0]![0], sent[1]![0])
+      assert.is(sent[0]![1], body)
+      const bytes = Buffer.concat(sent[0]!)
+      assert.equal(bytes, eventFrame(event, 'string'))
       const read = streams.ReadResp.deserializeBinary(bytes).getEvent()
       assert.is(read?.getCommitPosition(), `${position}`)
       assert.is(read?.getEvent()?.getId()?.getString(), proposed.id)

@@ -28,7 +28,7 @@ const numbered = (() => {
   const proposed = { id, type, contentType, data, metadata }
   const least = 2 ** 28
   const body = encodeBody(proposed, Buffer.from(stream), Number(revision), least, `${created}`)
-  const whole = eventFrame({ position: least, stream: 1, revision: 0, body, frame: undefined }, 'string')
+  const whole = eventFrame({ position: least, stream: 1, revision: 0, body, head: undefined }, 'string')
   // Wherever it is, it takes as many bytes: five.
   const mark = Buffer.alloc(5)
   putVarint(mark, 0, least)

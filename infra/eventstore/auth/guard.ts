@@ -1,7 +1,8 @@
 /** Who may do what. Without authentication, everybody may do everything (and the node listens on loopback alone). */
 import * as errors from '../errors.ts'
 import type { Call, Handler } from '../grpc.ts'
-import { isMetastream, metadataOf, originalOf } from '../metadata.ts'
+import { type Acl, isMetastream, metadataOf, originalOf, parseAcl } from '../metadata.ts'
+import { decodeBody } from '../record.ts'
 import type { Storage } from '../storage.ts'
 import type { User, Users } from './users.ts'
 
@@ -17,9 +18,16 @@ export type Guard = {
   readonly user: (call: Call) => User | undefined
 }
 
+/** What nobody may, not even operators: to write to `$all`, which is no stream, and to delete metadata, which goes with
+ *  its stream. */
+const isForbidden = (action: Action, stream: string): boolean =>
+  (stream === '$all' && action !== 'read') || (isMetastream(stream) && action === 'delete')
+
 export const OPEN_GUARD: Guard = {
-  check: () => {},
-  may: () => true,
+  check: (_call, action, stream) => {
+    if (isForbidden(action, stream)) throw errors.accessDenied()
+  },
+  may: (_call, action, stream) => !isForbidden(action, stream),
   checkAdmin: () => {},
   user: () => undefined,
 }
@@ -28,10 +36,27 @@ const isAdmin = (user: User): boolean => user.login === 'admin' || user.groups.i
 
 const PROJECTED = /^\$(streams$|ce-|et-|bc-)/
 
-/** The roles that may, where the stream's own list says nothing: everyone for streams, operators for system streams;
- *  what the system projections write, everyone may read. */
-const defaults = (action: Action, stream: string): ReadonlyArray<string> =>
-  stream.startsWith('$') && !(action === 'read' && PROJECTED.test(stream)) ? ['$admins'] : ['$all']
+/** What a list calls the right. */
+type Right = '$r' | '$w' | '$d' | '$mr' | '$mw'
+const RIGHTS: Readonly<Record<Action, Right>> = { read: '$r', write: '$w', delete: '$d' }
+const META_RIGHTS: Readonly<Record<Action, Right>> = { read: '$mr', write: '$mw', delete: '$d' }
+
+/** The stream whose last event holds the lists for streams that have none of their own. */
+const SETTINGS = '$settings'
+type DefaultAcls = { readonly user: Acl | undefined; readonly system: Acl | undefined }
+
+const parseDefaults = (data: string): DefaultAcls => {
+  try {
+    const json: unknown = JSON.parse(data)
+    if (typeof json === 'object' && json !== null) {
+      const { $userStreamAcl, $systemStreamAcl } = json as Record<string, unknown>
+      return { user: parseAcl($userStreamAcl), system: parseAcl($systemStreamAcl) }
+    }
+  } catch {
+    // Then it says nothing.
+  }
+  return { user: undefined, system: undefined }
+}
 
 export const createGuard = (storage: Storage, users: Users): Guard => {
   const user = (call: Call): User => {
@@ -42,19 +67,36 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
     return found
   }
 
-  const rolesFor = (action: Action, stream: string): ReadonlyArray<string> => {
-    if (isMetastream(stream)) {
-      const original = originalOf(stream)
-      const acl = metadataOf(storage, storage.stream(original)).acl
-      return (action === 'read' ? acl?.$mr : acl?.$mw) ?? defaults(action, original)
+  let read = { at: -1, acls: parseDefaults('') }
+  const defaultAcls = (): DefaultAcls => {
+    const settings = storage.stream(SETTINGS)
+    if (settings.last !== read.at) {
+      const [event] = settings.last < 0 ? [] : storage.streamBackwards(settings.id, settings.last, 1)
+      read = {
+        at: settings.last,
+        acls: parseDefaults(event === undefined ? '' : decodeBody(event.body).data.toString('utf8')),
+      }
     }
-    if (stream === '$all') return ['$admins']
-    const acl = metadataOf(storage, storage.stream(stream)).acl
-    const own = action === 'read' ? acl?.$r : action === 'write' ? acl?.$w : acl?.$d
-    return own ?? defaults(action, stream)
+    return read.acls
+  }
+
+  /** The roles that may, where the stream's own list says nothing: those that `$settings` names; else everyone for streams,
+   *  operators for system streams; what the system projections write, everyone may read. */
+  const defaults = (right: Right, stream: string): ReadonlyArray<string> => {
+    const { user, system } = defaultAcls()
+    if (!stream.startsWith('$')) return user?.[right] ?? ['$all']
+    return right === '$r' && PROJECTED.test(stream) ? ['$all'] : (system?.[right] ?? ['$admins'])
+  }
+
+  const rolesFor = (action: Action, stream: string): ReadonlyArray<string> => {
+    const meta = isMetastream(stream)
+    const owner = meta ? originalOf(stream) : stream
+    const right = (meta ? META_RIGHTS : RIGHTS)[action]
+    return metadataOf(storage, storage.stream(owner)).acl?.[right] ?? defaults(right, owner)
   }
 
   const allowed = (who: User, action: Action, stream: string): boolean => {
+    if (isForbidden(action, stream)) return false
     if (isAdmin(who)) return true
     const roles = rolesFor(action, stream)
     return (

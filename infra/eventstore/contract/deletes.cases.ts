@@ -77,6 +77,48 @@ contract('deletes', (test) => {
       else assert.is((await failure(deleting)).type, 'wrong-expected-version')
     })
   }
+  test('given a stream that is deleted and lives again, again and again, then numbering goes on each time', async (kit) => {
+    const stream = unique()
+    for (let round = 0; round < 3; round++) {
+      const { nextExpectedRevision } = await kit.append(stream, kit.events(2), 'no_stream')
+      assert.is(nextExpectedRevision, BigInt(2 * round + 1))
+      const read = await kit.read(stream)
+      assert.equal(
+        read.map(({ event }) => event!.revision),
+        [BigInt(2 * round), BigInt(2 * round + 1)],
+      )
+      await kit.client.deleteStream(stream)
+      assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
+    }
+    const { metadata } = await kit.client.getStreamMetadata(stream)
+    assert.ok(metadata?.truncateBefore !== undefined)
+  })
+  test('given own metadata and a maxCount, when deleted and alive again, then they are kept', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    await kit.client.setStreamMetadata(stream, { own: 'kept', maxCount: 2 })
+    await kit.client.deleteStream(stream)
+    await kit.append(stream, kit.events(3))
+    const { metadata } = await kit.client.getStreamMetadata(stream)
+    assert.equal([metadata?.own, metadata?.maxCount], ['kept', 2])
+    assert.equal(
+      (await kit.read(stream)).map(({ event }) => event!.revision),
+      [4n, 5n],
+    )
+  })
+  test('given a subscription to a stream, when it is deleted and lives again, then it gets what is new', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(2))
+    const seen: bigint[] = []
+    const subscription = kit.client.subscribeToStream(stream)
+    subscription.on('data', ({ event }) => seen.push(event!.revision))
+    await until(() => seen.length === 2)
+    await kit.client.deleteStream(stream)
+    await kit.append(stream, kit.events(2))
+    await until(() => seen.length === 4)
+    assert.equal(seen, [0n, 1n, 2n, 3n])
+    await subscription.unsubscribe()
+  })
   test('given a tombstoned stream, then reads, appends and deletes answer stream-deleted', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))

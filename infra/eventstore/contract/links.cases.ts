@@ -31,6 +31,26 @@ contract('links', (test) => {
     assert.is(read.length, 2)
     assert.ok(read.every(({ event, link }) => event === undefined && link?.streamId === links))
   })
+  test('given links to what is truncated, tombstoned or too old, when resolved, then the links alone', async (kit) => {
+    const [cut, dead, old, links] = [unique(), unique(), unique(), unique()]
+    for (const target of [cut, dead, old]) await kit.append(target, kit.events(2))
+    await kit.append(links, [
+      link(kit, `0@${cut}`),
+      link(kit, `1@${cut}`),
+      link(kit, `0@${dead}`),
+      link(kit, `0@${old}`),
+    ])
+    await kit.client.setStreamMetadata(cut, { truncateBefore: 1 })
+    await kit.client.tombstoneStream(dead)
+    await kit.client.setStreamMetadata(old, { maxAge: 1 })
+    await until(async () => (await kit.read(old)).length === 0)
+    const read = await kit.read(links, { resolveLinkTos: true })
+    assert.equal(
+      read.map(({ event }) => event?.streamId),
+      [undefined, cut, undefined, undefined],
+    )
+    assert.ok(read.every((one) => one.link?.streamId === links))
+  })
   test('given a link, when a subscription resolves, then what it points to', async (kit) => {
     const [target, links] = [unique(), unique()]
     await kit.append(target, kit.events(1))

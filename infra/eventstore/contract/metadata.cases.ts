@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { contract, failure, unique } from './kit.ts'
+import { contract, failure, unique, until } from './kit.ts'
 
 const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined }>): number[] =>
   read.map(({ event }) => Number(event!.revision))
@@ -70,6 +70,69 @@ contract('stream metadata', (test) => {
     for (;;) if ((await kit.read(stream)).length === 0) break
     assert.is((await kit.append(stream, kit.events(1))).nextExpectedRevision, 2n)
     assert.equal(numbers(await kit.read(stream)), [2])
+  })
+  test('given maxAge that has passed, then $all has the events still, and a subscription gets the new alone', async (kit) => {
+    const stream = unique()
+    const { position } = await kit.append(stream, kit.events(1))
+    await kit.client.setStreamMetadata(stream, { maxAge: 1 })
+    await until(async () => (await kit.read(stream)).length === 0)
+    const [first] = await kit.readAll({ fromPosition: position, maxCount: 1 })
+    assert.is(first!.event!.streamId, stream)
+    await kit.append(stream, kit.events(1))
+    const subscription = kit.client.subscribeToStream(stream)
+    const seen: bigint[] = []
+    subscription.on('data', ({ event }) => seen.push(event!.revision))
+    await until(() => seen.length > 0)
+    assert.equal(seen, [1n])
+    await subscription.unsubscribe()
+  })
+  test('given truncateBefore, then $all has all, a subscription to the stream what is left, backwards likewise', async (kit) => {
+    const stream = unique()
+    const { position } = await kit.append(stream, kit.events(1))
+    await kit.append(stream, kit.events(9))
+    await kit.client.setStreamMetadata(stream, { truncateBefore: 6 })
+    const all = await kit.readAll({ fromPosition: position })
+    assert.equal(
+      numbers(all.filter(({ event }) => event!.streamId === stream)),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    )
+    assert.equal(
+      numbers(await kit.read(stream, { direction: 'backwards', fromRevision: 'end' })),
+      [9, 8, 7, 6],
+    )
+    assert.equal(numbers(await kit.read(stream, { fromRevision: 2n, maxCount: 2 })), [6, 7])
+    assert.equal(numbers(await kit.read(stream, { direction: 'backwards', fromRevision: 3n })), [])
+    const seen: number[] = []
+    const subscription = kit.client.subscribeToStream(stream, { fromRevision: 1n })
+    subscription.on('data', ({ event }) => seen.push(Number(event!.revision)))
+    await kit.append(stream, kit.events(1))
+    await until(() => seen.length >= 5)
+    assert.equal(seen, [6, 7, 8, 9, 10])
+    await subscription.unsubscribe()
+  })
+  test('given maxCount and maxAge and truncateBefore at once, then each takes its part', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(10))
+    await kit.client.setStreamMetadata(stream, { maxCount: 6, maxAge: 3600, truncateBefore: 7 })
+    assert.equal(numbers(await kit.read(stream)), [7, 8, 9])
+    await kit.client.setStreamMetadata(stream, { maxCount: 2, maxAge: 3600 })
+    assert.equal(numbers(await kit.read(stream)), [8, 9])
+    await kit.client.setStreamMetadata(stream, {})
+    assert.is((await kit.read(stream)).length, 10)
+  })
+  test('given metadata of a system stream, then it holds there too', async (kit) => {
+    const stream = `$${unique('system')}`
+    await kit.append(stream, kit.events(4))
+    await kit.client.setStreamMetadata(stream, { maxCount: 1 })
+    assert.equal(numbers(await kit.read(stream)), [3])
+    assert.is((await kit.client.getStreamMetadata(stream)).metadata?.maxCount, 1)
+  })
+  test('given metadata set many times, then its stream has the last alone, and its revision goes on', async (kit) => {
+    const stream = unique()
+    for (let n = 1; n <= 3; n++) await kit.client.setStreamMetadata(stream, { maxCount: n })
+    const read = await kit.read(`$$${stream}`)
+    assert.equal(numbers(read), [2])
+    assert.is((await kit.client.getStreamMetadata(stream)).metadata?.maxCount, 3)
   })
   test('given maxCount, when more is appended, then the window moves', async (kit) => {
     const stream = unique()

@@ -1,51 +1,6 @@
 import * as assert from 'uvu/assert'
-import { contract, failure, type Kit, unique, until } from './kit.ts'
-
-type Settings = Parameters<Kit['lib']['persistentSubscriptionToStreamSettingsFromDefaults']>[0]
-type Subscription = ReturnType<Kit['client']['subscribeToPersistentSubscriptionToStream']>
-type Seen = { id: string; revision: bigint; retries: number; event: Parameters<Subscription['ack']>[0] }
-
-const create = async (kit: Kit, stream: string, settings: Settings = {}): Promise<string> => {
-  const group = unique('group')
-  await kit.client.createPersistentSubscriptionToStream(
-    stream,
-    group,
-    kit.lib.persistentSubscriptionToStreamSettingsFromDefaults({ startFrom: 'start', ...settings }),
-  )
-  return group
-}
-
-/** Connects, and gives each event to `handle`. */
-const consume = (
-  subscription: Subscription,
-  handle: (seen: Seen, subscription: Subscription) => unknown = ({ event }) => subscription.ack(event),
-) => {
-  const seen: Seen[] = []
-  const errors: string[] = []
-  subscription.on('data', (event) => {
-    const original = event.link ?? event.event!
-    const one = {
-      id: original.id,
-      revision: (event.event ?? original).revision,
-      retries: event.retryCount,
-      event,
-    }
-    seen.push(one)
-    void handle(one, subscription)
-  })
-  subscription.on('error', (error) => errors.push((error as unknown as { type: string }).type))
-  return {
-    seen,
-    errors,
-    have: (count: number) => until(() => seen.length >= count),
-    stop: () => subscription.unsubscribe(),
-  }
-}
-
-const connect = (kit: Kit, stream: string, group: string, bufferSize = 10) =>
-  kit.client.subscribeToPersistentSubscriptionToStream(stream, group, { bufferSize })
-
-const revisions = (seen: ReadonlyArray<Seen>): number[] => seen.map(({ revision }) => Number(revision))
+import { contract, failure, unique, until } from './kit.ts'
+import { connect, consume, create, revisions } from './persistent-kit.ts'
 
 contract('persistent subscriptions to a stream', (test) => {
   test('given one, when created again, then persistent-subscription-exists', async (kit) => {

@@ -1,18 +1,25 @@
 /** Calls of the protocol that the clients have no method for, made by hand: messages are lists of fields. */
 import { readFileSync } from 'node:fs'
 import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
-import { delimited, Reader } from '../wire.ts'
+import { putVarint, Reader, varintSize } from '../wire.ts'
 
-/** A field's number and its content: text, or a message of fields. */
-export type Field = readonly [number: number, value: string | ReadonlyArray<Field>]
+/** A field's number and its content: text, a number, or a message of fields. */
+export type Field = readonly [number: number, value: string | number | ReadonlyArray<Field>]
 /** What a message holds, by field number. Varints as numbers. */
 export type Message = ReadonlyMap<number, ReadonlyArray<number | Buffer>>
 
+const varint = (value: number): Buffer => {
+  const bytes = Buffer.alloc(varintSize(value))
+  putVarint(bytes, 0, value)
+  return bytes
+}
 const encode = (fields: ReadonlyArray<Field>): Buffer =>
   Buffer.concat(
-    fields.map(([number, value]) =>
-      delimited(number, typeof value === 'string' ? Buffer.from(value) : encode(value)),
-    ),
+    fields.flatMap(([number, value]) => {
+      if (typeof value === 'number') return [varint(number * 8), varint(value)]
+      const content = typeof value === 'string' ? Buffer.from(value) : encode(value)
+      return [varint(number * 8 + 2), varint(content.length), content]
+    }),
   )
 
 export const decode = (bytes: Buffer): Message => {

@@ -103,6 +103,18 @@ contract('reads of $all', (test) => {
     assert.equal(mine(read), [...commits].reverse())
     assert.equal(read[0]!.event!.position, positions[5])
   })
+  test('given a position in the middle, when reading backwards a huge count, then all before it, to the beginning', async (kit) => {
+    const { positions, commits, mine } = await seed(kit)
+    const read = await kit.readAll({
+      direction: 'backwards',
+      fromPosition: positions[3],
+      maxCount: Number.MAX_SAFE_INTEGER,
+    })
+    assert.equal(mine(read), commits.slice(0, 3).reverse())
+    const before = read.map(({ event }) => event!.position!.commit)
+    assert.ok(before.every((at, n) => n === 0 || at < before[n - 1]!))
+    assert.is((await kit.readAll({ maxCount: 1 }))[0]!.event!.position!.commit, before.at(-1))
+  })
   const OWN_BEGINNING = {
     not: ['@kurrent/kurrentdb-client', "it sends the direction's own beginning instead"],
   } as const

@@ -48,8 +48,8 @@ const fakeCall = (): { call: Call; frames: Buffer[]; ended: Promise<unknown> } =
     onEnd: () => {},
     onClose: () => {},
     open: () => open,
-    write: (frame) => {
-      frames.push(frame)
+    write: (frame, rest) => {
+      frames.push(rest === undefined ? frame : Buffer.concat([frame, rest]))
       return true
     },
     blocked: () => false,

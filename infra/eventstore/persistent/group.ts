@@ -28,6 +28,7 @@ export type Consumer = {
   sent: number
   readonly from: string
   readonly name: string
+  readonly user: string
   readonly send: (message: Message) => void
   readonly drop: (reason: 'dropped' | 'stopped') => void
 }
@@ -106,9 +107,11 @@ export const createGroup = ({
   let total = 0
   let caughtUp = false
   let timer: NodeJS.Timeout | undefined
+  let isStopped = false
 
   const write = (): void => {
-    if (processed === null || processed === saved) return
+    // What comes in after that (a parked message that is written) is another one's to count.
+    if (isStopped || processed === null || processed === saved) return
     save(processed)
     saved = processed
     doneSinceSave = 0
@@ -215,28 +218,26 @@ export const createGroup = ({
     }
   }
 
+  /** A link to the event itself, not to the link by which it came: so a replay gives the event. Of one that is gone, what
+   *  its link says. */
   const park = (message: Message, reason: string): void => {
-    const original = message.link ?? message.event
-    if (original !== undefined && message.place !== null) {
-      const link: ProposedEvent = {
-        id: crypto.randomUUID(),
-        type: '$>',
-        contentType: 'application/octet-stream',
-        data: Buffer.from(`${original.revision}@${streamOf(original.body)}`),
-        metadata: Buffer.from(JSON.stringify({ added: new Date().toISOString(), reason })),
-      }
-      appendSystem(parkedStream, link, () => finish(message))
-    } else if (message.link !== undefined) {
-      // A replayed one is parked again under a link of its own.
-      const link: ProposedEvent = {
-        id: crypto.randomUUID(),
-        type: '$>',
-        contentType: 'application/octet-stream',
-        data: decodeBody(message.link.body).data,
-        metadata: Buffer.from(JSON.stringify({ added: new Date().toISOString(), reason })),
-      }
-      appendSystem(parkedStream, link, () => finish(message))
-    } else finish(message)
+    const { event, link } = message
+    const target =
+      event !== undefined
+        ? Buffer.from(`${event.revision}@${streamOf(event.body)}`)
+        : link !== undefined && decodeBody(link.body).data
+    if (target === false) {
+      finish(message)
+      return
+    }
+    const parked: ProposedEvent = {
+      id: crypto.randomUUID(),
+      type: '$>',
+      contentType: 'application/octet-stream',
+      data: target,
+      metadata: Buffer.from(JSON.stringify({ added: new Date().toISOString(), reason })),
+    }
+    appendSystem(parkedStream, parked, () => finish(message))
   }
 
   const appendSystem = (stream: string, event: ProposedEvent, done: () => void): void =>
@@ -251,7 +252,7 @@ export const createGroup = ({
 
   const retry = (message: Message): void => {
     if (message.retries >= settings.maxRetryCount) {
-      park(message, `Reached maximum number of retries: ${settings.maxRetryCount}`)
+      park(message, `Reached retry count of ${settings.maxRetryCount}`)
       return
     }
     message.retries++
@@ -305,13 +306,13 @@ export const createGroup = ({
     settings,
     consumers: (): ReadonlyArray<Consumer> => consumers,
 
-    /** False where it has as many as it may. */
-    add: (consumer: Consumer): boolean => {
-      if (settings.maxSubscriberCount > 0 && consumers.length >= settings.maxSubscriberCount) return false
+    /** Whether it has as many consumers as it may. */
+    isFull: (): boolean => settings.maxSubscriberCount > 0 && consumers.length >= settings.maxSubscriberCount,
+
+    add: (consumer: Consumer): void => {
       consumers.push(consumer)
       timer ??= setInterval(tick, TICK)
       pump()
-      return true
     },
     remove,
 
@@ -332,7 +333,7 @@ export const createGroup = ({
         if (action === 'stop') continue
         consumer.inFlight.delete(id)
         if (action === 'skip') finish(flying.message)
-        else if (action === 'park') park(flying.message, reason)
+        else if (action === 'park') park(flying.message, `Client explicitly NAK'ed message.\n${reason}`)
         else retry(flying.message)
       }
       if (action === 'stop') {
@@ -350,8 +351,11 @@ export const createGroup = ({
       const links = storage.streamForwards(stream.id, first, Math.min(limit, stream.last + 1))
       const last = links.at(-1)
       if (last === undefined) return
-      for (const link of links)
-        retries.push({ id: idOf(link.body), event: follow(storage, link), link, retries: 0, place: null })
+      for (const link of links) {
+        const event = follow(storage, link)
+        // What was deleted meanwhile does not come again.
+        if (event !== undefined) retries.push({ id: idOf(link.body), event, link, retries: 0, place: null })
+      }
       appendSystem(
         metastreamOf(parkedStream),
         {
@@ -382,10 +386,11 @@ export const createGroup = ({
       caughtUp,
     }),
 
-    /** Ends it for its consumers, keeping how far it came. */
-    stop: (): void => {
+    /** Ends it for its consumers. Keeps how far it came, unless it is to be forgotten. */
+    stop: (keep = true): void => {
       clearInterval(timer)
-      write()
+      if (keep) write()
+      isStopped = true
       for (const consumer of consumers.splice(0)) consumer.drop('dropped')
     },
   }

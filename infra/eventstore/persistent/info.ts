@@ -46,7 +46,7 @@ export const infoOf = (storage: Storage, group: Group): InstanceType<typeof pers
   for (const consumer of group.consumers()) {
     const connection = new persistent.SubscriptionInfo.ConnectionInfo()
     connection.setFrom(consumer.from)
-    connection.setUsername('anonymous')
+    connection.setUsername(consumer.user)
     connection.setTotalItems(`${consumer.sent}`)
     connection.setCountSinceLastMeasurement('0')
     connection.setAvailableSlots(consumer.slots - consumer.inFlight.size)

@@ -99,7 +99,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       open(group.source, group.name, kept)
     },
     remove: (group: Group): void => {
-      group.stop()
+      group.stop(false)
       groups.delete(keyOf(group.source, group.name))
       drop.run(group.source, group.name)
       storage.syncNow()

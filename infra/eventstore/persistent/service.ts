@@ -20,7 +20,7 @@ import { delimited, varintField } from '../wire.ts'
 import type { Consumer, Group, NackAction } from './group.ts'
 import { infoOf } from './info.ts'
 import type { Registry } from './registry.ts'
-import { faultOf, readSettings, type Settings } from './settings.ts'
+import { faultOf, readSettings, type Settings, unknownStrategyOf } from './settings.ts'
 
 const ACTIONS: ReadonlyArray<NackAction> = ['retry', 'park', 'retry', 'skip', 'stop']
 const EMPTY = Buffer.alloc(0)
@@ -72,6 +72,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
     const name = options.getGroupName()
     guard.check(call, 'read', source)
     const group = find(source, name)
+    if (group.isFull()) throw errors.maximumSubscribers(source, name)
     const ids: IdForm = options.getUuidOption()?.hasStructured() ? 'structured' : 'string'
     const consumer: Consumer = {
       slots: Math.max(1, options.getBufferSize()),
@@ -79,6 +80,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       sent: 0,
       from: call.peer,
       name: String(call.headers['connection-name'] ?? ''),
+      user: guard.user(call)?.login ?? 'anonymous',
       send: ({ event, link, retries }) => {
         const count = retries > 0 ? varintField(5, retries) : delimited(6, EMPTY)
         call.write(delimited(1, Buffer.concat([readEvent(event, ids, link), count])))
@@ -86,7 +88,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       drop: (reason) => (reason === 'dropped' ? call.fail(errors.groupDropped(source, name)) : call.end()),
     }
     call.write(delimited(2, delimited(1, Buffer.from(`${source}::${name}`))))
-    if (!group.add(consumer)) throw errors.maximumSubscribers(source, name)
+    group.add(consumer)
     return { group, consumer }
   }
 
@@ -128,6 +130,9 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       if (options === undefined) throw errors.invalidArgument('No options')
       const source = sourceOfSettings(options)
       const name = options.getGroupName()
+      const unknown = unknownStrategyOf(options)
+      if (unknown !== undefined)
+        throw errors.groupFailed(source, name, `Consumer strategy ${unknown} does not exist.`)
       const settings = checked(source, name, readSettings(options, null))
       if (registry.get(source, name) !== undefined) throw errors.groupExists(source, name)
       registry.create(source, name, settings)

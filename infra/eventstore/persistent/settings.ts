@@ -93,6 +93,14 @@ export const readSettings = (
   }
 }
 
+/** The name of a strategy that there is none of, where the request asks for one. */
+export const unknownStrategyOf = (options: CreateReq.Options | UpdateReq.Options): string | undefined => {
+  const settings = options.getSettings()
+  const name =
+    settings !== undefined && 'getConsumerStrategy' in settings ? settings.getConsumerStrategy() : ''
+  return name === '' || STRATEGIES.some((strategy) => strategy === name) ? undefined : name
+}
+
 /** What is wrong with them, if anything. */
 export const faultOf = (settings: Settings): string | undefined => {
   if (settings.historyBufferSize <= 0) return 'Buffer Size must be positive'

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectSession } from '../../adapters/postgres/session.ts'
@@ -17,6 +18,7 @@ import { type Checked, checkBundle, type Fault } from '../../projections/proof/b
 import { signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { anyEvents, at, posted, recorded } from '../../projections/testing/events.ts'
 import { runProjector } from '../projector/projector.ts'
+import { keepStates } from '../projector/states.ts'
 import { checkBundleFile } from './audit-bundle.ts'
 import { exportBundleTo } from './bundle-export.ts'
 
@@ -161,6 +163,65 @@ test('given states that earlier exports kept, then a bundle is the same to the b
         assert.equal(await bundleOf(at(second), null, 7), without, harm)
       }
     }
+  } finally {
+    await session.close()
+  }
+})
+
+test('given states that were kept as the room went on, then a bundle is the same to the byte, and no more of the log is read than since the last', async () => {
+  const session = await connectSession(database.url, 'test')
+  const kept = async () =>
+    (await session.run(sql.unsafe`SELECT stream, revision, state, note FROM proof_states ORDER BY 1, 2`)).map(
+      (row) => JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    )
+  const every = 7
+  const streams = ['space', 'chat', 'refusal'].map((kind) => `${kind}-post:alice/my-post`)
+  const all = log.events.filter(({ stream }) => streams.includes(stream))
+  const noticed = all.map((recorded) => {
+    const decoded = decodeRecorded(recorded)
+    return { recorded, decoded: decoded._tag === 'Right' ? decoded.right : null }
+  })
+  const onError = (error: Error) => assert.unreachable(error.message)
+  try {
+    await session.exec('DELETE FROM proof_states')
+    const without = await bundleOf(at(700), null)
+    const reads = log.counts.reads
+    const states = keepStates({ log, databaseUrl: database.url, signer, every, onError })
+    for (let i = 0; i < noticed.length; i += 30) states.notice(noticed.slice(i, i + 30))
+    await states.idle()
+    await states.stop()
+    assert.is(log.counts.reads, reads)
+    const there = await kept()
+    assert.is(
+      there.length,
+      streams.reduce(
+        (sum, name) => sum + Math.floor(all.filter(({ stream }) => stream === name).length / every),
+        0,
+      ),
+    )
+    const before = eventsRead
+    assert.equal(await bundleOf(at(700), null, every), without)
+    const events = (await check(without)).events
+    // Of each stream: the last in the state, those up to the moment, and what follows it.
+    assert.ok(
+      eventsRead - before <= events + 3 * (every + 2),
+      `${eventsRead - before} read, for ${events} events`,
+    )
+
+    // One that starts in the middle reads what it lacks once, and keeps the same.
+    const longest = Math.max(...streams.map((name) => all.filter(({ stream }) => stream === name).length))
+    const seldom = Math.ceil(longest / 3)
+    const madeFrom = async (first: number) => {
+      await session.exec('DELETE FROM proof_states')
+      const late = keepStates({ log, databaseUrl: database.url, signer, every: seldom, onError })
+      late.notice(noticed.slice(first))
+      await late.idle()
+      await late.stop()
+      return kept()
+    }
+    const early = await madeFrom(0)
+    assert.ok(early.length >= 2, `${early.length} kept`)
+    assert.equal(await madeFrom(10), early)
   } finally {
     await session.close()
   }

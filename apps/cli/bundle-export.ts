@@ -18,20 +18,19 @@ import {
   stateLine,
   VERSION,
 } from '../../projections/proof/bundle.ts'
+import { asBundled, latestWith } from '../../projections/proof/bundled.ts'
 import { inclusionChecker, inclusionProofs, type Nodes } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, type Signer, verifierOf } from '../../projections/proof/note.ts'
 import { joinedHashesAt } from '../../projections/proof/queries.ts'
 import {
   applyEvent,
-  type BundledEvent,
   type BundleState,
   emptyState,
   type Kind,
   kindOf,
   STREAM_KINDS,
 } from '../../projections/proof/state.ts'
-
-import { keptStates } from './kept-states.ts'
+import { eventsOfStream, KEEP_EVERY, keptStates } from '../projector/kept-states.ts'
 
 export class ExportError extends Error {
   override readonly name = 'ExportError'
@@ -52,37 +51,6 @@ export type ExportOptions = {
 export type Exported = { readonly events: number; readonly size: number; readonly bytes: number }
 
 const PAGE = 1_000
-const KEEP_EVERY = 10_000
-
-/** A stream from a revision on, up to a position of the log; a page is read while the one before is taken. */
-async function* eventsOfStream(
-  log: EventLog,
-  stream: string,
-  revision: number,
-  upTo: bigint,
-): AsyncGenerator<RecordedEvent, void> {
-  type Page = Awaited<ReturnType<ReturnType<EventLog['readStream']>>>
-  const read = (from: bigint): Promise<Page> => log.readStream(stream, { from, limit: PAGE })()
-  let from = BigInt(revision)
-  let next: Promise<Page> | null = read(from)
-  while (next !== null) {
-    const page: Page = await next
-    if (E.isLeft(page)) {
-      if (page.left._tag === 'StreamDeleted') return
-      throw new ExportError(`The log can't be read: ${page.left.cause}`)
-    }
-    const last = page.right.at(-1)
-    next =
-      last === undefined || page.right.length < PAGE || last.position > upTo ? null : read(last.revision + 1n)
-    // Its failure is met where it is awaited.
-    next?.catch(() => {})
-    for (const event of page.right) {
-      if (event.position > upTo) return
-      if (event.revision >= from) yield event
-    }
-    if (last !== undefined) from = last.revision + 1n
-  }
-}
 
 /** A room's streams as one, in the order of the log. */
 async function* eventsOf(
@@ -104,24 +72,6 @@ async function* eventsOf(
     yield heads[first]!.value as RecordedEvent
     heads[first] = await streams[first]!.next()
   }
-}
-
-const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
-
-/** As it stands on the log. `text`, where it was made, is what is proved of it. */
-const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent => {
-  const { data, metadata } = recorded.stored ?? recorded
-  // What JSON can't say as it is, is what it says instead.
-  if (!isPlain(data) || !isPlain(metadata)) return JSON.parse(text ?? eventText(recorded))
-  const { id, revision, stream, type } = recorded
-  return { data: data ?? null, id, metadata: metadata ?? null, revision: String(revision), stream, type }
-}
-
-/** A stream's time never goes back, whatever its events say: the latest so far counts. */
-const latestWith = (state: BundleState, kind: Kind, event: BundledEvent): string => {
-  const at = (event.metadata as { readonly at?: unknown } | null)?.at
-  const latest = state.latest[kind] ?? ''
-  return typeof at === 'string' && at > latest ? at : latest
 }
 
 /** The tree's nodes, a call's in one answer. */

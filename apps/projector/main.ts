@@ -7,8 +7,10 @@ import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { keepMoments } from '../../projections/moment/keeper.ts'
+import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { runProjector } from './projector.ts'
+import { keepStates } from './states.ts'
 
 const config = configOrExit()
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })
@@ -54,17 +56,26 @@ const keeper = keepMoments({
   log: stored,
   onError: (error, stream) => logger.warn({ err: error, stream }, 'a moment was not kept'),
 })
+const states = keepStates({
+  log: stored,
+  databaseUrl: config.database.url,
+  signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+  onError: (error, stream) => logger.warn({ err: error, stream }, 'a state was not kept'),
+})
 const projector = runProjector({
   log,
   databaseUrl: config.database.url,
   logger,
   // An erasure makes the one who leads start over: what it knew of keys is not true any more.
   onLead: () => vault.forget(),
-  onApplied: keeper.notice,
+  onApplied: (events) => {
+    keeper.notice(events)
+    states.notice(events)
+  },
 })
 stop = async () => {
   await projector.stop()
-  await keeper.stop()
+  await Promise.all([keeper.stop(), states.stop()])
   await log.close()
   await vault.close()
 }

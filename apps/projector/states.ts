@@ -1,0 +1,102 @@
+/** Keeps the states that bundles begin with as rooms go on, so that an export costs the same whatever a room's age. Signed, since
+ *  whoever can write to the table must not be believed. */
+import * as E from 'fp-ts/lib/Either.js'
+import { connectSession } from '../../adapters/postgres/session.ts'
+import type { EventLog } from '../../domain/ports.ts'
+import { type Bounds, type Followed, type Follower, follow } from '../../projections/moment/following.ts'
+import { asBundled } from '../../projections/proof/bundled.ts'
+import type { Signer } from '../../projections/proof/note.ts'
+import {
+  applyEvent,
+  type BundleState,
+  emptyState,
+  type Kind,
+  kindOf,
+  stateFromJson,
+  stateToJson,
+} from '../../projections/proof/state.ts'
+import {
+  ANY_PLACE,
+  ANY_TIME,
+  eventsOfStream,
+  KEEP_EVERY,
+  type KeptStates,
+  keptStates,
+} from './kept-states.ts'
+
+/** What was never kept for longer than this is left to the first who exports it: it is read by itself for a while then. */
+const FAR = 3
+
+type Options = Bounds & {
+  /** As it stands. */
+  readonly log: EventLog
+  readonly databaseUrl: string
+  readonly signer: Signer
+  readonly every?: number
+  readonly onError?: (error: Error, stream: string) => void
+}
+
+const entriesIn = ({ named, messages }: BundleState): number =>
+  Object.values(named).reduce((sum, { size }) => sum + size, messages.size)
+
+export const keepStates = (options: Options): Follower => {
+  const { log, databaseUrl, signer, every = KEEP_EVERY } = options
+
+  const withKept = async <A>(work: (kept: KeptStates) => Promise<A>): Promise<A> => {
+    const session = await connectSession(databaseUrl, 'presence states')
+    try {
+      return await work(keptStates(session, log, signer))
+    } finally {
+      await session.close()
+    }
+  }
+
+  const followed = (stream: string, kind: Kind, state: BundleState): Followed => {
+    let due: Array<{ readonly state: BundleState; readonly lastId: string }> = []
+    return {
+      revision: () => state.revisions[kind] - 1,
+      add: (_decoded, recorded) => {
+        applyEvent(state, asBundled(recorded))
+        if (state.revisions[kind] % every !== 0) return
+        // As it is now: it goes on changing.
+        const copy = stateFromJson(JSON.parse(JSON.stringify(stateToJson(state))))
+        if (copy !== null) due.push({ state: copy, lastId: recorded.id })
+      },
+      isDue: () => due.length > 0,
+      flush: async () => {
+        const now = due
+        due = []
+        await withKept(async (kept) => {
+          for (const one of now) await kept.keep(stream, kind, one.state, one.lastId)
+        })
+        return true
+      },
+      entries: () => entriesIn(state),
+    }
+  }
+
+  const takeUp = (stream: string, kind: Kind): Promise<Followed | null> =>
+    withKept(async (kept) => {
+      const state = (await kept.before(stream, kind, ANY_TIME, ANY_PLACE)) ?? emptyState()
+      const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
+      if (E.isLeft(end)) return null
+      const last = Number(end.right[0]?.revision ?? -1n)
+      if (last - state.revisions[kind] > FAR * every) return null
+      for await (const recorded of eventsOfStream(log, stream, state.revisions[kind], ANY_PLACE)) {
+        applyEvent(state, asBundled(recorded))
+        if (state.revisions[kind] % every === 0) await kept.keep(stream, kind, state, recorded.id)
+      }
+      return followed(stream, kind, state)
+    })
+
+  return follow({
+    ...options,
+    every,
+    of: (stream) => {
+      const kind = kindOf(stream)
+      return kind === null
+        ? null
+        : { begin: () => followed(stream, kind, emptyState()), takeUp: () => takeUp(stream, kind) }
+    },
+  })
+}

@@ -1,0 +1,185 @@
+/**
+ * Makes something of each stream from its events, beside whatever follows the log: told of each event once, it adds it to
+ * what it holds of the stream, and has that written when something is due. A stream that it does not hold (it has just
+ * started, an event was missed or could not be read, or there are too many) is read when something is due, and held from
+ * there.
+ */
+import type { Decoded } from '../../domain/codec.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+
+/** `decoded` is null where it can't be read. */
+export type Noticed = { readonly recorded: RecordedEvent; readonly decoded: Decoded | null }
+
+export type Followed = {
+  /** Of the last event that it was given, -1 for none. */
+  readonly revision: () => number
+  /** The event after that one, and no other. */
+  readonly add: (decoded: Decoded, recorded: RecordedEvent) => void
+  readonly isDue: () => boolean
+  /** Writes what is due. False where that failed: then it is of no use any more. One at a time. */
+  readonly flush: () => Promise<boolean>
+  /** How many things it holds. */
+  readonly entries: () => number
+}
+export type Following = {
+  /** Of a stream that has no events yet. */
+  readonly begin: () => Followed
+  /** From the log, with what was due written; null where it can't be carried on. */
+  readonly takeUp: () => Promise<Followed | null>
+}
+export type Follower = {
+  /** Returns at once. */
+  readonly notice: (events: ReadonlyArray<Noticed>) => void
+  /** Resolves when nothing is due. */
+  readonly idle: () => Promise<void>
+  /** After the one in hand. */
+  readonly stop: () => Promise<void>
+}
+
+/** Rooms that are equally busy come due at the same moment: between two of them, this many times as long as one took,
+ *  goes to what must not wait. */
+const REST = 2
+const LONGEST_REST_MS = 500
+/** What is held at the most: streams, and things in them (people, messages, reactions, bans). */
+const STREAMS = 2_000
+const ENTRIES = 60_000
+/** After so many events of a stream it is looked at how much it holds. */
+const WEIGHED = 64
+
+export type Bounds = { readonly streams?: number; readonly entries?: number }
+
+type Room = { readonly followed: Followed; readonly entries: number }
+
+/** `of`: how to follow a stream, null for those that are not. Something is due after every `every` events of one. */
+export const follow = (
+  options: Bounds & {
+    readonly every: number
+    readonly of: (stream: string) => Following | null
+    readonly onError?: (error: Error, stream: string) => void
+  },
+): Follower => {
+  const { every, of, onError, streams = STREAMS, entries = ENTRIES } = options
+  const weighed = Math.min(WEIGHED, every)
+  /** The one that was told of longest ago is in front. */
+  const rooms = new Map<string, Room>()
+  let held = 0
+  /** What comes of a stream while it is read. */
+  const meanwhile = new Map<string, Noticed[]>()
+  const due = new Set<string>()
+  let running: Promise<void> | null = null
+  let stopped = false
+  let wake = (): void => {}
+
+  const drop = (stream: string): void => {
+    held -= rooms.get(stream)?.entries ?? 0
+    rooms.delete(stream)
+  }
+  const hold = (stream: string, followed: Followed): void => {
+    drop(stream)
+    const room = { followed, entries: followed.entries() }
+    if (room.entries > entries) return
+    rooms.set(stream, room)
+    held += room.entries
+    for (const oldest of rooms.keys()) {
+      if (rooms.size <= streams && held <= entries) return
+      drop(oldest)
+    }
+  }
+
+  const take = (noticed: Noticed): void => {
+    const { recorded, decoded } = noticed
+    const { stream } = recorded
+    const revision = Number(recorded.revision)
+    const room = rooms.get(stream)
+    if (room !== undefined) {
+      const { followed } = room
+      const next = followed.revision() + 1
+      if (revision < next) return
+      if (revision === next && decoded !== null) {
+        followed.add(decoded, recorded)
+        if ((revision + 1) % weighed === 0) hold(stream, followed)
+        else {
+          rooms.delete(stream)
+          rooms.set(stream, room)
+        }
+        if (followed.isDue()) due.add(stream)
+        return
+      }
+      drop(stream)
+    }
+    const coming = meanwhile.get(stream)
+    if (coming !== undefined) {
+      // More than this would be a moment by itself: it is read again then.
+      if (coming.length < 2 * every) coming.push(noticed)
+      return
+    }
+    if (revision === 0 && decoded !== null) {
+      const following = of(stream)
+      if (following === null) return
+      hold(stream, following.begin())
+      if (rooms.has(stream)) take(noticed)
+    } else if ((revision + 1) % every === 0 && of(stream) !== null) due.add(stream)
+  }
+
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.min(ms, LONGEST_REST_MS))
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  const keep = async (stream: string): Promise<void> => {
+    const room = rooms.get(stream)
+    if (room !== undefined) {
+      const { followed } = room
+      if (!(await followed.flush()) && rooms.get(stream)?.followed === followed) drop(stream)
+      return
+    }
+    meanwhile.set(stream, [])
+    let followed: Followed | null = null
+    try {
+      followed = (await of(stream)?.takeUp()) ?? null
+    } finally {
+      const coming = meanwhile.get(stream) ?? []
+      meanwhile.delete(stream)
+      if (followed !== null) {
+        hold(stream, followed)
+        for (const noticed of coming) take(noticed)
+      }
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    for (const stream of due) {
+      if (stopped) return
+      due.delete(stream)
+      const started = performance.now()
+      try {
+        await keep(stream)
+      } catch (error) {
+        onError?.(error as Error, stream)
+      }
+      if (due.size > 0) await rest(REST * (performance.now() - started))
+    }
+  }
+
+  return {
+    notice: (events) => {
+      for (const noticed of events) take(noticed)
+      if (due.size === 0 || running !== null || stopped) return
+      running = run().finally(() => {
+        running = null
+      })
+    },
+    idle: async () => {
+      while (running !== null) await running
+    },
+    stop: async () => {
+      stopped = true
+      wake()
+      await running
+    },
+  }
+}

@@ -1,0 +1,22 @@
+/** Events as bundles have them: as they stand on the log. */
+import type { RecordedEvent } from '../../domain/ports.ts'
+import { eventText } from '../audit/canonical.ts'
+import type { BundledEvent, BundleState, Kind } from './state.ts'
+
+const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
+
+/** `text`, where it was made, is what is proved of it. */
+export const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent => {
+  const { data, metadata } = recorded.stored ?? recorded
+  // What JSON can't say as it is, is what it says instead.
+  if (!isPlain(data) || !isPlain(metadata)) return JSON.parse(text ?? eventText(recorded))
+  const { id, revision, stream, type } = recorded
+  return { data: data ?? null, id, metadata: metadata ?? null, revision: String(revision), stream, type }
+}
+
+/** A stream's time never goes back, whatever its events say: the latest so far counts. */
+export const latestWith = (state: BundleState, kind: Kind, event: BundledEvent): string => {
+  const at = (event.metadata as { readonly at?: unknown } | null)?.at
+  const latest = state.latest[kind] ?? ''
+  return typeof at === 'string' && at > latest ? at : latest
+}

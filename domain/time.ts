@@ -13,3 +13,17 @@ export const Time = new t.Type<string, string, unknown>(
   (value, context) => (isTime(value) ? t.success(value) : t.failure(value, context, 'not an ISO 8601 time')),
   t.identity,
 )
+
+const WRITTEN = /^(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+
+/** A time as somebody writes it, a day alone or with an hour: in UTC where no zone is given, wherever this runs. Null where there
+ *  is none such, as on 30 February. */
+export const readTime = (text: string): Date | null => {
+  const [whole, year, month, day, zone] = WRITTEN.exec(text) ?? []
+  if (whole === undefined) return null
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  date.setUTCFullYear(Number(year))
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null
+  const time = new Date(whole.length === 10 || zone !== undefined ? whole : `${whole}Z`)
+  return Number.isNaN(time.getTime()) ? null : time
+}

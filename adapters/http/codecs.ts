@@ -10,6 +10,7 @@ import {
   type SpaceRef,
 } from '../../domain/names.ts'
 import { isText } from '../../domain/text.ts'
+import { readTime } from '../../domain/time.ts'
 import { PURPOSES, type Purpose } from '../auth/challenges.ts'
 import { FORMATS } from './download.ts'
 
@@ -65,10 +66,8 @@ export const SpaceKeyCodec = from<SpaceRef>('a space: type:id', (value) => {
   return E.isRight(space) ? space.right : undefined
 })
 export const Time = from('a time such as 2026-01-31T12:00:00Z', (value) => {
-  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}(T[\d:.]{5,15}(Z|[+-]\d{2}:?\d{2})?)?$/.test(value))
-    return undefined
-  const ms = Date.parse(value)
-  return Number.isFinite(ms) ? new Date(ms) : undefined
+  // One with a space in it is no time of a URL.
+  return typeof value === 'string' && !value.includes(' ') ? (readTime(value) ?? undefined) : undefined
 })
 export const Action = from('an event’s type, such as SessionJoined', (value) =>
   typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined,

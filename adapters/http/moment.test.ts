@@ -159,10 +159,17 @@ test('given a replay, each event comes in order with its change, in words and wi
   assert.is(resumed.text.split('\n\n').length, 4)
 })
 
+test('given a day that no month has, then it is no moment: another day is not told instead', async () => {
+  for (const path of ['at?time=2026-02-30T00:00:00Z', 'replay?from=2026-04-31', 'audit?to=2026-02-29']) {
+    const answer = await ask('GET', `${ROOM}/${path}`, as('alice'))
+    assert.is(answer.status, 400, `${path} ${answer.text}`)
+  }
+})
+
 test('given an event, why says who could and by which right, back to the owner', async () => {
   const events = lines((await ask('GET', `${ROOM}/replay`, as('alice'))).text)
   for (const { event_id, position, type } of events)
-    for (const name of [event_id, position]) {
+    for (const name of [event_id, event_id.toUpperCase(), position]) {
       const answer = await ask('GET', `${ROOM}/why?event=${name}`, as('alice'))
       assert.is(answer.body.agrees, true, `${type} ${answer.text}`)
     }

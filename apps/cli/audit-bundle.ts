@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { parseSpaceKey } from '../../domain/names.ts'
+import { readTime } from '../../domain/time.ts'
 import { checkBundle } from '../../projections/proof/bundle.ts'
 import { readKeys, signerFor } from './audit-keys.ts'
 import { exportBundleTo } from './bundle-export.ts'
@@ -17,18 +18,12 @@ const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to T
 Writes a room's events with the proof that they are in the log, a signed checkpoint, and the state at both ends, in one
 file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
 
-  --from, --to   ISO 8601; from the room's beginning, and up to now, where they are left out`
+  --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out`
 
 const checkUsage = `presence audit check FILE --key VKEY|FILE
 
 Whether a file of presence audit export is what the log has, with nothing missing within it. Needs no server, no
 database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.`
-
-const timeOf = (text: string | undefined): Date | null | undefined => {
-  if (text === undefined) return null
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? undefined : new Date(ms)
-}
 
 export const exportBundle: Command['run'] = async (args, io) => {
   const wrongly = (sentence: string): number => {
@@ -51,9 +46,10 @@ export const exportBundle: Command['run'] = async (args, io) => {
   }
   const space = parseSpaceKey(given.space ?? '')
   if (E.isLeft(space)) return wrongly(`--space: ${space.left.detail}`)
+  const timeOf = (text: string | undefined): Date | null => (text === undefined ? null : readTime(text))
   const [from, to] = [timeOf(given.from), timeOf(given.to)]
-  if (from === undefined || to === undefined)
-    return wrongly('--from and --to are times: 2026-01-31T12:00:00Z.')
+  if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
+    return wrongly('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
   const file = given.out
   if (file === undefined) return wrongly('Where to? Give -o FILE.')
   const connected = connections()

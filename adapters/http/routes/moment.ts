@@ -130,9 +130,11 @@ const Speed = from('a number of times as fast, such as 60x', (value) => {
     typeof value === 'string' && /^\d{1,7}(\.\d{1,3})?x?$/.test(value) ? Number.parseFloat(value) : 0
   return speed > 0 ? speed : undefined
 })
-const EventName = from('an event’s id or its position', (value) =>
-  E.isRight(Uuid.decode(value)) || E.isRight(Position.decode(value)) ? (value as string) : undefined,
-)
+const EventName = from('an event’s id or its position', (value) => {
+  const id = Uuid.decode(value)
+  if (E.isRight(id)) return id.right
+  return E.isRight(Position.decode(value)) ? (value as string) : undefined
+})
 
 /** Silence longer than this many milliseconds is broken, so that nobody on the way takes the line for dead. */
 const HEARTBEAT_MS = 15_000

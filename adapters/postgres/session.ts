@@ -5,13 +5,15 @@ import pg from 'pg'
 import type { QuerySqlToken } from 'slonik'
 
 export type DatabaseRow = Readonly<Record<string, unknown>>
+export type CopyFrom = { readonly statement: string; readonly data: string | Buffer }
 export interface Session {
   /** A statement of slonik's `sql` tag. int8 comes as bigint, timestamptz as Date, json parsed. */
   readonly run: (statement: QuerySqlToken) => Promise<ReadonlyArray<DatabaseRow>>
   /** Plain SQL without values: BEGIN, SET LOCAL, DDL. */
   readonly exec: (text: string) => Promise<void>
-  /** COPY … FROM STDIN, with all that goes in. Throws what Postgres says of it. */
-  readonly copy: (statement: string, data: string | Buffer) => Promise<void>
+  /** COPY … FROM STDIN with all that goes in, one after the other, in one go. Throws what Postgres says of the first that
+   *  it refuses; then nothing of any of them is there. */
+  readonly copy: (...copies: ReadonlyArray<CopyFrom>) => Promise<void>
   /** Rolls back and throws on. On a broken connection the outcome of COMMIT is unknown. */
   readonly transaction: <T>(work: () => Promise<T>) => Promise<T>
   readonly listen: (channel: string, heard: (payload: string) => void) => Promise<void>
@@ -46,21 +48,23 @@ type Wire = {
 }
 /** What pg's client asks of a query object, as far as COPY needs it. */
 class CopyIn {
-  readonly text: string
-  readonly data: Buffer
+  readonly copies: ReadonlyArray<CopyFrom>
   private readonly settle: (error: Error | null) => void
-  constructor(text: string, data: Buffer, settle: (error: Error | null) => void) {
-    this.text = text
-    this.data = data
+  constructor(copies: ReadonlyArray<CopyFrom>, settle: (error: Error | null) => void) {
+    this.copies = copies
     this.settle = settle
   }
-  /** The rows go with the statement: where Postgres refuses it, it passes over them.
-   *  Source: https://www.postgresql.org/docs/current/protocol-flow.html, "COPY Operations". */
+  /** The rows go with the statements: where Postgres refuses one, it passes over them and all that follow. Without a
+   *  transaction around them, statements that are sent as one are one.
+   *  Source: https://www.postgresql.org/docs/current/protocol-flow.html, "COPY Operations", "Multiple Statements in a
+   *  Simple Query". */
   submit(connection: Wire): void {
     connection.stream.cork()
-    connection.query(this.text)
-    connection.sendCopyFromChunk(this.data)
-    connection.endCopyFrom()
+    connection.query(this.copies.map(({ statement }) => statement).join(';'))
+    for (const { data } of this.copies) {
+      connection.sendCopyFromChunk(typeof data === 'string' ? Buffer.from(data) : data)
+      connection.endCopyFrom()
+    }
     connection.stream.uncork()
   }
   handleCopyInResponse(): void {}
@@ -105,11 +109,9 @@ export const connectSession = async (url: string, applicationName: string): Prom
       return rows
     },
     exec,
-    copy: (statement, data) =>
+    copy: (...copies) =>
       new Promise((resolve, reject) => {
-        const copy = new CopyIn(statement, typeof data === 'string' ? Buffer.from(data) : data, (error) =>
-          error === null ? resolve() : reject(error),
-        )
+        const copy = new CopyIn(copies, (error) => (error === null ? resolve() : reject(error)))
         client.query(copy as never)
       }),
     transaction: async (work) => {

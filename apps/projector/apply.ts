@@ -54,13 +54,15 @@ const write = async (
   events: ReadonlyArray<Readable>,
   fresh: boolean,
   only: Only,
+  audit: Audit | null = null,
 ): Promise<void> => {
   const { copies, statements } = writesFor(
     events.map(({ decoded }) => decoded!),
     fresh,
     only,
   )
-  for (const { statement, data } of copies) await session.copy(statement, data)
+  const all = audit === null ? copies : [audit.rows, audit.tree, ...copies]
+  if (all.length > 0) await session.copy(...all)
   for (const statement of statements) await session.run(statement)
 }
 
@@ -69,8 +71,7 @@ export type Audit = { readonly rows: Copy; readonly tree: Copy }
 
 /** Appends to both. */
 export const appendAudit = async (session: Session, audit: Audit | null): Promise<void> => {
-  if (audit !== null)
-    for (const { statement, data } of [audit.rows, audit.tree]) await session.copy(statement, data)
+  if (audit !== null) await session.copy(audit.rows, audit.tree)
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
@@ -106,8 +107,9 @@ const carefully = async (
   }
 }
 
-/** All tables but the audit log. `fresh`: the tables hold nothing but what came before these events, so that COPY may be
- *  tried. `careful` is for a second try, after the first met what Postgres refuses. `only`: one projection alone. */
+/** All tables but the audit log, and that too where `audit` is given. `fresh`: the tables hold nothing but what came before
+ *  these events, so that COPY may be tried. `careful` is for a second try, after the first met what Postgres refuses.
+ *  `only`: one projection alone. */
 export const applyToTables = async (
   session: Session,
   events: ReadonlyArray<Readable>,
@@ -115,13 +117,16 @@ export const applyToTables = async (
   careful: boolean,
   fresh = false,
   only: Only = undefined,
+  audit: Audit | null = null,
 ): Promise<ReadonlyArray<Parked>> => {
   let aside: ReadonlyArray<Parked>
-  if (careful) aside = await carefully(session, events, parked, only)
-  else {
+  if (careful) {
+    await appendAudit(session, audit)
+    aside = await carefully(session, events, parked, only)
+  } else {
     const sorted = sortOut(events, parked)
     aside = sorted.aside
-    await write(session, sorted.good, fresh, only)
+    await write(session, sorted.good, fresh, only, audit)
   }
   if (aside.length > 0)
     for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))

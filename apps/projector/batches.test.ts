@@ -130,8 +130,7 @@ test('any values that are copied are in the table as an insert puts them there',
         )}) VALUES (${at.toISOString()}::timestamptz, ${name}, ${said}, ${String(big)}::int8, ${small}, ${flag},
           decode(${bytes}, 'hex'), ${JSON.stringify(object)}::jsonb, NULL)`)
       }
-      const { statement, data } = rows.finish()
-      await session.copy(statement, data)
+      await session.copy(rows.finish())
       assert.is(rows.isMended, false)
       const of = async (table: string) =>
         (
@@ -160,8 +159,7 @@ test('a text that is no Unicode is told, and what Postgres refuses is refused', 
     const rows = new CopyRows('texts', ['said'])
     rows.row()
     rows.text(said)
-    const { statement, data } = rows.finish()
-    const refused = await session.copy(statement, data).catch((error) => error)
+    const refused = await session.copy(rows.finish()).catch((error) => error)
     assert.ok(isDataError(refused), String(refused))
   }
 })

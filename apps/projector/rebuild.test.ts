@@ -37,6 +37,13 @@ const anything = (log: MemoryLog, seed: number, times = 10): bigint => {
   for (const all of fc.sample(anyEvents(60), { numRuns: times, seed })) position = say(log, ...all)
   return position
 }
+const constraints = async (session: Session) =>
+  (
+    await session.run(
+      sql.unsafe`SELECT format('%s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated) AS one
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1`,
+    )
+  ).map(({ one }) => String(one))
 const indexes = async (session: Session) =>
   (
     await session.run(
@@ -67,7 +74,7 @@ test('given a projector at work, when rebuilt and swapped, then it goes on with 
     await session.exec(
       `CREATE ROLE reader_${process.pid}; GRANT SELECT ON presence_sessions TO reader_${process.pid}`,
     )
-    const before = await indexes(session)
+    const before = [await indexes(session), await constraints(session)]
     const during = rebuild({
       log,
       databaseUrl,
@@ -77,7 +84,7 @@ test('given a projector at work, when rebuilt and swapped, then it goes on with 
     await during
     const end = anything(log, 3, 3)
     await until('what came after is applied', () => projector.state().position === end)
-    assert.equal(await indexes(session), before)
+    assert.equal([await indexes(session), await constraints(session)], before)
     const [grant] = await session.run(
       sql.unsafe`SELECT has_table_privilege(${`reader_${process.pid}`}, 'presence_sessions', 'SELECT') AS may`,
     )

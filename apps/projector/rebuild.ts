@@ -90,8 +90,8 @@ const writeBatch = async (
   const once = async (careful: boolean): Promise<void> => {
     const parked = new Set(work.parked)
     await session.transaction(async () => {
-      await appendAudit(session, audit)
-      if (work.only !== 'audit') await applyToTables(session, events, parked, careful, true, work.only)
+      if (work.only === 'audit') await appendAudit(session, audit)
+      else await applyToTables(session, events, parked, careful, true, work.only, audit)
     })
     work.parked = parked
   }
@@ -116,7 +116,10 @@ const readPage = async (
 const auditFor = async (work: Work, events: ReadonlyArray<Readable>): Promise<Audit | null> =>
   work.only === undefined || work.only === 'audit' ? auditRowsFor(work.session, events, work.memory) : null
 
-/** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and the one before that is
+/** Batches that may wait for Postgres while the next is read and folded. */
+const AHEAD = 2
+
+/** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and those before that are
  *  written. */
 const fill = async (
   log: EventLog,
@@ -125,7 +128,8 @@ const fill = async (
   upTo: bigint | null,
   onBatch: () => void,
 ): Promise<void> => {
-  let writing: Promise<void> = Promise.resolve()
+  /** Each begins when the one before it has ended. */
+  const writing: Promise<void>[] = []
   const read = async (after: bigint | null) => {
     if (upTo !== null && (after ?? -1n) >= upTo) return []
     const page = await readPage(log, after, limit)
@@ -144,19 +148,22 @@ const fill = async (
     next.catch(() => {})
     const events = page.map(readable)
     if (work.only === undefined || work.only === 'audit')
-      if (unknownSessions(page, work.memory).length > 0) await writing
+      if (unknownSessions(page, work.memory).length > 0) await writing.at(-1)
     const audit = await auditFor(work, events)
     const folded = performance.now()
     work.spent.folding += folded - got
-    await writing
+    if (writing.length === AHEAD) await writing.shift()
     work.spent.writing += performance.now() - folded
-    writing = writeBatch(work, events, audit)
-    writing.catch(() => {})
+    const written = (writing.at(-1) ?? Promise.resolve()).then(() => writeBatch(work, events, audit))
+    written.catch(() => {})
+    writing.push(written)
     work.position = last.position
     work.events += page.length
     onBatch()
   }
-  await writing
+  const ended = performance.now()
+  await writing.at(-1)
+  work.spent.writing += performance.now() - ended
 }
 
 /** Inside a transaction: the little that the live tables have and the new ones don't. */

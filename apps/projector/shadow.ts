@@ -26,13 +26,15 @@ export const dropStale = async (session: Session): Promise<void> => {
     await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
 }
 
-const constraintsOf = (session: Session, table: string) =>
+/** `indexed`: the index of the primary key is there, under its name. */
+const constraintsOf = (session: Session, table: string, indexed = false) =>
   rows(
     session,
     // Primary keys first: what refers to them comes after.
     sql.unsafe`SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', rel.relname, con.conname,
-        pg_get_constraintdef(con.oid)) AS ddl
-      FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid
+        CASE WHEN con.contype = 'p' AND ${indexed} THEN format('PRIMARY KEY USING INDEX %I', key.relname)
+          ELSE pg_get_constraintdef(con.oid) END) AS ddl
+      FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid LEFT JOIN pg_class key ON key.oid = con.conindid
       WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ${table} AND con.contype IN ('p', 'f')
       ORDER BY con.contype DESC`,
     'ddl',
@@ -70,8 +72,20 @@ const spread = async (sessions: ReadonlyArray<Session>, work: ReadonlyArray<stri
   for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
-/** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time. `keysOnly`: no other
- *  indexes, to compare with the live tables. */
+/** What an index is built by, the costliest first: as a guess, those of all rows and of most columns. */
+const indexesOf = (session: Session, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
+  rows(
+    session,
+    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
+      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
+        AND i.indisprimary = ${keys}
+      ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
+    'ddl',
+  )
+
+/** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time, none waiting for
+ *  another. `keysOnly`: no other indexes, to compare with the live tables. */
 export const indexShadow = async (
   sessions: readonly [Session, ...ReadonlyArray<Session>],
   schema: string,
@@ -79,28 +93,23 @@ export const indexShadow = async (
   keysOnly = false,
 ): Promise<void> => {
   const all = builtFor(only)
+  const appended = APPENDED.filter((name) => all.includes(name))
   const [session] = sessions
   await session.exec('SET search_path TO public')
+  // A key shuts others out of its table, its index does not: so the index is built first, and then made the key.
+  const indexes = [
+    ...(keysOnly ? [] : await indexesOf(session, schema, all, false)),
+    ...(await indexesOf(session, schema, appended, true)),
+  ]
   const keys: string[] = []
-  for (const table of APPENDED.filter((name) => all.includes(name)))
-    keys.push(...(await constraintsOf(session, table)))
-  const indexes = await rows(
-    session,
-    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
-      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
-      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(all, 'text')})
-        AND NOT EXISTS (SELECT FROM pg_constraint con WHERE con.conindid = i.indexrelid AND con.contype = 'p')
-      ORDER BY i.indexrelid`,
-    'ddl',
-  )
+  for (const table of appended) keys.push(...(await constraintsOf(session, table, true)))
   for (const each of sessions)
     await each.exec(`SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'`)
-  // A key shuts others out of its table, an index does not.
-  await spread(sessions, keys)
-  if (!keysOnly) await spread(sessions, indexes)
+  await spread(sessions, indexes)
+  for (const key of keys) await session.exec(key)
   await spread(
     sessions,
-    all.map((table) => `ANALYZE ${id(table)}`),
+    [...new Set([...appended, ...all])].map((table) => `ANALYZE ${id(table)}`),
   )
 }
 

@@ -57,8 +57,7 @@ export const treeUpTo = async (
       edge,
       events.map((event) => ({ position: event.position, hash: leafOf(event).toString('hex') })),
     )
-    const { statement, data } = copyTree(grown.lines)
-    await session.copy(statement, data)
+    await session.copy(copyTree(grown.lines))
     edge = grown.edge
     after = events.at(-1)!.position
   }

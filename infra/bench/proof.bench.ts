@@ -43,8 +43,7 @@ const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
           .map((hash, i) => ({ position: BigInt(at + i), hash: hash.toString('hex') }))
         const grown = grow(edge, page)
         edge = grown.edge
-        const { statement, data } = copyTree(grown.lines)
-        await session.copy(statement, data)
+        await session.copy(copyTree(grown.lines))
       }
     })
     await session.exec('DROP SCHEMA alone CASCADE')

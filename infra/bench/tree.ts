@@ -44,7 +44,7 @@ export const treeLive = async (log: EventLog, databaseUrl: string): Promise<Tree
       await session.transaction(async () => {
         const audit = await auditRowsFor(session, batch, memory)
         if (withTree) await appendAudit(session, audit)
-        else if (audit !== null) await session.copy(audit.rows.statement, audit.rows.data)
+        else if (audit !== null) await session.copy(audit.rows)
         await applyToTables(session, batch, new Set(), false)
       })
       const turn = [performance.now() - before[0], used() - before[1]]

@@ -13,10 +13,31 @@ import { isText } from '../../domain/text.ts'
 import { readTime } from '../../domain/time.ts'
 import { PURPOSES, type Purpose } from '../auth/challenges.ts'
 import { FORMATS } from './download.ts'
+import {
+  account,
+  guest,
+  type JsonSchema,
+  position,
+  spaceType,
+  subject,
+  subspace,
+  text,
+  time,
+  uuid,
+  whole,
+} from './shapes.ts'
 
-/** A text that decodes to something else; the name completes “… must be”. */
-export const from = <A>(name: string, read: (value: unknown) => A | undefined): t.Type<A, unknown, unknown> =>
-  new t.Type<A, unknown, unknown>(
+const shapes = new WeakMap<object, JsonSchema>()
+/** What a codec takes, for the documentation. */
+export const shapeOf = (codec: object): JsonSchema => shapes.get(codec) ?? text()
+
+/** A text that decodes to something else; the name completes “… must be”, the shape is for the documentation. */
+export const from = <A>(
+  name: string,
+  read: (value: unknown) => A | undefined,
+  shape: JsonSchema = text(),
+): t.Type<A, unknown, unknown> => {
+  const codec = new t.Type<A, unknown, unknown>(
     name,
     (_value): _value is A => true,
     (value, context) => {
@@ -25,6 +46,9 @@ export const from = <A>(name: string, read: (value: unknown) => A | undefined): 
     },
     (value) => value,
   )
+  shapes.set(codec, shape)
+  return codec
+}
 
 const digits = (value: unknown, max: bigint): bigint | undefined => {
   if (typeof value !== 'string' || !/^\d{1,20}$/.test(value)) return undefined
@@ -33,22 +57,38 @@ const digits = (value: unknown, max: bigint): bigint | undefined => {
 }
 
 export const Text = from('text', (value) => (isText(value) ? value : undefined))
-export const Limit = from('a whole number from 1 to 100', (value) => {
-  const number = digits(value, 100n)
-  return number === undefined || number === 0n ? undefined : Number(number)
-})
-export const Position = from('a position: a decimal number', (value) => digits(value, 2n ** 63n - 1n))
-export const SpaceTypeCodec = from(`one of ${SPACE_TYPES.join(', ')}`, (value) =>
-  SPACE_TYPES.find((one) => one === value),
+export const Limit = from(
+  'a whole number from 1 to 100',
+  (value) => {
+    const number = digits(value, 100n)
+    return number === undefined || number === 0n ? undefined : Number(number)
+  },
+  whole({ minimum: 1, maximum: 100 }),
 )
-export const Search = from('text of at most 200 characters', (value) =>
-  isText(value) && value.length <= 200 ? value : undefined,
+export const Position = from(
+  'a position: a decimal number',
+  (value) => digits(value, 2n ** 63n - 1n),
+  position,
 )
-export const Account = from('a Hive account name', (value) =>
-  typeof value === 'string' && isAccount(value) ? value : undefined,
+export const SpaceTypeCodec = from(
+  `one of ${SPACE_TYPES.join(', ')}`,
+  (value) => SPACE_TYPES.find((one) => one === value),
+  spaceType,
 )
-export const Subject = from('a Hive account name or a guest id', (value) =>
-  typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : undefined,
+export const Search = from(
+  'text of at most 200 characters',
+  (value) => (isText(value) && value.length <= 200 ? value : undefined),
+  text({ maxLength: 200 }),
+)
+export const Account = from(
+  'a Hive account name',
+  (value) => (typeof value === 'string' && isAccount(value) ? value : undefined),
+  account,
+)
+export const Subject = from(
+  'a Hive account name or a guest id',
+  (value) => (typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : undefined),
+  subject,
 )
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** In any case, as sockets take them; lower case it is from here on. */
@@ -56,28 +96,45 @@ const uuidOf = (value: unknown): string | undefined => {
   const folded = typeof value === 'string' ? value.toLowerCase() : ''
   return UUID.test(folded) ? folded : undefined
 }
-export const Uuid = from('a UUID', uuidOf)
+export const Uuid = from('a UUID', uuidOf, uuid)
 export const MessagePlace = from(
   'a message id or a revision',
   (value) => uuidOf(value) ?? (digits(value, 2n ** 63n - 1n) === undefined ? undefined : String(value)),
+  text({ description: 'A message id or a revision.' }),
 )
-export const SpaceKeyCodec = from<SpaceRef>('a space: type:id', (value) => {
-  const space = typeof value === 'string' ? parseSpaceKey(value) : E.left(null)
-  return E.isRight(space) ? space.right : undefined
-})
-export const Time = from('a time such as 2026-01-31T12:00:00Z', (value) => {
-  // One with a space in it is no time of a URL.
-  return typeof value === 'string' && !value.includes(' ') ? (readTime(value) ?? undefined) : undefined
-})
-export const Action = from('an event’s type, such as SessionJoined', (value) =>
-  typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined,
+export const SpaceKeyCodec = from<SpaceRef>(
+  'a space: type:id',
+  (value) => {
+    const space = typeof value === 'string' ? parseSpaceKey(value) : E.left(null)
+    return E.isRight(space) ? space.right : undefined
+  },
+  text({ description: 'type:id' }),
 )
-export const SubspaceCodec = from('a room: main, or main- and a name', (value) => {
-  const subspace = typeof value === 'string' && value !== '' ? parseSubspace(value) : E.left(null)
-  return E.isRight(subspace) ? subspace.right : undefined
-})
-export const GuestCodec = from('a guest id', (value) =>
-  typeof value === 'string' && isGuest(value) ? value : undefined,
+export const Time = from(
+  'a time such as 2026-01-31T12:00:00Z',
+  (value) => {
+    // One with a space in it is no time of a URL.
+    return typeof value === 'string' && !value.includes(' ') ? (readTime(value) ?? undefined) : undefined
+  },
+  time,
+)
+export const Action = from(
+  'an event’s type, such as SessionJoined',
+  (value) => (typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined),
+  text({ description: 'An event’s type, such as SessionJoined.' }),
+)
+export const SubspaceCodec = from(
+  'a room: main, or main- and a name',
+  (value) => {
+    const subspace = typeof value === 'string' && value !== '' ? parseSubspace(value) : E.left(null)
+    return E.isRight(subspace) ? subspace.right : undefined
+  },
+  subspace,
+)
+export const GuestCodec = from(
+  'a guest id',
+  (value) => (typeof value === 'string' && isGuest(value) ? value : undefined),
+  guest,
 )
 /** An account, a guest or a message. */
 export const Target = from('an account, a guest id or a message id', (value) =>
@@ -86,18 +143,44 @@ export const Target = from('an account, a guest id or a message id', (value) =>
 export const RefusalCode = from('the code of a refusal, such as space_full', (value) =>
   typeof value === 'string' && /^[a-z_]{1,64}$/.test(value) ? value : undefined,
 )
-export const SearchText = from('text of 1 to 200 characters', (value) =>
-  isText(value) && value.length >= 1 && value.length <= 200 ? value : undefined,
+export const SearchText = from(
+  'text of 1 to 200 characters',
+  (value) => (isText(value) && value.length >= 1 && value.length <= 200 ? value : undefined),
+  text({ minLength: 1, maxLength: 200 }),
 )
 export const Correlation = from('a request id', (value) =>
   typeof value === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined,
 )
-export const Order = from('newest or oldest', (value) =>
-  value === 'newest' || value === 'oldest' ? value : undefined,
+export const Order = from(
+  'newest or oldest',
+  (value) => (value === 'newest' || value === 'oldest' ? value : undefined),
+  text({ enum: ['newest', 'oldest'] }),
 )
-export const FormatCodec = from('json, ndjson or csv', (value) => FORMATS.find((one) => one === value))
-export const PurposeCodec = from<Purpose>(`one of ${PURPOSES.join(', ')}`, (value) =>
-  PURPOSES.find((one) => one === value),
+export const FormatCodec = from(
+  'json, ndjson or csv',
+  (value) => FORMATS.find((one) => one === value),
+  text({ enum: [...FORMATS] }),
+)
+export const PurposeCodec = from<Purpose>(
+  `one of ${PURPOSES.join(', ')}`,
+  (value) => PURPOSES.find((one) => one === value),
+  text({ enum: [...PURPOSES] }),
+)
+/** A message's words; the domain judges their length. */
+export const Content = from(
+  'text',
+  (value) => (typeof value === 'string' ? value : undefined),
+  text({ minLength: 1, maxLength: 2_000 }),
+)
+/** Passed on as it came, for another to judge. */
+export const asItCame = (name: string, shape: JsonSchema): t.Type<unknown, unknown, unknown> =>
+  from<unknown>(name, (value) => value, shape)
+/** `parseSubspace` judges it. */
+export const AnySubspace = asItCame('a subspace', subspace)
+/** The proof's own to judge. */
+export const AnyChallenge = asItCame(
+  'a challenge',
+  text({ description: 'What was signed, beside `Bearer <signature>:<account>`.' }),
 )
 export const PermissionCodec = t.union(
   [t.literal('access'), t.literal('moderate'), t.literal('admin')],
@@ -117,5 +200,6 @@ export const optional = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | null
     (value) => value,
   )
   leftOut.add(made)
+  shapes.set(made, shapeOf(codec))
   return made
 }

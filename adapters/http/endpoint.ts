@@ -14,6 +14,18 @@ import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
+import {
+  free,
+  Identity,
+  type JsonSchema,
+  listOf,
+  orNull,
+  position,
+  revision,
+  sometimes,
+  text,
+  yesNo,
+} from './shapes.ts'
 import { type AnyCodec, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
 
@@ -30,29 +42,34 @@ export type Asked<P, Q, B> = {
 }
 
 type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
-export type Answer = Readonly<Record<string, Kind>>
+export type Answer = Readonly<Record<string, Kind | JsonSchema>>
 /** What every write answers beside its own fields. */
-export const WRITTEN: Answer = { success: 'boolean', position: 'string', revision: 'string' }
+export const WRITTEN: Answer = { success: 'boolean', position, revision }
 /** What a write answers a guest who came without a token beside that: with it the guest is the same one again. */
-export const NEW_GUEST: Answer = { identity: 'object', session_token: 'string' }
+export const NEW_GUEST: Answer = {
+  identity: sometimes(Identity),
+  session_token: sometimes(text()),
+}
 
-const answerSchema = (answer: Answer) => ({
-  type: 'object',
-  additionalProperties: true,
-  properties: Object.fromEntries(
-    Object.entries({ ...answer, node: 'string' }).map(([name, kind]) => [
-      name,
-      kind === 'string?'
-        ? { type: 'string', nullable: true }
-        : kind === 'array'
-          ? { type: 'array', items: { type: 'object', additionalProperties: true } }
-          : kind === 'object'
-            ? { type: 'object', additionalProperties: true }
-            : { type: kind },
-    ]),
-  ),
-})
+const KINDS: Readonly<Record<Kind, JsonSchema>> = {
+  string: text(),
+  boolean: yesNo,
+  number: { type: 'number' },
+  object: free,
+  array: listOf(free),
+  'string?': orNull(text()),
+}
+const answerSchema = (answer: Answer) => {
+  const properties = Object.fromEntries(
+    Object.entries({ ...answer, node: text({ description: 'The process that answered.' }) }).map(
+      ([name, kind]) => [name, typeof kind === 'string' ? KINDS[kind] : kind],
+    ),
+  )
+  const required = Object.keys(properties).filter((name) => properties[name]?.['x-sometimes'] !== true)
+  return { type: 'object', additionalProperties: true, properties, required }
+}
 const ERROR = {
+  title: 'Error',
   type: 'object',
   properties: {
     error: { type: 'string', description: 'A sentence.' },
@@ -64,6 +81,13 @@ const ERROR = {
   required: ['error', 'code', 'request_id'],
 }
 
+const REFUSED = { description: 'Refused or failed; the status goes by the code.', ...ERROR }
+/** The answers of a call that gives text as it is. */
+export const plainText = (description: string, types: ReadonlyArray<string> = ['text/plain']) => ({
+  200: { description, content: Object.fromEntries(types.map((type) => [type, { schema: text() }])) },
+  default: REFUSED,
+})
+
 export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec> = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
@@ -71,6 +95,8 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly tag: string
   /** The fields of the answer, for the documentation. */
   readonly answer: Answer
+  /** Media types that the same is given in where those are asked for. */
+  readonly exports?: ReadonlyArray<string>
   readonly params?: P
   readonly query?: Q
   readonly body?: B
@@ -135,8 +161,14 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       summary: endpoint.summary,
       tags: [endpoint.tag],
       response: {
-        200: { description: 'Done.', ...answerSchema(endpoint.answer) },
-        default: { description: 'Refused or failed; the status goes by the code.', ...ERROR },
+        200: {
+          description: 'Done.',
+          content: {
+            'application/json': { schema: answerSchema(endpoint.answer) },
+            ...Object.fromEntries((endpoint.exports ?? []).map((type) => [type, { schema: text() }])),
+          },
+        },
+        default: REFUSED,
       },
       ...(params === undefined ? {} : { params: schemaFor(params) }),
       ...(querystring === undefined ? {} : { querystring: schemaFor(querystring) }),

@@ -244,15 +244,15 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   const first = ok(await call('POST', at, as('alice', { content: 'hello', message_id })))
   assert.is(first.message_id, message_id)
   assert.is(first.display_name, 'alice')
-  ok(await call('POST', at, as('alice', { content: 'hello', message_id })))
+  // Sent again it is answered alike, whole.
+  assert.equal(ok(await call('POST', at, as('alice', { content: 'hello', message_id }))), first)
   refused(await call('POST', at, as('alice', { content: 'other', message_id })), 409, 'conflict')
   const key = {
     headers: { ...http.bearer('alice'), 'idempotency-key': randomUUID() },
     payload: { content: 'once' },
   }
   const [one, two] = [ok(await call('POST', at, key)), ok(await call('POST', at, key))]
-  assert.is(one.message_id, two.message_id)
-  assert.is(one.revision, two.revision)
+  assert.equal(two, one)
   const { headers } = key
   const reused = [
     await call('POST', at, { headers, payload: { content: 'another' } }),
@@ -451,8 +451,24 @@ test('metrics are Prometheus text, the documentation is there and names every ca
     '/metrics',
   ])
     assert.ok(paths.includes(path), path)
-  const error = docs.body.paths['/api/spaces'].get.responses.default
-  assert.match(error.content['application/json'].schema.properties.code.description, 'guests_not_allowed')
+  const { schemas } = docs.body.components
+  assert.match(schemas.Error.properties.code.description, 'guests_not_allowed')
+  assert.ok(schemas.Space.required.includes('connected_users'))
+  const post = docs.body.paths['/api/chat/{type}/{id}/messages'].post
+  const { schema } = post.requestBody.content['application/json']
+  assert.equal(schema.required, ['content'])
+  assert.is(schema.properties.content.maxLength, 2_000)
+  const header = post.parameters.find((one: Json) => one.name === 'Idempotency-Key')
+  assert.equal([header.in, header.required], ['header', false])
+  assert.is(docs.body.paths['/api/spaces/{type}/{id}/join'].post.requestBody.required, false)
+  const operations = Object.values<Json>(docs.body.paths).flatMap((one) => Object.values<Json>(one))
+  assert.is(new Set(operations.map((one) => one.operationId)).size, operations.length)
+  // Each answer has a shape, and no reference leads nowhere.
+  for (const { operationId, responses } of operations)
+    for (const { content } of Object.values<Json>(responses))
+      for (const media of Object.values<Json>(content ?? {})) assert.ok(media.schema, operationId)
+  for (const [, name] of JSON.stringify(docs.body).matchAll(/"#\/components\/schemas\/(\w+)"/g))
+    assert.ok(schemas[name!], name)
   assert.ok([200, 302].includes((await call('GET', '/docs')).status))
   assert.is((await call('GET', '/docs/')).status, 200)
 })

@@ -13,6 +13,7 @@ import { describeError, describeRefusal } from '../refusals.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
+import { finish, SECURITY, SECURITY_SCHEMES } from './openapi.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
 import { audit } from './routes/audit.ts'
@@ -128,26 +129,33 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   })
 }
 
+const TAGS = [
+  ['spaces', 'Finding a space, looking at it, and being let in.'],
+  ['chat', 'What is said in a space.'],
+  ['settings', 'What is allowed in a space.'],
+  ['moderation', 'Roles, bans, mutes and kicks.'],
+  ['auth', 'Proving who one is.'],
+  ['webrtc', 'Credentials for the media relay.'],
+  ['audit', 'What happened, and why.'],
+  ['proof', 'That the record is whole.'],
+  ['operations', 'Health and metrics.'],
+] as const
+
 const document = async (app: FastifyInstance, config: HttpConfig): Promise<void> => {
   await app.register(swagger, {
     openapi: {
       info: {
         title: 'DLUX Presence',
         version: config.version,
-        description: 'Presence and chat for shared VR rooms.',
+        description:
+          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path.',
       },
       servers: [{ url: config.publicUrl }],
-      components: {
-        securitySchemes: {
-          bearer: {
-            type: 'http',
-            scheme: 'bearer',
-            description: 'A session token, or <signature>:<account>.',
-          },
-        },
-      },
-      security: [{ bearer: [] }, {}],
+      components: { securitySchemes: SECURITY_SCHEMES as never },
+      security: SECURITY as never,
+      tags: TAGS.map(([name, description]) => ({ name, description })),
     },
+    transformObject: (made) => finish(('openapiObject' in made ? made.openapiObject : {}) as never) as never,
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 }

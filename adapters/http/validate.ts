@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { invalid } from '../refusals.ts'
-import { isOptional } from './codecs.ts'
+import { isOptional, shapeOf } from './codecs.ts'
 import { Told } from './errors.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: any codec at all
@@ -16,7 +16,7 @@ type Tagged = AnyCodec & {
   readonly value?: unknown
 }
 
-/** As OpenAPI shows it. A codec of our own shows as text, described by its name. */
+/** As OpenAPI shows it. A codec of our own shows as text, described by its name, or as it says itself. */
 const schemaOf = (codec: Tagged): JsonSchema => {
   switch (codec._tag) {
     case 'InterfaceType':
@@ -37,7 +37,7 @@ const schemaOf = (codec: Tagged): JsonSchema => {
       }
     }
     case 'UnionType':
-      return { enum: (codec.types ?? []).map((one) => one.value) }
+      return { type: 'string', enum: (codec.types ?? []).map((one) => one.value) }
     case 'StringType':
       return { type: 'string' }
     case 'NumberType':
@@ -50,7 +50,7 @@ const schemaOf = (codec: Tagged): JsonSchema => {
     case 'DictionaryType':
       return { type: 'object', additionalProperties: true }
     default:
-      return { type: 'string', description: codec.name }
+      return { description: codec.name, ...shapeOf(codec) }
   }
 }
 

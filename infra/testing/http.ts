@@ -13,6 +13,7 @@ import type { Checks, HttpConfig } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
 import { createLooks } from '../../adapters/http/looks.ts'
+import { undocumented } from '../../adapters/http/testing/documented.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
@@ -157,6 +158,18 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     ids,
     logger,
     metrics: new Registry(),
+  })
+  // Whatever a test asks, the answer is held against the documentation.
+  let document: object | null = null
+  app.addHook('onSend', async (request, reply, payload) => {
+    const { url } = request.routeOptions
+    const isJson = String(reply.getHeader('content-type')).startsWith('application/json')
+    if (url === undefined || url.startsWith('/docs') || !isJson || typeof payload !== 'string') return
+    document ??= app.swagger()
+    const wrong = undocumented(document, request.method, url, reply.statusCode, JSON.parse(payload))
+    if (wrong.length === 0) return
+    console.error(`Not as documented: ${wrong.slice(0, 5).join('; ')}.`)
+    throw new Error('An answer is not as documented.')
   })
   await app.ready()
   return Object.assign(test, { app })

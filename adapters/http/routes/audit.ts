@@ -28,6 +28,7 @@ import type { HttpDeps } from '../deps.ts'
 import { download, formatOf } from '../download.ts'
 import { type Asked, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
+import { AuditEntry, listOf } from '../shapes.ts'
 import { accessTo, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
 
@@ -212,7 +213,8 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
   return download(format, 'audit', COLUMNS, pages())
 }
 
-const ANSWER = { entries: 'array', next_cursor: 'string?' } as const
+const ANSWER = { entries: listOf(AuditEntry), next_cursor: 'string?' } as const
+const EXPORTS = ['application/x-ndjson', 'text/csv']
 
 export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
   const tag = 'audit'
@@ -232,6 +234,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     method: 'GET',
     path: '/api/audit',
     answer: ANSWER,
+    exports: EXPORTS,
     tag,
     summary:
       'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them. `format` (or Accept) gives all that matches as lines of JSON or CSV.',
@@ -252,6 +255,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     method: 'GET',
     path: '/api/spaces/:type/:id/audit',
     answer: ANSWER,
+    exports: EXPORTS,
     tag,
     summary: 'What happened in a space: all for its moderators and auditors, else what concerns the caller.',
     params: SpaceParams,
@@ -267,6 +271,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     method: 'GET',
     path: '/api/me/audit',
     answer: ANSWER,
+    exports: EXPORTS,
     tag,
     summary: 'What the caller did and what was done to it, in spaces that it may know of.',
     query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),

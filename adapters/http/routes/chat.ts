@@ -5,40 +5,61 @@ import * as t from 'io-ts'
 import type { ChatCommand } from '../../../domain/chat/commands.ts'
 import type { ChatEvent } from '../../../domain/chat/events.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
-import { parseSubspace } from '../../../domain/names.ts'
+import { parseSubspace, type SpaceRef } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
-import { from, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
+import type { MessageFacts } from '../../../projections/read-models.ts'
+import { AnySubspace, Content, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Asked, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
+import { type Asked, CATCH_UP_MS, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
+import { listOf, Message, SAID, uuid } from '../shapes.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
 import { DEFAULT_LIMIT } from './spaces.ts'
 
 const MessageParams = t.intersection([SpaceParams, t.type({ message_id: Uuid })])
 const ReactionParams = t.intersection([MessageParams, t.type({ emoji: Text })])
-/** `parseSubspace` judges it. */
-const Anything = from<unknown>('a subspace', (value) => value)
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 type From = Pick<Asked<t.TypeOf<typeof SpaceParams>, unknown, unknown>, 'params' | 'sender' | 'commandId'>
 
-const posted = (accepted: Accepted<ChatEvent>): Readonly<Record<string, unknown>> => {
+/** What was said. Of one that was said before, as the tables have it by now: where they are too far behind, nothing. */
+const posted = async (
+  deps: HttpDeps,
+  space: SpaceRef,
+  messageId: string,
+  accepted: Accepted<ChatEvent>,
+): Promise<Readonly<Record<string, unknown>>> => {
   const event = accepted.events.find((one) => one.type === 'MessagePosted')
-  if (event === undefined) return {}
-  const { data } = event
-  return {
-    user_account: data.account,
-    guest_id: data.guest,
-    display_name: data.displayName,
-    message_type: data.messageType,
-    content: data.content,
-    parent_message_id: data.parentMessageId,
-    thread_root_id: data.threadRootId,
-    created_at: data.at,
-    timestamp: data.at,
-  }
+  if (event !== undefined) return wordsOf({ ...event.data, createdAt: event.data.at })
+  await deps.readModels.waitFor(accepted.position, CATCH_UP_MS)()
+  const row = await deps.readModels.message(space, messageId)()
+  return row._tag === 'Left' || row.right === null ? {} : wordsOf(row.right)
 }
+
+const wordsOf = (
+  message: Pick<
+    MessageFacts,
+    | 'account'
+    | 'guest'
+    | 'displayName'
+    | 'messageType'
+    | 'content'
+    | 'parentMessageId'
+    | 'threadRootId'
+    | 'createdAt'
+  >,
+) => ({
+  user_account: message.account,
+  guest_id: message.guest,
+  display_name: message.displayName,
+  message_type: message.messageType,
+  content: message.content,
+  parent_message_id: message.parentMessageId,
+  thread_root_id: message.threadRootId,
+  created_at: message.createdAt,
+  timestamp: message.createdAt,
+})
 
 export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   const send = async ({ params, sender, commandId }: From, command: ChatCommand) =>
@@ -49,12 +70,12 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: at,
-    answer: { messages: 'array', has_more: 'boolean' },
+    answer: { messages: listOf(Message), has_more: 'boolean' },
     tag,
     summary: 'Messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
     params: SpaceParams,
     query: t.type({
-      subspace: optional(Anything),
+      subspace: optional(AnySubspace),
       limit: optional(Limit),
       before: optional(MessagePlace),
       after: optional(MessagePlace),
@@ -84,17 +105,14 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: {
       ...WRITTEN,
       ...NEW_GUEST,
-      message_id: 'string',
-      subspace: 'string',
-      content: 'string',
-      created_at: 'string',
+      ...SAID,
     },
     tag,
     summary: 'Says something in a room. The same message_id twice is one message.',
     params: SpaceParams,
     body: t.type({
-      content: t.string,
-      subspace: t.unknown,
+      content: Content,
+      subspace: optional(AnySubspace),
       message_type: optional(Text),
       parent_message_id: optional(Uuid),
       message_id: optional(Uuid),
@@ -116,18 +134,19 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
         messageType: body.message_type ?? 'text',
         parentMessageId: body.parent_message_id,
       })
-      return { message_id: messageId, subspace, ...posted(accepted), ...written(accepted) }
+      const words = await posted(deps, spaceOf(asked.params), messageId, accepted)
+      return { message_id: messageId, subspace, ...words, ...written(accepted) }
     },
   })
 
   mount(app, deps, {
     method: 'PATCH',
     path: `${at}/:message_id`,
-    answer: { ...WRITTEN, message_id: 'string' },
+    answer: { ...WRITTEN, message_id: uuid },
     tag,
     summary: 'Rewrites one’s own message.',
     params: MessageParams,
-    body: t.type({ content: t.string }),
+    body: t.type({ content: Content }),
     handle: async (asked) => {
       const messageId = asked.params.message_id
       const accepted = await send(asked, { type: 'EditMessage', messageId, content: asked.body.content })
@@ -138,7 +157,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'DELETE',
     path: `${at}/:message_id`,
-    answer: { ...WRITTEN, message_id: 'string' },
+    answer: { ...WRITTEN, message_id: uuid },
     tag,
     summary: 'Deletes one’s own message, or as a moderator one of those below.',
     params: MessageParams,
@@ -156,7 +175,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method,
       path: `${at}/:message_id/reactions/:emoji`,
-      answer: { ...WRITTEN, ...NEW_GUEST, message_id: 'string', emoji: 'string' },
+      answer: { ...WRITTEN, ...NEW_GUEST, message_id: uuid, emoji: 'string' },
       tag,
       summary,
       params: ReactionParams,

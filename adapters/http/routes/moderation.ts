@@ -3,11 +3,13 @@ import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { SpaceCommand } from '../../../domain/space/commands.ts'
+import { isText } from '../../../domain/text.ts'
 import type { Asking, Page, PageRequest } from '../../../projections/read-models.ts'
-import { Account, optional, PermissionCodec, Subject, Text } from '../codecs.ts'
+import { Account, from, optional, PermissionCodec, Subject, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { type Asked, mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
+import { GrantedPermission, listOf, Restriction, time } from '../shapes.ts'
 import { needEntry, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
 import { Paging, pageOf } from './spaces.ts'
@@ -32,7 +34,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: `${at}/permissions`,
-    answer: { permissions: 'array', next_cursor: 'string?' },
+    answer: { permissions: listOf(GrantedPermission), next_cursor: 'string?' },
     tag,
     summary: 'Who was given what in a space. For those who may enter.',
     params: SpaceParams,
@@ -79,7 +81,9 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
       }),
   })
 
-  const Restricting = t.type({ reason: optional(Text), until: optional(Text) })
+  // The domain judges the end.
+  const Until = from('text', (value) => (isText(value) ? value : undefined), time)
+  const Restricting = t.type({ reason: optional(Text), until: optional(Until) })
   const restrictions = (
     name: 'bans' | 'mutes',
     impose: 'Ban' | 'Mute',
@@ -89,7 +93,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'GET',
       path: `${at}/${name}`,
-      answer: { [name]: 'array', next_cursor: 'string?' },
+      answer: { [name]: listOf(Restriction[name]), next_cursor: 'string?' },
       tag,
       summary: words.list,
       params: SpaceParams,

@@ -30,8 +30,9 @@ import {
   Uuid,
 } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount, senderOf } from '../endpoint.ts'
+import { mount, plainText, senderOf } from '../endpoint.ts'
 import { orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
 
@@ -122,8 +123,10 @@ const Moment_ = from<When>('a time such as 2026-01-31T12:00:00Z, or a position',
   const time = Time.decode(value)
   return E.isRight(time) ? { kind: 'time', time: time.right } : undefined
 })
-const Flag = from('true or false', (value) =>
-  value === 'true' ? true : value === 'false' ? false : undefined,
+const Flag = from(
+  'true or false',
+  (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+  yesNo,
 )
 const Speed = from('a number of times as fast, such as 60x', (value) => {
   const speed =
@@ -152,6 +155,9 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
     method: 'GET',
     path: '/api/spaces/:type/:id/at',
     answer: {
+      space_type: spaceType,
+      space_id: spaceId,
+      opened: orNull(free),
       time: 'string?',
       position: 'string?',
       revision: 'string?',
@@ -253,6 +259,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
         'The room’s events in the log’s order, as NDJSON, or as server-sent events where those are asked for. Paced by the events’ own clock with speed (60x), else as fast as they are read; state=true adds the room after each.',
       params: schemaFor(SpaceParams),
       querystring: schemaFor(Query),
+      response: plainText('The events, one a line.', ['application/x-ndjson', 'text/event-stream']),
     },
     handler: async (request: FastifyRequest, reply) => {
       const who = orTell(
@@ -306,13 +313,13 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       asked: 'object',
       actor: 'object',
       at: 'string',
-      happened: 'object',
-      verdict: 'object',
-      agrees: 'boolean',
+      happened: orNull(free),
+      verdict: orNull(free),
+      agrees: orNull(yesNo),
       right: 'object',
       rules: 'array',
-      says: 'array',
-      gaps: 'array',
+      says: listOf(text({ description: 'A sentence.' })),
+      gaps: listOf(text({ description: 'What is not known.' })),
     },
     tag: 'audit',
     summary:

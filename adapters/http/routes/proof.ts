@@ -10,8 +10,9 @@ import type { Audited } from '../../../projections/proof/queries.ts'
 import type { Described } from '../../refusals.ts'
 import { from, optional, Position, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount } from '../endpoint.ts'
+import { mount, plainText } from '../endpoint.ts'
 import { orTell, tell, tellInvalid } from '../errors.ts'
+import { listOf, text } from '../shapes.ts'
 import { accessTo } from '../space-gate.ts'
 
 const Size = from('a number of leaves', (value) =>
@@ -65,7 +66,11 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
   app.route({
     method: 'GET',
     url: '/api/audit/checkpoint',
-    schema: { tags: ['proof'], summary: 'A signed checkpoint of the log (C2SP tlog-checkpoint), as text.' },
+    schema: {
+      tags: ['proof'],
+      summary: 'A signed checkpoint of the log (C2SP tlog-checkpoint), as text.',
+      response: plainText('The checkpoint.'),
+    },
     handler: async (_request, reply) => {
       const { note } = await newest()
       return reply.type('text/plain; charset=utf-8').serializer(String).send(note)
@@ -77,6 +82,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     schema: {
       tags: ['proof'],
       summary: 'The key that checkpoints are signed with (C2SP signed-note), as text.',
+      response: plainText('The key.'),
     },
     handler: async (_request, reply) =>
       reply.type('text/plain; charset=utf-8').serializer(String).send(`${proofs.vkey}\n`),
@@ -91,7 +97,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
       leaf_index: 'number',
       leaf_hash: 'string',
       size: 'number',
-      proof: 'array',
+      proof: listOf(text({ description: 'A hash.' })),
       checkpoint: 'string?',
     },
     tag: 'proof',
@@ -140,7 +146,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/audit/proof/consistency',
-    answer: { from: 'number', to: 'number', proof: 'array' },
+    answer: { from: 'number', to: 'number', proof: listOf(text({ description: 'A hash.' })) },
     tag: 'proof',
     summary: 'That the log of one checkpoint begins with that of another.',
     query: t.type({ from: Size, to: Size }),

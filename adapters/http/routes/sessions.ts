@@ -1,12 +1,14 @@
 /** Proving who one is: challenges, session tokens and their end. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
+import { PURPOSES } from '../../auth/challenges.ts'
 import { invalidProof } from '../../auth/errors.ts'
 import { describeError } from '../../refusals.ts'
-import { Account, optional, PurposeCodec } from '../codecs.ts'
+import { Account, AnyChallenge, optional, PurposeCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
+import { Identity, text, time } from '../shapes.ts'
 import { identityOf } from '../views.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -16,7 +18,12 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/auth/challenge',
-    answer: { challenge: 'string', purpose: 'string', account: 'string?', expires_at: 'string' },
+    answer: {
+      challenge: 'string',
+      purpose: text({ enum: [...PURPOSES] }),
+      account: 'string?',
+      expires_at: time,
+    },
     tag,
     summary:
       'A text to sign, which serves once within five minutes, for a purpose and an account where named.',
@@ -32,10 +39,10 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/auth/session',
-    answer: { token: 'string', identity: 'object', expires_at: 'string' },
+    answer: { token: 'string', identity: Identity, expires_at: time },
     tag,
     summary: 'A session token for a proof; without one, for a guest.',
-    body: t.partial({ challenge: t.unknown }),
+    body: t.partial({ challenge: AnyChallenge }),
     purpose: 'session',
     handle: async ({ who }) => {
       const { token, expiresAt } = deps.auth.tokenFor(who)

@@ -2,25 +2,23 @@
 import type { FastifyInstance } from 'fastify'
 import { SettingsChanges } from '../../../domain/space/events.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Answer, mount, WRITTEN } from '../endpoint.ts'
+import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
+import { orNull, SETTINGS, spaceId, spaceType, time } from '../shapes.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
-
-const SETTINGS: Answer = {
-  chat_enabled: 'boolean',
-  voice_enabled: 'boolean',
-  guests_allowed: 'boolean',
-  max_users: 'number',
-  slow_mode_seconds: 'number',
-  settings: 'object',
-}
 
 export const settings = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces/:type/:id/settings',
-    answer: SETTINGS,
+    answer: {
+      space_type: spaceType,
+      space_id: spaceId,
+      ...SETTINGS,
+      updated_by: 'string?',
+      updated_at: orNull(time),
+    },
     tag: 'settings',
     summary: 'The settings of a space.',
     params: SpaceParams,

@@ -4,10 +4,11 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { MAIN, parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
-import { Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
+import { AnyChallenge, AnySubspace, Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
+import * as shapes from '../shapes.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { identityOf, spaceNow, spaceView, written } from '../views.ts'
 
@@ -32,7 +33,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces',
-    answer: { spaces: 'array', total: 'number', next_cursor: 'string?' },
+    answer: { spaces: shapes.listOf(shapes.ListedSpace), total: shapes.whole(), next_cursor: 'string?' },
     tag: 'spaces',
     summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
     query: t.type({ type: optional(SpaceTypeCodec), q: optional(Search), ...Paging }),
@@ -55,11 +56,11 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     method: 'GET',
     path: '/api/spaces/:type/:id',
     answer: {
-      space: 'object',
+      space: shapes.Space,
       has_access: 'boolean',
-      permission: 'string?',
-      revision: 'string?',
-      position: 'string?',
+      permission: shapes.roleOrNull,
+      revision: shapes.orNull(shapes.revision),
+      position: shapes.orNull(shapes.position),
     },
     tag: 'spaces',
     summary: 'A space: who is in, what is allowed, and what the caller is there.',
@@ -89,17 +90,17 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/spaces/:type/:id/join',
     answer: {
       ...WRITTEN,
-      space: 'object',
-      subspace: 'string',
-      identity: 'object',
+      space: shapes.JoinedSpace,
+      subspace: shapes.subspace,
+      identity: shapes.Identity,
       session_token: 'string',
-      turn_credentials: 'object',
+      turn_credentials: shapes.TurnCredentials,
       websocket_url: 'string',
     },
     tag: 'spaces',
     summary: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
     params: SpaceParams,
-    body: t.partial({ subspace: t.unknown, challenge: t.unknown }),
+    body: t.partial({ subspace: AnySubspace, challenge: AnyChallenge }),
     purpose: 'join',
     handle: async ({ params, body, who, sender, commandId, request }) => {
       const space = spaceOf(params)
@@ -128,7 +129,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
     path: '/api/spaces/:type/:id/subrooms',
-    answer: { subrooms: 'array' },
+    answer: { subrooms: shapes.listOf(shapes.Subroom) },
     tag: 'spaces',
     summary: 'The rooms inside a space, and how many are in each.',
     params: SpaceParams,

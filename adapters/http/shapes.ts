@@ -1,0 +1,219 @@
+/** What answers are made of, as OpenAPI shows it. A `title` becomes a schema of that name. */
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+export const text = (more: JsonSchema = {}): JsonSchema => ({ type: 'string', ...more })
+export const whole = (more: JsonSchema = {}): JsonSchema => ({ type: 'integer', ...more })
+export const yesNo: JsonSchema = { type: 'boolean' }
+export const free: JsonSchema = { type: 'object', additionalProperties: true }
+/** Any JSON at all: a client's own words. */
+export const anything: JsonSchema = {}
+export const orNull = (schema: JsonSchema): JsonSchema => ({ ...schema, nullable: true })
+export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
+/** Every property is always there, but those named as left out at times. */
+export const shape = (
+  title: string,
+  properties: Readonly<Record<string, JsonSchema>>,
+  atTimes: ReadonlyArray<string> = [],
+): JsonSchema => ({
+  title,
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !atTimes.includes(name)),
+})
+/** In an answer: not always there. */
+export const sometimes = (schema: JsonSchema): JsonSchema => ({ ...schema, 'x-sometimes': true })
+
+export const position = text({ pattern: '^[0-9]+$', description: 'A position on the log.' })
+export const revision = text({ pattern: '^(-1|[0-9]+)$', description: 'An event’s number in its stream.' })
+export const time = text({ format: 'date-time' })
+export const account = text({
+  pattern: '^(?=.{3,16}$)[a-z][a-z0-9-]+(\\.[a-z][a-z0-9-]+)*$',
+  description: 'A Hive account name.',
+})
+export const guest = text({ pattern: '^guest:[0-9a-f]{12}$', description: 'A guest.' })
+export const subject = text({ description: 'A Hive account name or a guest id.' })
+export const uuid = text({ format: 'uuid' })
+export const spaceType = text({ enum: ['post', 'document', 'community', 'global'] })
+export const spaceId = text({ description: 'A post’s is author/permlink.' })
+export const subspace = text({ description: 'A room of the space: main, or main- and a name.' })
+export const permission = text({ enum: ['access', 'moderate', 'admin'] })
+const role = text({ enum: ['access', 'moderate', 'admin', 'owner'] })
+
+const settingsOf = {
+  chat_enabled: yesNo,
+  voice_enabled: yesNo,
+  guests_allowed: yesNo,
+  max_users: whole({ minimum: 1, maximum: 10_000 }),
+  slow_mode_seconds: whole({ minimum: 0, maximum: 21_600 }),
+  settings: { ...free, description: 'The clients’ own.' },
+}
+export const SETTINGS = settingsOf
+
+export const Identity = shape(
+  'Identity',
+  {
+    kind: text({ enum: ['account', 'guest'] }),
+    id: text(),
+    verified: { ...yesNo, description: 'Proved to be this account.' },
+    claimed: text({ description: 'What a guest says it is; nobody proved it.' }),
+  },
+  ['claimed'],
+)
+
+export const TurnCredentials = shape('TurnCredentials', {
+  username: text({ description: '<expiry in Unix seconds>:<account or guest>' }),
+  credential: text({ description: 'base64 HMAC-SHA1 of the username.' }),
+  password: text({ description: 'The same as credential.' }),
+  ttl: whole({ description: 'Seconds.' }),
+  uris: listOf(text()),
+  iceServers: listOf(
+    shape('IceServer', { urls: listOf(text()), username: text(), credential: text() }, [
+      'username',
+      'credential',
+    ]),
+  ),
+})
+
+export const ListedSpace = shape('ListedSpace', {
+  space_type: spaceType,
+  space_id: spaceId,
+  display_name: text(),
+  description: text(),
+  type: text({ description: 'The content’s own type: a post’s (vr, 360, …), else the space’s.' }),
+  active_users: whole(),
+  max_users: whole(),
+  created_at: orNull(time),
+})
+
+const ConnectedUser = shape('ConnectedUser', {
+  session_id: text(),
+  socket_id: text(),
+  user_account: orNull(account),
+  guest_id: orNull(guest),
+  subspace,
+  connected_at: time,
+  position: anything,
+  voice_enabled: yesNo,
+})
+
+const spaceNamed = {
+  space_type: spaceType,
+  space_id: spaceId,
+  title: text(),
+  owner: orNull(text()),
+  visibility: text({ enum: ['public', 'private'] }),
+  active_users: whole(),
+  ...settingsOf,
+}
+export const Space = shape('Space', {
+  ...spaceNamed,
+  description: text(),
+  type: text({ description: 'The content’s own type: a post’s (vr, 360, …), else the space’s.' }),
+  connected_users: {
+    ...listOf(ConnectedUser),
+    description: 'Empty for one who may not enter.',
+  },
+  created_at: orNull(time),
+})
+/** What a join answers of the space that was joined. */
+export const JoinedSpace = shape('JoinedSpace', spaceNamed)
+export const roleOrNull = orNull(role)
+
+export const Subroom = shape('Subroom', { subspace, active_users: whole() })
+
+export const GrantedPermission = shape('GrantedPermission', {
+  user_account: account,
+  permission,
+  granted_by: text(),
+  reason: orNull(text()),
+  created_at: time,
+})
+const restriction = (title: string, by: string): JsonSchema =>
+  shape(title, {
+    subject,
+    [by]: text(),
+    reason: orNull(text()),
+    until: orNull({ ...time, description: 'Null is for good.' }),
+    created_at: time,
+  })
+export const Restriction = {
+  bans: restriction('Ban', 'banned_by'),
+  mutes: restriction('Mute', 'muted_by'),
+} as const
+
+const said = {
+  message_id: uuid,
+  user_account: orNull(text()),
+  guest_id: orNull(text()),
+  display_name: text(),
+  message_type: text(),
+  content: text(),
+  parent_message_id: orNull(uuid),
+  thread_root_id: orNull(uuid),
+  subspace,
+  created_at: time,
+  timestamp: { ...time, description: 'The same as created_at.' },
+}
+/** Of a message that was posted, beside what every write answers. Of one that was posted before, its words come from
+ *  the tables, and are not there while those are behind. */
+export const SAID: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
+  Object.entries(said).map(([name, schema]) => [
+    name,
+    name === 'message_id' || name === 'subspace' ? schema : sometimes(schema),
+  ]),
+)
+export const Message = shape('Message', {
+  ...said,
+  is_deleted: { ...yesNo, description: 'It keeps its place, with empty content.' },
+  deleted_by: orNull(text()),
+  deleted_at: orNull(time),
+  edited_at: orNull(time),
+  erased_by: orNull(text()),
+  position,
+  revision,
+  reactions: listOf(shape('Reaction', { emoji: text(), count: whole(), by: listOf(subject) })),
+})
+
+export const AuditEntry = shape('AuditEntry', {
+  position,
+  event_id: text(),
+  created_at: time,
+  action: text({ description: 'The event’s type, such as SessionJoined.' }),
+  user_account: orNull(text()),
+  guest_id: orNull(text()),
+  target: orNull(text()),
+  space_type: text(),
+  space_id: text(),
+  subspace: orNull(text()),
+  details: free,
+  ip_address: orNull({ ...text(), description: 'For auditors alone.' }),
+  user_agent: orNull({ ...text(), description: 'For auditors alone.' }),
+  command_id: text(),
+  correlation_id: text(),
+  causation_id: text(),
+  stream: text(),
+  revision,
+  erased_by: orNull(text()),
+  prev_hash: text(),
+  hash: text(),
+})
+
+export const Health = shape('Health', {
+  status: text({ enum: ['ok', 'degraded'] }),
+  checks: {
+    type: 'object',
+    description: 'Of eventstore, postgres, redis, projections and turn.',
+    additionalProperties: shape(
+      'Check',
+      {
+        ok: yesNo,
+        vital: { ...yesNo, description: 'Where a vital one is down, the whole is degraded.' },
+        error: text(),
+        lag_ms: { type: 'number', description: 'Of projections.', nullable: true },
+      },
+      ['error', 'lag_ms'],
+    ),
+  },
+  version: text(),
+  node: text(),
+})

@@ -1,0 +1,54 @@
+/** Holds answers against what OpenAPI says of them. For tests alone. */
+// biome-ignore lint/suspicious/noExplicitAny: a document of any shape is looked into
+type Any = any
+
+const kindOf = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
+
+/** What is wrong with `value`, by where it is. Every property that is there must be in the schema, if it names any. */
+const complaints = (document: Any, schema: Any, value: unknown, at: string): string[] => {
+  if (schema.$ref !== undefined)
+    return complaints(document, document.components.schemas[schema.$ref.split('/').at(-1)], value, at)
+  if (schema.type === undefined) return []
+  const kind = kindOf(value)
+  if (kind === 'null') return schema.nullable ? [] : [`${at} is null`]
+  const fits = schema.type === 'integer' ? Number.isInteger(value) : kind === schema.type
+  if (!fits) return [`${at} is ${kind} and no ${schema.type}`]
+  if (schema.enum !== undefined && !schema.enum.includes(value)) return [`${at} is ${value}`]
+  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value as string))
+    return [`${at} is ${value}, not of ${schema.pattern}`]
+  if (schema.format === 'date-time' && new Date(value as string).toISOString() !== value)
+    return [`${at} is ${value} and no time`]
+  if (kind === 'array')
+    return (value as unknown[]).flatMap((one, i) => complaints(document, schema.items, one, `${at}[${i}]`))
+  if (kind !== 'object') return []
+  const { properties = {}, required = [], additionalProperties } = schema
+  const found: string[] = required
+    .filter((name: string) => !Object.hasOwn(value as object, name))
+    .map((name: string) => `${at}.${name} is missing`)
+  for (const [name, one] of Object.entries(value as object)) {
+    const here = `${at}.${name}`
+    if (properties[name] !== undefined) found.push(...complaints(document, properties[name], one, here))
+    else if (typeof additionalProperties === 'object')
+      found.push(...complaints(document, additionalProperties, one, here))
+    else if (Object.keys(properties).length > 0) found.push(`${here} is not documented`)
+  }
+  return found
+}
+
+/** What is wrong with a JSON answer of the route `url` (as fastify writes it). */
+export const undocumented = (
+  document: Any,
+  method: string,
+  url: string,
+  status: number,
+  body: unknown,
+): ReadonlyArray<string> => {
+  const operation = document.paths[url.replace(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()]
+  if (operation === undefined) return [`${method} ${url} is not documented`]
+  const response = operation.responses[status] ?? operation.responses.default
+  const schema = response?.content?.['application/json']?.schema
+  return schema === undefined
+    ? [`${method} ${url} documents no ${status}`]
+    : complaints(document, schema, body, `${method} ${url} ${status}: answer`)
+}

@@ -13,7 +13,8 @@ import { openedLog } from './opened-log.ts'
 const usage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
 
 Makes every event's leaf, the tree, the chain and every table anew from the log, and compares: each row of each table,
-and each checkpoint that was issued. Names what differs, and ends with 1 where something does.
+each checkpoint that was issued, and each moment that is kept of a room. Names what differs, and ends with 1 where
+something does.
 
   --checkpoint FILE   a checkpoint from elsewhere, to hold the log against too
   --key VKEY|FILE     a key that checkpoints may be signed with, besides AUDIT_SIGNING_KEY's
@@ -42,6 +43,8 @@ const progressTo = (io: Io) => {
     shown = now
     let line: string
     if (progress.phase === 'rows') line = `comparing ${progress.table}: ${progress.rows} rows`
+    else if (progress.phase === 'moments')
+      line = `kept moments of ${progress.stream}: ${progress.events} so far`
     else {
       const { phase, events, position, target, seconds } = progress
       const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
@@ -106,7 +109,11 @@ export const verify: Command['run'] = async (args, io) => {
       if (found > differences.length) io.err(`… and ${found - differences.length} more`)
       io.out(`${rows} rows of ${tables} tables, ${found} differences`)
     }
-    return done.failures.length > 0 || (done.compared?.found ?? 0) > 0 ? 1 : 0
+    const { kept } = done
+    for (const { stream, revision, detail } of kept.faults)
+      io.err(`event ${revision} of ${stream}: ${detail}`)
+    io.out(`${kept.events} kept moments and marks, ${kept.faults.length} of them wrong`)
+    return done.failures.length + kept.faults.length + (done.compared?.found ?? 0) > 0 ? 1 : 0
   } finally {
     await log.close()
   }

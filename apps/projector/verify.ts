@@ -3,6 +3,8 @@
 import { sql } from 'slonik'
 import type { Session } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
+import { checkKept, type KeptCheck, type KeptFault } from '../../projections/moment/checking.ts'
+import { EVERY, MARKS_EACH } from '../../projections/moment/kept.ts'
 import { issuedAt, numberOf } from '../../projections/proof/issued.ts'
 import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, parseCheckpoint, type Verifier } from '../../projections/proof/note.ts'
@@ -31,10 +33,13 @@ export type Verified = {
   readonly compared: Compared | null
   readonly checkpoints: number
   readonly failures: ReadonlyArray<CheckpointFailure>
+  /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
+  readonly kept: KeptCheck
 }
 export type VerifyProgress =
   | RebuildProgress
   | { readonly phase: 'rows'; readonly table: string; readonly rows: number }
+  | { readonly phase: 'moments'; readonly stream: string; readonly events: number }
 export type VerifyOptions = {
   readonly log: EventLog
   readonly databaseUrl: string
@@ -142,6 +147,7 @@ export const verifyLog = async ({
   let count = 0
   let size = 0
   let root: Hash = EMPTY_ROOT
+  let rooms: ReadonlyArray<string> = []
   // Before anything is looked at in the tables: what is on the log was in them by then.
   const streams = await issuedStreams(log, databaseUrl, verifiers)
   const done = await rebuild({
@@ -190,13 +196,26 @@ export const verifyLog = async ({
         failures.push(...(await hold(session, [one], size, verifiers, reach)))
       }
       count += outside.length
+      rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
       if (!onLive) return
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
       compared = await differ({ session, schema, limit, onRows })
     },
   })
+  const kept = { events: 0, faults: [] as KeptFault[] }
+  for (const stream of rooms) {
+    const checked = await checkKept(log, stream)
+    kept.events += checked.events
+    kept.faults.push(...checked.faults)
+    onProgress({ phase: 'moments', stream, events: kept.events })
+  }
   const { events, position, seconds } = done
-  return { events, position, seconds, size, root, compared, checkpoints: count, failures }
+  return { events, position, seconds, size, root, compared, checkpoints: count, failures, kept }
 }
+
+/** Streams that are long enough for something to be kept of them. */
+const keepingStreams = () =>
+  sql.unsafe`SELECT stream FROM presence_audit_log WHERE revision >= ${EVERY / MARKS_EACH - 1}
+    AND (stream LIKE 'space-%' OR stream LIKE 'chat-%') GROUP BY stream ORDER BY stream`
 
 const sizeOf = (note: string): number => Number(note.split('\n')[1] ?? 0) || 0

@@ -10,6 +10,7 @@ import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
+import { checkKept } from './checking.ts'
 import { keepMoments } from './keeper.ts'
 import { createMoments, type Moments, type When } from './moments.ts'
 import { eventAt } from './replay.ts'
@@ -428,6 +429,46 @@ test('given a keeper that is told while it reads, it goes on from there without 
   assert.is(log.stream(`moments-${CHAT}`).length, 3)
   assert.is(log.counts.reads, reads)
   await keeper.stop()
+})
+
+test('given kept moments that somebody rewrote, took further or made up, each is found by folding the room again', async () => {
+  const people: Acts = Array.from({ length: 20 * EVERY }, (_, i) => [
+    i % 5 === 4 ? 'leave' : i % 2 === 0 ? 'join' : 'post',
+    i % 11,
+    0,
+  ])
+  const log = memoryLog()
+  write(log, people)
+  await createMoments(log, { every: EVERY }).keep(ROOM)()
+  const faultsOf = async (from: MemoryLog) =>
+    (await Promise.all([SPACE, CHAT].map((stream) => checkKept(from, stream, EVERY))))
+      .flatMap(({ faults }) => faults)
+      .map(({ stream, revision }) => `${stream} ${revision}`)
+  assert.equal(await faultsOf(log), [])
+  const { events } = await checkKept(log, SPACE, EVERY)
+  assert.is(events, log.stream(`moments-${SPACE}`).length + log.stream(`marks-${SPACE}`).length)
+
+  const kept = bookkeeping(log)
+  for (const one of kept) {
+    const rewritten = memoryLog()
+    rewritten.add(
+      log.all().map((event) => {
+        if (event !== one) return event
+        const text = JSON.stringify(event.data)
+        return {
+          ...event,
+          data: JSON.parse(text.replace(/(\d)(?=\D*$)/, (d) => String((Number(d) + 1) % 10))),
+        }
+      }),
+    )
+    assert.equal(await faultsOf(rewritten), [`${one.stream} ${one.revision}`])
+  }
+  const longer = memoryLog()
+  longer.add([...log.all()])
+  const last = log.stream(`moments-${CHAT}`).at(-1)!
+  const { type, data, metadata } = last
+  longer.push(last.stream, { id: '00000000-0000-4000-8000-00000000ffff', type, data, metadata })
+  assert.equal(await faultsOf(longer), [`${last.stream} ${Number(last.revision) + 1}`])
 })
 
 test('given a room of which nothing is kept yet, the first to ask has it kept', async () => {

@@ -1,0 +1,82 @@
+/** Whether what is kept beside a room's stream is what its events make: folded from the first, with nothing kept believed. */
+import { isDeepStrictEqual } from 'node:util'
+import * as E from 'fp-ts/lib/Either.js'
+import { parseStreamName } from '../../domain/names.ts'
+import type { EventLog } from '../../domain/ports.ts'
+import { Failed, readEvents } from './errors.ts'
+import type { Folding } from './folding.ts'
+import { createKeeping } from './keeping.ts'
+import { EVERY, marksOf, momentsOf } from './kept.ts'
+import { nothing, readable } from './point.ts'
+import { standing } from './standing.ts'
+import { talk } from './talk.ts'
+
+/** `stream` is the one that is kept; its event `revision` is not what it should be. */
+export type KeptFault = { readonly stream: string; readonly revision: number; readonly detail: string }
+export type KeptCheck = { readonly events: number; readonly faults: ReadonlyArray<KeptFault> }
+
+const PAGE = 1_000
+
+const checkFold = async <S>(
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  folding: Folding<S>,
+  every: number,
+): Promise<KeptCheck> => {
+  const faults: KeptFault[] = []
+  let events = 0
+  const made = new Map<string, number>()
+  /** Instead of being written, what is made is held against what is there. */
+  const append: EventLog['append'] = (kept, expected, all) => async () => {
+    const from = expected === 'none' || expected === 'any' ? 0 : Number(expected) + 1
+    made.set(kept, from + all.length)
+    const there = await readEvents(log, kept, { from: BigInt(from), limit: all.length })
+    for (const [i, { id, type, data }] of there.entries()) {
+      const should = all[i]!
+      events += 1
+      if (
+        id === should.id &&
+        type === should.type &&
+        isDeepStrictEqual(data, JSON.parse(JSON.stringify(should.data)))
+      )
+        continue
+      faults.push({ stream: kept, revision: from + i, detail: 'It is not what the room’s events make.' })
+    }
+    return E.right({ revision: BigInt(from + all.length - 1), position: 0n })
+  }
+  const none = { point: nothing(folding), full: -1, count: 0, marked: 0 }
+  const keeping = createKeeping(stream, folding, every, none)
+  let isWhole = true
+  for (let from = 0n; isWhole; from += BigInt(PAGE)) {
+    const page = await readEvents(log, stream, { from, limit: PAGE })
+    isWhole = page.length === PAGE
+    try {
+      for (const recorded of page) keeping.add(readable(recorded))
+    } catch (error) {
+      // Behind an event that can't be read nothing is kept.
+      if (!(error instanceof Failed)) throw error
+      isWhole = false
+    }
+    await keeping.flush({ append })
+  }
+  for (const kept of [momentsOf(stream), marksOf(stream)]) {
+    const [last] = await readEvents(log, kept, { direction: 'backwards', limit: 1 })
+    const [have, should] = [last === undefined ? 0 : Number(last.revision) + 1, made.get(kept) ?? 0]
+    if (have > should)
+      faults.push({ stream: kept, revision: should, detail: 'The room has not so many events.' })
+  }
+  return { events, faults }
+}
+
+/** Of a space's or a chat's stream. Throws `Failed` where the log can't be read. */
+export const checkKept = (
+  log: Pick<EventLog, 'readStream'>,
+  stream: string,
+  every = EVERY,
+): Promise<KeptCheck> => {
+  const named = parseStreamName(stream)
+  const kind = E.isRight(named) ? named.right.kind : null
+  if (kind === 'space') return checkFold(log, stream, standing, every)
+  if (kind === 'chat') return checkFold(log, stream, talk, every)
+  return Promise.resolve({ events: 0, faults: [] })
+}

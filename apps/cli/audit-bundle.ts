@@ -1,4 +1,5 @@
 /** `presence audit export` and `presence audit check` */
+import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { finished } from 'node:stream/promises'
@@ -50,6 +51,7 @@ export const exportBundle: Command['run'] = async (args, io) => {
   const [from, to] = [timeOf(given.from), timeOf(given.to)]
   if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
     return wrongly('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
+  if (from !== null && to !== null && to < from) return wrongly('--to is before --from.')
   const file = given.out
   if (file === undefined) return wrongly('Where to? Give -o FILE.')
   const connected = connections()
@@ -65,7 +67,11 @@ export const exportBundle: Command['run'] = async (args, io) => {
   const { databaseUrl, eventStoreUrl } = connected.right
   const log = connectEventLog({ url: eventStoreUrl })
   const out = createWriteStream(`${file}.part`, { mode: 0o600 })
+  // Said where it is met: a full disk, a folder that is not there.
+  const failed = new Promise<never>((_, reject) => out.once('error', reject))
+  failed.catch(() => {})
   try {
+    await Promise.race([once(out, 'open'), failed])
     const began = performance.now()
     const done = await exportBundleTo({
       log,
@@ -73,16 +79,17 @@ export const exportBundle: Command['run'] = async (args, io) => {
       signer,
       space: space.right,
       from,
-      to,
+      // Of what is yet to come nothing can be said.
+      to: to !== null && to.getTime() > Date.now() ? null : to,
       write: async (text) => {
-        if (!out.write(text)) await new Promise<void>((resolve) => out.once('drain', () => resolve()))
+        if (!out.write(text)) await Promise.race([once(out, 'drain'), failed])
       },
       onProgress: (events) => {
         if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${events} events`)
       },
     })
     out.end()
-    await finished(out)
+    await Promise.race([finished(out), failed])
     await rename(`${file}.part`, file)
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)

@@ -74,6 +74,14 @@ async function* eventsOf(
   }
 }
 
+const isEmpty = async (log: EventLog, space: SpaceRef): Promise<boolean> => {
+  for (const kind of STREAM_KINDS) {
+    const first = await log.readStream(streamName(kind, space), { limit: 1 })()
+    if (E.isLeft(first) || first.right.length > 0) return false
+  }
+  return true
+}
+
 /** The tree's nodes, a call's in one answer. */
 const nodesIn =
   (session: Session): Nodes =>
@@ -204,6 +212,8 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
       if (waiting.length === PAGE) await flush()
     }
     await flush()
+    if (STREAM_KINDS.every((kind) => state.revisions[kind] === 0) && (await isEmpty(log, space)))
+      throw new ExportError(`The log has nothing of ${spaceKey(space)}.`)
     const end = stateLine('end', state)
     digests.part('end', end)
     await put(end)

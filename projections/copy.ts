@@ -83,11 +83,14 @@ export class CopyRows {
     else this.text(value)
   }
 
-  /** `value` is JSON. */
-  jsonb(value: string): void {
+  /** `value` is JSON, as text or as its UTF-8. */
+  jsonb(value: string | Buffer): void {
     const before = this.at
     this.reserve(5 + 3 * value.length)
-    const size = this.bytes.write(value, before + 5, 'utf8')
+    const size =
+      typeof value === 'string'
+        ? this.bytes.write(value, before + 5, 'utf8')
+        : value.copy(this.bytes, before + 5)
     this.int4(before, size + 1)
     // The version of jsonb's binary form: text follows.
     this.bytes[before + 4] = 1

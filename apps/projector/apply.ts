@@ -5,7 +5,6 @@ import type { Session } from '../../adapters/postgres/session.ts'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { isAccessStream } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { written } from '../../projections/audit/canonical.ts'
 import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../projections/batch.ts'
@@ -146,12 +145,11 @@ export const auditRowsFor = async (
   if (unknown.length > 0)
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
-  const all = recorded.map(written)
-  const rows = copyAudit(recorded, memory, all)
+  const { copy, leaves } = copyAudit(recorded, memory)
   const { edge, lines } = grow(
     memory.edge,
-    all.map(({ leaf }, i) => ({ position: recorded[i]!.position, hash: leaf })),
+    leaves.map((hash, i) => ({ position: recorded[i]!.position, hash })),
   )
   memory.edge = edge
-  return { rows, tree: copyTree(lines) }
+  return { rows: copy, tree: copyTree(lines) }
 }

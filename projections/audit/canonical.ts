@@ -13,8 +13,8 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 
 export const GENESIS = '0'.repeat(64)
 /** Deeper than anything that a client may send; what is deeper is kept as text. */
-const MAX_DEPTH = 64
-const MAX_PROVED_DEPTH = 1_000
+export const MAX_DEPTH = 64
+export const MAX_PROVED_DEPTH = 1_000
 
 /** A text as Postgres takes it. */
 export const cleanText = (text: string): string =>
@@ -26,13 +26,13 @@ const quote = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.s
 const quoteClean = (text: string): string =>
   PLAIN.test(text) ? `"${text}"` : JSON.stringify(cleanText(text))
 
-const TOO_DEEP = '"(nested too deep)"'
+export const TOO_DEEP = '"(nested too deep)"'
 
 /** Objects with the same keys in the same order come by the thousand: sorted once, with each key as it is written. */
-type Shape = {
+export type Shape<Head> = {
   readonly keys: ReadonlyArray<string>
   readonly sorted: ReadonlyArray<string>
-  readonly heads: ReadonlyArray<string>
+  readonly heads: ReadonlyArray<Head>
 }
 const SHAPES = 500
 /** With the same first key. */
@@ -40,10 +40,11 @@ const ALIKE = 8
 /** Objects with more keys are not of a kind. */
 const MOST_KEYS = 64
 
-const shapes = (quoted: (text: string) => string) => {
-  const known = new Map<string, Array<Shape>>()
+/** `headOf`: what stands before the value of a key. At least one key. */
+export const shapes = <Head>(headOf: (key: string) => Head) => {
+  const known = new Map<string, Array<Shape<Head>>>()
   let count = 0
-  return (keys: ReadonlyArray<string>): Shape => {
+  return (keys: ReadonlyArray<string>): Shape<Head> => {
     const alike = known.get(keys[0]!)
     if (alike !== undefined)
       next: for (const shape of alike) {
@@ -52,7 +53,7 @@ const shapes = (quoted: (text: string) => string) => {
         return shape
       }
     const sorted = [...keys].sort()
-    const shape = { keys, sorted, heads: sorted.map((key) => `${quoted(key)}:`) }
+    const shape = { keys, sorted, heads: sorted.map(headOf) }
     if (keys.length > MOST_KEYS || (alike?.length ?? 0) >= ALIKE) return shape
     if (count >= SHAPES) {
       known.clear()
@@ -68,8 +69,7 @@ const shapes = (quoted: (text: string) => string) => {
 
 /** RFC 8785's form, with texts written by `quoted`. What is not JSON becomes null. */
 const writer = (quoted: (text: string) => string, maxDepth: number) => {
-  const shapeOf = shapes(quoted)
-  let deepest = 0
+  const shapeOf = shapes((key) => `${quoted(key)}:`)
   const write = (value: unknown, depth: number): string => {
     switch (typeof value) {
       case 'string':
@@ -82,7 +82,6 @@ const writer = (quoted: (text: string) => string, maxDepth: number) => {
         return `"${value}"`
       case 'object': {
         if (value === null) return 'null'
-        if (depth > deepest) deepest = depth
         if (depth === maxDepth) return TOO_DEEP
         if (Array.isArray(value)) {
           let items = ''
@@ -104,33 +103,24 @@ const writer = (quoted: (text: string) => string, maxDepth: number) => {
         return 'null'
     }
   }
-  return {
-    /** `depth`: of what it stands in. */
-    write: (value: unknown, depth = 0): string => {
-      deepest = 0
-      return write(value, depth)
-    },
-    /** How deep the last value was nested, `depth` included. */
-    deepest: () => deepest,
-  }
+  /** `depth`: of what it stands in. */
+  return (value: unknown, depth = 0): string => write(value, depth)
 }
 
 const clean = writer(quoteClean, MAX_DEPTH)
 const proved = writer(quote, MAX_PROVED_DEPTH)
 
 /** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
-export const canonicalJson = (value: unknown): string => clean.write(value)
+export const canonicalJson = (value: unknown): string => clean(value)
 
 /** The same with every text as it is: no two values have the same bytes. */
-export const provedJson = (value: unknown): string => proved.write(value)
+export const provedJson = (value: unknown): string => proved(value)
 
-const dataText = (event: RecordedEvent): string => proved.write((event.stored ?? event).data ?? null, 1)
-const textOf = (event: RecordedEvent, data: string): string => {
-  const metadata = proved.write((event.stored ?? event).metadata ?? null, 1)
-  return `{"data":${data},"id":${quote(event.id)},"metadata":${metadata},"revision":"${event.revision}","stream":${quote(event.stream)},"type":${quote(event.type)}}`
-}
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */
-export const eventText = (event: RecordedEvent): string => textOf(event, dataText(event))
+export const eventText = (event: RecordedEvent): string => {
+  const { data, metadata } = event.stored ?? event
+  return `{"data":${proved(data ?? null, 1)},"id":${quote(event.id)},"metadata":${proved(metadata ?? null, 1)},"revision":"${event.revision}","stream":${quote(event.stream)},"type":${quote(event.type)}}`
+}
 
 export const eventBytes = (recorded: RecordedEvent): Buffer => Buffer.from(eventText(recorded), 'utf8')
 
@@ -138,23 +128,6 @@ export const eventBytes = (recorded: RecordedEvent): Buffer => Buffer.from(event
 export const leafOf = (recorded: RecordedEvent): Buffer =>
   // U+0000 is the byte 0x00 in UTF-8.
   hash('sha256', `\0${eventText(recorded)}`, 'buffer')
-
-/** NUL or a lone surrogate, or what reads like one. */
-const UNCLEAN = /\\u(?:0000|d[89a-f])/
-
-/** An event's leaf in hex, and its data as `canonicalJson` writes it. */
-export type Written = { readonly leaf: string; readonly details: string }
-
-/** Written once where what is proved and what Postgres takes is the same text. */
-export const written = (recorded: RecordedEvent): Written => {
-  const data = dataText(recorded)
-  const isSame =
-    proved.deepest() <= MAX_DEPTH &&
-    (recorded.stored === undefined || recorded.stored.data === recorded.data) &&
-    !(data.includes('\\u') && UNCLEAN.test(data))
-  const leaf = hash('sha256', `\0${textOf(recorded, data)}`)
-  return { leaf, details: isSame ? data : canonicalJson(recorded.data ?? null) }
-}
 
 const hexOf = (bytes: Uint8Array): string =>
   (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString('hex')

@@ -8,7 +8,8 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
 import type { Columns } from '../projection.ts'
 import { type Edge, EMPTY_EDGE } from '../proof/merkle.ts'
-import { chain, cleanText, GENESIS, type Written } from './canonical.ts'
+import { chain, cleanText, GENESIS } from './canonical.ts'
+import { written } from './written.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
 export const AUDIT_COLUMNS = {
@@ -131,9 +132,9 @@ const placeOf = (stream: string): Place => {
   return known
 }
 
-/** One event's row, its columns in the order of `AUDIT_COLUMNS`. Moves the memory's hash on. `written`: its leaf and its data,
- *  as `written` gives them. */
-const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory, { leaf, details }: Written) => {
+/** One event's row, its columns in the order of `AUDIT_COLUMNS`. Moves the memory's hash on. Answers its leaf in hex. */
+const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): string => {
+  const { leaf, details } = written(event)
   const data = loose(event.data)
   const metadata = loose(event.metadata)
   const actor = loose(metadata.actor)
@@ -164,19 +165,19 @@ const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory, { l
   rows.textOrNull(event.stored === undefined ? null : text(erasedBy(data) ?? erasedBy(metadata)))
   rows.text(before)
   rows.text(memory.hash)
+  return leaf
 }
 
-/** What appends a batch's rows. Sessions that left are forgotten at its end, so that how events fall into batches changes
- *  nothing. */
+/** What appends a batch's rows, and the events' leaves in hex. Sessions that left are forgotten at its end, so that how events
+ *  fall into batches changes nothing. */
 export const copyAudit = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
-  writtens: ReadonlyArray<Written>,
-): Copy => {
+): { readonly copy: Copy; readonly leaves: ReadonlyArray<string> } => {
   const rows = new CopyRows(AUDIT_TABLE.name, COLUMN_NAMES, 1_200 * events.length)
-  for (let i = 0; i < events.length; i += 1) auditRow(rows, events[i]!, memory, writtens[i]!)
+  const leaves = events.map((event) => auditRow(rows, event, memory))
   for (const event of events) if (event.type === 'SessionLeft') memory.sessions.delete(sessionOf(event) ?? '')
-  return rows.finish()
+  return { copy: rows.finish(), leaves }
 }
 
 /** What `sessionSubjects` found, as the memory has it. */

@@ -451,6 +451,7 @@ test('metrics are Prometheus text, the documentation is there and names every ca
     '/metrics',
   ])
     assert.ok(paths.includes(path), path)
+  assert.is(docs.body.servers[0].url, '/')
   const { schemas } = docs.body.components
   assert.match(schemas.Error.properties.code.description, 'guests_not_allowed')
   assert.ok(schemas.Space.required.includes('connected_users'))

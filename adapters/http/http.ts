@@ -150,7 +150,8 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
         description:
           'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path.',
       },
-      servers: [{ url: config.publicUrl }],
+      // First the one that the page came from: under another name of it, calls would be to a stranger.
+      servers: [{ url: '/' }, { url: config.publicUrl }],
       components: { securitySchemes: SECURITY_SCHEMES as never },
       security: SECURITY as never,
       tags: TAGS.map(([name, description]) => ({ name, description })),

@@ -40,9 +40,18 @@ export type Projection<Changes> = {
 }
 export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
 
+/** Spaces come by the thousand, as the same objects. */
+const spaceKeys = new WeakMap<SpaceRef, string>()
 /** `space_type`, a line feed that no name may have, and `space_id`. */
-export const spaceMapKey = (space: SpaceRef, ...rest: ReadonlyArray<string>): string =>
-  [space.type, space.id, ...rest].join('\n')
+export const spaceMapKey = (space: SpaceRef, ...rest: ReadonlyArray<string>): string => {
+  let key = spaceKeys.get(space)
+  if (key === undefined) {
+    key = `${space.type}\n${space.id}`
+    spaceKeys.set(space, key)
+  }
+  for (const part of rest) key += `\n${part}`
+  return key
+}
 
 const TYPES = {
   text: sql.fragment`text`,

@@ -133,18 +133,22 @@ export const applyToTables = async (
   return aside
 }
 
-/** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. */
+/** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. `ready` is
+ *  awaited before the tables are asked for what the memory does not have. */
 export const auditRowsFor = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
+  ready: () => Promise<void> = async () => {},
 ): Promise<Audit | null> => {
   if (events.length === 0) return null
   const recorded = events.map((event) => event.recorded)
   const unknown = unknownSessions(recorded, memory)
-  if (unknown.length > 0)
+  if (unknown.length > 0) {
+    await ready()
     for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
       remember(memory, session_id, subject)
+  }
   const { copy, leaves } = copyAudit(recorded, memory)
   const { edge, lines } = grow(
     memory.edge,

@@ -8,7 +8,7 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { type AuditMemory, auditMemory, unknownSessions } from '../../projections/audit/fold.ts'
+import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { type Only, PROJECTION_NAMES } from '../../projections/batch.ts'
 import { ADVANCED, holdCheckpoint, putCheckpoint, readCheckpoint } from '../../projections/checkpoint.ts'
 import { parkedStreams } from '../../projections/parked.ts'
@@ -113,8 +113,14 @@ const readPage = async (
   return read.right
 }
 
-const auditFor = async (work: Work, events: ReadonlyArray<Readable>): Promise<Audit | null> =>
-  work.only === undefined || work.only === 'audit' ? auditRowsFor(work.session, events, work.memory) : null
+const auditFor = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  ready?: () => Promise<void>,
+): Promise<Audit | null> =>
+  work.only === undefined || work.only === 'audit'
+    ? auditRowsFor(work.session, events, work.memory, ready)
+    : null
 
 /** Batches that may wait for Postgres while the next is read and folded. */
 const AHEAD = 2
@@ -147,9 +153,8 @@ const fill = async (
     // Its failure is met where it is awaited.
     next.catch(() => {})
     const events = page.map(readable)
-    if (work.only === undefined || work.only === 'audit')
-      if (unknownSessions(page, work.memory).length > 0) await writing.at(-1)
-    const audit = await auditFor(work, events)
+    // Who is not known here may be in what is not yet written.
+    const audit = await auditFor(work, events, async () => writing.at(-1))
     const folded = performance.now()
     work.spent.folding += folded - got
     if (writing.length === AHEAD) await writing.shift()

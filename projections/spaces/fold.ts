@@ -11,9 +11,9 @@ type Known = {
   owner?: string | null
   visibility?: string
   opened_at?: string
-  revision?: string
-  chat_revision?: string
-  position: string
+  revision?: bigint
+  chat_revision?: bigint
+  position: bigint
 }
 type Changes = Map<string, Known>
 
@@ -30,12 +30,12 @@ export const spaces: Projection<Changes> = {
     const key = spaceMapKey(space)
     let known = changes.get(key)
     if (known === undefined) {
-      known = { space_type: space.type, space_id: space.id, position: '0' }
+      known = { space_type: space.type, space_id: space.id, position }
       changes.set(key, known)
     }
-    known.position = String(position)
-    if (isOfChat(event.type)) known.chat_revision = String(revision)
-    else known.revision = String(revision)
+    known.position = position
+    if (isOfChat(event.type)) known.chat_revision = revision
+    else known.revision = revision
     if (event.type === 'SpaceOpened') {
       known.title = event.data.title
       known.owner = event.data.owner
@@ -45,7 +45,15 @@ export const spaces: Projection<Changes> = {
   },
   write: (changes) => {
     if (changes.size === 0) return []
-    const rows = recordset(changes.values() as Iterable<Row>, {
+    const told = [...changes.values()].map(
+      ({ revision, chat_revision, position, ...known }): Row => ({
+        ...known,
+        ...(revision === undefined ? {} : { revision: String(revision) }),
+        ...(chat_revision === undefined ? {} : { chat_revision: String(chat_revision) }),
+        position: String(position),
+      }),
+    )
+    const rows = recordset(told, {
       space_type: 'text',
       space_id: 'text',
       title: 'text',

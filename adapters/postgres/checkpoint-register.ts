@@ -101,15 +101,18 @@ export const createRegister = ({
     return lost
   }
 
+  const told = (lost: number): void => {
+    if (lost > 0) onLost?.(lost)
+  }
   return {
     agree: async (mine) => {
       const back = mine === null ? 0 : await put(mine)
-      const lost = back + (onLog === null && !isAway() ? await look() : 0)
-      if (lost > 0) onLost?.(lost)
+      told(back + (onLog === null && !isAway() ? await look() : 0))
     },
     tell: async (made) => {
       if (onLog?.number === made.number - 1) await append([made])
-      else onLog = null
+      // Where others have written meanwhile.
+      if (onLog?.number !== made.number && !isAway()) told(await look())
     },
   }
 }

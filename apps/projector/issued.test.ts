@@ -205,6 +205,16 @@ test('given servers that sign at once, then each number is given once and none i
     )
   }))
 
+test('given servers that take turns, then each checkpoint is on the log as soon as it is issued', () =>
+  withIssued(1, async ({ notes, server }) => {
+    const servers = [server(true), server(true)]
+    for (let i = 0; i < 4; i += 1) {
+      await grow()
+      const note = await servers[i % 2]!.issue()
+      assert.equal([notes().length, notes().at(-1)!.note], [i + 2, note])
+    }
+  }))
+
 test('given a row whose columns say another root than was signed, then nothing more is signed', () =>
   withIssued(1, async ({ server }) => {
     await exec('UPDATE proof_checkpoints SET size = 0')

@@ -431,6 +431,35 @@ test('given a keeper that is told while it reads, it goes on from there without 
   await keeper.stop()
 })
 
+test('given an event that can’t be read, then every moment before it is told all the same, and none after it', async () => {
+  const [log, whole] = [memoryLog(), memoryLog()]
+  const room: Acts = Array.from({ length: 30 }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i % 7, 0])
+  serial = 0
+  write(whole, room)
+  serial = 0
+  write(log, room)
+  const before = log.all().at(-1)!
+  const { id, metadata } = posted(99, iso(31_000))
+  const strange = log.push(CHAT, { id, type: 'MessageShouted', data: {}, metadata })
+  write(log, [['post', 1, 60]])
+  const moments = createMoments(log, { every: EVERY })
+  for (const exact of [false, true])
+    for (const when of [
+      { kind: 'position', position: before.position },
+      { kind: 'position', position: strange - 1n },
+      { kind: 'time', time: new Date(iso(30_500)) },
+      { kind: 'revision', revision: 14n },
+    ] as const)
+      assert.equal(
+        await view(moments, when, exact),
+        await view(createMoments(whole, { every: EVERY }), when, exact),
+      )
+  const after = await moments.at(ROOM, { kind: 'position', position: strange })()
+  assert.is(after._tag === 'Left' && after.left._tag, 'Unreadable')
+  const event = await eventAt(moments, ROOM, before.position)
+  assert.is((await explainEvent(moments, createPast(moments), event!)).happened?.outcome, 'accepted')
+})
+
 test('given kept moments that somebody rewrote, took further or made up, each is found by folding the room again', async () => {
   const people: Acts = Array.from({ length: 20 * EVERY }, (_, i) => [
     i % 5 === 4 ? 'leave' : i % 2 === 0 ? 'join' : 'post',

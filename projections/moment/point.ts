@@ -38,15 +38,19 @@ export const refOf = ({
   id,
 })
 
+type Placed = Pick<RecordedEvent, 'revision' | 'position' | 'metadata'>
+
 /** The newest time so far; a date that is none counts for nothing. */
-const later = (latest: number, { metadata }: Decoded): number => {
-  const ms = Date.parse(metadata.at)
+const later = (latest: number, metadata: unknown): number => {
+  const at = typeof metadata === 'object' && metadata !== null && 'at' in metadata ? metadata.at : null
+  const ms = typeof at === 'string' ? Date.parse(at) : Number.NaN
   return Number.isNaN(ms) ? latest : Math.max(latest, ms)
 }
-export const whereOf = (latest: number, decoded: Decoded): Where => ({
-  revision: Number(decoded.revision),
-  position: decoded.position,
-  latest: later(latest, decoded),
+/** Also of an event that can't be read. */
+export const whereOf = (latest: number, { revision, position, metadata }: Placed): Where => ({
+  revision: Number(revision),
+  position,
+  latest: later(latest, metadata),
 })
 
 export const nothing = <S>(folding: Folding<S>): Point<S> => ({

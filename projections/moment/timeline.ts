@@ -184,10 +184,10 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
       if (page === null) return 'foreign'
       if (seen !== undefined && seen.size + page.length > SEEN) seen.clear()
       for (const recorded of page) {
-        const decoded = readable(recorded)
-        const where = whereOf(point.latest, decoded)
-        if (past(where)) return { ...point, next: decoded.position }
-        point = after(folding, point, decoded, where)
+        // What is past need not be readable.
+        const where = whereOf(point.latest, recorded)
+        if (past(where)) return { ...point, next: recorded.position }
+        point = after(folding, point, readable(recorded), where)
         seen?.set(where.revision, recorded)
       }
       if (page.length < limit) return { ...point, next: null }
@@ -236,7 +236,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     for (let from = BigInt(k * step); ; from += BigInt(PAGE)) {
       const page = await readEvents(log, stream, { from, limit: k < count ? step : PAGE })
       for (const recorded of page) {
-        const where = whereOf(latest, readable(recorded))
+        const where = whereOf(latest, recorded)
         if (past(where)) return recorded
         latest = where.latest
       }

@@ -9,7 +9,7 @@ import {
   type MessageFacts,
   WINDOW,
 } from '../../../domain/chat/state.ts'
-import type { Decoded } from '../../../domain/codec.ts'
+import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
@@ -57,6 +57,12 @@ const PLACES = 8
 
 /** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
  *  holds digests of words, never words. */
+/** One that can't be read is of another command, as far as can be known. */
+const neighbour = (event: RecordedEvent): Decoded | null => {
+  const decoded = decodeRecorded(event)
+  return decoded._tag === 'Right' ? decoded.right : null
+}
+
 export const createPast = (moments: Moments): Past => {
   const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
@@ -211,8 +217,8 @@ export const createPast = (moments: Moments): Past => {
         const page = await readEvents(log, stream, { direction: 'backwards', from, limit: 8 })
         let isMore = page.length === 8
         for (const event of page) {
-          const before = readable(event)
-          if (!isSameCommand(before, decoded)) {
+          const before = neighbour(event)
+          if (before === null || !isSameCommand(before, decoded)) {
             isMore = false
             break
           }
@@ -225,8 +231,8 @@ export const createPast = (moments: Moments): Past => {
         const page = await readEvents(log, stream, { from, limit: 8 })
         let isMore = page.length === 8
         for (const event of page) {
-          const after = readable(event)
-          if (!isSameCommand(after, decoded)) {
+          const after = neighbour(event)
+          if (after === null || !isSameCommand(after, decoded)) {
             isMore = false
             break
           }

@@ -315,4 +315,24 @@ appends('given answers to nobody, twice, or not even messages, then nothing brea
   assert.ok(node.port > 0)
 })
 
+appends(
+  'given an event that no server takes for its size, then AppendTooLarge, and the appends beside it are written',
+  async ({ direct: log }) => {
+    const huge = {
+      id: randomUUID(),
+      type: 'Happened',
+      data: { text: 'x'.repeat(18 * 1024 * 1024) },
+      metadata: {},
+    }
+    const stream = aStream()
+    const [refused, ...others] = await Promise.all([
+      log.append(stream, 'any', [huge])(),
+      ...Array.from({ length: 10 }, () => log.append(aStream(), 'none', someEvents(1))()),
+    ])
+    assert.is(failure(refused)._tag, 'AppendTooLarge')
+    for (const other of others) must(other)
+    assert.equal(await read(log, stream), [])
+  },
+)
+
 appends.run()

@@ -47,6 +47,9 @@ const REFUSED = new Set([
   grpc.status.UNIMPLEMENTED,
 ])
 
+/** No server takes a message that is larger: it would end the call, and with it every append that is under way. */
+const MAX_MESSAGE = 16 * 1024 * 1024
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 export class Appends {
@@ -81,10 +84,17 @@ export class Appends {
       } catch (error) {
         return settle(left({ _tag: 'LogUnavailable', cause: `can't be written: ${causeOf(error)}` }))
       }
+      if (requests.some(({ length }) => length > MAX_MESSAGE))
+        return settle(left({ _tag: 'AppendTooLarge', maxBytes: MAX_MESSAGE }))
       if (this.line.isClosed)
         return settle(left({ _tag: 'LogUnavailable', cause: 'the connection was lost' }))
+      let call: grpc.ClientDuplexStream<Buffer, Buffer>
+      try {
+        call = this.call ?? this.open()
+      } catch (error) {
+        return settle(left({ _tag: 'LogUnavailable', cause: causeOf(error) }))
+      }
       this.pending.set(number, { settle, tick: this.line.tick })
-      const call = this.call ?? this.open()
       for (const request of requests) call.write(request)
     })
   }

@@ -40,6 +40,8 @@ export type EventLogStats = {
   readonly retriedReads: number
   /** Lines opened, the first one included. */
   readonly connections: number
+  /** Under way now. */
+  readonly subscriptions: number
 }
 
 export type EventStoreLog = EventLog & { readonly stats: () => EventLogStats }
@@ -62,6 +64,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
   }
   const connection = new Connection(options.url, lineOptions)
   const subscriptions = new Set<Subscription>()
+  let isClosed = false
   let appends: { readonly line: Line; readonly over: Appends } | null = null
   const stats = {
     appends: 0,
@@ -176,24 +179,19 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         bufferBytes: BUFFER_BYTES,
         readTimeoutMs,
         silenceMs: heartbeatMs,
+        onStop: () => subscriptions.delete(subscription),
       })
       subscriptions.add(subscription)
-      const stop = async () => {
-        await subscription.stop()
-        subscriptions.delete(subscription)
-      }
-      return {
-        [Symbol.asyncIterator]: () => subscription[Symbol.asyncIterator](),
-        state: subscription.state,
-        stop,
-      }
+      // To a log that is closed there is nothing to subscribe to: it ends at once.
+      if (isClosed) void subscription.stop()
+      return subscription
     },
     health: () => connection.health(),
-    stats: () => ({ ...stats, connections: connection.lines }),
+    stats: () => ({ ...stats, connections: connection.lines, subscriptions: subscriptions.size }),
     close: async () => {
+      isClosed = true
       connection.close()
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
-      subscriptions.clear()
     },
   }
 }

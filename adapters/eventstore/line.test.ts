@@ -51,6 +51,7 @@ lines('given where the leader is, then the connection string for it keeps creden
     'esdb://admin:ch%40nge@node-2:2114?tls=true',
   )
   assert.is(urlOfNode('esdb://a:1,b:2,c:3', leader), 'esdb://node-2:2114')
+  assert.is(urlOfNode('esdb://a:1,b:2', { host: 'fd00::2', port: 2114 }), 'esdb://[fd00::2]:2114')
 })
 
 lines('given a connection string that is none, then it is said at once', () => {

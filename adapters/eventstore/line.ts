@@ -223,7 +223,15 @@ export const urlOfNode = (url: string, { host, port }: EndPoint): string =>
     .trim()
     .replace(
       /^([a-z]+)(?:\+discover)?:\/\/((?:[^:@/?]+:[^@/]+@)?)[^/?]+/i,
-      (_, scheme: string, credentials: string) => [scheme, '://', credentials, host, ':', port].join(''),
+      (_, scheme: string, credentials: string) =>
+        [
+          scheme,
+          '://',
+          credentials,
+          host.includes(':') && !host.startsWith('[') ? `[${host}]` : host,
+          ':',
+          port,
+        ].join(''),
     )
 
 const within = <A>(ms: number, what: string, promise: Promise<A>): Promise<A> =>

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
 import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
 import { appendSettled, connectEventLog, type EventStoreLog } from './index.ts'
+import { Subscription } from './subscription.ts'
 import { collect, fakeServer, must, notLeader, someEvents, until } from './testing/helpers.ts'
 
 type Context = { node: TestEventStore; proxy: FaultProxy; direct: EventStoreLog; log: EventStoreLog }
@@ -321,6 +322,65 @@ subscriptions(
     await until('events', () => events.length === 3)
     await log.close()
     follower.stop()
+  },
+)
+
+subscriptions('given a log that is closed, when subscribed to, then that ends at once', async ({ log }) => {
+  await log.close()
+  const subscription = log.subscribe({ after: 'start', prefixes: [] })
+  for await (const _ of subscription) throw new Error('it gave something')
+  assert.is(subscription.state().state, 'stopped')
+})
+
+subscriptions(
+  'given subscriptions whose loops are left, by whatever way, then the log keeps none of them',
+  async ({ log, direct }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 1)
+    for await (const _ of log.subscribe({ after: 'start', prefixes: [prefix] })) break
+    try {
+      for await (const _ of log.subscribe({ after: 'start', prefixes: [prefix] })) throw new Error('mine')
+    } catch (error) {
+      assert.is((error as Error).message, 'mine')
+    }
+    const stopped = log.subscribe({ after: 'start', prefixes: [prefix] })
+    assert.is(log.stats().subscriptions, 1)
+    await stopped.stop()
+    assert.is(log.stats().subscriptions, 0)
+  },
+)
+
+subscriptions(
+  'given a consumer that takes nothing, when the line is cut again and again, then no more waits than the buffer holds',
+  async ({ direct, proxy }) => {
+    const prefix = aPrefix()
+    await write(direct, prefix, 20)
+    const subscription = new Subscription(
+      proxy.url,
+      { connectTimeoutMs: 1_500, heartbeatMs: 400, tickMs: 30 },
+      {
+        after: 'start',
+        prefixes: [prefix],
+        bufferSize: 1_000,
+        bufferBytes: 600,
+        readTimeoutMs: 300,
+        silenceMs: 400,
+      },
+    )
+    const { state } = subscription
+    const waiting = () => state().waiting ?? 0
+    await until('the buffer is full', () => waiting() > 0)
+    for (let cut = 1; cut <= 5; cut += 1) {
+      const before = proxy.connections()
+      proxy.reset()
+      await until('it follows again', () => proxy.connections() > before && state().state === 'catching-up')
+    }
+    assert.ok(waiting() < 6, `${waiting()} wait`)
+    const { events, done } = collect(subscription)
+    await until('all events', () => events.length === 20)
+    assert.equal(numbers(events), upTo(20))
+    await subscription.stop()
+    await done
   },
 )
 

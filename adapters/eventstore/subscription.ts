@@ -19,6 +19,8 @@ export type SubscriptionOptions = {
   readonly readTimeoutMs: number
   /** A line on which nothing came for this long is asked whether there is something. */
   readonly silenceMs: number
+  /** Called once, when it is stopped, by whom ever. */
+  readonly onStop?: () => void
 }
 
 const LONGEST_PAUSE_MS = 1_000
@@ -73,6 +75,7 @@ export class Subscription implements LogSubscription {
   readonly stop = async (): Promise<void> => {
     if (!this.isStopped) {
       this.isStopped = true
+      this.options.onStop?.()
       this.become('stopped')
       this.buffer = []
       this.connection.close()
@@ -118,13 +121,17 @@ export class Subscription implements LogSubscription {
     return batch
   }
 
+  private isFull(): boolean {
+    return this.buffer.length >= this.options.bufferSize || this.bufferedBytes >= this.options.bufferBytes
+  }
+
   private put(item: SubscriptionItem, bytes: number): void {
     // Of two checkpoints in a row the later one says it all.
     const before = this.buffer[this.buffer.length - 1]
     if (item.kind === 'checkpoint' && before?.kind === 'checkpoint') this.buffer.pop()
     this.buffer.push(item)
     this.bufferedBytes += bytes
-    if (this.buffer.length >= this.options.bufferSize || this.bufferedBytes >= this.options.bufferBytes) {
+    if (this.isFull()) {
       this.isPaused = true
       this.call?.pause()
     }
@@ -283,7 +290,7 @@ export class Subscription implements LogSubscription {
         finish(causeOf(error))
       })
       // While the consumer is slow nothing is read, so nothing can be told from silence.
-      if (this.buffer.length >= this.options.bufferSize) {
+      if (this.isFull()) {
         this.isPaused = true
         call.pause()
       }

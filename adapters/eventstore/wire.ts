@@ -346,6 +346,9 @@ const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
   }
 }
 
+/** Milliseconds: beyond it there is no date. */
+const LAST_DATE = 8.64e15
+
 type Delivered = { readonly event: RecordedEvent; readonly place: Place }
 
 /** The text of a field that says the same in event after event. */
@@ -451,7 +454,7 @@ const readRecorded = (reader: Reader): Delivered => {
       stream,
       revision,
       position: commit,
-      created: new Date(Number.isFinite(created) ? Math.floor(created) : 0),
+      created: new Date(Math.abs(created) <= LAST_DATE ? Math.floor(created) : 0),
       data: isJson ? parseJson(bytes, dataFrom, dataTo) : BINARY + bytes.toString('base64', dataFrom, dataTo),
       metadata: metadataFrom === metadataTo ? undefined : parseJson(bytes, metadataFrom, metadataTo),
     },

@@ -14,5 +14,35 @@ export const processorMs = (pid: number): number => {
   return ns / 1e6
 }
 
+/** Seconds that the process and its children have used so far, those that ended among them (to a hundredth). */
+export const familySeconds = (pid: number): number => {
+  const fieldsOf = (one: number | string): number[] => {
+    const text = readFileSync(`/proc/${one}/stat`, 'utf8')
+    // What stands before them is a name, which may hold anything.
+    return text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+  }
+  // Its own, in user and system mode, and the same of its children that ended.
+  let ticks = fieldsOf(pid)
+    .slice(11, 15)
+    .reduce((sum, one) => sum + one, 0)
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    try {
+      const fields = fieldsOf(entry)
+      if (fields[1] === pid) ticks += (fields[11] ?? 0) + (fields[12] ?? 0)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return ticks / 100
+}
+
+/** Of a process on this machine. */
+export const parentOf = (pid: number): number =>
+  Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+
 export const median = (values: ReadonlyArray<number>): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1]!

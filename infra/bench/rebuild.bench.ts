@@ -1,9 +1,12 @@
+import { sql } from 'slonik'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { connectSession } from '../../adapters/postgres/session.ts'
 import { rebuild } from '../../apps/projector/rebuild.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { ownShare, type Row } from './figures.ts'
 import { writeHistory } from './history.ts'
+import { familySeconds, parentOf } from './processor.ts'
 
 const COUNT = Number(process.env['BENCH_EVENTS'] ?? 300_000)
 
@@ -14,11 +17,34 @@ export const bench = async () => {
     const begun = performance.now()
     const events = await writeHistory(log, COUNT, 200)
     console.log(`${events} events written in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+    // Postgres' processes come and go: their parent knows what all of them have used.
+    const session = await connectSession(database.url, 'bench')
+    const [backend] = await session.run(sql.unsafe`SELECT pg_backend_pid() AS pid`)
+    const postmaster = parentOf(Number(backend?.pid))
+    await session.close()
+    const used = () => ({
+      projector: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+      'event store': familySeconds(store.pid()),
+      postgres: familySeconds(postmaster),
+    })
+    const before = used()
     const share = ownShare()
     const result = await rebuild({ log, databaseUrl: database.url })
     const processor = share()
+    const after = used()
+    const spentBy = Object.entries(before).map(([name, seconds]) => [
+      name,
+      after[name as keyof typeof after] - seconds,
+    ])
     const rate = result.events / result.seconds
-    console.log({ events: result.events, seconds: result.seconds, rate, spent: result.spent, processor })
+    console.log({
+      events: result.events,
+      seconds: result.seconds,
+      rate,
+      spent: result.spent,
+      processor,
+      spentBy,
+    })
     const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
     const rows: Array<Row> = [
       {
@@ -30,9 +56,19 @@ export const bench = async () => {
       },
     ]
     const notes = [
-      `Rebuild: of ${seconds(result.seconds * 1000)}, ${seconds(result.spent.reading)} waiting for the log, ${seconds(result.spent.folding)} decoding and folding, ${seconds(result.spent.writing)} waiting for Postgres, ${seconds(result.spent.indexing)} building indexes; this process used ${(100 * processor).toFixed(0)} % of a core.`,
+      `Rebuild: of ${seconds(result.seconds * 1000)}, ${seconds(result.spent.reading)} waiting for the log, ${seconds(result.spent.folding)} decoding and folding, ${seconds(result.spent.writing)} waiting for Postgres, ${seconds(result.spent.indexing)} building indexes; this process used ${(100 * processor).toFixed(0)} % of a core. Processor: ${spentBy.map(([name, s]) => `${name} ${seconds(1_000 * Number(s))}`).join(', ')}.`,
     ]
-    return { rows, figures: { ...result, position: String(result.position), rate, processor }, notes }
+    return {
+      rows,
+      figures: {
+        ...result,
+        position: String(result.position),
+        rate,
+        processor,
+        spentBy: Object.fromEntries(spentBy),
+      },
+      notes,
+    }
   } finally {
     await log.close()
     await store.stop()

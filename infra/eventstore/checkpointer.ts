@@ -14,6 +14,8 @@ const START_AT = 500
 const COMMITS = 64
 /** Nor later than this: what is in the log is read at the next start. */
 const MOST = 2_000
+/** When nothing was committed for so long, what the flow has left is copied. */
+const IDLE_MS = 500
 /** Past this the log is copied here, however long that takes: it may not grow without end. */
 const LIMIT = 32_768
 const PAGE = 8192
@@ -91,6 +93,19 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     worker.postMessage('checkpoint')
   }
 
+  let commits = 0
+  let idle: NodeJS.Timeout | undefined
+  const copyWhenIdle = (): void => {
+    const seen = commits
+    idle = setTimeout(() => {
+      idle = undefined
+      if (ended || uncopied < startAt) return
+      if (seen !== commits) copyWhenIdle()
+      else if (!working) ask()
+    }, IDLE_MS)
+    idle.unref()
+  }
+
   return {
     /** To be called after each commit, with the bytes of its events. */
     committed: (bytes: number): void => {
@@ -103,7 +118,9 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
         copyHere()
         limit = Math.max(LIMIT, frames + startAt)
       }
+      commits++
       if (!working && uncopied >= due()) ask()
+      else if (idle === undefined && uncopied >= startAt) copyWhenIdle()
     },
     /** Frames in the write-ahead log, roughly. */
     frames: (): number => frames,
@@ -111,6 +128,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     close: (): void => {
       // What the thread has sent and nobody has read yet is about a connection that is closed by then.
       ended = true
+      clearTimeout(idle)
       if (worker === undefined) return
       worker.postMessage('close')
       Atomics.wait(closed, 0, 0, CLOSE_TIMEOUT_MS)

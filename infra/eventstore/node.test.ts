@@ -7,6 +7,7 @@ import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { until } from '../testing/until.ts'
 import { backupLog, restoreLog } from './backup.ts'
 import { createCertificate } from './contract/certificate.ts'
 import { startNode } from './node.ts'
@@ -164,14 +165,19 @@ test('given a node that is written to all the time, when backed up, then that en
       written += 1
     }
   })()
-  const before = written
-  const { events } = await backupLog(dataDir, join(fresh(), 'backup.db'))
-  assert.ok(events >= before && events <= written)
-  assert.ok(written > before, 'the writer went on meanwhile')
-  writing = false
-  await writer
-  await client.dispose()
-  await node.close()
+  try {
+    await until('it is being written to', () => written > 5000)
+    const before = written
+    const { events } = await backupLog(dataDir, join(fresh(), 'backup.db'))
+    assert.ok(events >= before && events <= written + 1, `${events} of ${before} to ${written}`)
+    const then = written
+    await until('the writer goes on', () => written > then)
+  } finally {
+    writing = false
+    await writer
+    await client.dispose()
+    await node.close()
+  }
 })
 
 test('given hidden events, when scavenged, then they are gone from $all and numbering goes on', async () => {

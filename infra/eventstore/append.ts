@@ -81,6 +81,8 @@ const MAX_GROUP_BYTES = 8 * 1024 * 1024
 const PACE_MS = 2
 const LONGEST_PACE_MS = 4
 const ENOUGH = 4
+/** So many are worth a commit of their own: nobody waits for more. */
+const PLENTY = 16
 const FLOW = 600
 /** What is counted over so long is the rate. */
 const RATE_MS = 100
@@ -102,6 +104,8 @@ export const createAppender = (
   let queue: AppendRequest[] = []
   let queuedBytes = 0
   let scheduled = false
+  /** Where the next commit waits for more. */
+  let timer: NodeJS.Timeout | undefined
   /** Committed, and waiting for an fsync; and those for which one is under way. */
   let unsynced: Committed[] = []
   let syncing: Committed[] = []
@@ -327,6 +331,7 @@ export const createAppender = (
 
   const commitGroup = (): void => {
     scheduled = false
+    timer = undefined
     if (queue.length === 0 && alongside.length === 0) return
     lastCommit = performance.now()
     counted.appends += queue.length
@@ -348,7 +353,8 @@ export const createAppender = (
 
   /** Milliseconds that the next commit is to wait for more. */
   const rest = (): number => {
-    if (crowded === 0 || perSecond < FLOW || queuedBytes >= EAGER_BYTES) return 0
+    if (crowded === 0 || perSecond < FLOW) return 0
+    if (queue.length >= PLENTY || queuedBytes >= EAGER_BYTES) return 0
     const pace = queue.length >= ENOUGH ? PACE_MS : LONGEST_PACE_MS
     return lastCommit + pace - performance.now()
   }
@@ -357,14 +363,17 @@ export const createAppender = (
     const left = rest()
     // A timer counts in whole milliseconds.
     if (left < 0.5) commitGroup()
-    else setTimeout(commitRested, left)
+    else timer = setTimeout(commitRested, left)
   }
 
   const schedule = (): void => {
-    if (scheduled) return
+    if (scheduled && timer === undefined) return
+    const hasRested = rest() < 0.5
+    if (scheduled && !hasRested) return
     scheduled = true
-    if (rest() < 0.5) setImmediate(commitGroup)
-    else setTimeout(commitRested, PACE_MS)
+    clearTimeout(timer)
+    timer = hasRested ? undefined : setTimeout(commitRested, PACE_MS)
+    if (hasRested) setImmediate(commitGroup)
   }
 
   return {

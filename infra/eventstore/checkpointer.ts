@@ -13,7 +13,7 @@ const START_AT = 500
  *  and these are copied once. */
 const COMMITS = 64
 /** Nor later than this: what is in the log is read at the next start. */
-const MOST = 2_000
+const MOST = 1_000
 /** When nothing was committed for so long, what the flow has left is copied. */
 const IDLE_MS = 500
 /** Past this the log is copied here, however long that takes: it may not grow without end. */

@@ -53,6 +53,10 @@ const tmpRoot = (): string => {
 }
 
 const PASSWORD = 'postgres'
+/** Where TEST_POSTGRES_DURABLE is set, it writes as in production: what is heavy is tried so, since a Postgres that never
+ *  flushes leaves the kernel gigabytes to write at once, and everybody else's fsync waits for that. */
+const AS_IN_PRODUCTION = process.env.TEST_POSTGRES_DURABLE === '1'
+const LOST_WITH_THE_MACHINE = ['fsync', 'full_page_writes', 'max_wal_size', 'checkpoint_timeout']
 const FLAGS = [
   ['listen_addresses', '127.0.0.1'],
   ['unix_socket_directories', ''],
@@ -66,7 +70,9 @@ const FLAGS = [
   ['log_min_messages', 'warning'],
   ['max_wal_senders', '4'],
   ['wal_level', 'logical'],
-].flatMap(([name, value]) => ['-c', `${name}=${value}`])
+]
+  .filter(([name]) => !AS_IN_PRODUCTION || !LOST_WITH_THE_MACHINE.includes(name ?? ''))
+  .flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
 const running = new Set<() => void>()
 let hooked = false

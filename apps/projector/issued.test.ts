@@ -1,5 +1,6 @@
 /** Checkpoints that are gone from their table, or say of themselves what was not signed. */
 import { randomBytes } from 'node:crypto'
+import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
@@ -9,6 +10,7 @@ import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
 import { issuedEvent, issuedStream } from '../../projections/proof/issued.ts'
+import { rootAt } from '../../projections/proof/merkle.ts'
 import {
   openCheckpoint,
   type Signer,
@@ -16,7 +18,7 @@ import {
   signerOf,
   verifierOf,
 } from '../../projections/proof/note.ts'
-
+import { hashesAt } from '../../projections/proof/queries.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
 import { runProjector } from './projector.ts'
 import { verifyLog } from './verify.ts'
@@ -46,6 +48,10 @@ const grow = async () => {
   await until('it is in the tables', () => (projector.state().position ?? 0n) >= end)
 }
 const exec = (statement: string) => session.exec(statement)
+const rootOf = (size: number): Promise<Buffer> =>
+  rootAt(size, async (wanted) =>
+    (await session.run(hashesAt(wanted))).map(({ hash }) => Buffer.from(String(hash), 'hex')),
+  )
 
 /** Under a key of its own: `issued` checkpoints, each of an event more, by a server that has the log or has not. */
 const withIssued = async (
@@ -220,6 +226,29 @@ test('given a row whose columns say another root than was signed, then nothing m
     await exec('UPDATE proof_checkpoints SET size = 0')
     await grow()
     assert.is(await server(true).issue(), 'altered')
+  }))
+
+test('given a server from before they were numbered among others, then what it issues has its number too', () =>
+  withIssued(1, async ({ signer, notes, server, found }) => {
+    const { vkey } = verifierOf(signer)
+    /** As such a server writes it. */
+    const asBefore = async (size: number): Promise<void> => {
+      const root = await rootOf(size)
+      const note = signCheckpoint({ origin: signer.name, size, root, extensions: [] }, signer)
+      await session.run(sql.unsafe`INSERT INTO proof_checkpoints (size, vkey, root, note)
+        VALUES (${size}, ${vkey}, ${root.toString('base64')}, ${note}) ON CONFLICT DO NOTHING`)
+    }
+    await grow()
+    await asBefore(leaves)
+    // One that was overtaken is as good, but not the next.
+    await asBefore(leaves - 1)
+    await grow()
+    assert.match(await server(true).issue(), '\nnumber 3\n')
+    assert.equal(
+      notes().map(({ number }) => number),
+      [1, 2, 3],
+    )
+    assert.equal(await found(), [])
   }))
 
 test.run()

@@ -72,7 +72,7 @@ export const printReplay = async (moments: Moments, asked: Asked, io: Io): Promi
   let begun: { readonly event: number; readonly here: number } | null = null
   let count = 0
   for await (const step of replay(moments, space, range)) {
-    const { at } = step.decoded.metadata
+    const { at } = step
     if (speed !== null) {
       begun ??= { event: Date.parse(at), here: performance.now() }
       const due = begun.here + (Date.parse(at) - begun.event) / speed - performance.now()

@@ -13,7 +13,7 @@ import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { checkKept } from './checking.ts'
 import { keepMoments } from './keeper.ts'
 import { createMoments, type Moments, type When } from './moments.ts'
-import { eventAt } from './replay.ts'
+import { createPlayer, eventAt, replay, stepView } from './replay.ts'
 import { momentView } from './view.ts'
 import { explainEvent } from './why/explain.ts'
 import { createPast } from './why/past.ts'
@@ -458,6 +458,69 @@ test('given an event that can’t be read, then every moment before it is told a
   assert.is(after._tag === 'Left' && after.left._tag, 'Unreadable')
   const event = await eventAt(moments, ROOM, before.position)
   assert.is((await explainEvent(moments, createPast(moments), event!)).happened?.outcome, 'accepted')
+})
+
+test('given events that can’t be read, then a replay shows that they are there and goes on, both ways and from behind them', async () => {
+  const log = memoryLog()
+  const room: Acts = Array.from({ length: 6 * EVERY }, (_, i) => [i % 2 === 0 ? 'join' : 'post', i % 7, 0])
+  serial = 0
+  write(log, room)
+  const { id, metadata } = posted(99, iso(31_000))
+  const strange = log.push(CHAT, { id, type: 'MessageShouted', data: { content: 'AAAH' }, metadata })
+  log.push(SPACE, { id: `f${id.slice(1)}`, type: 'SessionLeft', data: 'no object', metadata: 7 })
+  write(log, [...room, ['post', 1, 60]])
+  const events = log.all().filter(({ stream }) => stream === SPACE || stream === CHAT)
+  const moments = createMoments(log, { every: EVERY })
+  const stepsFrom = async (from?: bigint) => {
+    const steps: Array<ReturnType<typeof stepView> & { readonly state: ReturnType<typeof momentView> }> = []
+    const range = from === undefined ? {} : { from: { kind: 'position', position: from } as const }
+    for await (const step of replay(moments, ROOM, range))
+      steps.push({ ...stepView(step), state: structuredClone(momentView(step.after)) })
+    return steps
+  }
+  const steps = await stepsFrom()
+  assert.equal(
+    steps.map(({ event_id }) => event_id),
+    events.map((event) => event.id),
+  )
+  const bad = steps.filter((step) => 'unreadable' in step)
+  assert.equal(
+    bad.map(({ stream, type, says, change, at }) => [stream, type, says, change, at]),
+    [
+      [
+        'chat',
+        'MessageShouted',
+        'an event that this version can’t read (MessageShouted): There is no event of type MessageShouted.',
+        null,
+        iso(31_000),
+      ],
+      [
+        'space',
+        'SessionLeft',
+        'an event that this version can’t read (SessionLeft): There is no metadata.',
+        null,
+        events.find(({ metadata }) => metadata === 7)!.created.toISOString(),
+      ],
+    ],
+  )
+  assert.not.match(JSON.stringify(steps), 'AAAH')
+  const last = steps.at(-1)!.state
+  assert.is(last.unread_events, 2)
+  assert.is(last.messages.at(-1)?.event?.event_id, events.at(-1)!.id)
+  // From behind them it says the same, though nothing is kept there.
+  const behind = steps.filter(({ position }) => BigInt(position) > strange + 2_000n)
+  assert.equal(await stepsFrom(BigInt(behind[0]!.position)), behind)
+  const player = await createPlayer(moments, ROOM, { kind: 'position', position: strange - 100n })
+  const states: string[] = []
+  const shown = () => JSON.stringify(momentView(player.moment()))
+  for (let i = 0; i < 5; i++) {
+    states.push(shown())
+    await player.forward()
+  }
+  while (states.length > 0) {
+    assert.ok(await player.back())
+    assert.is(shown(), states.pop())
+  }
 })
 
 test('given kept moments that somebody rewrote, took further or made up, each is found by folding the room again', async () => {

@@ -11,7 +11,7 @@ import { type Past, type Point, readable } from './point.ts'
 import type { Ref } from './refs.ts'
 import { type Standing, standing } from './standing.ts'
 import { type Said, TALK, type Talk, talk } from './talk.ts'
-import { createTimeline, type Timeline } from './timeline.ts'
+import { createTimeline, type Reached, type Timeline } from './timeline.ts'
 
 /**
  * `revision`: as the space stood after its own event of that number. `position`: after everything of the room up to that
@@ -53,6 +53,8 @@ export type Moment = {
   readonly position: bigint | null
   readonly revision: number
   readonly chatRevision: number
+  /** Events before it that can't be read, so that what they changed is missing: 0 but where they were to be passed over. */
+  readonly unread: number
   readonly standing: Standing
   /** Oldest first. */
   readonly messages: ReadonlyArray<MomentMessage>
@@ -70,11 +72,11 @@ export type Moments = {
   /* For what builds on moments; these throw `Failed`, which `told` catches. */
   /** The first place in the log that is no longer part of `when` (`before`: of what came before it); null where all is. */
   readonly bound: (space: SpaceRef, when: When, side: 'before' | 'after') => Promise<bigint | null>
-  /** The room's moment before that place. */
+  /** The room's moment before that place. `passing`: as well as can be told where some events can't be read. */
   readonly until: (
     space: SpaceRef,
     bound: bigint | null,
-    options?: { readonly messages?: number; readonly exact?: boolean },
+    options?: { readonly messages?: number; readonly exact?: boolean; readonly passing?: boolean },
   ) => Promise<Moment>
   readonly log: EventLog
   /** The same with what is personal still sealed. */
@@ -216,8 +218,8 @@ export const createMoments = (
 
   const momentOf = async (
     space: SpaceRef,
-    room: Point<Standing>,
-    chat: Point<Talk>,
+    room: Reached<Standing>,
+    chat: Reached<Talk>,
     seen: ReadonlyMap<number, RecordedEvent> | undefined,
     messages = TALK,
   ): Promise<Moment> => {
@@ -230,6 +232,7 @@ export const createMoments = (
       position,
       revision: room.revision,
       chatRevision: chat.revision,
+      unread: room.unread + chat.unread,
       standing: room.state,
       messages: await messagesOf(log, open ?? ((events) => events), space, said, seen ?? new Map()),
     }
@@ -237,11 +240,11 @@ export const createMoments = (
 
   const until: Moments['until'] = async (space, end, options = {}) => {
     const past: Past = end === null ? () => false : ({ position }) => position >= end
-    const exact = options.exact === true
+    const how = { exact: options.exact === true, passing: options.passing === true }
     const seen = noneSeen()
     const [room, chat] = await Promise.all([
-      spaces.to(space, past, { exact }),
-      chats.to(space, past, { exact, ...(seen === undefined ? {} : { seen }) }),
+      spaces.to(space, past, how),
+      chats.to(space, past, { ...how, ...(seen === undefined ? {} : { seen }) }),
     ])
     return momentOf(space, room, chat, seen, options.messages)
   }

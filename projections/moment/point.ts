@@ -40,11 +40,18 @@ export const refOf = ({
 
 type Placed = Pick<RecordedEvent, 'revision' | 'position' | 'metadata'>
 
+/** The time that an event says, be it readable or not; null where it says none. */
+const saidAt = (metadata: unknown): string | null => {
+  const at = typeof metadata === 'object' && metadata !== null && 'at' in metadata ? metadata.at : null
+  return typeof at === 'string' && !Number.isNaN(Date.parse(at)) ? at : null
+}
+/** The same, or when it was written. */
+export const timeOf = ({ metadata, created }: Pick<RecordedEvent, 'metadata' | 'created'>): string =>
+  saidAt(metadata) ?? created.toISOString()
 /** The newest time so far; a date that is none counts for nothing. */
 const later = (latest: number, metadata: unknown): number => {
-  const at = typeof metadata === 'object' && metadata !== null && 'at' in metadata ? metadata.at : null
-  const ms = typeof at === 'string' ? Date.parse(at) : Number.NaN
-  return Number.isNaN(ms) ? latest : Math.max(latest, ms)
+  const at = saidAt(metadata)
+  return at === null ? latest : Math.max(latest, Date.parse(at))
 }
 /** Also of an event that can't be read. */
 export const whereOf = (latest: number, { revision, position, metadata }: Placed): Where => ({
@@ -75,4 +82,12 @@ export const after = <S>(
   id: decoded.id,
   at: decoded.metadata.at,
   latest,
+})
+
+/** The same behind an event that can't be read: what it changed is missing. */
+export const passed = <S>(point: Point<S>, recorded: RecordedEvent, where: Where): Point<S> => ({
+  ...point,
+  ...where,
+  id: recorded.id,
+  at: timeOf(recorded),
 })

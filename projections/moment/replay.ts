@@ -1,12 +1,12 @@
 /** A room's events in the log's order, from its three streams, each with the room as it stood before and after. */
-import type { Decoded } from '../../domain/codec.ts'
+import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
-import { readable } from './point.ts'
+import { readable, timeOf } from './point.ts'
 import { says } from './says.ts'
-import { carryOn } from './scene.ts'
+import { carryOn, passOver } from './scene.ts'
 
 const PAGE = 200
 
@@ -88,8 +88,45 @@ export const readRoom = async (log: EventLog, moment: Moment, from: bigint | nul
   }
 }
 
-/** An event, in a sentence too. `after` is the room with it in: valid until the next is asked for. */
-export type Step = { readonly decoded: Decoded; readonly says: string; readonly after: Moment }
+/** What a replay comes to next. `at`: the time that it says; where it says none, when it was written. */
+export type Upcoming = { readonly recorded: RecordedEvent; readonly at: string }
+
+/** An event, in a sentence too. `after` is the room with it in: valid until the next is asked for. One that this version
+ *  can't read is told all the same, with what is wrong with it, and what it changed is missing from the room after it. */
+export type Step = Upcoming & {
+  readonly kind: StreamKind
+  readonly says: string
+  readonly after: Moment
+} & (
+    | { readonly decoded: Decoded; readonly unreadable: null }
+    | { readonly decoded: null; readonly unreadable: string }
+  )
+
+const comingUp = (recorded: RecordedEvent): Upcoming => ({
+  recorded,
+  at: timeOf(recorded),
+})
+
+/** Consumes the moment. */
+const stepBy = (moment: Moment, recorded: RecordedEvent): Step => {
+  const read = decodeRecorded(recorded)
+  if (read._tag === 'Right') {
+    const decoded = read.right
+    const sentence = says(decoded, moment.standing.state)
+    const after = carryOn(moment, decoded)
+    return { ...comingUp(recorded), kind: decoded.kind, says: sentence, after, decoded, unreadable: null }
+  }
+  const kind = recorded.stream.slice(0, recorded.stream.indexOf('-')) as StreamKind
+  const { reason } = read.left
+  return {
+    ...comingUp(recorded),
+    kind,
+    says: `an event that this version can’t read (${recorded.type}): ${reason}`,
+    after: passOver(moment, kind, recorded),
+    decoded: null,
+    unreadable: reason,
+  }
+}
 
 /** From the first event of `from` (the beginning) to the last of `to` (the end as it is when it gets there). Throws
  *  `Failed`. */
@@ -100,15 +137,14 @@ export async function* replay(
 ): AsyncGenerator<Step, void, void> {
   const start = range.from === undefined ? 0n : await moments.bound(space, range.from, 'before')
   const end = range.to === undefined ? null : await moments.bound(space, range.to, 'after')
-  let moment = await moments.until(space, start)
+  let moment = await moments.until(space, start, { passing: true })
   const reader = await readRoom(moments.log, moment, start)
   for (;;) {
     const recorded = await reader.next()
     if (recorded === null || (end !== null && recorded.position >= end)) return
-    const decoded = readable(recorded)
-    const sentence = says(decoded, moment.standing.state)
-    moment = carryOn(moment, decoded)
-    yield { decoded, says: sentence, after: moment }
+    const step = stepBy(moment, recorded)
+    moment = step.after
+    yield step
   }
 }
 
@@ -118,7 +154,7 @@ export type Player = {
   /** The event that led here; null where one has jumped here. */
   readonly last: () => Step | null
   /** The event to come; null at the end (for now). */
-  readonly peek: () => Promise<Decoded | null>
+  readonly peek: () => Promise<Upcoming | null>
   /** Null at the end (for now). */
   readonly forward: () => Promise<Step | null>
   /** False at the beginning. */
@@ -138,7 +174,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   let path: bigint[]
 
   const goTo = async (bound: bigint | null): Promise<void> => {
-    moment = await moments.until(space, bound)
+    moment = await moments.until(space, bound, { passing: true })
     reader = await readRoom(log, moment, bound)
     last = null
   }
@@ -149,12 +185,10 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   const forward: Player['forward'] = async () => {
     const recorded = await reader.next()
     if (recorded === null) return null
-    const decoded = readable(recorded)
-    const sentence = says(decoded, moment.standing.state)
-    moment = carryOn(moment, decoded)
+    last = stepBy(moment, recorded)
+    moment = last.after
     path.push(recorded.position)
     if (path.length > STEPS) path.shift()
-    last = { decoded, says: sentence, after: moment }
     return last
   }
 
@@ -163,7 +197,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
     last: () => last,
     peek: async () => {
       const recorded = await reader.peek()
-      return recorded === null ? null : readable(recorded)
+      return recorded === null ? null : comingUp(recorded)
     },
     forward,
     back: async () => {
@@ -202,20 +236,27 @@ export const eventAt = async (
   return event === null ? null : readable(event)
 }
 
-/** An event and its change as a replay shows it. `client`: also the address and agent it came from. */
-export const stepView = ({ decoded, says }: Step, options: { readonly client?: boolean } = {}) => ({
-  position: String(decoded.position),
-  revision: String(decoded.revision),
-  stream: decoded.kind,
-  event_id: decoded.id,
-  type: decoded.event.type,
-  at: decoded.metadata.at,
-  actor: decoded.metadata.actor,
-  command: decoded.metadata.command,
-  ...(decoded.metadata.grounds === undefined ? {} : { grounds: decoded.metadata.grounds }),
-  ...(options.client === true && decoded.metadata.client !== undefined
-    ? { client: decoded.metadata.client }
-    : {}),
-  says,
-  change: decoded.event.data,
-})
+/** An event and its change as a replay shows it. `client`: also the address and agent it came from. Of one that can't be
+ *  read nothing but its place is shown: what is personal in it is not known either. */
+export const stepView = (step: Step, options: { readonly client?: boolean } = {}) => {
+  const { recorded, at, kind, says, decoded } = step
+  const place = {
+    position: String(recorded.position),
+    revision: String(recorded.revision),
+    stream: kind,
+    event_id: recorded.id,
+    type: recorded.type,
+    at,
+  }
+  if (decoded === null) return { ...place, unreadable: step.unreadable, says, change: null }
+  const { actor, command, grounds, client } = decoded.metadata
+  return {
+    ...place,
+    actor,
+    command,
+    ...(grounds === undefined ? {} : { grounds }),
+    ...(options.client === true && client !== undefined ? { client } : {}),
+    says,
+    change: decoded.event.data,
+  }
+}

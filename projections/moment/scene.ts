@@ -1,7 +1,8 @@
 /** A moment carried on by the next event, as a replay does: it comes to what asking for that moment would. */
 import type { Decoded } from '../../domain/codec.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
 import type { Moment, MomentMessage } from './moments.ts'
-import { refOf } from './point.ts'
+import { refOf, timeOf } from './point.ts'
 import { standing } from './standing.ts'
 import { TALK } from './talk.ts'
 
@@ -78,5 +79,19 @@ export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
     position,
     chatRevision: Number(decoded.revision),
     messages: say(moment.messages, decoded),
+  }
+}
+
+/** The same by an event that can't be read: what it changed is missing from there on. */
+export const passOver = (moment: Moment, kind: Decoded['kind'], recorded: RecordedEvent): Moment => {
+  if (kind === 'refusal') return moment
+  return {
+    ...moment,
+    time: timeOf(recorded),
+    position: recorded.position,
+    ...(kind === 'space'
+      ? { revision: Number(recorded.revision) }
+      : { chatRevision: Number(recorded.revision) }),
+    unread: moment.unread + 1,
   }
 }

@@ -2,29 +2,32 @@
  * One of a room's streams, at any moment of it, at a cost that its age does not change: from what is kept beside it
  * (`kept.ts`), which is made when first asked for where it is missing.
  */
+
+import { decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { createKeeping, type Keeping } from './keeping.ts'
 import { EVERY, Kept, MARKS_EACH, Mark, marksOf, momentsOf, partsOf } from './kept.ts'
-import { after, nothing, type Past, type Point, readable, type Where, whereOf } from './point.ts'
+import { after, nothing, type Past, type Point, passed, readable, type Where, whereOf } from './point.ts'
 
 const PAGE = 1_000
 /** Events past the last kept moment that a reader folds before it has them kept first. */
 const PATIENCE = 4 * EVERY
 
-/** `next`: the position of the first event that is past; null where none is. */
-export type Reached<S> = Point<S> & { readonly next: bigint | null }
+/** `next`: the position of the first event that is past; null where none is. `unread`: how many were passed over. */
+export type Reached<S> = Point<S> & { readonly next: bigint | null; readonly unread: number }
 
 export type Timeline<S> = {
   /** As things stood before the first event that is past. The caller's to keep. `exact`: by every event from the first
-   *  on, with nothing kept believed. */
+   *  on, with nothing kept believed. `passing`: events that can't be read are passed over, where else they end it. */
   readonly to: (
     space: SpaceRef,
     past: Past,
     options?: {
       readonly exact?: boolean
+      readonly passing?: boolean
       readonly last?: number
       /** Where the last events that were read on the way are put, by revision. */
       readonly seen?: Map<number, RecordedEvent>
@@ -174,9 +177,11 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     patience: number,
     last: number,
     seen: Map<number, RecordedEvent> | undefined,
+    passing: boolean,
   ): Promise<Reached<S> | 'foreign' | 'far'> => {
     let point = from
     let folded = 0
+    let unread = 0
     for (;;) {
       const ahead = Math.min(until ?? Number.POSITIVE_INFINITY, last + 1) - point.revision
       const limit = Math.max(1, Math.min(PAGE, ahead))
@@ -186,18 +191,23 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
       for (const recorded of page) {
         // What is past need not be readable.
         const where = whereOf(point.latest, recorded)
-        if (past(where)) return { ...point, next: recorded.position }
+        if (past(where)) return { ...point, next: recorded.position, unread }
+        if (passing && decodeRecorded(recorded)._tag === 'Left') {
+          point = passed(point, recorded, where)
+          unread += 1
+          continue
+        }
         point = after(folding, point, readable(recorded), where)
         seen?.set(where.revision, recorded)
       }
-      if (page.length < limit) return { ...point, next: null }
+      if (page.length < limit) return { ...point, next: null, unread }
       folded += page.length
       if (folded > patience) return 'far'
     }
   }
 
   const to: Timeline<S>['to'] = async (space, past, options = {}) => {
-    const { last = Number.POSITIVE_INFINITY, seen } = options
+    const { last = Number.POSITIVE_INFINITY, seen, passing = false } = options
     const stream = streamName(folding.kind, space)
     if (options.exact !== true)
       for (let attempt = 0; attempt < 2; attempt++) {
@@ -217,12 +227,17 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
           patience,
           last,
           seen,
+          passing,
         )
         if (end === 'foreign') break
         if (end !== 'far') return end
-        await broughtUp(space)
+        // Nothing is kept behind an event that can't be read: what is passed over is folded each time.
+        await broughtUp(space).catch((error) => {
+          if (!passing || !(error instanceof Failed) || error.error._tag !== 'Unreadable') throw error
+        })
       }
-    const end = await foldTo(stream, nothing(folding), past, null, Number.POSITIVE_INFINITY, last, seen)
+    const all = Number.POSITIVE_INFINITY
+    const end = await foldTo(stream, nothing(folding), past, null, all, last, seen, passing)
     if (end === 'foreign' || end === 'far')
       throw new Failed({ _tag: 'LogUnavailable', cause: `${stream} changed while it was read` })
     return end

@@ -59,6 +59,7 @@ export const momentView = (moment: Moment) => {
     position: moment.position === null ? null : String(moment.position),
     revision: moment.revision < 0 ? null : String(moment.revision),
     chat_revision: moment.chatRevision < 0 ? null : String(moment.chatRevision),
+    ...(moment.unread === 0 ? {} : { unread_events: moment.unread }),
     opened:
       state.opened === null
         ? null

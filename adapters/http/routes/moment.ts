@@ -217,7 +217,7 @@ async function* lines(
   let begun: { readonly event: number; readonly here: number } | null = null
   try {
     for await (const step of replay(moments, space, range)) {
-      const at = Date.parse(step.decoded.metadata.at)
+      const at = Date.parse(step.at)
       if (speed !== null && begun === null) begun = { event: at, here: performance.now() }
       while (speed !== null && begun !== null) {
         const due = begun.here + (at - begun.event) / speed - performance.now()
@@ -230,7 +230,7 @@ async function* lines(
         ...(state ? { state: momentView(step.after) } : {}),
       })
       yield sse
-        ? `id: ${step.decoded.position}\nevent: ${step.decoded.event.type}\ndata: ${data}\n\n`
+        ? `id: ${step.recorded.position}\nevent: ${step.decoded?.event.type ?? 'unreadable'}\ndata: ${data}\n\n`
         : `${data}\n`
     }
   } catch (error) {

@@ -82,6 +82,11 @@ const chat = (moment: Moment): ReadonlyArray<string> =>
     return `${hour(message.createdAt)} ${message.displayName}: ${words}${reactions}`
   })
 
+const incomplete = (unread: number): string | null =>
+  unread === 0
+    ? null
+    : `${unread === 1 ? 'An event' : `${unread} events`} so far can’t be read by this version: what ${unread === 1 ? 'it' : 'they'} changed is missing here.`
+
 const last = <A>(list: ReadonlyArray<A>, count: number): ReadonlyArray<A> =>
   list.slice(Math.max(0, list.length - count))
 
@@ -118,7 +123,8 @@ export const picture = (of: Picture, columns: number, rows: number): ReadonlyArr
     const text = fit(one === undefined ? '' : `${hour(one.at)} ${one.says}`, width)
     lines.push(one?.isRight === true ? yellow(text) : text)
   }
-  lines.push(of.note === null ? ' '.repeat(width) : yellow(fit(of.note, width)))
+  const note = of.note ?? incomplete(moment.unread)
+  lines.push(note === null ? ' '.repeat(width) : yellow(fit(note, width)))
   lines.push(
     of.prompt === null
       ? dim(fit('space pause · → step · ← back · g go to a time · + faster · - slower · q quit', width))

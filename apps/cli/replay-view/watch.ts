@@ -16,14 +16,10 @@ const FRAME_MS = 50
 const TICK_MS = 250
 const RIGHTS = /^(Permission|Account|Settings)/
 
-const newsOf = ({ decoded, says }: Step): Picture['news'][number] | null =>
-  decoded.kind === 'chat'
+const newsOf = ({ decoded, at, says }: Step): Picture['news'][number] | null =>
+  decoded?.kind === 'chat'
     ? null
-    : {
-        at: decoded.metadata.at,
-        says,
-        isRight: decoded.kind === 'refusal' || RIGHTS.test(decoded.event.type),
-      }
+    : { at, says, isRight: decoded === null || decoded.kind === 'refusal' || RIGHTS.test(decoded.event.type) }
 
 /** Resolves when somebody quits. `end`: a place in the log at which it stops, exclusive. */
 export const watch = async (
@@ -59,12 +55,12 @@ export const watch = async (
 
   const forward = async (): Promise<boolean> => {
     const next = await player.peek()
-    if (next === null || (options.end !== null && next.position >= options.end)) return false
+    if (next === null || (options.end !== null && next.recorded.position >= options.end)) return false
     const step = await player.forward()
     if (step === null) return false
     news.push(newsOf(step))
     if (news.length > NEWS) news.shift()
-    clock = Date.parse(step.decoded.metadata.at)
+    clock = Date.parse(step.at)
     return true
   }
 
@@ -163,12 +159,12 @@ export const watch = async (
     let wait = 3_600_000
     if (state === 'playing' && prompt === null) {
       const next = await player.peek()
-      if (next === null || (options.end !== null && next.position >= options.end)) {
+      if (next === null || (options.end !== null && next.recorded.position >= options.end)) {
         state = 'at the end'
         const { time } = player.moment()
         if (time !== null) clock = Date.parse(time)
       } else {
-        const at = Date.parse(next.metadata.at)
+        const at = Date.parse(next.at)
         if (clock === null) clock = at
         if (at <= clock) {
           const reached = clock

@@ -29,7 +29,8 @@ export type Child = {
 }
 
 const LEASH = new URL('./leash.ts', import.meta.url).href
-const STOP_MS = 12_000
+/** More than a server takes whose event store says nothing: some 15 s. */
+const STOP_MS = 20_000
 const READY_MS = 60_000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 15_000
@@ -76,6 +77,8 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
             if (!match) {
               if (isReady) return options.onLine(line)
               if (line.trim() === '') return
+              // What stands under an error's own line says nothing by itself.
+              if (last !== '' && /^\s*(at |Node\.js v|\}|\^)/.test(line)) return options.onLine(line)
               pass()
               last = line.trim()
               return

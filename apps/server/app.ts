@@ -29,6 +29,7 @@ import { startPage } from '../page/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
+import { closeHttp, within } from './stopping.ts'
 
 export type App = {
   /** Resolves to the address once it accepts connections. */
@@ -39,6 +40,10 @@ export type App = {
 
 /** Milliseconds between checkpoints that nobody asked for: so that there is always an earlier one. */
 const CHECKPOINT_EVERY = 60_000
+/** Milliseconds that a stop waits for answers under way. */
+const LAST_ANSWERS = 3_000
+/** Milliseconds for what only helps the next start, and for goodbyes: neither is owed to a part that says nothing. */
+const LAST_RITES = 3_000
 
 const clock = { now: () => Date.now() }
 const ids = { uuid: () => randomUUID() }
@@ -224,13 +229,16 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)
-      await http.close()
-      await commands.drain()
-      await Promise.allSettled([relay.close(), authStore.stop(), content.stop()])
-      await readModels.close()
-      await pool.end()
-      await log.close()
-      await vault.close()
+      await closeHttp(http, LAST_ANSWERS)
+      await within(LAST_RITES, commands.drain())
+      const closed = async () => {
+        await Promise.allSettled([relay.close(), authStore.stop(), content.stop()])
+        await readModels.close()
+        await pool.end()
+        await log.close()
+        await vault.close()
+      }
+      await within(LAST_RITES, closed())
     },
   }
 }

@@ -27,7 +27,7 @@ let stopping = false
 const stop = async () => {
   if (stopping) return
   stopping = true
-  await app.stop()
+  await app.stop().catch((error) => logger.error({ err: error }, 'not everything stopped as it should'))
   process.exit(0)
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop())

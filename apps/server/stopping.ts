@@ -1,0 +1,22 @@
+/** How a server stops in time, whatever its callers and the parts behind it do. */
+import type { Server } from 'node:http'
+
+/** Waits for it, but no longer than this many milliseconds. */
+export const within = async (ms: number, what: Promise<unknown>): Promise<void> => {
+  let late: NodeJS.Timeout | undefined
+  const end = new Promise((resolve) => {
+    late = setTimeout(resolve, ms)
+  })
+  await Promise.race([what, end])
+  clearTimeout(late)
+}
+
+type Http = { readonly server: Pick<Server, 'closeAllConnections'>; readonly close: () => Promise<unknown> }
+
+/** Answers under way may end within so many milliseconds; then they are cut: a replay that somebody watches, or an
+ *  export that is taken slowly, would go on for hours. */
+export const closeHttp = async (http: Http, ms: number): Promise<void> => {
+  const cut = setTimeout(() => http.server.closeAllConnections(), ms)
+  await http.close()
+  clearTimeout(cut)
+}

@@ -3,22 +3,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { LeaseStore } from '../../domain/leases.ts'
 import { streamName } from '../../domain/names.ts'
-import {
-  account,
-  asking,
-  countedIds,
-  guest,
-  join,
-  pathOn,
-  quiet,
-  ROOM,
-  stepClock,
-  uuid,
-} from '../../infra/testing/command-path.ts'
+import { asking, guest, join, pathOn, quiet, ROOM, uuid } from '../../infra/testing/command-path.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import type { BootSessionRow, ReadModels } from '../../projections/read-models.ts'
 import { keepLeases, type LeaseKeeperOptions } from './leases.ts'
-import { keepSeats } from './seats.ts'
 
 const STREAM = streamName('space', ROOM)
 const TTL = 10_000
@@ -237,111 +225,3 @@ test('given a departure that was lost, when its socket is gone for two rounds, t
 })
 
 test.run()
-
-const seats = suite('held seats')
-
-seats(
-  'given entries granted here, when their minute is over, then the seats are freed, not before',
-  async () => {
-    const log = memoryLog()
-    const clock = stepClock()
-    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7), togetherMs: 1_000 })
-    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
-    const enter = { type: 'EnterSpace', subspace: 'main' } as const
-    await path.space(asking(uuid(1), account('bob'), enter))()
-    clock.advance(30_000)
-    await path.space(asking(uuid(2), account('carol'), enter))()
-    const freed = () => log.stream(STREAM).filter(({ type }) => type === 'SeatExpired').length
-    await keeper.tick()
-    assert.is(freed(), 0)
-    clock.advance(30_500)
-    await keeper.tick()
-    assert.is(freed(), 1)
-    clock.advance(30_000)
-    await keeper.tick()
-    assert.is(freed(), 2)
-    assert.is(keeper.waiting(), 0)
-  },
-)
-
-seats('given the log is away when seats run out, then they are freed later', async () => {
-  const log = memoryLog()
-  const clock = stepClock()
-  const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7) })
-  const path = pathOn(log, { clock, onAccepted: keeper.noticed, tuning: { unavailableMs: 20 } })
-  await path.space(asking(uuid(1), account('bob'), { type: 'EnterSpace', subspace: 'main' }))()
-  clock.advance(61_000)
-  log.onAppend = () => 'unavailable'
-  await keeper.tick()
-  log.onAppend = () => null
-  clock.advance(10_000)
-  await keeper.tick()
-  assert.is(log.stream(STREAM).filter(({ type }) => type === 'SeatExpired').length, 1)
-})
-
-seats(
-  'given more guests than one change of the settings shows out, then the rest go in the next rounds',
-  async () => {
-    const log = memoryLog()
-    const clock = stepClock()
-    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7) })
-    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
-    const change = (changes: object) => ({ type: 'ChangeSettings', changes }) as const
-    await path.space(asking(uuid(9_000), account('alice'), change({ max_users: 2_000 })))()
-    const crowd = 1_100
-    await Promise.all(
-      Array.from({ length: crowd }, (_, n) => path.space(asking(uuid(n), guest(n), join(n)))()),
-    )
-    const shownOut = () => log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length
-    await path.space(asking(uuid(9_001), account('alice'), change({ guests_allowed: false })))()
-    assert.is(shownOut(), 500)
-    await keeper.tick()
-    assert.is(shownOut(), 1_000)
-    clock.advance(10_000)
-    await keeper.tick()
-    assert.is(shownOut(), crowd)
-    clock.advance(10_000)
-    await keeper.tick()
-    assert.is(keeper.waiting(), 0)
-  },
-)
-
-seats(
-  'given more voices than an append holds, when voice is switched off, then it is, and the rest stop in the next rounds',
-  async () => {
-    const log = memoryLog()
-    const clock = stepClock()
-    const keeper = keepSeats({ commands: () => path, clock, ids: countedIds(0x5ea7) })
-    const path = pathOn(log, { clock, onAccepted: keeper.noticed })
-    const change = (changes: object) => ({ type: 'ChangeSettings', changes }) as const
-    await path.space(asking(uuid(9_000), account('alice'), change({ max_users: 2_000 })))()
-    const crowd = 1_300
-    await Promise.all(
-      Array.from({ length: crowd }, async (_, n) => {
-        await path.space(asking(uuid(n), guest(n), join(n)))()
-        const speak = { type: 'SetVoice', sessionId: `session-${n}`, enabled: true } as const
-        await path.space(asking(uuid(n, 1), guest(n), speak))()
-      }),
-    )
-    const before = log.stream(STREAM).length
-    const off = asking(uuid(9_001), account('alice'), change({ voice_enabled: false }))
-    const client = { ip: '2001:db8:1234:5678:9abc:def0:1234:5678', userAgent: 'x'.repeat(512) }
-    assert.is((await path.space({ ...off, client })())._tag, 'Right')
-    const written = log.stream(STREAM).slice(before)
-    assert.is(written.length, 501)
-    const bytes = (event: object) =>
-      Buffer.byteLength(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
-    const size = written.reduce((sum, event) => sum + bytes(event), 0)
-    // An append may have 1 MiB; sealed, the client takes a third more.
-    assert.ok(size * 1.34 < 1_048_576, `${size} bytes`)
-    const stopped = () => log.stream(STREAM).filter(({ type }) => type === 'VoiceStopped').length
-    await keeper.tick()
-    await keeper.tick()
-    assert.is(stopped(), crowd)
-    await keeper.tick()
-    assert.is(keeper.waiting(), 0)
-    assert.is(stopped(), crowd)
-  },
-)
-
-seats.run()

@@ -1,10 +1,10 @@
 /** Frees held seats that ran out, in the spaces that this process let people into, and ends the sessions and voices that
- *  were too many to end with the setting or the ban that forbade them. Whatever it misses, the space's own
+ *  were too many to end with what forbade them (a setting, a ban, a mute, a revoked permission). Whatever it misses, the space's own
  *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Commands, Ids } from '../../domain/ports.ts'
-import { BANNED_AT_ONCE } from '../../domain/space/endings.ts'
+import { AT_ONCE_WITH_WORDS } from '../../domain/space/endings.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 
 export type SeatKeeper = {
@@ -21,7 +21,7 @@ type Due = { readonly space: SpaceRef; first: number; last: number }
 
 const SYSTEM = { kind: 'system', id: 'seats' } as const
 /** A command that ended so much may have left more for the next round. */
-const MANY = BANNED_AT_ONCE
+const MANY = AT_ONCE_WITH_WORDS
 const MAX_SPACES = 100_000
 
 export const keepSeats = (options: {

@@ -5,6 +5,11 @@ import { type Asking, actorOf, subjectOf } from './asking.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
 import type { Session } from './state.ts'
 
+/** At most so many sessions and voices are ended by one command: an append has its limit. The rest is the next
+ *  `ExpireSeats`'s. Where each event has a moderator's words in it, fewer. */
+export const AT_ONCE = 500
+export const AT_ONCE_WITH_WORDS = 150
+
 export const endSession = (
   { by, at }: Asking,
   sessionId: string,
@@ -32,6 +37,8 @@ export const putOut = (
   return events
 }
 
+export const ACCOUNTS_ONLY = 'This space is for accounts only now.'
+
 /** Stops every voice that `which` picks. */
 export const stopVoices = (asking: Asking, which: (session: Session) => boolean): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
@@ -40,12 +47,6 @@ export const stopVoices = (asking: Asking, which: (session: Session) => boolean)
       events.push({ type: 'VoiceStopped', data: { sessionId: session.sessionId, at: asking.at } })
   return events
 }
-
-/** At most so many sessions and voices are ended by one command: an append has its limit. The rest is the next
- *  `ExpireSeats`'s. Where each event has a moderator's words in it, fewer. */
-export const AT_ONCE = 500
-export const BANNED_AT_ONCE = 250
-export const ACCOUNTS_ONLY = 'This space is for accounts only now.'
 
 /** Where guests may not be any more, those who are in are shown out, and no seat is held for them. */
 const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
@@ -74,17 +75,65 @@ export const endForbidden = (
   return [...events, ...voices.slice(0, AT_ONCE - events.length)]
 }
 
+const isAfter = (a: string, b: string): boolean => Date.parse(a) > Date.parse(b)
+
 /** Sessions that were too many to end with the ban. Who came in since was let in for a reason. */
-export const putOutBanned = ({ state, at }: Asking): Array<SpaceEvent> => {
+const putOutBanned = ({ state, at }: Asking): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   if (state.bans.size === 0) return events
   for (const session of state.sessions.values()) {
-    if (events.length >= BANNED_AT_ONCE) break
     const ban = inForce(state.bans, subjectOf(session), at)
-    if (ban === null || Date.parse(session.joinedAt) > Date.parse(ban.at)) continue
+    if (ban === null || isAfter(session.joinedAt, ban.at)) continue
     const { by, reason: note, until } = ban
     const { sessionId } = session
     events.push({ type: 'SessionLeft', data: { sessionId, reason: 'banned', by, note, until, at } })
   }
+  return events
+}
+
+/** Sessions that were too many to end with the permission that let them in, unless it was given back. */
+const putOutRevoked = ({ state, at }: Asking): Array<SpaceEvent> => {
+  const events: Array<SpaceEvent> = []
+  for (const { sessionId, account, revoked } of state.sessions.values()) {
+    if (revoked === undefined || state.grants.has(account ?? '')) continue
+    const { by, note } = revoked
+    events.push({ type: 'SessionLeft', data: { sessionId, reason: 'kicked', by, note, until: null, at } })
+  }
+  return events
+}
+
+/** Voices that were too many to stop with the mute. An owner who came in since may speak, muted or not. */
+const stopMuted = (asking: Asking): Array<SpaceEvent> => {
+  const { state, at } = asking
+  if (state.mutes.size === 0) return []
+  return stopVoices(asking, (session) => {
+    const mute = inForce(state.mutes, subjectOf(session), at)
+    return mute !== null && !isAfter(session.joinedAt, mute.at)
+  })
+}
+
+/** The session that an ending ends, or the subject whose seat. */
+const whose = ({ data }: SpaceEvent): string =>
+  'sessionId' in data ? data.sessionId : 'subject' in data ? data.subject : ''
+
+/** What was too much to end at once with what forbade it, beside `seats`, which are freed already: each once, and no
+ *  more than one command may. */
+export const endTheRest = (asking: Asking, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
+  const { guests_allowed, voice_enabled } = asking.state.settings
+  const events: Array<SpaceEvent> = []
+  const gone = new Set(seats.map(whose))
+  const room = AT_ONCE - seats.length
+  const end = (more: ReadonlyArray<SpaceEvent>, limit: number): void => {
+    for (const event of more) {
+      if (events.length >= limit) return
+      const key = whose(event)
+      if (gone.has(key)) continue
+      gone.add(key)
+      events.push(event)
+    }
+  }
+  end([...putOutBanned(asking), ...putOutRevoked(asking)], Math.min(AT_ONCE_WITH_WORDS, room))
+  end(endForbidden(asking, { guests: !guests_allowed, voices: !voice_enabled }), room)
+  end(stopMuted(asking), room)
   return events
 }

@@ -88,12 +88,13 @@ export const PermissionGranted = event('PermissionGranted', {
   reason: nullable(t.string),
   at: Time,
 })
-export const PermissionRevoked = event('PermissionRevoked', {
-  account: t.string,
-  permission: Permission,
-  by: Actor,
-  reason: nullable(t.string),
-  at: Time,
+export const PermissionRevoked = t.type({
+  type: t.literal('PermissionRevoked'),
+  data: t.intersection([
+    t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
+    // The account's sessions were too many to end at once: all that it has now end, the rest of them in rounds.
+    t.partial({ inRounds: t.literal(true) }),
+  ]),
 })
 const restriction = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
 /** `until` null is for good. */

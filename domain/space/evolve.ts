@@ -122,9 +122,14 @@ export const evolveSpace = (state: SpaceState, event: SpaceEvent): SpaceState =>
       writable(state.grants).set(data.account, { permission, by, reason, at })
       return state
     }
-    case 'PermissionRevoked':
-      writable(state.grants).delete(data.account)
+    case 'PermissionRevoked': {
+      const { account, by, reason: note } = data
+      writable(state.grants).delete(account)
+      if (data.inRounds === true)
+        for (const session of state.sessions.values())
+          if (session.account === account) change(state, session.sessionId, { revoked: { by, note } })
       return state
+    }
     case 'AccountBanned':
       restrict(state.bans, data)
       return state

@@ -5,7 +5,7 @@ import { invalid, parseReason } from '../text.ts'
 import { mayActOn, mayAs } from './access.ts'
 import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { GrantPermission, RevokePermission } from './commands.ts'
-import { putOut } from './endings.ts'
+import { AT_ONCE_WITH_WORDS, putOut } from './endings.ts'
 
 const PERMISSIONS: ReadonlyArray<string> = ['access', 'moderate', 'admin']
 
@@ -43,12 +43,19 @@ export const revokePermission = (asking: Asking, command: RevokePermission): Dec
   if (E.isLeft(mayOn)) return mayOn
   const grant = state.grants.get(account)
   if (grant === undefined) return E.right([])
-  const by = actorOf(asking.by)
+  const out = content.visibility === 'private' ? putOut(asking, account, 'kicked', reason.right, null) : []
   return E.right([
     {
       type: 'PermissionRevoked',
-      data: { account, permission: grant.permission, by, reason: reason.right, at },
+      data: {
+        account,
+        permission: grant.permission,
+        by: actorOf(asking.by),
+        reason: reason.right,
+        at,
+        ...(out.length > AT_ONCE_WITH_WORDS ? { inRounds: true } : {}),
+      },
     },
-    ...(content.visibility === 'private' ? putOut(asking, account, 'kicked', reason.right, null) : []),
+    ...out.slice(0, AT_ONCE_WITH_WORDS),
   ])
 }

@@ -5,7 +5,7 @@ import { invalid, parseReason, parseUntil } from '../text.ts'
 import { inForce, mayActOn, mayAs, mayOverrule } from './access.ts'
 import { type Asking, actorOf, type Decision, subjectOf } from './asking.ts'
 import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
-import { BANNED_AT_ONCE, endSession, putOut, stopVoices } from './endings.ts'
+import { AT_ONCE, AT_ONCE_WITH_WORDS, endSession, putOut, stopVoices } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Restriction } from './state.ts'
@@ -58,12 +58,12 @@ const impose = (
 /** All that the banned one has here ends with it. */
 export const ban = (asking: Asking, command: Ban): Decision =>
   impose(asking, command, asking.state.bans, 'AccountBanned', ({ reason, until }) =>
-    putOut(asking, command.subject, 'banned', reason, until).slice(0, BANNED_AT_ONCE),
+    putOut(asking, command.subject, 'banned', reason, until).slice(0, AT_ONCE_WITH_WORDS),
   )
 
 export const mute = (asking: Asking, command: Mute): Decision =>
   impose(asking, command, asking.state.mutes, 'AccountMuted', () =>
-    stopVoices(asking, (session) => subjectOf(session) === command.subject),
+    stopVoices(asking, (session) => subjectOf(session) === command.subject).slice(0, AT_ONCE),
   )
 
 const lift = (

@@ -20,8 +20,9 @@ import {
 import { accessOf, groundsFor } from './access.ts'
 import type { SpaceCommand } from './commands.ts'
 import { spaceDecider } from './decider.ts'
-import { BANNED_AT_ONCE } from './endings.ts'
+import { AT_ONCE, AT_ONCE_WITH_WORDS } from './endings.ts'
 import type { Role } from './events.ts'
+import { fromSnapshot, toSnapshot } from './snapshot.ts'
 
 const given = scenario(spaceDecider, assert.equal)
 const test = suite('rights')
@@ -177,13 +178,13 @@ test('when a permission goes to a guest, or is none of the three, then Invalid',
     assert.is(given(opened()).when(asked(bob, command)).decision._tag, 'Left')
 })
 test('given one with more sessions than a ban ends at once, when seats are looked after, then the rest end too; who came in since stays', () => {
-  const many = Array.from({ length: BANNED_AT_ONCE + 2 }, (_, i) => joined('carol', i + 1))
+  const many = Array.from({ length: AT_ONCE_WITH_WORDS + 2 }, (_, i) => joined('carol', i + 1))
   const history = [opened(), settled({ max_users: 10_000 }), ...many, joined('alice')]
   const first = given(...history).when(asked(bob, ban('carol'), { seconds: 60 }))
   assert.ok(first.decision._tag === 'Right')
-  assert.is(first.decision.right.length, 1 + BANNED_AT_ONCE)
+  assert.is(first.decision.right.length, 1 + AT_ONCE_WITH_WORDS)
   const after = [...history, ...first.decision.right]
-  const rest = [1, 2].map((n) => left(`carol-${BANNED_AT_ONCE + n}`, 'banned', { by: 'bob' }))
+  const rest = [1, 2].map((n) => left(`carol-${AT_ONCE_WITH_WORDS + n}`, 'banned', { by: 'bob' }))
   const sweep = given(...after).when(asked(system, { type: 'ExpireSeats' }, { seconds: 62 }))
   sweep.types('SessionLeft', 'SessionLeft')
   assert.ok(sweep.decision._tag === 'Right')
@@ -208,6 +209,47 @@ test('given a private space, when access is revoked, then the sessions go too; i
     .happens(revoked('alice', 'access'))
   given(opened())
     .when(asked(bob, revoke('alice')))
+    .happens()
+})
+test('given one with more voices than a mute stops at once, when seats are looked after, then the rest stop too; who came in since may speak', () => {
+  const voices = (n: number) => [joined('carol', n), spoke(`carol-${n}`)]
+  const many = Array.from({ length: AT_ONCE + 2 }, (_, i) => voices(i + 1)).flat()
+  const history = [opened(), settled({ max_users: 10_000 }), ...many, joined('alice'), spoke('alice-1')]
+  const first = given(...history).when(asked(bob, mute('carol', at(120)), { seconds: 60 }))
+  assert.ok(first.decision._tag === 'Right')
+  assert.is(first.decision.right.length, 1 + AT_ONCE)
+  const after = [...history, ...first.decision.right]
+  const sweep = { type: 'ExpireSeats' } as const
+  given(...after)
+    .when(asked(system, sweep, { seconds: 62 }))
+    .types('VoiceStopped', 'VoiceStopped')
+  given(...after)
+    .when(asked(system, sweep, { seconds: 120 }))
+    .happens()
+  // One who owns the space by now may speak, muted or not.
+  given(opened(), muted('carol'), joined('carol', 1, 'main', 70), spoke('carol-1'))
+    .when(asked(system, sweep, { seconds: 72 }))
+    .happens()
+})
+test('given one with more sessions than a revocation ends at once, when seats are looked after, then the rest end too, unless the permission is back', () => {
+  const many = Array.from({ length: AT_ONCE_WITH_WORDS + 2 }, (_, i) => joined('dave', i + 1))
+  const history = [opened('private'), granted('dave', 'access'), ...many, joined('carol')]
+  const first = given(...history).when(asked(bob, revoke('dave'), { place: 'private' }))
+  assert.ok(first.decision._tag === 'Right')
+  assert.is(first.decision.right.length, 1 + AT_ONCE_WITH_WORDS)
+  const after = [...history, ...first.decision.right]
+  const sweep = asked(system, { type: 'ExpireSeats' }, { place: 'private' })
+  const rest = [1, 2].map((n) => left(`dave-${AT_ONCE_WITH_WORDS + n}`, 'kicked', { by: 'bob' }))
+  given(...after)
+    .when(sweep)
+    .happens(...rest)
+  const woken = fromSnapshot(JSON.parse(JSON.stringify(toSnapshot(fold(spaceDecider, after)))))
+  assert.equal(woken._tag === 'Right' && spaceDecider.decide(sweep, woken.right), E.right(rest))
+  given(...after, ...rest)
+    .when(sweep)
+    .happens()
+  given(...after, granted('dave', 'access'))
+    .when(sweep)
     .happens()
 })
 test('given a private space, when a stranger tries anything, then SpaceNotFound, whatever they try', () => {

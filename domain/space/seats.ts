@@ -4,7 +4,7 @@ import { MAIN, parseSubspace } from '../names.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { type Asking, type Decision, isOwn } from './asking.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
-import { AT_ONCE, endForbidden, putOutBanned } from './endings.ts'
+import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
@@ -26,7 +26,7 @@ export const readSubspace = (
 const expired = (subject: string, at: string): SpaceEvent => ({ type: 'SeatExpired', data: { subject, at } })
 
 /** Every held seat that has run out, whoever's. */
-export const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
+const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const seat of state.held.values())
     if (isOver(seat.expiresAt, at)) events.push(expired(seat.subject, at))
@@ -130,22 +130,11 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   return E.right(events)
 }
 
-/** Also ends what was too much to end with the change of the settings, or the ban, that forbade it. */
+/** Also ends what was too much to end with what forbade it. */
 export const expireSeats = (asking: Asking): Decision => {
   const { state, by, at, access } = asking
-  if (by.kind === 'system') {
-    const events = runOut(state, at)
-    const { guests_allowed, voice_enabled } = state.settings
-    const banned = putOutBanned(asking)
-    const gone = new Set<string>()
-    for (const { type, data } of [...events, ...banned])
-      if (type === 'SeatExpired') gone.add(data.subject)
-      else if (type === 'SessionLeft') gone.add(data.sessionId)
-    const forbidden = endForbidden(asking, { guests: !guests_allowed, voices: !voice_enabled }).filter(
-      ({ type, data }) =>
-        type === 'SeatExpired' ? !gone.has(data.subject) : !('sessionId' in data && gone.has(data.sessionId)),
-    )
-    return E.right([...events, ...banned, ...forbidden.slice(0, AT_ONCE - banned.length)])
-  }
-  return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
+  if (by.kind !== 'system')
+    return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
+  const seats = runOut(state, at)
+  return E.right([...seats, ...endTheRest(asking, seats)])
 }

@@ -18,19 +18,22 @@ const Restriction = t.type({
   until: nullable(Time),
   at: Time,
 })
-const Session = t.type({
-  sessionId: t.string,
-  socketId: t.string,
-  account: nullable(t.string),
-  guest: nullable(t.string),
-  claimed: nullable(t.string),
-  subspace: t.string,
-  position: t.unknown,
-  avatarData: t.unknown,
-  voice: t.boolean,
-  boot: t.string,
-  joinedAt: Time,
-})
+const Session = t.intersection([
+  t.type({
+    sessionId: t.string,
+    socketId: t.string,
+    account: nullable(t.string),
+    guest: nullable(t.string),
+    claimed: nullable(t.string),
+    subspace: t.string,
+    position: t.unknown,
+    avatarData: t.unknown,
+    voice: t.boolean,
+    boot: t.string,
+    joinedAt: Time,
+  }),
+  t.partial({ revoked: t.type({ by: Actor, note: nullable(t.string) }) }),
+])
 const SpaceSnapshot = t.type({
   version: t.literal(SPACE_SNAPSHOT),
   opened: nullable(

@@ -14,6 +14,8 @@ export type Session = {
   readonly voice: boolean
   readonly boot: string
   readonly joinedAt: string
+  /** It is to end, with the permission that let it in; by whom that was revoked, and in which words. */
+  readonly revoked?: { readonly by: Actor; readonly note: string | null }
 }
 export type HeldSeat = { readonly subject: Subject; readonly subspace: string; readonly expiresAt: string }
 export type Grant = {

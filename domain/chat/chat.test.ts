@@ -138,6 +138,20 @@ test('when a message can’t be kept or read, then Invalid', () => {
       .when(ask(alice, post(M1, { content })))
       .types('MessagePosted')
 })
+test('when anyone posts what would pass for the system’s own message, then Invalid, whatever their role', () => {
+  for (const messageType of ['system', 'system-notice', 'system_message'])
+    for (const by of [seven, alice, bob]) {
+      const { decision } = given().when(ask(by, post(M1, { messageType })))
+      assert.is(
+        decision._tag === 'Left' && decision.left._tag === 'Invalid' && decision.left.field,
+        'message_type',
+      )
+    }
+  for (const messageType of ['text', 'emote', 'systematic', 'ecosystem'])
+    given()
+      .when(ask(seven, post(M1, { messageType })))
+      .types('MessagePosted')
+})
 test('given a closed chat, a mute or a ban, when someone posts or edits, then they are told so', () => {
   for (const command of [post(M2), edit(M1, 'Hi'), react(M1, '👍')]) {
     const when = (space: ReadonlyArray<SpaceEvent>, seconds = 0) =>

@@ -30,10 +30,17 @@ export const parseEmoji = (emoji: unknown): E.Either<Invalid, string> => {
   return second === undefined ? E.right(emoji) : invalid('emoji', 'A reaction is one emoji.')
 }
 
-export const parseMessageType = (messageType: unknown): E.Either<Invalid, string> =>
-  typeof messageType === 'string' && MESSAGE_TYPE.test(messageType)
-    ? E.right(messageType)
-    : invalid('message_type', 'A message type is 1 to 32 lower-case letters, hyphens and underscores.')
+/** Clients show such a message as the service's own word: nobody who speaks may have it, whatever their role. */
+const OF_THE_SYSTEM = /^system(?![a-z])/
+
+/** A kind of message is free for clients to make up, but for `system` and what begins with `system-` or `system_`. */
+export const parseMessageType = (messageType: unknown): E.Either<Invalid, string> => {
+  if (typeof messageType !== 'string' || !MESSAGE_TYPE.test(messageType))
+    return invalid('message_type', 'A message type is 1 to 32 lower-case letters, hyphens and underscores.')
+  return OF_THE_SYSTEM.test(messageType)
+    ? invalid('message_type', 'Nobody posts a message of the system’s.')
+    : E.right(messageType)
+}
 
 /** A message id as it is kept: a UUID in lower case. */
 export const canonicalId = (id: string): string => id.toLowerCase()

@@ -22,7 +22,13 @@ export class Connection {
 
   /** Throws where the connection string is wrong. */
   constructor(url: string, options: LineOptions) {
-    EventStoreDBClient.connectionString(url)
+    try {
+      EventStoreDBClient.connectionString(url)
+    } catch (error) {
+      throw new Error(`The event store's address can't be used: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
     this.url = url
     this.options = options
     void this.run()

@@ -1,4 +1,5 @@
 /** What a variable's text may be. Each codec decodes a string; its name finishes the sentence "X must be …". */
+import { isIP } from 'node:net'
 import * as t from 'io-ts'
 import { isAccount } from '../../domain/names.ts'
 
@@ -71,16 +72,21 @@ const account: Text<string> = text('an account', (s) => (isAccount(s) ? s : unde
 export const accounts = listOf(account, 'Hive account names with commas between')
 export const httpUrls = listOf(httpUrl, 'http:// or https:// addresses with commas between')
 
-const hostPort: Text<string> = text('a host', (s) =>
-  /^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(:\d{1,5})?$/.test(s) ? s : undefined,
-)
+const hostPort: Text<string> = text('a host', (s) => {
+  const [, , , port = '1'] =
+    /^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::(\d{1,5}))?$/.exec(s) ?? [0, 0, 0, '0']
+  return Number(port) >= 1 && Number(port) <= 65_535 ? s : undefined
+})
 export const hostPorts = listOf(hostPort, 'host names, each with an optional :port, with commas between')
 export const host: Text<string> = text('a host name or an address', (s) =>
-  /^[a-zA-Z0-9.:_-]+$/.test(s) ? s : undefined,
+  isIP(s) !== 0 || (/^[a-zA-Z0-9._-]+$/.test(s) && URL.canParse(`http://${s}`)) ? s : undefined,
 )
-const network: Text<string> = text('a network', (s) =>
-  s === 'loopback' || /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(s) ? s : undefined,
-)
+const network: Text<string> = text('a network', (s) => {
+  if (s === 'loopback') return s
+  const [, address = '', bits] = /^([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?$/.exec(s) ?? []
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return Number(bits ?? 0) <= most ? s : undefined
+})
 export const networks = listOf(network, 'loopback, addresses or networks (10.0.0.0/8) with commas between')
 
 /** A name that goes into metadata, logs and Redis keys. */

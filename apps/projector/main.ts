@@ -9,6 +9,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { keepMoments } from '../../projections/moment/keeper.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
+import { startedOrExit } from '../config/start.ts'
 import { runProjector } from './projector.ts'
 import { keepStates } from './states.ts'
 
@@ -50,7 +51,7 @@ const vault = connectVault({
     process.exit(78)
   },
 })
-const stored = connectEventLog({ url: config.eventStoreUrl })
+const stored = await startedOrExit('The projector', () => connectEventLog({ url: config.eventStoreUrl }))
 const log = sealedLog(stored, vault)
 const keeper = keepMoments({
   log: stored,

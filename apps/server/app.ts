@@ -64,7 +64,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
   const stored = connectEventLog({ url: config.eventStoreUrl })
   const log = sealedLog(stored, vault)
-  const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize })
+  const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize }).catch(
+    (error: unknown) => {
+      throw new Error(`Postgres can't be used: ${error instanceof Error ? error.message : error}.`, {
+        cause: error,
+      })
+    },
+  )
   const readModels = createReadModels(pool)
   const [content, authStore] = await Promise.all([
     createContent({ url: databaseUrl, systemAdmins: config.systemAdmins, clock }),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { refuseStandIn } from '../../adapters/hive/hive.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
 import { configOrExit } from '../config/load.ts'
+import { startedOrExit } from '../config/start.ts'
 import { createApp } from './app.ts'
 
 const config = configOrExit()
@@ -22,7 +23,7 @@ if (standIn !== null) {
   process.exit(78)
 }
 
-const app = await createApp(config, version, logger)
+const app = await startedOrExit('The server', () => createApp(config, version, logger))
 let stopping = false
 const stop = async () => {
   if (stopping) return

@@ -126,6 +126,7 @@ files('compose: what it gives the server and the projector is a valid configurat
     if (E.isLeft(config)) assert.fail(config.left.join(' '))
     assert.equal(config.right.production, true)
     assert.equal(config.right.hive.standIn, false)
+    assert.equal(config.right.audit.origin, 'vr.example.org', `the log's name, to the ${name}`)
     if (name === 'server') assert.deepEqual(config.right.turn.hosts, ['vr.example.org'])
   }
 })

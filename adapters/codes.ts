@@ -22,6 +22,10 @@ export const CODES: Readonly<Record<string, Told>> = {
   chat_disabled: { status: 403, means: 'The space’s chat is off.' },
   voice_disabled: { status: 403, means: 'The space’s voice is off.' },
   not_found: { status: 404, means: 'No such address.' },
+  method_not_allowed: {
+    status: 405,
+    means: 'The address is one, the method not of it: Allow says which are.',
+  },
   space_not_found: { status: 404, means: 'No such space, or none that the caller may know of.' },
   session_not_found: {
     status: 404,

@@ -7,6 +7,9 @@ export type CursorKind = keyof typeof PARTS
 
 const Parts = t.array(t.string)
 const DIGITS = /^-?[0-9]{1,19}$/
+/** What the database can hold in so many bits. */
+const isNumber = (part: string | undefined, bits: 32 | 64): boolean =>
+  part !== undefined && DIGITS.test(part) && BigInt.asIntN(bits, BigInt(part)) === BigInt(part)
 
 export const encodeCursor = (parts: ReadonlyArray<string>): string =>
   Buffer.from(JSON.stringify(parts)).toString('base64url')
@@ -18,8 +21,8 @@ export const decodeCursor = (kind: CursorKind, text: string): ReadonlyArray<stri
     const parts = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
     if (!Parts.is(parts) || parts.length !== PARTS[kind]) return null
     if (parts.some((part) => part.includes('\u0000'))) return null
-    if (kind === 'audit' && !DIGITS.test(parts[0]!)) return null
-    if (kind === 'spaces' && !(DIGITS.test(parts[0]!) && DIGITS.test(parts[1]!))) return null
+    if (kind === 'audit' && !isNumber(parts[0], 64)) return null
+    if (kind === 'spaces' && !(isNumber(parts[0], 32) && isNumber(parts[1], 64))) return null
     return parts
   } catch {
     return null

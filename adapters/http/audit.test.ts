@@ -40,6 +40,7 @@ const send = async (
 }
 const CHAT = '/api/chat/document/1/messages'
 let correlation = ''
+const cursor = (position: string) => Buffer.from(JSON.stringify([position])).toString('base64url')
 
 test.before(async () => {
   await send('POST', CHAT, 'bob', { content: 'The Walrus and the carpenter' })
@@ -222,11 +223,51 @@ test('given what is no filter, then 400 names it', async () => {
     'correlation=a b',
     'cursor=nobody',
     'limit=101',
+    // As numbers they are none that the database has.
+    `cursor=${cursor('9999999999999999999')}`,
+    `cursor=${cursor('-9223372036854775809')}`,
+    'from=0000-01-01',
+    'to=9999-12-31T23:59:59-14:00',
   ]) {
     const response = await get(`/api/audit?${query}`, auditor())
     assert.is(response.statusCode, 400, query)
-    assert.match(response.json().code, `invalid_${query.split('=')[0]}`)
+    assert.is(response.json().code, `invalid_${query.split('=')[0]}`)
   }
+  assert.is((await get(`/api/audit?cursor=${cursor('9223372036854775807')}`, auditor())).statusCode, 200)
+})
+
+test('given a filter that is misspelt, then 400 names it and the one that was meant, and nobody’s rows are shown', async () => {
+  const before = looks().length
+  const SPACE = '/api/spaces/document/1'
+  for (const [url, wrong, meant] of [
+    ['/api/audit?acount=bob', 'acount', 'account'],
+    ['/api/audit?Account=bob', 'Account', 'account'],
+    ['/api/audit?account[]=bob', 'account[]', 'account'],
+    ['/api/audit?format=csv&form=2026-01-01', 'form', 'from'],
+    ['/api/me/audit?limti=1', 'limti', 'limit'],
+    [`${SPACE}/audit?actoin=AccountMuted`, 'actoin', 'action'],
+    [`${SPACE}/audit?space=document:1`, 'space', 'room, account'],
+    [`${SPACE}/at?time=2026-01-01&mesages=1`, 'mesages', 'messages'],
+    [`${SPACE}/why?evnt=1`, 'evnt', 'event'],
+    [`${SPACE}/replay?form=1`, 'form', 'from'],
+    ['/api/audit/proof/inclusion?psition=1', 'psition', 'position'],
+    ['/api/audit/proof/consistency?from=0&to=0&size=1', 'size', 'from, to'],
+    ['/api/audit?_=1700000000', '_', 'space, room'],
+    ['/api/audit?%00%0a=1', '', 'space, room'],
+    ['/api/audit?constructor=1', 'constructor', 'space, room'],
+  ] as const) {
+    const response = await get(url, auditor())
+    const { code, error } = response.json()
+    assert.equal([response.statusCode, code], [400, 'invalid_query'], url)
+    assert.match(error, wrong)
+    assert.match(error, meant)
+  }
+  assert.is(looks().length, before)
+  for (const url of ['/api/audit', '/api/me/audit', `${SPACE}/audit`, `${SPACE}/replay`])
+    assert.is((await get(`${url}?min_position=1`, auditor())).statusCode, 200, url)
+  // Where nothing more is shown for it, clients may send what they like.
+  for (const url of ['/api/spaces?_=1', '/api/chat/document/1/messages?_=1', `${SPACE}?_=1`])
+    assert.is((await get(url, owner())).statusCode, 200, url)
 })
 
 test('given one who asks for what is their own, then they see what they did and what was done to them', async () => {

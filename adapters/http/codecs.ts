@@ -99,7 +99,7 @@ const uuidOf = (value: unknown): string | undefined => {
 export const Uuid = from('a UUID', uuidOf, uuid)
 export const MessagePlace = from(
   'a message id or a revision',
-  (value) => uuidOf(value) ?? (digits(value, 2n ** 63n - 1n) === undefined ? undefined : String(value)),
+  (value) => uuidOf(value) ?? digits(value, 2n ** 63n - 1n)?.toString(),
   text({ description: 'A message id or a revision.' }),
 )
 export const SpaceKeyCodec = from<SpaceRef>(
@@ -113,8 +113,10 @@ export const SpaceKeyCodec = from<SpaceRef>(
 export const Time = from(
   'a time such as 2026-01-31T12:00:00Z',
   (value) => {
-    // One with a space in it is no time of a URL.
-    return typeof value === 'string' && !value.includes(' ') ? (readTime(value) ?? undefined) : undefined
+    // One with a space in it is no time of a URL; the database has none outside these years.
+    const read = typeof value === 'string' && !value.includes(' ') ? readTime(value) : null
+    const year = read?.getUTCFullYear() ?? 0
+    return read !== null && year >= 1 && year <= 9_999 ? read : undefined
   },
   time,
 )

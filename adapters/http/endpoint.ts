@@ -1,13 +1,13 @@
 /** One call of the API: who asks, what came in, and the answer, with all that every call has in common. */
-
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Authenticated } from '../auth/authenticate.ts'
 import type { Purpose } from '../auth/challenges.ts'
-import { proofOfRequest } from '../auth/proof.ts'
+import { proofOfRequest, type ReadProof } from '../auth/proof.ts'
 import { codesInWords } from '../codes.ts'
 import { describeError } from '../refusals.ts'
 import { Position, Uuid } from './codecs.ts'
@@ -28,6 +28,14 @@ import {
 } from './shapes.ts'
 import { type AnyCodec, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
+
+/** Of two `Authorization` headers Node gives the first and drops the other: here they are two, and so no proof. */
+export const shownBy = ({ headers, body, raw }: FastifyRequest): ReadProof => {
+  const { authorization } = headers
+  if (authorization === undefined) return proofOfRequest(headers, body)
+  const all = raw.rawHeaders.filter((_, i, list) => i % 2 === 1 && /^authorization$/i.test(list[i - 1]!))
+  return proofOfRequest(all.length > 1 ? { ...headers, authorization: all } : headers, body)
+}
 
 export type Asked<P, Q, B> = {
   readonly who: Authenticated
@@ -88,6 +96,9 @@ export const plainText = (description: string, types: ReadonlyArray<string> = ['
   default: REFUSED,
 })
 
+/** Of a call that is strict, for the documentation. */
+export const STRICT = 'A parameter that is none of these is refused: 400 `invalid_query`.'
+
 export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec> = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
@@ -99,6 +110,8 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly exports?: ReadonlyArray<string>
   readonly params?: P
   readonly query?: Q
+  /** Refuses parameters that `query` doesn't name: a filter that is misspelt would show more than was asked for. */
+  readonly strict?: boolean
   readonly body?: B
   /** What a proof is used for here: a server's challenge made for another purpose is refused. */
   readonly purpose?: Purpose
@@ -111,7 +124,7 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
 /** Milliseconds that a read waits for `min_position`. */
 export const CATCH_UP_MS = 2_000
 
-const Fresh = t.partial({ min_position: Position })
+export const Fresh = t.partial({ min_position: Position })
 const MAX_AGENT = 512
 
 const agentOf = (request: FastifyRequest): { userAgent?: string } => {
@@ -140,10 +153,17 @@ const commandIdOf = (
 }
 
 /** Waits until the tables have what the caller has seen elsewhere. */
-const catchUp = async (position: bigint | undefined, deps: HttpDeps): Promise<void> => {
+export const catchUp = async (position: bigint | undefined, deps: HttpDeps): Promise<void> => {
   if (position === undefined) return
   const reached = orTell(await deps.readModels.waitFor(position, CATCH_UP_MS)())
   if (!reached) tell(describeError({ _tag: 'NotCaughtUp' }))
+}
+
+/** To a HEAD, the headers alone: fastify would read all of the stream and throw it away. */
+export const sendStream = (request: FastifyRequest, reply: FastifyReply, body: Readable): FastifyReply => {
+  if (request.method !== 'HEAD') return reply.send(body)
+  body.destroy()
+  return reply.send(Readable.from([]))
 }
 
 export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>(
@@ -151,7 +171,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
   deps: HttpDeps,
   endpoint: Endpoint<P, Q, B>,
 ): void => {
-  const { method, params, query, body, purpose } = endpoint
+  const { method, params, query, body, purpose, strict = false } = endpoint
   const isRead = method === 'GET'
   const querystring = isRead ? (query === undefined ? Fresh : t.intersection([query, Fresh])) : query
   app.route({
@@ -159,6 +179,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
     url: endpoint.path,
     schema: {
       summary: endpoint.summary,
+      ...(strict ? { description: STRICT } : {}),
       tags: [endpoint.tag],
       response: {
         200: {
@@ -171,11 +192,11 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         default: REFUSED,
       },
       ...(params === undefined ? {} : { params: schemaFor(params) }),
-      ...(querystring === undefined ? {} : { querystring: schemaFor(querystring) }),
+      ...(querystring === undefined ? {} : { querystring: schemaFor(querystring, { strict }) }),
       ...(body === undefined ? {} : { body: schemaFor(body) }),
     },
     handler: async (request, reply) => {
-      const shown = proofOfRequest(request.headers, request.body)
+      const shown = shownBy(request)
       const auth = await deps.auth.authenticate(shown, purpose, request.ip)()
       const who = orTell(auth)
       if (isRead) await catchUp((request.query as { min_position?: bigint }).min_position, deps)
@@ -194,7 +215,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       if (answer instanceof Download) {
         reply.header('content-type', answer.contentType)
         reply.header('content-disposition', `attachment; filename="${answer.fileName}"`)
-        return reply.send(answer.body)
+        return sendStream(request, reply, answer.body)
       }
       const isNew = !isRead && who.via === 'none' && 'revision' in answer && !('session_token' in answer)
       const own = isNew

@@ -26,6 +26,11 @@ export const tell = (told: Described): never => {
 export const tellInvalid = (field: string, detail: string): never => tell(invalid(field, detail))
 
 export const NOT_FOUND: Described = { status: 404, code: 'not_found', error: 'There is no such address.' }
+export const NOT_ALLOWED: Described = {
+  status: 405,
+  code: 'method_not_allowed',
+  error: 'This address does not take this method: Allow says which it does.',
+}
 
 /** What fastify and its plugins throw, by their codes; null for what is our own defect. */
 const ofFramework = (error: Partial<FastifyError>): Described | null => {

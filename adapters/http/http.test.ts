@@ -1,10 +1,12 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { type AddressInfo, connect } from 'node:net'
-import type { InjectOptions } from 'fastify'
+import { Readable } from 'node:stream'
+import fastify, { type InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
+import { sendStream } from './endpoint.ts'
 
 const test = suite('http')
 const http = await testHttp()
@@ -385,6 +387,14 @@ test('min_position waits for the tables, and says so past two seconds; odd ones 
   refused(await call('GET', '/api/spaces?min_position=99999999999999999999'), 400, 'invalid_min_position')
   const late = await call('GET', '/api/spaces?min_position=9999999999')
   refused(late, 504, 'not_caught_up')
+  for (const ends of [
+    ['9999999999999999999', '0'],
+    ['2147483648', '0'],
+    ['0', '9999999999999999999'],
+  ]) {
+    const cursor = Buffer.from(JSON.stringify([...ends, 'post', 'x'])).toString('base64url')
+    refused(await call('GET', `/api/spaces?cursor=${cursor}`), 400, 'invalid_cursor')
+  }
   for (const query of ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=1&limit=2', 'limit[]=1'])
     if (query !== 'limit[]=1') refused(await call('GET', `/api/spaces?${query}`), 400, 'invalid_limit')
   refused(await call('GET', '/api/spaces?cursor=abc'), 400, 'invalid_cursor')
@@ -416,11 +426,60 @@ test('bodies that are no JSON, too large, poisoned or of another type are refuse
 
 test('addresses that are none have the error’s shape', async () => {
   refused(await call('GET', '/api/nothing'), 404, 'not_found')
-  refused(await call('PUT', POST), 404, 'not_found')
   refused(await call('GET', '/api/spaces/%zz/1'), 400, 'invalid_url')
   refused(await call('GET', '/api/spaces/global/%E0%A4%A'), 400, 'invalid_space')
   for (const query of ['subspace=a%00', 'subspace=other', 'subspace=main&subspace=main-b'])
     refused(await call('GET', `/api/chat/global/lobby/messages?${query}`), 400, 'invalid_space')
+})
+
+test('given a method that an address does not take, then 405 and those that it does, whatever is there', async () => {
+  const refusal = (answer: Answer) => {
+    refused(answer, 405, 'method_not_allowed')
+    return answer.headers.allow
+  }
+  assert.is(refusal(await call('PUT', POST)), 'GET, HEAD, OPTIONS')
+  assert.is(refusal(await call('PUT', '/api/spaces/post/alice%2Fmy-post/')), 'GET, HEAD, OPTIONS')
+  assert.is(refusal(await call('GET', `${POST}/join`)), 'POST, OPTIONS')
+  assert.is(refusal(await call('PUT', '/api/auth/session')), 'POST, DELETE, OPTIONS')
+  assert.is(refusal(await call('DELETE', '/api/%61udit?account=bob')), 'GET, HEAD, OPTIONS')
+  assert.is(refusal(await call('PROPFIND' as never, '/metrics')), 'GET, HEAD, OPTIONS')
+  assert.is((await call('OPTIONS', '/api/audit')).headers.allow, 'GET, HEAD, OPTIONS')
+  // A private space, to its owner and to a stranger, one that is not there, and an id that is none.
+  const told = []
+  for (const space of ['document/2', 'document/none-such', `document/${'x'.repeat(300)}`])
+    for (const who of ['carol', 'dave']) {
+      const { status, headers, body } = await call('DELETE', `/api/spaces/${space}/settings`, as(who))
+      told.push(JSON.stringify([status, headers.allow, { ...body, request_id: '' }]))
+    }
+  assert.is(new Set(told).size, 1, told.join('\n'))
+  for (const url of ['/api/nothing', '/api/audit/nothing', '/api', '/api/spaces/global', '/api/auditx'])
+    refused(await call('PUT', url), 404, 'not_found')
+})
+
+test('HEAD is answered as GET is, without the body, and reads nothing of what would be streamed', async () => {
+  for (const url of [
+    '/api/spaces?limit=2',
+    '/api/nothing',
+    '/api/spaces?limit=0',
+    '/api/health',
+    '/metrics',
+  ]) {
+    const [head, get] = [await http.app.inject({ method: 'HEAD', url }), await call('GET', url)]
+    assert.equal([head.statusCode, head.body], [get.status, ''], url)
+    assert.is(head.headers['content-type'], get.headers['content-type'])
+  }
+  let read = 0
+  const app = fastify()
+  app.get('/', (request, reply) => {
+    const rows = function* () {
+      for (; read < 100; read += 1) yield `${read}\n`
+    }
+    return sendStream(request, reply.type('text/csv'), Readable.from(rows()))
+  })
+  const head = await app.inject({ method: 'HEAD', url: '/' })
+  assert.equal([head.statusCode, head.headers['content-type'], head.body, read], [200, 'text/csv', '', 0])
+  assert.match((await app.inject({ method: 'GET', url: '/' })).body, '99\n')
+  await app.close()
 })
 
 test('health names every part; a vital one that is down makes it 503, another does not', async () => {
@@ -521,6 +580,16 @@ test('bytes that are no HTTP, and headers without end, are answered in the same 
   const endless = await say(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`)
   assert.match(endless, /^HTTP\/1\.1 431 /)
   assert.is(JSON.parse(endless.split('\r\n\r\n')[1]!).code, 'too_large')
+  const rather = await say(
+    'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+  )
+  assert.match(rather, /^HTTP\/1\.1 200 /)
+  // Node keeps the first of two: which of them was meant is nobody's to guess.
+  const [alice, bob] = ['alice', 'bob'].map((one) => http.bearer(one).authorization)
+  const both = await say(
+    `GET /api/me/audit HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${alice}\r\nauthorization: ${bob}\r\n\r\n`,
+  )
+  assert.match(both, /^HTTP\/1\.1 401 /)
   const smuggled = await say(
     'POST /api/auth/session HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   )

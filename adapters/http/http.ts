@@ -12,7 +12,8 @@ import { isLoopback, networkOf } from '../addresses.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
-import { answerError, describeThrown, NOT_FOUND, Told } from './errors.ts'
+import { answerError, describeThrown, NOT_ALLOWED, NOT_FOUND, Told } from './errors.ts'
+import { type Allowed, allowedMethods } from './methods.ts'
 import { finish, SECURITY, SECURITY_SCHEMES } from './openapi.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
@@ -56,7 +57,7 @@ const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
-const answerErrors = (app: FastifyInstance, config: HttpConfig): void => {
+const answerErrors = (app: FastifyInstance, config: HttpConfig, allowed: Allowed): void => {
   app.setErrorHandler((error, request, reply) => {
     const told = describeThrown(error)
     const cause = error instanceof Told ? error.cause : error
@@ -71,8 +72,10 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig): void => {
   })
   // Guessing at addresses is counted as any request is.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
-    const told = hasMalformedPost(request.originalUrl) ? malformed : NOT_FOUND
-    return answerError(config.nodeId, told, request, reply)
+    if (hasMalformedPost(request.originalUrl)) return answerError(config.nodeId, malformed, request, reply)
+    const allow = allowed(request.url)
+    if (allow !== null) reply.header('allow', allow)
+    return answerError(config.nodeId, allow === null ? NOT_FOUND : NOT_ALLOWED, request, reply)
   })
 }
 
@@ -148,7 +151,8 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
         title: 'DLUX Presence',
         version: config.version,
         description:
-          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path.',
+          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path. ' +
+          'Calls that say so refuse a parameter that they do not know; the others ignore it.',
       },
       // First the one that the page came from: under another name of it, calls would be to a stranger.
       servers: [{ url: '/' }, { url: config.publicUrl }],
@@ -166,6 +170,8 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
   const app = fastify({
     loggerInstance: deps.logger,
+    // A client that would rather speak HTTP/2 is answered in this one; else the sockets' listener would hang up on it.
+    http: { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.bodyLimit ?? BODY_LIMIT,
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
@@ -200,12 +206,15 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   app.setSerializerCompiler(() => JSON.stringify)
   acceptJson(app)
   logRequests(app, deps)
+  const allowed = allowedMethods(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('cache-control', 'no-store')
+    const allow = request.method === 'OPTIONS' ? allowed(request.url) : null
+    if (allow !== null) reply.header('allow', allow)
   })
   await protect(app, config)
-  answerErrors(app, config)
+  answerErrors(app, config, allowed)
   await document(app, config)
   for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit, proof, moment])
     routes(app, deps)

@@ -55,9 +55,12 @@ const schemaOf = (codec: Tagged): JsonSchema => {
 }
 
 const codecs = new WeakMap<object, AnyCodec>()
+/** What a query's schema takes, where it takes nothing else. */
+const only = new WeakMap<object, ReadonlyArray<string>>()
 
-/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. */
-export const schemaFor = (codec: AnyCodec): JsonSchema => {
+/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. `strict`: of a query, refuses
+ *  parameters that the codec doesn't name, where a misspelt one would quietly show more than was asked for. */
+export const schemaFor = (codec: AnyCodec, { strict = false } = {}): JsonSchema => {
   const schema = schemaOf(codec as Tagged)
   const properties = Object.fromEntries(
     Object.entries((schema.properties as Record<string, unknown>) ?? {}).map(([name, one]) => [name, one]),
@@ -65,6 +68,7 @@ export const schemaFor = (codec: AnyCodec): JsonSchema => {
   const whole = { type: 'object', ...schema, properties }
   if (Array.isArray(schema.required) && schema.required.length === 0) delete (whole as JsonSchema).required
   codecs.set(whole, codec)
+  if (strict) only.set(whole, Object.keys(properties))
   return whole
 }
 
@@ -84,11 +88,48 @@ const refusalOf = (errors: t.Errors): Told => {
   return new Told(invalid(place.key, `The field ${place.key} must be ${KNOWN[name] ?? name}.`))
 }
 
+/** How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other. */
+const distance = (one: string, other: string): number => {
+  let before: number[] = []
+  let last = Array.from({ length: other.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i]
+    for (let j = 1; j <= other.length; j += 1) {
+      const same = one[i - 1] === other[j - 1]
+      const swapped = i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]
+      next[j] = Math.min(
+        last[j]! + 1,
+        next[j - 1]! + 1,
+        last[j - 1]! + (same ? 0 : 1),
+        swapped ? before[j - 2]! + 1 : Number.POSITIVE_INFINITY,
+      )
+    }
+    before = last
+    last = next
+  }
+  return last[other.length]!
+}
+
+const unknownParameter = (name: string, known: ReadonlyArray<string>): Told => {
+  if (!/^[\w.[\]-]{1,40}$/.test(name))
+    return new Told(invalid('query', `The parameters here are ${known.join(', ')}.`))
+  const far = (other: string): number => distance(name.toLowerCase(), other)
+  const [nearest] = [...known].sort((a, b) => far(a) - far(b))
+  const meant =
+    nearest !== undefined && far(nearest) * 2 < Math.max(name.length, nearest.length)
+      ? `the nearest is ${nearest}`
+      : `there are ${known.join(', ')}`
+  return new Told(invalid('query', `There is no parameter ${name} here: ${meant}.`))
+}
+
 /** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */
 export const validatorCompiler = ({ schema }: { schema: unknown }) => {
   const codec = codecs.get(schema as object)
+  const known = only.get(schema as object)
   return (data: unknown): { value: unknown } | { error: Error } => {
     if (codec === undefined) return { value: data }
+    const unknown = known && Object.keys(data ?? {}).find((name) => !known.includes(name))
+    if (known !== undefined && unknown !== undefined) return { error: unknownParameter(unknown, known) }
     const decoded = codec.decode(data ?? {})
     return E.isRight(decoded) ? { value: decoded.right } : { error: refusalOf(decoded.left) }
   }

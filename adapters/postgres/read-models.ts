@@ -44,7 +44,7 @@ const cleaned = <T extends object>(request: T): T =>
     ]),
   ) as T
 
-const REVISION = /^\d{1,18}$/
+const REVISION = /^\d{1,19}$/
 
 /** `close` ends the connection that `waitFor` listens on; the pool is the caller's to end. */
 export const createReadModels = (

@@ -238,6 +238,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     tag,
     summary:
       'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them. `format` (or Accept) gives all that matches as lines of JSON or CSV.',
+    strict: true,
     query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
     handle: async (asked) => {
       const { space, account } = asked.query
@@ -259,6 +260,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     tag,
     summary: 'What happened in a space: all for its moderators and auditors, else what concerns the caller.',
     params: SpaceParams,
+    strict: true,
     query: Filters,
     handle: async (asked) => {
       const space = spaceOf(asked.params)
@@ -274,6 +276,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     exports: EXPORTS,
     tag,
     summary: 'What the caller did and what was done to it, in spaces that it may know of.',
+    strict: true,
     query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
     handle: async (asked) => {
       const { space } = asked.query

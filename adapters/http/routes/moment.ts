@@ -15,7 +15,6 @@ import { explainEvent, explainQuestion, findEvent } from '../../../projections/m
 import { createPast } from '../../../projections/moment/why/past.ts'
 import { questionOf } from '../../../projections/moment/why/question.ts'
 import { explanationView } from '../../../projections/moment/why/view.ts'
-import { proofOfRequest } from '../../auth/proof.ts'
 import { type Described, describeRefusal } from '../../refusals.ts'
 import {
   Action,
@@ -30,7 +29,7 @@ import {
   Uuid,
 } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { mount, plainText, senderOf } from '../endpoint.ts'
+import { catchUp, Fresh, mount, plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
 import { orTell, Told, tell, tellInvalid } from '../errors.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
@@ -175,6 +174,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
     summary:
       'The room at a moment, from the log: who was present, what was in force and by which event, the last messages as they read then. Exactly one of time, position (in the log, inclusive) and revision (of the space).',
     params: SpaceParams,
+    strict: true,
     query: t.type({
       time: optional(Time),
       position: optional(Position),
@@ -244,12 +244,15 @@ async function* lines(
 }
 
 const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
-  const Query = t.type({
-    from: optional(Moment_),
-    to: optional(Moment_),
-    speed: optional(Speed),
-    state: optional(Flag),
-  })
+  const Query = t.intersection([
+    t.type({
+      from: optional(Moment_),
+      to: optional(Moment_),
+      speed: optional(Speed),
+      state: optional(Flag),
+    }),
+    Fresh,
+  ])
   app.route({
     method: 'GET',
     url: '/api/spaces/:type/:id/replay',
@@ -258,15 +261,15 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       summary:
         'The room’s events in the log’s order, as NDJSON, or as server-sent events where those are asked for. Paced by the events’ own clock with speed (60x), else as fast as they are read; state=true adds the room after each.',
       params: schemaFor(SpaceParams),
-      querystring: schemaFor(Query),
+      description: STRICT,
+      querystring: schemaFor(Query, { strict: true }),
       response: plainText('The events, one a line.', ['application/x-ndjson', 'text/event-stream']),
     },
     handler: async (request: FastifyRequest, reply) => {
-      const who = orTell(
-        await deps.auth.authenticate(proofOfRequest(request.headers, request.body), undefined, request.ip)(),
-      )
+      const who = orTell(await deps.auth.authenticate(shownBy(request), undefined, request.ip)())
+      const { from: begin, to, speed, state, min_position } = request.query as t.TypeOf<typeof Query>
+      await catchUp(min_position, deps)
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
-      const { from: begin, to, speed, state } = request.query as t.TypeOf<typeof Query>
       const sender = senderOf(request, who.caller)
       const may = await mayAudit(deps, space, who.caller)
       await recordLook(deps, space, sender, 'replay', { from: begin, to, state })
@@ -282,10 +285,10 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
         { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) },
         { speed, state: state === true, client: may.isAuditor, sse, signal: gone.signal },
       )
-      return reply
+      reply
         .header('x-accel-buffering', 'no')
         .type(sse ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
-        .send(Readable.from(text))
+      return sendStream(request, reply, Readable.from(text))
     },
   })
 }
@@ -325,6 +328,7 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
     summary:
       'Why an act was accepted or refused: of an event (its id or position), or whether subject could have done action (a command, such as Ban) at a moment. The rules themselves are asked again, on the room as it stood.',
     params: SpaceParams,
+    strict: true,
     query: t.type({
       event: optional(EventName),
       subject: optional(Subject),

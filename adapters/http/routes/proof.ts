@@ -102,6 +102,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag: 'proof',
     summary: 'That an event is in the log: for those who may see it in the audit log.',
+    strict: true,
     query: t.type({ position: optional(Position), event: optional(Uuid), size: optional(Size) }),
     handle: async ({ query, who, sender }) => {
       const { position, event, size } = query
@@ -149,6 +150,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { from: 'number', to: 'number', proof: listOf(text({ description: 'A hash.' })) },
     tag: 'proof',
     summary: 'That the log of one checkpoint begins with that of another.',
+    strict: true,
     query: t.type({ from: Size, to: Size }),
     handle: async ({ query, who, sender }) => {
       const { from: old, to } = query

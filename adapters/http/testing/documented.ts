@@ -44,7 +44,9 @@ export const undocumented = (
   status: number,
   body: unknown,
 ): ReadonlyArray<string> => {
-  const operation = document.paths[url.replace(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()]
+  // A HEAD is answered as a GET is.
+  const asked = method === 'HEAD' ? 'get' : method.toLowerCase()
+  const operation = document.paths[url.replace(/:(\w+)/g, '{$1}')]?.[asked]
   if (operation === undefined) return [`${method} ${url} is not documented`]
   const response = operation.responses[status] ?? operation.responses.default
   const schema = response?.content?.['application/json']?.schema

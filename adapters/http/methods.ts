@@ -1,0 +1,39 @@
+/** What methods an address takes, by its route alone: so it says nothing of what is or isn't there. */
+import type { FastifyInstance } from 'fastify'
+
+/** `url` with or without its query; null where no route has this address. As `Allow` has it. */
+export type Allowed = (url: string) => string | null
+
+const formOf = (route: string): RegExp =>
+  new RegExp(
+    `^${route
+      .split('/')
+      .map((part) =>
+        part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'),
+      )
+      .join('/')}/?$`,
+  )
+
+/** Hears of every route that is added from now on. */
+export const allowedMethods = (app: FastifyInstance): Allowed => {
+  const routes = new Map<string, { readonly form: RegExp; readonly methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    // The preflight's own, which is everywhere.
+    if (url === '*') return
+    const route = routes.get(url) ?? { form: formOf(url), methods: new Set() }
+    routes.set(url, route)
+    for (const one of [method].flat()) route.methods.add(one)
+  })
+  return (url) => {
+    let path = url.replace(/[?#].*$/s, '')
+    try {
+      path = decodeURI(path)
+    } catch {
+      return null
+    }
+    const methods = new Set<string>()
+    for (const route of routes.values())
+      if (route.form.test(path)) for (const method of route.methods) methods.add(method)
+    return methods.size === 0 ? null : [...methods, 'OPTIONS'].join(', ')
+  }
+}

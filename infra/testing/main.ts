@@ -26,7 +26,8 @@ const ROOM_LOGS = [join(root, '../shared/data/rooms'), join(root, 'infra/testing
 env.ROOM_LOGS ??= ROOM_LOGS.find((folder) => existsSync(folder))
 
 const total = { passed: 0, failed: 0 }
-const failures: string[] = []
+/** What failed, with what to say of it at the end. */
+const failures = new Map<string, ReadonlyArray<string>>()
 const failed: Array<{ file: TestFile; outcome: Outcome }> = []
 
 const report = (name: string, took: number, outcome: Outcome, output: string): void => {
@@ -37,10 +38,17 @@ const report = (name: string, took: number, outcome: Outcome, output: string): v
     say(`ok   ${name}  ${outcome.passed} passed, ${seconds}`)
     return
   }
-  failures.push(name)
+  failures.set(name, outcome.names.length > 0 ? outcome.names : outcome.problems)
   say(`FAIL ${name}  ${outcome.passed} passed, ${outcome.failed} failed, ${seconds}`)
   if (output.trim() !== '') say(output.trimEnd().replace(/^/gm, '  | '))
   for (const problem of outcome.problems) say(`  ${problem}`)
+}
+
+/** What to do where a check failed. */
+const NEXT: Readonly<Record<string, string>> = {
+  'npm run types': 'npm run types shows the lines that don’t fit their types',
+  'npm run lint': 'npx biome check --write mends most of it, and names the rest',
+  'npm run arrows': 'npm run arrows names each import; ARCHITECTURE.md says which folder may import what',
 }
 
 /** How long each took last time: the longest start first, so that the last to end does not end alone. */
@@ -55,7 +63,8 @@ const times: Record<string, number> = (() => {
 
 const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Promise<void> => {
   const without = file.needs.flatMap((need) => missing.get(need) ?? [])
-  if (without.length > 0) return report(file.path, 0, { passed: 0, failed: 1, problems: without }, '')
+  if (without.length > 0)
+    return report(file.path, 0, { passed: 0, failed: 1, problems: without, names: [] }, '')
   const start = performance.now()
   const ended = await runCommand(process.execPath, [file.path], {
     cwd: root,
@@ -75,10 +84,10 @@ const runAgain = async (missing: ReadonlyMap<string, string>): Promise<ReadonlyA
   for (const { file, outcome } of failed.splice(0)) {
     total.passed -= outcome.passed
     total.failed -= outcome.failed
-    failures.splice(failures.indexOf(file.path), 1)
+    failures.delete(file.path)
     say(`once more, alone: ${file.path}`)
     await runTest(file, missing)
-    if (!failures.includes(file.path)) unsteady.push(file.path)
+    if (!failures.has(file.path)) unsteady.push(file.path)
   }
   return unsteady
 }
@@ -88,7 +97,7 @@ const runCheck = async (script: string): Promise<void> => {
   const start = performance.now()
   const ended = await runCommand('npm', ['run', '--silent', script], { cwd: root, env, timeoutSeconds: 180 })
   const passed = ended.code === 0
-  const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [] }
+  const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [], names: [] }
   report(`npm run ${script}`, performance.now() - start, outcome, ended.output)
 }
 
@@ -136,7 +145,11 @@ const main = async (): Promise<number> => {
   writeFileSync(TIMES, JSON.stringify(times))
 
   say('')
-  for (const name of failures) say(`failed: ${name}`)
+  for (const [name, what] of failures) {
+    say(`failed: ${name}`)
+    for (const one of what) say(`  ✘ ${one}`)
+    say(`  ${NEXT[name] ?? `why stands above, after “FAIL ${name}”; npm test -- ${name} runs it alone`}`)
+  }
   for (const name of unsteady)
     say(`unsteady: ${name} failed once and passed when run again; why it failed stands above`)
   say(`in ${((performance.now() - start) / 1000).toFixed(0)} s`)

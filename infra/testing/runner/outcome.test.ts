@@ -23,6 +23,7 @@ const broken = '() => { throw new Error("no") }'
 outcome('given two that pass and one that fails, then they are counted', async () => {
   const o = await outcomeOf(`t('a', () => {}); t('b', () => {}); t('c', ${broken}); t.run()`)
   assert.deepEqual(counts(o), [2, 1])
+  assert.deepEqual(o.names, ['c'])
 })
 outcome('given a file that forgot .run(), then it failed', async () => {
   const o = await outcomeOf(`t('a', () => {})`)

@@ -380,7 +380,33 @@ test('presence audit check reads the file and the key, and nothing else', async 
   turned[turned.length >> 1]! ^= 4
   writeFileSync(file, turned)
   assert.is(await checkBundleFile([file, '--key', verifier.vkey], io), 1)
-  assert.match(said.at(-1)!, 'faults')
+  assert.match(said.at(-1)!, /^It does not hold: \d+ faults?\.$/)
+})
+
+test('presence audit check tells what does not hold from what it could not look at', async () => {
+  const [file, key, other] = ['held', 'keys', 'other-keys'].map((name) => join(folder, name))
+  writeFileSync(file!, whole)
+  const stranger = verifierOf(signerOf('presence.test', Buffer.alloc(32, 4))).vkey
+  writeFileSync(key!, `\n${stranger}\n${verifier.vkey}\n\n`)
+  writeFileSync(other!, `${verifier.vkey}\nno key\n`)
+  writeFileSync(join(folder, 'empty'), '\n')
+  const call = async (...args: ReadonlyArray<string>) => {
+    const said: string[] = []
+    const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
+    return `${await checkBundleFile(args, io)} ${said.join('\n')}`
+  }
+  assert.match(await call(file!, '--key', key!), /^0 .*It holds/s)
+  assert.match(await call(file!, '--key', stranger), /^1 .*It does not hold: \d+ faults/s)
+  assert.match(await call(key!, '--key', key!), /^1 .*is no file of presence audit export/)
+  assert.match(await call(file!), /^2 By which key\?/)
+  assert.match(await call('--key', key!), /^2 Name one file\./)
+  assert.match(await call(file!, file!, '--key', key!), /^2 Name one file\./)
+  assert.match(await call(join(folder, 'none'), '--key', key!), /^2 There is no .*none\.$/)
+  assert.match(await call(folder, '--key', key!), /^2 .* is a folder\.$/)
+  assert.match(await call(file!, '--key', 'none'), /^2 none is neither a key/)
+  assert.match(await call(file!, '--key', other!), /^2 .*has a line that is no key/)
+  assert.match(await call(file!, '--key', join(folder, 'empty')), /^2 There is no key/)
+  assert.match(await call(file!, '--loud'), /^2 Unknown option/)
 })
 
 const python = ['python3', 'python'].find(

@@ -1,37 +1,39 @@
 /** `presence audit export` and `presence audit check` */
-import { once } from 'node:events'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { finished } from 'node:stream/promises'
+import { createReadStream } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { parseSpaceKey } from '../../domain/names.ts'
 import { readTime } from '../../domain/time.ts'
-import { checkBundle } from '../../projections/proof/bundle.ts'
+import { checkBundle, MAX_FAULTS } from '../../projections/proof/bundle.ts'
 import { readKeys, signerFor } from './audit-keys.ts'
 import { exportBundleTo } from './bundle-export.ts'
-import type { Command } from './command.ts'
+import { type Command, counted } from './command.ts'
 import { connections } from './connections.ts'
+import { fileError } from './file-errors.ts'
+import { type Output, openOutput } from './output-file.ts'
 
-const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE
+export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]
 
 Writes a room's events with the proof that they are in the log, a signed checkpoint, and the state at both ends, in one
 file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
 
-  --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out`
+  --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out
+  --force        write over FILE where it is there already`
 
-const checkUsage = `presence audit check FILE --key VKEY|FILE
+export const checkUsage = `presence audit check FILE --key VKEY|FILE
 
 Whether a file of presence audit export is what the log has, with nothing missing within it. Needs no server, no
-database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.`
+database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
+
+Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
 
 export const exportBundle: Command['run'] = async (args, io) => {
   const wrongly = (sentence: string): number => {
     io.err(`${sentence}\n\n${exportUsage}`)
     return 2
   }
-  let given: { space?: string; from?: string; to?: string; out?: string }
+  let given: { space?: string; from?: string; to?: string; out?: string; force?: boolean }
   try {
     given = parseArgs({
       args: [...args],
@@ -40,12 +42,14 @@ export const exportBundle: Command['run'] = async (args, io) => {
         from: { type: 'string' },
         to: { type: 'string' },
         out: { type: 'string', short: 'o' },
+        force: { type: 'boolean' },
       },
     }).values
   } catch (error) {
     return wrongly((error as Error).message)
   }
-  const space = parseSpaceKey(given.space ?? '')
+  if (given.space === undefined) return wrongly('Which room? Give --space TYPE:ID.')
+  const space = parseSpaceKey(given.space)
   if (E.isLeft(space)) return wrongly(`--space: ${space.left.detail}`)
   const timeOf = (text: string | undefined): Date | null => (text === undefined ? null : readTime(text))
   const [from, to] = [timeOf(given.from), timeOf(given.to)]
@@ -64,14 +68,16 @@ export const exportBundle: Command['run'] = async (args, io) => {
     io.err('AUDIT_SIGNING_KEY is not set: a bundle is signed with it.')
     return 1
   }
+  let out: Output
+  try {
+    out = await openOutput(file, { force: given.force === true })
+  } catch (error) {
+    io.err((error as Error).message)
+    return 1
+  }
   const { databaseUrl, eventStoreUrl } = connected.right
   const log = connectEventLog({ url: eventStoreUrl })
-  const out = createWriteStream(`${file}.part`, { mode: 0o600 })
-  // Said where it is met: a full disk, a folder that is not there.
-  const failed = new Promise<never>((_, reject) => out.once('error', reject))
-  failed.catch(() => {})
   try {
-    await Promise.race([once(out, 'open'), failed])
     const began = performance.now()
     const done = await exportBundleTo({
       log,
@@ -81,30 +87,32 @@ export const exportBundle: Command['run'] = async (args, io) => {
       from,
       // Of what is yet to come nothing can be said.
       to: to !== null && to.getTime() > Date.now() ? null : to,
-      write: async (text) => {
-        if (!out.write(text)) await Promise.race([once(out, 'drain'), failed])
-      },
+      write: out.write,
       onProgress: (events) => {
         if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${events} events`)
       },
     })
-    out.end()
-    await Promise.race([finished(out), failed])
-    await rename(`${file}.part`, file)
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+    await out.done()
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-    io.out(
-      `${done.events} events, ${done.bytes} bytes, of a log of ${done.size} events, in ${seconds} s: ${file}`,
+    const { events, bytes, size } = done
+    const say = out.isDirect ? io.err : io.out
+    clearLine()
+    say(
+      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}`,
     )
     return 0
   } catch (error) {
-    out.destroy()
-    await rm(`${file}.part`, { force: true })
+    clearLine()
     io.err((error as Error).message)
     return 1
   } finally {
+    await out.abandon()
     await log.close()
   }
+}
+
+const clearLine = (): void => {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
 
 /** A file's bytes between line feeds; the last is what stands behind the last of them. */
@@ -123,6 +131,10 @@ export async function* linesOf(file: string): AsyncGenerator<Buffer, void> {
 }
 
 export const checkBundleFile: Command['run'] = async (args, io) => {
+  const wrongly = (sentence: string): number => {
+    io.err(`${sentence}\n\n${checkUsage}`)
+    return 2
+  }
   let given: { values: { key?: string[] }; positionals: string[] }
   try {
     given = parseArgs({
@@ -131,18 +143,16 @@ export const checkBundleFile: Command['run'] = async (args, io) => {
       options: { key: { type: 'string', multiple: true } },
     })
   } catch (error) {
-    io.err(`${(error as Error).message}\n\n${checkUsage}`)
-    return 2
+    return wrongly((error as Error).message)
   }
   const [file, ...rest] = given.positionals
-  if (file === undefined || rest.length > 0 || given.values.key === undefined) {
-    io.err(checkUsage)
-    return 2
-  }
+  if (file === undefined || rest.length > 0) return wrongly('Name one file.')
+  if (given.values.key === undefined)
+    return wrongly('By which key? Give --key: without it nobody is known to have signed anything.')
   const keys = readKeys(given.values.key)
   if (typeof keys === 'string' || keys.length === 0) {
     io.err(typeof keys === 'string' ? keys : 'There is no key in the file.')
-    return 1
+    return 2
   }
   let best: Awaited<ReturnType<typeof checkBundle>> | null = null
   try {
@@ -153,23 +163,27 @@ export const checkBundleFile: Command['run'] = async (args, io) => {
       if (checked.faults.length === 0) break
     }
   } catch (error) {
-    io.err((error as Error).message)
-    return 1
+    io.err(fileError(error, file))
+    return 2
   }
   const { faults, header, checkpoint, events } = best!
+  if (header === null && checkpoint === null && events === 0) {
+    io.err(`${file} is no file of presence audit export, or its first lines were altered.`)
+    return 1
+  }
   for (const { line, part, event, detail } of faults)
     io.err(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`)
   if (header !== null && checkpoint !== null) {
     const when = `${header.from ?? 'its beginning'} to ${header.to ?? 'the checkpoint'}`
-    io.out(`${events} events of ${header.space}, ${when}`)
+    io.out(`${counted(events, 'event')} of ${header.space}, ${when}`)
     io.out(
-      `log ${checkpoint.origin}, checkpoint of ${checkpoint.size} events, ${checkpoint.root.toString('base64')}`,
+      `log ${checkpoint.origin}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
     )
   }
   io.out(
     faults.length === 0
       ? 'It holds: every event is in the log, and none is missing.'
-      : `${faults.length} faults`,
+      : `It does not hold: ${counted(faults.length, 'fault')}${faults.length < MAX_FAULTS ? '' : ' or more'}.`,
   )
   return faults.length === 0 ? 0 : 1
 }

@@ -13,7 +13,7 @@ import { plain } from './replay-view/screen.ts'
 import { type Terminal, watch } from './replay-view/watch.ts'
 import { readSpeed, readWhen } from './replay-view/when.ts'
 
-const usage = `presence audit replay TYPE:ID [--from WHEN] [--to WHEN] [--speed 60x] [--plain | --json]
+export const replayUsage = `presence audit replay TYPE:ID [--from WHEN] [--to WHEN] [--speed 60x] [--plain | --json]
 
 Who is in, the chat and what happens in a room, as it was, from the log. WHEN is a time (2026-01-31T12:00:00Z) or a
 position. In a terminal: space pauses, the arrows step forwards and back, g goes to a time, + and - change the speed, q
@@ -121,7 +121,7 @@ const show = async (moments: Moments, asked: Asked): Promise<number> => {
 export const replayRoom: Command['run'] = async (args, io) => {
   const asked = readAsked(args)
   if (typeof asked === 'string') {
-    io.err(`${asked}\n\n${usage}`)
+    io.err(`${asked}\n\n${replayUsage}`)
     return 2
   }
   const to = connections()

@@ -4,17 +4,18 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../adapters/postgres/migrate.ts'
 import type { RowDifference } from '../projector/differ.ts'
-import { type VerifyProgress, verifyLog } from '../projector/verify.ts'
+import { type VerifyOptions, type VerifyProgress, verifyLog } from '../projector/verify.ts'
 import { keysFor, readKeys } from './audit-keys.ts'
-import type { Command, Io } from './command.ts'
-import { connections } from './connections.ts'
+import { type Command, counted, type Io } from './command.ts'
+import { type Connections, connections } from './connections.ts'
+import { fileError } from './file-errors.ts'
 import { openedLog } from './opened-log.ts'
 
-const usage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
+export const verifyUsage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
 
 Makes every event's leaf, the tree, the chain and every table anew from the log, and compares: each row of each table,
 each checkpoint that was issued, and each moment that is kept of a room. Names what differs, and ends with 1 where
-something does.
+something does, with 2 where it could not be looked at.
 
   --checkpoint FILE   a checkpoint from elsewhere, to hold the log against too
   --key VKEY|FILE     a key that checkpoints may be signed with, besides AUDIT_SIGNING_KEY's
@@ -68,20 +69,47 @@ export const verify: Command['run'] = async (args, io) => {
       },
     }).values
   } catch (error) {
-    io.err(`${(error as Error).message}\n\n${usage}`)
+    io.err(`${(error as Error).message}\n\n${verifyUsage}`)
     return 2
   }
   const keys = readKeys(given.key ?? [])
   const to = connections()
-  if (typeof keys === 'string' || E.isLeft(to)) {
-    io.err(typeof keys === 'string' ? keys : E.isLeft(to) ? to.left : '')
-    return 1
+  const wrongly = (sentence: string): number => {
+    io.err(sentence)
+    return 2
   }
+  if (typeof keys === 'string') return wrongly(keys)
+  const limit = Number(given.limit ?? 100)
+  if (!Number.isSafeInteger(limit) || limit < 0) return wrongly('--limit takes a number of rows.')
+  const checkpoints: Array<{ readonly name: string; readonly note: string }> = []
+  for (const name of given.checkpoint ?? [])
+    try {
+      checkpoints.push({ name, note: readFileSync(name, 'utf8') })
+    } catch (error) {
+      return wrongly(fileError(error, name))
+    }
+  if (E.isLeft(to)) return wrongly(to.left)
   const verifiers = keysFor(to.right, keys)
-  const checkpoints = (given.checkpoint ?? []).map((name) => ({ name, note: readFileSync(name, 'utf8') }))
-  const { databaseUrl } = to.right
+  try {
+    return await verifyAll(to.right, { verifiers, checkpoints, limit }, io)
+  } catch (error) {
+    clearLine()
+    return wrongly((error as Error).message)
+  }
+}
+
+const clearLine = (): void => {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
+const verifyAll = async (
+  to: Connections,
+  { verifiers, checkpoints, limit }: Required<Pick<VerifyOptions, 'verifiers' | 'checkpoints' | 'limit'>>,
+  io: Io,
+): Promise<number> => {
+  const { databaseUrl } = to
   await migrate(databaseUrl)
-  const log = openedLog(to.right)
+  const log = openedLog(to)
   try {
     const began = performance.now()
     const done = await verifyLog({
@@ -89,10 +117,10 @@ export const verify: Command['run'] = async (args, io) => {
       databaseUrl,
       verifiers,
       checkpoints,
-      limit: Number(given.limit ?? 100),
+      limit,
       onProgress: progressTo(io),
     })
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+    clearLine()
     const seconds = (performance.now() - began) / 1_000
     io.out(
       `${done.events} events in ${seconds.toFixed(1)} s, ${Math.round(done.events / seconds)} a second, up to ${done.position ?? 'the start'}`,
@@ -100,20 +128,22 @@ export const verify: Command['run'] = async (args, io) => {
     io.out(`tree of ${done.size} leaves, root ${done.root.toString('base64')}`)
     for (const { from, size, detail } of done.failures)
       io.err(`checkpoint${size === null ? '' : ` of ${size}`} (${from}): ${detail}`)
-    io.out(`${done.checkpoints} checkpoints, ${done.failures.length} failures`)
+    io.out(`${counted(done.checkpoints, 'checkpoint')}, ${counted(done.failures.length, 'failure')}`)
     if (verifiers.length === 0) io.err('No key: signatures were not looked at (AUDIT_SIGNING_KEY, or --key).')
     if (done.compared === null) io.out('Nothing was ever projected: there are no rows to compare.')
     else {
       const { differences, found, rows, tables } = done.compared
       for (const difference of differences) io.err(differenceLine(difference))
       if (found > differences.length) io.err(`… and ${found - differences.length} more`)
-      io.out(`${rows} rows of ${tables} tables, ${found} differences`)
+      io.out(`${counted(rows, 'row')} of ${counted(tables, 'table')}, ${counted(found, 'difference')}`)
     }
     const { kept } = done
     for (const { stream, revision, detail } of kept.faults)
       io.err(`event ${revision} of ${stream}: ${detail}`)
     io.out(`${kept.events} kept moments and marks, ${kept.faults.length} of them wrong`)
-    return done.failures.length + kept.faults.length + (done.compared?.found ?? 0) > 0 ? 1 : 0
+    const wrong = done.failures.length + kept.faults.length + (done.compared?.found ?? 0)
+    io.out(wrong === 0 ? 'It holds.' : `It does not hold: ${counted(wrong, 'fault')}.`)
+    return wrong === 0 ? 0 : 1
   } finally {
     await log.close()
   }

@@ -6,6 +6,9 @@ export type Io = {
   readonly err: (text: string) => void
 }
 
+/** `1 event`, `2 events`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
 export type Command = {
   /** The first word after `presence`. */
   readonly name: string
@@ -13,6 +16,8 @@ export type Command = {
   readonly summary: string
   /** What `presence help NAME` prints. */
   readonly usage: string
+  /** What `presence help NAME WORD` prints; null where there is no such word. */
+  readonly usageOf?: (word: string) => Promise<string | null>
   /** Gets the words after the name. Ends with the exit code: 0 done, 1 failed, 2 asked for wrongly. */
   readonly run: (args: ReadonlyArray<string>, io: Io) => Promise<number>
 }

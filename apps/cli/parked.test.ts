@@ -58,7 +58,8 @@ test.after(async () => {
 test('given nothing that waits, then list says so', async () => {
   await push('a', 1)
   assert.equal(await call(), { code: 0, out: 'nothing is parked', err: '' })
-  assert.is((await call('show', stream)).code, 1)
+  for (const verb of ['show', 'retry'])
+    assert.equal(await call(verb, stream), { code: 1, out: '', err: `Nothing of ${stream} is parked.` })
 })
 
 test('given an event that can’t be read, then its stream waits and others go on, and it is said in the log, in the numbers and in the list', async () => {
@@ -76,7 +77,7 @@ test('given an event that can’t be read, then its stream waits and others go o
   const { code, out } = await call('list')
   assert.is(code, 0)
   assert.match(out, new RegExp(`^${stream}  3 events since .*Z, from \\d+: .*MessageShouted`))
-  assert.match(out, /^1 streams$/m)
+  assert.match(out, /^1 stream$/m)
 })
 
 test('given the stream, then show has what waits, as the log has it, in order', async () => {

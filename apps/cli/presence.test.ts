@@ -49,6 +49,30 @@ cli('given help of a command, either way, then it prints its usage and does not 
     assert.match((await call(...args)).out, /presence rebuild \[--projection NAME\]/)
   assert.deepEqual(ran, [])
 })
+cli(
+  'given help of a word of a command, either way, then it prints what there is to say of that',
+  async () => {
+    const worded: Entry = {
+      name: 'audit',
+      summary: '',
+      load: async () => ({
+        ...command,
+        name: 'audit',
+        usageOf: async (word) => (word === 'export' ? 'presence audit export -o FILE' : null),
+      }),
+    }
+    for (const [args, expected] of [
+      [['help', 'audit', 'export'], /audit export -o/],
+      [['audit', 'export', '-h'], /audit export -o/],
+      [['help', 'audit', 'none'], /presence rebuild/],
+      [['audit', '--help'], /presence rebuild/],
+    ] as const) {
+      let out = ''
+      assert.equal(await presence(args, [worded], { out: (text) => (out += text), err: () => {} }), 0)
+      assert.match(out, expected)
+    }
+  },
+)
 cli('given a wrong command, then one sentence names the nearest', async () => {
   const { code, err } = await call('rebiuld')
   assert.equal(code, 2)

@@ -46,7 +46,8 @@ export const presence = async (
   }
   const command = await entry.load()
   if (asksForHelp || rest.includes('--help') || rest.includes('-h')) {
-    io.out(command.usage)
+    const word = asksForHelp ? rest[1] : rest[0]
+    io.out((word === undefined ? null : await command.usageOf?.(word)) ?? command.usage)
     return 0
   }
   return command.run(rest, io)

@@ -1,8 +1,5 @@
 /** `presence privacy` */
-import { createWriteStream } from 'node:fs'
 import { userInfo } from 'node:os'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
@@ -11,12 +8,13 @@ import { isSubject } from '../../domain/identity.ts'
 import { erase, reapply } from '../privacy/erase.ts'
 import { exportPerson } from '../privacy/export.ts'
 import { erasureRequests } from '../privacy/requests.ts'
-import type { Command, Io } from './command.ts'
+import { type Command, counted, type Io } from './command.ts'
 import { type Connections, connections } from './connections.ts'
 import { openedLog } from './opened-log.ts'
+import { openOutput } from './output-file.ts'
 
 const usage = `presence privacy erase WHO [--reason TEXT] [--compact]
-presence privacy export WHO [--out FILE]
+presence privacy export WHO [--out FILE [--force]]
 presence privacy requests
 presence privacy reapply
 
@@ -25,7 +23,7 @@ WHO is an account, or a guest as guest:9f2c04ab17de.
   erase      destroys the key of their data, for good: what they said, their addresses, user agents and avatars can't be
              read any more on the log, and are taken out of every table. Everybody else's data and every proof stay as
              they are. --compact rewrites the tables' files, during which they can't be read.
-  export     everything that is held on them, a JSON object a line
+  export     everything that is held on them, a JSON object a line. --force writes over a file that is there already
   requests   every request for erasure on the log
   reapply    carries all of them out again: after Postgres was restored from a backup that still had their keys
 
@@ -39,7 +37,12 @@ const operator = (): string => {
   }
 }
 
-type Options = { readonly reason?: string; readonly out?: string; readonly compact?: boolean }
+type Options = {
+  readonly reason?: string
+  readonly out?: string
+  readonly force?: boolean
+  readonly compact?: boolean
+}
 
 const eraseOne = async (to: Connections, subject: string, options: Options, io: Io): Promise<number> => {
   const log = connectEventLog({ url: to.eventStoreUrl })
@@ -64,7 +67,9 @@ const eraseOne = async (to: Connections, subject: string, options: Options, io: 
   }
 }
 
-const exportOne = async (to: Connections, subject: string, { out }: Options, io: Io): Promise<number> => {
+const exportOne = async (to: Connections, subject: string, options: Options, io: Io): Promise<number> => {
+  const { out, force = false } = options
+  const file = out === undefined ? null : await openOutput(out, { force })
   const log = openedLog(to)
   let lines = 0
   const all = async function* () {
@@ -83,12 +88,15 @@ const exportOne = async (to: Connections, subject: string, { out }: Options, io:
     }
   }
   try {
-    if (out === undefined) for await (const line of all()) io.out(line.trimEnd())
-    else await pipeline(Readable.from(all()), createWriteStream(out, { mode: 0o600 }))
+    for await (const line of all())
+      if (file === null) io.out(line.trimEnd())
+      else await file.write(line)
+    await file?.done()
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-    io.err(`${lines} lines${out === undefined ? '' : ` in ${out}`}`)
+    io.err(`${counted(lines, 'line')}${out === undefined ? '' : ` in ${out}`}`)
     return 0
   } finally {
+    await file?.abandon()
     await log.close()
   }
 }
@@ -100,7 +108,7 @@ const overRequests = async (to: Connections, verb: 'requests' | 'reapply', io: I
       const requests = await erasureRequests(log)
       for (const { requestId, at, subject, requestedBy, reason } of requests)
         io.out(`${at}  ${requestId}  ${subject}  by ${requestedBy}${reason === null ? '' : `: ${reason}`}`)
-      io.out(`${requests.length} requests`)
+      io.out(counted(requests.length, 'request'))
       return 0
     }
     const done = await reapply(log, to.databaseUrl)
@@ -130,6 +138,7 @@ export const privacy: Command = {
         options: {
           reason: { type: 'string' },
           out: { type: 'string', short: 'o' },
+          force: { type: 'boolean' },
           compact: { type: 'boolean' },
         },
       })

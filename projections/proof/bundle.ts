@@ -135,7 +135,7 @@ const hashesOf = (value: unknown): ReadonlyArray<Buffer> | null => {
   return hashes.every((hash, i) => hash.length === 32 && hash.toString('base64') === value[i]) ? hashes : null
 }
 
-const MAX_FAULTS = 1_000
+export const MAX_FAULTS = 1_000
 
 /** `lines` are the file's bytes between line feeds; the last is what stands behind the last line feed: empty. Memory is
  *  that of one line and of the state. */

@@ -9,6 +9,7 @@ import {
   BadRequest,
   type BatchRequest,
   correlationOf,
+  isLast,
   parseAppendRequest,
   parseBatchRequest,
   sizeOf,
@@ -17,10 +18,29 @@ import { appendResponse, type BatchOutcome, batchResponse } from './responses.ts
 
 type Deps = { readonly appender: Appender; readonly guard: Guard; readonly maxAppendSize: number }
 
-/** A batch of which not all messages have come. `refused`: answered already, the rest of it is ignored. */
-type Pending = { options: AppendOptions; events: ProposedEvent[]; bytes: number; refused: boolean }
+/** A batch as it is submitted. */
+type Whole = {
+  readonly options: AppendOptions
+  readonly events: ReadonlyArray<ProposedEvent>
+  readonly bytes: number
+}
+/** A batch of which not all messages have come. `answered`: refused, the rest of it is ignored. */
+type Pending =
+  | { readonly answered: true }
+  | {
+      readonly answered: false
+      readonly options: AppendOptions
+      readonly events: ProposedEvent[]
+      bytes: number
+      timer: NodeJS.Timeout | undefined
+    }
+const ANSWERED: Pending = { answered: true }
 
-/** BatchAppend: one long call carries many appends, each answered by its correlation id. */
+/** A timer counts no further. */
+const LONGEST_TIMER_MS = 0x7fff_ffff
+
+/** BatchAppend: one long call carries many appends, each answered by its correlation id, and once: clients know no id any
+ *  more that was answered. */
 export const batchAppend =
   ({ appender, guard, maxAppendSize }: Deps) =>
   (call: Call): void => {
@@ -34,7 +54,7 @@ export const batchAppend =
       call.write(batchResponse(correlation, options, outcome))
     }
 
-    const submit = (correlation: Buffer, { options, events, bytes }: Pending) => {
+    const submit = (correlation: Buffer, { options, events, bytes }: Whole) => {
       if (!guard.may(call, 'write', options.stream)) {
         answer(correlation, options, { tag: 'access-denied' })
         return
@@ -53,52 +73,87 @@ export const batchAppend =
       if (appender.full(() => call.resume())) call.pause()
     }
 
-    const take = ({ correlation, options, events, final }: BatchRequest) => {
-      // Most come in one piece, and need no key to be put together by.
-      const isWhole = final && options !== undefined && pending.size === 0
-      const key = isWhole ? '' : correlation.toString('latin1')
-      let batch = isWhole ? undefined : pending.get(key)
-      if (batch === undefined) {
-        if (options === undefined) {
-          answer(correlation, undefined, { tag: 'bad-request', cause: 'The first message has no options' })
-          return
-        }
-        batch = { options, events, bytes: 0, refused: false }
-        if (!final) pending.set(key, batch)
-      } else if (!batch.refused) for (const event of events) batch.events.push(event)
-      if (final && !isWhole) pending.delete(key)
-      if (batch.refused) return
-      for (const event of events) batch.bytes += sizeOf(event)
-      if (batch.bytes > maxAppendSize) {
-        batch.refused = true
-        batch.events = []
-        answer(correlation, batch.options, { tag: 'too-large', max: maxAppendSize })
+    /** Answers a batch of which more may come. */
+    const refuse = (correlation: Buffer, key: string, final: boolean, outcome: BatchOutcome) => {
+      const batch = pending.get(key)
+      if (final) pending.delete(key)
+      else pending.set(key, ANSWERED)
+      if (batch?.answered) return
+      clearTimeout(batch?.timer)
+      answer(correlation, batch?.options, outcome)
+    }
+
+    /** What comes in pieces may never be finished: then its deadline answers it. */
+    const begin = (correlation: Buffer, key: string, options: AppendOptions) => {
+      const left = options.deadline - Date.now()
+      const late = () => refuse(correlation, key, false, { tag: 'timeout' })
+      const timer = left < LONGEST_TIMER_MS ? setTimeout(late, Math.max(0, left)) : undefined
+      const batch = { answered: false as const, options, events: [], bytes: 0, timer }
+      pending.set(key, batch)
+      return batch
+    }
+
+    const takePart = ({ correlation, options, events, final }: BatchRequest) => {
+      const key = correlation.toString('latin1')
+      const known = pending.get(key)
+      if (known?.answered) {
+        if (final) pending.delete(key)
         return
       }
-      if (final) submit(correlation, batch)
+      // Of a batch that is under way the first options hold; a part of none that is known belongs to nobody.
+      const batch = known ?? (options === undefined ? undefined : begin(correlation, key, options))
+      if (batch === undefined) return
+      for (const event of events) {
+        batch.events.push(event)
+        batch.bytes += sizeOf(event)
+      }
+      if (batch.bytes > maxAppendSize)
+        refuse(correlation, key, final, { tag: 'too-large', max: maxAppendSize })
+      else if (final) {
+        clearTimeout(batch.timer)
+        pending.delete(key)
+        submit(correlation, batch)
+      }
+    }
+
+    const take = (request: BatchRequest) => {
+      const { correlation, options, events, final } = request
+      if (!final || options === undefined || pending.size > 0) {
+        takePart(request)
+        return
+      }
+      // Most come in one piece, and need not be put together.
+      let bytes = 0
+      for (const event of events) bytes += sizeOf(event)
+      if (bytes > maxAppendSize) answer(correlation, options, { tag: 'too-large', max: maxAppendSize })
+      else submit(correlation, { options, events, bytes })
+    }
+
+    /** The other appends of this call are none the worse for one that can't be read. */
+    const takeBad = (bytes: Buffer, cause: string) => {
+      const correlation = correlationOf(bytes)
+      if (correlation.length === 0) call.fail(errors.invalidArgument(cause))
+      else refuse(correlation, correlation.toString('latin1'), isLast(bytes), { tag: 'bad-request', cause })
     }
 
     call.onMessage = (bytes) => {
       try {
         take(parseBatchRequest(bytes, Date.now()))
       } catch (error) {
-        const details =
-          error instanceof BadRequest || error instanceof RangeError ? error.message : 'Bad request'
-        const correlation = correlationOf(bytes)
-        if (correlation.length > 0) {
-          // The other appends of this call are none the worse.
-          pending.delete(correlation.toString('latin1'))
-          answer(correlation, undefined, { tag: 'bad-request', cause: details })
-          return
-        }
-        call.fail(errors.invalidArgument(details))
+        takeBad(
+          bytes,
+          error instanceof BadRequest || error instanceof RangeError ? error.message : 'Bad request',
+        )
       }
     }
     call.onEnd = () => {
       ended = true
       finish()
     }
-    call.onClose = () => pending.clear()
+    call.onClose = () => {
+      for (const batch of pending.values()) if (!batch.answered) clearTimeout(batch.timer)
+      pending.clear()
+    }
   }
 
 /** Append: one call, one append. */

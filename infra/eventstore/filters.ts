@@ -4,7 +4,7 @@ import { locateNames, type Names } from './record.ts'
 export type FilterSpec = {
   readonly on: 'stream' | 'type'
   readonly prefixes: ReadonlyArray<string>
-  /** Empty for none. */
+  /** Empty for none. With it, prefixes say nothing. */
   readonly regex: string
 }
 
@@ -16,7 +16,7 @@ export type Filter = (body: Buffer) => boolean
 export const compileFilter = (spec: FilterSpec): Filter => {
   const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
   const onStream = spec.on === 'stream'
-  if (spec.prefixes.length > 0) {
+  if (spec.prefixes.length > 0 && spec.regex === '') {
     const prefixes = spec.prefixes.map((prefix) => Buffer.from(prefix, 'utf8'))
     return (body) => {
       locateNames(body, names)

@@ -35,6 +35,10 @@ export const follow = (storage: Storage, link: StoredEvent): StoredEvent | undef
   return event?.revision === revision && !isExpired(metadata, event, Date.now()) ? event : undefined
 }
 
+/** A link whose text names no event is sent as what it is. */
+const namesNothing = (link: StoredEvent): boolean =>
+  !/^\d+@/.test(decodeBody(link.body).data.toString('utf8'))
+
 /** How the events of a read are sent. */
 export const sender = (
   storage: Storage,
@@ -43,7 +47,7 @@ export const sender = (
 ): ((event: StoredEvent) => void) =>
   resolveLinks
     ? (event) =>
-        isLink(event.body)
+        isLink(event.body) && !namesNothing(event)
           ? writeEvent(call, follow(storage, event), ids, event)
           : writeEvent(call, event, ids)
     : (event) => writeEvent(call, event, ids)

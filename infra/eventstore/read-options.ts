@@ -67,6 +67,8 @@ export const parseReadOptions = (request: ReadReq): ReadOptions => {
       throw errors.invalidArgument(error instanceof Error ? error.message : 'Bad filter')
     }
     const window = spec.hasMax() ? spec.getMax() : DEFAULT_WINDOW
+    if (subscribe && spec.getCheckpointintervalmultiplier() === 0)
+      throw errors.invalidArgument('The interval of checkpoints is at least 1')
     checkpointEvery = Math.max(1, window) * Math.max(1, spec.getCheckpointintervalmultiplier())
   }
   const count = options.hasCount() ? clamp(options.getCount()) : Number.POSITIVE_INFINITY

@@ -223,3 +223,19 @@ export const correlationOf = (bytes: Buffer): Buffer => {
   }
   return Buffer.alloc(0)
 }
+
+/** Whether such a message says that it is the last of its append. */
+export const isLast = (bytes: Buffer): boolean => {
+  let last = false
+  try {
+    const reader = new Reader(bytes)
+    while (reader.more()) {
+      const tag = reader.varint()
+      if (tag === 0x20) last = reader.varint() === 1
+      else reader.skip(tag)
+    }
+  } catch {
+    // What was read until there is what is known.
+  }
+  return last
+}

@@ -10,8 +10,9 @@ const position = (at: number): Buffer => Buffer.concat([varintField(1, at), vari
 const CODE = {
   invalidArgument: 3,
   deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
   resourceExhausted: 8,
-  failedPrecondition: 9,
   unavailable: 14,
 } as const
 
@@ -56,7 +57,7 @@ const result = (outcome: BatchOutcome, options: AppendOptions | undefined): Buff
       )
     case 'wrong-expected':
       return status(
-        CODE.failedPrecondition,
+        CODE.alreadyExists,
         'WrongExpectedVersion',
         'event_store.client.WrongExpectedVersion',
         Buffer.concat([
@@ -66,7 +67,7 @@ const result = (outcome: BatchOutcome, options: AppendOptions | undefined): Buff
       )
     case 'deleted':
       return status(
-        CODE.failedPrecondition,
+        CODE.notFound,
         'StreamDeleted',
         'event_store.client.StreamDeleted',
         delimited(1, delimited(3, Buffer.from(options?.stream ?? ''))),

@@ -26,6 +26,7 @@ export const subscribe = async (
   call.write(confirmationFrame(randomUUID()))
 
   let looked = 0
+  /** The last that was looked at since a checkpoint; -1 for none. */
   let unreported = -1
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
@@ -33,10 +34,8 @@ export const subscribe = async (
       return
     }
     looked++
-    if (filter(event.body)) {
-      give(event)
-      unreported = -1
-    } else unreported = event.position
+    if (filter(event.body)) give(event)
+    unreported = event.position
     if (looked >= checkpointEvery) {
       looked = 0
       unreported = -1
@@ -69,6 +68,7 @@ export const subscribe = async (
         continue
       }
       // Nothing is appended between that read and here, so what comes next comes through the hub.
+      // However few were looked at: who has caught up gets a checkpoint to go on from.
       if (unreported >= 0) {
         call.write(checkpointFrame(unreported))
         unreported = -1

@@ -1,18 +1,16 @@
 import * as assert from 'uvu/assert'
-import { contract, type Expected, failure, unique } from './kit.ts'
-
-const ADMIN = { username: 'admin', password: 'changeit' }
+import { contract, type Expected, failure, type Kit, unique } from './kit.ts'
 
 contract('appends', (test) => {
   // With credentials the clients use Append, without them BatchAppend: the rules are the same.
-  for (const [call, options] of [
-    ['BatchAppend', {}],
-    ['Append', { credentials: ADMIN }],
+  for (const [call, optionsFor] of [
+    ['BatchAppend', () => ({})],
+    ['Append', (kit: Kit) => ({ credentials: kit.credentials })],
   ] as const) {
     for (const expected of ['any', 'no_stream'] as const)
       test(`${call}: given no stream, when appended with ${expected}, then its events are 0 and 1`, async (kit) => {
         const stream = unique()
-        const result = await kit.append(stream, kit.events(2), expected, options)
+        const result = await kit.append(stream, kit.events(2), expected, optionsFor(kit))
         assert.ok(result.success)
         assert.is(result.nextExpectedRevision, 1n)
         assert.ok(result.position !== undefined && result.position.commit > 0n)
@@ -25,7 +23,7 @@ contract('appends', (test) => {
           type,
           expected: wanted,
           actual,
-        } = await failure(kit.append(unique(), kit.events(1), expected, options))
+        } = await failure(kit.append(unique(), kit.events(1), expected, optionsFor(kit)))
         assert.is(type, 'wrong-expected-version')
         assert.is(wanted, expected)
         assert.is(actual, 'no_stream')
@@ -44,7 +42,7 @@ contract('appends', (test) => {
       test(`${call}: given 3 events, when appended with ${expected}, then it is ${accepted ? 'accepted' : 'refused'}`, async (kit) => {
         const stream = unique()
         await kit.append(stream, kit.events(3))
-        const appending = kit.append(stream, kit.events(1), expected, options)
+        const appending = kit.append(stream, kit.events(1), expected, optionsFor(kit))
         if (accepted) assert.is((await appending).nextExpectedRevision, 3n)
         else {
           const failed = await failure(appending)
@@ -59,7 +57,7 @@ contract('appends', (test) => {
     test(`${call}: given an append over the size limit, then maximum-append-size-exceeded and nothing is written`, async (kit) => {
       const stream = unique()
       const big = kit.lib.jsonEvent({ type: 'Big', data: { text: 'x'.repeat(1_100_000) } })
-      const { type, error } = await failure(kit.append(stream, [big], 'any', options))
+      const { type, error } = await failure(kit.append(stream, [big], 'any', optionsFor(kit)))
       assert.is(type, 'maximum-append-size-exceeded')
       assert.is(error.maxAppendSize, 1_048_576)
       assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
@@ -71,7 +69,7 @@ contract('appends', (test) => {
         kit.lib.jsonEvent({ type: 'Big', data: { text: 'x'.repeat(60_000) } }),
       )
       assert.is(
-        (await failure(kit.append(stream, many, 'any', options))).type,
+        (await failure(kit.append(stream, many, 'any', optionsFor(kit)))).type,
         'maximum-append-size-exceeded',
       )
       assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
@@ -79,7 +77,7 @@ contract('appends', (test) => {
 
     test(`${call}: given 1,000 events in one append, then all are there in order`, async (kit) => {
       const stream = unique()
-      const result = await kit.append(stream, kit.events(1000), 'no_stream', options)
+      const result = await kit.append(stream, kit.events(1000), 'no_stream', optionsFor(kit))
       assert.is(result.nextExpectedRevision, 999n)
       const read = await kit.read(stream)
       assert.equal(
@@ -92,7 +90,7 @@ contract('appends', (test) => {
       const stream = unique()
       const data = { text: 'é € 😀 \u0000 "', nested: { list: [1, null, true] } }
       const event = kit.lib.jsonEvent({ type: 'Said', data, metadata: { by: 'añn' } })
-      await kit.append(stream, [event], 'any', options)
+      await kit.append(stream, [event], 'any', optionsFor(kit))
       const [read] = await kit.read(stream)
       assert.equal(read!.event!.data, data)
       assert.equal(read!.event!.metadata, { by: 'añn' })
@@ -105,7 +103,7 @@ contract('appends', (test) => {
     test(`${call}: given bytes, then they come back as they went`, async (kit) => {
       const stream = unique()
       const data = Uint8Array.from({ length: 256 }, (_, n) => n)
-      await kit.append(stream, [kit.lib.binaryEvent({ type: 'Raw', data })], 'any', options)
+      await kit.append(stream, [kit.lib.binaryEvent({ type: 'Raw', data })], 'any', optionsFor(kit))
       const [read] = await kit.read(stream)
       assert.is(read!.event!.isJson, false)
       assert.equal(Uint8Array.from(read!.event!.data as Uint8Array), data)
@@ -113,8 +111,8 @@ contract('appends', (test) => {
 
     test(`${call}: given two appends, then the second's position is greater`, async (kit) => {
       const stream = unique()
-      const first = await kit.append(stream, kit.events(1), 'any', options)
-      const second = await kit.append(unique(), kit.events(1), 'any', options)
+      const first = await kit.append(stream, kit.events(1), 'any', optionsFor(kit))
+      const second = await kit.append(unique(), kit.events(1), 'any', optionsFor(kit))
       assert.ok(second.position!.commit > first.position!.commit)
     })
   }

@@ -1,6 +1,7 @@
 /** The contract over @eventstore/db-client. EVENTSTORE_URL names the server; without it, an embedded node. */
 // timeout: 300
 import './appends.cases.ts'
+import './batch.cases.ts'
 import './idempotency.cases.ts'
 import './reads.cases.ts'
 import './subscriptions.cases.ts'

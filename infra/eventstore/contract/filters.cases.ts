@@ -61,6 +61,30 @@ contract('filtered reads of $all', (test) => {
     NO_FILTER,
   )
   test(
+    'backwards from a position, two: of what passes, the last two before it',
+    async (kit) => {
+      const stream = unique()
+      for (let n = 0; n < 4; n++) {
+        await kit.append(stream, kit.events(1))
+        await kit.append(unique(), kit.events(2))
+      }
+      const { position } = await kit.append(stream, kit.events(1))
+      await kit.append(stream, kit.events(1))
+      const filter = kit.lib.streamNameFilter({ prefixes: [stream] })
+      const read = await kit.readAll({
+        direction: 'backwards',
+        fromPosition: position,
+        filter,
+        maxCount: 2,
+      })
+      assert.equal(
+        read.map(({ event }) => event!.revision),
+        [3n, 2n],
+      )
+    },
+    NO_FILTER,
+  )
+  test(
     'that nothing passes: nothing, and it ends',
     async (kit) => {
       await kit.append(unique(), kit.events(3))

@@ -6,7 +6,7 @@ import type { EventStoreDBClient } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../../testing/eventstore.ts'
 import { createCertificate } from './certificate.ts'
-import { createRaw, type Raw } from './raw.ts'
+import { createRaw, credentialsOf, type Raw } from './raw.ts'
 
 const require = createRequire(import.meta.url)
 type Library = typeof import('@eventstore/db-client')
@@ -23,6 +23,8 @@ export type Kit = {
   readonly client: Client
   /** A connection string. */
   readonly url: string
+  /** Whom it names; where it names nobody, some that a server without users passes over. */
+  readonly credentials: Credentials
   /** Calls that neither client makes. */
   readonly raw: Raw
   /** The node, where it is one of this suite's own. Throws where it is not. */
@@ -75,7 +77,10 @@ export const unique = (prefix = 'contract'): string => `${prefix}-${randomUUID()
 export const ADMIN: Credentials = { username: 'admin', password: 'changeit' }
 
 const withCredentials = (url: string, who: Credentials | null): string =>
-  url.replace(/\/\/([^@/]*@)?/, who === null ? '//' : `//${who.username}:${who.password}@`)
+  url.replace(
+    /\/\/([^@/]*@)?/,
+    who === null ? '//' : `//${encodeURIComponent(who.username)}:${encodeURIComponent(who.password)}@`,
+  )
 
 const kitOf = (
   name: LibraryName,
@@ -99,6 +104,7 @@ const kitOf = (
     lib,
     client,
     url,
+    credentials: credentialsOf(url) ?? ADMIN,
     raw,
     store: () => {
       if (store === undefined) throw new Error('This suite has no node of its own')

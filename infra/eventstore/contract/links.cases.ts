@@ -62,6 +62,18 @@ contract('links', (test) => {
     assert.equal(seen, [target, links])
     await subscription.unsubscribe()
   })
+  test('given a link that names no event, when resolved, then it comes as what it is', async (kit) => {
+    const links = unique()
+    await kit.append(links, [link(kit, 'nowhere'), link(kit, 'x@y')])
+    const read = await kit.read(links, { resolveLinkTos: true })
+    assert.equal(
+      read.map(({ event, link }) => [event?.type, event?.streamId, link]),
+      [
+        ['$>', links, undefined],
+        ['$>', links, undefined],
+      ],
+    )
+  })
   test('given plain events, when resolved, then they have no link', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))

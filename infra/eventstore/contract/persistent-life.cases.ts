@@ -1,4 +1,5 @@
 /** What becomes of a persistent subscription while it is used: parking, replays, updates, deletions, what its source loses. */
+import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique, until } from './kit.ts'
 import { connect, consume, create, revisions } from './persistent-kit.ts'
@@ -70,6 +71,29 @@ contract('parking', (test) => {
       await consumer.have(times + 1)
     }
     await until(async () => (await parked(kit, stream, group)) === 1)
+    await consumer.stop()
+  })
+  test('replay of parked: up to a number of their stream, which goes on from replay to replay', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(5))
+    const group = await create(kit, stream)
+    let park = true
+    const consumer = consume(connect(kit, stream, group), ({ event }, subscription) =>
+      park ? subscription.nack('park', 'later', event) : subscription.ack(event),
+    )
+    await until(async () => (await parked(kit, stream, group)) === 5)
+    park = false
+    for (const [stopAt, left] of [
+      [2, 3],
+      [3, 2],
+    ] as const) {
+      await kit.client.replayParkedMessagesToStream(stream, group, { stopAt })
+      await until(async () => (await parked(kit, stream, group)) === left)
+    }
+    await kit.client.replayParkedMessagesToStream(stream, group)
+    await until(async () => (await parked(kit, stream, group)) === 0)
+    await consumer.have(10)
+    assert.equal(revisions(consumer.seen), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
     await consumer.stop()
   })
   test('when nobody is connected, then a replay waits for who comes', async (kit) => {
@@ -259,6 +283,47 @@ contract('a persistent subscription that changes', (test) => {
     assert.equal(revisions(consumer.seen), [0, 1, 2])
     await consumer.stop()
   })
+  test('acknowledgements and refusals of what was never sent change nothing', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const group = await create(kit, stream)
+    const consumer = consume(connect(kit, stream, group), async ({ event }, subscription) => {
+      const unknown = { event: { id: randomUUID() } } as never
+      await subscription.ack(unknown)
+      for (const action of ['park', 'retry', 'skip'] as const)
+        await subscription.nack(action, 'what?', unknown)
+      await subscription.ack(event)
+    })
+    await consumer.have(3)
+    await until(async () => (await infoOf(kit, stream, group)).stats.totalInFlightMessages === 0)
+    assert.equal(revisions(consumer.seen), [0, 1, 2])
+    assert.is(await parked(kit, stream, group), 0)
+    assert.equal(consumer.errors, [])
+    await consumer.stop()
+  })
+  test('PinnedByCorrelation: when a consumer leaves, what was its comes to another', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { consumerStrategyName: 'PinnedByCorrelation' })
+    const [one, two] = [consume(connect(kit, stream, group, 50)), consume(connect(kit, stream, group, 50))]
+    await until(async () => (await infoOf(kit, stream, group)).connections.length === 2)
+    const round = () =>
+      kit.append(
+        stream,
+        Array.from({ length: 16 }, (_, n) =>
+          kit.lib.jsonEvent({ type: 'Happened', data: {}, metadata: { $correlationId: `c-${n}` } }),
+        ),
+      )
+    await round()
+    await until(() => one.seen.length + two.seen.length === 16)
+    await until(async () => (await infoOf(kit, stream, group)).stats.totalInFlightMessages === 0)
+    await one.stop()
+    await until(async () => (await infoOf(kit, stream, group)).connections.length === 1)
+    const before = two.seen.length
+    await round()
+    await two.have(before + 16)
+    assert.is(new Set(revisions([...one.seen, ...two.seen])).size, 32)
+    await two.stop()
+  })
   test('PinnedByCorrelation: what belongs together goes to one consumer', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { consumerStrategyName: 'PinnedByCorrelation' })
@@ -313,3 +378,29 @@ contract('a persistent subscription that changes', (test) => {
     assert.is(refusal, 'persistent-subscription-failed')
   })
 })
+
+contract(
+  'a consumer that says stop',
+  (test) => {
+    test('its subscription ends, and another gets what it had', async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(2))
+      const group = await create(kit, stream)
+      const subscription = connect(kit, stream, group)
+      let ended = false
+      subscription.on('end', () => {
+        ended = true
+      })
+      consume(subscription, ({ event, revision }) =>
+        revision === 0n ? subscription.nack('stop', 'enough', event) : undefined,
+      )
+      await until(() => ended)
+      assert.is((await infoOf(kit, stream, group)).connections.length, 0)
+      const second = consume(connect(kit, stream, group))
+      await second.have(2)
+      assert.equal(revisions(second.seen), [0, 1])
+      await second.stop()
+    })
+  },
+  'own',
+)

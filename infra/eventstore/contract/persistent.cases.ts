@@ -196,7 +196,7 @@ contract('persistent subscriptions to a stream', (test) => {
     )
     await consumer.stop()
   })
-  test('nack stop: the consumer is let go', async (kit) => {
+  test('nack stop: the consumer does not get it again', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1))
     const group = await create(kit, stream)
@@ -205,10 +205,18 @@ contract('persistent subscriptions to a stream', (test) => {
     subscription.on('end', () => {
       ended = true
     })
-    consume(subscription, ({ event }) => subscription.nack('stop', 'enough', event))
-    await until(() => ended)
-    const { connections } = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
-    assert.is(connections.length, 0)
+    const consumer = consume(subscription, ({ event, revision }) =>
+      revision === 0n ? subscription.nack('stop', 'enough', event) : subscription.ack(event),
+    )
+    await consumer.have(1)
+    await kit.append(stream, kit.events(1))
+    // Servers differ: its subscription ends, or goes on without what it refused.
+    await until(() => ended || consumer.seen.length > 1)
+    assert.equal(
+      revisions(consumer.seen).filter((revision) => revision === 0),
+      [0],
+    )
+    if (!ended) await consumer.stop()
   })
   test('RoundRobin: two consumers share', async (kit) => {
     const stream = unique()
@@ -235,6 +243,40 @@ contract('persistent subscriptions to a stream', (test) => {
     await kit.append(stream, kit.events(10))
     await until(() => one.seen.length + two.seen.length === 10)
     assert.is(Math.max(one.seen.length, two.seen.length), 10)
+    await one.stop()
+    await two.stop()
+  })
+  test('RoundRobin: one that has its hands full is passed over', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { consumerStrategyName: 'RoundRobin' })
+    const [one, two] = [
+      consume(connect(kit, stream, group, 1), () => {}),
+      consume(connect(kit, stream, group, 10), () => {}),
+    ]
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 2,
+    )
+    await kit.append(stream, kit.events(6))
+    await until(() => one.seen.length + two.seen.length === 6)
+    assert.equal([one.seen.length, two.seen.length], [1, 5])
+    await one.stop()
+    await two.stop()
+  })
+  test('DispatchToSingle: what one can’t take goes to another', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, { consumerStrategyName: 'DispatchToSingle' })
+    const [one, two] = [
+      consume(connect(kit, stream, group, 2), () => {}),
+      consume(connect(kit, stream, group, 3), () => {}),
+    ]
+    await until(
+      async () =>
+        (await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)).connections.length === 2,
+    )
+    await kit.append(stream, kit.events(7))
+    await until(() => one.seen.length + two.seen.length === 5)
+    assert.equal([one.seen.length, two.seen.length], [2, 3])
     await one.stop()
     await two.stop()
   })

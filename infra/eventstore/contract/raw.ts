@@ -1,5 +1,7 @@
 /** Calls of the protocol that the clients have no method for, made by hand: messages are lists of fields. */
 import { readFileSync } from 'node:fs'
+import { get as getPlain, type IncomingMessage } from 'node:http'
+import { get as getSecure } from 'node:https'
 import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
 import { putVarint, Reader, varintSize } from '../wire.ts'
 
@@ -40,27 +42,40 @@ export const inside = (message: Message, field: number): Message => {
 }
 export const text = (message: Message, field: number): string => String(message.get(field)?.[0] ?? '')
 
+/** Who a connection string says one is; null where it says nobody. */
+export const credentialsOf = (url: string): { username: string; password: string } | null => {
+  const [, username, password] = /^[^:]+:\/\/([^:@/]*):([^@/]*)@/.exec(url) ?? []
+  return username === undefined || password === undefined
+    ? null
+    : { username: decodeURIComponent(username), password: decodeURIComponent(password) }
+}
+
 export type Raw = ReturnType<typeof createRaw>
 
 /** `url`: a connection string; of several hosts the first is asked. */
 export const createRaw = (url: string) => {
-  const { username, password, host, searchParams } = new URL(url.replace(/^[^:]+:/, 'http:').split(',')[0]!)
-  const secure = !/[?&]tls=false/.test(url)
-  const ca = searchParams.get('tlsCAFile')
+  const { host } = new URL(url.replace(/^[^:]+:/, 'http:').split(',')[0]!)
+  const who = credentialsOf(url)
+  const options = new URLSearchParams(url.replace(/^[^?]*/, ''))
+  const secure = options.get('tls') !== 'false'
+  const file = options.get('tlsCAFile')
+  const ca = file === null ? undefined : readFileSync(file)
+  const rejectUnauthorized = options.get('tlsVerifyCert') !== 'false'
   const client = new Client(
     host,
     secure
-      ? ChannelCredentials.createSsl(ca === null ? null : readFileSync(ca))
+      ? ChannelCredentials.createSsl(ca ?? null, null, null, { rejectUnauthorized })
       : ChannelCredentials.createInsecure(),
   )
+  const basic =
+    who === null ? undefined : `Basic ${Buffer.from(`${who.username}:${who.password}`).toString('base64')}`
   const metadata = (): Metadata => {
     const headers = new Metadata()
-    if (username !== '')
-      headers.set('authorization', `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`)
+    if (basic !== undefined) headers.set('authorization', basic)
     return headers
   }
   const pass = (bytes: Buffer): Buffer => bytes
-  const origin = `${secure ? 'https' : 'http'}://${host}`
+  const headers = basic === undefined ? {} : { authorization: basic }
   return {
     /** One request, one response. Rejects with the gRPC error; `exception` is in its metadata. */
     call: (path: string, fields: ReadonlyArray<Field> = []): Promise<Message> =>
@@ -76,7 +91,43 @@ export const createRaw = (url: string) => {
         messages.push(decode(bytes as Buffer))
       return messages
     },
-    get: (path: string): Promise<Response> => fetch(`${origin}${path}`),
+    /** A call in which both sides send as they like. */
+    converse: (path: string) => {
+      const call = client.makeBidiStreamRequest(path, pass, pass, metadata())
+      const answers: Message[] = []
+      let isOver = false
+      let error: unknown
+      call.on('data', (bytes: Buffer) => answers.push(decode(bytes)))
+      call.on('error', (caught) => {
+        error = caught
+        isOver = true
+      })
+      call.on('end', () => {
+        isOver = true
+      })
+      return {
+        answers,
+        send: (fields: ReadonlyArray<Field>): void => void call.write(encode(fields)),
+        /** No more is sent. */
+        end: (): void => void call.end(),
+        /** The server has ended it, well or with `error`. */
+        isOver: (): boolean => isOver,
+        error: (): unknown => error,
+        cancel: (): void => call.cancel(),
+      }
+    },
+    /** Plain HTTP. */
+    get: async (path: string): Promise<{ readonly status: number; readonly body: string }> => {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        const request = secure
+          ? getSecure(`https://${host}${path}`, { headers, ca, rejectUnauthorized }, resolve)
+          : getPlain(`http://${host}${path}`, { headers }, resolve)
+        request.on('error', reject)
+      })
+      let body = ''
+      for await (const chunk of response.setEncoding('utf8')) body += chunk
+      return { status: response.statusCode ?? 0, body }
+    },
     close: (): void => client.close(),
   }
 }

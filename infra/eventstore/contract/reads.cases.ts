@@ -52,6 +52,18 @@ contract('reads', (test) => {
       assert.is(error.streamName, stream)
     })
 
+  test('given ten events, when reading none of them, then it ends, with none', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(10))
+    // A server may refuse it as well.
+    for (const direction of ['forwards', 'backwards'] as const) {
+      const fromRevision = direction === 'forwards' ? ('start' as const) : ('end' as const)
+      const read = await kit.read(stream, { direction, fromRevision, maxCount: 0 }).catch(() => [])
+      assert.equal(read, [])
+    }
+    assert.equal(await kit.readAll({ maxCount: 0 }).catch(() => []), [])
+  })
+
   test('given 3,000 events, when reading all, then all come in order', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3000))

@@ -52,14 +52,14 @@ contract('what the server says of itself', (test) => {
   test('/info: its version and state', async (kit) => {
     const response = await kit.raw.get('/info')
     assert.is(response.status, 200)
-    const info = (await response.json()) as Record<string, unknown>
+    const info = JSON.parse(response.body) as Record<string, unknown>
     assert.type(info.dbVersion ?? info.esVersion, 'string')
     assert.match(String(info.state), /leader|follower|replica/i)
   })
   test('/stats: of its process and of the store', async (kit) => {
     const response = await kit.raw.get('/stats')
     assert.is(response.status, 200)
-    const stats = (await response.json()) as { proc?: object; es?: object }
+    const stats = JSON.parse(response.body) as { proc?: object; es?: object }
     assert.ok(stats.proc !== undefined && stats.es !== undefined)
   })
   test('a path that is not there: 404', async (kit) => {
@@ -87,6 +87,38 @@ contract('scavenge', (test) => {
     await start(kit)
     await Promise.all(writing)
     assert.is((await kit.read(stream)).length, 100)
+  })
+  test('given subscriptions, when scavenged meanwhile, then they get what is kept, once and in order, and what comes', async (kit) => {
+    const [cut, kept] = [unique('scavenged'), unique('scavenged')]
+    const { position } = await kit.append(cut, kit.events(1))
+    for (let n = 0; n < 4; n++) {
+      await kit.append(cut, kit.events(200))
+      await kit.append(kept, kit.events(50))
+    }
+    await kit.client.setStreamMetadata(cut, { maxCount: 5 })
+    const follow = (subscription: ReturnType<Kit['client']['subscribeToAll']>, stream: string) => {
+      const seen: number[] = []
+      subscription.on('data', ({ event }) => {
+        if (event!.streamId === stream) seen.push(Number(event!.revision))
+      })
+      return seen
+    }
+    const all = kit.client.subscribeToAll({
+      fromPosition: position!,
+      filter: kit.lib.streamNameFilter({ prefixes: [cut, kept] }),
+    })
+    const one = kit.client.subscribeToStream(kept)
+    const [ofCut, ofKept, alone] = [follow(all, cut), follow(all, kept), follow(one as never, kept)]
+    await start(kit)
+    await kit.append(cut, kit.events(1))
+    await kit.append(kept, kit.events(1))
+    await until(() => ofKept.length >= 201 && alone.length >= 201)
+    const dense = Array.from({ length: 201 }, (_, n) => n)
+    assert.equal([ofKept, alone], [dense, dense])
+    assert.ok(ofCut.every((revision, n) => n === 0 || revision > ofCut[n - 1]!))
+    assert.equal(ofCut.slice(-5), [797, 798, 799, 800, 801])
+    await all.unsubscribe()
+    await one.unsubscribe()
   })
   test('when one is stopped that does not run, then scavenge-not-found', async (kit) => {
     const stopping = kit.raw.call(`${OPERATIONS}/StopScavenge`, [[1, [[1, unique('scavenge')]]]])

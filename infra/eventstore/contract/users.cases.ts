@@ -47,6 +47,32 @@ contract(
       await nobody.append(stream, kit.events(1), 'any', { credentials: { username, password } })
       assert.is((await kit.read(stream)).length, 1)
     })
+    test('given credentials of the call, then reads, metadata, deletions and subscriptions go by them', async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(2))
+      const nobody = kit.as(null)
+      const credentials = await createUser(kit)
+      assert.is((await nobody.read(stream, { credentials })).length, 2)
+      await denied(nobody.readAll({ maxCount: 1, credentials }))
+      assert.is((await nobody.readAll({ maxCount: 1, credentials: kit.credentials })).length, 1)
+      await nobody.client.setStreamMetadata(stream, { maxCount: 5 }, { credentials })
+      const subscription = nobody.client.subscribeToStream(stream, { credentials })
+      let count = 0
+      subscription.on('data', () => count++)
+      await until(() => count === 2)
+      await subscription.unsubscribe()
+      await nobody.client.deleteStream(stream, { credentials })
+      await denied(nobody.client.tombstoneStream(stream))
+    })
+    test('given wrong credentials of the call, then it is refused, whoever the connection is', async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(1))
+      const credentials = { username: kit.credentials.username, password: 'guess' }
+      await denied(kit.append(stream, kit.events(1), 'any', { credentials }))
+      await denied(kit.read(stream, { credentials }))
+      await denied(kit.client.deleteStream(stream, { credentials }))
+      assert.is((await kit.read(stream)).length, 1)
+    })
     test('given no credentials, then appends, reads, deletions and subscriptions are refused', async (kit) => {
       const stream = unique()
       await kit.append(stream, kit.events(1))
@@ -244,6 +270,29 @@ contract(
       await denied(other.client.getStreamMetadata(stream))
       await denied(other.client.setStreamMetadata(stream, { maxCount: 1 }))
       assert.ok((await named.client.getStreamMetadata(stream)).metadata)
+    })
+    test('a metadata stream: read and written by whom the list of its stream names for that', async (kit) => {
+      const { stream, named, other } = await scene(kit, (login) => ({
+        metaReadRoles: [login],
+        metaWriteRoles: ['$admins'],
+      }))
+      assert.is((await named.read(`$$${stream}`)).length, 1)
+      await denied(other.read(`$$${stream}`))
+      await denied(named.append(`$$${stream}`, named.events(1, '$metadata')))
+      assert.is((await other.read(stream)).length, 2)
+    })
+    test('$all: a user does not change its list', async (kit) => {
+      const user = kit.as(await createUser(kit))
+      await denied(setAcl(user, '$all', { readRoles: ['$all'] }))
+      await denied(user.readAll({ maxCount: 1 }))
+    })
+    test('a link, when resolved: what counts is the list of the stream that has the link', async (kit) => {
+      const { stream, other } = await scene(kit, (login) => ({ readRoles: [login] }))
+      const links = unique()
+      await kit.append(links, [kit.lib.binaryEvent({ type: '$>', data: Buffer.from(`1@${stream}`) })])
+      const [read] = await other.read(links, { resolveLinkTos: true })
+      assert.equal([read!.event?.streamId, read!.link?.streamId], [stream, links])
+      await denied(other.read(stream))
     })
     test('a group: who is in it reads', async (kit) => {
       const stream = unique()

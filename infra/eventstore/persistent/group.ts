@@ -343,12 +343,13 @@ export const createGroup = ({
       pump()
     },
 
-    /** Sends what is parked again, the oldest first, at most `limit`. */
-    replayParked: (limit: number): void => {
+    /** Sends what is parked again, the oldest first, up to the number `stopAt` of the stream of what is parked. */
+    replayParked: (stopAt: number): void => {
       const stream = storage.stream(parkedStream)
       if (stream.last < 0) return
       const first = metadataOf(storage, stream).truncateBefore
-      const links = storage.streamForwards(stream.id, first, Math.min(limit, stream.last + 1))
+      const count = Math.min(stopAt, stream.last + 1) - first
+      const links = count > 0 ? storage.streamForwards(stream.id, first, count) : []
       const last = links.at(-1)
       if (last === undefined) return
       for (const link of links) {

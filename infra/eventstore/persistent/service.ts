@@ -171,8 +171,8 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       guard.checkAdmin(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
-      const limit = options.hasStopAt() ? Number(options.getStopAt()) : Number.MAX_SAFE_INTEGER
-      find(sourceOf(options), options.getGroupName()).replayParked(limit)
+      const stopAt = options.hasStopAt() ? Number(options.getStopAt()) : Number.MAX_SAFE_INTEGER
+      find(sourceOf(options), options.getGroupName()).replayParked(stopAt)
       return new persistent.ReplayParkedResp()
     },
 

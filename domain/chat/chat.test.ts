@@ -8,8 +8,9 @@ import { account, asked, at, guest, opened, type Place, system } from '../testin
 import { banned, granted, muted, settled } from '../testing/space-events.ts'
 import type { ChatCommand } from './commands.ts'
 import { chatDecider } from './decider.ts'
-import type { ChatEventOf } from './events.ts'
+import type { ChatEvent, ChatEventOf } from './events.ts'
 import type { ChatAsked, Found } from './state.ts'
+import { MAX_REACTIONS } from './text.ts'
 
 const given = scenario(chatDecider, assert.equal)
 const test = suite('chat')
@@ -203,6 +204,19 @@ test('given slow mode, when someone posts too soon, then SlowDown with the secon
     .when(ask(dave, post(M2), { space }))
     .types('MessagePosted')
 })
+test('given a clock that went back, when someone posts in slow mode, then they wait for no more than twice its time', () => {
+  const space = [settled({ slow_mode_seconds: 30 })]
+  const later = posted(M1, 'alice', { at: at(3_600) })
+  given(later)
+    .when(ask(alice, post(M2), { space }))
+    .types('MessagePosted')
+  given(later)
+    .when(ask(alice, post(M2), { space, seconds: 3_570 }))
+    .refuses({ _tag: 'SlowDown', retryAfterSeconds: 60 })
+  given(later, posted(M2))
+    .when(ask(alice, post(M3), { space, seconds: 10 }))
+    .refuses({ _tag: 'SlowDown', retryAfterSeconds: 20 })
+})
 test('given a message, when its author edits it, then it is; the same words, nothing; another’s, Forbidden', () => {
   given(posted(M1))
     .when(ask(alice, edit(M1, 'Hi')))
@@ -276,6 +290,21 @@ test('given a reaction, when it is added again, then nothing; each subject has i
     .types('ReactionRemoved')
   given(posted(M1), reacted(M1, '👍'))
     .when(ask(dave, unreact(M1, '👍')))
+    .happens()
+})
+test('given as many reactions of one on a message as there may be, when they add another, then Invalid; others may, and they elsewhere', () => {
+  const emojis = Array.from({ length: MAX_REACTIONS + 1 }, (_, i) => String.fromCodePoint(0x1f600 + i))
+  const [one, ...twenty] = emojis as [string, ...string[]]
+  const history = [posted(M1), posted(M2), ...twenty.map((emoji) => reacted(M1, emoji))]
+  const may = (by: ChatAsked['by'], messageId: string, ...more: ReadonlyArray<ChatEvent>) =>
+    E.isRight(given(...history, ...more).when(ask(by, react(messageId, one))).decision)
+  assert.not(may(alice, M1))
+  assert.ok(may(dave, M1) && may(alice, M2))
+  const back = { type: 'ReactionRemoved', data: { ...change(M1), emoji: twenty[0]! } } as const
+  assert.ok(may(alice, M1, back))
+  assert.not(may(alice, M1, back, reacted(M1, twenty[0]!)))
+  given(...history)
+    .when(ask(alice, react(M1, twenty[0]!)))
     .happens()
 })
 test('when a reaction is no single emoji, then Invalid', () => {

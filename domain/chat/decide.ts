@@ -4,12 +4,20 @@ import { MAIN } from '../names.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
 import { type Asking, actorOf } from '../space/asking.ts'
 import { readSubspace } from '../space/seats.ts'
+import { invalid } from '../text.ts'
 import type { AddReaction, DeleteMessage, EditMessage, PostMessage, RemoveReaction } from './commands.ts'
 import type { ChatEvent } from './events.ts'
 import { type Known, knownMessage } from './messages.ts'
 import type { ChatRefusal } from './refusals.ts'
 import type { ChatAsked, ChatState } from './state.ts'
-import { canonicalId, parseContent, parseEmoji, parseMessageId, parseMessageType } from './text.ts'
+import {
+  canonicalId,
+  MAX_REACTIONS,
+  parseContent,
+  parseEmoji,
+  parseMessageId,
+  parseMessageType,
+} from './text.ts'
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
 type Talk = Asking & { readonly chat: ChatState; readonly find: (id: string) => Known | null }
@@ -25,12 +33,14 @@ const maySpeak = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
   return E.right(undefined)
 }
 
-/** Seconds until the author may post again, 0 for now. Moderators and above need not wait. */
+/** Seconds until the author may post again, 0 for now. Moderators and above need not wait; nor does anybody for a post of
+ *  later than now, as where the clock went back by more than it takes. */
 const wait = ({ state, access, chat, by, at }: Talk): number => {
   const seconds = state.settings.slow_mode_seconds
   const last = chat.lastPosts.get(by.id)
   if (seconds === 0 || last === undefined || rank(access.role) >= rank('moderate')) return 0
-  return Math.max(0, Math.ceil((last + seconds * 1_000 - Date.parse(at)) / 1_000))
+  const left = Math.ceil((last - Date.parse(at)) / 1_000 + seconds)
+  return left > 2 * seconds ? 0 : Math.max(0, left)
 }
 
 /** A guest's name is the server's: what a guest merely claims is never shown as a name. */
@@ -130,6 +140,8 @@ const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
   const message = talk.find(messageId)
   if (message === null || message.deleted) return NOT_FOUND
   if (message.hasReaction(by.id, emoji.right) === isAdding) return E.right([])
+  if (isAdding && message.reactionsOf(by.id) >= MAX_REACTIONS)
+    return invalid('emoji', `There are ${MAX_REACTIONS} reactions of yours on this message already.`)
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at, emoji: emoji.right }
   return E.right([{ type: isAdding ? 'ReactionAdded' : 'ReactionRemoved', data }])
 }

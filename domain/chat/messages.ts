@@ -27,6 +27,8 @@ export type Known = {
   readonly wasPostedAs: (post: Post) => boolean
   readonly readsAs: (content: string) => boolean
   readonly hasReaction: (subject: Subject, emoji: string) => boolean
+  /** How many there are of the subject. */
+  readonly reactionsOf: (subject: Subject) => number
 }
 
 const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
@@ -80,6 +82,14 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
   const facts = found?.get(id) ?? null
   const hasReaction = (subject: Subject, emoji: string): boolean =>
     state.reactions.get(reactionKey(id, subject, emoji))?.on ?? hadReaction(facts, subject, emoji)
+  const reactionsOf = (subject: Subject): number => {
+    const own = facts?.reactions.filter((reaction) => reaction.subject === subject) ?? []
+    const emojis = new Set(own.map(({ emoji }) => emoji))
+    const before = reactionKey(id, subject, '')
+    for (const [key, { on }] of state.reactions)
+      if (key.startsWith(before)) emojis[on ? 'add' : 'delete'](key.slice(before.length))
+    return emojis.size
+  }
   const posted = recent?.posted ?? null
   if (recent !== undefined && posted !== null) {
     const { author, subspace, threadRootId } = posted
@@ -96,6 +106,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
           : digestOf(post.content) === posted.words),
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
       hasReaction,
+      reactionsOf,
     }
   }
   if (facts === null) return null
@@ -114,5 +125,6 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       (isSamePlace(post, facts) && post.content === facts.content),
     readsAs: (content) => (edited === null ? facts.content === content : edited === digestOf(content)),
     hasReaction,
+    reactionsOf,
   }
 }

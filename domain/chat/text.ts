@@ -5,6 +5,8 @@ import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
 /** In code points. */
 export const MAX_CONTENT = 2_000
 const MAX_EMOJI = 32
+/** Of one subject on one message: whoever reads the message reads them all. */
+export const MAX_REACTIONS = 20
 const MESSAGE_TYPE = /^[a-z_-]{1,32}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })

@@ -9,6 +9,7 @@ import { chatDecider, messagesNeeded, windowStart } from './decider.ts'
 import type { ChatEvent } from './events.ts'
 import { fromSnapshot, toSnapshot } from './snapshot.ts'
 import { AUTHORS, type ChatAsked, type ChatState, type Found, type MessageFacts, WINDOW } from './state.ts'
+import { MAX_REACTIONS } from './text.ts'
 
 const test = suite('the window of a chat')
 const space = fold(spaceDecider, [opened()])
@@ -115,6 +116,11 @@ test('given an old message changed within the window, then the change outweighs 
   const removed = after({ type: 'ReactionRemoved', data: { ...change, emoji: '👍' } })
   const had: Found = new Map([[id(0), facts(0, { reactions: [{ subject: 'alice', emoji: '👍' }] })]])
   assert.equal(types(decide(removed, react, had)), ['ReactionAdded'])
+  const reactions = Array.from({ length: MAX_REACTIONS }, (_, n) => ({ subject: 'alice', emoji: `${n}` }))
+  const many: Found = new Map([[id(0), facts(0, { reactions })]])
+  assert.is(types(decide(long(), react, many)), 'Invalid')
+  const one = after({ type: 'ReactionRemoved', data: { ...change, emoji: '7' } })
+  assert.equal(types(decide(one, react, many)), ['ReactionAdded'])
   const gone = after({ type: 'MessageDeleted', data: change })
   assert.is(types(decide(gone, react, found)), 'MessageNotFound')
   const edited = after({ type: 'MessageEdited', data: { ...change, content: 'New' } })

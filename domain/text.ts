@@ -1,5 +1,6 @@
 /** What may stand in text, JSON and times that come from outside. Postgres takes no NUL and no lone surrogate. */
 import * as E from 'fp-ts/lib/Either.js'
+import { readTime } from './time.ts'
 
 /** `field` names what is wrong as the wire calls it; `detail` is a sentence. */
 export type Invalid = { readonly _tag: 'Invalid'; readonly field: string; readonly detail: string }
@@ -36,8 +37,8 @@ export const parseReason = (reason: unknown): E.Either<Invalid, string | null> =
 /** The end of a ban or a mute: null for good, else ISO 8601 with a zone and after `at`. Gives it in UTC. */
 export const parseUntil = (until: unknown, at: string): E.Either<Invalid, string | null> => {
   if (until === null || until === undefined) return E.right(null)
-  const ms = typeof until === 'string' && ISO.test(until) ? Date.parse(until) : Number.NaN
-  if (Number.isNaN(ms)) return invalid('until', 'The end is not an ISO 8601 time with a zone.')
+  const ms = typeof until === 'string' && ISO.test(until) ? readTime(until)?.getTime() : undefined
+  if (ms === undefined) return invalid('until', 'The end is not an ISO 8601 time with a zone.')
   if (ms > LAST) return invalid('until', 'The end is past the year 9999.')
   return ms > Date.parse(at)
     ? E.right(new Date(ms).toISOString())

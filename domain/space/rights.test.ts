@@ -126,7 +126,15 @@ test('given the owner’s ban or mute, when a moderator or an admin lifts or cha
     .types('AccountUnbanned')
 })
 test('when the end of a ban is no time, past, or has no zone, then Invalid', () => {
-  for (const until of ['soon', at(-1), at(), '2026-04-01T00:00:00', '9999-12-31T23:59:59-10:00', 7])
+  for (const until of [
+    'soon',
+    at(-1),
+    at(),
+    '2026-04-01T00:00:00',
+    '2026-06-31T00:00:00Z',
+    '9999-12-31T23:59:59-10:00',
+    7,
+  ])
     assert.is(
       given(opened()).when(asked(bob, ban('alice', until as string))).decision._tag,
       'Left',

@@ -246,6 +246,40 @@ repeats(
 )
 
 repeats(
+  'given a long log behind a command, when it comes again, then no more of the log is read than it takes',
+  async () => {
+    const log = memoryLog()
+    let read = 0
+    const counted: EventLog = {
+      ...log,
+      readStream: (stream, asked) => async () => {
+        const page = await log.readStream(stream, asked)()
+        if (E.isRight(page)) read += page.right.length
+        return page
+      },
+    }
+    const path = pathOn(counted)
+    right(await path.space(asking(uuid(9_999), account('alice'), settings({ max_users: 5_000 })))())
+    const joins = Array.from({ length: 1_000 }, (_, n) => asking(uuid(n + 1), guest(n), join(n)))
+    await Promise.all(joins.map((one) => path.space(one)()))
+    const few = asking<SpaceCommand>(uuid(9_998), account('alice'), {
+      type: 'Ban',
+      subject: 'bob',
+      reason: null,
+      until: null,
+    })
+    const many = asking<SpaceCommand>(uuid(9_997), account('alice'), settings({ guests_allowed: false }))
+    const first = [right(await path.space(few)()), right(await path.space(many)())]
+    for (let n = 0; n < 50; n++)
+      right(await path.space(asking(uuid(n, 7), account(`user-${n}`), join(2_000 + n)))())
+    read = 0
+    assert.equal(right(await path.space(joins[0]!)()).revision, 2n)
+    assert.ok(read <= 8, `${read} events`)
+    assert.equal([right(await path.space(few)()), right(await path.space(many)())], first)
+  },
+)
+
+repeats(
   'given a restart, with a snapshot and without, when an id comes again, then it has the first answer',
   async () => {
     for (const snapshotEvery of [3, 1_000_000]) {
@@ -573,6 +607,25 @@ faults(
 )
 
 faults(
+  'given a log that is down and a clock that goes back, when a command comes, then Unavailable all the same',
+  async () => {
+    const log = memoryLog()
+    let at = Date.parse('2026-01-01T00:00:00Z')
+    const clock = {
+      now: () => {
+        at -= 60_000
+        return at
+      },
+    }
+    const path = pathOn(log, { clock, tuning: { unavailableMs: 20, unknownMs: 20 } })
+    for (const fault of ['unavailable', 'unknown-lost'] as const) {
+      log.onAppend = () => fault
+      assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'Unavailable')
+    }
+  },
+)
+
+faults(
   'given a writer that is always first, when the rounds are used up, then Conflict and nothing written',
   async () => {
     const log = memoryLog()
@@ -650,6 +703,22 @@ refused(
     assert.equal((event!.metadata as Metadata).actor, { kind: 'guest', id: guest(1).id })
   },
 )
+
+refused('when what is no name is named, then the refusal is on the log without it', async () => {
+  const log = memoryLog()
+  const path = await full(log)
+  const refusedWith = async (n: number, subject: string) => {
+    const ban: SpaceCommand = { type: 'Ban', subject, reason: null, until: null }
+    assert.is(refusalOf(await path.space(asking(uuid(n), account('dave'), ban))()), 'Forbidden')
+    return log.stream(REFUSALS).at(-1)!.data as { target?: string; asked: object }
+  }
+  assert.is((await refusedWith(1, 'alice')).target, 'alice')
+  for (const [i, subject] of ['x'.repeat(16_000), 'a\0b', '\ud800'].entries()) {
+    const { target, asked } = await refusedWith(2 + i, subject)
+    assert.is(target, undefined)
+    assert.ok(JSON.stringify(asked).length < 100)
+  }
+})
 
 refused(
   'given the log is down for refusals, when a command is refused, then it is answered and counted',

@@ -44,6 +44,7 @@ import {
 } from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
+import { isText } from '../../domain/text.ts'
 import { createFollowed } from './followed.ts'
 import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rules } from './mailbox.ts'
@@ -139,6 +140,11 @@ const idOf = eventId(digest)
 /** What the server does for one who is gone must not wait for their allowance. */
 const isServers = (command: SpaceCommand | ChatCommand): boolean =>
   command.type === 'LeaveSpace' && command.reason !== 'left'
+
+/** What a refused command names may be anything: what is no name is not kept. */
+const MAX_NAME = 255
+const nameIn = (value: unknown): string | undefined =>
+  isText(value) && value.length <= MAX_NAME ? value : undefined
 
 /** An old message may be looked up while the chat goes on: what was found holds until the window has moved so far. */
 const LOOKED_UP_FOR = WINDOW / 2
@@ -241,7 +247,8 @@ export const createCommands = (
     const { space, id, command } = request
     const stream = streamName('refusal', space)
     const reason = codeOf(refusal)
-    const target = targetOf(command)
+    const target = nameIn(targetOf(command))
+    const subspace = 'subspace' in command ? nameIn(command.subspace) : undefined
     return {
       stream,
       who: whoOf(request),
@@ -256,7 +263,7 @@ export const createCommands = (
               command: command.type,
               reason,
               at,
-              ...('subspace' in command ? { subspace: command.subspace } : {}),
+              ...(subspace === undefined ? {} : { subspace }),
               ...(target === undefined ? {} : { target }),
               ...(detail === undefined ? {} : { detail }),
               asked: askedFor(command),

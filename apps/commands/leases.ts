@@ -6,6 +6,7 @@
 
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
+import { within } from '../../adapters/within.ts'
 import { derivedUuid } from '../../domain/ids.ts'
 import type { LeaseStore } from '../../domain/leases.ts'
 import type { SpaceRef } from '../../domain/names.ts'
@@ -199,7 +200,6 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
     stop: async (sessions = [], patienceMs = 5_000) => {
       isStopping = true
       clearTimeout(timer)
-      let late: NodeJS.Timeout | undefined
       const ending = async (): Promise<void> => {
         await ticking
         const known = (await sessionsOf(node.boot)) ?? []
@@ -208,13 +208,10 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
         // What could not be ended here another process will end, once it finds the lease run out.
         if (failed === 0) await leases.release(node.boot, node.boot)()
       }
-      await Promise.race([
+      await within(
+        patienceMs,
         ending().catch((error) => logger.error({ error: String(error) }, 'ending the sessions failed')),
-        new Promise<void>((resolve) => {
-          late = setTimeout(resolve, patienceMs)
-        }),
-      ])
-      clearTimeout(late)
+      )
     },
   }
 }

@@ -86,8 +86,8 @@ export type Rules<State, Command, Event, Refusal> = {
 }
 
 export type MailboxOptions = SettleOptions & {
-  /** Milliseconds of a clock that only goes forwards; `queuedAt` is by it too. */
-  readonly now: () => number
+  /** `queuedAt` is by it too. */
+  readonly now: SettleOptions['now']
   /** Commands decided in one round, and what they may append in one go. */
   readonly batchCommands: number
   readonly batchEvents: number
@@ -131,6 +131,8 @@ type Stand = { readonly revision: bigint; readonly position: bigint }
 
 /** How many no-op answers a mailbox remembers. */
 const NOOPS = 1_000
+/** Events read at first of a command that comes again. */
+const FEW = 8
 /** How often `prepare` may be asked again within one round. */
 const PREPARATIONS = 3
 
@@ -229,19 +231,25 @@ export const createMailbox = <State, Command, Event, Refusal>(
     return rest
   }
 
-  /** What the command did when it first came, read from the log itself. */
+  /** What the command did when it first came, read from the log itself. Most commands are an event or two, and whoever
+   *  repeats one over and over must not have thousands read each time. */
   const answerRepeat = async (job: AJob, revision: number): Promise<void> => {
-    const read = await log.readStream(stream, { from: BigInt(revision), limit: options.batchEvents })()
-    if (E.isLeft(read))
-      return job.answer(unavailable(read.left._tag === 'StreamDeleted' ? 'deleted' : read.left.cause))
     const events: Event[] = []
     const happened: RecordedEvent[] = []
-    for (const recorded of read.right) {
-      const read = model.decode(recorded)
-      if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
-      if (read.right.key !== job.key) break
-      events.push(read.right.event)
-      happened.push(recorded)
+    let isWhole = false
+    for (let from = revision, limit = FEW; !isWhole; from += limit, limit = options.batchEvents) {
+      const page = await log.readStream(stream, { from: BigInt(from), limit })()
+      if (E.isLeft(page))
+        return job.answer(unavailable(page.left._tag === 'StreamDeleted' ? 'deleted' : page.left.cause))
+      isWhole = page.right.length < limit
+      for (const recorded of page.right) {
+        const read = model.decode(recorded)
+        if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
+        isWhole ||= read.right.key !== job.key
+        if (read.right.key !== job.key) break
+        events.push(read.right.event)
+        happened.push(recorded)
+      }
     }
     const last = happened.at(-1)
     if (last === undefined)
@@ -447,7 +455,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
 
       const started = options.now()
       const expected = base < 0 ? 'none' : BigInt(base)
-      const result = await appendSettled(log, clock, stream, expected, newEvents, options)
+      const result = await appendSettled(log, stream, expected, newEvents, options)
       metrics.observe?.('commands_append_ms', options.now() - started, labels)
       switch (result._tag) {
         case 'Appended': {

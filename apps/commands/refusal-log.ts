@@ -86,11 +86,15 @@ export const createRefusalLog = (
       }, options.answerMs)
       const result = await appendSettled(
         log,
-        clock,
         stream,
         'any',
         batch.map(({ event }) => event),
-        { unavailableMs: options.answerMs / 2, unknownMs: 10_000, wait: options.wait },
+        {
+          now: () => performance.now(),
+          unavailableMs: options.answerMs / 2,
+          unknownMs: 10_000,
+          wait: options.wait,
+        },
       )
       clearTimeout(late)
       if (result._tag === 'Appended') metrics.count?.('refusals_written', batch.length)

@@ -1,5 +1,5 @@
 /** One append, brought to an end that is known wherever that can be had. */
-import type { Appended, Clock, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
+import type { Appended, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
 
 export type Settled =
   | { readonly _tag: 'Appended'; readonly appended: Appended }
@@ -12,6 +12,8 @@ export type Settled =
   | { readonly _tag: 'TooLarge'; readonly maxBytes: number }
 
 export type SettleOptions = {
+  /** Milliseconds of a clock that only goes forwards. */
+  readonly now: () => number
   /** How long an append that wrote nothing is tried again. */
   readonly unavailableMs: number
   /** How long an append whose outcome is unknown is tried again. */
@@ -28,13 +30,12 @@ export type SettleOptions = {
  */
 export const appendSettled = async (
   log: EventLog,
-  clock: Clock,
   stream: string,
   expected: ExpectedRevision,
   events: ReadonlyArray<NewEvent>,
   options: SettleOptions,
 ): Promise<Settled> => {
-  const started = clock.now()
+  const started = options.now()
   let maybeWritten = false
   for (let attempt = 0; ; attempt++) {
     const result = await log.append(stream, expected, events)()
@@ -60,7 +61,7 @@ export const appendSettled = async (
         throw new Error(`unknown append error ${JSON.stringify(never)}`)
       }
     }
-    const spent = clock.now() - started
+    const spent = options.now() - started
     const pause = Math.min(20 * 2 ** attempt, 500)
     if (spent + pause > (maybeWritten ? options.unknownMs : options.unavailableMs))
       return { _tag: maybeWritten ? 'Unsettled' : 'NotWritten', cause }

@@ -118,6 +118,7 @@ export const createRequests = (deps: {
           (asked, place): ChatCommand => ({
             type: 'PostMessage',
             messageId: asked.message_id ?? ids.uuid(),
+            fresh: asked.message_id == null,
             subspace: place.subspace,
             content: asked.content,
             messageType: asked.message_type ?? 'text',

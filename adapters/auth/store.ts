@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
 import { listen } from '../listener.ts'
+import { within } from '../within.ts'
 import type { AuthError } from './errors.ts'
 
 export type AuthStore = {
@@ -81,14 +82,7 @@ export const createAuthStore = async (options: {
   }, SWEEP_MS)
   sweep.unref()
 
-  let late: NodeJS.Timeout | undefined
-  await Promise.race([
-    listener.ready,
-    new Promise<void>((resolve) => {
-      late = setTimeout(resolve, options.startMs ?? 5_000)
-    }),
-  ])
-  clearTimeout(late)
+  await within(options.startMs ?? 5_000, listener.ready)
 
   return {
     claim: (key, until) => () =>

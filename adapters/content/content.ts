@@ -6,6 +6,7 @@ import pg from 'pg'
 import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import { listen } from '../listener.ts'
+import { within } from '../within.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
 
 export type ContentOptions = {
@@ -163,14 +164,7 @@ export const createContent = async (
     return Date.now() < strugglesUntil ? known.record : orHeld(ask(key, space), known)
   }
 
-  let late: NodeJS.Timeout | undefined
-  await Promise.race([
-    listener.ready,
-    new Promise<void>((resolve) => {
-      late = setTimeout(resolve, options.startMs ?? 5_000)
-    }),
-  ])
-  clearTimeout(late)
+  await within(options.startMs ?? 5_000, listener.ready)
 
   return {
     factsFor: (space, by) => async () => {

@@ -18,6 +18,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
+import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/moment/moments.ts'
 import { signerOf } from '../../projections/proof/note.ts'
@@ -29,7 +30,7 @@ import { startPage } from '../page/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
-import { closeHttp, within } from './stopping.ts'
+import { closeHttp } from './stopping.ts'
 
 export type App = {
   /** Resolves to the address once it accepts connections. */

@@ -1,4 +1,5 @@
-/** Counters and timings of the parts, made when first named, and what is read off the process when it is asked. */
+/** Counters and timings of the parts, made when first named (`presence_` goes in front where it isn't), and what is read
+ *  off the process when it is asked. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 type Labels = Readonly<Record<string, string>>
@@ -9,20 +10,38 @@ export type PartMetrics = {
 export type Metrics = {
   readonly registry: Registry
   readonly parts: PartMetrics
-  /** A number that is asked for at each scrape. */
+  /** A number that is asked for at each scrape; what does not come within a second is not a number. */
   readonly gauge: (name: string, help: string, read: () => number | Promise<number>) => void
+  /** One that only grows, and is `<name>_total`. */
+  readonly counter: (name: string, help: string, read: () => number) => void
 }
 
 /** From 0.1 ms to 10 s, or counts of the same range. */
 const BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000]
 const wordsOf = (name: string) => name.replaceAll('_', ' ')
+const prefixed = (name: string) => (name.startsWith('presence_') ? name : `presence_${name}`)
+
+const SOON_MS = 1_000
+/** Who watches the process must hear of the rest of it where one part says nothing. */
+const soon = async (value: number | Promise<number>): Promise<number> => {
+  if (typeof value === 'number') return value
+  let late: NodeJS.Timeout | undefined
+  const never = new Promise<number>((resolve) => {
+    late = setTimeout(() => resolve(Number.NaN), SOON_MS)
+  })
+  try {
+    return await Promise.race([value.catch(() => Number.NaN), never])
+  } finally {
+    clearTimeout(late)
+  }
+}
 
 export const createMetrics = (nodeId: string): Metrics => {
   const registry = new Registry()
   registry.setDefaultLabels({ node: nodeId })
   collectDefaultMetrics({ register: registry })
   const counters = new Map<string, Counter>()
-  const histograms = new Map<string, Histogram>()
+  const histograms = new Map<string, { readonly histogram: Histogram; readonly unit: number }>()
   return {
     registry,
     parts: {
@@ -31,25 +50,32 @@ export const createMetrics = (nodeId: string): Metrics => {
         if (counter === undefined) {
           const labelNames = Object.keys(labels)
           const suffixed = name.endsWith('_total') ? name : `${name}_total`
-          counter = new Counter({ name: suffixed, help: wordsOf(name), labelNames, registers: [registry] })
+          counter = new Counter({
+            name: prefixed(suffixed),
+            help: wordsOf(name),
+            labelNames,
+            registers: [registry],
+          })
           counters.set(name, counter)
         }
         counter.inc(labels, value)
       },
       observe: (name, value, labels = {}) => {
-        let histogram = histograms.get(name)
-        if (histogram === undefined) {
-          const labelNames = Object.keys(labels)
-          histogram = new Histogram({
-            name,
-            help: wordsOf(name),
-            labelNames,
-            buckets: BUCKETS,
+        let made = histograms.get(name)
+        if (made === undefined) {
+          // Prometheus counts time in seconds.
+          const unit = name.endsWith('_ms') ? 1_000 : 1
+          const histogram = new Histogram({
+            name: prefixed(name.replace(/_ms$/, '_seconds')),
+            help: wordsOf(name.replace(/_ms$/, '_seconds')),
+            labelNames: Object.keys(labels),
+            buckets: BUCKETS.map((bucket) => bucket / unit),
             registers: [registry],
           })
-          histograms.set(name, histogram)
+          made = { histogram, unit }
+          histograms.set(name, made)
         }
-        histogram.observe(labels, value)
+        made.histogram.observe(labels, value / made.unit)
       },
     },
     gauge: (name, help, read) => {
@@ -58,7 +84,18 @@ export const createMetrics = (nodeId: string): Metrics => {
         help,
         registers: [registry],
         async collect() {
-          this.set(await read())
+          this.set(await soon(read()))
+        },
+      })
+    },
+    counter: (name, help, read) => {
+      new Counter({
+        name: `${name}_total`,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset()
+          this.inc(read())
         },
       })
     },

@@ -2,7 +2,8 @@ import { strict as assert } from 'node:assert'
 import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { suite } from 'uvu'
-import { closeHttp, within } from './stopping.ts'
+import { within } from '../../adapters/within.ts'
+import { closeHttp } from './stopping.ts'
 
 const stopping = suite('a server that stops')
 

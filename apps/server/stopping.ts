@@ -1,15 +1,5 @@
-/** How a server stops in time, whatever its callers and the parts behind it do. */
+/** How a server stops in time, whatever its callers do. */
 import type { Server } from 'node:http'
-
-/** Waits for it, but no longer than this many milliseconds. */
-export const within = async (ms: number, what: Promise<unknown>): Promise<void> => {
-  let late: NodeJS.Timeout | undefined
-  const end = new Promise((resolve) => {
-    late = setTimeout(resolve, ms)
-  })
-  await Promise.race([what, end])
-  clearTimeout(late)
-}
 
 type Http = { readonly server: Pick<Server, 'closeAllConnections'>; readonly close: () => Promise<unknown> }
 

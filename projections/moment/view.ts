@@ -109,4 +109,3 @@ export const momentView = (moment: Moment) => {
     messages: moment.messages.map(messageView),
   }
 }
-export type MomentView = ReturnType<typeof momentView>

@@ -36,9 +36,6 @@ export const hashRow = t.type({ hash: t.string })
 export const lastLeaf = (): Statement =>
   sql.unsafe`SELECT leaf, position FROM proof_leaves ORDER BY leaf DESC LIMIT 1`
 
-export const leafAt = (position: string): Statement =>
-  sql.unsafe`SELECT leaf, position FROM proof_leaves WHERE position = ${position}::int8`
-
 export const leafRow = t.type({ leaf: decimal, position: decimal })
 
 /** An audited event, by position or by id: where it is in the tree, and whom it concerns. */

@@ -1,8 +1,7 @@
 /** The log's tree as a table: one row a leaf, never changed. */
 import { hash } from 'node:crypto'
-import { sql } from 'slonik'
 import { type Copy, CopyRows } from '../copy.ts'
-import { recordset, type Statement, type Table } from '../projection.ts'
+import type { Table } from '../projection.ts'
 import type { Edge } from './merkle.ts'
 
 export const PROOF_TABLE: Table = { name: 'proof_leaves', key: ['leaf'] }
@@ -39,15 +38,7 @@ export const grow = (
   return { edge: { size: edge.size + leaves.length, hashes }, lines }
 }
 
-/** The statement that appends the rows. */
-export const writeTree = (lines: ReadonlyArray<ProofLine>): Statement =>
-  sql.unsafe`INSERT INTO proof_leaves (leaf, position, hashes)
-    SELECT leaf, position, decode(hashes, 'hex') FROM ${recordset(
-      lines.map((line) => ({ ...line, position: String(line.position) })),
-      { leaf: 'int8', position: 'int8', hashes: 'text' },
-    )}`
-
-/** The same for many rows at once. */
+/** Copies the rows to the end. */
 export const copyTree = (lines: ReadonlyArray<ProofLine>): Copy => {
   const rows = new CopyRows(PROOF_TABLE.name, ['leaf', 'position', 'hashes'], 100 * lines.length)
   for (const { leaf, position, hashes } of lines) {

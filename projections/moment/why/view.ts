@@ -22,4 +22,3 @@ export const explanationView = (of: Explanation) => ({
   says: of.says,
   gaps: of.gaps,
 })
-export type ExplanationView = ReturnType<typeof explanationView>

@@ -1,0 +1,12 @@
+/** Waits for it, but no longer than this many milliseconds; what it fails with is the caller's. */
+export const within = async (ms: number, what: Promise<unknown>): Promise<void> => {
+  let late: NodeJS.Timeout | undefined
+  const end = new Promise<void>((resolve) => {
+    late = setTimeout(resolve, ms)
+  })
+  try {
+    await Promise.race([what, end])
+  } finally {
+    clearTimeout(late)
+  }
+}

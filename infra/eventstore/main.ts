@@ -60,6 +60,7 @@ else {
       ...(settings.auth ? { authentication: { adminPassword: settings.adminPassword } } : {}),
       projections: settings.projections,
       checkpointFrames: settings.checkpointFrames,
+      indexBehind: settings.indexBehind,
       onShutdown: () => stop(),
       dataDir: settings.dataDir,
       host: settings.host,

@@ -77,22 +77,29 @@ test('given an event whose bytes were changed in the file, then it is refused, a
   }
 })
 
-test('given a log without checksums, of before there were any, then it is read and goes on', async () => {
-  const dataDir = fresh()
-  const first = await startNode({ dataDir })
-  const client = EventStoreDBClient.connectionString(first.url)
-  await client.appendToStream('a', [event(), event()])
-  await client.dispose()
-  await first.close()
-  const db = new DatabaseSync(join(dataDir, 'events.db'))
-  db.exec('ALTER TABLE events DROP COLUMN crc; PRAGMA user_version = 1')
-  db.close()
-  const node = await startNode({ dataDir })
-  const again = EventStoreDBClient.connectionString(node.url)
-  assert.is((await again.appendToStream('a', event())).nextExpectedRevision, 2n)
-  assert.is(await count(again, 'a'), 3)
-  await again.dispose()
-  await node.close()
+test('given a log of an earlier version, without checksums or with an index of SQLite’s own, then it is read and goes on', async () => {
+  const toSecond = `
+    DROP TABLE stream_index; DELETE FROM state WHERE name = 'indexed';
+    CREATE UNIQUE INDEX events_by_stream ON events (stream, revision); PRAGMA user_version = 2;`
+  const toFirst = `${toSecond} ALTER TABLE events DROP COLUMN crc; PRAGMA user_version = 1;`
+  for (const backTo of [toSecond, toFirst]) {
+    const dataDir = fresh()
+    const first = await startNode({ dataDir })
+    const client = EventStoreDBClient.connectionString(first.url)
+    await client.appendToStream('a', [event(), event()])
+    await client.dispose()
+    await first.close()
+    const db = new DatabaseSync(join(dataDir, 'events.db'))
+    db.exec(backTo)
+    db.close()
+    const node = await startNode({ dataDir })
+    const again = EventStoreDBClient.connectionString(node.url)
+    assert.is(await count(again, 'a'), 2)
+    assert.is((await again.appendToStream('a', event())).nextExpectedRevision, 2n)
+    assert.is(await count(again, 'a'), 3)
+    await again.dispose()
+    await node.close()
+  }
 })
 
 test('given no certificate, when asked to listen beyond loopback, then it refuses', async () => {

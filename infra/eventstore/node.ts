@@ -45,6 +45,8 @@ export type NodeOptions = {
   readonly projections?: boolean
   /** Pages in the write-ahead log that make it worth while to copy them into the file. */
   readonly checkpointFrames?: number | undefined
+  /** Events that the index by stream is behind before it is written. */
+  readonly indexBehind?: number | undefined
   /** Called when a client asks the node to shut down. Default: nothing. */
   readonly onShutdown?: () => void
 }
@@ -81,13 +83,14 @@ export const startNode = async ({
   authentication,
   projections = false,
   checkpointFrames,
+  indexBehind,
   onShutdown = () => {},
 }: NodeOptions): Promise<EmbeddedNode> => {
   if (!LOOPBACK.test(host) && (tls === undefined || authentication === undefined))
     throw new Error(
       `To listen on ${host}, a certificate and authentication must be configured: without them the node listens on 127.0.0.1 alone.`,
     )
-  const storage = openStorage(dataDir, checkpointFrames)
+  const storage = openStorage(dataDir, { checkpointFrames, indexBehind })
   const users =
     authentication === undefined ? undefined : await openUsers(storage, authentication.adminPassword)
   const guard = users === undefined ? OPEN_GUARD : createGuard(storage, users)

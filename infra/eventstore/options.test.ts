@@ -64,6 +64,7 @@ test('given nothing, then the defaults', () => {
     projections: false,
     maxAppendSize: 1048576,
     checkpointFrames: 500,
+    indexBehind: 4096,
   })
 })
 

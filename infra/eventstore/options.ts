@@ -92,6 +92,15 @@ export const OPTIONS = [
     range: [1, 1_000_000_000],
     meaning: 'Pages of 8 KiB in the write-ahead log from which on they are copied into the file.',
   },
+  {
+    flag: null,
+    env: 'EVENTSTORE_INDEX_BEHIND',
+    default: '4096',
+    kind: 'number',
+    range: [1, 10_000_000],
+    meaning:
+      'Events that the index by stream is behind before it is written: a start after a crash reads up to twice as many.',
+  },
 ] as const satisfies ReadonlyArray<Option>
 
 type Env = (typeof OPTIONS)[number]['env']
@@ -107,6 +116,7 @@ export type Settings = {
   readonly projections: boolean
   readonly maxAppendSize: number
   readonly checkpointFrames: number
+  readonly indexBehind: number
 }
 
 export const usage = (): string => {
@@ -182,6 +192,7 @@ export const readSettings = (
     projections: isOn('EVENTSTORE_PROJECTIONS'),
     maxAppendSize: number('EVENTSTORE_MAX_APPEND_SIZE'),
     checkpointFrames: number('EVENTSTORE_CHECKPOINT_FRAMES'),
+    indexBehind: number('EVENTSTORE_INDEX_BEHIND'),
   }
   for (const name of ['EVENTSTORE_HOST', 'EVENTSTORE_DATA_DIR'] as const)
     if (text(name) === '') faults.push(`${nameOf(name)} is empty.`)

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { breathe } from './grpc.ts'
 import { firstReadable, isExpired, isMetastream, metadataOf, originalOf } from './metadata.ts'
 import { TOMBSTONE_REVISION } from './record.ts'
-import { SCAVENGED } from './soundness.ts'
 import type { Storage } from './storage.ts'
 
 const BATCH = 500
@@ -11,11 +10,6 @@ const BATCH = 500
 export const createScavenger = (storage: Storage) => {
   const { db } = storage
   const names = db.prepare('SELECT id, name FROM streams WHERE id > ? ORDER BY id LIMIT 1')
-  const below = db.prepare(
-    `DELETE FROM events WHERE position IN
-       (SELECT position FROM events WHERE stream = ? AND revision < ? ORDER BY revision LIMIT ${BATCH})`,
-  )
-  const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   let running: string | undefined
 
   const hiddenBelow = (name: string): number => {
@@ -46,12 +40,10 @@ export const createScavenger = (storage: Storage) => {
       at = Number(row.id)
       const first = hiddenBelow(String(row.name))
       if (first <= 0) continue
-      // Said before anything goes, so that what is gone is not taken for lost.
-      put.run(SCAVENGED, `${storage.lastPosition()}`)
       for (;;) {
-        const { changes } = below.run(at, first)
+        const removed = storage.remove(at, first, BATCH)
         await breathe()
-        if (Number(changes) < BATCH || running !== id) break
+        if (removed < BATCH || running !== id) break
       }
     }
     if (running === id) running = undefined

@@ -1,6 +1,7 @@
 /** Whether what the file holds is what was put there. SQLite checks its structure, not its content. */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
+import { INDEXED } from './stream-index.ts'
 
 /** Positions grow like byte offsets: each event takes its bytes and this much. */
 export const RECORD_OVERHEAD = 48
@@ -47,4 +48,21 @@ export const checkTail = (
     if (left <= 0) break
   }
   return { lastPosition, checked }
+}
+
+/** Throws where the index by stream does not lead to the events, each to its own. */
+export const checkIndex = (db: DatabaseSync): void => {
+  if (Number(db.prepare('PRAGMA user_version').get()?.user_version) < 3) return
+  const one = (sql: string): unknown => db.prepare(sql).get()?.position
+  const astray = one(
+    `SELECT i.position FROM stream_index i LEFT JOIN events e ON e.position = i.position
+     WHERE e.stream IS NOT i.stream OR e.revision IS NOT i.revision LIMIT 1`,
+  )
+  if (astray !== undefined)
+    throw new Error(`the index by stream leads to position ${astray}, where there is another event or none`)
+  const missing = one(
+    `SELECT e.position FROM events e LEFT JOIN stream_index i ON i.stream = e.stream AND i.revision = e.revision
+     WHERE i.position IS NULL AND e.position <= (SELECT CAST(value AS INTEGER) FROM state WHERE name = '${INDEXED}') LIMIT 1`,
+  )
+  if (missing !== undefined) throw new Error(`the event at position ${missing} is not in the index by stream`)
 }

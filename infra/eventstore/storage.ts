@@ -1,5 +1,5 @@
-/** The log in one SQLite file: an append-only table in `$all` order and one index by stream. A transaction is in SQLite's
- *  write-ahead log when it returns (`synchronous=NORMAL`) and on the disk after the next `sync`, which other transactions need
+/** The log in one SQLite file: an append-only table in `$all` order, and an index by stream that follows it. A transaction is
+ *  in SQLite's write-ahead log when it returns (`synchronous=NORMAL`) and on the disk after the next `sync`, which other transactions need
  *  not wait for. Within a transaction one sees what was written; outside it, what is on the disk. */
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,8 @@ import { isMetastream, originalOf, type StreamMetadata } from './metadata.ts'
 import type { StoredEvent } from './record.ts'
 import { Incomplete, lockRefusal, NotALog, OtherVersion, refusalOf, unsound } from './refusals.ts'
 import { createRememberedIds, type Remembered } from './remembered.ts'
-import { checkBody, checkTail, RECORD_OVERHEAD } from './soundness.ts'
+import { checkBody, checkIndex, checkTail, RECORD_OVERHEAD, SCAVENGED } from './soundness.ts'
+import { createStreamIndex, INDEX_TABLE, INDEXED } from './stream-index.ts'
 
 /** What the node knows of one stream. */
 export type Stream = {
@@ -31,9 +32,9 @@ type View = { last: number; metadata: StreamMetadata | undefined }
 export type Storage = ReturnType<typeof openStorage>
 
 export const LOG_FILE = 'events.db'
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 /** The versions that can be opened; older ones are brought to the last. */
-const READS = [1, SCHEMA_VERSION]
+const READS = [1, 2, SCHEMA_VERSION]
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
 const REMEMBERED_IDS = 50_000
@@ -62,7 +63,7 @@ const toEvent = ([position, stream, revision, bytes, crc]: Row): StoredEvent => 
 }
 
 /** The tables of a log. */
-const TABLES = ['streams', 'events', 'groups', 'state']
+const TABLES = ['streams', 'events', 'stream_index', 'groups', 'state']
 
 /** The version of the log's tables, 0 for an empty file. Throws where it is not a log of a version that is known. */
 const versionOf = (db: DatabaseSync): number => {
@@ -80,6 +81,13 @@ const versionOf = (db: DatabaseSync): number => {
   if (!READS.includes(version)) throw new OtherVersion(version, READS)
   return version
 }
+
+/** Up to the second version SQLite kept the index, at each append. */
+const FROM_SECOND = `
+  INSERT INTO stream_index SELECT stream, revision, position FROM events ORDER BY stream, revision;
+  INSERT INTO state SELECT '${INDEXED}', max(position) FROM events HAVING max(position) IS NOT NULL;
+  DROP INDEX IF EXISTS events_by_stream;
+`
 
 /** Looks at the log without changing it: is its end whole, and as far as was acknowledged? Throws where it is not. */
 const inspect = (dataDir: string, file: string): void => {
@@ -106,7 +114,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
   try {
     inspect(dataDir, file)
     db = new DatabaseSync(file)
-    const isFirst = versionOf(db) === 1
+    const version = versionOf(db)
     // All of it or nothing, should this process end meanwhile.
     db.exec(`
       PRAGMA page_size = 8192;
@@ -118,16 +126,17 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       PRAGMA temp_store = MEMORY;
       PRAGMA busy_timeout = 5000;
       BEGIN IMMEDIATE;
-      ${isFirst ? 'ALTER TABLE events ADD COLUMN crc INTEGER;' : ''}
+      ${version === 1 ? 'ALTER TABLE events ADD COLUMN crc INTEGER;' : ''}
       CREATE TABLE IF NOT EXISTS streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
       CREATE TABLE IF NOT EXISTS events (
         position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL,
         crc INTEGER);
-      CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, revision);
+      ${INDEX_TABLE}
       CREATE TABLE IF NOT EXISTS groups (
         source TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, checkpoint INTEGER,
         PRIMARY KEY (source, name));
       CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+      ${version === 1 || version === 2 ? FROM_SECOND : ''}
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${SCHEMA_VERSION};
       COMMIT;
@@ -147,6 +156,7 @@ export const checkFile = (file: string): { readonly events: number; readonly las
     const [verdict] = db.prepare('PRAGMA integrity_check(1)').all()
     if (verdict?.integrity_check !== 'ok') throw new Error(String(verdict?.integrity_check))
     const { checked, lastPosition } = checkTail(db, Number.POSITIVE_INFINITY)
+    checkIndex(db)
     return { events: checked, lastPosition }
   } catch (error) {
     throw unsound(file, error)
@@ -171,8 +181,12 @@ const openLock = (dataDir: string): DatabaseSync => {
 }
 
 /** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read.
- *  `checkpointFrames`: pages in the write-ahead log that make it worth while to copy them into the file. */
-export const openStorage = (dataDir: string, checkpointFrames?: number) => {
+ *  `checkpointFrames`: pages in the write-ahead log that make it worth while to copy them into the file.
+ *  `indexBehind`: events that the index by stream is behind before it is written. */
+export const openStorage = (
+  dataDir: string,
+  options: { readonly checkpointFrames?: number | undefined; readonly indexBehind?: number | undefined } = {},
+) => {
   const lock = openLock(dataDir)
   const file = join(dataDir, LOG_FILE)
   let db: DatabaseSync
@@ -196,22 +210,25 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     )
   const insertOne = insertRows(1)
   const insertMany = insertRows(ROWS_AT_ONCE)
+  const putState = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
+  const indexedBelow = (column: string) =>
+    `(SELECT ${column} FROM stream_index WHERE stream = ? AND revision < ? ORDER BY revision LIMIT ?)`
+  const removeEvents = db.prepare(`DELETE FROM events WHERE position IN ${indexedBelow('position')}`)
+  const removeFromIndex = db.prepare(
+    `DELETE FROM stream_index WHERE stream = ? AND revision IN ${indexedBelow('revision')}`,
+  )
   const insertStream = db.prepare('INSERT INTO streams (id, name) VALUES (?, ?)')
   const findStream = prepare('SELECT id FROM streams WHERE name = ?')
-  const lastRevision = prepare(
-    'SELECT revision FROM events WHERE stream = ? AND position <= ? ORDER BY revision DESC LIMIT 1',
-  )
   const columns = 'position, stream, revision, body, crc'
   const allForwards = prepare(`SELECT ${columns} FROM events WHERE position >= ? ORDER BY position LIMIT ?`)
   const allBackwards = prepare(
     `SELECT ${columns} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?`,
   )
-  const streamForwards = prepare(
-    `SELECT ${columns} FROM events WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?`,
-  )
-  const streamBackwards = prepare(
-    `SELECT ${columns} FROM events WHERE stream = ? AND revision <= ? ORDER BY revision DESC LIMIT ?`,
-  )
+  const indexed = `SELECT ${columns.replaceAll(/\w+/g, 'e.$&')} FROM stream_index i CROSS JOIN events e ON e.position = i.position
+    WHERE i.stream = ? AND i.revision BETWEEN ? AND ? ORDER BY i.revision`
+  const indexedForwards = prepare(`${indexed} LIMIT ?`)
+  const indexedBackwards = prepare(`${indexed} DESC LIMIT ?`)
+  const eventAt = prepare(`SELECT ${columns} FROM events WHERE position = ?`)
 
   /** Whether a transaction is under way. */
   let inside = false
@@ -246,6 +263,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
   const streams = new LRUCache<string, KnownStream>({ max: CACHED_STREAMS })
   const remembered = createRememberedIds(REMEMBERED_IDS)
+  const index = createStreamIndex(db, options.indexBehind)
   let nextPosition = FIRST_POSITION
   let nextStream = 1
   /** Of what was written, and of what is on the disk. */
@@ -283,10 +301,8 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       : found.filter(({ position }) => position <= lastOnDisk)
   }
 
-  const revisionOf = (id: number, upTo: number): number => {
-    insertAll()
-    return (lastRevision.get(id, upTo) as unknown as [number] | undefined)?.[0] ?? -1
-  }
+  const eventsAt = (positions: ReadonlyArray<number>): StoredEvent[] =>
+    positions.flatMap((position) => rows(eventAt, position))
 
   const firstRemembered = prepare(
     `SELECT min(position) - 1 FROM (SELECT position FROM events ORDER BY position DESC LIMIT ${REMEMBERED_IDS})`,
@@ -330,6 +346,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   const load = (): void => {
     streams.clear()
     remembered.clear()
+    index.load()
     const row = allBackwards.get(Number.MAX_SAFE_INTEGER, 1) as unknown as Row | undefined
     const last = row === undefined ? undefined : toEvent(row)
     lastWritten = last?.position ?? -1
@@ -359,7 +376,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
   }
   const marked = mark
   const log = opened
-  const checkpointer = createCheckpointer(db, file, checkpointFrames)
+  const checkpointer = createCheckpointer(db, file, options.checkpointFrames)
   lastOnDisk = lastWritten
 
   const known = (name: string): KnownStream => {
@@ -367,8 +384,8 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     if (cached !== undefined) return cached
     const found = findStream.get(name) as unknown as [number] | undefined
     const id = found?.[0] ?? 0
-    const written = id === 0 ? -1 : revisionOf(id, Number.MAX_SAFE_INTEGER)
-    const onDisk = id === 0 || lastOnDisk === lastWritten ? written : revisionOf(id, lastOnDisk)
+    const written = id === 0 ? -1 : index.last(id, Number.MAX_SAFE_INTEGER)
+    const onDisk = id === 0 || lastOnDisk === lastWritten ? written : index.last(id, lastOnDisk)
     const stream = new KnownStream(name, id, written, onDisk)
     streams.set(name, stream)
     return stream
@@ -410,11 +427,13 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     transaction: (work: () => void): void => {
       if (broken !== undefined) throw broken
       const before = nextPosition
+      const unsyncedBefore = unsynced.length
       begin.run()
       inside = true
       try {
         work()
         insertAll()
+        index.follow(unsynced.length - unsyncedBefore)
         commit.run()
         checkpointer.committed(nextPosition - before)
       } catch (error) {
@@ -469,6 +488,7 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
       }
       const position = nextPosition
       insertLater(position, stream.id, revision, body, crc32(body))
+      index.add(stream.id, revision, position)
       nextPosition += body.length + RECORD_OVERHEAD
       lastWritten = position
       stream.written.last = revision
@@ -494,10 +514,36 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
     /** Those before `before`, exclusive. */
     allBackwards: (before: number, limit: number): StoredEvent[] =>
       rows(allBackwards, Math.min(before, lastVisible() + 1), limit),
-    streamForwards: (stream: number, from: number, limit: number): StoredEvent[] =>
-      rows(streamForwards, stream, from, limit),
-    streamBackwards: (stream: number, from: number, limit: number): StoredEvent[] =>
-      rows(streamBackwards, stream, from, limit),
+    streamForwards: (stream: number, from: number, limit: number): StoredEvent[] => {
+      const recent = index.inMemoryFrom(stream)
+      const found = from < recent ? rows(indexedForwards, stream, from, recent - 1, limit) : []
+      return [...found, ...eventsAt(index.forwards(stream, from, limit - found.length))]
+    },
+    streamBackwards: (stream: number, from: number, limit: number): StoredEvent[] => {
+      const positions = index.backwards(stream, from, limit)
+      const found = eventsAt(positions)
+      if (positions.length === limit) return found
+      const before = Math.min(from, index.inMemoryFrom(stream) - 1)
+      return [...found, ...rows(indexedBackwards, stream, 0, before, limit - found.length)]
+    },
+
+    /** Removes up to `limit` events of the stream that are below a revision, for good. Answers with how many those were. */
+    remove: (stream: number, below: number, limit: number): number => {
+      begin.run()
+      try {
+        if (index.inMemoryFrom(stream) < below) index.catchUp()
+        removeEvents.run(stream, below, limit)
+        const { changes } = removeFromIndex.run(stream, stream, below, limit)
+        // What is gone is not taken for lost.
+        if (changes > 0) putState.run(SCAVENGED, `${lastOnDisk}`)
+        commit.run()
+        return Number(changes)
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK')
+        index.load()
+        throw error
+      }
+    },
 
     /** For /stats: bytes of the file, and where it ends. */
     stats: (): Record<string, number> => ({
@@ -514,6 +560,15 @@ export const openStorage = (dataDir: string, checkpointFrames?: number) => {
 
     close: (): void => {
       checkpointer.close()
+      if (broken === undefined) {
+        try {
+          db.exec('BEGIN IMMEDIATE')
+          index.catchUp()
+          db.exec('COMMIT')
+        } catch {
+          // A full disk, say: what is not in the index is read again at the next start.
+        }
+      }
       closeSync(log)
       marked.close()
       db.close()

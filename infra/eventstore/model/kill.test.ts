@@ -13,8 +13,10 @@ type Attempt = { readonly stream: string; readonly ids: ReadonlyArray<string>; a
 const test = suite('kill -9')
 
 test('given a node that is killed at any moment, when it is started again, then nothing acknowledged is lost', async () => {
-  // The log is copied into the file all the time, so that kills hit that too.
-  const store = await testEventStore({ env: { EVENTSTORE_CHECKPOINT_FRAMES: '30' } })
+  // The log is copied into the file all the time, and the index written, so that kills hit that too.
+  const store = await testEventStore({
+    env: { EVENTSTORE_CHECKPOINT_FRAMES: '30', EVENTSTORE_INDEX_BEHIND: '20' },
+  })
   const attempts: Attempt[] = []
   try {
     for (let kill = 0; kill < KILLS; kill++) {

@@ -1,11 +1,10 @@
 /** Random histories, run on the node and on the pure model. PROPERTY_RUNS raises their number (default 300). */
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { temporaryDirectory } from '../../testing/directory.ts'
 import { emptyModel, type Op, step } from './model.ts'
 import { openSubject } from './subject.ts'
 
@@ -60,7 +59,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
 const test = suite('the model')
 
 test('given any history, then the node answers as the rules say', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'eventstore-model-'))
+  const dataDir = temporaryDirectory('eventstore-model-')
   const subject = openSubject(dataDir)
   try {
     let reopened = 0

@@ -63,7 +63,9 @@ const fakeCall = (): { call: Call; frames: Buffer[]; ended: Promise<unknown> } =
 }
 
 export const openSubject = (dataDir: string) => {
-  let storage = openStorage(dataDir)
+  // So that it is written within the short histories.
+  const open = () => openStorage(dataDir, { indexBehind: 5 })
+  let storage = open()
   let hub = createHub()
   let appender = createAppender(storage, hub.publish)
 
@@ -133,7 +135,7 @@ export const openSubject = (dataDir: string) => {
       if (op.op === 'reopen') {
         appender.drain()
         storage.close()
-        storage = openStorage(dataDir)
+        storage = open()
         hub = createHub()
         appender = createAppender(storage, hub.publish)
         return 'done'

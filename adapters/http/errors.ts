@@ -67,7 +67,7 @@ export const answerError = (
   if (told.retry_after !== undefined) reply.header('retry-after', String(told.retry_after))
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
   // A request that fastify refuses by itself has been through no hook of ours.
-  reply.header('x-request-id', request.id)
+  reply.header('x-request-id', request.id).header('cache-control', 'no-store')
   const { error, code, retry_after } = told
   return reply.code(told.status).send({
     error,

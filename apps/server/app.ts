@@ -187,7 +187,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   metrics.gauge('presence_log_up', '1 while the event store is reached', () =>
     log.health().state === 'up' ? 1 : 0,
   )
-  metrics.gauge(
+  metrics.counter(
     'presence_feed_reconnects',
     'times that the live feed was resumed',
     () => sockets.state().feed.reconnects,
@@ -208,12 +208,12 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   )
   metrics.gauge('presence_cached_streams', 'streams whose state is in memory', () => commands.stats().streams)
   metrics.gauge('presence_cached_bytes', 'roughly the size of those states', () => commands.stats().bytes)
-  for (const name of Object.keys(log.stats()) as Array<keyof ReturnType<typeof log.stats>>)
-    metrics.gauge(
-      `presence_log_${name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}`,
-      `${name} so far`,
-      () => log.stats()[name],
-    )
+  const { subscriptions: _, ...soFar } = log.stats()
+  metrics.gauge('presence_log_subscriptions', 'subscriptions to the log', () => log.stats().subscriptions)
+  for (const name of Object.keys(soFar) as Array<keyof typeof soFar>) {
+    const words = name.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)
+    metrics.counter(`presence_log_${words.replaceAll(' ', '_')}`, `${words} so far`, () => log.stats()[name])
+  }
 
   let checkpoints: NodeJS.Timeout | undefined
   return {

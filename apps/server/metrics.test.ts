@@ -17,7 +17,8 @@ const parse = (text: string): Map<string, Family> => {
     const [, kind, name, rest] = /^# (HELP|TYPE) (\S+) (.+)$/.exec(line) ?? []
     if (kind === 'HELP') {
       assert.not.ok(families.has(name!), `${name} twice`)
-      families.set((now = name!), { type: '', help: true, samples: [] })
+      now = name!
+      families.set(now, { type: '', help: true, samples: [] })
     } else if (kind === 'TYPE') {
       assert.is(name, now)
       families.get(now)!.type = rest!

@@ -1,6 +1,7 @@
 /** Counters and timings of the parts, made when first named (`presence_` goes in front where it isn't), and what is read
  *  off the process when it is asked. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { within } from '../../adapters/within.ts'
 
 type Labels = Readonly<Record<string, string>>
 export type PartMetrics = {
@@ -24,16 +25,15 @@ const prefixed = (name: string) => (name.startsWith('presence_') ? name : `prese
 const SOON_MS = 1_000
 /** Who watches the process must hear of the rest of it where one part says nothing. */
 const soon = async (value: number | Promise<number>): Promise<number> => {
-  if (typeof value === 'number') return value
-  let late: NodeJS.Timeout | undefined
-  const never = new Promise<number>((resolve) => {
-    late = setTimeout(() => resolve(Number.NaN), SOON_MS)
-  })
-  try {
-    return await Promise.race([value.catch(() => Number.NaN), never])
-  } finally {
-    clearTimeout(late)
-  }
+  let told = Number.NaN
+  const asked = (async () => {
+    told = await value
+  })()
+  await within(
+    SOON_MS,
+    asked.catch(() => {}),
+  )
+  return told
 }
 
 export const createMetrics = (nodeId: string): Metrics => {

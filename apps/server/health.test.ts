@@ -7,17 +7,20 @@ import { createHealth, type HealthParts } from './health.ts'
 const test = suite('health')
 
 const parts = () => {
-  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false, parked: 0n }
+  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false, bare: false, parked: 0n }
   const since = new Date(0)
   const health = createHealth({
     log: { health: () => ({ state: 'up', since, lastError: null }) },
     readModels: {
-      checkpoint: () => async () =>
-        world.hangs
+      checkpoint: () => async () => {
+        if (world.bare)
+          throw new Error('asked in vain', { cause: Object.assign(new Error('no table'), { code: '42P01' }) })
+        return world.hangs
           ? new Promise(() => {})
           : world.tables === null
             ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
-            : E.right({ position: world.tables }),
+            : E.right({ position: world.tables })
+      },
       parked: () => async () => E.right({ streams: world.parked, events: 3n * world.parked }),
     },
     relay: { configured: false, state: () => ({}) },
@@ -25,7 +28,7 @@ const parts = () => {
     turn: { uris: [] },
     now: () => world.now,
   } as unknown as HealthParts)
-  return { world, projections: async () => (await health()).projections! }
+  return { world, all: health, projections: async () => (await health()).projections! }
 }
 
 test('given constant traffic that the tables follow closely, then they are never said to be behind', async () => {
@@ -60,6 +63,14 @@ test('given an event that is parked, then health says so and how many wait, and 
   assert.ok(waiting.ok)
   assert.is(waiting.parked_events, 3)
   assert.match(waiting.error!, '3 events of 1 streams are parked')
+})
+
+test('given a database that no projector has prepared, then it says so and what is missing', async () => {
+  const { world, all } = parts()
+  world.bare = true
+  const { postgres, projections } = await all()
+  assert.equal([postgres!.ok, projections!.ok], [false, false])
+  assert.match(String(postgres!.error), 'the projector makes them')
 })
 
 test('given no tables to be asked, then it says so', async () => {

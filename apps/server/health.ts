@@ -20,8 +20,17 @@ const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
 
+/** Postgres' undefined_table. */
+const NO_TABLE = '42P01'
+const whyNot = (error: unknown): string => {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if ('code' in one && one.code === NO_TABLE)
+      return 'its tables are not there yet: the projector makes them'
+  return String(error)
+}
+
 type Answer<A> = Awaited<ReturnType<Asking<A>>>
-/** A database that does not answer is not there. */
+/** A database that does not answer is not there, nor is one without tables. */
 const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Answer<A>>((resolve) => {
@@ -30,6 +39,8 @@ const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   })
   try {
     return await Promise.race([asked, late])
+  } catch (error) {
+    return E.left({ _tag: 'PostgresUnavailable', cause: whyNot(error) })
   } finally {
     clearTimeout(timer)
   }

@@ -1,10 +1,9 @@
 /** What is told to whom before and after the disk has it. The disk is this test's: it answers when it is told to. */
-import fs, { mkdtempSync, readlinkSync, rmSync } from 'node:fs'
+import fs, { readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { temporaryDirectory } from '../testing/directory.ts'
 
 const test = suite('the disk')
 
@@ -39,10 +38,8 @@ const fsyncOf = async (file: string) => {
 }
 const LOG = 'events.db-wal'
 
-const dirs: string[] = []
 const open = () => {
-  const dir = mkdtempSync(join(tmpdir(), 'eventstore-disk-'))
-  dirs.push(dir)
+  const dir = temporaryDirectory('eventstore-disk-')
   const storage = openStorage(dir)
   const published: number[] = []
   const appender = createAppender(storage, (events) => {
@@ -76,9 +73,6 @@ const open = () => {
   }
   return { dir, storage, appender, append, published }
 }
-test.after(() => {
-  for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
-})
 
 test('given an append that is not on the disk, then nobody sees it, and then its writer and readers do', async () => {
   const { storage, append, published } = open()

@@ -1,12 +1,12 @@
 /** A last write that was torn: after `kill -9`, the end of the write-ahead log or of the file is cut off or overwritten.
  *  Then every acknowledged event is there, or the node refuses and says what to do; never less without a word. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, cpSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, cpSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { temporaryDirectory } from '../testing/directory.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { decodeBody } from './record.ts'
 import { openStorage } from './storage.ts'
@@ -16,8 +16,7 @@ const PAGE = 8192
 const FRAME = PAGE + 24
 const WAL_HEADER = 32
 
-const root = mkdtempSync(join(tmpdir(), 'eventstore-torn-'))
-test.after(() => rmSync(root, { recursive: true, force: true }))
+const root = temporaryDirectory('eventstore-torn-')
 
 /** What a node left behind that was killed under load, and what it had acknowledged. */
 const killed = async (name: string, checkpointFrames: number) => {

@@ -1,11 +1,10 @@
 /** The embedded node for tests: a process of its own, which can be stopped, killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { temporaryDirectory } from './directory.ts'
 
 export type TestEventStore = {
   /** `esdb://127.0.0.1:PORT?tls=false` */
@@ -63,7 +62,7 @@ export const testEventStore = async (
     readonly env?: Readonly<Record<string, string>>
   } = {},
 ): Promise<TestEventStore> => {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'eventstore-')))
+  const dataDir = options.dataDir ?? temporaryDirectory('eventstore-')
   const args = (port: number) => ['--data', dataDir, '--port', `${port}`, ...(options.args ?? [])]
   const env = options.env ?? {}
   let { child, port } = await start(args(options.port ?? 0), env)
@@ -74,7 +73,7 @@ export const testEventStore = async (
     pid: () => child.pid ?? 0,
     stop: async () => {
       await ended(child, 'SIGTERM')
-      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
+      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
     },
     kill: () => ended(child, 'SIGKILL'),
     restart: async () => {

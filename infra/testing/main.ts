@@ -2,7 +2,8 @@
  * `npm test [-- PATTERN …]`: every *.test.ts whose path contains a pattern (all where there is none), each in a
  * process of its own, on real services; then types, lint and the import arrows. Ends with `N passed, N failed`.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { findTests, type TestFile } from './runner/files.ts'
 import { judge, type Outcome } from './runner/outcome.ts'
@@ -17,9 +18,16 @@ const AT_ONCE = Number(process.env.TEST_PROCESSES ?? 2)
 const AGAIN = Number(process.env.TEST_AGAIN ?? 0)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
+/** What tests put into the system's folder for that goes with the run, also of tests that fail, hang or are killed. As open
+ *  as that folder is: a server may run as another user. */
+const scratch = mkdtempSync(join(tmpdir(), 'presence-tests-'))
+chmodSync(scratch, 0o1777)
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
+
 const env: NodeJS.ProcessEnv = {
   ...process.env,
   NODE_ENV: 'test',
+  TMPDIR: scratch,
   PATH: [join(root, 'node_modules/.bin'), process.env.PATH, '/usr/sbin'].join(':'),
 }
 const ROOM_LOGS = [join(root, '../shared/data/rooms'), join(root, 'infra/testing/rooms')]

@@ -1,8 +1,8 @@
 /** A certificate for `localhost` and the authority that signed it, for tests over TLS. Needs `openssl`. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryDirectory } from '../../testing/directory.ts'
 
 const REQUEST = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1'.split(' ')
 const openssl = (...args: ReadonlyArray<string>): void => {
@@ -19,7 +19,7 @@ export type Certificate = {
 /** Paths of three files, there until `remove`. A certificate that signs itself would not do: one of the clients takes
  *  no authority for a server. */
 export const createCertificate = (): Certificate => {
-  const dir = mkdtempSync(join(tmpdir(), 'eventstore-tls-'))
+  const dir = temporaryDirectory('eventstore-tls-')
   const [key, cert, ca, caKey] = ['key', 'cert', 'ca', 'ca-key'].map((name) => join(dir, `${name}.pem`)) as [
     string,
     string,

@@ -187,6 +187,22 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   metrics.gauge('presence_log_up', '1 while the event store is reached', () =>
     log.health().state === 'up' ? 1 : 0,
   )
+  /** One look for all that a scrape asks of it. */
+  let looking: ReturnType<typeof health> | null = null
+  const look = () => {
+    looking ??= health().finally(() => {
+      looking = null
+    })
+    return looking
+  }
+  metrics.gauge('presence_postgres_up', '1 while the tables can be asked', async () =>
+    (await look()).postgres?.ok ? 1 : 0,
+  )
+  metrics.gauge(
+    'presence_tables_lag_seconds',
+    'how long the tables have been behind the log',
+    async () => Number((await look()).projections?.lag_ms) / 1_000,
+  )
   metrics.counter(
     'presence_feed_reconnects',
     'times that the live feed was resumed',

@@ -53,7 +53,7 @@ export const CODES: Readonly<Record<string, Told>> = {
   hive_unavailable: { status: 503, means: 'No Hive node can be reached to check a proof.' },
   checkpoint_unavailable: { status: 503, means: 'There is no signed checkpoint yet.' },
   moment_unavailable: { status: 503, means: 'A look at the past can’t be had now.' },
-  server_unavailable: { status: 503, means: 'This process has more to do than it can.' },
+  server_unavailable: { status: 503, means: 'This process has more to do than it can, or is stopping.' },
   not_caught_up: { status: 504, means: 'The tables have not come to min_position within two seconds.' },
   session_ended: {
     status: null,

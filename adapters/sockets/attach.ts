@@ -27,7 +27,8 @@ import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { fullBucket, type Pace, take } from './pace.ts'
 import { createRequests } from './requests.ts'
-import { connectionOf, createSending, writeDirectly } from './sending.ts'
+import { connectionOf, createSending, sendElsewhere, writeDirectly } from './sending.ts'
+import { createTurns, newTurn } from './turns.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
@@ -89,8 +90,10 @@ export type Sockets = {
   }
   /** The sessions that this process answers for: from before they are in the log until their end is. */
   readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
-  /** Every session here ends in the log (within `ms`, default 5,000), then the sockets are closed. The HTTP server
-   *  is its owner's to close. */
+  /** Every socket's session ends, and its client connects again. */
+  readonly sendAllElsewhere: () => void
+  /** Every session here ends in the log (within `ms`, default 5,000), and the clients connect again, elsewhere. The HTTP
+   *  server is its owner's to close. */
   readonly close: (ms?: number) => Promise<void>
 }
 
@@ -103,6 +106,12 @@ const CROWDED: Described = {
   code: 'slow_down',
   error: 'Too many connections from your address: close others first, or try again in 30 s.',
   retry_after: 30,
+}
+const GOING: Described = {
+  status: 503,
+  code: 'server_unavailable',
+  error: 'This server can’t keep your session: connect again, and join with since.',
+  retry_after: 1,
 }
 /** Milliseconds between two lines of the log about crowded addresses. */
 const TELL_EVERY = 60_000
@@ -151,6 +160,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const isOurs = addressesIn(deps.trustProxy ?? [])
   const members = new Map<string, Member>()
   const crowding = createCrowding(limits.perAddress)
+  const turns = createTurns()
   let closing = false
 
   let toldCrowded = Number.NEGATIVE_INFINITY
@@ -246,6 +256,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
         busy: null,
         isGone: false,
         bucket: fullBucket(limits.packets, clock.now()),
+        turn: newTurn(),
         excess: 0,
         pending: 0,
         again: null,
@@ -291,6 +302,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const receive = (member: Member, packet: ReadonlyArray<unknown>): void => {
     const { socket } = member
     sending.guard(socket)
+    turns.took(member.turn, connectionOf(socket))
     const last = packet.length > 1 ? packet[packet.length - 1] : undefined
     const ack = typeof last === 'function' ? (last as Ack) : null
     const payload = packet[1] === last && ack !== null ? undefined : packet[1]
@@ -317,7 +329,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   function onDisconnect(this: Socket, reason: string): void {
     const member = this.data as Member
-    members.delete(this.id)
+    // One who was sent away is gone already.
+    if (!members.delete(this.id)) return
     ephemeral.forget(member)
     membership
       .gone(member, reason === 'ping timeout' ? 'expired' : 'disconnected')
@@ -333,8 +346,17 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     // as it likes into arguments.
     socket.use((packet) => receive(member, packet))
     socket.on('disconnect', onDisconnect)
-    if (closing) socket.disconnect(true)
+    if (closing) sendElsewhere(socket)
   })
+
+  const sendAllElsewhere = (): void => {
+    for (const { socket } of [...members.values()]) {
+      socket.emit('space-error', told(GOING))
+      // A connection on polling is closed with its next request, but its session is over now.
+      onDisconnect.call(socket, 'sent elsewhere')
+      sendElsewhere(socket)
+    }
+  }
 
   const stopHearing = auth.onEnded((sid) => {
     for (const member of members.values())
@@ -367,12 +389,13 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       relay: relay.state(),
     }),
     sessions: membership.sessions,
+    sendAllElsewhere,
     close: async (ms = 5_000) => {
       closing = true
       stopHearing()
       stopWatching?.()
       const here = [...members.values()]
-      io.disconnectSockets(true)
+      sendAllElsewhere()
       // Departures are asked for as the sockets go, each after what its socket was doing.
       const settled = Promise.allSettled(here.map((member) => member.busy))
       const late = new Promise((resolve) => setTimeout(resolve, ms).unref())

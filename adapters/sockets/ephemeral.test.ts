@@ -3,8 +3,9 @@ import { connect as dial } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
-import { frameOf, frameWithTail } from './frames.ts'
+import { frameOf, frameWithTail, packetOf } from './frames.ts'
 import { fullBucket, take, waitFor } from './pace.ts'
+import { connectionOf, createSending } from './sending.ts'
 
 const test = suite<OneNode>('what is not in the log')
 
@@ -71,6 +72,56 @@ test('given updates faster than the pace, then fewer are passed on, in order, an
     seen,
     [...seen].sort((a, b) => a - b),
   )
+})
+
+test('given a crowd that moves at once, then each hears the newest of every other, in one write, and nothing of one who left', async ({
+  node,
+}) => {
+  const room = 'post:alice/my-post:main'
+  const crowd = await Promise.all(
+    ['alice', 'bobby', 'carol', 'daisy'].map((name) => node.connect(`account:${name}`)),
+  )
+  for (const one of crowd) await one.ask('join-space', POST)
+  const ids = crowd.map(({ id }) => id)
+  const { io } = node.sockets
+  const sending = createSending({ io, metrics: {}, maxWaiting: 1 << 20, onSlow: () => {} })
+  let writes = 0
+  for (const id of ids) {
+    const sender = connectionOf(io.sockets.sockets.get(id) as never).transport.socket?._sender as {
+      sendFrame: (...given: unknown[]) => void
+    }
+    const { sendFrame } = sender
+    sender.sendFrame = (...given) => {
+      writes += 1
+      sendFrame.apply(sender, given)
+    }
+  }
+  for (let n = 1; n <= 3; n += 1)
+    for (const id of ids) sending.newest(room, id, packetOf('aframe-update', { id, n }), true)
+  for (const one of crowd) {
+    await one.until('the others', () => one.of('aframe-update').length === 3)
+    assert.equal(
+      one.of('aframe-update'),
+      ids.filter((id) => id !== one.id).map((id) => ({ id, n: 3 })),
+    )
+  }
+  assert.is(writes, crowd.length)
+
+  const [, bobby, carol, daisy] = ids as [string, string, string, string]
+  for (const id of [bobby, carol]) sending.newest(room, id, packetOf('aframe-update', { id, n: 4 }), true)
+  // Of one on another process it is not known here.
+  sending.newest(room, 'elsewhere', packetOf('aframe-update', { id: 'elsewhere', n: 4 }), false)
+  await io.sockets.sockets.get(bobby)?.leave(room)
+  const [, , , hers] = crowd
+  await hers?.until('the others', () => hers.of('aframe-update').length === 5)
+  assert.equal(
+    hers
+      ?.of('aframe-update')
+      .slice(3)
+      .map(({ id }) => id),
+    [carol, 'elsewhere'],
+  )
+  assert.is(hers?.id, daisy)
 })
 
 test('given a client that stops reading, then it is closed before its news fills the memory, and the others go on', async ({

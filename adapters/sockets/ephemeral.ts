@@ -69,10 +69,12 @@ export const createEphemeral = (deps: {
   })
   relay.onMessage((room, message) => {
     if (!Relayed.is(message)) return
-    if (message.kind === 'aframe') sending.newest(room, message.from, message.packet, null)
+    if (message.kind === 'aframe') sending.newest(room, message.from, message.packet, false)
     else {
       const target = members.get(message.to)
-      if (target?.place?.room === room) target.socket.emit(message.event, message.payload)
+      if (target?.place?.room !== room) return
+      target.socket.emit(message.event, message.payload)
+      sending.guard(target.socket)
     }
   })
   const publish = (room: RoomKey, message: Relayed) => relay.publish(room, message)
@@ -89,7 +91,7 @@ export const createEphemeral = (deps: {
     ]
     // The client's own words, already written down once to measure them.
     const packet = `${start},"entityData":${text},"timestamp":${end}}]`
-    sending.newest(room, id, packet, id)
+    sending.newest(room, id, packet, true)
     publish(room, { kind: 'aframe', from: id, packet })
   }
 

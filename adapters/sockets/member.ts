@@ -5,6 +5,7 @@ import type { RoomKey } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Hold } from './feed.ts'
 import type { Bucket } from './pace.ts'
+import type { Turn } from './turns.ts'
 
 /** The session it has, and where. */
 export type Place = {
@@ -26,6 +27,7 @@ export type Member = {
   busy: Promise<unknown> | null
   isGone: boolean
   readonly bucket: Bucket
+  readonly turn: Turn
   /** Packets refused for being too many, less those taken since. */
   excess: number
   /** Packets whose answer is not known yet. */

@@ -289,16 +289,48 @@ test('given a log that is away, when a socket goes, then its session ends in the
   assert.is(payload.userAccount, 'bobby')
 })
 
-test('given sockets in rooms, when the server stops, then every session has ended in the log', async () => {
-  const log = memoryLog()
-  const node = await testNode(log)
-  for (const name of ['alice', 'bobby', 'carol']) {
-    const client = await node.connect(`account:${name}`)
-    await client.ask('join-space', POST)
-  }
-  await node.sockets.close()
-  assert.is(log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length, 3)
-  await node.stop()
+for (const transport of ['websocket', 'polling'])
+  test(`given sockets in rooms on ${transport}, when the server stops, then every session has ended in the log, and each client is told to connect again, and does`, async () => {
+    const log = memoryLog()
+    const node = await testNode(log)
+    const clients = await Promise.all(
+      ['alice', 'bobby', 'carol'].map((name) =>
+        node.connect(`account:${name}`, {
+          transports: [transport],
+          reconnection: true,
+          reconnectionDelay: 60_000,
+        }),
+      ),
+    )
+    for (const client of clients) await client.ask('join-space', POST)
+    await node.sockets.close()
+    assert.is(log.stream(STREAM).filter(({ type }) => type === 'SessionLeft').length, 3)
+    for (const client of clients) {
+      assert.match(await client.disconnected, /^transport/)
+      // One on polling may be between two requests, and hears nothing more.
+      if (transport === 'websocket') {
+        const { code, retry_after } = client.of('space-error')[0]
+        assert.equal([code, retry_after], ['server_unavailable', 1])
+      }
+      // It will try by itself: as it would not, had the server disconnected its socket.
+      assert.is(client.socket.active, true)
+    }
+    await node.stop()
+  })
+
+test('given a server that was held for dead, when it sends all elsewhere, then they may come back to it and hear what they missed', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice', { reconnection: true, reconnectionDelay: 1 })
+  await alice.ask('join-space', POST)
+  const { revisions } = alice.of('space-joined')[0]
+  const back = new Promise((resolve) => alice.socket.once('connect', () => resolve(null)))
+  node.sockets.sendAllElsewhere()
+  await back
+  assert.is((await alice.ask('join-space', { ...POST, since: revisions })).ok, true)
+  assert.is(alice.of('space-joined')[1].resumed, true)
+  const { payload } = await alice.until('its end', ({ event }) => event === 'user-left')
+  assert.is(payload.reason, 'disconnected')
 })
 
 test('given a space that nobody may know of, when it is joined, then it is refused as one that is not there', async ({

@@ -21,6 +21,8 @@ type WebSocket = {
   readonly OPEN: number
   readonly close: (code: number, reason: string) => void
   readonly terminate: () => void
+  readonly pause: () => void
+  readonly resume: () => void
   readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
   readonly _socket?: { readonly writableLength: number } | null
 }
@@ -43,8 +45,9 @@ export interface Sending {
   readonly packets: (socket: Socket, packets: ReadonlyArray<string>) => void
   /** `start` and `tail` make one packet; the tail's bytes are shared by all who are sent it. */
   readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
-  /** To the room's sockets but `except`: one that is busy gets the newest of each sender when it is not. */
-  readonly newest: (room: RoomKey, sender: string, packet: string, except: string | null) => void
+  /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
+   *  move at once, so does the whole room. `isHere`: the sender is a socket of this process. */
+  readonly newest: (room: RoomKey, sender: string, packet: string, isHere: boolean) => void
   /** Cuts the socket off if it has let too much wait. */
   readonly guard: (socket: Socket) => void
 }
@@ -62,8 +65,14 @@ export type SendingOptions = {
 
 /** Frames that may wait, however small. */
 const MAX_FRAMES = 4_096
+/** Of RFC 6455's registry. */
+const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
 const CLOSE_MS = 5_000
+/** After passing on how scenes move, that rests for so many times as long as it took, at most so long (ms): whatever
+ *  moves, most of the time is for what is on the log. */
+const REST = 3
+const LONGEST_REST_MS = 50
 
 const sizeOf = ({ data, options }: Waiting): number => {
   const frames = options?.wsPreEncodedFrame
@@ -105,6 +114,18 @@ export const writeDirectly = (connection: Connection): void => {
   }
 }
 
+/** Closes the connection as a cut line does: the client connects again by itself, maybe elsewhere. One whose socket the
+ *  server disconnects stays away. */
+const sendAway = (socket: Socket, code: number, reason: string): void => {
+  const connection = connectionOf(socket)
+  // The close frame goes before the transport is given up, so that one who still reads learns why.
+  const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
+  ws?.close(code, reason)
+  connection.close(ws !== undefined)
+  if (ws !== undefined) setTimeout(() => ws.terminate(), CLOSE_MS).unref()
+}
+export const sendElsewhere = (socket: Socket): void => sendAway(socket, SERVICE_RESTART, 'connect again')
+
 export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOptions): Sending => {
   const namespace = io.of('/')
   const listeners = new Map<RoomKey, Set<Listener>>()
@@ -121,11 +142,7 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     if (bytes <= maxWaiting && length <= MAX_FRAMES) return
     metrics.count?.('presence_slow_sockets', 1)
     onSlow(socket)
-    // The close frame goes before the transport is given up, so that one who still reads learns why.
-    const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
-    ws?.close(TRY_AGAIN_LATER, 'too slow')
-    connection.close(true)
-    if (ws !== undefined) setTimeout(() => ws.terminate(), CLOSE_MS).unref()
+    sendAway(socket, TRY_AGAIN_LATER, 'too slow')
   }
 
   const sockets = function* (room: RoomKey): Generator<Socket> {
@@ -157,6 +174,12 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     }
   }
 
+  // ── newest wins ────────────────────────────────────────────────────────────────────────────────────────
+
+  const moving = new Map<RoomKey, Map<string, Move>>()
+  let isDue = false
+  let restUntil = 0
+
   const release = (connection: Connection): void => {
     const waiting = stalled.get(connection)
     if (waiting === undefined || connection.readyState !== 'open') return
@@ -183,6 +206,52 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     const { transport } = connection
     stalled.set(connection, { transport, newest: new Map([[sender, packet]]) })
     transport.once('ready', () => release(connection))
+  }
+
+  /** To each who is ready for it, all that moved is one write: the same bytes for all, less one's own. */
+  const tellMoves = (ids: ReadonlySet<string>, moves: ReadonlyArray<readonly [string, Move]>): void => {
+    const first = moves[0]
+    if (first === undefined) return
+    const all = Buffer.concat(moves.map(([, { frame }]) => frame))
+    const others = new Map<string, ReadonlyArray<Buffer>>()
+    let from = 0
+    for (const [sender, { frame }] of moves) {
+      const to = from + frame.length
+      others.set(
+        sender,
+        [all.subarray(0, from), all.subarray(to)].filter(({ length }) => length > 0),
+      )
+      from = to
+    }
+    const whole = optionsOf([all])
+    for (const id of ids) {
+      const connection = namespace.sockets.get(id)?.client.conn as unknown as Connection | undefined
+      if (connection === undefined) continue
+      const { transport, upgrading, writeBuffer } = connection
+      const isReady = transport.writable && writeBuffer.length === 0 && !stalled.has(connection)
+      if (isReady && transport.name === 'websocket' && !upgrading) {
+        const rest = others.get(id)
+        if (rest === undefined) connection.write(first[1].packet, whole)
+        else if (rest.length > 0) connection.write(first[1].packet, optionsOf(rest))
+      } else for (const [sender, move] of moves) if (sender !== id) writeNewest(connection, sender, move)
+    }
+  }
+
+  const passOn = (): void => {
+    const started = performance.now()
+    isDue = false
+    for (const [room, senders] of moving) {
+      const ids = namespace.adapter.rooms.get(room)
+      // Who has left meanwhile moves no more.
+      if (ids !== undefined)
+        tellMoves(
+          ids,
+          [...senders].filter(([id, { isHere }]) => !isHere || ids.has(id)),
+        )
+    }
+    moving.clear()
+    const ended = performance.now()
+    restUntil = ended + Math.min((ended - started) * REST, LONGEST_REST_MS)
   }
 
   return {
@@ -220,14 +289,23 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
       connection.write(`${start}${tail.text}`, optionsOf(frameWithTail(start, tail.bytes)))
       guard(socket)
     },
-    newest: (room, sender, text, except) => {
-      const packet: Packet = { packet: text, options: optionsOf([frameOf(text)]) }
-      for (const socket of sockets(room))
-        if (socket.id !== except) writeNewest(connectionOf(socket), sender, packet)
+    newest: (room, sender, packet, isHere) => {
+      const senders = moving.get(room) ?? new Map<string, Move>()
+      moving.set(room, senders)
+      const frame = frameOf(packet)
+      senders.set(sender, { packet, frame, options: optionsOf([frame]), isHere })
+      if (isDue) return
+      isDue = true
+      const wait = restUntil - performance.now()
+      // What came in the same round of the event loop goes out together.
+      if (wait < 1) setImmediate(passOn)
+      else setTimeout(passOn, wait).unref()
     },
   }
 }
 
+/** How one sender's scene moved last, on its way to a room. */
+type Move = Packet & { readonly frame: Buffer; readonly isHere: boolean }
 type Packet = { readonly packet: string; readonly options: WriteOptions }
 const optionsOf = (frames: ReadonlyArray<Buffer>): WriteOptions => ({
   compress: false,

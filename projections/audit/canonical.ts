@@ -109,12 +109,17 @@ const writer = (quoted: (text: string) => string, maxDepth: number) => {
 
 const clean = writer(quoteClean, MAX_DEPTH)
 const proved = writer(quote, MAX_PROVED_DEPTH)
+/** Deep enough for anything that is made of what is proved. */
+const around = writer(quote, MAX_PROVED_DEPTH + 100)
 
 /** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
 export const canonicalJson = (value: unknown): string => clean(value)
 
 /** The same with every text as it is: no two values have the same bytes. */
 export const provedJson = (value: unknown): string => proved(value)
+
+/** The same of what has events, or parts of them, in it: nothing of them is cut off once more. */
+export const aroundJson = (value: unknown): string => around(value)
 
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */
 export const eventText = (event: RecordedEvent): string => {

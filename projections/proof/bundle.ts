@@ -2,7 +2,7 @@
  *  docs/proof.md has the format in full. */
 import { createHash, hash } from 'node:crypto'
 import { parseStreamName, spaceKey } from '../../domain/names.ts'
-import { provedJson } from '../audit/canonical.ts'
+import { aroundJson } from '../audit/canonical.ts'
 import { inclusionChecker } from './merkle.ts'
 import { type Checkpoint, openCheckpoint, openNote, type Signer, signNote, type Verifier } from './note.ts'
 import {
@@ -31,7 +31,7 @@ export type Header = {
 
 /* ── writing: each gives a line, its line feed in it ─────────────────────────────────────────────────────── */
 
-const line = (value: unknown): string => `${provedJson(value)}\n`
+const line = (value: unknown): string => `${aroundJson(value)}\n`
 export const headerLine = (header: Header): string => line({ header })
 export const checkpointLine = (note: string): string => line({ checkpoint: note })
 export const stateLine = (end: 'start' | 'end', state: BundleState): string =>
@@ -216,7 +216,7 @@ export const checkBundle = async (
     const folded = stateToJson(state)
     const given = isObject(value.end) ? value.end : {}
     for (const name of new Set([...Object.keys(folded), ...Object.keys(given)]))
-      if (provedJson(folded[name] ?? null) !== provedJson(given[name] ?? null) || !Object.hasOwn(given, name))
+      if (aroundJson(folded[name] ?? null) !== aroundJson(given[name] ?? null) || !Object.hasOwn(given, name))
         fault('end', `Its ${name} are not what the events make of the start.`)
   }
 
@@ -253,7 +253,7 @@ export const checkBundle = async (
       if (expects === 'event' && !Object.hasOwn(parsed, 'event'))
         part = Object.hasOwn(parsed, 'end') ? 'end' : 'event'
       value = parsed
-      if (provedJson(parsed) !== text) throw new TypeError('not canonical')
+      if (aroundJson(parsed) !== text) throw new TypeError('not canonical')
     } catch {
       fault(part, 'The line is not canonical JSON.')
       if (part === 'event') digests.eventBytes(bytes)
@@ -290,7 +290,7 @@ export const checkBundle = async (
         break
       case 'start': {
         state = keysAre(value, 'start') ? stateFromJson(value.start) : null
-        if (state === null || provedJson(stateToJson(state)) !== provedJson(value.start))
+        if (state === null || aroundJson(stateToJson(state)) !== aroundJson(value.start))
           fault('start', 'It is not of a state’s form.')
         const from = header?.from ?? null
         if (

@@ -1,6 +1,6 @@
 /** Events as bundles have them: as they stand on the log. */
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { eventText } from '../audit/canonical.ts'
+import { eventText, TOO_DEEP } from '../audit/canonical.ts'
 import type { BundledEvent, BundleState, Kind } from './state.ts'
 
 const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
@@ -8,8 +8,9 @@ const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
 /** `text`, where it was made, is what is proved of it. */
 export const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent => {
   const { data, metadata } = recorded.stored ?? recorded
-  // What JSON can't say as it is, is what it says instead.
-  if (!isPlain(data) || !isPlain(metadata)) return JSON.parse(text ?? eventText(recorded))
+  // What JSON can't say as it is, is what it says instead; so is what is too deep.
+  if (!isPlain(data) || !isPlain(metadata) || text?.includes(TOO_DEEP) === true)
+    return JSON.parse(text ?? eventText(recorded))
   const { id, revision, stream, type } = recorded
   return { data: data ?? null, id, metadata: metadata ?? null, revision: String(revision), stream, type }
 }

@@ -229,16 +229,21 @@ def apply_chat(state, kind, data, revision):
         known["deleted"] = pick(data, "by", "at")
     elif kind in ("ReactionAdded", "ReactionRemoved"):
         reaction = [data.get("emoji"), as_object(data.get("by")).get("id")]
-        known["reactions"] = [one for one in known["reactions"] if one != reaction]
+        known["reactions"] = [one for one in known["reactions"] if not same(one, reaction)]
         if kind == "ReactionAdded":
             known["reactions"].append(reaction)
+
+
+def units(text):
+    """Texts are compared by their UTF-16 code units."""
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def apply(state, kind, event):
     state["revisions"][kind] += 1
     at = as_object(event["metadata"]).get("at")
     latest = state["latest"][kind]
-    if isinstance(at, str) and (latest is None or at > latest):
+    if isinstance(at, str) and (latest is None or units(at) > units(latest)):
         state["latest"][kind] = at
     data = as_object(event["data"])
     if kind == "space":
@@ -298,7 +303,7 @@ def check(path, vkey):
         for kind in ("space", "chat", "refusal"):
             if start is None and state["revisions"][kind] != 0:
                 raise ValueError("it is not the beginning")
-            if start is not None and (state["latest"][kind] or "") >= start:
+            if start is not None and units(state["latest"][kind] or "") >= units(start):
                 raise ValueError("it is later than the header's beginning")
     except (ValueError, KeyError, TypeError) as error:
         faults.append((3, f"start: {error}"))
@@ -336,7 +341,9 @@ def check(path, vkey):
                 state["revisions"][kind] = int(event["revision"])
             apply(state, kind, event)
             latest = state["latest"][kind]
-            if latest is not None and ((start is not None and latest < start) or (end is not None and latest > end)):
+            if latest is not None and (
+                (start is not None and units(latest) < units(start)) or (end is not None and units(latest) > units(end))
+            ):
                 faults.append((number, f"{name}: it is not within the times of the header"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             faults.append((number, f"event: {error}"))

@@ -1,6 +1,7 @@
 /** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
  *  anyone can fold it again. It holds nothing that is sealed. */
 import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
+import { aroundJson } from '../audit/canonical.ts'
 
 export const STREAM_KINDS = ['space', 'chat', 'refusal'] as const
 export type Kind = (typeof STREAM_KINDS)[number]
@@ -66,6 +67,10 @@ export const kindOf = (stream: string): Kind | null => {
   const kind = stream.slice(0, stream.indexOf('-'))
   return STREAM_KINDS.find((one) => one === kind) ?? null
 }
+
+/** As JSON. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b || (typeof a === 'object' && typeof b === 'object' && aroundJson(a) === aroundJson(b))
 
 const merged = (settings: Json, changes: Json): Json => {
   const free = { ...object(settings.settings), ...object(changes.settings) }
@@ -149,7 +154,7 @@ const applyChat = ({ messages }: BundleState, type: string, data: Json, revision
   if (known === undefined) return
   const emoji = data.emoji ?? null
   const by = object(data.by).id ?? null
-  const others = known.reactions.filter(([one, who]) => one !== emoji || who !== by)
+  const others = known.reactions.filter(([one, who]) => !isSame(one, emoji) || !isSame(who, by))
   switch (type) {
     case 'MessageEdited':
       return void messages.set(id, { ...known, edited: revision })

@@ -123,7 +123,7 @@ const verifyAll = async (
     clearLine()
     const seconds = (performance.now() - began) / 1_000
     io.out(
-      `${done.events} events in ${seconds.toFixed(1)} s, ${Math.round(done.events / seconds)} a second, up to ${done.position ?? 'the start'}`,
+      `${counted(done.events, 'event')} in ${seconds.toFixed(1)} s, ${Math.round(done.events / seconds)} a second, up to ${done.position ?? 'the start'}`,
     )
     io.out(`tree of ${done.size} leaves, root ${done.root.toString('base64')}`)
     for (const { from, size, detail } of done.failures)
@@ -137,6 +137,10 @@ const verifyAll = async (
       if (found > differences.length) io.err(`… and ${found - differences.length} more`)
       io.out(`${counted(rows, 'row')} of ${counted(tables, 'table')}, ${counted(found, 'difference')}`)
     }
+    if (done.parkedStreams > 0)
+      io.err(
+        `${counted(done.parkedStreams, 'parked stream')}: what waits there is in no table (presence parked).`,
+      )
     const { kept } = done
     for (const { stream, revision, detail } of kept.faults)
       io.err(`event ${revision} of ${stream}: ${detail}`)

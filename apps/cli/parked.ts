@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { listParked, retryParked, showParked } from '../projector/parked.ts'
 import { type Command, counted } from './command.ts'
 import { connections } from './connections.ts'
+import { plain } from './replay-view/screen.ts'
 
 /** So many of a stream are shown. */
 const SHOWN = 100
@@ -38,7 +39,9 @@ export const parked: Command = {
       const streams = await listParked(databaseUrl)
       for (const one of streams)
         io.out(
-          `${one.stream}  ${counted(one.events, 'event')} since ${one.parkedAt.toISOString()}, from ${one.position}: ${one.reason}`,
+          plain(
+            `${one.stream}  ${counted(one.events, 'event')} since ${one.parkedAt.toISOString()}, from ${one.position}: ${one.reason}`,
+          ),
         )
       io.out(streams.length === 0 ? 'nothing is parked' : counted(streams.length, 'stream'))
       return 0
@@ -60,7 +63,7 @@ export const parked: Command = {
     }
     io.out(`${counted(applied, 'event')} applied`)
     if (stoppedBy)
-      io.err(`${stoppedBy.event.type} at ${stoppedBy.event.position} still waits: ${stoppedBy.reason}`)
+      io.err(plain(`${stoppedBy.event.type} at ${stoppedBy.event.position} still waits: ${stoppedBy.reason}`))
     return stoppedBy ? 1 : 0
   },
 }

@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../adapters/postgres/migrate.ts'
 import { PROJECTION_NAMES } from '../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../projector/rebuild.ts'
-import type { Command, Io } from './command.ts'
+import { type Command, counted, type Io } from './command.ts'
 import { connections } from './connections.ts'
 import { openedLog } from './opened-log.ts'
 
@@ -51,6 +51,11 @@ export const rebuild: Command = {
       io.err(`${(error as Error).message}\n\n${usage}`)
       return 2
     }
+    const only = options.projection
+    if (only !== undefined && !PROJECTION_NAMES.includes(only)) {
+      io.err(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
+      return 2
+    }
     const to = connections()
     if (E.isLeft(to)) {
       io.err(to.left)
@@ -67,22 +72,22 @@ export const rebuild: Command = {
         databaseUrl,
         compare,
         swap: !dry,
-        only: options.projection,
+        only,
         onProgress: progressTo(io),
       })
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
       const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
       io.out(
-        `${done.events} events in ${done.seconds.toFixed(1)} s, ${rate} a second, up to ${done.position ?? 'the start'}`,
+        `${counted(done.events, 'event')} in ${done.seconds.toFixed(1)} s, ${rate} a second, up to ${done.position ?? 'the start'}`,
       )
       if (done.parkedStreams > 0)
-        io.err(`${done.parkedStreams} streams are parked: presence parked lists them.`)
+        io.err(`${counted(done.parkedStreams, 'parked stream')}: presence parked lists what waits.`)
       for (const difference of done.differences ?? []) io.err(JSON.stringify(difference))
       if (compare)
         io.out(
           done.differences === null
             ? 'not compared: the live tables are behind the log'
-            : `${done.differences.length} differences`,
+            : counted(done.differences.length, 'difference'),
         )
       io.out(dry ? 'the live tables are as they were' : 'swapped in')
       return (done.differences?.length ?? 0) > 0 ? 1 : 0

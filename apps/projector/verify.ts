@@ -31,6 +31,8 @@ export type Verified = {
   readonly root: Hash
   /** Null where nothing was ever projected, so that there is nothing to compare. */
   readonly compared: Compared | null
+  /** Streams of which something waits, and so is in no table. */
+  readonly parkedStreams: number
   readonly checkpoints: number
   readonly failures: ReadonlyArray<CheckpointFailure>
   /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
@@ -209,8 +211,19 @@ export const verifyLog = async ({
     kept.faults.push(...checked.faults)
     onProgress({ phase: 'moments', stream, events: kept.events })
   }
-  const { events, position, seconds } = done
-  return { events, position, seconds, size, root, compared, checkpoints: count, failures, kept }
+  const { events, position, seconds, parkedStreams } = done
+  return {
+    parkedStreams,
+    events,
+    position,
+    seconds,
+    size,
+    root,
+    compared,
+    checkpoints: count,
+    failures,
+    kept,
+  }
 }
 
 /** Streams that are long enough for something to be kept of them. */

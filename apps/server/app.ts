@@ -159,7 +159,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     limits: { perAddress: config.socketsPerAddress },
   })
   const health = createHealth({
-    log,
+    log: stored,
     readModels,
     relay: { configured: config.redisUrl !== null, state: relay.state },
     feed: () => sockets.state().feed,
@@ -175,7 +175,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     metrics: metrics.parts,
     here: () => new Set(sockets.sessions().map(({ sessionId }) => sessionId)),
     // Their sessions are over on the log: they come back as new ones.
-    onLost: () => sockets.io.disconnectSockets(true),
+    onLost: () => sockets.sendAllElsewhere(),
   })
   metrics.gauge('presence_sockets', 'sockets of this process', () => sockets.state().sockets)
   metrics.gauge('presence_live_spaces', 'spaces with sockets here', () => sockets.state().spaces)

@@ -5,11 +5,13 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { Sender } from '../../domain/ports.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
 import type { Authenticated } from '../auth/authenticate.ts'
 import type { Purpose } from '../auth/challenges.ts'
 import { proofOfRequest, type ReadProof } from '../auth/proof.ts'
 import { codesInWords } from '../codes.ts'
 import { describeError } from '../refusals.ts'
+import { within } from '../within.ts'
 import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
@@ -152,10 +154,20 @@ const commandIdOf = (
   return { id: String(id), isIdChosen: true }
 }
 
-/** Waits until the tables have what the caller has seen elsewhere. */
-export const catchUp = async (position: bigint | undefined, deps: HttpDeps): Promise<void> => {
+/** What the database has beside that to answer in. */
+const GRACE_MS = 500
+
+/** Waits until the tables have what the caller has seen elsewhere; no longer where the database says nothing. */
+export const catchUp = async (
+  position: bigint | undefined,
+  { readModels }: { readonly readModels: Pick<ReadModels, 'waitFor'> },
+): Promise<void> => {
   if (position === undefined) return
-  const reached = orTell(await deps.readModels.waitFor(position, CATCH_UP_MS)())
+  let reached = false
+  const asked = async () => {
+    reached = orTell(await readModels.waitFor(position, CATCH_UP_MS)())
+  }
+  await within(CATCH_UP_MS + GRACE_MS, asked())
   if (!reached) tell(describeError({ _tag: 'NotCaughtUp' }))
 }
 

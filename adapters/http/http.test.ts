@@ -1,12 +1,15 @@
 import { createHmac, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import fastify, { type InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
-import { sendStream } from './endpoint.ts'
+import { catchUp, sendStream } from './endpoint.ts'
 
 const test = suite('http')
 const http = await testHttp()
@@ -107,6 +110,7 @@ test('given an id of a wrong form, then invalid_space, on every route', async ()
     'post/alice%252Fmy-post',
     'post/a/b/c',
     `document/${'x'.repeat(3000)}`,
+    `document/${'x'.repeat(9000)}`,
   ])
     for (const [method, url] of [
       ['GET', `/api/spaces/${space}`],
@@ -385,8 +389,13 @@ test('audit: auditors see all, moderators their space’s, anyone what concerns 
 test('min_position waits for the tables, and says so past two seconds; odd ones are refused', async () => {
   refused(await call('GET', '/api/spaces?min_position=x'), 400, 'invalid_min_position')
   refused(await call('GET', '/api/spaces?min_position=99999999999999999999'), 400, 'invalid_min_position')
-  const late = await call('GET', '/api/spaces?min_position=9999999999')
+  const silent = { waitFor: () => () => new Promise<never>(() => {}) }
+  const [late, never] = await Promise.all([
+    call('GET', '/api/spaces?min_position=9999999999'),
+    catchUp(1n, { readModels: silent }).catch((error) => error),
+  ])
   refused(late, 504, 'not_caught_up')
+  assert.is(never.told.code, 'not_caught_up')
   for (const ends of [
     ['9999999999999999999', '0'],
     ['2147483648', '0'],
@@ -596,6 +605,16 @@ test('bytes that are no HTTP, and headers without end, are answered in the same 
   assert.match(smuggled, /^HTTP\/1\.1 400 /)
 })
 
+test('given a request that does not come to its end, then it is told so, and not waited for', async () => {
+  assert.ok(http.app.server.requestTimeout > 0)
+  const socket = new PassThrough()
+  const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  http.app.server.emit('clientError', late, socket as never)
+  const answer = await text(socket)
+  assert.match(answer, /^HTTP\/1\.1 408 /)
+  assert.is(JSON.parse(answer.split('\r\n\r\n')[1]!).code, 'invalid_request')
+})
+
 test('nothing secret is in the logs', () => {
   const all = http.lines.join('')
   assert.ok(http.lines.length > 50)
@@ -622,6 +641,25 @@ test('given too many requests from one address, then slow_down', async () => {
   for (let i = 1; i < 6; i++) network.push((await from(`2001:db8:1:2::${i}`, '/api/spaces')).statusCode)
   assert.equal(network, [200, 200, 200, 429, 429])
   await small.close()
+})
+
+test('given a server that closes, then what comes over a connection in use is answered as ever, and is the last of it', async () => {
+  const { port } = http.app.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  const head = 'Host: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n'
+  const arrived = once(http.app.server, 'request')
+  socket.write(`POST /api/auth/challenge HTTP/1.1\r\n${head}`)
+  await arrived
+  const closed = http.app.close()
+  while (http.app.server.listening) await setImmediate()
+  socket.write(`{}POST /api/auth/challenge HTTP/1.1\r\n${head}{}`)
+  const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/)
+  assert.equal(
+    answers.map((one) => one.split('\r\n')[0]),
+    ['HTTP/1.1 200 OK', 'HTTP/1.1 200 OK'],
+  )
+  assert.match(answers[1]!, /^connection: close/im)
+  await closed
 })
 
 test.after(() => http.close())

@@ -31,6 +31,10 @@ import { validatorCompiler } from './validate.ts'
 
 const BODY_LIMIT = 65_536
 const PER_MINUTE = 6_000
+/** Milliseconds in which a request must have come in whole. */
+const REQUEST_MS = 60_000
+/** As long as Node lets an address be, so that every id is judged for what it is. */
+const LONGEST_PARAM = 16_384
 /** Stalls of the event loop past this many milliseconds turn requests away, if they go on. */
 const MAX_STALL_MS = 3_000
 
@@ -132,6 +136,30 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   })
 }
 
+/** Of what never became a request. */
+const ofClient = (code: string | undefined) => {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: '431 Request Header Fields Too Large',
+        code: 'too_large',
+        words: 'The headers are too large.',
+      }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: '408 Request Timeout',
+        code: 'invalid_request',
+        words: 'The request did not come in time.',
+      }
+    default:
+      return {
+        status: '400 Bad Request',
+        code: 'invalid_request',
+        words: 'The request is not well-formed HTTP.',
+      }
+  }
+}
+
 const TAGS = [
   ['spaces', 'Finding a space, looking at it, and being let in.'],
   ['chat', 'What is said in a space.'],
@@ -177,7 +205,10 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     genReqId: (request) => requestId(request.headers['x-request-id']),
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
-    routerOptions: { maxParamLength: 4_000, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
+    requestTimeout: REQUEST_MS,
+    // What comes over an open connection while the server closes is still answered, as the last of it.
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) =>
       answerError(
         config.nodeId,
@@ -189,15 +220,10 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
       ),
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
-      const large = error.code === 'HPE_HEADER_OVERFLOW'
-      const body = JSON.stringify({
-        error: large ? 'The headers are too large.' : 'The request is not well-formed HTTP.',
-        code: large ? 'too_large' : 'invalid_request',
-        request_id: randomUUID(),
-        node: config.nodeId,
-      })
+      const { status, code, words } = ofClient(error.code)
+      const body = JSON.stringify({ error: words, code, request_id: randomUUID(), node: config.nodeId })
       socket.end(
-        `HTTP/1.1 ${large ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       )
     },
   }) as unknown as FastifyInstance

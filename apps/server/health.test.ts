@@ -7,10 +7,25 @@ import { createHealth, type HealthParts } from './health.ts'
 const test = suite('health')
 
 const parts = () => {
-  const world = { now: 0, log: 0n, tables: 0n as bigint | null, hangs: false, bare: false, parked: 0n }
+  const world = {
+    now: 0,
+    log: 0n,
+    tables: 0n as bigint | null,
+    events: [10n, 20n],
+    looks: 0,
+    hangs: false,
+    bare: false,
+    parked: 0n,
+  }
   const since = new Date(0)
   const health = createHealth({
-    log: { health: () => ({ state: 'up', since, lastError: null }) },
+    log: {
+      health: () => ({ state: 'up', since, lastError: null }),
+      readAll: ({ after = -1n }) => {
+        world.looks += 1
+        return async () => E.right(world.events.filter((position) => position > after))
+      },
+    },
     readModels: {
       checkpoint: () => async () => {
         if (world.bare)
@@ -51,6 +66,26 @@ test('given tables that stand still while the log goes on, then after half a min
   world.log = 20n
   assert.not((await projections()).ok)
   world.tables = 20n
+  assert.ok((await projections()).ok)
+})
+
+test('given a log that ends with bookkeeping, then the tables are not said to be behind it, also after the next event', async () => {
+  const { world, projections } = parts()
+  world.tables = 20n
+  world.log = 25n
+  await projections()
+  world.now = 31_000
+  assert.equal((({ ok, lag_ms }) => [ok, lag_ms])(await projections()), [true, 0])
+  const { looks } = world
+  world.now = 90_000
+  assert.ok((await projections()).ok)
+  assert.is(world.looks, looks, 'it was asked once')
+  world.events.push(30n)
+  world.log = 30n
+  await projections()
+  world.now = 121_000
+  assert.not((await projections()).ok)
+  world.tables = 30n
   assert.ok((await projections()).ok)
 })
 

@@ -2,11 +2,13 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Checks } from '../../adapters/http/deps.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
+import { within } from '../../adapters/within.ts'
+import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
 import type { Asking, ReadModels } from '../../projections/read-models.ts'
 
 export type HealthParts = {
-  readonly log: Pick<EventLog, 'health'>
+  readonly log: Pick<EventLog, 'health' | 'readAll'>
   readonly readModels: Pick<ReadModels, 'checkpoint' | 'parked'>
   readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
   /** Of this process's own following of the log: how far the log is. */
@@ -19,6 +21,8 @@ export type HealthParts = {
 const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
+/** A lag that lasts so long is looked into: what is newest on the log may be bookkeeping, of which no table is made. */
+const LOOKED_INTO_MS = 2_000
 
 /** Postgres' undefined_table. */
 const NO_TABLE = '42P01'
@@ -49,6 +53,19 @@ const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
 export const createHealth = ({ log, readModels, relay, feed, turn, now }: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
   let ahead: { readonly position: bigint; readonly at: number } | null = null
+  /** Up to there the log has nothing that the tables have not. */
+  let settled = -1n
+  const hasNothingAfter = async (position: bigint): Promise<boolean> => {
+    let nothing = false
+    const asked = { limit: 1, prefixes: STREAM_PREFIXES, ...(position < 0n ? {} : { after: position }) }
+    const read = log
+      .readAll(asked)()
+      .then((found) => {
+        nothing = E.isRight(found) && found.right.length === 0
+      })
+    await within(PATIENCE_MS, read)
+    return nothing
+  }
   return async (): Promise<Checks> => {
     const store = log.health()
     const live = feed()
@@ -59,7 +76,13 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
     const waiting = E.isRight(parked) ? parked.right : { streams: 0n, events: 0n }
     const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
     if (tables !== null && live.position !== null && (ahead === null || tables >= ahead.position))
-      ahead = tables < live.position ? { position: live.position, at: now() } : null
+      ahead =
+        tables < live.position && settled < live.position ? { position: live.position, at: now() } : null
+    if (tables !== null && live.position !== null && ahead !== null && now() - ahead.at > LOOKED_INTO_MS)
+      if (await hasNothingAfter(tables)) {
+        settled = live.position
+        ahead = null
+      }
     const lagMs = ahead === null ? 0 : now() - ahead.at
     return {
       eventstore: {

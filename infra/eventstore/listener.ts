@@ -6,6 +6,7 @@ import { createServer as createTls, TLSSocket, type TlsOptions } from 'node:tls'
 
 export type Listener = { readonly port: number; readonly close: () => Promise<void> }
 
+const HANDSHAKE_MS = 20_000
 const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2')
 
 const sort = (socket: Socket, http2: Http2Server, http1: ReturnType<typeof createHttp>): void => {
@@ -29,11 +30,14 @@ export const listen = async (
 ): Promise<Listener> => {
   const http1 = createHttp(onRequest)
   const sockets = new Set<Socket>()
-  const accept = (socket: Socket) => {
+  const track = (socket: Socket) => {
     sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  }
+  const accept = (socket: Socket) => {
+    track(socket)
     socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => sockets.delete(socket))
     // Over TLS the protocol was agreed on in the handshake.
     if (socket instanceof TLSSocket) (socket.alpnProtocol === 'h2' ? http2 : http1).emit('connection', socket)
     else sort(socket, http2, http1)
@@ -41,7 +45,9 @@ export const listen = async (
   const server: Server =
     tls === undefined
       ? createServer(accept)
-      : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] })
+      : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: HANDSHAKE_MS })
+          // One that never says hello would otherwise be waited for when the node is closed.
+          .on('connection', track)
           .on('secureConnection', accept)
           .on('tlsClientError', () => {})
   await new Promise<void>((resolve, reject) => {

@@ -51,6 +51,11 @@ test('given times as people type them, they are read', () => {
   assert.type(readAsked(['post:alice/my-post', '--speed', 'fast']), 'string')
   assert.type(readAsked([]), 'string')
   assert.type(readAsked(['post:alice']), 'string')
+  for (const [from, to] of [
+    ['2013-04-22', '2013-04-21T23:59'],
+    ['200', '100'],
+  ])
+    assert.is(readAsked(['post:alice/my-post', '--from', from!, '--to', to!]), '--to is before --from.')
 })
 
 test('given no terminal, each event is a line', async () => {

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
-import { parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
-import { Failed } from '../../projections/moment/errors.ts'
+import { parseSpaceKey, type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
+import { Failed, readEvents } from '../../projections/moment/errors.ts'
 import { createMoments, type Moments, type When } from '../../projections/moment/moments.ts'
 import { createPlayer, replay, stepView } from '../../projections/moment/replay.ts'
 import type { Command, Io } from './command.ts'
@@ -29,6 +29,10 @@ type Asked = {
   readonly plain: boolean
   readonly json: boolean
 }
+
+const isBefore = (a: When | null, b: When | null): boolean =>
+  (a?.kind === 'time' && b?.kind === 'time' && a.time < b.time) ||
+  (a?.kind === 'position' && b?.kind === 'position' && a.position < b.position)
 
 /** A sentence where it is asked for wrongly. */
 export const readAsked = (args: ReadonlyArray<string>): Asked | string => {
@@ -60,9 +64,16 @@ export const readAsked = (args: ReadonlyArray<string>): Asked | string => {
     when[side] = readWhen(text)
     if (when[side] === null) return `--${side} takes a time such as 2026-01-31T12:00:00Z, or a position.`
   }
+  if (isBefore(when.to, when.from)) return '--to is before --from.'
   const speed = typeof values.speed === 'string' ? readSpeed(values.speed) : null
   if (typeof values.speed === 'string' && speed === null) return '--speed takes a number such as 60x.'
   return { space: space.right, ...when, speed, plain: values.plain === true, json: values.json === true }
+}
+
+const isUnknown = async ({ stored }: Moments, space: SpaceRef): Promise<boolean> => {
+  const firsts = ['space', 'chat', 'refusal'] as const
+  const pages = firsts.map((kind) => readEvents(stored, streamName(kind, space), { limit: 1 }))
+  return (await Promise.all(pages)).every(({ length }) => length === 0)
 }
 
 /** A line each, paced where a speed is given. */
@@ -132,6 +143,10 @@ export const replayRoom: Command['run'] = async (args, io) => {
   const log = openedLog(to.right)
   const moments = createMoments(log)
   try {
+    if (await isUnknown(moments, asked.space)) {
+      io.err(`The log has nothing of ${spaceKey(asked.space)}.`)
+      return 1
+    }
     const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
     return isTerminal && !asked.plain && !asked.json
       ? await show(moments, asked)

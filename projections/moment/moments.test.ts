@@ -523,6 +523,40 @@ test('given events that can’t be read, then a replay shows that they are there
   }
 })
 
+test('given a replay while the room goes on, then each event comes once and in order, and streams that are at their end cost no read for each', async () => {
+  const log = memoryLog()
+  const more = (count: number): void =>
+    write(
+      log,
+      [...Array(count)].map((_, i) => ['post', i, 0] as const),
+    )
+  const refused = (): void => {
+    const data = { command: 'Ban', reason: 'forbidden', at: iso(0) }
+    log.push(streamName('refusal', ROOM), eventFor({ type: 'CommandRefused', data }, iso(0)))
+  }
+  write(log, [['join', 1, 0]])
+  more(1_000)
+  const moments = createMoments(log)
+  const ofRoom = () => log.all().filter(({ stream }) => /^(space|chat|refusal)-/.test(stream))
+  const before = log.counts.reads
+  const positions: bigint[] = []
+  for await (const { recorded } of replay(moments, ROOM)) {
+    positions.push(recorded.position)
+    // What comes to a stream that was at its end, with more behind it in another.
+    if (positions.length % 300 === 1 && positions.length < 1_000) {
+      refused()
+      more(5)
+      write(log, [['leave', 1, 0]])
+    }
+  }
+  const { reads } = log.counts
+  assert.equal(
+    positions,
+    ofRoom().map(({ position }) => position),
+  )
+  assert.ok(reads - before < 100, `${reads - before} reads`)
+})
+
 test('given kept moments that somebody rewrote, took further or made up, each is found by folding the room again', async () => {
   const people: Acts = Array.from({ length: 20 * EVERY }, (_, i) => [
     i % 5 === 4 ? 'leave' : i % 2 === 0 ? 'join' : 'post',

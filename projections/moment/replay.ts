@@ -30,7 +30,8 @@ type Cursor = {
   next: bigint
   page: ReadonlyArray<RecordedEvent>
   at: number
-  isEnd: boolean
+  /** The round in which the stream had no more; null where it had. */
+  ended: number | null
 }
 
 /** Next in the log's order. Asked again at the end, it looks whether there is more by now. */
@@ -53,19 +54,28 @@ export const readRoom = async (log: EventLog, moment: Moment, from: bigint | nul
       next: starts[kind],
       page: [],
       at: 0,
-      isEnd: false,
+      ended: null,
     }),
   )
   const fill = async (cursor: Cursor): Promise<void> => {
-    if (cursor.at < cursor.page.length) return
-    const page = await readEvents(log, cursor.stream, { from: cursor.next, limit: PAGE })
-    cursor.page = page
+    cursor.page = await readEvents(log, cursor.stream, { from: cursor.next, limit: PAGE })
     cursor.at = 0
-    cursor.isEnd = page.length === 0
-    cursor.next += BigInt(page.length)
+    cursor.ended = cursor.page.length === 0 ? round : null
+    cursor.next += BigInt(cursor.page.length)
   }
+  const isDry = ({ at, page }: Cursor): boolean => at >= page.length
+  let round = 0
+  /** An end that was seen before counts no longer: what others were read since may stand behind what came there. */
+  let since = 0
   const head = async (): Promise<Cursor | null> => {
-    await Promise.all(cursors.map(fill))
+    if (cursors.every(isDry)) since = round + 1
+    for (;;) {
+      const dry = cursors.filter((cursor) => isDry(cursor) && (cursor.ended ?? -1) < since)
+      if (dry.length === 0) break
+      round += 1
+      await Promise.all(dry.map(fill))
+      if (dry.some(({ page }) => page.length > 0)) since = round + 1
+    }
     let first: Cursor | null = null
     for (const cursor of cursors) {
       const event = cursor.page[cursor.at]

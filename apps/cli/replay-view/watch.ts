@@ -169,8 +169,8 @@ export const watch = async (
         if (at <= clock) {
           const reached = clock
           await forward()
-          // The replay's own clock goes on from where it is.
-          clock = Math.max(reached, at)
+          // The replay's own clock goes on from where it is, but never far ahead of what is shown.
+          clock = performance.now() - drawn > FRAME_MS ? at : Math.max(reached, at)
           wait = 0
         } else wait = Math.min(TICK_MS, (at - clock) / speed)
       }

@@ -55,6 +55,7 @@ const describe = (error: MomentError): Described => {
         status: 503,
         code: 'moment_unavailable',
         error: 'An event on the way to this moment can’t be read by this version.',
+        retry_after: 60,
       }
     case 'NoSuchMoment':
       return { status: 400, code: `invalid_${error.field}`, error: error.detail }

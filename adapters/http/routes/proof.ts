@@ -31,6 +31,7 @@ const ALTERED: Described = {
   status: 503,
   code: 'checkpoint_unavailable',
   error: 'The log’s tree is not what was signed before: nothing more is signed until it is looked into.',
+  retry_after: 60,
 }
 
 const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>

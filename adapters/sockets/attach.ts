@@ -21,6 +21,7 @@ import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import { createCrowding, type Visit } from './crowding.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
+import { createExpiring } from './expiring.ts'
 import { startFeed } from './feed.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
@@ -250,7 +251,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       const member: Member = {
         socket,
         caller,
-        sid: session?.sid ?? null,
+        token: session === null ? null : { sid: session.sid, expiresAt: session.expiresAt },
         client,
         place: null,
         busy: null,
@@ -340,6 +341,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   io.on('connection', (socket) => {
     const member = socket.data as Member
     members.set(socket.id, member)
+    if (member.token !== null) expiring.watch(member.token.expiresAt)
     forgetHandshake(socket)
     writeDirectly(connectionOf(socket))
     // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
@@ -358,12 +360,21 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }
   }
 
+  const endToken = ({ socket }: Member): void => {
+    socket.emit('space-error', told(describeError({ _tag: 'TokenExpired' })))
+    socket.disconnect(true)
+  }
   const stopHearing = auth.onEnded((sid) => {
-    for (const member of members.values())
-      if (member.sid === sid) {
-        member.socket.emit('space-error', told(describeError({ _tag: 'TokenExpired' })))
-        member.socket.disconnect(true)
-      }
+    for (const member of [...members.values()]) if (member.token?.sid === sid) endToken(member)
+  })
+  const expiring = createExpiring(clock, (now) => {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const member of [...members.values()]) {
+      const end = member.token?.expiresAt ?? Number.POSITIVE_INFINITY
+      if (end <= now) endToken(member)
+      else earliest = Math.min(earliest, end)
+    }
+    return earliest
   })
 
   const stopWatching = content.onChange?.((space) => {
@@ -394,6 +405,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       closing = true
       stopHearing()
       stopWatching?.()
+      expiring.stop()
       const here = [...members.values()]
       sendAllElsewhere()
       // Departures are asked for as the sockets go, each after what its socket was doing.

@@ -53,6 +53,11 @@ export interface LiveFeed {
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
   /** The stream is known to be at `revision`: it is read if the news does not come by itself. */
   readonly expect: (live: LiveSpace, kind: Kind, revision: bigint) => void
+  /** Somebody has heard the streams up to these, from another process: what is in the log of them is told here too. */
+  readonly reach: (
+    live: LiveSpace,
+    revisions: { readonly space: bigint; readonly chat: bigint },
+  ) => Promise<void>
   readonly state: () => SubscriptionState
   readonly spaces: () => number
   readonly close: () => Promise<void>
@@ -294,6 +299,21 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     if (hasGap(seq)) watch(entry)
   }
 
+  const reach = async (entry: Entry, kind: Kind, revision: bigint): Promise<void> => {
+    const seq = () => (kind === 'space' ? entry.live.spaceSeq : entry.live.chatSeq)
+    while (seq().last < revision && isHeld(entry)) {
+      const from = seq().last + 1n
+      const events = await log.readStream(streamName(kind, entry.live.space), { from, limit: GAP_READ })()
+      // No such revisions: of another log, or made up.
+      if (E.isLeft(events) || events.right.length === 0) return
+      for (const recorded of events.right)
+        take(entry, kind, { revision: recorded.revision, position: recorded.position, recorded })
+      finishAll()
+      // What it has is not what comes next: the stream was cut short, and its gap will be seen to.
+      if (seq().last < from) return
+    }
+  }
+
   /** A subscription from the end starts a moment after it is asked for; spaces woken before then look again. */
   const lookAgain = async (): Promise<void> => {
     for (const entry of [...entries.values()]) {
@@ -357,6 +377,12 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     },
     deliver,
     expect,
+    reach: async (live, revisions) => {
+      const entry = entries.get(live.key)
+      if (entry === undefined || entry.live !== live) return
+      await reach(entry, 'space', revisions.space)
+      await reach(entry, 'chat', revisions.chat)
+    },
     state: () => subscription.state(),
     spaces: () => entries.size,
     close: async () => {

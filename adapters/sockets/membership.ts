@@ -387,12 +387,19 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     return concluded(member, session, arriving, outcome)
   }
 
+  /** What it heard from another process may not have come round to this one yet: it must not hear it again. */
+  const reachSince = async (live: LiveSpace, { since }: JoinSpace): Promise<void> => {
+    if (since != null) await feed.reach(live, since)
+  }
+
   /** Asked again for the room that it is in: the same session, the state as of now. */
   const refresh = async (member: Member, session: Session, asked: JoinSpace): Promise<Answer> => {
     // No command, and so no limit of the command path: but it may read a great deal.
     const now = clock.now()
     member.again ??= fullBucket(AGAIN, now)
     if (!take(member.again, AGAIN, now)) return failed(tooOften)
+    await reachSince(session.hold.live, asked)
+    if (session.isOver) return noSession()
     const arriving = arrival(session, asked.since ?? null)
     enter(member, session, current(session.hold.live, session.subspace))
     const how = await arriving
@@ -416,6 +423,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (E.isLeft(facts)) return failed(facts.left)
     const hold = await feed.hold(space.right)
     if (E.isLeft(hold)) return failed(hold.left)
+    await reachSince(hold.right.live, asked)
     return begin(member, space.right, hold.right, facts.right, asked, subspace.right)
   }
 

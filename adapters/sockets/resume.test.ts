@@ -1,11 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { EventLog } from '../../domain/ports.ts'
 import {
   type Client,
   eachOnOneNode,
   type Heard,
   type OneNode,
   ALICES_POST as POST,
+  testNode,
 } from '../../infra/testing/sockets.ts'
 
 const test = suite<OneNode>('since: what was missed')
@@ -156,6 +158,45 @@ test('given a read of the log that fails, then a fresh state, and the news goes 
   await alice.ask('chat-message', { content: 'two' })
   await bobby.until('two', ({ payload }) => payload.content === 'two')
   assert.is(bobby.of('chat-message').length, 1)
+})
+
+test('given a node that has not heard yet what a client heard elsewhere, when it resumes there, then it hears nothing twice, nor does anybody', async ({
+  node,
+  log,
+}) => {
+  // Nothing comes round by itself: what a node hears it has done, or read.
+  const silent: EventLog = { ...log, subscribe: () => log.subscribe({ after: 'end', prefixes: ['none-'] }) }
+  const late = await testNode(silent, { name: 'late' })
+  try {
+    const dave = await late.connect('account:dave')
+    await dave.ask('join-space', POST)
+    const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+    for (const one of [alice, bobby]) await one.ask('join-space', POST)
+    for (const content of ['one', 'two']) await alice.ask('chat-message', { content })
+    await bobby.until('two', ({ payload }) => payload.content === 'two')
+    const since = lastOf(bobby)
+    const back = await late.connect('account:bobby')
+    await back.ask('join-space', { ...POST, since })
+    assert.is(back.of('space-joined')[0].resumed, true)
+    await back.ask('chat-message', { content: 'three' })
+    for (const one of [back, dave]) await one.until('three', ({ payload }) => payload.content === 'three')
+    const said = (one: Client) => one.of('chat-message').map(({ content }) => content)
+    assert.equal(said(back), ['three'])
+    assert.equal(said(dave), ['one', 'two', 'three'])
+    // Again in the room that it is in, after more was said elsewhere.
+    await alice.ask('chat-message', { content: 'four' })
+    await back.ask('join-space', { ...POST, since: { ...lastOf(back), chat: '3' } })
+    assert.is(back.of('space-joined').at(-1).resumed, true)
+    await dave.until('four', ({ payload }) => payload.content === 'four')
+    assert.is(said(back).includes('four'), true)
+    for (const made of ['999', '9223372036854775807']) {
+      await back.ask('join-space', { ...POST, since: { space: made, chat: made } })
+      assert.is(back.of('space-joined').at(-1).resumed, false)
+    }
+  } finally {
+    await late.stop()
+  }
+  assert.equal(late.errors, [])
 })
 
 test('given talk that never stops, when clients come, go and resume at random, then none ever misses or hears twice', async ({

@@ -1,3 +1,4 @@
+import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -230,6 +231,51 @@ test('given a token that ends, then its socket is told and closed, and others st
   assert.is(await bobby.disconnected, 'io server disconnect')
   await alice.until('bobby out', ({ event }) => event === 'user-left')
   assert.is(alice.socket.connected, true)
+})
+
+test('given tokens whose time comes while their sockets are open, then each socket is told and closed at its own', async () => {
+  const clock = { now: () => Date.now() + ahead }
+  let ahead = 0
+  const start = Date.now()
+  const endOf: Readonly<Record<string, number>> = {
+    sooner: 600_000,
+    first: 599_999,
+    later: 3_600_000,
+    last: 400 * 86_400_000,
+  }
+  const node = await testNode(memoryLog(), {
+    clock,
+    auth: {
+      authenticate: (proof) => async () => {
+        const shown = proof._tag === 'Right' ? proof.right.shown[0] : undefined
+        const name = shown?.form === 'token' ? shown.token : ''
+        const session = { token: name, sid: name, expiresAt: start + (endOf[name] ?? 0) }
+        return E.right({ caller: { kind: 'account', id: name }, via: 'token', session })
+      },
+      onEnded: () => () => {},
+    },
+  })
+  try {
+    const [later, sooner, last] = [
+      await node.connect('later'),
+      await node.connect('sooner'),
+      await node.connect('last'),
+    ]
+    assert.is((await sooner.ask('join-space', POST)).ok, true)
+    ahead = 600_000
+    // Its time is over as it comes, and so is that of the other: nothing has to wait for the clock.
+    const first = await node.connect('first')
+    assert.is(await first.disconnected, 'io server disconnect')
+    const { payload } = await sooner.until('its end', ({ event }) => event === 'space-error')
+    assert.is(payload.code, 'token_expired')
+    assert.is(await sooner.disconnected, 'io server disconnect')
+    for (const other of [later, last]) {
+      assert.is((await other.ask('join-space', POST)).ok, true)
+      assert.equal(other.of('space-error'), [])
+    }
+  } finally {
+    await node.stop()
+  }
 })
 
 test('given a wrong proof, when a socket connects, then it is refused with invalid_proof, and never a guest', async ({

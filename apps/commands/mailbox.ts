@@ -46,10 +46,7 @@ export type Aside = {
 /** What the mailbox does not know: how this kind of stream decides, and what that takes. */
 export type Rules<State, Command, Event, Refusal> = {
   /** Gets what the decisions need beside the stream itself; called before each round of deciding. */
-  readonly prepare: (
-    jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
-    state: State,
-  ) => Promise<E.Either<Trouble | ContentError, void>>
+  readonly prepare: () => Promise<E.Either<Trouble, void>>
   /** `NeedsMore` where `prepare` must be called again first. An `Aside` where the command waits for something of its
    *  own that the others need not wait for. */
   readonly decide: (
@@ -82,7 +79,7 @@ export type Rules<State, Command, Event, Refusal> = {
   /** The same for equal requests. */
   readonly digest: (request: Request<Command>) => string
   readonly idReused: () => Refusal
-  readonly accepted: (ready: Ready<Command, Event, Refusal>, events: ReadonlyArray<Event>, at: string) => void
+  readonly accepted: (ready: Ready<Command, Event, Refusal>, events: ReadonlyArray<Event>) => void
 }
 
 export type MailboxOptions = SettleOptions & {
@@ -350,7 +347,6 @@ export const createMailbox = <State, Command, Event, Refusal>(
     const rest = [...later, ...jobs.slice(next)]
     return {
       base,
-      at,
       draft,
       accepted,
       noop,
@@ -405,7 +401,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
     for (let round = 0; round < options.rounds; round++) {
       const loaded = await state.load()
       if (E.isLeft(loaded)) return answerAll(jobs, troubled(loaded.left), [])
-      const prepared = await rules.prepare(jobs, state.held()!.state)
+      const prepared = await rules.prepare()
       if (E.isLeft(prepared)) return answerAll(jobs, troubled(prepared.left), [])
       // Something may have let go of the state while the rules prepared.
       if (state.held() === null) continue
@@ -470,7 +466,7 @@ export const createMailbox = <State, Command, Event, Refusal>(
           for (const { ready, events, end } of accepted) {
             const later = end < happened.length ? ({ isPositionLater: true } as const) : {}
             ready.job.answer(E.right({ revision: BigInt(base + end), position, events, ...later }))
-            rules.accepted(ready, events, planned.at)
+            rules.accepted(ready, events)
           }
           tellNoops(planned, BigInt(revision), position)
           tellRepeats(planned)

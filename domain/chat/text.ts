@@ -40,7 +40,7 @@ export const parseMessageType = (messageType: unknown): E.Either<Invalid, string
   if (typeof messageType !== 'string' || !MESSAGE_TYPE.test(messageType))
     return invalid('message_type', 'A message type is 1 to 32 lower-case letters, hyphens and underscores.')
   return OF_THE_SYSTEM.test(messageType)
-    ? invalid('message_type', 'Nobody posts a message of the system’s.')
+    ? invalid('message_type', 'That message type is the service’s own: nobody posts one.')
     : E.right(messageType)
 }
 

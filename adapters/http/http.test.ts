@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 import { catchUp, sendStream } from './endpoint.ts'
+import { shared } from './routes/operations.ts'
 
 const test = suite('http')
 const http = await testHttp()
@@ -506,6 +507,19 @@ test('health names every part; a vital one that is down makes it 503, another do
   assert.is(down.status, 503)
   assert.is(down.body.status, 'degraded')
   http.checks = before
+})
+
+test('given many who ask for health at once, it is found out once; after that anew, whatever came of it', async () => {
+  const found: Array<{ resolve: (value: string) => void; reject: (error: Error) => void }> = []
+  const health = shared(() => new Promise<string>((resolve, reject) => void found.push({ resolve, reject })))
+  const many = Array.from({ length: 50 }, health)
+  found[0]!.resolve('fine')
+  assert.equal(new Set(await Promise.all(many)), new Set(['fine']))
+  const failing = health()
+  found[1]!.reject(new Error('gone'))
+  await failing.catch(() => {})
+  void health()
+  assert.is(found.length, 3)
 })
 
 test('metrics are Prometheus text, the documentation is there and names every call', async () => {

@@ -4,7 +4,20 @@ import type { HttpDeps } from '../deps.ts'
 import { plainText } from '../endpoint.ts'
 import { Health } from '../shapes.ts'
 
+/** However many ask at once, it is found out once: nobody counts these requests, and they cost the database some. */
+export const shared = <A>(find: () => Promise<A>): (() => Promise<A>) => {
+  let underway: Promise<A> | null = null
+  return () => {
+    underway ??= find().finally(() => {
+      underway = null
+    })
+    return underway
+  }
+}
+
 export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
+  const health = shared(deps.health)
+  const metrics = shared(() => deps.metrics.metrics())
   for (const url of ['/api/health', '/health'])
     app.route({
       method: 'GET',
@@ -20,7 +33,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
         },
       },
       handler: async (_request, reply) => {
-        const checks = await deps.health()
+        const checks = await health()
         const down = Object.values(checks).some((check) => check.vital && !check.ok)
         reply.code(down ? 503 : 200)
         return {
@@ -44,7 +57,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     handler: async (_request, reply) => {
       reply.type(deps.metrics.contentType)
-      return deps.metrics.metrics()
+      return metrics()
     },
   })
 }

@@ -12,6 +12,7 @@ import { type Command, counted } from './command.ts'
 import { connections } from './connections.ts'
 import { fileError } from './file-errors.ts'
 import { type Output, openOutput } from './output-file.ts'
+import { plain } from './replay-view/screen.ts'
 
 export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]
 
@@ -172,7 +173,7 @@ export const checkBundleFile: Command['run'] = async (args, io) => {
     return 1
   }
   for (const { line, part, event, detail } of faults)
-    io.err(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`)
+    io.err(plain(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`))
   if (header !== null && checkpoint !== null) {
     const when = `${header.from ?? 'its beginning'} to ${header.to ?? 'the checkpoint'}`
     io.out(`${counted(events, 'event')} of ${header.space}, ${when}`)
@@ -180,6 +181,8 @@ export const checkBundleFile: Command['run'] = async (args, io) => {
       `log ${checkpoint.origin}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
     )
   }
+  if (header !== null && checkpoint === null)
+    io.err(`Is it the right key? The file says that it is of the log ${plain(header.origin)}.`)
   io.out(
     faults.length === 0
       ? 'It holds: every event is in the log, and none is missing.'

@@ -10,6 +10,7 @@ import { type Command, counted, type Io } from './command.ts'
 import { type Connections, connections } from './connections.ts'
 import { fileError } from './file-errors.ts'
 import { openedLog } from './opened-log.ts'
+import { plain } from './replay-view/screen.ts'
 
 export const verifyUsage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
 
@@ -133,7 +134,7 @@ const verifyAll = async (
     if (done.compared === null) io.out('Nothing was ever projected: there are no rows to compare.')
     else {
       const { differences, found, rows, tables } = done.compared
-      for (const difference of differences) io.err(differenceLine(difference))
+      for (const difference of differences) io.err(plain(differenceLine(difference)))
       if (found > differences.length) io.err(`… and ${found - differences.length} more`)
       io.out(`${counted(rows, 'row')} of ${counted(tables, 'table')}, ${counted(found, 'difference')}`)
     }
@@ -143,7 +144,7 @@ const verifyAll = async (
       )
     const { kept } = done
     for (const { stream, revision, detail } of kept.faults)
-      io.err(`event ${revision} of ${stream}: ${detail}`)
+      io.err(plain(`event ${revision} of ${stream}: ${detail}`))
     io.out(`${kept.events} kept moments and marks, ${kept.faults.length} of them wrong`)
     const wrong = done.failures.length + kept.faults.length + (done.compared?.found ?? 0)
     io.out(wrong === 0 ? 'It holds.' : `It does not hold: ${counted(wrong, 'fault')}.`)

@@ -135,6 +135,11 @@ const hashesOf = (value: unknown): ReadonlyArray<Buffer> | null => {
   return hashes.every((hash, i) => hash.length === 32 && hash.toString('base64') === value[i]) ? hashes : null
 }
 
+const missing = (from: number, to: number, stream: string): string =>
+  from === to
+    ? `Event ${from} of ${stream} is missing before it.`
+    : `Events ${from} to ${to} of ${stream} are missing before it.`
+
 export const MAX_FAULTS = 1_000
 
 /** `lines` are the file's bytes between line feeds; the last is what stands behind the last line feed: empty. Memory is
@@ -198,7 +203,7 @@ export const checkBundle = async (
     if (event.revision !== String(expected)) {
       const detail =
         /^\d{1,15}$/.test(event.revision) && Number(event.revision) > expected
-          ? `Events ${expected} to ${Number(event.revision) - 1} of ${event.stream} are missing before it.`
+          ? missing(expected, Number(event.revision) - 1, event.stream)
           : `It should be event ${expected} of ${event.stream}.`
       fault('event', detail, name)
       // What follows it is judged by it.
@@ -230,7 +235,11 @@ export const checkBundle = async (
       if (one === theirs[i]) continue
       const word = one.split(' ')[0] ?? ''
       const part = word === 'events' ? 'event' : word in lineOf ? (word as Part) : 'seal'
-      fault(part, 'It is not what was sealed.', null, lineOf[part] ?? at)
+      const detail =
+        part === 'event'
+          ? 'Of the events from here on, not all are what was sealed.'
+          : 'It is not what was sealed.'
+      fault(part, detail, null, lineOf[part] ?? at)
     }
     if (ours.length !== theirs.length) fault('seal', 'It is not of the seal’s form.')
   }

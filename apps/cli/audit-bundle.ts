@@ -20,6 +20,7 @@ Writes a room's events with the proof that they are in the log, a signed checkpo
 file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
 
   --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out
+  -o FILE        - for the standard output
   --force        write over FILE where it is there already`
 
 export const checkUsage = `presence audit check FILE --key VKEY|FILE

@@ -104,6 +104,17 @@ test('given a device, then it is written to and stays one; given one that is ful
   await full.abandon()
 })
 
+test('given -, then it goes to the standard output, whatever that is', () => {
+  const url = new URL('./output-file.ts', import.meta.url).href
+  const script = `const { openOutput } = await import(${JSON.stringify(url)})
+    const out = await openOutput('-')
+    await out.write('a line\\n')
+    await out.done()
+    await out.abandon()`
+  const done = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  assert.equal([done.status, done.stdout], [0, 'a line\n'], done.stderr)
+})
+
 test('given an interruption, then nothing is left', () => {
   const { at, names } = place()
   const url = new URL('./output-file.ts', import.meta.url).href

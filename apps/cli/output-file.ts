@@ -37,9 +37,20 @@ const targetOf = async (file: string, force: boolean): Promise<{ name: string; i
   return { name: await realpath(file).catch(() => file), isDirect: false }
 }
 
-/** Readable by the one who runs this alone. It grows as `FILE.<pid>.part` beside its place, which is taken away where this ends
+const standard: Output = {
+  isDirect: true,
+  write: (text) =>
+    new Promise((resolve, reject) =>
+      process.stdout.write(text, (error) => (error ? reject(error) : resolve())),
+    ),
+  done: async () => {},
+  abandon: async () => {},
+}
+
+/** `-` is the standard output. A file is readable by the one who runs this alone. It grows as `FILE.<pid>.part` beside its place, which is taken away where this ends
  *  early, by a signal too. Throws `OutputError` with a sentence, from `write` and `done` too. */
 export const openOutput = async (file: string, { force = false } = {}): Promise<Output> => {
+  if (file === '-') return standard
   const orSay = async <A>(work: () => Promise<A>): Promise<A> => {
     try {
       return await work()

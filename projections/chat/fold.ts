@@ -1,5 +1,6 @@
 /** Messages and reactions. A message id is of its space alone; within it, it belongs to the message that was first on
- *  the log. */
+ *  the log. (A space decides by its own streams, so two spaces may take one id; a key of the id alone would have to lose one
+ *  of two messages that were both accepted.) */
 import { sql } from 'slonik'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import { erasedBy } from '../../domain/erasure.ts'

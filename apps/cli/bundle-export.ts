@@ -110,6 +110,9 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
     const checkpoint = openCheckpoint(note, verifierOf(signer))!
     const upTo = BigInt(checkpoint.extensions.find((one) => one.startsWith('position '))?.slice(9) ?? -1)
 
+    // Before anything is written.
+    if (await isEmpty(log, space)) throw new ExportError(`The log has nothing of ${spaceKey(space)}.`)
+
     const digests = new SealDigests()
     let bytes = 0
     const put = async (text: string): Promise<void> => {
@@ -212,8 +215,6 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
       if (waiting.length === PAGE) await flush()
     }
     await flush()
-    if (STREAM_KINDS.every((kind) => state.revisions[kind] === 0) && (await isEmpty(log, space)))
-      throw new ExportError(`The log has nothing of ${spaceKey(space)}.`)
     const end = stateLine('end', state)
     digests.part('end', end)
     await put(end)

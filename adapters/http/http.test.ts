@@ -9,6 +9,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
+import { download } from './download.ts'
 import { catchUp, sendStream } from './endpoint.ts'
 import { shared } from './routes/operations.ts'
 
@@ -489,6 +490,35 @@ test('HEAD is answered as GET is, without the body, and reads nothing of what wo
   const head = await app.inject({ method: 'HEAD', url: '/' })
   assert.equal([head.statusCode, head.headers['content-type'], head.body, read], [200, 'text/csv', '', 0])
   assert.match((await app.inject({ method: 'GET', url: '/' })).body, '99\n')
+  await app.close()
+})
+
+test('given a client that goes away in the middle of an export, then no more rows are asked for', async () => {
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const rows = async function* () {
+    try {
+      for (;;) {
+        yield [{ position: 'x'.repeat(65_536) }]
+        await setImmediate()
+      }
+    } finally {
+      end()
+    }
+  }
+  const app = fastify()
+  app.get('/', (request, reply) =>
+    sendStream(request, reply, download('ndjson', 'audit', ['position'], rows()).body),
+  )
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const gone = new AbortController()
+  const reader = (await fetch(url, { signal: gone.signal })).body!.getReader()
+  await reader.read()
+  gone.abort()
+  await reader.read().catch(() => {})
+  await ended
   await app.close()
 })
 

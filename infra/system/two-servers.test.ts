@@ -1,6 +1,7 @@
 /** Two processes of the server on one log: what one seat means to both. */
 // test: alone
 import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import { type BenchClient, connect, spread } from '../bench/client.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
@@ -10,6 +11,7 @@ import { testDatabase } from '../testing/postgres.ts'
 import { testRedis } from '../testing/redis.ts'
 import { startProjectorProcess, startServerProcess } from '../testing/server.ts'
 
+const OPERATIONS = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 const SEATS = 10
 const EACH = 500
 const two = suite('two servers on one log')
@@ -59,6 +61,12 @@ two(
         body: JSON.stringify({ max_users: SEATS }),
       })
       assert.equal(seats.status, 200, await seats.text())
+
+      // What an operator is told to watch is there to be watched.
+      const metrics = await (await fetch(`${servers[0].url}/metrics`)).text()
+      const watched = OPERATIONS.match(/(?<=`[^`\n]*)\b(presence|nodejs|process)_[a-z0-9_]+/g) ?? []
+      assert.ok(watched.length > 10)
+      for (const name of watched) assert.ok(metrics.includes(`# TYPE ${name} `), `no metric ${name}`)
 
       const clients = await spread(2 * EACH, 16, (index) =>
         connect(servers[index % 2]!.url, proofOf(`joiner-${index.toString(36).padStart(3, 'a')}`)),

@@ -44,12 +44,16 @@ type Options = {
   readonly compact?: boolean
 }
 
+const waitingOn = (io: Io) => (): void =>
+  io.err('A rebuild, a verification or another erasure is at work: this one begins when it has ended.')
+
 const eraseOne = async (to: Connections, subject: string, options: Options, io: Io): Promise<number> => {
   const log = connectEventLog({ url: to.eventStoreUrl })
   try {
     const { databaseUrl } = to
     const { reason = null, compact = false } = options
-    const done = await erase({ log, databaseUrl, subject, reason, compact, by: operator() })
+    const onWait = waitingOn(io)
+    const done = await erase({ log, databaseUrl, subject, reason, compact, by: operator(), onWait })
     io.out(`request ${done.requestId}`)
     if (!done.erased) {
       io.out(
@@ -111,7 +115,7 @@ const overRequests = async (to: Connections, verb: 'requests' | 'reapply', io: I
       io.out(counted(requests.length, 'request'))
       return 0
     }
-    const done = await reapply(log, to.databaseUrl)
+    const done = await reapply(log, to.databaseUrl, waitingOn(io))
     for (const { requestId, needsRebuild } of done)
       io.out(`${requestId} carried out again${needsRebuild ? '; now presence rebuild must follow' : ''}`)
     io.out(`${done.length} requests had to be carried out again`)

@@ -20,6 +20,7 @@ import { chain, GENESIS, leafOf } from '../../projections/audit/canonical.ts'
 import { alice, at, bob, guest, joined, posted, recorded } from '../../projections/testing/events.ts'
 import { exportLog } from '../cli/log-file.ts'
 import { dumpTables } from '../projector/compare.ts'
+import { REBUILD_LOCK, setLock } from '../projector/lock.ts'
 import { type Projector, runProjector } from '../projector/projector.ts'
 import { rebuild } from '../projector/rebuild.ts'
 import { erase, reapply } from './erase.ts'
@@ -312,7 +313,16 @@ test('given a second request, then there is nothing to erase, and nothing change
   assert.not.ok(done.erased)
   const after = await dumpTables(session, 'public')
   assert.equal(butRequests(before, after), butRequests(before, before))
-  assert.equal(await reapply(log, database.url), [])
+  // A rebuild is waited for, and that is said.
+  const rebuilding = await connectSession(database.url, 'test')
+  await rebuilding.run(setLock(REBUILD_LOCK))
+  let waits = 0
+  const onWait = (): void => {
+    waits += 1
+    void rebuilding.close()
+  }
+  assert.equal(await reapply(log, database.url, onWait), [])
+  assert.is(waits, 1)
 })
 
 test('given words that are said while they are erased, then nothing of hers is left once all is applied', async () => {

@@ -7,7 +7,7 @@ import { ERASED_CHANNEL } from '../../adapters/privacy/postgres-vault.ts'
 import { PERSONAL } from '../../adapters/privacy/seal.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { CHECKPOINT } from '../../projections/checkpoint.ts'
-import { REBUILD_LOCK, setLock } from '../projector/lock.ts'
+import { REBUILD_LOCK, setLock, tryLock } from '../projector/lock.ts'
 import { type ErasureRequest, erasureRequests, recordRequest } from './requests.ts'
 
 export type EraseOptions = {
@@ -23,6 +23,8 @@ export type EraseOptions = {
   readonly now?: () => number
   /** Rewrites the tables after it, so that no old row is left in their files: they can't be read meanwhile. */
   readonly compact?: boolean
+  /** Told where a rebuild or a check is at work, whose end is waited for. */
+  readonly onWait?: () => void
 }
 export type Erasure = {
   readonly requestId: string
@@ -134,11 +136,19 @@ const destroy = async (session: Session, request: ErasureRequest): Promise<Omit<
     return { erased: true, messages, auditRows, sessions, parkedEvents }
   })
 
-const withSession = async <T>(databaseUrl: string, work: (session: Session) => Promise<T>): Promise<T> => {
+const withSession = async <T>(
+  databaseUrl: string,
+  onWait: () => void,
+  work: (session: Session) => Promise<T>,
+): Promise<T> => {
   const session = await connectSession(databaseUrl, 'presence privacy')
   try {
     // A rebuild at work has keys in its memory: it is waited for, and the next one waits for us.
-    await session.run(setLock(REBUILD_LOCK))
+    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    if (lock?.got !== true) {
+      onWait()
+      await session.run(setLock(REBUILD_LOCK))
+    }
     return await work(session)
   } finally {
     await session.close()
@@ -167,8 +177,9 @@ export const erase = ({
   node = 'cli',
   now = Date.now,
   compact = false,
+  onWait = () => {},
 }: EraseOptions): Promise<Erasure> =>
-  withSession(databaseUrl, async (session) => {
+  withSession(databaseUrl, onWait, async (session) => {
     const [key] = await session.run(
       sql.unsafe`SELECT max(generation) AS generation FROM privacy_keys WHERE subject = ${subject}`,
     )
@@ -187,8 +198,12 @@ export const erase = ({
   })
 
 /** Carries out again every request on the log: after Postgres was restored from a backup that still had the keys. */
-export const reapply = (log: EventLog, databaseUrl: string): Promise<ReadonlyArray<Erasure>> =>
-  withSession(databaseUrl, async (session) => {
+export const reapply = (
+  log: EventLog,
+  databaseUrl: string,
+  onWait = () => {},
+): Promise<ReadonlyArray<Erasure>> =>
+  withSession(databaseUrl, onWait, async (session) => {
     const done: Erasure[] = []
     for (const request of await erasureRequests(log)) {
       const erasure = await destroy(session, request)

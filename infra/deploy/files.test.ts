@@ -234,9 +234,16 @@ files('Dockerfile: what it copies is all that the server, the projector and the 
 
 files('Caddy: the file is valid, and passes everything on but /metrics', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'presence-caddy-'))
-  const upstream = createServer((request, response) =>
-    response.end(`${request.url} for ${request.headers['x-forwarded-for']}`),
-  ).listen(0, '127.0.0.1')
+  let goOn = () => {}
+  const upstream = createServer((request, response) => {
+    if (request.url !== '/stream')
+      return response
+        .setHeader('content-type', 'text/plain; charset=utf-8')
+        .end(`${request.url} for ${request.headers['x-forwarded-for']}${' '.repeat(1_000)}`)
+    response.setHeader('content-type', 'text/event-stream; charset=utf-8')
+    response.write(`data: one${' '.repeat(1_000)}\n\n`)
+    goOn = () => response.end('data: two\n\n')
+  }).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   const { port } = upstream.address() as { port: number }
   const [site, admin] = [await freePort(), await freePort()]
@@ -268,10 +275,14 @@ files('Caddy: the file is valid, and passes everything on but /metrics', async (
       ))
     )
       assert.ok(Date.now() < end && caddy.exitCode === null)
-    assert.equal(
-      await (await get('/api/spaces/post/a%2Fb?x=1')).text(),
-      '/api/spaces/post/a%2Fb?x=1 for 127.0.0.1',
-    )
+    const plain = await get('/api/spaces/post/a%2Fb?x=1')
+    assert.equal((await plain.text()).trim(), '/api/spaces/post/a%2Fb?x=1 for 127.0.0.1')
+    assert.notEqual(plain.headers.get('content-encoding'), null, 'text is compressed')
+    // Each line of a replay comes as it is sent: this one would never end if the first were held back.
+    const stream = (await get('/stream')).body!.pipeThrough(new TextDecoderStream()).getReader()
+    assert.match((await stream.read()).value ?? '', /one/)
+    goOn()
+    assert.match((await stream.read()).value ?? '', /two/)
     assert.equal((await get('/metrics')).status, 404)
     assert.match((await get('/')).headers.get('set-cookie') ?? '', /presence_node=/)
   } finally {

@@ -43,30 +43,64 @@ const lineOf = (event: RecordedEvent): string => {
 
 export type Progress = (done: number, of: string) => void
 
-/** The end of a file that was being written: the last whole line's position and where it ends. */
+/** As `lineOf` writes it; null where it is none. */
+const asLine = (text: string): Line | null => {
+  try {
+    const line = JSON.parse(text) as Partial<Line> | null
+    const texts = [line?.id, line?.stream, line?.type, line?.revision, line?.position]
+    const isLine = texts.every((one) => typeof one === 'string') && /^\d+$/.test(line!.position!)
+    return isLine && /^\d+$/.test(line!.revision!) ? (line as Line) : null
+  } catch {
+    return null
+  }
+}
+const LINE_HEAD = '{"id":"'
+
+/** The end of a file that was being written: the last whole line and where it ends. Throws where it is a file of another
+ *  kind, which stays as it is. */
 const whereLeft = async (
   file: string,
-): Promise<{ readonly bytes: number; readonly after: bigint | null; readonly lines: number }> => {
+): Promise<{ readonly bytes: number; readonly last: Line | null; readonly lines: number }> => {
   let bytes = 0
   let lines = 0
-  let after: bigint | null = null
+  let last: Line | null = null
+  const foreign = new Error(`${file} is there already, and is no export of a log: give another name.`)
   try {
     const handle = await open(file, 'r')
-    const { size } = await handle.stat()
+    const stat = await handle.stat()
     await handle.close()
-    if (size === 0) return { bytes, after, lines }
+    const { size } = stat
+    if (!stat.isFile()) throw foreign
+    if (size === 0) return { bytes, last, lines }
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       const length = Buffer.byteLength(text) + 1
       // The last line has no line break where its writing was cut short.
-      if (bytes + length > size) break
-      after = BigInt((JSON.parse(text) as Line).position)
+      if (bytes + length > size) {
+        if (!text.startsWith(LINE_HEAD.slice(0, text.length))) throw foreign
+        break
+      }
+      last = asLine(text)
+      if (last === null) throw foreign
       bytes += length
       lines += 1
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  return { bytes, after, lines }
+  return { bytes, last, lines }
+}
+
+/** Whether the log has that very event at that place. */
+const hasLine = async (log: EventLog, { id, stream, revision, position }: Line): Promise<boolean> => {
+  const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
+  if (isLeft(read)) {
+    if (read.left._tag === 'StreamDeleted') return true
+    throw new Error(`The log can't be read: ${JSON.stringify(read.left)}`)
+  }
+  const [there] = read.right
+  // An event that is gone by now, as of a stream that was deleted, says nothing.
+  if (there === undefined || String(there.revision) !== revision) return true
+  return there.id === id && String(there.position) === position
 }
 
 /**
@@ -75,12 +109,14 @@ const whereLeft = async (
  */
 export const exportLog = async (log: EventLog, file: string, progress: Progress): Promise<number> => {
   const left = await whereLeft(file)
+  if (left.last !== null && !(await hasLine(log, left.last)))
+    throw new Error(`${file} is an export of another log: give another name.`)
   const handle = await open(file, left.bytes === 0 ? 'w' : 'r+')
   let count = left.lines
   try {
     await handle.truncate(left.bytes)
     let at = left.bytes
-    let after = left.after
+    let after = left.last === null ? null : BigInt(left.last.position)
     for (;;) {
       const page = await log.readAll({ limit: PAGE, ...(after === null ? {} : { after }) })()
       if (isLeft(page)) throw new Error(`The log can't be read: ${JSON.stringify(page.left)}`)

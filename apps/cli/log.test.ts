@@ -79,6 +79,35 @@ logs(
 )
 
 logs(
+  'given a file of another kind, or of another log, then an export into it is refused and it stays as it is',
+  async ({ from, dir }) => {
+    const file = join(dir, 'other')
+    for (const text of ['a letter', 'a letter\n', '{"a":1}\n', '[1]', '7\n{"id":"', '\n']) {
+      await writeFile(file, text)
+      const { code, said } = await run('export', file, '--from', from.url)
+      assert.equal(
+        [code, said],
+        [1, `${file} is there already, and is no export of a log: give another name.`],
+      )
+      assert.is(await readFile(file, 'utf8'), text)
+    }
+    assert.match((await run('export', dir, '--from', from.url)).said, 'is no export of a log')
+    assert.match((await run('export', join(dir, 'none/x'), '--from', from.url)).said, 'There is no folder')
+    await run('export', join(dir, 'log'), '--from', from.url)
+    const lines = (await readFile(join(dir, 'log'), 'utf8')).split('\n')
+    const moved = lines.slice(0, 3).map((line) => line.replace(/"id":"[^"]*"/, `"id":"${randomUUID()}"`))
+    await writeFile(file, `${moved.join('\n')}\n`)
+    const { code, said } = await run('export', file, '--from', from.url)
+    assert.equal([code, said], [1, `${file} is an export of another log: give another name.`])
+    assert.is(await readFile(file, 'utf8'), `${moved.join('\n')}\n`)
+    // One that was cut off in its first line goes on.
+    await writeFile(file, lines[0]!.slice(0, 20))
+    assert.is((await run('export', file, '--from', from.url)).code, 0)
+    assert.is(await readFile(file, 'utf8'), lines.join('\n'))
+  },
+)
+
+logs(
   'given an import cut short, when it is given again, then every event is there once',
   async ({ from, dir }) => {
     const to = await testEventStore()

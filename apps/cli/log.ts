@@ -1,5 +1,6 @@
 /** `presence log …`: a whole log into a file and back, as NDJSON for any EventStoreDB or as a copy of the embedded node's. */
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
 import { readEndpoints } from '../embedded/endpoints.ts'
@@ -62,6 +63,7 @@ const verbs: Readonly<Record<string, (given: Given, io: Io) => Promise<void>>> =
     const url =
       from || process.env.EVENTSTORE_URL || readEndpoints(process.env.DATA_DIR || './data')?.eventStoreUrl
     if (!url) throw new Wrongly('No log: give --from or EVENTSTORE_URL.')
+    if (!existsSync(dirname(resolve(file)))) throw new Error(`There is no folder ${dirname(resolve(file))}.`)
     const count = await through(url, (log) => exportLog(log, file, every(io, 'exported')))
     io.out(`${file} holds ${count} events.`)
   },

@@ -70,6 +70,10 @@ export const room: Command = {
       io.err('--owner is needed: only a post’s id says who owns it.')
       return 2
     }
+    if (values.lines !== undefined && !/^\d{1,9}$/.test(values.lines)) {
+      io.err('--lines takes a number.')
+      return 2
+    }
     const read = await readRoomLog(file)
     if (E.isLeft(read)) {
       io.err(read.left)
@@ -178,7 +182,7 @@ const startServer = async (say: (text: string) => void) => {
       DATA_DIR: dataDir,
       PORT: '0',
       HOST: '127.0.0.1',
-      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
+      LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     },
   })
   say('starting a server of its own …')

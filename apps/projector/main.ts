@@ -6,6 +6,7 @@ import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { within } from '../../adapters/within.ts'
 import { keepMoments } from '../../projections/moment/keeper.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
@@ -16,13 +17,15 @@ import { keepStates } from './states.ts'
 const config = configOrExit()
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })
 
+/** Milliseconds to stop in: rows and checkpoint are one transaction, so nothing is lost with a Postgres that says nothing. */
+const LAST_WORDS = 10_000
 let stopping = false
 let stop = async (): Promise<void> => {}
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
     if (stopping) return
     stopping = true
-    void stop().finally(() => process.exit(0))
+    void within(LAST_WORDS, stop()).finally(() => process.exit(0))
   })
 
 /** Waits for Postgres, which may start after us; says what is wrong where waiting would not help. */

@@ -33,7 +33,7 @@ import { createTurns, newTurn } from './turns.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
-  readonly auth: Pick<Auth, 'authenticate' | 'onEnded'>
+  readonly auth: Pick<Auth, 'authenticate' | 'onEnded' | 'issue'>
   readonly content: Content
   /** For the live feed, and for what a client missed. */
   readonly log: EventLog
@@ -216,7 +216,16 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     logger,
     onLeft: (space, accepted) => feed.offerAccepted('space', space, accepted),
   })
+  /** With which a guest that came with none stays that guest; null where there is no need. */
+  const tokenFor = (member: Member): string | null => {
+    if (member.caller.kind !== 'guest' || member.token !== null) return null
+    const { token, sid, expiresAt } = auth.issue(member.caller)
+    member.token = { sid, expiresAt }
+    expiring.watch(expiresAt)
+    return token
+  }
   const membership = createMembership({
+    tokenFor,
     commands,
     content,
     log,

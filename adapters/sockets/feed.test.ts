@@ -1,6 +1,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { decodeRecorded } from '../../domain/codec.ts'
 import { spaceKey, streamName } from '../../domain/names.ts'
 import type { Commands, EventLog, LogSubscription, SubscriptionItem } from '../../domain/ports.ts'
 import { account, join, pathOn, ROOM, uuid } from '../../infra/testing/command-path.ts'
@@ -202,8 +203,12 @@ test('given any race of fast path and subscription, then each revision is told o
     for (let n = 0; n < count; n += 1) {
       await it.say(n)
       const fast = it.log.stream(CHAT)[random(n + 1)]
-      if (fast !== undefined && random(2) === 0)
-        it.feed.offer([{ stream: CHAT, revision: fast.revision, position: fast.position, recorded: fast }])
+      if (fast !== undefined && random(2) === 0) {
+        const decoded = decodeRecorded(fast)
+        assert.ok(E.isRight(decoded) && decoded.right.kind === 'chat')
+        const { event, revision, position } = decoded.right
+        it.feed.offerAccepted('chat', ROOM, { events: [event], revision, position })
+      }
       if (random(3) === 0) {
         const back = Math.max(0, brought - random(4))
         it.bring(

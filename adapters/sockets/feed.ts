@@ -28,7 +28,7 @@ import { type Logger, type Metrics, reasonOf } from './observing.ts'
 
 type Kind = 'space' | 'chat'
 /** An event to tell, and its stream. */
-export type Offered = Arrived & { readonly stream: string }
+type Offered = Arrived & { readonly stream: string }
 
 /** Keeps a space live until `release`. */
 export type Hold = { readonly live: LiveSpace; readonly release: () => void }
@@ -36,9 +36,7 @@ export type Hold = { readonly live: LiveSpace; readonly release: () => void }
 export interface LiveFeed {
   /** Wakes the space if it sleeps: state, then news with no gap and none twice. */
   readonly hold: (space: SpaceRef) => Promise<E.Either<CommandError<never>, Hold>>
-  /** News from another source than the subscription: told if it is next, else left to the subscription. */
-  readonly offer: (items: ReadonlyArray<Offered>) => void
-  /** An accepted command's events, as the command path answers. */
+  /** An accepted command's events, as the command path answers: told if they are next, else left to the subscription. */
   readonly offerAccepted: (
     kind: Kind,
     space: SpaceRef,
@@ -360,17 +358,13 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
         },
       })
     },
-    offer: (items) => {
-      // After the microtasks: a group append answers all its commands at once, and they make one batch here too.
-      if (offered.length === 0 && items.length > 0) process.nextTick(flush)
-      for (const item of items) offered.push(item)
-    },
     offerAccepted: (kind, space, { events, revision, position, isPositionLater }) => {
       const stream = streamName(kind, space)
       if (events.length === 0 || !streams.has(stream)) return
       // A message is told with its position: where that is not known, the subscription brings it.
       if (kind === 'chat' && isPositionLater === true) return
       const first = revision - BigInt(events.length - 1)
+      // After the microtasks: a group append answers all its commands at once, and they make one batch here too.
       if (offered.length === 0) process.nextTick(flush)
       for (const [i, event] of events.entries())
         offered.push({ stream, revision: first + BigInt(i), position, event })

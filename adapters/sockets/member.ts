@@ -19,8 +19,8 @@ export type Place = {
 export type Member = {
   readonly socket: Socket
   readonly caller: Caller
-  /** The session token it came with, if any: when that ends (`expiresAt` in ms), so does the socket. */
-  readonly token: { readonly sid: string; readonly expiresAt: number } | null
+  /** The session token it came with or was given, if any: when that ends (`expiresAt` in ms), so does the socket. */
+  token: { readonly sid: string; readonly expiresAt: number } | null
   readonly client: Sender['client']
   place: Place | null
   /** Joins and leaves of one socket are carried out one after another. */

@@ -37,6 +37,7 @@ import { fullBucket, type Pace, take } from './pace.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
 import { type Sending, type SharedTail, sharedTail } from './sending.ts'
+import { createSharedReads } from './shared-reads.ts'
 
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>
@@ -50,6 +51,8 @@ export interface Membership {
 }
 
 export type MembershipDeps = {
+  /** A session token for one that has none and needs it to come back as who it is, once. */
+  readonly tokenFor: (member: Member) => string | null
   readonly commands: Commands
   readonly content: Content
   readonly log: EventLog
@@ -105,9 +108,10 @@ const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
 }
 
 export const createMembership = (deps: MembershipDeps): Membership => {
-  const { commands, content, log, feed, sending, departures, clock, ids, logger } = deps
+  const { commands, content, feed, sending, departures, clock, ids, logger } = deps
   const tails = new WeakMap<Snapshot, SharedTail>()
   const answeredFor = new Map<string, SpaceRef>()
+  const reads = createSharedReads(deps.log)
 
   const tailOf = (snapshot: Snapshot): SharedTail => {
     let tail = tails.get(snapshot)
@@ -139,7 +143,13 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   // ── entering ───────────────────────────────────────────────────────────────────────────────────────────
 
-  const joinedStart = (member: Member, session: Session, snapshot: Snapshot, resumed: boolean): string => {
+  const joinedStart = (
+    member: Member,
+    session: Session,
+    snapshot: Snapshot,
+    resumed: boolean,
+    token: string | null,
+  ): string => {
     const { caller } = member
     const { space } = session.hold.live
     const now = new Date(clock.now()).toISOString()
@@ -156,6 +166,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
         verified: caller.kind === 'account',
         ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
       },
+      ...(token === null ? {} : { session_token: token }),
       // Whoever is in has access, also where that is because the space is everybody's.
       permission: access.role ?? 'access',
       revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
@@ -179,8 +190,10 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     listenIn(live, snapshot.subspace)
     member.place = session
     const { since } = session
+    const token = deps.tokenFor(member)
+    const start = (resumed: boolean) => joinedStart(member, session, snapshot, resumed, token)
     if (since === null) {
-      sending.shared(socket, joinedStart(member, session, snapshot, false), tail)
+      sending.shared(socket, start(false), tail)
       socket.join(room)
       session.arrived('entered')
       return
@@ -192,11 +205,10 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       if (held.length > MAX_HELD) socket.disconnect(true)
     })
     session.stopListening = stop
-    const start = (resumed: boolean) => joinedStart(member, session, snapshot, resumed)
     const [fresh, resumed] = [start(false), start(true)]
     const until = snapshot.revisions
     const sessions = new Map(snapshot.state.sessions)
-    missedNews(log, { space: live.space, subspace: snapshot.subspace, since, until, sessions })
+    missedNews(reads, { space: live.space, subspace: snapshot.subspace, since, until, sessions })
       .catch((error) => {
         logger.warn({ space: live.key, error: reasonOf(error) }, 'what a client missed could not be read')
         return null

@@ -1,13 +1,12 @@
 /** What a client missed: exactly the room's news after the revisions it has, read from the log. */
-import * as E from 'fp-ts/lib/Either.js'
-import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
-import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
-import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import type { Decoded } from '../../domain/codec.ts'
+import type { SpaceRef } from '../../domain/names.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
 import type { Session } from '../../domain/space/state.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import type { News } from '../../projections/live/wire.ts'
+import type { SharedReads } from './shared-reads.ts'
 
 export type Revisions = { readonly space: bigint; readonly chat: bigint }
 
@@ -24,32 +23,11 @@ export type Missed = {
 /** More than this of either stream, and a fresh state is the better answer. */
 const MAX_MISSED = 1_000n
 /** How far before `since` it looks for who those were that left after it. */
-const MAX_BEFORE = 2_000
-const PAGE = 500
+const MAX_BEFORE = 2_000n
+const PAGE = 500n
 
 type SpaceDecoded = Extract<Decoded, { kind: 'space' }>
 type ChatDecoded = Extract<Decoded, { kind: 'chat' }>
-
-/** The events after `since` up to `until`: all of them, in order, readable; or null. */
-const between = async (
-  log: EventLog,
-  kind: StreamKind,
-  space: SpaceRef,
-  since: bigint,
-  until: bigint,
-): Promise<ReadonlyArray<Decoded> | null> => {
-  const count = until - since
-  if (count === 0n) return []
-  const read = await log.readStream(streamName(kind, space), { from: since + 1n, limit: Number(count) })()
-  if (E.isLeft(read) || read.right.length !== Number(count)) return null
-  const events: Decoded[] = []
-  for (const [i, recorded] of read.right.entries()) {
-    const decoded = decodeRecorded(recorded)
-    if (E.isLeft(decoded) || recorded.revision !== since + 1n + BigInt(i)) return null
-    events.push(decoded.right)
-  }
-  return events
-}
 
 /** Sessions that events speak of and that did not join among them, with the subspace that a move says they came from. */
 const namedBefore = (events: ReadonlyArray<SpaceEvent>): Map<string, string | null> => {
@@ -74,7 +52,7 @@ const namedBefore = (events: ReadonlyArray<SpaceEvent>): Map<string, string | nu
 
 /** Those of `ids` as they were at `since`, from the events before it; null where that is too far back to say. */
 const lookBack = async (
-  log: EventLog,
+  reads: SharedReads,
   space: SpaceRef,
   since: bigint,
   ids: ReadonlySet<string>,
@@ -82,27 +60,19 @@ const lookBack = async (
   const wanted = new Set(ids)
   const lastMoves = new Map<string, { subspace: string; position: unknown }>()
   const found: Session[] = []
-  let from = since
-  for (let seen = 0; wanted.size > 0; seen += PAGE) {
-    if (from < 0n || seen >= MAX_BEFORE) return null
-    const read = await log.readStream(streamName('space', space), {
-      direction: 'backwards',
-      from,
-      limit: PAGE,
-    })()
-    const last: RecordedEvent | undefined = E.isRight(read) ? read.right.at(-1) : undefined
-    if (E.isLeft(read) || last === undefined) return null
-    for (const recorded of read.right) {
-      const decoded = decodeRecorded(recorded)
-      if (E.isLeft(decoded) || decoded.right.kind !== 'space') return null
-      const { type, data } = decoded.right.event
+  for (let to = since; wanted.size > 0; to -= PAGE) {
+    if (to < 0n || to <= since - MAX_BEFORE) return null
+    const from = to < PAGE ? 0n : to - PAGE + 1n
+    const page = await reads.stretch('space', space, from, to)
+    if (page === null) return null
+    for (const { event } of (page as ReadonlyArray<SpaceDecoded>).toReversed()) {
+      const { type, data } = event
       if (type === 'SessionMoved' && wanted.has(data.sessionId) && !lastMoves.has(data.sessionId))
         lastMoves.set(data.sessionId, { subspace: data.to, position: data.position })
       if (type !== 'SessionJoined' || !wanted.delete(data.sessionId)) continue
       const { at: joinedAt, ...rest } = data
       found.push({ ...rest, voice: false, joinedAt, ...lastMoves.get(data.sessionId) })
     }
-    from = last.revision - 1n
   }
   return found
 }
@@ -113,13 +83,13 @@ const heardIn = (subspace: string, delivery: Delivery): News | null => {
 }
 
 /** In the order of the log. Null where it can't be told exactly: too much, too long ago, or not of this log. */
-export const missedNews = async (log: EventLog, missed: Missed): Promise<ReadonlyArray<News> | null> => {
+export const missedNews = async (reads: SharedReads, missed: Missed): Promise<ReadonlyArray<News> | null> => {
   const { space, subspace, since, until } = missed
   const [spaceCount, chatCount] = [until.space - since.space, until.chat - since.chat]
   if (spaceCount < 0n || chatCount < 0n || spaceCount > MAX_MISSED || chatCount > MAX_MISSED) return null
   const [spaceEvents, chatEvents] = await Promise.all([
-    between(log, 'space', space, since.space, until.space),
-    between(log, 'chat', space, since.chat, until.chat),
+    reads.stretch('space', space, since.space + 1n, until.space),
+    reads.stretch('chat', space, since.chat + 1n, until.chat),
   ])
   if (spaceEvents === null || chatEvents === null) return null
 
@@ -132,7 +102,7 @@ export const missedNews = async (log: EventLog, missed: Missed): Promise<Readonl
     else sessions.set(sessionId, cameFrom === null ? present : { ...present, subspace: cameFrom })
   }
   if (gone.size > 0) {
-    const found = await lookBack(log, space, since.space, gone)
+    const found = await lookBack(reads, space, since.space, gone)
     if (found === null) return null
     for (const session of found) sessions.set(session.sessionId, session)
   }

@@ -75,6 +75,32 @@ test('given one in a room, when a guest with a claimed name joins and leaves, th
   assert.is(alice.of('user-joined').length, 1)
 })
 
+test('given a guest, when it comes back with the token that it was given, then it is the same guest, until that is ended', async ({
+  node,
+}) => {
+  const first = await node.connect()
+  await first.ask('join-space', POST)
+  const said = await first.ask('chat-message', { content: 'mine' })
+  await first.ask('join-space', { ...POST, subspace: 'main-b' })
+  const [joined, again] = first.of('space-joined')
+  // Once is enough.
+  assert.equal([typeof joined.session_token, again.session_token], ['string', undefined])
+  first.close()
+  const back = await node.connect(joined.session_token)
+  await back.ask('join-space', POST)
+  const { identity, session_token } = back.of('space-joined')[0]
+  assert.equal([identity.id, session_token], [joined.identity.id, undefined])
+  assert.is((await back.ask('chat-edit', { message_id: said.message_id, content: 'still mine' })).ok, true)
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  assert.is(alice.of('space-joined')[0].session_token, undefined)
+  const stays = await node.connect()
+  await stays.ask('join-space', POST)
+  node.endSession(stays.of('space-joined')[0].session_token)
+  assert.is(await stays.disconnected, 'io server disconnect')
+  assert.is(back.socket.connected, true)
+})
+
 test('given two in a room, when one goes without a word, then the other hears that it disconnected', async ({
   node,
 }) => {
@@ -253,6 +279,7 @@ test('given tokens whose time comes while their sockets are open, then each sock
         return E.right({ caller: { kind: 'account', id: name }, via: 'token', session })
       },
       onEnded: () => () => {},
+      issue: () => ({ token: '', sid: '', expiresAt: 0 }),
     },
   })
   try {

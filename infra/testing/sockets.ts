@@ -1,5 +1,5 @@
 /** Nodes with real sockets over real HTTP, on one log, for the tests of sockets. Who one is comes from a made-up token:
- *  `account:alice`, or nothing for a guest. */
+ *  `account:alice`, `guest:9f2c04ab17de`, or nothing for a new guest. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +8,6 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { io as connect, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import type { Test } from 'uvu'
-import type { Auth } from '../../adapters/auth/authenticate.ts'
 import { newGuest } from '../../adapters/auth/authenticate.ts'
 import { invalidProof } from '../../adapters/auth/errors.ts'
 import { attachSockets, type Sockets, type SocketsDeps } from '../../adapters/sockets/attach.ts'
@@ -152,7 +151,7 @@ export const testNode = async (
   })
   const commands = options.wrap?.(inner) ?? inner
   const listeners = new Set<(sid: string) => void>()
-  const auth: Pick<Auth, 'authenticate' | 'onEnded'> = {
+  const auth: SocketsDeps['auth'] = {
     authenticate: (proof) => async () => {
       if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
       const shown = proof.right.shown[0]
@@ -160,10 +159,15 @@ export const testNode = async (
       if (token === 'wrong') return E.left(invalidProof('wrong'))
       const name = token?.split(':')[1]
       const caller: Caller =
-        name === undefined ? { kind: 'guest', id: newGuest() } : { kind: 'account', id: name }
+        token === null || name === undefined
+          ? { kind: 'guest', id: newGuest() }
+          : token.startsWith('guest:')
+            ? { kind: 'guest', id: token }
+            : { kind: 'account', id: name }
       const session = token === null ? null : { token, sid: token, expiresAt: Number.MAX_SAFE_INTEGER }
       return E.right({ caller, via: token === null ? 'none' : 'token', session })
     },
+    issue: ({ id }) => ({ token: id, sid: id, expiresAt: Number.MAX_SAFE_INTEGER }),
     onEnded: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

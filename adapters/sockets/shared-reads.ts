@@ -1,0 +1,102 @@
+/** Stretches of streams, for those who ask for much the same at about the same time: when a server has started again, all
+ *  its clients come back at once and have missed the same. Each event is read and decoded once for all of them. */
+import * as E from 'fp-ts/lib/Either.js'
+import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
+import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
+import type { EventLog } from '../../domain/ports.ts'
+
+export type SharedReads = {
+  /** From revision `from` up to and with `to`: all of them, in order, readable; or null. */
+  readonly stretch: (
+    kind: StreamKind,
+    space: SpaceRef,
+    from: bigint,
+    to: bigint,
+  ) => Promise<ReadonlyArray<Decoded> | null>
+}
+
+/** How long a stretch is kept after it was last asked for (ms), and of how many events in all. */
+const KEPT_MS = 10_000
+const MAX_KEPT = 20_000
+
+/** What is kept of one stream, without a hole; `first` is the revision of the first event. */
+type Kept = {
+  first: bigint
+  events: ReadonlyArray<Decoded>
+  timer: NodeJS.Timeout | undefined
+  /** Who comes meanwhile waits, and then finds it read. */
+  turn: Promise<unknown>
+}
+
+export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedReads => {
+  const kept = new Map<string, Kept>()
+
+  const read = async (stream: string, from: bigint, to: bigint): Promise<ReadonlyArray<Decoded> | null> => {
+    const count = Number(to - from) + 1
+    const events = await log.readStream(stream, { from, limit: count })()
+    if (E.isLeft(events) || events.right.length !== count) return null
+    const decoded: Decoded[] = []
+    for (const [i, recorded] of events.right.entries()) {
+      const one = decodeRecorded(recorded)
+      if (E.isLeft(one) || recorded.revision !== from + BigInt(i)) return null
+      decoded.push(one.right)
+    }
+    return decoded
+  }
+
+  const forget = (stream: string): void => {
+    clearTimeout(kept.get(stream)?.timer)
+    kept.delete(stream)
+  }
+
+  /** Those asked for last are kept. */
+  const keep = (stream: string, one: Kept): void => {
+    forget(stream)
+    kept.set(stream, one)
+    one.timer = setTimeout(() => kept.delete(stream), KEPT_MS)
+    one.timer.unref()
+    let count = 0
+    for (const { events } of kept.values()) count += events.length
+    for (const [oldest, { events }] of kept) {
+      if (count <= MAX_KEPT) return
+      count -= events.length
+      forget(oldest)
+    }
+  }
+
+  const extended = async (
+    stream: string,
+    one: Kept,
+    from: bigint,
+    to: bigint,
+  ): Promise<ReadonlyArray<Decoded> | null> => {
+    const end = one.first + BigInt(one.events.length)
+    if (one.events.length === 0 || to < one.first - 1n || from > end) {
+      const events = await read(stream, from, to)
+      // What lies before it is nobody else's to ask for.
+      if (events !== null && (one.events.length === 0 || from > end))
+        Object.assign(one, { first: from, events })
+      return events
+    }
+    const before = from < one.first ? await read(stream, from, one.first - 1n) : []
+    const after = to >= end ? await read(stream, end, to) : []
+    if (before === null || after === null) return null
+    if (before.length > 0 || after.length > 0) {
+      one.events = [...before, ...one.events, ...after]
+      one.first -= BigInt(before.length)
+    }
+    return one.events.slice(Number(from - one.first), Number(to - one.first) + 1)
+  }
+
+  return {
+    stretch: async (kind, space, from, to) => {
+      if (to < from) return []
+      const stream = streamName(kind, space)
+      const one = kept.get(stream) ?? { first: 0n, events: [], timer: undefined, turn: Promise.resolve() }
+      keep(stream, one)
+      const asked = one.turn.then(() => extended(stream, one, from, to))
+      one.turn = asked.catch(() => {})
+      return asked
+    },
+  }
+}

@@ -144,6 +144,37 @@ test('given since of another log, of the future or of long ago, then a fresh sta
   )
 })
 
+test('given one who is still reading what it missed, when it is kicked, then it is told so and is nowhere, and nothing comes after', async ({
+  node,
+  log,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await alice.ask('chat-message', { content: 'missed' })
+  await alice.until('the words', ({ event }) => event === 'chat-message')
+  let go: () => void = () => {}
+  const silence = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  log.pause = async (what) => {
+    if (what === 'read') await silence
+  }
+  bobby.socket.emit('join-space', { ...POST, since: { space: '0', chat: '-1' } })
+  const { payload } = await alice.until(
+    'bobby',
+    ({ event, payload }) => event === 'user-joined' && payload.userAccount === 'bobby',
+  )
+  assert.is((await alice.ask('kick', { session_id: payload.sessionId, reason: 'out' })).ok, true)
+  assert.is(await bobby.disconnected, 'io server disconnect')
+  go()
+  await alice.until('bobby gone', ({ event }) => event === 'user-left')
+  assert.equal(
+    bobby.heard.map(({ event }) => event),
+    ['kicked'],
+  )
+  assert.is(node.sockets.sessions().length, 1)
+})
+
 /** Repeatable: mulberry32. */
 const dice = (seed: number) => {
   let state = seed

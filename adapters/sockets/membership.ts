@@ -36,7 +36,7 @@ import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { fullBucket, type Pace, take } from './pace.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
-import { type Sending, type SharedTail, sharedTail } from './sending.ts'
+import { type Sending, type SharedTail, sendElsewhere, sharedTail } from './sending.ts'
 import { createSharedReads } from './shared-reads.ts'
 
 export interface Membership {
@@ -202,7 +202,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const held: string[] = []
     const stop = sending.listen(room, (packets) => {
       for (const packet of packets) held.push(packet)
-      if (held.length > MAX_HELD) socket.disconnect(true)
+      if (held.length > MAX_HELD) sendElsewhere(socket)
     })
     session.stopListening = stop
     const [fresh, resumed] = [start(false), start(true)]

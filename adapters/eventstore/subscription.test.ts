@@ -384,4 +384,18 @@ subscriptions(
   },
 )
 
+subscriptions(
+  'given a line on which one event takes longer than is waited for, then it comes all the same',
+  async ({ direct, proxy }) => {
+    const prefix = aPrefix()
+    const { position } = must(await direct.append(`${prefix}a`, 'none', someEvents(1))())
+    must(await direct.append(`${prefix}a`, 0n, someEvents(1, { filling: 'x'.repeat(300_000) }))())
+    proxy.trickle(300_000)
+    const log = connectEventLog({ url: proxy.url, ...quick, readTimeoutMs: 100, heartbeatMs: 3_000 })
+    const { events } = collect(log.subscribe({ after: position!, prefixes: [prefix] }))
+    await until('the event', () => events.length === 1, 60_000)
+    await log.close()
+  },
+)
+
 subscriptions.run()

@@ -23,6 +23,7 @@ export type SubscriptionOptions = {
   readonly onStop?: () => void
 }
 
+const MOST_DOUBLINGS = 5
 const LONGEST_PAUSE_MS = 1_000
 /** How soon a server that never says `caught up` (before 23.10) is asked whether there is more. */
 const FIRST_LOOK_MS = 250
@@ -157,6 +158,9 @@ export class Subscription implements LogSubscription {
   private async run(): Promise<void> {
     let isStartKnown = this.options.after !== 'end'
     let failures = 0
+    /** How often in a row a call brought nothing: each time it is waited for twice as long, or an event that takes longer
+     *  than that over a slow line would never come. */
+    let stalls = 0
     while (!this.isStopped) {
       try {
         const line = await this.connection.next(60_000)
@@ -173,10 +177,12 @@ export class Subscription implements LogSubscription {
           isStartKnown = true
         }
         const from = this.last
-        const cause = await this.follow(line)
+        const { cause, isCaughtUp } = await this.follow(line, 2 ** Math.min(stalls, MOST_DOUBLINGS))
         if (this.isStopped) break
         this.lastError = cause
-        failures = isAfter(this.last ?? { commit: -1n, prepare: -1n }, from) ? 0 : failures + 1
+        const hasProgress = this.last !== from
+        failures = hasProgress ? 0 : failures + 1
+        stalls = hasProgress || isCaughtUp ? Math.max(0, stalls - 1) : stalls + 1
       } catch (error) {
         if (this.isStopped) break
         this.lastError = error instanceof Error ? error.message : (error as ReadFault).cause
@@ -198,12 +204,18 @@ export class Subscription implements LogSubscription {
     })
   }
 
-  /** Takes what one call sends until it ends, for whatever cause: that is what it gives. */
-  private follow(line: Line): Promise<string> {
+  /** Takes what one call sends until it ends: gives for what cause, and whether all was there. `patience`: how many times as
+   *  long as usual it waits. */
+  private follow(
+    line: Line,
+    patience: number,
+  ): Promise<{ readonly cause: string; readonly isCaughtUp: boolean }> {
     return new Promise((resolve) => {
-      const { prefixes, readTimeoutMs, silenceMs } = this.options
-      const silence = line.ticks(silenceMs)
-      let nextLook = line.tick + line.ticks(FIRST_LOOK_MS)
+      const { prefixes } = this.options
+      const readTimeoutMs = this.options.readTimeoutMs * patience
+      const silence = line.ticks(this.options.silenceMs * patience)
+      const firstLook = line.ticks(FIRST_LOOK_MS * patience)
+      let nextLook = line.tick + firstLook
       let heardAt = line.tick
       let isCaughtUp = false
       let isLooking = false
@@ -216,7 +228,7 @@ export class Subscription implements LogSubscription {
         this.isPaused = false
         forget()
         call.cancel()
-        resolve(cause)
+        resolve({ cause, isCaughtUp })
       }
       const caughtUp = () => {
         if (isCaughtUp) return
@@ -301,7 +313,7 @@ export class Subscription implements LogSubscription {
             return
           }
           if (isLooking || line.tick < nextLook) return
-          const isQuiet = line.tick - heardAt >= (isCaughtUp ? silence : line.ticks(FIRST_LOOK_MS))
+          const isQuiet = line.tick - heardAt >= (isCaughtUp ? silence : firstLook)
           if (!isQuiet) return
           nextLook = line.tick + silence
           void look()

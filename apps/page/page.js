@@ -10,6 +10,7 @@ const state = {
   since: null, // revisions, to be told exactly what was missed
   account: sessionStorage.getItem('account'),
   token: sessionStorage.getItem('token'),
+  guest: null, // the token with which a guest stays that guest
 }
 
 const el = (tag, props = {}, ...children) => {
@@ -41,7 +42,9 @@ const notice = (text) => {
   noticeTimer = setTimeout(() => ($('notice').hidden = true), 5000)
 }
 const api = async (path, options = {}) => {
-  const headers = { ...(state.token ? { authorization: `Bearer ${state.token}` } : {}), ...options.headers }
+  const token = state.token ?? state.guest
+  // One proof a call: whoever brings another does not send the token.
+  const headers = { ...(options.headers ?? (token ? { authorization: `Bearer ${token}` } : {})) }
   if (options.body) headers['content-type'] = 'application/json'
   const response = await fetch(path, { ...options, headers })
   const answer = response.status === 204 ? {} : await response.json()
@@ -226,8 +229,8 @@ const be = (account, token) => {
   state.token = token
   for (const [key, value] of Object.entries({ account, token }))
     value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key)
+  state.guest = null
   state.since = null
-  socket.auth = token ? { token } : {}
   socket.disconnect().connect()
   loadRooms()
 }
@@ -238,7 +241,13 @@ const logout = () => {
 $('logout').addEventListener('click', logout)
 
 // ── the line to the server ───────────────────────────────────────────────────────────────────────────────
-const socket = io({ autoConnect: false, auth: state.token ? { token: state.token } : {} })
+const socket = io({
+  autoConnect: false,
+  auth: (proof) => {
+    const token = state.token ?? state.guest
+    proof(token ? { token } : {})
+  },
+})
 
 const join = () => {
   const room = state.room
@@ -261,6 +270,7 @@ const enter = (room) => {
   history.replaceState(null, '', `#${room.space_type}:${room.space_id}`)
   showPeople()
   if (socket.connected) join()
+  else if (!socket.active) socket.connect()
   loadChat(room)
 }
 
@@ -270,19 +280,23 @@ socket.on('connect', () => {
   join()
 })
 socket.on('disconnect', () => {
-  $('line').textContent = 'reconnecting'
+  // Who was sent away comes back by choosing a room.
+  $('line').textContent = socket.active ? 'reconnecting' : 'disconnected'
   $('line').className = 'off'
 })
 socket.on('connect_error', (error) => {
   $('line').textContent = 'reconnecting'
   $('line').className = 'off'
   const code = error.data?.code
-  if (state.token && (code === 'token_expired' || code === 'invalid_proof')) logout()
+  if (code !== 'token_expired' && code !== 'invalid_proof') return
+  if (state.token) logout()
+  else if (state.guest) be(null, null)
 })
 socket.on('space-joined', (joined) => {
   if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id) return
   state.people = new Map(joined.users.map((user) => [user.socketId, user]))
   state.since = { room: state.room, revisions: joined.revisions }
+  if (joined.session_token) state.guest = joined.session_token
   $('role').textContent = joined.permission ? `you: ${joined.permission.role ?? joined.permission}` : ''
   showMe(joined.identity)
   showPeople()
@@ -328,7 +342,10 @@ socket.on('kicked', ({ reason, by }) => {
   state.people.clear()
   showPeople()
 })
-socket.on('space-error', (error) => notice(error.error))
+socket.on('space-error', (error) => {
+  notice(error.error)
+  if (error.code === 'token_expired') be(null, null)
+})
 socket.on('chat-error', (error) => notice(error.error))
 
 // ── start ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -340,5 +357,4 @@ await loadRooms()
 const [type, ...rest] = decodeURIComponent(location.hash.slice(1)).split(':')
 const named = { space_type: type, space_id: rest.join(':') }
 enter(state.rooms.find((room) => sameRoom(room, named)) ?? state.rooms.find((room) => sameRoom(room, LOBBY)) ?? LOBBY)
-socket.connect()
 setInterval(loadRooms, 10_000)

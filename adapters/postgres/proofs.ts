@@ -5,7 +5,7 @@ import type { Clock, EventLog } from '../../domain/ports.ts'
 import { extensionsFor, issuedAt } from '../../projections/proof/issued.ts'
 import { consistencyProof, inclusionProof, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
 import { openCheckpoint, type Signer, signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
-import type { Issue, Proofs } from '../../projections/proof/proofs.ts'
+import type { Issue, Proofs, SignedCheckpoint } from '../../projections/proof/proofs.ts'
 import {
   auditedBy,
   checkpointOf,
@@ -18,6 +18,7 @@ import {
   newestCheckpoint,
 } from '../../projections/proof/queries.ts'
 import { query } from '../../projections/query.ts'
+import { within } from '../within.ts'
 import { createRegister } from './checkpoint-register.ts'
 import { asking, rowsOf } from './query.ts'
 
@@ -27,6 +28,8 @@ export type ProofOptions = {
   readonly clock: Clock
   /** A newer checkpoint is signed at most this often. Default 5,000. */
   readonly everyMs?: number
+  /** So long the next one is waited for where the last one would do. Default 2,000. */
+  readonly patienceMs?: number
   /** Told once each time that the tree is found not to go on from what was signed. */
   readonly onAltered?: (size: number) => void
   /** Where checkpoints are written down besides their table, so that one that is gone from it is missed. */
@@ -45,7 +48,7 @@ const leafRowOf = leafRow as t.Type<
 >
 
 export const createProofs = (options: ProofOptions): Proofs => {
-  const { pool, signer, clock, everyMs = 5_000, onAltered } = options
+  const { pool, signer, clock, everyMs = 5_000, patienceMs = 2_000, onAltered } = options
   const { vkey } = verifierOf(signer)
   const register = createRegister(options)
   const nodes: Nodes = async (wanted) => {
@@ -104,9 +107,40 @@ export const createProofs = (options: ProofOptions): Proofs => {
     }
   }
 
+  /** The last that was told here, and the one that is made just now: whoever comes meanwhile waits for that. */
+  let told: SignedCheckpoint | null = null
+  let making: Promise<Issue> | null = null
+  const make = (atLeast: number): Promise<Issue> => {
+    const made = issue(atLeast)
+      .then((issued) => {
+        if (issued.kind === 'issued') told = issued.checkpoint
+        return issued
+      })
+      .finally(() => {
+        making = null
+      })
+    making = made
+    // Where nobody waits for it any more, the next one who asks is told.
+    made.catch(() => {})
+    return made
+  }
+  /** A disk that others keep busy can hold up the next one for long. What was signed stays true, so it is told instead. */
+  const checkpoint = async (atLeast: number): Promise<Issue> => {
+    for (;;) {
+      const others = making
+      const next = others ?? make(atLeast)
+      if (told !== null && told.size >= atLeast) {
+        await within(patienceMs, next)
+        if (making === next) return { kind: 'issued', checkpoint: told }
+      }
+      const issued = await next
+      if (others === null || issued.kind === 'altered' || issued.checkpoint.size >= atLeast) return issued
+    }
+  }
+
   return {
     vkey,
-    checkpoint: (atLeast = 0) => asking(() => issue(atLeast)),
+    checkpoint: (atLeast = 0) => asking(() => checkpoint(atLeast)),
     isIssued: (size) => asking(async () => (await rowsOf(pool, checkpointOf(String(size)))).length > 0),
     size: () => asking(async () => (await last())?.size ?? 0),
     find: (by) => asking(async () => (await rowsOf(pool, auditedBy(by)))[0] ?? null),

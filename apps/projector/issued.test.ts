@@ -251,4 +251,38 @@ test('given a server from before they were numbered among others, then what it i
     assert.equal(await found(), [])
   }))
 
+test('given a log that takes long, when a checkpoint is asked for, then the last one is told, and what it does not cover is waited for', () =>
+  withIssued(0, async ({ signer }) => {
+    let held: Promise<void> | undefined
+    const slow = {
+      ...log,
+      append:
+        (...args: Parameters<typeof log.append>) =>
+        async () => {
+          await held
+          return log.append(...args)()
+        },
+    }
+    const clock = { now: () => (time += 1_000) }
+    const proofs = createProofs({ pool, signer, clock, everyMs: 0, patienceMs: 1, log: slow })
+    const sizeOf = async (atLeast?: number): Promise<number> => {
+      const answer = await proofs.checkpoint(atLeast)()
+      if (answer._tag === 'Left' || answer.right.kind !== 'issued') throw new Error(JSON.stringify(answer))
+      return answer.right.checkpoint.size
+    }
+    await grow()
+    const before = leaves
+    assert.is(await sizeOf(before), before)
+    await grow()
+    let release = (): void => {}
+    held = new Promise((resolve) => {
+      release = resolve
+    })
+    assert.is(await sizeOf(), before)
+    assert.is(await sizeOf(before), before)
+    const grown = sizeOf(before + 1)
+    release()
+    assert.is(await grown, before + 1)
+  }))
+
 test.run()

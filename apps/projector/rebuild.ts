@@ -201,6 +201,16 @@ const sameParked = async (session: Session, work: Work): Promise<void> => {
     )
 }
 
+/** What is written goes on its way to the disk as it comes. Left to the kernel it would go there by the gigabyte, at a
+ *  checkpoint of Postgres's, and whoever waits for an fsync meanwhile, as the event store does for each commit, would wait
+ *  for all of that. In blocks of 8 KiB; none where the system can't be told.
+ *  Source: https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
+const writeSteadily = (session: Session): Promise<unknown> =>
+  session.run(
+    sql.unsafe`SELECT set_config('backend_flush_after', least(max_val::int, 64)::text, false)
+      FROM pg_settings WHERE name = 'backend_flush_after'`,
+  )
+
 /** Indexes that are built at once. */
 const INDEXERS = Math.max(2, Math.min(4, availableParallelism()))
 
@@ -255,6 +265,7 @@ export const rebuild = async ({
 
     await dropStale(session)
     await session.exec('SET synchronous_commit = off')
+    await writeSteadily(session)
     await makeShadow(session, schema, only, inspect !== undefined)
     await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
     tell('indexing')
@@ -263,6 +274,7 @@ export const rebuild = async ({
       Array.from({ length: INDEXERS - 1 }, () => connectSession(databaseUrl, 'presence rebuild')),
     )
     try {
+      for (const other of others) await writeSteadily(other)
       await indexShadow([session, ...others], schema, only, inspect !== undefined)
     } finally {
       await Promise.all(others.map((other) => other.close()))

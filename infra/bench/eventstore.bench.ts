@@ -29,7 +29,9 @@ import { type Row, summary } from './figures.ts'
 const SCALE = Number(process.env.BENCH_SCALE ?? 1)
 const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
 const SINGLE = scaled(18_000, 2_000)
-const HUNDREDS = scaled(1_500, 200)
+const HUNDREDS = scaled(3_000, 200)
+/** So many wait each for their answer, with single appends and with hundreds. */
+const CALLERS = 64
 const YOUNG = scaled(10_000, 1_000)
 const MIDDLE = scaled(100_000, 5_000)
 const OLD = scaled(1_000_000, 10_000)
@@ -194,21 +196,23 @@ export const bench = async () => {
     let from = 0
     // In turns, so that what else the machine does meets all alike.
     for (let round = 0; round < ROUNDS; round += 1) {
-      single.push(await closedLoop(node.pid(), 64, SINGLE / ROUNDS, 1, appending(log, 'chat-one', 1)))
+      single.push(await closedLoop(node.pid(), CALLERS, SINGLE / ROUNDS, 1, appending(log, 'chat-one', 1)))
       singleEmpty.push(
-        await closedLoop(empty.pid, 64, SINGLE / ROUNDS, 1, appending(emptyLog, 'chat-one', 1)),
+        await closedLoop(empty.pid, CALLERS, SINGLE / ROUNDS, 1, appending(emptyLog, 'chat-one', 1)),
       )
       const one = (client: typeof official) => (n: number) =>
         client.append(`chat-his-${n % 64}`, [someEvent(n)])
-      singleOfficial.push(await closedLoop(node.pid(), 64, SINGLE / ROUNDS, 1, one(official)))
-      singleOfficialEmpty.push(await closedLoop(empty.pid, 64, SINGLE / ROUNDS, 1, one(emptyOfficial)))
+      singleOfficial.push(await closedLoop(node.pid(), CALLERS, SINGLE / ROUNDS, 1, one(official)))
+      singleOfficialEmpty.push(await closedLoop(empty.pid, CALLERS, SINGLE / ROUNDS, 1, one(emptyOfficial)))
       from = look<{ at: number }>('SELECT max(position) AS at FROM events').at + 1
-      hundred.push(await closedLoop(node.pid(), 8, HUNDREDS / ROUNDS, 100, appending(log, 'chat-many', 100)))
+      hundred.push(
+        await closedLoop(node.pid(), CALLERS, HUNDREDS / ROUNDS, 100, appending(log, 'chat-many', 100)),
+      )
       hundredEmpty.push(
-        await closedLoop(empty.pid, 8, HUNDREDS / ROUNDS, 100, appending(emptyLog, 'chat-many', 100)),
+        await closedLoop(empty.pid, CALLERS, HUNDREDS / ROUNDS, 100, appending(emptyLog, 'chat-many', 100)),
       )
       hundredOfficial.push(
-        await closedLoop(node.pid(), 8, HUNDREDS / ROUNDS, 100, (n) =>
+        await closedLoop(node.pid(), CALLERS, HUNDREDS / ROUNDS, 100, (n) =>
           official.append(`chat-his-many-${n % 64}`, someEvents(100)),
         ),
       )
@@ -235,7 +239,7 @@ export const bench = async () => {
     sayMeasured('  against a node that stores nothing', oneEmpty)
     sayMeasured('  the official client', oneOfficial)
     sayMeasured('  the official client, nothing stored', oneOfficialEmpty)
-    sayMeasured('appends of 100 by 8', many)
+    sayMeasured('appends of 100 by 64', many)
     sayMeasured('  against a node that stores nothing', manyEmpty)
     sayMeasured('  the official client', manyOfficial)
     const group = Math.max(1, Math.round(one.together))

@@ -1,5 +1,5 @@
 /**
- * What SQLite itself does with the bytes of a node's log, in a process of its own: WAL, synchronous=FULL, the node's own tables.
+ * What SQLite itself does with the bytes of a node's log, in a process of its own: WAL, synchronous=FULL, the events and an index by stream that SQLite keeps.
  * `raw.ts write FILE FROM COUNT GROUP`: the events of FILE from a position on, GROUP to a commit. `raw.ts read FILE`: all of them.
  * `raw.ts open FILE`: opened, and its last event read. `raw.ts live FILE RATE SECONDS`: due at a rate, each turn's in one
  * commit, from when each was due until it is on the disk. Prints JSON.

@@ -5,8 +5,6 @@ import type { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import type { CheckpointResult, CheckpointTask } from './checkpoint-worker.ts'
 
-export type Checkpointer = ReturnType<typeof createCheckpointer>
-
 /** In frames, of a page of 8 KiB each. Little and often: an fsync of much in the file holds up those of the log. */
 const START_AT = 500
 /** But not before so many commits of the present size: large ones come one after another, change the same pages of the index,

@@ -21,8 +21,6 @@ const ROWS_AT_ONCE = 10
 /** Of a stream, in the order of both. */
 type Entries = { readonly revisions: number[]; readonly positions: number[] }
 
-export type StreamIndex = ReturnType<typeof createStreamIndex>
-
 /** Of sorted numbers, the first that is not below `value`, or their count. */
 const firstFrom = (sorted: ReadonlyArray<number>, value: number): number => {
   let [low, high] = [0, sorted.length]

@@ -1,7 +1,7 @@
 /** What the HTTP server is given. */
 import type { Registry } from 'prom-client'
 import type { Clock, Commands, Content, Ids } from '../../domain/ports.ts'
-import type { Moments } from '../../projections/moment/moments.ts'
+import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'

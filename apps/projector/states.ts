@@ -3,7 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
-import { type Bounds, type Followed, type Follower, follow } from '../../projections/moment/following.ts'
+import { type Bounds, type Followed, type Follower, follow } from '../../projections/history/following.ts'
 import { asBundled } from '../../projections/proof/bundled.ts'
 import type { Signer } from '../../projections/proof/note.ts'
 import {

@@ -1,6 +1,6 @@
 /** A replay as lines of a terminal: who is in, what is said, what happens. Pure: the same in, the same out. */
 import { roomKey } from '../../../domain/names.ts'
-import type { Moment } from '../../../projections/moment/moments.ts'
+import type { Moment } from '../../../projections/history/moments.ts'
 
 export type Picture = {
   readonly moment: Moment

@@ -1,5 +1,5 @@
 /** A replay in a terminal: played by the events' own clock, paused, stepped both ways, taken to any time. */
-import type { Player, Step } from '../../../projections/moment/replay.ts'
+import type { Player, Step } from '../../../projections/history/replay.ts'
 import { type Key, nextKey } from './keys.ts'
 import { type Picture, picture } from './screen.ts'
 import { readWhen } from './when.ts'

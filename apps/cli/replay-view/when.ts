@@ -1,6 +1,6 @@
 /** A moment as somebody types it. */
 import { readTime } from '../../../domain/time.ts'
-import type { When } from '../../../projections/moment/moments.ts'
+import type { When } from '../../../projections/history/moments.ts'
 
 /** A position (digits), a time with its date, or hh:mm[:ss] on the day of `near`. In UTC where no zone is given. Null where
  *  it is none of these. */

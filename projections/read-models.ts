@@ -4,6 +4,7 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller } from '../domain/identity.ts'
 import type { SpaceRef, SpaceType } from '../domain/names.ts'
+import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
 import type { Waiting } from './parked.ts'
 
@@ -37,15 +38,9 @@ export type SpaceList = {
   readonly next_cursor: string | null
 }
 
-export type SettingsRow = {
+export type SettingsRow = SpaceSettings & {
   readonly space_type: SpaceType
   readonly space_id: string
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly chat_enabled: boolean
-  readonly voice_enabled: boolean
-  readonly guests_allowed: boolean
-  readonly max_users: number
-  readonly slow_mode_seconds: number
   /** Null where nothing was ever changed: the defaults are in force. */
   readonly updated_by: string | null
   readonly updated_at: Iso | null

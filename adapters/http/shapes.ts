@@ -1,4 +1,6 @@
 /** What answers are made of, as OpenAPI shows it. A `title` becomes a schema of that name. */
+import { eachSetting, type SettingName } from '../../domain/settings.ts'
+
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 export const text = (more: JsonSchema = {}): JsonSchema => ({ type: 'string', ...more })
@@ -39,15 +41,23 @@ export const subspace = text({ description: 'A room of the space: main, or main-
 export const permission = text({ enum: ['access', 'moderate', 'admin'] })
 const role = text({ enum: ['access', 'moderate', 'admin', 'owner'] })
 
-const settingsOf = {
-  chat_enabled: yesNo,
-  voice_enabled: yesNo,
-  guests_allowed: yesNo,
-  max_users: whole({ minimum: 1, maximum: 10_000 }),
-  slow_mode_seconds: whole({ minimum: 0, maximum: 21_600 }),
-  settings: { ...free, description: 'The clients’ own.' },
-}
-export const SETTINGS = settingsOf
+/** Of each setting. */
+export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
+  (_, { kind, limits, says }) => {
+    switch (kind) {
+      case 'switch':
+        return yesNo
+      case 'number':
+        return whole(limits === null ? {} : { minimum: limits.least, maximum: limits.most })
+      case 'object':
+        return { ...free, description: says }
+      default: {
+        const never: never = kind
+        return never
+      }
+    }
+  },
+)
 
 export const Identity = shape(
   'Identity',
@@ -103,7 +113,7 @@ const spaceNamed = {
   owner: orNull(text()),
   visibility: text({ enum: ['public', 'private'] }),
   active_users: whole(),
-  ...settingsOf,
+  ...SETTINGS,
 }
 export const Space = shape('Space', {
   ...spaceNamed,

@@ -2,8 +2,8 @@
 import type { Caller } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Accepted } from '../../domain/ports.ts'
-import type { SpaceSettings } from '../../domain/space/state.ts'
-import type { SessionRow, SettingsRow, SpaceRow } from '../../projections/read-models.ts'
+import { settingsIn } from '../../domain/settings.ts'
+import type { SessionRow, SpaceRow } from '../../projections/read-models.ts'
 import type { Seen } from './space-gate.ts'
 
 export const identityOf = (caller: Caller) => ({
@@ -18,15 +18,6 @@ export const written = (accepted: Accepted<unknown>) => ({
   success: true,
   position: String(accepted.position),
   revision: String(accepted.revision),
-})
-
-const settingsOf = (from: SpaceSettings | SettingsRow) => ({
-  chat_enabled: from.chat_enabled,
-  voice_enabled: from.voice_enabled,
-  guests_allowed: from.guests_allowed,
-  max_users: from.max_users,
-  slow_mode_seconds: from.slow_mode_seconds,
-  settings: from.settings,
 })
 
 const named = (space: SpaceRef, of: Seen) => ({
@@ -59,7 +50,7 @@ export const spaceView = (
     position: user.position,
     voice_enabled: user.voice_enabled,
   })),
-  ...settingsOf(row ?? of.state.settings),
+  ...settingsIn(row ?? of.state.settings),
   created_at: row?.created_at ?? null,
 })
 
@@ -67,5 +58,5 @@ export const spaceView = (
 export const spaceNow = (of: Seen): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   active_users: of.state.sessions.size,
-  ...settingsOf(of.state.settings),
+  ...settingsIn(of.state.settings),
 })

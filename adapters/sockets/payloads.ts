@@ -1,7 +1,8 @@
 /** What clients send, decoded once. Forms and types are checked here; what words and numbers may be is the domain's. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { Permission, SettingsChanges } from '../../domain/space/events.ts'
+import { SettingsChanges } from '../../domain/settings.ts'
+import { Permission } from '../../domain/space/events.ts'
 import { type Described, invalid } from '../refusals.ts'
 
 const optional = <C extends t.Mixed>(codec: C) => t.union([codec, t.null, t.undefined])

@@ -1,6 +1,7 @@
 /** What can be asked of a space. Session ids are made by the server; targets come from the caller. */
 import type { Caller, Subject } from '../identity.ts'
-import type { Permission, SettingsChanges } from './events.ts'
+import type { SettingsChanges } from '../settings.ts'
+import type { Permission } from './events.ts'
 
 export type EnterSpace = { readonly type: 'EnterSpace'; readonly subspace: string }
 export type JoinSpace = {

@@ -1,6 +1,7 @@
 /** The facts of a space. Each event's `at` (ISO 8601) and `by` (who did it) are what the fold needs of them. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
+import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
@@ -21,17 +22,6 @@ export const Permission = t.union([t.literal('access'), t.literal('moderate'), t
 export type Permission = t.TypeOf<typeof Permission>
 /** What a caller may do in a space, weakest first: access, moderate, admin, owner. */
 export type Role = Permission | 'owner'
-
-export const SettingsChanges = t.partial({
-  chat_enabled: t.boolean,
-  voice_enabled: t.boolean,
-  guests_allowed: t.boolean,
-  max_users: t.number,
-  slow_mode_seconds: t.number,
-  // Free for clients: a JSON object, shallow-merged; a null value removes its key.
-  settings: t.UnknownRecord,
-})
-export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
 
 /** The first event of a space's stream: what the content said when the space was first used. */
 export const SpaceOpened = event('SpaceOpened', {

@@ -1,13 +1,8 @@
 /** The fold of a space's events. It never fails, and it consumes the state it is given (see `Decider`). */
+import { DEFAULT_SETTINGS, type SpaceSettings } from '../settings.ts'
 import { isOver } from '../text.ts'
 import type { SpaceEvent } from './events.ts'
-import {
-  DEFAULT_SETTINGS,
-  type Restriction,
-  type Session,
-  type SpaceSettings,
-  type SpaceState,
-} from './state.ts'
+import type { Restriction, Session, SpaceState } from './state.ts'
 
 export const initialSpace = (): SpaceState => ({
   opened: null,

@@ -1,12 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { SettingsChanges } from '../settings.ts'
 import { fold, scenario } from '../testing/given.ts'
 import { account, asked, guest, opened, system } from '../testing/people.ts'
 import { settings } from '../testing/space-commands.ts'
 import { entered, fellSilent, joined, left, seatExpired, settled, spoke } from '../testing/space-events.ts'
 import { spaceDecider } from './decider.ts'
 import { ACCOUNTS_ONLY, AT_ONCE } from './endings.ts'
-import type { SettingsChanges, SpaceEvent } from './events.ts'
+import type { SpaceEvent } from './events.ts'
 
 const given = scenario(spaceDecider, assert.equal)
 const test = suite('settings')

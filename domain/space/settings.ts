@@ -1,44 +1,19 @@
 /** Settings: an admin's to change. What changes nothing is no event. What a change forbids ends with it. */
 import * as E from 'fp-ts/lib/Either.js'
-import { type Invalid, invalid, isCleanJson } from '../text.ts'
+import { SETTINGS, type SettingName, type SettingsChanges, type SpaceSettings } from '../settings.ts'
+import { type Invalid, invalid } from '../text.ts'
 import { mayAs } from './access.ts'
 import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { ChangeSettings } from './commands.ts'
 import { endForbidden } from './endings.ts'
-import type { SettingsChanges, SpaceEvent } from './events.ts'
+import type { SpaceEvent } from './events.ts'
 import { mergeSettings } from './evolve.ts'
-import type { SpaceSettings } from './state.ts'
 
-export const MAX_USERS = 10_000
-/** Six hours. */
-export const MAX_SLOW_MODE_SECONDS = 21_600
 /** Characters of JSON, of all the free settings together. */
 export const MAX_SETTINGS = 16_384
 
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  Number.isInteger(value) && (value as number) >= least && (value as number) <= most
-
-/** Whether a named setting may have this value; null where it may, else a sentence. */
-const fault = (name: string, value: unknown): string | null => {
-  switch (name) {
-    case 'chat_enabled':
-    case 'voice_enabled':
-    case 'guests_allowed':
-      return typeof value === 'boolean' ? null : `${name} is true or false.`
-    case 'max_users':
-      return isWhole(value, 1, MAX_USERS) ? null : `max_users is a whole number from 1 to ${MAX_USERS}.`
-    case 'slow_mode_seconds':
-      return isWhole(value, 0, MAX_SLOW_MODE_SECONDS)
-        ? null
-        : `slow_mode_seconds is a whole number from 0 to ${MAX_SLOW_MODE_SECONDS}.`
-    case 'settings':
-      return typeof value === 'object' && value !== null && !Array.isArray(value) && isCleanJson(value)
-        ? null
-        : 'settings is a plain JSON object.'
-    default:
-      return 'There is no such setting.'
-  }
-}
+const nameOf = (name: string): SettingName | null =>
+  Object.hasOwn(SETTINGS, name) ? (name as SettingName) : null
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
@@ -58,13 +33,15 @@ const readChanges = (now: SpaceSettings, wanted: SettingsChanges): E.Either<Inva
   const changes: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined) continue
-    const wrong = fault(name, value)
+    const known = nameOf(name)
     // A name of the caller's own making goes into no code.
-    if (wrong !== null) return invalid(Object.hasOwn(now, name) ? name : 'settings', wrong)
+    if (known === null) return invalid('settings', 'There is no such setting.')
+    const { allows, mayBe } = SETTINGS[known]
+    if (!allows(value)) return invalid(name, `${name} is ${mayBe}.`)
     if (name === 'settings') {
       const part = differing(now.settings, value as Record<string, unknown>)
       if (part !== undefined) changes.settings = part
-    } else if (now[name as keyof SpaceSettings] !== value) changes[name] = value
+    } else if (now[known] !== value) changes[name] = value
   }
   return E.right(changes as SettingsChanges)
 }

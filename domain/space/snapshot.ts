@@ -2,6 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
+import { SettingsChanges, settingsIn } from '../settings.ts'
 import { Time } from '../time.ts'
 import { Permission } from './events.ts'
 import { initialSpace } from './evolve.ts'
@@ -51,14 +52,8 @@ const SpaceSnapshot = t.type({
   ),
   bans: t.array(Restriction),
   mutes: t.array(Restriction),
-  settings: t.type({
-    chat_enabled: t.boolean,
-    voice_enabled: t.boolean,
-    guests_allowed: t.boolean,
-    max_users: t.number,
-    slow_mode_seconds: t.number,
-    settings: t.UnknownRecord,
-  }),
+  /** A setting that came later is not in an older one. */
+  settings: SettingsChanges,
 })
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
 
@@ -85,6 +80,6 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),
-    settings: json.settings,
+    settings: { ...json.settings, ...settingsIn(json.settings) },
   })
 }

@@ -1,5 +1,6 @@
 /** What a space's decisions are made on. Bounded by what is true now, never by history. */
 import type { Actor, Subject } from '../identity.ts'
+import type { SpaceSettings } from '../settings.ts'
 import type { Permission } from './events.ts'
 
 export type Session = {
@@ -30,23 +31,6 @@ export type Restriction = {
   readonly until: string | null
   readonly at: string
 }
-export type SpaceSettings = {
-  readonly chat_enabled: boolean
-  readonly voice_enabled: boolean
-  readonly guests_allowed: boolean
-  readonly max_users: number
-  readonly slow_mode_seconds: number
-  readonly settings: Readonly<Record<string, unknown>>
-}
-export const DEFAULT_SETTINGS: SpaceSettings = {
-  chat_enabled: true,
-  voice_enabled: true,
-  guests_allowed: true,
-  max_users: 50,
-  slow_mode_seconds: 0,
-  settings: {},
-}
-
 export type SpaceState = {
   readonly opened: {
     readonly title: string

@@ -1,7 +1,7 @@
 /** Any command, by anyone, at any time: what the property tests draw from. Few names, so that they collide. */
 import fc from 'fast-check'
+import type { SettingsChanges } from '../settings.ts'
 import type { SpaceCommand } from '../space/commands.ts'
-import type { SettingsChanges } from '../space/events.ts'
 import { account, at, guest, OWNER, system } from './people.ts'
 import * as ask from './space-commands.ts'
 

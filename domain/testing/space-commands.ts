@@ -1,6 +1,7 @@
 /** The space commands that tests send, with only what matters said. */
+import type { SettingsChanges } from '../settings.ts'
 import type { SpaceCommand } from '../space/commands.ts'
-import type { Permission, SettingsChanges } from '../space/events.ts'
+import type { Permission } from '../space/events.ts'
 
 type C<T extends SpaceCommand['type']> = Extract<SpaceCommand, { type: T }>
 

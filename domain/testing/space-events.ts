@@ -1,7 +1,7 @@
 /** The space events that tests start from, with only what matters said. */
 
-import type { Permission, SettingsChanges, SpaceEvent, SpaceEventOf } from '../space/events.ts'
-import { DEFAULT_SETTINGS } from '../space/state.ts'
+import { DEFAULT_SETTINGS, type SettingsChanges } from '../settings.ts'
+import type { Permission, SpaceEvent, SpaceEventOf } from '../space/events.ts'
 import { account, at, OWNER } from './people.ts'
 
 export const entered = (subject: string, seconds = 0): SpaceEventOf<'EntryGranted'> => ({

@@ -1,6 +1,5 @@
 /** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
  *  anyone can fold it again. It holds nothing that is sealed. */
-import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
 import { aroundJson } from '../audit/canonical.ts'
 
 export const STREAM_KINDS = ['space', 'chat', 'refusal'] as const
@@ -41,11 +40,21 @@ export type BundleState = {
   readonly messages: Map<string, Message>
 }
 
+/** As the format's version 1 has it: a setting that came later is in a bundle once it is set. */
+const FIRST_SETTINGS: Json = {
+  chat_enabled: true,
+  voice_enabled: true,
+  guests_allowed: true,
+  max_users: 50,
+  slow_mode_seconds: 0,
+  settings: {},
+}
+
 export const emptyState = (): BundleState => ({
   revisions: { space: 0, chat: 0, refusal: 0 },
   latest: { space: null, chat: null, refusal: null },
   opened: null,
-  settings: DEFAULT_SETTINGS,
+  settings: FIRST_SETTINGS,
   named: {
     bans: new Map(),
     grants: new Map(),

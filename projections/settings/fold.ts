@@ -1,7 +1,24 @@
 /** A space's settings, where they were ever changed. A change names only what it changes. */
 import { sql } from 'slonik'
-import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
-import { type Projection, type Row, recordset, spaceMapKey } from '../projection.ts'
+import { DEFAULT_SETTINGS, SETTING_NAMES, SETTINGS, type SettingName } from '../../domain/settings.ts'
+import { type Columns, names, type Projection, type Row, recordset, spaceMapKey } from '../projection.ts'
+
+/** The settings that have a column of their own. Every other one but the free part is in `others`. */
+export const OWN_COLUMNS: ReadonlyArray<SettingName> = SETTING_NAMES.filter(
+  (name) => SETTINGS[name].column !== null,
+)
+const OWN: ReadonlySet<string> = new Set(OWN_COLUMNS)
+const COLUMNS: Columns = {
+  space_type: 'text',
+  space_id: 'text',
+  free: 'jsonb',
+  removed: 'text[]',
+  others: 'jsonb',
+  ...Object.fromEntries(OWN_COLUMNS.map((name) => [name, SETTINGS[name].column!])),
+  updated_by: 'text',
+  updated_at: 'timestamptz',
+}
+const column = (of: string, name: string) => sql.identifier([of, name])
 
 type Change = {
   readonly space_type: string
@@ -52,40 +69,40 @@ export const settings: Projection<Changes> = {
   write: (changes) => {
     if (changes.size === 0) return []
     const rows: Row[] = []
-    for (const { values, free, removed, ...rest } of changes.values())
-      rows.push({ ...rest, ...values, free, removed: [...removed] })
-    const { chat_enabled, voice_enabled, guests_allowed, max_users, slow_mode_seconds } = DEFAULT_SETTINGS
-    const r = recordset(rows, {
-      space_type: 'text',
-      space_id: 'text',
-      free: 'jsonb',
-      removed: 'text[]',
-      chat_enabled: 'bool',
-      voice_enabled: 'bool',
-      guests_allowed: 'bool',
-      max_users: 'int4',
-      slow_mode_seconds: 'int4',
-      updated_by: 'text',
-      updated_at: 'timestamptz',
-    })
+    for (const { values, free, removed, ...rest } of changes.values()) {
+      const entries = Object.entries(values)
+      const own = entries.filter(([name]) => OWN.has(name))
+      const others = entries.filter(([name]) => !OWN.has(name))
+      rows.push({
+        ...rest,
+        ...Object.fromEntries(own),
+        others: Object.fromEntries(others),
+        free,
+        removed: [...removed],
+      })
+    }
+    const r = recordset(rows, COLUMNS)
+    const changed = OWN_COLUMNS.map(
+      (name) =>
+        sql.fragment`${sql.identifier([name])} = coalesce(${column('r', name)}, ${column('t', name)})`,
+    )
+    const begun = OWN_COLUMNS.map(
+      (name) => sql.fragment`coalesce(${column('r', name)}, ${DEFAULT_SETTINGS[name] as boolean | number})`,
+    )
+    const comma = sql.fragment`, `
     return [
       sql.unsafe`MERGE INTO presence_space_settings AS t USING (SELECT * FROM ${r}) AS r
         ON t.space_type = r.space_type AND t.space_id = r.space_id
         WHEN MATCHED THEN UPDATE SET
           settings = (t.settings - r.removed) || r.free,
-          chat_enabled = coalesce(r.chat_enabled, t.chat_enabled),
-          voice_enabled = coalesce(r.voice_enabled, t.voice_enabled),
-          guests_allowed = coalesce(r.guests_allowed, t.guests_allowed),
-          max_users = coalesce(r.max_users, t.max_users),
-          slow_mode_seconds = coalesce(r.slow_mode_seconds, t.slow_mode_seconds),
+          others = t.others || r.others,
+          ${sql.join(changed, comma)},
           updated_by = r.updated_by,
           updated_at = r.updated_at
-        WHEN NOT MATCHED THEN INSERT (space_type, space_id, settings, chat_enabled, voice_enabled, guests_allowed,
-            max_users, slow_mode_seconds, updated_by, updated_at)
-          VALUES (r.space_type, r.space_id, r.free, coalesce(r.chat_enabled, ${chat_enabled}),
-            coalesce(r.voice_enabled, ${voice_enabled}), coalesce(r.guests_allowed, ${guests_allowed}),
-            coalesce(r.max_users, ${max_users}), coalesce(r.slow_mode_seconds, ${slow_mode_seconds}),
-            r.updated_by, r.updated_at)`,
+        WHEN NOT MATCHED THEN INSERT (space_type, space_id, settings, others, ${names(OWN_COLUMNS)}, updated_by,
+            updated_at)
+          VALUES (r.space_type, r.space_id, r.free, r.others, ${sql.join(begun, comma)}, r.updated_by,
+            r.updated_at)`,
     ]
   },
 }

@@ -2,26 +2,20 @@
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
-import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
+import { SettingsChanges, settingsIn } from '../../domain/settings.ts'
+import { names } from '../projection.ts'
 import { iso, nullable, type Query, query } from '../query.ts'
 import type { SettingsRow } from '../read-models.ts'
+import { OWN_COLUMNS } from './fold.ts'
 
-export const settingsProps = {
-  settings: t.UnknownRecord,
-  chat_enabled: t.boolean,
-  voice_enabled: t.boolean,
-  guests_allowed: t.boolean,
-  max_users: t.number,
-  slow_mode_seconds: t.number,
-  updated_by: nullable(t.string),
-  updated_at: nullable(iso),
-}
-const codec = t.type(settingsProps)
+const codec = t.intersection([
+  SettingsChanges,
+  t.type({ others: SettingsChanges, updated_by: nullable(t.string), updated_at: nullable(iso) }),
+])
 
 export const settingsOf = (space: SpaceRef): Query<t.TypeOf<typeof codec>> =>
   query(
-    sql.unsafe`SELECT settings, chat_enabled, voice_enabled, guests_allowed, max_users, slow_mode_seconds,
-        updated_by, updated_at
+    sql.unsafe`SELECT settings, others, ${names(OWN_COLUMNS)}, updated_by, updated_at
       FROM presence_space_settings WHERE space_type = ${space.type} AND space_id = ${space.id}`,
     codec,
   )
@@ -29,8 +23,7 @@ export const settingsOf = (space: SpaceRef): Query<t.TypeOf<typeof codec>> =>
 export const settingsRow = (space: SpaceRef, row: t.TypeOf<typeof codec> | undefined): SettingsRow => ({
   space_type: space.type,
   space_id: space.id,
-  ...DEFAULT_SETTINGS,
-  updated_by: null,
-  updated_at: null,
-  ...row,
+  ...settingsIn({ ...row?.others, ...row }),
+  updated_by: row?.updated_by ?? null,
+  updated_at: row?.updated_at ?? null,
 })

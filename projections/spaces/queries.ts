@@ -2,7 +2,7 @@
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { LOBBY, type SpaceRef } from '../../domain/names.ts'
-import { DEFAULT_SETTINGS } from '../../domain/space/state.ts'
+import { DEFAULT_SETTINGS } from '../../domain/settings.ts'
 import { bigint, count, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
 import type { SpacesRequest } from '../read-models.ts'
 

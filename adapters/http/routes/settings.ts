@@ -1,6 +1,6 @@
 /** What is allowed in a space, and changing it. */
 import type { FastifyInstance } from 'fastify'
-import { SettingsChanges } from '../../../domain/space/events.ts'
+import { SettingsChanges } from '../../../domain/settings.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'

@@ -1,9 +1,10 @@
 /** Which settings, bans, mutes and ranks a command's decision looked at, as they stood. */
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import type { Actor } from '../../../domain/identity.ts'
+import type { SpaceSettings } from '../../../domain/settings.ts'
 import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts } from '../../../domain/space/commands.ts'
-import type { Restriction, SpaceSettings } from '../../../domain/space/state.ts'
+import type { Restriction } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
 import type { Ref } from '../refs.ts'

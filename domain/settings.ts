@@ -1,0 +1,99 @@
+/** The settings of a space, one entry each: everything else that knows a setting is made from here. */
+import * as t from 'io-ts'
+import { isCleanJson } from './text.ts'
+
+/** `column`: its own in `presence_space_settings`; a setting without one stands in that table's `others`. */
+type Entry<A> = {
+  readonly kind: 'switch' | 'number' | 'object'
+  readonly codec: t.Type<A>
+  readonly initial: A
+  readonly limits: { readonly least: number; readonly most: number } | null
+  readonly column: 'bool' | 'int4' | null
+  /** What it may be, as the end of a sentence that begins with its name. */
+  readonly mayBe: string
+  /** What it is for, in a sentence. */
+  readonly says: string
+  readonly allows: (value: unknown) => boolean
+}
+
+const onOff = (initial: boolean, says: string, column: 'bool' | null = null): Entry<boolean> => ({
+  kind: 'switch',
+  codec: t.boolean,
+  initial,
+  limits: null,
+  column,
+  mayBe: 'true or false',
+  says,
+  allows: (value) => typeof value === 'boolean',
+})
+const whole = (
+  { initial, least, most }: { readonly initial: number; readonly least: number; readonly most: number },
+  says: string,
+  column: 'int4' | null = null,
+): Entry<number> => ({
+  kind: 'number',
+  codec: t.number,
+  initial,
+  limits: { least, most },
+  column,
+  mayBe: `a whole number from ${least} to ${most}`,
+  says,
+  allows: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
+})
+const free: Entry<Record<string, unknown>> = {
+  kind: 'object',
+  codec: t.UnknownRecord,
+  initial: {},
+  limits: null,
+  column: null,
+  mayBe: 'a plain JSON object',
+  says: 'The clients’ own: merged key by key, null takes a key out.',
+  allows: (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && isCleanJson(value),
+}
+
+/** Six hours. */
+export const MAX_SLOW_MODE_SECONDS = 21_600
+
+export const SETTINGS = {
+  chat_enabled: onOff(true, 'Whether people may write.', 'bool'),
+  voice_enabled: onOff(true, 'Whether people may speak.', 'bool'),
+  guests_allowed: onOff(true, 'Whether those may enter who are signed in to no account.', 'bool'),
+  max_users: whole({ initial: 50, least: 1, most: 10_000 }, 'How many sessions there is room for.', 'int4'),
+  slow_mode_seconds: whole(
+    { initial: 0, least: 0, most: MAX_SLOW_MODE_SECONDS },
+    'How long each below moderator waits between two messages.',
+    'int4',
+  ),
+  settings: free,
+} as const
+
+type Settings = typeof SETTINGS
+export type SettingName = keyof Settings
+type Values = { readonly [Name in SettingName]: t.TypeOf<Settings[Name]['codec']> }
+/** A space's settings as they stand. */
+export type SpaceSettings = Omit<Values, 'settings'> & {
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as ReadonlyArray<SettingName>
+
+/** The same of each setting. */
+export const eachSetting = <A>(of: (name: SettingName, entry: Entry<unknown>) => A) =>
+  Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, of(name, SETTINGS[name] as Entry<unknown>)]),
+  ) as Record<SettingName, A>
+
+export const DEFAULT_SETTINGS = eachSetting((_, { initial }) => initial) as unknown as SpaceSettings
+
+type Codecs = { [Name in SettingName]: Settings[Name]['codec'] }
+const codecs = eachSetting((_, { codec }) => codec) as unknown as Codecs
+/** Some of them. */
+export const SettingsChanges = t.partial(codecs)
+export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
+/** All of them. */
+export const AllSettings = t.type(codecs)
+
+/** The same settings and no others, those that are not there as every space begins. */
+export const settingsIn = (from: Readonly<Partial<Record<SettingName, unknown>>>): SpaceSettings =>
+  eachSetting((name, { initial }) => from[name] ?? initial) as unknown as SpaceSettings

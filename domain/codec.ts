@@ -1,15 +1,16 @@
 /** The one place that turns events into what the log holds, and back. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
-import { ChatEvent } from './chat/events.ts'
-import { Metadata, SCHEMA } from './metadata.ts'
+import type { ChatEvent } from './chat/events.ts'
+import { type AnyEvent, EVENT_NAMES, eventEntry, isEventName } from './events.ts'
+import { Metadata } from './metadata.ts'
 import { parseStreamName, type SpaceRef, type StreamKind } from './names.ts'
 import type { NewEvent, RecordedEvent } from './ports.ts'
-import { CommandRefused } from './refused.ts'
-import { SpaceEvent } from './space/events.ts'
-import { upcast } from './upcast.ts'
+import type { CommandRefused } from './refused.ts'
+import type { SpaceEvent } from './space/events.ts'
+import { STEPS, upcast } from './upcast.ts'
 
-export type AnyEvent = SpaceEvent | ChatEvent | CommandRefused
+export type { AnyEvent } from './events.ts'
 
 type Recorded = {
   readonly space: SpaceRef
@@ -31,24 +32,18 @@ export type Decoded = Recorded &
 /** `field` is the path of what is wrong, for example `data.sessionId`. */
 export type Undecodable = { readonly reason: string; readonly field?: string }
 
-type Reader = { readonly kind: StreamKind; readonly data: t.Mixed }
-
-const readers = new Map<string, Reader>()
-for (const codec of SpaceEvent.types)
-  readers.set(codec.props.type.value, { kind: 'space', data: codec.props.data })
-for (const codec of ChatEvent.types)
-  readers.set(codec.props.type.value, { kind: 'chat', data: codec.props.data })
-readers.set('CommandRefused', { kind: 'refusal', data: CommandRefused.props.data })
-
 /** Every event type that the log may hold. */
-export const EVENT_TYPES: ReadonlyArray<string> = [...readers.keys()]
+export const EVENT_TYPES: ReadonlyArray<string> = EVENT_NAMES
 
-/** An event as it is appended, but for its id. What is undefined is not written: `schema` is today's. */
-export const encodeEvent = (event: AnyEvent, metadata: Metadata): Omit<NewEvent, 'id'> => ({
-  type: event.type,
-  data: event.data,
-  metadata: metadata.schema === SCHEMA ? metadata : { ...metadata, schema: SCHEMA },
-})
+/** An event as it is appended, but for its id. What is undefined is not written; `schema` is the event's own. */
+export const encodeEvent = (event: AnyEvent, metadata: Metadata): Omit<NewEvent, 'id'> => {
+  const { schema } = eventEntry(event.type)
+  return {
+    type: event.type,
+    data: event.data,
+    metadata: metadata.schema === schema ? metadata : { ...metadata, schema },
+  }
+}
 
 type Stream = { readonly kind: StreamKind; readonly space: SpaceRef }
 const MEMO = 10_000
@@ -88,22 +83,22 @@ export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, D
   const { type, stream, revision, position, id, created } = recorded
   const named = readStream(stream)
   if (E.isLeft(named)) return named
-  const reader = readers.get(type)
-  if (reader === undefined) return E.left({ reason: `There is no event of type ${type}.`, field: 'type' })
+  if (!isEventName(type)) return E.left({ reason: `There is no event of type ${type}.`, field: 'type' })
   const { kind, space } = named.right
-  if (reader.kind !== kind)
+  const entry = eventEntry(type)
+  if (entry.stream !== kind)
     return E.left({ reason: `A ${type} does not belong in a ${kind} stream.`, field: 'type' })
   const metadata = recorded.metadata
   if (!isObject(metadata)) return E.left({ reason: 'There is no metadata.', field: 'metadata' })
   if (!Metadata.is(metadata)) return E.left(complaint(Metadata, metadata, 'metadata'))
   let data = recorded.data
-  if (metadata.schema !== SCHEMA) {
-    const today = upcast(type, data, metadata.schema)
+  if (metadata.schema !== entry.schema) {
+    const today = upcast(type, data, metadata.schema, STEPS, entry.schema)
     if (E.isLeft(today)) return E.left({ reason: today.left, field: 'metadata.schema' })
     data = today.right
   }
-  if (!reader.data.is(data)) return E.left(complaint(reader.data, data, 'data'))
-  // The reader was picked by type and has checked the data: this is the event that `kind` promises.
+  if (!entry.data.is(data)) return E.left(complaint(entry.data, data, 'data'))
+  // The entry was picked by type and has checked the data: this is the event that `kind` promises.
   const event = { type, data } as never
   return E.right({ kind, event, space, metadata, stream, revision, position, id, created })
 }

@@ -94,6 +94,16 @@ export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
 /** All of them. */
 export const AllSettings = t.type(codecs)
 
+/** Without those that came later and are as every space begins: what is stored of a space that set none of them is what
+ *  it always was. */
+export const storedSettings = (settings: SpaceSettings): SettingsChanges => {
+  const stored: Record<string, unknown> = { ...settings }
+  for (const name of SETTING_NAMES)
+    if (name !== 'settings' && SETTINGS[name].column === null && settings[name] === DEFAULT_SETTINGS[name])
+      delete stored[name]
+  return stored as SettingsChanges
+}
+
 /** The same settings and no others, those that are not there as every space begins. */
 export const settingsIn = (from: Readonly<Partial<Record<SettingName, unknown>>>): SpaceSettings =>
   eachSetting((name, { initial }) => from[name] ?? initial) as unknown as SpaceSettings

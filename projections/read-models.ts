@@ -72,6 +72,8 @@ export type SessionRow = {
   readonly position: unknown
   readonly avatar_data: unknown
   readonly voice_enabled: boolean
+  /** The others, by name: one that is not there is as on a session that has just joined. */
+  readonly marks: Readonly<Record<string, unknown>>
   readonly node: string
 }
 export type BootSessionRow = SessionRow & { readonly space: SpaceRef; readonly boot: string }

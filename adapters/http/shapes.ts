@@ -1,5 +1,7 @@
 /** What answers are made of, as OpenAPI shows it. A `title` becomes a schema of that name. */
+
 import { eachSetting, type SettingName } from '../../domain/settings.ts'
+import { eachMark } from '../../domain/space/session.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -95,6 +97,17 @@ export const ListedSpace = shape('ListedSpace', {
   created_at: orNull(time),
 })
 
+const MARK_SHAPES = { 'yes-no': yesNo, 'time or null': orNull(time) } as const
+/** A session's marks as callers see them. */
+export const MARKS_SHOWN: Readonly<Record<string, JsonSchema>> = Object.assign(
+  {},
+  ...Object.values(
+    eachMark((_, { shown }) =>
+      Object.fromEntries(Object.entries(shown).map(([name, { kind }]) => [name, MARK_SHAPES[kind]])),
+    ),
+  ),
+)
+
 const ConnectedUser = shape('ConnectedUser', {
   session_id: text(),
   socket_id: text(),
@@ -103,7 +116,7 @@ const ConnectedUser = shape('ConnectedUser', {
   subspace,
   connected_at: time,
   position: anything,
-  voice_enabled: yesNo,
+  ...MARKS_SHOWN,
 })
 
 const spaceNamed = {

@@ -3,6 +3,7 @@ import type { Caller } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Accepted } from '../../domain/ports.ts'
 import { settingsIn } from '../../domain/settings.ts'
+import { marksIn, shownMarks } from '../../domain/space/session.ts'
 import type { SessionRow, SpaceRow } from '../../projections/read-models.ts'
 import type { Seen } from './space-gate.ts'
 
@@ -48,7 +49,7 @@ export const spaceView = (
     subspace: user.subspace,
     connected_at: user.connected_at,
     position: user.position,
-    voice_enabled: user.voice_enabled,
+    ...shownMarks(marksIn({ ...user.marks, voice: user.voice_enabled })),
   })),
   ...settingsIn(row ?? of.state.settings),
   created_at: row?.created_at ?? null,

@@ -1,9 +1,9 @@
 /** What a client missed: exactly the room's news after the revisions it has, read from the log. */
 import type { Decoded } from '../../domain/codec.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { SpaceEvent } from '../../domain/space/events.ts'
+import { type SpaceEvent, spaceEntry } from '../../domain/space/events.ts'
 import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
-import type { Session } from '../../domain/space/state.ts'
+import { type Session, sessionOf, setBy } from '../../domain/space/session.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import type { News } from '../../projections/live/wire.ts'
 import type { SharedReads } from './shared-reads.ts'
@@ -34,17 +34,12 @@ const namedBefore = (events: ReadonlyArray<SpaceEvent>): Map<string, string | nu
   const joined = new Set<string>()
   const named = new Map<string, string | null>()
   for (const { type, data } of events) {
-    if (type === 'SessionJoined') joined.add(data.sessionId)
-    else if (
-      type === 'SessionMoved' ||
-      type === 'SessionLeft' ||
-      type === 'VoiceStarted' ||
-      type === 'VoiceStopped'
-    ) {
-      const { sessionId } = data
-      if (joined.has(sessionId)) continue
-      if (type === 'SessionMoved' && (named.get(sessionId) ?? null) === null) named.set(sessionId, data.from)
-      else if (!named.has(sessionId)) named.set(sessionId, null)
+    if (!('sessionId' in data)) continue
+    const { sessionId } = data
+    if (type === 'SessionJoined') joined.add(sessionId)
+    else if (!joined.has(sessionId)) {
+      const before = named.get(sessionId) ?? null
+      named.set(sessionId, type === 'SessionMoved' ? (before ?? data.from) : before)
     }
   }
   return named
@@ -58,7 +53,8 @@ const lookBack = async (
   ids: ReadonlySet<string>,
 ): Promise<ReadonlyArray<Session> | null> => {
   const wanted = new Set(ids)
-  const lastMoves = new Map<string, { subspace: string; position: unknown }>()
+  /** What was set on them last, from the newest back. */
+  const lastSet = new Map<string, Readonly<Record<string, unknown>>>()
   const found: Session[] = []
   for (let to = since; wanted.size > 0; to -= PAGE) {
     if (to < 0n || to <= since - MAX_BEFORE) return null
@@ -67,11 +63,11 @@ const lookBack = async (
     if (page === null) return null
     for (const { event } of (page as ReadonlyArray<SpaceDecoded>).toReversed()) {
       const { type, data } = event
-      if (type === 'SessionMoved' && wanted.has(data.sessionId) && !lastMoves.has(data.sessionId))
-        lastMoves.set(data.sessionId, { subspace: data.to, position: data.position })
+      const { sets } = spaceEntry(type)
+      if (sets !== null && 'sessionId' in data && wanted.has(data.sessionId))
+        lastSet.set(data.sessionId, { ...setBy(sets, data), ...lastSet.get(data.sessionId) })
       if (type !== 'SessionJoined' || !wanted.delete(data.sessionId)) continue
-      const { at: joinedAt, ...rest } = data
-      found.push({ ...rest, voice: false, joinedAt, ...lastMoves.get(data.sessionId) })
+      found.push({ ...sessionOf(data), ...lastSet.get(data.sessionId) })
     }
   }
   return found

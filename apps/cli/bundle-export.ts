@@ -16,7 +16,7 @@ import {
   SealDigests,
   sealLine,
   stateLine,
-  VERSION,
+  versioned,
 } from '../../projections/proof/bundle.ts'
 import { asBundled, latestWith } from '../../projections/proof/bundled.ts'
 import { inclusionChecker, inclusionProofs, type Nodes } from '../../projections/proof/merkle.ts'
@@ -121,7 +121,7 @@ export const exportBundleTo = async (options: ExportOptions): Promise<Exported> 
     }
     const header = headerLine({
       format: FORMAT,
-      version: VERSION,
+      ...versioned(),
       origin: signer.name,
       space: spaceKey(space),
       from,

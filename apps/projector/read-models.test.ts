@@ -109,6 +109,7 @@ test('a space is known by its content before anything happened in it, with the d
     space_id: 'carol/older',
     chat_enabled: true,
     voice_enabled: true,
+    marks: {},
     guests_allowed: true,
     max_users: 50,
     slow_mode_seconds: 0,
@@ -148,6 +149,7 @@ test('given people in a room, then it says who, where and how many', async () =>
     position: { x: 1, y: 0, z: -2.5 },
     avatar_data: { colour: 'red' },
     voice_enabled: false,
+    marks: {},
     node: 'node-1',
   })
   assert.equal(await answer(models.subrooms(space)), [

@@ -1,37 +1,64 @@
-/** The facts of a space's chat. */
+/** The facts of a space's chat, one entry each. How they fold is `evolve.ts`, how they are told `projections/live`. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
+import type { Concerns, Words } from '../space/events.ts'
+import { nullable } from '../space/session.ts'
 import { Time } from '../time.ts'
 
-const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
-const event = <T extends string, P extends t.Props>(type: T, props: P) =>
-  t.type({ type: t.literal(type), data: t.type(props) })
-
-export const MessagePosted = event('MessagePosted', {
-  messageId: t.string,
-  account: nullable(t.string),
-  guest: nullable(t.string),
-  displayName: t.string,
-  subspace: t.string,
-  messageType: t.string,
-  content: t.string,
-  parentMessageId: nullable(t.string),
-  /** The first message of the thread; null for one that is no reply. */
-  threadRootId: nullable(t.string),
-  at: Time,
+type Entry<Data> = {
+  readonly stream: 'chat'
+  /** The schema that it is written in (`upcast.ts` brings older ones up). */
+  readonly schema: number
+  readonly data: t.Type<Data>
+  readonly concerns: Concerns
+  readonly says: (data: Data, words: Words) => string
+}
+const event = <Data>(data: t.Type<Data>, says: Entry<Data>['says']): Entry<Data> => ({
+  stream: 'chat',
+  schema: 1,
+  data,
+  concerns: 'message',
+  says,
 })
-const change = { messageId: t.string, subspace: t.string, by: Actor, at: Time }
-export const MessageEdited = event('MessageEdited', { ...change, content: t.string })
-export const MessageDeleted = event('MessageDeleted', change)
-export const ReactionAdded = event('ReactionAdded', { ...change, emoji: t.string })
-export const ReactionRemoved = event('ReactionRemoved', { ...change, emoji: t.string })
 
-export const ChatEvent = t.union([
-  MessagePosted,
-  MessageEdited,
-  MessageDeleted,
-  ReactionAdded,
-  ReactionRemoved,
-])
-export type ChatEvent = t.TypeOf<typeof ChatEvent>
-export type ChatEventOf<T extends ChatEvent['type']> = Extract<ChatEvent, { type: T }>
+const said = (content: string): string => (content === '' ? '(the words were erased)' : content)
+const change = { messageId: t.string, subspace: t.string, by: Actor, at: Time }
+
+export const CHAT_EVENTS = {
+  MessagePosted: event(
+    t.type({
+      messageId: t.string,
+      account: nullable(t.string),
+      guest: nullable(t.string),
+      displayName: t.string,
+      subspace: t.string,
+      messageType: t.string,
+      content: t.string,
+      parentMessageId: nullable(t.string),
+      /** The first message of the thread; null for one that is no reply. */
+      threadRootId: nullable(t.string),
+      at: Time,
+    }),
+    ({ content }, { actor }) => `${actor}: ${said(content)}`,
+  ),
+  MessageEdited: event(
+    t.type({ ...change, content: t.string }),
+    ({ content }, { actor }) => `${actor} changed a message to: ${said(content)}`,
+  ),
+  MessageDeleted: event(t.type(change), (_, { actor }) => `${actor} deleted a message`),
+  ReactionAdded: event(
+    t.type({ ...change, emoji: t.string }),
+    ({ emoji }, { actor }) => `${actor} reacted with ${emoji}`,
+  ),
+  ReactionRemoved: event(
+    t.type({ ...change, emoji: t.string }),
+    ({ emoji }, { actor }) => `${actor} took back ${emoji}`,
+  ),
+} as const
+
+type Entries = typeof CHAT_EVENTS
+export type ChatEventName = keyof Entries
+export type ChatEvent = {
+  [Name in ChatEventName]: { readonly type: Name; readonly data: t.TypeOf<Entries[Name]['data']> }
+}[ChatEventName]
+export type ChatEventOf<T extends ChatEventName> = Extract<ChatEvent, { type: T }>

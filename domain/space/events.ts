@@ -1,115 +1,342 @@
-/** The facts of a space. Each event's `at` (ISO 8601) and `by` (who did it) are what the fold needs of them. */
+/** The facts of a space, one entry each: what it says, how it folds, whom it concerns, and how it is told. Each event's
+ *  `at` (ISO 8601) and `by` (who did it) are what the fold needs of them. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
+import { change, leave, mergeSettings, restrict, writable } from './folding.ts'
+import { Permission } from './roles.ts'
+import {
+  Joining,
+  LeaveReason,
+  nullable,
+  type Session,
+  type SetsOnSession,
+  sessionOf,
+  setBy,
+} from './session.ts'
+import type { SpaceState } from './state.ts'
 
-const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
-const event = <T extends string, P extends t.Props>(type: T, props: P) =>
-  t.type({ type: t.literal(type), data: t.type(props) })
+export { Permission, type Role } from './roles.ts'
+export { LeaveReason } from './session.ts'
 
-export const LeaveReason = t.union([
-  t.literal('left'),
-  t.literal('disconnected'),
-  t.literal('expired'),
-  t.literal('kicked'),
-  t.literal('banned'),
-  t.literal('node-lost'),
-])
-export type LeaveReason = t.TypeOf<typeof LeaveReason>
+/** To say an event in words: who acted, whose session one is, and how one who acted is called (null: the actor). */
+export type Words = {
+  readonly actor: string
+  readonly whose: (sessionId: string) => string
+  readonly by: (actor: Actor | null) => string
+}
+/** Whom an event is about, and so which member of its data names them. */
+export const CONCERNS = {
+  space: null,
+  session: 'sessionId',
+  subject: 'subject',
+  account: 'account',
+  message: 'messageId',
+} as const
+export type Concerns = keyof typeof CONCERNS
 
-export const Permission = t.union([t.literal('access'), t.literal('moderate'), t.literal('admin')])
-export type Permission = t.TypeOf<typeof Permission>
-/** What a caller may do in a space, weakest first: access, moderate, admin, owner. */
-export type Role = Permission | 'owner'
+/** `room`: to those in the session's room; `space`: to every room. `with` is the payload, to which the session, its
+ *  place on the log and the time are added. */
+export type News<Data> = {
+  readonly to: 'room' | 'space'
+  readonly as: string
+  readonly with: (data: Data) => Readonly<Record<string, unknown>>
+}
+type Entry<Data, Told, Sets> = {
+  readonly stream: 'space'
+  /** The schema that it is written in (`upcast.ts` brings older ones up). */
+  readonly schema: number
+  readonly data: t.Type<Data>
+  readonly concerns: Concerns
+  /** Never fails, and consumes the state. */
+  readonly fold: (state: SpaceState, data: Data) => SpaceState
+  /** What it sets on its session, where that is all it does: its fold, tables and bundles are made of this. */
+  readonly sets: Sets
+  /** `coming`: a session comes or goes, which `projections/live/news.ts` tells; `nobody`: no news. */
+  readonly told: Told
+  readonly says: (data: Data, words: Words) => string
+}
+const event = <Data, Told extends News<Data> | 'coming' | 'nobody'>(
+  data: t.Type<Data>,
+  rest: Omit<Entry<Data, Told, null>, 'stream' | 'schema' | 'data' | 'sets'> & { readonly schema?: number },
+): Entry<Data, Told, null> => ({ stream: 'space', schema: 1, data, sets: null, ...rest })
 
-/** The first event of a space's stream: what the content said when the space was first used. */
-export const SpaceOpened = event('SpaceOpened', {
-  title: t.string,
-  owner: nullable(t.string),
-  visibility: t.union([t.literal('public'), t.literal('private')]),
-  at: Time,
+/** Of an event that sets something on a session and does nothing else. */
+const onSession = <
+  Data extends { readonly sessionId: string },
+  Told extends News<Data> | 'coming' | 'nobody',
+>(
+  data: t.Type<Data>,
+  rest: Pick<Entry<Data, Told, SetsOnSession>, 'told' | 'says' | 'sets'> & { readonly schema?: number },
+): Entry<Data, Told, SetsOnSession> => ({
+  stream: 'space',
+  schema: 1,
+  data,
+  concerns: 'session',
+  fold: (state, said) => {
+    change(state, said.sessionId, setBy(rest.sets, said) as Partial<Session>)
+    return state
+  },
+  ...rest,
 })
-/** A seat is held for `subject` until `expiresAt`. */
-export const EntryGranted = event('EntryGranted', {
-  subject: t.string,
-  subspace: t.string,
-  expiresAt: Time,
-  at: Time,
-})
-export const SeatExpired = event('SeatExpired', { subject: t.string, at: Time })
-export const SessionJoined = event('SessionJoined', {
-  sessionId: t.string,
-  socketId: t.string,
-  account: nullable(t.string),
-  guest: nullable(t.string),
-  claimed: nullable(t.string),
-  subspace: t.string,
-  /** Where the avatar stands: `{ x, y, z }` as clients send it. */
-  position: t.unknown,
-  avatarData: t.unknown,
-  /** The process boot that holds this session's lease. */
-  boot: t.string,
-  at: Time,
-})
-/** To another subspace of the same space. */
-export const SessionMoved = event('SessionMoved', {
-  sessionId: t.string,
-  from: t.string,
-  to: t.string,
-  position: t.unknown,
-  at: Time,
-})
-export const SessionLeft = event('SessionLeft', {
-  sessionId: t.string,
-  reason: LeaveReason,
-  by: nullable(Actor),
-  /** The moderator's words, for a kick or a ban. */
-  note: nullable(t.string),
-  until: nullable(Time),
-  at: Time,
-})
-export const VoiceStarted = event('VoiceStarted', { sessionId: t.string, at: Time })
-export const VoiceStopped = event('VoiceStopped', { sessionId: t.string, at: Time })
-export const PermissionGranted = event('PermissionGranted', {
-  account: t.string,
-  permission: Permission,
-  by: Actor,
-  reason: nullable(t.string),
-  at: Time,
-})
-export const PermissionRevoked = t.type({
-  type: t.literal('PermissionRevoked'),
-  data: t.intersection([
-    t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
-    // The account's sessions were too many to end at once: all that it has now end, the rest of them in rounds.
-    t.partial({ inRounds: t.literal(true) }),
-  ]),
-})
-const restriction = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
-/** `until` null is for good. */
-export const AccountBanned = event('AccountBanned', { ...restriction, until: nullable(Time) })
-export const AccountUnbanned = event('AccountUnbanned', restriction)
-export const AccountMuted = event('AccountMuted', { ...restriction, until: nullable(Time) })
-export const AccountUnmuted = event('AccountUnmuted', restriction)
-export const SettingsChanged = event('SettingsChanged', { changes: SettingsChanges, by: Actor, at: Time })
 
-export const SpaceEvent = t.union([
-  SpaceOpened,
-  EntryGranted,
-  SeatExpired,
-  SessionJoined,
-  SessionMoved,
-  SessionLeft,
-  VoiceStarted,
-  VoiceStopped,
-  PermissionGranted,
-  PermissionRevoked,
-  AccountBanned,
-  AccountUnbanned,
-  AccountMuted,
-  AccountUnmuted,
-  SettingsChanged,
-])
-export type SpaceEvent = t.TypeOf<typeof SpaceEvent>
-export type SpaceEventOf<T extends SpaceEvent['type']> = Extract<SpaceEvent, { type: T }>
+const because = (reason: string | null): string => (reason === null ? '' : `: ${reason}`)
+const until = (end: string | null): string => (end === null ? '' : ` until ${end}`)
+const placeOf = (subspace: string): string => (subspace === 'main' ? 'the main room' : subspace)
+const CALLED = { access: 'access', moderate: 'moderator', admin: 'admin' } as const
+const ENDED: Readonly<Record<string, string>> = {
+  left: 'left',
+  disconnected: 'lost the connection',
+  expired: 'was away for too long',
+  'node-lost': 'was lost with its server',
+}
+
+const voice = (enabled: boolean) => ({
+  to: 'room' as const,
+  as: 'voice-state',
+  with: () => ({ enabled, voice_enabled: enabled }),
+})
+const whom = (subject: string) => ({
+  user_account: subject.startsWith('guest:') ? null : subject,
+  guest_id: subject.startsWith('guest:') ? subject : null,
+})
+const of = (by: Actor) => ({ kind: by.kind, id: by.id })
+/** Words and ends of mutes are between the moderators and the muted: the rooms hear only that it is so. */
+const rights = (change: string, subject: string, by: Actor, permission: string | null = null) => ({
+  change,
+  ...whom(subject),
+  permission,
+  by: of(by),
+})
+
+const Moment = { sessionId: t.string, at: Time }
+const Restricted = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
+const Granted = { account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }
+
+export const SPACE_EVENTS = {
+  /** The first event of a space's stream: what the content said when the space was first used. */
+  SpaceOpened: event(
+    t.type({
+      title: t.string,
+      owner: nullable(t.string),
+      visibility: t.union([t.literal('public'), t.literal('private')]),
+      at: Time,
+    }),
+    {
+      concerns: 'space',
+      fold: (state, { title, owner, visibility, at }) => ({
+        ...state,
+        opened: { title, owner, visibility, at },
+      }),
+      told: 'nobody',
+      says: ({ owner }) => `the space was opened${owner === null ? '' : `, owned by ${owner}`}`,
+    },
+  ),
+  /** A seat is held for `subject` until `expiresAt`. It is seen when it is taken. */
+  EntryGranted: event(t.type({ subject: t.string, subspace: t.string, expiresAt: Time, at: Time }), {
+    concerns: 'subject',
+    fold: (state, { subject, subspace, expiresAt }) => {
+      const held = writable(state.held)
+      held.delete(subject)
+      held.set(subject, { subject, subspace, expiresAt })
+      return state
+    },
+    told: 'nobody',
+    says: ({ subject, expiresAt }) => `${subject} was let in and holds a seat until ${expiresAt}`,
+  }),
+  SeatExpired: event(t.type({ subject: t.string, at: Time }), {
+    concerns: 'subject',
+    fold: (state, { subject }) => {
+      writable(state.held).delete(subject)
+      return state
+    },
+    told: 'nobody',
+    says: ({ subject }) => `the seat held for ${subject} was freed`,
+  }),
+  SessionJoined: event(Joining, {
+    concerns: 'session',
+    fold: (state, data) => {
+      const { sessionId, socketId, account, guest } = data
+      leave(state, sessionId)
+      writable(state.sessions).set(sessionId, sessionOf(data))
+      writable(state.sockets).set(socketId, sessionId)
+      writable(state.held).delete(account ?? guest ?? '')
+      return state
+    },
+    told: 'coming',
+    says: ({ account, guest, subspace }) => `${account ?? guest} joined ${placeOf(subspace)}`,
+  }),
+  /** To another subspace of the same space. */
+  SessionMoved: onSession(t.type({ ...Moment, from: t.string, to: t.string, position: t.unknown }), {
+    sets: { subspace: { of: 'to' }, position: { of: 'position' } },
+    told: 'coming',
+    says: ({ sessionId, from, to }, { whose }) =>
+      `${whose(sessionId)} went from ${placeOf(from)} to ${placeOf(to)}`,
+  }),
+  SessionLeft: event(
+    t.type({
+      sessionId: t.string,
+      reason: LeaveReason,
+      by: nullable(Actor),
+      /** The moderator's words, for a kick or a ban. */
+      note: nullable(t.string),
+      until: nullable(Time),
+      at: Time,
+    }),
+    {
+      concerns: 'session',
+      fold: (state, { sessionId }) => {
+        leave(state, sessionId)
+        return state
+      },
+      told: 'coming',
+      says: ({ sessionId, reason, by, note, until: end }, words) => {
+        const who = words.whose(sessionId)
+        if (reason === 'kicked') return `${who} was kicked by ${words.by(by)}${because(note)}`
+        if (reason === 'banned')
+          return `${who} was put out, banned by ${words.by(by)}${until(end)}${because(note)}`
+        return `${who} ${ENDED[reason] ?? 'left'}`
+      },
+    },
+  ),
+  VoiceStarted: onSession(t.type(Moment), {
+    sets: { voice: { is: true } },
+    told: voice(true),
+    says: ({ sessionId }, { whose }) => `${whose(sessionId)} switched their voice on`,
+  }),
+  VoiceStopped: onSession(t.type(Moment), {
+    sets: { voice: { is: false } },
+    told: voice(false),
+    says: ({ sessionId }, { whose }) => `the voice of ${whose(sessionId)} went off`,
+  }),
+  PermissionGranted: event(t.type(Granted), {
+    concerns: 'account',
+    fold: (state, { account, permission, by, reason, at }) => {
+      writable(state.grants).set(account, { permission, by, reason, at })
+      return state
+    },
+    told: {
+      to: 'space',
+      as: 'permission-changed',
+      with: ({ account, by, permission }) => rights('granted', account, by, permission),
+    },
+    says: ({ account, permission, by, reason }, words) =>
+      `${account} was made ${CALLED[permission]} by ${words.by(by)}${because(reason)}`,
+  }),
+  PermissionRevoked: event(
+    t.intersection([
+      t.type(Granted),
+      // The account's sessions were too many to end at once: all that it has now end, the rest of them in rounds.
+      t.partial({ inRounds: t.literal(true) }),
+    ]),
+    {
+      concerns: 'account',
+      fold: (state, { account, by, reason: note, inRounds }) => {
+        writable(state.grants).delete(account)
+        if (inRounds === true)
+          for (const session of state.sessions.values())
+            if (session.account === account) change(state, session.sessionId, { revoked: { by, note } })
+        return state
+      },
+      told: {
+        to: 'space',
+        as: 'permission-changed',
+        with: ({ account, by, permission }) => rights('revoked', account, by, permission),
+      },
+      says: ({ account, permission, by, reason }, words) =>
+        `${account} is no longer ${CALLED[permission]}, by ${words.by(by)}${because(reason)}`,
+    },
+  ),
+  /** `until` null is for good. A ban is seen by the sessions that it ends. */
+  AccountBanned: event(t.type({ ...Restricted, until: nullable(Time) }), {
+    concerns: 'subject',
+    fold: (state, data) => {
+      restrict(state.bans, data)
+      return state
+    },
+    told: 'nobody',
+    says: ({ subject, by, until: end, reason }, words) =>
+      `${subject} was banned by ${words.by(by)}${until(end)}${because(reason)}`,
+  }),
+  AccountUnbanned: event(t.type(Restricted), {
+    concerns: 'subject',
+    fold: (state, { subject }) => {
+      writable(state.bans).delete(subject)
+      return state
+    },
+    told: 'nobody',
+    says: ({ subject, by, reason }, words) =>
+      `the ban of ${subject} was lifted by ${words.by(by)}${because(reason)}`,
+  }),
+  AccountMuted: event(t.type({ ...Restricted, until: nullable(Time) }), {
+    concerns: 'subject',
+    fold: (state, data) => {
+      restrict(state.mutes, data)
+      return state
+    },
+    told: {
+      to: 'space',
+      as: 'permission-changed',
+      with: ({ subject, by }) => rights('muted', subject, by),
+    },
+    says: ({ subject, by, until: end, reason }, words) =>
+      `${subject} was muted by ${words.by(by)}${until(end)}${because(reason)}`,
+  }),
+  AccountUnmuted: event(t.type(Restricted), {
+    concerns: 'subject',
+    fold: (state, { subject }) => {
+      writable(state.mutes).delete(subject)
+      return state
+    },
+    told: {
+      to: 'space',
+      as: 'permission-changed',
+      with: ({ subject, by }) => rights('unmuted', subject, by),
+    },
+    says: ({ subject, by, reason }, words) =>
+      `the mute of ${subject} was lifted by ${words.by(by)}${because(reason)}`,
+  }),
+  SettingsChanged: event(t.type({ changes: SettingsChanges, by: Actor, at: Time }), {
+    concerns: 'space',
+    fold: (state, { changes }) => ({
+      ...state,
+      settings: mergeSettings(state.settings, changes as Partial<SpaceState['settings']>),
+    }),
+    // `changes` is what the change named; null in its free part removes a key.
+    told: {
+      to: 'space',
+      as: 'settings-changed',
+      with: ({ changes, by }) => ({ changes, by: of(by) }),
+    },
+    says: ({ changes, by }, words) => {
+      const named = Object.entries(changes).map(([name, value]) => `${name} to ${JSON.stringify(value)}`)
+      return `${words.by(by)} set ${named.join(', ')}`
+    },
+  }),
+} as const
+
+type Entries = typeof SPACE_EVENTS
+export type SpaceEventName = keyof Entries
+export type SpaceEvent = {
+  [Name in SpaceEventName]: { readonly type: Name; readonly data: t.TypeOf<Entries[Name]['data']> }
+}[SpaceEventName]
+/** Events that set something on a session and do nothing else, and all the others. */
+export type SettingOnSession = {
+  [Name in SpaceEventName]: Entries[Name]['sets'] extends null ? never : Name
+}[SpaceEventName]
+export type OtherSpaceEvent = Exclude<SpaceEventName, SettingOnSession>
+export type SpaceEventOf<T extends SpaceEventName> = Extract<SpaceEvent, { type: T }>
+
+export const SPACE_EVENT_NAMES = Object.keys(SPACE_EVENTS) as ReadonlyArray<SpaceEventName>
+
+export const isSpaceEvent = (event: { readonly type: string }): event is SpaceEvent =>
+  Object.hasOwn(SPACE_EVENTS, event.type)
+
+/** The entry of whichever event, for what is the same of all. */
+export const spaceEntry = (name: SpaceEventName) =>
+  SPACE_EVENTS[name] as unknown as Entry<
+    SpaceEvent['data'],
+    News<SpaceEvent['data']> | 'coming' | 'nobody',
+    SetsOnSession | null
+  >

@@ -7,7 +7,7 @@ import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { ChangeSettings } from './commands.ts'
 import { endForbidden } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
-import { mergeSettings } from './evolve.ts'
+import { mergeSettings } from './folding.ts'
 
 /** Characters of JSON, of all the free settings together. */
 export const MAX_SETTINGS = 16_384

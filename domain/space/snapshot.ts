@@ -2,16 +2,16 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
-import { SettingsChanges, settingsIn } from '../settings.ts'
+import { SettingsChanges, settingsIn, storedSettings } from '../settings.ts'
 import { Time } from '../time.ts'
-import { Permission } from './events.ts'
 import { initialSpace } from './evolve.ts'
+import { Permission } from './roles.ts'
+import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
 
 /** Of the shape below: a snapshot of another version is not read, and the space is folded anew. */
 export const SPACE_SNAPSHOT = 1
 
-const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const Restriction = t.type({
   subject: t.string,
   by: Actor,
@@ -19,22 +19,6 @@ const Restriction = t.type({
   until: nullable(Time),
   at: Time,
 })
-const Session = t.intersection([
-  t.type({
-    sessionId: t.string,
-    socketId: t.string,
-    account: nullable(t.string),
-    guest: nullable(t.string),
-    claimed: nullable(t.string),
-    subspace: t.string,
-    position: t.unknown,
-    avatarData: t.unknown,
-    voice: t.boolean,
-    boot: t.string,
-    joinedAt: Time,
-  }),
-  t.partial({ revoked: t.type({ by: Actor, note: nullable(t.string) }) }),
-])
 const SpaceSnapshot = t.type({
   version: t.literal(SPACE_SNAPSHOT),
   opened: nullable(
@@ -45,7 +29,7 @@ const SpaceSnapshot = t.type({
       at: Time,
     }),
   ),
-  sessions: t.array(Session),
+  sessions: t.array(StoredSession),
   held: t.array(t.type({ subject: t.string, subspace: t.string, expiresAt: Time })),
   grants: t.array(
     t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
@@ -60,12 +44,12 @@ export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
 export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   version: SPACE_SNAPSHOT,
   opened: state.opened,
-  sessions: [...state.sessions.values()],
+  sessions: [...state.sessions.values()].map(storedSession),
   held: [...state.held.values()],
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
-  settings: state.settings,
+  settings: storedSettings(state.settings),
 })
 
 /** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
@@ -74,7 +58,9 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
   return E.right({
     ...initialSpace(),
     opened: json.opened,
-    sessions: new Map(json.sessions.map((session) => [session.sessionId, session])),
+    sessions: new Map(
+      json.sessions.map((session) => [session.sessionId, { ...session, ...marksIn(session) }]),
+    ),
     sockets: new Map(json.sessions.map(({ socketId, sessionId }) => [socketId, sessionId])),
     held: new Map(json.held.map((seat) => [seat.subject, seat])),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),

@@ -1,23 +1,11 @@
 /** What a space's decisions are made on. Bounded by what is true now, never by history. */
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
-import type { Permission } from './events.ts'
+import type { Permission } from './roles.ts'
+import type { Session } from './session.ts'
 
-export type Session = {
-  readonly sessionId: string
-  readonly socketId: string
-  readonly account: string | null
-  readonly guest: string | null
-  readonly claimed: string | null
-  readonly subspace: string
-  readonly position: unknown
-  readonly avatarData: unknown
-  readonly voice: boolean
-  readonly boot: string
-  readonly joinedAt: string
-  /** It is to end, with the permission that let it in; by whom that was revoked, and in which words. */
-  readonly revoked?: { readonly by: Actor; readonly note: string | null }
-}
+export type { Session } from './session.ts'
+
 export type HeldSeat = { readonly subject: Subject; readonly subspace: string; readonly expiresAt: string }
 export type Grant = {
   readonly permission: Permission

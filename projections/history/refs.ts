@@ -1,18 +1,25 @@
 /** Which event set each thing that is in force: kept beside the space's state, folded from the same events. */
 import * as t from 'io-ts'
-import type { SpaceEvent } from '../../domain/space/events.ts'
+import {
+  type OtherSpaceEvent,
+  type SpaceEvent,
+  type SpaceEventName,
+  type SpaceEventOf,
+  spaceEntry,
+} from '../../domain/space/events.ts'
+import { isMark, MARKS, type MarkName, type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 
 /** Where an event stands: its revision in its stream, its position in `$all` (decimal), its id. */
 export const Ref = t.type({ revision: t.number, position: t.string, id: t.string })
 export type Ref = t.TypeOf<typeof Ref>
 
-/** By name: the session's joining and last move, who holds which seat since when, and so on. */
+/** By name: the session's joining, its last move and its marks, who holds which seat since when, and so on. */
 export type Refs = {
   opened: Ref | null
   readonly sessions: Map<
     string,
-    { readonly joined: Ref; readonly moved: Ref | null; readonly voice: Ref | null }
+    { readonly joined: Ref; readonly moved: Ref | null; readonly marks: Partial<Record<MarkName, Ref>> }
   >
   readonly held: Map<string, Ref>
   readonly grants: Map<string, Ref>
@@ -48,71 +55,82 @@ const follow = (refs: Map<string, Ref>, state: ReadonlyMap<string, unknown>): vo
   for (const subject of refs.keys()) if (!state.has(subject)) refs.delete(subject)
 }
 
+type Note<Name extends SpaceEventName> = (
+  refs: Refs,
+  data: SpaceEventOf<Name>['data'],
+  ref: Ref,
+  after: SpaceState,
+) => void
+const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
+  SpaceOpened: (refs, _, ref) => {
+    refs.opened = ref
+  },
+  EntryGranted: ({ held }, { subject }, ref) => {
+    held.delete(subject)
+    held.set(subject, ref)
+  },
+  SeatExpired: ({ held }, { subject }) => {
+    held.delete(subject)
+  },
+  SessionJoined: ({ sessions, held }, { sessionId, account, guest }, ref) => {
+    sessions.delete(sessionId)
+    sessions.set(sessionId, { joined: ref, moved: null, marks: {} })
+    held.delete(account ?? guest ?? '')
+  },
+  SessionLeft: ({ sessions }, { sessionId }) => {
+    sessions.delete(sessionId)
+  },
+  PermissionGranted: ({ grants }, { account }, ref) => {
+    grants.set(account, ref)
+  },
+  PermissionRevoked: ({ grants }, { account }) => {
+    grants.delete(account)
+  },
+  AccountBanned: ({ bans }, { subject }, ref, after) => {
+    bans.set(subject, ref)
+    follow(bans, after.bans)
+  },
+  AccountUnbanned: ({ bans }, { subject }) => {
+    bans.delete(subject)
+  },
+  AccountMuted: ({ mutes }, { subject }, ref, after) => {
+    mutes.set(subject, ref)
+    follow(mutes, after.mutes)
+  },
+  AccountUnmuted: ({ mutes }, { subject }) => {
+    mutes.delete(subject)
+  },
+  SettingsChanged: ({ settings }, { changes }, ref) => {
+    for (const [name, value] of Object.entries(changes)) {
+      if (name !== 'settings') settings.set(name, ref)
+      else
+        for (const [key, free] of Object.entries(value as Record<string, unknown>))
+          if (free === null) settings.delete(`settings.${key}`)
+          else settings.set(`settings.${key}`, ref)
+    }
+  },
+}
+
+/** What set a mark, or moved the session: a mark that is again as on a session that has just joined was set by nothing. */
+const noteSets = (refs: Refs, sets: SetsOnSession, data: object, ref: Ref): void => {
+  const sessionId = 'sessionId' in data ? String(data.sessionId) : ''
+  const known = refs.sessions.get(sessionId)
+  if (known === undefined) return
+  const marks = { ...known.marks }
+  let { moved } = known
+  for (const [field, value] of Object.entries(setBy(sets, data as Readonly<Record<string, unknown>>))) {
+    if (!isMark(field)) moved = ref
+    else if (value === MARKS[field].initial) delete marks[field]
+    else marks[field] = ref
+  }
+  refs.sessions.set(sessionId, { joined: known.joined, moved, marks })
+}
+
 /** Writes to `refs`. `after` is the state with the event in it. */
 export const noteRef = (refs: Refs, event: SpaceEvent, ref: Ref, after: SpaceState): void => {
-  const { type, data } = event
-  switch (type) {
-    case 'SpaceOpened':
-      refs.opened = ref
-      return
-    case 'EntryGranted':
-      refs.held.delete(data.subject)
-      refs.held.set(data.subject, ref)
-      return
-    case 'SeatExpired':
-      refs.held.delete(data.subject)
-      return
-    case 'SessionJoined':
-      refs.sessions.delete(data.sessionId)
-      refs.sessions.set(data.sessionId, { joined: ref, moved: null, voice: null })
-      refs.held.delete(data.account ?? data.guest ?? '')
-      return
-    case 'SessionMoved':
-    case 'VoiceStarted':
-    case 'VoiceStopped': {
-      const known = refs.sessions.get(data.sessionId)
-      if (known === undefined) return
-      const change =
-        type === 'SessionMoved' ? { moved: ref } : { voice: type === 'VoiceStarted' ? ref : null }
-      refs.sessions.set(data.sessionId, { ...known, ...change })
-      return
-    }
-    case 'SessionLeft':
-      refs.sessions.delete(data.sessionId)
-      return
-    case 'PermissionGranted':
-      refs.grants.set(data.account, ref)
-      return
-    case 'PermissionRevoked':
-      refs.grants.delete(data.account)
-      return
-    case 'AccountBanned':
-      refs.bans.set(data.subject, ref)
-      follow(refs.bans, after.bans)
-      return
-    case 'AccountUnbanned':
-      refs.bans.delete(data.subject)
-      return
-    case 'AccountMuted':
-      refs.mutes.set(data.subject, ref)
-      follow(refs.mutes, after.mutes)
-      return
-    case 'AccountUnmuted':
-      refs.mutes.delete(data.subject)
-      return
-    case 'SettingsChanged':
-      for (const [name, value] of Object.entries(data.changes)) {
-        if (name !== 'settings') refs.settings.set(name, ref)
-        else
-          for (const [key, free] of Object.entries(value as Record<string, unknown>))
-            if (free === null) refs.settings.delete(`settings.${key}`)
-            else refs.settings.set(`settings.${key}`, ref)
-      }
-      return
-    default: {
-      void (type satisfies never)
-    }
-  }
+  const { sets } = spaceEntry(event.type)
+  if (sets !== null) noteSets(refs, sets, event.data, ref)
+  else (NOTE[event.type as OtherSpaceEvent] as Note<SpaceEventName>)(refs, event.data, ref, after)
 }
 
 /* ── as JSON: rows of [name, revision, position, id] ────────────────────────────────────────────────────── */
@@ -120,10 +138,12 @@ export const noteRef = (refs: Refs, event: SpaceEvent, ref: Ref, after: SpaceSta
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const Packed = t.tuple([t.number, t.string, t.string])
 const Rows = t.array(t.tuple([t.string, Packed]))
+/** Session, joined, moved, voice; and the marks that came later, where there are any. */
+const Session = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed)])
+const SessionWithMarks = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed), Rows])
 export const PackedRefs = t.type({
   opened: nullable(Packed),
-  /** Session, joined, moved, voice. */
-  sessions: t.array(t.tuple([t.string, Packed, nullable(Packed), nullable(Packed)])),
+  sessions: t.array(t.union([Session, SessionWithMarks])),
   held: Rows,
   grants: Rows,
   bans: Rows,
@@ -144,12 +164,12 @@ const unpackRows = (rows: t.TypeOf<typeof Rows>): Map<string, Ref> =>
 
 export const packRefs = (refs: Refs): PackedRefs => ({
   opened: packMaybe(refs.opened),
-  sessions: [...refs.sessions].map(([id, { joined, moved, voice }]) => [
-    id,
-    pack(joined),
-    packMaybe(moved),
-    packMaybe(voice),
-  ]),
+  sessions: [...refs.sessions].map(([id, { joined, moved, marks }]) => {
+    const { voice, ...later }: Partial<Record<string, Ref>> = marks
+    const rows = Object.entries(later).map(([name, ref]): [string, Packed] => [name, pack(ref!)])
+    const packed: t.TypeOf<typeof Session> = [id, pack(joined), packMaybe(moved), packMaybe(voice ?? null)]
+    return rows.length === 0 ? packed : [...packed, rows]
+  }),
   held: packRows(refs.held),
   grants: packRows(refs.grants),
   bans: packRows(refs.bans),
@@ -160,9 +180,16 @@ export const packRefs = (refs: Refs): PackedRefs => ({
 export const unpackRefs = (packed: PackedRefs): Refs => ({
   opened: unpackMaybe(packed.opened),
   sessions: new Map(
-    packed.sessions.map(([id, joined, moved, voice]) => [
+    packed.sessions.map(([id, joined, moved, voice, later]) => [
       id,
-      { joined: unpack(joined), moved: unpackMaybe(moved), voice: unpackMaybe(voice) },
+      {
+        joined: unpack(joined),
+        moved: unpackMaybe(moved),
+        marks: {
+          ...(voice === null ? {} : { voice: unpack(voice) }),
+          ...Object.fromEntries((later ?? []).map(([name, ref]) => [name, unpack(ref)])),
+        },
+      },
     ]),
   ),
   held: unpackRows(packed.held),

@@ -1,5 +1,6 @@
 /** A moment as it is shown: over REST, in files, in the terminal. JSON values alone. */
 import { inForce } from '../../domain/space/access.ts'
+import { MARK_NAMES, type MarkName, shownMarks } from '../../domain/space/session.ts'
 import type { Restriction } from '../../domain/space/state.ts'
 import { isOver } from '../../domain/text.ts'
 import type { Moment, MomentMessage } from './moments.ts'
@@ -32,6 +33,10 @@ const messageView = (message: MomentMessage) => ({
   event: refView(message.posted),
   edited_event: refView(message.edited),
 })
+
+/** Which event set each mark, as `voice_event`. */
+const eventsOfMarks = (marks: Partial<Record<MarkName, Ref>> | undefined) =>
+  Object.fromEntries(MARK_NAMES.map((name) => [`${name}_event`, refView(marks?.[name])]))
 
 /** What had run out by then is left out, whoever has or has not noticed. */
 export const momentView = (moment: Moment) => {
@@ -78,11 +83,11 @@ export const momentView = (moment: Moment) => {
         guest_id: session.guest,
         subspace: session.subspace,
         position: session.position,
-        voice_enabled: session.voice,
+        ...shownMarks(session),
         since: session.joinedAt,
         event: refView(ref?.joined),
         moved_event: refView(ref?.moved),
-        voice_event: refView(ref?.voice),
+        ...eventsOfMarks(ref?.marks),
       }
     }),
     seats_held: [...state.held.values()]

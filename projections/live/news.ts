@@ -1,20 +1,26 @@
 /** What one event of the log is to those who are there: who hears what, and who comes and goes. */
-import type { ChatEvent } from '../../domain/chat/events.ts'
-import type { LeaveReason, SpaceEvent } from '../../domain/space/events.ts'
-import type { Session } from '../../domain/space/state.ts'
+import type { ChatEvent, ChatEventName, ChatEventOf } from '../../domain/chat/events.ts'
+import {
+  type LeaveReason,
+  type SPACE_EVENTS,
+  type SpaceEvent,
+  type SpaceEventName,
+  type SpaceEventOf,
+  spaceEntry,
+} from '../../domain/space/events.ts'
+import { type Session, sessionOf } from '../../domain/space/session.ts'
 import {
   type At,
   chatDeleted,
   chatEdited,
   chatMessage,
   chatReaction,
+  idsOf,
   type KickedNotice,
   type News,
-  permissionChanged,
-  settingsChanged,
+  news,
   userJoined,
   userLeft,
-  voiceState,
 } from './wire.ts'
 
 /** In the order in which they take effect. */
@@ -35,104 +41,81 @@ export type Delivery =
       readonly notice: KickedNotice | null
     }
 
+type Coming = {
+  [Name in SpaceEventName]: (typeof SPACE_EVENTS)[Name]['told'] extends 'coming' ? Name : never
+}[SpaceEventName]
+type Tell<Name extends SpaceEventName> = (
+  data: SpaceEventOf<Name>['data'],
+  sessions: ReadonlyMap<string, Session>,
+  place: At,
+) => ReadonlyArray<Delivery>
+
+/** Where sessions come and go, more than news is delivered. */
+const COMING: { readonly [Name in Coming]: Tell<Name> } = {
+  SessionJoined: (data, _, place) => {
+    const { sessionId, subspace, at } = data
+    return [
+      { kind: 'room', subspace, news: userJoined(sessionOf(data), place, at) },
+      { kind: 'entered', sessionId, subspace },
+    ]
+  },
+  SessionMoved: ({ sessionId, from, to, position, at }, sessions, place) => {
+    const session = sessions.get(sessionId)
+    if (session === undefined) return []
+    return [
+      { kind: 'left', sessionId, subspace: from },
+      { kind: 'room', subspace: from, news: userLeft(session, place, at, 'moved') },
+      { kind: 'room', subspace: to, news: userJoined({ ...session, subspace: to, position }, place, at) },
+      { kind: 'entered', sessionId, subspace: to },
+    ]
+  },
+  SessionLeft: ({ sessionId, reason, by, note, until, at }, sessions, place) => {
+    const session = sessions.get(sessionId)
+    if (session === undefined) return []
+    const { subspace } = session
+    const putOut = reason === 'kicked' || reason === 'banned'
+    const notice = putOut ? { reason: note, by: by?.id ?? null, ...(until === null ? {} : { until }) } : null
+    return [
+      { kind: 'ended', sessionId, subspace, reason, notice },
+      { kind: 'room', subspace, news: userLeft(session, place, at, reason) },
+    ]
+  },
+}
+
 /** `sessions` are those before the event. An event of a session that is not there is news to nobody. */
 export const spaceNews = (
   sessions: ReadonlyMap<string, Session>,
   event: SpaceEvent,
   place: At,
 ): ReadonlyArray<Delivery> => {
-  switch (event.type) {
-    case 'SessionJoined': {
-      const { sessionId, socketId, account, guest, claimed, subspace, position, avatarData, boot, at } =
-        event.data
-      const session: Session = {
-        sessionId,
-        socketId,
-        account,
-        guest,
-        claimed,
-        subspace,
-        position,
-        avatarData,
-        voice: false,
-        boot,
-        joinedAt: at,
-      }
-      return [
-        { kind: 'room', subspace, news: userJoined(session, place, at) },
-        { kind: 'entered', sessionId, subspace },
-      ]
-    }
-    case 'SessionMoved': {
-      const { sessionId, from, to, position, at } = event.data
-      const session = sessions.get(sessionId)
-      if (session === undefined) return []
-      return [
-        { kind: 'left', sessionId, subspace: from },
-        { kind: 'room', subspace: from, news: userLeft(session, place, at, 'moved') },
-        { kind: 'room', subspace: to, news: userJoined({ ...session, subspace: to, position }, place, at) },
-        { kind: 'entered', sessionId, subspace: to },
-      ]
-    }
-    case 'SessionLeft': {
-      const { sessionId, reason, by, note, until, at } = event.data
-      const session = sessions.get(sessionId)
-      if (session === undefined) return []
-      const { subspace } = session
-      const putOut = reason === 'kicked' || reason === 'banned'
-      const notice = putOut
-        ? { reason: note, by: by?.id ?? null, ...(until === null ? {} : { until }) }
-        : null
-      return [
-        { kind: 'ended', sessionId, subspace, reason, notice },
-        { kind: 'room', subspace, news: userLeft(session, place, at, reason) },
-      ]
-    }
-    case 'VoiceStarted':
-    case 'VoiceStopped': {
-      const session = sessions.get(event.data.sessionId)
-      if (session === undefined) return []
-      const news = voiceState(session, event.type === 'VoiceStarted', place, event.data.at)
-      return [{ kind: 'room', subspace: session.subspace, news }]
-    }
-    case 'PermissionGranted':
-    case 'PermissionRevoked':
-    case 'AccountMuted':
-    case 'AccountUnmuted':
-      return [{ kind: 'space', news: permissionChanged(event, place) }]
-    case 'SettingsChanged':
-      return [{ kind: 'space', news: settingsChanged(event, place) }]
-    // Seats are seen when they are taken, and a ban by the session that it ends.
-    case 'SpaceOpened':
-    case 'EntryGranted':
-    case 'SeatExpired':
-    case 'AccountBanned':
-    case 'AccountUnbanned':
-      return []
-    default: {
-      const never: never = event
-      return never
-    }
-  }
+  const { told } = spaceEntry(event.type)
+  if (told === 'nobody') return []
+  if (told === 'coming')
+    return (COMING[event.type as Coming] as Tell<SpaceEventName>)(event.data, sessions, place)
+  const { to, as, with: said } = told
+  const { at } = event.data
+  if (to === 'space') return [{ kind: 'space', news: news(as, said(event.data), place, at) }]
+  const session = sessions.get('sessionId' in event.data ? event.data.sessionId : '')
+  if (session === undefined) return []
+  return [
+    {
+      kind: 'room',
+      subspace: session.subspace,
+      news: news(as, { ...idsOf(session), ...said(event.data) }, place, at),
+    },
+  ]
+}
+
+const CHAT: { readonly [Name in ChatEventName]: (event: ChatEventOf<Name>, place: At) => News } = {
+  MessagePosted: chatMessage,
+  MessageEdited: chatEdited,
+  MessageDeleted: chatDeleted,
+  ReactionAdded: (event, place) => chatReaction(event, place, false),
+  ReactionRemoved: (event, place) => chatReaction(event, place, true),
 }
 
 /** A chat event is heard where it was said. */
 export const chatNews = (event: ChatEvent, place: At): Extract<Delivery, { kind: 'room' }> => {
-  const { subspace } = event.data
-  switch (event.type) {
-    case 'MessagePosted':
-      return { kind: 'room', subspace, news: chatMessage(event, place) }
-    case 'MessageEdited':
-      return { kind: 'room', subspace, news: chatEdited(event, place) }
-    case 'MessageDeleted':
-      return { kind: 'room', subspace, news: chatDeleted(event, place) }
-    case 'ReactionAdded':
-      return { kind: 'room', subspace, news: chatReaction(event, place, false) }
-    case 'ReactionRemoved':
-      return { kind: 'room', subspace, news: chatReaction(event, place, true) }
-    default: {
-      const never: never = event
-      return never
-    }
-  }
+  const tell = CHAT[event.type] as (event: ChatEvent, place: At) => News
+  return { kind: 'room', subspace: event.data.subspace, news: tell(event, place) }
 }

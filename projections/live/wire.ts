@@ -3,8 +3,7 @@
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Actor, accountOf, guestOf } from '../../domain/identity.ts'
-import type { SpaceEventOf } from '../../domain/space/events.ts'
-import type { Session } from '../../domain/space/state.ts'
+import { type Session, shownMarks } from '../../domain/space/session.ts'
 
 /** One thing to tell, and its name on the wire. */
 export type News = { readonly event: string; readonly payload: Readonly<Record<string, unknown>> }
@@ -12,96 +11,39 @@ export type News = { readonly event: string; readonly payload: Readonly<Record<s
 /** Its place in the log. */
 export type At = { readonly revision: bigint; readonly position: bigint }
 
-export const userOf = (session: Session) => ({
+/** A session by its names. */
+export const idsOf = (session: Session) => ({
   socketId: session.socketId,
   sessionId: session.sessionId,
   userAccount: session.account,
   guestId: session.guest,
+})
+const seen = (session: Session) => ({
+  ...idsOf(session),
   position: session.position ?? null,
   avatar_data: session.avatarData ?? null,
-  voice_enabled: session.voice,
+})
+export const userOf = (session: Session) => ({
+  ...seen(session),
+  ...shownMarks(session),
   connected_at: session.joinedAt,
 })
-
-const passerBy = (session: Session, { revision }: At, at: string, reason?: string) => ({
-  socketId: session.socketId,
-  sessionId: session.sessionId,
-  userAccount: session.account,
-  guestId: session.guest,
-  position: session.position ?? null,
-  avatar_data: session.avatarData ?? null,
-  ...(reason === undefined ? {} : { reason }),
-  revision: String(revision),
-  timestamp: at,
-})
-export const userJoined = (session: Session, place: At, at: string): News => ({
-  event: 'user-joined',
-  payload: passerBy(session, place, at),
-})
-export const userLeft = (session: Session, place: At, at: string, reason: string): News => ({
-  event: 'user-left',
-  payload: passerBy(session, place, at, reason),
-})
-
-export const voiceState = (session: Session, enabled: boolean, { revision }: At, at: string): News => ({
-  event: 'voice-state',
-  payload: {
-    socketId: session.socketId,
-    sessionId: session.sessionId,
-    userAccount: session.account,
-    guestId: session.guest,
-    enabled,
-    voice_enabled: enabled,
-    revision: String(revision),
-    timestamp: at,
-  },
-})
-
-const of = (by: Actor) => ({ kind: by.kind, id: by.id })
-
-/** Words and ends of mutes are between the moderators and the muted: the room hears only that it is so. */
-export const permissionChanged = (
-  event: SpaceEventOf<'PermissionGranted' | 'PermissionRevoked' | 'AccountMuted' | 'AccountUnmuted'>,
+/** `said`, with its place and its time. */
+export const news = (
+  event: string,
+  said: Readonly<Record<string, unknown>>,
   { revision }: At,
-): News => {
-  const told = (subject: string, change: string, permission: string | null): News => ({
-    event: 'permission-changed',
-    payload: {
-      change,
-      user_account: subject.startsWith('guest:') ? null : subject,
-      guest_id: subject.startsWith('guest:') ? subject : null,
-      permission,
-      by: of(event.data.by),
-      revision: String(revision),
-      timestamp: event.data.at,
-    },
-  })
-  switch (event.type) {
-    case 'PermissionGranted':
-      return told(event.data.account, 'granted', event.data.permission)
-    case 'PermissionRevoked':
-      return told(event.data.account, 'revoked', event.data.permission)
-    case 'AccountMuted':
-      return told(event.data.subject, 'muted', null)
-    case 'AccountUnmuted':
-      return told(event.data.subject, 'unmuted', null)
-    default: {
-      const never: never = event
-      return never
-    }
-  }
-}
+  at: string,
+): News => ({ event, payload: { ...said, revision: String(revision), timestamp: at } })
 
-/** `changes` is what the change named; null in its free part removes a key. */
-export const settingsChanged = (event: SpaceEventOf<'SettingsChanged'>, { revision }: At): News => ({
-  event: 'settings-changed',
-  payload: {
-    changes: event.data.changes,
-    by: of(event.data.by),
-    revision: String(revision),
-    timestamp: event.data.at,
-  },
+const passerBy = (session: Session, reason?: string) => ({
+  ...seen(session),
+  ...(reason === undefined ? {} : { reason }),
 })
+export const userJoined = (session: Session, place: At, at: string): News =>
+  news('user-joined', passerBy(session), place, at)
+export const userLeft = (session: Session, place: At, at: string, reason: string): News =>
+  news('user-left', passerBy(session, reason), place, at)
 
 /** Words that were erased are empty, and say by which request. */
 const erasure = (data: unknown) => {

@@ -10,24 +10,32 @@ import {
   type BundledEvent,
   type BundleState,
   kindOf,
+  LATER_SETS,
+  type Sets,
   STREAM_KINDS,
   stateFromJson,
   stateToJson,
 } from './state.ts'
 
 export const FORMAT = 'dlux-presence-bundle'
-export const VERSION = 1
+/** Of the seal, in which nothing has changed. */
+const SEAL_VERSION = 1
 
 export type Header = {
   readonly format: typeof FORMAT
-  readonly version: typeof VERSION
+  readonly version: 1 | 2
   readonly origin: string
   /** `type:id` */
   readonly space: string
   /** ISO 8601 in UTC to the millisecond; null for the beginning, and for all that the checkpoint covers. */
   readonly from: string | null
   readonly to: string | null
+  /** Of version 2, which is version 1 and this: what further types of events set on their sessions. */
+  readonly sets?: Sets
 }
+/** What a new bundle's header says of its version. */
+export const versioned = (sets: Sets = LATER_SETS): Pick<Header, 'version' | 'sets'> =>
+  Object.keys(sets).length === 0 ? { version: 1 } : { version: 2, sets }
 
 /* ── writing: each gives a line, its line feed in it ─────────────────────────────────────────────────────── */
 
@@ -75,7 +83,7 @@ export class SealDigests {
   text(origin: string): string {
     const of = (name: string): string => `${name} ${this.parts.get(name) ?? ''}\n`
     const events = `events ${this.count} ${this.events.digest('base64')}\n`
-    return `${FORMAT} v${VERSION}\n${origin}\n${of('header')}${of('checkpoint')}${of('start')}${events}${of('end')}`
+    return `${FORMAT} v${SEAL_VERSION}\n${origin}\n${of('header')}${of('checkpoint')}${of('start')}${events}${of('end')}`
   }
 }
 export const sealLine = (digests: SealDigests, signer: Signer): string =>
@@ -110,11 +118,23 @@ const keysAre = (value: Json, ...names: ReadonlyArray<string>): boolean =>
 
 const isTime = (value: unknown): boolean =>
   value === null || (typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value))
+const isSets = (value: unknown): boolean =>
+  isObject(value) &&
+  Object.values(value).every(
+    (sets) =>
+      isObject(sets) &&
+      Object.values(sets).every(
+        (one) =>
+          isObject(one) &&
+          (keysAre(one, 'is') || (keysAre(one, 'of') && typeof (one as { of?: unknown }).of === 'string')),
+      ),
+  )
+const HEADER = ['format', 'version', 'origin', 'space', 'from', 'to']
 const headerOf = (value: unknown): Header | null =>
   isObject(value) &&
-  keysAre(value, 'format', 'version', 'origin', 'space', 'from', 'to') &&
   value.format === FORMAT &&
-  value.version === VERSION &&
+  ((value.version === 1 && keysAre(value, ...HEADER)) ||
+    (value.version === 2 && keysAre(value, ...HEADER, 'sets') && isSets(value.sets))) &&
   typeof value.origin === 'string' &&
   typeof value.space === 'string' &&
   isTime(value.from) &&
@@ -209,7 +229,7 @@ export const checkBundle = async (
       // What follows it is judged by it.
       if (/^\d{1,15}$/.test(event.revision)) state.revisions[kind] = Number(event.revision)
     }
-    applyEvent(state, event)
+    applyEvent(state, event, header?.sets ?? {})
     const latest = state.latest[kind]
     if (header !== null && latest !== null)
       if ((header.from !== null && latest < header.from) || (header.to !== null && latest > header.to))
@@ -283,7 +303,7 @@ export const checkBundle = async (
     switch (part) {
       case 'header':
         header = keysAre(value, 'header') ? headerOf(value.header) : null
-        if (header === null) fault('header', `It is not of ${FORMAT}, version ${VERSION}.`)
+        if (header === null) fault('header', `It is not of ${FORMAT}, version 1 or 2.`)
         else if (header.origin !== verifier.name)
           fault('header', `It is of the log ${header.origin}, not of the key’s.`)
         expects = 'checkpoint'

@@ -160,7 +160,7 @@ def take(rows, key):
     rows.pop("" if key is None else key, None)
 
 
-def apply_space(state, kind, data):
+def apply_space(state, kind, data, sets):
     sessions = state["sessions"]
     if kind == "SpaceOpened":
         state["opened"] = pick(data, "title", "owner", "visibility", "at")
@@ -191,6 +191,11 @@ def apply_space(state, kind, data):
         put(rows, text_of(data, "subject"), pick(data, "by", "reason", "until", "at"))
     elif kind in ("AccountUnbanned", "AccountUnmuted"):
         take(state["bans" if kind == "AccountUnbanned" else "mutes"], text_of(data, "subject"))
+    elif kind in sets:
+        session = sessions.get(text_of(data, "sessionId"))
+        if session is not None:
+            for name, value in sets[kind].items():
+                session[name] = data.get(value["of"]) if "of" in value else value["is"]
     elif kind == "SettingsChanged":
         changes = as_object(data.get("changes"))
         free = {**as_object(state["settings"].get("settings")), **as_object(changes.get("settings"))}
@@ -239,7 +244,7 @@ def units(text):
     return text.encode("utf-16-be", "surrogatepass")
 
 
-def apply(state, kind, event):
+def apply(state, kind, event, sets):
     state["revisions"][kind] += 1
     at = as_object(event["metadata"]).get("at")
     latest = state["latest"][kind]
@@ -247,7 +252,7 @@ def apply(state, kind, event):
         state["latest"][kind] = at
     data = as_object(event["data"])
     if kind == "space":
-        apply_space(state, event["type"], data)
+        apply_space(state, event["type"], data, sets)
     elif kind == "chat":
         apply_chat(state, event["type"], data, event["revision"])
 
@@ -283,7 +288,7 @@ def check(path, vkey):
     header, size, root, state = {}, None, None, None
     try:
         header = only(header_line, "header")
-        if header["format"] != "dlux-presence-bundle" or header["version"] != 1 or header["origin"] != key[0]:
+        if header["format"] != "dlux-presence-bundle" or header["version"] not in (1, 2) or header["origin"] != key[0]:
             raise ValueError("it is of another format or log")
     except (ValueError, KeyError, TypeError) as error:
         faults.append((1, f"header: {error}"))
@@ -339,7 +344,7 @@ def check(path, vkey):
             if event["revision"] != str(state["revisions"][kind]):
                 faults.append((number, f"{name}: it should be event {state['revisions'][kind]} of its stream"))
                 state["revisions"][kind] = int(event["revision"])
-            apply(state, kind, event)
+            apply(state, kind, event, header.get("sets", {}))
             latest = state["latest"][kind]
             if latest is not None and (
                 (start is not None and units(latest) < units(start)) or (end is not None and units(latest) > units(end))

@@ -1,5 +1,7 @@
 /** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
  *  anyone can fold it again. It holds nothing that is sealed. */
+import { type OtherSpaceEvent, SPACE_EVENT_NAMES, spaceEntry } from '../../domain/space/events.ts'
+import { type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import { aroundJson } from '../audit/canonical.ts'
 
 export const STREAM_KINDS = ['space', 'chat', 'refusal'] as const
@@ -87,55 +89,74 @@ const merged = (settings: Json, changes: Json): Json => {
   return { ...settings, ...changes, settings: Object.fromEntries(kept) }
 }
 
-const applySpace = (state: BundleState, type: string, data: Json): void => {
-  const { bans, grants, mutes, seats, sessions } = state.named
-  const of = (name: string): string | null => (typeof data[name] === 'string' ? data[name] : null)
-  const put = (map: Map<string, Json>, name: string, value: Json): void => {
-    const key = of(name)
-    if (key !== null) map.set(key, value)
-  }
-  const change = (more: Json): void => {
-    const session = of('sessionId')
-    const known = session === null ? undefined : sessions.get(session)
-    if (known !== undefined) sessions.set(session!, { ...known, ...more })
-  }
-  switch (type) {
-    case 'SpaceOpened':
+/** What events set on their sessions, by their types, beside those that version 1 of the format has. A bundle's header
+ *  says it, so that whoever checks one need not know the types. */
+export type Sets = Readonly<Record<string, SetsOnSession>>
+const FIRST_SETS: Sets = {
+  SessionMoved: { subspace: { of: 'to' }, position: { of: 'position' } },
+  VoiceStarted: { voice: { is: true } },
+  VoiceStopped: { voice: { is: false } },
+}
+export const LATER_SETS: Sets = Object.fromEntries(
+  SPACE_EVENT_NAMES.flatMap((name): Array<[string, SetsOnSession]> => {
+    const { sets } = spaceEntry(name)
+    return sets === null || Object.hasOwn(FIRST_SETS, name) ? [] : [[name, sets]]
+  }),
+)
+
+type Named = BundleState['named']
+const keyIn = (data: Json, name: string): string | null =>
+  typeof data[name] === 'string' ? data[name] : null
+const put = (map: Map<string, Json>, data: Json, name: string, value: Json): void => {
+  const key = keyIn(data, name)
+  if (key !== null) map.set(key, value)
+}
+const take = (map: Map<string, Json>, data: Json, name: string): void => {
+  map.delete(keyIn(data, name) ?? '')
+}
+
+/** Data are as they stand on the log: nothing of them is sure. */
+const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Json, named: Named) => void } =
+  {
+    SpaceOpened: (state, data) => {
       state.opened = pick(data, 'title', 'owner', 'visibility', 'at')
-      return
-    case 'EntryGranted':
-      return void put(seats, 'subject', pick(data, 'subspace', 'expiresAt'))
-    case 'SeatExpired':
-      return void seats.delete(of('subject') ?? '')
-    case 'SessionJoined':
-      put(sessions, 'sessionId', {
+    },
+    EntryGranted: (_, data, { seats }) => put(seats, data, 'subject', pick(data, 'subspace', 'expiresAt')),
+    SeatExpired: (_, data, { seats }) => take(seats, data, 'subject'),
+    SessionJoined: (_, data, { sessions, seats }) => {
+      put(sessions, data, 'sessionId', {
         ...pick(data, 'account', 'guest', 'subspace', 'position'),
         joinedAt: data.at ?? null,
         voice: false,
       })
-      return void seats.delete(of('account') ?? of('guest') ?? '')
-    case 'SessionMoved':
-      return void change({ subspace: data.to ?? null, position: data.position ?? null })
-    case 'SessionLeft':
-      return void sessions.delete(of('sessionId') ?? '')
-    case 'VoiceStarted':
-    case 'VoiceStopped':
-      return void change({ voice: type === 'VoiceStarted' })
-    case 'PermissionGranted':
-      return void put(grants, 'account', pick(data, 'permission', 'by', 'reason', 'at'))
-    case 'PermissionRevoked':
-      return void grants.delete(of('account') ?? '')
-    case 'AccountBanned':
-      return void put(bans, 'subject', pick(data, 'by', 'reason', 'until', 'at'))
-    case 'AccountUnbanned':
-      return void bans.delete(of('subject') ?? '')
-    case 'AccountMuted':
-      return void put(mutes, 'subject', pick(data, 'by', 'reason', 'until', 'at'))
-    case 'AccountUnmuted':
-      return void mutes.delete(of('subject') ?? '')
-    case 'SettingsChanged':
+      seats.delete(keyIn(data, 'account') ?? keyIn(data, 'guest') ?? '')
+    },
+    SessionLeft: (_, data, { sessions }) => take(sessions, data, 'sessionId'),
+    PermissionGranted: (_, data, { grants }) =>
+      put(grants, data, 'account', pick(data, 'permission', 'by', 'reason', 'at')),
+    PermissionRevoked: (_, data, { grants }) => take(grants, data, 'account'),
+    AccountBanned: (_, data, { bans }) =>
+      put(bans, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
+    AccountUnbanned: (_, data, { bans }) => take(bans, data, 'subject'),
+    AccountMuted: (_, data, { mutes }) =>
+      put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
+    AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
+    SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))
+    },
   }
+
+const applySpace = (state: BundleState, type: string, data: Json, later: Sets): void => {
+  const sets = Object.hasOwn(FIRST_SETS, type)
+    ? FIRST_SETS[type]
+    : Object.hasOwn(later, type)
+      ? later[type]
+      : undefined
+  if (sets !== undefined) {
+    const session = keyIn(data, 'sessionId')
+    const known = session === null ? undefined : state.named.sessions.get(session)
+    if (known !== undefined) state.named.sessions.set(session!, { ...known, ...setBy(sets, data) })
+  } else if (Object.hasOwn(APPLY, type)) APPLY[type as OtherSpaceEvent](state, data, state.named)
 }
 
 const applyChat = ({ messages }: BundleState, type: string, data: Json, revision: string): void => {
@@ -176,15 +197,15 @@ const applyChat = ({ messages }: BundleState, type: string, data: Json, revision
   }
 }
 
-/** Changes the state that it is given. An event of a stream that no room has changes nothing. */
-export const applyEvent = (state: BundleState, event: BundledEvent): void => {
+/** Changes the state that it is given. `later`: what the events of later versions set. An event of a stream that no room has changes nothing. */
+export const applyEvent = (state: BundleState, event: BundledEvent, later: Sets = LATER_SETS): void => {
   const kind = kindOf(event.stream)
   if (kind === null) return
   state.revisions[kind] += 1
   const { at } = object(event.metadata)
   const latest = state.latest[kind]
   if (typeof at === 'string' && (latest === null || at > latest)) state.latest[kind] = at
-  if (kind === 'space') applySpace(state, event.type, object(event.data))
+  if (kind === 'space') applySpace(state, event.type, object(event.data), later)
   else if (kind === 'chat') applyChat(state, event.type, object(event.data), event.revision)
 }
 

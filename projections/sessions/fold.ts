@@ -1,5 +1,7 @@
 /** Who is in: live sessions only. `last_activity` is the session's own last event: joining, moving, voice. */
 import { sql } from 'slonik'
+import { isSpaceEvent, spaceEntry } from '../../domain/space/events.ts'
+import { isMark, MARKS, type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import { type Projection, type Row, recordset, remove, type Told, upsert } from '../projection.ts'
 
 const TABLE = { name: 'presence_sessions', key: ['session_id'] }
@@ -17,15 +19,19 @@ const COLUMNS = {
   position: 'jsonb',
   avatar_data: 'jsonb',
   voice_enabled: 'bool',
+  /** Those with no column of their own. */
+  marks: 'jsonb',
   node: 'text',
   boot: 'text',
   revision: 'int8',
 } as const
 
 type SessionRow = { -readonly [column in keyof typeof COLUMNS]: unknown }
-type Patch = { last_activity: string; moved: boolean } & Partial<
-  Pick<SessionRow, 'subspace' | 'position' | 'voice_enabled'>
->
+/** What events set on a session: columns, and the marks that have none of their own. */
+type Patch = {
+  readonly columns: Readonly<Record<string, unknown>>
+  readonly marks: Readonly<Record<string, unknown>>
+}
 type Change =
   | { readonly kind: 'put'; readonly row: SessionRow }
   /** A change to a row that an earlier batch wrote. */
@@ -33,21 +39,22 @@ type Change =
   | { readonly kind: 'gone' }
 type Changes = Map<string, Change>
 
-const patch = (changes: Changes, sessionId: string, patched: Patch): void => {
+const patch = (changes: Changes, sessionId: string, { columns, marks }: Patch): void => {
   const before = changes.get(sessionId)
   if (before === undefined) {
-    changes.set(sessionId, { kind: 'patch', patch: patched })
+    changes.set(sessionId, { kind: 'patch', patch: { columns, marks } })
     return
   }
   switch (before.kind) {
-    case 'put': {
-      const { moved, ...values } = patched
-      Object.assign(before.row, values)
+    case 'put':
+      Object.assign(before.row, columns, { marks: { ...(before.row.marks as object), ...marks } })
+      return
+    case 'patch': {
+      const { patch: first } = before
+      const both = { columns: { ...first.columns, ...columns }, marks: { ...first.marks, ...marks } }
+      changes.set(sessionId, { kind: 'patch', patch: both })
       return
     }
-    case 'patch':
-      Object.assign(before.patch, { ...patched, moved: before.patch.moved || patched.moved })
-      return
     case 'gone':
       return
     default:
@@ -55,52 +62,50 @@ const patch = (changes: Changes, sessionId: string, patched: Patch): void => {
   }
 }
 
-const fold = (changes: Changes, { event, metadata, space, revision }: Told): void => {
-  switch (event.type) {
-    case 'SessionJoined': {
-      const { data } = event
-      const row: SessionRow = {
-        session_id: data.sessionId,
-        socket_id: data.socketId,
-        user_account: data.account,
-        guest_id: data.guest,
-        claimed: data.claimed,
-        space_type: space.type,
-        space_id: space.id,
-        subspace: data.subspace,
-        connected_at: data.at,
-        last_activity: data.at,
-        position: data.position,
-        avatar_data: data.avatarData,
-        voice_enabled: false,
-        node: metadata.node,
-        boot: data.boot,
-        revision: String(revision),
-      }
-      changes.set(data.sessionId, { kind: 'put', row })
-      return
-    }
-    case 'SessionMoved': {
-      const { sessionId, to, position, at } = event.data
-      patch(changes, sessionId, { subspace: to, position, last_activity: at, moved: true })
-      return
-    }
-    case 'VoiceStarted':
-    case 'VoiceStopped': {
-      const { sessionId, at } = event.data
-      patch(changes, sessionId, {
-        voice_enabled: event.type === 'VoiceStarted',
-        last_activity: at,
-        moved: false,
-      })
-      return
-    }
-    case 'SessionLeft':
-      changes.set(event.data.sessionId, { kind: 'gone' })
-      return
-    default:
-      return
+/** `moved`: null is a place too. */
+const patchOf = (sets: SetsOnSession, data: Readonly<Record<string, unknown>>): Patch => {
+  const columns: Record<string, unknown> = { last_activity: data.at }
+  const marks: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(setBy(sets, data))) {
+    if (!isMark(field)) Object.assign(columns, { [field]: value, moved: true })
+    else if (MARKS[field].column !== null) columns[MARKS[field].column] = value
+    else marks[field] = value
   }
+  return { columns, marks }
+}
+
+const fold = (changes: Changes, { event, metadata, space, revision }: Told): void => {
+  if (event.type === 'SessionJoined') {
+    const { data } = event
+    const row: SessionRow = {
+      session_id: data.sessionId,
+      socket_id: data.socketId,
+      user_account: data.account,
+      guest_id: data.guest,
+      claimed: data.claimed,
+      space_type: space.type,
+      space_id: space.id,
+      subspace: data.subspace,
+      connected_at: data.at,
+      last_activity: data.at,
+      position: data.position,
+      avatar_data: data.avatarData,
+      voice_enabled: MARKS.voice.initial,
+      marks: {},
+      node: metadata.node,
+      boot: data.boot,
+      revision: String(revision),
+    }
+    changes.set(data.sessionId, { kind: 'put', row })
+    return
+  }
+  if (event.type === 'SessionLeft') {
+    changes.set(event.data.sessionId, { kind: 'gone' })
+    return
+  }
+  const sets = isSpaceEvent(event) ? spaceEntry(event.type).sets : null
+  if (sets !== null && 'sessionId' in event.data)
+    patch(changes, event.data.sessionId, patchOf(sets, event.data))
 }
 
 export const sessions: Projection<Changes> = {
@@ -114,11 +119,13 @@ export const sessions: Projection<Changes> = {
     const gone: Row[] = []
     for (const [session_id, change] of changes)
       switch (change.kind) {
-        case 'put':
-          put.push(change.row)
+        case 'put': {
+          const { moved, ...row } = change.row as SessionRow & { moved?: true }
+          put.push(row)
           break
+        }
         case 'patch':
-          patched.push({ session_id, ...change.patch })
+          patched.push({ session_id, moved: false, ...change.patch.columns, marks: change.patch.marks })
           break
         case 'gone':
           gone.push({ session_id })
@@ -135,7 +142,8 @@ export const sessions: Projection<Changes> = {
                 last_activity = r.last_activity,
                 subspace = CASE WHEN r.moved THEN r.subspace ELSE t.subspace END,
                 position = CASE WHEN r.moved THEN r.position ELSE t.position END,
-                voice_enabled = coalesce(r.voice_enabled, t.voice_enabled)
+                voice_enabled = coalesce(r.voice_enabled, t.voice_enabled),
+                marks = t.marks || r.marks
               FROM ${recordset(patched, {
                 session_id: 'text',
                 last_activity: 'timestamptz',
@@ -143,6 +151,7 @@ export const sessions: Projection<Changes> = {
                 subspace: 'text',
                 position: 'jsonb',
                 voice_enabled: 'bool',
+                marks: 'jsonb',
               })}
               WHERE t.session_id = r.session_id`,
           ]

@@ -16,10 +16,11 @@ const props = {
   position: t.unknown,
   avatar_data: t.unknown,
   voice_enabled: t.boolean,
+  marks: t.UnknownRecord,
   node: t.string,
 }
 const columns = sql.fragment`session_id, socket_id, user_account, guest_id, subspace, connected_at, last_activity,
-  position, avatar_data, voice_enabled, node`
+  position, avatar_data, voice_enabled, marks, node`
 
 /** In the order they came. */
 export const connectedUsers = (space: SpaceRef): Query<SessionRow> =>

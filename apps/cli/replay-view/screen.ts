@@ -1,5 +1,7 @@
 /** A replay as lines of a terminal: who is in, what is said, what happens. Pure: the same in, the same out. */
+
 import { roomKey } from '../../../domain/names.ts'
+import { MARK_NAMES, MARKS, type SessionMarks } from '../../../domain/space/session.ts'
 import type { Moment } from '../../../projections/history/moments.ts'
 
 export type Picture = {
@@ -48,6 +50,9 @@ const dim = (text: string): string => `\u001b[2m${text}\u001b[0m`
 const yellow = (text: string): string => `\u001b[33m${text}\u001b[0m`
 const hour = (at: string): string => at.slice(11, 19)
 
+const signs = (marks: SessionMarks): string =>
+  MARK_NAMES.map((name) => (marks[name] === MARKS[name].initial ? ' ' : MARKS[name].sign)).join('')
+
 const people = (moment: Moment): ReadonlyArray<string> => {
   const { grants } = moment.standing.state
   const owner = moment.standing.state.opened?.owner ?? null
@@ -58,7 +63,7 @@ const people = (moment: Moment): ReadonlyArray<string> => {
     const role = permission === undefined || permission === 'access' ? '' : ` (${permission})`
     const there = rooms.get(session.subspace) ?? []
     rooms.set(session.subspace, there)
-    there.push(`${session.voice ? '♪ ' : '  '}${name}${role}`)
+    there.push(`${signs(session)} ${name}${role}`)
   }
   const lines: string[] = []
   for (const [subspace, there] of rooms) {

@@ -1,0 +1,41 @@
+/** How events change a space's state. Everything here writes to the state that it is given (see `Decider`). */
+import type { SpaceSettings } from '../settings.ts'
+import { isOver } from '../text.ts'
+import type { Restriction, Session, SpaceState } from './state.ts'
+
+export const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
+
+/** The settings after a change. A null value in the free part removes its key. */
+export const mergeSettings = (settings: SpaceSettings, changes: Partial<SpaceSettings>): SpaceSettings => ({
+  ...settings,
+  ...changes,
+  settings:
+    changes.settings === undefined
+      ? settings.settings
+      : Object.fromEntries(
+          Object.entries({ ...settings.settings, ...changes.settings }).filter(([, value]) => value !== null),
+        ),
+})
+
+export const leave = (state: SpaceState, sessionId: string): void => {
+  const session = state.sessions.get(sessionId)
+  if (session === undefined) return
+  writable(state.sessions).delete(sessionId)
+  if (state.sockets.get(session.socketId) === sessionId) writable(state.sockets).delete(session.socketId)
+}
+
+export const change = (state: SpaceState, sessionId: string, to: Partial<Session>): void => {
+  const session = state.sessions.get(sessionId)
+  if (session !== undefined) writable(state.sessions).set(sessionId, { ...session, ...to })
+}
+
+/** Those that have ended are dropped now and then, so that the state holds what is true and not what was. */
+export const restrict = (
+  restrictions: ReadonlyMap<string, Restriction>,
+  data: Restriction & { readonly subject: string },
+): void => {
+  const map = writable(restrictions)
+  map.set(data.subject, { by: data.by, reason: data.reason, until: data.until, at: data.at })
+  if (map.size % 64 !== 0) return
+  for (const [subject, { until }] of map) if (isOver(until, data.at)) map.delete(subject)
+}

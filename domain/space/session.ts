@@ -1,0 +1,144 @@
+/** What a session is, and the marks on it: what its own events set while it lasts, one entry each. */
+import * as t from 'io-ts'
+import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
+
+export const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+
+export const LeaveReason = t.union([
+  t.literal('left'),
+  t.literal('disconnected'),
+  t.literal('expired'),
+  t.literal('kicked'),
+  t.literal('banned'),
+  t.literal('node-lost'),
+])
+export type LeaveReason = t.TypeOf<typeof LeaveReason>
+
+type Mark<A, Shown extends string = string> = {
+  readonly codec: t.Type<A>
+  /** Of a session that has just joined. */
+  readonly initial: A
+  /** Its own in `presence_sessions`; a mark without one stands in that table's `marks`. */
+  readonly column: 'voice_enabled' | null
+  /** In front of a name where there is room for no more. */
+  readonly sign: string
+  /** How callers see it, by the names that they see. */
+  readonly shown: Readonly<
+    Record<Shown, { readonly kind: 'yes-no' | 'time or null'; readonly of: (value: A) => unknown }>
+  >
+}
+const mark =
+  <A>() =>
+  <Shown extends string>(entry: Mark<A, Shown>): Mark<A, Shown> =>
+    entry
+
+export const MARKS = {
+  voice: mark<boolean>()({
+    codec: t.boolean,
+    initial: false,
+    column: 'voice_enabled',
+    sign: '♪',
+    shown: { voice_enabled: { kind: 'yes-no', of: (voice) => voice } },
+  }),
+} as const
+
+type Marks = typeof MARKS
+export type MarkName = keyof Marks
+export type SessionMarks = { readonly [Name in MarkName]: t.TypeOf<Marks[Name]['codec']> }
+export const MARK_NAMES = Object.keys(MARKS) as ReadonlyArray<MarkName>
+
+export const isMark = (name: string): name is MarkName => Object.hasOwn(MARKS, name)
+
+/** The same of each mark. */
+export const eachMark = <A>(of: (name: MarkName, entry: Mark<unknown>) => A) =>
+  Object.fromEntries(
+    MARK_NAMES.map((name) => [name, of(name, MARKS[name] as unknown as Mark<unknown>)]),
+  ) as Record<MarkName, A>
+
+const INITIAL = eachMark((_, { initial }) => initial) as unknown as SessionMarks
+/** A mark that came later than what is read is as it is on a session that has just joined. */
+export const marksIn = (from: Readonly<Partial<Record<MarkName, unknown>>>): SessionMarks =>
+  eachMark((name, { initial }) => from[name] ?? initial) as unknown as SessionMarks
+
+export type ShownMarks = { readonly [Name in keyof Marks[MarkName]['shown']]: unknown }
+/** A session's marks as callers see them. */
+export const shownMarks = (marks: SessionMarks): ShownMarks => {
+  const shown: Record<string, unknown> = {}
+  for (const name of MARK_NAMES) {
+    const entry = MARKS[name] as unknown as Mark<unknown>
+    for (const [as, { of }] of Object.entries(entry.shown)) shown[as] = of(marks[name])
+  }
+  return shown as ShownMarks
+}
+
+const came = {
+  sessionId: t.string,
+  socketId: t.string,
+  account: nullable(t.string),
+  guest: nullable(t.string),
+  claimed: nullable(t.string),
+  subspace: t.string,
+  /** Where the avatar stands: `{ x, y, z }` as clients send it. */
+  position: t.unknown,
+  avatarData: t.unknown,
+  /** The process boot that holds this session's lease. */
+  boot: t.string,
+}
+/** What the event of its joining says. */
+export const Joining = t.type({ ...came, at: Time })
+
+const codecs = eachMark((_, { codec }) => codec) as unknown as { [Name in MarkName]: Marks[Name]['codec'] }
+const lasting = t.intersection([
+  t.type({ ...came, joinedAt: Time }),
+  t.partial({
+    /** It is to end, with the permission that let it in; by whom that was revoked, and in which words. */
+    revoked: t.type({ by: Actor, note: nullable(t.string) }),
+  }),
+])
+/** As a snapshot has it: one from before a mark came lacks it. */
+export const StoredSession = t.intersection([lasting, t.partial(codecs)])
+export type Session = Readonly<t.TypeOf<typeof lasting>> & SessionMarks
+
+export const sessionOf = ({ at, ...rest }: t.TypeOf<typeof Joining>): Session => ({
+  sessionId: rest.sessionId,
+  socketId: rest.socketId,
+  account: rest.account,
+  guest: rest.guest,
+  claimed: rest.claimed,
+  subspace: rest.subspace,
+  position: rest.position,
+  avatarData: rest.avatarData,
+  ...INITIAL,
+  boot: rest.boot,
+  joinedAt: at,
+})
+
+/** Without the marks that came later and are as on a session that has just joined: what is stored of a session that none
+ *  of them was set on is what it always was. */
+export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> => {
+  const stored: Record<string, unknown> = { ...session }
+  for (const name of MARK_NAMES)
+    if (MARKS[name].column === null && session[name] === INITIAL[name]) delete stored[name]
+  return stored as t.TypeOf<typeof StoredSession>
+}
+
+/** What an event sets on its session, by field: what one of its own members says, or always the same. */
+export type SetsOnSession = Readonly<
+  Partial<
+    Record<
+      MarkName | 'subspace' | 'position',
+      { readonly of: string } | { readonly is: boolean | string | null }
+    >
+  >
+>
+/** The values of that, of an event with these data. */
+export const setBy = (
+  sets: SetsOnSession,
+  data: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> => {
+  const values: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(sets))
+    values[field] = 'of' in value ? (data[value.of] ?? null) : value.is
+  return values
+}

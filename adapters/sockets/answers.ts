@@ -1,7 +1,7 @@
 /** What a client is answered: by its acknowledgement, or by `space-error` and `chat-error` where it gave none. */
-import type { Socket } from 'socket.io'
 import type { Appended } from '../../domain/ports.ts'
 import { type Described, describeError, type EdgeError } from '../refusals.ts'
+import type { Line } from './line.ts'
 
 export type Answer =
   | ({ readonly ok: true } & Readonly<Record<string, unknown>>)
@@ -35,7 +35,7 @@ export const notInRoom: Answer = {
 
 export type Ack = (answer: Answer) => void
 
-export const answer = (socket: Socket, channel: 'space' | 'chat', ack: Ack | null, given: Answer): void => {
+export const answer = (line: Line, channel: 'space' | 'chat', ack: Ack | null, given: Answer): void => {
   if (ack !== null) ack(given)
-  else if (!given.ok) socket.emit(`${channel}-error`, given)
+  else if (!given.ok) line.tell(`${channel}-error`, given)
 }

@@ -16,8 +16,8 @@ import { addressesIn, clientAddress } from '../addresses.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import { proofOfHandshake } from '../auth/proof.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
-import { type Described, describeError, invalid } from '../refusals.ts'
-import { type Ack, type Answer, answer, failed, told } from './answers.ts'
+import { type Described, describeError } from '../refusals.ts'
+import { type Ack, told } from './answers.ts'
 import { createCrowding, type Visit } from './crowding.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
@@ -26,9 +26,11 @@ import { startFeed } from './feed.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
-import { fullBucket, type Pace, take } from './pace.ts'
+import { fullBucket, type Pace } from './pace.ts'
+import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { connectionOf, createSending, sendElsewhere, writeDirectly } from './sending.ts'
+import { SocketLine } from './socket-line.ts'
 import { createTurns, newTurn } from './turns.ts'
 
 export type SocketsDeps = {
@@ -98,10 +100,6 @@ export type Sockets = {
   readonly close: (ms?: number) => Promise<void>
 }
 
-/** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
-const MAX_EXCESS = 2_000
-/** Packets of one socket whose answers are not known yet: what is asked while the log is away must not pile up. */
-const MAX_PENDING = 512
 const CROWDED: Described = {
   status: 429,
   code: 'slow_down',
@@ -116,13 +114,6 @@ const GOING: Described = {
 }
 /** Milliseconds between two lines of the log about crowded addresses. */
 const TELL_EVERY = 60_000
-const SLOW_DOWN: Described = {
-  status: 429,
-  code: 'slow_down',
-  error: 'Too many packets: try again in 1 s.',
-  retry_after: 1,
-}
-
 const originAllowed = (
   origins: SocketsDeps['origins'],
   origin: string | undefined,
@@ -240,6 +231,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   })
   const ephemeral = createEphemeral({ io, members, sending, relay, clock, aframePace: limits.aframe })
   const requests = createRequests({ commands, feed, membership, ephemeral, ids })
+  const receive = createReceive({ requests, packets: limits.packets, clock, logger, metrics })
 
   // ── who connects ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -258,7 +250,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       if (E.isLeft(who)) return refuse(describeError(who.left))
       const { caller, session } = who.right
       const member: Member = {
-        socket,
+        line: new SocketLine(socket, sending),
         caller,
         token: session === null ? null : { sid: session.sid, expiresAt: session.expiresAt },
         client,
@@ -283,95 +275,51 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
 
-  /** The answer to come, or null where it was given at once. */
-  const respond = (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> | null => {
-    const { socket } = member
-    const request = requests.get(name)
-    if (request === undefined) {
-      answer(socket, 'space', ack, told(invalid('event', 'There is no such event.')))
-      return null
-    }
-    const failing = (error: unknown): void => {
-      logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be handled')
-      metrics.count?.('presence_socket_failures', 1)
-      const given = failed({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
-      answer(socket, request.channel, ack, given)
-    }
-    const handle = () => request.handle(member, payload)
-    const tell = (given: Answer): void => answer(socket, request.channel, ack, given)
-    try {
-      const given = request.waits && member.busy !== null ? member.busy.then(handle) : handle()
-      if (given instanceof Promise) return given.then(tell).catch(failing)
-      tell(given)
-    } catch (error) {
-      failing(error)
-    }
-    return null
-  }
-
-  const receive = (member: Member, packet: ReadonlyArray<unknown>): void => {
-    const { socket } = member
-    sending.guard(socket)
+  const receivePacket = (member: Member, socket: Socket, packet: ReadonlyArray<unknown>): void => {
     turns.took(member.turn, connectionOf(socket))
     const last = packet.length > 1 ? packet[packet.length - 1] : undefined
     const ack = typeof last === 'function' ? (last as Ack) : null
     const payload = packet[1] === last && ack !== null ? undefined : packet[1]
-    if (!take(member.bucket, limits.packets, clock.now()) || member.pending >= MAX_PENDING) {
-      member.excess += 1
-      metrics.count?.('presence_packets_in_excess', 1)
-      if (member.excess > MAX_EXCESS) socket.disconnect(true)
-      else answer(socket, 'space', ack, told(SLOW_DOWN))
-      return
-    }
-    member.excess = Math.max(0, member.excess - 1)
-    const name = typeof packet[0] === 'string' ? packet[0] : ''
-    const answering = respond(member, name, payload, ack)
-    if (answering === null) return
-    member.pending += 1
-    answering
-      .catch((error) =>
-        logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
-      )
-      .finally(() => {
-        member.pending -= 1
-      })
+    receive(member, typeof packet[0] === 'string' ? packet[0] : '', payload, ack)
   }
 
-  function onDisconnect(this: Socket, reason: string): void {
-    const member = this.data as Member
+  const depart = (member: Member, reason: string): void => {
     // One who was sent away is gone already.
-    if (!members.delete(this.id)) return
+    if (!members.delete(member.line.id)) return
     ephemeral.forget(member)
     membership
       .gone(member, reason === 'ping timeout' ? 'expired' : 'disconnected')
       .catch((error) => logger.error({ error: reasonOf(error) }, 'a departure failed'))
   }
+  function onDisconnect(this: Socket, reason: string): void {
+    depart(this.data as Member, reason)
+  }
 
   io.on('connection', (socket) => {
     const member = socket.data as Member
-    members.set(socket.id, member)
+    members.set(member.line.id, member)
     if (member.token !== null) expiring.watch(member.token.expiresAt)
     forgetHandshake(socket)
     writeDirectly(connectionOf(socket))
     // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
     // as it likes into arguments.
-    socket.use((packet) => receive(member, packet))
+    socket.use((packet) => receivePacket(member, socket, packet))
     socket.on('disconnect', onDisconnect)
     if (closing) sendElsewhere(socket)
   })
 
   const sendAllElsewhere = (): void => {
-    for (const { socket } of [...members.values()]) {
-      socket.emit('space-error', told(GOING))
+    for (const member of [...members.values()]) {
+      member.line.tell('space-error', told(GOING))
       // A connection on polling is closed with its next request, but its session is over now.
-      onDisconnect.call(socket, 'sent elsewhere')
-      sendElsewhere(socket)
+      depart(member, 'sent elsewhere')
+      member.line.sendElsewhere()
     }
   }
 
-  const endToken = ({ socket }: Member): void => {
-    socket.emit('space-error', told(describeError({ _tag: 'TokenExpired' })))
-    socket.disconnect(true)
+  const endToken = ({ line }: Member): void => {
+    line.tell('space-error', told(describeError({ _tag: 'TokenExpired' })))
+    line.close()
   }
   const stopHearing = auth.onEnded((sid) => {
     for (const member of [...members.values()]) if (member.token?.sid === sid) endToken(member)

@@ -73,8 +73,8 @@ export const createEphemeral = (deps: {
     else {
       const target = members.get(message.to)
       if (target?.place?.room !== room) return
-      target.socket.emit(message.event, message.payload)
-      sending.guard(target.socket)
+      target.line.tell(message.event, message.payload)
+      target.line.guard()
     }
   })
   const publish = (room: RoomKey, message: Relayed) => relay.publish(room, message)
@@ -84,7 +84,7 @@ export const createEphemeral = (deps: {
   const sendAframe = (member: Member, text: string): void => {
     const room = member.place?.room
     if (room === null || room === undefined) return
-    const { id } = member.socket
+    const { id } = member.line
     const [start, end] = [
       packetOf('aframe-update', { socketId: id, userAccount: accountOf(member.caller) }).slice(0, -2),
       JSON.stringify(now()),
@@ -120,14 +120,14 @@ export const createEphemeral = (deps: {
         return told(invalid(field, `${field} is missing or too large.`))
       const payload = {
         [field]: value,
-        fromSocketId: member.socket.id,
+        fromSocketId: member.line.id,
         fromUser: member.caller.id,
       }
       const local = members.get(target)
       if (local !== undefined) {
         if (local.place?.room !== room) return nobody()
-        local.socket.emit(event, payload)
-        sending.guard(local.socket)
+        local.line.tell(event, payload)
+        local.line.guard()
         return done()
       }
       // On another node: the log says whether it is in this room.

@@ -1,9 +1,9 @@
 /** What this process keeps of one socket. Small: there are thousands of them, and most do nothing. */
-import type { Socket } from 'socket.io'
 import type { Caller } from '../../domain/identity.ts'
 import type { RoomKey } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Hold } from './feed.ts'
+import type { Line } from './line.ts'
 import type { Bucket } from './pace.ts'
 import type { Turn } from './turns.ts'
 
@@ -17,7 +17,7 @@ export type Place = {
 }
 
 export type Member = {
-  readonly socket: Socket
+  readonly line: Line
   readonly caller: Caller
   /** The session token it came with or was given, if any: when that ends (`expiresAt` in ms), so does the socket. */
   token: { readonly sid: string; readonly expiresAt: number } | null

@@ -36,7 +36,7 @@ import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { fullBucket, type Pace, take } from './pace.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
-import { type Sending, type SharedTail, sendElsewhere, sharedTail } from './sending.ts'
+import { type Sending, type SharedTail, sharedTail } from './sending.ts'
 import { createSharedReads } from './shared-reads.ts'
 
 export interface Membership {
@@ -126,7 +126,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     session.stopListening?.()
     session.stopListening = null
     if (session.room === null) return
-    member.socket.leave(session.room)
+    member.line.leave(session.room)
     listenOut(session.hold.live, session.subspace)
     session.room = null
   }
@@ -178,7 +178,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   const enter = (member: Member, session: Session, snapshot: Snapshot): void => {
     const { live } = session.hold
-    const { socket } = member
+    const { line } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
     const tail = tailOf(snapshot)
     // Now that it is in this space it is not in the one before: until here, a refusal leaves it where it was.
@@ -193,8 +193,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const token = deps.tokenFor(member)
     const start = (resumed: boolean) => joinedStart(member, session, snapshot, resumed, token)
     if (since === null) {
-      sending.shared(socket, start(false), tail)
-      socket.join(room)
+      line.entered(start(false), tail)
+      line.join(room)
       session.arrived('entered')
       return
     }
@@ -202,7 +202,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const held: string[] = []
     const stop = sending.listen(room, (packets) => {
       for (const packet of packets) held.push(packet)
-      if (held.length > MAX_HELD) sendElsewhere(socket)
+      if (held.length > MAX_HELD) line.sendElsewhere()
     })
     session.stopListening = stop
     const [fresh, resumed] = [start(false), start(true)]
@@ -215,15 +215,12 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       })
       .then((missed) => {
         if (session.stopListening !== stop) return
-        sending.shared(socket, missed === null ? fresh : resumed, tail)
-        sending.packets(
-          socket,
-          (missed ?? []).map(({ event, payload }) => packetOf(event, payload)),
-        )
-        sending.packets(socket, held)
+        line.entered(missed === null ? fresh : resumed, tail)
+        line.packets((missed ?? []).map(({ event, payload }) => packetOf(event, payload)))
+        line.packets(held)
         stop()
         session.stopListening = null
-        socket.join(room)
+        line.join(room)
         session.arrived('entered')
       })
   }
@@ -234,8 +231,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     return snapshotOf(live, subspace)
   }
 
-  const sayEnded = ({ socket }: Member, reason: LeaveReason): void => {
-    socket.emit('space-error', {
+  const sayEnded = ({ line }: Member, reason: LeaveReason): void => {
+    line.tell('space-error', {
       ok: false,
       code: 'session_ended',
       error: 'This session has ended: join again.',
@@ -252,10 +249,10 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     drop(member, session)
     answeredFor.delete(session.sessionId)
     session.arrived('ended')
-    const { socket } = member
+    const { line } = member
     if (notice !== null) {
-      socket.emit('kicked', notice)
-      socket.disconnect(true)
+      line.tell('kicked', notice)
+      line.close()
       return
     }
     sayEnded(member, reason)
@@ -354,7 +351,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       command: {
         type: 'JoinSpace',
         sessionId: session.sessionId,
-        socketId: member.socket.id,
+        socketId: member.line.id,
         subspace,
         position: asked.position ?? null,
         avatarData: asked.avatar_data ?? null,

@@ -1,0 +1,28 @@
+/** How a member is reached, whatever wire it came by: what it is told is always a room's news, or one thing to it alone. */
+import type { RoomKey } from '../../domain/names.ts'
+import type { SharedTail } from './sending.ts'
+
+export interface Line {
+  /** What others call it by: the socket's id, in every language. */
+  readonly id: string
+  readonly tell: (event: string, payload: unknown) => void
+  /** As `frames.ts` writes them, in this order. */
+  readonly packets: (packets: ReadonlyArray<string>) => void
+  /** `space-joined`: `start` and `tail` make one packet. */
+  readonly entered: (start: string, tail: SharedTail) => void
+  /** From now on the room's news is for it; no more. */
+  readonly join: (room: RoomKey) => void
+  readonly leave: (room: RoomKey) => void
+  /** Cuts it off where it has let too much wait. */
+  readonly guard: () => void
+  /** It is over, and its client stays away. */
+  readonly close: () => void
+  /** It is over here, and its client is to come again, maybe elsewhere. */
+  readonly sendElsewhere: () => void
+}
+
+/** A line that is not a Socket.IO socket of the default namespace in our own words, and so is written to by itself. */
+export interface OtherLine extends Line {
+  /** How `sender`'s scene moved last: one that is busy may leave it out, as there will be a newer one. */
+  readonly moved: (sender: string, packet: string) => void
+}

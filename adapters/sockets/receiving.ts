@@ -1,0 +1,80 @@
+/** What each thing that a member sends becomes: one that is too many is told so, the rest are carried out and answered. */
+import type { Clock } from '../../domain/ports.ts'
+import { type Described, invalid } from '../refusals.ts'
+import { type Ack, type Answer, answer, failed, told } from './answers.ts'
+import type { Member } from './member.ts'
+import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import { type Pace, take } from './pace.ts'
+import type { Requests } from './requests.ts'
+
+/** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
+const MAX_EXCESS = 2_000
+/** Packets of one socket whose answers are not known yet: what is asked while the log is away must not pile up. */
+const MAX_PENDING = 512
+const SLOW_DOWN: Described = {
+  status: 429,
+  code: 'slow_down',
+  error: 'Too many packets: try again in 1 s.',
+  retry_after: 1,
+}
+
+export type Receive = (member: Member, name: string, payload: unknown, ack: Ack | null) => void
+
+export const createReceive = (deps: {
+  readonly requests: Requests
+  readonly packets: Pace
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}): Receive => {
+  const { requests, clock, logger, metrics } = deps
+
+  /** The answer to come, or null where it was given at once. */
+  const respond = (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> | null => {
+    const { line } = member
+    const request = requests.get(name)
+    if (request === undefined) {
+      answer(line, 'space', ack, told(invalid('event', 'There is no such event.')))
+      return null
+    }
+    const failing = (error: unknown): void => {
+      logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be handled')
+      metrics.count?.('presence_socket_failures', 1)
+      const given = failed({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
+      answer(line, request.channel, ack, given)
+    }
+    const handle = () => request.handle(member, payload)
+    const tell = (given: Answer): void => answer(line, request.channel, ack, given)
+    try {
+      const given = request.waits && member.busy !== null ? member.busy.then(handle) : handle()
+      if (given instanceof Promise) return given.then(tell).catch(failing)
+      tell(given)
+    } catch (error) {
+      failing(error)
+    }
+    return null
+  }
+
+  return (member, name, payload, ack) => {
+    const { line } = member
+    line.guard()
+    if (!take(member.bucket, deps.packets, clock.now()) || member.pending >= MAX_PENDING) {
+      member.excess += 1
+      metrics.count?.('presence_packets_in_excess', 1)
+      if (member.excess > MAX_EXCESS) line.close()
+      else answer(line, 'space', ack, told(SLOW_DOWN))
+      return
+    }
+    member.excess = Math.max(0, member.excess - 1)
+    const answering = respond(member, name, payload, ack)
+    if (answering === null) return
+    member.pending += 1
+    answering
+      .catch((error) =>
+        logger.error({ event: name, error: reasonOf(error) }, 'a packet could not be answered'),
+      )
+      .finally(() => {
+        member.pending -= 1
+      })
+  }
+}

@@ -1,0 +1,42 @@
+/** A Socket.IO socket of the default namespace as a member's line. */
+import type { Socket } from 'socket.io'
+import type { RoomKey } from '../../domain/names.ts'
+import type { Line } from './line.ts'
+import { type Sending, type SharedTail, sendElsewhere } from './sending.ts'
+
+/** A class, since there are thousands: what they all can do is kept once. */
+export class SocketLine implements Line {
+  readonly #socket: Socket
+  readonly #sending: Sending
+  constructor(socket: Socket, sending: Sending) {
+    this.#socket = socket
+    this.#sending = sending
+  }
+  get id(): string {
+    return this.#socket.id
+  }
+  tell(event: string, payload: unknown): void {
+    this.#socket.emit(event, payload)
+  }
+  packets(packets: ReadonlyArray<string>): void {
+    this.#sending.packets(this.#socket, packets)
+  }
+  entered(start: string, tail: SharedTail): void {
+    this.#sending.shared(this.#socket, start, tail)
+  }
+  join(room: RoomKey): void {
+    this.#socket.join(room)
+  }
+  leave(room: RoomKey): void {
+    this.#socket.leave(room)
+  }
+  guard(): void {
+    this.#sending.guard(this.#socket)
+  }
+  close(): void {
+    this.#socket.disconnect(true)
+  }
+  sendElsewhere(): void {
+    sendElsewhere(this.#socket)
+  }
+}

@@ -41,6 +41,8 @@ export const Metadata = t.intersection([
     asked: t.string,
     /** What the content said, where the space's opening and the grounds don't tell. */
     content: KeptFacts,
+    /** The rules that it was decided by, where they are not the first (`rules.ts`). */
+    rules: t.number,
     /** What the decision saw, where the event's own place doesn't tell. */
     seen: Seen,
   }),

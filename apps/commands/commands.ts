@@ -30,6 +30,7 @@ import type {
   Request,
 } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
+import { RULES } from '../../domain/rules.ts'
 import { groundsFor } from '../../domain/space/access.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
@@ -205,6 +206,7 @@ export const createCommands = (
       node: node.id,
       at,
       schema: SCHEMA,
+      rules: RULES,
       grounds,
       ...(content === null ? {} : { content }),
       ...(seen === null ? {} : { seen }),

@@ -86,6 +86,7 @@ test('the list has what each viewer may know of, the lobby first, then the newes
   assert.equal(await ids(null, { type: 'community' }), [])
   assert.equal(await ids(null, { q: 'PHOTO' }), ['alice/my-post'])
   assert.equal(await ids(null, { q: 'carol' }), ['carol/older'])
+  assert.equal(await ids(null, { q: 'ＯＬＤＥＲ ＯＮＥ' }), ['carol/older'])
   assert.equal(await ids(null, { q: 'a NUL \0 and a lone \ud800' }), [])
 })
 
@@ -301,6 +302,47 @@ test('the audit log is newest first, and each filter narrows it', async () => {
   } while (cursor !== null)
   assert.equal(seen, [...new Set(seen)])
   assert.is(seen.length, (await few({ account: 'alice' })).length)
+})
+
+test('given text in any script, when it is searched, then case and the form of its letters are no matter', async () => {
+  const talk = { type: 'post', id: 'carol/words' } as const
+  const words = [
+    'Café in ÅRHUS',
+    'cafe\u0301',
+    'ПРИВЕТ всем',
+    'ΟΔΥΣΣΕΥΣ',
+    'Straße',
+    '100% _done_',
+    'İstanbul',
+    'ＡＢＣ',
+  ]
+  await given(
+    ...words.map((content, n) =>
+      recorded(
+        talk,
+        posted(`00000000-0000-4000-8000-0000000001${n.toString(16).padStart(2, '0')}`, content, 0),
+      ),
+    ),
+  )
+  for (const [text, ...found] of [
+    ['café', 0, 1],
+    ['CAFE\u0301', 0, 1],
+    ['århus', 0],
+    ['привет', 2],
+    ['οδυσσευς', 3],
+    ['ΔΥΣΣ', 3],
+    ['STRASSE', 4],
+    ['0% _', 5],
+    ['abc', 7],
+    ['nowhere'],
+  ] as ReadonlyArray<[string, ...number[]]>) {
+    const { items } = await answer(models.audit({ space: talk, text, limit: 50, cursor: null }))
+    assert.equal(
+      items.map((row) => words.indexOf((row.details as { content: string }).content)).sort(),
+      found,
+      text,
+    )
+  }
 })
 
 test('given a position that is not there yet, when waiting, then it is there as soon as it comes, or not in time', async () => {

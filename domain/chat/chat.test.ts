@@ -1,6 +1,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { codeOf } from '../refused.ts'
 import { spaceDecider } from '../space/decider.ts'
 import type { SpaceEvent } from '../space/events.ts'
 import { fold, scenario } from '../testing/given.ts'
@@ -10,7 +11,7 @@ import type { ChatCommand } from './commands.ts'
 import { chatDecider } from './decider.ts'
 import type { ChatEvent, ChatEventOf } from './events.ts'
 import type { ChatAsked, Found } from './state.ts'
-import { MAX_REACTIONS } from './text.ts'
+import { MAX_REACTIONS, MAX_REACTIONS_OF_ALL } from './text.ts'
 
 const given = scenario(chatDecider, assert.equal)
 const test = suite('chat')
@@ -328,6 +329,59 @@ test('when a reaction is no single emoji, then Invalid', () => {
     given(posted(M1))
       .when(ask(alice, react(M1, emoji)))
       .types('ReactionAdded')
+})
+test('given one emoji written with and without U+FE0F, or in both forms of Unicode, then it is one reaction', () => {
+  for (const [written, otherwise] of [
+    ['❤', '❤️'],
+    ['👁‍🗨', '👁️‍🗨️'],
+    ['1⃣', '1️⃣'],
+    ['☝\ufe0e', '☝️'],
+    ['e\u0301', '\u00e9'],
+  ] as const) {
+    const [added] = E.getOrElse(() => [] as ReadonlyArray<ChatEvent>)(
+      given(posted(M1)).when(ask(alice, react(M1, written))).decision,
+    )
+    assert.equal(added, reacted(M1, otherwise), written)
+    // Written before there was one form: the same all the same.
+    given(posted(M1), reacted(M1, written))
+      .when(ask(alice, react(M1, otherwise)))
+      .happens()
+    given(posted(M1), reacted(M1, otherwise))
+      .when(ask(alice, unreact(M1, written)))
+      .types('ReactionRemoved')
+  }
+})
+test('when a message or a reaction has nothing to see in it, then Invalid', () => {
+  for (const words of [
+    '\u2800',
+    '\u3164 \uffa0',
+    '\u200b\u2060',
+    '\ufe0f',
+    '\u00ad\u034f',
+    '\u0301',
+    '\u{e0041}',
+  ]) {
+    const refused = given().when(ask(alice, post(M1, { content: words }))).decision
+    assert.is(E.isLeft(refused) && codeOf(refused.left), 'invalid_content', JSON.stringify(words))
+    assert.is(given(posted(M1)).when(ask(alice, react(M1, words))).decision._tag, 'Left')
+  }
+  for (const words of ['.', '⠁', 'ㅤa', '👻', 'ا'])
+    given()
+      .when(ask(alice, post(M1, { content: words })))
+      .types('MessagePosted')
+})
+test('given as many reactions on a message as there may be, when anybody adds one, then Invalid; one fewer, and they may', () => {
+  const fans = Array.from({ length: MAX_REACTIONS_OF_ALL }, (_, n) => reacted(M1, '👍', `fan-${n}`))
+  const may = (...history: ReadonlyArray<ChatEvent>) =>
+    E.isRight(given(posted(M1), ...history).when(ask(dave, react(M1, '👍'))).decision)
+  assert.not(may(...fans))
+  assert.ok(may(...fans.slice(1)))
+  assert.ok(may(...fans, { type: 'ReactionRemoved', data: { ...change(M1, 'fan-7'), emoji: '👍' } }))
+  // The rule came later than some messages: what was decided before it comes out as it did.
+  const asked = { ...ask(dave, react(M1, '👍')), rules: 1 }
+  given(posted(M1), ...fans)
+    .when(asked)
+    .types('ReactionAdded')
 })
 test('when the system posts or reacts, then Forbidden', () => {
   given(posted(M1))

@@ -1,6 +1,7 @@
 /** Who may say what, to the space's rules and the chat's own. */
 import * as E from 'fp-ts/lib/Either.js'
 import { MAIN } from '../names.ts'
+import { isSince2 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
 import { type Asking, actorOf } from '../space/asking.ts'
 import { readSubspace } from '../space/seats.ts'
@@ -13,6 +14,7 @@ import type { ChatAsked, ChatState } from './state.ts'
 import {
   canonicalId,
   MAX_REACTIONS,
+  MAX_REACTIONS_OF_ALL,
   parseContent,
   parseEmoji,
   parseMessageId,
@@ -20,7 +22,11 @@ import {
 } from './text.ts'
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
-type Talk = Asking & { readonly chat: ChatState; readonly find: (id: string) => Known | null }
+type Talk = Asking & {
+  readonly rules: number | undefined
+  readonly chat: ChatState
+  readonly find: (id: string) => Known | null
+}
 
 const NOT_FOUND: E.Either<ChatRefusal, never> = E.left({ _tag: 'MessageNotFound' })
 const NOT_YOURS: E.Either<ChatRefusal, never> = E.left({ _tag: 'Forbidden', needs: 'self' })
@@ -54,7 +60,7 @@ const post = (talk: Talk, command: PostMessage): Decision => {
   if (E.isLeft(may)) return may
   const messageId = parseMessageId('message_id', canonicalId(command.messageId))
   if (E.isLeft(messageId)) return messageId
-  const content = parseContent(command.content)
+  const content = parseContent(command.content, talk.rules)
   if (E.isLeft(content)) return content
   const messageType = parseMessageType(command.messageType)
   if (E.isLeft(messageType)) return messageType
@@ -99,7 +105,7 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
   const may = maySpeak(talk)
   if (E.isLeft(may)) return may
   const messageId = canonicalId(command.messageId)
-  const content = parseContent(command.content)
+  const content = parseContent(command.content, talk.rules)
   if (E.isLeft(content)) return content
   const message = talk.find(messageId)
   if (message === null || message.deleted) return NOT_FOUND
@@ -134,7 +140,7 @@ const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
   const isAdding = command.type === 'AddReaction'
   const may = isAdding ? maySpeak(talk) : access.mayEnter
   if (E.isLeft(may)) return may
-  const emoji = parseEmoji(command.emoji)
+  const emoji = parseEmoji(command.emoji, talk.rules)
   if (E.isLeft(emoji)) return emoji
   const messageId = canonicalId(command.messageId)
   const message = talk.find(messageId)
@@ -142,6 +148,8 @@ const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
   if (message.hasReaction(by.id, emoji.right) === isAdding) return E.right([])
   if (isAdding && message.reactionsOf(by.id) >= MAX_REACTIONS)
     return invalid('emoji', `There are ${MAX_REACTIONS} reactions of yours on this message already.`)
+  if (isAdding && isSince2(talk.rules) && message.reactions() >= MAX_REACTIONS_OF_ALL)
+    return invalid('emoji', `There are ${MAX_REACTIONS_OF_ALL} reactions on this message already.`)
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at, emoji: emoji.right }
   return E.right([{ type: isAdding ? 'ReactionAdded' : 'ReactionRemoved', data }])
 }
@@ -153,6 +161,7 @@ export const decideChat = (asked: ChatAsked, chat: ChatState): Decision => {
     by,
     at,
     content,
+    rules: asked.rules,
     access: accessOf(state, by, content, at),
     chat,
     find: (id) => knownMessage(chat, asked.found, id),

@@ -2,13 +2,15 @@
  *  state it is given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../settings.ts'
 import type { ChatEvent } from './events.ts'
-import { AUTHORS, type ChatState, digestOf, type Recent, reactionKey, WINDOW } from './state.ts'
+import { AUTHORS, type ChatState, countKey, digestOf, type Recent, reactionKey, WINDOW } from './state.ts'
+import { canonicalEmoji } from './text.ts'
 
 /** A copy that shares nothing that `evolve` writes to. */
 export const forkChat = (state: ChatState): ChatState => ({
   length: state.length,
   messages: new Map(state.messages),
   reactions: new Map(state.reactions),
+  counts: new Map(state.counts),
   lastPosts: new Map(state.lastPosts),
 })
 
@@ -22,10 +24,25 @@ const toBack = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void => {
   writable(map).set(key, value)
 }
 
-const forget = (map: ReadonlyMap<string, { readonly revision: number }>, before: number): void => {
-  for (const [key, { revision }] of map) {
-    if (revision >= before) return
+const forget = <V extends { readonly revision: number }>(
+  map: ReadonlyMap<string, V>,
+  before: number,
+  forgotten: (key: string, value: V) => void = () => {},
+): void => {
+  for (const [key, value] of map) {
+    if (value.revision >= before) return
     writable(map).delete(key)
+    forgotten(key, value)
+  }
+}
+
+/** One reaction more or less, by its key. */
+export const count = (counts: ReadonlyMap<string, number>, reaction: string, by: number): void => {
+  const [message = '', subject = ''] = reaction.split(' ', 2)
+  for (const key of [countKey(message, null), countKey(message, subject)]) {
+    const now = (counts.get(key) ?? 0) + by
+    if (now > 0) writable(counts).set(key, now)
+    else writable(counts).delete(key)
   }
 }
 
@@ -64,8 +81,11 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
       break
     case 'ReactionAdded':
     case 'ReactionRemoved': {
-      const key = reactionKey(data.messageId, data.by.id, data.emoji)
-      toBack(state.reactions, key, { revision, on: type === 'ReactionAdded' })
+      const on = type === 'ReactionAdded'
+      const key = reactionKey(data.messageId, data.by.id, canonicalEmoji(data.emoji))
+      const before = state.reactions.get(key)
+      if ((before?.on ?? false) !== on) count(state.counts, key, on ? 1 : -1)
+      toBack(state.reactions, key, { revision, on })
       break
     }
     default: {
@@ -75,6 +95,8 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
   }
   const length = revision + 1
   forget(state.messages, length - WINDOW)
-  forget(state.reactions, length - WINDOW)
+  forget(state.reactions, length - WINDOW, (key, { on }) => {
+    if (on) count(state.counts, key, -1)
+  })
   return { ...state, length }
 }

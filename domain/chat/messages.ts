@@ -3,6 +3,7 @@ import type { Subject } from '../identity.ts'
 import type { ChatCommand } from './commands.ts'
 import {
   type ChatState,
+  countKey,
   digestOf,
   type Found,
   type MessageFacts,
@@ -10,7 +11,7 @@ import {
   UNKNOWN_WORDS,
   windowStart,
 } from './state.ts'
-import { canonicalId, isMessageId } from './text.ts'
+import { canonicalEmoji, canonicalId, isMessageId } from './text.ts'
 
 /** What makes a posting the same one when it comes again. */
 type Post = Pick<MessageFacts, 'subspace' | 'messageType' | 'parentMessageId' | 'content'>
@@ -29,6 +30,8 @@ export type Known = {
   readonly hasReaction: (subject: Subject, emoji: string) => boolean
   /** How many there are of the subject. */
   readonly reactionsOf: (subject: Subject) => number
+  /** How many there are of everybody. */
+  readonly reactions: () => number
 }
 
 const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
@@ -74,7 +77,9 @@ const namedBeyond = (command: ChatCommand, state: ChatState): ReadonlyArray<stri
 }
 
 const hadReaction = (facts: MessageFacts | null, subject: Subject, emoji: string): boolean =>
-  facts?.reactions.some((reaction) => reaction.subject === subject && reaction.emoji === emoji) ?? false
+  facts?.reactions.some(
+    (reaction) => reaction.subject === subject && canonicalEmoji(reaction.emoji) === emoji,
+  ) ?? false
 
 /** Null where there is no such message. What the window holds is newer than what was found. */
 export const knownMessage = (state: ChatState, found: Found | undefined, id: string): Known | null => {
@@ -82,15 +87,21 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
   const facts = found?.get(id) ?? null
   const hasReaction = (subject: Subject, emoji: string): boolean =>
     state.reactions.get(reactionKey(id, subject, emoji))?.on ?? hadReaction(facts, subject, emoji)
-  const reactionsOf = (subject: Subject): number => {
-    const own = facts?.reactions.filter((reaction) => reaction.subject === subject) ?? []
-    const emojis = new Set(own.map(({ emoji }) => emoji))
-    const before = reactionKey(id, subject, '')
-    for (const [key, { on }] of state.reactions)
-      if (key.startsWith(before)) emojis[on ? 'add' : 'delete'](key.slice(before.length))
-    return emojis.size
-  }
   const posted = recent?.posted ?? null
+  const isWhole = posted !== null && posted.revision >= windowStart(state)
+  /** Of one subject or of all: counted where the window has them all, else put together with what was found. */
+  const count = (subject: Subject | null): number => {
+    if (isWhole) return state.counts.get(countKey(id, subject)) ?? 0
+    const keys = new Set<string>()
+    for (const one of facts?.reactions ?? [])
+      if (subject === null || one.subject === subject)
+        keys.add(reactionKey(id, one.subject, canonicalEmoji(one.emoji)))
+    const before = subject === null ? `${id} ` : reactionKey(id, subject, '')
+    for (const [key, { on }] of state.reactions) if (key.startsWith(before)) keys[on ? 'add' : 'delete'](key)
+    return keys.size
+  }
+  const reactionsOf = (subject: Subject): number => count(subject)
+  const reactions = (): number => count(null)
   if (recent !== undefined && posted !== null) {
     const { author, subspace, threadRootId } = posted
     return {
@@ -107,6 +118,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
       readsAs: (content) => (recent.edited ?? posted.words) === digestOf(content),
       hasReaction,
       reactionsOf,
+      reactions,
     }
   }
   if (facts === null) return null
@@ -126,5 +138,6 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     readsAs: (content) => (edited === null ? facts.content === content : edited === digestOf(content)),
     hasReaction,
     reactionsOf,
+    reactions,
   }
 }

@@ -1,7 +1,9 @@
 /** A chat's window as JSON and back. Rows rather than objects: it is written often, and read whole. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { count } from './evolve.ts'
 import { type ChatState, initialChat, type Recent } from './state.ts'
+import { canonicalEmoji } from './text.ts'
 
 /** Of the shape below: a snapshot of another version is not read, and the chat is folded anew. */
 export const CHAT_SNAPSHOT = 1
@@ -42,6 +44,12 @@ export const toSnapshot = (state: ChatState): ChatSnapshot => ({
   lastPosts: [...state.lastPosts],
 })
 
+/** Written before emoji had one form, it may have another. */
+const keptKey = (key: string): string => {
+  const end = key.lastIndexOf(' ') + 1
+  return key.slice(0, end) + canonicalEmoji(key.slice(end))
+}
+
 /** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
   if (!ChatSnapshot.is(json)) return E.left(`Not a chat's snapshot of version ${CHAT_SNAPSHOT}.`)
@@ -49,11 +57,15 @@ export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
     id,
     { revision, posted, deleted, edited },
   ])
+  const reactions = new Map(json.reactions.map(([key, revision, on]) => [keptKey(key), { revision, on }]))
+  const { counts, ...initial } = initialChat()
+  for (const [key, { on }] of reactions) if (on) count(counts, key, 1)
   return E.right({
-    ...initialChat(),
+    ...initial,
+    counts,
     length: json.length,
     messages: new Map(messages),
-    reactions: new Map(json.reactions.map(([key, revision, on]) => [key, { revision, on }])),
+    reactions,
     lastPosts: new Map(json.lastPosts),
   })
 }

@@ -58,6 +58,8 @@ export type ChatState = {
   readonly messages: ReadonlyMap<string, Recent>
   /** By message, subject and emoji (see `reactionKey`), the oldest in front. */
   readonly reactions: ReadonlyMap<string, RecentReaction>
+  /** How many of those are on, by message and by message and subject (see `countKey`): adding one more asks for no walk. */
+  readonly counts: ReadonlyMap<string, number>
   /** When each author last posted (ms since the epoch), the oldest in front. */
   readonly lastPosts: ReadonlyMap<Subject, number>
 }
@@ -66,6 +68,7 @@ export const initialChat = (): ChatState => ({
   length: 0,
   messages: new Map(),
   reactions: new Map(),
+  counts: new Map(),
   lastPosts: new Map(),
 })
 
@@ -75,6 +78,10 @@ export const windowStart = (state: ChatState): number => Math.max(0, state.lengt
 
 export const reactionKey = (messageId: string, subject: Subject, emoji: string): string =>
   `${messageId} ${subject} ${emoji}`
+
+/** Of a message's reactions, of all or of one subject. */
+export const countKey = (messageId: string, subject: Subject | null): string =>
+  subject === null ? messageId : `${messageId} ${subject}`
 
 /** In the place of a digest where the words are not known any more: after a snapshot, which holds none. */
 export const UNKNOWN_WORDS = ''

@@ -1,5 +1,6 @@
 /** The words, kinds and emoji that a message may have. */
 import * as E from 'fp-ts/lib/Either.js'
+import { isSince2 } from '../rules.ts'
 import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
 
 /** In code points. */
@@ -7,29 +8,48 @@ export const MAX_CONTENT = 2_000
 const MAX_EMOJI = 32
 /** Of one subject on one message: whoever reads the message reads them all. */
 export const MAX_REACTIONS = 20
+/** Of everybody on one message: what each further one costs stays what it was. */
+export const MAX_REACTIONS_OF_ALL = 1_000
 const MESSAGE_TYPE = /^[a-z_-]{1,32}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-export const parseContent = (content: unknown): E.Either<Invalid, string> => {
+/** Something to see: not only joiners, marks, fillers and the like. The last are blank by what they are drawn as: braille
+ *  without dots, a note without a head. */
+const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/u
+const UNSEEN = /[\p{Cc}\p{Z}]/u
+const isUnseen = (words: string): boolean => !VISIBLE.test(words)
+const VISIBLE_ONCE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}]/u
+const isBlank = (emoji: string, rules?: number): boolean =>
+  isSince2(rules) ? isUnseen(emoji) : !VISIBLE_ONCE.test(emoji)
+
+export const parseContent = (content: unknown, rules?: number): E.Either<Invalid, string> => {
   if (!isText(content)) return invalid('content', 'The message is not text.')
-  if (!/\S/.test(content)) return invalid('content', 'The message is empty.')
+  if (isSince2(rules) ? isUnseen(content) : !/\S/.test(content))
+    return invalid('content', 'The message is empty.')
   return isLongerThan(content, MAX_CONTENT)
     ? invalid('content', `The message is longer than ${MAX_CONTENT} characters.`)
     : E.right(content)
 }
 
-/** Something to see: not only joiners, marks and the like. */
-const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}]/u
-const UNSEEN = /[\p{Cc}\p{Z}]/u
+const VARIANTS = /[\ufe0e\ufe0f]/g
+/** Signs that are an emoji only where a U+FE0F says so; one with a skin tone is one anyway. */
+const TEXT_FIRST =
+  /(?![\d#*])[\p{Emoji}&&[^\p{Emoji_Presentation}\p{Emoji_Modifier}\p{Emoji_Component}]](?!\p{Emoji_Modifier})/gv
+const KEYCAP = /[\d#*](?=\u20e3)/g
 
-/** One emoji, or any other single character as a reader sees it. */
-export const parseEmoji = (emoji: unknown): E.Either<Invalid, string> => {
+/** One emoji in the one form that it is kept in, however a keyboard wrote it: with U+FE0F wherever Unicode has one. */
+export const canonicalEmoji = (emoji: string): string =>
+  emoji.normalize('NFC').replace(VARIANTS, '').replace(TEXT_FIRST, '$&\ufe0f').replace(KEYCAP, '$&\ufe0f')
+
+/** One emoji, or any other single character as a reader sees it, as it is kept. */
+export const parseEmoji = (emoji: unknown, rules?: number): E.Either<Invalid, string> => {
   const isShort = isText(emoji) && emoji.length > 0 && emoji.length <= MAX_EMOJI
-  if (!isShort || UNSEEN.test(emoji) || !VISIBLE.test(emoji))
+  if (!isShort || UNSEEN.test(emoji) || isBlank(emoji, rules))
     return invalid('emoji', `A reaction is one emoji of at most ${MAX_EMOJI} units.`)
   const [, second] = graphemes.segment(emoji)
-  return second === undefined ? E.right(emoji) : invalid('emoji', 'A reaction is one emoji.')
+  if (second !== undefined) return invalid('emoji', 'A reaction is one emoji.')
+  return E.right(isSince2(rules) ? canonicalEmoji(emoji) : emoji)
 }
 
 /** Clients show such a message as the service's own word: nobody who speaks may have it, whatever their role. */

@@ -94,4 +94,6 @@ export type Asked<Command> = {
   readonly at: string
   readonly content: ContentFacts
   readonly command: Command
+  /** Of a decision that is made again: the rules that it was made by (`rules.ts`). Default: today's. */
+  readonly rules?: number
 }

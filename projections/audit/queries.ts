@@ -47,9 +47,6 @@ const listed = t.type({
 
 type Fragment = ReturnType<typeof sql.fragment>
 
-/** LIKE's own signs, as themselves. */
-const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
-
 const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
   const { space, subspace, guest, target, action, refusal, from, to, text, correlation, knownOnly, upTo } =
     asked
@@ -68,7 +65,7 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
       ? []
       : [
           sql.fragment`action IN ('MessagePosted', 'MessageEdited')
-            AND details ->> 'content' ILIKE ${`%${literally(text)}%`}`,
+            AND strpos(presence_folded(details ->> 'content'), presence_folded(${text})) > 0`,
         ]),
     ...(correlation === undefined ? [] : [sql.fragment`correlation_id = ${correlation}`]),
     ...(knownOnly !== true

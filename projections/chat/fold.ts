@@ -3,6 +3,7 @@
  *  of two messages that were both accepted.) */
 import { sql } from 'slonik'
 import type { ChatEvent } from '../../domain/chat/events.ts'
+import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
 import {
@@ -143,7 +144,8 @@ const fold = (changes: Changes, told: Told): void => {
     }
     case 'ReactionAdded':
     case 'ReactionRemoved': {
-      const { messageId, emoji, by, at } = event.data
+      const { messageId, by, at } = event.data
+      const emoji = canonicalEmoji(event.data.emoji)
       const key = { space_type: space.type, space_id: space.id, message_id: messageId, emoji, subject: by.id }
       const row =
         event.type === 'ReactionAdded' ? { ...key, created_at: at, position: String(position) } : null

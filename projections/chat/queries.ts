@@ -1,6 +1,7 @@
 /** What was said. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
+import { MAX_REACTIONS_OF_ALL } from '../../domain/chat/text.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { bigint, decimal, iso, nullable, type Query, query, spaceType } from '../query.ts'
 
@@ -75,6 +76,9 @@ export const messagesOf = (
   )
 }
 
+/** From before a message's reactions had a bound there may be more: those that are left out are taken for none. */
+const MOST_FOUND = 2 * MAX_REACTIONS_OF_ALL
+
 const facts = t.type({
   message_id: t.string,
   space_type: spaceType,
@@ -97,9 +101,10 @@ export const messageFacts = (space: SpaceRef, messageId: string): Query<t.TypeOf
   query(
     sql.unsafe`SELECT message_id, space_type, space_id, user_account, guest_id, display_name, subspace, message_type,
         content, is_deleted, edited_at IS NOT NULL AS edited, parent_message_id, thread_root_id, created_at, revision,
-        coalesce((SELECT jsonb_agg(jsonb_build_object('emoji', emoji, 'by', subject) ORDER BY position)
-          FROM chat_reactions c WHERE c.space_type = m.space_type AND c.space_id = m.space_id
-            AND c.message_id = m.message_id), '[]') AS reactions
+        coalesce((SELECT jsonb_agg(jsonb_build_object('emoji', emoji, 'by', subject))
+          FROM (SELECT emoji, subject FROM chat_reactions c
+            WHERE c.space_type = m.space_type AND c.space_id = m.space_id AND c.message_id = m.message_id
+            LIMIT ${MOST_FOUND}) AS few), '[]') AS reactions
       FROM chat_messages m
       WHERE message_id = ${messageId} AND space_type = ${space.type} AND space_id = ${space.id}`,
     facts,

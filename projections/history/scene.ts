@@ -1,4 +1,5 @@
 /** A moment carried on by the next event, as a replay does: it comes to what asking for that moment would. */
+import { canonicalEmoji } from '../../domain/chat/text.ts'
 import type { Decoded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import type { Moment, MomentMessage } from './moments.ts'
@@ -49,7 +50,9 @@ const say = (messages: ReadonlyArray<MomentMessage>, decoded: Decoded): Readonly
       case 'ReactionRemoved': {
         const { emoji } = data
         const by = data.by.id
-        const others = message.reactions.filter((one) => one.emoji !== emoji || one.by !== by)
+        const others = message.reactions.filter(
+          (one) => canonicalEmoji(one.emoji) !== canonicalEmoji(emoji) || one.by !== by,
+        )
         return { ...message, reactions: type === 'ReactionAdded' ? [...others, { emoji, by }] : others }
       }
       default: {

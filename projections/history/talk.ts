@@ -1,5 +1,6 @@
 /** The last messages of a chat, by where their words stand on the log: the words themselves are read when asked for. */
 import * as t from 'io-ts'
+import { canonicalEmoji } from '../../domain/chat/text.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { Actor as ActorCodec } from '../../domain/identity.ts'
 import type { Folding } from './folding.ts'
@@ -34,7 +35,9 @@ const Kept = t.type({
 })
 
 const withReaction = (said: Said, emoji: string, by: string, on: boolean): Said => {
-  const others = said.reactions.filter((one) => one.emoji !== emoji || one.by !== by)
+  const others = said.reactions.filter(
+    (one) => canonicalEmoji(one.emoji) !== canonicalEmoji(emoji) || one.by !== by,
+  )
   return { ...said, reactions: on ? [...others, { emoji, by }] : others }
 }
 

@@ -1,4 +1,5 @@
 /** A moment as it is shown: over REST, in files, in the terminal. JSON values alone. */
+import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { inForce } from '../../domain/space/access.ts'
 import { MARK_NAMES, type MarkName, shownMarks } from '../../domain/space/session.ts'
 import type { Restriction } from '../../domain/space/state.ts'
@@ -29,7 +30,7 @@ const messageView = (message: MomentMessage) => ({
   deleted_by: message.deleted === null ? null : whoIs(message.deleted.by),
   deleted_at: message.deleted?.at ?? null,
   ...(message.erased === null ? {} : { erased_by_request: message.erased }),
-  reactions: message.reactions.map(({ emoji, by }) => ({ emoji, by })),
+  reactions: message.reactions.map(({ emoji, by }) => ({ emoji: canonicalEmoji(emoji), by })),
   event: refView(message.posted),
   edited_event: refView(message.edited),
 })

@@ -1,6 +1,7 @@
 /** What clients are sent, as the contract shapes it. Every moment is the event's own, so that all nodes (and a
  *  client that resumes) see the same words for the same event. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
+import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Actor, accountOf, guestOf } from '../../domain/identity.ts'
 import { type Session, shownMarks } from '../../domain/space/session.ts'
@@ -97,7 +98,7 @@ export const chatReaction = (
   removed: boolean,
 ): News => ({
   event: 'chat-reaction',
-  payload: { ...change(data, place), emoji: data.emoji, removed },
+  payload: { ...change(data, place), emoji: canonicalEmoji(data.emoji), removed },
 })
 
 export type KickedNotice = {

@@ -68,14 +68,16 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
               OR ${granted(each, sql.fragment`o.space_id`)})`,
       ),
   ]
-  const search = q?.trim().toLowerCase()
+  const search = q?.trim()
+  const has = (column: ReturnType<typeof sql.fragment>) =>
+    sql.fragment`strpos(presence_folded(${column}), presence_folded(${search ?? ''})) > 0`
   return sql.fragment`(SELECT * FROM (${sql.join(parts, sql.fragment` UNION ALL `)}) AS every
       (rank, space_type, space_id, name, description, type, owner, created_at)
     ${
       search === undefined || search === ''
         ? sql.fragment``
-        : sql.fragment`WHERE strpos(lower(name), ${search}) > 0 OR strpos(lower(space_id), ${search}) > 0
-            OR strpos(lower(coalesce(owner, '')), ${search}) > 0`
+        : sql.fragment`WHERE ${has(sql.fragment`name`)} OR ${has(sql.fragment`space_id`)}
+            OR ${has(sql.fragment`coalesce(owner, '')`)}`
     })`
 }
 

@@ -77,18 +77,19 @@ type Asking = {
   readonly standing: Standing
   readonly chat: ChatState | null
   readonly found: Found
+  readonly rules: number | undefined
 }
 
 /** By the domain's own deciders. */
 const decide = (asking: Asking): Verdict => {
-  const { id, by, at, facts: content, command, standing, chat, found } = asking
+  const { id, by, at, facts: content, command, standing, chat, found, rules } = asking
   const decision: E.Either<ChatRefusal, ReadonlyArray<SpaceEvent | ChatEvent>> = isChatCommand(command)
     ? chatDecider.decide(
-        { id, by, at, content, command, space: standing.state, found },
+        { id, by, at, content, command, rules, space: standing.state, found },
         chat ?? chatDecider.initial(),
       )
     : E.map(withoutExcessSeats)(
-        spaceDecider.decide({ id, by, at, content, command: command as SpaceCommand }, standing.state),
+        spaceDecider.decide({ id, by, at, content, rules, command: command as SpaceCommand }, standing.state),
       )
   if (E.isLeft(decision))
     return { outcome: 'refused', code: codeOf(decision.left), refusal: decision.left, events: [] }
@@ -246,6 +247,8 @@ const explain = async (of: Told): Promise<Explanation> => {
       command,
       standing,
       chat,
+      // A question of what could have been is asked of today's.
+      rules: happened === null ? undefined : (group[0]?.metadata.rules ?? 1),
     }
     verdict = decide({ ...asking, found })
     // Messages beyond the window are looked for only where it matters: that is a walk back through the chat.

@@ -9,6 +9,7 @@ import {
   type MessageFacts,
   WINDOW,
 } from '../../../domain/chat/state.ts'
+import { canonicalEmoji } from '../../../domain/chat/text.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
@@ -203,7 +204,9 @@ export const createPast = (moments: Moments): Past => {
         else if (event.type === 'MessageDeleted') found.set(messageId, { ...known, deleted: true })
         else if (event.type === 'ReactionAdded' || event.type === 'ReactionRemoved') {
           const { emoji, by } = event.data
-          const others = known.reactions.filter((one) => one.emoji !== emoji || one.subject !== by.id)
+          const others = known.reactions.filter(
+            (one) => canonicalEmoji(one.emoji) !== canonicalEmoji(emoji) || one.subject !== by.id,
+          )
           const reactions = event.type === 'ReactionAdded' ? [...others, { subject: by.id, emoji }] : others
           found.set(messageId, { ...known, reactions })
         }

@@ -1,10 +1,9 @@
 // needs: caddy
 import { strict as assert } from 'node:assert'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
@@ -14,7 +13,7 @@ import { parse } from 'yaml'
 import { loadConfig } from '../../apps/config/load.ts'
 import { variables } from '../../apps/config/variables.ts'
 import { readSources } from '../checks/imports.ts'
-import { freePort } from '../postgres/embedded.ts'
+import { complaintsOf, testCaddy } from '../testing/caddy.ts'
 
 const files = suite('the deployment files')
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -233,7 +232,6 @@ files('Dockerfile: what it copies is all that the server, the projector and the 
 })
 
 files('Caddy: the file is valid, and passes everything on but /metrics', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'presence-caddy-'))
   let goOn = () => {}
   const upstream = createServer((request, response) => {
     if (request.url !== '/stream')
@@ -246,35 +244,10 @@ files('Caddy: the file is valid, and passes everything on but /metrics', async (
   }).listen(0, '127.0.0.1')
   await once(upstream, 'listening')
   const { port } = upstream.address() as { port: number }
-  const [site, admin] = [await freePort(), await freePort()]
-  const env = {
-    PATH: process.env.PATH,
-    HOME: folder,
-    XDG_DATA_HOME: folder,
-    XDG_CONFIG_HOME: folder,
-    SITE: `http://127.0.0.1:${site}`,
-    UPSTREAM: '127.0.0.1',
-    UPSTREAM_PORT: String(port),
-    CADDY_ADMIN: `127.0.0.1:${admin}`,
-  }
-  const config = ['--config', join(root, 'infra/caddy/Caddyfile'), '--adapter', 'caddyfile']
-  const valid = spawnSync('caddy', ['validate', ...config], {
-    env: { ...env, SITE: 'vr.example.org' },
-    encoding: 'utf8',
-  })
-  assert.equal(valid.status, 0, valid.stderr)
-  const caddy = spawn('caddy', ['run', ...config], { env, stdio: 'ignore' })
-  const exited = once(caddy, 'exit')
+  assert.equal(complaintsOf('vr.example.org'), '')
+  const caddy = await testCaddy('127.0.0.1', port)
   try {
-    const get = (path: string) => fetch(`http://127.0.0.1:${site}${path}`)
-    const end = Date.now() + 45_000
-    while (
-      !(await get('/').then(
-        () => true,
-        () => false,
-      ))
-    )
-      assert.ok(Date.now() < end && caddy.exitCode === null)
+    const get = (path: string) => fetch(`${caddy.url}${path}`)
     const plain = await get('/api/spaces/post/a%2Fb?x=1')
     assert.equal((await plain.text()).trim(), '/api/spaces/post/a%2Fb?x=1 for 127.0.0.1')
     assert.notEqual(plain.headers.get('content-encoding'), null, 'text is compressed')
@@ -284,13 +257,10 @@ files('Caddy: the file is valid, and passes everything on but /metrics', async (
     goOn()
     assert.match((await stream.read()).value ?? '', /two/)
     assert.equal((await get('/metrics')).status, 404)
-    assert.match((await get('/')).headers.get('set-cookie') ?? '', /presence_node=/)
   } finally {
-    caddy.kill('SIGKILL')
-    await exited
+    await caddy.stop()
     upstream.closeAllConnections()
     upstream.close()
-    rmSync(folder, { recursive: true, force: true })
   }
 })
 

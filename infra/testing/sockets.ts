@@ -127,6 +127,9 @@ export const testNode = async (
   log: EventLog,
   options: Partial<SocketsDeps> & {
     readonly name?: string
+    /** Default: 127.0.0.1, and any port that is free. */
+    readonly host?: string
+    readonly port?: number
     readonly wrap?: (commands: Commands) => Commands
   } = {},
 ): Promise<TestNode> => {
@@ -186,9 +189,13 @@ export const testNode = async (
     origins: [],
     ...options,
   })
-  http.listen(0, '127.0.0.1')
+  const host = options.host ?? '127.0.0.1'
+  sockets.io.engine.on('headers', (headers: Record<string, string>) => {
+    headers['x-test-node'] = node.id
+  })
+  http.listen(options.port ?? 0, host)
   await once(http, 'listening')
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const url = `http://${host}:${(http.address() as AddressInfo).port}`
   const clients: Client[] = []
   return {
     url,

@@ -98,7 +98,11 @@ export const describeError = (error: EdgeError): Described => {
     case 'Unavailable':
       return said(503, `${error.what}_unavailable`, 'The service can’t store or read this just now.', 2)
     case 'InvalidProof':
-      return said(401, 'invalid_proof', 'The proof of who you are is not valid.')
+      return said(
+        401,
+        'invalid_proof',
+        `The proof of who you are is not valid${error.hint === undefined ? '' : `: ${error.hint}`}.`,
+      )
     case 'TooManyProofs':
       return describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: error.retryAfterSeconds })
     case 'TokenExpired':

@@ -22,22 +22,31 @@ const test = suite('names')
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 test('an account’s name is Hive’s', () => {
-  for (const name of ['alice', 'dlux-io', 'a-b', 'abc.def', 'yarrow.doe996', 'abcdefghijklmnop', 'x99'])
-    assert.ok(isAccount(name), name)
-  const bad = [
-    '',
-    'ab',
-    'Alice',
-    '1abc',
+  for (const name of [
+    'alice',
+    'dlux-io',
+    'a-b',
+    'abc.def',
+    'yarrow.doe996',
+    'abcdefghijklmnop',
+    'x99',
     'a--b',
-    'ab.cde',
-    'abc.',
-    '-abc',
-    'abc-',
-    'abcdefghijklmnopq',
-    'a b c',
-  ]
-  for (const name of [...bad, 'abc\n', 'guest:9f2c04ab17de', 'álice', '__proto__', 'abc.d-', 'abc..def'])
+    'ab---c.d--e',
+  ])
+    assert.ok(isAccount(name), name)
+  const bad = ['', 'ab', 'Alice', '1abc', 'ab.cde', 'abc.', '-abc', 'abc-', 'abcdefghijklmnopq', 'a b c']
+  for (const name of [
+    ...bad,
+    'abc\n',
+    'guest:9f2c04ab17de',
+    'álice',
+    '__proto__',
+    'abc.d-',
+    'abc..def',
+    'a-.bcd',
+    'a--',
+    'a.b--c',
+  ])
     assert.not(isAccount(name), name)
 })
 test('a guest’s form is no account’s', () => {
@@ -54,6 +63,9 @@ test('a guest’s form is no account’s', () => {
 test('a space that breaks the forms is invalid', () => {
   const good: ReadonlyArray<[string, string]> = [
     ['post', 'alice/my-360-photo'],
+    ['post', 'al--ice/-begins-with-one'],
+    ['post', 'alice/--two--'],
+    ['post', 'alice/-'],
     ['document', '123'],
     ['community', 'hive-123456'],
     ['global', 'lobby'],

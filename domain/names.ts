@@ -17,20 +17,15 @@ export const LOBBY: SpaceRef = { type: 'global', id: 'lobby' }
 export const MAIN = 'main'
 const MAX_ID = 255
 
-const ACCOUNT_SEGMENT = '[a-z](?:[a-z0-9-]*[a-z0-9])'
+const ACCOUNT_SEGMENT = '[a-z][a-z0-9-]+[a-z0-9]'
 const ACCOUNT = new RegExp(`^${ACCOUNT_SEGMENT}(?:\\.${ACCOUNT_SEGMENT})*$`)
 const GUEST = /^guest:[0-9a-f]{12}$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 
-/** Hive's grammar: 3 to 16 characters, dot-separated segments of at least 3, each starting with a letter,
- *  with no double hyphen. Source: hive's `is_valid_account_name`. */
-export const isAccount = (s: string): boolean =>
-  s.length >= 3 &&
-  s.length <= 16 &&
-  ACCOUNT.test(s) &&
-  !s.includes('--') &&
-  s.split('.').every((segment) => segment.length >= 3)
+/** Hive's grammar: 3 to 16 characters, dot-separated segments of at least 3, each of letters, digits and
+ *  hyphens, with a letter first and no hyphen last. Source: hive's `is_valid_account_name`. */
+export const isAccount = (s: string): boolean => s.length >= 3 && s.length <= 16 && ACCOUNT.test(s)
 
 export const isGuest = (s: string): boolean => GUEST.test(s)
 
@@ -51,8 +46,8 @@ export const parseSpace = (type: unknown, id: unknown): E.Either<InvalidSpace, S
     if (parts.length !== 2) return invalid('A post id is author/permlink, with exactly one slash.')
     const [author, permlink] = parts as [string, string]
     if (!isAccount(author)) return invalid('The author in the post id is not a Hive account name.')
-    if (!/^[a-z0-9][a-z0-9-]*$/.test(permlink))
-      return invalid('The permlink in the post id is not of Hive’s form.')
+    // Hive takes hyphens anywhere in it, in front too.
+    if (!/^[a-z0-9-]+$/.test(permlink)) return invalid('The permlink in the post id is not of Hive’s form.')
   } else if (id.includes('/')) return invalid(`A ${type} id has no slash.`)
   return E.right({ type: type as SpaceType, id })
 }

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readTime } from './time.ts'
+import { readEnd, readTime } from './time.ts'
 
 // Wherever this runs: a time without a zone is UTC's.
 process.env.TZ = 'Asia/Tokyo'
@@ -15,11 +15,21 @@ test('given a time as people write it, then it is read, in UTC where no zone is 
     ['2026-01-31T12:00:00.25', '2026-01-31T12:00:00.250Z'],
     ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.000Z'],
     ['2026-01-31T12:00:00+02:00', '2026-01-31T10:00:00.000Z'],
+    ['2026-01-31 12:00:00+00', '2026-01-31T12:00:00.000Z'],
+    ['2026-01-31 12:00:00.5-03', '2026-01-31T15:00:00.500Z'],
     ['2026-01-31T23:30-0100', '2026-02-01T00:30:00.000Z'],
     ['2024-02-29', '2024-02-29T00:00:00.000Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
   ] as const)
     assert.is(readTime(text)?.toISOString(), iso, text)
+})
+
+test('given a day alone as the end of a range, it is all of that day; a time is that time', () => {
+  assert.is(readEnd('2026-01-31')?.toISOString(), '2026-01-31T23:59:59.999Z')
+  assert.is(readEnd('2024-02-29')?.toISOString(), '2024-02-29T23:59:59.999Z')
+  assert.is(readEnd('2026-01-31T00:00:00Z')?.toISOString(), '2026-01-31T00:00:00.000Z')
+  assert.is(readEnd('2026-02-30'), null)
+  assert.is(readEnd('20260131'), null)
 })
 
 test('given what is no time, or a day that no month has, then none is read', () => {

@@ -14,7 +14,8 @@ export const Time = new t.Type<string, string, unknown>(
   t.identity,
 )
 
-const WRITTEN = /^(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+const WRITTEN =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
 /** A time as somebody writes it, a day alone or with an hour: in UTC where no zone is given, wherever this runs. Null where there
  *  is none such, as on 30 February. */
@@ -24,6 +25,19 @@ export const readTime = (text: string): Date | null => {
   const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
   date.setUTCFullYear(Number(year))
   if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null
-  const time = new Date(whole.length === 10 || zone !== undefined ? whole : `${whole}Z`)
+  // As databases and chains write it: a blank for the T, an hour alone for the zone, no zone for UTC.
+  const written = whole.replace(' ', 'T')
+  const hourAlone = zone !== undefined && zone.length === 3
+  const suffix = hourAlone ? ':00' : whole.length === 10 || zone !== undefined ? '' : 'Z'
+  const time = new Date(`${written}${suffix}`)
   return Number.isNaN(time.getTime()) ? null : time
+}
+
+const LAST_OF_DAY_MS = 86_400_000 - 1
+
+/** The end of a range as somebody writes it: of a day alone its last millisecond, so that from a day to that same day is
+ *  that day. */
+export const readEnd = (text: string): Date | null => {
+  const time = readTime(text)
+  return time !== null && text.length === 10 ? new Date(time.getTime() + LAST_OF_DAY_MS) : time
 }

@@ -5,6 +5,7 @@ import { devKeys, signAs, signWith } from '../../infra/hive/keys.ts'
 import { startHiveStandIn } from '../../infra/hive/stand-in.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { createHive } from '../hive/hive.ts'
+import { describeError } from '../refusals.ts'
 import { createAuth } from './authenticate.ts'
 import type { Purpose } from './challenges.ts'
 import { proofOfHandshake, proofOfRequest, type ReadProof } from './proof.ts'
@@ -72,6 +73,28 @@ test('given no proof, or a name alone, then a guest, new each time, whose claim 
   assert.is(await who(proofOfHandshake({ account: 'alice' })), 'a guest')
   assert.is(await who(proofOfHandshake(undefined)), 'a guest')
   assert.is(await who(proofOfRequest({ authorization: 'Bearer' })), 'a guest')
+})
+
+test('given a clock that is off, then what is told says by how much, and what to do', async () => {
+  const told = async (proof: ReadProof): Promise<string> => {
+    const answer = await auth.authenticate(proof)()
+    assert.ok(E.isLeft(answer) && answer.left._tag === 'InvalidProof')
+    return describeError(answer.left).error
+  }
+  const at = (ms: number) => headers('alice', seconds(ms), signAs('alice', seconds(ms)))
+  assert.match(await told(at(now + 600_000)), /challenge is 10 minutes ahead of this server’s clock/)
+  assert.match(await told(at(now - 2 * 86_400_000)), /challenge is 2 days old .* serves 1 day/)
+  const early = walletChallenge(now + 120_000)
+  assert.match(await told(wallet('alice', early, signAs('alice', early))), /2 minutes ahead/)
+  const late = walletChallenge(now - 3_600_000)
+  assert.match(await told(wallet('alice', late, signAs('alice', late))), /1 hour old .* serves 5 minutes/)
+  const inMs = String(now)
+  assert.match(await told(headers('alice', inMs, signAs('alice', inMs))), /in seconds, not milliseconds/)
+  // Where the time is right, nothing is said of it.
+  assert.is(
+    await told(headers('alice', seconds(), signAs('bob', seconds()))),
+    'The proof of who you are is not valid.',
+  )
 })
 
 test('given the wallet’s signature of a fresh challenge, then the account; and only once, on any node', async () => {

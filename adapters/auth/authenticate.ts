@@ -88,7 +88,7 @@ export const createAuth = (options: AuthOptions): Auth => {
       account,
       now: clock.now(),
     })
-    if (E.isLeft(serving)) return E.left(invalidProof(serving.left))
+    if (E.isLeft(serving)) return E.left(invalidProof(serving.left.detail, serving.left.hint))
     const verified = await hive.verify({
       account,
       message: challenge,

@@ -15,6 +15,40 @@ export const SKEW_MS = 60_000
 /** Where the challenge came: in a body beside `Bearer <signature>:<account>`, or in the DLUX headers. */
 export type Slot = 'body' | 'headers'
 
+/** Why a challenge can't serve. `hint`: for the caller, where the time in it is what is wrong. */
+export type Unfit = { readonly detail: string; readonly hint?: string }
+const unfit = (detail: string, hint?: string): E.Either<Unfit, never> =>
+  E.left(hint === undefined ? { detail } : { detail, hint })
+
+/** `ms` in words, in its largest unit. */
+const inWords = (ms: number): string => {
+  const units = [
+    [86_400_000, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+    [1_000, 'second'],
+  ] as const
+  const [length, name] = units.find(([one]) => ms >= one) ?? units[3]
+  const count = Math.max(1, Math.round(ms / length))
+  return `${count} ${name}${count === 1 ? '' : 's'}`
+}
+
+/** Null where a challenge made at `made` serves at `now`. Who is too far off is told by how much: its clock may be wrong. */
+const outOfTime = (made: number, now: number, maxAgeMs: number): E.Either<Unfit, never> | null => {
+  const here = `it is ${new Date(now).toISOString()} here`
+  if (made > now + SKEW_MS)
+    return unfit(
+      'the challenge is from the future',
+      `its challenge is ${inWords(made - now)} ahead of this server’s clock (${here}): set the clock of your device right`,
+    )
+  if (now - made > maxAgeMs)
+    return unfit(
+      'the challenge is too old',
+      `its challenge is ${inWords(now - made)} old (${here}) and serves ${inWords(maxAgeMs)}: sign a new one, and if it was new, set the clock of your device right`,
+    )
+  return null
+}
+
 /** `once` is what to claim so that it serves once, null where it may be used again; `until` in ms since the epoch. */
 export type Serving = { readonly once: string | null; readonly until: number }
 
@@ -22,6 +56,7 @@ const WALLET = /^dlux_vr_(\d{13})_[A-Za-z0-9._-]{1,128}$/
 const SERVER =
   /^(dlux_presence_(login|session|join|socket)_([a-z0-9.-]{3,16}|any)_(\d{13})_[0-9a-f]{32})_([0-9a-f]{64})$/
 const SECONDS = /^\d{9,11}$/
+const MILLISECONDS = /^\d{12,14}$/
 
 const onceKey = (challenge: string): string => createHash('sha256').update(challenge, 'utf8').digest('hex')
 
@@ -39,16 +74,16 @@ export type Challenges = {
     readonly purpose: Purpose | null
     readonly account: string
     readonly now: number
-  }) => E.Either<string, Serving>
+  }) => E.Either<Unfit, Serving>
 }
 
 /** `headerMaxAgeMs` is for challenges of the DLUX headers, which may be used again. */
 export const createChallenges = (secret: string, headerMaxAgeMs: number): Challenges => {
   const key = macKey(secret, 'challenge')
 
-  const fresh = (made: number, now: number, challenge: string): E.Either<string, Serving> => {
-    if (made > now + SKEW_MS) return E.left('the challenge is from the future')
-    if (now - made > CHALLENGE_MS) return E.left('the challenge is too old')
+  const fresh = (made: number, now: number, challenge: string): E.Either<Unfit, Serving> => {
+    const late = outOfTime(made, now, CHALLENGE_MS)
+    if (late !== null) return late
     // Claimed for as long as any clock could still take it for fresh.
     return E.right({ once: onceKey(challenge), until: made + CHALLENGE_MS + SKEW_MS })
   }
@@ -65,18 +100,23 @@ export const createChallenges = (secret: string, headerMaxAgeMs: number): Challe
       if (server !== null) {
         const [, head, madeFor, whom, made, signature] = server as unknown as string[]
         if (!sameBytes(mac(key, head!), Buffer.from(signature!, 'hex')))
-          return E.left('the challenge is not ours')
-        if (madeFor !== 'login' && madeFor !== purpose) return E.left('the challenge is for another purpose')
-        if (whom !== 'any' && whom !== account) return E.left('the challenge is for another account')
+          return unfit('the challenge is not ours')
+        if (madeFor !== 'login' && madeFor !== purpose) return unfit('the challenge is for another purpose')
+        if (whom !== 'any' && whom !== account) return unfit('the challenge is for another account')
         return fresh(Number(made), now, challenge)
       }
       if (slot === 'headers' && SECONDS.test(challenge)) {
         const made = Number(challenge) * 1_000
-        if (made > now + SKEW_MS) return E.left('the challenge is from the future')
-        if (now - made > headerMaxAgeMs) return E.left('the challenge is too old')
+        const late = outOfTime(made, now, headerMaxAgeMs)
+        if (late !== null) return late
         return E.right({ once: null, until: made + headerMaxAgeMs })
       }
-      return E.left('the challenge is of no known form')
+      if (slot === 'headers' && MILLISECONDS.test(challenge))
+        return unfit(
+          'the challenge is in milliseconds',
+          'x-challenge is the time in seconds, not milliseconds',
+        )
+      return unfit('the challenge is of no known form')
     },
   }
 }

@@ -1,6 +1,7 @@
 /** The file that `content load` reads: one JSON object, or one a line, each checked before anything is written. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount, parseSpace } from '../../domain/names.ts'
+import { readTime } from '../../domain/time.ts'
 
 export type Post = {
   readonly author: string
@@ -78,8 +79,10 @@ const reader = (place: string, from: Fields, wrong: string[]) => {
   const time = (field: string): string | null => {
     const value = from[field]
     if (value === undefined || value === null) return null
-    const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN
-    if (Number.isFinite(ms)) return new Date(ms).toISOString()
+    // As a chain writes it, without a zone: that is UTC, wherever this runs.
+    const read = typeof value === 'string' ? readTime(value) : null
+    if (read !== null && read.getUTCFullYear() >= 1 && read.getUTCFullYear() <= 9_999)
+      return read.toISOString()
     say(field, 'must be a time such as 2026-01-31T12:00:00Z')
     return null
   }
@@ -146,9 +149,6 @@ const collaboration = (place: string, from: Fields, wrong: string[]): Collaborat
 
 const LISTS = ['posts', 'documents', 'permissions'] as const
 const KINDS = ['post', 'document', 'permission'] as const
-/** What a whole bad file is told, at most. */
-const MAX_WRONG = 20
-
 type Item = { readonly place: string; readonly kind: (typeof KINDS)[number]; readonly from: Fields }
 
 const itemsOfObject = (json: Fields, wrong: string[]): Item[] => {
@@ -190,9 +190,13 @@ const itemsOfLines = (text: string, wrong: string[]): Item[] => {
   return items
 }
 
-/** `{ posts, documents, permissions }`, or lines of `{ kind: "post" | "document" | "permission", … }`. */
-export const parseContent = (text: string): E.Either<Wrong, ContentFile> => {
-  const wrong: string[] = []
+/** What a file holds, and a sentence for each row that can't be taken. */
+export type Parsed = { readonly file: ContentFile; readonly skipped: Wrong }
+
+/** `{ posts, documents, permissions }`, or lines of `{ kind: "post" | "document" | "permission", … }`. A row that is wrong is
+ *  left out and told; left where nothing in the file is a row that can be taken. */
+export const parseContent = (text: string): E.Either<Wrong, Parsed> => {
+  const skipped: string[] = []
   let whole: unknown
   try {
     whole = JSON.parse(text)
@@ -200,15 +204,21 @@ export const parseContent = (text: string): E.Either<Wrong, ContentFile> => {
     whole = undefined
   }
   const items =
-    isObject(whole) && whole.kind === undefined ? itemsOfObject(whole, wrong) : itemsOfLines(text, wrong)
+    isObject(whole) && whole.kind === undefined ? itemsOfObject(whole, skipped) : itemsOfLines(text, skipped)
   const of = <A>(kind: Item['kind'], read: (place: string, from: Fields, wrong: string[]) => A): A[] =>
-    items.filter((item) => item.kind === kind).map((item) => read(item.place, item.from, wrong))
+    items
+      .filter((item) => item.kind === kind)
+      .flatMap((item) => {
+        const wrong: string[] = []
+        const row = read(item.place, item.from, wrong)
+        skipped.push(...wrong)
+        return wrong.length === 0 ? [row] : []
+      })
   const file = {
     posts: of('post', post),
     documents: of('document', document),
     permissions: of('permission', collaboration),
   }
-  if (wrong.length === 0) return E.right(file)
-  const more = wrong.length - MAX_WRONG
-  return E.left(more > 0 ? [...wrong.slice(0, MAX_WRONG), `And ${more} more.`] : wrong)
+  const isEmpty = Object.values(file).every((rows) => rows.length === 0)
+  return isEmpty && skipped.length > 0 ? E.left(skipped) : E.right({ file, skipped })
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
@@ -155,18 +156,22 @@ test('given a file with mistakes, each is named with its place and nothing is wr
       '{"kind":"thing"}',
       '{"kind":"document","id":"a/b","creator":"alice","is_public":"yes"}',
       '{"kind":"post","author":"gina","permlink":"fine"}',
+      '{"kind":"post","author":"gina","permlink":"-fine--too"}',
     ].join('\n'),
   )
   const answer = await loadContent(database.url, path)
-  assert.ok(E.isLeft(answer))
-  assert.equal(answer.left.map((sentence) => sentence.slice(0, 14)).sort(), [
+  assert.ok(E.isRight(answer))
+  assert.equal(answer.right.skipped.map((sentence) => sentence.slice(0, 14)).sort(), [
     'line 1: author',
     'line 2: is not',
     'line 3: kind m',
     'line 4: id is ',
     'line 4: is_pub',
   ])
-  assert.is((await facts(post('gina/fine'), null)).exists, false)
+  assert.is((await facts(post('gina/fine'), null)).exists, true)
+  assert.is((await facts(post('gina/-fine--too'), null)).exists, true)
+  await writeFile(path, '{"kind":"post","author":"Not An Account","permlink":"x"}\n')
+  assert.ok(E.isLeft(await loadContent(database.url, path)), 'nothing in it can be taken')
   assert.match(E.isLeft(await loadContent(database.url, join(folder, 'none'))) ? 'left' : 'right', 'left')
 })
 
@@ -179,8 +184,44 @@ test('one JSON object or one a line say the same; of two with one key the last s
   )
   assert.equal(lines, whole)
   assert.ok(E.isRight(lines))
-  assert.equal((await storeContent(database.url, lines.right)).posts, { rows: 1, changed: 1 })
+  assert.equal((await storeContent(database.url, lines.right.file)).posts, { rows: 1, changed: 1 })
   await until(async () => (await facts(post('gina/one'), null)).title === 'b')
+})
+
+test('given a time as a chain writes it, without a zone, it is UTC; a number or half a date is no time', async () => {
+  const at = (time: unknown) =>
+    parseContent(JSON.stringify({ posts: [{ author: 'gina', permlink: 'then', created_at: time }] }))
+  const good = {
+    '2026-01-31T12:00:00': '2026-01-31T12:00:00.000Z',
+    '2026-01-31 12:00:00': '2026-01-31T12:00:00.000Z',
+    '2026-01-31 12:00:00+00': '2026-01-31T12:00:00.000Z',
+    '2026-01-31T12:00:00+02:00': '2026-01-31T10:00:00.000Z',
+    '2026-01-31': '2026-01-31T00:00:00.000Z',
+  }
+  for (const [written, meant] of Object.entries(good)) {
+    const parsed = at(written)
+    assert.is(E.isRight(parsed) && parsed.right.file.posts[0]?.created_at, meant, written)
+  }
+  for (const wrong of [
+    5,
+    '5',
+    1769860800,
+    '1769860800',
+    '2026',
+    '31/01/2026',
+    '2026-02-30',
+    true,
+    '+012026-01-01',
+  ])
+    assert.ok(E.isLeft(at(wrong)), String(wrong))
+})
+
+test('given a file with a byte-order mark, packed, it is loaded', async () => {
+  const path = join(folder, 'marked.json.gz')
+  const text = '\ufeff{"posts":[{"author":"gina","permlink":"marked"}]}'
+  await writeFile(path, gzipSync(text))
+  const loaded = await loadContent(database.url, path)
+  assert.equal(E.isRight(loaded) && [loaded.right.posts.rows, loaded.right.skipped], [1, []])
 })
 
 test('the sample is where the code says it is', () => assert.match(SAMPLE, /sample\.json$/))

@@ -1,14 +1,19 @@
 /** Fills the content tables from a file. Loading the same file again changes nothing. */
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
+import { readTextFile, UnreadableFile } from '../text-file.ts'
 import { type ContentFile, parseContent, type Wrong } from './codec.ts'
 
 /** How many rows of each were in the file, and how many of them were new or different. */
-export type Loaded = Readonly<
+type Counts = Readonly<
   Record<'posts' | 'documents' | 'permissions', { readonly rows: number; readonly changed: number }>
 >
+/** `skipped`: a sentence for each row that was left out. */
+export type Loaded = Counts & { readonly skipped: Wrong }
+
+/** A file is held in memory as a whole. */
+const MAX_BYTES = 256 * 1024 * 1024
 
 const BATCH = 500
 export const SAMPLE = fileURLToPath(new URL('./sample.json', import.meta.url))
@@ -71,16 +76,46 @@ const lastOfEach = <A>(rows: ReadonlyArray<A>, key: (row: A) => string): Readonl
   ...new Map(rows.map((row) => [key(row), row])).values(),
 ]
 
-const write = async (client: pg.Client, table: Table, rows: ReadonlyArray<unknown>): Promise<number> => {
-  let changed = 0
-  for (let i = 0; i < rows.length; i += BATCH) {
-    const answer = await client.query(upsert(table), [JSON.stringify(rows.slice(i, i + BATCH))])
-    changed += answer.rowCount ?? 0
+type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
+
+/** SQLSTATE's class of data that a column can't hold. */
+const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { code?: unknown }).code))
+
+/** The rows at once; where the database can't hold one of them, each by itself without that one. */
+const writeBatch = async (
+  client: pg.Client,
+  table: Table,
+  rows: Rows,
+  skipped: string[],
+): Promise<number> => {
+  await client.query('SAVEPOINT batch')
+  try {
+    const answer = await client.query(upsert(table), [JSON.stringify(rows)])
+    await client.query('RELEASE SAVEPOINT batch')
+    return answer.rowCount ?? 0
+  } catch (error) {
+    if (!isOfData(error)) throw error
+    await client.query('ROLLBACK TO SAVEPOINT batch')
+    const [row] = rows
+    if (rows.length === 1 && row !== undefined) {
+      const name = table.key.map((key) => row[key]).join('/')
+      skipped.push(`${table.name} ${name}: ${(error as Error).message}.`)
+      return 0
+    }
+    let changed = 0
+    for (const one of rows) changed += await writeBatch(client, table, [one], skipped)
+    return changed
   }
+}
+
+const write = async (client: pg.Client, table: Table, rows: Rows, skipped: string[]): Promise<number> => {
+  let changed = 0
+  for (let i = 0; i < rows.length; i += BATCH)
+    changed += await writeBatch(client, table, rows.slice(i, i + BATCH), skipped)
   return changed
 }
 
-/** All or nothing. Throws what Postgres says. */
+/** In one transaction. Throws what Postgres says, but of a row that it can't hold, which is skipped. */
 export const storeContent = async (url: string, file: ContentFile): Promise<Loaded> => {
   const posts = lastOfEach(file.posts, (row) => `${row.author}/${row.permlink}`)
   const documents = lastOfEach(file.documents, (row) => row.id)
@@ -90,10 +125,16 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
   await client.connect()
   try {
     await client.query('BEGIN')
+    const skipped: string[] = []
+    const put = async (table: Table, rows: Rows) => ({
+      rows: rows.length,
+      changed: await write(client, table, rows, skipped),
+    })
     const loaded: Loaded = {
-      posts: { rows: posts.length, changed: await write(client, POSTS, posts) },
-      documents: { rows: documents.length, changed: await write(client, DOCUMENTS, documents) },
-      permissions: { rows: permissions.length, changed: await write(client, PERMISSIONS, permissions) },
+      posts: await put(POSTS, posts),
+      documents: await put(DOCUMENTS, documents),
+      permissions: await put(PERMISSIONS, permissions),
+      skipped,
     }
     await client.query('COMMIT')
     return loaded
@@ -102,17 +143,21 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
   }
 }
 
-/** Of a file on disk; left says what is wrong with it, a sentence each, and then nothing was written. */
+/** Of a file on disk, without the rows that can't be taken; left where there is nothing to take, a sentence for each reason. */
 export const loadContent = async (url: string, path: string): Promise<E.Either<Wrong, Loaded>> => {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = await readTextFile(path, MAX_BYTES)
   } catch (error) {
+    if (error instanceof UnreadableFile) return E.left([error.message])
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(error)
     return E.left([`${path} can’t be read: ${why}.`])
   }
-  const file = parseContent(text)
-  return E.isLeft(file) ? file : E.right(await storeContent(url, file.right))
+  const parsed = parseContent(text)
+  if (E.isLeft(parsed)) return parsed
+  const { file, skipped } = parsed.right
+  const loaded = await storeContent(url, file)
+  return E.right({ ...loaded, skipped: [...skipped, ...loaded.skipped] })
 }
 
 /** The dozen made-up posts and documents that `npm start` brings. */

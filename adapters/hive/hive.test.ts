@@ -96,6 +96,28 @@ test('given a key that alone does not reach the threshold, it does not verify', 
   node.set('carol', null)
 })
 
+test('given a node that knows nobody, the next one is asked; unknown is who none of them knows', async () => {
+  const behind = await startHiveStandIn()
+  for (const name of ['alice', 'bob', 'nobody-here']) behind.set(name, 'unknown')
+  node.set('nobody-here', 'unknown')
+  const both = hive([behind.url, node.url])
+  assert.is(
+    right(await both.verify({ account: 'alice', message: 'm', signature: signAs('alice', 'm') })()),
+    true,
+  )
+  assert.is(right(await both.keysOf('bob')()).size, 3)
+  const before = [behind.asked(), node.asked()]
+  assert.is(tag(await both.keysOf('nobody-here')()), 'UnknownAccount')
+  assert.is(tag(await both.keysOf('nobody-here')()), 'UnknownAccount', 'held for a while')
+  assert.equal([behind.asked(), node.asked()], [before[0]! + 1, before[1]! + 1])
+  // One that says nothing might have known: that is no word of the account.
+  node.set('nobody-here', 'broken')
+  assert.is(tag(await hive([behind.url, node.url]).keysOf('nobody-here')()), 'HiveUnavailable')
+  assert.is(tag(await hive([node.url, behind.url]).keysOf('nobody-here')()), 'HiveUnavailable')
+  node.set('nobody-here', null)
+  await behind.close()
+})
+
 test('given what is no signature, it does not verify and no node is asked', async () => {
   const before = node.asked()
   const good = signAs('alice', 'm')

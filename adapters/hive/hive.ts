@@ -10,7 +10,7 @@ import { keyObject, parseSignature, signedBy } from './keys.ts'
 import { getAccount } from './rpc.ts'
 
 export type HiveError =
-  /** No node answered, each tried in order. */
+  /** No node knew the account, each tried in order, and not all of them answered. */
   | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
   | { readonly _tag: 'UnknownAccount'; readonly account: string }
 
@@ -75,14 +75,16 @@ export const createHive = (options: HiveOptions): Hive => {
 
   const ask = async (account: string): Promise<E.Either<HiveError, AccountKeys>> => {
     const causes: string[] = []
+    let unknown = false
     for (const node of inOrder()) {
       try {
         const answer = await getAccount(fetch, node, account, timeoutMs)
         if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
         failedAt.delete(node)
+        // A node that is behind, or has lost its index, knows nobody: it is not the last word.
         if (answer.account === null) {
-          held.set(account, { keys: null, until: clock.now() + UNKNOWN_MS })
-          return E.left({ _tag: 'UnknownAccount', account })
+          unknown = true
+          continue
         }
         const keys = new Map<string, KeyObject>()
         for (const key of sufficientKeys(answer.account)) {
@@ -95,6 +97,10 @@ export const createHive = (options: HiveOptions): Hive => {
         failedAt.set(node, clock.now())
         causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
       }
+    }
+    if (unknown && causes.length === 0) {
+      held.set(account, { keys: null, until: clock.now() + UNKNOWN_MS })
+      return E.left({ _tag: 'UnknownAccount', account })
     }
     return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
   }

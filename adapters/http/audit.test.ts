@@ -129,7 +129,8 @@ test('given more than a page, when exported, then every row comes once, in order
     accept: 'text/csv',
   })
   assert.match(String(csv.headers['content-type']), 'text/csv')
-  const [head, ...cells] = parseCsv(csv.body)
+  assert.is(csv.body[0], '\ufeff', 'a spreadsheet is told that it is UTF-8')
+  const [head, ...cells] = parseCsv(csv.body.slice(1))
   assert.equal(head?.slice(0, 4), ['position', 'event_id', 'created_at', 'action'])
   assert.equal(
     cells.map(([position]) => position),
@@ -208,6 +209,19 @@ test('given a log that takes no look, then nothing is shown', async () => {
   }
   assert.is((await get('/api/me/audit', owner())).statusCode, 200)
   http.log.onAppend = () => null
+})
+
+test('given one day as both ends, then that day, over each way to ask', async () => {
+  const [day, next] = ['2026-01-01', '2026-01-02']
+  for (const path of ['/api/audit?space=document:123&', '/api/spaces/document/123/audit?']) {
+    const of = async (range: string) => (await get(`${path}${range}`, auditor())).json().entries as Row[]
+    const then = await of(`from=${day}&to=${day}`)
+    assert.ok(then.length > 0)
+    assert.ok(then.every(({ created_at }) => created_at!.startsWith(day)))
+    assert.is(then.length, (await of(`from=${day}&to=${day}T23:59:59.999Z`)).length)
+    assert.is((await of(`from=${day}T00:00:00Z&to=${day}T00:00:00Z`)).length < then.length, true)
+    assert.equal(await of(`from=${next}&to=${next}`), [])
+  }
 })
 
 test('given what is no filter, then 400 names it', async () => {

@@ -10,7 +10,7 @@ import {
   type SpaceRef,
 } from '../../domain/names.ts'
 import { isText } from '../../domain/text.ts'
-import { readTime } from '../../domain/time.ts'
+import { readEnd, readTime } from '../../domain/time.ts'
 import { PURPOSES, type Purpose } from '../auth/challenges.ts'
 import { FORMATS } from './download.ts'
 import {
@@ -110,16 +110,20 @@ export const SpaceKeyCodec = from<SpaceRef>(
   },
   text({ description: 'type:id' }),
 )
-export const Time = from(
-  'a time such as 2026-01-31T12:00:00Z',
-  (value) => {
-    // One with a space in it is no time of a URL; the database has none outside these years.
-    const read = typeof value === 'string' && !value.includes(' ') ? readTime(value) : null
-    const year = read?.getUTCFullYear() ?? 0
-    return read !== null && year >= 1 && year <= 9_999 ? read : undefined
-  },
-  time,
-)
+const timeBy = (read: (text: string) => Date | null) =>
+  from(
+    'a time such as 2026-01-31T12:00:00Z',
+    (value) => {
+      // One with a space in it is no time of a URL; the database has none outside these years.
+      const found = typeof value === 'string' && !value.includes(' ') ? read(value) : null
+      const year = found?.getUTCFullYear() ?? 0
+      return found !== null && year >= 1 && year <= 9_999 ? found : undefined
+    },
+    time,
+  )
+export const Time = timeBy(readTime)
+/** The end of a range: of a day alone, its last moment. */
+export const EndTime = timeBy(readEnd)
 export const Action = from(
   'an event’s type, such as SessionJoined',
   (value) => (typeof value === 'string' && /^[A-Za-z]{1,64}$/.test(value) ? value : undefined),

@@ -43,7 +43,8 @@ export const csvCell = (value: unknown): string => {
 type Rows = AsyncIterable<ReadonlyArray<Readonly<Record<string, unknown>>>>
 
 async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<string>) {
-  if (format === 'csv') yield `${columns.map(csvCell).join(',')}\r\n`
+  // With a mark in front, so that a spreadsheet reads it as the UTF-8 that it is.
+  if (format === 'csv') yield `\uFEFF${columns.map(csvCell).join(',')}\r\n`
   for await (const page of rows) {
     let text = ''
     for (const row of page)

@@ -31,7 +31,7 @@ export const position = text({ pattern: '^[0-9]+$', description: 'A position on 
 export const revision = text({ pattern: '^(-1|[0-9]+)$', description: 'An event’s number in its stream.' })
 export const time = text({ format: 'date-time' })
 export const account = text({
-  pattern: '^(?=.{3,16}$)[a-z][a-z0-9-]+(\\.[a-z][a-z0-9-]+)*$',
+  pattern: '^(?=.{3,16}$)[a-z][a-z0-9-]+[a-z0-9](\\.[a-z][a-z0-9-]+[a-z0-9])*$',
   description: 'A Hive account name.',
 })
 export const guest = text({ pattern: '^guest:[0-9a-f]{12}$', description: 'A guest.' })

@@ -1,10 +1,10 @@
 /** `presence audit export` and `presence audit check` */
-import { createReadStream } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { linesOf } from '../../adapters/text-file.ts'
 import { parseSpaceKey } from '../../domain/names.ts'
-import { readTime } from '../../domain/time.ts'
+import { readEnd, readTime } from '../../domain/time.ts'
 import { checkBundle, MAX_FAULTS } from '../../projections/proof/bundle.ts'
 import { readKeys, signerFor } from './audit-keys.ts'
 import { exportBundleTo } from './bundle-export.ts'
@@ -53,8 +53,8 @@ export const exportBundle: Command['run'] = async (args, io) => {
   if (given.space === undefined) return wrongly('Which room? Give --space TYPE:ID.')
   const space = parseSpaceKey(given.space)
   if (E.isLeft(space)) return wrongly(`--space: ${space.left.detail}`)
-  const timeOf = (text: string | undefined): Date | null => (text === undefined ? null : readTime(text))
-  const [from, to] = [timeOf(given.from), timeOf(given.to)]
+  const from = given.from === undefined ? null : readTime(given.from)
+  const to = given.to === undefined ? null : readEnd(given.to)
   if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
     return wrongly('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
   if (from !== null && to !== null && to < from) return wrongly('--to is before --from.')
@@ -115,21 +115,6 @@ export const exportBundle: Command['run'] = async (args, io) => {
 
 const clearLine = (): void => {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-}
-
-/** A file's bytes between line feeds; the last is what stands behind the last of them. */
-export async function* linesOf(file: string): AsyncGenerator<Buffer, void> {
-  let rest: Buffer[] = []
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
-    let from = 0
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-      yield Buffer.concat([...rest, chunk.subarray(from, at)])
-      rest = []
-      from = at + 1
-    }
-    rest.push(Buffer.from(chunk.subarray(from)))
-  }
-  yield Buffer.concat(rest)
 }
 
 export const checkBundleFile: Command['run'] = async (args, io) => {

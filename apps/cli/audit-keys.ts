@@ -1,5 +1,5 @@
 /** Keys as they are given to `presence audit`: written out, or in a file. */
-import { readFileSync } from 'node:fs'
+import { readSmallFile } from '../../adapters/text-file.ts'
 import { parseVkey, signerOf, type Verifier, verifierOf } from '../../projections/proof/note.ts'
 import type { Connections } from './connections.ts'
 
@@ -14,7 +14,7 @@ export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> 
     }
     let text: string
     try {
-      text = readFileSync(one, 'utf8')
+      text = readSmallFile(one)
     } catch {
       return `${one} is neither a key (name+hash+base64) nor a file.`
     }

@@ -11,7 +11,7 @@ import { connections } from './connections.ts'
 import { openedLog } from './opened-log.ts'
 import { plain } from './replay-view/screen.ts'
 import { type Terminal, watch } from './replay-view/watch.ts'
-import { readSpeed, readWhen } from './replay-view/when.ts'
+import { readLast, readSpeed, readWhen } from './replay-view/when.ts'
 
 export const replayUsage = `presence audit replay TYPE:ID [--from WHEN] [--to WHEN] [--speed 60x] [--plain | --json]
 
@@ -61,7 +61,7 @@ export const readAsked = (args: ReadonlyArray<string>): Asked | string => {
   for (const side of ['from', 'to'] as const) {
     const text = values[side]
     if (typeof text !== 'string') continue
-    when[side] = readWhen(text)
+    when[side] = side === 'to' ? readLast(text) : readWhen(text)
     if (when[side] === null) return `--${side} takes a time such as 2026-01-31T12:00:00Z, or a position.`
   }
   if (isBefore(when.to, when.from)) return '--to is before --from.'

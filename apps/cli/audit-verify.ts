@@ -1,8 +1,8 @@
 /** `presence audit verify` */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../adapters/postgres/migrate.ts'
+import { readSmallFile } from '../../adapters/text-file.ts'
 import type { RowDifference } from '../projector/differ.ts'
 import { type VerifyOptions, type VerifyProgress, verifyLog } from '../projector/verify.ts'
 import { keysFor, readKeys } from './audit-keys.ts'
@@ -85,7 +85,7 @@ export const verify: Command['run'] = async (args, io) => {
   const checkpoints: Array<{ readonly name: string; readonly note: string }> = []
   for (const name of given.checkpoint ?? [])
     try {
-      checkpoints.push({ name, note: readFileSync(name, 'utf8') })
+      checkpoints.push({ name, note: readSmallFile(name) })
     } catch (error) {
       return wrongly(fileError(error, name))
     }

@@ -2,14 +2,23 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { loadContent } from '../../adapters/content/load.ts'
 import { migrate } from '../../adapters/postgres/migrate.ts'
-import type { Command } from './command.ts'
+import type { Command, Io } from './command.ts'
 import { connections } from './connections.ts'
+import { plain } from './replay-view/screen.ts'
 
 const usage = `presence content load FILE
 
 Fills posts, collaboration_documents and collaboration_permissions from a JSON file of the form
   { "posts": [ … ], "documents": [ … ], "permissions": [ … ] }
-(see adapters/content/sample.json). Rows with the same key are replaced; loading a file twice changes nothing.`
+(see adapters/content/sample.json). Rows with the same key are replaced; loading a file twice changes nothing.
+A row that can't be taken is told and left out. Packed with gzip or not; times without a zone are in UTC.`
+
+/** Of what is wrong with a file, so many sentences are shown. */
+const MAX_TOLD = 20
+const tell = (io: Io, sentences: ReadonlyArray<string>): void => {
+  for (const sentence of sentences.slice(0, MAX_TOLD)) io.err(plain(sentence))
+  if (sentences.length > MAX_TOLD) io.err(`And ${sentences.length - MAX_TOLD} more.`)
+}
 
 export const content: Command = {
   name: 'content',
@@ -28,11 +37,14 @@ export const content: Command = {
     await migrate(to.right.databaseUrl)
     const loaded = await loadContent(to.right.databaseUrl, file)
     if (E.isLeft(loaded)) {
-      for (const sentence of loaded.left) io.err(sentence)
+      tell(io, loaded.left)
       return 1
     }
-    for (const [name, { rows, changed }] of Object.entries(loaded.right))
+    const { skipped, ...tables } = loaded.right
+    for (const [name, { rows, changed }] of Object.entries(tables))
       io.out(`${String(rows).padStart(7)} ${name}, ${changed} new or changed`)
+    if (skipped.length > 0) io.err('Left out:')
+    tell(io, skipped)
     return 0
   },
 }

@@ -1,8 +1,7 @@
 /** A file of events into a log: in the file's order, many appends under way at once, and each event once whatever is killed. */
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import { appendSettled, BINARY } from '../../adapters/eventstore/index.ts'
+import { textLinesOf } from '../../adapters/text-file.ts'
 import type {
   AppendError,
   Appended,
@@ -173,7 +172,7 @@ export const importLog = async (log: EventLog, file: string, progress: Progress)
     await inOrder.give({ stream, events, characters, line: number, expected: end < 0n ? 'none' : end })
   }
 
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+  for await (const text of textLinesOf(file)) {
     if (text === '') continue
     let line: Line
     try {

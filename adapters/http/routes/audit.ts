@@ -12,6 +12,7 @@ import { describeRefusal } from '../../refusals.ts'
 import {
   Action,
   Correlation,
+  EndTime,
   FormatCodec,
   GuestCodec,
   Order,
@@ -97,7 +98,7 @@ const FILTERS = {
   action: optional(Action),
   refusal: optional(RefusalCode),
   from: optional(Time),
-  to: optional(Time),
+  to: optional(EndTime),
   text: optional(SearchText),
   correlation: optional(Correlation),
   order: optional(Order),

@@ -18,6 +18,7 @@ import { explanationView } from '../../../projections/history/why/view.ts'
 import { type Described, describeRefusal } from '../../refusals.ts'
 import {
   Action,
+  EndTime,
   from,
   Limit,
   optional,
@@ -117,12 +118,15 @@ const plainly = (value: unknown): unknown => {
 }
 
 /** A moment by its time, or by its place in the log. */
-const Moment_ = from<When>('a time such as 2026-01-31T12:00:00Z, or a position', (value) => {
-  const position = Position.decode(value)
-  if (E.isRight(position)) return { kind: 'position', position: position.right }
-  const time = Time.decode(value)
-  return E.isRight(time) ? { kind: 'time', time: time.right } : undefined
-})
+const momentBy = (codec: typeof Time) =>
+  from<When>('a time such as 2026-01-31T12:00:00Z, or a position', (value) => {
+    const position = Position.decode(value)
+    if (E.isRight(position)) return { kind: 'position', position: position.right }
+    const time = codec.decode(value)
+    return E.isRight(time) ? { kind: 'time', time: time.right } : undefined
+  })
+const Moment_ = momentBy(Time)
+const LastMoment = momentBy(EndTime)
 const Flag = from(
   'true or false',
   (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
@@ -248,7 +252,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
   const Query = t.intersection([
     t.type({
       from: optional(Moment_),
-      to: optional(Moment_),
+      to: optional(LastMoment),
       speed: optional(Speed),
       state: optional(Flag),
     }),

@@ -1,5 +1,5 @@
 /** A moment as somebody types it. */
-import { readTime } from '../../../domain/time.ts'
+import { readEnd, readTime } from '../../../domain/time.ts'
 import type { When } from '../../../projections/history/moments.ts'
 
 /** A position (digits), a time with its date, or hh:mm[:ss] on the day of `near`. In UTC where no zone is given. Null where
@@ -13,6 +13,12 @@ export const readWhen = (text: string, near: string | null = null): When | null 
   const padded = asked.indexOf(':') === 1 ? `0${asked}` : asked
   const time = readTime(isHour ? `${near!.slice(0, 10)}T${padded}` : asked)
   return time === null ? null : { kind: 'time', time }
+}
+
+/** The same for the end of a range: a day alone is all of that day. */
+export const readLast = (text: string): When | null => {
+  const time = readEnd(text.trim())
+  return time === null ? readWhen(text) : { kind: 'time', time }
 }
 
 /** `60x` or `60`; null where it is no such number. */

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readTime } from '../../../domain/time.ts'
 import { type Ack, LineLost, type People, type Person } from './people.ts'
 import { adminsIn, type RoomLine } from './room-log.ts'
 
@@ -273,11 +274,11 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
     })
 
   const begun = Date.now()
-  const first = Date.parse(lines[0]!.t)
+  const first = readTime(lines[0]!.t)!.getTime()
   let done = 0
   for (const line of lines) {
     if (options.rate !== null) {
-      const due = begun + (Date.parse(line.t) - first) / options.rate
+      const due = begun + (readTime(line.t)!.getTime() - first) / options.rate
       if (due > Date.now()) await delay(due - Date.now())
     }
     await insistOn(line.seq, () => act(line))

@@ -1,9 +1,9 @@
 /** A room log: what happened in a real room, one JSON object a line, oldest first, gzipped or not. */
-import { readFile } from 'node:fs/promises'
-import { gunzipSync } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { textLinesOf, UnreadableFile } from '../../../adapters/text-file.ts'
 import { isAccount } from '../../../domain/names.ts'
+import { readTime } from '../../../domain/time.ts'
 
 const at = { seq: t.number, t: t.string, account: t.string }
 export const RoomLine = t.union([
@@ -22,16 +22,21 @@ export type RoomLine = t.TypeOf<typeof RoomLine>
 
 /** The lines of a file, or one sentence that says which line is wrong and how. */
 export const readRoomLog = async (file: string): Promise<E.Either<string, ReadonlyArray<RoomLine>>> => {
-  let bytes: Buffer
   try {
-    bytes = await readFile(file)
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes)
+    return await readLines(file)
   } catch (error) {
+    if (error instanceof UnreadableFile) return E.left(error.message)
     return E.left(`${file} can't be read: ${(error as Error).message}.`)
   }
+}
+
+/** All lines are held in memory. */
+const MAX_BYTES = 512 * 1024 * 1024
+
+const readLines = async (file: string): Promise<E.Either<string, ReadonlyArray<RoomLine>>> => {
   const lines: Array<RoomLine> = []
   let number = 0
-  for (const text of bytes.toString('utf8').split('\n')) {
+  for await (const text of textLinesOf(file, { maxBytes: MAX_BYTES })) {
     number += 1
     if (text.trim() === '') continue
     let json: unknown
@@ -42,6 +47,7 @@ export const readRoomLog = async (file: string): Promise<E.Either<string, Readon
     }
     const line = RoomLine.decode(json)
     if (E.isLeft(line)) return E.left(`${file}, line ${number}: not a line of a room log.`)
+    if (readTime(line.right.t) === null) return E.left(`${file}, line ${number}: t is not a time.`)
     if (!isAccount(line.right.account) || ('by' in line.right && !isAccount(line.right.by)))
       return E.left(`${file}, line ${number}: not a Hive account name.`)
     lines.push(line.right)

@@ -110,7 +110,6 @@ test('a space is known by its content before anything happened in it, with the d
     space_id: 'carol/older',
     chat_enabled: true,
     voice_enabled: true,
-    marks: {},
     guests_allowed: true,
     max_users: 50,
     slow_mode_seconds: 0,

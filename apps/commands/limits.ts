@@ -1,16 +1,16 @@
 /** How much one caller may ask: token buckets per caller and, for guests, per address. Memory is bounded. */
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
+import { COMMANDS, type CommandName } from '../../domain/commands.ts'
 import type { Sender } from '../../domain/ports.ts'
+import type { Rate as RateClass } from '../../domain/space/commands.ts'
 
 /** `perSecond` tokens flow in, up to `burst`; each command takes one. */
 export type Rate = { readonly perSecond: number; readonly burst: number }
-/** Kinds of command that share a bucket. */
-export type RateKind = 'presence' | 'moderation' | 'chat' | 'chat-change'
 export type Limits = {
-  readonly account: Readonly<Record<RateKind, Rate>>
-  readonly guest: Readonly<Record<RateKind, Rate>>
+  readonly account: Readonly<Record<RateClass, Rate>>
+  readonly guest: Readonly<Record<RateClass, Rate>>
   /** All guests of one address (of one network, in IPv6) together. A loopback address is a proxy's or this machine's own: not counted. */
-  readonly guestsOfAddress: Readonly<Record<RateKind, Rate>>
+  readonly guestsOfAddress: Readonly<Record<RateClass, Rate>>
   /** Buckets held at once; past it the longest unused are forgotten (that is: full again). */
   readonly buckets: number
 }
@@ -37,31 +37,11 @@ export const DEFAULT_LIMITS: Limits = {
   buckets: 100_000,
 }
 
-const kindOf = (command: string): RateKind => {
-  switch (command) {
-    case 'EnterSpace':
-    case 'JoinSpace':
-    case 'LeaveSpace':
-    case 'MoveSession':
-    case 'SetVoice':
-      return 'presence'
-    case 'PostMessage':
-      return 'chat'
-    case 'EditMessage':
-    case 'DeleteMessage':
-    case 'AddReaction':
-    case 'RemoveReaction':
-      return 'chat-change'
-    default:
-      return 'moderation'
-  }
-}
-
 type Bucket = { tokens: number; at: number }
 
 export type Limiter = {
   /** 0 where the command may go on, else the seconds (a fraction) until one would. */
-  readonly take: (sender: Sender, command: string) => number
+  readonly take: (sender: Sender, command: CommandName) => number
   readonly size: () => number
 }
 
@@ -102,7 +82,7 @@ export const createLimiter = (now: () => number, limits: Limits): Limiter => {
     size: buckets.size,
     take: ({ by, client }, command) => {
       if (by.kind === 'system') return 0
-      const kind = kindOf(command)
+      const kind = COMMANDS[command].rate
       const own = buckets.take(
         `${kind}|${by.id}`,
         by.kind === 'account' ? limits.account[kind] : limits.guest[kind],

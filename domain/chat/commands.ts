@@ -1,25 +1,119 @@
-/** What can be asked of a space's chat. `subspace` is where the caller is, or names on REST. */
-export type PostMessage = {
-  readonly type: 'PostMessage'
-  /** A UUID, unique in its space: the same one twice is one message. */
-  readonly messageId: string
-  /** The server made the id just now, so that no message can have it yet and none is looked up. */
-  readonly fresh?: boolean
-  readonly subspace: string
-  readonly content: string
-  readonly messageType: string
-  readonly parentMessageId: string | null
+/** What can be asked of a space's chat, one entry each. `subspace` is where the caller is, or names on REST. */
+import * as t from 'io-ts'
+import {
+  type AnyFields,
+  emoji,
+  field,
+  messageId,
+  SOME_WORDS,
+  subspace,
+  type ValuesOf,
+  words,
+} from '../fields.ts'
+import type { LooksAt, Rate } from '../space/commands.ts'
+import type { ChatEvent } from './events.ts'
+
+type Entry<F extends AnyFields> = {
+  readonly fields: F
+  /** In words; the rule is the decision's. */
+  readonly who: string
+  /** In words. */
+  readonly says: string
+  readonly rate: Rate
+  readonly asksContent: true
+  readonly looksAt: ReadonlyArray<LooksAt>
+  /** The socket's event; several commands may be one. */
+  readonly socket: string
+  /** Its fields, put together again from its event; null where that does not say. */
+  readonly again: (event: ChatEvent) => ValuesOf<F> | null
 }
-export type EditMessage = {
-  readonly type: 'EditMessage'
-  readonly messageId: string
-  readonly content: string
-}
-export type DeleteMessage = { readonly type: 'DeleteMessage'; readonly messageId: string }
-export type AddReaction = { readonly type: 'AddReaction'; readonly messageId: string; readonly emoji: string }
-export type RemoveReaction = {
-  readonly type: 'RemoveReaction'
-  readonly messageId: string
-  readonly emoji: string
-}
-export type ChatCommand = PostMessage | EditMessage | DeleteMessage | AddReaction | RemoveReaction
+const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Entry<F> => ({
+  asksContent: true,
+  ...entry,
+})
+
+/** Erased words are empty. */
+const known = (content: string): string => (content === '' ? SOME_WORDS : content)
+const reaction = ({ data }: ChatEvent) =>
+  'emoji' in data ? { messageId: data.messageId, emoji: data.emoji } : null
+
+export const CHAT_COMMANDS = {
+  PostMessage: command({
+    fields: {
+      messageId: messageId(null),
+      /** The server made the id just now, so that no message can have it yet and none is looked up. */
+      fresh: field(t.union([t.boolean, t.undefined]), undefined, { asks: 'yes', isInner: true }),
+      subspace,
+      content: words,
+      messageType: field(t.string, 'text'),
+      parentMessageId: field(t.union([t.string, t.null]), null),
+    },
+    who: 'whoever may enter, is not muted, and has waited out slow mode (moderators need not)',
+    says: 'Says something in a room. The same message_id twice is one message.',
+    rate: 'chat',
+    looksAt: ['guests', 'chat', 'mute', 'slow mode'],
+    socket: 'chat-message',
+    again: (event) => {
+      if (event.type !== 'MessagePosted') return null
+      const { messageId: id, messageType, parentMessageId, content } = event.data
+      return {
+        messageId: id,
+        fresh: true,
+        subspace: event.data.subspace,
+        content: known(content),
+        messageType,
+        parentMessageId,
+      }
+    },
+  }),
+  EditMessage: command({
+    fields: { messageId: messageId('a message of the asker’s'), content: words },
+    who: 'the author',
+    says: 'Rewrites one’s own message.',
+    rate: 'chat-change',
+    looksAt: ['guests', 'chat', 'mute', 'message'],
+    socket: 'chat-edit',
+    again: ({ type, data }) =>
+      type === 'MessageEdited' ? { messageId: data.messageId, content: known(data.content) } : null,
+  }),
+  DeleteMessage: command({
+    fields: { messageId: messageId('a message of the asker’s') },
+    who: 'the author, or a moderator above the author',
+    says: 'Deletes one’s own message, or as a moderator one of those below.',
+    rate: 'chat-change',
+    looksAt: ['guests', 'message', 'author'],
+    socket: 'chat-delete',
+    again: ({ data }) => ({ messageId: data.messageId }),
+  }),
+  AddReaction: command({
+    fields: { messageId: messageId('a message'), emoji },
+    who: 'whoever may enter and may speak',
+    says: 'Adds a reaction to a message.',
+    rate: 'chat-change',
+    looksAt: ['guests', 'chat', 'mute', 'message'],
+    socket: 'chat-reaction',
+    again: reaction,
+  }),
+  RemoveReaction: command({
+    fields: { messageId: messageId('a message'), emoji },
+    who: 'whoever may enter',
+    says: 'Takes one’s reaction back.',
+    rate: 'chat-change',
+    looksAt: ['guests', 'message'],
+    socket: 'chat-reaction',
+    again: reaction,
+  }),
+} as const
+
+type Entries = typeof CHAT_COMMANDS
+export type ChatCommandName = keyof Entries
+type Simplified<T> = { readonly [K in keyof T]: T[K] }
+export type ChatCommandOf<Name extends ChatCommandName> = Simplified<
+  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
+>
+export type ChatCommand = { [Name in ChatCommandName]: ChatCommandOf<Name> }[ChatCommandName]
+export type PostMessage = ChatCommandOf<'PostMessage'>
+export type EditMessage = ChatCommandOf<'EditMessage'>
+export type DeleteMessage = ChatCommandOf<'DeleteMessage'>
+export type AddReaction = ChatCommandOf<'AddReaction'>
+export type RemoveReaction = ChatCommandOf<'RemoveReaction'>

@@ -1,76 +1,307 @@
-/** What can be asked of a space. Session ids are made by the server; targets come from the caller. */
-import type { Caller, Subject } from '../identity.ts'
-import type { SettingsChanges } from '../settings.ts'
-import type { Permission } from './events.ts'
+/** What can be asked of a space, one entry each: its fields, who may, how much of it, in words, and how it is asked again.
+ *  Session ids are made by the server; targets come from the caller. What is decided of each is `decide.ts`. */
+import * as t from 'io-ts'
+import {
+  type AnyFields,
+  account,
+  anotherSession,
+  avatar,
+  field,
+  inner,
+  ownSession,
+  position,
+  reason,
+  subject,
+  subspace,
+  until,
+  type ValuesOf,
+} from '../fields.ts'
+import type { Caller } from '../identity.ts'
+import { SettingsChanges } from '../settings.ts'
+import type { SpaceEvent, SpaceEventOf } from './events.ts'
+import { Permission } from './roles.ts'
+import type { SpaceState } from './state.ts'
 
-export type EnterSpace = { readonly type: 'EnterSpace'; readonly subspace: string }
-export type JoinSpace = {
-  readonly type: 'JoinSpace'
-  readonly sessionId: string
-  readonly socketId: string
-  readonly subspace: string
-  readonly position: unknown
-  readonly avatarData: unknown
-  readonly boot: string
-}
-/** `reason` is the server's to say: `left`, `disconnected`, `expired`, or `node-lost` by the system. */
-export type LeaveSpace = {
-  readonly type: 'LeaveSpace'
-  readonly sessionId: string
-  readonly reason: 'left' | 'disconnected' | 'expired' | 'node-lost'
-}
-export type MoveSession = {
-  readonly type: 'MoveSession'
-  readonly sessionId: string
-  readonly subspace: string
-  readonly position: unknown
-}
-export type SetVoice = { readonly type: 'SetVoice'; readonly sessionId: string; readonly enabled: boolean }
-export type GrantPermission = {
-  readonly type: 'GrantPermission'
-  readonly account: string
-  readonly permission: Permission
-  readonly reason: string | null
-}
-export type RevokePermission = {
-  readonly type: 'RevokePermission'
-  readonly account: string
-  readonly reason: string | null
-}
-export type Ban = {
-  readonly type: 'Ban'
-  readonly subject: Subject
-  readonly reason: string | null
-  readonly until: string | null
-}
-export type Unban = { readonly type: 'Unban'; readonly subject: Subject; readonly reason: string | null }
-export type Mute = {
-  readonly type: 'Mute'
-  readonly subject: Subject
-  readonly reason: string | null
-  readonly until: string | null
-}
-export type Unmute = { readonly type: 'Unmute'; readonly subject: Subject; readonly reason: string | null }
-export type Kick = { readonly type: 'Kick'; readonly sessionId: string; readonly reason: string | null }
-export type ChangeSettings = { readonly type: 'ChangeSettings'; readonly changes: SettingsChanges }
-/** The system's: appends `SeatExpired` for every held seat that has run out. */
-export type ExpireSeats = { readonly type: 'ExpireSeats' }
+/** Commands that share an allowance (`apps/commands/limits.ts`). */
+export type Rate = 'presence' | 'moderation' | 'chat' | 'chat-change'
 
-export type SpaceCommand =
-  | EnterSpace
-  | JoinSpace
-  | LeaveSpace
-  | MoveSession
-  | SetVoice
-  | GrantPermission
-  | RevokePermission
-  | Ban
-  | Unban
-  | Mute
-  | Unmute
-  | Kick
-  | ChangeSettings
-  | ExpireSeats
+/** What a decision looks at, in the order in which an explanation tells it. */
+export type LooksAt =
+  | 'guests'
+  | 'seats'
+  | 'voice'
+  | 'mute'
+  | 'session'
+  | 'chat'
+  | 'slow mode'
+  | 'message'
+  | 'author'
+  | 'target'
+  | 'standing ban'
+  | 'standing mute'
+  | 'target’s session'
+
+/** How it is asked for where that is one to one: its fields are what is sent. `rest`: below the space, a field of the
+ *  command in the path; the others are the body's. */
+export type Wire = {
+  readonly socket: string
+  readonly rest: { readonly method: 'PUT' | 'POST' | 'DELETE'; readonly path: string } | null
+}
+
+type Entry<F extends AnyFields> = {
+  readonly fields: F
+  /** In words; the rule is the decision's. */
+  readonly who: string
+  /** In words. */
+  readonly says: string
+  readonly rate: Rate
+  /** Whether its decision needs to know what the content says. */
+  readonly asksContent: boolean
+  readonly looksAt: ReadonlyArray<LooksAt>
+  /** Null where each edge does it in its own way, or where it is the system's alone. */
+  readonly wire: Wire | null
+  /** Its fields, put together again from its events; null where they don't say. */
+  readonly again: (of: Events, before: SpaceState) => ValuesOf<F> | null
+}
+const command = <F extends AnyFields>(
+  entry: Omit<Entry<F>, 'asksContent' | 'wire'> & Partial<Pick<Entry<F>, 'asksContent' | 'wire'>>,
+): Entry<F> => ({ asksContent: true, wire: null, ...entry })
+
+/** The events of one accepted command: the data of the first of a type, null for none. */
+export type Events = {
+  readonly one: <T extends SpaceEvent['type']>(type: T) => SpaceEventOf<T>['data'] | null
+}
+const whose = (sessionId: string | undefined, before: SpaceState): string | null => {
+  const session = sessionId === undefined ? undefined : before.sessions.get(sessionId)
+  return session?.account ?? session?.guest ?? null
+}
+
+const permission = field(Permission, 'access', { named: 'permission', asks: 'the permission' })
+const left = t.union([
+  t.literal('left'),
+  t.literal('disconnected'),
+  t.literal('expired'),
+  t.literal('node-lost'),
+])
+
+export const SPACE_COMMANDS = {
+  EnterSpace: command({
+    fields: { subspace },
+    who: 'whoever may enter',
+    says: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
+    rate: 'presence',
+    looksAt: ['guests', 'seats'],
+    again: ({ one }) => {
+      const granted = one('EntryGranted')
+      return granted && { subspace: granted.subspace }
+    },
+  }),
+  JoinSpace: command({
+    fields: {
+      sessionId: field(t.string, 'a new session'),
+      socketId: inner('a new socket'),
+      subspace,
+      position,
+      avatarData: avatar,
+      boot: inner(''),
+    },
+    who: 'whoever may enter',
+    says: 'Comes in: the held seat is used up, and the socket’s session before it ends.',
+    rate: 'presence',
+    looksAt: ['guests', 'seats'],
+    again: ({ one }) => {
+      const joined = one('SessionJoined')
+      if (joined === null) return null
+      const { sessionId, socketId, boot } = joined
+      return {
+        sessionId,
+        socketId,
+        subspace: joined.subspace,
+        position: joined.position,
+        avatarData: joined.avatarData,
+        boot,
+      }
+    },
+  }),
+  /** `reason` is the server's to say: `left`, `disconnected`, `expired`, or `node-lost` by the system. */
+  LeaveSpace: command({
+    fields: { sessionId: ownSession, reason: field(left, 'left') },
+    who: 'the session’s own, the system; always allowed',
+    says: 'Leaves.',
+    rate: 'presence',
+    asksContent: false,
+    looksAt: ['session'],
+    again: ({ one }) => {
+      const gone = one('SessionLeft')
+      if (gone === null || gone.reason === 'kicked' || gone.reason === 'banned') return null
+      return { sessionId: gone.sessionId, reason: gone.reason }
+    },
+  }),
+  MoveSession: command({
+    fields: { sessionId: ownSession, subspace: { ...subspace, blank: 'main-elsewhere' }, position },
+    who: 'the session’s own',
+    says: 'Goes to another room of the space.',
+    rate: 'presence',
+    looksAt: ['session'],
+    again: ({ one }) => {
+      const moved = one('SessionMoved')
+      return moved && { sessionId: moved.sessionId, subspace: moved.to, position: moved.position }
+    },
+  }),
+  SetVoice: command({
+    fields: { sessionId: ownSession, enabled: field(t.boolean, true, { named: 'switch' }) },
+    who: 'the session’s own, not muted, where voice is on',
+    says: 'Switches one’s voice on or off.',
+    rate: 'presence',
+    looksAt: ['voice', 'mute', 'session'],
+    wire: { socket: 'voice-state', rest: null },
+    again: ({ one }) => {
+      const started = one('VoiceStarted')
+      const changed = started ?? one('VoiceStopped')
+      return changed && { sessionId: changed.sessionId, enabled: started !== null }
+    },
+  }),
+  GrantPermission: command({
+    fields: { account, permission, reason },
+    who: 'admin up to moderate; owner up to admin',
+    says: 'Gives an account a permission. Admins give up to moderate, owners admin too.',
+    rate: 'moderation',
+    looksAt: ['target'],
+    wire: { socket: 'permission-grant', rest: { method: 'PUT', path: 'permissions/:account' } },
+    again: ({ one }) => {
+      const granted = one('PermissionGranted')
+      return granted && { account: granted.account, permission: granted.permission, reason: granted.reason }
+    },
+  }),
+  RevokePermission: command({
+    fields: { account, reason },
+    who: 'admin',
+    says: 'Takes an account’s permission back.',
+    rate: 'moderation',
+    looksAt: ['target'],
+    wire: { socket: 'permission-revoke', rest: { method: 'DELETE', path: 'permissions/:account' } },
+    again: ({ one }) => {
+      const revoked = one('PermissionRevoked')
+      return revoked && { account: revoked.account, reason: revoked.reason }
+    },
+  }),
+  Ban: command({
+    fields: { subject, reason, until },
+    who: 'moderator',
+    says: 'Bans an account or a guest, until a time or for good.',
+    rate: 'moderation',
+    looksAt: ['target', 'standing ban'],
+    wire: { socket: 'ban', rest: { method: 'PUT', path: 'bans/:subject' } },
+    again: ({ one }, before) => {
+      const banned = one('AccountBanned')
+      if (banned !== null) return { subject: banned.subject, reason: banned.reason, until: banned.until }
+      // The same ban stood already: it only put out whoever had come in nevertheless.
+      const gone = one('SessionLeft')
+      const shownOut = whose(gone?.sessionId, before) ?? one('SeatExpired')?.subject ?? null
+      if (shownOut === null) return null
+      const standing = before.bans.get(shownOut)
+      const { note = standing?.reason ?? null, until: end = standing?.until ?? null } = gone ?? {}
+      return { subject: shownOut, reason: note, until: end }
+    },
+  }),
+  Unban: command({
+    fields: { subject, reason },
+    who: 'moderator',
+    says: 'Lifts a ban.',
+    rate: 'moderation',
+    looksAt: ['target', 'standing ban'],
+    wire: { socket: 'unban', rest: { method: 'DELETE', path: 'bans/:subject' } },
+    again: ({ one }) => {
+      const lifted = one('AccountUnbanned')
+      return lifted && { subject: lifted.subject, reason: lifted.reason }
+    },
+  }),
+  Mute: command({
+    fields: { subject, reason, until },
+    who: 'moderator',
+    says: 'Mutes an account or a guest, until a time or for good.',
+    rate: 'moderation',
+    looksAt: ['target', 'standing mute'],
+    wire: { socket: 'mute', rest: { method: 'PUT', path: 'mutes/:subject' } },
+    again: ({ one }, before) => {
+      const muted = one('AccountMuted')
+      if (muted !== null) return { subject: muted.subject, reason: muted.reason, until: muted.until }
+      const silenced = whose(one('VoiceStopped')?.sessionId, before)
+      if (silenced === null) return null
+      const standing = before.mutes.get(silenced)
+      return { subject: silenced, reason: standing?.reason ?? null, until: standing?.until ?? null }
+    },
+  }),
+  Unmute: command({
+    fields: { subject, reason },
+    who: 'moderator',
+    says: 'Lifts a mute.',
+    rate: 'moderation',
+    looksAt: ['target', 'standing mute'],
+    wire: { socket: 'unmute', rest: { method: 'DELETE', path: 'mutes/:subject' } },
+    again: ({ one }) => {
+      const lifted = one('AccountUnmuted')
+      return lifted && { subject: lifted.subject, reason: lifted.reason }
+    },
+  }),
+  Kick: command({
+    fields: { sessionId: anotherSession, reason },
+    who: 'moderator',
+    says: 'Sends a session out of the room; it may come back.',
+    rate: 'moderation',
+    looksAt: ['target’s session'],
+    wire: { socket: 'kick', rest: { method: 'POST', path: 'kick' } },
+    again: ({ one }) => {
+      const gone = one('SessionLeft')
+      return gone && { sessionId: gone.sessionId, reason: gone.note }
+    },
+  }),
+  ChangeSettings: command({
+    fields: { changes: field(SettingsChanges, {}, { named: 'changes' }) },
+    who: 'admin',
+    says: 'Changes the settings that it names. For admins.',
+    rate: 'moderation',
+    looksAt: [],
+    // REST answers with the settings as they are then: `adapters/http/routes/settings.ts`.
+    wire: { socket: 'settings-change', rest: null },
+    again: ({ one }) => {
+      const changed = one('SettingsChanged')
+      return changed && { changes: changed.changes }
+    },
+  }),
+  /** The system's: appends `SeatExpired` for every held seat that has run out. */
+  ExpireSeats: command({
+    fields: {},
+    who: 'the system',
+    says: 'Frees the held seats that ran out, and ends what was too much to end at once.',
+    rate: 'moderation',
+    asksContent: false,
+    looksAt: [],
+    again: () => ({}),
+  }),
+} as const
+
+type Entries = typeof SPACE_COMMANDS
+export type SpaceCommandName = keyof Entries
+type Simplified<T> = { readonly [K in keyof T]: T[K] }
+export type SpaceCommandOf<Name extends SpaceCommandName> = Simplified<
+  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
+>
+export type SpaceCommand = { [Name in SpaceCommandName]: SpaceCommandOf<Name> }[SpaceCommandName]
+
+export type EnterSpace = SpaceCommandOf<'EnterSpace'>
+export type JoinSpace = SpaceCommandOf<'JoinSpace'>
+export type LeaveSpace = SpaceCommandOf<'LeaveSpace'>
+export type MoveSession = SpaceCommandOf<'MoveSession'>
+export type SetVoice = SpaceCommandOf<'SetVoice'>
+export type GrantPermission = SpaceCommandOf<'GrantPermission'>
+export type RevokePermission = SpaceCommandOf<'RevokePermission'>
+export type Ban = SpaceCommandOf<'Ban'>
+export type Unban = SpaceCommandOf<'Unban'>
+export type Mute = SpaceCommandOf<'Mute'>
+export type Unmute = SpaceCommandOf<'Unmute'>
+export type Kick = SpaceCommandOf<'Kick'>
+export type ChangeSettings = SpaceCommandOf<'ChangeSettings'>
 
 /** What the content behind a space says, looked up when the command comes in. `private` and `role: null` is a
  *  space that the caller may not know of, unless the space's own permissions say otherwise. */

@@ -1,9 +1,9 @@
 /** What a decision was made on beside the history, and how the log keeps it, so that it can be made again. */
 import * as t from 'io-ts'
-import type { ChatCommand } from '../chat/commands.ts'
+import { type AnyCommand, commandEntry, isCommandName } from '../commands.ts'
 import type { Grounds } from '../metadata.ts'
 import { isCleanJson } from '../text.ts'
-import type { ContentFacts, SpaceCommand } from './commands.ts'
+import type { ContentFacts } from './commands.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
@@ -26,8 +26,6 @@ export type KeptFacts = t.TypeOf<typeof KeptFacts>
 export const Seen = t.partial({ space: t.number, chat: t.number })
 export type Seen = t.TypeOf<typeof Seen>
 
-type AnyCommand = SpaceCommand | ChatCommand
-
 /** Enough to decide what asks nothing of the content: leaving, and freeing seats. */
 export const NO_FACTS: ContentFacts = {
   exists: true,
@@ -36,8 +34,9 @@ export const NO_FACTS: ContentFacts = {
   visibility: 'public',
   role: null,
 }
-export const asksContent = (command: Pick<AnyCommand, 'type'>): boolean =>
-  command.type !== 'LeaveSpace' && command.type !== 'ExpireSeats'
+/** Of a type that this program does not know: it may. */
+export const asksContent = ({ type }: { readonly type: string }): boolean =>
+  !isCommandName(type) || commandEntry(type).asksContent
 
 /** What the grounds and the space's opening already say of the content. */
 const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined): ContentFacts => ({
@@ -94,14 +93,13 @@ export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyA
   return expired <= SEATS_AT_ONCE ? events : [...events.slice(0, SEATS_AT_ONCE), ...events.slice(expired)]
 }
 
-/** Not kept of a refused command: what is personal, and what no rule but that of form looks at. */
-const LEFT_OUT = new Set(['type', 'content', 'avatarData', 'position'])
 const MAX_ASKED = 2_000
 
 /** What a refused command asked for, without what is personal in it. What is too long or no clean JSON is left out. */
 export const askedFor = (command: AnyCommand): Readonly<Record<string, unknown>> => {
   const kept: Record<string, unknown> = {}
+  const { fields } = commandEntry(command.type)
   for (const [name, value] of Object.entries(command))
-    if (value !== undefined && !LEFT_OUT.has(name) && isCleanJson(value)) kept[name] = value
+    if (value !== undefined && fields[name]?.isPersonal === false && isCleanJson(value)) kept[name] = value
   return JSON.stringify(kept).length <= MAX_ASKED ? kept : {}
 }

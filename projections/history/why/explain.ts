@@ -10,6 +10,7 @@ import type { ChatEvent } from '../../../domain/chat/events.ts'
 import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import type { Decoded } from '../../../domain/codec.ts'
+import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor, Caller } from '../../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
 import { codeOf } from '../../../domain/refused.ts'
@@ -113,9 +114,11 @@ const isSame = (a: unknown, b: unknown): boolean => {
 
 /* ── words ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-const HIDDEN = new Set(['type', 'content', 'avatarData', 'boot', 'socketId', 'fresh'])
-const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>> =>
-  command === null ? {} : Object.fromEntries(Object.entries(command).filter(([name]) => !HIDDEN.has(name)))
+const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>> => {
+  if (command === null) return {}
+  const { fields } = commandEntry(command.type)
+  return Object.fromEntries(Object.entries(command).filter(([name]) => fields[name]?.isInner === false))
+}
 
 const NEEDS = {
   access: 'access',

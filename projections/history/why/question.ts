@@ -1,5 +1,7 @@
 /** A question of what somebody could have done, as the command that they would have sent. */
 import * as E from 'fp-ts/lib/Either.js'
+import { commandEntry, isCommandName } from '../../../domain/commands.ts'
+import type { Asks } from '../../../domain/fields.ts'
 import type { Moment } from '../moments.ts'
 import { type AnyCommand, COMMAND_TYPES, commandWith } from './asked.ts'
 
@@ -14,7 +16,7 @@ export const questionOf = (
   { target, permission }: { readonly target?: string; readonly permission?: string },
   moment: Moment,
 ): E.Either<Unaskable, AnyCommand> => {
-  if (!COMMAND_TYPES.includes(action))
+  if (!isCommandName(action))
     return E.left({ field: 'action', detail: `An action is one of ${COMMAND_TYPES.join(', ')}.` })
   const sessionOf = (whose: string): string => {
     for (const { sessionId, account, guest } of moment.standing.state.sessions.values())
@@ -26,37 +28,20 @@ export const questionOf = (
     moment.messages.findLast(
       ({ account, guest, deleted }) => deleted === null && (!isOwn || (account ?? guest) === subject),
     )?.messageId
-  const fields = (): Record<string, unknown> => {
-    switch (action) {
-      case 'MoveSession':
-      case 'SetVoice':
-      case 'LeaveSpace':
-        return { sessionId: sessionOf(subject) }
-      case 'Kick':
-        return { sessionId: sessionOf(target ?? '') }
-      case 'GrantPermission':
-        return { account: target, permission }
-      case 'RevokePermission':
-        return { account: target }
-      case 'Ban':
-      case 'Unban':
-      case 'Mute':
-      case 'Unmute':
-        return { subject: target }
-      case 'PostMessage':
-        return { fresh: true }
-      case 'EditMessage':
-        return { messageId: message(true) }
-      case 'DeleteMessage':
-        return { messageId: message(true) }
-      case 'AddReaction':
-      case 'RemoveReaction':
-        return { messageId: message(false) }
-      default:
-        return {}
-    }
+  const answers: { readonly [A in NonNullable<Asks>]: () => unknown } = {
+    'the asker’s session': () => sessionOf(subject),
+    'the target’s session': () => sessionOf(target ?? ''),
+    'the target': () => target,
+    'the permission': () => permission,
+    'a message of the asker’s': () => message(true),
+    'a message': () => message(false),
+    yes: () => true,
   }
-  const given = Object.fromEntries(Object.entries(fields()).filter(([, value]) => value !== undefined))
+  const fields = Object.entries(commandEntry(action).fields).map(([name, { asks }]) => [
+    name,
+    asks === null ? undefined : answers[asks](),
+  ])
+  const given = Object.fromEntries(fields.filter(([, value]) => value !== undefined))
   const command = commandWith(action, given)
   return command === null ? E.left({ field: 'action', detail: 'There is no such action.' }) : E.right(command)
 }

@@ -1,16 +1,16 @@
 /** Which settings, bans, mutes and ranks a command's decision looked at, as they stood. */
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
+import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import type { SpaceSettings } from '../../../domain/settings.ts'
 import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
-import type { ContentFacts } from '../../../domain/space/commands.ts'
+import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
 import type { Restriction } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
 import type { Ref } from '../refs.ts'
 import type { Standing } from '../standing.ts'
 import type { AnyCommand } from './asked.ts'
-import { isChatCommand } from './asked.ts'
 import type { Cause, Rights } from './right.ts'
 
 /** `because`: the event that set it; null where it was as every space begins. */
@@ -46,8 +46,17 @@ export type Scene = {
 
 const end = (until: string | null): string => (until === null ? 'for good' : `until ${until}`)
 
+/** What a command may name, of what its rules look at. */
+type Names = {
+  readonly sessionId?: string
+  readonly account?: string
+  readonly subject?: string
+  readonly messageId?: string
+}
+
 export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyArray<Rule>> => {
-  const { actor, facts, standing, at, command, chat } = scene
+  const { actor, facts, standing, at, chat } = scene
+  const command = scene.command as AnyCommand & Names
   const { state, refs } = standing
   const who = whoIs(actor)
   const rules: Rule[] = []
@@ -79,78 +88,20 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
   )
   await restriction('ban', access.ban)
 
-  const isEntering = command.type === 'EnterSpace' || command.type === 'JoinSpace'
-  if ((isEntering || isChatCommand(command)) && actor.kind === 'guest')
-    await setting(
-      'guests_allowed',
-      state.settings.guests_allowed ? 'Guests were allowed.' : 'Guests were not allowed.',
-    )
-  if (isEntering) {
-    let held = 0
-    for (const seat of state.held.values())
-      if (seat.subject !== actor.id && !isOver(seat.expiresAt, at)) held += 1
-    const { max_users } = state.settings
-    await setting(
-      'max_users',
-      `The space had ${max_users} seats: ${state.sessions.size} were taken and ${held} held for others.`,
-    )
+  const subjectOf = (sessionId: string | undefined): string | null => {
+    const session = state.sessions.get(sessionId ?? '')
+    return session?.account ?? session?.guest ?? null
   }
-
-  if (command.type === 'SetVoice') {
-    await setting(
-      'voice_enabled',
-      `Voice was switched ${state.settings.voice_enabled ? 'on' : 'off'} in the space.`,
-    )
-    await restriction('mute', access.mute)
+  const author = (): string | null => {
+    const id = command.messageId?.toLowerCase() ?? ''
+    return chat?.messages.get(id)?.posted?.author ?? scene.found.get(id)?.author ?? null
   }
-  if ('sessionId' in command && command.type !== 'JoinSpace' && command.type !== 'Kick') {
-    const session = state.sessions.get(command.sessionId)
-    const owner = session?.account ?? session?.guest ?? null
-    const says =
-      owner === null
-        ? 'There was no such session.'
-        : owner === actor.id
-          ? 'The session was their own.'
-          : `The session was ${owner}’s.`
-    await add('own_session', owner, says, refs.sessions.get(command.sessionId)?.joined)
+  const whoseIs = (thing: 'session' | 'message', owner: string | null): string => {
+    if (owner === null) return `There was no such ${thing}.`
+    return owner === actor.id ? `The ${thing} was their own.` : `The ${thing} was ${owner}’s.`
   }
-
-  if (isChatCommand(command)) {
-    if (command.type === 'PostMessage' || command.type === 'EditMessage' || command.type === 'AddReaction') {
-      await setting(
-        'chat_enabled',
-        `Chat was switched ${state.settings.chat_enabled ? 'on' : 'off'} in the space.`,
-      )
-      await restriction('mute', access.mute)
-    }
-    const slow = state.settings.slow_mode_seconds
-    if (command.type === 'PostMessage' && slow > 0) {
-      const last =
-        scene.lastPost === null
-          ? 'they had not posted before'
-          : `their last message was at ${new Date(scene.lastPost).toISOString()}`
-      await setting(
-        'slow_mode_seconds',
-        `One message in ${slow} s was allowed to each below moderator: ${last}.`,
-      )
-    }
-    if (command.type !== 'PostMessage') {
-      const id = command.messageId.toLowerCase()
-      const author = chat?.messages.get(id)?.posted?.author ?? scene.found.get(id)?.author ?? null
-      await add(
-        'message',
-        author,
-        author === null
-          ? 'There was no such message.'
-          : author === actor.id
-            ? 'The message was their own.'
-            : `The message was ${author}’s.`,
-      )
-      if (command.type === 'DeleteMessage' && author !== null && author !== actor.id) await target(author)
-    }
-  }
-
-  async function target(subject: string): Promise<void> {
+  const target = async (subject: string | null | undefined): Promise<void> => {
+    if (subject === null || subject === undefined) return
     const role = roleOf(state, facts, subject)
     await add(
       'target_role',
@@ -161,39 +112,70 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       role === null || role === 'owner' ? null : refs.grants.get(subject),
     )
   }
-  switch (command.type) {
-    case 'GrantPermission':
-    case 'RevokePermission':
-      await target(command.account)
-      break
-    case 'Ban':
-    case 'Unban':
-    case 'Mute':
-    case 'Unmute': {
-      const { subject } = command
-      await target(subject)
-      const isBan = command.type === 'Ban' || command.type === 'Unban'
-      const one = inForce(isBan ? state.bans : state.mutes, subject, at)
-      const set = isBan ? refs.bans : refs.mutes
-      const what = isBan ? 'ban' : 'mute'
-      await add(
-        'standing_restriction',
-        one === null ? null : { by: one.by, until: one.until },
-        one === null
-          ? `No ${what} of ${subject} was in force.`
-          : `A ${what} of ${subject} by ${whoIs(one.by)} was in force ${end(one.until)}: none below who set it changes it.`,
-        one === null ? null : set.get(subject),
-      )
-      break
-    }
-    case 'Kick': {
-      const session = state.sessions.get(command.sessionId)
-      const subject = session?.account ?? session?.guest ?? null
-      if (subject !== null) await target(subject)
-      break
-    }
-    default:
-      break
+  const standingRestriction = async (what: 'ban' | 'mute', subject: string): Promise<void> => {
+    const one = inForce(what === 'ban' ? state.bans : state.mutes, subject, at)
+    const set = what === 'ban' ? refs.bans : refs.mutes
+    await add(
+      'standing_restriction',
+      one === null ? null : { by: one.by, until: one.until },
+      one === null
+        ? `No ${what} of ${subject} was in force.`
+        : `A ${what} of ${subject} by ${whoIs(one.by)} was in force ${end(one.until)}: none below who set it changes it.`,
+      one === null ? null : set.get(subject),
+    )
   }
+  const { settings } = state
+  const onOrOff = (on: boolean): string => (on ? 'on' : 'off')
+
+  const looks: { readonly [What in LooksAt]: () => Promise<void> } = {
+    guests: async () => {
+      if (actor.kind !== 'guest') return
+      const says = settings.guests_allowed ? 'Guests were allowed.' : 'Guests were not allowed.'
+      await setting('guests_allowed', says)
+    },
+    seats: async () => {
+      let held = 0
+      for (const seat of state.held.values())
+        if (seat.subject !== actor.id && !isOver(seat.expiresAt, at)) held += 1
+      const { max_users } = settings
+      await setting(
+        'max_users',
+        `The space had ${max_users} seats: ${state.sessions.size} were taken and ${held} held for others.`,
+      )
+    },
+    voice: () =>
+      setting('voice_enabled', `Voice was switched ${onOrOff(settings.voice_enabled)} in the space.`),
+    mute: () => restriction('mute', access.mute),
+    session: () => {
+      const owner = subjectOf(command.sessionId)
+      const joined = refs.sessions.get(command.sessionId ?? '')?.joined
+      return add('own_session', owner, whoseIs('session', owner), joined)
+    },
+    chat: () => setting('chat_enabled', `Chat was switched ${onOrOff(settings.chat_enabled)} in the space.`),
+    'slow mode': async () => {
+      const slow = settings.slow_mode_seconds
+      if (slow === 0) return
+      const last =
+        scene.lastPost === null
+          ? 'they had not posted before'
+          : `their last message was at ${new Date(scene.lastPost).toISOString()}`
+      await setting(
+        'slow_mode_seconds',
+        `One message in ${slow} s was allowed to each below moderator: ${last}.`,
+      )
+    },
+    message: () => add('message', author(), whoseIs('message', author())),
+    author: async () => {
+      if (author() !== actor.id) await target(author())
+    },
+    target: () => target(command.account ?? command.subject),
+    'standing ban': () => standingRestriction('ban', command.subject ?? ''),
+    'standing mute': () => standingRestriction('mute', command.subject ?? ''),
+    'target’s session': async () => {
+      const owner = subjectOf(command.sessionId)
+      if (owner !== actor.id || command.type === 'Kick') await target(owner)
+    },
+  }
+  for (const what of commandEntry(command.type).looksAt) await looks[what]()
   return rules
 }

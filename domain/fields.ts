@@ -1,0 +1,81 @@
+/** What commands are made of: each field's codec, and what those must know who put commands together: the edges that a
+ *  caller's words come in by, and the explanation of an act, which asks a command again. */
+import * as t from 'io-ts'
+
+/** How a caller names it. `own session`: not at all on a socket, which has one; `inner`: each edge's own affair. */
+export type Named =
+  | 'own session'
+  | 'session'
+  | 'own session or another'
+  | 'account'
+  | 'subject'
+  | 'permission'
+  | 'reason'
+  | 'until'
+  | 'switch'
+  | 'changes'
+  | 'inner'
+/** What a question of what somebody could have done puts there, where it says nothing else. */
+export type Asks =
+  | 'the asker’s session'
+  | 'the target’s session'
+  | 'the target'
+  | 'the permission'
+  | 'a message of the asker’s'
+  | 'a message'
+  | 'yes'
+  | null
+
+export type Field<A> = {
+  readonly codec: t.Type<A>
+  readonly named: Named
+  readonly asks: Asks
+  /** The least that a command needs there to be asked at all. */
+  readonly blank: A
+  /** Not kept of a refused command: it is personal, or no rule but that of form looks at it. */
+  readonly isPersonal: boolean
+  /** Nothing that its sender said: shown in no explanation. */
+  readonly isInner: boolean
+}
+export type Fields = Readonly<Record<string, Field<unknown>>>
+
+// biome-ignore lint/suspicious/noExplicitAny: of whatever field
+export type AnyFields = Readonly<Record<string, Field<any>>>
+type ValueOf<F> = F extends Field<infer A> ? A : never
+/** `unknown` is there, be it null; what may be undefined may be left out. */
+type MayLack<A> = unknown extends A ? false : undefined extends A ? true : false
+export type ValuesOf<F extends AnyFields> = {
+  readonly [K in keyof F as MayLack<ValueOf<F[K]>> extends true ? never : K]: ValueOf<F[K]>
+} & {
+  readonly [K in keyof F as MayLack<ValueOf<F[K]>> extends true ? K : never]?: ValueOf<F[K]>
+}
+
+export const field = <A>(
+  codec: t.Type<A>,
+  blank: A,
+  rest: Partial<Omit<Field<A>, 'codec' | 'blank'>> = {},
+): Field<A> => ({ codec, blank, named: 'inner', asks: null, isPersonal: false, isInner: false, ...rest })
+
+const textOrNull = t.union([t.string, t.null])
+/** A name that no account has: somebody who is nothing here. */
+const NOBODY = 'nobody-at-all'
+/** Stands for words that are not there (any more): no rule but that of form looks at words. */
+export const SOME_WORDS = '…'
+
+export const ownSession = field(t.string, '', { named: 'own session', asks: 'the asker’s session' })
+export const anotherSession = field(t.string, '', { named: 'session', asks: 'the target’s session' })
+export const account = field(t.string, NOBODY, { named: 'account', asks: 'the target' })
+export const subject = field(t.string, NOBODY, { named: 'subject', asks: 'the target' })
+export const reason = field(textOrNull, null, { named: 'reason' })
+/** ISO 8601 with a zone; null for good. */
+export const until = field(textOrNull, null, { named: 'until' })
+export const subspace = field(t.string, 'main')
+/** Where an avatar stands, or how it looks: any JSON. */
+export const position = field<unknown>(t.unknown, null, { isPersonal: true })
+export const avatar = field<unknown>(t.unknown, null, { isPersonal: true, isInner: true })
+/** Made by the server. */
+export const inner = (blank: string) => field(t.string, blank, { isInner: true })
+/** A UUID, unique in its space: the same one twice is one message. */
+export const messageId = (asks: Asks) => field(t.string, '00000000-0000-4000-8000-000000000000', { asks })
+export const words = field(t.string, SOME_WORDS, { isPersonal: true, isInner: true })
+export const emoji = field(t.string, '👍')

@@ -2,9 +2,8 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { eventStoreUrl, hexKey, postgresUrl } from '../config/codecs.ts'
 import { originOf } from '../config/load.ts'
-import { type Endpoints, readEndpoints } from '../embedded/endpoints.ts'
-import { readMasterKey, readSigningKey } from '../embedded/secrets.ts'
-import { EMBEDDED_ORIGIN } from '../embedded/settings.ts'
+import { EMBEDDED_ORIGIN, type Endpoints, readEndpoints } from '../operations/instance/endpoints.ts'
+import { readMasterKey, readSigningKey } from '../operations/instance/secrets.ts'
 
 export type Connections = {
   /** `esdb://…` */

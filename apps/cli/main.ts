@@ -1,5 +1,5 @@
 /** `npm run presence -- COMMAND …` */
-import { presence } from './presence.ts'
+import { presence } from './dispatcher.ts'
 import { registry } from './registry.ts'
 
 // A pipe that was closed (`| head`) is no mistake of ours.

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { exportBundle } from './audit-bundle.ts'
+import { exportBundle } from './audit/bundle.ts'
 import { openOutput } from './output-file.ts'
 
 const test = suite('output files')

@@ -12,41 +12,41 @@ export const registry: ReadonlyArray<Entry> = [
   {
     name: 'audit',
     summary: 'prove the record: verify all of it, or export a room as a file that proves itself',
-    load: async () => (await import('./audit.ts')).audit,
+    load: async () => (await import('./audit/command.ts')).audit,
   },
   {
     name: 'content',
     summary: 'fill posts, documents and their permissions from a file',
-    load: async () => (await import('./content.ts')).content,
+    load: async () => (await import('./content/command.ts')).content,
   },
   {
     name: 'log',
     summary: 'the whole log: back up, restore, export, import into any EventStoreDB',
-    load: async () => (await import('./log.ts')).log,
+    load: async () => (await import('./log/command.ts')).log,
   },
   {
     name: 'parked',
     summary: 'events that wait because they could not be read: list, show, retry',
-    load: async () => (await import('./parked.ts')).parked,
+    load: async () => (await import('./parked/command.ts')).parked,
   },
   {
     name: 'privacy',
     summary: 'erase a person, or give them all that is held on them',
-    load: async () => (await import('./privacy.ts')).privacy,
+    load: async () => (await import('./privacy/command.ts')).privacy,
   },
   {
     name: 'rebuild',
     summary: 'make all tables anew from the log, and swap them in',
-    load: async () => (await import('./rebuild.ts')).rebuild,
+    load: async () => (await import('./rebuild/command.ts')).rebuild,
   },
   {
     name: 'room',
     summary: 'perform a real room’s log on a server and compare every table with it',
-    load: async () => (await import('./room.ts')).room,
+    load: async () => (await import('./room/command.ts')).room,
   },
   {
     name: 'status',
     summary: 'what runs here, where it listens, and how it is',
-    load: async () => (await import('./status.ts')).status,
+    load: async () => (await import('./status/command.ts')).status,
   },
 ]

@@ -11,11 +11,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-
-/** A mistake that the user can mend: the message is for him, and needs no stack. */
-export class CannotStart extends Error {
-  override readonly name = 'CannotStart'
-}
+import { CannotStart } from '../operations/instance/cannot-start.ts'
 
 /** Of the files in the data folder as a whole. Raised when an older program could not read them any more. */
 const DATA_FORMAT = 1

@@ -28,7 +28,7 @@ export type Child = {
   readonly stop: () => Promise<void>
 }
 
-const LEASH = new URL('./leash.ts', import.meta.url).href
+const LEASH = new URL('./stop-with-parent.ts', import.meta.url).href
 /** More than a server takes whose event store says nothing: some 15 s. */
 const STOP_MS = 20_000
 const READY_MS = 60_000

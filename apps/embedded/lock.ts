@@ -1,7 +1,7 @@
 /** One supervisor to a data folder. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CannotStart } from './checks.ts'
+import { CannotStart } from '../operations/instance/cannot-start.ts'
 
 /** When the process started, so that another under the same number is told from it. Null where the system won't say. */
 const startedAt = (pid: number): string | null => {

@@ -3,12 +3,10 @@ import { resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Config, type Environment, loadConfig } from '../config/load.ts'
 import { variables } from '../config/variables.ts'
-import type { Secrets } from './secrets.ts'
+import { EMBEDDED_ORIGIN } from '../operations/instance/endpoints.ts'
+import type { Secrets } from '../operations/instance/secrets.ts'
 
 const set = (value: string | undefined): string | null => (value === undefined || value === '' ? null : value)
-
-/** The log's name in its checkpoints. */
-export const EMBEDDED_ORIGIN = 'presence.localhost'
 
 export type Settings = {
   readonly config: Config

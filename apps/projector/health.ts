@@ -3,7 +3,7 @@
 import { sql } from 'slonik'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import { configOrExit } from '../config/load.ts'
-import { LEADER_LOCK } from './lock.ts'
+import { LEADER_LOCK } from '../operations/tables/lock.ts'
 
 const config = configOrExit()
 try {

@@ -8,10 +8,16 @@ import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type Parked, parkedStreams } from '../../projections/parked.ts'
-import { appendAudit, applyToTables, auditRowsFor, type Readable, readable } from './apply.ts'
-import { LEADER_LOCK, setLock } from './lock.ts'
-import { createPace } from './pace.ts'
-import { treeUpTo } from './tree.ts'
+import {
+  appendAudit,
+  applyToTables,
+  auditRowsFor,
+  type Readable,
+  readable,
+} from '../operations/tables/apply.ts'
+import { LEADER_LOCK, setLock } from '../operations/tables/lock.ts'
+import { treeUpTo } from '../operations/tables/tree.ts'
+import { createPace } from './commit-pace.ts'
 
 /** Structured: a sentence and what it is about. */
 export type ProjectorLogger = {

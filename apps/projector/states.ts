@@ -22,7 +22,7 @@ import {
   KEEP_EVERY,
   type KeptStates,
   keptStates,
-} from './kept-states.ts'
+} from '../operations/export/kept-states.ts'
 
 /** What was never kept for longer than this is left to the first who exports it: it is read by itself for a while then. */
 const FAR = 3

@@ -1,7 +1,7 @@
 import { sql } from 'slonik'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'
-import { rebuild } from '../../apps/projector/rebuild.ts'
+import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { ownShare, type Row } from './figures.ts'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { readEndpoints } from '../../apps/embedded/endpoints.ts'
+import { readEndpoints } from '../../apps/operations/instance/endpoints.ts'
 import { type Row, summary } from './figures.ts'
 
 const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))

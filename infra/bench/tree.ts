@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { connectSession } from '../../adapters/postgres/session.ts'
-import { appendAudit, applyToTables, auditRowsFor, readable } from '../../apps/projector/apply.ts'
+import { appendAudit, applyToTables, auditRowsFor, readable } from '../../apps/operations/tables/apply.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { auditMemory } from '../../projections/audit/fold.ts'

@@ -29,7 +29,9 @@ const HIDDEN: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.includes('/testing/')
 
 const ruleFor = (path: string): Rule | undefined =>
-  path.startsWith('apps/embedded/') ? RULES['apps/embedded'] : RULES[path.split('/')[0] ?? '']
+  path.startsWith('apps/embedded/') || path.startsWith('apps/operations/instance/')
+    ? RULES['apps/embedded']
+    : RULES[path.split('/')[0] ?? '']
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith('node:')

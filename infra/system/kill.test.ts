@@ -2,12 +2,12 @@
 // test: alone
 import { strict as assert } from 'node:assert'
 import { suite } from 'uvu'
-import { compare } from '../../apps/cli/replay/compare.ts'
-import { expectedOf } from '../../apps/cli/replay/expect.ts'
-import { people } from '../../apps/cli/replay/people.ts'
-import { perform } from '../../apps/cli/replay/perform.ts'
-import { adminsIn, readRoomLog } from '../../apps/cli/replay/room-log.ts'
-import { devSign } from '../../apps/embedded/dev-sign.ts'
+import { compare } from '../../apps/cli/room/replay/compare.ts'
+import { expectedOf } from '../../apps/cli/room/replay/expect.ts'
+import { people } from '../../apps/cli/room/replay/people.ts'
+import { perform } from '../../apps/cli/room/replay/perform.ts'
+import { adminsIn, readRoomLog } from '../../apps/cli/room/replay/room-log.ts'
+import { devSign } from '../../apps/operations/instance/sign-as.ts'
 import { startEmbedded } from '../testing/embedded.ts'
 import { QUIET_EVENING } from '../testing/replay.ts'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type Endpoints, readEndpoints } from '../../apps/embedded/endpoints.ts'
+import { type Endpoints, readEndpoints } from '../../apps/operations/instance/endpoints.ts'
 
 export type Embedded = {
   /** As they are now: a part that was started again has another pid. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
-import { adminsIn, type RoomLine, readRoomLog } from '../../apps/cli/replay/room-log.ts'
+import { adminsIn, type RoomLine, readRoomLog } from '../../apps/cli/room/replay/room-log.ts'
 import type { MessageLookup } from '../../apps/commands/messages.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'

@@ -1,0 +1,178 @@
+/** `presence audit export` and `presence audit check` */
+import { parseArgs } from 'node:util'
+import * as E from 'fp-ts/lib/Either.js'
+import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { linesOf } from '../../../adapters/text-file.ts'
+import { parseSpaceKey } from '../../../domain/names.ts'
+import { readEnd, readTime } from '../../../domain/time.ts'
+import { checkBundle, MAX_FAULTS } from '../../../projections/proof/bundle.ts'
+import { exportBundleTo } from '../../operations/export/bundle.ts'
+import { type Command, counted } from '../command.ts'
+import { connections } from '../connections.ts'
+import { fileError } from '../file-errors.ts'
+import { type Output, openOutput } from '../output-file.ts'
+import { readKeys, signerFor } from './key-arguments.ts'
+import { plain } from './replay-view/screen.ts'
+
+export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]
+
+Writes a room's events with the proof that they are in the log, a signed checkpoint, and the state at both ends, in one
+file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
+
+  --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out
+  -o FILE        - for the standard output
+  --force        write over FILE where it is there already`
+
+export const checkUsage = `presence audit check FILE --key VKEY|FILE
+
+Whether a file of presence audit export is what the log has, with nothing missing within it. Needs no server, no
+database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
+
+Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
+
+export const exportBundle: Command['run'] = async (args, io) => {
+  const wrongly = (sentence: string): number => {
+    io.err(`${sentence}\n\n${exportUsage}`)
+    return 2
+  }
+  let given: { space?: string; from?: string; to?: string; out?: string; force?: boolean }
+  try {
+    given = parseArgs({
+      args: [...args],
+      options: {
+        space: { type: 'string' },
+        from: { type: 'string' },
+        to: { type: 'string' },
+        out: { type: 'string', short: 'o' },
+        force: { type: 'boolean' },
+      },
+    }).values
+  } catch (error) {
+    return wrongly((error as Error).message)
+  }
+  if (given.space === undefined) return wrongly('Which room? Give --space TYPE:ID.')
+  const space = parseSpaceKey(given.space)
+  if (E.isLeft(space)) return wrongly(`--space: ${space.left.detail}`)
+  const from = given.from === undefined ? null : readTime(given.from)
+  const to = given.to === undefined ? null : readEnd(given.to)
+  if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
+    return wrongly('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
+  if (from !== null && to !== null && to < from) return wrongly('--to is before --from.')
+  const file = given.out
+  if (file === undefined) return wrongly('Where to? Give -o FILE.')
+  const connected = connections()
+  if (E.isLeft(connected)) {
+    io.err(connected.left)
+    return 1
+  }
+  const signer = signerFor(connected.right)
+  if (signer === null) {
+    io.err('AUDIT_SIGNING_KEY is not set: a bundle is signed with it.')
+    return 1
+  }
+  let out: Output
+  try {
+    out = await openOutput(file, { force: given.force === true })
+  } catch (error) {
+    io.err((error as Error).message)
+    return 1
+  }
+  const { databaseUrl, eventStoreUrl } = connected.right
+  const log = connectEventLog({ url: eventStoreUrl })
+  try {
+    const began = performance.now()
+    const done = await exportBundleTo({
+      log,
+      databaseUrl,
+      signer,
+      space: space.right,
+      from,
+      // Of what is yet to come nothing can be said.
+      to: to !== null && to.getTime() > Date.now() ? null : to,
+      write: out.write,
+      onProgress: (events) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${events} events`)
+      },
+    })
+    await out.done()
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1)
+    const { events, bytes, size } = done
+    const say = out.isDirect ? io.err : io.out
+    clearLine()
+    say(
+      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}`,
+    )
+    return 0
+  } catch (error) {
+    clearLine()
+    io.err((error as Error).message)
+    return 1
+  } finally {
+    await out.abandon()
+    await log.close()
+  }
+}
+
+const clearLine = (): void => {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
+export const checkBundleFile: Command['run'] = async (args, io) => {
+  const wrongly = (sentence: string): number => {
+    io.err(`${sentence}\n\n${checkUsage}`)
+    return 2
+  }
+  let given: { values: { key?: string[] }; positionals: string[] }
+  try {
+    given = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { key: { type: 'string', multiple: true } },
+    })
+  } catch (error) {
+    return wrongly((error as Error).message)
+  }
+  const [file, ...rest] = given.positionals
+  if (file === undefined || rest.length > 0) return wrongly('Name one file.')
+  if (given.values.key === undefined)
+    return wrongly('By which key? Give --key: without it nobody is known to have signed anything.')
+  const keys = readKeys(given.values.key)
+  if (typeof keys === 'string' || keys.length === 0) {
+    io.err(typeof keys === 'string' ? keys : 'There is no key in the file.')
+    return 2
+  }
+  let best: Awaited<ReturnType<typeof checkBundle>> | null = null
+  try {
+    // A file may hold the keys of several logs, or of several years: one of them is enough.
+    for (const key of keys) {
+      const checked = await checkBundle(linesOf(file), key)
+      if (best === null || checked.faults.length < best.faults.length) best = checked
+      if (checked.faults.length === 0) break
+    }
+  } catch (error) {
+    io.err(fileError(error, file))
+    return 2
+  }
+  const { faults, header, checkpoint, events } = best!
+  if (header === null && checkpoint === null && events === 0) {
+    io.err(`${file} is no file of presence audit export, or its first lines were altered.`)
+    return 1
+  }
+  for (const { line, part, event, detail } of faults)
+    io.err(plain(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`))
+  if (header !== null && checkpoint !== null) {
+    const when = `${header.from ?? 'its beginning'} to ${header.to ?? 'the checkpoint'}`
+    io.out(`${counted(events, 'event')} of ${header.space}, ${when}`)
+    io.out(
+      `log ${checkpoint.origin}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
+    )
+  }
+  if (header !== null && checkpoint === null)
+    io.err(`Is it the right key? The file says that it is of the log ${plain(header.origin)}.`)
+  io.out(
+    faults.length === 0
+      ? 'It holds: every event is in the log, and none is missing.'
+      : `It does not hold: ${counted(faults.length, 'fault')}${faults.length < MAX_FAULTS ? '' : ' or more'}.`,
+  )
+  return faults.length === 0 ? 0 : 1
+}

@@ -1,0 +1,37 @@
+/** Keys as they are given to `presence audit`: written out, or in a file. */
+import { readSmallFile } from '../../../adapters/text-file.ts'
+import { parseVkey, signerOf, type Verifier, verifierOf } from '../../../projections/proof/note.ts'
+import type { Connections } from '../connections.ts'
+
+/** Each line of a file is one; a sentence where it is none. */
+export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> | string => {
+  const keys: Verifier[] = []
+  for (const one of given) {
+    const written = parseVkey(one)
+    if (written !== null) {
+      keys.push(written)
+      continue
+    }
+    let text: string
+    try {
+      text = readSmallFile(one)
+    } catch {
+      return `${one} is neither a key (name+hash+base64) nor a file.`
+    }
+    for (const line of text.split('\n').filter((each) => each.trim() !== '')) {
+      const key = parseVkey(line)
+      if (key === null) return `${one} has a line that is no key (name+hash+base64).`
+      keys.push(key)
+    }
+  }
+  return keys
+}
+
+export const signerFor = ({ audit }: Pick<Connections, 'audit'>) =>
+  audit === null ? null : signerOf(audit.origin, Buffer.from(audit.signingKey, 'hex'))
+
+/** Those given, and the one that this server signs with. */
+export const keysFor = (to: Connections, given: ReadonlyArray<Verifier>): ReadonlyArray<Verifier> => {
+  const signer = signerFor(to)
+  return signer === null ? given : [...given, verifierOf(signer)]
+}

@@ -1,0 +1,126 @@
+/** `presence parked`: what waits, why, what it holds back, and another try; and who is told. */
+import { sql } from 'slonik'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
+import { createReadModels } from '../../../adapters/postgres/read-models.ts'
+import { connectSession } from '../../../adapters/postgres/session.ts'
+import { memoryLog } from '../../../infra/testing/memory-log.ts'
+import { testDatabase } from '../../../infra/testing/postgres.ts'
+import { until } from '../../../infra/testing/until.ts'
+import { posted, recorded } from '../../../projections/testing/events.ts'
+import { runProjector } from '../../projector/projector.ts'
+import { parked } from './command.ts'
+
+const test = suite('presence parked')
+const database = await testDatabase()
+const session = await connectSession(database.url, 'test')
+const pool = await createPostgresPool(database.url, { maxConnections: 2 })
+const models = createReadModels(pool)
+process.env.DATABASE_URL = database.url
+process.env.EVENTSTORE_URL = 'esdb://127.0.0.1:1?tls=false'
+
+const space = { type: 'document', id: '123' } as const
+const stream = 'chat-document:123'
+const log = memoryLog()
+const said: Array<{ fields: Readonly<Record<string, unknown>>; message: string }> = []
+const say = (fields: Readonly<Record<string, unknown>>, message: string) =>
+  void said.push({ fields, message })
+const projector = runProjector({
+  log,
+  databaseUrl: database.url,
+  logger: { info: () => {}, warn: () => {}, error: say },
+})
+const push = async (id: string, second: number, type = 'MessagePosted', into = space): Promise<void> => {
+  const { stream: to, event } = recorded(into, posted(id, `words of ${id}`, second))
+  const position = log.push(to, { ...event, type })
+  await until('it is seen', () => (projector.state().position ?? -1n) >= position)
+}
+const call = async (...args: ReadonlyArray<string>) => {
+  const out: string[] = []
+  const err: string[] = []
+  const io = { out: (text: string) => void out.push(text), err: (text: string) => void err.push(text) }
+  return { code: await parked.run(args, io), out: out.join('\n'), err: err.join('\n') }
+}
+const messages = async () =>
+  (await session.run(sql.unsafe`SELECT message_id FROM chat_messages ORDER BY position`)).map((row) =>
+    String(row.message_id),
+  )
+
+test.after(async () => {
+  await projector.stop()
+  await models.close()
+  await session.close()
+  await pool.end()
+  await database.drop()
+})
+
+test('given nothing that waits, then list says so', async () => {
+  await push('a', 1)
+  assert.equal(await call(), { code: 0, out: 'nothing is parked', err: '' })
+  for (const verb of ['show', 'retry'])
+    assert.equal(await call(verb, stream), { code: 1, out: '', err: `Nothing of ${stream} is parked.` })
+})
+
+test('given an event that can’t be read, then its stream waits and others go on, and it is said in the log, in the numbers and in the list', async () => {
+  await push('b', 2, 'MessageShouted')
+  await push('c', 3)
+  await push('d', 4)
+  await push('elsewhere', 5, 'MessagePosted', { type: 'document', id: '124' } as unknown as typeof space)
+  assert.equal(await messages(), ['a', 'elsewhere'])
+  const [first] = said
+  assert.match(first!.message, 'parked with its stream')
+  assert.equal([first!.fields.stream, first!.fields.type], [stream, 'MessageShouted'])
+  assert.is(projector.state().parkedStreams, 1)
+  const waiting = await models.parked()()
+  assert.equal(waiting, { _tag: 'Right', right: { streams: 1n, events: 3n } })
+  const { code, out } = await call('list')
+  assert.is(code, 0)
+  assert.match(out, new RegExp(`^${stream}  3 events since .*Z, from \\d+: .*MessageShouted`))
+  assert.match(out, /^1 stream$/m)
+})
+
+test('given the stream, then show has what waits, as the log has it, in order', async () => {
+  const { code, out } = await call('show', stream)
+  assert.is(code, 0)
+  const events = JSON.parse(out) as ReadonlyArray<{
+    type: string
+    revision: string
+    data: { content: string }
+  }>
+  assert.equal(
+    events.map(({ type, revision, data }) => [type, revision, data.content]),
+    [
+      ['MessageShouted', '1', 'words of b'],
+      ['MessagePosted', '2', 'words of c'],
+      ['MessagePosted', '3', 'words of d'],
+    ],
+  )
+})
+
+test('given another try while it is as it was, then nothing is applied and it says why; given it can be read, then all of it is, in order, and the stream goes on', async () => {
+  const still = await call('retry', stream)
+  assert.equal([still.code, still.out], [1, '0 events applied'])
+  assert.match(still.err, /^MessageShouted at \d+ still waits: /)
+  assert.equal(await messages(), ['a', 'elsewhere'])
+  // As a version that knows the type would have it.
+  await session.exec(`UPDATE parked_events SET type = 'MessagePosted' WHERE type = 'MessageShouted'`)
+  const tried = await call('retry', stream)
+  assert.equal([tried.code, tried.out, tried.err], [0, '3 events applied', ''])
+  assert.equal(await messages(), ['a', 'b', 'c', 'd', 'elsewhere'])
+  assert.is((await call()).out, 'nothing is parked')
+  await push('e', 6)
+  assert.equal((await messages()).at(-1), 'e')
+  assert.is(projector.state().parkedStreams, 0)
+  assert.equal(await models.parked()(), { _tag: 'Right', right: { streams: 0n, events: 0n } })
+})
+
+test('given words that make no sense, then it says how it is used', async () => {
+  for (const args of [['list', 'x'], ['show'], ['retry'], ['retry', 'a', 'b'], ['forget', 'a']]) {
+    const { code, err } = await call(...args)
+    assert.is(code, 2, args.join(' '))
+    assert.match(err, 'presence parked [list')
+  }
+})
+
+test.run()

@@ -1,0 +1,98 @@
+/** `presence rebuild` */
+import { parseArgs } from 'node:util'
+import * as E from 'fp-ts/lib/Either.js'
+import { migrate } from '../../../adapters/postgres/migrate.ts'
+import { PROJECTION_NAMES } from '../../../projections/batch.ts'
+import { type RebuildProgress, rebuild as rebuildTables } from '../../operations/rebuild/rebuild.ts'
+import { type Command, counted, type Io } from '../command.ts'
+import { connections } from '../connections.ts'
+import { openedLog } from '../opened-log.ts'
+
+const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run]
+
+Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. Readers notice nothing;
+one that is cut off has changed nothing, and the next one starts over.
+
+  --projection NAME   one projection's tables alone: ${PROJECTION_NAMES.join(', ')}
+  --compare           compare with the live tables before the swap, and print what differs
+  --dry-run           compare, and leave the live tables as they are`
+
+/** On a terminal one line, drawn again; elsewhere a line now and then. */
+const progressTo = (io: Io) => {
+  const every = process.stderr.isTTY ? 100 : 5000
+  let shown = 0
+  return ({ phase, events, position, target, seconds }: RebuildProgress): void => {
+    const now = performance.now()
+    if (now - shown < every) return
+    shown = now
+    const rate = seconds > 0 ? Math.round(events / seconds) : 0
+    const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
+    const left = share > 0.01 && share < 1 ? `, ${Math.ceil((seconds * (1 - share)) / share)} s left` : ''
+    const line = `${phase}: ${events} events, ${rate} a second, ${(100 * Math.min(1, share)).toFixed(0)} %${left}`
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
+    else io.err(line)
+  }
+}
+
+export const rebuild: Command = {
+  name: 'rebuild',
+  summary: 'make all tables anew from the log, and swap them in',
+  usage,
+  run: async (args, io) => {
+    let options: { compare?: boolean; 'dry-run'?: boolean; projection?: string }
+    try {
+      const flags = {
+        compare: { type: 'boolean' },
+        'dry-run': { type: 'boolean' },
+        projection: { type: 'string' },
+      } as const
+      options = parseArgs({ args: [...args], options: flags }).values
+    } catch (error) {
+      io.err(`${(error as Error).message}\n\n${usage}`)
+      return 2
+    }
+    const only = options.projection
+    if (only !== undefined && !PROJECTION_NAMES.includes(only)) {
+      io.err(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
+      return 2
+    }
+    const to = connections()
+    if (E.isLeft(to)) {
+      io.err(to.left)
+      return 1
+    }
+    const { databaseUrl } = to.right
+    await migrate(databaseUrl)
+    const log = openedLog(to.right)
+    try {
+      const dry = options['dry-run'] === true
+      const compare = dry || options.compare === true
+      const done = await rebuildTables({
+        log,
+        databaseUrl,
+        compare,
+        swap: !dry,
+        only,
+        onProgress: progressTo(io),
+      })
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
+      io.out(
+        `${counted(done.events, 'event')} in ${done.seconds.toFixed(1)} s, ${rate} a second, up to ${done.position ?? 'the start'}`,
+      )
+      if (done.parkedStreams > 0)
+        io.err(`${counted(done.parkedStreams, 'parked stream')}: presence parked lists what waits.`)
+      for (const difference of done.differences ?? []) io.err(JSON.stringify(difference))
+      if (compare)
+        io.out(
+          done.differences === null
+            ? 'not compared: the live tables are behind the log'
+            : counted(done.differences.length, 'difference'),
+        )
+      io.out(dry ? 'the live tables are as they were' : 'swapped in')
+      return (done.differences?.length ?? 0) > 0 ? 1 : 0
+    } finally {
+      await log.close()
+    }
+  },
+}

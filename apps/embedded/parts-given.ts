@@ -1,0 +1,75 @@
+/** Parts that the environment names, looked at before anything waits for them: each that does not answer, in a sentence. */
+import { connect } from 'node:net'
+import pg from 'pg'
+import { CannotStart } from '../operations/instance/cannot-start.ts'
+
+/** Long enough for a far machine, short enough to be told of a wrong address while one still looks at the screen. */
+const PATIENCE_MS = 5_000
+
+/** An AggregateError (a name with several addresses) has its reasons inside. */
+const reasonOf = (error: unknown): string => {
+  const [first] = error instanceof AggregateError ? error.errors : [error]
+  const { code, message } = first as NodeJS.ErrnoException
+  if (code === 'ECONNREFUSED') return 'nothing listens there'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no such host'
+  return message || code || String(first)
+}
+
+const answers = (host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host, port })
+    const end = (how: () => void): void => {
+      clearTimeout(slow)
+      socket.destroy()
+      how()
+    }
+    const slow = setTimeout(
+      () => end(() => reject(new Error(`nothing came back within ${PATIENCE_MS / 1_000} s`))),
+      PATIENCE_MS,
+    )
+    socket.once('connect', () => end(resolve))
+    socket.once('error', (error) => end(() => reject(error)))
+  })
+
+/** Logs in, so that a wrong password and a database that is not there are told too. Rejects with `CannotStart`. */
+export const checkDatabase = async (variable: string, url: string): Promise<void> => {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PATIENCE_MS })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    const { hostname, port } = new URL(url)
+    throw new CannotStart(
+      `The database that ${variable} names, at ${hostname}:${port || 5432}, can't be used: ${reasonOf(error)}.`,
+      { cause: error },
+    )
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** Of the hosts in `esdb://a:2113,b:2113?…`: one that answers is enough. Rejects with `CannotStart`. */
+export const checkEventStore = async (url: string): Promise<void> => {
+  const [, hosts = ''] = /^[a-z+]+:\/\/(?:[^@/?]*@)?([^/?]*)/.exec(url) ?? []
+  const tries = hosts.split(',').map((one) => {
+    const [, host = one, port = '2113'] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(one) ?? []
+    return answers(host, Number(port))
+  })
+  await Promise.any(tries).catch((error: AggregateError) => {
+    throw new CannotStart(
+      `The event store that EVENTSTORE_URL names, at ${hosts}, can't be reached: ${reasonOf(error.errors[0])}.`,
+      { cause: error },
+    )
+  })
+}
+
+/** Null where Redis answers, else a sentence: one process goes on without it. */
+export const redisTrouble = async (url: string): Promise<string | null> => {
+  const { hostname, port } = new URL(url)
+  try {
+    await answers(hostname.replace(/^\[|\]$/g, ''), Number(port || 6379))
+    return null
+  } catch (error) {
+    return `Redis at ${hostname}:${port || 6379} can't be reached (${reasonOf(error)}): going on without it until it comes.`
+  }
+}

@@ -1,0 +1,51 @@
+/** Where the embedded instance of a data folder can be reached, in a file of that folder while it runs. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+
+/** The name of the embedded instance's log in its checkpoints. */
+export const EMBEDDED_ORIGIN = 'presence.localhost'
+
+const Endpoints = t.type({
+  /** Of the server: `http://127.0.0.1:3000` */
+  url: t.string,
+  eventStoreUrl: t.string,
+  databaseUrl: t.string,
+  hiveNode: t.string,
+  /** The Hive node is a stand-in, where any made-up account may log in. */
+  hiveStandIn: t.boolean,
+  dataDir: t.string,
+  pids: t.record(t.string, t.number),
+})
+export type Endpoints = t.TypeOf<typeof Endpoints>
+
+const file = (dataDir: string): string => join(resolve(dataDir), 'endpoints.json')
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Null where nothing runs on the folder (any more). */
+export const readEndpoints = (dataDir: string): Endpoints | null => {
+  try {
+    const read = Endpoints.decode(JSON.parse(readFileSync(file(dataDir), 'utf8')))
+    return E.isRight(read) && alive(read.right.pids.supervisor ?? 0) ? read.right : null
+  } catch {
+    return null
+  }
+}
+
+/** It holds the database's password, so its owner alone may read it. */
+export const writeEndpoints = (endpoints: Endpoints): void => {
+  const path = file(endpoints.dataDir)
+  writeFileSync(`${path}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
+
+export const removeEndpoints = (dataDir: string): void => rmSync(file(dataDir), { force: true })

@@ -1,0 +1,138 @@
+/** A log as a file: one event a line, in `$all` order. Written from where it was left. */
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { KEPT_PREFIXES } from '../../../projections/history/kept.ts'
+import { ISSUED_PREFIX } from '../../../projections/proof/issued.ts'
+
+const PAGE = 2_000
+
+export type Line = {
+  readonly id: string
+  readonly stream: string
+  readonly revision: string
+  readonly position: string
+  readonly created: string
+  readonly type: string
+  readonly data: unknown
+  readonly metadata: unknown
+}
+
+/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments
+ *  and issued checkpoints hold places in this very log: the next one makes its own. */
+export const isOurs = (stream: string): boolean =>
+  (!stream.startsWith('$') || /^\$\$[^$]/.test(stream)) &&
+  ![...KEPT_PREFIXES, ISSUED_PREFIX].some((prefix) => stream.startsWith(prefix))
+
+const lineOf = (event: RecordedEvent): string => {
+  const { id, stream, type, data, metadata } = event
+  const line: Line = {
+    id,
+    stream,
+    revision: String(event.revision),
+    position: String(event.position),
+    created: event.created.toISOString(),
+    type,
+    data,
+    metadata,
+  }
+  return `${JSON.stringify(line)}\n`
+}
+
+export type Progress = (done: number, of: string) => void
+
+/** As `lineOf` writes it; null where it is none. */
+const asLine = (text: string): Line | null => {
+  try {
+    const line = JSON.parse(text) as Partial<Line> | null
+    const texts = [line?.id, line?.stream, line?.type, line?.revision, line?.position]
+    const isLine = texts.every((one) => typeof one === 'string') && /^\d+$/.test(line!.position!)
+    return isLine && /^\d+$/.test(line!.revision!) ? (line as Line) : null
+  } catch {
+    return null
+  }
+}
+const LINE_HEAD = '{"id":"'
+
+/** The end of a file that was being written: the last whole line and where it ends. Throws where it is a file of another
+ *  kind, which stays as it is. */
+const whereLeft = async (
+  file: string,
+): Promise<{ readonly bytes: number; readonly last: Line | null; readonly lines: number }> => {
+  let bytes = 0
+  let lines = 0
+  let last: Line | null = null
+  const foreign = new Error(`${file} is there already, and is no export of a log: give another name.`)
+  try {
+    const handle = await open(file, 'r')
+    const stat = await handle.stat()
+    await handle.close()
+    const { size } = stat
+    if (!stat.isFile()) throw foreign
+    if (size === 0) return { bytes, last, lines }
+    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      const length = Buffer.byteLength(text) + 1
+      // The last line has no line break where its writing was cut short.
+      if (bytes + length > size) {
+        if (!text.startsWith(LINE_HEAD.slice(0, text.length))) throw foreign
+        break
+      }
+      last = asLine(text)
+      if (last === null) throw foreign
+      bytes += length
+      lines += 1
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  return { bytes, last, lines }
+}
+
+/** Whether the log has that very event at that place. */
+const hasLine = async (log: EventLog, { id, stream, revision, position }: Line): Promise<boolean> => {
+  const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
+  if (isLeft(read)) {
+    if (read.left._tag === 'StreamDeleted') return true
+    throw new Error(`The log can't be read: ${JSON.stringify(read.left)}`)
+  }
+  const [there] = read.right
+  // An event that is gone by now, as of a stream that was deleted, says nothing.
+  if (there === undefined || String(there.revision) !== revision) return true
+  return there.id === id && String(there.position) === position
+}
+
+/**
+ * Writes the log as it is now to a file, or goes on where an export into that file stopped. Gives the number of events that
+ * the file holds in the end. Throws where the log can't be read.
+ */
+export const exportLog = async (log: EventLog, file: string, progress: Progress): Promise<number> => {
+  const left = await whereLeft(file)
+  if (left.last !== null && !(await hasLine(log, left.last)))
+    throw new Error(`${file} is an export of another log: give another name.`)
+  const handle = await open(file, left.bytes === 0 ? 'w' : 'r+')
+  let count = left.lines
+  try {
+    await handle.truncate(left.bytes)
+    let at = left.bytes
+    let after = left.last === null ? null : BigInt(left.last.position)
+    for (;;) {
+      const page = await log.readAll({ limit: PAGE, ...(after === null ? {} : { after }) })()
+      if (isLeft(page)) throw new Error(`The log can't be read: ${JSON.stringify(page.left)}`)
+      const last = page.right[page.right.length - 1]
+      if (last === undefined) break
+      const ours = page.right.filter(({ stream }) => isOurs(stream))
+      const bytes = Buffer.from(ours.map(lineOf).join(''))
+      await handle.write(bytes, 0, bytes.length, at)
+      at += bytes.length
+      count += ours.length
+      after = last.position
+      progress(count, `position ${after}`)
+    }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  return count
+}

@@ -1,0 +1,95 @@
+/** Parked streams: what waits, what it looks like, and another try. */
+
+import { sql } from 'slonik'
+import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
+import { ADVANCED, holdCheckpoint } from '../../../projections/checkpoint.ts'
+import { parkedEvents, parkedList, stillParked, unpark } from '../../../projections/parked.ts'
+import { applyToTables, readable } from '../tables/apply.ts'
+
+export type ParkedStream = {
+  readonly stream: string
+  /** Of the event that holds the rest back, and its position. */
+  readonly reason: string
+  readonly position: bigint
+  readonly parkedAt: Date
+  readonly events: number
+}
+export type Retried = {
+  readonly applied: number
+  /** Why it still waits, null where nothing waits any more. */
+  readonly stoppedBy: { readonly event: RecordedEvent; readonly reason: string } | null
+}
+
+const withSession = async <T>(databaseUrl: string, work: (session: Session) => Promise<T>): Promise<T> => {
+  const session = await connectSession(databaseUrl, 'presence parked')
+  try {
+    return await work(session)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Every parked stream, the longest parked first. */
+export const listParked = (databaseUrl: string): Promise<ReadonlyArray<ParkedStream>> =>
+  withSession(databaseUrl, async (session) =>
+    (await session.run(parkedList())).map((row) => ({
+      stream: String(row.stream),
+      reason: String(row.reason),
+      position: row.position as bigint,
+      parkedAt: row.parked_at as Date,
+      events: Number(row.events),
+    })),
+  )
+
+const eventsOf = async (
+  session: Session,
+  stream: string,
+  limit: number,
+): Promise<ReadonlyArray<RecordedEvent>> =>
+  (await session.run(parkedEvents(stream, limit))).map((row) => ({
+    id: String(row.event_id),
+    type: String(row.type),
+    stream: String(row.stream),
+    revision: row.revision as bigint,
+    position: row.position as bigint,
+    created: row.created as Date,
+    data: JSON.parse(String(row.data)),
+    metadata: JSON.parse(String(row.metadata)),
+  }))
+
+/** A parked stream's events as recorded, oldest first. */
+export const showParked = (
+  databaseUrl: string,
+  stream: string,
+  limit = 100,
+): Promise<ReadonlyArray<RecordedEvent>> =>
+  withSession(databaseUrl, (session) => eventsOf(session, stream, limit))
+
+const CHUNK = 1_000
+
+/** Applies a parked stream's events in order, as far as they can be now: after an upcaster was added, or a table mended.
+ *  The projector waits meanwhile, and takes the stream's next events as any other's once nothing of it waits. */
+export const retryParked = (databaseUrl: string, stream: string): Promise<Retried> =>
+  withSession(databaseUrl, async (session) => {
+    let applied = 0
+    for (;;) {
+      const step = await session.transaction(async () => {
+        const [checkpoint] = await session.run(holdCheckpoint())
+        const events = await eventsOf(session, stream, CHUNK)
+        const first = events[0]
+        if (first === undefined) return { applied: 0, stoppedBy: null, more: false }
+        const [stoppedBy = null] = await applyToTables(session, events.map(readable), new Set(), true)
+        const done = stoppedBy === null ? events : events.filter((e) => e.position < stoppedBy.event.position)
+        const last = done.at(-1)
+        if (last !== undefined)
+          for (const statement of unpark(stream, last.position)) await session.run(statement)
+        if (stoppedBy !== null)
+          await session.run(stillParked(stream, stoppedBy.reason, stoppedBy.event.position))
+        await session.run(sql.unsafe`SELECT pg_notify(${ADVANCED}, ${String(checkpoint?.position ?? 0n)})`)
+        return { applied: done.length, stoppedBy, more: stoppedBy === null && events.length === CHUNK }
+      })
+      applied += step.applied
+      if (!step.more) return { applied, stoppedBy: step.stoppedBy }
+    }
+  })

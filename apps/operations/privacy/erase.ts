@@ -1,0 +1,214 @@
+/** Erases a person: destroys their keys and, in the same transaction, takes what was theirs out of every table, so that
+ *  the tables are what a rebuild makes of the log, on which it can't be opened any more. */
+import { randomUUID } from 'node:crypto'
+import { sql } from 'slonik'
+import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { ERASED_CHANNEL } from '../../../adapters/privacy/postgres-vault.ts'
+import { PERSONAL } from '../../../adapters/privacy/seal.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { CHECKPOINT } from '../../../projections/checkpoint.ts'
+import { REBUILD_LOCK, setLock, tryLock } from '../tables/lock.ts'
+import { type ErasureRequest, erasureRequests, recordRequest } from './requests.ts'
+
+export type EraseOptions = {
+  /** The log itself or a sealed one: the request has nothing to seal. */
+  readonly log: EventLog
+  readonly databaseUrl: string
+  /** An account or a guest. */
+  readonly subject: string
+  readonly reason?: string | null
+  /** Who carries it out, for the record. */
+  readonly by?: string
+  readonly node?: string
+  readonly now?: () => number
+  /** Rewrites the tables after it, so that no old row is left in their files: they can't be read meanwhile. */
+  readonly compact?: boolean
+  /** Told where a rebuild or a check is at work, whose end is waited for. */
+  readonly onWait?: () => void
+}
+export type Erasure = {
+  readonly requestId: string
+  /** False where there was nothing to erase: no key of theirs was ever made, or it is destroyed already. */
+  readonly erased: boolean
+  readonly messages: number
+  readonly auditRows: number
+  readonly sessions: number
+  readonly parkedEvents: number
+  /** The tables still hold something: only a rebuild puts them right. Never of a first request. */
+  readonly needsRebuild?: boolean
+}
+
+/** Tables that hold something of people. */
+const HOLDING = ['chat_messages', 'presence_audit_log', 'presence_sessions', 'parked_events', 'privacy_keys']
+
+const counted = async (session: Session, statement: ReturnType<typeof sql.unsafe>): Promise<number> =>
+  (await session.run(statement)).length
+
+/** A parked event as the log gives it now: its sealed parts blank, and by which request. */
+const parkedWithout = async (session: Session, subject: string, requestId: string): Promise<number> => {
+  const rows = await session.run(
+    sql.unsafe`SELECT position, type, data, metadata FROM parked_events WHERE metadata LIKE ${`%${JSON.stringify(subject)}%`}`,
+  )
+  let changed = 0
+  for (const row of rows) {
+    const data = JSON.parse(String(row.data))
+    const metadata = JSON.parse(String(row.metadata))
+    const actor = metadata?.actor
+    if (actor?.id !== subject || actor?.kind === 'system') continue
+    const personal = PERSONAL[String(row.type)]
+    const inData =
+      personal !== undefined &&
+      data?.[personal.field] !== undefined &&
+      data[personal.field] !== personal.blank
+    if (!inData && metadata.client === undefined) continue
+    const { client, ...rest } = metadata
+    const newData = inData ? { ...data, [personal.field]: personal.blank, erased: requestId } : data
+    const newMetadata = { ...rest, erased: requestId }
+    await session.run(sql.unsafe`UPDATE parked_events SET data = ${JSON.stringify(newData)},
+      metadata = ${JSON.stringify(newMetadata)} WHERE position = ${String(row.position)}::int8`)
+    changed += 1
+  }
+  return changed
+}
+
+/** Everything in one transaction. The writer of the tables waits, then starts over: what it had opened is void. */
+const destroy = async (session: Session, request: ErasureRequest): Promise<Omit<Erasure, 'requestId'>> =>
+  session.transaction(async () => {
+    const { subject, requestId, generation } = request
+    await session.run(
+      sql.unsafe`UPDATE projection_checkpoints SET epoch = epoch + 1 WHERE name = ${CHECKPOINT}`,
+    )
+    const keys = await counted(
+      session,
+      sql.unsafe`UPDATE privacy_keys SET wrapped = NULL, erased_by = ${requestId}, erased_at = ${request.at}::timestamptz
+        WHERE subject = ${subject} AND generation <= ${generation}::int4 AND erased_by IS NULL RETURNING subject`,
+    )
+    await session.run(sql.unsafe`INSERT INTO privacy_requests
+        (request_id, kind, subject, generation, reason, requested_by, requested_at)
+      VALUES (${requestId}, 'erasure', ${subject}, ${generation}::int4, ${request.reason}, ${request.requestedBy},
+        ${request.at}::timestamptz)
+      ON CONFLICT (request_id) DO UPDATE SET completed_at = now()`)
+    const none = { erased: keys > 0, messages: 0, auditRows: 0, sessions: 0, parkedEvents: 0 }
+    if (keys === 0) return none
+    // A later key: what of the rows was under which can't be told, and only a rebuild puts them right.
+    const later = await counted(
+      session,
+      sql.unsafe`SELECT 1 FROM privacy_keys WHERE subject = ${subject} AND generation > ${generation}::int4`,
+    )
+    if (later > 0) {
+      await session.run(sql.unsafe`SELECT pg_notify(${ERASED_CHANNEL}, ${subject})`)
+      return { ...none, needsRebuild: true }
+    }
+    const messages = await counted(
+      session,
+      sql.unsafe`UPDATE chat_messages SET content = '', erased_by = ${requestId}
+        WHERE (user_account = ${subject} OR guest_id = ${subject}) AND erased_by IS NULL RETURNING 1`,
+    )
+    const held = sql.join(
+      Object.entries(PERSONAL).map(
+        ([type, { field, blank }]) =>
+          sql.fragment`(action = ${type} AND details -> ${field}::text <> ${JSON.stringify(blank)}::jsonb)`,
+      ),
+      sql.fragment` OR `,
+    )
+    const blanked = sql.join(
+      Object.entries(PERSONAL).map(
+        ([type, { field, blank }]) =>
+          sql.fragment`WHEN action = ${type} AND details -> ${field}::text <> ${JSON.stringify(blank)}::jsonb
+            THEN details || jsonb_build_object(${field}::text, ${JSON.stringify(blank)}::jsonb, 'erased', ${requestId}::text)`,
+      ),
+      sql.fragment` `,
+    )
+    const auditRows = await counted(
+      session,
+      sql.unsafe`UPDATE presence_audit_log SET ip_address = NULL, user_agent = NULL, erased_by = ${requestId},
+          details = CASE ${blanked} ELSE details END
+        WHERE (user_account = ${subject} OR guest_id = ${subject}) AND erased_by IS NULL
+          AND (ip_address IS NOT NULL OR user_agent IS NOT NULL OR ${held}) RETURNING 1`,
+    )
+    const sessions = await counted(
+      session,
+      sql.unsafe`UPDATE presence_sessions SET avatar_data = NULL
+        WHERE (user_account = ${subject} OR guest_id = ${subject}) AND avatar_data IS NOT NULL RETURNING 1`,
+    )
+    const parkedEvents = await parkedWithout(session, subject, requestId)
+    await session.run(sql.unsafe`SELECT pg_notify(${ERASED_CHANNEL}, ${subject})`)
+    return { erased: true, messages, auditRows, sessions, parkedEvents }
+  })
+
+const withSession = async <T>(
+  databaseUrl: string,
+  onWait: () => void,
+  work: (session: Session) => Promise<T>,
+): Promise<T> => {
+  const session = await connectSession(databaseUrl, 'presence privacy')
+  try {
+    // A rebuild at work has keys in its memory: it is waited for, and the next one waits for us.
+    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    if (lock?.got !== true) {
+      onWait()
+      await session.run(setLock(REBUILD_LOCK))
+    }
+    return await work(session)
+  } finally {
+    await session.close()
+  }
+}
+
+const tidy = async (session: Session, compact: boolean): Promise<void> => {
+  // Not everybody may: then it happens in its own time.
+  const ifAllowed = (text: string) => session.exec(text).catch(() => {})
+  for (const table of HOLDING)
+    await session.exec(`VACUUM ${compact ? '(FULL, ANALYZE)' : '(ANALYZE)'} ${table}`)
+  if (!compact) return
+  // The write-ahead log has it too, until it goes on to new files.
+  await ifAllowed('SELECT pg_switch_wal()')
+  await ifAllowed('CHECKPOINT')
+}
+
+/** The request goes on the log first, so that there is no erasure that nobody asked for. One that is cut off after that
+ *  has erased nothing: `reapply` or a second request does. */
+export const erase = ({
+  log,
+  databaseUrl,
+  subject,
+  reason = null,
+  by = 'cli',
+  node = 'cli',
+  now = Date.now,
+  compact = false,
+  onWait = () => {},
+}: EraseOptions): Promise<Erasure> =>
+  withSession(databaseUrl, onWait, async (session) => {
+    const [key] = await session.run(
+      sql.unsafe`SELECT max(generation) AS generation FROM privacy_keys WHERE subject = ${subject}`,
+    )
+    const request: ErasureRequest = {
+      requestId: randomUUID(),
+      subject,
+      generation: Number(key?.generation ?? 0),
+      reason,
+      requestedBy: by,
+      at: new Date(now()).toISOString(),
+    }
+    await recordRequest(log, 'ErasureRequested', request, node)
+    const done = await destroy(session, request)
+    await tidy(session, compact)
+    return { requestId: request.requestId, ...done }
+  })
+
+/** Carries out again every request on the log: after Postgres was restored from a backup that still had the keys. */
+export const reapply = (
+  log: EventLog,
+  databaseUrl: string,
+  onWait = () => {},
+): Promise<ReadonlyArray<Erasure>> =>
+  withSession(databaseUrl, onWait, async (session) => {
+    const done: Erasure[] = []
+    for (const request of await erasureRequests(log)) {
+      const erasure = await destroy(session, request)
+      if (erasure.erased) done.push({ requestId: request.requestId, ...erasure })
+    }
+    if (done.length > 0) await tidy(session, false)
+    return done
+  })

@@ -1,0 +1,143 @@
+/** Everything that is held on a person: rows of every table and events of the log, opened, a JSON object each. */
+import { randomUUID } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
+import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { STREAM_PREFIXES } from '../../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { recordRequest } from './requests.ts'
+
+/** The columns by which a table's rows are somebody's, or are about them. */
+const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
+  presence_spaces: ['owner'],
+  presence_sessions: ['user_account', 'guest_id'],
+  presence_permissions: ['user_account', 'granted_by'],
+  presence_bans: ['subject', 'banned_by'],
+  presence_mutes: ['subject', 'muted_by'],
+  presence_space_settings: ['updated_by'],
+  chat_messages: ['user_account', 'guest_id', 'deleted_by'],
+  chat_reactions: ['subject'],
+  presence_audit_log: ['user_account', 'guest_id', 'target'],
+  posts: ['author'],
+  collaboration_documents: ['creator'],
+  collaboration_permissions: ['user_account'],
+  privacy_requests: ['subject'],
+}
+const PAGE = 1_000
+
+export type Held =
+  | { readonly kind: 'row'; readonly table: string; readonly row: unknown }
+  | {
+      readonly kind: 'key'
+      readonly generation: number
+      readonly created_at: string
+      readonly erased_by: string | null
+    }
+  | { readonly kind: 'event'; readonly event: Readonly<Record<string, unknown>> }
+
+export type ExportOptions = {
+  /** A sealed log, so that what is personal comes opened. */
+  readonly log: EventLog
+  readonly databaseUrl: string
+  readonly subject: string
+  readonly by?: string
+  readonly node?: string
+  readonly now?: () => number
+  readonly onProgress?: (events: number) => void
+}
+
+async function* rowsOf(session: Session, subject: string): AsyncGenerator<Held> {
+  for (const [table, columns] of Object.entries(TABLES)) {
+    const is = sql.join(
+      columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`),
+      sql.fragment` OR `,
+    )
+    // By where the rows stand: each table's own key is its own business.
+    await session.exec('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    try {
+      await session.run(
+        sql.unsafe`DECLARE held CURSOR FOR SELECT to_jsonb(t) AS row FROM ${sql.identifier([table])} AS t WHERE ${is}`,
+      )
+      for (;;) {
+        const rows = await session.run(sql.unsafe`FETCH 1000 FROM held`)
+        for (const { row } of rows) yield { kind: 'row', table, row }
+        if (rows.length < PAGE) break
+      }
+    } finally {
+      await session.exec('ROLLBACK')
+    }
+  }
+  const keys = await session.run(
+    sql.unsafe`SELECT generation, created_at, erased_by FROM privacy_keys WHERE subject = ${subject} ORDER BY generation`,
+  )
+  for (const key of keys)
+    yield {
+      kind: 'key',
+      generation: Number(key.generation),
+      created_at: (key.created_at as Date).toISOString(),
+      erased_by: (key.erased_by as string | null) ?? null,
+    }
+}
+
+type Loose = Readonly<Record<string, unknown>>
+const loose = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
+
+/** Whether they did it or it was done to them. `sessions` gains their own. */
+const concerns = (event: RecordedEvent, subject: string, sessions: Set<string>): boolean => {
+  const data = loose(event.data)
+  const session = typeof data.sessionId === 'string' ? data.sessionId : null
+  const named =
+    loose(loose(event.metadata).actor).id === subject ||
+    loose(data.by).id === subject ||
+    [data.account, data.guest, data.subject, data.target].includes(subject)
+  if (event.type === 'SessionJoined' && named && session !== null) sessions.add(session)
+  return named || (session !== null && sessions.has(session))
+}
+
+async function* eventsOf({ log, subject, onProgress = () => {} }: ExportOptions): AsyncGenerator<Held> {
+  const sessions = new Set<string>()
+  let after: bigint | undefined
+  for (let seen = 0; ; ) {
+    const read = await log.readAll({
+      ...(after === undefined ? {} : { after }),
+      limit: PAGE,
+      prefixes: STREAM_PREFIXES,
+    })()
+    if (E.isLeft(read)) throw new Error(`The log can't be read: ${read.left._tag}.`)
+    for (const recorded of read.right) {
+      if (!concerns(recorded, subject, sessions)) continue
+      const { id, type, stream, revision, position, created, data, metadata } = recorded
+      const event = {
+        position: String(position),
+        stream,
+        revision: String(revision),
+        id,
+        type,
+        created: created.toISOString(),
+        data,
+        metadata,
+      }
+      yield { kind: 'event', event }
+    }
+    seen += read.right.length
+    onProgress(seen)
+    const last = read.right.at(-1)
+    if (last === undefined) return
+    after = last.position
+  }
+}
+
+/** The request is on the log before the first line is given. */
+export async function* exportPerson(options: ExportOptions): AsyncGenerator<Held> {
+  const { log, databaseUrl, subject, by = 'cli', node = 'cli', now = Date.now } = options
+  const at = new Date(now()).toISOString()
+  const request = { requestId: randomUUID(), subject, generation: 0, reason: null, requestedBy: by, at }
+  await recordRequest(log, 'ExportRequested', request, node)
+  const session = await connectSession(databaseUrl, 'presence privacy')
+  try {
+    yield* rowsOf(session, subject)
+  } finally {
+    await session.close()
+  }
+  yield* eventsOf(options)
+}

@@ -1,0 +1,72 @@
+/** What was asked about people's data, on the log: in full in the stream `privacy-requests`, which no projection reads, and
+ *  that it was asked, in the audit log and so in the log's tree: whoever needs to can prove that, and when. */
+import { hash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { derivedUuid } from '../../../domain/ids.ts'
+import { accessStream } from '../../../domain/names.ts'
+import type { EventLog, NewEvent } from '../../../domain/ports.ts'
+
+export const REQUESTS = 'privacy-requests'
+
+const Data = t.type({
+  requestId: t.string,
+  subject: t.string,
+  /** Of the subject's key that is destroyed, and of all before it. */
+  generation: t.number,
+  reason: t.union([t.string, t.null]),
+  requestedBy: t.string,
+  at: t.string,
+})
+export type ErasureRequest = t.TypeOf<typeof Data>
+
+const ERASURE = 'ErasureRequested'
+const EXPORT = 'ExportRequested'
+export type RequestKind = typeof ERASURE | typeof EXPORT
+
+/** Throws where it can't be known to be on the log. */
+export const recordRequest = async (
+  log: EventLog,
+  kind: RequestKind,
+  request: ErasureRequest,
+  node: string,
+): Promise<void> => {
+  const { requestId, subject, at } = request
+  const metadata = {
+    $correlationId: requestId,
+    $causationId: requestId,
+    command: { id: requestId, type: kind === ERASURE ? 'ErasePerson' : 'ExportPerson' },
+    actor: { kind: 'system', id: request.requestedBy },
+    node,
+    at,
+    schema: 1,
+  }
+  await append(log, REQUESTS, { id: requestId, type: kind, data: request, metadata })
+  // Its reason stays where few look.
+  const data = { requestId, subject, at }
+  const id = derivedUuid(sha256, `audited ${requestId}`)
+  await append(log, accessStream(null), { id, type: kind, data, metadata })
+}
+
+const sha256 = (text: string): string => hash('sha256', text, 'hex')
+
+const append = async (log: EventLog, stream: string, event: NewEvent): Promise<void> => {
+  for (let tries = 1; ; tries += 1) {
+    // Under one id: again and again is once.
+    const written = await log.append(stream, 'any', [event])()
+    if (E.isRight(written)) return
+    if (tries === 5) throw new Error(`The request can't be written to the log: ${written.left._tag}.`)
+  }
+}
+
+/** Every request for erasure on the log, oldest first. */
+export const erasureRequests = async (log: EventLog): Promise<ReadonlyArray<ErasureRequest>> => {
+  const requests: ErasureRequest[] = []
+  for (let from = 0n; ; ) {
+    const read = await log.readStream(REQUESTS, { from, limit: 500 })()
+    if (E.isLeft(read)) throw new Error(`The log can't be read: ${read.left._tag}.`)
+    for (const { type, data } of read.right) if (type === ERASURE && Data.is(data)) requests.push(data)
+    if (read.right.length < 500) return requests
+    from = read.right.at(-1)!.revision + 1n
+  }
+}

@@ -1,0 +1,365 @@
+/** Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. A rebuild that is cut off
+ *  has changed nothing: the next one starts over. */
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
+import { isDataError } from '../../../adapters/postgres/errors.ts'
+import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { STREAM_PREFIXES } from '../../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { type AuditMemory, auditMemory } from '../../../projections/audit/fold.ts'
+import { type Only, PROJECTION_NAMES } from '../../../projections/batch.ts'
+import { ADVANCED, holdCheckpoint, putCheckpoint, readCheckpoint } from '../../../projections/checkpoint.ts'
+import { parkedStreams } from '../../../projections/parked.ts'
+import {
+  type Audit,
+  appendAudit,
+  applyToTables,
+  auditRowsFor,
+  type Readable,
+  readable,
+} from '../tables/apply.ts'
+import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
+import { compareTables, type Difference } from './compare.ts'
+import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
+
+export type RebuildProgress = {
+  readonly phase: 'reading' | 'indexing' | 'catching up' | 'comparing' | 'swapping'
+  readonly events: number
+  readonly position: bigint | null
+  /** The log's last position when it began. */
+  readonly target: bigint | null
+  readonly seconds: number
+}
+export type RebuildOptions = {
+  readonly log: EventLog
+  readonly databaseUrl: string
+  readonly onProgress?: (progress: RebuildProgress) => void
+  /** Compare with the live tables before the swap, both at one position, in a transaction that sees nothing later: nobody
+   *  waits for it. What comes between that and the swap is put into both by the same code. Default: no. */
+  readonly compare?: boolean
+  /** False: leave the live tables as they are. Default: true. */
+  readonly swap?: boolean
+  /** Where there is no swap: keep the new tables in their own schema, until the next rebuild. Default: no. */
+  readonly keep?: boolean
+  /** One of `PROJECTION_NAMES`: make its tables alone. Default: all. */
+  readonly only?: string | undefined
+  /** Instead of a swap: a look at the live and the new tables at one position, in a transaction that sees nothing later;
+   *  nobody waits for it. The new ones have their keys, no other indexes, and go after it. */
+  readonly inspect?: (made: {
+    readonly session: Session
+    readonly schema: string
+    /** Null where nothing was ever projected: then the new tables are at the log's end. */
+    readonly position: bigint | null
+    readonly onLive: boolean
+  }) => Promise<void>
+  readonly batchSize?: number
+}
+export type Rebuilt = {
+  readonly events: number
+  readonly position: bigint | null
+  readonly seconds: number
+  /** Milliseconds: waiting for the log, decoding and folding, waiting for Postgres to write, building indexes. */
+  readonly spent: {
+    readonly reading: number
+    readonly folding: number
+    readonly writing: number
+    readonly indexing: number
+  }
+  readonly parkedStreams: number
+  /** Null where not compared, because not asked or because the live tables are behind. */
+  readonly differences: ReadonlyArray<Difference> | null
+  /** Of the new tables where they are kept, else null. */
+  readonly schema: string | null
+}
+export class RebuildError extends Error {
+  override readonly name = 'RebuildError'
+}
+
+type Work = {
+  readonly session: Session
+  readonly memory: AuditMemory
+  parked: Set<string>
+  position: bigint | null
+  events: number
+  readonly only: Only
+  readonly spent: { reading: number; folding: number; writing: number; indexing: number }
+}
+
+/** The tables of one batch; Postgres is at it while the caller prepares the next. */
+const writeBatch = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  audit: Audit | null,
+): Promise<void> => {
+  const { session } = work
+  const once = async (careful: boolean): Promise<void> => {
+    const parked = new Set(work.parked)
+    await session.transaction(async () => {
+      if (work.only === 'audit') await appendAudit(session, audit)
+      else await applyToTables(session, events, parked, careful, true, work.only, audit)
+    })
+    work.parked = parked
+  }
+  try {
+    await once(false)
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    await once(true)
+  }
+}
+
+const readPage = async (
+  log: EventLog,
+  after: bigint | null,
+  limit: number,
+): Promise<ReadonlyArray<RecordedEvent>> => {
+  const read = await log.readAll({ ...(after === null ? {} : { after }), limit, prefixes: STREAM_PREFIXES })()
+  if (E.isLeft(read)) throw new RebuildError(`The log can't be read: ${read.left._tag}.`)
+  return read.right
+}
+
+const auditFor = async (
+  work: Work,
+  events: ReadonlyArray<Readable>,
+  ready?: () => Promise<void>,
+): Promise<Audit | null> =>
+  work.only === undefined || work.only === 'audit'
+    ? auditRowsFor(work.session, events, work.memory, ready)
+    : null
+
+/** Batches that may wait for Postgres while the next is read and folded. */
+const AHEAD = 2
+
+/** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and those before that are
+ *  written. */
+const fill = async (
+  log: EventLog,
+  work: Work,
+  limit: number,
+  upTo: bigint | null,
+  onBatch: () => void,
+): Promise<void> => {
+  /** Each begins when the one before it has ended. */
+  const writing: Promise<void>[] = []
+  const read = async (after: bigint | null) => {
+    if (upTo !== null && (after ?? -1n) >= upTo) return []
+    const page = await readPage(log, after, limit)
+    return upTo === null ? page : page.filter(({ position }) => position <= upTo)
+  }
+  let next = read(work.position)
+  for (;;) {
+    const before = performance.now()
+    const page = await next
+    const got = performance.now()
+    work.spent.reading += got - before
+    const last = page.at(-1)
+    if (last === undefined) break
+    next = read(last.position)
+    // Its failure is met where it is awaited.
+    next.catch(() => {})
+    const events = page.map(readable)
+    // Who is not known here may be in what is not yet written.
+    const audit = await auditFor(work, events, async () => writing.at(-1))
+    const folded = performance.now()
+    work.spent.folding += folded - got
+    if (writing.length === AHEAD) await writing.shift()
+    work.spent.writing += performance.now() - folded
+    const written = (writing.at(-1) ?? Promise.resolve()).then(() => writeBatch(work, events, audit))
+    written.catch(() => {})
+    writing.push(written)
+    work.position = last.position
+    work.events += page.length
+    onBatch()
+  }
+  const ended = performance.now()
+  await writing.at(-1)
+  work.spent.writing += performance.now() - ended
+}
+
+/** Inside a transaction: the little that the live tables have and the new ones don't. */
+const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | null): Promise<void> => {
+  const { session, only } = work
+  while (upTo !== null && (work.position ?? -1n) < upTo) {
+    const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
+    if (page.length === 0) {
+      work.position = upTo
+      return
+    }
+    const events = page.map(readable)
+    await appendAudit(session, await auditFor(work, events))
+    const parked = new Set(work.parked)
+    if (only !== 'audit') await applyToTables(session, events, parked, true, false, only)
+    work.parked = parked
+    work.position = page.at(-1)!.position
+    work.events += page.length
+  }
+}
+
+/** What waits in the live tables must be what waits in the new ones, or a later try would put it in twice or never. */
+const sameParked = async (session: Session, work: Work): Promise<void> => {
+  if (work.only === 'audit') return
+  await session.exec('SET LOCAL search_path TO public')
+  const live = new Set((await session.run(parkedStreams())).map(({ stream }) => String(stream)))
+  if (live.size !== work.parked.size || [...live].some((stream) => !work.parked.has(stream)))
+    throw new RebuildError(
+      'Other streams are parked than would be now: try them again (presence parked retry), or rebuild all tables.',
+    )
+}
+
+/** What is written goes on its way to the disk as it comes. Left to the kernel it would go there by the gigabyte, at a
+ *  checkpoint of Postgres's, and whoever waits for an fsync meanwhile, as the event store does for each commit, would wait
+ *  for all of that. In blocks of 8 KiB; none where the system can't be told.
+ *  Source: https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
+const writeSteadily = (session: Session): Promise<unknown> =>
+  session.run(
+    sql.unsafe`SELECT set_config('backend_flush_after', least(max_val::int, 64)::text, false)
+      FROM pg_settings WHERE name = 'backend_flush_after'`,
+  )
+
+/** Indexes that are built at once. */
+const INDEXERS = Math.max(2, Math.min(4, availableParallelism()))
+
+/** Rebuilds the tables. Throws `RebuildError` with a sentence, or what Postgres says; the live tables are then as they
+ *  were. */
+export const rebuild = async ({
+  log,
+  databaseUrl,
+  onProgress = () => {},
+  compare = false,
+  swap = true,
+  keep = false,
+  batchSize = 2_000,
+  only,
+  inspect,
+}: RebuildOptions): Promise<Rebuilt> => {
+  if (only !== undefined && !PROJECTION_NAMES.includes(only))
+    throw new RebuildError(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
+  const began = performance.now()
+  const schema = `rebuild_${randomBytes(6).toString('hex')}`
+  const session = await connectSession(databaseUrl, 'presence rebuild')
+  try {
+    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    if (lock?.got !== true) throw new RebuildError('Another rebuild of these tables is at work.')
+    const work: Work = {
+      session,
+      memory: auditMemory(null),
+      parked: new Set(),
+      position: null,
+      events: 0,
+      only,
+      spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
+    }
+    const head = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
+    if (E.isLeft(head)) throw new RebuildError(`The log can't be read: ${head.left._tag}.`)
+    /** Where it is compared, the new tables must not be ahead of the live ones. */
+    const bound = async (): Promise<bigint | null> => {
+      if (!compare && inspect === undefined && only === undefined) return null
+      await session.exec('SET search_path TO public')
+      const [live] = await session.run(readCheckpoint().statement)
+      return (live?.position as bigint | null | undefined) ?? null
+    }
+    const boundHere = async (): Promise<bigint | null> => {
+      const position = await bound()
+      await session.exec(`SET search_path TO "${schema}"`)
+      return position
+    }
+    const target = (await bound()) ?? head.right[0]?.position ?? null
+    const seconds = (): number => (performance.now() - began) / 1_000
+    const tell = (phase: RebuildProgress['phase']): void =>
+      onProgress({ phase, events: work.events, position: work.position, target, seconds: seconds() })
+
+    await dropStale(session)
+    await session.exec('SET synchronous_commit = off')
+    await writeSteadily(session)
+    await makeShadow(session, schema, only, inspect !== undefined)
+    await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
+    tell('indexing')
+    const indexing = performance.now()
+    const others = await Promise.all(
+      Array.from({ length: INDEXERS - 1 }, () => connectSession(databaseUrl, 'presence rebuild')),
+    )
+    try {
+      for (const other of others) await writeSteadily(other)
+      await indexShadow([session, ...others], schema, only, inspect !== undefined)
+    } finally {
+      await Promise.all(others.map((other) => other.close()))
+    }
+    work.spent.indexing = performance.now() - indexing
+    await fill(log, work, batchSize, await boundHere(), () => tell('catching up'))
+
+    let differences: ReadonlyArray<Difference> | null = null
+    const result = (left: string | null): Rebuilt => ({
+      events: work.events,
+      position: work.position,
+      seconds: seconds(),
+      spent: work.spent,
+      parkedStreams: work.parked.size,
+      differences,
+      schema: left,
+    })
+    /** Begins a transaction that sees both sets of tables at one position: the live one's, null where there is none. */
+    const atOneMoment = async (): Promise<bigint | null> => {
+      await session.exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path TO public')
+      const [live] = await session.run(readCheckpoint().statement)
+      const position = (live?.position as bigint | null | undefined) ?? null
+      await session.exec(`SET LOCAL search_path TO "${schema}"`)
+      await catchUp(log, work, batchSize, position)
+      return position
+    }
+    if (inspect !== undefined) {
+      await session.transaction(async () => {
+        const livePosition = await atOneMoment()
+        await inspect({ session, schema, position: work.position, onLive: livePosition !== null })
+      })
+      await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
+      return result(null)
+    }
+    if (compare)
+      await session.transaction(async () => {
+        const livePosition = await atOneMoment()
+        if (livePosition === null || work.position !== livePosition) return
+        tell('comparing')
+        await session.exec(`SET LOCAL search_path TO public; SET LOCAL work_mem = '64MB'`)
+        differences = await compareTables(session, 'public', schema, only)
+      })
+    await session.exec('SET synchronous_commit = on')
+
+    // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
+    for (let attempt = 1; ; attempt += 1) {
+      const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
+      try {
+        await session.transaction(async () => {
+          await session.exec(`SET LOCAL lock_timeout = '10s'; SET LOCAL search_path TO public`)
+          const [live] = await session.run(holdCheckpoint())
+          const livePosition = (live?.position as bigint | null | undefined) ?? null
+          if (only !== undefined && livePosition === null)
+            throw new RebuildError('Nothing was ever projected: rebuild all tables.')
+          await session.exec(`SET LOCAL search_path TO "${schema}"`)
+          // The writer waits for us: what it has and we don't is little.
+          await catchUp(log, work, batchSize, livePosition)
+          if (!swap) return
+          if (only !== undefined) await sameParked(session, work)
+          tell('swapping')
+          await session.exec(`SET LOCAL search_path TO public; SET LOCAL lock_timeout = '200ms'`)
+          await swapShadow(session, schema, only)
+          // Where it stands alone, the other tables are where they were.
+          await session.run(putCheckpoint(only === undefined ? work.position : livePosition))
+          await session.run(sql.unsafe`SELECT pg_notify(${ADVANCED}, ${String(work.position ?? 0n)})`)
+        })
+        break
+      } catch (error) {
+        if ((error as { code?: string }).code !== '55P03' || attempt >= 100) throw error
+        const { position, events, parked, hash, edge } = before
+        Object.assign(work, { position, events, parked })
+        Object.assign(work.memory, { hash, edge })
+      }
+    }
+    if (swap) return result(null)
+    if (!keep) await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
+    return result(keep ? schema : null)
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,134 @@
+/** A second set of the tables, in a schema of its own, to be filled beside the live ones and then put in their place. */
+import { sql } from 'slonik'
+import type { Session } from '../../../adapters/postgres/session.ts'
+import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
+import { type Only, tablesOf } from '../../../projections/batch.ts'
+import { PARKED_TABLES } from '../../../projections/parked.ts'
+import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
+
+/** Besides what the log says in full: what a rebuild parks takes the place of what was parked. */
+const PARKED = PARKED_TABLES.map(({ name }) => name)
+const builtFor = (only: Only): ReadonlyArray<string> => [...tablesOf(only).map(({ name }) => name), ...PARKED]
+/** A rebuild of one projection leaves what is parked as it is. */
+const swappedFor = (only: Only): ReadonlyArray<string> =>
+  only === undefined ? builtFor(only) : tablesOf(only).map(({ name }) => name)
+/** Appended to and never looked up by key while they are filled: their keys come with the other indexes. */
+const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
+
+const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
+const rows = async (session: Session, statement: ReturnType<typeof sql.unsafe>, column: string) =>
+  (await session.run(statement)).map((row) => String(row[column]))
+
+/** Rebuilds that were cut off leave their schema behind. */
+export const dropStale = async (session: Session): Promise<void> => {
+  const stale = sql.unsafe`SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'rebuild\\_%'`
+  for (const schema of await rows(session, stale, 'name'))
+    await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
+}
+
+/** `indexed`: the index of the primary key is there, under its name. */
+const constraintsOf = (session: Session, table: string, indexed = false) =>
+  rows(
+    session,
+    // Primary keys first: what refers to them comes after.
+    sql.unsafe`SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', rel.relname, con.conname,
+        CASE WHEN con.contype = 'p' AND ${indexed} THEN format('PRIMARY KEY USING INDEX %I', key.relname)
+          ELSE pg_get_constraintdef(con.oid) END) AS ddl
+      FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid LEFT JOIN pg_class key ON key.oid = con.conindid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ${table} AND con.contype IN ('p', 'f')
+      ORDER BY con.contype DESC`,
+    'ddl',
+  )
+
+/** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema.
+ *  `passing`: to be looked at and dropped, so that no crash need bring them back. */
+export const makeShadow = async (
+  session: Session,
+  schema: string,
+  only?: Only,
+  passing = false,
+): Promise<void> => {
+  const all = builtFor(only)
+  await session.exec(`CREATE SCHEMA ${id(schema)}`)
+  for (const table of all)
+    await session.exec(
+      `CREATE ${passing ? 'UNLOGGED ' : ''}TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
+    )
+  // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
+  const keys: string[] = []
+  for (const table of all) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
+  await session.exec(`SET search_path TO ${id(schema)}`)
+  for (const key of keys) await session.exec(key)
+}
+
+/** Each of these on whichever of the sessions is free. All of them end before the first failure is thrown. */
+const spread = async (sessions: ReadonlyArray<Session>, work: ReadonlyArray<string>): Promise<void> => {
+  const left = [...work]
+  const ended = await Promise.allSettled(
+    sessions.map(async (session) => {
+      for (let text = left.shift(); text !== undefined; text = left.shift()) await session.exec(text)
+    }),
+  )
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
+}
+
+/** What an index is built by, the costliest first: as a guess, those of all rows and of most columns. */
+const indexesOf = (session: Session, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
+  rows(
+    session,
+    sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
+      FROM pg_index i JOIN pg_class rel ON rel.oid = i.indrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(tables, 'text')})
+        AND i.indisprimary = ${keys}
+      ORDER BY i.indpred IS NOT NULL, i.indnatts DESC, i.indexrelid`,
+    'ddl',
+  )
+
+/** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time, none waiting for
+ *  another. `keysOnly`: no other indexes, to compare with the live tables. */
+export const indexShadow = async (
+  sessions: readonly [Session, ...ReadonlyArray<Session>],
+  schema: string,
+  only?: Only,
+  keysOnly = false,
+): Promise<void> => {
+  const all = builtFor(only)
+  const appended = APPENDED.filter((name) => all.includes(name))
+  const [session] = sessions
+  await session.exec('SET search_path TO public')
+  // A key shuts others out of its table, its index does not: so the index is built first, and then made the key.
+  const indexes = [
+    ...(keysOnly ? [] : await indexesOf(session, schema, all, false)),
+    ...(await indexesOf(session, schema, appended, true)),
+  ]
+  const keys: string[] = []
+  for (const table of appended) keys.push(...(await constraintsOf(session, table, true)))
+  for (const each of sessions)
+    await each.exec(`SET search_path TO ${id(schema)}; SET maintenance_work_mem = '256MB'`)
+  await spread(sessions, indexes)
+  for (const key of keys) await session.exec(key)
+  await spread(
+    sessions,
+    [...new Set([...appended, ...all])].map((table) => `ANALYZE ${id(table)}`),
+  )
+}
+
+/** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */
+export const swapShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+  const all = swappedFor(only)
+  const grants = await rows(
+    session,
+    sql.unsafe`SELECT format('GRANT %s ON public.%I TO %s', acl.privilege_type, rel.relname,
+        CASE WHEN acl.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END) AS ddl
+      FROM pg_class rel, aclexplode(rel.relacl) acl
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(all, 'text')})
+        AND acl.grantee <> rel.relowner`,
+    'ddl',
+  )
+  const list = all.map((table) => `public.${id(table)}`).join(', ')
+  await session.exec(`LOCK TABLE ${list} IN ACCESS EXCLUSIVE MODE`)
+  await session.exec(`DROP TABLE ${list}`)
+  for (const table of all) await session.exec(`ALTER TABLE ${id(schema)}.${id(table)} SET SCHEMA public`)
+  for (const grant of grants) await session.exec(grant)
+  await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
+}

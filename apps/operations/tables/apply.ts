@@ -1,0 +1,159 @@
+/** Writes events to the tables of whatever schema the session's search path names, inside the caller's transaction. */
+import * as E from 'fp-ts/lib/Either.js'
+import { isDataError } from '../../../adapters/postgres/errors.ts'
+import type { Session } from '../../../adapters/postgres/session.ts'
+import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
+import { isAccessStream } from '../../../domain/names.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
+import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../../projections/audit/fold.ts'
+import { sessionSubjects } from '../../../projections/audit/queries.ts'
+import { type Only, writesFor } from '../../../projections/batch.ts'
+import type { Copy } from '../../../projections/copy.ts'
+import { type Parked, park } from '../../../projections/parked.ts'
+import { copyTree, grow } from '../../../projections/proof/tree.ts'
+
+export type Readable = {
+  readonly recorded: RecordedEvent
+  readonly decoded: Decoded | null
+  readonly reason: string
+}
+
+/** Decodes once, before any transaction. */
+export const readable = (recorded: RecordedEvent): Readable => {
+  const decoded = decodeRecorded(recorded)
+  return E.isRight(decoded)
+    ? { recorded, decoded: decoded.right, reason: '' }
+    : { recorded, decoded: null, reason: decoded.left.reason }
+}
+
+/** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
+ *  `parked` gains the streams that are parked here. */
+export const sortOut = (
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {
+  const aside: Parked[] = []
+  const good = events.filter(({ recorded, decoded, reason }) => {
+    // A look at the audit log is on it, and nowhere else.
+    if (isAccessStream(recorded.stream)) return false
+    const behind = parked.has(recorded.stream)
+    if (decoded !== null && !behind) return true
+    aside.push({
+      event: recorded,
+      reason: behind ? 'It waits behind an earlier event of its stream.' : reason,
+    })
+    parked.add(recorded.stream)
+    return false
+  })
+  return { good, aside }
+}
+
+const write = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  fresh: boolean,
+  only: Only,
+  audit: Audit | null = null,
+): Promise<void> => {
+  const { copies, statements } = writesFor(
+    events.map(({ decoded }) => decoded!),
+    fresh,
+    only,
+  )
+  const all = audit === null ? copies : [audit.rows, audit.tree, ...copies]
+  if (all.length > 0) await session.copy(...all)
+  for (const statement of statements) await session.run(statement)
+}
+
+/** What a batch adds to the audit log and to the log's tree. */
+export type Audit = { readonly rows: Copy; readonly tree: Copy }
+
+/** Appends to both. */
+export const appendAudit = async (session: Session, audit: Audit | null): Promise<void> => {
+  if (audit !== null) await session.copy(audit.rows, audit.tree)
+}
+
+/** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
+ *  rest of its stream. Answers what was parked. */
+const carefully = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+  only: Only,
+): Promise<ReadonlyArray<Parked>> => {
+  const { good, aside } = sortOut(events, parked)
+  if (good.length === 0) return aside
+  await session.exec('SAVEPOINT part')
+  try {
+    await write(session, good, false, only)
+    await session.exec('RELEASE SAVEPOINT part')
+    return aside
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    await session.exec('ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part')
+    const [first] = good
+    if (good.length === 1 && first !== undefined) {
+      parked.add(first.recorded.stream)
+      return [
+        ...aside,
+        { event: first.recorded, reason: error instanceof Error ? error.message : String(error) },
+      ]
+    }
+    const half = good.length >> 1
+    const left = await carefully(session, good.slice(0, half), parked, only)
+    const right = await carefully(session, good.slice(half), parked, only)
+    return [...aside, ...left, ...right]
+  }
+}
+
+/** All tables but the audit log, and that too where `audit` is given. `fresh`: the tables hold nothing but what came before
+ *  these events, so that COPY may be tried. `careful` is for a second try, after the first met what Postgres refuses.
+ *  `only`: one projection alone. */
+export const applyToTables = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+  careful: boolean,
+  fresh = false,
+  only: Only = undefined,
+  audit: Audit | null = null,
+): Promise<ReadonlyArray<Parked>> => {
+  let aside: ReadonlyArray<Parked>
+  if (careful) {
+    await appendAudit(session, audit)
+    aside = await carefully(session, events, parked, only)
+  } else {
+    const sorted = sortOut(events, parked)
+    aside = sorted.aside
+    await write(session, sorted.good, fresh, only, audit)
+  }
+  if (aside.length > 0)
+    for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))
+      await session.run(statement)
+  return aside
+}
+
+/** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. `ready` is
+ *  awaited before the tables are asked for what the memory does not have. */
+export const auditRowsFor = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  memory: AuditMemory,
+  ready: () => Promise<void> = async () => {},
+): Promise<Audit | null> => {
+  if (events.length === 0) return null
+  const recorded = events.map((event) => event.recorded)
+  const unknown = unknownSessions(recorded, memory)
+  if (unknown.length > 0) {
+    await ready()
+    for (const { session_id, subject } of await session.run(sessionSubjects(unknown)))
+      remember(memory, session_id, subject)
+  }
+  const { copy, leaves } = copyAudit(recorded, memory)
+  const { edge, lines } = grow(
+    memory.edge,
+    leaves.map((hash, i) => ({ position: recorded[i]!.position, hash })),
+  )
+  memory.edge = edge
+  return { rows: copy, tree: copyTree(lines) }
+}

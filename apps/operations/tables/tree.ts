@@ -1,0 +1,65 @@
+/** The log's tree as the tables have it: where it ends, and what it lacks. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Session } from '../../../adapters/postgres/session.ts'
+import { STREAM_PREFIXES } from '../../../domain/names.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { leafOf } from '../../../projections/audit/canonical.ts'
+import { type Edge, EMPTY_EDGE, edgeAt, type Nodes } from '../../../projections/proof/merkle.ts'
+import { hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
+import { copyTree, grow } from '../../../projections/proof/tree.ts'
+
+const PAGE = 2_000
+
+/** The nodes of the tree in the schema of the session's search path. Throws where one is missing. */
+export const nodesOf =
+  (session: Session): Nodes =>
+  async (wanted) => {
+    const rows = await session.run(hashesAt(wanted))
+    const hashes = rows.map(({ hash }) => Buffer.from(String(hash), 'hex'))
+    if (hashes.length !== wanted.length || hashes.some(({ length }) => length !== 32))
+      throw new TornTree('Hashes of the log’s tree are missing from proof_leaves.')
+    return hashes
+  }
+
+export class TornTree extends Error {
+  override readonly name = 'TornTree'
+}
+
+/** The right edge of the tree, after adding the leaves that it lacks up to `upTo`: all of them where the tables were made
+ *  by a version that kept no tree, or where some are missing (`onTorn` is told). */
+export const treeUpTo = async (
+  session: Session,
+  log: EventLog,
+  upTo: bigint | null,
+  onTorn: (error: TornTree) => void,
+): Promise<Edge> => {
+  const [last] = await session.run(lastLeaf())
+  let after = (last?.position as bigint | undefined) ?? null
+  let edge: Edge = EMPTY_EDGE
+  try {
+    edge = await edgeAt(last === undefined ? 0 : Number(last.leaf) + 1, nodesOf(session))
+  } catch (error) {
+    if (!(error instanceof TornTree)) throw error
+    onTorn(error)
+    await session.exec('DELETE FROM proof_leaves')
+    after = null
+  }
+  while (upTo !== null && (after ?? -1n) < upTo) {
+    const page = await log.readAll({
+      ...(after === null ? {} : { after }),
+      limit: PAGE,
+      prefixes: STREAM_PREFIXES,
+    })()
+    if (E.isLeft(page)) throw new Error(`The log can't be read: ${page.left._tag}.`)
+    const events = page.right.filter(({ position }) => position <= upTo)
+    if (events.length === 0) break
+    const grown = grow(
+      edge,
+      events.map((event) => ({ position: event.position, hash: leafOf(event).toString('hex') })),
+    )
+    await session.copy(copyTree(grown.lines))
+    edge = grown.edge
+    after = events.at(-1)!.position
+  }
+  return edge
+}

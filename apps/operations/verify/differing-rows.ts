@@ -1,0 +1,239 @@
+/** Two sets of the tables held against each other row by row: which rows differ, and in what. Postgres joins them by key
+ *  and answers what differs alone; only a chain that is not the log's is walked here. */
+import { sql } from 'slonik'
+import type { DatabaseRow, Session } from '../../../adapters/postgres/session.ts'
+import { chain, GENESIS } from '../../../projections/audit/canonical.ts'
+import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
+import { TABLES } from '../../../projections/batch.ts'
+import { PARKED_TABLES } from '../../../projections/parked.ts'
+import type { Table } from '../../../projections/projection.ts'
+import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
+
+export type RowDifference = {
+  readonly table: string
+  readonly key: Readonly<Record<string, string>>
+  /** `added`: the log says nothing of such a row; `missing`: the log says there is one. */
+  readonly kind: 'altered' | 'missing' | 'added'
+  /** Where it is altered: its columns that differ. */
+  readonly columns: ReadonlyArray<string>
+  /** Of the event that the row is of, where it says so. */
+  readonly position: string | null
+}
+
+export type Compared = {
+  readonly tables: number
+  readonly rows: number
+  /** Up to `limit` of them for each table; `found` counts all. */
+  readonly differences: ReadonlyArray<RowDifference>
+  readonly found: number
+}
+
+export type DifferOptions = {
+  /** In a transaction, which sees the tables in `public` and those in `schema`, made from the log, at one moment. */
+  readonly session: Session
+  readonly schema: string
+  readonly limit?: number
+  readonly onRows?: (table: string, rows: number) => void
+}
+
+/** When it was parked is no matter of the log's. */
+const OWN_TIME: ReadonlyArray<string> = ['parked_at']
+/** A row's place in the chain depends on all rows before it: told apart from the row itself. */
+const CHAINED: ReadonlyArray<string> = ['prev_hash', 'hash']
+const COMPARED: ReadonlyArray<Table> = [...TABLES, ...PARKED_TABLES]
+const FETCH = 5_000
+
+type Column = { readonly name: string; readonly isNumber: boolean }
+const columnsOf = async (session: Session): Promise<ReadonlyMap<string, ReadonlyArray<Column>>> => {
+  const of = new Map<string, Column[]>()
+  const names = COMPARED.map(({ name }) => name)
+  for (const row of await session.run(sql.unsafe`SELECT rel.relname AS "table", att.attname AS name,
+        att.atttypid = 'int8'::regtype AS number
+      FROM pg_attribute att JOIN pg_class rel ON rel.oid = att.attrelid
+      WHERE rel.relnamespace = 'public'::regnamespace AND rel.relname = ANY(${sql.array(names, 'text')})
+        AND att.attnum > 0 AND NOT att.attisdropped ORDER BY att.attnum`)) {
+    const columns = of.get(String(row.table)) ?? []
+    columns.push({ name: String(row.name), isNumber: row.number === true })
+    of.set(String(row.table), columns)
+  }
+  return of
+}
+
+/** A statement of names and numbers of our own. */
+const plain = (text: string) => ({ ...sql.unsafe``, sql: text, values: [] })
+
+const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+async function* rowsOf(session: Session, cursor: string, select: string): AsyncGenerator<DatabaseRow, void> {
+  await session.exec(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${select}`)
+  try {
+    for (;;) {
+      const page = await session.run(plain(`FETCH ${FETCH} FROM ${cursor}`))
+      yield* page
+      if (page.length < FETCH) return
+    }
+  } finally {
+    // In a transaction that failed there is no cursor any more.
+    await session.exec(`CLOSE ${cursor}`).catch(() => {})
+  }
+}
+
+/** Every key of both sides, `a` being the live row and `b` the one from the log. `differs` compares to the byte, in all
+ *  columns but the key and `but`. */
+const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, but: ReadonlyArray<string>) => {
+  const without = [...table.key, ...OWN_TIME, ...but]
+  const row = columns.filter(({ name }) => !without.includes(name)).map(({ name }) => `t.${id(name)}`)
+  const part = (from: string) =>
+    `(SELECT ${[...table.key, ...but].map((name) => `t.${id(name)}`).join(', ')}, ROW(${row.join(', ')}) AS rest
+      FROM ${id(from)}.${id(table.name)} AS t)`
+  const on = table.key.map((name) => `a.${id(name)} = b.${id(name)}`).join(' AND ')
+  return {
+    from: `${part('public')} AS a FULL JOIN ${part(schema)} AS b ON ${on}`,
+    keys: table.key.map((name, i) => `coalesce(a.${id(name)}, b.${id(name)})::text AS k${i}`).join(', '),
+    order: table.key.map((name) => `coalesce(a.${id(name)}, b.${id(name)})`).join(', '),
+    missing: `a.${id(table.key[0]!)} IS NULL`,
+    added: `b.${id(table.key[0]!)} IS NULL`,
+    differs: 'a.rest *<> b.rest',
+  }
+}
+
+const rowAt = async (
+  session: Session,
+  schema: string,
+  table: Table,
+  columns: ReadonlyArray<Column>,
+  key: ReadonlyArray<string>,
+): Promise<DatabaseRow> => {
+  const where = sql.join(
+    table.key.map((name, i) => {
+      const isNumber = columns.find((column) => column.name === name)!.isNumber
+      const column = sql.identifier(['t', name])
+      return isNumber ? sql.fragment`${column} = ${key[i]!}::int8` : sql.fragment`${column} = ${key[i]!}`
+    }),
+    sql.fragment` AND `,
+  )
+  const [row] = await session.run(
+    sql.unsafe`SELECT to_jsonb(r) AS row FROM (
+      SELECT ${sql.join(
+        columns.map(({ name }) => sql.fragment`${sql.identifier(['t', name])}::text`),
+        sql.fragment`, `,
+      )} FROM ${sql.identifier([schema, table.name])} AS t WHERE ${where}) AS r`,
+  )
+  return (row?.row as DatabaseRow | undefined) ?? {}
+}
+
+type Tell = (
+  kind: RowDifference['kind'],
+  key: ReadonlyArray<string>,
+  chainColumns?: ReadonlyArray<string>,
+) => Promise<void>
+
+const kindOf = ({ missing, added }: DatabaseRow): RowDifference['kind'] =>
+  missing === true ? 'missing' : added === true ? 'added' : 'altered'
+
+/** The audit log: rows by themselves as any table's, and its chain, which is the log's up to the first row whose hashes
+ *  are not. From there each row's is held against the row before it, so that one is not blamed for another. */
+const differAudit = async (session: Session, schema: string, columns: ReadonlyArray<Column>, tell: Tell) => {
+  const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, CHAINED)
+  const unchained = CHAINED.map((name) => `a.${name} IS DISTINCT FROM b.${name}`).join(' OR ')
+  const marks = `${keys}, ${missing} AS missing, ${added} AS added, ${differs} AS differs`
+  let broken: bigint | null = null
+  for await (const row of rowsOf(
+    session,
+    'differing',
+    `SELECT ${marks}, ${unchained} AS unchained FROM ${from}
+      WHERE ${missing} OR ${added} OR ${differs} OR ${unchained} ORDER BY ${order}`,
+  )) {
+    if (kindOf(row) === 'altered' && row.unchained === true) {
+      broken = BigInt(String(row.k0))
+      break
+    }
+    await tell(kindOf(row), [String(row.k0)])
+  }
+  if (broken === null) return
+  /** The live chain's last hash, by which the next row's is judged where the two chains differ. */
+  let before = GENESIS
+  const made = CHAINED.map((name) => `a.${name}, b.${name} AS made_${name}`).join(', ')
+  for await (const row of rowsOf(
+    session,
+    'differing',
+    `SELECT ${marks}, ${made}, encode(substr(p.hashes, 1, 32), 'hex') AS leaf
+      FROM ${from} LEFT JOIN ${id(schema)}.${id(PROOF_TABLE.name)} AS p ON p.position = b.position ORDER BY ${order}`,
+  )) {
+    const [kind, key] = [kindOf(row), String(row.k0)]
+    const isTold = BigInt(key) < broken
+    if (kind !== 'altered') {
+      // An added row's hash counts for those behind it, if it was put into the chain.
+      if (kind === 'added' && row.prev_hash === before) before = String(row.hash)
+      if (!isTold) await tell(kind, [key])
+      continue
+    }
+    const same = row.prev_hash === row.made_prev_hash && row.hash === row.made_hash
+    const follows = row.prev_hash === before && row.hash === chain(before, key, String(row.leaf))
+    const wrong = same || follows ? [] : CHAINED.filter((name) => row[name] !== row[`made_${name}`])
+    before = String(row.hash)
+    if (!isTold && (row.differs === true || wrong.length > 0)) await tell('altered', [key], wrong)
+  }
+}
+
+/** Holds every table against the one that was made from the log. */
+export const differ = async ({
+  session,
+  schema,
+  limit = 1_000,
+  onRows = () => {},
+}: DifferOptions): Promise<Compared> => {
+  const differences: RowDifference[] = []
+  let found = 0
+  let rows = 0
+  const all = await columnsOf(session)
+  await session.exec(`SET LOCAL work_mem = '64MB'`)
+  for (const table of COMPARED) {
+    const columns = all.get(table.name) ?? []
+    const isAudit = table === AUDIT_TABLE
+    // A session's is where somebody stands.
+    const isOfEvent = columns.some(({ name, isNumber }) => name === 'position' && isNumber)
+    let here = 0
+    const tell: Tell = async (kind, key, chainColumns = []) => {
+      found += 1
+      here += 1
+      if (kind === 'missing') rows += 1
+      if (here > limit) return
+      const [a, b] = [
+        kind === 'missing' ? {} : await rowAt(session, 'public', table, columns, key),
+        kind === 'added' ? {} : await rowAt(session, schema, table, columns, key),
+      ]
+      const altered = columns
+        .map(({ name }) => name)
+        .filter(
+          (name) => !OWN_TIME.includes(name) && !(isAudit && CHAINED.includes(name)) && a[name] !== b[name],
+        )
+      differences.push({
+        table: table.name,
+        key: Object.fromEntries(table.key.map((name, i) => [name, key[i]!])),
+        kind,
+        columns: kind === 'altered' ? [...altered, ...chainColumns] : [],
+        position: isOfEvent ? String((kind === 'added' ? a : b).position ?? '') || null : null,
+      })
+    }
+    const [count] = await session.run(plain(`SELECT count(*) AS rows FROM public.${id(table.name)}`))
+    rows += Number(count?.rows)
+    onRows(table.name, rows)
+    if (isAudit) {
+      await differAudit(session, schema, columns, tell)
+      continue
+    }
+    const { from, keys, order, missing, added, differs } = joined(schema, table, columns, [])
+    for await (const row of rowsOf(
+      session,
+      'differing',
+      `SELECT ${keys}, ${missing} AS missing, ${added} AS added FROM ${from}
+        WHERE ${missing} OR ${added} OR ${differs} ORDER BY ${order}`,
+    ))
+      await tell(
+        kindOf(row),
+        table.key.map((_, i) => String(row[`k${i}`])),
+      )
+  }
+  return { tables: COMPARED.length, rows, differences, found }
+}

@@ -1,0 +1,128 @@
+/** Whether a checkpoint that was issued is gone from the table: by its number, and by what stands on the log besides. */
+import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
+import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { issuedIn, issuedStream, numberOf } from '../../../projections/proof/issued.ts'
+import { openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
+import type { CheckpointFailure } from './verify.ts'
+
+const PAGE = 500
+
+/** The streams of the keys that are known, and how many events each has now. */
+export type IssuedStreams = ReadonlyArray<{ readonly vkey: string; readonly events: number }>
+
+export const issuedStreams = async (
+  log: EventLog,
+  databaseUrl: string,
+  verifiers: ReadonlyArray<Verifier>,
+): Promise<IssuedStreams> => {
+  const session = await connectSession(databaseUrl, 'presence audit verify')
+  try {
+    const rows = await session.run(sql.unsafe`SELECT DISTINCT vkey FROM proof_checkpoints`)
+    const vkeys = new Set([...verifiers.map(({ vkey }) => vkey), ...rows.map(({ vkey }) => String(vkey))])
+    const streams: Array<{ vkey: string; events: number }> = []
+    for (const vkey of vkeys) {
+      const end = await log.readStream(issuedStream(vkey), { direction: 'backwards', limit: 1 })()
+      if (E.isLeft(end)) throw new Error(`The log can't be read: ${end.left._tag}.`)
+      streams.push({ vkey, events: end.right[0] === undefined ? 0 : Number(end.right[0].revision) + 1 })
+    }
+    return streams
+  } finally {
+    await session.close()
+  }
+}
+
+/** What the log says of a key's numbers: those up to `upTo`, but for the ranges that it leaves out. */
+export type Covered = { readonly upTo: number; readonly out: ReadonlyArray<readonly [number, number]> }
+
+/** Each checkpoint on the log has its row. */
+export const holdIssued = async (
+  session: Session,
+  log: EventLog,
+  streams: IssuedStreams,
+  verifiers: ReadonlyArray<Verifier>,
+): Promise<{
+  readonly failures: ReadonlyArray<CheckpointFailure>
+  readonly covered: ReadonlyMap<string, Covered>
+}> => {
+  const failures: CheckpointFailure[] = []
+  const covered = new Map<string, Covered>()
+  for (const { vkey, events } of streams) {
+    const out: Array<readonly [number, number]> = []
+    let upTo = 0
+    const stream = issuedStream(vkey)
+    const verifier = verifiers.find((one) => one.vkey === vkey)
+    for (let from = 0; from < events; from += PAGE) {
+      const page = await log.readStream(stream, {
+        from: BigInt(from),
+        limit: Math.min(PAGE, events - from),
+      })()
+      if (E.isLeft(page)) throw new Error(`The log can't be read: ${page.left._tag}.`)
+      const issued = page.right.map(({ data }) => issuedIn(data))
+      const numbers = issued.flatMap((one) => (one === null ? [] : [one.number])).filter(Number.isSafeInteger)
+      const rows = await session.run(sql.unsafe`SELECT number, note FROM proof_checkpoints
+        WHERE vkey = ${vkey} AND number = ANY(${sql.array(numbers.map(String), 'int8')})`)
+      const notes = new Map(rows.map(({ number, note }) => [Number(number), String(note)]))
+      for (const [i, one] of issued.entries()) {
+        const fail = (what: CheckpointFailure['what'], size: number | null, detail: string): void =>
+          void failures.push({ from: stream, size, what, detail })
+        const at = `Event ${from + i}`
+        if (one === null) {
+          fail('malformed', null, `${at} is no checkpoint.`)
+          continue
+        }
+        const { number, note } = one
+        const size = Number(note.split('\n')[1] ?? Number.NaN) || null
+        const signed = verifier === undefined ? null : openCheckpoint(note, verifier)
+        if (verifier !== undefined && (signed === null || (numberOf(signed) ?? number) !== number)) {
+          fail('signature', size, `${at} is no checkpoint that the key signed as number ${number}.`)
+          continue
+        }
+        if (number > upTo + 1) out.push([upTo + 1, number - 1])
+        upTo = Math.max(upTo, number)
+        const row = notes.get(number)
+        if (row === undefined)
+          fail(
+            'missing',
+            size,
+            `It was issued as number ${number}, and its row is gone from proof_checkpoints.`,
+          )
+        else if (row !== note)
+          fail('row', size, `The row of number ${number} in proof_checkpoints has another note.`)
+      }
+    }
+    covered.set(vkey, { upTo, out })
+  }
+  return { failures, covered }
+}
+
+type Row = { readonly number: number; readonly size: number; readonly vkey: string }
+
+/** Numbers that rows leave out. What the log knows of by itself is not told again. Rows come by size, which is the order
+ *  of their numbers too. */
+export const gapsIn = (covered: ReadonlyMap<string, Covered>) => {
+  const last = new Map<string, number>()
+  return {
+    among: (rows: ReadonlyArray<Row>): ReadonlyArray<CheckpointFailure> =>
+      rows.flatMap(({ number, size, vkey }) => {
+        const before = last.get(vkey) ?? 0
+        last.set(vkey, Math.max(before, number))
+        const failed = (what: CheckpointFailure['what'], detail: string): CheckpointFailure => ({
+          from: 'proof_checkpoints',
+          size,
+          what,
+          detail,
+        })
+        if (number <= before)
+          return [failed('row', `Its number is ${number}, and ${before} is of no more events.`)]
+        const { upTo, out } = covered.get(vkey) ?? { upTo: 0, out: [] }
+        return [...out, [upTo + 1, number - 1] as const].flatMap(([low, high]) => {
+          const [from, to] = [Math.max(low, before + 1), Math.min(high, number - 1)]
+          if (from > to) return []
+          const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
+          return [failed('missing', `${which} gone from before it: checkpoints that were issued.`)]
+        })
+      }),
+  }
+}

@@ -1,0 +1,234 @@
+/** Makes everything anew from the log, beside the live tables, and names what of them or of the checkpoints differs.
+ *  Changes nothing; memory is bounded whatever the log's length. */
+import { sql } from 'slonik'
+import type { Session } from '../../../adapters/postgres/session.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { checkKept, type KeptCheck, type KeptFault } from '../../../projections/history/checking.ts'
+import { EVERY, MARKS_EACH } from '../../../projections/history/kept.ts'
+import { issuedAt, numberOf } from '../../../projections/proof/issued.ts'
+import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../../projections/proof/merkle.ts'
+import { openCheckpoint, parseCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
+import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
+import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
+import { nodesOf } from '../tables/tree.ts'
+import { type Compared, differ } from './differing-rows.ts'
+import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
+
+/** A checkpoint that the log does not bear out. */
+export type CheckpointFailure = {
+  /** The file's name, `proof_checkpoints`, or the stream of the log where it stands too. */
+  readonly from: string
+  readonly size: number | null
+  readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row' | 'missing'
+  /** A sentence. */
+  readonly detail: string
+}
+export type Verified = {
+  readonly events: number
+  readonly position: bigint | null
+  readonly seconds: number
+  readonly size: number
+  readonly root: Hash
+  /** Null where nothing was ever projected, so that there is nothing to compare. */
+  readonly compared: Compared | null
+  /** Streams of which something waits, and so is in no table. */
+  readonly parkedStreams: number
+  readonly checkpoints: number
+  readonly failures: ReadonlyArray<CheckpointFailure>
+  /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
+  readonly kept: KeptCheck
+}
+export type VerifyProgress =
+  | RebuildProgress
+  | { readonly phase: 'rows'; readonly table: string; readonly rows: number }
+  | { readonly phase: 'moments'; readonly stream: string; readonly events: number }
+export type VerifyOptions = {
+  readonly log: EventLog
+  readonly databaseUrl: string
+  /** Whose signatures count; none: signatures are not looked at. */
+  readonly verifiers: ReadonlyArray<Verifier>
+  /** Checkpoints from elsewhere. */
+  readonly checkpoints?: ReadonlyArray<{ readonly name: string; readonly note: string }>
+  readonly onProgress?: (progress: VerifyProgress) => void
+  readonly limit?: number
+  readonly batchSize?: number
+}
+
+const PAGE = 500
+type Held = {
+  readonly from: string
+  readonly note: string
+  readonly row?: { number: number; size: number; root: string; vkey: string; at: number }
+}
+
+/** The hashes that the roots of these sizes need, asked for at once. */
+const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise<Nodes> => {
+  const places = new Map<string, { level: number; index: number }>()
+  for (const size of sizes)
+    for (const place of edgePlaces(size)) places.set(`${place.level}/${place.index}`, place)
+  const wanted = [...places.values()]
+  const rows = wanted.length === 0 ? [] : await session.run(hashesAt(wanted))
+  const hashes = new Map(wanted.map(({ level, index }, i) => [`${level}/${index}`, rows[i]?.hash]))
+  return async (asked) =>
+    asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
+}
+
+/** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held. */
+const hold = async (
+  session: Session,
+  held: ReadonlyArray<Held>,
+  size: number,
+  verifiers: ReadonlyArray<Verifier>,
+  proved: { size: number },
+): Promise<ReadonlyArray<CheckpointFailure>> => {
+  const failures: CheckpointFailure[] = []
+  const read = held.map(({ note }) => {
+    const end = note.lastIndexOf('\n\n')
+    return end < 0 ? null : parseCheckpoint(note.slice(0, end + 1))
+  })
+  const sizes = read.flatMap((one) => (one !== null && one.size <= size ? [one.size] : []))
+  const nodes = await nodesFor(session, sizes)
+  const positionOf = async (leaves: number): Promise<string> => {
+    if (leaves === 0) return 'the start'
+    const rows = await session.run(
+      sql.unsafe`SELECT position FROM proof_leaves WHERE leaf = ${String(leaves - 1)}::int8`,
+    )
+    return String(rows[0]?.position)
+  }
+  for (const [i, { from, note, row }] of held.entries()) {
+    const checkpoint = read[i]!
+    const fail = (what: CheckpointFailure['what'], detail: string): void =>
+      void failures.push({ from, size: checkpoint?.size ?? row?.size ?? null, what, detail })
+    if (checkpoint === null) {
+      fail('malformed', 'It is no checkpoint.')
+      continue
+    }
+    const signed = verifiers.filter((verifier) => openCheckpoint(note, verifier) !== null)
+    if (verifiers.length > 0 && signed.length === 0)
+      fail('signature', 'No signature of a key that was given holds.')
+    const ofAnother = signed.length > 0 && !signed.some(({ vkey }) => vkey === row?.vkey)
+    if (
+      row !== undefined &&
+      (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64') || ofAnother)
+    )
+      fail('row', 'The columns size, root and vkey are not those of its note.')
+    // Those of before they were numbered say neither.
+    const [number, at] = [numberOf(checkpoint), issuedAt(checkpoint)]
+    if (row !== undefined && ((number ?? row.number) !== row.number || (at ?? row.at) !== row.at))
+      fail('row', 'The columns number and issued_at are not those of its note.')
+    if (checkpoint.size > size) {
+      fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
+      continue
+    }
+    const root = await rootAt(checkpoint.size, nodes)
+    if (!root.equals(checkpoint.root)) {
+      const [after, upTo] = [await positionOf(proved.size), await positionOf(checkpoint.size)]
+      fail('root', `An event was altered, put in or taken out after position ${after} and up to ${upTo}.`)
+      continue
+    }
+    const said = checkpoint.extensions.find((line) => line.startsWith('position '))?.slice(9)
+    if (said !== undefined && said !== (await positionOf(checkpoint.size)))
+      fail('position', `Its last event is said to be at position ${said}.`)
+    proved.size = Math.max(proved.size, checkpoint.size)
+  }
+  return failures
+}
+
+/** Throws `RebuildError` with a sentence, or what Postgres says. */
+export const verifyLog = async ({
+  log,
+  databaseUrl,
+  verifiers,
+  checkpoints = [],
+  onProgress = () => {},
+  limit = 100,
+  batchSize = 2_000,
+}: VerifyOptions): Promise<Verified> => {
+  const failures: CheckpointFailure[] = []
+  let compared: Compared | null = null
+  let count = 0
+  let size = 0
+  let root: Hash = EMPTY_ROOT
+  let rooms: ReadonlyArray<string> = []
+  // Before anything is looked at in the tables: what is on the log was in them by then.
+  const streams = await issuedStreams(log, databaseUrl, verifiers)
+  const done = await rebuild({
+    log,
+    databaseUrl,
+    swap: false,
+    batchSize,
+    onProgress,
+    inspect: async ({ session, schema, onLive }) => {
+      // The tree that was made now, and the checkpoints that were issued.
+      await session.exec(`SET LOCAL search_path TO "${schema}", public`)
+      const [last] = await session.run(lastLeaf())
+      size = last === undefined ? 0 : Number(last.leaf) + 1
+      root = await rootAt(size, nodesOf(session))
+      const outside = checkpoints
+        .map(({ name, note }) => ({ from: name, note }))
+        .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
+      const issued = await holdIssued(session, log, streams, verifiers)
+      failures.push(...issued.failures)
+      const gaps = gapsIn(issued.covered)
+      // The table's first: the more sizes hold, the nearer the place of one that does not.
+      const proved = { size: 0 }
+      let [at, key] = [-1n, '']
+      for (;;) {
+        const page = await session.run(checkpointsAfter(at, key, PAGE))
+        const held = page.map((row) => ({
+          from: 'proof_checkpoints',
+          note: String(row.note),
+          row: {
+            number: Number(row.number),
+            size: Number(row.size),
+            root: String(row.root),
+            vkey: String(row.vkey),
+            at: Number(row.at),
+          },
+        }))
+        failures.push(...gaps.among(held.map(({ row }) => row)))
+        failures.push(...(await hold(session, held, size, verifiers, proved)))
+        count += page.length
+        const end = page.at(-1)
+        if (end === undefined || page.length < PAGE) break
+        ;[at, key] = [end.size as bigint, String(end.vkey)]
+      }
+      for (const one of outside) {
+        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0 }
+        failures.push(...(await hold(session, [one], size, verifiers, reach)))
+      }
+      count += outside.length
+      rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
+      if (!onLive) return
+      const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
+      compared = await differ({ session, schema, limit, onRows })
+    },
+  })
+  const kept = { events: 0, faults: [] as KeptFault[] }
+  for (const stream of rooms) {
+    const checked = await checkKept(log, stream)
+    kept.events += checked.events
+    kept.faults.push(...checked.faults)
+    onProgress({ phase: 'moments', stream, events: kept.events })
+  }
+  const { events, position, seconds, parkedStreams } = done
+  return {
+    parkedStreams,
+    events,
+    position,
+    seconds,
+    size,
+    root,
+    compared,
+    checkpoints: count,
+    failures,
+    kept,
+  }
+}
+
+/** Streams that are long enough for something to be kept of them. */
+const keepingStreams = () =>
+  sql.unsafe`SELECT stream FROM presence_audit_log WHERE revision >= ${EVERY / MARKS_EACH - 1}
+    AND (stream LIKE 'space-%' OR stream LIKE 'chat-%') GROUP BY stream ORDER BY stream`
+
+const sizeOf = (note: string): number => Number(note.split('\n')[1] ?? 0) || 0

@@ -30,7 +30,7 @@ const LONGEST_PAUSE_MS = 500
  *
  * `LogUnavailable` (nothing was sent) is given at once. Errors are those of `append`.
  *
- * The command path has a settling of its own (apps/commands/settle.ts), which waits for a log that is away and leaves it to the
+ * The command path has a settling of its own (apps/commands/settle-append.ts), which waits for a log that is away and leaves it to the
  * mailbox's next read to tell who was first; this one is for callers that need the answer itself.
  */
 export const appendSettled =

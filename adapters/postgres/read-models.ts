@@ -21,8 +21,8 @@ import type {
 import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
 import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
 import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
-import { advanced } from './advanced.ts'
 import { asking, rowsOf } from './query.ts'
+import { advanced } from './wait-for-position.ts'
 
 /** A cursor that is none (see `isCursor`) starts from the beginning. */
 const after = (kind: CursorKind, cursor: string | null): ReadonlyArray<string> | null =>

@@ -12,7 +12,7 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
-import { type Recent, recentSeals } from './recent.ts'
+import { type Recent, recentSeals } from './opened-seals.ts'
 import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
 

@@ -26,11 +26,11 @@ import { startFeed } from './feed.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
-import { fullBucket, type Pace } from './pace.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { connectionOf, createSending, sendElsewhere, writeDirectly } from './sending.ts'
 import { SocketLine } from './socket-line.ts'
+import { fullBucket, type Pace } from './token-bucket.ts'
 import { createTurns, newTurn } from './turns.ts'
 
 export type SocketsDeps = {

@@ -4,8 +4,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
 import { frameOf, frameWithTail, packetOf } from './frames.ts'
-import { fullBucket, take, waitFor } from './pace.ts'
 import { connectionOf, createSending } from './sending.ts'
+import { fullBucket, take, waitFor } from './token-bucket.ts'
 
 const test = suite<OneNode>('what is not in the log')
 

@@ -10,8 +10,8 @@ import { invalid, tooLarge } from '../refusals.ts'
 import { type Answer, done, failed, notInRoom, told } from './answers.ts'
 import { packetOf } from './frames.ts'
 import type { Member } from './member.ts'
-import { fullBucket, type Pace, take, waitFor } from './pace.ts'
 import type { Sending } from './sending.ts'
+import { fullBucket, type Pace, take, waitFor } from './token-bucket.ts'
 
 export type SignalEvent = 'webrtc-offer' | 'webrtc-answer' | 'webrtc-ice-candidate'
 

@@ -4,7 +4,7 @@ import type { RoomKey } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Hold } from './feed.ts'
 import type { Line } from './line.ts'
-import type { Bucket } from './pace.ts'
+import type { Bucket } from './token-bucket.ts'
 import type { Turn } from './turns.ts'
 
 /** The session it has, and where. */

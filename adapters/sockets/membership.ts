@@ -33,11 +33,11 @@ import {
 } from './live-space.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
-import { fullBucket, type Pace, take } from './pace.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
 import { type Sending, type SharedTail, sharedTail } from './sending.ts'
 import { createSharedReads } from './shared-reads.ts'
+import { fullBucket, type Pace, take } from './token-bucket.ts'
 
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>

@@ -4,8 +4,8 @@ import { type Described, invalid } from '../refusals.ts'
 import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import type { Member } from './member.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
-import { type Pace, take } from './pace.ts'
 import type { Requests } from './requests.ts'
+import { type Pace, take } from './token-bucket.ts'
 
 /** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
 const MAX_EXCESS = 2_000

@@ -46,21 +46,21 @@ import {
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import { isText } from '../../domain/text.ts'
-import { createFollowed } from './followed.ts'
+import { createPace } from './background-work.ts'
+import { createFollowed } from './followed-position.ts'
 import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { type Answer, createMailbox, type Mailbox, type MailboxOptions, type Rules } from './mailbox.ts'
-import { type MessageLookup, readPosting } from './messages.ts'
+import { type MessageLookup, readPosting } from './message-lookup.ts'
 import type { Logger, Metrics, Model, Trouble } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
-import { createPace } from './pace.ts'
-import { keyOf } from './recent.ts'
+import { keyOf } from './recent-commands.ts'
 import {
   createRefusalLog,
   DEFAULT_REFUSALS,
   type RefusalLogOptions,
   type RefusalNote,
 } from './refusal-log.ts'
-import { isSame, keptDigest, wholeDigest } from './same.ts'
+import { isSame, keptDigest, wholeDigest } from './same-command.ts'
 import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { createStreamState } from './stream-state.ts'
 

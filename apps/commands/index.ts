@@ -7,5 +7,5 @@ export {
   type Tuning,
 } from './commands.ts'
 export { DEFAULT_LIMITS, type Limits, type Rate } from './limits.ts'
-export { type LookupUnavailable, lookupIn, type MessageLookup } from './messages.ts'
+export { type LookupUnavailable, lookupIn, type MessageLookup } from './message-lookup.ts'
 export type { Logger, Metrics } from './model.ts'

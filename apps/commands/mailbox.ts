@@ -15,16 +15,16 @@ import type {
   Request,
 } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { Pace } from './background-work.ts'
 import type { Metrics, Model, Read, Trouble } from './model.ts'
-import type { Pace } from './pace.ts'
-import { appendSettled, type SettleOptions } from './settle.ts'
+import { appendSettled, type SettleOptions } from './settle-append.ts'
 import type { StreamState } from './stream-state.ts'
 
 export type Answer<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
 
 export type Job<Command, Event, Refusal> = {
   readonly request: Request<Command>
-  /** Who sent it and its id, as `recent.ts` has it: what makes it the same command when it comes again. */
+  /** Who sent it and its id, as `recent-commands.ts` has it: what makes it the same command when it comes again. */
   readonly key: string
   readonly facts: Promise<E.Either<ContentError, ContentFacts>>
   readonly queuedAt: number

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 
 export type Undecodable = { readonly _tag: 'Undecodable'; readonly detail: string }
 
-/** An event as read, and the key (see `recent.ts`) of the command that caused it. */
+/** An event as read, and the key (see `recent-commands.ts`) of the command that caused it. */
 export type Read<Event> = { readonly event: Event; readonly key: string }
 
 export type Model<State, Event> = {

@@ -11,7 +11,7 @@ import type { SpaceEvent } from '../../domain/space/events.ts'
 import * as spaceSnapshot from '../../domain/space/snapshot.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import type { Model, Read, Undecodable } from './model.ts'
-import { keyOf } from './recent.ts'
+import { keyOf } from './recent-commands.ts'
 
 const undecodable = (detail: string): E.Either<Undecodable, never> => E.left({ _tag: 'Undecodable', detail })
 

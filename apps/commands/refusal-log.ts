@@ -5,7 +5,7 @@
 import type { Clock, EventLog, NewEvent } from '../../domain/ports.ts'
 import { createBuckets, type Rate } from './limits.ts'
 import type { Logger, Metrics } from './model.ts'
-import { appendSettled } from './settle.ts'
+import { appendSettled } from './settle-append.ts'
 
 export type RefusalNote = {
   readonly stream: string

@@ -14,7 +14,7 @@ import {
   uuid,
 } from '../../infra/testing/command-path.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
-import { createRecent, keyOf } from './recent.ts'
+import { createRecent, keyOf } from './recent-commands.ts'
 import { createSnapshots, type Snapshot, snapshotStream } from './snapshots.ts'
 
 const STREAM = streamName('space', ROOM)

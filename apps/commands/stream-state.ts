@@ -6,7 +6,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import type { Model, Read, Trouble } from './model.ts'
-import { createRecent, type Recent } from './recent.ts'
+import { createRecent, type Recent } from './recent-commands.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export type Held<State> = {

@@ -1,7 +1,7 @@
 /** The space's table of contents: which rule answers which command, and how a space is opened. */
 import * as E from 'fp-ts/lib/Either.js'
-import { type Asking, askingOf, type Decision } from './asking.ts'
 import type { Asked, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
+import { type Asking, askingOf, type Decision } from './decision-context.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { ban, kick, mute, unban, unmute } from './restrictions.ts'
 import { enterSpace, expireSeats, joinSpace } from './seats.ts'

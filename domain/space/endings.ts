@@ -1,7 +1,7 @@
 /** What ends with a right: the sessions, the held seat and the voices of one subject. */
 import { isGuest } from '../names.ts'
 import { inForce } from './access.ts'
-import { type Asking, actorOf, subjectOf } from './asking.ts'
+import { type Asking, actorOf, subjectOf } from './decision-context.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
 import type { Session } from './state.ts'
 

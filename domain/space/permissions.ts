@@ -3,8 +3,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { isAccount } from '../names.ts'
 import { invalid, parseReason } from '../text.ts'
 import { mayActOn, mayAs } from './access.ts'
-import { type Asking, actorOf, type Decision } from './asking.ts'
 import type { GrantPermission, RevokePermission } from './commands.ts'
+import { type Asking, actorOf, type Decision } from './decision-context.ts'
 import { AT_ONCE_WITH_WORDS, putOut } from './endings.ts'
 
 const PERMISSIONS: ReadonlyArray<string> = ['access', 'moderate', 'admin']

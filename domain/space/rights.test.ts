@@ -1,8 +1,8 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { fold, scenario } from '../testing/given.ts'
 import { account, asked, at, contentFor, guest, opened, system } from '../testing/people.ts'
+import { fold, scenario } from '../testing/scenario.ts'
 import { ban, enter, grant, kick, mute, revoke, settings, unban, unmute } from '../testing/space-commands.ts'
 import {
   banned,

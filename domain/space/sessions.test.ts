@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { scenario } from '../testing/given.ts'
 import { account, asked, at, guest, opened, system } from '../testing/people.ts'
+import { scenario } from '../testing/scenario.ts'
 import { leave, move, voice } from '../testing/space-commands.ts'
 import { fellSilent, joined, left, muted, settled, spoke } from '../testing/space-events.ts'
 import { spaceDecider } from './decider.ts'

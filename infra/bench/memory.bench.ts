@@ -1,5 +1,5 @@
 import type { Row } from './figures.ts'
-import { idleCost } from './held.ts'
+import { idleCost } from './memory-held.ts'
 import { plain, whole } from './servers.ts'
 
 const STEPS = [0, 500, 1000, 1500, 2000]

@@ -6,10 +6,10 @@ import { provedJson } from '../audit/canonical.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { createKeeping } from './keeping.ts'
-import { EVERY, marksOf, momentsOf } from './kept.ts'
+import { EVERY, marksOf, momentsOf } from './kept-streams.ts'
 import { nothing, readable } from './point.ts'
-import { standing } from './standing.ts'
-import { talk } from './talk.ts'
+import { talk } from './recent-messages.ts'
+import { standing } from './space-standing.ts'
 
 /** `stream` is the one that is kept; its event `revision` is not what it should be. */
 export type KeptFault = { readonly stream: string; readonly revision: number; readonly detail: string }

@@ -6,9 +6,9 @@ import type { EventLog } from '../../domain/ports.ts'
 import { Failed, type MomentError } from './errors.ts'
 import { type Bounds, type Followed, type Follower, follow } from './following.ts'
 import type { Keeping } from './keeping.ts'
-import { EVERY } from './kept.ts'
-import { standing } from './standing.ts'
-import { talk } from './talk.ts'
+import { EVERY } from './kept-streams.ts'
+import { talk } from './recent-messages.ts'
+import { standing } from './space-standing.ts'
 import { createTimeline } from './timeline.ts'
 
 /** `log` may be the log as it stands: nothing that is personal is needed. */

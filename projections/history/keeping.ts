@@ -1,11 +1,11 @@
-/** What is to be kept of one stream (`kept.ts`), made from its events as they come, one after the other. */
+/** What is to be kept of one stream (`kept-streams.ts`), made from its events as they come, one after the other. */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Decoded } from '../../domain/codec.ts'
 import { derivedUuid } from '../../domain/ids.ts'
 import type { EventLog, NewEvent } from '../../domain/ports.ts'
 import type { Folding } from './folding.ts'
-import { MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept.ts'
+import { MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept-streams.ts'
 import { after, type Point } from './point.ts'
 
 export type Keeping<S = unknown> = {

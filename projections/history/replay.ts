@@ -4,9 +4,9 @@ import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.t
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
+import { carryOn, passOver } from './next-moment.ts'
 import { readable, timeOf } from './point.ts'
-import { says } from './says.ts'
-import { carryOn, passOver } from './scene.ts'
+import { says } from './sentences.ts'
 
 const PAGE = 200
 

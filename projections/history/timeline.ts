@@ -1,6 +1,6 @@
 /**
  * One of a room's streams, at any moment of it, at a cost that its age does not change: from what is kept beside it
- * (`kept.ts`), which is made when first asked for where it is missing.
+ * (`kept-streams.ts`), which is made when first asked for where it is missing.
  */
 
 import { decodeRecorded } from '../../domain/codec.ts'
@@ -9,7 +9,7 @@ import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { createKeeping, type Keeping } from './keeping.ts'
-import { EVERY, Kept, MARKS_EACH, Mark, marksOf, momentsOf, partsOf } from './kept.ts'
+import { EVERY, Kept, MARKS_EACH, Mark, marksOf, momentsOf, partsOf } from './kept-streams.ts'
 import { after, nothing, type Past, type Point, passed, readable, type Where, whereOf } from './point.ts'
 
 const PAGE = 1_000

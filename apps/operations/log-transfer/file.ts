@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
-import { KEPT_PREFIXES } from '../../../projections/history/kept.ts'
+import { KEPT_PREFIXES } from '../../../projections/history/kept-streams.ts'
 import { ISSUED_PREFIX } from '../../../projections/proof/issued.ts'
 
 const PAGE = 2_000

@@ -22,8 +22,8 @@ import { Failed, readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { whoIs } from '../names.ts'
 import { readable } from '../point.ts'
-import { says as inWords } from '../says.ts'
-import type { Standing } from '../standing.ts'
+import { says as inWords } from '../sentences.ts'
+import type { Standing } from '../space-standing.ts'
 import {
   type AnyCommand,
   chatCommandOf,

@@ -16,7 +16,7 @@ import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { type Point, readable, refOf } from '../point.ts'
-import { type Standing, standing } from '../standing.ts'
+import { type Standing, standing } from '../space-standing.ts'
 import type { Cause } from './right.ts'
 
 export type Past = {

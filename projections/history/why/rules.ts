@@ -9,7 +9,7 @@ import type { Restriction } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
 import type { Ref } from '../refs.ts'
-import type { Standing } from '../standing.ts'
+import type { Standing } from '../space-standing.ts'
 import type { AnyCommand } from './asked.ts'
 import type { Cause, Rights } from './right.ts'
 

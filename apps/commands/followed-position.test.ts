@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
-import { createFollowed } from './followed.ts'
+import { createFollowed } from './followed-position.ts'
 import type { Model } from './model.ts'
 import { createStreamState } from './stream-state.ts'
 

@@ -4,8 +4,8 @@ import type { Decoded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import type { Moment, MomentMessage } from './moments.ts'
 import { refOf, timeOf } from './point.ts'
-import { standing } from './standing.ts'
-import { TALK } from './talk.ts'
+import { TALK } from './recent-messages.ts'
+import { standing } from './space-standing.ts'
 
 const erasedIn = (data: object): string | null =>
   'erased' in data && typeof data.erased === 'string' ? data.erased : null

@@ -4,8 +4,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { codeOf } from '../refused.ts'
-import { deepFreeze, fold } from '../testing/given.ts'
 import { account, asked, guest, opened, type Place, system } from '../testing/people.ts'
+import { deepFreeze, fold } from '../testing/scenario.ts'
 import * as ask from '../testing/space-commands.ts'
 import { banned, entered, full, granted, joined, muted, settled, spoke } from '../testing/space-events.ts'
 import type { SpaceCommand } from './commands.ts'
@@ -75,7 +75,7 @@ const table = (): ReadonlyArray<string> => {
   return rows
 }
 
-const TABLE = new URL('./walk.table.txt', import.meta.url)
+const TABLE = new URL('./every-state.table.txt', import.meta.url)
 test('given each state, when each command comes from each caller, then what the table says', () => {
   // WRITE_TABLE=1 writes it anew: read the difference as what it is, a change of the rules.
   if (process.env.WRITE_TABLE === '1') writeFileSync(TABLE, `${table().join('\n')}\n`)

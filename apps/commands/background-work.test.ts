@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createPace } from './pace.ts'
+import { createPace } from './background-work.ts'
 
 const pacing = suite('pace')
 

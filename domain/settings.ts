@@ -47,7 +47,7 @@ const free: Entry<Record<string, unknown>> = {
   limits: null,
   column: null,
   mayBe: 'a plain JSON object',
-  says: 'The clients’ own: merged key by key, null takes a key out.',
+  says: 'The clients’ own.',
   allows: (value) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && isCleanJson(value),
 }

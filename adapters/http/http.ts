@@ -19,6 +19,7 @@ import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
+import { commands } from './routes/commands.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
@@ -242,7 +243,19 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   await protect(app, config)
   answerErrors(app, config, allowed)
   await document(app, config)
-  for (const routes of [operations, sessions, spaces, settings, moderation, chat, turn, audit, proof, moment])
+  for (const routes of [
+    operations,
+    sessions,
+    spaces,
+    settings,
+    moderation,
+    commands,
+    chat,
+    turn,
+    audit,
+    proof,
+    moment,
+  ])
     routes(app, deps)
   return app
 }

@@ -1,5 +1,7 @@
 /** A post's id is `author/permlink`, and its slash may come as it is or as %2F: both become the one with %2F here, so
  *  that every route is written once. */
+import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
+
 const POST = /^(\/api\/(?:spaces|chat)\/post\/)([^/?#]+)\/([^/?#]+)([/?#].*)?$/
 
 export const rewriteUrl = (url: string): string => {
@@ -15,9 +17,7 @@ const BELOW = new Set([
   'subrooms',
   'settings',
   'permissions',
-  'bans',
-  'mutes',
-  'kick',
+  ...Object.values(SPACE_COMMANDS).flatMap(({ wire }) => wire?.rest?.path.split('/')[0] ?? []),
   'messages',
   'audit',
   'at',

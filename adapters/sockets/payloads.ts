@@ -1,19 +1,9 @@
 /** What clients send, decoded once. Forms and types are checked here; what words and numbers may be is the domain's. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { SettingsChanges } from '../../domain/settings.ts'
-import { Permission } from '../../domain/space/events.ts'
 import { type Described, invalid } from '../refusals.ts'
+import { optional, Text } from './payload-parts.ts'
 
-const optional = <C extends t.Mixed>(codec: C) => t.union([codec, t.null, t.undefined])
-const MAX_TEXT = 16_384
-/** Long enough for anything that the domain would take, short enough to be cheap to refuse. */
-const Text = new t.Type<string, string, unknown>(
-  'Text',
-  (u): u is string => typeof u === 'string' && u.length <= MAX_TEXT,
-  (u, context) => (typeof u === 'string' && u.length <= MAX_TEXT ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
 /** A revision as this service writes it, -1 where there was nothing yet; a whole number is understood too. */
 const Revision = new t.Type<bigint, string, unknown>(
   'Revision',
@@ -36,17 +26,6 @@ const JsonObject = new t.Type<Record<string, unknown>, Record<string, unknown>, 
   t.identity,
 )
 
-/** Which space, where it is not the one that the socket is in. */
-const elsewhere = { spaceType: optional(Text), spaceId: optional(Text) }
-const reason = optional(Text)
-/** An account or a guest, under any of the names that the REST calls use. */
-const subject = {
-  account: optional(Text),
-  user_account: optional(Text),
-  guest_id: optional(Text),
-  subject: optional(Text),
-}
-
 export const JoinSpace = t.type({
   spaceType: Text,
   spaceId: Text,
@@ -66,24 +45,6 @@ export const ChatMessage = t.type({
 export const ChatEdit = t.type({ message_id: Text, content: Text })
 export const ChatDelete = t.type({ message_id: Text })
 export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: optional(t.boolean) })
-export const VoiceState = t.type({ enabled: t.boolean })
-export const PermissionGrant = t.type({
-  account: optional(Text),
-  user_account: optional(Text),
-  permission: Permission,
-  reason,
-  ...elsewhere,
-})
-export const PermissionRevoke = t.type({
-  account: optional(Text),
-  user_account: optional(Text),
-  reason,
-  ...elsewhere,
-})
-export const Restrict = t.type({ ...subject, reason, until: optional(Text), ...elsewhere })
-export const Unrestrict = t.type({ ...subject, reason, ...elsewhere })
-export const Kick = t.type({ session_id: optional(Text), sessionId: optional(Text), reason, ...elsewhere })
-export const SettingsChange = t.intersection([SettingsChanges, t.type(elsewhere)])
 /** With the offer, the answer or the candidate beside it: the receiving browser's to make sense of. */
 export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
 export const AframeUpdate = JsonObject

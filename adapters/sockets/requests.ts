@@ -6,10 +6,9 @@ import type { ChatEvent } from '../../domain/chat/events.ts'
 import { canonicalId } from '../../domain/chat/text.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Accepted, Commands, Ids } from '../../domain/ports.ts'
-import type { SettingsChanges } from '../../domain/settings.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
-import { invalid } from '../refusals.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
+import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral.ts'
 import type { LiveFeed } from './feed.ts'
 import { type Member, type Place, senderOf } from './member.ts'
@@ -54,18 +53,17 @@ export const createRequests = (deps: {
     return doneAt(outcome.right)
   }
 
-  type Elsewhere = { readonly spaceType?: string | null; readonly spaceId?: string | null }
   /** On the space that the payload names, or the one that the socket is in. */
   const onSpace =
-    <A extends Elsewhere>(commandOf: (asked: A) => E.Either<Answer, SpaceCommand>) =>
-    (member: Member, asked: A): Answer | Promise<Answer> => {
-      const command = commandOf(asked)
-      if (E.isLeft(command)) return command.left
+    (onWire: OnWire) =>
+    (member: Member, asked: Readonly<Record<string, unknown>> & Elsewhere): Answer | Promise<Answer> => {
+      const { place } = member
+      const command = commandIn(onWire, asked, place?.sessionId ?? null)
+      if (E.isLeft(command)) return command.left === 'not in a room' ? notInRoom : told(command.left)
       if (asked.spaceType != null || asked.spaceId != null) {
         const space = parseSpace(asked.spaceType, asked.spaceId)
         return E.isLeft(space) ? failed(space.left) : sendSpace(member, space.right, command.right)
       }
-      const { place } = member
       return place === null ? notInRoom : sendSpace(member, place.hold.live.space, command.right)
     }
 
@@ -86,24 +84,6 @@ export const createRequests = (deps: {
     }
   const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
     doneAt(accepted, { message_id: canonicalId(messageId) })
-
-  /** The first of several names for the same thing. */
-  const named = (
-    field: string,
-    ...names: ReadonlyArray<string | null | undefined>
-  ): E.Either<Answer, string> => {
-    const name = names.find((one) => one !== null && one !== undefined)
-    return name === undefined ? E.left(told(invalid(field, `${field} is missing.`))) : E.right(name)
-  }
-  const withName =
-    (name: E.Either<Answer, string>) =>
-    (commandOf: (name: string) => SpaceCommand): E.Either<Answer, SpaceCommand> =>
-      E.isLeft(name) ? name : E.right(commandOf(name.right))
-
-  const accountIn = (asked: { account?: string | null; user_account?: string | null }) =>
-    withName(named('account', asked.account, asked.user_account))
-  const subjectIn = (asked: t.TypeOf<typeof p.Unrestrict>) =>
-    withName(named('subject', asked.subject, asked.account, asked.user_account, asked.guest_id))
 
   const CHAT = { channel: 'chat' } as const
   const AT_ONCE = { waits: false } as const
@@ -170,85 +150,10 @@ export const createRequests = (deps: {
         CHAT,
       ),
     ],
-    [
-      'voice-state',
-      request(p.VoiceState, (member, { enabled }) => {
-        const { place } = member
-        if (place === null) return notInRoom
-        const { sessionId, hold } = place
-        return sendSpace(member, hold.live.space, { type: 'SetVoice', sessionId, enabled })
-      }),
-    ],
-    [
-      'permission-grant',
-      request(
-        p.PermissionGrant,
-        onSpace((asked) =>
-          accountIn(asked)((account) => ({
-            type: 'GrantPermission',
-            account,
-            permission: asked.permission,
-            reason: asked.reason ?? null,
-          })),
-        ),
-      ),
-    ],
-    [
-      'permission-revoke',
-      request(
-        p.PermissionRevoke,
-        onSpace((asked) =>
-          accountIn(asked)((account) => ({
-            type: 'RevokePermission',
-            account,
-            reason: asked.reason ?? null,
-          })),
-        ),
-      ),
-    ],
-    ...(['Ban', 'Mute'] as const).map((type): [string, Request] => [
-      type.toLowerCase(),
-      request(
-        p.Restrict,
-        onSpace((asked) =>
-          subjectIn(asked)((subject) => ({
-            type,
-            subject,
-            reason: asked.reason ?? null,
-            until: asked.until ?? null,
-          })),
-        ),
-      ),
+    ...ON_WIRE.map((onWire): [string, Request] => [
+      onWire.wire.socket,
+      request(payloadOf(onWire), onSpace(onWire)),
     ]),
-    ...(['Unban', 'Unmute'] as const).map((type): [string, Request] => [
-      type.toLowerCase(),
-      request(
-        p.Unrestrict,
-        onSpace((asked) => subjectIn(asked)((subject) => ({ type, subject, reason: asked.reason ?? null }))),
-      ),
-    ]),
-    [
-      'kick',
-      request(
-        p.Kick,
-        onSpace((asked) =>
-          withName(named('session_id', asked.session_id, asked.sessionId))((sessionId) => ({
-            type: 'Kick',
-            sessionId,
-            reason: asked.reason ?? null,
-          })),
-        ),
-      ),
-    ],
-    [
-      'settings-change',
-      request(
-        p.SettingsChange,
-        onSpace(({ spaceType: _type, spaceId: _id, ...changes }) =>
-          E.right({ type: 'ChangeSettings', changes: changes as SettingsChanges }),
-        ),
-      ),
-    ],
     ...(
       [
         ['webrtc-offer', 'offer'],

@@ -1,5 +1,6 @@
 /** Every call of the API that is about a space, so that a test can walk them all. For tests alone. */
 import { randomUUID } from 'node:crypto'
+import { SPACE_COMMANDS } from '../../../domain/space/commands.ts'
 
 export type Sample = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -29,15 +30,19 @@ export const ABOUT_A_SPACE: ReadonlyArray<Sample> = [
   below('PATCH', '/settings', { max_users: -1 }),
   below('GET', '/permissions'),
   below('PUT', '/permissions/frank', { permission: 'moderate' }),
-  below('DELETE', '/permissions/frank', {}),
   below('GET', '/bans'),
-  below('PUT', '/bans/frank', { reason: 'x' }),
   below('PUT', '/bans/frank', { until: 'never' }),
-  below('DELETE', '/bans/frank'),
   below('GET', '/mutes'),
   below('PUT', '/mutes/guest:0123456789ab', {}),
-  below('DELETE', '/mutes/guest:0123456789ab'),
-  below('POST', '/kick', { session_id: 'some-session' }),
+  ...Object.values(SPACE_COMMANDS).flatMap(({ wire }) => {
+    const { method, path } = wire?.rest ?? {}
+    if (method === undefined || path === undefined) return []
+    const named = path
+      .replace(':account', 'frank')
+      .replace(':subject', 'frank')
+      .replace(':session_id', 'some-session')
+    return [below(method, `/${named}`, { permission: 'moderate', session_id: 'some-session', reason: 'x' })]
+  }),
   chat('GET', ''),
   chat('GET', '?before=5&limit=2'),
   chat('POST', '', { content: 'hello' }),

@@ -30,6 +30,9 @@ export type Auth = {
     purpose?: Purpose,
     ip?: string,
   ) => TaskEither<AuthError, Authenticated>
+  /** Whether a proof that was taken before still holds: its session goes on, its time is not over, its key is the account's.
+   *  Nothing is claimed, and no guess counted. */
+  readonly stillHolds: (proof: ReadProof) => TaskEither<AuthError, void>
   /** A session token for a caller that was authenticated. */
   readonly issue: (caller: Caller) => Issued
   /** The token that the caller already has, or a new one. */
@@ -109,6 +112,21 @@ export const createAuth = (options: AuthOptions): Auth => {
     return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null })
   }
 
+  /** A challenge that serves once served when it came; what was opened with it lasts as long as one in the headers would. */
+  const holds = async (one: Shown): Promise<E.Either<AuthError, unknown>> => {
+    if (one.form === 'token') return bySession(one.token)
+    const { account, challenge, signature } = one
+    const late = challenges.lapsed(challenge, clock.now())
+    if (late !== null) return E.left(invalidProof(late.detail, late.hint))
+    const pubkey = one.form === 'headers' ? { pubkey: one.pubkey } : {}
+    const verified = await hive.verify({ account, message: challenge, signature, ...pubkey })()
+    if (E.isLeft(verified))
+      return verified.left._tag === 'HiveUnavailable'
+        ? E.left(verified.left)
+        : E.left(invalidProof('no such account'))
+    return verified.right ? E.right(null) : E.left(invalidProof('the key is no longer the account’s'))
+  }
+
   const issue = (caller: Caller): Issued => {
     const { token, payload }: { token: string; payload: TokenPayload } = tokens.issue(
       caller,
@@ -140,6 +158,14 @@ export const createAuth = (options: AuthOptions): Auth => {
       if (first !== null) return E.right(first)
       const caller: Caller = { kind: 'guest', id: newGuest(), ...(claimed === null ? {} : { claimed }) }
       return E.right({ caller, via: 'none', session: null })
+    },
+    stillHolds: (proof) => async () => {
+      if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
+      for (const one of proof.right.shown) {
+        const held = await holds(one)
+        if (E.isLeft(held)) return held
+      }
+      return E.right(undefined)
     },
     issue,
     tokenFor: (who) => who.session ?? issue(who.caller),

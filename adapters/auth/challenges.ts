@@ -75,6 +75,8 @@ export type Challenges = {
     readonly account: string
     readonly now: number
   }) => E.Either<Unfit, Serving>
+  /** Why what was opened with this challenge is over by now; null where it is not. */
+  readonly lapsed: (challenge: string, now: number) => Unfit | null
 }
 
 /** `headerMaxAgeMs` is for challenges of the DLUX headers, which may be used again. */
@@ -117,6 +119,12 @@ export const createChallenges = (secret: string, headerMaxAgeMs: number): Challe
           'x-challenge is the time in seconds, not milliseconds',
         )
       return unfit('the challenge is of no known form')
+    },
+    lapsed: (challenge, now) => {
+      const ms = WALLET.exec(challenge)?.[1] ?? SERVER.exec(challenge)?.[4]
+      const made = ms === undefined ? Number(challenge) * 1_000 : Number(ms)
+      const late = outOfTime(made, now, headerMaxAgeMs)
+      return late === null || E.isRight(late) ? null : late.left
     },
   }
 }

@@ -164,8 +164,8 @@ test('given a caller who does not read, then no more than a few pages are asked 
       yield [{ a: 'x'.repeat(100_000) }]
     }
   }
-  const { body } = download('ndjson', 'rows', ['a'], pages())
-  const chunks = body[Symbol.asyncIterator]()
+  const { rows } = download('ndjson', { name: 'rows', columns: ['a'], rows: pages(), check: async () => {} })
+  const chunks = rows[Symbol.asyncIterator]()
   await chunks.next()
   await new Promise((resolve) => setImmediate(resolve))
   assert.ok(asked <= 4, String(asked))

@@ -1,5 +1,5 @@
 /** An answer of any size: rows as they come, as lines of JSON or of CSV, no faster than the caller takes them. */
-import { Readable } from 'node:stream'
+import type { Described } from '../refusals.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
@@ -9,11 +9,17 @@ export type ExportFormat = Exclude<Format, 'json'>
 export class Download {
   readonly contentType: string
   readonly fileName: string
-  readonly body: Readable
-  constructor(contentType: string, fileName: string, body: Readable) {
-    this.contentType = contentType
-    this.fileName = fileName
-    this.body = body
+  readonly rows: AsyncIterable<string>
+  /** Throws what the caller is told once it may no longer see the rows. */
+  readonly check: () => Promise<unknown>
+  /** The last line, where it ends before its end. */
+  readonly word: (why: Described) => string
+  constructor(of: Pick<Download, 'contentType' | 'fileName' | 'rows' | 'check' | 'word'>) {
+    this.contentType = of.contentType
+    this.fileName = of.fileName
+    this.rows = of.rows
+    this.check = of.check
+    this.word = of.word
   }
 }
 
@@ -56,15 +62,27 @@ async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<s
   }
 }
 
-/** `name` has no ending. A page is held at a time. */
+/** Why an answer ends before its end, as its last line. */
+export const lastLine = (format: ExportFormat, { code, error }: Described): string =>
+  format === 'csv'
+    ? `${csvCell(`ended: ${code}`)},${csvCell(error)}\r\n`
+    : `${JSON.stringify({ error, code })}\n`
+
+/** `name` has no ending. A page is held at a time. `check` throws what the caller is told once it may see no more. */
 export const download = (
   format: ExportFormat,
-  name: string,
-  columns: ReadonlyArray<string>,
-  rows: Rows,
+  of: {
+    readonly name: string
+    readonly columns: ReadonlyArray<string>
+    readonly rows: Rows
+    readonly check: () => Promise<unknown>
+  },
 ): Download =>
-  new Download(
-    format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson; charset=utf-8',
-    `${name}.${format}`,
-    Readable.from(lines(rows, format, columns), { objectMode: true, highWaterMark: 1 }),
-  )
+  new Download({
+    contentType:
+      format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson; charset=utf-8',
+    fileName: `${of.name}.${format}`,
+    rows: lines(of.rows, format, of.columns),
+    check: of.check,
+    word: (why) => lastLine(format, why),
+  })

@@ -6,6 +6,7 @@ import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
+import { networkOf } from '../addresses.ts'
 import type { Authenticated } from '../auth/authenticate.ts'
 import type { Purpose } from '../auth/challenges.ts'
 import { proofOfRequest, type ReadProof } from '../auth/proof.ts'
@@ -16,6 +17,7 @@ import { Position, Uuid } from './codecs.ts'
 import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
+import { lasting, stillProved } from './lasting.ts'
 import {
   free,
   Identity,
@@ -211,7 +213,11 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       const shown = shownBy(request)
       const auth = await deps.auth.authenticate(shown, purpose, request.ip)()
       const who = orTell(auth)
-      if (isRead) await catchUp((request.query as { min_position?: bigint }).min_position, deps)
+      const { min_position } = (isRead ? request.query : {}) as { min_position?: bigint }
+      if (min_position !== undefined) {
+        await catchUp(min_position, deps)
+        await stillProved(deps, shown)
+      }
       const answer = await endpoint.handle(
         {
           who,
@@ -227,7 +233,11 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       if (answer instanceof Download) {
         reply.header('content-type', answer.contentType)
         reply.header('content-disposition', `attachment; filename="${answer.fileName}"`)
-        return sendStream(request, reply, answer.body)
+        const right = { proof: shown, check: answer.check }
+        const { caller } = who
+        const reader = caller.kind === 'account' ? caller.id : networkOf(request.ip)
+        const body = lasting({ deps, reply, right, word: answer.word }, reader, () => answer.rows)
+        return sendStream(request, reply, Readable.from(body, { objectMode: true, highWaterMark: 1 }))
       }
       const isNew = !isRead && who.via === 'none' && 'revision' in answer && !('session_token' in answer)
       const own = isNew

@@ -9,8 +9,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
+import { proofOfRequest } from '../auth/proof.ts'
 import { download } from './download.ts'
 import { catchUp, sendStream } from './endpoint.ts'
+import { lasting } from './lasting.ts'
 import { shared } from './routes/operations.ts'
 
 const test = suite('http')
@@ -510,7 +512,19 @@ test('given a client that goes away in the middle of an export, then no more row
   }
   const app = fastify()
   app.get('/', (request, reply) =>
-    sendStream(request, reply, download('ndjson', 'audit', ['position'], rows()).body),
+    sendStream(
+      request,
+      reply,
+      Readable.from(
+        lasting(
+          { deps: http, reply, right: { proof: proofOfRequest({}), check: async () => {} }, word: () => '' },
+          'somebody',
+          () =>
+            download('ndjson', { name: 'audit', columns: ['position'], rows: rows(), check: async () => {} })
+              .rows,
+        ),
+      ),
+    ),
   )
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const gone = new AbortController()

@@ -30,7 +30,7 @@ import { download, formatOf } from '../download.ts'
 import { type Asked, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import { AuditEntry, listOf } from '../shapes.ts'
-import { accessTo, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
 
 const COLUMNS = [
@@ -211,7 +211,13 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
       if (cursor === null) return
     }
   }
-  return download(format, 'audit', COLUMNS, pages())
+  const { caller: reader } = who
+  const check = async () => {
+    if (scope.auditor || space === null) return
+    if (only !== null) await seen(deps, space, reader)
+    else needRole(await seen(deps, space, reader), 'moderate')
+  }
+  return download(format, { name: 'audit', columns: COLUMNS, rows: pages(), check })
 }
 
 const ANSWER = { entries: listOf(AuditEntry), next_cursor: 'string?' } as const

@@ -32,6 +32,7 @@ import {
 import type { HttpDeps } from '../deps.ts'
 import { catchUp, Fresh, mount, plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
 import { orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { lasting, stillProved } from '../lasting.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
@@ -205,6 +206,11 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
   })
 }
 
+const errorLine = ({ error, code }: Described, sse: boolean): string => {
+  const data = JSON.stringify({ error, code })
+  return sse ? `event: error\ndata: ${data}\n\n` : `${data}\n`
+}
+
 /** The events, one text each. `signal`: the client is gone. */
 async function* lines(
   moments: Moments,
@@ -240,11 +246,9 @@ async function* lines(
     }
   } catch (error) {
     if (signal.aborted) return
-    const { code, error: words } = describe(
-      error instanceof Failed ? error.error : { _tag: 'LogUnavailable', cause: String(error) },
-    )
-    const data = JSON.stringify({ error: words, code })
-    yield sse ? `event: error\ndata: ${data}\n\n` : `${data}\n`
+    const failed =
+      error instanceof Failed ? error.error : { _tag: 'LogUnavailable' as const, cause: String(error) }
+    yield errorLine(describe(failed), sse)
   }
 }
 
@@ -271,9 +275,13 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       response: plainText('The events, one a line.', ['application/x-ndjson', 'text/event-stream']),
     },
     handler: async (request: FastifyRequest, reply) => {
-      const who = orTell(await deps.auth.authenticate(shownBy(request), undefined, request.ip)())
+      const proof = shownBy(request)
+      const who = orTell(await deps.auth.authenticate(proof, undefined, request.ip)())
       const { from: begin, to, speed, state, min_position } = request.query as t.TypeOf<typeof Query>
-      await catchUp(min_position, deps)
+      if (min_position !== undefined) {
+        await catchUp(min_position, deps)
+        await stillProved(deps, proof)
+      }
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
       const sender = senderOf(request, who.caller)
       const may = await mayAudit(deps, space, who.caller)
@@ -282,18 +290,18 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       // A browser that lost its line says what it had.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
       const start: When | null = E.isRight(had) ? { kind: 'position', position: had.right + 1n } : begin
-      const gone = new AbortController()
-      reply.raw.once('close', () => gone.abort())
-      const text = lines(
-        moments,
-        space,
-        { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) },
-        { speed, state: state === true, client: may.isAuditor, sse, signal: gone.signal },
+      const range = { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) }
+      const right = { proof, check: () => mayAudit(deps, space, who.caller) }
+      const shown = { speed, state: state === true, client: may.isAuditor, sse }
+      const text = lasting(
+        { deps, reply, right, word: (why) => errorLine(why, sse) },
+        who.caller.id,
+        (signal) => lines(moments, space, range, { ...shown, signal }),
       )
       reply
         .header('x-accel-buffering', 'no')
         .type(sse ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
-      return sendStream(request, reply, Readable.from(text))
+      return sendStream(request, reply, Readable.from(text, { objectMode: true, highWaterMark: 1 }))
     },
   })
 }

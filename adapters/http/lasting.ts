@@ -1,0 +1,148 @@
+/** Answers that last: each ends, with a word why, within a second after the right to it did. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyReply } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import type { ReadProof } from '../auth/proof.ts'
+import { type Described, describeError, describeRefusal } from '../refusals.ts'
+import { within } from '../within.ts'
+import type { HttpDeps } from './deps.ts'
+import { describeThrown, Told } from './errors.ts'
+
+/** Milliseconds between two looks at whether the caller still may. */
+const LOOK_MS = 300
+/** What can't be found out in this time may have ended: two looks and this are a second. */
+const PATIENCE_MS = 400
+
+/** Of one answer: its caller's proof, and what throws `Told` once it may no longer see it. */
+export type Right = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
+
+/** Null while the caller may, else what to tell it. */
+type StillMay = () => Promise<Described | null>
+
+const LATE: Described = {
+  status: 503,
+  code: 'server_unavailable',
+  error: 'Whether you may still see this can’t be found out just now: ask again.',
+  retry_after: 2,
+}
+
+/** Looks once. */
+const stillMay =
+  (deps: Pick<HttpDeps, 'auth'>, { proof, check }: Right): StillMay =>
+  async () => {
+    let found: Described | null = LATE
+    const look = async (): Promise<Described | null> => {
+      const holds = await deps.auth.stillHolds(proof)()
+      // What a node of Hive does not say was proved before.
+      if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') return describeError(holds.left)
+      try {
+        await check()
+        return null
+      } catch (error) {
+        if (error instanceof Told) return error.told
+        return describeThrown(error)
+      }
+    }
+    await within(
+      PATIENCE_MS,
+      look().then((answer) => {
+        found = answer
+      }),
+    )
+    return found
+  }
+
+/** Answers of one caller that last, at once: each is looked after for as long as somebody reads it. */
+const AT_ONCE = 20
+/** Milliseconds that a reader has for the last word: one that reads nothing is hung up on. */
+const LAST_WORD_MS = 300
+
+type Lasting = {
+  readonly deps: Pick<HttpDeps, 'auth'>
+  readonly reply: FastifyReply
+  readonly right: Right
+  /** How the last word is put. */
+  readonly word: (why: Described) => string
+}
+
+const open = new WeakMap<object, Map<string, number>>()
+
+/** Takes a place for one more answer of `who`; ends the request where it has as many as may be. Gives it back when called. */
+const takePlace = (of: object, who: string): (() => void) => {
+  const places = open.get(of) ?? new Map<string, number>()
+  open.set(of, places)
+  const taken = places.get(who) ?? 0
+  if (taken >= AT_ONCE) throw new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 5 }))
+  places.set(who, taken + 1)
+  return () => {
+    const left = (places.get(who) ?? 1) - 1
+    if (left > 0) places.set(who, left)
+    else places.delete(who)
+  }
+}
+
+/** `make`'s texts for as long as the caller may see them, and then why not. `who`: whose answers are counted together. */
+export const lasting = (
+  { deps, reply, right, word }: Lasting,
+  who: string,
+  make: (signal: AbortSignal) => AsyncIterable<string>,
+): AsyncIterable<string> => {
+  const giveBack = takePlace(deps.auth, who)
+  const over = new AbortController()
+  const may = stillMay(deps, right)
+  let why: Described | null = null
+  const end = (): void => {
+    if (over.signal.aborted) return
+    over.abort()
+    giveBack()
+  }
+  reply.raw.once('close', end)
+  reply.raw.once('finish', end)
+  const keepLooking = async (): Promise<void> => {
+    for (;;) {
+      await delay(LOOK_MS, undefined, { signal: over.signal, ref: false })
+      const found = await may()
+      if (over.signal.aborted) return
+      if (found === null) continue
+      why = found
+      end()
+      setTimeout(() => reply.raw.destroy(), LAST_WORD_MS).unref()
+      return
+    }
+  }
+  keepLooking().catch(() => {})
+  return texts(make(over.signal), over.signal, { end, last: () => (why === null ? null : word(why)) })
+}
+
+async function* texts(
+  from: AsyncIterable<string>,
+  signal: AbortSignal,
+  how: { readonly end: () => void; readonly last: () => string | null },
+): AsyncGenerator<string, void> {
+  const over = new Promise<null>((resolve) =>
+    signal.addEventListener('abort', () => resolve(null), { once: true }),
+  )
+  const steps = from[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = steps.next()
+      next.catch(() => {})
+      const step = await Promise.race([over, next])
+      if (step === null || signal.aborted) break
+      if (step.done === true) return
+      yield step.value
+    }
+    const last = how.last()
+    if (last !== null) yield last
+  } finally {
+    how.end()
+    // What it still waits for is nobody's to wait for.
+    void steps.return?.()?.catch(() => {})
+  }
+}
+
+/** Ends the request where the proof that it came with no longer holds: after a wait, in which it may have ended. */
+export const stillProved = async (deps: Pick<HttpDeps, 'auth'>, proof: ReadProof): Promise<void> => {
+  const holds = await deps.auth.stillHolds(proof)()
+  if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') throw new Told(describeError(holds.left))
+}

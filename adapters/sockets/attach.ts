@@ -28,7 +28,7 @@ import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
-import { connectionOf, createSending, sendElsewhere, writeDirectly } from './sending.ts'
+import { connectionOf, createSending, sendElsewhere, sendLater, writeDirectly } from './sending.ts'
 import { SocketLine } from './socket-line.ts'
 import { fullBucket, type Pace } from './token-bucket.ts'
 import { createTurns, newTurn } from './turns.ts'
@@ -112,6 +112,9 @@ const GOING: Described = {
   error: 'This server can’t keep your session: connect again, and join with since.',
   retry_after: 1,
 }
+/** How long one is held, on average, before it is sent away for something of ours that is out of reach (ms). */
+const TURNED_AWAY_MS = 1_000
+const passes = ({ status }: Described): boolean => status === 503 || status === 429
 /** Milliseconds between two lines of the log about crowded addresses. */
 const TELL_EVERY = 60_000
 const originAllowed = (
@@ -156,8 +159,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   let closing = false
 
   let toldCrowded = Number.NEGATIVE_INFINITY
-  const countCrowded = (): void => {
-    metrics.count?.('presence_sockets_refused', 1, { reason: 'address' })
+  const countRefused = (why: Described): void =>
+    metrics.count?.('presence_sockets_refused', 1, { reason: why === CROWDED ? 'address' : why.code })
+  const tellCrowded = (): void => {
     const now = clock.now()
     if (now - toldCrowded < TELL_EVERY) return
     toldCrowded = now
@@ -181,7 +185,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       const allowed = !closing && originAllowed(origins, request.headers.origin, request.headers.host)
       const ip = clientOf(request, request.socket.remoteAddress ?? '', isOurs)?.ip
       if (allowed && crowding.isFlood(ip)) {
-        countCrowded()
+        countRefused(CROWDED)
+        tellCrowded()
         return decide(CROWDED.error, false)
       }
       decide(allowed ? null : closing ? 'This server is stopping.' : 'This origin is not allowed.', allowed)
@@ -238,16 +243,26 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const refuse = (described: Described): Error =>
     Object.assign(new Error(described.error), { data: told(described) })
 
+  /** What passes must not be told with a CONNECT_ERROR: Socket.IO's client would never try again by itself. Its line is
+   *  cut instead, after a while, so that a crowd that comes back does not do so in step. */
+  const turnAway = async (socket: Socket, described: Described): Promise<Error | undefined> => {
+    if (!passes(described)) return refuse(described)
+    countRefused(described)
+    if (described.status === 503) await later(TURNED_AWAY_MS * (0.5 + Math.random()))
+    sendLater(socket, described.code)
+    return undefined
+  }
+
   io.use((socket, next) => {
     const arrive = async (): Promise<Error | undefined> => {
       const client = clientOf(socket.request, socket.handshake.address, isOurs)
       if (visits.get(socket.client.conn)?.admit() === false) {
-        countCrowded()
-        return refuse(CROWDED)
+        tellCrowded()
+        return turnAway(socket, CROWDED)
       }
       const shown = proofOfHandshake(socket.handshake.auth)
       const who = await auth.authenticate(shown, undefined, client?.ip)()
-      if (E.isLeft(who)) return refuse(describeError(who.left))
+      if (E.isLeft(who)) return turnAway(socket, describeError(who.left))
       const { caller, session } = who.right
       const member: Member = {
         line: new SocketLine(socket, sending),
@@ -267,10 +282,12 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       socket.data = member
       return undefined
     }
-    arrive().then(next, (error) => {
-      logger.error({ error: reasonOf(error) }, 'a handshake failed')
-      next(refuse(describeError({ _tag: 'AuthStoreUnavailable', cause: reasonOf(error) })))
-    })
+    arrive()
+      .catch((error) => {
+        logger.error({ error: reasonOf(error) }, 'a handshake failed')
+        return turnAway(socket, describeError({ _tag: 'AuthStoreUnavailable', cause: reasonOf(error) }))
+      })
+      .then(next)
   })
 
   // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
@@ -376,3 +393,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     },
   }
 }
+
+const later = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })

@@ -125,6 +125,8 @@ const sendAway = (socket: Socket, code: number, reason: string): void => {
   if (ws !== undefined) setTimeout(() => ws.terminate(), CLOSE_MS).unref()
 }
 export const sendElsewhere = (socket: Socket): void => sendAway(socket, SERVICE_RESTART, 'connect again')
+/** For what passes: its client comes again by itself, later. `code` is why, in the close frame. */
+export const sendLater = (socket: Socket, code: string): void => sendAway(socket, TRY_AGAIN_LATER, code)
 
 export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOptions): Sending => {
   const namespace = io.of('/')

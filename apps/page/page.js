@@ -48,7 +48,7 @@ const api = async (path, options = {}) => {
   if (options.body) headers['content-type'] = 'application/json'
   const response = await fetch(path, { ...options, headers })
   const answer = response.status === 204 ? {} : await response.json()
-  if (!response.ok) throw Object.assign(new Error(answer.error ?? response.statusText), { code: answer.code })
+  if (!response.ok) throw Object.assign(new Error(answer.error ?? response.statusText), { code: answer.code, retry_after: answer.retry_after })
   return answer
 }
 const pathOf = (room) => `${room.space_type}/${encodeURIComponent(room.space_id)}`
@@ -172,6 +172,7 @@ const loadChat = async (room) => {
     $('chat').scrollTop = $('chat').scrollHeight
   } catch (error) {
     notice(error.message)
+    if (PASSING.test(error.code)) setTimeout(() => sameRoom(room, state.room) && loadChat(room), againAfter(error))
   }
 }
 $('say').addEventListener('submit', (event) => {
@@ -249,14 +250,20 @@ const socket = io({
   },
 })
 
+const PASSING = /^(slow_down|conflict|not_caught_up|.*_unavailable)$/
+const againAfter = ({ retry_after = 2 }) => retry_after * 1000 * (1 + Math.random() / 2)
+let joinTimer
 const join = () => {
   const room = state.room
   const since = state.since && sameRoom(state.since.room, room) ? state.since.revisions : undefined
   const request = { spaceType: room.space_type, spaceId: room.space_id, ...(since ? { since } : {}) }
+  clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
-    if (answer.ok) return
+    if (answer.ok || !sameRoom(room, state.room)) return
     notice(answer.error)
-    if (sameRoom(room, state.room) && !sameRoom(room, LOBBY)) enter(LOBBY)
+    // What passes is asked again; what stays so leads back to the lobby.
+    if (PASSING.test(answer.code)) joinTimer = setTimeout(() => socket.connected && join(), againAfter(answer))
+    else if (!sameRoom(room, LOBBY)) enter(LOBBY)
   })
 }
 const enter = (room) => {

@@ -105,6 +105,12 @@ export const clientOf = (url: string, options: Partial<ManagerOptions & SocketOp
   return new Promise((resolve, reject) => {
     socket.once('connect', () => resolve(client))
     socket.once('connect_error', reject)
+    // What passes is no refusal: the line is cut, and why stands in the close frame.
+    socket.io.once('close', (_reason, details) => {
+      if (!socket.active) return
+      const { code, reason } = (details as { context?: { code?: number; reason?: string } })?.context ?? {}
+      reject(Object.assign(new Error(`cut: ${code} ${reason}`), { passing: reason }))
+    })
   })
 }
 

@@ -2,6 +2,7 @@
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY infra/eventstore/package.json ./infra/eventstore/
 # The optional packages are the embedded PostgreSQL, which a container has no use for.
 RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
 

@@ -11,7 +11,7 @@ import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/i
 import { officialClient } from '../../adapters/eventstore/testing/official.ts'
 import { decodeRead } from '../../adapters/eventstore/wire.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { LOG_FILE } from '../eventstore/storage.ts'
+import { LOG_FILE } from '../eventstore/log/storage.ts'
 import { type TestEventStore, testEventStore } from '../testing/eventstore.ts'
 import {
   closedLoop,

@@ -2,11 +2,11 @@
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { OPTIONS } from 'dlux-eventstore/options'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import { type Environment, loadConfig } from '../../apps/config/load.ts'
 import { type Variable, variables } from '../../apps/config/variables.ts'
-import { OPTIONS } from '../eventstore/options.ts'
 import { readSources } from './imports.ts'
 import { isTest } from './rules.ts'
 

@@ -24,6 +24,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 const HIDDEN: Readonly<Record<string, ReadonlyArray<string>>> = {
   '@eventstore/db-client': ['adapters/eventstore/', 'infra/eventstore/'],
   '@kurrent/kurrentdb-client': ['infra/eventstore/'],
+  'dlux-eventstore': ['apps/embedded/', 'apps/operations/instance/', 'infra/'],
 }
 
 export const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.includes('/testing/')

@@ -7,11 +7,11 @@ import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { until } from '../testing/until.ts'
-import { backupLog, restoreLog } from './backup.ts'
 import { createCertificate } from './contract/certificate.ts'
+import { backupLog, restoreLog } from './log/backup.ts'
 import { startNode } from './node.ts'
-import { OperationsService, operations } from './stubs.ts'
+import { OperationsService, operations } from './protocol/stubs.ts'
+import { until } from './testing/until.ts'
 
 const test = suite('the node')
 const dirs: string[] = []

@@ -1,24 +1,12 @@
 /** The embedded node: a small durable EventStoreDB in this process. */
 import { randomUUID } from 'node:crypto'
-import { createAppender } from './append.ts'
-import { append, batchAppend } from './appends.ts'
 import { authenticated, createGuard, OPEN_GUARD } from './auth/guard.ts'
 import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
-import { gossipRead, supportedMethods } from './cluster.ts'
-import { deleteStream, tombstoneStream } from './deletes.ts'
-import { createGrpcServer, type Definition, type Handler, streaming, unary } from './grpc.ts'
-import { httpHandler } from './http.ts'
-import { createHub } from './hub.ts'
-import { listen } from './listener.ts'
-import { operationsService } from './operations.ts'
-import { createRegistry } from './persistent/registry.ts'
-import { persistentService } from './persistent/service.ts'
-import { createProjections } from './projections.ts'
-import { projectionsService } from './projections-service.ts'
-import { read } from './read.ts'
-import { createScavenger } from './scavenge.ts'
-import { openStorage, type Storage } from './storage.ts'
+import { createScavenger } from './log/scavenge.ts'
+import { openStorage, type Storage } from './log/storage.ts'
+import { createProjections } from './projections/projections.ts'
+import { projectionsService } from './projections/projections-service.ts'
 import {
   GossipService,
   OperationsService,
@@ -27,7 +15,19 @@ import {
   ServerFeaturesService,
   StreamsService,
   UsersService,
-} from './stubs.ts'
+} from './protocol/stubs.ts'
+import { gossipRead, supportedMethods } from './server/cluster.ts'
+import { createGrpcServer, type Definition, type Handler, streaming, unary } from './server/grpc.ts'
+import { httpHandler } from './server/http.ts'
+import { listen } from './server/listener.ts'
+import { operationsService } from './server/operations.ts'
+import { createAppender } from './streams/append.ts'
+import { append, batchAppend } from './streams/appends.ts'
+import { deleteStream, tombstoneStream } from './streams/deletes.ts'
+import { read } from './streams/read.ts'
+import { createHub } from './subscriptions/hub.ts'
+import { createRegistry } from './subscriptions/persistent/registry.ts'
+import { persistentService } from './subscriptions/persistent/service.ts'
 
 export type NodeOptions = {
   /** Where the log is kept; made if it is not there. */

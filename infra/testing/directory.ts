@@ -1,18 +1,2 @@
-/** Directories of a test's own, in the system's folder for such. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
-const made: string[] = []
-
-/** It goes with the process, however that ends but by a signal. */
-export const temporaryDirectory = (prefix: string): string => {
-  const path = mkdtempSync(join(tmpdir(), prefix))
-  if (made.length === 0)
-    process.once('exit', () => {
-      // A node that was killed just now may be writing its last.
-      for (const one of made) rmSync(one, { recursive: true, force: true, maxRetries: 5 })
-    })
-  made.push(path)
-  return path
-}
+/** Directories of a test's own: the event store's package has them, so that it needs nothing from here. */
+export { temporaryDirectory } from '../eventstore/testing/directory.ts'

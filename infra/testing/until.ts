@@ -1,13 +1,2 @@
-/** For tests: waits for a condition, not for a time. */
-import { setTimeout as delay } from 'node:timers/promises'
-
-/** Throws, naming `what`, where it does not hold within `timeoutMs`: a guard against what never comes, so longer than
- *  any stall of a busy machine. */
-export const until = async (
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  timeoutMs = 45_000,
-): Promise<void> => {
-  for (const end = Date.now() + timeoutMs; !(await holds()); await delay(5))
-    if (Date.now() > end) throw new Error(`Waited in vain until ${what}.`)
-}
+/** Waits for a condition: the event store's package has it, so that it needs nothing from here. */
+export { until } from '../eventstore/testing/until.ts'

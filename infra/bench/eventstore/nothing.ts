@@ -1,14 +1,20 @@
 /** A node that stores nothing: what a client reaches against it, no store behind it can better. A process of its own. */
 import { createServer } from 'node:net'
-import { supportedMethods } from '../../eventstore/cluster.ts'
-import { eventFrame } from '../../eventstore/frames.ts'
-import { breathe, createGrpcServer, type Definition, type Handler, unary } from '../../eventstore/grpc.ts'
-import { parseReadOptions } from '../../eventstore/read-options.ts'
-import { decodeBody, encodeBody } from '../../eventstore/record.ts'
-import { correlationOf } from '../../eventstore/requests.ts'
-import { batchResponse } from '../../eventstore/responses.ts'
-import { ServerFeaturesService, StreamsService } from '../../eventstore/stubs.ts'
-import { putVarint, Reader } from '../../eventstore/wire.ts'
+import { eventFrame } from '../../eventstore/protocol/frames.ts'
+import { parseReadOptions } from '../../eventstore/protocol/read-options.ts'
+import { decodeBody, encodeBody } from '../../eventstore/protocol/record.ts'
+import { correlationOf } from '../../eventstore/protocol/requests.ts'
+import { batchResponse } from '../../eventstore/protocol/responses.ts'
+import { ServerFeaturesService, StreamsService } from '../../eventstore/protocol/stubs.ts'
+import { putVarint, Reader } from '../../eventstore/protocol/wire.ts'
+import { supportedMethods } from '../../eventstore/server/cluster.ts'
+import {
+  breathe,
+  createGrpcServer,
+  type Definition,
+  type Handler,
+  unary,
+} from '../../eventstore/server/grpc.ts'
 
 /** The `ReadResp` that every read gives, over and over, in base64. */
 const frame = Buffer.from(process.argv[2] ?? '', 'base64')

@@ -1,9 +1,10 @@
 /** Who may do what. Without authentication, everybody may do everything (and the node listens on loopback alone). */
-import * as errors from '../errors.ts'
-import type { Call, Handler } from '../grpc.ts'
-import { type Acl, isMetastream, metadataOf, originalOf, parseAcl } from '../metadata.ts'
-import { decodeBody } from '../record.ts'
-import type { Storage } from '../storage.ts'
+
+import type { Storage } from '../log/storage.ts'
+import * as errors from '../protocol/errors.ts'
+import { decodeBody } from '../protocol/record.ts'
+import type { Call, Handler } from '../server/grpc.ts'
+import { type Acl, isMetastream, metadataOf, originalOf, parseAcl } from '../streams/metadata.ts'
 import type { User, Users } from './users.ts'
 
 export type Action = 'read' | 'write' | 'delete'

@@ -9,9 +9,9 @@ import type {
   ResetPasswordReq,
   UpdateReq,
 } from '@eventstore/db-client/generated/users_pb.js'
-import * as errors from '../errors.ts'
-import type { Call } from '../grpc.ts'
-import { users as messages, UsersService } from '../stubs.ts'
+import * as errors from '../protocol/errors.ts'
+import { users as messages, UsersService } from '../protocol/stubs.ts'
+import type { Call } from '../server/grpc.ts'
 import type { Guard } from './guard.ts'
 import type { User, Users } from './users.ts'
 

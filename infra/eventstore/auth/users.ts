@@ -1,7 +1,7 @@
 /** Who may log in. Passwords are kept as scrypt hashes in the log's file, not as events. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Storage } from '../storage.ts'
+import type { Storage } from '../log/storage.ts'
 
 export type User = {
   readonly login: string

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryDirectory } from '../../testing/directory.ts'
+import { temporaryDirectory } from '../testing/directory.ts'
 
 const REQUEST = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1'.split(' ')
 const openssl = (...args: ReadonlyArray<string>): void => {

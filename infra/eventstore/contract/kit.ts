@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import { suite } from 'uvu'
-import { type TestEventStore, testEventStore } from '../../testing/eventstore.ts'
+import { type TestEventStore, testEventStore } from '../testing/server.ts'
 import { createCertificate } from './certificate.ts'
 import { createRaw, credentialsOf, type Raw } from './raw.ts'
 

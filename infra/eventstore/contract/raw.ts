@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { get as getPlain, type IncomingMessage } from 'node:http'
 import { get as getSecure } from 'node:https'
 import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
-import { putVarint, Reader, varintSize } from '../wire.ts'
+import { putVarint, Reader, varintSize } from '../protocol/wire.ts'
 
 /** A field's number and its content: text, a number, or a message of fields. */
 export type Field = readonly [number: number, value: string | number | ReadonlyArray<Field>]

@@ -4,7 +4,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { testEventStore } from '../../testing/eventstore.ts'
+import { testEventStore } from '../testing/server.ts'
 
 const KILLS = Number(process.env.KILL_RUNS ?? 4)
 

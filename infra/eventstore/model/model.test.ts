@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { temporaryDirectory } from '../../testing/directory.ts'
+import { temporaryDirectory } from '../testing/directory.ts'
 import { emptyModel, type Op, step } from './model.ts'
 import { openSubject } from './subject.ts'
 

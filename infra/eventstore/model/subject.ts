@@ -1,5 +1,10 @@
 /** The node's storage and rules, without the wire, so that thousands of histories can be run. */
 import { randomUUID } from 'node:crypto'
+import { OPEN_GUARD } from '../auth/guard.ts'
+import { openStorage } from '../log/storage.ts'
+import { decodeBody, TOMBSTONE_REVISION } from '../protocol/record.ts'
+import { shared, streams } from '../protocol/stubs.ts'
+import type { Call } from '../server/grpc.ts'
 import {
   type AppendOutcome,
   type Change,
@@ -7,14 +12,9 @@ import {
   EXPECT_ANY,
   EXPECT_EXISTS,
   EXPECT_NONE,
-} from '../append.ts'
-import { OPEN_GUARD } from '../auth/guard.ts'
-import type { Call } from '../grpc.ts'
-import { createHub } from '../hub.ts'
-import { read } from '../read.ts'
-import { decodeBody, TOMBSTONE_REVISION } from '../record.ts'
-import { openStorage } from '../storage.ts'
-import { shared, streams } from '../stubs.ts'
+} from '../streams/append.ts'
+import { read } from '../streams/read.ts'
+import { createHub } from '../subscriptions/hub.ts'
 import type { Expected, Op, Outcome } from './model.ts'
 
 const expectedOf = (expected: Expected): number =>

@@ -1,0 +1,185 @@
+/** The system projections: links by category (`$ce-`), by type (`$et-`), by correlation (`$bc-`) and to each stream's first
+ *  event (`$streams`). Each follows the log in the background. A batch of links and how far it came are one transaction, so
+ *  each event is linked once, whatever happens to the process. */
+
+import type { Storage } from '../log/storage.ts'
+import {
+  decodeBody,
+  idOf,
+  locateNames,
+  type Names,
+  type ProposedEvent,
+  type StoredEvent,
+  TOMBSTONE_REVISION,
+  WIRE_TOMBSTONE_REVISION,
+} from '../protocol/record.ts'
+import type { Appender } from '../streams/append.ts'
+import { isLink, targetOf } from '../streams/links.ts'
+import { isMetastream, isSoftDeleted, originalOf, parseMetadata } from '../streams/metadata.ts'
+import type { Hub } from '../subscriptions/hub.ts'
+
+export type Projections = ReturnType<typeof createProjections>
+type Link = { readonly stream: string; readonly event: ProposedEvent }
+
+const FORMER_CHECKPOINT = 'projections/checkpoint'
+const BATCH = 500
+/** After a commit that failed (a full disk, say). */
+const RETRY_MS = 1000
+const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
+
+/** What comes before the first dash; undefined for system streams and where there is none. */
+const categoryOf = (stream: string): string | undefined => {
+  const dash = stream.startsWith('$') ? -1 : stream.indexOf('-')
+  return dash > 0 ? stream.slice(0, dash) : undefined
+}
+
+/** The system projections of this node, by the names that a real one gives them. */
+export const PROJECTIONS = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams'] as const
+export type ProjectionName = (typeof PROJECTIONS)[number]
+
+const correlationOf = (metadata: Buffer): string | undefined => {
+  if (!metadata.includes('"$correlationId"')) return undefined
+  try {
+    const { $correlationId } = JSON.parse(metadata.toString('utf8')) as Record<string, unknown>
+    return typeof $correlationId === 'string' && $correlationId !== '' ? $correlationId : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The link that a projection gives for an event, undefined where none. A deletion counts as an event of the deleted stream's
+ *  category and of the type `$deleted`, as on a real node. */
+export const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefined => {
+  const { body, revision, position } = event
+  if (projection === '$streams' && revision !== 0) return undefined
+  locateNames(body, names)
+  const stream = body.toString('utf8', names.nameStart, names.nameEnd)
+  const type = body.toString('utf8', names.typeStart, names.typeEnd)
+  const number = revision === TOMBSTONE_REVISION ? `${WIRE_TOMBSTONE_REVISION}` : `${revision}`
+  const self = `${number}@${stream}`
+  const meta = isMetastream(stream)
+  const owner = meta ? originalOf(stream) : stream
+  const deleted = meta
+    ? type === '$metadata' && isSoftDeleted(parseMetadata(decodeBody(body).data.toString('utf8')))
+    : type === '$streamDeleted'
+  const to = (stream: string, target: string, marks: object): Link => {
+    const metadata = { $c: position, $p: position, ...marks, $causedBy: idOf(body) }
+    return {
+      stream,
+      event: {
+        id: crypto.randomUUID(),
+        type: '$>',
+        contentType: 'application/octet-stream',
+        data: Buffer.from(target),
+        metadata: Buffer.from(JSON.stringify(metadata)),
+      },
+    }
+  }
+  const marks = deleted ? { $deleted: -1 } : {}
+  const link = isLink(body)
+  switch (projection) {
+    case '$by_category': {
+      const category = categoryOf(owner)
+      return category === undefined
+        ? undefined
+        : to(`$ce-${category}`, link ? (targetOf(body) ?? self) : self, { $o: owner, ...marks })
+    }
+    case '$by_event_type':
+      // By the owner's name even for its metadata: so a real node writes it.
+      return link ? undefined : to(`$et-${deleted ? '$deleted' : type}`, `${number}@${owner}`, marks)
+    case '$by_correlation_id': {
+      const correlation = link ? undefined : correlationOf(decodeBody(body).metadata)
+      return correlation === undefined ? undefined : to(`$bc-${correlation}`, self, {})
+    }
+    case '$streams':
+      return to('$streams', self, {})
+    default:
+      return projection satisfies never
+  }
+}
+
+/** One of them: links what is not linked yet, and from then on what is appended, while it is on. */
+const createProjection = (
+  storage: Storage,
+  appender: Appender,
+  hub: Hub,
+  name: ProjectionName,
+  startOn: boolean,
+) => {
+  const { db } = storage
+  const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
+  const find = db.prepare('SELECT value FROM state WHERE name = ?')
+  const [checkpointKey, onKey] = [`projections/${name}`, `projections/${name}/on`]
+  // Before each had its own checkpoint, three had one.
+  const kept =
+    find.get(checkpointKey) ?? (name === '$by_correlation_id' ? undefined : find.get(FORMER_CHECKPOINT))
+  let checkpoint = kept === undefined ? -1 : Number(kept.value)
+  let on = startOn || find.get(onKey)?.value === 'true'
+  let processed = 0
+  let busy = false
+  let closed = false
+  let retry: NodeJS.Timeout | undefined
+
+  const step = (): void => {
+    if (busy || closed || !on) return
+    const events = storage.allForwards(checkpoint + 1, BATCH)
+    const last = events.at(-1)
+    if (last === undefined) return
+    busy = true
+    const links = events.flatMap((event) => linkOf(name, event) ?? [])
+    appender.alongside({
+      write: (insert) => {
+        for (const { stream, event } of links) insert(stream, event)
+        put.run(checkpointKey, `${last.position}`)
+      },
+      done: (committed) => {
+        busy = false
+        if (committed) {
+          checkpoint = last.position
+          processed += events.length
+          setImmediate(step)
+        } else if (!closed) retry = setTimeout(step, RETRY_MS)
+      },
+    })
+  }
+
+  const unlisten = hub.listen(step)
+  setImmediate(step)
+  return {
+    name,
+    isOn: (): boolean => on,
+    /** The last position whose event is linked, or -1. */
+    position: (): number => checkpoint,
+    /** Events looked at since the node started. */
+    processed: (): number => processed,
+    /** Switched on, it begins where it was left. Kept over a restart. */
+    turn: (to: boolean): void => {
+      on = to
+      put.run(onKey, `${to}`)
+      storage.syncNow()
+      setImmediate(step)
+    },
+    close: (): void => {
+      closed = true
+      clearTimeout(retry)
+      unlisten()
+    },
+  }
+}
+
+/** `startOn`: all of them run, whatever was asked for before. */
+export const createProjections = (storage: Storage, appender: Appender, hub: Hub, startOn: boolean) => {
+  const all = PROJECTIONS.map((name) => createProjection(storage, appender, hub, name, startOn))
+  return {
+    all,
+    get: (name: string) => all.find((projection) => projection.name === name),
+    /** The last position that all that are on have linked; undefined where none is. */
+    position: (): number | undefined => {
+      const positions = all.filter((one) => one.isOn()).map((one) => one.position())
+      return positions.length === 0 ? undefined : Math.min(...positions)
+    },
+    close: (): void => {
+      for (const projection of all) projection.close()
+    },
+  }
+}

@@ -1,0 +1,216 @@
+/** The append calls of the Streams service. */
+
+import type { Guard } from '../auth/guard.ts'
+import * as errors from '../protocol/errors.ts'
+import type { ProposedEvent } from '../protocol/record.ts'
+import {
+  type AppendOptions,
+  BadRequest,
+  type BatchRequest,
+  correlationOf,
+  isLast,
+  parseAppendRequest,
+  parseBatchRequest,
+  sizeOf,
+} from '../protocol/requests.ts'
+import { appendResponse, type BatchOutcome, batchResponse } from '../protocol/responses.ts'
+import type { Call } from '../server/grpc.ts'
+import type { Appender } from './append.ts'
+
+type Deps = { readonly appender: Appender; readonly guard: Guard; readonly maxAppendSize: number }
+
+/** A batch as it is submitted. */
+type Whole = {
+  readonly options: AppendOptions
+  readonly events: ReadonlyArray<ProposedEvent>
+  readonly bytes: number
+}
+/** A batch of which not all messages have come. `answered`: refused, the rest of it is ignored. */
+type Pending =
+  | { readonly answered: true }
+  | {
+      readonly answered: false
+      readonly options: AppendOptions
+      readonly events: ProposedEvent[]
+      bytes: number
+      timer: NodeJS.Timeout | undefined
+    }
+const ANSWERED: Pending = { answered: true }
+
+/** A timer counts no further. */
+const LONGEST_TIMER_MS = 0x7fff_ffff
+
+/** BatchAppend: one long call carries many appends, each answered by its correlation id, and once: clients know no id any
+ *  more that was answered. */
+export const batchAppend =
+  ({ appender, guard, maxAppendSize }: Deps) =>
+  (call: Call): void => {
+    const pending = new Map<string, Pending>()
+    let open = 0
+    let ended = false
+    const finish = () => {
+      if (ended && open === 0) call.end()
+    }
+    const answer = (correlation: Buffer, options: AppendOptions | undefined, outcome: BatchOutcome) => {
+      call.write(batchResponse(correlation, options, outcome))
+    }
+
+    const submit = (correlation: Buffer, { options, events, bytes }: Whole) => {
+      if (!guard.may(call, 'write', options.stream)) {
+        answer(correlation, options, { tag: 'access-denied' })
+        return
+      }
+      open++
+      appender.append({
+        ...options,
+        change: { kind: 'append', events },
+        bytes,
+        done: (outcome) => {
+          answer(correlation, options, outcome)
+          open--
+          finish()
+        },
+      })
+      if (appender.full(() => call.resume())) call.pause()
+    }
+
+    /** Answers a batch of which more may come. */
+    const refuse = (correlation: Buffer, key: string, final: boolean, outcome: BatchOutcome) => {
+      const batch = pending.get(key)
+      if (final) pending.delete(key)
+      else pending.set(key, ANSWERED)
+      if (batch?.answered) return
+      clearTimeout(batch?.timer)
+      answer(correlation, batch?.options, outcome)
+    }
+
+    /** What comes in pieces may never be finished: then its deadline answers it. */
+    const begin = (correlation: Buffer, key: string, options: AppendOptions) => {
+      const left = options.deadline - Date.now()
+      const late = () => refuse(correlation, key, false, { tag: 'timeout' })
+      const timer = left < LONGEST_TIMER_MS ? setTimeout(late, Math.max(0, left)) : undefined
+      const batch = { answered: false as const, options, events: [], bytes: 0, timer }
+      pending.set(key, batch)
+      return batch
+    }
+
+    const takePart = ({ correlation, options, events, final }: BatchRequest) => {
+      const key = correlation.toString('latin1')
+      const known = pending.get(key)
+      if (known?.answered) {
+        if (final) pending.delete(key)
+        return
+      }
+      // Of a batch that is under way the first options hold; a part of none that is known belongs to nobody.
+      const batch = known ?? (options === undefined ? undefined : begin(correlation, key, options))
+      if (batch === undefined) return
+      for (const event of events) {
+        batch.events.push(event)
+        batch.bytes += sizeOf(event)
+      }
+      if (batch.bytes > maxAppendSize)
+        refuse(correlation, key, final, { tag: 'too-large', max: maxAppendSize })
+      else if (final) {
+        clearTimeout(batch.timer)
+        pending.delete(key)
+        submit(correlation, batch)
+      }
+    }
+
+    const take = (request: BatchRequest) => {
+      const { correlation, options, events, final } = request
+      if (!final || options === undefined || pending.size > 0) {
+        takePart(request)
+        return
+      }
+      // Most come in one piece, and need not be put together.
+      let bytes = 0
+      for (const event of events) bytes += sizeOf(event)
+      if (bytes > maxAppendSize) answer(correlation, options, { tag: 'too-large', max: maxAppendSize })
+      else submit(correlation, { options, events, bytes })
+    }
+
+    /** The other appends of this call are none the worse for one that can't be read. */
+    const takeBad = (bytes: Buffer, cause: string) => {
+      const correlation = correlationOf(bytes)
+      if (correlation.length === 0) call.fail(errors.invalidArgument(cause))
+      else refuse(correlation, correlation.toString('latin1'), isLast(bytes), { tag: 'bad-request', cause })
+    }
+
+    call.onMessage = (bytes) => {
+      try {
+        take(parseBatchRequest(bytes, Date.now()))
+      } catch (error) {
+        takeBad(
+          bytes,
+          error instanceof BadRequest || error instanceof RangeError ? error.message : 'Bad request',
+        )
+      }
+    }
+    call.onEnd = () => {
+      ended = true
+      finish()
+    }
+    call.onClose = () => {
+      for (const batch of pending.values()) if (!batch.answered) clearTimeout(batch.timer)
+      pending.clear()
+    }
+  }
+
+/** Append: one call, one append. */
+export const append =
+  ({ appender, guard, maxAppendSize }: Deps) =>
+  (call: Call): void => {
+    let options: AppendOptions | undefined
+    const events: ProposedEvent[] = []
+    let bytes = 0
+    call.onMessage = (message) => {
+      if (!call.open()) return
+      try {
+        const part = parseAppendRequest(message, Date.now())
+        if (part === undefined) return
+        if ('stream' in part) options = part
+        else {
+          events.push(part)
+          bytes += sizeOf(part)
+          if (bytes > maxAppendSize) call.fail(errors.maxAppendSizeExceeded(maxAppendSize))
+        }
+      } catch (error) {
+        call.fail(errors.invalidArgument(error instanceof Error ? error.message : 'Bad request'))
+      }
+    }
+    call.onEnd = () => {
+      if (options === undefined) return call.fail(errors.invalidArgument('The first message has no options'))
+      const { stream, expected } = options
+      try {
+        guard.check(call, 'write', stream)
+      } catch (error) {
+        return call.fail(error)
+      }
+      appender.append({
+        stream,
+        expected,
+        deadline: call.deadline,
+        change: { kind: 'append', events },
+        bytes,
+        done: (outcome) => {
+          switch (outcome.tag) {
+            case 'appended':
+            case 'wrong-expected':
+              call.write(appendResponse(outcome, expected))
+              return call.end()
+            case 'deleted':
+              return call.fail(errors.streamDeleted(stream))
+            case 'timeout':
+              return call.fail(errors.deadlineExceeded())
+            case 'full':
+              return call.fail(errors.diskFull())
+            case 'failed':
+              return call.fail(errors.unavailable(outcome.cause))
+            default:
+              return outcome satisfies never
+          }
+        },
+      })
+    }
+  }

@@ -1,0 +1,116 @@
+/** Stream metadata: what is in the last event of `$$stream`, and what it does to reads. */
+
+import type { Storage, Stream } from '../log/storage.ts'
+import { decodeBody, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
+
+/** `$tb` of a deleted stream, as it is written. */
+export const DELETED_MARK = '9223372036854775807'
+
+export type Acl = Readonly<Record<'$r' | '$w' | '$d' | '$mr' | '$mw', ReadonlyArray<string> | undefined>>
+
+export type StreamMetadata = {
+  /** Seconds. */
+  readonly maxAge: number | undefined
+  readonly maxCount: number | undefined
+  /** The first revision that may be read; infinite where the stream is deleted. */
+  readonly truncateBefore: number
+  readonly acl: Acl | undefined
+}
+
+export const NO_METADATA: StreamMetadata = {
+  maxAge: undefined,
+  maxCount: undefined,
+  truncateBefore: 0,
+  acl: undefined,
+}
+
+export const isMetastream = (name: string): boolean => name.startsWith('$$')
+export const metastreamOf = (name: string): string => `$$${name}`
+export const originalOf = (metastream: string): string => metastream.slice(2)
+
+const positive = (value: unknown): number | undefined =>
+  typeof value === 'number' && value > 0 ? value : undefined
+
+const roles = (value: unknown): ReadonlyArray<string> | undefined =>
+  typeof value === 'string'
+    ? [value]
+    : Array.isArray(value)
+      ? value.filter((role): role is string => typeof role === 'string')
+      : undefined
+
+/** A list as it is written; undefined where it is none. */
+export const parseAcl = (value: unknown): Acl | undefined => {
+  if (typeof value !== 'object' || value === null) return undefined
+  const acl = value as Record<string, unknown>
+  return { $r: roles(acl.$r), $w: roles(acl.$w), $d: roles(acl.$d), $mr: roles(acl.$mr), $mw: roles(acl.$mw) }
+}
+
+/** Metadata that is not JSON, or not an object, says nothing. */
+export const parseMetadata = (data: string): StreamMetadata => {
+  let json: unknown
+  try {
+    json = JSON.parse(data)
+  } catch {
+    return NO_METADATA
+  }
+  if (typeof json !== 'object' || json === null) return NO_METADATA
+  const { $maxAge, $maxCount, $tb, $acl } = json as Record<string, unknown>
+  const truncateBefore = positive($tb) ?? 0
+  return {
+    maxAge: positive($maxAge),
+    maxCount: positive($maxCount),
+    truncateBefore: truncateBefore > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : truncateBefore,
+    acl: parseAcl($acl),
+  }
+}
+
+/** The same metadata with another `$tb` (in decimal, since it may exceed what a number holds). */
+export const withTruncateBefore = (data: string, truncateBefore: string): string => {
+  let fields: Array<[string, string]> = []
+  try {
+    const json: unknown = JSON.parse(data)
+    if (typeof json === 'object' && json !== null && !Array.isArray(json))
+      fields = Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)])
+  } catch {
+    // What can't be read can't be kept.
+  }
+  return `{${[...fields.filter(([key]) => key !== '$tb'), ['$tb', truncateBefore] as const]
+    .map(([key, value]) => `${JSON.stringify(key)}:${value}`)
+    .join(',')}}`
+}
+
+/** The stream's raw metadata, empty where it has none. */
+export const rawMetadata = (storage: Storage, name: string): string => {
+  const metastream = storage.stream(metastreamOf(name))
+  if (metastream.last < 0) return ''
+  const [event] = storage.streamBackwards(metastream.id, metastream.last, 1)
+  return event === undefined ? '' : decodeBody(event.body).data.toString('utf8')
+}
+
+/** What holds for the stream now. Kept with the stream until its metadata changes. */
+export const metadataOf = (storage: Storage, stream: Stream): StreamMetadata => {
+  if (stream.metadata === undefined) {
+    // A metastream keeps its last event alone, and has no metadata of its own.
+    stream.metadata = isMetastream(stream.name)
+      ? { ...NO_METADATA, maxCount: 1 }
+      : parseMetadata(rawMetadata(storage, stream.name))
+  }
+  return stream.metadata
+}
+
+export const isSoftDeleted = (metadata: StreamMetadata): boolean =>
+  metadata.truncateBefore === Number.POSITIVE_INFINITY
+
+/** The first revision that may be read of a stream whose last is `last`. */
+export const firstReadable = (metadata: StreamMetadata, last: number): number =>
+  Math.max(metadata.truncateBefore, metadata.maxCount === undefined ? 0 : last - metadata.maxCount + 1)
+
+/** Whether the event is too old to be read. */
+export const isExpired = (metadata: StreamMetadata, event: StoredEvent, now: number): boolean =>
+  metadata.maxAge !== undefined &&
+  Number(decodeBody(event.body).created / 10_000n) < now - metadata.maxAge * 1000
+
+/** A stream that was deleted for good, or the metadata of one. */
+export const isTombstoned = (storage: Storage, name: string): boolean =>
+  storage.stream(name).last === TOMBSTONE_REVISION ||
+  (isMetastream(name) && storage.stream(originalOf(name)).last === TOMBSTONE_REVISION)

@@ -1,0 +1,22 @@
+/** Tells live subscriptions of each commit, from memory. */
+import type { StoredEvent } from '../protocol/record.ts'
+
+export type Listener = (events: ReadonlyArray<StoredEvent>) => void
+export type Hub = ReturnType<typeof createHub>
+
+export const createHub = () => {
+  const listeners = new Set<Listener>()
+  return {
+    publish: (events: ReadonlyArray<StoredEvent>): void => {
+      for (const listener of listeners) listener(events)
+    },
+    /** Returns the function that stops it. */
+    listen: (listener: Listener): (() => void) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    size: (): number => listeners.size,
+  }
+}

@@ -1,0 +1,114 @@
+/** The settings of a persistent subscription, as they are kept. */
+import type { CreateReq, UpdateReq } from '@eventstore/db-client/generated/persistent_pb.js'
+import type { FilterSpec } from '../../streams/filters.ts'
+
+export type Strategy = 'RoundRobin' | 'DispatchToSingle' | 'Pinned' | 'PinnedByCorrelation'
+
+export type Settings = {
+  readonly resolveLinks: boolean
+  readonly extraStatistics: boolean
+  /** Where it starts, inclusive: a revision, or a position of `$all`. `end`: with what is appended from now on. */
+  readonly startFrom: number | 'start' | 'end'
+  /** Milliseconds; 0 for never. */
+  readonly messageTimeout: number
+  readonly checkpointAfter: number
+  readonly maxRetryCount: number
+  readonly minCheckpointCount: number
+  readonly maxCheckpointCount: number
+  /** 0 for any number. */
+  readonly maxSubscriberCount: number
+  readonly liveBufferSize: number
+  readonly readBatchSize: number
+  readonly historyBufferSize: number
+  readonly strategy: Strategy
+  readonly filter: FilterSpec | null
+}
+
+const STRATEGIES: ReadonlyArray<Strategy> = [
+  'DispatchToSingle',
+  'RoundRobin',
+  'Pinned',
+  'PinnedByCorrelation',
+]
+const TICKS_PER_MS = 10_000
+
+const startOf = (value: string): number | 'start' | 'end' => {
+  const big = BigInt(value)
+  if (big > 0x7fff_ffff_ffff_fffen) return 'end'
+  return big === 0n ? 'start' : Number(big)
+}
+
+const filterOf = (options: CreateReq.AllOptions): FilterSpec | null => {
+  const filter = options.getFilter()
+  const expression = filter?.getStreamIdentifier() ?? filter?.getEventType()
+  if (filter === undefined || expression === undefined) return null
+  return {
+    on: filter.hasStreamIdentifier() ? 'stream' : 'type',
+    prefixes: expression.getPrefixList(),
+    regex: expression.getRegex(),
+  }
+}
+
+/** What a create or update request asks for. `filter`: kept by an update, which can't change it. */
+export const readSettings = (
+  options: CreateReq.Options | UpdateReq.Options,
+  keepFilter: FilterSpec | null,
+): Settings | undefined => {
+  const settings = options.getSettings()
+  if (settings === undefined) return undefined
+  const stream = options.getStream()
+  const all = options.getAll()
+  let startFrom: Settings['startFrom'] = startOf(settings.getRevision() || '0')
+  if (stream !== undefined)
+    startFrom = stream.hasEnd() ? 'end' : stream.hasStart() ? 'start' : startOf(stream.getRevision())
+  else if (all !== undefined)
+    startFrom = all.hasEnd()
+      ? 'end'
+      : all.hasStart()
+        ? 'start'
+        : startOf(all.getPosition()?.getCommitPosition() ?? '0')
+  const named = 'getConsumerStrategy' in settings ? settings.getConsumerStrategy() : ''
+  return {
+    resolveLinks: settings.getResolveLinks(),
+    extraStatistics: settings.getExtraStatistics(),
+    startFrom,
+    messageTimeout: settings.hasMessageTimeoutMs()
+      ? settings.getMessageTimeoutMs()
+      : Number(settings.getMessageTimeoutTicks()) / TICKS_PER_MS,
+    checkpointAfter: settings.hasCheckpointAfterMs()
+      ? settings.getCheckpointAfterMs()
+      : Number(settings.getCheckpointAfterTicks()) / TICKS_PER_MS,
+    maxRetryCount: settings.getMaxRetryCount(),
+    minCheckpointCount: settings.getMinCheckpointCount(),
+    maxCheckpointCount: settings.getMaxCheckpointCount(),
+    maxSubscriberCount: settings.getMaxSubscriberCount(),
+    liveBufferSize: settings.getLiveBufferSize(),
+    readBatchSize: settings.getReadBatchSize(),
+    historyBufferSize: settings.getHistoryBufferSize(),
+    strategy:
+      STRATEGIES.find((strategy) => strategy === named) ??
+      STRATEGIES[Number(settings.getNamedConsumerStrategy())] ??
+      'RoundRobin',
+    filter: all !== undefined && 'hasFilter' in all && all.hasFilter() ? filterOf(all) : keepFilter,
+  }
+}
+
+/** The name of a strategy that there is none of, where the request asks for one. */
+export const unknownStrategyOf = (options: CreateReq.Options | UpdateReq.Options): string | undefined => {
+  const settings = options.getSettings()
+  const name =
+    settings !== undefined && 'getConsumerStrategy' in settings ? settings.getConsumerStrategy() : ''
+  return name === '' || STRATEGIES.some((strategy) => strategy === name) ? undefined : name
+}
+
+/** What is wrong with them, if anything. */
+export const faultOf = (settings: Settings): string | undefined => {
+  if (settings.historyBufferSize <= 0) return 'Buffer Size must be positive'
+  if (settings.liveBufferSize <= 0) return 'Live Buffer Size must be positive'
+  if (settings.readBatchSize <= 0) return 'Read Batch Size must be positive'
+  if (settings.readBatchSize >= settings.historyBufferSize)
+    return 'Read batch size must be less than the buffer size'
+  if (settings.minCheckpointCount > settings.maxCheckpointCount)
+    return 'The minimum checkpoint count may not exceed the maximum'
+  return undefined
+}

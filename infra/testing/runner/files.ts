@@ -8,7 +8,7 @@ export type TestFile = {
   readonly alone: boolean
   /** `// timeout: 300`, in seconds. */
   readonly timeoutSeconds: number
-  /** Programs that it starts: `// needs: turnserver, caddy`, or the harness that starts one. */
+  /** Programs that it starts: `// needs: turnserver, caddy` (commas or spaces), or the harness that starts one. */
   readonly needs: ReadonlyArray<string>
 }
 
@@ -17,8 +17,8 @@ const FOLDERS = ['domain', 'projections', 'adapters', 'apps', 'infra']
 
 export const describe = (path: string, text: string): TestFile => {
   const header = text.slice(0, 2000)
-  const named = header.match(/^\/\/ needs: (.+)$/m)?.[1]?.split(/,\s*/) ?? []
-  const needs = new Set(named.map((name) => name.trim()))
+  const named = header.match(/^\/\/ needs: (.+)$/m)?.[1]?.split(/[,\s]+/) ?? []
+  const needs = new Set(named.filter((name) => name !== ''))
   // Only Redis has a harness that starts a program of the machine's.
   if (/testing\/redis\.ts'/.test(text)) needs.add('redis-server')
   for (const need of needs)

@@ -64,6 +64,10 @@ export const SOME_WORDS = '…'
 
 export const ownSession = field(t.string, '', { named: 'own session', asks: 'the asker’s session' })
 export const anotherSession = field(t.string, '', { named: 'session', asks: 'the target’s session' })
+export const ownOrAnotherSession = field(t.string, '', {
+  named: 'own session or another',
+  asks: 'the asker’s session',
+})
 export const account = field(t.string, NOBODY, { named: 'account', asks: 'the target' })
 export const subject = field(t.string, NOBODY, { named: 'subject', asks: 'the target' })
 export const reason = field(textOrNull, null, { named: 'reason' })

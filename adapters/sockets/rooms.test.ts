@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Content } from '../../domain/ports.ts'
+import { marksIn, shownMarks } from '../../domain/space/session.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST, testNode } from '../../infra/testing/sockets.ts'
 
@@ -45,7 +46,7 @@ test('given an empty space, when an account joins, then it is told who it is, wh
     guestId: null,
     position: { x: 1, y: 2, z: 3 },
     avatar_data: { hat: 'red' },
-    voice_enabled: false,
+    ...shownMarks(marksIn({})),
   })
 })
 

@@ -61,7 +61,8 @@ const INITIAL = eachMark((_, { initial }) => initial) as unknown as SessionMarks
 export const marksIn = (from: Readonly<Partial<Record<MarkName, unknown>>>): SessionMarks =>
   eachMark((name, { initial }) => from[name] ?? initial) as unknown as SessionMarks
 
-export type ShownMarks = { readonly [Name in keyof Marks[MarkName]['shown']]: unknown }
+type Shown = { [Name in MarkName]: keyof Marks[Name]['shown'] }[MarkName]
+export type ShownMarks = { readonly [Name in Shown]: unknown }
 /** A session's marks as callers see them. */
 export const shownMarks = (marks: SessionMarks): ShownMarks => {
   const shown: Record<string, unknown> = {}

@@ -8,6 +8,7 @@ import {
   avatar,
   field,
   inner,
+  ownOrAnotherSession,
   ownSession,
   position,
   reason,
@@ -159,6 +160,30 @@ export const SPACE_COMMANDS = {
       const started = one('VoiceStarted')
       const changed = started ?? one('VoiceStopped')
       return changed && { sessionId: changed.sessionId, enabled: started !== null }
+    },
+  }),
+  RaiseHand: command({
+    fields: { sessionId: ownSession },
+    who: 'the session’s own',
+    says: 'Raises one’s hand.',
+    rate: 'presence',
+    looksAt: ['session'],
+    wire: { socket: 'hand-raise', rest: { method: 'PUT', path: 'hands/:session_id' } },
+    again: ({ one }) => {
+      const raised = one('HandRaised')
+      return raised && { sessionId: raised.sessionId }
+    },
+  }),
+  LowerHand: command({
+    fields: { sessionId: ownOrAnotherSession },
+    who: 'the session’s own, or a moderator above them',
+    says: 'Lowers one’s hand, or as a moderator that of one below.',
+    rate: 'presence',
+    looksAt: ['session', 'target’s session'],
+    wire: { socket: 'hand-lower', rest: { method: 'DELETE', path: 'hands/:session_id' } },
+    again: ({ one }) => {
+      const lowered = one('HandLowered')
+      return lowered && { sessionId: lowered.sessionId }
     },
   }),
   GrantPermission: command({

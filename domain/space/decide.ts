@@ -5,7 +5,7 @@ import { type Asking, askingOf, type Decision } from './decision-context.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { ban, kick, mute, unban, unmute } from './restrictions.ts'
 import { enterSpace, expireSeats, joinSpace } from './seats.ts'
-import { leaveSpace, moveSession, setVoice } from './sessions.ts'
+import { leaveSpace, lowerHand, moveSession, raiseHand, setVoice } from './sessions.ts'
 import { changeSettings } from './settings.ts'
 import type { SpaceState } from './state.ts'
 
@@ -17,6 +17,8 @@ const RULES: {
   LeaveSpace: leaveSpace,
   MoveSession: moveSession,
   SetVoice: setVoice,
+  RaiseHand: raiseHand,
+  LowerHand: lowerHand,
   GrantPermission: grantPermission,
   RevokePermission: revokePermission,
   Ban: ban,

@@ -210,6 +210,26 @@ export const SPACE_EVENTS = {
     told: voice(false),
     says: ({ sessionId }, { whose }) => `the voice of ${whose(sessionId)} went off`,
   }),
+  HandRaised: onSession(t.type(Moment), {
+    sets: { hand: { of: 'at' } },
+    told: {
+      to: 'room',
+      as: 'hand-state',
+      with: ({ at }) => ({ hand_raised: true, hand_raised_since: at }),
+    },
+    says: ({ sessionId }, { whose }) => `${whose(sessionId)} raised their hand`,
+  }),
+  /** By the one whose hand it is, or by a moderator. */
+  HandLowered: onSession(t.type({ ...Moment, by: Actor }), {
+    sets: { hand: { is: null } },
+    told: {
+      to: 'room',
+      as: 'hand-state',
+      with: ({ by }) => ({ hand_raised: false, hand_raised_since: null, by: of(by) }),
+    },
+    says: ({ sessionId, by }, words) =>
+      `the hand of ${words.whose(sessionId)} was lowered by ${words.by(by)}`,
+  }),
   PermissionGranted: event(t.type(Granted), {
     concerns: 'account',
     fold: (state, { account, permission, by, reason, at }) => {

@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { codeOf } from '../refused.ts'
-import { account, asked, guest, opened, type Place, system } from '../testing/people.ts'
+import { account, asked, at, guest, opened, type Place, system } from '../testing/people.ts'
 import { deepFreeze, fold } from '../testing/scenario.ts'
 import * as ask from '../testing/space-commands.ts'
 import { banned, entered, full, granted, joined, muted, settled, spoke } from '../testing/space-events.ts'
@@ -23,6 +23,10 @@ const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>
   gone: ['none', [opened(), granted('alice', 'admin'), joined('alice')]],
   'alice in': ['public', [opened(), joined('alice')]],
   'alice speaking': ['public', [opened(), joined('alice'), spoke('alice-1')]],
+  'alice’s hand is up': [
+    'public',
+    [opened(), joined('alice'), { type: 'HandRaised', data: { sessionId: 'alice-1', at: at() } }],
+  ],
   'a seat held for alice': ['public', [opened(), entered('alice')]],
   full: ['public', [opened(), ...full]],
   'alice banned': ['public', [opened(), banned('alice')]],
@@ -39,6 +43,8 @@ const commands: ReadonlyArray<SpaceCommand> = [
   ask.move('alice-1', 'main-chess'),
   ask.voice('alice-1', true),
   ask.voice('alice-1', false),
+  { type: 'RaiseHand', sessionId: 'alice-1' },
+  { type: 'LowerHand', sessionId: 'alice-1' },
   ask.grant('dave', 'moderate'),
   ask.grant('dave', 'admin'),
   ask.revoke('alice'),

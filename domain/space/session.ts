@@ -41,6 +41,17 @@ export const MARKS = {
     sign: '♪',
     shown: { voice_enabled: { kind: 'yes-no', of: (voice) => voice } },
   }),
+  /** Since when it is up; null while it is not. */
+  hand: mark<string | null>()({
+    codec: nullable(Time),
+    initial: null,
+    column: null,
+    sign: '↑',
+    shown: {
+      hand_raised: { kind: 'yes-no', of: (since) => since !== null },
+      hand_raised_since: { kind: 'time or null', of: (since) => since },
+    },
+  }),
 } as const
 
 type Marks = typeof MARKS

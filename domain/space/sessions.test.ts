@@ -1,9 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { account, asked, at, guest, opened, system } from '../testing/people.ts'
+import { account, asked, at, guest, OWNER, opened, system } from '../testing/people.ts'
 import { scenario } from '../testing/scenario.ts'
 import { leave, move, voice } from '../testing/space-commands.ts'
-import { fellSilent, joined, left, muted, settled, spoke } from '../testing/space-events.ts'
+import { fellSilent, granted, joined, left, muted, settled, spoke } from '../testing/space-events.ts'
 import { spaceDecider } from './decider.ts'
 
 const given = scenario(spaceDecider, assert.equal)
@@ -96,5 +96,44 @@ test('given voice disabled or a mute, when a voice is switched on, then VoiceDis
   given(opened(), joined('alice'), muted('alice', at(-1)))
     .when(on)
     .happens(spoke('alice-1'))
+})
+
+const raised = { type: 'HandRaised', data: { sessionId: 'alice-1', at: at() } } as const
+const lowered = (by: typeof alice) =>
+  ({ type: 'HandLowered', data: { sessionId: 'alice-1', by, at: at() } }) as const
+const raise = { type: 'RaiseHand', sessionId: 'alice-1' } as const
+const lower = { type: 'LowerHand', sessionId: 'alice-1' } as const
+
+test('given a session, when its subject raises and lowers a hand, then it is up and down, each once', () => {
+  given(opened(), joined('alice')).when(asked(alice, raise)).happens(raised)
+  given(opened(), joined('alice'), raised).when(asked(alice, raise)).happens()
+  given(opened(), joined('alice'), raised).when(asked(alice, lower)).happens(lowered(alice))
+  given(opened(), joined('alice'), raised, lowered(alice)).when(asked(alice, lower)).happens()
+})
+test('given a raised hand, when others lower it, then only a moderator above its owner may', () => {
+  const up = [opened(), joined('alice'), raised]
+  given(...up)
+    .when(asked(account(OWNER), lower))
+    .happens(lowered(account(OWNER)))
+  given(...up, granted('dave', 'moderate'))
+    .when(asked(dave, lower))
+    .happens(lowered(dave))
+  given(...up, granted('dave', 'moderate'), granted('alice', 'moderate'))
+    .when(asked(dave, lower))
+    .refuses({ _tag: 'Forbidden', needs: 'admin' })
+  given(...up)
+    .when(asked(dave, lower))
+    .refuses({ _tag: 'Forbidden', needs: 'moderate' })
+  given(...up)
+    .when(asked(dave, raise))
+    .refuses({ _tag: 'Forbidden', needs: 'self' })
+})
+test('given no such session, when a hand is raised or lowered, then SessionNotFound; where it is private, SpaceNotFound', () => {
+  for (const command of [raise, lower]) {
+    given(opened()).when(asked(alice, command)).refuses({ _tag: 'SessionNotFound' })
+    given(opened('private'), joined('alice'), raised)
+      .when(asked(dave, command, { place: 'private' }))
+      .refuses({ _tag: 'SpaceNotFound' })
+  }
 })
 test.run()

@@ -1,9 +1,9 @@
-/** What a session does once it is in: moves, speaks, leaves. Its own subject's to do, and the system's. */
+/** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject's to do, and the system's. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseJson } from '../text.ts'
-import { inForce } from './access.ts'
-import type { LeaveSpace, MoveSession, SetVoice } from './commands.ts'
-import { type Asking, type Decision, isOwn, subjectOf } from './decision-context.ts'
+import { inForce, mayActOn, mayAs } from './access.ts'
+import type { LeaveSpace, MoveSession, SetVoice, SpaceCommandOf } from './commands.ts'
+import { type Asking, actorOf, type Decision, isOwn, subjectOf } from './decision-context.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import { MAX_POSITION, readSubspace } from './seats.ts'
 import type { Session } from './state.ts'
@@ -60,4 +60,28 @@ export const setVoice = (asking: Asking, { sessionId, enabled }: SetVoice): Deci
   const mute = by.kind === 'system' ? inForce(state.mutes, subjectOf(session.right), at) : access.mute
   if (mute !== null) return E.left({ _tag: 'Muted', until: mute.until })
   return E.right(session.right.voice ? [] : [{ type: 'VoiceStarted', data: { sessionId, at } }])
+}
+
+export const raiseHand = (asking: Asking, { sessionId }: SpaceCommandOf<'RaiseHand'>): Decision => {
+  const session = ownSession(asking, sessionId)
+  if (E.isLeft(session)) return session
+  if (!asking.access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
+  return E.right(
+    session.right.hand === null ? [{ type: 'HandRaised', data: { sessionId, at: asking.at } }] : [],
+  )
+}
+
+/** One's own always; another's as a moderator above them. */
+export const lowerHand = (asking: Asking, { sessionId }: SpaceCommandOf<'LowerHand'>): Decision => {
+  const { state, content, access, at } = asking
+  const session = state.sessions.get(sessionId)
+  if (session === undefined) return E.left({ _tag: access.mayKnow ? 'SessionNotFound' : 'SpaceNotFound' })
+  if (!isOwn(asking, session)) {
+    const may = mayAs(access, 'moderate')
+    if (E.isLeft(may)) return may
+    const mayOn = mayActOn(state, content, access, subjectOf(session))
+    if (E.isLeft(mayOn)) return mayOn
+  }
+  if (session.hand === null) return E.right([])
+  return E.right([{ type: 'HandLowered', data: { sessionId, by: actorOf(asking.by), at } }])
 }

@@ -11,7 +11,8 @@ import { type AuthError, invalidProof } from './errors.ts'
 import { createGuessing } from './guessing.ts'
 import type { ReadProof, Shown } from './proof.ts'
 import type { AuthStore } from './store.ts'
-import { createTokens, type TokenPayload } from './tokens.ts'
+import { createTickets, memoryTickets, type Tickets } from './tickets.ts'
+import { createTokens, macKey, type TokenPayload } from './tokens.ts'
 
 export type Authenticated = {
   readonly caller: Caller
@@ -45,6 +46,8 @@ export type Auth = {
   readonly end: (session: { readonly sid: string; readonly expiresAt: number }) => TaskEither<AuthError, void>
   /** Called once for each session that ends by `end`, on whichever node: close its sockets. Returns how to stop. */
   readonly onEnded: (listener: (sid: string) => void) => () => void
+  /** For sockets of clients that can show nothing but an address. */
+  readonly tickets: Tickets
 }
 
 export type AuthOptions = {
@@ -172,5 +175,11 @@ export const createAuth = (options: AuthOptions): Auth => {
     challenge: (purpose, account) => challenges.make(purpose, account, clock.now()),
     end: ({ sid, expiresAt }) => store.revoke(sid, expiresAt),
     onEnded: store.onRevoked,
+    tickets: createTickets({
+      key: macKey(options.secret, 'socket ticket'),
+      store: store.tickets ?? memoryTickets(),
+      clock,
+      isRevoked: store.isRevoked,
+    }),
   }
 }

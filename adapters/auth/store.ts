@@ -5,6 +5,7 @@ import pg from 'pg'
 import { listen } from '../listener.ts'
 import { within } from '../within.ts'
 import type { AuthError } from './errors.ts'
+import { AGAIN_MS, type TicketStore } from './tickets.ts'
 
 export type AuthStore = {
   /** True for the first who asks, on any node; false for everybody after, until `until` (ms since the epoch). */
@@ -13,6 +14,8 @@ export type AuthStore = {
   readonly revoke: (sid: string, expiresAt: number) => TaskEither<AuthError, void>
   /** Called once for each session that is revoked from now on, here or on another node. */
   readonly onRevoked: (listener: (sid: string) => void) => () => void
+  /** Which tickets were used. Default: this process remembers its own. */
+  readonly tickets?: TicketStore
   readonly stop: () => Promise<void>
 }
 
@@ -20,6 +23,8 @@ const CHANNEL = 'auth_revoked'
 const SWEEP_MS = 60_000
 /** Rows are kept a while past their end, for nodes whose clocks are behind. */
 const MARGIN = '10 minutes'
+/** A process that has not said for so long that it lives does not. */
+const LOST = '20 seconds'
 
 const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>> => {
   try {
@@ -29,7 +34,41 @@ const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>>
   }
 }
 
-/** On tables `auth_used_challenges` and `auth_ended_sessions`. Resolves when what ended before is known, or after
+/** A connection whose process no longer says that it lives is over too. */
+const postgresTickets = (pool: pg.Pool): TicketStore => {
+  const isOne = (text: string, values: ReadonlyArray<unknown>) =>
+    tried(async () => (await pool.query({ text, values: [...values] })).rowCount === 1)
+  return {
+    first:
+      ({ id, client, boot, end }) =>
+      () =>
+        isOne(
+          `INSERT INTO auth_used_tickets (id, client, used_by, until) VALUES ($1, $2, $3, to_timestamp($4))
+             ON CONFLICT DO NOTHING`,
+          [id, client, boot, end / 1_000],
+        ),
+    again:
+      ({ id, client, boot, now, end }) =>
+      () =>
+        isOne(
+          `UPDATE auth_used_tickets AS ticket SET used_by = $3, until = to_timestamp($4)
+             WHERE id = $1 AND client = $2 AND until > to_timestamp($5)
+               AND (used_by IS NULL OR EXISTS (SELECT FROM presence_leases
+                 WHERE boot = ticket.used_by AND renewed_at < now() - interval '${LOST}'))`,
+          [id, client, boot, end / 1_000, now / 1_000],
+        ),
+    over: (id, boot, now) => () =>
+      tried(async () => {
+        await pool.query(
+          `UPDATE auth_used_tickets SET used_by = NULL, until = least(until, to_timestamp($3))
+             WHERE id = $1 AND used_by = $2`,
+          [id, boot, (now + AGAIN_MS) / 1_000],
+        )
+      }),
+  }
+}
+
+/** On tables `auth_used_challenges`, `auth_ended_sessions` and `auth_used_tickets`. Resolves when what ended before is known, or after
  *  `startMs` (default 5 s) without a database: until it is back, each session is looked up. */
 export const createAuthStore = async (options: {
   readonly url: string
@@ -76,6 +115,7 @@ export const createAuthStore = async (options: {
     const past = Date.now() - 600_000
     for (const [sid, expiresAt] of ended) if (expiresAt < past) ended.delete(sid)
     pool.query(`DELETE FROM auth_used_challenges WHERE until < now() - interval '${MARGIN}'`).catch(() => {})
+    pool.query(`DELETE FROM auth_used_tickets WHERE until < now() - interval '${MARGIN}'`).catch(() => {})
     pool
       .query(`DELETE FROM auth_ended_sessions WHERE expires_at < now() - interval '${MARGIN}'`)
       .catch(() => {})
@@ -118,6 +158,7 @@ export const createAuthStore = async (options: {
         })
         learn(sid, expiresAt)
       }),
+    tickets: postgresTickets(pool),
     onRevoked: (one) => {
       listeners.add(one)
       return () => listeners.delete(one)

@@ -63,7 +63,7 @@ test('given the wallet’s join, it holds a seat and answers with all that a cli
   assert.equal(body.identity, { kind: 'account', id: 'bob', verified: true })
   assert.is(body.space.title, 'A room to meet in')
   assert.is(body.subspace, 'main-chess')
-  assert.is(body.websocket_url, 'ws://localhost:3000')
+  assert.match(body.websocket_url, /^ws:\/\/localhost:3000\/\?ticket=[\w-]+$/)
   assert.match(body.position, /^\d+$/)
   assert.is(body.revision, '1')
   const { username, credential } = body.turn_credentials

@@ -2,6 +2,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import { Server, type Socket } from 'socket.io'
+import type { WebSocket } from 'ws'
 import { type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type {
   Clock,
@@ -14,15 +15,21 @@ import type {
 } from '../../domain/ports.ts'
 import { addressesIn, clientAddress } from '../addresses.ts'
 import type { Auth } from '../auth/authenticate.ts'
-import { proofOfHandshake } from '../auth/proof.ts'
+import { proofOfHandshake, proofOfRequest } from '../auth/proof.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
-import { type Described, describeError } from '../refusals.ts'
+import { type Described, describeError, invalid } from '../refusals.ts'
 import { type Ack, told } from './answers.ts'
+import { type ArrivalAuth, type Carrier, createArriving, newMember } from './arriving.ts'
 import { createCrowding, type Visit } from './crowding.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
 import { createExpiring } from './expiring.ts'
 import { startFeed } from './feed.ts'
+import { easyrtcAnswer } from './gateway/easyrtc.ts'
+import { answers, createJsonSockets, jsonRequests } from './gateway/json.ts'
+import { createLanguages, isEasyrtcEvent } from './gateway/languages.ts'
+import { TranslatedLine } from './gateway/translated.ts'
+import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
@@ -30,12 +37,12 @@ import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { connectionOf, createSending, sendElsewhere, sendLater, writeDirectly } from './sending.ts'
 import { SocketLine } from './socket-line.ts'
-import { fullBucket, type Pace } from './token-bucket.ts'
-import { createTurns, newTurn } from './turns.ts'
+import type { Pace } from './token-bucket.ts'
+import { createTurns } from './turns.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
-  readonly auth: Pick<Auth, 'authenticate' | 'onEnded' | 'issue'>
+  readonly auth: ArrivalAuth & Pick<Auth, 'onEnded' | 'issue'>
   readonly content: Content
   /** For the live feed, and for what a client missed. */
   readonly log: EventLog
@@ -44,6 +51,8 @@ export type SocketsDeps = {
   readonly ids: Ids
   /** Default: none, for a process that is alone. */
   readonly relay?: Relay
+  /** ICE servers for one who is called so. Default: none. */
+  readonly iceServers?: (id: string) => ReadonlyArray<unknown>
   readonly logger: Logger
   readonly metrics?: Metrics
   /** Origins that a browser may come from, besides the server's own; `*` for any. */
@@ -106,6 +115,10 @@ const CROWDED: Described = {
   error: 'Too many connections from your address: close others first, or try again in 30 s.',
   retry_after: 30,
 }
+const FOREIGN: Described = { status: 403, code: 'forbidden', error: 'This origin is not allowed.' }
+/** Of one connection, and how long the name of one may be. */
+const NAMESPACES = 4
+const LONGEST_NAMESPACE = 128
 const GOING: Described = {
   status: 503,
   code: 'server_unavailable',
@@ -117,6 +130,10 @@ const TURNED_AWAY_MS = 1_000
 const passes = ({ status }: Described): boolean => status === 503 || status === 429
 /** Milliseconds between two lines of the log about crowded addresses. */
 const TELL_EVERY = 60_000
+/** As it came in the address; older clients bring that of a namespace's address as what they show. */
+const ticketOf = ({ query, auth }: Socket['handshake']): unknown =>
+  query.ticket ?? (auth as Record<string, unknown> | undefined)?.ticket
+
 const originAllowed = (
   origins: SocketsDeps['origins'],
   origin: string | undefined,
@@ -157,6 +174,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const crowding = createCrowding(limits.perAddress)
   const turns = createTurns()
   let closing = false
+  const clientAt = (request: IncomingMessage) => clientOf(request, request.socket.remoteAddress ?? '', isOurs)
 
   let toldCrowded = Number.NEGATIVE_INFINITY
   const countRefused = (why: Described): void =>
@@ -180,10 +198,15 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     pingInterval: limits.pingInterval,
     pingTimeout: limits.pingTimeout,
     connectTimeout: 10_000,
+    // Clients of networked-aframe 0.11 bring a Socket.IO of that age.
+    allowEIO3: true,
+    // What is neither Socket.IO's nor a JSON socket is answered by the gateway.
+    destroyUpgrade: false,
+    cleanupEmptyChildNamespaces: true,
     cors: { origin: origins === '*' ? true : [...origins], credentials: true },
     allowRequest: (request, decide) => {
       const allowed = !closing && originAllowed(origins, request.headers.origin, request.headers.host)
-      const ip = clientOf(request, request.socket.remoteAddress ?? '', isOurs)?.ip
+      const ip = clientAt(request)?.ip
       if (allowed && crowding.isFlood(ip)) {
         countRefused(CROWDED)
         tellCrowded()
@@ -234,8 +257,21 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     logger,
     metrics,
   })
-  const ephemeral = createEphemeral({ io, members, sending, relay, clock, aframePace: limits.aframe })
-  const requests = createRequests({ commands, feed, membership, ephemeral, ids })
+  const ephemeral = createEphemeral({ members, sending, relay, clock, aframePace: limits.aframe })
+  const own = createRequests({ commands, feed, membership, ephemeral, ids })
+  const places = { content, clock }
+  const requests = new Map([
+    ...own,
+    ...createLanguages({
+      ...places,
+      members,
+      membership,
+      ephemeral,
+      sending,
+      iceServers: deps.iceServers ?? (() => []),
+    }),
+  ])
+  const jsonOnes = jsonRequests(own, places)
   const receive = createReceive({ requests, packets: limits.packets, clock, logger, metrics })
 
   // ── who connects ───────────────────────────────────────────────────────────────────────────────────────
@@ -253,42 +289,54 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     return undefined
   }
 
-  io.use((socket, next) => {
-    const arrive = async (): Promise<Error | undefined> => {
-      const client = clientOf(socket.request, socket.handshake.address, isOurs)
-      if (visits.get(socket.client.conn)?.admit() === false) {
-        tellCrowded()
-        return turnAway(socket, CROWDED)
-      }
-      const shown = proofOfHandshake(socket.handshake.auth)
-      const who = await auth.authenticate(shown, undefined, client?.ip)()
-      if (E.isLeft(who)) return turnAway(socket, describeError(who.left))
-      const { caller, session } = who.right
-      const member: Member = {
-        line: new SocketLine(socket, sending),
-        caller,
-        token: session === null ? null : { sid: session.sid, expiresAt: session.expiresAt },
-        client,
-        place: null,
-        busy: null,
-        isGone: false,
-        bucket: fullBucket(limits.packets, clock.now()),
-        turn: newTurn(),
-        excess: 0,
-        pending: 0,
-        again: null,
-        aframe: null,
-      }
-      socket.data = member
-      return undefined
+  const arriving = createArriving({ auth, boot: node.boot })
+  const pace = { packets: limits.packets, clock }
+
+  const carriers = new WeakMap<Socket['conn'], Carrier>()
+  const carrierOf = (connection: Socket['conn']): Carrier => {
+    const known = carriers.get(connection)
+    if (known !== undefined) return known
+    const transport = () => (connection as unknown as { transport: { socket?: WebSocket } }).transport.socket
+    const carrier: Carrier = {
+      isThere: () => answers(transport()),
+      end: () => connection.close(true),
+      onClose: (listener) => {
+        if (connection.readyState === 'closed') listener()
+        else connection.once('close', listener)
+      },
     }
-    arrive()
+    carriers.set(connection, carrier)
+    return carrier
+  }
+
+  const arrive = async (socket: Socket): Promise<Error | undefined> => {
+    const { handshake, client: connected } = socket
+    const client = clientOf(socket.request, handshake.address, isOurs)
+    if (visits.get(connected.conn)?.admit() === false) {
+      tellCrowded()
+      return turnAway(socket, CROWDED)
+    }
+    if ((connected as unknown as { sockets: Map<string, Socket> }).sockets.size > NAMESPACES)
+      return refuse(invalid('namespace', `One connection may be in ${NAMESPACES} namespaces.`))
+    const arrived = await arriving({
+      ticket: ticketOf(handshake),
+      proof: proofOfHandshake(handshake.auth),
+      client,
+      carrier: carrierOf(connected.conn),
+    })
+    if (E.isLeft(arrived)) return turnAway(socket, arrived.left)
+    const Kind = socket.nsp.name === '/' ? SocketLine : TranslatedLine
+    socket.data = newMember(new Kind(socket, sending), arrived.right, pace)
+    return undefined
+  }
+  const letIn = (socket: Socket, next: (error?: Error) => void): void => {
+    arrive(socket)
       .catch((error) => {
         logger.error({ error: reasonOf(error) }, 'a handshake failed')
         return turnAway(socket, describeError({ _tag: 'AuthStoreUnavailable', cause: reasonOf(error) }))
       })
       .then(next)
-  })
+  }
 
   // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
 
@@ -297,7 +345,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     const last = packet.length > 1 ? packet[packet.length - 1] : undefined
     const ack = typeof last === 'function' ? (last as Ack) : null
     const payload = packet[1] === last && ack !== null ? undefined : packet[1]
-    receive(member, typeof packet[0] === 'string' ? packet[0] : '', payload, ack)
+    const name = typeof packet[0] === 'string' ? packet[0] : ''
+    const isEasyrtc = ack !== null && isEasyrtcEvent(name)
+    receive(member, name, payload, isEasyrtc ? (given) => ack(easyrtcAnswer(given) as never) : ack)
   }
 
   const depart = (member: Member, reason: string): void => {
@@ -312,7 +362,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     depart(this.data as Member, reason)
   }
 
-  io.on('connection', (socket) => {
+  const onConnection = (socket: Socket): void => {
     const member = socket.data as Member
     members.set(member.line.id, member)
     if (member.token !== null) expiring.watch(member.token.expiresAt)
@@ -323,6 +373,56 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     socket.use((packet) => receivePacket(member, socket, packet))
     socket.on('disconnect', onDisconnect)
     if (closing) sendElsewhere(socket)
+  }
+  // Clients take the path of the address that they are given for a namespace: in each, a member is a member.
+  const namespaces = io.of((name, _auth, next) => next(null, name.length <= LONGEST_NAMESPACE))
+  for (const namespace of [io, namespaces]) {
+    namespace.use(letIn)
+    namespace.on('connection', onConnection)
+  }
+
+  const jsonSockets = createJsonSockets({
+    sending,
+    receive: createReceive({ requests: jsonOnes, packets: limits.packets, clock, logger, metrics }),
+    requests: jsonOnes,
+    logger,
+    maxWaiting: limits.maxWaiting,
+    pingInterval: limits.pingInterval,
+    arrive: async (line, request, carrier) => {
+      const visit = crowding.came(clientAt(request)?.ip)
+      carrier.onClose(visit.gone)
+      if (!visit.admit()) {
+        tellCrowded()
+        return E.left(told(CROWDED))
+      }
+      const query = new URLSearchParams((request.url ?? '').split('?')[1]).getAll('ticket')
+      const shown = {
+        ticket: query.length < 2 ? query[0] : query,
+        proof: proofOfRequest(request.headers),
+        client: clientAt(request),
+        carrier,
+      }
+      const arrived = await arriving(shown)
+      if (E.isLeft(arrived)) return E.left(told(arrived.left))
+      const member = newMember(line, arrived.right, pace)
+      members.set(line.id, member)
+      if (member.token !== null) expiring.watch(member.token.expiresAt)
+      if (closing) line.sendElsewhere()
+      return E.right(member)
+    },
+    depart,
+    took: turns.took,
+  })
+  const upgrades = takeUpgrades(httpServer, {
+    maxPacket: limits.maxPacket,
+    refuses: (request) => {
+      if (closing) return GOING
+      if (!originAllowed(origins, request.headers.origin, request.headers.host)) return FOREIGN
+      if (!crowding.isFlood(clientAt(request)?.ip)) return null
+      tellCrowded()
+      return CROWDED
+    },
+    onSocket: jsonSockets.onSocket,
   })
 
   const sendAllElsewhere = (): void => {
@@ -380,6 +480,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       stopHearing()
       stopWatching?.()
       expiring.stop()
+      upgrades.close()
+      jsonSockets.stop()
       const here = [...members.values()]
       sendAllElsewhere()
       // Departures are asked for as the sockets go, each after what its socket was doing.

@@ -1,7 +1,7 @@
-/** What is not in the log: signalling between two sockets of a room, and how a scene's entities move. */
+/** What is not in the log: signalling between two sockets of a room, how a scene's entities move, and what clients tell each
+ *  other that must come whole and in order. */
 
 import * as t from 'io-ts'
-import type { Server } from 'socket.io'
 import { accountOf } from '../../domain/identity.ts'
 import type { RoomKey } from '../../domain/names.ts'
 import type { Clock } from '../../domain/ports.ts'
@@ -9,7 +9,8 @@ import type { Relay } from '../redis/relay.ts'
 import { invalid, tooLarge } from '../refusals.ts'
 import { type Answer, done, failed, notInRoom, told } from './answers.ts'
 import { packetOf } from './frames.ts'
-import type { Member } from './member.ts'
+import type { Member, Place } from './member.ts'
+import type { RoomData } from './payloads.ts'
 import type { Sending } from './sending.ts'
 import { fullBucket, type Pace, take, waitFor } from './token-bucket.ts'
 
@@ -26,11 +27,16 @@ export interface Ephemeral {
   ) => Answer
   /** To the others in the room; past the pace, the newest is sent when its turn comes. */
   readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
+  /** To the others in the room, or to one of them: each, in the order that this member sent them. */
+  readonly data: (member: Member, asked: RoomData) => Answer
   readonly forget: (member: Member) => void
 }
 
 const MAX_AFRAME = 16_384
 const MAX_SIGNAL = 65_536
+const MAX_DATA = 65_536
+/** Bytes of room-data of one socket. */
+const DATA_PACE: Pace = { perSecond: 262_144, burst: 1_048_576 }
 
 /** What processes tell each other. */
 const Relayed = t.union([
@@ -45,32 +51,37 @@ const Relayed = t.union([
     payload: t.UnknownRecord,
   }),
   t.type({ kind: t.literal('aframe'), from: t.string, packet: t.string }),
+  t.type({
+    kind: t.literal('data'),
+    from: t.string,
+    to: t.union([t.string, t.null]),
+    packet: t.string,
+  }),
 ])
 type Relayed = t.TypeOf<typeof Relayed>
 
 export const createEphemeral = (deps: {
-  readonly io: Server
   readonly members: ReadonlyMap<string, Member>
   readonly sending: Sending
   readonly relay: Relay
   readonly clock: Clock
   readonly aframePace: Pace
 }): Ephemeral => {
-  const { io, members, sending, relay, clock, aframePace } = deps
+  const { members, sending, relay, clock, aframePace } = deps
   const now = () => new Date(clock.now()).toISOString()
 
-  // A channel a room, for as long as it has sockets here. Every socket has a room of its own too, without a colon.
-  const { adapter } = io.of('/')
-  adapter.on('create-room', (room: RoomKey) => {
-    if (room.includes(':')) relay.join(room)
-  })
-  adapter.on('delete-room', (room: RoomKey) => {
-    if (room.includes(':')) relay.leave(room)
-  })
+  // A channel a room, for as long as somebody hears it here.
+  sending.onRooms(relay.join, relay.leave)
   relay.onMessage((room, message) => {
     if (!Relayed.is(message)) return
     if (message.kind === 'aframe') sending.newest(room, message.from, message.packet, false)
-    else {
+    else if (message.kind === 'data') {
+      if (message.to === null) sending.others(room, message.from, message.packet)
+      else {
+        const target = members.get(message.to)
+        if (target?.place?.room === room) target.line.packets([message.packet])
+      }
+    } else {
       const target = members.get(message.to)
       if (target?.place?.room !== room) return
       target.line.tell(message.event, message.payload)
@@ -79,6 +90,14 @@ export const createEphemeral = (deps: {
   })
   const publish = (room: RoomKey, message: Relayed) => relay.publish(room, message)
 
+  /** Of one on another node the log says whether it is in this room. */
+  const isOfRoom = (place: Place, id: string, local: Member | undefined): boolean => {
+    if (local !== undefined) return local.place?.room === place.room
+    const { state } = place.hold.live
+    const sessionId = state.sockets.get(id)
+    const session = sessionId === undefined ? undefined : state.sessions.get(sessionId)
+    return session?.subspace === place.subspace
+  }
   const nobody = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
 
   const sendAframe = (member: Member, text: string): void => {
@@ -130,11 +149,7 @@ export const createEphemeral = (deps: {
         local.line.guard()
         return done()
       }
-      // On another node: the log says whether it is in this room.
-      const { live } = place.hold
-      const sessionId = live.state.sockets.get(target)
-      const session = sessionId === undefined ? undefined : live.state.sessions.get(sessionId)
-      if (session?.subspace !== place.subspace) return nobody()
+      if (!isOfRoom(place, target, undefined)) return nobody()
       publish(room, { kind: 'signal', to: target, event, payload })
       return done()
     },
@@ -151,6 +166,36 @@ export const createEphemeral = (deps: {
       }
       member.aframe.latest = { room, text }
       schedule(member, member.aframe)
+      return done()
+    },
+    data: (member, { to, type, data }) => {
+      const { place } = member
+      const room = place?.room
+      if (!place || !room) return notInRoom
+      if (data === undefined) return told(invalid('data', 'data is missing.'))
+      const { id } = member.line
+      const payload = {
+        type,
+        data,
+        fromSocketId: id,
+        fromUser: member.caller.id,
+        from: { id: member.caller.id, verified: member.caller.kind === 'account' },
+        ...(to == null ? {} : { to }),
+        timestamp: now(),
+      }
+      const packet = packetOf('room-data', payload)
+      const bytes = Buffer.byteLength(packet)
+      if (bytes > MAX_DATA) return told(tooLarge(`A room-data message is at most ${MAX_DATA} bytes of JSON.`))
+      const target = to == null ? undefined : members.get(to)
+      if (to != null && !isOfRoom(place, to, target)) return nobody()
+      member.data ??= fullBucket(DATA_PACE, clock.now())
+      if (!take(member.data, DATA_PACE, clock.now(), bytes))
+        return failed({ _tag: 'Refused', refusal: { _tag: 'SlowDown', retryAfterSeconds: 1 } })
+      if (target !== undefined) target.line.packets([packet])
+      else {
+        if (to == null) sending.others(room, id, packet)
+        publish(room, { kind: 'data', from: id, to: to ?? null, packet })
+      }
       return done()
     },
     forget: (member) => {

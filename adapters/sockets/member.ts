@@ -1,6 +1,6 @@
 /** What this process keeps of one socket. Small: there are thousands of them, and most do nothing. */
 import type { Caller } from '../../domain/identity.ts'
-import type { RoomKey } from '../../domain/names.ts'
+import type { RoomKey, SpaceRef } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { Hold } from './feed.ts'
 import type { Line } from './line.ts'
@@ -17,11 +17,14 @@ export type Place = {
 }
 
 export type Member = {
-  readonly line: Line
+  /** Another one once it has said that it speaks another language. */
+  line: Line
   readonly caller: Caller
   /** The session token it came with or was given, if any: when that ends (`expiresAt` in ms), so does the socket. */
   token: { readonly sid: string; readonly expiresAt: number } | null
   readonly client: Sender['client']
+  /** Which join it was let in by, and where it may go by that: nowhere else. Null for one that came without. */
+  readonly ticket: { readonly id: string; readonly space: SpaceRef; readonly subspace: string } | null
   place: Place | null
   /** Joins and leaves of one socket are carried out one after another. */
   busy: Promise<unknown> | null
@@ -34,6 +37,10 @@ export type Member = {
   pending: number
   /** Of asking again for the room that it is in; null until it first does. */
   again: Bucket | null
+  /** Of having names of rooms looked up; null until it first does. */
+  names: Bucket | null
+  /** Bytes of room-data that it may send; null until it first does. */
+  data: Bucket | null
   /** `latest` waits for its turn, in the room that it was meant for. */
   aframe: {
     bucket: Bucket

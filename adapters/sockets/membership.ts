@@ -18,10 +18,11 @@ import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import type { LeaveReason, SpaceEvent } from '../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { KickedNotice } from '../../projections/live/wire.ts'
-import { type Answer, done, doneAt, failed } from './answers.ts'
+import { type Answer, done, doneAt, failed, told } from './answers.ts'
 import type { Departures } from './departures.ts'
 import type { Hold, LiveFeed } from './feed.ts'
 import { packetOf } from './frames.ts'
+import { isSameRoom, wrongRoom } from './gateway/places.ts'
 import {
   finish,
   type LiveSpace,
@@ -423,6 +424,11 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (E.isLeft(space)) return failed(space.left)
     const subspace = parseSubspace(asked.subspace)
     if (E.isLeft(subspace)) return failed(subspace.left)
+    if (
+      member.ticket !== null &&
+      !isSameRoom(member.ticket, { space: space.right, subspace: subspace.right })
+    )
+      return told(wrongRoom(member.ticket))
     const current = member.place as Session | null
     if (current !== null && current.hold.live.key === spaceKey(space.right))
       return current.subspace === subspace.right

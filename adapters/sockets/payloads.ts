@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { type Described, invalid } from '../refusals.ts'
 import { optional, Text } from './payload-parts.ts'
+import { isOurs } from './words.ts'
 
 /** A revision as this service writes it, -1 where there was nothing yet; a whole number is understood too. */
 const Revision = new t.Type<bigint, string, unknown>(
@@ -48,6 +49,19 @@ export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: opti
 /** With the offer, the answer or the candidate beside it: the receiving browser's to make sense of. */
 export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
 export const AframeUpdate = JsonObject
+const MAX_NAME = 64
+/** What kind of thing a client tells the others. What the service itself tells is none of theirs to say. */
+const DataType = new t.Type<string, string, unknown>(
+  'DataType',
+  (u): u is string => typeof u === 'string',
+  (u, context) =>
+    typeof u === 'string' && u.length > 0 && u.length <= MAX_NAME && !isOurs(u)
+      ? t.success(u)
+      : t.failure(u, context),
+  t.identity,
+)
+export const RoomData = t.type({ to: optional(Text), type: DataType, data: t.unknown })
+export type RoomData = t.TypeOf<typeof RoomData>
 
 const MAX_DEPTH = 64
 /** Nothing but JSON: no binary attachments, and not so deep that walking it is a danger. */

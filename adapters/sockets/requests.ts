@@ -167,5 +167,6 @@ export const createRequests = (deps: {
       ),
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
+    ['room-data', request(p.RoomData, (member, asked) => ephemeral.data(member, asked))],
   ])
 }

@@ -4,6 +4,7 @@ import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
 import { frameOf, frameWithTail, packetOf } from './frames.ts'
+import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'
 
 /** What this file uses of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
@@ -48,6 +49,13 @@ export interface Sending {
   /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
    *  move at once, so does the whole room. `isHere`: the sender is a socket of this process. */
   readonly newest: (room: RoomKey, sender: string, packet: string, isHere: boolean) => void
+  /** To all in the room but the sender, in the order of its calls: whoever does not read is cut off, nothing is left out. */
+  readonly others: (room: RoomKey, sender: string, packet: string) => void
+  /** A line that is written to by itself hears the room from now on; no more. */
+  readonly hear: (room: RoomKey, line: OtherLine) => void
+  readonly unhear: (room: RoomKey, line: OtherLine) => void
+  /** Called as a room gets its first hearer here, and as it loses its last. Once, at the start. */
+  readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
   /** Cuts the socket off if it has let too much wait. */
   readonly guard: (socket: Socket) => void
 }
@@ -131,6 +139,9 @@ export const sendLater = (socket: Socket, code: string): void => sendAway(socket
 export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOptions): Sending => {
   const namespace = io.of('/')
   const listeners = new Map<RoomKey, Set<Listener>>()
+  const lines = new Map<RoomKey, Map<string, OtherLine>>()
+  let closed: (room: RoomKey) => void = () => {}
+  let opened: (room: RoomKey) => void = () => {}
   const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Packet> }>()
 
   const guard = (socket: Socket): void => {
@@ -244,12 +255,14 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     isDue = false
     for (const [room, senders] of moving) {
       const ids = namespace.adapter.rooms.get(room)
+      const hearing = lines.get(room)
       // Who has left meanwhile moves no more.
-      if (ids !== undefined)
-        tellMoves(
-          ids,
-          [...senders].filter(([id, { isHere }]) => !isHere || ids.has(id)),
-        )
+      const moves = [...senders].filter(
+        ([id, { isHere }]) => !isHere || ids?.has(id) === true || hearing?.has(id) === true,
+      )
+      if (ids !== undefined) tellMoves(ids, moves)
+      for (const line of hearing?.values() ?? [])
+        for (const [sender, { packet }] of moves) if (sender !== line.id) line.moved(sender, packet)
     }
     moving.clear()
     const ended = performance.now()
@@ -261,7 +274,8 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     emit: (room, news) => {
       const hearing = listeners.get(room)
       const isEmpty = !namespace.adapter.rooms.has(room)
-      if (isEmpty && hearing === undefined) return
+      const ownLines = lines.get(room)
+      if (isEmpty && hearing === undefined && ownLines === undefined) return
       const packets = news.map(({ event, payload }) => packetOf(event, payload))
       if (!isEmpty) {
         const write = writer(packets)
@@ -272,7 +286,39 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
         }
         metrics.count?.('presence_news_sent', count * packets.length)
       }
+      if (ownLines !== undefined) {
+        for (const line of ownLines.values()) line.packets(packets)
+        metrics.count?.('presence_news_sent', ownLines.size * packets.length)
+      }
       if (hearing !== undefined) for (const listener of hearing) listener(packets)
+    },
+    others: (room, sender, packet) => {
+      const write = writer([packet])
+      for (const socket of sockets(room)) if (socket.id !== sender) write(socket)
+      for (const line of lines.get(room)?.values() ?? []) if (line.id !== sender) line.packets([packet])
+    },
+    hear: (room, line) => {
+      const hearing = lines.get(room) ?? new Map<string, OtherLine>()
+      lines.set(room, hearing)
+      hearing.set(line.id, line)
+      opened(room)
+    },
+    unhear: (room, line) => {
+      const hearing = lines.get(room)
+      if (hearing?.delete(line.id) !== true || hearing.size > 0) return
+      lines.delete(room)
+      if (!namespace.adapter.rooms.has(room)) closed(room)
+    },
+    onRooms: (whenOpened, whenClosed) => {
+      opened = whenOpened
+      closed = whenClosed
+      // Every socket has a room of its own too, without a colon.
+      namespace.adapter.on('create-room', (room: RoomKey) => {
+        if (room.includes(':')) opened(room)
+      })
+      namespace.adapter.on('delete-room', (room: RoomKey) => {
+        if (room.includes(':') && !lines.has(room)) closed(room)
+      })
     },
     listen: (room, listener) => {
       const hearing = listeners.get(room) ?? new Set()

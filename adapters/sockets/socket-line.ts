@@ -6,37 +6,37 @@ import { type Sending, type SharedTail, sendElsewhere } from './sending.ts'
 
 /** A class, since there are thousands: what they all can do is kept once. */
 export class SocketLine implements Line {
-  readonly #socket: Socket
+  readonly socket: Socket
   readonly #sending: Sending
   constructor(socket: Socket, sending: Sending) {
-    this.#socket = socket
+    this.socket = socket
     this.#sending = sending
   }
   get id(): string {
-    return this.#socket.id
+    return this.socket.id
   }
   tell(event: string, payload: unknown): void {
-    this.#socket.emit(event, payload)
+    this.socket.emit(event, payload)
   }
   packets(packets: ReadonlyArray<string>): void {
-    this.#sending.packets(this.#socket, packets)
+    this.#sending.packets(this.socket, packets)
   }
   entered(start: string, tail: SharedTail): void {
-    this.#sending.shared(this.#socket, start, tail)
+    this.#sending.shared(this.socket, start, tail)
   }
   join(room: RoomKey): void {
-    this.#socket.join(room)
+    this.socket.join(room)
   }
   leave(room: RoomKey): void {
-    this.#socket.leave(room)
+    this.socket.leave(room)
   }
   guard(): void {
-    this.#sending.guard(this.#socket)
+    this.#sending.guard(this.socket)
   }
   close(): void {
-    this.#socket.disconnect(true)
+    this.socket.disconnect(true)
   }
   sendElsewhere(): void {
-    sendElsewhere(this.#socket)
+    sendElsewhere(this.socket)
   }
 }

@@ -4,13 +4,13 @@ export type Pace = { readonly perSecond: number; readonly burst: number }
 
 export const fullBucket = (pace: Pace, now: number): Bucket => ({ tokens: pace.burst, at: now })
 
-/** Takes one if there is one. `now` in ms. */
-export const take = (bucket: Bucket, pace: Pace, now: number): boolean => {
+/** Takes `count` if there are as many. `now` in ms. */
+export const take = (bucket: Bucket, pace: Pace, now: number, count = 1): boolean => {
   const gained = (Math.max(0, now - bucket.at) * pace.perSecond) / 1_000
   bucket.tokens = Math.min(pace.burst, bucket.tokens + gained)
   bucket.at = now
-  if (bucket.tokens < 1) return false
-  bucket.tokens -= 1
+  if (bucket.tokens < count) return false
+  bucket.tokens -= count
   return true
 }
 

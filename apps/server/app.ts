@@ -152,6 +152,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     clock,
     ids,
     relay,
+    iceServers: (id) => turn.credentialsFor(id).iceServers,
     logger,
     metrics: metrics.parts,
     origins: config.corsOrigins,

@@ -1,5 +1,6 @@
 /** Nodes with real sockets over real HTTP, on one log, for the tests of sockets. Who one is comes from a made-up token:
  *  `account:alice`, `guest:9f2c04ab17de`, or nothing for a new guest. */
+import { createSecretKey } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +11,7 @@ import { io as connect, type ManagerOptions, type Socket, type SocketOptions } f
 import type { Test } from 'uvu'
 import { newGuest } from '../../adapters/auth/authenticate.ts'
 import { invalidProof } from '../../adapters/auth/errors.ts'
+import { createTickets, memoryTickets, type TicketStore } from '../../adapters/auth/tickets.ts'
 import { attachSockets, type Sockets, type SocketsDeps } from '../../adapters/sockets/attach.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
 import type { Caller } from '../../domain/identity.ts'
@@ -47,6 +49,8 @@ export type TestNode = {
   readonly commands: Commands
   readonly errors: string[]
   readonly endSession: (sid: string) => void
+  /** Of a join by one who is called so (`alice`, or a guest) to this room of a post. */
+  readonly ticketFor: (id: string, spaceId: string, subspace?: string) => string
   readonly connect: (
     token?: string | null,
     options?: Partial<ManagerOptions & SocketOptions>,
@@ -136,6 +140,7 @@ export const testNode = async (
     /** Default: 127.0.0.1, and any port that is free. */
     readonly host?: string
     readonly port?: number
+    readonly ticketStore?: TicketStore
     readonly wrap?: (commands: Commands) => Commands
   } = {},
 ): Promise<TestNode> => {
@@ -145,7 +150,7 @@ export const testNode = async (
     warn: () => {},
     error: (fields, message) => errors.push(`${message} ${JSON.stringify(fields)}`),
   }
-  const clock = { now: () => Math.floor(performance.timeOrigin + performance.now()) }
+  const clock = options.clock ?? { now: () => Math.floor(performance.timeOrigin + performance.now()) }
   const ids = { uuid: () => crypto.randomUUID() }
   const node = { id: options.name ?? 'node-1', boot: crypto.randomUUID() }
   const inner = createCommands({
@@ -160,6 +165,12 @@ export const testNode = async (
   })
   const commands = options.wrap?.(inner) ?? inner
   const listeners = new Set<(sid: string) => void>()
+  const tickets = createTickets({
+    key: createSecretKey(Buffer.alloc(32, 7)),
+    store: options.ticketStore ?? memoryTickets(),
+    clock,
+    isRevoked: () => TE.right(false),
+  })
   const auth: SocketsDeps['auth'] = {
     authenticate: (proof) => async () => {
       if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
@@ -177,6 +188,7 @@ export const testNode = async (
       return E.right({ caller, via: token === null ? 'none' : 'token', session })
     },
     issue: ({ id }) => ({ token: id, sid: id, expiresAt: Number.MAX_SAFE_INTEGER }),
+    tickets,
     onEnded: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -208,6 +220,13 @@ export const testNode = async (
     sockets,
     commands,
     errors,
+    ticketFor: (id, spaceId, subspace = 'main') =>
+      tickets.issue({
+        caller: id.startsWith('guest:') ? { kind: 'guest', id } : { kind: 'account', id },
+        session: { sid: `of ${id}`, expiresAt: Number.MAX_SAFE_INTEGER },
+        space: { type: 'post', id: spaceId },
+        subspace,
+      }),
     endSession: (sid) => {
       for (const listener of listeners) listener(sid)
     },

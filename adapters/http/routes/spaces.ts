@@ -114,14 +114,16 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         })(),
       )
       const of = await seen(deps, space, who.caller)
+      const session = deps.auth.tokenFor(who)
+      const ticket = deps.auth.tickets.issue({ caller: who.caller, session, space, subspace })
       return {
         ...written(accepted),
         space: spaceNow(of),
         subspace,
         identity: identityOf(who.caller),
-        session_token: deps.auth.tokenFor(who).token,
+        session_token: session.token,
         turn_credentials: deps.turn.credentialsFor(who.caller.id),
-        websocket_url: websocketUrl(deps.config.publicUrl, request),
+        websocket_url: `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${ticket}`,
       }
     },
   })

@@ -1,0 +1,119 @@
+/** Who comes: by what they show, or by the ticket of a join; and what is kept of them. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Clock } from '../../domain/ports.ts'
+import type { Auth } from '../auth/authenticate.ts'
+import { invalidProof } from '../auth/errors.ts'
+import type { ReadProof } from '../auth/proof.ts'
+import type { Redeemed } from '../auth/tickets.ts'
+import { type Described, describeError } from '../refusals.ts'
+import type { Line } from './line.ts'
+import type { Member } from './member.ts'
+import { fullBucket, type Pace } from './token-bucket.ts'
+import { newTurn } from './turns.ts'
+
+export type ArrivalAuth = Pick<Auth, 'authenticate'> & Partial<Pick<Auth, 'tickets'>>
+
+/** One connection that a ticket lets in: several sockets of it share the ticket. */
+export type Carrier = {
+  /** Whether its client still answers. */
+  readonly isThere: () => Promise<boolean>
+  readonly end: () => void
+  readonly onClose: (listener: () => void) => void
+}
+export type Shown = {
+  /** What came as `ticket`, undefined where nothing did. */
+  readonly ticket: unknown
+  readonly proof: ReadProof
+  readonly client: Member['client']
+  readonly carrier: Carrier
+}
+export type Arrived = Pick<Member, 'caller' | 'token' | 'client' | 'ticket'>
+
+export const createArriving = (deps: {
+  readonly auth: ArrivalAuth
+  readonly boot: string
+}): ((shown: Shown) => Promise<E.Either<Described, Arrived>>) => {
+  const { auth, boot } = deps
+  /** What each open connection was let in by. */
+  const redeemedBy = new WeakMap<Carrier, Promise<E.Either<Described, Redeemed>>>()
+  const holders = new Map<string, { readonly carrier: Carrier; over: () => Promise<void> }>()
+
+  const hold = (tickets: NonNullable<ArrivalAuth['tickets']>, id: string, carrier: Carrier): void => {
+    let ending: Promise<void> | null = null
+    const over = (): Promise<void> => {
+      ending ??= tickets
+        .over(id, boot)()
+        .then(() => {
+          if (holders.get(id)?.carrier === carrier) holders.delete(id)
+        })
+      return ending
+    }
+    holders.set(id, { carrier, over })
+    carrier.onClose(() => void over())
+  }
+
+  const redeem = async ({ ticket, client, carrier }: Shown): Promise<E.Either<Described, Redeemed>> => {
+    const { tickets } = auth
+    if (tickets === undefined) return E.left(describeError(invalidProof('no tickets are taken here')))
+    const from = { ip: client?.ip, userAgent: client?.userAgent }
+    let redeemed = await tickets.redeem(ticket, from, boot)()
+    const id = tickets.idOf(ticket)
+    const holder = id === null ? undefined : holders.get(id)
+    // Its client may have lost the line that we still hold for open.
+    if (E.isLeft(redeemed) && holder !== undefined && !(await holder.carrier.isThere())) {
+      holder.carrier.end()
+      await holder.over()
+      redeemed = await tickets.redeem(ticket, from, boot)()
+    }
+    if (E.isLeft(redeemed)) return E.left(describeError(redeemed.left))
+    hold(tickets, redeemed.right.id, carrier)
+    return redeemed
+  }
+
+  const byTicket = async (shown: Shown): Promise<E.Either<Described, Redeemed>> => {
+    const underway = redeemedBy.get(shown.carrier) ?? redeem(shown)
+    redeemedBy.set(shown.carrier, underway)
+    return underway
+  }
+
+  return async (shown) => {
+    const { client, proof } = shown
+    const isShown = E.isLeft(proof) || proof.right.shown.length > 0
+    if (shown.ticket === undefined || isShown) {
+      const who = await auth.authenticate(proof, undefined, client?.ip)()
+      if (E.isLeft(who)) return E.left(describeError(who.left))
+      const { caller, session } = who.right
+      const token = session === null ? null : { sid: session.sid, expiresAt: session.expiresAt }
+      if (shown.ticket === undefined) return E.right({ caller, token, client, ticket: null })
+      const ticket = await byTicket(shown)
+      if (E.isLeft(ticket)) return ticket
+      if (ticket.right.caller.id !== caller.id)
+        return E.left(describeError(invalidProof('a proof and a ticket of two callers')))
+      return E.right({ caller, token, client, ticket: ticket.right })
+    }
+    const ticket = await byTicket(shown)
+    if (E.isLeft(ticket)) return ticket
+    const { caller, session } = ticket.right
+    return E.right({ caller, token: session, client, ticket: ticket.right })
+  }
+}
+
+export const newMember = (
+  line: Line,
+  arrived: Arrived,
+  { packets, clock }: { readonly packets: Pace; readonly clock: Clock },
+): Member => ({
+  ...arrived,
+  line,
+  place: null,
+  busy: null,
+  isGone: false,
+  bucket: fullBucket(packets, clock.now()),
+  turn: newTurn(),
+  excess: 0,
+  pending: 0,
+  again: null,
+  names: null,
+  data: null,
+  aframe: null,
+})

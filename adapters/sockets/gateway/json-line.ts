@@ -1,0 +1,96 @@
+/** A plain WebSocket that speaks JSON as a member's line: one object a frame, whose `type` says what it is. */
+import type { WebSocket } from 'ws'
+import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
+import type { OtherLine } from '../line.ts'
+import type { Sending, SharedTail } from '../sending.ts'
+import { type Payload, readPacket } from './translated.ts'
+
+/** Close codes: of RFC 6455's registry, and the ones that are ours to choose. */
+const SERVICE_RESTART = 1012
+const TRY_AGAIN_LATER = 1013
+export const REFUSED = 4403
+const CLOSE_MS = 5_000
+/** Bytes that may wait while a newer move is left out. */
+const FEW = 65_536
+
+/** A room as the wallet calls it: a post's without its type. */
+const shortName = (space: SpaceRef, subspace: string): string =>
+  space.type === 'post' ? `${space.id}:${subspace}` : roomKey(space, subspace)
+
+/** `{"type":"event",…}` of `2["event",{…}]`, without reading it. */
+const frameOf = (packet: string): string => {
+  const comma = packet.indexOf('",')
+  const rest = packet.slice(comma + 2, -1)
+  const type = `{"type":${packet.slice(2, comma + 1)}`
+  return rest === '{}' ? `${type}}` : `${type},${rest.slice(1)}`
+}
+
+export class JsonLine implements OtherLine {
+  readonly id: string
+  readonly ws: WebSocket
+  readonly #sending: Sending
+  readonly #maxWaiting: number
+  readonly #onSlow: () => void
+  /** As its client called the room that it asked for. */
+  room: string | null = null
+
+  constructor(
+    id: string,
+    ws: WebSocket,
+    deps: { readonly sending: Sending; readonly maxWaiting: number; readonly onSlow: () => void },
+  ) {
+    this.id = id
+    this.ws = ws
+    this.#sending = deps.sending
+    this.#maxWaiting = deps.maxWaiting
+    this.#onSlow = deps.onSlow
+  }
+  #write(text: string): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.send(text)
+  }
+  #close(code: number, reason: string): void {
+    this.ws.close(code, reason)
+    setTimeout(() => this.ws.terminate(), CLOSE_MS).unref()
+  }
+
+  tell(event: string, payload: unknown): void {
+    this.#write(JSON.stringify({ type: event, ...(payload as Payload) }))
+  }
+  packets(packets: ReadonlyArray<string>): void {
+    for (const packet of packets)
+      this.#write(packet.startsWith('2["room-data",') ? this.#data(readPacket(packet)[1]) : frameOf(packet))
+    this.guard()
+  }
+  /** A client's own type and fields, as it sent them; who it is from is ours to say. */
+  #data({ type, data, from }: Payload): string {
+    const fields = typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { data }
+    return JSON.stringify({ ...fields, type, from })
+  }
+  entered(start: string, tail: SharedTail): void {
+    const [event, payload] = JSON.parse(`${start}${tail.text}`.slice(1)) as [string, Payload]
+    const { session_token: _, ...rest } = payload
+    const space = { type: rest.spaceType, id: rest.spaceId } as SpaceRef
+    this.tell(event, { room: this.room ?? shortName(space, String(rest.subspace)), ...rest })
+    this.guard()
+  }
+  moved(_sender: string, packet: string): void {
+    if (this.ws.bufferedAmount < FEW) this.packets([packet])
+  }
+  join(room: RoomKey): void {
+    this.#sending.hear(room, this)
+  }
+  leave(room: RoomKey): void {
+    this.#sending.unhear(room, this)
+  }
+  guard(): void {
+    if (this.ws.bufferedAmount <= this.#maxWaiting || this.ws.readyState !== this.ws.OPEN) return
+    this.#onSlow()
+    this.#close(TRY_AGAIN_LATER, 'too slow')
+  }
+  close(): void {
+    this.#close(REFUSED, 'refused')
+  }
+  sendElsewhere(): void {
+    this.#close(SERVICE_RESTART, 'connect again')
+  }
+}

@@ -1,0 +1,237 @@
+/** JSON sockets: the wallet's room API, and whoever would rather not load a library. */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import * as E from 'fp-ts/lib/Either.js'
+import type { WebSocket } from 'ws'
+import { invalid } from '../../refusals.ts'
+import { type Ack, type Answer, told } from '../answers.ts'
+import type { Carrier } from '../arriving.ts'
+import type { Member } from '../member.ts'
+import { type Logger, reasonOf } from '../observing.ts'
+import type { Receive } from '../receiving.ts'
+import type { Request, Requests } from '../requests.ts'
+import type { Connection, Sending } from '../sending.ts'
+import type { Turn } from '../turns.ts'
+import { isOurs } from '../words.ts'
+import { JsonLine } from './json-line.ts'
+import { roomFor } from './languages.ts'
+import type { Room } from './places.ts'
+import type { Payload } from './translated.ts'
+
+/** Milliseconds that a client has to answer whether it is there. */
+const ASK_MS = 1_000
+
+/** Whether the other end of a WebSocket answers: browsers do so by themselves. */
+export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined): Promise<boolean> => {
+  if (ws === undefined) return Promise.resolve(true)
+  return new Promise((resolve) => {
+    const end = (isThere: boolean) => {
+      clearTimeout(timer)
+      ws.off('pong', there)
+      resolve(isThere)
+    }
+    const there = () => end(true)
+    const timer = setTimeout(() => end(false), ASK_MS)
+    ws.once('pong', there)
+    ws.ping()
+  })
+}
+
+/** Frames that are no object with a type, under a name that nobody can send. */
+const MALFORMED = '\u0000'
+const read = (text: string): Payload | null => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : null
+  } catch {
+    return null
+  }
+}
+const without = (payload: Payload, ...names: ReadonlyArray<string>): Payload =>
+  Object.fromEntries(Object.entries(payload).filter(([name]) => !names.includes(name)))
+
+export type JsonSockets = {
+  readonly onSocket: (ws: WebSocket, request: IncomingMessage) => void
+  readonly stop: () => void
+}
+
+/** What the receiver of requests knows beside our own words. */
+export const jsonRequests = (
+  requests: Requests,
+  deps: Parameters<typeof roomFor>[2],
+): ReadonlyMap<string, Request> => {
+  const join = requests.get('join-space') as Request
+  const named: Request = {
+    ...join,
+    handle: async (member, payload) => {
+      const asked = payload as Payload
+      const { line, ticket } = member
+      const name = typeof asked.room === 'string' && asked.room !== '' ? asked.room : null
+      const isPlaced = asked.spaceType != null || asked.spaceId != null
+      let place = isPlaced ? without(asked, 'room', 'type') : null
+      if (place === null && name === null && ticket !== null) place = placeOf(ticket)
+      if (name !== null && !(isPlaced && ticket === null)) {
+        const room = await roomFor(member, name, deps)
+        if (E.isLeft(room)) return told(room.left)
+        place ??= { ...without(asked, 'room', 'type'), ...placeOf(room.right) }
+      }
+      if (place === null) return told(invalid('space', 'spaceType and spaceId, or room, are missing.'))
+      const before = (line as JsonLine).room
+      ;(line as JsonLine).room = name
+      const answer = await join.handle(member, place)
+      if (!answer.ok) (line as JsonLine).room = before
+      return answer
+    },
+  }
+  return new Map([
+    ...requests,
+    ['join-space', named],
+    [
+      MALFORMED,
+      {
+        channel: 'space',
+        waits: false,
+        handle: () => told(invalid('payload', 'A frame is one JSON object with a type.')),
+      } satisfies Request,
+    ],
+  ])
+}
+const placeOf = ({ space, subspace }: Room): Payload => ({
+  spaceType: space.type,
+  spaceId: space.id,
+  subspace,
+})
+
+export const createJsonSockets = (deps: {
+  readonly sending: Sending
+  readonly receive: Receive
+  readonly requests: Requests
+  readonly logger: Logger
+  readonly maxWaiting: number
+  /** How often a silent socket is asked whether it is there (ms). */
+  readonly pingInterval: number
+  /** The member, once it is in; left: told why not. */
+  readonly arrive: (
+    line: JsonLine,
+    request: IncomingMessage,
+    carrier: Carrier,
+  ) => Promise<E.Either<Answer, Member>>
+  readonly depart: (member: Member, reason: string) => void
+  readonly took: (turn: Turn, connection: Connection) => void
+}): JsonSockets => {
+  const { receive, requests, logger } = deps
+  /** Whether each has answered since it was asked last. */
+  const open = new Map<WebSocket, boolean>()
+  const silent = new WeakSet<WebSocket>()
+
+  const asking = setInterval(() => {
+    for (const [ws, isThere] of open) {
+      if (!isThere) {
+        silent.add(ws)
+        ws.terminate()
+      } else {
+        open.set(ws, false)
+        ws.ping()
+      }
+    }
+  }, deps.pingInterval)
+  asking.unref()
+
+  /** To one who gave a `request_id`, every answer; else refusals alone. */
+  const ackOf = (line: JsonLine, message: Payload, isJoin: boolean, member: Member): Ack | null => {
+    const { request_id } = message
+    const isAsked = typeof request_id === 'string' && request_id.length <= 64
+    if (!isAsked && !isJoin) return null
+    return (answer) => {
+      if (isAsked) line.tell('answer', { request_id, ...answer })
+      else if (!answer.ok) line.tell('space-error', answer)
+      // It has nothing else to do here.
+      if (!answer.ok && isJoin && member.place === null && answer.code !== 'slow_down') line.close()
+    }
+  }
+
+  const onFrame = (member: Member, line: JsonLine, text: string): void => {
+    const message = read(text)
+    const type = message?.type
+    if (message === null || typeof type !== 'string') {
+      receive(member, MALFORMED, undefined, null)
+      return
+    }
+    const ack = ackOf(line, message, type === 'join-space', member)
+    const { targetSocketId: to } = message
+    if (type === 'join-space') receive(member, type, message, ack)
+    else if (requests.has(type) && type !== 'room-data')
+      receive(member, type, without(message, 'type', 'room', 'request_id'), ack)
+    // Nobody is told by another what is ours to tell.
+    else if (isOurs(type)) receive(member, 'none', undefined, ack)
+    else {
+      const data = without(message, 'type', 'targetSocketId', 'request_id')
+      receive(member, 'room-data', { type, to, data }, ack)
+    }
+  }
+
+  const begin = async (ws: WebSocket, request: IncomingMessage, early: string[]): Promise<void> => {
+    const line = new JsonLine(randomBytes(12).toString('base64url'), ws, {
+      sending: deps.sending,
+      maxWaiting: deps.maxWaiting,
+      onSlow: () => logger.warn({ socket: line.id }, 'a socket that does not read was closed'),
+    })
+    const carrier: Carrier = {
+      isThere: () => answers(ws),
+      end: () => ws.terminate(),
+      onClose: (listener) => {
+        if (ws.readyState === ws.CLOSED) listener()
+        else ws.once('close', listener)
+      },
+    }
+    const arrived = await deps.arrive(line, request, carrier)
+    if (E.isLeft(arrived)) {
+      line.tell('space-error', arrived.left)
+      line.close()
+      return
+    }
+    const member = arrived.right
+    let isIn = true
+    const gone = (): void => {
+      if (!isIn) return
+      isIn = false
+      deps.depart(member, silent.has(ws) ? 'ping timeout' : 'closed')
+      open.delete(ws)
+    }
+    if (ws.readyState === ws.CLOSED) return gone()
+    ws.once('close', gone)
+    const connection = { transport: { socket: ws } } as unknown as Connection
+    const hear = (text: string): void => {
+      open.set(ws, true)
+      deps.took(member.turn, connection)
+      onFrame(member, line, text)
+    }
+    ws.removeAllListeners('message')
+    ws.on('message', (data, isBinary) => hear(isBinary ? '' : String(data)))
+    for (const text of early) hear(text)
+  }
+
+  return {
+    onSocket: (ws, request) => {
+      open.set(ws, true)
+      const early: string[] = []
+      ws.on('error', () => ws.terminate())
+      ws.on('pong', () => {
+        if (open.has(ws)) open.set(ws, true)
+      })
+      ws.once('close', () => setImmediate(() => open.delete(ws)))
+      // What comes before it is known who this is waits; not without end.
+      ws.on('message', (data, isBinary) => {
+        early.push(isBinary ? '' : String(data))
+        if (early.length >= 8) ws.pause()
+      })
+      begin(ws, request, early)
+        .catch((error) => {
+          logger.error({ error: reasonOf(error) }, 'a handshake failed')
+          ws.terminate()
+        })
+        .finally(() => ws.resume())
+    },
+    stop: () => clearInterval(asking),
+  }
+}

@@ -1,0 +1,73 @@
+/** What networked-aframe's `socketio` and `webrtc` adapters speak. */
+import * as t from 'io-ts'
+import type { RoomData } from '../payloads.ts'
+import { type Payload, TranslatedLine } from './translated.ts'
+
+export type SignalKind = 'offer' | 'answer' | 'candidate'
+const SIGNALS: Readonly<Record<string, SignalKind>> = {
+  'webrtc-offer': 'offer',
+  'webrtc-answer': 'answer',
+  'webrtc-ice-candidate': 'candidate',
+}
+/** Under which the webrtc adapter sends all of its signalling. */
+export const SIGNAL_TYPE = 'ice-candidate'
+export const signalKind = (event: string): SignalKind | undefined => SIGNALS[event]
+
+const time = (at: unknown): number => (typeof at === 'string' ? Date.parse(at) : Number.NaN)
+
+export class NafLine extends TranslatedLine {
+  /** Socket ids, and when each came (ms since the epoch). */
+  readonly #occupants = new Map<string, number>()
+  #isChanged = false
+
+  protected override say(event: string, payload: Payload): void {
+    const kind = signalKind(event)
+    if (kind !== undefined) {
+      this.#signal(kind, payload)
+      return
+    }
+    switch (event) {
+      case 'room-data': {
+        const { to, type, data, fromSocketId: from } = payload as RoomData & Payload
+        if (to == null) this.socket.emit('broadcast', { from, type, data })
+        else this.socket.emit('send', { from, to, type, data })
+        return
+      }
+      case 'space-joined':
+        this.#occupants.clear()
+        for (const user of payload.users as ReadonlyArray<Payload>)
+          this.#occupants.set(String(user.socketId), time(user.connected_at))
+        super.say(event, payload)
+        this.socket.emit('connectSuccess', { joinedTime: this.#occupants.get(this.id) ?? Date.now() })
+        this.#isChanged = true
+        return
+      case 'user-joined':
+        this.#occupants.set(String(payload.socketId), time(payload.timestamp))
+        this.#isChanged = true
+        break
+      case 'user-left':
+        this.#occupants.delete(String(payload.socketId))
+        this.#isChanged = true
+        break
+    }
+    super.say(event, payload)
+  }
+
+  /** Once for all who came and went at once: it names everybody. */
+  protected override said(): void {
+    if (!this.#isChanged) return
+    this.#isChanged = false
+    this.socket.emit('occupantsChanged', { occupants: Object.fromEntries(this.#occupants) })
+  }
+
+  /** The adapter looks at `from` and `to` inside too, which clients of another language don't write. */
+  #signal(kind: SignalKind, payload: Payload): void {
+    const from = payload.fromSocketId
+    const given = payload[kind]
+    const fields = typeof given === 'object' && given !== null ? given : { [kind]: given }
+    const data = { ...fields, type: kind, from, to: this.id }
+    this.socket.emit('send', { from, to: this.id, type: SIGNAL_TYPE, data })
+  }
+}
+
+export const JoinRoom = t.type({ room: t.string })

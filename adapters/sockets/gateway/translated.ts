@@ -1,0 +1,74 @@
+/** A Socket.IO socket that is written to by itself: of another namespace, or in another language than our own. */
+import type { Socket } from 'socket.io'
+import type { RoomKey } from '../../../domain/names.ts'
+import type { OtherLine } from '../line.ts'
+import { connectionOf, type Sending, type SharedTail, sendElsewhere } from '../sending.ts'
+
+export type Payload = Readonly<Record<string, unknown>>
+
+/** All lines of a room are given the same packet, one after another: it is read once. */
+let lastPacket = ''
+let lastRead: readonly [string, Payload] = ['', {}]
+/** Back from `2["event",payload]`. Not to be changed by who gets it. */
+export const readPacket = (packet: string): readonly [string, Payload] => {
+  if (packet !== lastPacket) {
+    lastRead = JSON.parse(packet.slice(1)) as [string, Payload]
+    lastPacket = packet
+  }
+  return lastRead
+}
+
+/** Frames that may wait while a newer move is left out. */
+const FEW = 16
+
+/** As it is, in our own words, for another namespace than the default one. */
+export class TranslatedLine implements OtherLine {
+  readonly socket: Socket
+  readonly #sending: Sending
+  constructor(socket: Socket, sending: Sending) {
+    this.socket = socket
+    this.#sending = sending
+  }
+  get id(): string {
+    return this.socket.id
+  }
+  /** What each language says for itself. */
+  protected say(event: string, payload: Payload): void {
+    this.socket.emit(event, payload)
+  }
+  /** After all that came at once. */
+  protected said(): void {}
+
+  tell(event: string, payload: unknown): void {
+    this.say(event, payload as Payload)
+    this.said()
+  }
+  packets(packets: ReadonlyArray<string>): void {
+    for (const packet of packets) this.say(...readPacket(packet))
+    this.said()
+    this.guard()
+  }
+  entered(start: string, tail: SharedTail): void {
+    this.say(...(JSON.parse(`${start}${tail.text}`.slice(1)) as [string, Payload]))
+    this.said()
+  }
+  moved(_sender: string, packet: string): void {
+    if (connectionOf(this.socket).writeBuffer.length > FEW) return
+    this.packets([packet])
+  }
+  join(room: RoomKey): void {
+    this.#sending.hear(room, this)
+  }
+  leave(room: RoomKey): void {
+    this.#sending.unhear(room, this)
+  }
+  guard(): void {
+    this.#sending.guard(this.socket)
+  }
+  close(): void {
+    this.socket.disconnect(true)
+  }
+  sendElsewhere(): void {
+    sendElsewhere(this.socket)
+  }
+}

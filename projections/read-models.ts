@@ -7,6 +7,7 @@ import type { SpaceRef, SpaceType } from '../domain/names.ts'
 import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
 import type { Waiting } from './parked.ts'
+import type { Place } from './same-log.ts'
 
 /** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */
 export type PostgresUnavailable = { readonly _tag: 'PostgresUnavailable'; readonly cause: string }
@@ -231,6 +232,8 @@ export interface ReadModels {
   /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => Asking<boolean>
   readonly checkpoint: () => Asking<Checkpoint>
+  /** The last events that they have, the newest first: to hold a log against. */
+  readonly lastPlaces: () => Asking<ReadonlyArray<Place>>
   /** What waits because it could not be applied (`presence parked`). */
   readonly parked: () => Asking<Waiting>
   /** What the viewer may know of, the lobby first, then newest first. */

@@ -225,7 +225,8 @@ export const Health = shape('Health', {
   status: text({ enum: ['ok', 'degraded'] }),
   checks: {
     type: 'object',
-    description: 'Of eventstore, postgres, redis, projections and turn.',
+    description:
+      'Of eventstore, postgres, redis, projections and turn; also keys (people’s data can be opened) and notices (changes elsewhere are heard).',
     additionalProperties: shape(
       'Check',
       {

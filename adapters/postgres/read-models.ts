@@ -18,6 +18,7 @@ import type {
   PageRequest,
   ReadModels,
 } from '../../projections/read-models.ts'
+import { lastPlaces } from '../../projections/same-log.ts'
 import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
 import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
 import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
@@ -92,6 +93,7 @@ export const createReadModels = (
       asking(
         async () => (await rowsOf(pool, readCheckpoint()))[0] ?? { position: null, epoch: 0n, at: null },
       ),
+    lastPlaces: () => all(lastPlaces()),
     parked: () => asking(async () => (await rowsOf(pool, countParked()))[0] ?? { streams: 0n, events: 0n }),
     listSpaces: ({ limit, cursor, ...asked }) =>
       asking(async () => {

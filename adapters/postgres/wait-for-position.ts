@@ -5,6 +5,8 @@ import { rowsOf } from './query.ts'
 import { connectSession, type Session } from './session.ts'
 
 const POLL_MS = 100
+/** A rebuild of an older log puts the tables back: what was known is believed so long without asking. */
+const BELIEVED_MS = 500
 
 export type Advanced = {
   /** Throws where Postgres can't be asked. */
@@ -14,13 +16,17 @@ export type Advanced = {
 
 export const advanced = (pool: DatabasePool): Advanced => {
   let known = -1n
+  let knownAt = Number.NEGATIVE_INFINITY
   let closing = false
   let session: Promise<Session | null> | null = null
   const waiting = new Set<{ readonly position: bigint; readonly done: () => void }>()
 
+  const isKnown = (position: bigint): boolean =>
+    position <= known && performance.now() - knownAt < BELIEVED_MS
+  /** What is told last counts, also where it is less than before. */
   const reached = (position: bigint): void => {
-    if (position <= known) return
     known = position
+    knownAt = performance.now()
     for (const one of waiting) if (one.position <= known) one.done()
   }
   const listen = (): void => {
@@ -41,14 +47,12 @@ export const advanced = (pool: DatabasePool): Advanced => {
   }
   const ask = async (): Promise<void> => {
     const [checkpoint] = await rowsOf(pool, readCheckpoint())
-    // A rebuild may have put it back: what was known is not trusted over what is there.
-    known = -1n
     reached(checkpoint?.position ?? -1n)
   }
 
   return {
     waitFor: async (position, timeoutMs) => {
-      if (position <= known) return true
+      if (isKnown(position)) return true
       await ask()
       if (position <= known) return true
       if (timeoutMs <= 0) return false

@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from 'pg'
+import type { MissingKeys } from './missing-keys.ts'
 import type { SubjectKey } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
 
@@ -11,7 +12,10 @@ export const ERASED_CHANNEL = 'privacy_erased'
 export type PostgresVault = Vault & {
   /** Drops what is cached of a subject. Called for each notice on `ERASED_CHANNEL`; with none, for all. */
   readonly forget: (subject?: Subject) => void
+  /** Keys that were asked for and were never in this database, erased ones not among them; a thousand are told at most. */
+  readonly missing: () => MissingKeys
 }
+const MISSING = 1_000
 
 /** The keys of this database were made under another master key. */
 export class WrongMasterKey extends Error {
@@ -61,6 +65,8 @@ export const postgresVault = (options: {
   if (master.length !== 32) throw new TypeError('the master key is 32 bytes')
   const opened = new LRUCache<string, KeyObject | Erased>({ max: options.cacheSize ?? 50_000 })
   const current = new LRUCache<Subject, SubjectKey>({ max: options.cacheSize ?? 50_000 })
+
+  const missing = new Set<string>()
 
   /** Goes up with each erasure heard of: what was asked before it must not be remembered after it. */
   let epoch = 0
@@ -144,16 +150,21 @@ export const postgresVault = (options: {
           [asked.map((ref) => ref.subject), asked.map((ref) => ref.generation)],
         )
         for (const row of rows) found.set(refOf(row), keep(row, at))
+        for (const ref of asked.map(refOf))
+          if (found.has(ref)) missing.delete(ref)
+          else if (missing.size < MISSING) missing.add(ref)
       }
       return found
     },
     sealingNow: (subject) => current.get(subject),
     openingNow: (ref) => opened.get(refOf(ref)),
+    missing: () => ({ count: missing.size, some: [...missing].map((ref) => ref.replace(/#\d+$/, '')) }),
     forget: (subject) => {
       epoch += 1
       if (subject === undefined) {
         opened.clear()
         current.clear()
+        missing.clear()
         return
       }
       current.delete(subject)

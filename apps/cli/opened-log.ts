@@ -1,18 +1,25 @@
 /** The log as people may read it: what is personal in it is opened where its key is there. */
 import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
+import { missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import type { Connections } from './connections.ts'
 
+export type OpenedLog = EventStoreLog & {
+  /** A sentence where what was read so far was sealed under keys that are not there. */
+  readonly missingKeys: () => string | null
+}
+
 /** `close` closes the vault too. Without a master key it stays shut, and a rebuild from it would lose what is personal:
  *  so that throws, with a sentence. */
-export const openedLog = (to: Connections): EventStoreLog => {
+export const openedLog = (to: Connections): OpenedLog => {
   if (to.masterKey === null)
     throw new Error('PRIVACY_MASTER_KEY is not set: without it people’s data on the log can’t be opened.')
   const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey })
   const log = sealedLog(connectEventLog({ url: to.eventStoreUrl }), vault)
   return {
     ...log,
+    missingKeys: () => missingSentence(vault.missing()),
     close: async () => {
       await log.close()
       await vault.close()

@@ -5,6 +5,7 @@ import { createLogger } from '../../adapters/http/logger.ts'
 import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
+import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { within } from '../../adapters/within.ts'
 import { keepMoments } from '../../projections/history/keeper.ts'
@@ -71,7 +72,12 @@ const projector = runProjector({
   databaseUrl: config.database.url,
   logger,
   // An erasure makes the one who leads start over: what it knew of keys is not true any more.
-  onLead: () => vault.forget(),
+  onLead: () => {
+    vault.forget()
+    void lookForKeys(log, vault.missing).then((why) => {
+      if (why !== null) logger.error({ keys: vault.missing().count }, why)
+    })
+  },
   onApplied: (events) => {
     keeper.notice(events)
     states.notice(events)

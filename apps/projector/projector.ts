@@ -16,6 +16,7 @@ import {
   readable,
 } from '../operations/tables/apply.ts'
 import { LEADER_LOCK, setLock } from '../operations/tables/lock.ts'
+import { holdToLog, OtherLog } from '../operations/tables/same-log.ts'
 import { treeUpTo } from '../operations/tables/tree.ts'
 import { createPace } from './commit-pace.ts'
 
@@ -59,6 +60,8 @@ export type ProjectorState = {
   readonly batches: number
   readonly parkedStreams: number
   readonly lastError: string | null
+  /** A sentence where the tables are of another log than this: it waits for a rebuild. */
+  readonly otherLog: string | null
 }
 
 export type Projector = {
@@ -85,14 +88,22 @@ const lead = async (session: Session, log: EventLog, logger: ProjectorLogger): P
   const [checkpoint] = await session.run(takeLead())
   const [last] = await session.run(lastAudit())
   const parked = await session.run(parkedStreams())
-  const position = (checkpoint?.position as bigint | null) ?? null
+  const epoch = checkpoint?.epoch as bigint
+  await holdToLog(session, log)
+  // From the last event that is in the tables. The checkpoint may be beyond it, past bookkeeping that a log which went back
+  // does not have any more: what has come to stand there since would be passed over.
+  const position = (last?.position as bigint | undefined) ?? null
+  if (position !== checkpoint?.position) {
+    const moved = await session.run(advance((checkpoint?.position as bigint | null) ?? null, position, epoch))
+    if (moved.length === 0) throw new LostLead('Another projector leads.')
+  }
   // The tree has what the audit log has: the log is read only where it does not.
   const audited = (last?.position as bigint | undefined) ?? null
   const edge = await treeUpTo(session, log, audited, (error) =>
     logger.error({ error: error.message }, 'The log’s tree was torn, and is made anew from the log.'),
   )
   return {
-    epoch: checkpoint?.epoch as bigint,
+    epoch,
     position,
     memory: auditMemory(last === undefined ? null : { hash: last.hash as string, edge }),
     parked: new Set(parked.map(({ stream }) => String(stream))),
@@ -134,6 +145,37 @@ const commit = async (
   }
 }
 
+const LOOK_MS = 1_000
+
+/** After each reconnection: what answers now may be another log than what answered before. Looks by itself too, since another
+ *  log may have nothing to tell. */
+const keepHeld = (session: Session, log: EventLog, subscription: LogSubscription) => {
+  let checked = 0
+  let checking: Promise<void> | null = null
+  let failure: Error | null = null
+  const check = (): Promise<void> => {
+    const { reconnects } = subscription.state()
+    if (checking !== null || reconnects === checked) return checking ?? Promise.resolve()
+    checking = holdToLog(session, log)
+      .then(() => {
+        checked = reconnects
+      })
+      .finally(() => {
+        checking = null
+      })
+    return checking
+  }
+  const looking = setInterval(() => {
+    check().catch((error) => {
+      if (!(error instanceof OtherLog)) return
+      failure = error
+      void subscription.stop()
+    })
+  }, LOOK_MS)
+  looking.unref()
+  return { check, failure: () => failure, stop: () => clearInterval(looking) }
+}
+
 /** Starts at once, and goes on until stopped, whatever becomes of the log or of Postgres meanwhile. */
 export const runProjector = ({
   log,
@@ -157,6 +199,7 @@ export const runProjector = ({
     batches: 0,
     parkedStreams: 0,
     lastError: null,
+    otherLog: null,
   }
   const set = (to: Partial<ProjectorState>): void => {
     state = {
@@ -256,6 +299,7 @@ export const runProjector = ({
     onLead?.()
     set({
       role: 'leading',
+      otherLog: null,
       position: leading.position,
       epoch: leading.epoch,
       parkedStreams: leading.parked.size,
@@ -272,10 +316,12 @@ export const runProjector = ({
       bufferSize: 2 * MAX_BATCH,
     })
     const following = subscription
+    const held = keepHeld(mine, log, following)
     void mine.closed.then(() => following.stop())
     const pace = createPace(performance.now())
     for await (const items of following) {
       if (stopping) break
+      await held.check()
       // What was there before it came is no flow.
       const isNew = state.caughtUp
       const before = state.events
@@ -289,7 +335,8 @@ export const runProjector = ({
       if (items.length < MAX_BATCH / 2)
         await delay(pace.rest(), undefined, { signal: stopped.signal }).catch(() => {})
     }
-    if (!stopping) throw new Error('The connection to Postgres is gone.')
+    held.stop()
+    if (!stopping) throw held.failure() ?? new Error('The connection to Postgres is gone.')
   }
 
   const release = async (): Promise<void> => {
@@ -307,8 +354,11 @@ export const runProjector = ({
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
         failures = state.batches > before ? 1 : failures + 1
-        set({ role: 'waiting', lastError: message })
-        if (!stopping) logger.warn({ error: message, failures }, 'The projector starts over.')
+        const isOther = error instanceof OtherLog
+        if (isOther && state.otherLog !== message) logger.error({}, message)
+        else if (!stopping && !isOther)
+          logger.warn({ error: message, failures }, 'The projector starts over.')
+        set({ role: 'waiting', lastError: message, otherLog: isOther ? message : null })
       }
       await release()
       if (!stopping)

@@ -14,6 +14,7 @@ import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { keysAhead } from '../../adapters/privacy/keys-ahead.ts'
+import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
@@ -165,7 +166,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     relay: { configured: config.redisUrl !== null, state: relay.state },
     feed: () => sockets.state().feed,
     turn,
+    missingKeys: vault.missing,
     now: clock.now,
+  })
+  void lookForKeys(log, vault.missing).then((why) => {
+    if (why !== null) logger.error({ keys: vault.missing().count }, why)
   })
   const keeper = keepLeases({
     leases: createLeaseStore(pool),

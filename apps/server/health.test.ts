@@ -16,6 +16,8 @@ const parts = () => {
     hangs: false,
     bare: false,
     parked: 0n,
+    missing: 0,
+    there: 'one' as string | null,
   }
   const since = new Date(0)
   const health = createHealth({
@@ -25,6 +27,8 @@ const parts = () => {
         world.looks += 1
         return async () => E.right(world.events.filter((position) => position > after))
       },
+      readStream: () => async () =>
+        E.right(world.there === null ? [] : [{ id: world.there, revision: 3n, position: 10n }]),
     },
     readModels: {
       checkpoint: () => async () => {
@@ -36,11 +40,14 @@ const parts = () => {
             ? E.left({ _tag: 'PostgresUnavailable', cause: 'down' })
             : E.right({ position: world.tables })
       },
+      lastPlaces: () => async () =>
+        E.right([{ stream: 'space-post:a/b', revision: 3n, position: 10n, event_id: 'one' }]),
       parked: () => async () => E.right({ streams: world.parked, events: 3n * world.parked }),
     },
     relay: { configured: false, state: () => ({}) },
     feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
     turn: { uris: [] },
+    missingKeys: () => ({ count: world.missing, some: ['alice', 'bob'] }),
     now: () => world.now,
   } as unknown as HealthParts)
   return { world, all: health, projections: async () => (await health()).projections! }
@@ -106,6 +113,31 @@ test('given a database that no projector has prepared, then it says so and what 
   const { postgres, projections } = await all()
   assert.equal([postgres!.ok, projections!.ok], [false, false])
   assert.match(String(postgres!.error), 'the projector makes them')
+})
+
+test('given tables of another log, or of one that went back, then they are not well and it says what to do, until they are', async () => {
+  for (const there of [null, 'another']) {
+    const { world, projections } = parts()
+    world.there = there
+    const { ok, error } = (await projections()) as { ok: boolean; error?: string }
+    assert.not(ok)
+    assert.match(error!, /not the one that the tables were made of.*presence rebuild/)
+    world.there = 'one'
+    assert.ok((await projections()).ok)
+    world.there = there
+    assert.ok((await projections()).ok, 'it was looked at just now')
+    world.now = 10_000
+    assert.not((await projections()).ok)
+  }
+})
+
+test('given a log that was sealed under keys which are not here, then it says whose and what to do, and serves those who are here', async () => {
+  const { world, all } = parts()
+  assert.equal((await all()).keys, { ok: true, vital: false })
+  world.missing = 2
+  const { keys } = await all()
+  assert.equal([keys!.ok, keys!.vital, keys!.missing], [false, false, 2])
+  assert.match(String(keys!.error), /alice, bob.*Restore the database/)
 })
 
 test('given no tables to be asked, then it says so', async () => {

@@ -1,19 +1,23 @@
 /** What `/api/health` says of each part: whether it is there, since when not, and how far behind. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Checks } from '../../adapters/http/deps.ts'
+import { type MissingKeys, missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
 import { within } from '../../adapters/within.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
 import type { Asking, ReadModels } from '../../projections/read-models.ts'
+import { otherLog } from '../../projections/same-log.ts'
 
 export type HealthParts = {
-  readonly log: Pick<EventLog, 'health' | 'readAll'>
-  readonly readModels: Pick<ReadModels, 'checkpoint' | 'parked'>
+  readonly log: Pick<EventLog, 'health' | 'readAll' | 'readStream'>
+  readonly readModels: Pick<ReadModels, 'checkpoint' | 'parked' | 'lastPlaces'>
   readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
   /** Of this process's own following of the log: how far the log is. */
   readonly feed: () => SubscriptionState
   readonly turn: { readonly uris: ReadonlyArray<string> }
+  /** Keys that the log was sealed under and that are not in the database. */
+  readonly missingKeys: () => MissingKeys
   readonly now: () => number
 }
 
@@ -23,6 +27,9 @@ const PATIENCE_MS = 2_000
 const MAX_LAG_MS = 30_000
 /** A lag that lasts so long is looked into: what is newest on the log may be bookkeeping, of which no table is made. */
 const LOOKED_INTO_MS = 2_000
+
+/** So long it is believed that the log is the one that the tables are of, unless the line to it was a new one since. */
+const HELD_MS = 10_000
 
 /** Postgres' undefined_table. */
 const NO_TABLE = '42P01'
@@ -50,7 +57,15 @@ const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   }
 }
 
-export const createHealth = ({ log, readModels, relay, feed, turn, now }: HealthParts) => {
+/** Those who are here are served without: what is lost is what others wrote. */
+const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
+  const error = missingSentence(missing)
+  return {
+    keys: { ok: error === null, vital: false, ...(error === null ? {} : { missing: missing.count, error }) },
+  }
+}
+
+export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, now }: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
   let ahead: { readonly position: bigint; readonly at: number } | null = null
   /** Up to there the log has nothing that the tables have not. */
@@ -65,6 +80,22 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
       })
     await within(PATIENCE_MS, read)
     return nothing
+  }
+  /** When the log was last held to the tables, and what was found. */
+  let held = { reconnects: -1, at: Number.NEGATIVE_INFINITY }
+  let other: string | null = null
+  const holdToLog = async (reconnects: number): Promise<void> => {
+    if (other === null && held.reconnects === reconnects && now() - held.at < HELD_MS) return
+    const at = now()
+    const look = async (): Promise<void> => {
+      const places = await inTime(readModels.lastPlaces()())
+      if (E.isLeft(places)) return
+      const found = await otherLog(log, places.right)
+      if (E.isLeft(found)) return
+      other = found.right
+      held = { reconnects, at }
+    }
+    await within(PATIENCE_MS, look())
   }
   return async (): Promise<Checks> => {
     const store = log.health()
@@ -83,6 +114,7 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
         settled = live.position
         ahead = null
       }
+    if (E.isRight(checkpoint) && store.state === 'up') await holdToLog(live.reconnects)
     const lagMs = ahead === null ? 0 : now() - ahead.at
     return {
       eventstore: {
@@ -105,19 +137,24 @@ export const createHealth = ({ log, readModels, relay, feed, turn, now }: Health
         ? { ok: relay.state().state === 'up', vital: false, ...relay.state() }
         : { ok: true, vital: false, state: 'not configured' },
       projections: {
-        ok: tables !== null && lagMs <= MAX_LAG_MS,
+        ok: tables !== null && other === null && lagMs <= MAX_LAG_MS,
         vital: true,
         position: tables === null || tables < 0n ? null : String(tables),
         lag_ms: lagMs,
         parked_streams: Number(waiting.streams),
         parked_events: Number(waiting.events),
-        ...(lagMs > MAX_LAG_MS
-          ? { error: `The tables are ${Math.round(lagMs / 1000)} s behind the log.` }
-          : waiting.streams > 0n
-            ? // All else goes on: no reason to take the server out.
-              { error: `${waiting.events} events of ${waiting.streams} streams are parked: presence parked.` }
-            : {}),
+        ...(other !== null
+          ? { error: other }
+          : lagMs > MAX_LAG_MS
+            ? { error: `The tables are ${Math.round(lagMs / 1000)} s behind the log.` }
+            : waiting.streams > 0n
+              ? // All else goes on: no reason to take the server out.
+                {
+                  error: `${waiting.events} events of ${waiting.streams} streams are parked: presence parked.`,
+                }
+              : {}),
       },
+      ...keysCheck(missingKeys()),
       turn: {
         ok: true,
         vital: false,

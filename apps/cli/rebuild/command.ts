@@ -8,14 +8,15 @@ import { type Command, counted, type Io } from '../command.ts'
 import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 
-const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run]
+const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run] [--without-keys]
 
 Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. Readers notice nothing;
 one that is cut off has changed nothing, and the next one starts over.
 
   --projection NAME   one projection's tables alone: ${PROJECTION_NAMES.join(', ')}
   --compare           compare with the live tables before the swap, and print what differs
-  --dry-run           compare, and leave the live tables as they are`
+  --dry-run           compare, and leave the live tables as they are
+  --without-keys      swap also where keys are lost that the log was sealed under: what they seal is blank then`
 
 /** On a terminal one line, drawn again; elsewhere a line now and then. */
 const progressTo = (io: Io) => {
@@ -39,11 +40,12 @@ export const rebuild: Command = {
   summary: 'make all tables anew from the log, and swap them in',
   usage,
   run: async (args, io) => {
-    let options: { compare?: boolean; 'dry-run'?: boolean; projection?: string }
+    let options: { compare?: boolean; 'dry-run'?: boolean; 'without-keys'?: boolean; projection?: string }
     try {
       const flags = {
         compare: { type: 'boolean' },
         'dry-run': { type: 'boolean' },
+        'without-keys': { type: 'boolean' },
         projection: { type: 'string' },
       } as const
       options = parseArgs({ args: [...args], options: flags }).values
@@ -74,19 +76,24 @@ export const rebuild: Command = {
         swap: !dry,
         only,
         onProgress: progressTo(io),
+        missingKeys: options['without-keys'] === true ? () => null : log.missingKeys,
       })
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
       const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
       io.out(
         `${counted(done.events, 'event')} in ${done.seconds.toFixed(1)} s, ${rate} a second, up to ${done.position ?? 'the start'}`,
       )
+      const shut = log.missingKeys()
+      if (shut !== null) io.err(shut)
       if (done.parkedStreams > 0)
         io.err(`${counted(done.parkedStreams, 'parked stream')}: presence parked lists what waits.`)
       for (const difference of done.differences ?? []) io.err(JSON.stringify(difference))
       if (compare)
         io.out(
           done.differences === null
-            ? 'not compared: the live tables are behind the log'
+            ? done.otherLog === null
+              ? 'not compared: the live tables are behind the log'
+              : 'not compared: the live tables are of another log'
             : counted(done.differences.length, 'difference'),
         )
       io.out(dry ? 'the live tables are as they were' : 'swapped in')

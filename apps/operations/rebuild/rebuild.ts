@@ -21,6 +21,7 @@ import {
   readable,
 } from '../tables/apply.ts'
 import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
+import { whyOtherLog } from '../tables/same-log.ts'
 import { compareTables, type Difference } from './compare.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
@@ -55,6 +56,9 @@ export type RebuildOptions = {
     readonly onLive: boolean
   }) => Promise<void>
   readonly batchSize?: number
+  /** A sentence where keys were missing that the log was sealed under: then nothing is swapped, since what they seal would be
+   *  blank for good. */
+  readonly missingKeys?: () => string | null
 }
 export type Rebuilt = {
   readonly events: number
@@ -68,6 +72,8 @@ export type Rebuilt = {
     readonly indexing: number
   }
   readonly parkedStreams: number
+  /** A sentence where the live tables were of another log than this one: then there was nothing to compare. */
+  readonly otherLog: string | null
   /** Null where not compared, because not asked or because the live tables are behind. */
   readonly differences: ReadonlyArray<Difference> | null
   /** Of the new tables where they are kept, else null. */
@@ -118,6 +124,13 @@ const readPage = async (
   const read = await log.readAll({ ...(after === null ? {} : { after }), limit, prefixes: STREAM_PREFIXES })()
   if (E.isLeft(read)) throw new RebuildError(`The log can't be read: ${read.left._tag}.`)
   return read.right
+}
+
+/** The position of the last event that tables are made of. */
+const endOf = async (log: EventLog): Promise<bigint | null> => {
+  const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
+  if (E.isLeft(end)) throw new RebuildError(`The log can't be read: ${end.left._tag}.`)
+  return end.right[0]?.position ?? null
 }
 
 const auditFor = async (
@@ -183,10 +196,8 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
   const { session, only } = work
   while (upTo !== null && (work.position ?? -1n) < upTo) {
     const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
-    if (page.length === 0) {
-      work.position = upTo
-      return
-    }
+    // What lies between is bookkeeping, or is not there any more.
+    if (page.length === 0) return
     const events = page.map(readable)
     await appendAudit(session, await auditFor(work, events))
     const parked = new Set(work.parked)
@@ -233,6 +244,7 @@ export const rebuild = async ({
   batchSize = 2_000,
   only,
   inspect,
+  missingKeys = () => null,
 }: RebuildOptions): Promise<Rebuilt> => {
   if (only !== undefined && !PROJECTION_NAMES.includes(only))
     throw new RebuildError(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
@@ -251,11 +263,13 @@ export const rebuild = async ({
       only,
       spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
     }
-    const head = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
-    if (E.isLeft(head)) throw new RebuildError(`The log can't be read: ${head.left._tag}.`)
+    const head = await endOf(log)
+    const other = await whyOtherLog(session, log)
+    if (other !== null && (only !== undefined || inspect !== undefined)) throw new RebuildError(other)
+    const comparing = compare && other === null
     /** Where it is compared, the new tables must not be ahead of the live ones. */
     const bound = async (): Promise<bigint | null> => {
-      if (!compare && inspect === undefined && only === undefined) return null
+      if (!comparing && inspect === undefined && only === undefined) return null
       await session.exec('SET search_path TO public')
       const [live] = await session.run(readCheckpoint().statement)
       return (live?.position as bigint | null | undefined) ?? null
@@ -265,7 +279,7 @@ export const rebuild = async ({
       await session.exec(`SET search_path TO "${schema}"`)
       return position
     }
-    const target = (await bound()) ?? head.right[0]?.position ?? null
+    const target = (await bound()) ?? head
     const seconds = (): number => (performance.now() - began) / 1_000
     const tell = (phase: RebuildProgress['phase']): void =>
       onProgress({ phase, events: work.events, position: work.position, target, seconds: seconds() })
@@ -296,6 +310,7 @@ export const rebuild = async ({
       seconds: seconds(),
       spent: work.spent,
       parkedStreams: work.parked.size,
+      otherLog: other,
       differences,
       schema: left,
     })
@@ -316,15 +331,17 @@ export const rebuild = async ({
       await session.exec(`DROP SCHEMA "${schema}" CASCADE`)
       return result(null)
     }
-    if (compare)
+    if (comparing)
       await session.transaction(async () => {
         const livePosition = await atOneMoment()
-        if (livePosition === null || work.position !== livePosition) return
+        if (livePosition === null || (work.position ?? -1n) > livePosition) return
         tell('comparing')
         await session.exec(`SET LOCAL search_path TO public; SET LOCAL work_mem = '64MB'`)
         differences = await compareTables(session, 'public', schema, only)
       })
     await session.exec('SET synchronous_commit = on')
+    const shut = swap ? missingKeys() : null
+    if (shut !== null) throw new RebuildError(shut)
 
     // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
@@ -338,7 +355,7 @@ export const rebuild = async ({
             throw new RebuildError('Nothing was ever projected: rebuild all tables.')
           await session.exec(`SET LOCAL search_path TO "${schema}"`)
           // The writer waits for us: what it has and we don't is little.
-          await catchUp(log, work, batchSize, livePosition)
+          await catchUp(log, work, batchSize, only === undefined ? await endOf(log) : livePosition)
           if (!swap) return
           if (only !== undefined) await sameParked(session, work)
           tell('swapping')

@@ -1,0 +1,223 @@
+/** Tables of another log than the one that is read: they say so, take nothing of it, and are made anew by a rebuild. */
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { sql } from 'slonik'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import type { EventLog } from '../../domain/ports.ts'
+import { backupLog, restoreLog } from '../../infra/eventstore/backup.ts'
+import { temporaryDirectory } from '../../infra/testing/directory.ts'
+import { testEventStore } from '../../infra/testing/eventstore.ts'
+import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
+import { testDatabase } from '../../infra/testing/postgres.ts'
+import { until } from '../../infra/testing/until.ts'
+import { posted, recorded } from '../../projections/testing/events.ts'
+import { exportLog } from '../operations/log-transfer/file.ts'
+import { importLog } from '../operations/log-transfer/import.ts'
+import { rebuild } from '../operations/rebuild/rebuild.ts'
+import { type Projector, runProjector } from './projector.ts'
+
+const test = suite('another log')
+const space = { type: 'post', id: 'alice/my-post' } as const
+
+const withDatabase = async (work: (url: string, session: Session) => Promise<void>): Promise<void> => {
+  const database = await testDatabase()
+  const session = await connectSession(database.url, 'test')
+  try {
+    await work(database.url, session)
+  } finally {
+    await session.close()
+    await database.drop()
+  }
+}
+const words = async (session: Session): Promise<ReadonlyArray<string>> =>
+  (await session.run(sql.unsafe`SELECT content FROM chat_messages ORDER BY position`)).map(({ content }) =>
+    String(content),
+  )
+const filled = (...all: ReadonlyArray<string>): MemoryLog => {
+  const log = memoryLog()
+  for (const one of all) say(log, one)
+  return log
+}
+const event = (content: string) => recorded(space, posted(randomUUID(), content, 1))
+const say = (log: MemoryLog, content: string): bigint => {
+  const { stream, event: one } = event(content)
+  return log.push(stream, one)
+}
+const projected = async (log: EventLog, databaseUrl: string, session: Session, count: number) => {
+  const projector = runProjector({ log, databaseUrl })
+  await until('all is in the tables', async () => (await words(session)).length === count)
+  await projector.stop()
+}
+const waits = (projector: Projector) =>
+  until('it says that the log is another', () => projector.state().otherLog !== null)
+
+test('given tables of a longer log, when they are rebuilt of another, then what is written from there reaches them', () =>
+  withDatabase(async (databaseUrl, session) => {
+    await projected(filled('a', 'b', 'c', 'd', 'e', 'f'), databaseUrl, session, 6)
+    const other = filled('x', 'y')
+    const done = await rebuild({ log: other, databaseUrl })
+    assert.is(done.position, other.events.at(-1)!.position)
+    const projector = runProjector({ log: other, databaseUrl })
+    say(other, 'z')
+    await until('it is there', async () => (await words(session)).length === 3)
+    assert.equal(await words(session), ['x', 'y', 'z'])
+    await projector.stop()
+  }))
+
+test('given a server that knew how far the old tables were, when they are rebuilt of a shorter log, then min_position beyond it is not answered at once', () =>
+  withDatabase(async (databaseUrl, session) => {
+    await projected(filled('a', 'b', 'c', 'd'), databaseUrl, session, 4)
+    const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
+    const models = createReadModels(pool)
+    assert.equal(await models.waitFor(400n, 0)(), E.right(true))
+    await rebuild({ log: filled('x'), databaseUrl })
+    await until('it is known', async () => {
+      const there = await models.waitFor(400n, 0)()
+      return E.isRight(there) && !there.right
+    })
+    await models.close()
+    await pool.end()
+  }))
+
+test('given tables of a log, when a projector follows another, then it takes nothing of it and says what to do; after a rebuild it goes on', () =>
+  withDatabase(async (databaseUrl, session) => {
+    await projected(filled('a', 'b'), databaseUrl, session, 2)
+    // Longer, shorter, and as long as the one before.
+    for (const all of [['x', 'y', 'z', 'u'], ['x'], ['x', 'y']]) {
+      const other = filled(...all)
+      const said: string[] = []
+      const logger = { info: () => {}, warn: () => {}, error: (_: unknown, text: string) => said.push(text) }
+      const projector = runProjector({ log: other, databaseUrl, logger })
+      await waits(projector)
+      assert.match(projector.state().otherLog!, /not the one that the tables were made of.*presence rebuild/)
+      assert.is(said.length, 1)
+      assert.equal(await words(session), ['a', 'b'])
+      await projector.stop()
+    }
+    const other = filled('x')
+    const projector = runProjector({ log: other, databaseUrl })
+    await waits(projector)
+    await rebuild({ log: other, databaseUrl })
+    say(other, 'y')
+    await until('it goes on', async () => (await words(session)).join() === 'x,y')
+    assert.is(projector.state().otherLog, null)
+    await projector.stop()
+  }))
+
+test('given tables of another log, then one projection alone is not rebuilt, and nothing is compared', () =>
+  withDatabase(async (databaseUrl, session) => {
+    await projected(filled('a', 'b', 'c'), databaseUrl, session, 3)
+    const log = filled('x')
+    try {
+      await rebuild({ log, databaseUrl, only: 'chat' })
+      assert.unreachable()
+    } catch (error) {
+      assert.match((error as Error).message, 'not the one that the tables were made of')
+    }
+    const { differences, otherLog } = await rebuild({ log, databaseUrl, compare: true, swap: false })
+    assert.is(differences, null)
+    assert.match(otherLog!, 'presence rebuild')
+    assert.equal(await words(session), ['a', 'b', 'c'])
+  }))
+
+test('given a checkpoint beyond the end of a log that lost bookkeeping, then what came to stand there since reaches the tables', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const log = filled('a')
+    await projected(log, databaseUrl, session, 1)
+    await session.exec('UPDATE projection_checkpoints SET position = 1000')
+    say(log, 'b')
+    await projected(log, databaseUrl, session, 2)
+  }))
+
+test('given a log whose last streams were deleted or cut, then it is the same log', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const log = filled('a')
+    for (const id of ['one/deleted', 'two/cut']) {
+      const { stream, event: one } = recorded({ type: 'post', id }, posted(randomUUID(), id, 1))
+      log.push(stream, one)
+    }
+    await projected(log, databaseUrl, session, 3)
+    const cut: EventLog = {
+      ...log,
+      readStream: (stream, read) => {
+        if (stream.endsWith('deleted')) return async () => E.left({ _tag: 'StreamDeleted' })
+        if (!stream.endsWith('cut')) return log.readStream(stream, read)
+        return async () => E.right([{ ...log.stream(stream)[0]!, revision: 5n, id: randomUUID() }])
+      },
+    }
+    say(log, 'b')
+    await projected(cut, databaseUrl, session, 4)
+  }))
+
+test('given an embedded node, when an older backup is put in its place while all runs, then the projector says so, and after a rebuild follows it', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const store = await testEventStore()
+    const log = connectEventLog({ url: store.url, heartbeatMs: 500 })
+    const append = async (content: string) => {
+      const { stream, event: one } = event(content)
+      assert.ok(E.isRight(await log.append(stream, 'any', [one])()))
+    }
+    for (const one of ['a', 'b', 'c']) await append(one)
+    const older = join(temporaryDirectory('older-'), 'older.backup')
+    await backupLog(store.dataDir, older)
+    for (const one of ['d', 'e', 'f', 'g']) await append(one)
+    const projector = runProjector({ log, databaseUrl })
+    await until('all is in the tables', async () => (await words(session)).length === 7)
+
+    await store.kill()
+    const dataDir = temporaryDirectory('restored-')
+    await restoreLog(older, dataDir)
+    const restored = await testEventStore({ dataDir, port: store.port })
+    await until('it can be written to', async () => {
+      const { stream, event: one } = event('h')
+      return E.isRight(await log.append(stream, 2n, [one])())
+    })
+    await waits(projector)
+    assert.match(projector.state().otherLog!, 'went back')
+    assert.is((await words(session)).length, 7)
+    await rebuild({ log, databaseUrl })
+    await append('i')
+    await until('it follows', async () => (await words(session)).join() === 'a,b,c,h,i')
+    await projector.stop()
+    await log.close()
+    await restored.stop()
+    await store.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }))
+
+test('given a log that moved by export and import, then the tables say so, and after a rebuild follow it', () =>
+  withDatabase(async (databaseUrl, session) => {
+    const [from, to] = [await testEventStore(), await testEventStore()]
+    const [before, after] = [connectEventLog({ url: from.url }), connectEventLog({ url: to.url })]
+    // What an export leaves behind makes the positions differ.
+    const bookkeeping = { id: randomUUID(), type: 'Moment', data: { v: 1 }, metadata: {} }
+    await before.append('moments-space-post:a/b', 'none', [bookkeeping])()
+    for (const one of ['a', 'b', 'c']) {
+      const { stream, event: said } = event(one)
+      await before.append(stream, 'any', [said])()
+    }
+    await projected(before, databaseUrl, session, 3)
+    const file = join(temporaryDirectory('moved-'), 'log.ndjson')
+    await exportLog(before, file, () => {})
+    await importLog(after, file, () => {})
+    const projector = runProjector({ log: after, databaseUrl })
+    await waits(projector)
+    assert.match(projector.state().otherLog!, 'moved here')
+    const { events } = await rebuild({ log: after, databaseUrl })
+    assert.is(events, 3)
+    const { stream, event: said } = event('d')
+    await after.append(stream, 'any', [said])()
+    await until('it follows', async () => (await words(session)).join() === 'a,b,c,d')
+    await projector.stop()
+    await Promise.all([before.close(), after.close()])
+    await Promise.all([from.stop(), to.stop()])
+  }))
+
+test.run()

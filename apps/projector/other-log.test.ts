@@ -8,6 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
@@ -17,13 +18,16 @@ import { testEventStore } from '../../infra/testing/eventstore.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
+import { signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
 import { exportLog } from '../operations/log-transfer/file.ts'
 import { importLog } from '../operations/log-transfer/import.ts'
 import { rebuild } from '../operations/rebuild/rebuild.ts'
+import { verifyLog } from '../operations/verify/verify.ts'
 import { type Projector, runProjector } from './projector.ts'
 
 const test = suite('another log')
+const signer = signerOf('moved.test', Buffer.alloc(32, 7))
 const space = { type: 'post', id: 'alice/my-post' } as const
 
 const withDatabase = async (work: (url: string, session: Session) => Promise<void>): Promise<void> => {
@@ -192,7 +196,7 @@ test('given an embedded node, when an older backup is put in its place while all
     rmSync(dataDir, { recursive: true, force: true })
   }))
 
-test('given a log that moved by export and import, then the tables say so, and after a rebuild follow it', () =>
+test('given a log that moved by export and import, then the tables say so, after a rebuild follow it, and every proof holds', () =>
   withDatabase(async (databaseUrl, session) => {
     const [from, to] = [await testEventStore(), await testEventStore()]
     const [before, after] = [connectEventLog({ url: from.url }), connectEventLog({ url: to.url })]
@@ -204,6 +208,12 @@ test('given a log that moved by export and import, then the tables say so, and a
       await before.append(stream, 'any', [said])()
     }
     await projected(before, databaseUrl, session, 3)
+    const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
+    const issue = async () => {
+      const proofs = createProofs({ pool, signer, clock: { now: Date.now }, everyMs: 0 })
+      assert.ok(E.isRight(await proofs.checkpoint()()))
+    }
+    await issue()
     const file = join(temporaryDirectory('moved-'), 'log.ndjson')
     await exportLog(before, file, () => {})
     await importLog(after, file, () => {})
@@ -212,10 +222,25 @@ test('given a log that moved by export and import, then the tables say so, and a
     assert.match(projector.state().otherLog!, 'moved here')
     const { events } = await rebuild({ log: after, databaseUrl })
     assert.is(events, 3)
+    const verifiers = [verifierOf(signer)]
+    const verified = await verifyLog({ log: after, databaseUrl, verifiers })
+    assert.equal([verified.failures, verified.compared!.found, verified.moved], [[], 0, 1])
+    // From here on they name places of this log.
+    await issue()
+    const again = await verifyLog({ log: after, databaseUrl, verifiers })
+    assert.equal([again.failures, again.checkpoints, again.moved], [[], 1, 1])
     const { stream, event: said } = event('d')
     await after.append(stream, 'any', [said])()
     await until('it follows', async () => (await words(session)).join() === 'a,b,c,d')
+    await until('it has its own leaf', async () => {
+      const [row] = await session.run(sql.unsafe`SELECT count(*) AS leaves FROM proof_leaves`)
+      return row!.leaves === 4n
+    })
+    await issue()
+    const last = await verifyLog({ log: after, databaseUrl, verifiers })
+    assert.equal([last.failures, last.checkpoints, last.moved], [[], 2, 1])
     await projector.stop()
+    await pool.end()
     await Promise.all([before.close(), after.close()])
     await Promise.all([from.stop(), to.stop()])
   }))

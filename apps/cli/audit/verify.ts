@@ -130,7 +130,12 @@ const verifyAll = async (
     for (const { from, size, detail } of done.failures)
       io.err(`checkpoint${size === null ? '' : ` of ${size}`} (${from}): ${detail}`)
     io.out(`${counted(done.checkpoints, 'checkpoint')}, ${counted(done.failures.length, 'failure')}`)
+    if (done.moved > 0)
+      io.out(
+        `${counted(done.moved, 'checkpoint')} of before the events were moved here from another log: the leaves are the same, in other places`,
+      )
     if (verifiers.length === 0) io.err('No key: signatures were not looked at (AUDIT_SIGNING_KEY, or --key).')
+    if (done.otherLog !== null) io.err(plain(done.otherLog))
     if (done.compared === null) io.out('Nothing was ever projected: there are no rows to compare.')
     else {
       const { differences, found, rows, tables } = done.compared

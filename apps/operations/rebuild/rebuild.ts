@@ -265,7 +265,7 @@ export const rebuild = async ({
     }
     const head = await endOf(log)
     const other = await whyOtherLog(session, log)
-    if (other !== null && (only !== undefined || inspect !== undefined)) throw new RebuildError(other)
+    if (other !== null && only !== undefined) throw new RebuildError(other)
     const comparing = compare && other === null
     /** Where it is compared, the new tables must not be ahead of the live ones. */
     const bound = async (): Promise<bigint | null> => {

@@ -29,11 +29,15 @@ export type Verified = {
   readonly seconds: number
   readonly size: number
   readonly root: Hash
+  /** A sentence where the tables were made of another log than this, or it went back: then they differ. */
+  readonly otherLog: string | null
   /** Null where nothing was ever projected, so that there is nothing to compare. */
   readonly compared: Compared | null
   /** Streams of which something waits, and so is in no table. */
   readonly parkedStreams: number
   readonly checkpoints: number
+  /** Checkpoints that hold, and name a position of the log that the events were moved here from. */
+  readonly moved: number
   readonly failures: ReadonlyArray<CheckpointFailure>
   /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
   readonly kept: KeptCheck
@@ -73,13 +77,14 @@ const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise
     asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
 }
 
-/** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held. */
+/** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held, and counts
+ *  those that name a place of another log for their last leaf. */
 const hold = async (
   session: Session,
   held: ReadonlyArray<Held>,
   size: number,
   verifiers: ReadonlyArray<Verifier>,
-  proved: { size: number },
+  proved: { size: number; moved: number },
 ): Promise<ReadonlyArray<CheckpointFailure>> => {
   const failures: CheckpointFailure[] = []
   const read = held.map(({ note }) => {
@@ -127,8 +132,11 @@ const hold = async (
       continue
     }
     const said = checkpoint.extensions.find((line) => line.startsWith('position '))?.slice(9)
-    if (said !== undefined && said !== (await positionOf(checkpoint.size)))
-      fail('position', `Its last event is said to be at position ${said}.`)
+    if (said !== undefined && said !== (await positionOf(checkpoint.size))) {
+      // What was signed, and has the same leaves, stood elsewhere in another log: these were moved here from there.
+      if (signed.length > 0 || verifiers.length === 0) proved.moved += 1
+      else fail('position', `Its last event is said to be at position ${said}.`)
+    }
     proved.size = Math.max(proved.size, checkpoint.size)
   }
   return failures
@@ -147,6 +155,7 @@ export const verifyLog = async ({
   const failures: CheckpointFailure[] = []
   let compared: Compared | null = null
   let count = 0
+  let moved = 0
   let size = 0
   let root: Hash = EMPTY_ROOT
   let rooms: ReadonlyArray<string> = []
@@ -171,7 +180,7 @@ export const verifyLog = async ({
       failures.push(...issued.failures)
       const gaps = gapsIn(issued.covered)
       // The table's first: the more sizes hold, the nearer the place of one that does not.
-      const proved = { size: 0 }
+      const proved = { size: 0, moved: 0 }
       let [at, key] = [-1n, '']
       for (;;) {
         const page = await session.run(checkpointsAfter(at, key, PAGE))
@@ -194,9 +203,11 @@ export const verifyLog = async ({
         ;[at, key] = [end.size as bigint, String(end.vkey)]
       }
       for (const one of outside) {
-        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0 }
+        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0, moved: 0 }
         failures.push(...(await hold(session, [one], size, verifiers, reach)))
+        proved.moved += reach.moved
       }
+      moved = proved.moved
       count += outside.length
       rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
       if (!onLive) return
@@ -211,8 +222,9 @@ export const verifyLog = async ({
     kept.faults.push(...checked.faults)
     onProgress({ phase: 'moments', stream, events: kept.events })
   }
-  const { events, position, seconds, parkedStreams } = done
+  const { events, position, seconds, parkedStreams, otherLog } = done
   return {
+    otherLog,
     parkedStreams,
     events,
     position,
@@ -221,6 +233,7 @@ export const verifyLog = async ({
     root,
     compared,
     checkpoints: count,
+    moved,
     failures,
     kept,
   }

@@ -78,6 +78,8 @@ export type SpaceSettings = Omit<Values, 'settings'> & {
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as ReadonlyArray<SettingName>
 
+export const isSettingName = (name: string): name is SettingName => Object.hasOwn(SETTINGS, name)
+
 /** The same of each setting. */
 export const eachSetting = <A>(of: (name: SettingName, entry: Entry<unknown>) => A) =>
   Object.fromEntries(

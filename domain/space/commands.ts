@@ -18,7 +18,7 @@ import {
   type ValuesOf,
 } from '../fields.ts'
 import type { Caller } from '../identity.ts'
-import { SettingsChanges } from '../settings.ts'
+import { type SettingName, SettingsChanges } from '../settings.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
 import { Permission } from './roles.ts'
 import type { SpaceState } from './state.ts'
@@ -26,8 +26,10 @@ import type { SpaceState } from './state.ts'
 /** Commands that share an allowance (`apps/commands/limits.ts`). */
 export type Rate = 'presence' | 'moderation' | 'chat' | 'chat-change'
 
-/** What a decision looks at, in the order in which an explanation tells it. */
+/** What a decision looks at, in the order in which an explanation tells it. A setting by its name is told as it stood;
+ *  the others have words of their own. */
 export type LooksAt =
+  | SettingName
   | 'guests'
   | 'seats'
   | 'voice'

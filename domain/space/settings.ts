@@ -1,6 +1,6 @@
 /** Settings: an admin's to change. What changes nothing is no event. What a change forbids ends with it. */
 import * as E from 'fp-ts/lib/Either.js'
-import { SETTINGS, type SettingName, type SettingsChanges, type SpaceSettings } from '../settings.ts'
+import { isSettingName, SETTINGS, type SettingsChanges, type SpaceSettings } from '../settings.ts'
 import { type Invalid, invalid } from '../text.ts'
 import { mayAs } from './access.ts'
 import type { ChangeSettings } from './commands.ts'
@@ -11,9 +11,6 @@ import { mergeSettings } from './folding.ts'
 
 /** Characters of JSON, of all the free settings together. */
 export const MAX_SETTINGS = 16_384
-
-const nameOf = (name: string): SettingName | null =>
-  Object.hasOwn(SETTINGS, name) ? (name as SettingName) : null
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
@@ -33,15 +30,14 @@ const readChanges = (now: SpaceSettings, wanted: SettingsChanges): E.Either<Inva
   const changes: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined) continue
-    const known = nameOf(name)
     // A name of the caller's own making goes into no code.
-    if (known === null) return invalid('settings', 'There is no such setting.')
-    const { allows, mayBe } = SETTINGS[known]
+    if (!isSettingName(name)) return invalid('settings', 'There is no such setting.')
+    const { allows, mayBe } = SETTINGS[name]
     if (!allows(value)) return invalid(name, `${name} is ${mayBe}.`)
     if (name === 'settings') {
       const part = differing(now.settings, value as Record<string, unknown>)
       if (part !== undefined) changes.settings = part
-    } else if (now[known] !== value) changes[name] = value
+    } else if (now[name] !== value) changes[name] = value
   }
   return E.right(changes as SettingsChanges)
 }

@@ -2,7 +2,7 @@
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor } from '../../../domain/identity.ts'
-import type { SpaceSettings } from '../../../domain/settings.ts'
+import { isSettingName, type SettingName } from '../../../domain/settings.ts'
 import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
 import type { Restriction } from '../../../domain/space/state.ts'
@@ -18,11 +18,7 @@ export type Rule = {
   readonly rule:
     | 'ban'
     | 'mute'
-    | 'guests_allowed'
-    | 'max_users'
-    | 'chat_enabled'
-    | 'voice_enabled'
-    | 'slow_mode_seconds'
+    | SettingName
     | 'visibility'
     | 'target_role'
     | 'standing_restriction'
@@ -63,8 +59,8 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
   const add = async (rule: Rule['rule'], value: unknown, says: string, ref?: Ref | null): Promise<void> => {
     rules.push({ rule, value, says, because: await rights.cause(ref) })
   }
-  const setting = async (name: keyof SpaceSettings, says: string): Promise<void> =>
-    add(name as Rule['rule'], state.settings[name], says, refs.settings.get(name))
+  const setting = async (name: SettingName, says: string): Promise<void> =>
+    add(name, state.settings[name], says, refs.settings.get(name))
   const restriction = async (rule: 'ban' | 'mute', one: Restriction | null): Promise<void> => {
     const done = rule === 'ban' ? 'banned' : 'muted'
     const set = rule === 'ban' ? refs.bans : refs.mutes
@@ -127,7 +123,7 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
   const { settings } = state
   const onOrOff = (on: boolean): string => (on ? 'on' : 'off')
 
-  const looks: { readonly [What in LooksAt]: () => Promise<void> } = {
+  const looks: { readonly [What in Exclude<LooksAt, SettingName>]: () => Promise<void> } = {
     guests: async () => {
       if (actor.kind !== 'guest') return
       const says = settings.guests_allowed ? 'Guests were allowed.' : 'Guests were not allowed.'
@@ -176,6 +172,9 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       if (owner !== actor.id || command.type === 'Kick') await target(owner)
     },
   }
-  for (const what of commandEntry(command.type).looksAt) await looks[what]()
+  for (const what of commandEntry(command.type).looksAt)
+    await (isSettingName(what)
+      ? setting(what, `${what} was ${JSON.stringify(settings[what])}.`)
+      : looks[what]())
   return rules
 }

@@ -6,6 +6,7 @@ import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import { LOBBY } from '../../domain/names.ts'
+import { DEFAULT_SETTINGS } from '../../domain/settings.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestDatabase, testDatabase } from '../../infra/testing/postgres.ts'
 import { isCursor } from '../../projections/cursors.ts'
@@ -108,12 +109,7 @@ test('a space is known by its content before anything happened in it, with the d
   assert.equal(row, {
     space_type: 'post',
     space_id: 'carol/older',
-    chat_enabled: true,
-    voice_enabled: true,
-    guests_allowed: true,
-    max_users: 50,
-    slow_mode_seconds: 0,
-    settings: {},
+    ...DEFAULT_SETTINGS,
     updated_by: null,
     updated_at: null,
     title: 'An older one',

@@ -11,6 +11,7 @@ import * as assert from 'uvu/assert'
 import { connectSession } from '../../../adapters/postgres/session.ts'
 import { decodeRecorded } from '../../../domain/codec.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
+import { settingsIn } from '../../../domain/settings.ts'
 import { spaceDecider } from '../../../domain/space/decider.ts'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
@@ -160,7 +161,7 @@ test('given a bundle’s state, then it is what the room’s own rules make of t
   assert.equal(end.bans, Object.fromEntries(state.bans))
   assert.equal(end.mutes, Object.fromEntries(state.mutes))
   assert.equal(Object.keys(end.seats).sort(), [...state.held.keys()].sort())
-  assert.equal(end.settings, state.settings)
+  assert.equal(settingsIn(end.settings), state.settings)
   assert.equal(end.opened, state.opened)
 })
 

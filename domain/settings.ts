@@ -60,6 +60,7 @@ export const SETTINGS = {
   voice_enabled: onOff(true, 'Whether people may speak.', 'bool'),
   guests_allowed: onOff(true, 'Whether those may enter who are signed in to no account.', 'bool'),
   max_users: whole({ initial: 50, least: 1, most: 10_000 }, 'How many sessions there is room for.', 'int4'),
+  reactions_enabled: onOff(true, 'Whether anyone may react to messages; else moderators and above alone.'),
   slow_mode_seconds: whole(
     { initial: 0, least: 0, most: MAX_SLOW_MODE_SECONDS },
     'How long each below moderator waits between two messages.',

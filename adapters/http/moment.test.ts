@@ -241,4 +241,18 @@ test('given a client that goes away in the middle of a slow replay, the server i
 })
 
 test.after(() => http.close())
+test('given a setting that has no column of its own, when it is changed, then the tables, the room and a moment have it', async () => {
+  const changed = await ask('PATCH', `${ROOM}/settings`, as('alice'), { reactions_enabled: false })
+  assert.is(changed.body.reactions_enabled, false, changed.text)
+  const min = `min_position=${changed.body.position}`
+  assert.is((await ask('GET', `${ROOM}/settings?${min}`, as('alice'))).body.reactions_enabled, false)
+  assert.is((await ask('GET', `${ROOM}?${min}`, as('alice'))).body.space.reactions_enabled, false)
+  const then = await ask('GET', `${ROOM}/at?position=${changed.body.position}`, as('alice'))
+  assert.is(then.body.settings.reactions_enabled, false)
+  assert.is(then.body.settings_set_by.reactions_enabled.position, changed.body.position)
+  const before = await ask('GET', `${ROOM}/at?revision=0`, as('alice'))
+  assert.is(before.body.settings.reactions_enabled, true)
+  assert.is((await ask('PATCH', `${ROOM}/settings`, as('alice'), { reactions_enabled: 1 })).status, 400)
+})
+
 test.run()

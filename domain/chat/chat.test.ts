@@ -183,6 +183,14 @@ test('given a private space, when a stranger says anything of it, then SpaceNotF
     .when(ask(account('carol'), post(M1), { place: 'private' }))
     .types('MessagePosted')
 })
+test('given a chat without reactions, when someone reacts, then moderators and above alone may; anyone takes theirs back', () => {
+  const space = [settled({ reactions_enabled: false }), granted('maria', 'moderate')]
+  const on = given(posted(M1), reacted(M1, '👍', 'dave'))
+  on.when(ask(alice, react(M1, '👍'), { space })).refuses({ _tag: 'Forbidden', needs: 'moderate' })
+  on.when(ask(account('maria'), react(M1, '👍'), { space })).types('ReactionAdded')
+  on.when(ask(dave, unreact(M1, '👍'), { space })).types('ReactionRemoved')
+  on.when(ask(dave, react(M1, '👍'), { space: [] })).happens()
+})
 test('given slow mode, when someone posts too soon, then SlowDown with the seconds left; moderators may', () => {
   const space = [settled({ slow_mode_seconds: 30 }), granted('maria', 'moderate')]
   const history = [posted(M1), posted(M3, 'maria')]

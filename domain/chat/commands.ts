@@ -87,10 +87,10 @@ export const CHAT_COMMANDS = {
   }),
   AddReaction: command({
     fields: { messageId: messageId('a message'), emoji },
-    who: 'whoever may enter and may speak',
+    who: 'whoever may enter and may speak; without reactions_enabled, a moderator',
     says: 'Adds a reaction to a message.',
     rate: 'chat-change',
-    looksAt: ['guests', 'chat', 'mute', 'message'],
+    looksAt: ['guests', 'chat', 'mute', 'reactions_enabled', 'message'],
     socket: 'chat-reaction',
     again: reaction,
   }),

@@ -140,6 +140,8 @@ const react = (talk: Talk, command: AddReaction | RemoveReaction): Decision => {
   const isAdding = command.type === 'AddReaction'
   const may = isAdding ? maySpeak(talk) : access.mayEnter
   if (E.isLeft(may)) return may
+  if (isAdding && !talk.state.settings.reactions_enabled && rank(access.role) < rank('moderate'))
+    return E.left({ _tag: 'Forbidden', needs: 'moderate' })
   const emoji = parseEmoji(command.emoji, talk.rules)
   if (E.isLeft(emoji)) return emoji
   const messageId = canonicalId(command.messageId)

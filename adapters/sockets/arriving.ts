@@ -113,6 +113,7 @@ export const newMember = (
   excess: 0,
   pending: 0,
   again: null,
+  signals: null,
   names: null,
   data: null,
   aframe: null,

@@ -257,7 +257,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     logger,
     metrics,
   })
-  const ephemeral = createEphemeral({ members, sending, relay, clock, aframePace: limits.aframe })
+  const ephemeral = createEphemeral({ members, feed, sending, relay, clock, aframePace: limits.aframe })
   const own = createRequests({ commands, feed, membership, ephemeral, ids })
   const places = { content, clock }
   const requests = new Map([
@@ -482,6 +482,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       expiring.stop()
       upgrades.close()
       jsonSockets.stop()
+      ephemeral.stop()
       const here = [...members.values()]
       sendAllElsewhere()
       // Departures are asked for as the sockets go, each after what its socket was doing.

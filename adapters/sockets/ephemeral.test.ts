@@ -2,8 +2,17 @@ import { once } from 'node:events'
 import { connect as dial } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
+import {
+  type Client,
+  eachOnOneNode,
+  type OneNode,
+  ALICES_POST as POST,
+  testNode,
+} from '../../infra/testing/sockets.ts'
+import { localRelay, type Relay } from '../redis/relay.ts'
 import { frameOf, frameWithTail, packetOf } from './frames.ts'
+import { createBudget } from './room-budget.ts'
 import { connectionOf, createSending } from './sending.ts'
 import { fullBucket, take, waitFor } from './token-bucket.ts'
 
@@ -84,6 +93,10 @@ test('given a crowd that moves at once, then each hears the newest of every othe
   for (const one of crowd) await one.ask('join-space', POST)
   const ids = crowd.map(({ id }) => id)
   const { io } = node.sockets
+  const moved = (id: string, n: number) => ({
+    packet: packetOf('aframe-update', { id, n }),
+    isThere: () => io.of('/').adapter.rooms.get(room)?.has(id) === true,
+  })
   const sending = createSending({ io, metrics: {}, maxWaiting: 1 << 20, onSlow: () => {} })
   let writes = 0
   for (const id of ids) {
@@ -96,8 +109,7 @@ test('given a crowd that moves at once, then each hears the newest of every othe
       sendFrame.apply(sender, given)
     }
   }
-  for (let n = 1; n <= 3; n += 1)
-    for (const id of ids) sending.newest(room, id, packetOf('aframe-update', { id, n }), true)
+  for (let n = 1; n <= 3; n += 1) for (const id of ids) sending.newest(room, id, moved(id, n))
   for (const one of crowd) {
     await one.until('the others', () => one.of('aframe-update').length === 3)
     assert.equal(
@@ -108,9 +120,9 @@ test('given a crowd that moves at once, then each hears the newest of every othe
   assert.is(writes, crowd.length)
 
   const [, bobby, carol, daisy] = ids as [string, string, string, string]
-  for (const id of [bobby, carol]) sending.newest(room, id, packetOf('aframe-update', { id, n: 4 }), true)
-  // Of one on another process it is not known here.
-  sending.newest(room, 'elsewhere', packetOf('aframe-update', { id: 'elsewhere', n: 4 }), false)
+  for (const id of [bobby, carol]) sending.newest(room, id, moved(id, 4))
+  // Of one on another process.
+  sending.newest(room, 'elsewhere', { ...moved('elsewhere', 4), isThere: () => true })
   await io.sockets.sockets.get(bobby)?.leave(room)
   const [, , , hers] = crowd
   await hers?.until('the others', () => hers.of('aframe-update').length === 5)
@@ -191,6 +203,134 @@ test('given a pace, then a burst goes at once and the rest at its rate', () => {
   assert.is(waitFor(bucket, pace), 100)
   assert.is(take(bucket, pace, 99), false)
   assert.is(take(bucket, pace, 100), true)
+})
+
+test('given signals without end, then the one who sends is slowed down, and who they are for stays', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  const send = (size: number) =>
+    bobby.ask('webrtc-offer', { targetSocketId: alice.id, offer: { sdp: 'x'.repeat(size) } })
+  assert.is((await send(16_384)).code, 'too_large')
+  assert.is((await send(65_536)).code, 'too_large')
+  const answers = await Promise.all(Array.from({ length: 230 }, () => send(16_000)))
+  const passed = answers.filter(({ ok }) => ok).length
+  assert.ok(passed > 50 && passed < 160, `${passed} of 230 passed`)
+  assert.ok(answers.every(({ ok, code }) => ok || code === 'slow_down'))
+  assert.is((await alice.ask('chat-message', { content: 'still here' })).ok, true)
+  assert.is(node.sockets.state().sockets, 2)
+})
+
+test('given one that does not read its signals, then they are dropped for it, and it stays', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const connection = connectionOf(node.sockets.io.sockets.sockets.get(alice.id) as never)
+  const netSocket = connection.transport.socket?._socket as unknown as {
+    cork: () => void
+    uncork: () => void
+  }
+  netSocket.cork()
+  const codes: unknown[] = []
+  for (let guest = 0; guest < 3; guest += 1) {
+    const one = await node.connect()
+    await one.ask('join-space', POST)
+    const offer = { sdp: 'x'.repeat(16_000) }
+    for (let n = 0; n < 40; n += 1)
+      codes.push((await one.ask('webrtc-offer', { targetSocketId: alice.id, offer })).code)
+  }
+  assert.ok(codes.includes('slow_down'))
+  netSocket.uncork()
+  assert.is((await alice.ask('chat-message', { content: 'still here' })).ok, true)
+  assert.ok(alice.of('webrtc-offer').length < 40, `${alice.of('webrtc-offer').length} came`)
+})
+
+test('given a room that may send so much, when more moves in it, then the newest of each goes when it can, the small first', () => {
+  const budget = createBudget({ perSecond: 1_000, burst: 1_000 }, { perSecond: 1e9, burst: 1e9 })
+  const waiting = new Map([
+    ['large', { bytes: 400 }],
+    ['small', { bytes: 10 }],
+    ['middle', { bytes: 90 }],
+  ])
+  const names = (now: number, room = 'a') => budget.affordable(room, waiting, 5, now).map(([name]) => name)
+  assert.equal(names(0), ['small', 'middle', 'large'])
+  // That was 2,500 of 1,000.
+  assert.equal(names(1_000), [])
+  assert.ok(budget.wait(['a']) > 400, `${budget.wait(['a'])} ms`)
+  assert.equal(names(1_000, 'b'), ['small', 'middle', 'large'], 'each room has its own')
+  assert.equal(names(1_600), ['small', 'middle'])
+  const whole = createBudget({ perSecond: 1e9, burst: 1e9 }, { perSecond: 100, burst: 100 })
+  assert.is(whole.affordable('a', waiting, 5, 0).length, 2)
+  assert.equal(whole.affordable('b', waiting, 5, 0), [], 'and all have one together')
+})
+
+/** Another process’s messages, by hand. */
+const byHand = () => {
+  let bring: (room: string, message: unknown) => void = () => {}
+  const relay: Relay = {
+    ...localRelay(),
+    onMessage: (handler) => {
+      bring = handler as typeof bring
+    },
+  }
+  return { relay, bring: (message: unknown) => bring('post:alice/my-post:main', message) }
+}
+
+test('given an update that comes late from another process, when its sender has left or moved on, then nobody hears it; when it is not yet known, then as soon as it is', async () => {
+  const log = memoryLog()
+  const { relay, bring } = byHand()
+  const [here, there] = [await testNode(log, { relay }), await testNode(log, { name: 'node-2' })]
+  try {
+    const bobby = await here.connect('account:bobby')
+    await bobby.ask('join-space', POST)
+    for (const [go, reason] of [
+      [(one: Client) => one.ask('leave-space'), 'left'],
+      [(one: Client) => one.close(), 'disconnected'],
+      [(one: Client) => one.ask('join-space', { ...POST, subspace: 'main-b' }), 'moved'],
+    ] as const) {
+      const alice = await there.connect('account:alice')
+      const { id } = alice
+      // Before the news of it: as Redis is faster than the log.
+      bring({ kind: 'aframe', from: id, data: { early: reason } })
+      await alice.ask('join-space', POST)
+      await bobby.until('early', ({ payload }) => payload.entityData?.early === reason)
+      await go(alice)
+      await bobby.until('gone', ({ event, payload }) => event === 'user-left' && payload.socketId === id)
+      bring({ kind: 'aframe', from: id, data: { late: reason } })
+    }
+    const carol = await there.connect('account:carol')
+    await carol.ask('join-space', POST)
+    await bobby.until('carol', ({ payload }) => payload.userAccount === 'carol')
+    bring({ kind: 'aframe', from: carol.id, data: { last: true } })
+    await bobby.until('the last', ({ payload }) => payload.entityData?.last === true)
+    assert.equal(
+      bobby.of('aframe-update').flatMap(({ entityData }) => entityData.late ?? []),
+      [],
+    )
+  } finally {
+    await here.stop()
+    await there.stop()
+  }
+})
+
+test('given an update that waits for one who is busy, when its sender leaves meanwhile, then it is not sent any more', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  const connection = connectionOf(node.sockets.io.sockets.sockets.get(bobby.id) as never)
+  const transport = connection.transport as unknown as { writable: boolean; emit: (name: string) => void }
+  transport.writable = false
+  await alice.ask('aframe-update', { late: 1 })
+  await alice.ask('leave-space')
+  transport.writable = true
+  transport.emit('ready')
+  await bobby.until('alice gone', ({ event }) => event === 'user-left')
+  assert.equal(bobby.of('aframe-update'), [])
 })
 
 test.run()

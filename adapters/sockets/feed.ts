@@ -56,6 +56,8 @@ export interface LiveFeed {
     live: LiveSpace,
     revisions: { readonly space: bigint; readonly chat: bigint },
   ) => Promise<void>
+  /** The space as it was last told here; null where nobody here is in it. */
+  readonly live: (key: string) => LiveSpace | null
   readonly state: () => SubscriptionState
   readonly spaces: () => number
   readonly close: () => Promise<void>
@@ -377,6 +379,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       await reach(entry, 'space', revisions.space)
       await reach(entry, 'chat', revisions.chat)
     },
+    live: (key) => entries.get(key)?.live ?? null,
     state: () => subscription.state(),
     spaces: () => entries.size,
     close: async () => {

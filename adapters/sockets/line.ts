@@ -15,6 +15,8 @@ export interface Line {
   readonly leave: (room: RoomKey) => void
   /** Cuts it off where it has let too much wait. */
   readonly guard: () => void
+  /** Bytes that wait for its client to read them. */
+  readonly waiting: () => number
   /** It is over, and its client stays away. */
   readonly close: () => void
   /** It is over here, and its client is to come again, maybe elsewhere. */

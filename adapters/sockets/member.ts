@@ -2,6 +2,7 @@
 import type { Caller } from '../../domain/identity.ts'
 import type { RoomKey, SpaceRef } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Hold } from './feed.ts'
 import type { Line } from './line.ts'
 import type { Bucket } from './token-bucket.ts'
@@ -10,6 +11,8 @@ import type { Turn } from './turns.ts'
 /** The session it has, and where. */
 export type Place = {
   readonly hold: Hold
+  /** What the content said when it came in. */
+  readonly facts: ContentFacts
   readonly sessionId: string
   /** Null while it is not (or not yet, or no more) told the room's news. */
   room: RoomKey | null
@@ -41,6 +44,8 @@ export type Member = {
   names: Bucket | null
   /** Bytes of room-data that it may send; null until it first does. */
   data: Bucket | null
+  /** Of signals to others; null until the first. */
+  signals: Bucket | null
   /** `latest` waits for its turn, in the room that it was meant for. */
   aframe: {
     bucket: Bucket

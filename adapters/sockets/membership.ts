@@ -78,7 +78,6 @@ const MAX_HELD = 10_000
 type Arrival = 'entered' | 'ended' | 'late'
 /** A session from before its command is sent until it is over. */
 type Session = Place & {
-  readonly facts: ContentFacts
   since: Revisions | null
   arrived: (arrival: Arrival) => void
   stopListening: (() => void) | null

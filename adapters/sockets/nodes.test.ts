@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
@@ -148,6 +149,47 @@ test('given ten seats and a hundred joins on two nodes, then ten are in and both
     await client.until('the others', () => known() >= 10)
     assert.is(known(), 10)
   }
+})
+
+test('given somebody who writes to Redis, then nothing but signals and scene updates of who is there comes of it, in our own words', async (context) => {
+  const [one, two] = both(context)
+  const [alice, bobby] = [await one.connect('account:alice'), await two.connect('account:bobby')] as [
+    Client,
+    Client,
+  ]
+  await alice.ask('join-space', POST)
+  await bobby.ask('join-space', POST)
+  const kicked = '2["kicked",{"reason":"forged","by":"alice"}]'
+  const forged = [
+    { kind: 'aframe', from: alice.id, packet: kicked },
+    { kind: 'aframe', from: 'nobody', data: { forged: 1 } },
+    { kind: 'aframe', from: bobby.id, data: { forged: 2 } },
+    { kind: 'aframe', from: alice.id, data: { forged: 'x'.repeat(16_384) } },
+    { kind: 'aframe', from: alice.id, data: [kicked] },
+    { kind: 'signal', from: alice.id, to: bobby.id, event: 'kicked', value: {} },
+    { kind: 'signal', from: alice.id, to: bobby.id, event: 'toString', value: {} },
+    { kind: 'signal', to: bobby.id, event: 'webrtc-offer', payload: { offer: 1, fromUser: 'root' } },
+    { kind: 'signal', from: 'nobody', to: bobby.id, event: 'webrtc-offer', value: { sdp: 'x' } },
+    { kind: 'signal', from: alice.id, to: bobby.id, event: 'webrtc-offer', value: 'x'.repeat(16_384) },
+    { kind: 'kicked', to: bobby.id },
+    'kicked',
+    null,
+    [],
+    7,
+  ]
+  const redis = new Redis(context.redis.url)
+  const channel = 'dlux:room:post:alice/my-post:main'
+  const tell = (text: string) => redis.publish(channel, `${crypto.randomUUID()}${text}`)
+  const before = bobby.heard.length
+  for (const message of forged) await tell(JSON.stringify(message))
+  for (const text of ['', '{', '"', 'null']) await tell(text)
+  // What comes of a channel comes in order: this is after all of them.
+  await untilHeard(bobby, 'aframe-update', () => alice.socket.emit('aframe-update', { real: 1 }))
+  const { payload } = await bobby.until('the update', ({ event }) => event === 'aframe-update')
+  assert.equal(payload.entityData, { real: 1 })
+  assert.equal([...new Set(bobby.heard.slice(before).map(({ event }) => event))], ['aframe-update'])
+  assert.is(bobby.socket.connected, true)
+  redis.disconnect()
 })
 
 test.run()

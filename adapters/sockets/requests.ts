@@ -14,6 +14,7 @@ import type { LiveFeed } from './feed.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
+import { SIGNALS, type SignalEvent } from './relayed.ts'
 
 export type Request = {
   /** Which error event a refusal goes to where the client gave no acknowledgement. */
@@ -154,16 +155,10 @@ export const createRequests = (deps: {
       onWire.wire.socket,
       request(payloadOf(onWire), onSpace(onWire)),
     ]),
-    ...(
-      [
-        ['webrtc-offer', 'offer'],
-        ['webrtc-answer', 'answer'],
-        ['webrtc-ice-candidate', 'candidate'],
-      ] as const
-    ).map(([event, field]): [string, Request] => [
+    ...(Object.keys(SIGNALS) as SignalEvent[]).map((event): [string, Request] => [
       event,
       request(p.Signal, (member, asked) =>
-        ephemeral.signal(member, event, field, asked.targetSocketId, asked[field]),
+        ephemeral.signal(member, event, asked.targetSocketId, asked[SIGNALS[event]]),
       ),
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],

@@ -6,6 +6,8 @@ import type { News } from '../../projections/live/wire.ts'
 import { frameOf, frameWithTail, packetOf } from './frames.ts'
 import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'
+import { createBudget } from './room-budget.ts'
+import type { Pace } from './token-bucket.ts'
 
 /** What this file uses of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
 type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
@@ -47,8 +49,8 @@ export interface Sending {
   /** `start` and `tail` make one packet; the tail's bytes are shared by all who are sent it. */
   readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
   /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
-   *  move at once, so does the whole room. `isHere`: the sender is a socket of this process. */
-  readonly newest: (room: RoomKey, sender: string, packet: string, isHere: boolean) => void
+   *  move at once, so does the whole room; where they move too much, the newest waits. */
+  readonly newest: (room: RoomKey, sender: string, moved: Moved) => void
   /** To all in the room but the sender, in the order of its calls: whoever does not read is cut off, nothing is left out. */
   readonly others: (room: RoomKey, sender: string, packet: string) => void
   /** A line that is written to by itself hears the room from now on; no more. */
@@ -58,6 +60,18 @@ export interface Sending {
   readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
   /** Cuts the socket off if it has let too much wait. */
   readonly guard: (socket: Socket) => void
+  /** How many sockets here are told of the room. */
+  readonly hearers: (room: RoomKey) => number
+  /** Bytes that wait for the socket's client to read them, those that are with the system included. */
+  readonly waiting: (socket: Socket) => number
+}
+
+export type Moved = {
+  readonly packet: string
+  /** Whether the sender is still in the room: asked before each write, since nothing moves that has left. */
+  readonly isThere: () => boolean
+  /** It is on its way, and no newer one in its place. */
+  readonly passed?: () => void
 }
 
 export type SharedTail = { readonly text: string; readonly bytes: Buffer }
@@ -69,6 +83,9 @@ export type SendingOptions = {
   /** Bytes that may wait for a socket before it is cut off. */
   readonly maxWaiting: number
   readonly onSlow: (socket: Socket) => void
+  /** Bytes that scenes which move may make this process send: in one room, in all. */
+  readonly movesOfRoom?: Pace
+  readonly movesOfAll?: Pace
 }
 
 /** Frames that may wait, however small. */
@@ -82,11 +99,19 @@ const CLOSE_MS = 5_000
 const REST = 3
 const LONGEST_REST_MS = 50
 
+/** 50 people who each move ten times a second with 300 bytes make 7 MB/s. */
+const OF_ROOM: Pace = { perSecond: 8 << 20, burst: 8 << 20 }
+const OF_ALL: Pace = { perSecond: 64 << 20, burst: 64 << 20 }
+
 const sizeOf = ({ data, options }: Waiting): number => {
   const frames = options?.wsPreEncodedFrame
   if (frames !== undefined) return frames.reduce((sum, frame) => sum + frame.length, 0)
   return typeof data === 'string' ? data.length : 0
 }
+
+const waitingFor = (connection: Connection): number =>
+  connection.writeBuffer.reduce((sum, waiting) => sum + sizeOf(waiting), 0) +
+  (connection.transport.socket?._socket?.writableLength ?? 0)
 
 /** Straight to the WebSocket where nothing waits before it: what Engine.IO would do in the end, less its queue, its
  *  events and its callbacks, which cost half as much again as the writing. False: it has to go through the queue,
@@ -136,13 +161,15 @@ export const sendElsewhere = (socket: Socket): void => sendAway(socket, SERVICE_
 /** For what passes: its client comes again by itself, later. `code` is why, in the close frame. */
 export const sendLater = (socket: Socket, code: string): void => sendAway(socket, TRY_AGAIN_LATER, code)
 
-export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOptions): Sending => {
+export const createSending = (options: SendingOptions): Sending => {
+  const { io, metrics, maxWaiting, onSlow } = options
+  const budget = createBudget(options.movesOfRoom ?? OF_ROOM, options.movesOfAll ?? OF_ALL)
   const namespace = io.of('/')
   const listeners = new Map<RoomKey, Set<Listener>>()
   const lines = new Map<RoomKey, Map<string, OtherLine>>()
   let closed: (room: RoomKey) => void = () => {}
   let opened: (room: RoomKey) => void = () => {}
-  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Packet> }>()
+  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Move> }>()
 
   const guard = (socket: Socket): void => {
     const connection = connectionOf(socket)
@@ -202,22 +229,23 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
       return
     }
     stalled.delete(connection)
-    for (const { packet, options } of waiting.newest.values()) connection.write(packet, options)
+    for (const { packet, options, isThere } of waiting.newest.values())
+      if (isThere()) connection.write(packet, options)
   }
 
-  const writeNewest = (connection: Connection, sender: string, packet: Packet): void => {
+  const writeNewest = (connection: Connection, sender: string, move: Move): void => {
     const waiting = stalled.get(connection)
     if (waiting === undefined && connection.transport.writable && connection.writeBuffer.length === 0) {
-      connection.write(packet.packet, packet.options)
+      connection.write(move.packet, move.options)
       return
     }
     if (waiting !== undefined) {
-      waiting.newest.set(sender, packet)
+      waiting.newest.set(sender, move)
       if (waiting.transport !== connection.transport) release(connection)
       return
     }
     const { transport } = connection
-    stalled.set(connection, { transport, newest: new Map([[sender, packet]]) })
+    stalled.set(connection, { transport, newest: new Map([[sender, move]]) })
     transport.once('ready', () => release(connection))
   }
 
@@ -250,27 +278,39 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
     }
   }
 
+  const hearers = (room: RoomKey): number =>
+    (namespace.adapter.rooms.get(room)?.size ?? 0) + (lines.get(room)?.size ?? 0)
+
+  /** What a room can afford of what moves in it. */
+  const passOnIn = (room: RoomKey, senders: Map<string, Move>, now: number): void => {
+    for (const [sender, { isThere }] of senders) if (!isThere()) senders.delete(sender)
+    const ids = namespace.adapter.rooms.get(room)
+    const moves = budget.affordable(room, senders, hearers(room), now)
+    for (const [sender, { passed }] of moves) {
+      senders.delete(sender)
+      passed?.()
+    }
+    if (ids !== undefined) tellMoves(ids, moves)
+    for (const line of lines.get(room)?.values() ?? [])
+      for (const [sender, { packet }] of moves) if (sender !== line.id) line.moved(sender, packet)
+    if (senders.size === 0) moving.delete(room)
+  }
+
   const passOn = (): void => {
     const started = performance.now()
     isDue = false
-    for (const [room, senders] of moving) {
-      const ids = namespace.adapter.rooms.get(room)
-      const hearing = lines.get(room)
-      // Who has left meanwhile moves no more.
-      const moves = [...senders].filter(
-        ([id, { isHere }]) => !isHere || ids?.has(id) === true || hearing?.has(id) === true,
-      )
-      if (ids !== undefined) tellMoves(ids, moves)
-      for (const line of hearing?.values() ?? [])
-        for (const [sender, { packet }] of moves) if (sender !== line.id) line.moved(sender, packet)
-    }
-    moving.clear()
+    for (const [room, senders] of moving) passOnIn(room, senders, started)
     const ended = performance.now()
     restUntil = ended + Math.min((ended - started) * REST, LONGEST_REST_MS)
+    if (moving.size === 0) return
+    isDue = true
+    setTimeout(passOn, Math.max(restUntil - ended, budget.wait(moving.keys()))).unref()
   }
 
   return {
     guard,
+    hearers,
+    waiting: (socket) => waitingFor(connectionOf(socket)),
     emit: (room, news) => {
       const hearing = listeners.get(room)
       const isEmpty = !namespace.adapter.rooms.has(room)
@@ -337,11 +377,11 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
       connection.write(`${start}${tail.text}`, optionsOf(frameWithTail(start, tail.bytes)))
       guard(socket)
     },
-    newest: (room, sender, packet, isHere) => {
+    newest: (room, sender, moved) => {
       const senders = moving.get(room) ?? new Map<string, Move>()
       moving.set(room, senders)
-      const frame = frameOf(packet)
-      senders.set(sender, { packet, frame, options: optionsOf([frame]), isHere })
+      const frame = frameOf(moved.packet)
+      senders.set(sender, { ...moved, frame, bytes: frame.length, options: optionsOf([frame]) })
       if (isDue) return
       isDue = true
       const wait = restUntil - performance.now()
@@ -353,8 +393,7 @@ export const createSending = ({ io, metrics, maxWaiting, onSlow }: SendingOption
 }
 
 /** How one sender's scene moved last, on its way to a room. */
-type Move = Packet & { readonly frame: Buffer; readonly isHere: boolean }
-type Packet = { readonly packet: string; readonly options: WriteOptions }
+type Move = Moved & { readonly frame: Buffer; readonly bytes: number; readonly options: WriteOptions }
 const optionsOf = (frames: ReadonlyArray<Buffer>): WriteOptions => ({
   compress: false,
   wsPreEncodedFrame: frames,

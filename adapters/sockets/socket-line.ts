@@ -33,6 +33,9 @@ export class SocketLine implements Line {
   guard(): void {
     this.#sending.guard(this.socket)
   }
+  waiting(): number {
+    return this.#sending.waiting(this.socket)
+  }
   close(): void {
     this.socket.disconnect(true)
   }

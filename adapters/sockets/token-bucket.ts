@@ -4,16 +4,20 @@ export type Pace = { readonly perSecond: number; readonly burst: number }
 
 export const fullBucket = (pace: Pace, now: number): Bucket => ({ tokens: pace.burst, at: now })
 
-/** Takes `count` if there are as many. `now` in ms. */
-export const take = (bucket: Bucket, pace: Pace, now: number, count = 1): boolean => {
+export const refill = (bucket: Bucket, pace: Pace, now: number): void => {
   const gained = (Math.max(0, now - bucket.at) * pace.perSecond) / 1_000
   bucket.tokens = Math.min(pace.burst, bucket.tokens + gained)
   bucket.at = now
-  if (bucket.tokens < count) return false
-  bucket.tokens -= count
+}
+
+/** Takes `amount` (1 unless said) if they are there. `now` in ms. */
+export const take = (bucket: Bucket, pace: Pace, now: number, amount = 1): boolean => {
+  refill(bucket, pace, now)
+  if (bucket.tokens < amount) return false
+  bucket.tokens -= amount
   return true
 }
 
-/** How long until there is one, in ms. */
-export const waitFor = (bucket: Bucket, pace: Pace): number =>
-  Math.max(0, Math.ceil(((1 - bucket.tokens) * 1_000) / pace.perSecond))
+/** How long until they are, in ms. */
+export const waitFor = (bucket: Bucket, pace: Pace, amount = 1): number =>
+  Math.max(0, Math.ceil(((amount - bucket.tokens) * 1_000) / pace.perSecond))

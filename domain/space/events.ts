@@ -298,7 +298,8 @@ export const SPACE_EVENTS = {
     told: {
       to: 'space',
       as: 'permission-changed',
-      with: ({ subject, by }) => rights('muted', subject, by),
+      // What flows between two browsers already is theirs to end.
+      with: ({ subject, by }) => ({ ...rights('muted', subject, by), drop_audio: true }),
     },
     says: ({ subject, by, until: end, reason }, words) =>
       `${subject} was muted by ${words.by(by)}${until(end)}${because(reason)}`,
@@ -327,7 +328,11 @@ export const SPACE_EVENTS = {
     told: {
       to: 'space',
       as: 'settings-changed',
-      with: ({ changes, by }) => ({ changes, by: of(by) }),
+      with: ({ changes, by }) => ({
+        changes,
+        by: of(by),
+        ...(changes.voice_enabled === false ? { drop_audio: true } : {}),
+      }),
     },
     says: ({ changes, by }, words) => {
       const named = Object.entries(changes).map(([name, value]) => `${name} to ${JSON.stringify(value)}`)

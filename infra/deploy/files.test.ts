@@ -109,10 +109,14 @@ files('compose: no secret stands in it, and each is required', () => {
       if (secrets.includes(name) || /PASSWORD|SECRET/.test(name))
         assert.match(value, /^\$\{\w+:\?.+\}$/, `${name} stands in the file`)
   assert.match(compose().services.server?.environment?.DATABASE_URL ?? '', /:\$\{POSTGRES_PASSWORD:\?/)
+  assert.match(compose().services.server?.environment?.REDIS_URL ?? '', /:\$\{REDIS_PASSWORD:\?/)
+  const redis = compose().services.redis?.command ?? []
+  assert.match(redis[redis.indexOf('--requirepass') + 1] ?? '', /^\$\{REDIS_PASSWORD:\?.+\}$/)
 })
 files('compose: what it gives the server and the projector is a valid configuration for production', () => {
   const env = {
     POSTGRES_PASSWORD: 'abc',
+    REDIS_PASSWORD: 'def',
     SESSION_SECRET: 's'.repeat(64),
     TURN_SECRET: 't'.repeat(64),
     PRIVACY_MASTER_KEY: 'ab'.repeat(32),
@@ -145,6 +149,7 @@ files('compose: where the client has it, docker reads it too', () => {
   const env = {
     ...process.env,
     POSTGRES_PASSWORD: 'a',
+    REDIS_PASSWORD: 'g',
     SESSION_SECRET: 'b',
     TURN_SECRET: 'c',
     SITE: 'd',

@@ -82,6 +82,9 @@ export class JsonLine implements OtherLine {
   leave(room: RoomKey): void {
     this.#sending.unhear(room, this)
   }
+  waiting(): number {
+    return this.ws.bufferedAmount
+  }
   guard(): void {
     if (this.ws.bufferedAmount <= this.#maxWaiting || this.ws.readyState !== this.ws.OPEN) return
     this.#onSlow()

@@ -5,11 +5,12 @@ import * as t from 'io-ts'
 import type { Content } from '../../../domain/ports.ts'
 import { type Described, invalid, tooLarge } from '../../refusals.ts'
 import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
-import type { Ephemeral, SignalEvent } from '../ephemeral.ts'
+import type { Ephemeral } from '../ephemeral.ts'
 import type { Line } from '../line.ts'
 import type { Member } from '../member.ts'
 import type { Membership } from '../membership.ts'
 import { decodePayload, RoomData } from '../payloads.ts'
+import type { SignalEvent } from '../relayed.ts'
 import type { Request } from '../requests.ts'
 import type { Sending } from '../sending.ts'
 import { SocketLine } from '../socket-line.ts'
@@ -34,11 +35,11 @@ export type LanguageDeps = {
 const NAMES: Pace = { perSecond: 1, burst: 20 }
 /** Bytes of JSON that a client of easyrtc may say of itself. */
 const MAX_ABOUT = 8_192
-const SIGNAL_EVENTS: Readonly<Record<string, readonly [SignalEvent, string]>> = {
-  offer: ['webrtc-offer', 'offer'],
-  answer: ['webrtc-answer', 'answer'],
-  candidate: ['webrtc-ice-candidate', 'candidate'],
-}
+const SIGNAL_EVENTS: ReadonlyMap<string, SignalEvent> = new Map([
+  ['offer', 'webrtc-offer'],
+  ['answer', 'webrtc-answer'],
+  ['candidate', 'webrtc-ice-candidate'],
+])
 
 const object = (value: unknown): Payload =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : {}
@@ -108,10 +109,10 @@ export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, Request
     return E.isLeft(asked) ? told(asked.left) : ephemeral.data(member, asked.right)
   }
   const signal = (member: Member, kind: string, to: unknown, what: unknown): Answer => {
-    const found = SIGNAL_EVENTS[kind]
-    if (found === undefined) return told(invalid('type', 'There is no such signal.'))
+    const event = SIGNAL_EVENTS.get(kind)
+    if (event === undefined) return told(invalid('type', 'There is no such signal.'))
     if (typeof to !== 'string') return told(invalid('to', 'to is missing.'))
-    return ephemeral.signal(member, found[0], found[1], to, what)
+    return ephemeral.signal(member, event, to, what)
   }
 
   const request = <A>(

@@ -65,6 +65,9 @@ export class TranslatedLine implements OtherLine {
   guard(): void {
     this.#sending.guard(this.socket)
   }
+  waiting(): number {
+    return this.#sending.waiting(this.socket)
+  }
   close(): void {
     this.socket.disconnect(true)
   }

@@ -1,0 +1,64 @@
+/** How much of what moves a room may make its server send. Past that its scenes move at a lower rate: the newest of each
+ *  sender waits, and the small go before the large, so that one who sends much slows nobody who sends little. */
+import { type Bucket, fullBucket, type Pace, refill } from './token-bucket.ts'
+
+export type Budget = {
+  /** Of what waits in a room, what is to go now; `cost` in bytes for the whole room. */
+  readonly affordable: <M extends { readonly bytes: number }>(
+    room: string,
+    waiting: ReadonlyMap<string, M>,
+    hearers: number,
+    now: number,
+  ) => ReadonlyArray<readonly [string, M]>
+  /** How long until one of these rooms has something to spend again (ms). */
+  readonly wait: (of: Iterable<string>) => number
+}
+
+/** Rooms whose spending is remembered; the rest have spent nothing of late. */
+const MAX_ROOMS = 1_000
+
+export const createBudget = (ofRoom: Pace, ofAll: Pace): Budget => {
+  const rooms = new Map<string, Bucket>()
+  let all: Bucket | null = null
+
+  const bucketOf = (room: string, now: number): Bucket => {
+    const known = rooms.get(room)
+    if (known !== undefined) return known
+    if (rooms.size >= MAX_ROOMS)
+      for (const [one, bucket] of rooms) {
+        refill(bucket, ofRoom, now)
+        if (bucket.tokens >= ofRoom.burst) rooms.delete(one)
+      }
+    const bucket = fullBucket(ofRoom, now)
+    rooms.set(room, bucket)
+    return bucket
+  }
+
+  return {
+    affordable: (room, waiting, hearers, now) => {
+      const bucket = bucketOf(room, now)
+      all ??= fullBucket(ofAll, now)
+      refill(bucket, ofRoom, now)
+      refill(all, ofAll, now)
+      let moves = [...waiting]
+      const costOf = (bytes: number) => bytes * Math.max(1, hearers)
+      const cost = costOf(moves.reduce((sum, [, { bytes }]) => sum + bytes, 0))
+      if (cost > Math.min(bucket.tokens, all.tokens)) moves = moves.sort(([, a], [, b]) => a.bytes - b.bytes)
+      const going: Array<(typeof moves)[number]> = []
+      for (const move of moves) {
+        // The last may cost more than there is: else one too large for any burst would never go.
+        if (bucket.tokens <= 0 || all.tokens <= 0) break
+        bucket.tokens -= costOf(move[1].bytes)
+        all.tokens -= costOf(move[1].bytes)
+        going.push(move)
+      }
+      return going
+    },
+    wait: (of) => {
+      const lacking = (bucket: Bucket | null | undefined, pace: Pace) =>
+        bucket == null ? 0 : ((1 - bucket.tokens) * 1_000) / pace.perSecond
+      const least = Math.min(...[...of].map((room) => lacking(rooms.get(room), ofRoom)))
+      return Math.max(1, Math.min(1_000, Math.max(least, lacking(all, ofAll))))
+    },
+  }
+}

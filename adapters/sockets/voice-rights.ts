@@ -1,0 +1,90 @@
+/** Whose voice may be heard: what an offer or an answer would send, and whether its sender may speak. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Caller } from '../../domain/identity.ts'
+import { accessOf } from '../../domain/space/access.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import type { SpaceState } from '../../domain/space/state.ts'
+
+/** `silent`: it describes media, and none of it is this side's voice. `none`: it describes no media. */
+export type Voice = 'speaks' | 'silent' | 'none'
+
+const SENDING = new Set(['sendrecv', 'sendonly'])
+const DIRECTION = /^a=\s*(sendrecv|sendonly|recvonly|inactive)\s*$/
+
+/** Of one description. Without a direction of its own a section has the session's, and else sends and receives.
+ *  Source: RFC 8866 §6.7; RFC 3264 §6 (port 0), RFC 9143 §6 (but not of a bundle). */
+export const voiceOfSdp = (sdp: string): Voice => {
+  const sections = sdp
+    .toLowerCase()
+    .split(/\r\n|\r|\n/)
+    .map((line) => line.trim())
+    .reduce<string[][]>(
+      (all, line) => {
+        if (/^m=/.test(line)) all.push([line])
+        else all.at(-1)?.push(line)
+        return all
+      },
+      [[]],
+    )
+  const directionsOf = (lines: ReadonlyArray<string>) =>
+    lines.flatMap((line) => DIRECTION.exec(line)?.[1] ?? [])
+  const [session = [], ...media] = sections
+  if (media.length === 0) return 'none'
+  const ofAll = directionsOf(session)
+  const speaks = media.some((lines) => {
+    if (!/^m=\s*audio\b/.test(lines[0] ?? '')) return false
+    const isRefused = /^m=\s*audio\s+0\s/.test(lines[0] ?? '') && !lines.includes('a=bundle-only')
+    if (isRefused) return false
+    const own = directionsOf(lines)
+    const directions = own.length > 0 ? own : ofAll
+    return directions.length === 0 || directions.some((direction) => SENDING.has(direction))
+  })
+  return speaks ? 'speaks' : 'silent'
+}
+
+/** Of whatever a client sends as its signal: libraries wrap the description in objects, and some in JSON in a text. */
+export const voiceOf = (value: unknown, depth = 0): Voice => {
+  if (depth > 64) return 'speaks'
+  if (typeof value === 'string') {
+    const own = voiceOfSdp(value)
+    if (own !== 'none' || !/^\s*[[{"]/.test(value)) return own
+    try {
+      return voiceOf(JSON.parse(value), depth + 1)
+    } catch {
+      return 'none'
+    }
+  }
+  if (typeof value !== 'object' || value === null) return 'none'
+  const parts = Object.values(value).map((part) => voiceOf(part, depth + 1))
+  if (parts.includes('speaks')) return 'speaks'
+  return parts.includes('silent') ? 'silent' : 'none'
+}
+
+/** Takes an offer back: it has no description, or an empty one. */
+const isRollback = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'rollback'
+
+/** Whether `by` may send this description to others of the space. What can't be read is taken for a voice, unless it can
+ *  only be a candidate. */
+export const maySignal = (
+  asked: {
+    readonly state: SpaceState
+    readonly by: Caller
+    readonly facts: ContentFacts
+    readonly at: string
+  },
+  value: unknown,
+  isCandidate: boolean,
+): E.Either<SpaceRefusal, void> => {
+  const { state, by, facts, at } = asked
+  const isOff = !state.settings.voice_enabled
+  // Nearly always nobody is silenced, and then nothing has to be read.
+  if (!isOff && state.mutes.size === 0) return E.right(undefined)
+  const mute = accessOf(state, by, facts, at).mute
+  if (!isOff && mute === null) return E.right(undefined)
+  const voice = voiceOf(value)
+  if (voice === 'silent' || (voice === 'none' && (isCandidate || isRollback(value))))
+    return E.right(undefined)
+  return E.left(isOff ? { _tag: 'VoiceDisabled' } : { _tag: 'Muted', until: mute?.until ?? null })
+}

@@ -61,6 +61,9 @@ export type AuthOptions = {
   readonly headerMaxAgeSeconds: number
 }
 
+const pubkeyOf = (shown: Shown): { readonly pubkey?: string } =>
+  shown.form === 'headers' && shown.pubkey !== null ? { pubkey: shown.pubkey } : {}
+
 /** `guest:` and 12 random hex digits. */
 export const newGuest = (): string => `guest:${randomBytes(6).toString('hex')}`
 
@@ -99,7 +102,7 @@ export const createAuth = (options: AuthOptions): Auth => {
       account,
       message: challenge,
       signature,
-      ...(shown.form === 'headers' ? { pubkey: shown.pubkey } : {}),
+      ...pubkeyOf(shown),
     })()
     if (E.isLeft(verified))
       return verified.left._tag === 'HiveUnavailable'
@@ -121,8 +124,7 @@ export const createAuth = (options: AuthOptions): Auth => {
     const { account, challenge, signature } = one
     const late = challenges.lapsed(challenge, clock.now())
     if (late !== null) return E.left(invalidProof(late.detail, late.hint))
-    const pubkey = one.form === 'headers' ? { pubkey: one.pubkey } : {}
-    const verified = await hive.verify({ account, message: challenge, signature, ...pubkey })()
+    const verified = await hive.verify({ account, message: challenge, signature, ...pubkeyOf(one) })()
     if (E.isLeft(verified))
       return verified.left._tag === 'HiveUnavailable'
         ? E.left(verified.left)
@@ -141,7 +143,7 @@ export const createAuth = (options: AuthOptions): Auth => {
 
   return {
     authenticate: (proof, purpose, ip) => async () => {
-      if (E.isLeft(proof)) return E.left(invalidProof(proof.left))
+      if (E.isLeft(proof)) return E.left(invalidProof(proof.left, proof.left))
       const { shown, claimed } = proof.right
       let first: Authenticated | null = null
       // Each proof that is given must hold, and all must speak of one and the same caller.

@@ -15,7 +15,8 @@ export type Shown =
       readonly form: 'headers'
       readonly account: string
       readonly challenge: string
-      readonly pubkey: string
+      /** The key that is said to have signed; null for any of the account's. */
+      readonly pubkey: string | null
       readonly signature: string
     }
 
@@ -29,31 +30,70 @@ const isSet = (value: unknown): boolean => value !== undefined && value !== null
 const text = (value: unknown): string | null =>
   typeof value === 'string' && value.length <= 4_096 ? value : null
 
-const signedHeaders = (
-  account: unknown,
-  challenge: unknown,
-  pubkey: unknown,
-  signature: unknown,
-): E.Either<string, Shown | null> => {
-  if (![account, challenge, pubkey, signature].some(isSet)) return E.right(null)
+type Parts = Readonly<Record<'account' | 'challenge' | 'pubkey' | 'signature', unknown>>
+
+/** A signature and what it is of; null where there is none of it. `key`: whether the one that signed must be named. */
+const signed = (parts: Parts, key: 'named' | 'any'): E.Either<string, Shown | null> => {
+  if (!Object.values(parts).some(isSet)) return E.right(null)
   // A handshake's challenge may be a number: what was signed is its decimal text.
-  const asText =
-    typeof challenge === 'number' && Number.isSafeInteger(challenge) ? String(challenge) : challenge
-  const parts = [text(account), text(asText), text(pubkey), text(signature)]
-  const [who, what, key, signed] = parts
-  if (!who || !what || !key || !signed) return E.left('account, challenge, pubkey and signature go together')
-  return E.right({ form: 'headers', account: who, challenge: what, pubkey: key, signature: signed })
+  const challenge =
+    typeof parts.challenge === 'number' && Number.isSafeInteger(parts.challenge)
+      ? String(parts.challenge)
+      : parts.challenge
+  const [who, what, by] = [text(parts.account), text(challenge), text(parts.signature)]
+  const pubkey = isSet(parts.pubkey) || key === 'named' ? text(parts.pubkey) : null
+  if (!who || !what || !by || (key === 'named' && !pubkey) || (isSet(parts.pubkey) && !pubkey))
+    return E.left(
+      key === 'named'
+        ? 'account, challenge, pubkey and signature go together'
+        : 'account, challenge and signature go together',
+    )
+  return E.right({ form: 'headers', account: who, challenge: what, pubkey, signature: by })
+}
+
+const ownOf = (object: object): Parts => {
+  const own = (name: string): unknown =>
+    Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined
+  return {
+    account: own('account'),
+    challenge: own('challenge'),
+    pubkey: own('pubkey'),
+    signature: own('signature'),
+  }
+}
+
+/** The same in a body, with a `pubkey` where it is given. A name or a challenge alone may be for another proof. */
+const signedBody = (body: unknown): E.Either<string, Shown | null> => {
+  if (typeof body !== 'object' || body === null) return E.right(null)
+  const parts = ownOf(body)
+  return isSet(parts.signature) || isSet(parts.pubkey) ? signed(parts, 'any') : E.right(null)
 }
 
 const claim = (name: string): string | null => (isAccount(name) ? name : null)
 
-/** Of a REST request. `headers` as Node gives them; `body` as it was parsed. */
-export const proofOfRequest = (headers: Readonly<Record<string, unknown>>, body?: unknown): ReadProof => {
-  const four = signedHeaders(
-    headers['x-account'],
-    headers['x-challenge'],
-    headers['x-pubkey'],
-    headers['x-signature'],
+/** Of a REST request. `headers` as Node gives them; `body` as it was parsed. `inBody`: of a call that is there to prove who asks,
+ *  a proof may be in its body too. */
+export const proofOfRequest = (
+  headers: Readonly<Record<string, unknown>>,
+  body?: unknown,
+  inBody = false,
+): ReadProof => {
+  const byBody = inBody ? signedBody(body) : E.right(null)
+  if (E.isLeft(byBody)) return byBody
+  const read = proofOfHeaders(headers, body)
+  if (E.isLeft(read) || byBody.right === null) return read
+  return E.right({ shown: [...read.right.shown, byBody.right], claimed: null })
+}
+
+const proofOfHeaders = (headers: Readonly<Record<string, unknown>>, body: unknown): ReadProof => {
+  const four = signed(
+    {
+      account: headers['x-account'],
+      challenge: headers['x-challenge'],
+      pubkey: headers['x-pubkey'],
+      signature: headers['x-signature'],
+    },
+    'named',
   )
   if (E.isLeft(four)) return four
   const shown: Shown[] = four.right === null ? [] : [four.right]
@@ -78,19 +118,20 @@ export const proofOfRequest = (headers: Readonly<Record<string, unknown>>, body?
 /** Of a socket's handshake: its `auth` object. */
 export const proofOfHandshake = (auth: unknown): ReadProof => {
   if (typeof auth !== 'object' || auth === null) return E.right({ shown: [], claimed: null })
-  const own = (name: string): unknown =>
-    Object.hasOwn(auth, name) ? (auth as Record<string, unknown>)[name] : undefined
-  const [account, challenge, pubkey, signature] = ['account', 'challenge', 'pubkey', 'signature'].map(own)
+  const parts = ownOf(auth)
   // A name alone is a claim, as in `Bearer :<account>`.
-  const onlyName = isSet(account) && ![challenge, pubkey, signature].some(isSet)
-  const four = onlyName ? E.right(null) : signedHeaders(account, challenge, pubkey, signature)
+  const onlyName = isSet(parts.account) && ![parts.challenge, parts.pubkey, parts.signature].some(isSet)
+  const four = onlyName ? E.right(null) : signed(parts, 'named')
   if (E.isLeft(four)) return four
   const shown: Shown[] = four.right === null ? [] : [four.right]
-  const token = own('token')
+  const token = Object.hasOwn(auth, 'token') ? (auth as { token: unknown }).token : undefined
   if (isSet(token)) {
     const value = text(token)
     if (value === null) return E.left('the token is not a text')
     shown.unshift({ form: 'token', token: value })
   }
-  return E.right({ shown, claimed: onlyName && typeof account === 'string' ? claim(account) : null })
+  return E.right({
+    shown,
+    claimed: onlyName && typeof parts.account === 'string' ? claim(parts.account) : null,
+  })
 }

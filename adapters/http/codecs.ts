@@ -188,6 +188,13 @@ export const AnyChallenge = asItCame(
   'a challenge',
   text({ description: 'What was signed, beside `Bearer <signature>:<account>`.' }),
 )
+/** A proof in a body. */
+export const PROOF = {
+  account: asItCame('an account', text({ description: 'Who signed.' })),
+  challenge: AnyChallenge,
+  signature: asItCame('a signature', text({ description: 'Of the challenge.' })),
+  pubkey: asItCame('a key', text({ description: 'The key that signed, where it is named.' })),
+}
 export const PermissionCodec = t.union(
   [t.literal('access'), t.literal('moderate'), t.literal('admin')],
   'access, moderate or admin',

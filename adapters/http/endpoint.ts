@@ -34,11 +34,11 @@ import { type AnyCodec, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
 
 /** Of two `Authorization` headers Node gives the first and drops the other: here they are two, and so no proof. */
-export const shownBy = ({ headers, body, raw }: FastifyRequest): ReadProof => {
+export const shownBy = ({ headers, body, raw }: FastifyRequest, inBody = false): ReadProof => {
   const { authorization } = headers
-  if (authorization === undefined) return proofOfRequest(headers, body)
+  if (authorization === undefined) return proofOfRequest(headers, body, inBody)
   const all = raw.rawHeaders.filter((_, i, list) => i % 2 === 1 && /^authorization$/i.test(list[i - 1]!))
-  return proofOfRequest(all.length > 1 ? { ...headers, authorization: all } : headers, body)
+  return proofOfRequest(all.length > 1 ? { ...headers, authorization: all } : headers, body, inBody)
 }
 
 export type Asked<P, Q, B> = {
@@ -114,9 +114,12 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly exports?: ReadonlyArray<string>
   readonly params?: P
   readonly query?: Q
-  /** Refuses parameters that `query` doesn't name: a filter that is misspelt would show more than was asked for. */
+  /** Refuses what `query` and `body` don't name: a filter that is misspelt would show more than was asked for, and a proof
+   *  that nobody reads would make a guest of an account. */
   readonly strict?: boolean
   readonly body?: B
+  /** A proof may be in the body: `{ account, challenge, signature }`. */
+  readonly proofInBody?: boolean
   /** What a proof is used for here: a server's challenge made for another purpose is refused. */
   readonly purpose?: Purpose
   readonly handle: (
@@ -206,11 +209,13 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         default: REFUSED,
       },
       ...(params === undefined ? {} : { params: schemaFor(params) }),
-      ...(querystring === undefined ? {} : { querystring: schemaFor(querystring, { strict }) }),
-      ...(body === undefined ? {} : { body: schemaFor(body) }),
+      ...(querystring === undefined
+        ? {}
+        : { querystring: schemaFor(querystring, strict ? { strict: 'query' } : {}) }),
+      ...(body === undefined ? {} : { body: schemaFor(body, strict ? { strict: 'body' } : {}) }),
     },
     handler: async (request, reply) => {
-      const shown = shownBy(request)
+      const shown = shownBy(request, endpoint.proofInBody)
       const auth = await deps.auth.authenticate(shown, purpose, request.ip)()
       const who = orTell(auth)
       const { min_position } = (isRead ? request.query : {}) as { min_position?: bigint }

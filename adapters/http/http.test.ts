@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import fastify, { type InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { signAs } from '../../infra/hive/keys.ts'
+import { devKeys, signAs } from '../../infra/hive/keys.ts'
 import { testHttp } from '../../infra/testing/http.ts'
 import { proofOfRequest } from '../auth/proof.ts'
 import { download } from './download.ts'
@@ -189,6 +189,58 @@ test('the server’s challenge proves who signs it', async () => {
   assert.is(ok(await call('POST', '/api/auth/session', proof)).identity.id, 'erin')
   refused(await call('POST', '/api/auth/challenge', { payload: { purpose: 'fun' } }), 400, 'invalid_purpose')
   ok(await call('POST', '/api/auth/challenge'))
+})
+
+test('given a proof in the body, with a key or without, of each kind of challenge, then the account; on a join too', async () => {
+  const session = (payload: object, headers: Record<string, string> = {}) =>
+    call('POST', '/api/auth/session', { payload, headers })
+  const wallet = () => `dlux_vr_${http.clock.ms}_${randomUUID()}`
+  const seconds = String(Math.floor(http.clock.ms / 1_000))
+  const server = () => http.auth.challenge('session', 'erin').challenge
+  for (const challenge of [wallet(), seconds, server()]) {
+    const proof = { account: 'erin', challenge, signature: signAs('erin', challenge) }
+    assert.is(ok(await session(proof)).identity.id, 'erin')
+  }
+  const named = wallet()
+  const pubkey = devKeys('erin').posting.public
+  const whole = { account: 'erin', challenge: named, signature: signAs('erin', named), pubkey }
+  assert.is(ok(await session(whole)).identity.id, 'erin')
+  refused(await session(whole), 401, 'invalid_proof')
+  const joining = wallet()
+  const joined = {
+    account: 'erin',
+    challenge: joining,
+    signature: signAs('erin', joining),
+    user_account: 'erin',
+  }
+  assert.equal(ok(await call('POST', `${POST}/join`, { payload: joined })).identity.id, 'erin')
+})
+
+test('given half a proof, another’s, or a field that nobody reads, then it is refused and never quietly a guest', async () => {
+  const session = (payload: object, headers: Record<string, string> = {}) =>
+    call('POST', '/api/auth/session', { payload, headers })
+  const challenge = `dlux_vr_${http.clock.ms}_${randomUUID()}`
+  const signature = signAs('erin', challenge)
+  const wrong: ReadonlyArray<object> = [
+    { account: 'erin' },
+    { challenge },
+    { account: 'erin', challenge },
+    { account: 'erin', signature },
+    { challenge, signature },
+    { account: 'frank', challenge, signature },
+    { account: 'erin', challenge, signature: signAs('erin', 'another') },
+    { account: 'erin', challenge, signature, pubkey: devKeys('frank').posting.public },
+    { account: 'erin', challenge, signature, pubkey: 7 },
+  ]
+  for (const payload of wrong) refused(await session(payload), 401, 'invalid_proof')
+  refused(await session({ account: 'frank' }, { ...http.bearer('erin') }), 401, 'invalid_proof')
+  refused(await call('POST', `${POST}/join`, { payload: { challenge, signature } }), 401, 'invalid_proof')
+  for (const payload of [{ user: 'erin' }, { acount: 'erin', challenge, signature }, { token: 'x' }])
+    refused(await session(payload), 400, 'invalid_body')
+  refused(await call('POST', '/api/auth/challenge', { payload: { acount: 'erin' } }), 400, 'invalid_body')
+  // Nothing of it was used up.
+  assert.is(ok(await session({ account: 'erin', challenge, signature })).identity.id, 'erin')
+  assert.is(ok(await session({})).identity.kind, 'guest')
 })
 
 test('an owner changes settings, grants, bans, mutes; others are refused and told what it needs', async () => {

@@ -55,12 +55,15 @@ const schemaOf = (codec: Tagged): JsonSchema => {
 }
 
 const codecs = new WeakMap<object, AnyCodec>()
-/** What a query's schema takes, where it takes nothing else. */
-const only = new WeakMap<object, ReadonlyArray<string>>()
+/** What a schema takes, where it takes nothing else. */
+type Only = { readonly part: Part; readonly names: ReadonlyArray<string> }
+type Part = 'query' | 'body'
+const only = new WeakMap<object, Only>()
 
-/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. `strict`: of a query, refuses
- *  parameters that the codec doesn't name, where a misspelt one would quietly show more than was asked for. */
-export const schemaFor = (codec: AnyCodec, { strict = false } = {}): JsonSchema => {
+/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. `strict`: the part of
+ *  a request that it is of, in which names that the codec doesn't know are refused: a filter that is misspelt would quietly show
+ *  more than was asked for, and a proof in a field that nobody reads would make a guest of an account. */
+export const schemaFor = (codec: AnyCodec, { strict }: { readonly strict?: Part } = {}): JsonSchema => {
   const schema = schemaOf(codec as Tagged)
   const properties = Object.fromEntries(
     Object.entries((schema.properties as Record<string, unknown>) ?? {}).map(([name, one]) => [name, one]),
@@ -68,7 +71,7 @@ export const schemaFor = (codec: AnyCodec, { strict = false } = {}): JsonSchema 
   const whole = { type: 'object', ...schema, properties }
   if (Array.isArray(schema.required) && schema.required.length === 0) delete (whole as JsonSchema).required
   codecs.set(whole, codec)
-  if (strict) only.set(whole, Object.keys(properties))
+  if (strict !== undefined) only.set(whole, { part: strict, names: Object.keys(properties) })
   return whole
 }
 
@@ -110,16 +113,19 @@ const distance = (one: string, other: string): number => {
   return last[other.length]!
 }
 
-const unknownParameter = (name: string, known: ReadonlyArray<string>): Told => {
+const WORDS: Readonly<Record<Part, string>> = { query: 'parameter', body: 'field' }
+
+const unknownName = (name: string, { part, names: known }: Only): Told => {
+  const word = WORDS[part]
   if (!/^[\w.[\]-]{1,40}$/.test(name))
-    return new Told(invalid('query', `The parameters here are ${known.join(', ')}.`))
+    return new Told(invalid(part, `The ${word}s here are ${known.join(', ')}.`))
   const far = (other: string): number => distance(name.toLowerCase(), other)
   const [nearest] = [...known].sort((a, b) => far(a) - far(b))
   const meant =
     nearest !== undefined && far(nearest) * 2 < Math.max(name.length, nearest.length)
       ? `the nearest is ${nearest}`
       : `there are ${known.join(', ')}`
-  return new Told(invalid('query', `There is no parameter ${name} here: ${meant}.`))
+  return new Told(invalid(part, `There is no ${word} ${name} here: ${meant}.`))
 }
 
 /** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */
@@ -128,8 +134,8 @@ export const validatorCompiler = ({ schema }: { schema: unknown }) => {
   const known = only.get(schema as object)
   return (data: unknown): { value: unknown } | { error: Error } => {
     if (codec === undefined) return { value: data }
-    const unknown = known && Object.keys(data ?? {}).find((name) => !known.includes(name))
-    if (known !== undefined && unknown !== undefined) return { error: unknownParameter(unknown, known) }
+    const unknown = known && Object.keys(data ?? {}).find((name) => !known.names.includes(name))
+    if (known !== undefined && unknown !== undefined) return { error: unknownName(unknown, known) }
     const decoded = codec.decode(data ?? {})
     return E.isRight(decoded) ? { value: decoded.right } : { error: refusalOf(decoded.left) }
   }

@@ -271,7 +271,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
         'The room’s events in the log’s order, as NDJSON, or as server-sent events where those are asked for. Paced by the events’ own clock with speed (60x), else as fast as they are read; state=true adds the room after each.',
       params: schemaFor(SpaceParams),
       description: STRICT,
-      querystring: schemaFor(Query, { strict: true }),
+      querystring: schemaFor(Query, { strict: 'query' }),
       response: plainText('The events, one a line.', ['application/x-ndjson', 'text/event-stream']),
     },
     handler: async (request: FastifyRequest, reply) => {

@@ -4,7 +4,7 @@ import * as t from 'io-ts'
 import { PURPOSES } from '../../auth/challenges.ts'
 import { invalidProof } from '../../auth/errors.ts'
 import { describeError } from '../../refusals.ts'
-import { Account, AnyChallenge, optional, PurposeCodec } from '../codecs.ts'
+import { Account, optional, PROOF, PurposeCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
@@ -28,6 +28,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     summary:
       'A text to sign, which serves once within five minutes, for a purpose and an account where named.',
     body: t.type({ purpose: optional(PurposeCodec), account: optional(Account) }),
+    strict: true,
     handle: async ({ body }) => {
       const purpose = body.purpose ?? 'login'
       const account = body.account ?? null
@@ -41,10 +42,20 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/auth/session',
     answer: { token: 'string', identity: Identity, expires_at: time },
     tag,
-    summary: 'A session token for a proof; without one, for a guest.',
-    body: t.partial({ challenge: AnyChallenge }),
+    summary:
+      'A session token for a proof, in the headers or as account, challenge and signature in the body; without one, for a guest.',
+    body: t.partial(PROOF),
+    strict: true,
+    proofInBody: true,
     purpose: 'session',
-    handle: async ({ who }) => {
+    handle: async ({ who, body }) => {
+      // What looks like a proof and is none must not quietly make a guest.
+      const named = body.account ?? null
+      const isProved = who.caller.kind === 'account' && (named === null || named === who.caller.id)
+      if (!isProved && (named !== null || (body.challenge ?? null) !== null))
+        return tell(
+          describeError(invalidProof('half a proof', 'account, challenge and signature go together')),
+        )
       const { token, expiresAt } = deps.auth.tokenFor(who)
       return { token, identity: identityOf(who.caller), expires_at: iso(expiresAt) }
     },

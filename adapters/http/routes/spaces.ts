@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { MAIN, parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
-import { AnyChallenge, AnySubspace, Limit, optional, Search, SpaceTypeCodec, Text } from '../codecs.ts'
+import { AnySubspace, Limit, optional, PROOF, Search, SpaceTypeCodec, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
@@ -100,7 +100,8 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     tag: 'spaces',
     summary: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
     params: SpaceParams,
-    body: t.partial({ subspace: AnySubspace, challenge: AnyChallenge }),
+    body: t.partial({ subspace: AnySubspace, ...PROOF }),
+    proofInBody: true,
     purpose: 'join',
     handle: async ({ params, body, who, sender, commandId, request }) => {
       const space = spaceOf(params)

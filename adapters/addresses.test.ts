@@ -1,7 +1,7 @@
 /** Whose address is whose. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { addressesIn, clientAddress, isLoopback, networkOf } from './addresses.ts'
+import { addressesIn, addressOf, clientAddress, isLoopback, networkOf } from './addresses.ts'
 
 const test = suite('addresses')
 
@@ -34,6 +34,58 @@ test('given a peer that is no proxy of ours, then what it says of others is not 
   assert.is(clientAddress('fd00::1', undefined, ours), 'fd00::1')
   assert.is(clientAddress('127.0.0.1', 'nonsense', ours), '127.0.0.1')
   assert.is(clientAddress('127.0.0.1', '6.6.6.6', addressesIn([])), '127.0.0.1')
+})
+
+test('given an address in any form that proxies and systems write, then it is that address', () => {
+  const forms: Readonly<Record<string, ReadonlyArray<string>>> = {
+    '192.0.2.7': [
+      '192.0.2.7',
+      ' 192.0.2.7 ',
+      '192.0.2.7:51234',
+      '"192.0.2.7:80"',
+      '::ffff:192.0.2.7',
+      '::FFFF:c000:207',
+      '0:0:0:0:0:ffff:192.0.2.7',
+      '[::ffff:192.0.2.7]:443',
+      '[::ffff:192.0.2.7%eth0]:443',
+    ],
+    '2001:db8::1': [
+      '2001:DB8:0:0::1',
+      '[2001:db8::1]',
+      '"[2001:db8::1]:4711"',
+      '2001:0db8:0000:0000:0000:0000:0000:0001',
+      '2001:db8::1%eth0',
+    ],
+    '::1': ['0:0:0:0:0:0:0:1', '[::1]:3000', '::0.0.0.1', '::1%lo'],
+  }
+  for (const [address, written] of Object.entries(forms))
+    for (const one of written) {
+      assert.is(addressOf(one), address, one)
+      assert.is(networkOf(one), networkOf(address), one)
+      assert.is(isLoopback(one), address === '::1', one)
+    }
+  for (const none of [
+    '',
+    'unknown',
+    '_hidden',
+    '1.2.3',
+    '1.2.3.4.5',
+    '300.1.1.1',
+    '[1.2',
+    'a:b',
+    '127.0.0.1.evil.example',
+    '1.2.3.4:x',
+  ])
+    assert.is(addressOf(none), null, none)
+})
+
+test('given proxies that write ports, brackets or IPv6’s clothes, then the client is found, and in one form', () => {
+  const ours = addressesIn(['::ffff:10.0.0.0/104', '[fd00::1]', 'loopback'])
+  assert.is(clientAddress('::ffff:10.1.2.3', '6.6.6.6, 1.1.1.1:4711', ours), '1.1.1.1')
+  assert.is(clientAddress('10.1.2.3', '[2001:db8::1]:4711, [fd00::1]:80, 127.0.0.1:9', ours), '2001:db8::1')
+  assert.is(clientAddress('fd00:0::1', '::ffff:c000:207', ours), '192.0.2.7')
+  assert.is(clientAddress('::1', 'unknown, 10.9.9.9:1', ours), '10.9.9.9')
+  assert.is(clientAddress('::ffff:192.0.2.9', '1.1.1.1', ours), '192.0.2.9')
 })
 
 test.run()

@@ -1,25 +1,51 @@
 /** Where a request came from, and which addresses count as one caller. */
 import { BlockList, isIP } from 'node:net'
 
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
+const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
-/** An IPv4 address as itself also where it comes in IPv6's clothes. */
-const plain = (ip: string): string => MAPPED.exec(ip)?.[1] ?? ip
+/** An IPv6 address in its one short form, with no zone; one that is an IPv4 address in IPv6's clothes as that. */
+const shortest = (address: string): string => {
+  const short = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1)
+  const [, high, low] = MAPPED.exec(short) ?? []
+  if (high === undefined || low === undefined) return short
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`
+}
+
+/** The address in any of the forms in which proxies and systems write one: with a port, in brackets, in quotes, with a zone, in
+ *  IPv6's clothes or its long form. Null where it is none. */
+export const addressOf = (written: string): string | null => {
+  const text = written.trim().replace(/^"(.*)"$/, '$1')
+  const bare =
+    /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/.exec(text)?.[1] ?? text
+  switch (isIP(bare)) {
+    case 4:
+      return bare
+    case 6:
+      return shortest(bare)
+    default:
+      return null
+  }
+}
+
+/** As `addressOf`, where what comes may be no address at all. */
+const plain = (ip: string): string => addressOf(ip) ?? ip
 
 /** True of addresses that only this machine can have. */
-export const isLoopback = (ip: string): boolean => /^127\.\d+\.\d+\.\d+$/.test(plain(ip)) || ip === '::1'
+export const isLoopback = (ip: string): boolean => {
+  const address = plain(ip)
+  return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
+}
 
 /** The first half of an IPv6 address, written out: a network has addresses without number, and one owner. An IPv4
  *  address is its own network. */
 export const networkOf = (ip: string): string => {
   const address = plain(ip)
   if (isIP(address) !== 6) return address
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::') as [string, string?]
+  const [head = '', tail] = address.split('::') as [string, string?]
   const groups = (part: string): ReadonlyArray<string> => (part === '' ? [] : part.split(':'))
   const [first, last] = [groups(head), groups(tail ?? '')]
-  // An IPv4 address at the end stands for two groups.
-  const width = (part: ReadonlyArray<string>): number => part.length + (part.at(-1)?.includes('.') ? 1 : 0)
-  const zeros = tail === undefined ? 0 : 8 - width(first) - width(last)
+  const zeros = tail === undefined ? 0 : 8 - first.length - last.length
   const all = [...first, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...last]
   return all
     .slice(0, 4)
@@ -37,9 +63,13 @@ const NAMED: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const addressesIn = (names: ReadonlyArray<string>): ((ip: string) => boolean) => {
   const list = new BlockList()
   for (const name of names.flatMap((one) => NAMED[one] ?? [one])) {
-    const [address = '', bits] = name.split('/')
+    const [written = '', mask] = name.split('/')
+    const address = addressOf(written)
+    if (address === null) continue
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (isIP(address) === 0) continue
+    // Of an IPv4 network in IPv6's clothes, the last 32 bits are its own.
+    const isClothed = family === 'ipv4' && written.includes(':')
+    const bits = mask === undefined || !isClothed ? mask : String(Math.max(0, Number(mask) - 96))
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, Number(bits), family)
   }
@@ -57,11 +87,11 @@ export const clientAddress = (
   forwarded: string | undefined,
   isOurs: (ip: string) => boolean,
 ): string => {
-  const before = (forwarded ?? '').split(',').map((one) => one.trim())
-  let client = peer
+  const before = (forwarded ?? '').split(',')
+  let client = plain(peer)
   while (isOurs(client)) {
-    const next = before.pop()
-    if (next === undefined || isIP(next) === 0) break
+    const next = addressOf(before.pop() ?? '')
+    if (next === null) break
     client = next
   }
   return client

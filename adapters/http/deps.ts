@@ -25,6 +25,8 @@ export type HttpConfig = {
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
   readonly version: string
+  /** Shows that who asks for metrics and for what health has in detail runs this. Null: whoever is on this machine. */
+  readonly operatorToken?: string | null
   /** Requests that one address may send in a minute. Default 6,000. */
   readonly requestsPerMinute?: number
   /** Bytes. Default 65,536. */

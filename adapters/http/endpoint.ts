@@ -144,7 +144,7 @@ const agentOf = (request: FastifyRequest): { userAgent?: string } => {
 
 export const senderOf = (request: FastifyRequest, caller: Caller): Sender => ({
   by: caller,
-  client: { ip: request.ip, ...agentOf(request) },
+  client: { ip: request.address, ...agentOf(request) },
   correlationId: request.id,
 })
 
@@ -216,7 +216,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
     },
     handler: async (request, reply) => {
       const shown = shownBy(request, endpoint.proofInBody)
-      const auth = await deps.auth.authenticate(shown, purpose, request.ip)()
+      const auth = await deps.auth.authenticate(shown, purpose, request.address)()
       const who = orTell(auth)
       const { min_position } = (isRead ? request.query : {}) as { min_position?: bigint }
       if (min_position !== undefined) {
@@ -240,7 +240,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         reply.header('content-disposition', `attachment; filename="${answer.fileName}"`)
         const right = { proof: shown, check: answer.check }
         const { caller } = who
-        const reader = caller.kind === 'account' ? caller.id : networkOf(request.ip)
+        const reader = caller.kind === 'account' ? caller.id : networkOf(request.address)
         const body = lasting({ deps, reply, right, word: answer.word }, reader, () => answer.rows)
         return sendStream(request, reply, Readable.from(body, { objectMode: true, highWaterMark: 1 }))
       }

@@ -605,6 +605,81 @@ test('health names every part; a vital one that is down makes it 503, another do
   http.checks = before
 })
 
+test('given a stranger, then health tells names, lags and kinds of trouble; metrics are not there, however they are written', async () => {
+  const before = http.checks
+  const token = 'operator-token-of-at-least-32-characters'
+  const strangers = {
+    'from afar': { remoteAddress: '192.0.2.7' },
+    'through a proxy here': { headers: { 'x-forwarded-for': '192.0.2.7' } },
+    'through another': { headers: { via: '1.1 proxy' }, remoteAddress: '::1' },
+    'with a wrong token': { remoteAddress: '192.0.2.7', headers: { authorization: `Bearer ${token}x` } },
+    'with no token of this server': { remoteAddress: '10.0.0.7', headers: { authorization: 'Bearer ' } },
+  }
+  http.checks = {
+    ...before,
+    postgres: {
+      ok: false,
+      vital: true,
+      error: 'Error: connect ECONNREFUSED 10.231.0.9:5432',
+      host: '10.231.0.9',
+    },
+    eventstore: { ok: true, vital: true, state: 'up', position: '4711', since: '2026-01-01T00:00:00Z' },
+    projections: { ok: false, vital: true, lag_ms: 45_000, error: 'The tables are 45 s behind the log.' },
+    redis: { ok: false, vital: false, error: 'no answer from redis://redis:6379 within 2 s' },
+    turn: { ok: true, vital: false, uris: ['turn:10.0.0.1'] },
+  }
+  for (const [who, how] of Object.entries(strangers)) {
+    for (const url of ['/api/health', '/health', '/health/']) {
+      const { statusCode, body } = await http.app.inject({ url, ...how })
+      assert.is(statusCode, 503, who)
+      assert.equal(
+        JSON.parse(body).checks,
+        {
+          eventstore: { ok: true, vital: true },
+          postgres: { ok: false, vital: true, error: 'unreachable' },
+          redis: { ok: false, vital: false, error: 'silent' },
+          projections: { ok: false, vital: true, lag_ms: 45_000, error: 'behind' },
+          turn: { ok: true, vital: false },
+        },
+        who,
+      )
+    }
+    for (const url of ['/metrics', '/metrics/', '/%6detrics', '/metrics?x'])
+      assert.is((await http.app.inject({ url, ...how })).statusCode, 404, `${who}: ${url}`)
+  }
+  const own = await http.app.inject({ url: '/api/health', remoteAddress: '::ffff:127.0.0.1' })
+  assert.match(JSON.parse(own.body).checks.postgres.error, 'ECONNREFUSED')
+  http.checks = before
+  const other = await testHttp({ operatorToken: token })
+  const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '192.0.2.7' }
+  assert.is((await other.app.inject({ url: '/metrics', remoteAddress: '10.0.0.7', headers })).statusCode, 200)
+  assert.is((await other.app.inject({ url: '/metrics', remoteAddress: '10.0.0.7' })).statusCode, 404)
+  await other.close()
+})
+
+test('given a proxy that writes ports or brackets, then the client’s address is the same over REST as on sockets', async () => {
+  const behind = await testHttp({ trustProxy: ['10.0.0.0/8'] })
+  const cases = {
+    '1.1.1.1:4711': '1.1.1.1',
+    '[2001:DB8::1]:80': '2001:db8::1',
+    '6.6.6.6, ::ffff:c000:207': '192.0.2.7',
+    '"[fe80::1%eth0]:9"': 'fe80::1',
+  }
+  for (const [forwarded, address] of Object.entries(cases)) {
+    const answer = await behind.app.inject({
+      method: 'POST',
+      url: '/api/chat/global/lobby/messages',
+      remoteAddress: '::ffff:10.0.0.7',
+      headers: { 'x-forwarded-for': forwarded },
+      payload: { content: 'hello' },
+    })
+    assert.is(answer.statusCode, 200, answer.body)
+    const { metadata } = behind.log.stream('chat-global:lobby').at(-1)!
+    assert.is((metadata as { client: { ip: string } }).client.ip, address, forwarded)
+  }
+  await behind.close()
+})
+
 test('given many who ask for health at once, it is found out once; after that anew, whatever came of it', async () => {
   const found: Array<{ resolve: (value: string) => void; reject: (error: Error) => void }> = []
   const health = shared(() => new Promise<string>((resolve, reject) => void found.push({ resolve, reject })))

@@ -8,7 +8,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { Histogram } from 'prom-client'
-import { isLoopback, networkOf } from '../addresses.ts'
+import { addressesIn, clientAddress, isLoopback, networkOf } from '../addresses.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
@@ -29,6 +29,13 @@ import { settings } from './routes/settings.ts'
 import { spaces } from './routes/spaces.ts'
 import { turn } from './routes/turn.ts'
 import { validatorCompiler } from './validate.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The client's, in its one form. */
+    readonly address: string
+  }
+}
 
 const BODY_LIMIT = 65_536
 const PER_MINUTE = 6_000
@@ -112,10 +119,10 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   await app.register(rateLimit, {
     max: config.requestsPerMinute ?? PER_MINUTE,
     timeWindow: 60_000,
-    keyGenerator: (request) => networkOf(request.ip),
+    keyGenerator: (request) => networkOf(request.address),
     cache: 50_000,
     // A proxy's or this machine's own: behind it is everybody.
-    allowList: (request) => isLoopback(request.ip),
+    allowList: (request) => isLoopback(request.address),
     errorResponseBuilder: (_request, { ttl }) =>
       new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
   })
@@ -197,13 +204,14 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
 /** Never listens: the caller does, and closes it. */
 export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
+  const isOurs = addressesIn(config.trustProxy)
   const app = fastify({
     loggerInstance: deps.logger,
     // A client that would rather speak HTTP/2 is answered in this one; else the sockets' listener would hang up on it.
     http: { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.bodyLimit ?? BODY_LIMIT,
-    trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
+    trustProxy: config.trustProxy.length === 0 ? false : (address: string) => isOurs(address),
     genReqId: (request) => requestId(request.headers['x-request-id']),
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
@@ -229,6 +237,14 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     },
   }) as unknown as FastifyInstance
 
+  // Of the client itself, as sockets judge it; `ip` is as fastify reads it, which knows fewer forms.
+  app.decorateRequest('address', {
+    getter() {
+      const forwarded = this.headers['x-forwarded-for']
+      const list = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
+      return clientAddress(this.raw.socket.remoteAddress ?? '', list, isOurs)
+    },
+  })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => JSON.stringify)
   acceptJson(app)

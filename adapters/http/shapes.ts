@@ -227,16 +227,20 @@ export const Health = shape('Health', {
     type: 'object',
     description:
       'Of eventstore, postgres, redis, projections and turn; also keys (people’s data can be opened) and notices (changes elsewhere are heard).',
-    additionalProperties: shape(
-      'Check',
-      {
-        ok: yesNo,
-        vital: { ...yesNo, description: 'Where a vital one is down, the whole is degraded.' },
-        error: text(),
-        lag_ms: { type: 'number', description: 'Of projections.', nullable: true },
-      },
-      ['error', 'lag_ms'],
-    ),
+    additionalProperties: {
+      ...shape(
+        'Check',
+        {
+          ok: yesNo,
+          vital: { ...yesNo, description: 'Where a vital one is down, the whole is degraded.' },
+          error: text({ description: 'Its kind; to who runs the server, in the words of the part.' }),
+          lag_ms: { type: 'number', description: 'Of projections.', nullable: true },
+        },
+        ['error', 'lag_ms'],
+      ),
+      description: 'More of it for who runs the server.',
+      additionalProperties: {},
+    },
   },
   version: text(),
   node: text(),

@@ -54,6 +54,7 @@ export type Config = {
   readonly dluxApiUrl: string | null
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
+  readonly operatorToken: string | null
   readonly dataDir: string
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }
@@ -172,6 +173,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     dluxApiUrl: read('DLUX_API_URL') ?? null,
     systemAdmins: read('SYSTEM_ADMINS') ?? [],
     auditors: read('AUDITORS') ?? [],
+    operatorToken: read('OPERATOR_TOKEN') ?? null,
     dataDir: read('DATA_DIR') ?? './data',
     logLevel: read('LOG_LEVEL') ?? 'info',
   }

@@ -41,6 +41,10 @@ export const variables = {
   REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
   REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
   SESSION_SECRET: secret(c.secretOf(32), 'Signs session tokens; the same on every node.'),
+  OPERATOR_TOKEN: secret(
+    c.secretOf(32),
+    'Shown as a bearer’s token, opens /metrics and the details of /api/health to other machines. Without it, to this one alone.',
+  ),
   PRIVACY_MASTER_KEY: secret(
     c.hexKey(32),
     'The keys of people’s data are kept under it; the same on every node. Lost, that data is too.',

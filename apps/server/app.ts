@@ -124,6 +124,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       trustProxy: config.trustProxy,
       systemAdmins: config.systemAdmins,
       auditors: config.auditors,
+      operatorToken: config.operatorToken,
       version,
     },
     commands,

@@ -276,7 +276,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     },
     handler: async (request: FastifyRequest, reply) => {
       const proof = shownBy(request)
-      const who = orTell(await deps.auth.authenticate(proof, undefined, request.ip)())
+      const who = orTell(await deps.auth.authenticate(proof, undefined, request.address)())
       const { from: begin, to, speed, state, min_position } = request.query as t.TypeOf<typeof Query>
       if (min_position !== undefined) {
         await catchUp(min_position, deps)

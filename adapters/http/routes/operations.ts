@@ -2,6 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { HttpDeps } from '../deps.ts'
 import { plainText } from '../endpoint.ts'
+import { NOT_FOUND, tell } from '../errors.ts'
+import { checksFor, isOperator } from '../operator.ts'
 import { Health } from '../shapes.ts'
 
 /** However many ask at once, it is found out once: nobody counts these requests, and they cost the database some. */
@@ -17,6 +19,7 @@ export const shared = <A>(find: () => Promise<A>): (() => Promise<A>) => {
 
 export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
   const health = shared(deps.health)
+  const operatorToken = deps.config.operatorToken ?? null
   const metrics = shared(() => deps.metrics.metrics())
   for (const url of ['/api/health', '/health'])
     app.route({
@@ -25,20 +28,21 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
       config: { rateLimit: false },
       schema: {
         tags: ['operations'],
-        summary: 'Whether each part works; 503 where a vital one does not.',
+        summary:
+          'Whether each part works; 503 where a vital one does not. Details are for who runs it: on this machine, or with OPERATOR_TOKEN as bearer.',
         security: [],
         response: {
           200: { description: 'Every vital part works.', ...Health },
           503: { description: 'A vital part is down: the status is degraded.', ...Health },
         },
       },
-      handler: async (_request, reply) => {
+      handler: async (request, reply) => {
         const checks = await health()
         const down = Object.values(checks).some((check) => check.vital && !check.ok)
         reply.code(down ? 503 : 200)
         return {
           status: down ? 'degraded' : 'ok',
-          checks,
+          checks: checksFor(checks, isOperator(request, operatorToken)),
           version: deps.config.version,
           node: deps.config.nodeId,
         }
@@ -51,11 +55,13 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
     config: { rateLimit: false },
     schema: {
       tags: ['operations'],
-      summary: 'Prometheus text.',
+      summary: 'Prometheus text, for who runs it: on this machine, or with OPERATOR_TOKEN as bearer.',
       security: [],
       response: plainText('Metrics.'),
     },
-    handler: async (_request, reply) => {
+    handler: async (request, reply) => {
+      // Whatever the address was written like, it is who asks that counts.
+      if (!isOperator(request, operatorToken)) return tell(NOT_FOUND)
       reply.type(deps.metrics.contentType)
       return metrics()
     },

@@ -172,6 +172,13 @@ export type Accepted<Event> = Appended & {
   readonly isPositionLater?: true
 }
 
+/** Told of each accepted command once its events are on the log, whichever way the command came. */
+export type OnAccepted = (
+  kind: 'space' | 'chat',
+  space: SpaceRef,
+  accepted: Accepted<SpaceEvent | ChatEvent>,
+) => void
+
 export type CommandError<Refusal> =
   | { readonly _tag: 'Refused'; readonly refusal: Refusal }
   /** Not carried out, as far as can be known; safe to send again under the same id. */

@@ -10,6 +10,7 @@ import type {
   Content,
   EventLog,
   Ids,
+  OnAccepted,
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
@@ -91,6 +92,8 @@ export type Sockets = {
   readonly io: Server
   /** News from the log that another than the own subscription brings. What was told already is left out. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
+  /** What the command path of this process has just appended, so that rooms here need not wait for it to come round. */
+  readonly tellAccepted: OnAccepted
   readonly state: () => {
     readonly sockets: number
     /** Spaces with sockets here. */
@@ -229,12 +232,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
   })
   const feed = startFeed({ log, commands, outlet: sending, logger, metrics })
-  const departures = createDepartures({
-    commands,
-    ids,
-    logger,
-    onLeft: (space, accepted) => feed.offerAccepted('space', space, accepted),
-  })
+  const departures = createDepartures({ commands, ids, logger })
   /** With which a guest that came with none stays that guest; null where there is no need. */
   const tokenFor = (member: Member): string | null => {
     if (member.caller.kind !== 'guest' || member.token !== null) return null
@@ -258,7 +256,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     metrics,
   })
   const ephemeral = createEphemeral({ members, feed, sending, relay, clock, aframePace: limits.aframe })
-  const own = createRequests({ commands, feed, membership, ephemeral, ids })
+  const own = createRequests({ commands, membership, ephemeral, ids })
   const places = { content, clock }
   const requests = new Map([
     ...own,
@@ -466,6 +464,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   return {
     io,
     deliver: feed.deliver,
+    tellAccepted: feed.offerAccepted,
     state: () => ({
       sockets: members.size,
       spaces: feed.spaces(),

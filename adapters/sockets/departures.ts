@@ -29,10 +29,8 @@ export const createDepartures = (deps: {
   readonly commands: Commands
   readonly ids: Ids
   readonly logger: Logger
-  /** Each success, for the rooms that are live here. */
-  readonly onLeft: (space: SpaceRef, accepted: Accepted<SpaceEvent>) => void
 }): Departures => {
-  const { commands, ids, logger, onLeft } = deps
+  const { commands, ids, logger } = deps
   const waiting = new Set<Promise<unknown>>()
   let isOver = false
   let giveUp: () => void = () => {}
@@ -67,10 +65,7 @@ export const createDepartures = (deps: {
     const id = ids.uuid()
     for (let tries = 0; ; tries += 1) {
       const outcome = await attempt(departure, id)
-      if (E.isRight(outcome)) {
-        onLeft(departure.space, outcome.right)
-        return outcome
-      }
+      if (E.isRight(outcome)) return outcome
       if (outcome.left._tag === 'Refused' && outcome.left.refusal._tag !== 'SlowDown') return outcome
       if (tries === 3)
         logger.warn(

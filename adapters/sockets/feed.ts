@@ -1,17 +1,16 @@
 /** The live feed of one process: follows the log from now, keeps the state of the spaces that have sockets here, and
  *  tells each room its news once and in order, whichever way it came. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { ChatEvent } from '../../domain/chat/events.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
 import type {
   CommandError,
   Commands,
   EventLog,
+  OnAccepted,
   RecordedEvent,
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
-import type { SpaceEvent } from '../../domain/space/events.ts'
 import { initialSpace } from '../../domain/space/evolve.ts'
 import { arrive, hasGap, sequence } from '../../projections/live/sequence.ts'
 import {
@@ -36,17 +35,8 @@ export type Hold = { readonly live: LiveSpace; readonly release: () => void }
 export interface LiveFeed {
   /** Wakes the space if it sleeps: state, then news with no gap and none twice. */
   readonly hold: (space: SpaceRef) => Promise<E.Either<CommandError<never>, Hold>>
-  /** An accepted command's events, as the command path answers: told if they are next, else left to the subscription. */
-  readonly offerAccepted: (
-    kind: Kind,
-    space: SpaceRef,
-    accepted: {
-      readonly events: ReadonlyArray<SpaceEvent | ChatEvent>
-      readonly revision: bigint
-      readonly position: bigint
-      readonly isPositionLater?: true
-    },
-  ) => void
+  /** An accepted command's events, as the command path says them: told if they are next, else left to the subscription. */
+  readonly offerAccepted: OnAccepted
   /** What a subscription brings. Told at once. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
   /** The stream is known to be at `revision`: it is read if the news does not come by itself. */

@@ -303,7 +303,6 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     outcome: Outcome & { _tag: 'Right' },
   ): Promise<Answer> => {
     const { live } = session.hold
-    feed.offerAccepted('space', live.space, outcome.right)
     feed.expect(live, 'space', outcome.right.revision)
     const how = await arriving
     switch (how) {

@@ -10,7 +10,6 @@ import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral.ts'
-import type { LiveFeed } from './feed.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
@@ -27,12 +26,11 @@ export type Requests = ReadonlyMap<string, Request>
 
 export const createRequests = (deps: {
   readonly commands: Commands
-  readonly feed: LiveFeed
   readonly membership: Membership
   readonly ephemeral: Ephemeral
   readonly ids: Ids
 }): Requests => {
-  const { commands, feed, membership, ephemeral, ids } = deps
+  const { commands, membership, ephemeral, ids } = deps
 
   const request = <A>(
     codec: t.Type<A, unknown, unknown>,
@@ -50,7 +48,6 @@ export const createRequests = (deps: {
   const sendSpace = async (member: Member, space: SpaceRef, command: SpaceCommand): Promise<Answer> => {
     const outcome = await commands.space({ ...senderOf(member), space, id: ids.uuid(), command })()
     if (E.isLeft(outcome)) return failed(outcome.left)
-    feed.offerAccepted('space', space, outcome.right)
     return doneAt(outcome.right)
   }
 
@@ -80,7 +77,6 @@ export const createRequests = (deps: {
       const command = commandOf(asked, place)
       const outcome = await commands.chat({ ...senderOf(member), space, id: ids.uuid(), command })()
       if (E.isLeft(outcome)) return failed(outcome.left)
-      feed.offerAccepted('chat', space, outcome.right)
       return answerOf(outcome.right, command)
     }
   const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createPace } from './background-work.ts'
+import { createBackgroundWork } from './background-work.ts'
 
 const pacing = suite('pace')
 
@@ -19,7 +19,7 @@ pacing(
   'given work that comes at once, when it is paced, then it is done one by one, rested between',
   async () => {
     const clock = clockwork()
-    const pace = createPace({ ...clock, rest: 4, longestRestMs: 1_000 })
+    const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 1_000 })
     const began: number[] = []
     const work = async () => {
       began.push(clock.now())
@@ -32,7 +32,7 @@ pacing(
 
 pacing('given work that took long, when it is done, then the rest is bounded', async () => {
   const clock = clockwork()
-  const pace = createPace({ ...clock, rest: 4, longestRestMs: 100 })
+  const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 100 })
   let second = 0
   await Promise.all([
     pace.run(() => clock.wait(500)),
@@ -46,7 +46,12 @@ pacing('given work that took long, when it is done, then the rest is bounded', a
 pacing(
   'given a rest that never ends, when its work is done, then whoever asked for that is told',
   async () => {
-    const pace = createPace({ now: () => 0, wait: () => new Promise(() => {}), rest: 4, longestRestMs: 100 })
+    const pace = createBackgroundWork({
+      now: () => 0,
+      wait: () => new Promise(() => {}),
+      rest: 4,
+      longestRestMs: 100,
+    })
     let isDone = false
     await pace.run(async () => {
       isDone = true

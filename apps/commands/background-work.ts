@@ -2,19 +2,19 @@
  * Work that may wait and must not crowd out what may not: one piece at a time, and after each a rest in proportion to
  * it. Rooms that are equally busy come due at the same moment; their snapshots must not stand before their messages.
  */
-export type Pace = {
+export type BackgroundWork = {
   /** Resolves when the work is done; `work` itself never rejects. */
   readonly run: (work: () => Promise<void>) => Promise<void>
 }
 
-export const createPace = (options: {
+export const createBackgroundWork = (options: {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
   readonly wait: (ms: number) => Promise<void>
   /** Times as long as the work took. */
   readonly rest: number
   readonly longestRestMs: number
-}): Pace => {
+}): BackgroundWork => {
   let last: Promise<void> = Promise.resolve()
   return {
     run: (work) => {

@@ -44,10 +44,12 @@ const event = { id: 'x', type: 'Happened', data: {}, metadata: {} }
 
 const stateOn = (log: ReturnType<typeof memoryLog>, to: () => number) =>
   createStreamState(
-    STREAM,
-    counting,
-    log,
-    { read: async () => E.right(null), write: async () => null },
+    {
+      stream: STREAM,
+      model: counting,
+      log,
+      snapshots: { read: async () => E.right(null), write: async () => null },
+    },
     {
       now: () => 0,
       recentCommands: 10,

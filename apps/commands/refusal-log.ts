@@ -45,6 +45,13 @@ export const DEFAULT_REFUSALS: Omit<RefusalLogOptions, 'wait'> = {
   maxWaiting: 20_000,
 }
 
+export type RefusalLogParts = {
+  readonly log: EventLog
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly logger: Logger
+}
+
 const BATCH = 500
 const REMEMBERED = 20_000
 const SUMMARIES = 5_000
@@ -53,10 +60,7 @@ type Waiting = { readonly event: NewEvent; readonly done: () => void }
 type Summary = { readonly note: RefusalNote; times: number; readonly from: number; to: number }
 
 export const createRefusalLog = (
-  log: EventLog,
-  clock: Clock,
-  metrics: Metrics,
-  logger: Logger,
+  { log, clock, metrics, logger }: RefusalLogParts,
   options: RefusalLogOptions,
 ): RefusalLog => {
   const queues = new Map<string, Waiting[]>()
@@ -86,9 +90,7 @@ export const createRefusalLog = (
       }, options.answerMs)
       const result = await appendSettled(
         log,
-        stream,
-        'any',
-        batch.map(({ event }) => event),
+        { stream, expected: 'any', events: batch.map(({ event }) => event) },
         {
           now: () => performance.now(),
           unavailableMs: options.answerMs / 2,

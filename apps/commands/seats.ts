@@ -3,13 +3,12 @@
  *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
-import type { Clock, Commands, Ids } from '../../domain/ports.ts'
+import type { Clock, Commands, Ids, OnAccepted } from '../../domain/ports.ts'
 import { AT_ONCE_WITH_WORDS } from '../../domain/space/endings.ts'
-import type { SpaceEvent } from '../../domain/space/events.ts'
 
 export type SeatKeeper = {
-  /** To be told of each accepted space command's events (`onAccepted` of the command path). */
-  readonly noticed: (space: SpaceRef, events: ReadonlyArray<SpaceEvent>) => void
+  /** To be told of each accepted command. */
+  readonly noticed: OnAccepted
   /** Sends what is due. The timer calls it. */
   readonly tick: () => Promise<void>
   readonly start: () => void
@@ -64,7 +63,8 @@ export const keepSeats = (options: {
   }
 
   return {
-    noticed: (space, events) => {
+    noticed: (kind, space, { events }) => {
+      if (kind !== 'space') return
       for (const { type, data } of events)
         if (type === 'EntryGranted') note(space, Date.parse(data.expiresAt))
       if (events.length >= MANY) note(space, clock.now())

@@ -21,6 +21,12 @@ export type SettleOptions = {
   readonly wait: (ms: number) => Promise<void>
 }
 
+export type Append = {
+  readonly stream: string
+  readonly expected: ExpectedRevision
+  readonly events: ReadonlyArray<NewEvent>
+}
+
 /**
  * Tries again with the same ids and the same expected revision, which writes at most once whatever became of the tries
  * before: the log answers a repeat at the same place as it did the first, and refuses one that others overtook.
@@ -30,11 +36,10 @@ export type SettleOptions = {
  */
 export const appendSettled = async (
   log: EventLog,
-  stream: string,
-  expected: ExpectedRevision,
-  events: ReadonlyArray<NewEvent>,
+  append: Append,
   options: SettleOptions,
 ): Promise<Settled> => {
+  const { stream, expected, events } = append
   const started = options.now()
   let maybeWritten = false
   for (let attempt = 0; ; attempt++) {

@@ -61,6 +61,13 @@ export type StreamState<State, Event> = {
   readonly weight: () => number
 }
 
+export type StreamStateParts<State, Event> = {
+  readonly stream: string
+  readonly model: Model<State, Event>
+  readonly log: EventLog
+  readonly snapshots: Snapshots
+}
+
 export type StreamStateOptions = {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
@@ -83,10 +90,7 @@ const MARK_EVERY = 128
 const MARKS = 64
 
 export const createStreamState = <State, Event>(
-  stream: string,
-  model: Model<State, Event>,
-  log: EventLog,
-  snapshots: Snapshots,
+  { stream, model, log, snapshots }: StreamStateParts<State, Event>,
   options: StreamStateOptions,
 ): StreamState<State, Event> => {
   let held: Holding<State> | null = null

@@ -112,7 +112,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     logger,
     metrics: metrics.parts,
     keys: keysAhead(vault),
-    onAccepted: seats.noticed,
+    onAccepted: (kind, space, accepted) => {
+      seats.noticed(kind, space, accepted)
+      sockets.tellAccepted(kind, space, accepted)
+    },
   })
 
   const looks = createLooks({ log, clock, ids, nodeId: config.nodeId })

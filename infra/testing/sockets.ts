@@ -162,6 +162,7 @@ export const testNode = async (
     messageLookup: (_, messageIds) => TE.right(new Map(messageIds.map((id) => [id, null]))),
     logger,
     limits: 'off',
+    onAccepted: (kind, space, accepted) => sockets.tellAccepted(kind, space, accepted),
   })
   const commands = options.wrap?.(inner) ?? inner
   const listeners = new Set<(sid: string) => void>()

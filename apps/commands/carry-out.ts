@@ -1,0 +1,239 @@
+/** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
+ *  Where another writer was first, what is new is read and all is planned again. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Accepted, EventLog } from '../../domain/ports.ts'
+import { type Answer, type Aside, type Ready, troubled, unavailable } from './jobs.ts'
+import type { Metrics, Read } from './model.ts'
+import { type Plan, type PlanParts, planGroup } from './plan.ts'
+import { appendSettled, type SettleOptions } from './settle-append.ts'
+
+export type CarryOutParts<State, Command, Event, Refusal, Beside> = PlanParts<
+  State,
+  Command,
+  Event,
+  Refusal,
+  Beside
+> & {
+  readonly stream: string
+  readonly log: EventLog
+  readonly metrics: Metrics
+  readonly options: SettleOptions & { readonly batchBytes: number; readonly rounds: number }
+  /** Puts the command back into the queue once `until` has resolved. */
+  readonly setAside: (ready: Ready<Command, Event, Refusal>, until: Aside['until']) => void
+}
+
+/** Carries the jobs out; resolves to those that did not fit in. */
+export type CarryOut<Command, Event, Refusal> = (
+  jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
+) => Promise<ReadonlyArray<Ready<Command, Event, Refusal>>>
+
+/** How often `prepare` may be asked again before the answer is that it can't be had. */
+const PREPARATIONS = 3
+
+export const createCarryOut = <State, Command, Event, Refusal, Beside>(
+  parts: CarryOutParts<State, Command, Event, Refusal, Beside>,
+): CarryOut<Command, Event, Refusal> => {
+  const { stream, model, state, rules, repeats, log, metrics, options } = parts
+  type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
+  type APlan = Plan<State, Command, Event, Refusal, Beside>
+  /** What is under way: the jobs that are still to be answered, and how often it was tried. */
+  type Work = {
+    jobs: Jobs
+    round: number
+    preparations: number
+    /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
+    isFresh: boolean
+  }
+  /** Null: all that is left is to be planned again. */
+  type Left = Jobs | null
+  const labels = { kind: model.kind }
+  /** Halved where the log takes less than it was believed to. */
+  let batchBytes = options.batchBytes
+
+  /** Answers these alike, and gives back those that are still to be carried out. */
+  const answerAll = (jobs: Jobs, answer: Answer<Event, Refusal>, rest: Jobs = []): Jobs => {
+    for (const { job } of jobs) job.answer(answer)
+    return rest
+  }
+  const answerRefused = ({ refused }: APlan): void => {
+    for (const { ready, refusal, tell } of refused) {
+      const recorded = tell()
+      const answer = E.left({ _tag: 'Refused' as const, refusal })
+      if (recorded === null) ready.job.answer(answer)
+      else void recorded.then(() => ready.job.answer(answer))
+    }
+  }
+  const answerUnchanged = ({ unchanged }: APlan, revision: bigint, position: bigint): void => {
+    for (const { job } of unchanged) {
+      repeats.rememberUnchanged(job, { revision, position })
+      job.answer(E.right({ revision, position, events: [] }))
+    }
+  }
+  const answerRepeats = ({ repeats: repeated, again, reused }: APlan): void => {
+    for (const { job, at } of again) job.answer(E.right({ ...at, events: [] }))
+    for (const job of reused) repeats.answerReused(job)
+    for (const { job, revision } of repeated) void repeats.answer(job, revision)
+  }
+
+  /** Those of the jobs that this plan settles. */
+  const settledBy = (plan: APlan, jobs: Jobs): Jobs => {
+    if (plan.rest.length === 0) return jobs
+    const left = new Set(plan.rest)
+    return jobs.filter((ready) => !left.has(ready))
+  }
+
+  /** Nothing to append: an append would prove that the state was the log's end, so now a look has to. */
+  const concludeWithoutAppend = async (work: Work, plan: APlan): Promise<Left> => {
+    const { base, rest, on } = plan
+    plan.draft.keep(base)
+    if (!work.isFresh && plan.unchanged.length + plan.refused.length > 0) {
+      const asked = work.jobs.reduce((latest, { job }) => Math.max(latest, job.queuedAt), 0)
+      const refreshed = state.freshAt() > asked ? E.right(false) : await state.refresh()
+      if (E.isLeft(refreshed)) return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), rest)
+      const beside = await rules.refreshBeside(on.beside, on.besideRevision, asked)
+      if (E.isLeft(beside)) return answerAll(settledBy(plan, work.jobs), troubled(beside.left), rest)
+      work.isFresh = true
+      if (state.held()?.revision !== base || beside.right) {
+        state.loseDraft()
+        return null
+      }
+    }
+    const end = state.held()
+    answerRefused(plan)
+    answerUnchanged(plan, BigInt(end?.revision ?? base), end?.position ?? 0n)
+    answerRepeats(plan)
+    return rest
+  }
+
+  const answerAccepted = (plan: APlan, position: bigint): void => {
+    const all = plan.newEvents.length
+    for (const { ready, events, end } of plan.accepted) {
+      const later = end < all ? ({ isPositionLater: true } as const) : {}
+      const accepted: Accepted<Event> = { revision: BigInt(plan.base + end), position, events, ...later }
+      ready.job.answer(E.right(accepted))
+      rules.accepted(ready, accepted)
+    }
+  }
+
+  const concludeAppended = async (
+    work: Work,
+    plan: APlan,
+    position: bigint,
+    sentAt: number,
+  ): Promise<Left> => {
+    const { base, newEvents, rest, on } = plan
+    metrics.observe?.('commands_append_events', newEvents.length, labels)
+    const happened: Read<Event>[] = []
+    for (const { ready, events } of plan.accepted)
+      for (const event of events) happened.push({ event, key: ready.job.key })
+    const revision = base + happened.length
+    state.committed(happened, newEvents, { revision: BigInt(revision), position }, sentAt)
+    plan.draft.keep(revision)
+    answerAccepted(plan, position)
+    answerUnchanged(plan, BigInt(revision), position)
+    answerRepeats(plan)
+    if (plan.refused.length === 0) return rest
+    // Beside a chat stands the space's state, which this append says nothing of.
+    const beside = work.isFresh
+      ? E.right(false)
+      : await rules.refreshBeside(on.beside, on.besideRevision, sentAt)
+    if (E.isRight(beside) && beside.right) return [...plan.refused.map(({ ready }) => ready), ...rest]
+    answerRefused(plan)
+    return rest
+  }
+
+  const afterOvertaken = async (work: Work, plan: APlan): Promise<Left> => {
+    state.loseDraft()
+    metrics.count?.('commands_conflicts', 1, labels)
+    const refreshed = await state.refresh()
+    if (E.isLeft(refreshed)) {
+      // An earlier try may be what overtook us.
+      state.drop()
+      return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), plan.rest)
+    }
+    // Overtaken by nothing: what is held is not this log's.
+    if (state.held()?.revision === plan.base) state.drop()
+    if (work.round > 2) await options.wait(Math.random() * 5 * work.round)
+    return null
+  }
+
+  /** A smaller group may fit; one command that is too large alone never does. */
+  const afterTooLarge = (work: Work, plan: APlan, maxBytes: number): Left => {
+    state.loseDraft()
+    if (plan.accepted.length > 1) {
+      batchBytes = Math.max(1, Math.min(maxBytes * 0.8, batchBytes / 2))
+      work.round--
+      return null
+    }
+    const { ready } = plan.accepted[0]!
+    ready.job.answer(E.left({ _tag: 'Refused', refusal: rules.tooLarge(maxBytes) }))
+    work.jobs = work.jobs.filter((other) => other !== ready)
+    return work.jobs.length === 0 ? [] : null
+  }
+
+  const append = async (work: Work, plan: APlan): Promise<Left> => {
+    const sentAt = options.now()
+    const expected = plan.base < 0 ? 'none' : BigInt(plan.base)
+    const result = await appendSettled(log, { stream, expected, events: plan.newEvents }, options)
+    metrics.observe?.('commands_append_ms', options.now() - sentAt, labels)
+    switch (result._tag) {
+      case 'Appended':
+        return concludeAppended(work, plan, result.appended.position, sentAt)
+      case 'Overtaken':
+        return afterOvertaken(work, plan)
+      case 'NotWritten':
+        state.loseDraft()
+        return answerAll(settledBy(plan, work.jobs), unavailable(result.cause), plan.rest)
+      case 'Unsettled':
+        metrics.count?.('commands_unsettled', 1, labels)
+        state.drop()
+        return answerAll(settledBy(plan, work.jobs), unavailable(result.cause), plan.rest)
+      case 'TooLarge':
+        return afterTooLarge(work, plan, result.maxBytes)
+      default: {
+        const never: never = result
+        throw new Error(`unknown outcome ${JSON.stringify(never)}`)
+      }
+    }
+  }
+
+  const setAside = (work: Work, { aside }: APlan): void => {
+    for (const { ready, until } of aside) parts.setAside(ready, until)
+    const gone = new Set(aside.map(({ ready }) => ready))
+    work.jobs = work.jobs.filter((ready) => !gone.has(ready))
+  }
+
+  const tryOnce = async (work: Work): Promise<Left> => {
+    const loaded = await state.load()
+    if (E.isLeft(loaded)) return answerAll(work.jobs, troubled(loaded.left))
+    const prepared = await rules.prepare()
+    if (E.isLeft(prepared)) return answerAll(work.jobs, troubled(prepared.left))
+    // Something may have let go of the state while the rules prepared.
+    if (state.held() === null) return null
+    const revision = rules.besideRevision(prepared.right)
+    if (revision === null) {
+      work.round--
+      if (++work.preparations < PREPARATIONS) return null
+      const [first, ...others] = work.jobs
+      return answerAll([first!], unavailable('what the decision needs can’t be had'), others)
+    }
+    const plan = planGroup(parts, work.jobs, { beside: prepared.right, revision }, batchBytes)
+    if (plan.aside.length > 0) setAside(work, plan)
+    return plan.newEvents.length === 0 ? concludeWithoutAppend(work, plan) : append(work, plan)
+  }
+
+  return async (jobs) => {
+    const work: Work = { jobs, round: 0, preparations: 0, isFresh: false }
+    for (; work.round < options.rounds; work.round++) {
+      const left = await tryOnce(work)
+      if (left !== null) return left
+    }
+    // The last look may have found that an earlier try got through.
+    for (const { job } of work.jobs) {
+      const revision = state.held()?.recent.revisionOf(job.key)
+      if (revision === undefined) job.answer(E.left({ _tag: 'Conflict' }))
+      else void repeats.answer(job, revision)
+    }
+    return []
+  }
+}

@@ -1,0 +1,98 @@
+/** A command in a mailbox, its answer, and the rules by which a kind of stream decides. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Found } from '../../domain/chat/state.ts'
+import type {
+  Accepted,
+  CommandError,
+  ContentError,
+  NewEvent,
+  RecordedEvent,
+  Request,
+} from '../../domain/ports.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { Trouble } from './model.ts'
+
+export type Answer<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
+
+/** Messages that were looked up for one command. They hold until the chat's window begins past `until`. */
+export type LookedUp = { readonly found: Found; readonly until: number }
+
+export type Job<Command, Event, Refusal> = {
+  readonly request: Request<Command>
+  /** Who sent it and its id, as `recent-commands.ts` has it: what makes it the same command when it comes again. */
+  readonly key: string
+  readonly facts: Promise<E.Either<ContentError, ContentFacts>>
+  readonly queuedAt: number
+  readonly answer: (answer: Answer<Event, Refusal>) => void
+  readonly lookedUp?: LookedUp
+}
+
+/** A job whose facts are known. */
+export type Ready<Command, Event, Refusal> = {
+  readonly job: Job<Command, Event, Refusal>
+  readonly content: ContentFacts
+}
+
+/** The command waits for something of its own that the others need not wait for, and then comes back to the queue. */
+export type Aside = {
+  readonly _tag: 'Aside'
+  readonly until: () => Promise<E.Either<Trouble | ContentError, LookedUp>>
+}
+
+/** What a group's commands are decided on. `state` moves on with each command that is accepted. */
+export type DecidedOn<State, Beside> = {
+  readonly at: string
+  /** What the rules prepared, and the revision that it had (-1 where nothing stands beside the stream). */
+  readonly beside: Beside
+  readonly besideRevision: number
+  readonly state: State
+  /** Of the last event in `state`, -1 for none. */
+  readonly revision: number
+}
+
+/** What the mailbox does not know: how this kind of stream decides, and what that takes. */
+export type Rules<State, Command, Event, Refusal, Beside> = {
+  /** Gets what the decisions need beside the stream itself; called before each round of deciding. */
+  readonly prepare: () => Promise<E.Either<Trouble, Beside>>
+  /** The revision of what stands beside the stream; null where it has been let go of and must be prepared again. */
+  readonly besideRevision: (beside: Beside) => number | null
+  readonly decide: (
+    ready: Ready<Command, Event, Refusal>,
+    on: DecidedOn<State, Beside>,
+  ) => E.Either<Refusal, ReadonlyArray<Event>> | Aside
+  readonly encode: (
+    ready: Ready<Command, Event, Refusal>,
+    events: ReadonlyArray<Event>,
+    on: DecidedOn<State, Beside>,
+  ) => ReadonlyArray<NewEvent>
+  /** Brings what is beside the stream up to the log's end as it was at `asked` (by `now`) or later; true where it is no
+   *  longer at `revision`. */
+  readonly refreshBeside: (
+    beside: Beside,
+    revision: number,
+    asked: number,
+  ) => Promise<E.Either<Trouble, boolean>>
+  /** A refusal as it was decided. What it gives is called once that is for good, and answers when the caller may be
+   *  told (the refusal may be on its way to the log), or null for at once. */
+  readonly refused: (
+    ready: Ready<Command, Event, Refusal>,
+    refusal: Refusal,
+    on: DecidedOn<State, Beside>,
+  ) => () => Promise<void> | null
+  readonly tooLarge: (maxBytes: number) => Refusal
+  /** Of a request whose id the caller chose: whether these are the events of the same request. */
+  readonly isSame: (request: Request<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
+  /** The same for equal requests. */
+  readonly digest: (request: Request<Command>) => string
+  readonly idReused: () => Refusal
+  /** Called once for each command whose events are on the log, by whatever way the command came. */
+  readonly accepted: (ready: Ready<Command, Event, Refusal>, accepted: Accepted<Event>) => void
+}
+
+export const unavailable = (cause: string): E.Either<CommandError<never>, never> =>
+  E.left({ _tag: 'Unavailable', what: 'eventstore', cause })
+
+export const troubled = (trouble: Trouble | ContentError): E.Either<CommandError<never>, never> =>
+  trouble._tag === 'Trouble'
+    ? unavailable(trouble.cause)
+    : E.left({ _tag: 'Unavailable', what: 'postgres', cause: trouble.cause })

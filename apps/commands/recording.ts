@@ -1,0 +1,131 @@
+/** What is written on the log of a command that was decided: its events with their ids and metadata, or its refusal. */
+import { hash } from 'node:crypto'
+import { isLoopback, networkOf } from '../../adapters/addresses.ts'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import { eventId } from '../../domain/ids.ts'
+import { type Grounds, type Metadata, SCHEMA } from '../../domain/metadata.ts'
+import { type StreamKind, streamName } from '../../domain/names.ts'
+import type { Ids, NewEvent, Request } from '../../domain/ports.ts'
+import { codeOf } from '../../domain/refused.ts'
+import { RULES } from '../../domain/rules.ts'
+import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import { askedFor, factsToKeep, type Seen } from '../../domain/space/facts.ts'
+import type { SpaceState } from '../../domain/space/state.ts'
+import { isText } from '../../domain/text.ts'
+import type { RefusalNote } from './refusal-log.ts'
+import { keptDigest } from './same-command.ts'
+
+export type AnyRequest = Request<SpaceCommand | ChatCommand>
+
+/** What a decision was made on, as far as its events' metadata keep it. */
+export type Basis = {
+  readonly at: string
+  readonly grounds: Grounds
+  /** Null: none were asked for. */
+  readonly facts: ContentFacts | null
+  readonly opened: SpaceState['opened']
+  readonly isOpening: boolean
+  readonly seen: Seen | null
+}
+
+const digest = (text: string): string => hash('sha1', text, 'hex')
+const idOf = eventId(digest)
+
+/** What a refused command names may be anything: what is no name is not kept. */
+const MAX_NAME = 255
+const nameIn = (value: unknown): string | undefined =>
+  isText(value) && value.length <= MAX_NAME ? value : undefined
+
+const targetOf = (command: SpaceCommand | ChatCommand): string | undefined => {
+  if ('account' in command) return command.account
+  if ('subject' in command) return command.subject
+  if ('sessionId' in command) return command.sessionId
+  if ('messageId' in command) return command.messageId
+  return undefined
+}
+
+const whoOf = ({ by, client }: AnyRequest): string =>
+  by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
+    ? `ip ${networkOf(client.ip)}`
+    : by.id
+
+const scopeOf = ({ by }: AnyRequest, stream: string): string => `${by.kind}:${by.id} ${stream}`
+
+export type Recording = {
+  readonly eventsOf: (
+    kind: StreamKind,
+    request: AnyRequest,
+    events: ReadonlyArray<AnyEvent>,
+    basis: Basis,
+  ) => ReadonlyArray<NewEvent>
+  readonly refusalOf: (request: AnyRequest, refusal: ChatRefusal, basis: Basis) => RefusalNote
+}
+
+export const createRecording = (
+  ids: Ids,
+  node: { readonly id: string; readonly boot: string },
+): Recording => {
+  const metadataOf = (request: AnyRequest, basis: Basis): Metadata => {
+    const { by, client, correlationId, id, command } = request
+    const { at, grounds, facts, opened, isOpening, seen } = basis
+    const content = facts === null ? null : factsToKeep(command, facts, opened, isOpening)
+    const metadata = {
+      $correlationId: correlationId ?? id,
+      $causationId: id,
+      command: { id, type: command.type },
+      actor: { kind: by.kind, id: by.id },
+      node: node.id,
+      at,
+      schema: SCHEMA,
+      rules: RULES,
+      grounds,
+      ...(content === null ? {} : { content }),
+      ...(seen === null ? {} : { seen }),
+      ...(request.isIdChosen === true ? { asked: keptDigest(command) } : {}),
+    }
+    if (client === undefined || (client.ip === undefined && client.userAgent === undefined)) return metadata
+    const { ip, userAgent } = client
+    return {
+      ...metadata,
+      client: { ...(ip === undefined ? {} : { ip }), ...(userAgent === undefined ? {} : { userAgent }) },
+    }
+  }
+
+  return {
+    // Ids are of what was decided, not of the command alone: the log takes a repeated id for the very same event, so where
+    // two processes carry out one command at once, only the one whose events are there may believe so.
+    eventsOf: (kind, request, events, basis) => {
+      const scope = `${scopeOf(request, streamName(kind, request.space))} ${node.boot} ${basis.at}`
+      const metadata = metadataOf(request, basis)
+      return events.map((event, i) => ({ id: idOf(request.id, i, scope), ...encodeEvent(event, metadata) }))
+    },
+    refusalOf: (request, refusal, basis) => {
+      const { space, id, command } = request
+      const stream = streamName('refusal', space)
+      const reason = codeOf(refusal)
+      const target = nameIn(targetOf(command))
+      const subspace = 'subspace' in command ? nameIn(command.subspace) : undefined
+      const dataOf = (detail: unknown) => ({
+        command: command.type,
+        reason,
+        at: basis.at,
+        ...(subspace === undefined ? {} : { subspace }),
+        ...(target === undefined ? {} : { target }),
+        ...(detail === undefined ? {} : { detail }),
+        asked: askedFor(command),
+      })
+      return {
+        stream,
+        who: whoOf(request),
+        command: command.type,
+        reason,
+        event: (detail, isSummary = false) => ({
+          id: isSummary ? ids.uuid() : idOf(id, 0, scopeOf(request, stream)),
+          ...encodeEvent({ type: 'CommandRefused', data: dataOf(detail) }, metadataOf(request, basis)),
+        }),
+      }
+    },
+  }
+}

@@ -1,0 +1,88 @@
+/** Commands that come again: one that changed nothing is remembered here, one that did is read from the log. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import { type Job, type Rules, unavailable } from './jobs.ts'
+import type { Model } from './model.ts'
+
+/** Where a stream stood, and where on the log that was. */
+export type Stand = { readonly revision: bigint; readonly position: bigint }
+
+/** How many answers of commands that changed nothing a mailbox remembers. */
+const REMEMBERED = 1_000
+/** Events read at first of a command that comes again. */
+const FEW = 8
+
+export type Repeats<Command, Event, Refusal> = {
+  /** What a command that changed nothing was told; `reused` where its id came with another request; undefined where it is
+   *  not known. */
+  readonly unchanged: (job: Job<Command, Event, Refusal>) => Stand | 'reused' | undefined
+  readonly rememberUnchanged: (job: Job<Command, Event, Refusal>, at: Stand) => void
+  /** Answers with what the command did when it first came; its first event has this revision. */
+  readonly answer: (job: Job<Command, Event, Refusal>, revision: number) => Promise<void>
+  /** The id that the caller chose belongs to another request. */
+  readonly answerReused: (job: Job<Command, Event, Refusal>) => void
+}
+
+export const createRepeats = <State, Command, Event, Refusal, Beside>(parts: {
+  readonly stream: string
+  readonly model: Model<State, Event>
+  readonly rules: Rules<State, Command, Event, Refusal, Beside>
+  readonly log: EventLog
+  /** Events read at once, but for the first few. */
+  readonly pageSize: number
+}): Repeats<Command, Event, Refusal> => {
+  const { stream, model, rules, log, pageSize } = parts
+  type AJob = Job<Command, Event, Refusal>
+  const unchanged = new Map<string, Stand & { readonly digest: string | null }>()
+
+  /** Null for an id that the server made, which comes with nothing else. */
+  const digestOf = ({ request }: AJob): string | null =>
+    request.isIdChosen === true ? rules.digest(request) : null
+
+  const answerReused = (job: AJob): void => job.answer(E.left({ _tag: 'Refused', refusal: rules.idReused() }))
+
+  /** Most commands are an event or two, and whoever repeats one over and over must not have thousands read each time. */
+  const answer = async (job: AJob, revision: number): Promise<void> => {
+    const events: Event[] = []
+    const happened: RecordedEvent[] = []
+    let isWhole = false
+    for (let from = revision, limit = FEW; !isWhole; from += limit, limit = pageSize) {
+      const page = await log.readStream(stream, { from: BigInt(from), limit })()
+      if (E.isLeft(page))
+        return job.answer(unavailable(page.left._tag === 'StreamDeleted' ? 'deleted' : page.left.cause))
+      isWhole = page.right.length < limit
+      for (const recorded of page.right) {
+        const read = model.decode(recorded)
+        if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
+        isWhole ||= read.right.key !== job.key
+        if (read.right.key !== job.key) break
+        events.push(read.right.event)
+        happened.push(recorded)
+      }
+    }
+    const last = happened.at(-1)
+    if (last === undefined)
+      return job.answer(unavailable('the command’s events are no longer where they were'))
+    if (job.request.isIdChosen === true && !rules.isSame(job.request, happened)) return answerReused(job)
+    job.answer(E.right({ revision: last.revision, position: last.position, events }))
+  }
+
+  return {
+    unchanged: (job) => {
+      const before = unchanged.get(job.key)
+      if (before === undefined) return undefined
+      const { digest, ...at } = before
+      return digest === digestOf(job) ? at : 'reused'
+    },
+    rememberUnchanged: (job, at) => {
+      unchanged.set(job.key, { ...at, digest: digestOf(job) })
+      if (unchanged.size > REMEMBERED)
+        for (const oldest of unchanged.keys()) {
+          unchanged.delete(oldest)
+          break
+        }
+    },
+    answer,
+    answerReused,
+  }
+}

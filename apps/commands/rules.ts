@@ -1,0 +1,86 @@
+/** What the rules of spaces and of chats have in common: how a command is put to the decider, what becomes of a refusal, and
+ *  ids that callers chose. */
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import type { OnAccepted, RecordedEvent, Request } from '../../domain/ports.ts'
+import { codeOf } from '../../domain/refused.ts'
+import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import type { Metrics } from './model.ts'
+import type { AnyRequest, Basis, Recording } from './recording.ts'
+import type { RefusalLog } from './refusal-log.ts'
+import { isSame, wholeDigest } from './same-command.ts'
+
+export type RulesParts = {
+  readonly recording: Recording
+  readonly refusals: RefusalLog
+  readonly metrics: Metrics
+  readonly onAccepted: OnAccepted
+}
+
+type Named<Command> = {
+  readonly job: { readonly request: Request<Command> }
+  readonly content: ContentFacts
+}
+/** The command as the deciders take it. */
+export const askedOf = <Command>({ job, content }: Named<Command>, at: string) => ({
+  id: job.request.id,
+  by: job.request.by,
+  at,
+  content,
+  command: job.request.command,
+})
+
+const NOTHING = () => null
+
+/** What becomes of a refusal beside its answer. */
+export const onRefused = (
+  { recording, refusals, metrics }: RulesParts,
+  request: AnyRequest,
+  refusal: ChatRefusal,
+  basis: Basis & { readonly facts: ContentFacts },
+): (() => Promise<void> | null) => {
+  const note = () => recording.refusalOf(request, refusal, basis)
+  metrics.count?.('commands_refused', 1, { reason: codeOf(refusal) })
+  switch (refusal._tag) {
+    // The caller's own malformed request is no act in the space.
+    case 'Invalid':
+      return NOTHING
+    case 'SpaceNotFound':
+      if (!basis.facts.exists) return NOTHING
+      // A private space: nothing in the answer, nor the time it takes, may tell it from none.
+      return () => {
+        void refusals.record(note())
+        return null
+      }
+    case 'SlowDown':
+      return () => {
+        refusals.summarise(note())
+        return null
+      }
+    default:
+      return () => refusals.record(note())
+  }
+}
+
+/** The rules that are the same for both kinds of stream. */
+export const commonRules = ({ metrics }: RulesParts) => ({
+  tooLarge: (maxBytes: number): SpaceRefusal => ({
+    _tag: 'Invalid',
+    field: 'request',
+    detail: `What this would write is larger than the ${maxBytes} bytes that the log takes at once.`,
+  }),
+  isSame: (
+    { command }: { readonly command: SpaceCommand | ChatCommand },
+    happened: ReadonlyArray<RecordedEvent>,
+  ) => isSame(command, happened),
+  digest: ({ command }: { readonly command: SpaceCommand | ChatCommand }): string => wholeDigest(command),
+  idReused: (): SpaceRefusal => {
+    metrics.count?.('commands_refused', 1, { reason: 'invalid_idempotency_key' })
+    return {
+      _tag: 'Invalid',
+      field: 'idempotency_key',
+      detail: 'This Idempotency-Key was used for another call: take a new one.',
+    }
+  },
+})

@@ -1,0 +1,100 @@
+/** The mailboxes that this process has at hand: made when first needed, and let go of, the least recently used first, where
+ *  they are too many or their states too large. */
+import type { Mailbox } from './mailbox.ts'
+import type { Metrics } from './model.ts'
+
+/** Any mailbox, as far as keeping it goes. */
+export type Kept = Pick<
+  Mailbox<never, never, never, never>,
+  'stream' | 'queued' | 'isBusy' | 'pin' | 'unpin' | 'idle' | 'snapshotIfWorth' | 'rest'
+> & {
+  readonly state: { readonly weight: () => number }
+}
+
+export type Streams<M extends Kept> = {
+  readonly get: (stream: string) => M | undefined
+  /** The stream's mailbox, from now on the most recently used. */
+  readonly use: <One extends M>(stream: string, create: () => One) => One
+  /** To be called when its weight may have changed. */
+  readonly weigh: (mailbox: M) => void
+  /** Lets go of what is too much. */
+  readonly evict: () => void
+  /** Least recently used first. */
+  readonly all: () => ReadonlyArray<M>
+  readonly bytes: () => number
+}
+
+export const createStreams = <M extends Kept>(options: {
+  readonly maxStreams: number
+  readonly maxBytes: number
+  readonly metrics: Metrics
+}): Streams<M> => {
+  const { maxStreams, maxBytes, metrics } = options
+  /** Least recently used first. */
+  const mailboxes = new Map<string, M>()
+  const weights = new Map<string, number>()
+  let bytes = 0
+
+  const isTooMuch = (): boolean => mailboxes.size > maxStreams || bytes > maxBytes
+
+  const evict = (): void => {
+    if (!isTooMuch()) return
+    for (const [stream, mailbox] of mailboxes) {
+      if (!isTooMuch()) return
+      if (mailbox.isBusy()) continue
+      mailbox.rest()
+      void mailbox.snapshotIfWorth()
+      mailboxes.delete(stream)
+      bytes -= weights.get(stream) ?? 0
+      weights.delete(stream)
+      metrics.count?.('commands_evicted', 1)
+    }
+  }
+
+  return {
+    get: (stream) => mailboxes.get(stream),
+    use: <One extends M>(stream: string, create: () => One): One => {
+      const known = mailboxes.get(stream) as One | undefined
+      if (known !== undefined) {
+        mailboxes.delete(stream)
+        mailboxes.set(stream, known)
+        return known
+      }
+      const made = create()
+      mailboxes.set(stream, made)
+      evict()
+      return made
+    },
+    weigh: (mailbox) => {
+      if (!mailboxes.has(mailbox.stream)) return
+      const weight = mailbox.state.weight()
+      bytes += weight - (weights.get(mailbox.stream) ?? 0)
+      weights.set(mailbox.stream, weight)
+    },
+    evict,
+    all: () => [...mailboxes.values()],
+    bytes: () => bytes,
+  }
+}
+
+/** Waits until all are idle. */
+export const allIdle = async <M extends Kept>(streams: Streams<M>): Promise<void> => {
+  let busy = streams.all().filter((mailbox) => mailbox.isBusy())
+  while (busy.length > 0) {
+    await Promise.all(busy.map((mailbox) => mailbox.idle()))
+    busy = streams.all().filter((mailbox) => mailbox.queued() > 0)
+  }
+}
+
+/** Snapshots of those that were used last, so that whoever wakes them next is spared their tails. A few at a time. */
+export const snapshotLatest = async <M extends Kept>(streams: Streams<M>): Promise<void> => {
+  const worth = [...streams.all()].reverse().slice(0, 500)
+  const workers = Array.from({ length: 8 }, async () => {
+    for (let mailbox = worth.shift(); mailbox !== undefined; mailbox = worth.shift()) {
+      mailbox.rest()
+      await mailbox.snapshotIfWorth()
+    }
+  })
+  await Promise.all(workers)
+  for (const mailbox of streams.all()) mailbox.rest()
+}

@@ -1,0 +1,115 @@
+/** The door of the command path: limits, what the content says, the caller's key; then the command joins its stream's queue. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import type { Subject } from '../../domain/identity.ts'
+import type { SpaceRef } from '../../domain/names.ts'
+import type { Clock, CommandError, Content, ContentError, Request } from '../../domain/ports.ts'
+import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import { asksContent, NO_FACTS } from '../../domain/space/facts.ts'
+import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import type { Answer } from './jobs.ts'
+import type { Limiter } from './limits.ts'
+import type { Mailbox } from './mailbox.ts'
+import type { Metrics } from './model.ts'
+import { keyOf } from './recent-commands.ts'
+import type { AnyRequest, Basis } from './recording.ts'
+
+/** What a caller must have before their command may join the others', so that nobody else waits for it. */
+export type PersonalKeys = {
+  readonly has: (subject: Subject) => boolean
+  readonly ask: (subject: Subject) => Promise<E.Either<ContentError, void>>
+}
+
+export type SubmitParts = {
+  /** Null: no limits. */
+  readonly limiter: Limiter | null
+  readonly content: Content
+  readonly clock: Clock
+  readonly now: () => number
+  readonly metrics: Metrics
+  readonly keys: PersonalKeys | undefined
+  readonly maxQueue: number
+  /** Told of what the limits held off. */
+  readonly onLimited: (request: AnyRequest, refusal: ChatRefusal, basis: Basis) => void
+}
+
+/** What the server does for one who is gone must not wait for their allowance. */
+const isServers = (command: SpaceCommand | ChatCommand): boolean =>
+  command.type === 'LeaveSpace' && command.reason !== 'left'
+
+const slowDown = (seconds: number): E.Either<CommandError<SpaceRefusal>, never> =>
+  E.left({
+    _tag: 'Refused',
+    refusal: { _tag: 'SlowDown', retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
+  })
+
+/** Only for who may be there by the content alone: to others no space may take longer than one that is not there. */
+const askForKey = async (
+  keys: PersonalKeys,
+  subject: Subject,
+  facts: Promise<E.Either<ContentError, ContentFacts>>,
+): Promise<E.Either<ContentError, void>> => {
+  const known = await facts
+  if (E.isLeft(known)) return known
+  const { exists, visibility, role } = known.right
+  return exists && (visibility === 'public' || role !== null) ? keys.ask(subject) : E.right(undefined)
+}
+
+export const createSubmit = (parts: SubmitParts) => {
+  const { limiter, content, clock, now, metrics, keys, maxQueue, onLimited } = parts
+
+  const limited = (request: AnyRequest, retryAfterSeconds: number): void => {
+    metrics.count?.('commands_limited', 1, { command: request.command.type })
+    onLimited(
+      request,
+      { _tag: 'SlowDown', retryAfterSeconds },
+      {
+        at: new Date(clock.now()).toISOString(),
+        grounds: { role: 'none', via: 'none' },
+        facts: null,
+        opened: null,
+        isOpening: false,
+        seen: null,
+      },
+    )
+  }
+
+  const factsFor = ({ command, space, by }: AnyRequest): Promise<E.Either<ContentError, ContentFacts>> =>
+    asksContent(command)
+      ? content
+          .factsFor(space, by.kind === 'system' ? null : by)()
+          .catch((error) => E.left({ _tag: 'ContentUnavailable' as const, cause: String(error) }))
+      : Promise.resolve(E.right(NO_FACTS))
+
+  /** `mailboxFor` is asked again where the caller's key had to be waited for: the mailbox may have been let go of. */
+  return <State, Command extends SpaceCommand | ChatCommand, Event, Refusal>(
+    request: Request<Command>,
+    mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,
+  ): Promise<Answer<Event, Refusal | SpaceRefusal>> => {
+    const { command, space, by } = request
+    if (limiter !== null && !isServers(command)) {
+      const seconds = limiter.take(request, command.type)
+      if (seconds > 0) {
+        limited(request, seconds)
+        return Promise.resolve(slowDown(seconds))
+      }
+    }
+    const mailbox = mailboxFor(space)
+    if (mailbox.queued() >= maxQueue && by.kind !== 'system' && !isServers(command)) {
+      metrics.count?.('commands_shed', 1)
+      return Promise.resolve(slowDown(1))
+    }
+    const facts = factsFor(request)
+    metrics.count?.('commands', 1, { command: command.type })
+    const put = (to: Mailbox<State, Command, Event, Refusal>) =>
+      new Promise<Answer<Event, Refusal | SpaceRefusal>>((answer) => {
+        to.put({ request, key: keyOf(by, request.id), facts, queuedAt: now(), answer })
+      })
+    if (keys === undefined || by.kind === 'system' || keys.has(by.id)) return put(mailbox)
+    return askForKey(keys, by.id, facts).then((has) => {
+      if (E.isRight(has)) return put(mailboxFor(space))
+      return E.left({ _tag: 'Unavailable', what: 'postgres', cause: has.left.cause })
+    })
+  }
+}

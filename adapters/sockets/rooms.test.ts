@@ -479,4 +479,39 @@ test('given a space or a room that is of no form, or none at all, then invalid_s
     assert.is((await alice.ask('join-space', asked)).code, 'invalid_space', JSON.stringify(asked))
 })
 
+test('given a log whose subscription brings nothing, when something is written past the sockets, as a REST call does, then the room hears it at once', async () => {
+  const log = memoryLog()
+  const silent = testNode({ ...log, subscribe: (options) => log.subscribe({ ...options, prefixes: [] }) })
+  const node = await silent
+  try {
+    const alice = await node.connect('account:alice')
+    await alice.ask('join-space', POST)
+    const space: SpaceRef = { type: 'post', id: 'alice/my-post' }
+    const by = { kind: 'account', id: 'bob' } as const
+    const command = {
+      type: 'PostMessage',
+      messageId: crypto.randomUUID(),
+      subspace: 'main',
+      content: 'by REST',
+      messageType: 'text',
+      parentMessageId: null,
+    } as const
+    assert.ok(E.isRight(await node.commands.chat({ by, id: crypto.randomUUID(), space, command })()))
+    const said = await alice.until('the message', ({ event }) => event === 'chat-message')
+    assert.is(said.payload.content, 'by REST')
+    const owner = { kind: 'account', id: 'alice' } as const
+    const changes = { slow_mode_seconds: 7 }
+    const change = {
+      by: owner,
+      id: crypto.randomUUID(),
+      space,
+      command: { type: 'ChangeSettings', changes },
+    } as const
+    assert.ok(E.isRight(await node.commands.space(change)()))
+    await alice.until('the setting', ({ event }) => event === 'settings-changed')
+  } finally {
+    await node.stop()
+  }
+})
+
 test.run()

@@ -19,6 +19,7 @@ import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
+import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
@@ -273,5 +274,6 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     moment,
   ])
     routes(app, deps)
+  clientFiles(app)
   return app
 }

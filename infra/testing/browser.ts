@@ -9,7 +9,7 @@ import puppeteer, { type Browser } from 'puppeteer-core'
 export type { Browser, Page } from 'puppeteer-core'
 
 /** Headless, with a profile of its own that goes when it is closed. Nothing but loopback addresses is reached. */
-export const testBrowser = (): Promise<Browser> =>
+export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> =>
   puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -20,6 +20,7 @@ export const testBrowser = (): Promise<Browser> =>
       // For voice without a device and without asking.
       '--use-fake-device-for-media-stream',
       '--use-fake-ui-for-media-stream',
+      ...more,
     ],
   })
 

@@ -29,6 +29,14 @@ const isObject = (value: unknown): value is Payload =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const time = (at: unknown): number => (typeof at === 'string' ? Date.parse(at) : Date.now())
 
+/** Of a client of another language. */
+const asOwnCandidate = (given: Payload): Payload => ({
+  ...given,
+  type: 'candidate',
+  label: given.label ?? given.sdpMLineIndex,
+  id: given.id ?? given.sdpMid,
+})
+
 export class EasyrtcLine extends TranslatedLine {
   readonly #id = newId()
   readonly #clients = new Map<string, Client>()
@@ -101,7 +109,9 @@ export class EasyrtcLine extends TranslatedLine {
   protected override say(event: string, payload: Payload): void {
     const kind = signalKind(event)
     if (kind !== undefined) {
-      this.command(kind, { senderEasyrtcid: payload.fromSocketId, msgData: payload[kind] })
+      const given = payload[kind]
+      const msgData = kind === 'candidate' && isObject(given) ? asOwnCandidate(given) : given
+      this.command(kind, { senderEasyrtcid: payload.fromSocketId, msgData })
       return
     }
     switch (event) {

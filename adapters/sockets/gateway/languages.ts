@@ -58,6 +58,9 @@ export const roomFor = async (
   return findRoom(name, member.caller, content)
 }
 
+/** With the names that browsers have for these, beside easyrtc's. */
+const asCandidate = (given: Payload): Payload => ({ ...given, sdpMLineIndex: given.label, sdpMid: given.id })
+
 const Message = t.intersection([
   t.type({ msgType: t.string }),
   t.partial({
@@ -255,7 +258,9 @@ export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, Request
       case 'offer':
       case 'answer':
       case 'candidate':
-        return plain(signal(member, msgType, targetEasyrtcid, msgData))
+        return plain(
+          signal(member, msgType, targetEasyrtcid, msgType === 'candidate' ? asCandidate(given) : msgData),
+        )
       case 'hangup':
       case 'reject':
         return plain(data(member, targetEasyrtcid ?? '', msgType === 'hangup' ? HANGUP : REJECT, msgData))

@@ -36,6 +36,10 @@ export const CODES: Readonly<Record<string, Told>> = {
   event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
   checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
+  too_many_sessions: {
+    status: 409,
+    means: 'One account or guest has ten sessions in this space, as many as one may have.',
+  },
   conflict: {
     status: 409,
     means:

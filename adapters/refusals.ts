@@ -48,6 +48,8 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
       return said(404, code, 'There is no such space.')
     case 'SpaceIsFull':
       return said(409, code, `All ${refusal.max} seats of this space are taken.`)
+    case 'TooManySessions':
+      return said(409, code, `You have ${refusal.max} sessions in this space: end one of them first.`)
     case 'Banned':
       return said(403, code, `You are banned from this space${until(refusal.until)}.`)
     case 'GuestsNotAllowed':

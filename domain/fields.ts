@@ -77,6 +77,8 @@ export const subspace = field(t.string, 'main')
 /** Where an avatar stands, or how it looks: any JSON. */
 export const position = field<unknown>(t.unknown, null, { isPersonal: true })
 export const avatar = field<unknown>(t.unknown, null, { isPersonal: true, isInner: true })
+/** Where it comes from (`adapters/networks.ts`), where that counts and is known. */
+export const network = field(t.union([t.string, t.undefined]), undefined, { isInner: true })
 /** Made by the server. */
 export const inner = (blank: string) => field(t.string, blank, { isInner: true })
 /** A UUID, unique in its space: the same one twice is one message. */

@@ -23,7 +23,6 @@ import {
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
 type Talk = Asking & {
-  readonly rules: number | undefined
   readonly chat: ChatState
   readonly find: (id: string) => Known | null
 }

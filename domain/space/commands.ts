@@ -9,6 +9,7 @@ import {
   field,
   inner,
   ownOrAnotherSession,
+  network,
   ownSession,
   position,
   reason,
@@ -73,6 +74,7 @@ const command = <F extends AnyFields>(
 /** The events of one accepted command: the data of the first of a type, null for none. */
 export type Events = {
   readonly one: <T extends SpaceEvent['type']>(type: T) => SpaceEventOf<T>['data'] | null
+  readonly all: <T extends SpaceEvent['type']>(type: T) => ReadonlyArray<SpaceEventOf<T>['data']>
 }
 const whose = (sessionId: string | undefined, before: SpaceState): string | null => {
   const session = sessionId === undefined ? undefined : before.sessions.get(sessionId)
@@ -89,14 +91,16 @@ const left = t.union([
 
 export const SPACE_COMMANDS = {
   EnterSpace: command({
-    fields: { subspace },
+    fields: { subspace, network },
     who: 'whoever may enter',
     says: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
     rate: 'presence',
     looksAt: ['guests', 'seats'],
     again: ({ one }) => {
       const granted = one('EntryGranted')
-      return granted && { subspace: granted.subspace }
+      if (granted === null) return null
+      const { subspace: entered, network: from } = granted
+      return from === undefined ? { subspace: entered } : { subspace: entered, network: from }
     },
   }),
   JoinSpace: command({
@@ -107,15 +111,24 @@ export const SPACE_COMMANDS = {
       position,
       avatarData: avatar,
       boot: inner(''),
+      /** Sessions that it takes the place of: the client's own from before its line was cut. Those that are not its
+       *  subject's stay. */
+      replaces: field(t.union([t.array(t.string), t.undefined]), undefined, { isInner: true }),
+      /** The client says that it was here before: where the room is full, it takes its own place again. */
+      returns: field(t.union([t.boolean, t.undefined]), undefined, { isInner: true }),
     },
     who: 'whoever may enter',
     says: 'Comes in: the held seat is used up, and the socket’s session before it ends.',
     rate: 'presence',
     looksAt: ['guests', 'seats'],
-    again: ({ one }) => {
+    again: ({ one, all }) => {
       const joined = one('SessionJoined')
       if (joined === null) return null
       const { sessionId, socketId, boot } = joined
+      // Whose place it took, as far as that is on the log: all that there was to end of theirs.
+      const replaces = all('SessionLeft').flatMap(({ reason: why, sessionId: ended }) =>
+        why === 'disconnected' ? [ended] : [],
+      )
       return {
         sessionId,
         socketId,
@@ -123,6 +136,7 @@ export const SPACE_COMMANDS = {
         position: joined.position,
         avatarData: joined.avatarData,
         boot,
+        ...(replaces.length === 0 ? {} : { replaces }),
       }
     },
   }),

@@ -14,14 +14,16 @@ export type Asking = {
   readonly at: string
   readonly content: ContentFacts
   readonly access: Access
+  readonly rules: number | undefined
 }
 
-export const askingOf = (state: SpaceState, { by, at, content }: Asked<unknown>): Asking => ({
+export const askingOf = (state: SpaceState, { by, at, content, rules }: Asked<unknown>): Asking => ({
   state,
   by,
   at,
   content,
   access: accessOf(state, by, content, at),
+  rules,
 })
 
 /** The account or guest that a session is of. */

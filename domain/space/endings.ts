@@ -30,9 +30,8 @@ export const putOut = (
   until: string | null,
 ): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
-  for (const session of asking.state.sessions.values())
-    if (subjectOf(session) === subject)
-      events.push(endSession(asking, session.sessionId, reason, note, until))
+  for (const sessionId of asking.state.own.get(subject) ?? [])
+    events.push(endSession(asking, sessionId, reason, note, until))
   if (asking.state.held.has(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
   return events
 }

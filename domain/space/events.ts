@@ -4,7 +4,7 @@ import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
-import { change, leave, mergeSettings, restrict, writable } from './folding.ts'
+import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
 import { Permission } from './roles.ts'
 import {
   Joining,
@@ -134,17 +134,24 @@ export const SPACE_EVENTS = {
     },
   ),
   /** A seat is held for `subject` until `expiresAt`. It is seen when it is taken. */
-  EntryGranted: event(t.type({ subject: t.string, subspace: t.string, expiresAt: Time, at: Time }), {
-    concerns: 'subject',
-    fold: (state, { subject, subspace, expiresAt }) => {
-      const held = writable(state.held)
-      held.delete(subject)
-      held.set(subject, { subject, subspace, expiresAt })
-      return state
+  EntryGranted: event(
+    t.intersection([
+      t.type({ subject: t.string, subspace: t.string, expiresAt: Time, at: Time }),
+      // Where it came from, as `networkTag` has it: how many seats are held from there is what it is for.
+      t.partial({ network: t.string }),
+    ]),
+    {
+      concerns: 'subject',
+      fold: (state, { subject, subspace, expiresAt, network }) => {
+        const held = writable(state.held)
+        held.delete(subject)
+        held.set(subject, { subject, subspace, expiresAt, ...(network === undefined ? {} : { network }) })
+        return state
+      },
+      told: 'nobody',
+      says: ({ subject, expiresAt }) => `${subject} was let in and holds a seat until ${expiresAt}`,
     },
-    told: 'nobody',
-    says: ({ subject, expiresAt }) => `${subject} was let in and holds a seat until ${expiresAt}`,
-  }),
+  ),
   SeatExpired: event(t.type({ subject: t.string, at: Time }), {
     concerns: 'subject',
     fold: (state, { subject }) => {
@@ -157,11 +164,11 @@ export const SPACE_EVENTS = {
   SessionJoined: event(Joining, {
     concerns: 'session',
     fold: (state, data) => {
-      const { sessionId, socketId, account, guest } = data
+      const { sessionId, account, guest } = data
       leave(state, sessionId)
-      writable(state.sessions).set(sessionId, sessionOf(data))
-      writable(state.sockets).set(socketId, sessionId)
+      join(state, sessionOf(data))
       writable(state.held).delete(account ?? guest ?? '')
+      writable(state.left).delete(account ?? guest ?? '')
       return state
     },
     told: 'coming',
@@ -175,19 +182,25 @@ export const SPACE_EVENTS = {
       `${whose(sessionId)} went from ${placeOf(from)} to ${placeOf(to)}`,
   }),
   SessionLeft: event(
-    t.type({
-      sessionId: t.string,
-      reason: LeaveReason,
-      by: nullable(Actor),
-      /** The moderator's words, for a kick or a ban. */
-      note: nullable(t.string),
-      until: nullable(Time),
-      at: Time,
-    }),
+    t.intersection([
+      t.type({
+        sessionId: t.string,
+        reason: LeaveReason,
+        by: nullable(Actor),
+        /** The moderator's words, for a kick or a ban. */
+        note: nullable(t.string),
+        until: nullable(Time),
+        at: Time,
+      }),
+      /** It was cut off: until then its subject is one who was just here. */
+      t.partial({ returnBy: Time }),
+    ]),
     {
       concerns: 'session',
-      fold: (state, { sessionId }) => {
+      fold: (state, { sessionId, reason, returnBy, at }) => {
+        const session = state.sessions.get(sessionId)
         leave(state, sessionId)
+        if (session !== undefined) remember(state.left, session, reason, returnBy, at)
         return state
       },
       told: 'coming',

@@ -7,13 +7,25 @@ import { codeOf } from '../refused.ts'
 import { account, asked, at, guest, opened, type Place, system } from '../testing/people.ts'
 import { deepFreeze, fold } from '../testing/scenario.ts'
 import * as ask from '../testing/space-commands.ts'
-import { banned, entered, full, granted, joined, muted, settled, spoke } from '../testing/space-events.ts'
+import {
+  banned,
+  entered,
+  full,
+  granted,
+  joined,
+  left,
+  muted,
+  settled,
+  spoke,
+} from '../testing/space-events.ts'
 import type { SpaceCommand } from './commands.ts'
 import { spaceDecider } from './decider.ts'
 import type { SpaceEvent } from './events.ts'
 
 const test = suite('every state with every command')
 const seven = guest(7)
+
+const ten = Array.from({ length: 10 }, (_, n) => joined('alice', n + 11))
 
 const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>]>> = {
   unused: ['public', []],
@@ -29,6 +41,26 @@ const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>
   ],
   'a seat held for alice': ['public', [opened(), entered('alice')]],
   full: ['public', [opened(), ...full]],
+  'full of seats held for guests': [
+    'public',
+    [opened(), settled({ max_users: 2 }), entered(guest(1).id), entered(guest(2).id)],
+  ],
+  'full of seats held for accounts': [
+    'public',
+    [opened(), settled({ max_users: 2 }), entered('dave'), entered('erin')],
+  ],
+  'the same, and alice was just here': [
+    'public',
+    [
+      opened(),
+      settled({ max_users: 2 }),
+      joined('alice'),
+      left('alice-1', 'disconnected', { returnBy: 120 }),
+      entered('dave'),
+      entered('erin'),
+    ],
+  ],
+  'alice has ten sessions': ['public', [opened(), ...ten]],
   'alice banned': ['public', [opened(), banned('alice')]],
   'alice muted': ['public', [opened(), joined('alice'), muted('alice')]],
   'alice moderates': ['public', [opened(), granted('alice', 'moderate'), joined('dave')]],

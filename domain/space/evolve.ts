@@ -6,8 +6,10 @@ import type { SpaceState } from './state.ts'
 export const initialSpace = (): SpaceState => ({
   opened: null,
   sessions: new Map(),
+  own: new Map(),
   sockets: new Map(),
   held: new Map(),
+  left: new Map(),
   grants: new Map(),
   bans: new Map(),
   mutes: new Map(),
@@ -18,8 +20,10 @@ export const initialSpace = (): SpaceState => ({
 export const forkSpace = (state: SpaceState): SpaceState => ({
   ...state,
   sessions: new Map(state.sessions),
+  own: new Map(state.own),
   sockets: new Map(state.sockets),
   held: new Map(state.held),
+  left: new Map(state.left),
   grants: new Map(state.grants),
   bans: new Map(state.bans),
   mutes: new Map(state.mutes),

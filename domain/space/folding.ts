@@ -1,6 +1,7 @@
 /** How events change a space's state. Everything here writes to the state that it is given (see `Decider`). */
 import type { SpaceSettings } from '../settings.ts'
 import { isOver } from '../text.ts'
+import type { LeaveReason } from './session.ts'
 import type { Restriction, Session, SpaceState } from './state.ts'
 
 export const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
@@ -21,7 +22,19 @@ export const leave = (state: SpaceState, sessionId: string): void => {
   const session = state.sessions.get(sessionId)
   if (session === undefined) return
   writable(state.sessions).delete(sessionId)
+  const subject = session.account ?? session.guest ?? ''
+  const others = (state.own.get(subject) ?? []).filter((one) => one !== sessionId)
+  if (others.length > 0) writable(state.own).set(subject, others)
+  else writable(state.own).delete(subject)
   if (state.sockets.get(session.socketId) === sessionId) writable(state.sockets).delete(session.socketId)
+}
+
+export const join = (state: SpaceState, session: Session): void => {
+  const { sessionId, socketId, account, guest } = session
+  const subject = account ?? guest ?? ''
+  writable(state.sessions).set(sessionId, session)
+  writable(state.own).set(subject, [...(state.own.get(subject) ?? []), sessionId])
+  writable(state.sockets).set(socketId, sessionId)
 }
 
 export const change = (state: SpaceState, sessionId: string, to: Partial<Session>): void => {
@@ -38,4 +51,27 @@ export const restrict = (
   map.set(data.subject, { by: data.by, reason: data.reason, until: data.until, at: data.at })
   if (map.size % 64 !== 0) return
   for (const [subject, { until }] of map) if (isOver(until, data.at)) map.delete(subject)
+}
+
+/** At most so many who were just here are remembered. */
+const MAX_LEFT = 500
+
+/** Who was cut off was just here, for a while; who was put out was not. */
+export const remember = (
+  left: SpaceState['left'],
+  { account, guest }: Session,
+  reason: LeaveReason,
+  returnBy: string | undefined,
+  at: string,
+): void => {
+  const map = writable(left)
+  const subject = account ?? guest ?? ''
+  if (reason === 'kicked' || reason === 'banned') map.delete(subject)
+  if (returnBy === undefined) return
+  map.delete(subject)
+  map.set(subject, returnBy)
+  for (const [oldest, until] of map) {
+    if (map.size <= MAX_LEFT && !isOver(until, at)) return
+    map.delete(oldest)
+  }
 }

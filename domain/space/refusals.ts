@@ -5,6 +5,8 @@ export type SpaceRefusal =
   /** No such space, or the caller may not know of it: the two are one to the caller. */
   | { readonly _tag: 'SpaceNotFound' }
   | { readonly _tag: 'SpaceIsFull'; readonly max: number }
+  /** One subject has as many sessions here as one may have. */
+  | { readonly _tag: 'TooManySessions'; readonly max: number }
   | { readonly _tag: 'Banned'; readonly until: string | null }
   | { readonly _tag: 'GuestsNotAllowed' }
   | { readonly _tag: 'Muted'; readonly until: string | null }

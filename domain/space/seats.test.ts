@@ -79,6 +79,130 @@ test('given a session, when its socket joins another room, then it leaves the on
       data: { ...joined('alice', 2, 'main-chess').data, socketId: 'socket-alice-1' },
     })
 })
+const crowd = (size: number, network?: string) =>
+  Array.from({ length: size }, (_, n) => entered(guest(n + 1).id, 0, network))
+const small = settled({ max_users: 6 })
+
+test('given a room full of seats held for guests, when anybody really comes, then the oldest of them gives way', () => {
+  const history = [opened(), small, ...crowd(6)]
+  for (const by of [alice, bob, seven])
+    given(...history)
+      .when(asked(by, join(by.id)))
+      .happens(seatExpired(guest(1).id), joined(by.id))
+  // One of those for whom a seat is held takes that one.
+  given(...history)
+    .when(asked(guest(3), join(guest(3).id)))
+    .happens(joined(guest(3).id))
+  // Who only asks is told that it is full.
+  given(...history)
+    .when(asked(alice, enter()))
+    .refuses({ _tag: 'SpaceIsFull', max: 6 })
+})
+test('given a room full of held seats, when its owner, a moderator or one who was just here enters, then a seat gives way', () => {
+  const accounts = ['u-one', 'u-two', 'u-three', 'u-four', 'u-five'].map((name) => entered(name))
+  const cut = left('dave-1', 'disconnected', { returnBy: 120 })
+  const history = [opened(), small, granted('alice', 'moderate'), joined('dave'), cut]
+  for (const seats of [crowd(6), [...accounts, entered('u-six')]])
+    for (const by of [bob, alice, dave]) {
+      const first = seats[0]!.data.subject
+      given(...history, ...seats)
+        .when(asked(by, enter()))
+        .happens(seatExpired(first), entered(by.id))
+      given(...history, ...seats)
+        .when(asked(by, join(by.id)))
+        .happens(seatExpired(first), joined(by.id))
+    }
+  // No moderator's seat gives way, and after two minutes one who was here is one like others.
+  given(...history, settled({ max_users: 1 }), entered('alice'))
+    .when(asked(bob, enter()))
+    .refuses({ _tag: 'SpaceIsFull', max: 1 })
+  given(...history, ...crowd(6).map(({ data }) => entered(data.subject, 100)))
+    .when(asked(dave, enter(), { seconds: 121 }))
+    .refuses({ _tag: 'SpaceIsFull', max: 6 })
+  // One who was put out was not just here.
+  given(...history, joined('dave', 2), left('dave-2', 'kicked', { by: 'bob' }), ...crowd(6))
+    .when(asked(dave, enter()))
+    .refuses({ _tag: 'SpaceIsFull', max: 6 })
+})
+test('given five seats held from one network, when another enters from there, then the oldest of them gives way', () => {
+  const history = [opened(), ...crowd(5, 'a1b2')]
+  given(...history)
+    .when(asked(seven, enter('main', 'a1b2')))
+    .happens(seatExpired(guest(1).id), entered(seven.id, 0, 'a1b2'))
+  for (const network of ['ffff', undefined])
+    given(...history)
+      .when(asked(seven, enter('main', network)))
+      .happens(entered(seven.id, 0, network))
+  // One who has a seat keeps it, and those that ran out count for nothing.
+  given(...history)
+    .when(asked(guest(1), enter('main', 'a1b2'), { seconds: 10 }))
+    .happens(entered(guest(1).id, 10, 'a1b2'))
+  given(...history)
+    .when(asked(seven, enter('main', 'a1b2'), { seconds: 60 }))
+    .types('SeatExpired', 'SeatExpired', 'SeatExpired', 'SeatExpired', 'SeatExpired', 'EntryGranted')
+  // The owner's seat is none of those that give way.
+  given(opened(), entered('bob', 0, 'a1b2'), ...crowd(4, 'a1b2'))
+    .when(asked(seven, enter('main', 'a1b2')))
+    .happens(seatExpired(guest(1).id), entered(seven.id, 0, 'a1b2'))
+})
+test('given ten sessions of one account or guest, when it joins again, then TooManySessions; others may', () => {
+  for (const by of [alice, seven]) {
+    const ten = Array.from({ length: 10 }, (_, n) => joined(by.id, n + 1))
+    given(opened(), ...ten)
+      .when(asked(by, join(by.id, 11)))
+      .refuses({ _tag: 'TooManySessions', max: 10 })
+    given(opened(), ...ten)
+      .when(asked(by, join(by.id, 11, { replaces: [`${by.id}-4`] })))
+      .types('SessionLeft', 'SessionJoined')
+    given(opened(), ...ten)
+      .when(asked(dave, join('dave')))
+      .happens(joined('dave'))
+    // Decided again as it was before there was that rule.
+    const before = { ...asked(by, join(by.id, 11)), rules: 1 }
+    given(opened(), ...ten)
+      .when(before)
+      .happens(joined(by.id, 11))
+  }
+})
+test('given a session of before the line was cut, when its client joins again, then it takes its place, where full too', () => {
+  for (const by of [alice, seven]) {
+    const [one, two] = [`${by.id}-1`, `${by.id}-2`]
+    given(opened(), joined(by.id), joined('dave'), settled({ max_users: 2 }))
+      .when(asked(by, join(by.id, 2, { replaces: [one] })))
+      .happens(left(one, 'disconnected'), joined(by.id, 2))
+    // Two that are stale end both; another's, and one that is over, stay what they are.
+    given(opened(), joined(by.id), joined(by.id, 2), joined('dave'))
+      .when(asked(by, join(by.id, 3, { replaces: ['dave-1', two, one, 'gone'] })))
+      .happens(left(one, 'disconnected'), left(two, 'disconnected'), joined(by.id, 3))
+  }
+  given(opened(), joined('alice'), joined('dave'), settled({ max_users: 2 }))
+    .when(asked(alice, join('alice', 2, { replaces: ['dave-1'] })))
+    .refuses({ _tag: 'SpaceIsFull', max: 2 })
+})
+test('given a full room, when a guest or one who says that it returns joins it again, then it takes its own place', () => {
+  const history = (id: string) => [opened(), joined(id), joined('carol'), settled({ max_users: 2 })]
+  given(...history(seven.id))
+    .when(asked(seven, join(seven.id, 2)))
+    .happens(left(`${seven.id}-1`, 'disconnected'), joined(seven.id, 2))
+  given(...history('alice'))
+    .when(asked(alice, join('alice', 2, { returns: true })))
+    .happens(left('alice-1', 'disconnected'), joined('alice', 2))
+  // A second window of an account is no return.
+  given(...history('alice'))
+    .when(asked(alice, join('alice', 2)))
+    .refuses({ _tag: 'SpaceIsFull', max: 2 })
+})
+test('when a guest brings an avatar of more than 1,024 characters, then Invalid; an account may have 16,384', () => {
+  const avatarData = { look: 'x'.repeat(1_100) }
+  const { decision } = given(opened()).when(asked(seven, join(seven.id, 1, { avatarData })))
+  assert.is(
+    decision._tag === 'Left' && decision.left._tag === 'Invalid' && decision.left.field,
+    'avatar_data',
+  )
+  given(opened())
+    .when(asked(alice, join('alice', 1, { avatarData })))
+    .types('SessionJoined')
+})
 test('given another’s socket, when someone joins by it, then Forbidden', () => {
   given(opened(), joined('alice'))
     .when(asked(dave, join('dave', 1, { socketId: 'socket-alice-1' })))

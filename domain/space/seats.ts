@@ -1,7 +1,9 @@
 /** Seats: entering holds one for a minute, joining takes it, and the space never lets in more than it has. */
 import * as E from 'fp-ts/lib/Either.js'
-import { MAIN, parseSubspace } from '../names.ts'
+import { isGuest, MAIN, parseSubspace } from '../names.ts'
+import { isSince2 } from '../rules.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
+import { rank, roleOf } from './access.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
 import { type Asking, type Decision, isOwn } from './decision-context.ts'
 import { endTheRest } from './endings.ts'
@@ -13,6 +15,18 @@ export const SEAT_SECONDS = 60
 /** JSON characters of a session's position and of its avatar. */
 export const MAX_POSITION = 1_024
 export const MAX_AVATAR = 16_384
+/** Of a guest's: enough to name one that clients have, or its hash. */
+export const MAX_GUEST_AVATAR = 1_024
+/** Sessions of one subject in one space. */
+export const MAX_SESSIONS = 10
+/** Seats held at once for those who come from one network: a further one takes the place of the first of them. */
+export const HELD_OF_NETWORK = 5
+/** How long one whose line was cut is one who was just here, in seconds. */
+const JUST_HERE_SECONDS = 120
+
+const after = (at: string, seconds: number): string =>
+  new Date(Date.parse(at) + seconds * 1_000).toISOString()
+export const returnByFrom = (at: string): string => after(at, JUST_HERE_SECONDS)
 
 /** A subspace's name, or `invalid_space`. */
 export const readSubspace = (
@@ -43,45 +57,104 @@ const runOutInFront = (state: SpaceState, at: string): Array<SpaceEvent> => {
   return events
 }
 
+type Room = { readonly free: ReadonlyArray<SpaceEvent>; readonly isFull: boolean }
+
 /** The seats to free on the way and whether there is room for one more of `subject`, whose own held seat counts as
- *  that one. Clocks of several nodes differ, so where it looks full every held seat is looked at. */
-const room = (
-  state: SpaceState,
-  subject: string,
-  at: string,
-): { free: Array<SpaceEvent>; isFull: boolean } => {
+ *  that one; `giving` is one whose held seat is to be freed too. Clocks of several nodes differ, so where it looks full
+ *  every held seat is looked at. */
+const room = (state: SpaceState, subject: string, at: string, giving: string | null = null): Room => {
+  const given = giving === null ? [] : [expired(giving, at)]
+  const others = ({ data }: SpaceEvent): boolean => !('subject' in data) || data.subject !== giving
   const taken = (free: ReadonlyArray<SpaceEvent>): number => {
     const own = state.held.get(subject)
     const ownCounts = own !== undefined && !isOver(own.expiresAt, at)
     return state.sessions.size + state.held.size - free.length - (ownCounts ? 1 : 0)
   }
   const max = state.settings.max_users
-  const free = runOutInFront(state, at)
+  const front = runOutInFront(state, at)
+  const free = giving === null ? front : [...front.filter(others), ...given]
   if (taken(free) < max) return { free, isFull: false }
-  const all = runOut(state, at)
+  const all = [...runOut(state, at).filter(others), ...given]
   return { free: all, isFull: taken(all) >= max }
 }
 
-export const enterSpace = ({ state, by, at, access }: Asking, command: EnterSpace): Decision => {
+/** Whom no seat that is merely held keeps out: moderators and above, and who was just here. */
+const mayDisplace = ({ state, by, at, access }: Asking): boolean => {
+  const returnBy = state.left.get(by.id)
+  return rank(access.role) >= rank('moderate') || (returnBy !== undefined && !isOver(returnBy, at))
+}
+
+/** The held seat that gives way to one who comes: the oldest of a guest, and to whom `mayDisplace`, of anybody but a
+ *  moderator. */
+const givesWay = (
+  { state, content }: Asking,
+  isFree: (subject: string) => boolean,
+  ofAll: boolean,
+): string | null => {
+  let other: string | null = null
+  for (const { subject } of state.held.values()) {
+    if (isFree(subject)) continue
+    if (isGuest(subject)) return subject
+    if (ofAll && rank(roleOf(state, content, subject)) < rank('moderate')) other ??= subject
+  }
+  return other
+}
+
+/** The oldest seat held from there, where as many are held as may be. */
+const excessOf = ({ state, content, by, at }: Asking, network: string): string | null => {
+  const own: string[] = []
+  for (const { subject, network: its, expiresAt } of state.held.values())
+    if (its === network && subject !== by.id && !isOver(expiresAt, at)) own.push(subject)
+  if (own.length < HELD_OF_NETWORK) return null
+  return own.find((subject) => rank(roleOf(state, content, subject)) < rank('moderate')) ?? null
+}
+
+/** The same, where a held seat may give way: for one who enters, to whom `mayDisplace`; for one who joins, of a guest to
+ *  anybody. */
+const roomFor = (asking: Asking, isJoining: boolean): Room => {
+  const { state, by, at, rules } = asking
+  const found = room(state, by.id, at)
+  if (!found.isFull || !isSince2(rules)) return found
+  const ofAll = mayDisplace(asking)
+  if (!ofAll && !isJoining) return found
+  const free = new Set(found.free.map(({ data }) => ('subject' in data ? data.subject : '')))
+  const giving = givesWay(asking, (subject) => subject === by.id || free.has(subject), ofAll)
+  return giving === null ? found : room(state, by.id, at, giving)
+}
+
+export const enterSpace = (asking: Asking, command: EnterSpace): Decision => {
+  const { state, by, at, access } = asking
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   const subspace = readSubspace(command.subspace)
   if (E.isLeft(subspace)) return subspace
-  const expiresAt = new Date(Date.parse(at) + SEAT_SECONDS * 1_000).toISOString()
+  const expiresAt = after(at, SEAT_SECONDS)
   const own = state.held.get(by.id)
   if (own !== undefined && own.expiresAt >= expiresAt && own.subspace === subspace.right) return E.right([])
-  const { free, isFull } = room(state, by.id, at)
+  const granted = { subject: by.id, subspace: subspace.right, expiresAt, at }
+  const { network } = command
+  const excess = network === undefined ? null : excessOf(asking, network)
+  const { free, isFull } = excess === null ? roomFor(asking, false) : room(state, by.id, at, excess)
   if (isFull) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
-  return E.right([
-    ...free,
-    { type: 'EntryGranted', data: { subject: by.id, subspace: subspace.right, expiresAt, at } },
-  ])
+  const data = network === undefined ? granted : { ...granted, network }
+  return E.right([...free, { type: 'EntryGranted', data }])
 }
 
 const MAX_CLAIM = 64
 /** A name that a guest merely claims: dropped where it can't be a name. */
 const readClaim = (claimed: unknown): string | null =>
   isText(claimed) && claimed !== '' && !isLongerThan(claimed, MAX_CLAIM) ? claimed : null
+
+const ended = (sessionId: string, reason: 'left' | 'disconnected', at: string): SpaceEvent => ({
+  type: 'SessionLeft',
+  data: { sessionId, reason, by: null, note: null, until: null, at },
+})
+
+/** The caller's sessions here, the oldest first. */
+const ownSessions = ({ state, by }: Asking): ReadonlyArray<string> => state.own.get(by.id) ?? []
+/** Those of its own that it takes the place of: none of another's. */
+const staleOf = (own: ReadonlyArray<string>, { replaces = [] }: JoinSpace): ReadonlyArray<string> =>
+  own.filter((sessionId) => replaces.includes(sessionId))
 
 /** A socket's other session here ends as this one begins: whoever changes rooms needs no second seat. */
 export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
@@ -95,22 +168,24 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   if (E.isLeft(subspace)) return subspace
   const position = parseJson('position', command.position, MAX_POSITION)
   if (E.isLeft(position)) return position
-  const avatarData = parseJson('avatar_data', command.avatarData, MAX_AVATAR)
+  const isSmall = by.kind === 'guest' && isSince2(asking.rules)
+  const avatarData = parseJson('avatar_data', command.avatarData, isSmall ? MAX_GUEST_AVATAR : MAX_AVATAR)
   if (E.isLeft(avatarData)) return avatarData
 
-  const events: Array<SpaceEvent> = []
   const before = state.sockets.get(command.socketId)
   const replaced = before === undefined ? undefined : state.sessions.get(before)
-  if (replaced !== undefined) {
-    if (!isOwn(asking, replaced)) return E.left({ _tag: 'Forbidden', needs: 'self' })
-    events.push({
-      type: 'SessionLeft',
-      data: { sessionId: replaced.sessionId, reason: 'left', by: null, note: null, until: null, at },
-    })
-  } else {
-    const { free, isFull } = room(state, by.id, at)
-    if (isFull) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
-    events.push(...free)
+  if (replaced !== undefined && !isOwn(asking, replaced)) return E.left({ _tag: 'Forbidden', needs: 'self' })
+  const own = isSince2(asking.rules) ? ownSessions(asking) : []
+  const stale = staleOf(own, command).filter((sessionId) => sessionId !== before)
+  const events = stale.map((sessionId) => ended(sessionId, 'disconnected', at))
+  if (replaced !== undefined) events.push(ended(replaced.sessionId, 'left', at))
+  if (own.length - events.length >= MAX_SESSIONS)
+    return E.left({ _tag: 'TooManySessions', max: MAX_SESSIONS })
+  if (events.length === 0) {
+    const { free, isFull } = roomFor(asking, true)
+    const again = isFull && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
+    if (isFull && again === undefined) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
+    events.push(...(again === undefined ? free : [ended(again, 'disconnected', at)]))
   }
   events.push({
     type: 'SessionJoined',

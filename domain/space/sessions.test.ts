@@ -18,7 +18,7 @@ test('given a session, when its subject or the system ends it, then it ends; ano
     .happens(left('alice-1'))
   given(...history)
     .when(asked(system, leave('alice-1', 'node-lost')))
-    .happens(left('alice-1', 'node-lost'))
+    .happens(left('alice-1', 'node-lost', { returnBy: 120 }))
   given(...history)
     .when(asked(dave, leave('alice-1')))
     .refuses({ _tag: 'Forbidden', needs: 'self' })

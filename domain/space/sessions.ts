@@ -1,11 +1,12 @@
 /** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject's to do, and the system's. */
 import * as E from 'fp-ts/lib/Either.js'
+import { isSince2 } from '../rules.ts'
 import { parseJson } from '../text.ts'
 import { inForce, mayActOn, mayAs } from './access.ts'
 import type { LeaveSpace, MoveSession, SetVoice, SpaceCommandOf } from './commands.ts'
 import { type Asking, actorOf, type Decision, isOwn, subjectOf } from './decision-context.ts'
 import type { SpaceRefusal } from './refusals.ts'
-import { MAX_POSITION, readSubspace } from './seats.ts'
+import { MAX_POSITION, readSubspace, returnByFrom } from './seats.ts'
 import type { Session } from './state.ts'
 
 /** Whoever may not know of the space learns nothing of its sessions either. */
@@ -26,9 +27,9 @@ export const leaveSpace = (asking: Asking, { sessionId, reason }: LeaveSpace): D
   if (!isOwn(asking, session) && asking.by.kind !== 'system') return notYours(asking)
   if (reason === 'node-lost' && asking.by.kind !== 'system')
     return E.left({ _tag: 'Forbidden', needs: 'owner' })
-  return E.right([
-    { type: 'SessionLeft', data: { sessionId, reason, by: null, note: null, until: null, at: asking.at } },
-  ])
+  const returnBy = reason === 'left' || !isSince2(asking.rules) ? null : returnByFrom(asking.at)
+  const left = { sessionId, reason, by: null, note: null, until: null, at: asking.at }
+  return E.right([{ type: 'SessionLeft', data: returnBy === null ? left : { ...left, returnBy } }])
 }
 
 export const moveSession = (asking: Asking, command: MoveSession): Decision => {

@@ -5,6 +5,7 @@ import { Actor } from '../identity.ts'
 import { SettingsChanges, settingsIn, storedSettings } from '../settings.ts'
 import { Time } from '../time.ts'
 import { initialSpace } from './evolve.ts'
+import { join } from './folding.ts'
 import { Permission } from './roles.ts'
 import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
@@ -19,7 +20,11 @@ const Restriction = t.type({
   until: nullable(Time),
   at: Time,
 })
-const SpaceSnapshot = t.type({
+const Held = t.intersection([
+  t.type({ subject: t.string, subspace: t.string, expiresAt: Time }),
+  t.partial({ network: t.string }),
+])
+const Whole = t.type({
   version: t.literal(SPACE_SNAPSHOT),
   opened: nullable(
     t.type({
@@ -30,7 +35,7 @@ const SpaceSnapshot = t.type({
     }),
   ),
   sessions: t.array(StoredSession),
-  held: t.array(t.type({ subject: t.string, subspace: t.string, expiresAt: Time })),
+  held: t.array(Held),
   grants: t.array(
     t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
   ),
@@ -39,6 +44,7 @@ const SpaceSnapshot = t.type({
   /** A setting that came later is not in an older one. */
   settings: SettingsChanges,
 })
+const SpaceSnapshot = t.intersection([Whole, t.partial({ left: t.array(t.tuple([t.string, Time])) })])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
 
 export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
@@ -46,6 +52,8 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   opened: state.opened,
   sessions: [...state.sessions.values()].map(storedSession),
   held: [...state.held.values()],
+  // Left out where there is nothing: states that were kept before it was known stay what they are.
+  ...(state.left.size === 0 ? {} : { left: [...state.left] }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
@@ -55,14 +63,13 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
 /** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
   if (!SpaceSnapshot.is(json)) return E.left(`Not a space's snapshot of version ${SPACE_SNAPSHOT}.`)
+  const state = initialSpace()
+  for (const session of json.sessions) join(state, { ...session, ...marksIn(session) })
   return E.right({
-    ...initialSpace(),
+    ...state,
     opened: json.opened,
-    sessions: new Map(
-      json.sessions.map((session) => [session.sessionId, { ...session, ...marksIn(session) }]),
-    ),
-    sockets: new Map(json.sessions.map(({ socketId, sessionId }) => [socketId, sessionId])),
     held: new Map(json.held.map((seat) => [seat.subject, seat])),
+    left: new Map(json.left ?? []),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),

@@ -6,7 +6,13 @@ import type { Session } from './session.ts'
 
 export type { Session } from './session.ts'
 
-export type HeldSeat = { readonly subject: Subject; readonly subspace: string; readonly expiresAt: string }
+export type HeldSeat = {
+  readonly subject: Subject
+  readonly subspace: string
+  readonly expiresAt: string
+  /** Where its subject came from (`networkTag`); none from before that was kept. */
+  readonly network?: string
+}
 export type Grant = {
   readonly permission: Permission
   readonly by: Actor
@@ -27,10 +33,14 @@ export type SpaceState = {
     readonly at: string
   } | null
   readonly sessions: ReadonlyMap<string, Session>
+  /** Sessions by subject, the oldest first. */
+  readonly own: ReadonlyMap<Subject, ReadonlyArray<string>>
   /** Session by socket: a socket has one session at most. */
   readonly sockets: ReadonlyMap<string, string>
   /** By subject, the seat that runs out first in front. */
   readonly held: ReadonlyMap<Subject, HeldSeat>
+  /** Those whose session was cut off, and until when they are who was just here; the oldest in front. */
+  readonly left: ReadonlyMap<Subject, string>
   readonly grants: ReadonlyMap<string, Grant>
   readonly bans: ReadonlyMap<Subject, Restriction>
   readonly mutes: ReadonlyMap<Subject, Restriction>

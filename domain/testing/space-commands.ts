@@ -5,7 +5,8 @@ import type { Permission } from '../space/events.ts'
 
 type C<T extends SpaceCommand['type']> = Extract<SpaceCommand, { type: T }>
 
-export const enter = (subspace = 'main'): C<'EnterSpace'> => ({ type: 'EnterSpace', subspace })
+export const enter = (subspace = 'main', network?: string): C<'EnterSpace'> =>
+  network === undefined ? { type: 'EnterSpace', subspace } : { type: 'EnterSpace', subspace, network }
 /** `alice`'s first session and socket are `alice-1` and `socket-alice-1`. */
 export const join = (subject: string, n = 1, over: Partial<C<'JoinSpace'>> = {}): C<'JoinSpace'> => ({
   type: 'JoinSpace',

@@ -4,9 +4,15 @@ import { DEFAULT_SETTINGS, type SettingsChanges } from '../settings.ts'
 import type { Permission, SpaceEvent, SpaceEventOf } from '../space/events.ts'
 import { account, at, OWNER } from './people.ts'
 
-export const entered = (subject: string, seconds = 0): SpaceEventOf<'EntryGranted'> => ({
+export const entered = (subject: string, seconds = 0, network?: string): SpaceEventOf<'EntryGranted'> => ({
   type: 'EntryGranted',
-  data: { subject, subspace: 'main', expiresAt: at(seconds + 60), at: at(seconds) },
+  data: {
+    subject,
+    subspace: 'main',
+    expiresAt: at(seconds + 60),
+    at: at(seconds),
+    ...(network === undefined ? {} : { network }),
+  },
 })
 export const seatExpired = (subject: string, seconds = 0): SpaceEventOf<'SeatExpired'> => ({
   type: 'SeatExpired',
@@ -44,6 +50,8 @@ export const left = (
     readonly note?: string
     readonly until?: string
     readonly seconds?: number
+    /** In seconds after noon. */
+    readonly returnBy?: number
   } = {},
 ): SpaceEventOf<'SessionLeft'> => ({
   type: 'SessionLeft',
@@ -54,6 +62,7 @@ export const left = (
     note: said.note ?? null,
     until: said.until ?? null,
     at: at(said.seconds),
+    ...(said.returnBy === undefined ? {} : { returnBy: at(said.returnBy) }),
   },
 })
 export const spoke = (sessionId: string): SpaceEventOf<'VoiceStarted'> => ({

@@ -28,7 +28,9 @@ export const spaceCommandOf = (
 ): SpaceCommand | null => {
   if (!isSpaceName(type)) return null
   const one = ((wanted) => events.find((event) => event.type === wanted)?.data ?? null) as Events['one']
-  const fields = SPACE_COMMANDS[type].again({ one }, before)
+  const all = ((wanted) =>
+    events.filter((event) => event.type === wanted).map(({ data }) => data)) as Events['all']
+  const fields = SPACE_COMMANDS[type].again({ one, all }, before)
   return fields === null ? null : ({ type, ...fields } as SpaceCommand)
 }
 

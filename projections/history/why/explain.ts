@@ -133,6 +133,8 @@ const why = (refusal: ChatRefusal): string => {
       return 'to them there is no such space'
     case 'SpaceIsFull':
       return `all ${refusal.max} seats were taken`
+    case 'TooManySessions':
+      return `they had ${refusal.max} sessions there already`
     case 'Banned':
       return 'they were banned'
     case 'Muted':

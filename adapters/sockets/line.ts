@@ -17,6 +17,8 @@ export interface Line {
   readonly guard: () => void
   /** Bytes that wait for its client to read them. */
   readonly waiting: () => number
+  /** Whether somebody answers at its other end within `ms`. Left out: it can't be asked, and counts as there. */
+  readonly isThere?: (ms: number) => Promise<boolean>
   /** It is over, and its client stays away. */
   readonly close: () => void
   /** It is over here, and its client is to come again, maybe elsewhere. */

@@ -96,6 +96,7 @@ test('given ones who wait to enter a crowd, then they enter with one snapshot th
     live.occupants.set(sessionId, {
       entered: (snapshot) => entered.push({ snapshot, told: tellings.length }),
       left: () => {},
+      isThere: async () => true,
       ended: () => {},
     })
     happen('space', joined(sessionId))

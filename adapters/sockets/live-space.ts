@@ -24,6 +24,8 @@ export type Occupant = {
   /** It is moving on: nothing of this room is for it any more. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
+  /** Whether its client answers within `ms`. */
+  readonly isThere: (ms: number) => Promise<boolean>
 }
 
 /** A room at one moment, the same object for all who enter at that moment. */

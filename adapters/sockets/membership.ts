@@ -38,6 +38,7 @@ import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
 import { type Sending, type SharedTail, sharedTail } from './sending.ts'
 import { createSharedReads } from './shared-reads.ts'
+import { staleSessions } from './stale.ts'
 import { fullBucket, type Pace, take } from './token-bucket.ts'
 
 export interface Membership {
@@ -262,6 +263,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     entered: (snapshot) => enter(member, session, snapshot),
     left: () => hush(member, session),
     ended: (reason, notice) => ended(member, session, reason, notice),
+    isThere: (ms) => member.line.isThere?.(ms) ?? Promise.resolve(true),
   })
 
   /** Resolves when the session's own news has come round. */
@@ -339,6 +341,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       stopListening: null,
       isOver: false,
     }
+    const replaces = await staleSessions(hold.live, member.caller, asked, deps.node.boot)
     // Before the command is sent: its news may be faster than its answer.
     hold.live.occupants.set(session.sessionId, occupantOf(member, session))
     answeredFor.set(session.sessionId, space)
@@ -355,6 +358,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
         position: asked.position ?? null,
         avatarData: asked.avatar_data ?? null,
         boot: deps.node.boot,
+        ...(replaces.length === 0 ? {} : { replaces }),
+        ...(asked.since == null ? {} : { returns: true }),
       },
     })
     if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)

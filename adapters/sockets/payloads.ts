@@ -34,6 +34,8 @@ export const JoinSpace = t.type({
   position: t.unknown,
   avatar_data: t.unknown,
   since: optional(t.type({ space: Revision, chat: Revision })),
+  /** The client's own session of before its line was cut. */
+  replaces: optional(Text),
 })
 export type JoinSpace = t.TypeOf<typeof JoinSpace>
 export const Nothing = t.union([t.UnknownRecord, t.undefined, t.null])

@@ -36,6 +36,24 @@ export class SocketLine implements Line {
   waiting(): number {
     return this.#sending.waiting(this.socket)
   }
+  isThere(ms: number): Promise<boolean> {
+    const connection = this.#socket.conn
+    if (connection.readyState !== 'open') return Promise.resolve(false)
+    // Clients of before asked, and were not asked.
+    if (connection.protocol === 3) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const heard = (): void => settle(true)
+      const timer = setTimeout(() => settle(false), ms)
+      const settle = (isThere: boolean): void => {
+        clearTimeout(timer)
+        connection.off('packet', heard)
+        resolve(isThere)
+      }
+      connection.on('packet', heard)
+      // Its own way of asking, before it is time to.
+      ;(connection as unknown as { sendPacket: (type: 'ping') => void }).sendPacket('ping')
+    })
+  }
   close(): void {
     this.socket.disconnect(true)
   }

@@ -174,7 +174,9 @@ deciding(
     right(await path.space(asking(uuid(9_999), account('alice'), settings({ max_users: 5_000 })))())
     const avatarData = { look: 'é'.repeat(8_000) }
     const answers = await Promise.all(
-      Array.from({ length: 150 }, (_, n) => path.space(asking(uuid(n), guest(n), join(n, { avatarData })))()),
+      Array.from({ length: 150 }, (_, n) =>
+        path.space(asking(uuid(n), account(`user${n}`), join(n, { avatarData })))(),
+      ),
     )
     assert.ok(answers.every(E.isRight))
     assert.is(log.stream(STREAM).length, 152)

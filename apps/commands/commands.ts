@@ -38,7 +38,7 @@ import { createSnapshots, type Snapshots } from './snapshots.ts'
 import { spaceRules } from './space-rules.ts'
 import { createStreamState } from './stream-state.ts'
 import { allIdle, createStreams, type Kept, snapshotLatest } from './streams.ts'
-import { createSubmit, type PersonalKeys } from './submit.ts'
+import { createSubmit, type NetworkTag, type PersonalKeys } from './submit.ts'
 
 export type CommandsOptions = {
   readonly log: EventLog
@@ -57,6 +57,8 @@ export type CommandsOptions = {
   readonly refusals?: Partial<RefusalLogOptions>
   /** What a caller must have before their command may join the others', so that nobody else waits for it. */
   readonly keys?: PersonalKeys
+  /** Default: where anybody comes from is not known. */
+  readonly networkTag?: NetworkTag
   readonly onAccepted?: OnAccepted
 }
 
@@ -243,6 +245,7 @@ export const createCommands = (
     now,
     metrics,
     keys: options.keys,
+    networkTag: options.networkTag,
     maxQueue: tuning.maxQueue,
     // Only of spaces that this process knows to exist.
     onLimited: (request, refusal, basis) => {

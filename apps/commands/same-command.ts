@@ -12,9 +12,12 @@ const ordered = (_: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
-/** All that the command says. Of words it tells too much to be kept anywhere but in memory. */
+/** All that the caller says in the command. Of words it tells too much to be kept anywhere but in memory. */
 export const wholeDigest = (command: AnyCommand): string =>
-  hash('sha256', JSON.stringify({ ...command, fresh: undefined }, ordered), 'hex').slice(0, 32)
+  hash('sha256', JSON.stringify({ ...command, fresh: undefined, network: undefined }, ordered), 'hex').slice(
+    0,
+    32,
+  )
 
 /** What the command says but for the words of a message: those are in its event, where they can be erased. */
 export const keptDigest = (command: AnyCommand): string =>

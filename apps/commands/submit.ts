@@ -21,6 +21,9 @@ export type PersonalKeys = {
   readonly ask: (subject: Subject) => Promise<E.Either<ContentError, void>>
 }
 
+/** Where a caller comes from, as the rules may know it. */
+export type NetworkTag = (ip: string) => string
+
 export type SubmitParts = {
   /** Null: no limits. */
   readonly limiter: Limiter | null
@@ -29,9 +32,21 @@ export type SubmitParts = {
   readonly now: () => number
   readonly metrics: Metrics
   readonly keys: PersonalKeys | undefined
+  readonly networkTag: NetworkTag | undefined
   readonly maxQueue: number
   /** Told of what the limits held off. */
   readonly onLimited: (request: AnyRequest, refusal: ChatRefusal, basis: Basis) => void
+}
+
+/** Commands whose rules ask where they come from: of guests, who may be anybody anew with each call. */
+const withNetwork = <C extends SpaceCommand | ChatCommand>(
+  request: Request<C>,
+  tag: NetworkTag | undefined,
+): Request<C> => {
+  const { command, client, by } = request
+  const asks = command.type === 'EnterSpace' || (command.type === 'PostMessage' && by.kind === 'guest')
+  if (!asks || tag === undefined || client?.ip === undefined) return request
+  return { ...request, command: { ...command, network: tag(client.ip) } }
 }
 
 /** What the server does for one who is gone must not wait for their allowance. */
@@ -57,7 +72,7 @@ const askForKey = async (
 }
 
 export const createSubmit = (parts: SubmitParts) => {
-  const { limiter, content, clock, now, metrics, keys, maxQueue, onLimited } = parts
+  const { limiter, content, clock, now, metrics, keys, networkTag, maxQueue, onLimited } = parts
 
   const limited = (request: AnyRequest, retryAfterSeconds: number): void => {
     metrics.count?.('commands_limited', 1, { command: request.command.type })
@@ -84,9 +99,10 @@ export const createSubmit = (parts: SubmitParts) => {
 
   /** `mailboxFor` is asked again where the caller's key had to be waited for: the mailbox may have been let go of. */
   return <State, Command extends SpaceCommand | ChatCommand, Event, Refusal>(
-    request: Request<Command>,
+    sent: Request<Command>,
     mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,
   ): Promise<Answer<Event, Refusal | SpaceRefusal>> => {
+    const request = withNetwork(sent, networkTag)
     const { command, space, by } = request
     if (limiter !== null && !isServers(command)) {
       const seconds = limiter.take(request, command.type)

@@ -8,6 +8,7 @@ import { createHive } from '../../adapters/hive/hive.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/http/logger.ts'
+import { createNetworkTag } from '../../adapters/networks.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
@@ -112,6 +113,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     logger,
     metrics: metrics.parts,
     keys: keysAhead(vault),
+    networkTag: createNetworkTag(config.session.secret),
     onAccepted: (kind, space, accepted) => {
       seats.noticed(kind, space, accepted)
       sockets.tellAccepted(kind, space, accepted)

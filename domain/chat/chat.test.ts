@@ -6,7 +6,7 @@ import { spaceDecider } from '../space/decider.ts'
 import type { SpaceEvent } from '../space/events.ts'
 import { account, asked, at, guest, opened, type Place, system } from '../testing/people.ts'
 import { fold, scenario } from '../testing/scenario.ts'
-import { banned, granted, muted, settled } from '../testing/space-events.ts'
+import { banned, granted, joined, muted, settled } from '../testing/space-events.ts'
 import type { ChatCommand } from './commands.ts'
 import { chatDecider } from './decider.ts'
 import type { ChatEvent, ChatEventOf } from './events.ts'
@@ -390,6 +390,41 @@ test('given as many reactions on a message as there may be, when anybody adds on
   given(posted(M1), ...fans)
     .when(asked)
     .types('ReactionAdded')
+})
+test('given slow mode, when guests who are new come from one network, then they take turns; who is there for long does not', () => {
+  const space = [settled({ slow_mode_seconds: 30 })]
+  const eight = guest(8)
+  const from = (
+    by: typeof seven,
+    network: string | undefined,
+    seconds: number,
+    ...history: ReadonlyArray<SpaceEvent>
+  ) =>
+    ask(
+      by,
+      { ...post(M2), ...(network === undefined ? {} : { network }) },
+      { seconds, space: [...space, ...history] },
+    )
+  const first = posted(M1, eight.id, { network: 'a1b2' })
+  given(first)
+    .when(from(seven, 'a1b2', 10))
+    .refuses({ _tag: 'SlowDown', retryAfterSeconds: 20 })
+  given(first)
+    .when(from(seven, 'a1b2', 10, joined(seven.id)))
+    .refuses({ _tag: 'SlowDown', retryAfterSeconds: 20 })
+  given(first)
+    .when(from(seven, 'a1b2', 30))
+    .types('MessagePosted')
+  given(first)
+    .when(from(seven, 'ffff', 10))
+    .types('MessagePosted')
+  given(first)
+    .when(from(seven, 'a1b2', 10, joined(seven.id, 1, 'main', -20)))
+    .types('MessagePosted')
+  // Where there is no slow mode, nothing is said of where one came from.
+  given()
+    .when(ask(seven, { ...post(M1), network: 'a1b2' }))
+    .happens(posted(M1, seven.id, { displayName: 'Guest 000000' }))
 })
 test('when the system posts or reacts, then Forbidden', () => {
   given(posted(M1))

@@ -5,6 +5,7 @@ import {
   emoji,
   field,
   messageId,
+  network,
   SOME_WORDS,
   subspace,
   type ValuesOf,
@@ -47,6 +48,7 @@ export const CHAT_COMMANDS = {
       content: words,
       messageType: field(t.string, 'text'),
       parentMessageId: field(t.union([t.string, t.null]), null),
+      network,
     },
     who: 'whoever may enter, is not muted, and has waited out slow mode (moderators need not)',
     says: 'Says something in a room. The same message_id twice is one message.',
@@ -55,7 +57,7 @@ export const CHAT_COMMANDS = {
     socket: 'chat-message',
     again: (event) => {
       if (event.type !== 'MessagePosted') return null
-      const { messageId: id, messageType, parentMessageId, content } = event.data
+      const { messageId: id, messageType, parentMessageId, content, network: from } = event.data
       return {
         messageId: id,
         fresh: true,
@@ -63,6 +65,7 @@ export const CHAT_COMMANDS = {
         content: known(content),
         messageType,
         parentMessageId,
+        ...(from === undefined ? {} : { network: from }),
       }
     },
   }),

@@ -1,5 +1,6 @@
 /** Who may say what, to the space's rules and the chat's own. */
 import * as E from 'fp-ts/lib/Either.js'
+import type { Subject } from '../identity.ts'
 import { MAIN } from '../names.ts'
 import { isSince2 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
@@ -10,7 +11,7 @@ import type { AddReaction, DeleteMessage, EditMessage, PostMessage, RemoveReacti
 import type { ChatEvent } from './events.ts'
 import { type Known, knownMessage } from './messages.ts'
 import type { ChatRefusal } from './refusals.ts'
-import type { ChatAsked, ChatState } from './state.ts'
+import { type ChatAsked, type ChatState, networkKey } from './state.ts'
 import {
   canonicalId,
   MAX_REACTIONS,
@@ -40,12 +41,22 @@ const maySpeak = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
 
 /** Seconds until the author may post again, 0 for now. Moderators and above need not wait; nor does anybody for a post of
  *  later than now, as where the clock went back by more than it takes. */
-const wait = ({ state, access, chat, by, at }: Talk): number => {
+const wait = ({ state, access, chat, by, at }: Talk, turn: Subject = by.id): number => {
   const seconds = state.settings.slow_mode_seconds
-  const last = chat.lastPosts.get(by.id)
+  const last = chat.lastPosts.get(turn)
   if (seconds === 0 || last === undefined || rank(access.role) >= rank('moderate')) return 0
   const left = Math.ceil((last - Date.parse(at)) / 1_000 + seconds)
   return left > 2 * seconds ? 0 : Math.max(0, left)
+}
+
+/** Whose turn a guest takes beside its own in slow mode: that of the network that it comes from, until it has been in the
+ *  room for as long as one waits. Anybody can be a new guest with each message; nobody is in the room for nothing. */
+const turnOf = ({ state, by, at }: Talk, network: string | undefined): string | null => {
+  const seconds = state.settings.slow_mode_seconds
+  if (seconds === 0 || by.kind !== 'guest' || network === undefined) return null
+  const first = state.sessions.get(state.own.get(by.id)?.[0] ?? '')
+  const isSettled = first !== undefined && Date.parse(at) - Date.parse(first.joinedAt) >= seconds * 1_000
+  return isSettled ? null : network
 }
 
 /** A guest's name is the server's: what a guest merely claims is never shown as a name. */
@@ -79,7 +90,8 @@ const post = (talk: Talk, command: PostMessage): Decision => {
     if (parent === null || parent.subspace !== subspace.right) return NOT_FOUND
     threadRootId = parent.threadRootId ?? parentMessageId
   }
-  const retryAfterSeconds = wait(talk)
+  const turn = turnOf(talk, command.network)
+  const retryAfterSeconds = Math.max(wait(talk), turn === null ? 0 : wait(talk, networkKey(turn)))
   if (retryAfterSeconds > 0) return E.left({ _tag: 'SlowDown', retryAfterSeconds })
   return E.right([
     {
@@ -95,6 +107,7 @@ const post = (talk: Talk, command: PostMessage): Decision => {
         parentMessageId,
         threadRootId,
         at,
+        ...(turn === null ? {} : { network: turn }),
       },
     },
   ])

@@ -26,19 +26,23 @@ const change = { messageId: t.string, subspace: t.string, by: Actor, at: Time }
 
 export const CHAT_EVENTS = {
   MessagePosted: event(
-    t.type({
-      messageId: t.string,
-      account: nullable(t.string),
-      guest: nullable(t.string),
-      displayName: t.string,
-      subspace: t.string,
-      messageType: t.string,
-      content: t.string,
-      parentMessageId: nullable(t.string),
-      /** The first message of the thread; null for one that is no reply. */
-      threadRootId: nullable(t.string),
-      at: Time,
-    }),
+    t.intersection([
+      t.type({
+        messageId: t.string,
+        account: nullable(t.string),
+        guest: nullable(t.string),
+        displayName: t.string,
+        subspace: t.string,
+        messageType: t.string,
+        content: t.string,
+        parentMessageId: nullable(t.string),
+        /** The first message of the thread; null for one that is no reply. */
+        threadRootId: nullable(t.string),
+        at: Time,
+      }),
+      // In slow mode, of a guest who has not been there for as long as that: where it came from, whose turn it took.
+      t.partial({ network: t.string }),
+    ]),
     ({ content }, { actor }) => `${actor}: ${said(content)}`,
   ),
   MessageEdited: event(

@@ -2,7 +2,16 @@
  *  state it is given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../settings.ts'
 import type { ChatEvent } from './events.ts'
-import { AUTHORS, type ChatState, countKey, digestOf, type Recent, reactionKey, WINDOW } from './state.ts'
+import {
+  AUTHORS,
+  type ChatState,
+  countKey,
+  digestOf,
+  networkKey,
+  type Recent,
+  reactionKey,
+  WINDOW,
+} from './state.ts'
 import { canonicalEmoji } from './text.ts'
 
 /** A copy that shares nothing that `evolve` writes to. */
@@ -71,6 +80,7 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
       const posted = { revision, author, subspace, messageType, parentMessageId, threadRootId, words }
       touch({ posted, deleted: false, edited: null })
       notePost(state, author, Date.parse(data.at))
+      if (data.network !== undefined) notePost(state, networkKey(data.network), Date.parse(data.at))
       break
     }
     case 'MessageEdited':

@@ -83,6 +83,9 @@ export const reactionKey = (messageId: string, subject: Subject, emoji: string):
 export const countKey = (messageId: string, subject: Subject | null): string =>
   subject === null ? messageId : `${messageId} ${subject}`
 
+/** Under which the last post of a network stands, beside those of authors. */
+export const networkKey = (network: string): Subject => `network ${network}`
+
 /** In the place of a digest where the words are not known any more: after a snapshot, which holds none. */
 export const UNKNOWN_WORDS = ''
 

@@ -113,7 +113,7 @@ export const SPACE_COMMANDS = {
       boot: inner(''),
       /** Sessions that it takes the place of: the client's own from before its line was cut. Those that are not its
        *  subject's stay. */
-      replaces: field(t.union([t.array(t.string), t.undefined]), undefined, { isInner: true }),
+      replaces: field(t.union([t.readonlyArray(t.string), t.undefined]), undefined, { isInner: true }),
       /** The client says that it was here before: where the room is full, it takes its own place again. */
       returns: field(t.union([t.boolean, t.undefined]), undefined, { isInner: true }),
     },

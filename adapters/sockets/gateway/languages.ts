@@ -104,6 +104,7 @@ export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, Request
       position: undefined,
       avatar_data: undefined,
       since: undefined,
+      replaces: undefined,
     })
   }
 

@@ -37,7 +37,7 @@ export class SocketLine implements Line {
     return this.#sending.waiting(this.socket)
   }
   isThere(ms: number): Promise<boolean> {
-    const connection = this.#socket.conn
+    const connection = this.socket.conn
     if (connection.readyState !== 'open') return Promise.resolve(false)
     // Clients of before asked, and were not asked.
     if (connection.protocol === 3) return Promise.resolve(true)

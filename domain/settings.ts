@@ -67,7 +67,8 @@ export const SETTINGS = {
     'int4',
   ),
   settings: free,
-} as const
+  // biome-ignore lint/suspicious/noExplicitAny: of whatever setting
+} as const satisfies Readonly<Record<string, Entry<any>>>
 
 type Settings = typeof SETTINGS
 export type SettingName = keyof Settings

@@ -66,3 +66,5 @@ export type ChatEvent = {
   [Name in ChatEventName]: { readonly type: Name; readonly data: t.TypeOf<Entries[Name]['data']> }
 }[ChatEventName]
 export type ChatEventOf<T extends ChatEventName> = Extract<ChatEvent, { type: T }>
+export const isChatEvent = (event: { readonly type: string }): event is ChatEvent =>
+  Object.hasOwn(CHAT_EVENTS, event.type)

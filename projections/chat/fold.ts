@@ -3,6 +3,7 @@
  *  of two messages that were both accepted.) */
 import { sql } from 'slonik'
 import type { ChatEvent } from '../../domain/chat/events.ts'
+import { isChatEvent } from '../../domain/chat/events.ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
@@ -118,6 +119,7 @@ const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
 
 const fold = (changes: Changes, told: Told): void => {
   const { event, space, position } = told
+  if (!isChatEvent(event)) return
   switch (event.type) {
     case 'MessagePosted': {
       const key = spaceMapKey(space, event.data.messageId)
@@ -153,7 +155,7 @@ const fold = (changes: Changes, told: Told): void => {
       return
     }
     default:
-      return
+      event satisfies never
   }
 }
 

@@ -1,5 +1,6 @@
 /** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
  *  anyone can fold it again. It holds nothing that is sealed. */
+import type { ChatEventName } from '../../domain/chat/events.ts'
 import { type OtherSpaceEvent, SPACE_EVENT_NAMES, spaceEntry } from '../../domain/space/events.ts'
 import { type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import { aroundJson } from '../audit/canonical.ts'
@@ -159,6 +160,27 @@ const applySpace = (state: BundleState, type: string, data: Json, later: Sets): 
   } else if (Object.hasOwn(APPLY, type)) APPLY[type as OtherSpaceEvent](state, data, state.named)
 }
 
+const withoutReaction = ({ reactions }: Message, data: Json): Message['reactions'] => {
+  const [emoji, by] = reactionIn(data)
+  return reactions.filter(([one, who]) => !isSame(one, emoji) || !isSame(who, by))
+}
+const reactionIn = (data: Json): readonly [unknown, unknown] => [
+  data.emoji ?? null,
+  object(data.by).id ?? null,
+]
+type ChangeOfMessage = Exclude<ChatEventName, 'MessagePosted'>
+const CHANGE: {
+  readonly [Name in ChangeOfMessage]: (known: Message, data: Json, revision: string) => Message
+} = {
+  MessageEdited: (known, _, revision) => ({ ...known, edited: revision }),
+  MessageDeleted: (known, data) => ({ ...known, deleted: pick(data, 'by', 'at') }),
+  ReactionAdded: (known, data) => ({
+    ...known,
+    reactions: [...withoutReaction(known, data), reactionIn(data)],
+  }),
+  ReactionRemoved: (known, data) => ({ ...known, reactions: withoutReaction(known, data) }),
+}
+
 const applyChat = ({ messages }: BundleState, type: string, data: Json, revision: string): void => {
   const id = data.messageId
   if (typeof id !== 'string') return
@@ -182,19 +204,7 @@ const applyChat = ({ messages }: BundleState, type: string, data: Json, revision
   }
   const known = messages.get(id)
   if (known === undefined) return
-  const emoji = data.emoji ?? null
-  const by = object(data.by).id ?? null
-  const others = known.reactions.filter(([one, who]) => !isSame(one, emoji) || !isSame(who, by))
-  switch (type) {
-    case 'MessageEdited':
-      return void messages.set(id, { ...known, edited: revision })
-    case 'MessageDeleted':
-      return void messages.set(id, { ...known, deleted: pick(data, 'by', 'at') })
-    case 'ReactionAdded':
-      return void messages.set(id, { ...known, reactions: [...others, [emoji, by]] })
-    case 'ReactionRemoved':
-      return void messages.set(id, { ...known, reactions: others })
-  }
+  if (Object.hasOwn(CHANGE, type)) messages.set(id, CHANGE[type as ChangeOfMessage](known, data, revision))
 }
 
 /** Changes the state that it is given. `later`: what the events of later versions set. An event of a stream that no room has changes nothing. */

@@ -1,7 +1,8 @@
 /** Every space that anything happened in, and how far its two streams are. */
 
 import { sql } from 'slonik'
-import type { Projection, Row, Told } from '../projection.ts'
+import { isChatEvent } from '../../domain/chat/events.ts'
+import type { Projection, Row } from '../projection.ts'
 import { recordset, spaceMapKey } from '../projection.ts'
 
 type Known = {
@@ -17,9 +18,6 @@ type Known = {
 }
 type Changes = Map<string, Known>
 
-const isOfChat = (type: Told['event']['type']): boolean =>
-  type.startsWith('Message') || type.startsWith('Reaction')
-
 export const spaces: Projection<Changes> = {
   name: 'spaces',
   tables: [{ name: 'presence_spaces', key: ['space_type', 'space_id'] }],
@@ -34,7 +32,7 @@ export const spaces: Projection<Changes> = {
       changes.set(key, known)
     }
     known.position = position
-    if (isOfChat(event.type)) known.chat_revision = revision
+    if (isChatEvent(event)) known.chat_revision = revision
     else known.revision = revision
     if (event.type === 'SpaceOpened') {
       known.title = event.data.title

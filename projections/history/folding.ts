@@ -13,5 +13,7 @@ export type Folding<S> = {
   readonly entries: (state: S) => number
   /** Shares nothing that `apply` writes to. */
   readonly toJson: (state: S) => unknown
+  /** What a program of this version or an older one wrote; null for anything else. What came later than what is read (a
+   *  setting, a mark) is as every space begins: an older program had no event that says otherwise. */
   readonly fromJson: (json: unknown) => S | null
 }

@@ -5,7 +5,7 @@ import type { Decoded } from '../../domain/codec.ts'
 import { derivedUuid } from '../../domain/ids.ts'
 import type { EventLog, NewEvent } from '../../domain/ports.ts'
 import type { Folding } from './folding.ts'
-import { MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept-streams.ts'
+import { KEPT_VERSION, MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept-streams.ts'
 import { after, type Point } from './point.ts'
 
 export type Keeping<S = unknown> = {
@@ -110,18 +110,20 @@ export const createKeeping = <S>(
     const m = end / step - 1
     if (m >= marked + places.length) places.push(newEvent(marksOf(stream), m, id, 'Mark', place))
     const k = end / every - 1
-    if (!Number.isInteger(k) || k < count + moments.length) return
-    const head = { ...place, id, at }
+    if (!Number.isInteger(k)) return
+    const isThere = k < count + moments.length
+    const head = { ...place, v: KEPT_VERSION, id, at }
     // A crowded room's state is kept the more seldom, so that keeping costs no more than its events do.
     const now = folding.entries(point.state)
     if (full >= 0 && (k - full) * every < Math.max(every, Math.min(weight, now))) {
+      if (isThere) return
       const event = newEvent(momentsOf(stream), k, id, 'Moment', { ...head, back: full })
       moments.push({ k, event, bytes: 300, parts: [] })
       return
     }
     full = k
     weight = now
-    moments.push(whole(k, id, head))
+    if (!isThere) moments.push(whole(k, id, head))
   }
 
   const flush = async (log: Pick<EventLog, 'append'>): Promise<boolean> => {

@@ -21,10 +21,30 @@ export const momentsOf = (stream: string): string => `moments-${stream}`
 export const marksOf = (stream: string): string => `marks-${stream}`
 export const partsOf = (stream: string, k: number): string => `momentparts-${stream}@${k}`
 
+/** Of what is kept. What is only added (a setting, a mark) needs no other: it is written where it is not as every space
+ *  begins, so that an older program's moments and this one's are the same to the byte. A change of the form does: then the
+ *  one before gets a step to it here, and a golden file (`golden/kept-N.json`). */
+export const KEPT_VERSION = 1
+/** State of one version to that of the next, by the version that is left behind. */
+export const KEPT_STEPS: Readonly<Record<number, (state: unknown) => unknown>> = {}
+
+/** As this version has it; null for a newer program's. */
+export const broughtUp = (
+  v: number,
+  state: unknown,
+  steps: typeof KEPT_STEPS = KEPT_STEPS,
+  to = KEPT_VERSION,
+): unknown => {
+  if (!Number.isInteger(v) || v < 1 || v > to) return null
+  let now = state
+  for (let at = v; at < to; at += 1) now = steps[at]?.(now) ?? now
+  return now
+}
+
 export const Mark = t.type({ v: t.literal(1), position: t.string, latest: t.number })
 /** `back`: the number of the moment that is kept whole and nearest before; `parts`: in how many it is. */
 export const Kept = t.intersection([
-  t.type({ v: t.literal(1), position: t.string, latest: t.number, id: t.string, at: t.string }),
+  t.type({ v: t.number, position: t.string, latest: t.number, id: t.string, at: t.string }),
   t.partial({ state: t.unknown, back: t.number, parts: t.number }),
 ])
 export type Kept = t.TypeOf<typeof Kept>

@@ -9,7 +9,16 @@ import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { createKeeping, type Keeping } from './keeping.ts'
-import { EVERY, Kept, MARKS_EACH, Mark, marksOf, momentsOf, partsOf } from './kept-streams.ts'
+import {
+  broughtUp as broughtUpFrom,
+  EVERY,
+  Kept,
+  MARKS_EACH,
+  Mark,
+  marksOf,
+  momentsOf,
+  partsOf,
+} from './kept-streams.ts'
 import { after, nothing, type Past, type Point, passed, readable, type Where, whereOf } from './point.ts'
 
 const PAGE = 1_000
@@ -46,6 +55,8 @@ export type Timeline<S> = {
 
 /** So few are read together rather than halved one by one: several waits less, for bytes that are few. */
 const MARKS_AT_ONCE = 64
+/** How many kept moments that can't be read are passed over, looking for one that can. */
+const STEPS_BACK = 4
 /** How many events that were read on the way to a moment are handed on. */
 const SEEN = 2 * PAGE
 /** Marks never change once written, so they are remembered, so many of them in all. */
@@ -130,11 +141,12 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
       : null
   }
   const stateOf = async (stream: string, k: number, kept: Kept): Promise<S | null> => {
-    if (kept.parts === undefined) return folding.fromJson(kept.state)
+    const read = (state: unknown): S | null => folding.fromJson(broughtUpFrom(kept.v, state))
+    if (kept.parts === undefined) return read(kept.state)
     const parts = await readEvents(log, partsOf(stream, k), { limit: kept.parts })
     const text = parts.map(({ data }) => (data as { readonly text?: unknown }).text).join('')
     try {
-      return folding.fromJson(JSON.parse(text))
+      return read(JSON.parse(text))
     } catch {
       return null
     }
@@ -143,6 +155,7 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
   const pointAt = async (
     stream: string,
     k: number,
+    tries = STEPS_BACK,
   ): Promise<{ readonly k: number; readonly point: Point<S> } | null> => {
     if (k < 0) return null
     const there = await keptAt(stream, k)
@@ -150,7 +163,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const kept = at === k ? there : await keptAt(stream, at)
     if (kept === null || at > k) return null
     const state = await stateOf(stream, at, kept)
-    if (state === null) return null
+    // A newer program's, or not to be read: the one before it may be.
+    if (state === null) return tries > 0 ? pointAt(stream, at - 1, tries - 1) : null
     const { id, position, latest } = kept
     const revision = (at + 1) * every - 1
     return { k: at, point: { state, revision, position: BigInt(position), id, at: kept.at, latest } }
@@ -265,8 +279,8 @@ export const createTimeline = <S>(log: EventLog, folding: Folding<S>, every = EV
     const stream = streamName(folding.kind, space)
     const marked = await markedSoFar(stream)
     const count = Math.floor(marked / MARKS_EACH)
+    // Where none can be read it goes on all the same, from the first event: what is kept from here on can be.
     const near = await pointAt(stream, count - 1)
-    if (near === null && count > 0) return { added: 0, keeping: null }
     const one = createKeeping(stream, folding, every, {
       point: near?.point ?? nothing(folding),
       full: near?.k ?? -1,

@@ -8,12 +8,12 @@ import { connectVault } from '../../adapters/privacy/connect.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { within } from '../../adapters/within.ts'
-import { keepMoments } from '../../projections/history/keeper.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
+import { keepStates } from '../operations/keep/bundle-states.ts'
+import { keepMoments } from '../operations/keep/moments.ts'
 import { runProjector } from './projector.ts'
-import { keepStates } from './states.ts'
 
 const config = configOrExit()
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })

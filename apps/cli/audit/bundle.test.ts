@@ -21,7 +21,7 @@ import { signerOf, verifierOf } from '../../../projections/proof/note.ts'
 import { anyEvents, at, posted, recorded } from '../../../projections/testing/events.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { runProjector } from '../../projector/projector.ts'
-import { keepStates } from '../../projector/states.ts'
+import { keepStates } from '../../operations/keep/bundle-states.ts'
 import { checkBundleFile } from './bundle.ts'
 
 const test = suite('bundles')

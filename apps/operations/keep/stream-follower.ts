@@ -4,8 +4,8 @@
  * started, an event was missed or could not be read, or there are too many) is read when something is due, and held from
  * there.
  */
-import type { Decoded } from '../../domain/codec.ts'
-import type { RecordedEvent } from '../../domain/ports.ts'
+import type { Decoded } from '../../../domain/codec.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
 
 /** `decoded` is null where it can't be read. */
 export type Noticed = { readonly recorded: RecordedEvent; readonly decoded: Decoded | null }

@@ -1,11 +1,10 @@
 /** Keeps the states that bundles begin with as rooms go on, so that an export costs the same whatever a room's age. Signed, since
  *  whoever can write to the table must not be believed. */
 import * as E from 'fp-ts/lib/Either.js'
-import { connectSession } from '../../adapters/postgres/session.ts'
-import type { EventLog } from '../../domain/ports.ts'
-import { type Bounds, type Followed, type Follower, follow } from '../../projections/history/following.ts'
-import { asBundled } from '../../projections/proof/bundled.ts'
-import type { Signer } from '../../projections/proof/note.ts'
+import { connectSession } from '../../../adapters/postgres/session.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { asBundled } from '../../../projections/proof/bundled.ts'
+import type { Signer } from '../../../projections/proof/note.ts'
 import {
   applyEvent,
   type BundleState,
@@ -14,7 +13,7 @@ import {
   kindOf,
   stateFromJson,
   stateToJson,
-} from '../../projections/proof/state.ts'
+} from '../../../projections/proof/state.ts'
 import {
   ANY_PLACE,
   ANY_TIME,
@@ -22,7 +21,8 @@ import {
   KEEP_EVERY,
   type KeptStates,
   keptStates,
-} from '../operations/export/kept-states.ts'
+} from '../export/kept-states.ts'
+import { type Bounds, type Followed, type Follower, follow } from './stream-follower.ts'
 
 /** What was never kept for longer than this is left to the first who exports it: it is read by itself for a while then. */
 const FAR = 3

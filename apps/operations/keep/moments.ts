@@ -1,15 +1,15 @@
-/** Keeps moments as rooms go on: folded from what the projector is told, read again where it must be (`following.ts`). What it
+/** Keeps moments as rooms go on: folded from what the projector is told, read again where it must be (`stream-follower.ts`). What it
  *  misses altogether is caught up with the next moment, or when somebody asks. */
 import * as E from 'fp-ts/lib/Either.js'
-import { parseStreamName } from '../../domain/names.ts'
-import type { EventLog } from '../../domain/ports.ts'
-import { Failed, type MomentError } from './errors.ts'
-import { type Bounds, type Followed, type Follower, follow } from './following.ts'
-import type { Keeping } from './keeping.ts'
-import { EVERY } from './kept-streams.ts'
-import { talk } from './recent-messages.ts'
-import { standing } from './space-standing.ts'
-import { createTimeline } from './timeline.ts'
+import { parseStreamName } from '../../../domain/names.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { Failed, type MomentError } from '../../../projections/history/errors.ts'
+import type { Keeping } from '../../../projections/history/keeping.ts'
+import { EVERY } from '../../../projections/history/kept-streams.ts'
+import { talk } from '../../../projections/history/recent-messages.ts'
+import { standing } from '../../../projections/history/space-standing.ts'
+import { createTimeline } from '../../../projections/history/timeline.ts'
+import { type Bounds, type Followed, type Follower, follow } from './stream-follower.ts'
 
 /** `log` may be the log as it stands: nothing that is personal is needed. */
 export const keepMoments = (

@@ -31,10 +31,7 @@ const allowed: ReadonlyArray<readonly [string, string]> = [
   ['adapters/a/a.ts', `import pg from 'pg'\nimport type { R } from '../../projections/chat/rows.ts'`],
   ['apps/a/main.ts', `const { pool } = await import${''}('../../adapters/postgres/pool.ts')`],
   ['apps/embedded/main.ts', `import { node } from '../eventstore/node.ts'`],
-  [
-    'apps/a/a.test.ts',
-    `import { testDatabase } from '../testing/postgres.ts'\nimport { suite } from 'uvu'`,
-  ],
+  ['apps/a/a.test.ts', `import { testDatabase } from '../testing/postgres.ts'\nimport { suite } from 'uvu'`],
   ['domain/a.test.ts', `import fc from 'fast-check'\nimport { strict as assert } from 'node:assert'`],
   ['adapters/eventstore/client.ts', `import { EventStoreDBClient } from '@eventstore/db-client'`],
 ]

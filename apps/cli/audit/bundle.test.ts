@@ -20,8 +20,8 @@ import { type Checked, checkBundle, type Fault } from '../../../projections/proo
 import { signerOf, verifierOf } from '../../../projections/proof/note.ts'
 import { anyEvents, at, posted, recorded } from '../../../projections/testing/events.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
-import { runProjector } from '../../projector/projector.ts'
 import { keepStates } from '../../operations/keep/bundle-states.ts'
+import { runProjector } from '../../projector/projector.ts'
 import { checkBundleFile } from './bundle.ts'
 
 const test = suite('bundles')

@@ -1,5 +1,6 @@
 /** What the HTTP server is given. */
 import type { Registry } from 'prom-client'
+import type { SpaceRef } from '../../domain/names.ts'
 import type { Clock, Commands, Content, Ids } from '../../domain/ports.ts'
 import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
@@ -44,6 +45,8 @@ export type HttpDeps = {
   readonly moments?: Moments
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks
+  /** Where those in a space stood last, by session id; where it is not known, as they came. */
+  readonly positions?: (space: SpaceRef) => Promise<ReadonlyMap<string, unknown>>
   readonly auth: Auth
   readonly turn: Turn
   readonly health: () => Promise<Checks>

@@ -35,6 +35,7 @@ export const spaceView = (
   of: Seen,
   row: SpaceRow | null,
   users: ReadonlyArray<SessionRow> | null,
+  positions: ReadonlyMap<string, unknown> = new Map(),
 ): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   description: row?.description ?? '',
@@ -48,7 +49,8 @@ export const spaceView = (
     guest_id: user.guest_id,
     subspace: user.subspace,
     connected_at: user.connected_at,
-    position: user.position,
+    // As they told last, which the log does not know.
+    position: positions.get(user.session_id) ?? user.position,
     ...shownMarks(marksIn({ ...user.marks, voice: user.voice_enabled })),
   })),
   ...settingsIn(row ?? of.state.settings),

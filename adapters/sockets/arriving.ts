@@ -115,6 +115,7 @@ export const newMember = (
   again: null,
   signals: null,
   names: null,
+  body: null,
   data: null,
   aframe: null,
 })

@@ -17,6 +17,7 @@ import type {
 import { addressesIn, clientAddress } from '../addresses.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import { proofOfHandshake, proofOfRequest } from '../auth/proof.ts'
+import type { Positions, SharedPositions } from '../redis/positions.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
 import { type Described, describeError, invalid } from '../refusals.ts'
 import { type Ack, told } from './answers.ts'
@@ -40,6 +41,7 @@ import { connectionOf, createSending, sendElsewhere, sendLater, writeDirectly } 
 import { SocketLine } from './socket-line.ts'
 import type { Pace } from './token-bucket.ts'
 import { createTurns } from './turns.ts'
+import { createWhereabouts } from './whereabouts.ts'
 
 export type SocketsDeps = {
   readonly commands: Commands
@@ -52,6 +54,8 @@ export type SocketsDeps = {
   readonly ids: Ids
   /** Default: none, for a process that is alone. */
   readonly relay?: Relay
+  /** Where people stand, for several processes. Default: this one remembers its own. */
+  readonly positions?: SharedPositions
   /** ICE servers for one who is called so. Default: none. */
   readonly iceServers?: (id: string) => ReadonlyArray<unknown>
   readonly logger: Logger
@@ -105,6 +109,8 @@ export type Sockets = {
   }
   /** The sessions that this process answers for: from before they are in the log until their end is. */
   readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
+  /** Where those in a space stood last, by session id. */
+  readonly positions: (space: SpaceRef) => Promise<Positions>
   /** Every socket's session ends, and its client connects again. */
   readonly sendAllElsewhere: () => void
   /** Every session here ends in the log (within `ms`, default 5,000), and the clients connect again, elsewhere. The HTTP
@@ -241,7 +247,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     expiring.watch(expiresAt)
     return token
   }
+  const whereabouts = createWhereabouts(deps.positions ?? null)
   const membership = createMembership({
+    whereabouts,
     tokenFor,
     commands,
     content,
@@ -255,7 +263,15 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     logger,
     metrics,
   })
-  const ephemeral = createEphemeral({ members, feed, sending, relay, clock, aframePace: limits.aframe })
+  const ephemeral = createEphemeral({
+    members,
+    feed,
+    sending,
+    relay,
+    clock,
+    whereabouts,
+    aframePace: limits.aframe,
+  })
   const own = createRequests({ commands, membership, ephemeral, ids })
   const places = { content, clock }
   const requests = new Map([
@@ -473,6 +489,11 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       relay: relay.state(),
     }),
     sessions: membership.sessions,
+    positions: async (space) => {
+      const key = spaceKey(space)
+      const shared = (await deps.positions?.of(key)) ?? []
+      return new Map([...shared, ...(feed.live(key)?.positions ?? [])])
+    },
     sendAllElsewhere,
     close: async (ms = 5_000) => {
       closing = true

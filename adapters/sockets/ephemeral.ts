@@ -26,6 +26,7 @@ import {
 import type { Sending } from './sending.ts'
 import { type Bucket, fullBucket, type Pace, take, waitFor } from './token-bucket.ts'
 import { maySignal } from './voice-rights.ts'
+import type { Whereabouts } from './whereabouts.ts'
 
 export interface Ephemeral {
   /** To one socket of the sender's room; any other looks like one that does not exist. */
@@ -58,8 +59,9 @@ export const createEphemeral = (deps: {
   readonly relay: Relay
   readonly clock: Clock
   readonly aframePace: Pace
+  readonly whereabouts: Whereabouts
 }): Ephemeral => {
-  const { members, feed, sending, relay, clock, aframePace } = deps
+  const { members, feed, sending, relay, clock, aframePace, whereabouts } = deps
   const now = () => new Date(clock.now()).toISOString()
 
   // A channel a room, for as long as somebody hears it here.
@@ -211,6 +213,7 @@ export const createEphemeral = (deps: {
       const text = JSON.stringify(entityData)
       if (Buffer.byteLength(text) > MAX_AFRAME)
         return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
+      whereabouts.moved(member, entityData)
       member.aframe ??= { bucket: fullBucket(aframePace, clock.now()), latest: null, timer: undefined }
       const units = unitsOf(text.length, AFRAME_UNIT)
       if (member.aframe.timer === undefined && take(member.aframe.bucket, aframePace, clock.now(), units)) {
@@ -239,6 +242,7 @@ export const createEphemeral = (deps: {
       const cost = bytes * Math.max(1, hearers / DATA_HEARERS)
       if (!take(member.data, DATA_PACE, clock.now(), cost)) return tooFast()
       if (!take(dataOf(room), ROOM_DATA_PACE, clock.now(), bytes * hearers)) return tooFast()
+      whereabouts.told(member, type, data)
       if (target !== undefined) target.line.packets([packet])
       else {
         if (to == null) sending.others(room, id, packet)

@@ -10,6 +10,7 @@ import type { SpaceState } from '../../domain/space/state.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import { type Sequence, sequence } from '../../projections/live/sequence.ts'
 import { type KickedNotice, type News, userOf } from '../../projections/live/wire.ts'
+import type { Position } from '../redis/positions.ts'
 
 /** An event on its way to the rooms: as the log holds it, or as the command path just appended it. */
 export type Arrived = { readonly revision: bigint; readonly position: bigint } & (
@@ -46,6 +47,8 @@ export type LiveSpace = {
   chatSeq: Sequence<Arrived>
   /** By session id. */
   readonly occupants: Map<string, Occupant>
+  /** Where sessions stood last, by session id, as far as they told: not on the log. */
+  readonly positions: Map<string, Position>
   /** Local listeners of each subspace. */
   readonly rooms: Map<string, number>
   /** Told but not sent yet, by subspace, in order. */
@@ -70,6 +73,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   spaceSeq: sequence(-1n),
   chatSeq: sequence(-1n),
   occupants: new Map(),
+  positions: new Map(),
   rooms: new Map(),
   outbox: new Map(),
   entering: new Map(),
@@ -79,7 +83,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
 
 export const snapshotOf = (live: LiveSpace, subspace: string): Snapshot => {
   let shared: string | null = null
-  const { state } = live
+  const { state, positions } = live
   return {
     subspace,
     state,
@@ -88,7 +92,11 @@ export const snapshotOf = (live: LiveSpace, subspace: string): Snapshot => {
       if (shared === null) {
         const users: string[] = []
         for (const session of state.sessions.values())
-          if (session.subspace === subspace) users.push(JSON.stringify(userOf(session)))
+          if (session.subspace === subspace) {
+            const position = positions.get(session.sessionId)
+            const user = userOf(session)
+            users.push(JSON.stringify(position === undefined ? user : { ...user, position }))
+          }
         shared = `"settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}]`
       }
       return shared

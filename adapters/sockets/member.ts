@@ -42,6 +42,8 @@ export type Member = {
   again: Bucket | null
   /** Of having names of rooms looked up; null until it first does. */
   names: Bucket | null
+  /** The network id of its avatar, as networked-aframe tells of it; null until it does. */
+  body: string | null
   /** Bytes of room-data that it may send; null until it first does. */
   data: Bucket | null
   /** Of signals to others; null until the first. */

@@ -40,6 +40,7 @@ import { type Sending, type SharedTail, sharedTail } from './sending.ts'
 import { createSharedReads } from './shared-reads.ts'
 import { staleSessions } from './stale.ts'
 import { fullBucket, type Pace, take } from './token-bucket.ts'
+import type { Whereabouts } from './whereabouts.ts'
 
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>
@@ -61,6 +62,7 @@ export type MembershipDeps = {
   readonly feed: LiveFeed
   readonly sending: Sending
   readonly departures: Departures
+  readonly whereabouts: Whereabouts
   readonly node: { readonly boot: string }
   readonly clock: Clock
   readonly ids: Ids
@@ -138,6 +140,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     session.isOver = true
     hush(member, session)
     session.hold.live.occupants.delete(session.sessionId)
+    deps.whereabouts.forget(session.hold.live, session.sessionId)
+    member.body = null
     if (member.place === session) member.place = null
     session.hold.release()
   }
@@ -411,7 +415,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const now = clock.now()
     member.again ??= fullBucket(AGAIN, now)
     if (!take(member.again, AGAIN, now)) return failed(tooOften)
-    await reachSince(session.hold.live, asked)
+    await Promise.all([reachSince(session.hold.live, asked), deps.whereabouts.learn(session.hold.live)])
     if (session.isOver) return noSession()
     const arriving = arrival(session, asked.since ?? null)
     enter(member, session, current(session.hold.live, session.subspace))
@@ -441,7 +445,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (E.isLeft(facts)) return failed(facts.left)
     const hold = await feed.hold(space.right)
     if (E.isLeft(hold)) return failed(hold.left)
-    await reachSince(hold.right.live, asked)
+    await Promise.all([reachSince(hold.right.live, asked), deps.whereabouts.learn(hold.right.live)])
     return begin(member, space.right, hold.right, facts.right, asked, subspace.right)
   }
 

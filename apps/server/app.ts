@@ -17,6 +17,7 @@ import { connectVault } from '../../adapters/privacy/connect.ts'
 import { keysAhead } from '../../adapters/privacy/keys-ahead.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { createPositions } from '../../adapters/redis/positions.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
@@ -90,6 +91,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
   const turn = createTurn({ ...config.turn, clock })
   const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
+  const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
 
   const proofs = createProofs({
     pool,
@@ -136,6 +138,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     content,
     readModels,
     looks,
+    positions: (space) => sockets.positions(space),
     proofs,
     moments: createMoments(log, { stored, open: log.open }),
     auth,
@@ -159,6 +162,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     clock,
     ids,
     relay,
+    ...(positions === null ? {} : { positions }),
     iceServers: (id) => turn.credentialsFor(id).iceServers,
     logger,
     metrics: metrics.parts,
@@ -267,7 +271,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       await closeHttp(http, LAST_ANSWERS)
       await within(LAST_RITES, commands.drain())
       const closed = async () => {
-        await Promise.allSettled([relay.close(), authStore.stop(), content.stop()])
+        await Promise.allSettled([relay.close(), positions?.close(), authStore.stop(), content.stop()])
         await readModels.close()
         await pool.end()
         await log.close()

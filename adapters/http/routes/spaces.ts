@@ -67,15 +67,16 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const space = spaceOf(params)
-      const [of, row, users] = await Promise.all([
+      const [of, row, users, positions] = await Promise.all([
         seen(deps, space, who.caller),
         deps.readModels.space(space)(),
         deps.readModels.connectedUsers(space)(),
+        deps.positions?.(space),
       ])
       const has_access = E.isRight(of.access.mayEnter)
       const known = orTell(row)
       return {
-        space: spaceView(of, known, has_access ? orTell(users) : null),
+        space: spaceView(of, known, has_access ? orTell(users) : null, positions),
         has_access,
         // As `space-joined` has it: who may enter has access, whoever it is.
         permission: of.access.role ?? (has_access ? 'access' : null),

@@ -1,11 +1,11 @@
 /** The embedded node: a small durable EventStoreDB in this process. */
 import { randomUUID } from 'node:crypto'
-import { authenticated, createGuard, OPEN_GUARD } from './auth/guard.ts'
+import { authenticated, createGuard, type Guard, OPEN_GUARD } from './auth/guard.ts'
 import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
-import { createScavenger } from './log/scavenge.ts'
+import { createScavenger, type Scavenger } from './log/scavenge.ts'
 import { openStorage, type Storage } from './log/storage.ts'
-import { createProjections } from './projections/projections.ts'
+import { createProjections, type Projections } from './projections/projections.ts'
 import { projectionsService } from './projections/projections-service.ts'
 import {
   GossipService,
@@ -18,15 +18,15 @@ import {
 } from './protocol/stubs.ts'
 import { gossipRead, supportedMethods } from './server/cluster.ts'
 import { createGrpcServer, type Definition, type Handler, streaming, unary } from './server/grpc.ts'
-import { httpHandler } from './server/http.ts'
+import { httpAnswers, overHttp1, overHttp2 } from './server/http.ts'
 import { listen } from './server/listener.ts'
 import { operationsService } from './server/operations.ts'
-import { createAppender } from './streams/append.ts'
+import { type Appender, createAppender } from './streams/append.ts'
 import { append, batchAppend } from './streams/appends.ts'
 import { deleteStream, tombstoneStream } from './streams/deletes.ts'
 import { read } from './streams/read.ts'
-import { createHub } from './subscriptions/hub.ts'
-import { createRegistry } from './subscriptions/persistent/registry.ts'
+import { createHub, type Hub } from './subscriptions/hub.ts'
+import { createRegistry, type Registry } from './subscriptions/persistent/registry.ts'
 import { persistentService } from './subscriptions/persistent/service.ts'
 
 export type NodeOptions = {
@@ -73,6 +73,105 @@ const openUsers = async (storage: Storage, adminPassword: string | undefined): P
   }
 }
 
+/** What the services are made of. */
+type Parts = {
+  readonly storage: Storage
+  readonly appender: Appender
+  readonly hub: Hub
+  readonly guard: Guard
+  readonly users: Users | undefined
+  readonly registry: Registry
+  readonly scavenger: Scavenger
+  readonly projected: Projections
+  readonly maxAppendSize: number
+  readonly onShutdown: () => void
+}
+
+/** Every call that is answered, by its path. */
+const createHandlers = (parts: Parts) => {
+  const handlers = new Map<string, Handler>()
+  const add = <Request, Response>(
+    definition: Definition<Request, Response>,
+    answer: Parameters<typeof unary<Request, Response>>[1],
+  ) => handlers.set(definition.path, unary(definition, answer))
+  addStreams(handlers, add, parts)
+  addPersistent(handlers, add, parts)
+  addOperations(add, parts)
+  addProjections(handlers, add, parts)
+  if (parts.users !== undefined) addUsers(handlers, add, parts.users, parts.guard)
+  return { handlers, add }
+}
+
+type Handlers = Map<string, Handler>
+type Add = <Request, Response>(
+  definition: Definition<Request, Response>,
+  answer: Parameters<typeof unary<Request, Response>>[1],
+) => unknown
+
+const addStreams = (
+  handlers: Handlers,
+  add: Add,
+  { storage, hub, guard, appender, maxAppendSize }: Parts,
+): void => {
+  handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub, guard })))
+  handlers.set(StreamsService.append.path, append({ appender, guard, maxAppendSize }))
+  handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, guard, maxAppendSize }))
+  add(StreamsService.delete, deleteStream(appender, guard))
+  add(StreamsService.tombstone, tombstoneStream(appender, guard))
+}
+
+const addPersistent = (handlers: Handlers, add: Add, { storage, registry, guard }: Parts): void => {
+  const persistent = persistentService(storage, registry, guard)
+  handlers.set(PersistentSubscriptionsService.read.path, persistent.read)
+  add(PersistentSubscriptionsService.create, persistent.create)
+  add(PersistentSubscriptionsService.update, persistent.update)
+  add(PersistentSubscriptionsService.delete, persistent.delete)
+  add(PersistentSubscriptionsService.getInfo, persistent.getInfo)
+  add(PersistentSubscriptionsService.replayParked, persistent.replayParked)
+  add(PersistentSubscriptionsService.list, persistent.list)
+  add(PersistentSubscriptionsService.restartSubsystem, persistent.restartSubsystem)
+}
+
+const addOperations = (add: Add, { guard, scavenger, registry, onShutdown }: Parts): void => {
+  const operations = operationsService(guard, scavenger, registry.restart, onShutdown)
+  add(OperationsService.startScavenge, operations.startScavenge)
+  add(OperationsService.stopScavenge, operations.stopScavenge)
+  add(OperationsService.shutdown, operations.shutdown)
+  add(OperationsService.mergeIndexes, operations.nothing)
+  add(OperationsService.resignNode, operations.nothing)
+  add(OperationsService.setNodePriority, operations.nothing)
+  add(OperationsService.restartPersistentSubscriptions, operations.restartPersistentSubscriptions)
+}
+
+const addProjections = (handlers: Handlers, add: Add, { storage, projected, guard }: Parts): void => {
+  const service = projectionsService(storage, projected, guard)
+  handlers.set(
+    ProjectionsService.statistics.path,
+    streaming(ProjectionsService.statistics, service.statistics),
+  )
+  add(ProjectionsService.enable, service.enable)
+  add(ProjectionsService.disable, service.disable)
+  add(ProjectionsService.state, service.state)
+  add(ProjectionsService.result, service.result)
+  add(ProjectionsService.restartSubsystem, service.restartSubsystem)
+  add(ProjectionsService.create, service.ownOnly)
+  add(ProjectionsService.update, service.ownOnly)
+  add(ProjectionsService.delete, service.ownOnly)
+  add(ProjectionsService.reset, service.ownOnly)
+}
+
+const addUsers = (handlers: Handlers, add: Add, users: Users, guard: Guard): void => {
+  const service = usersService(users, guard)
+  add(UsersService.create, service.create)
+  add(UsersService.update, service.update)
+  add(UsersService.delete, service.delete)
+  add(UsersService.disable, service.disable)
+  add(UsersService.enable, service.enable)
+  add(UsersService.changePassword, service.changePassword)
+  add(UsersService.resetPassword, service.resetPassword)
+  handlers.set(UsersService.details.path, streaming(UsersService.details, service.details))
+}
+
 /** Starts a node. Rejects where the port is taken, the directory is another node's, or the file can't be read. */
 export const startNode = async ({
   dataDir,
@@ -98,89 +197,50 @@ export const startNode = async ({
   const hub = createHub()
   const appender = createAppender(storage, hub.publish)
   const projected = createProjections(storage, appender, hub, projections)
-  const handlers = new Map<string, Handler>()
-  let bound = port
-
-  const add = <Request, Response>(
-    definition: Definition<Request, Response>,
-    answer: Parameters<typeof unary<Request, Response>>[1],
-  ) => handlers.set(definition.path, unary(definition, answer))
-
-  handlers.set(StreamsService.read.path, streaming(StreamsService.read, read({ storage, hub, guard })))
-  handlers.set(StreamsService.append.path, append({ appender, guard, maxAppendSize }))
-  handlers.set(StreamsService.batchAppend.path, batchAppend({ appender, guard, maxAppendSize }))
-  add(StreamsService.delete, deleteStream(appender, guard))
-  add(StreamsService.tombstone, tombstoneStream(appender, guard))
   const registry = createRegistry(storage, appender, hub)
-  const persistent = persistentService(storage, registry, guard)
-  handlers.set(PersistentSubscriptionsService.read.path, persistent.read)
-  add(PersistentSubscriptionsService.create, persistent.create)
-  add(PersistentSubscriptionsService.update, persistent.update)
-  add(PersistentSubscriptionsService.delete, persistent.delete)
-  add(PersistentSubscriptionsService.getInfo, persistent.getInfo)
-  add(PersistentSubscriptionsService.replayParked, persistent.replayParked)
-  add(PersistentSubscriptionsService.list, persistent.list)
-  add(PersistentSubscriptionsService.restartSubsystem, persistent.restartSubsystem)
-  const operations = operationsService(guard, scavenger, registry.restart, onShutdown)
-  add(OperationsService.startScavenge, operations.startScavenge)
-  add(OperationsService.stopScavenge, operations.stopScavenge)
-  add(OperationsService.shutdown, operations.shutdown)
-  add(OperationsService.mergeIndexes, operations.nothing)
-  add(OperationsService.resignNode, operations.nothing)
-  add(OperationsService.setNodePriority, operations.nothing)
-  add(OperationsService.restartPersistentSubscriptions, operations.restartPersistentSubscriptions)
-  const projectionService = projectionsService(storage, projected, guard)
-  handlers.set(
-    ProjectionsService.statistics.path,
-    streaming(ProjectionsService.statistics, projectionService.statistics),
-  )
-  add(ProjectionsService.enable, projectionService.enable)
-  add(ProjectionsService.disable, projectionService.disable)
-  add(ProjectionsService.state, projectionService.state)
-  add(ProjectionsService.result, projectionService.result)
-  add(ProjectionsService.restartSubsystem, projectionService.restartSubsystem)
-  add(ProjectionsService.create, projectionService.ownOnly)
-  add(ProjectionsService.update, projectionService.ownOnly)
-  add(ProjectionsService.delete, projectionService.ownOnly)
-  add(ProjectionsService.reset, projectionService.ownOnly)
-  if (users !== undefined) {
-    const service = usersService(users, guard)
-    add(UsersService.create, service.create)
-    add(UsersService.update, service.update)
-    add(UsersService.delete, service.delete)
-    add(UsersService.disable, service.disable)
-    add(UsersService.enable, service.enable)
-    add(UsersService.changePassword, service.changePassword)
-    add(UsersService.resetPassword, service.resetPassword)
-    handlers.set(UsersService.details.path, streaming(UsersService.details, service.details))
+  const parts = {
+    storage,
+    appender,
+    hub,
+    guard,
+    users,
+    registry,
+    scavenger,
+    projected,
+    maxAppendSize,
+    onShutdown,
   }
-  add(
-    GossipService.read,
-    gossipRead(randomUUID(), () => ({ host, port: bound })),
-  )
+  const { handlers, add } = createHandlers(parts)
+  let bound = port
+  const address = () => ({ host, port: bound })
+  const instanceId = randomUUID()
+  add(GossipService.read, gossipRead(instanceId, address))
   add(ServerFeaturesService.getSupportedMethods, supportedMethods([...handlers.keys()]))
-
   if (users !== undefined)
     for (const [path, handler] of handlers) handlers.set(path, authenticated(users, handler))
-  const grpc = createGrpcServer(handlers)
+
+  const answers = httpAnswers({
+    storage,
+    scavenger,
+    guard,
+    users,
+    subscriptions: () => hub.subscriptions() + registry.consumers(),
+    connections: () => grpc.connections(),
+    linked: projected.position,
+    instanceId,
+    address,
+    startedAt: Date.now(),
+  })
+  const grpc = createGrpcServer(handlers, overHttp2(answers))
   try {
-    const listener = await listen(
-      { host, port, ...(tls === undefined ? {} : { tls }) },
-      grpc.http2,
-      httpHandler({
-        storage,
-        subscriptions: hub.size,
-        connections: grpc.connections,
-        authentication: users !== undefined,
-        linked: projected.position,
-        startedAt: Date.now(),
-      }),
-    )
+    const where = { host, port, ...(tls === undefined ? {} : { tls }) }
+    const listener = await listen(where, grpc.http2, overHttp1(answers))
     bound = listener.port
     return {
       url: `esdb://${host}:${bound}?tls=${tls !== undefined}`,
       port: bound,
       close: async () => {
+        scavenger.close()
         registry.close()
         projected.close()
         appender.drain()

@@ -33,7 +33,11 @@ const numbered = (() => {
   const { id, type, contentType, stream, revision, created, data, metadata } = decodeBody(bodyOf(frame))
   const proposed = { id, type, contentType, data, metadata }
   const least = 2 ** 28
-  const body = encodeBody(proposed, Buffer.from(stream), Number(revision), least, `${created}`)
+  const body = encodeBody(proposed, Buffer.from(stream), {
+    revision: Number(revision),
+    position: least,
+    ticks: `${created}`,
+  })
   const whole = eventFrame({ position: least, stream: 1, revision: 0, body, head: undefined }, 'string')
   // Wherever it is, it takes as many bytes: five.
   const mark = Buffer.alloc(5)

@@ -14,9 +14,9 @@ export type Guard = {
   readonly check: (call: Call, action: Action, stream: string) => void
   readonly may: (call: Call, action: Action, stream: string) => boolean
   /** For what only operators may do. */
-  readonly checkAdmin: (call: Call) => void
+  readonly checkAdmin: (call: Pick<Call, 'headers'>) => void
   /** Undefined where there is no authentication. */
-  readonly user: (call: Call) => User | undefined
+  readonly user: (call: Pick<Call, 'headers'>) => User | undefined
 }
 
 /** What nobody may, not even operators: to write to `$all`, which is no stream, and to delete metadata, which goes with
@@ -60,7 +60,7 @@ const parseDefaults = (data: string): DefaultAcls => {
 }
 
 export const createGuard = (storage: Storage, users: Users): Guard => {
-  const user = (call: Call): User => {
+  const user = (call: Pick<Call, 'headers'>): User => {
     const header = call.headers.authorization
     if (header === undefined) throw errors.accessDenied()
     const found = users.authenticate(header)

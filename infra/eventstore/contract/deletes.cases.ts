@@ -33,14 +33,11 @@ contract('deletes', (test) => {
     await kit.client.deleteStream(stream)
     assert.is((await kit.append(stream, kit.events(1), 2n)).nextExpectedRevision, 3n)
   })
-  test('given a deleted stream, when appended to with stream_exists, then wrong-expected-version', async (kit) => {
+  test('given a deleted stream, when appended to with stream_exists, then stream-deleted (a stream that is deleted softly does not exist for it)', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1))
     await kit.client.deleteStream(stream)
-    assert.is(
-      (await failure(kit.append(stream, kit.events(1), 'stream_exists'))).type,
-      'wrong-expected-version',
-    )
+    assert.is((await failure(kit.append(stream, kit.events(1), 'stream_exists'))).type, 'stream-deleted')
   })
   test('given a deleted stream that lives again, when read backwards, then only the new', async (kit) => {
     const stream = unique()
@@ -93,18 +90,91 @@ contract('deletes', (test) => {
     const { metadata } = await kit.client.getStreamMetadata(stream)
     assert.ok(metadata?.truncateBefore !== undefined)
   })
-  test('given own metadata and a maxCount, when deleted and alive again, then they are kept', async (kit) => {
+  test('given metadata alone, when appended to with stream_exists, then it is accepted (metadata makes a stream exist)', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { own: 'there' })
+    assert.is((await kit.append(stream, kit.events(1), 'stream_exists')).nextExpectedRevision, 0n)
+  })
+  test('given no stream, when appended to with stream_exists, then wrong-expected-version', async (kit) => {
+    assert.is(
+      (await failure(kit.append(unique(), kit.events(1), 'stream_exists'))).type,
+      'wrong-expected-version',
+    )
+  })
+  for (const expected of ['any', 'no_stream'] as const)
+    test(`given no stream, when deleted with ${expected}, then wrong-expected-version, and nothing is written`, async (kit) => {
+      const stream = unique()
+      const deleting = kit.client.deleteStream(stream, { expectedRevision: expected })
+      assert.is((await failure(deleting)).type, 'wrong-expected-version')
+      assert.is((await kit.client.getStreamMetadata(stream)).metadata, undefined)
+    })
+  test('given metadata alone, when deleted, then it is done (metadata makes a stream exist)', async (kit) => {
+    const stream = unique()
+    await kit.client.setStreamMetadata(stream, { own: 'there' })
+    await kit.client.deleteStream(stream)
+    assert.is((await kit.client.getStreamMetadata(stream)).metadata?.own, undefined)
+  })
+  test('given a deleted stream, when deleted again, then it is done again', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    await kit.client.deleteStream(stream)
+    await kit.client.deleteStream(stream)
+    assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
+  })
+  test('given own metadata, a maxCount and an acl, when deleted, then $tb alone is left of its metadata', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(3))
+    const acl = { readRoles: ['$all'], writeRoles: ['$all'], deleteRoles: ['$all'] }
+    await kit.client.setStreamMetadata(stream, { own: 'gone', maxCount: 2, acl })
+    await kit.client.deleteStream(stream)
+    const [last] = await kit.read(`$$${stream}`, { direction: 'backwards', fromRevision: 'end', maxCount: 1 })
+    assert.equal(Object.keys(last!.event!.data as object), ['$tb'])
+    assert.is(last!.event!.type, '$metadata')
+  })
+  test('given own metadata and a maxCount, when deleted and alive again, then they are gone (the deletion took their place)', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
     await kit.client.setStreamMetadata(stream, { own: 'kept', maxCount: 2 })
     await kit.client.deleteStream(stream)
     await kit.append(stream, kit.events(3))
     const { metadata } = await kit.client.getStreamMetadata(stream)
-    assert.equal([metadata?.own, metadata?.maxCount], ['kept', 2])
+    assert.equal([metadata?.own, metadata?.maxCount, metadata?.truncateBefore], [undefined, undefined, 3])
     assert.equal(
       (await kit.read(stream)).map(({ event }) => event!.revision),
-      [4n, 5n],
+      [3n, 4n, 5n],
     )
+  })
+  for (const subscribed of ['before its events', 'when it has caught up'] as const)
+    test(`given a subscription from ${subscribed}, when its stream is tombstoned, then it ends with stream-deleted`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(1))
+      const subscription = kit.client.subscribeToStream(stream)
+      let seen = 0
+      const ended = new Promise<Record<string, unknown>>((resolve) =>
+        subscription.on('error', (error) => resolve(error as unknown as Record<string, unknown>)),
+      )
+      subscription.on('data', ({ event }) => {
+        if (event?.type === 'Happened') seen++
+      })
+      if (subscribed === 'when it has caught up') await until(() => seen === 1)
+      await kit.client.tombstoneStream(stream)
+      assert.is((await ended).type, 'stream-deleted')
+    })
+  test('given a subscription to $all, when a stream is tombstoned, then it goes on', async (kit) => {
+    const [gone, there] = [unique(), unique()]
+    const { position } = await kit.append(gone, kit.events(1))
+    const subscription = kit.client.subscribeToAll({ fromPosition: position! })
+    const types: string[] = []
+    let heard = false
+    subscription.on('data', ({ event }) => {
+      if (event!.streamId === gone) types.push(event!.type)
+      heard ||= event!.streamId === there
+    })
+    await kit.client.tombstoneStream(gone)
+    await kit.append(there, kit.events(1))
+    await until(() => heard)
+    assert.equal(types, ['$streamDeleted'])
+    await subscription.unsubscribe()
   })
   test('given a subscription to a stream, when it is deleted and lives again, then it gets what is new', async (kit) => {
     const stream = unique()

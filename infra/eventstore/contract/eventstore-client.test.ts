@@ -2,6 +2,8 @@
 // timeout: 300
 import './appends.cases.ts'
 import './batch.cases.ts'
+import './ids.cases.ts'
+import './ends.cases.ts'
 import './idempotency.cases.ts'
 import './reads.cases.ts'
 import './subscriptions.cases.ts'

@@ -155,6 +155,13 @@ contract('stream metadata', (test) => {
     const { metadata } = await kit.client.getStreamMetadata(stream)
     assert.equal([metadata!.acl?.deleteRoles].flat(), ['$admins'])
   })
+  test('given a tombstoned stream, when its metadata is read, then stream-deleted', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    await kit.client.setStreamMetadata(stream, { maxCount: 3 })
+    await kit.client.tombstoneStream(stream)
+    assert.is((await failure(kit.read(`$$${stream}`))).type, 'stream-deleted')
+  })
   test('given a tombstoned stream, then its metadata is gone with it', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1))

@@ -359,6 +359,78 @@ contract('persistent subscriptions to a stream', (test) => {
     assert.is(after.settings.maxRetryCount, 9)
     assert.is(after.settings.startFrom, 'start')
   })
+  test('given a minimum of checkpoints above the maximum, then it is made (the real server has no such rule)', async (kit) => {
+    const stream = unique()
+    const group = await create(kit, stream, {
+      checkPointLowerBound: 20,
+      checkPointUpperBound: 10,
+      minCheckPointCount: 20,
+      maxCheckPointCount: 10,
+    } as never)
+    const info = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    assert.is(info.groupName, group)
+  })
+  for (const startFrom of ['start', 'end', 5n] as const)
+    test(`info: given one from ${startFrom}, then it is told as it was given`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(3))
+      const group = await create(kit, stream, { startFrom })
+      const info = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+      assert.is(String(info.settings.startFrom), String(startFrom))
+    })
+  test('from a position of $all beyond its end: refused, and it is not made', async (kit) => {
+    const group = unique('group')
+    const creating = kit.client.createPersistentSubscriptionToAll(
+      group,
+      kit.lib.persistentSubscriptionToAllSettingsFromDefaults({
+        startFrom: { commit: 9_000_000_000_000n, prepare: 9_000_000_000_000n },
+      }),
+    )
+    assert.match(
+      (await failure(creating)).error.message as string,
+      /less than or equal to the last commit position/,
+    )
+    const info = await failure(kit.client.getPersistentSubscriptionToAllInfo(group))
+    assert.is(info.type, 'persistent-subscription-does-not-exist')
+  })
+  test('from a revision of a stream beyond its end: it waits for what comes there', async (kit) => {
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream, { startFrom: 3n })
+    const consumer = consume(connect(kit, stream, group))
+    await kit.append(stream, kit.events(3))
+    await consumer.have(1)
+    assert.equal(revisions(consumer.seen), [3])
+    await consumer.stop()
+  })
+  for (const extraStatistics of [true, false])
+    test(`info: statistics of each connection, where asked for: ${extraStatistics}`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(3))
+      const group = await create(kit, stream, { extraStatistics })
+      const consumer = consume(connect(kit, stream, group))
+      await consumer.have(3)
+      const keys = await until(async () => {
+        const info = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+        const found = info.connections[0]?.extraStatistics as { keys: () => Iterable<string> } | undefined
+        const names = found === undefined ? [] : [...found.keys()].map((key) => key.toLowerCase())
+        return extraStatistics && names.length === 0 ? undefined : names
+      })
+      if (extraStatistics)
+        for (const key of [
+          'mean',
+          'median',
+          'fastest',
+          'quintile 1',
+          'quintile 5',
+          '90%',
+          '99.9%',
+          'highest',
+        ])
+          assert.ok(keys.includes(key as never), `${key} of ${keys.join(', ')}`)
+      else assert.equal(keys, [])
+      await consumer.stop()
+    })
   test('list: those of the stream, and all', async (kit) => {
     const stream = unique()
     const groups = [await create(kit, stream), await create(kit, stream)].sort()

@@ -1,6 +1,9 @@
 /** Calls of the protocol that the clients have no method for, made by hand: messages are lists of fields. */
+
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { get as getPlain, type IncomingMessage } from 'node:http'
+import { connect } from 'node:http2'
 import { get as getSecure } from 'node:https'
 import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
 import { putVarint, Reader, varintSize } from '../protocol/wire.ts'
@@ -107,6 +110,13 @@ export const createRaw = (url: string) => {
       })
       return {
         answers,
+        /** Resolves when the server has ended it, however. */
+        over: (): Promise<void> =>
+          new Promise((resolve) => {
+            if (isOver) return resolve()
+            call.on('error', () => resolve())
+            call.on('end', () => resolve())
+          }),
         send: (fields: ReadonlyArray<Field>): void => void call.write(encode(fields)),
         /** No more is sent. */
         end: (): void => void call.end(),
@@ -127,6 +137,23 @@ export const createRaw = (url: string) => {
       let body = ''
       for await (const chunk of response.setEncoding('utf8')) body += chunk
       return { status: response.statusCode ?? 0, body }
+    },
+    /** The same over HTTP/2, which over TLS is agreed on in the handshake. */
+    getHttp2: async (
+      path: string,
+      method = 'GET',
+    ): Promise<{ readonly status: number; readonly body: string }> => {
+      const session = connect(`${secure ? 'https' : 'http'}://${host}`, { ca, rejectUnauthorized })
+      try {
+        const stream = session.request({ ':path': path, ':method': method, ...headers })
+        stream.end()
+        const [answered] = await once(stream, 'response')
+        let body = ''
+        for await (const chunk of stream.setEncoding('utf8')) body += chunk
+        return { status: Number(answered[':status']), body }
+      } finally {
+        session.destroy()
+      }
     },
     close: (): void => client.close(),
   }

@@ -39,10 +39,31 @@ contract('what the server says of itself', (test) => {
     const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
     const methods = ((await kit.raw.call(path)).get(1) ?? []).map((bytes) => decode(bytes as Buffer))
     const create = methods.find(
-      (method) => text(method, 2).endsWith('PersistentSubscriptions') && text(method, 1) === 'create',
+      (method) => text(method, 2).endsWith('.persistentsubscriptions') && text(method, 1) === 'create',
     )
     assert.ok(create?.get(3)?.map(String).includes('all'))
   })
+  test('ServerFeatures: every name is in lower case, since clients compare them so', async (kit) => {
+    const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
+    const methods = ((await kit.raw.call(path)).get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+    const names = methods.flatMap((method) => [text(method, 1), text(method, 2)])
+    assert.ok(names.length > 40)
+    assert.equal(
+      names.filter((name) => name !== name.toLowerCase()),
+      [],
+    )
+  })
+  for (const [method, features] of [
+    ['streams/read', ['position', 'events']],
+    ['streams/batchappend', ['deadline_duration']],
+    ['persistentsubscriptions/read', ['stream', 'all']],
+  ] as const)
+    test(`ServerFeatures: ${method} can do ${features.join(' and ')}`, async (kit) => {
+      const path = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
+      const methods = ((await kit.raw.call(path)).get(1) ?? []).map((bytes) => decode(bytes as Buffer))
+      const found = methods.find((one) => `${text(one, 2)}/${text(one, 1)}`.endsWith(`.${method}`))
+      assert.equal(found?.get(3)?.map(String), [...features])
+    })
   test('a service that is not there: unimplemented', async (kit) => {
     assert.is(await refusalOf(kit.raw.call('/event_store.client.nothing.Nothing/Read')), '12')
   })
@@ -62,10 +83,75 @@ contract('what the server says of itself', (test) => {
     const stats = JSON.parse(response.body) as { proc?: object; es?: object }
     assert.ok(stats.proc !== undefined && stats.es !== undefined)
   })
+  test('/stats: counts what clients have subscribed to', async (kit) => {
+    const subscriptions = async (): Promise<number> =>
+      Number(JSON.parse((await kit.raw.get('/stats')).body).es?.subscriptions)
+    // On a server with other clients, or one that does not say: nothing to compare.
+    const before = await subscriptions()
+    if (Number.isNaN(before)) return
+    const subscription = kit.client.subscribeToStream(unique())
+    let isConfirmed = false
+    subscription.on('confirmation', () => {
+      isConfirmed = true
+    })
+    subscription.on('data', () => {})
+    await until(() => isConfirmed)
+    await until(async () => (await subscriptions()) === before + 1)
+    await subscription.unsubscribe()
+    await until(async () => (await subscriptions()) === before)
+  })
+  for (const path of ['/ping', '/gossip', '/metrics'])
+    test(`${path}: an answer over HTTP/1 and HTTP/2`, async (kit) => {
+      const [first, second] = [await kit.raw.get(path), await kit.raw.getHttp2(path)]
+      assert.equal([first.status, second.status], [200, 200])
+      assert.ok(first.body.length > 0 && second.body.length > 0)
+    })
+  for (const path of ['/info', '/stats'])
+    test(`${path}: over HTTP/2 as over HTTP/1`, async (kit) => {
+      const answer = await kit.raw.getHttp2(path)
+      assert.is(answer.status, 200)
+      assert.type(JSON.parse(answer.body), 'object')
+    })
+  test('/health/live: 204 over HTTP/2', async (kit) => {
+    assert.is((await kit.raw.getHttp2('/health/live')).status, 204)
+  })
+  test('/: a line of text, or the way to the pages of the server', async (kit) => {
+    assert.ok([200, 301, 302, 307].includes((await kit.raw.get('/')).status))
+  })
+  test('a path that is not there: 404 over HTTP/2', async (kit) => {
+    assert.is((await kit.raw.getHttp2(`/${unique('nothing')}`)).status, 404)
+  })
   test('a path that is not there: 404', async (kit) => {
     assert.is((await kit.raw.get(`/${unique('nothing')}`)).status, 404)
   })
 })
+
+contract(
+  'over TLS, to whoever has agreed on HTTP/2',
+  (test) => {
+    for (const [path, status] of [
+      ['/health/live', 204],
+      ['/info', 200],
+      ['/stats', 200],
+      ['/gossip', 200],
+      ['/', 200],
+      ['/nothing', 404],
+    ] as const)
+      test(`${path}: ${status}`, async (kit) => {
+        assert.is((await kit.raw.getHttp2(path)).status, status)
+      })
+    test('POST /admin/scavenge: to an administrator alone', async (kit) => {
+      assert.is((await kit.as(null).raw.getHttp2('/admin/scavenge', 'POST')).status, 401)
+      const answer = await kit.raw.getHttp2('/admin/scavenge', 'POST')
+      assert.ok([200, 409].includes(answer.status))
+      assert.type(JSON.parse(answer.body).scavengeId, 'string')
+    })
+    test('GET /admin/scavenge: 405, with what it takes', async (kit) => {
+      assert.is((await kit.raw.getHttp2('/admin/scavenge')).status, 405)
+    })
+  },
+  'users',
+)
 
 contract('scavenge', (test) => {
   const start = (kit: Kit) => kit.raw.call(`${OPERATIONS}/StartScavenge`, [[1, []]])

@@ -27,6 +27,9 @@ const intoOneFile = (file: string): void => {
   const db = new DatabaseSync(file)
   try {
     db.exec('PRAGMA journal_mode = DELETE')
+    // A log of an earlier version can't give space back; what is restored from its backup can.
+    if (db.prepare('PRAGMA auto_vacuum').get()?.auto_vacuum === 0)
+      db.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM')
   } finally {
     db.close()
   }

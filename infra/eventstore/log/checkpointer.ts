@@ -120,6 +120,12 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       if (!working && uncopied >= due()) ask()
       else if (idle === undefined && uncopied >= startAt) copyWhenIdle()
     },
+    /** The log was copied and emptied by somebody else. */
+    emptied: (): void => {
+      frames = 0
+      uncopied = 0
+      limit = LIMIT
+    },
     /** Frames in the write-ahead log, roughly. */
     frames: (): number => frames,
     /** Waits for the thread to close its connection, so that the writer's is the last and leaves one file. */

@@ -1,52 +1,119 @@
-/** Scavenge: gives back what metadata and deletions have hidden. The last event of each stream stays, for its number. */
+/** Scavenge: takes what metadata and deletions have hidden out of the file, overwrites it, and gives the space back to the
+ *  disk. The last event of each stream stays, for its number. Others have their turn in between. */
 import { randomUUID } from 'node:crypto'
 import { TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { breathe } from '../server/grpc.ts'
-import { firstReadable, isExpired, isMetastream, metadataOf, originalOf } from '../streams/metadata.ts'
+import {
+  firstReadable,
+  firstUnexpired,
+  isExpired,
+  isMetastream,
+  metadataOf,
+  originalOf,
+} from '../streams/metadata.ts'
 import type { Storage } from './storage.ts'
 
 const BATCH = 500
+/** Pages that are given back at a time. */
+const PAGES = 256
+/** How often the write-ahead log is asked to begin anew, where a reader is in the way. */
+const ATTEMPTS = 50
 
-export const createScavenger = (storage: Storage) => {
+/** What is told of the last one, while it runs and after. */
+export type ScavengeProgress = {
+  readonly scavengeId: string
+  readonly state: 'running' | 'done' | 'stopped' | 'failed'
+  readonly streamsDone: number
+  readonly streams: number
+  readonly eventsRemoved: number
+  /** Of the file, given back to the disk. */
+  readonly bytesFreed: number
+  readonly startedAt: string
+  readonly endedAt?: string
+  /** Of one that failed. */
+  readonly error?: string
+}
+
+export type Scavenger = ReturnType<typeof createScavenger>
+
+/** Everything of the stream that is below this revision can't be read any more. */
+const hiddenBelow = (storage: Storage, name: string): number => {
+  const stream = storage.stream(name)
+  const { id, last } = stream
+  if (last < 0) return 0
+  if (isMetastream(name) && storage.stream(originalOf(name)).last === TOMBSTONE_REVISION) return last
+  if (last === TOMBSTONE_REVISION) return TOMBSTONE_REVISION
+  const metadata = metadataOf(storage, stream)
+  const first = Math.min(firstReadable(metadata, last), last)
+  const now = Date.now()
+  let below = firstUnexpired(storage, { stream: id, metadata, first, last, now })
+  if (metadata.maxAge === undefined || storage.isInOrder()) return Math.min(below, last)
+  for (;;) {
+    const events = storage.streamForwards(id, below, BATCH)
+    const kept = events.findIndex((event) => !isExpired(metadata, event, now))
+    if (kept >= 0) return Math.min(events[kept]!.revision, last)
+    if (events.length < BATCH) return last
+    below = events.at(-1)!.revision + 1
+  }
+}
+
+export const createScavenger = (storage: Storage, tell: (sentence: string) => void = console.log) => {
   const { db } = storage
   const names = db.prepare('SELECT id, name FROM streams WHERE id > ? ORDER BY id LIMIT 1')
   let running: string | undefined
-
-  const hiddenBelow = (name: string): number => {
-    const stream = storage.stream(name)
-    if (stream.last < 0) return 0
-    if (isMetastream(name) && storage.stream(originalOf(name)).last === TOMBSTONE_REVISION) return stream.last
-    if (stream.last === TOMBSTONE_REVISION) return TOMBSTONE_REVISION
-    const metadata = metadataOf(storage, stream)
-    let first = Math.min(firstReadable(metadata, stream.last), stream.last)
-    if (metadata.maxAge !== undefined) {
-      const now = Date.now()
-      for (;;) {
-        const events = storage.streamForwards(stream.id, first, BATCH)
-        const kept = events.findIndex((event) => !isExpired(metadata, event, now))
-        if (kept >= 0) return Math.min(events[kept]!.revision, stream.last)
-        if (events.length < BATCH) return stream.last
-        first = events.at(-1)!.revision + 1
-      }
-    }
-    return first
+  let told: ScavengeProgress | undefined
+  const note = (changes: Partial<ScavengeProgress>): void => {
+    if (told !== undefined) told = { ...told, ...changes }
   }
 
-  const run = async (id: string): Promise<void> => {
+  const removeHidden = async (id: string): Promise<void> => {
     let at = 0
     while (running === id) {
       const row = names.get(at)
-      if (row === undefined) break
+      if (row === undefined) return
       at = Number(row.id)
-      const first = hiddenBelow(String(row.name))
+      note({ streamsDone: told!.streamsDone + 1 })
+      const first = hiddenBelow(storage, String(row.name))
       if (first <= 0) continue
       for (;;) {
         const removed = storage.remove(at, first, BATCH)
+        note({ eventsRemoved: told!.eventsRemoved + removed })
         await breathe()
         if (removed < BATCH || running !== id) break
       }
     }
+  }
+
+  const giveBack = async (id: string): Promise<void> => {
+    while (running === id) {
+      const bytes = storage.shrink(PAGES)
+      if (bytes === 0) break
+      note({ bytesFreed: told!.bytesFreed + bytes })
+      await breathe()
+    }
+    // What was taken out stands in the write-ahead log still.
+    for (let attempt = 0; running === id && attempt < ATTEMPTS && !storage.emptyLog(); attempt++)
+      await breathe()
+  }
+
+  const run = async (id: string): Promise<void> => {
+    storage.overwriteRemoved(true)
+    try {
+      await removeHidden(id)
+      await giveBack(id)
+    } finally {
+      if (db.isOpen) storage.overwriteRemoved(false)
+    }
+  }
+
+  const end = (id: string, state: ScavengeProgress['state'], error?: string): void => {
     if (running === id) running = undefined
+    if (told?.scavengeId !== id) return
+    note({ state, endedAt: new Date().toISOString(), ...(error === undefined ? {} : { error }) })
+    const { eventsRemoved, bytesFreed } = told
+    tell(
+      `Scavenge ${id} ${state === 'failed' ? `failed: ${error}` : `is ${state}`}; ${eventsRemoved} events were removed, ${bytesFreed} bytes given back.`,
+    )
   }
 
   return {
@@ -55,9 +122,19 @@ export const createScavenger = (storage: Storage) => {
       if (running !== undefined) return { id: running, started: false }
       const id = randomUUID()
       running = id
-      run(id).catch(() => {
-        running = undefined
-      })
+      told = {
+        scavengeId: id,
+        state: 'running',
+        streamsDone: 0,
+        streams: storage.stats().streams ?? 0,
+        eventsRemoved: 0,
+        bytesFreed: 0,
+        startedAt: new Date().toISOString(),
+      }
+      run(id).then(
+        () => end(id, running === id ? 'done' : 'stopped'),
+        (error: unknown) => end(id, 'failed', error instanceof Error ? error.message : String(error)),
+      )
       return { id, started: true }
     },
     /** False where no such one runs. */
@@ -66,6 +143,13 @@ export const createScavenger = (storage: Storage) => {
       running = undefined
       return true
     },
+    /** Ends one that runs, without a word. */
+    close: (): void => {
+      running = undefined
+      told = undefined
+    },
     running: (): boolean => running !== undefined,
+    /** Of the last one; undefined where there was none since the start. */
+    progress: (): ScavengeProgress | undefined => told,
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
-import type { StoredEvent } from '../protocol/record.ts'
+import { decodeBody, type StoredEvent } from '../protocol/record.ts'
 import { isMetastream, originalOf, type StreamMetadata } from '../streams/metadata.ts'
 import { MARK_FILE, openMark, readMark } from './acknowledged.ts'
 import { createCheckpointer } from './checkpointer.ts'
@@ -37,6 +37,8 @@ const SCHEMA_VERSION = 3
 const READS = [1, 2, SCHEMA_VERSION]
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
+/** In `state`, once it has happened. */
+const CLOCK_WENT_BACK = 'clock-went-back'
 const REMEMBERED_IDS = 50_000
 /** Of a row of `events`. */
 const COLUMNS = 5
@@ -118,6 +120,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
     // All of it or nothing, should this process end meanwhile.
     db.exec(`
       PRAGMA page_size = 8192;
+      PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
       PRAGMA wal_autocheckpoint = 0;
@@ -210,6 +213,7 @@ export const openStorage = (
     )
   const insertOne = insertRows(1)
   const insertMany = insertRows(ROWS_AT_ONCE)
+  const getState = db.prepare('SELECT value FROM state WHERE name = ?')
   const putState = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   const indexedBelow = (column: string) =>
     `(SELECT ${column} FROM stream_index WHERE stream = ? AND revision < ? ORDER BY revision LIMIT ?)`
@@ -271,6 +275,9 @@ export const openStorage = (
   let lastOnDisk = -1
   /** What was written and is not on the disk yet, in order. */
   let unsynced: Array<{ readonly stream: string; readonly revision: number; readonly position: number }> = []
+  /** The latest time that an event has, as far as is known. */
+  let latest = 0
+  let isInOrder = true
   /** Why nothing more is written: what the disk has of the log is not known any more. */
   let broken: Error | undefined
 
@@ -299,6 +306,13 @@ export const openStorage = (
     return inside || lastOnDisk === lastWritten
       ? found
       : found.filter(({ position }) => position <= lastOnDisk)
+  }
+
+  const pagesOf = (what: 'page_count' | 'page_size'): number =>
+    Number(db.prepare(`PRAGMA ${what}`).get()?.[what])
+  const incrementalVacuum = (pages: number): void => {
+    // Each step of the statement gives one page back.
+    db.prepare(`PRAGMA incremental_vacuum(${pages})`).all()
   }
 
   const eventsAt = (positions: ReadonlyArray<number>): StoredEvent[] =>
@@ -350,6 +364,8 @@ export const openStorage = (
     const row = allBackwards.get(Number.MAX_SAFE_INTEGER, 1) as unknown as Row | undefined
     const last = row === undefined ? undefined : toEvent(row)
     lastWritten = last?.position ?? -1
+    latest = last === undefined ? 0 : Number(decodeBody(last.body).created / 10_000n)
+    isInOrder = getState.get(CLOCK_WENT_BACK) === undefined
     nextPosition = last === undefined ? FIRST_POSITION : last.position + last.body.length + RECORD_OVERHEAD
     nextStream =
       Number((prepare('SELECT coalesce(max(id), 0) FROM streams').get() as unknown as number[])[0]) + 1
@@ -507,6 +523,18 @@ export const openStorage = (
       return remembered.get(id)
     },
 
+    /** The time of what is written next, within a transaction, in milliseconds. */
+    at: (time: number): void => {
+      if (time < latest && isInOrder) {
+        isInOrder = false
+        putState.run(CLOCK_WENT_BACK, `${nextPosition}`)
+      }
+      latest = Math.max(latest, time)
+    },
+
+    /** Whether the events have always come in the order of their time: no clock was ever set back. */
+    isInOrder: (): boolean => isInOrder,
+
     /** The last event's position, or -1. */
     lastPosition: lastVisible,
 
@@ -543,6 +571,26 @@ export const openStorage = (
         index.load()
         throw error
       }
+    },
+
+    /** While it is on, what is removed is overwritten where it stood. */
+    overwriteRemoved: (on: boolean): void => db.exec(`PRAGMA secure_delete = ${on ? 'ON' : 'OFF'}`),
+
+    /** Gives up to `pages` of the file that hold nothing back to the disk. Answers with how many bytes those were: 0 where
+     *  there are none, or where the file is of a version that could not. */
+    shrink: (pages: number): number => {
+      const before = pagesOf('page_count')
+      incrementalVacuum(pages)
+      const freed = (before - pagesOf('page_count')) * pagesOf('page_size')
+      if (freed > 0) checkpointer.committed(freed)
+      return freed
+    },
+
+    /** Copies the write-ahead log into the file and empties it. False where a reader keeps it from that. */
+    emptyLog: (): boolean => {
+      const isEmpty = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0
+      if (isEmpty) checkpointer.emptied()
+      return isEmpty
     },
 
     /** For /stats: bytes of the file, and where it ends. */

@@ -28,7 +28,12 @@ const write = (storage: Storage, name: string, revisions: ReadonlyArray<number>)
       metadata: Buffer.alloc(0),
     }
     const position = storage.nextPosition()
-    storage.insert(stream, revision, encodeBody(event, stream.nameBytes, revision, position, '0'), event.id)
+    storage.insert(
+      stream,
+      revision,
+      encodeBody(event, stream.nameBytes, { revision, position, ticks: '0' }),
+      event.id,
+    )
     return position
   })
 }

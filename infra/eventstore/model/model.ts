@@ -30,6 +30,8 @@ export type Outcome = string | ReadonlyArray<string>
 type Stream = {
   events: Array<{ readonly revision: number; readonly id: number }>
   maxCount: number | null
+  /** Metadata makes a stream exist, without an event. */
+  hasMetadata: boolean
   /** Infinite where the stream is deleted. */
   truncateBefore: number
   tombstoned: boolean
@@ -48,7 +50,13 @@ export const emptyModel = (): Model => ({ streams: new Map(), known: new Map(), 
 const streamOf = (model: Model, name: number): Stream => {
   const found = model.streams.get(name)
   if (found !== undefined) return found
-  const fresh: Stream = { events: [], maxCount: null, truncateBefore: 0, tombstoned: false }
+  const fresh: Stream = {
+    events: [],
+    maxCount: null,
+    hasMetadata: false,
+    truncateBefore: 0,
+    tombstoned: false,
+  }
   model.streams.set(name, fresh)
   return fresh
 }
@@ -65,7 +73,10 @@ const decide = (
   const stream = streamOf(model, name)
   const last = stream.events.length - 1
   if (stream.tombstoned) return 'stream-deleted'
-  if (expected === 'exists' && (last < 0 || isDeleted(stream))) return `wrong ${last}`
+  if (expected === 'exists') {
+    if (isDeleted(stream)) return 'stream-deleted'
+    if (last < 0 && !stream.hasMetadata) return `wrong ${last}`
+  }
   if (expected === 'any' || expected === 'exists') {
     const places = ids.map((id) => {
       const place = model.known.get(id)
@@ -120,7 +131,10 @@ export const step = (model: Model, op: Op): Outcome => {
     case 'delete': {
       const verdict = decide(model, op.stream, op.expected, [])
       if (verdict !== 'write') return verdict
+      if (stream.events.length === 0 && !stream.hasMetadata) return 'wrong -1'
       stream.truncateBefore = Number.POSITIVE_INFINITY
+      stream.maxCount = null
+      stream.hasMetadata = true
       return 'deleted'
     }
     case 'tombstone': {
@@ -133,6 +147,7 @@ export const step = (model: Model, op: Op): Outcome => {
       if (stream.tombstoned) return 'stream-deleted'
       const wasDeleted = isDeleted(stream)
       stream.maxCount = op.maxCount
+      stream.hasMetadata = true
       stream.truncateBefore = wasDeleted ? stream.events.length : (op.truncateBefore ?? 0)
       return 'set'
     }

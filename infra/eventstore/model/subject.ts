@@ -57,6 +57,7 @@ const fakeCall = (): { call: Call; frames: Buffer[]; ended: Promise<unknown> } =
     end: () => finish(undefined),
     fail: finish,
     pause: () => {},
+    whenSent: () => {},
     resume: () => {},
   }
   return { call, frames, ended }

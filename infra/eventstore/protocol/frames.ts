@@ -67,5 +67,11 @@ export const checkpointFrame = (position: number): Buffer =>
 
 export const streamNotFoundFrame = (name: Buffer): Buffer => delimited(4, delimited(1, delimited(3, name)))
 
+/** Of a stream, where its events begin and end; of `$all`, where it ends. For the clients that ask for it. */
+export const firstStreamPositionFrame = (revision: number): Buffer => varintField(5, revision)
+export const lastStreamPositionFrame = (revision: number): Buffer => varintField(6, revision)
+export const lastAllPositionFrame = (position: number): Buffer =>
+  delimited(7, Buffer.concat([varintField(1, position), varintField(2, position)]))
+
 export const caughtUpFrame: Buffer = delimited(8, Buffer.alloc(0))
 export const fellBehindFrame: Buffer = delimited(9, Buffer.alloc(0))

@@ -19,6 +19,8 @@ export type ReadOptions = {
   /** A checkpoint comes at least each time this many events were looked at. */
   readonly checkpointEvery: number
   readonly ids: IdForm
+  /** Whether the client knows the messages that say where a stream begins and ends. */
+  readonly tellEnds: boolean
 }
 
 /** What the filter does not say, a real node takes so. */
@@ -82,5 +84,6 @@ export const parseReadOptions = (request: ReadReq): ReadOptions => {
     filter,
     checkpointEvery,
     ids: options.getUuidOption()?.hasStructured() ? 'structured' : 'string',
+    tellEnds: (options.getControlOption()?.getCompatibility() ?? 0) >= 1,
   }
 }

@@ -54,14 +54,19 @@ const same = {
   after: Buffer.alloc(0) as Buffer,
 }
 
-/** The bytes of the event's `RecordedEvent`. `streamName` is not changed afterwards. `ticks`: 100 ns since the epoch, in
- *  decimal. */
+/** Where and when an event is recorded. */
+export type Place = {
+  readonly revision: number
+  readonly position: number
+  /** 100 ns since the epoch, in decimal. */
+  readonly ticks: string
+}
+
+/** The bytes of the event's `RecordedEvent`. `streamName` is not changed afterwards. */
 export const encodeBody = (
   { id, type, contentType, data, metadata }: ProposedEvent,
   streamName: Buffer,
-  revision: number,
-  position: number,
-  ticks: string,
+  { revision, position, ticks }: Place,
 ): Buffer => {
   if (same.streamName !== streamName || same.type !== type) {
     same.before = Buffer.concat([delimited(2, delimited(3, streamName)), entry('type', type)])

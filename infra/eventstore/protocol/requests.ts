@@ -1,11 +1,10 @@
 /** Append requests, parsed from their bytes. */
 import { EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from '../streams/append.ts'
 import type { ProposedEvent } from './record.ts'
+import { fromHalves, parseUuid } from './uuid.ts'
 import { Reader } from './wire.ts'
 
 export class BadRequest extends Error {}
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 const NOTHING: Buffer = Buffer.alloc(0)
 const KEYS = [Buffer.from('type'), Buffer.from('content-type')] as const
@@ -31,10 +30,16 @@ export type BatchRequest = {
   readonly final: boolean
 }
 
+/** Throws BadRequest where it is none. */
 const readUuid = (reader: Reader): string => {
   while (reader.more()) {
     const tag = reader.varint()
-    if (tag === 0x12) return reader.string().toLowerCase()
+    if (tag === 0x12) {
+      const text = reader.string()
+      const id = parseUuid(text)
+      if (id === undefined) throw new BadRequest(`Not a UUID: "${text.slice(0, 64)}"`)
+      return id
+    }
     if (tag === 0x0a) {
       const structured = reader.message()
       let most = 0n
@@ -45,12 +50,11 @@ const readUuid = (reader: Reader): string => {
         else if (inner === 0x10) least = structured.big()
         else structured.skip(inner)
       }
-      const hex = most.toString(16).padStart(16, '0') + least.toString(16).padStart(16, '0')
-      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+      return fromHalves(most, least)
     }
     reader.skip(tag)
   }
-  return ''
+  throw new BadRequest('Not a UUID: ""')
 }
 
 const readStreamName = (reader: Reader): string => {
@@ -125,7 +129,6 @@ const readProposed = (reader: Reader): ProposedEvent => {
         reader.at = at + 39
       } else {
         id = readUuid(reader.message())
-        if (!UUID.test(id)) throw new BadRequest(`Not a UUID: "${id.slice(0, 64)}"`)
       }
     } else if (tag === 0x12) {
       const entry = reader.message()

@@ -48,7 +48,11 @@ test('given any event, then its bytes are what the generated code reads, and wha
       fc.nat(),
       fc.maxSafeNat(),
       (proposed, stream, revision, position) => {
-        const body = encodeBody(proposed, Buffer.from(stream), revision, position, '17000000000000000')
+        const body = encodeBody(proposed, Buffer.from(stream), {
+          revision,
+          position,
+          ticks: '17000000000000000',
+        })
         const read = streams.ReadResp.ReadEvent.RecordedEvent.deserializeBinary(new Uint8Array(body))
         assert.is(read.getId()?.getString(), proposed.id)
         assert.is(Buffer.from(read.getStreamIdentifier()!.getStreamName_asU8()).toString(), stream)
@@ -89,7 +93,11 @@ test('given any names and prefixes, then a filter says what startsWith says', ()
           data: Buffer.from('{}'),
           metadata: Buffer.alloc(0),
         }
-        const body = encodeBody(proposed, Buffer.from(on === 'stream' ? name : 'other'), 0, 1, '1')
+        const body = encodeBody(proposed, Buffer.from(on === 'stream' ? name : 'other'), {
+          revision: 0,
+          position: 1,
+          ticks: '1',
+        })
         assert.is(
           compileFilter({ on, prefixes, regex: '' })(body),
           prefixes.some((prefix) => name.startsWith(prefix)),
@@ -140,7 +148,11 @@ test('given an event, then what subscriptions are sent is made once and reads as
         data,
         metadata: data,
       }
-      const body = encodeBody(proposed, Buffer.from('stream'), 7, position, '17000000000000000')
+      const body = encodeBody(proposed, Buffer.from('stream'), {
+        revision: 7,
+        position,
+        ticks: '17000000000000000',
+      })
       const event: StoredEvent = { position, stream: 1, revision: 7, body, head: undefined }
       const sent: Buffer[][] = []
       const call = {

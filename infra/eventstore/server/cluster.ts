@@ -6,17 +6,26 @@ import type { Call } from './grpc.ts'
 /** The version of the real server whose behaviour this node has. */
 export const SERVER_VERSION = '24.10.0'
 
+/** What a call can do that it could not always: clients ask for it by these words. */
+const featuresOf = (service: string, method: string): ReadonlyArray<string> => {
+  if (service.endsWith('.persistentsubscriptions')) return ['stream', 'all']
+  if (service.endsWith('.streams') && method === 'read') return ['position', 'events']
+  if (service.endsWith('.streams') && method === 'batchappend') return ['deadline_duration']
+  return []
+}
+
 /** `paths`: `/package.Service/Method` of every call that the node answers. */
 export const supportedMethods =
   (paths: ReadonlyArray<string>) => (): InstanceType<typeof features.SupportedMethods> => {
     const answer = new features.SupportedMethods()
     answer.setEventStoreServerVersion(SERVER_VERSION)
     for (const path of paths) {
-      const [, service = '', method = ''] = path.split('/')
+      // In lower case, as the real server names them: there are clients that compare them as they are.
+      const [, service = '', method = ''] = path.toLowerCase().split('/')
       const supported = new features.SupportedMethod()
       supported.setServiceName(service)
-      supported.setMethodName(method.toLowerCase())
-      supported.setFeaturesList(path.includes('.PersistentSubscriptions/') ? ['stream', 'all'] : [])
+      supported.setMethodName(method)
+      supported.setFeaturesList([...featuresOf(service, method)])
       answer.addMethods(supported)
     }
     return answer

@@ -32,6 +32,8 @@ export interface Call {
   readonly ready: () => Promise<void>
   readonly end: () => void
   readonly fail: (error: unknown) => void
+  /** Calls back when the answer has left, or the client is gone. */
+  readonly whenSent: (then: () => void) => void
   /** Stops and restarts taking messages from the client. */
   readonly pause: () => void
   readonly resume: () => void
@@ -183,6 +185,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
       }
       finish()
     },
+    whenSent: (then) => void stream.once('close', then),
     pause: () => stream.pause(),
     resume: () => stream.resume(),
   }
@@ -239,8 +242,16 @@ export type GrpcServer = {
   readonly connections: () => number
 }
 
+/** Answers what is no gRPC. */
+export type Otherwise = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
+const refuseOther: Otherwise = (stream) =>
+  stream.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true })
+
 /** `handlers` by path, `/package.Service/Method`. */
-export const createGrpcServer = (handlers: ReadonlyMap<string, Handler>): GrpcServer => {
+export const createGrpcServer = (
+  handlers: ReadonlyMap<string, Handler>,
+  otherwise: Otherwise = refuseOther,
+): GrpcServer => {
   const http2 = createServer({
     // The default allows 10 MB of everything under way on a connection, which a busy client exceeds.
     maxSessionMemory: Number.MAX_SAFE_INTEGER,
@@ -257,12 +268,12 @@ export const createGrpcServer = (handlers: ReadonlyMap<string, Handler>): GrpcSe
   http2.on('stream', (stream, headers) => {
     stream.on('error', () => {})
     const type = headers['content-type']
-    if (headers[':method'] !== 'POST' || typeof type !== 'string' || !type.startsWith('application/grpc')) {
-      stream.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true })
-      return
-    }
     const path = headers[':path'] ?? ''
     const handler = handlers.get(path)
+    if (headers[':method'] !== 'POST' || typeof type !== 'string' || !type.startsWith('application/grpc')) {
+      ;(handler === undefined ? otherwise : refuseOther)(stream, headers)
+      return
+    }
     serve(
       stream,
       headers,

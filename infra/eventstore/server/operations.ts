@@ -36,7 +36,7 @@ export const operationsService = (
     },
     shutdown: (_request: unknown, call: Call) => {
       guard.checkAdmin(call)
-      setImmediate(shutdown)
+      call.whenSent(() => setImmediate(shutdown))
       return new shared.Empty()
     },
     restartPersistentSubscriptions: (_request: unknown, call: Call) => {

@@ -138,13 +138,18 @@ export const createAppender = (
   /** The outcome without writing, or undefined where the events are to be written. */
   const check = (
     stream: Stream,
-    expected: Expected,
-    events: ReadonlyArray<ProposedEvent>,
+    { expected, change }: AppendRequest,
     softDeleted: boolean,
   ): AppendOutcome | undefined => {
+    const events = change.kind === 'append' ? change.events : []
     const current = lastOf(stream)
     if (current === TOMBSTONE_REVISION) return { tag: 'deleted' }
-    if (expected === EXPECT_EXISTS && (current < 0 || softDeleted)) return { tag: 'wrong-expected', current }
+    if (expected === EXPECT_EXISTS) {
+      if (softDeleted) return { tag: 'deleted' }
+      // Metadata alone makes a stream exist.
+      if (current < 0 && lastOf(storage.stream(metastreamOf(stream.name))) < 0)
+        return { tag: 'wrong-expected', current }
+    }
     if (expected === EXPECT_ANY || expected === EXPECT_EXISTS) {
       let last = -1
       for (const [i, event] of events.entries()) {
@@ -158,8 +163,10 @@ export const createAppender = (
     }
     if (expected > current) return { tag: 'wrong-expected', current }
     if (expected === current) return undefined
-    if (events.length === 0)
-      return softDeleted && expected === EXPECT_NONE ? undefined : { tag: 'wrong-expected', current }
+    if (events.length === 0) {
+      const isBegunAnew = change.kind !== 'append' && softDeleted && expected === EXPECT_NONE
+      return isBegunAnew ? undefined : { tag: 'wrong-expected', current }
+    }
     let position = -1
     for (const [i, event] of events.entries()) {
       const there = eventAt(stream, expected + 1 + i)
@@ -181,7 +188,7 @@ export const createAppender = (
     remember = true,
   ): number => {
     const position = storage.nextPosition()
-    const body = encodeBody(event, stream.nameBytes, revision, position, batch.ticks)
+    const body = encodeBody(event, stream.nameBytes, { revision, position, ticks: batch.ticks })
     batch.written.push(storage.insert(stream, revision, body, remember ? event.id : null))
     return position
   }
@@ -210,12 +217,11 @@ export const createAppender = (
   }
 
   const write = (request: AppendRequest, batch: Batch): AppendOutcome => {
-    const { change, expected } = request
+    const { change } = request
     const stream = storage.stream(request.stream)
     if (request.deadline <= now()) return { tag: 'timeout' }
     const softDeleted = isSoftDeleted(metadataOf(storage, stream))
-    const events = change.kind === 'append' ? change.events : []
-    const decided = check(stream, expected, events, softDeleted)
+    const decided = check(stream, request, softDeleted)
     if (decided !== undefined) return decided
     let position = -1
     switch (change.kind) {
@@ -224,19 +230,18 @@ export const createAppender = (
         // Its own metadata, sent to a deleted stream, would bring back what was deleted.
         const original = isMetastream(stream.name) ? storage.stream(originalOf(stream.name)) : undefined
         const revived = original !== undefined && isSoftDeleted(metadataOf(storage, original))
-        for (const event of events) position = insert(stream, stream.last + 1, event, batch)
+        for (const event of change.events) position = insert(stream, stream.last + 1, event, batch)
         const revision = stream.last
-        if (softDeleted && events.length > 0) undelete(stream.name, first, batch)
-        if (revived && events.length > 0 && !isSoftDeleted(metadataOf(storage, original)))
+        if (softDeleted) undelete(stream.name, first, batch)
+        if (revived && change.events.length > 0 && !isSoftDeleted(metadataOf(storage, original)))
           undelete(original.name, original.last + 1, batch)
         return { tag: 'appended', revision, position }
       }
       case 'delete':
-        position = insertMetadata(
-          stream.name,
-          withTruncateBefore(rawMetadata(storage, stream.name), DELETED_MARK),
-          batch,
-        )
+        if (stream.last < 0 && storage.stream(metastreamOf(stream.name)).last < 0)
+          return { tag: 'wrong-expected', current: -1 }
+        // In place of all that its metadata said.
+        position = insertMetadata(stream.name, withTruncateBefore('', DELETED_MARK), batch)
         return { tag: 'appended', revision: stream.last, position }
       case 'tombstone': {
         const event = {
@@ -323,8 +328,10 @@ export const createAppender = (
     const written: StoredEvent[] = []
     const outcomes: AppendOutcome[] = []
     try {
-      const batch = { ticks: `${now()}0000`, written }
+      const time = now()
+      const batch = { ticks: `${time}0000`, written }
       storage.transaction(() => {
+        storage.at(time)
         for (const request of group) outcomes.push(write(request, batch))
         for (const one of own) one.write((name, event) => append(name, event, batch))
       })

@@ -1,4 +1,5 @@
 /** Which events of `$all` a read or a subscription wants. */
+import { RE2JS } from 're2js'
 import { locateNames, type Names } from '../protocol/record.ts'
 
 export type FilterSpec = {
@@ -10,6 +11,37 @@ export type FilterSpec = {
 
 /** True for a stored event's bytes that match. */
 export type Filter = (body: Buffer) => boolean
+
+/** So many names are remembered with whether they match: most come again and again. */
+const REMEMBERED = 4_096
+/** Of longer names it is not remembered. */
+const LONGEST_REMEMBERED = 256
+const LONGEST_EXPRESSION = 2_048
+
+/** A test by a regular expression that takes time in proportion to the name, whatever the expression: a client's own must
+ *  not stop the node. Throws SyntaxError where there is none such. */
+const matcherOf = (regex: string): ((name: string) => boolean) => {
+  if (regex.length > LONGEST_EXPRESSION)
+    throw new SyntaxError(`A filter's expression has at most ${LONGEST_EXPRESSION} characters`)
+  let expression: RE2JS
+  try {
+    expression = RE2JS.compile(regex)
+  } catch (error) {
+    throw new SyntaxError(
+      `The filter's expression is not one that is taken (RE2 syntax: no look-around and no references back): ${(error as Error).message}`,
+    )
+  }
+  const known = new Map<string, boolean>()
+  return (name) => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const matches = expression.matcher(name).find()
+    if (name.length > LONGEST_REMEMBERED) return matches
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(name, matches)
+    return matches
+  }
+}
 
 /** A filter over stored bytes. Prefixes are compared as bytes; a regular expression decodes the name it needs.
  *  Throws SyntaxError for a bad expression. */
@@ -31,10 +63,10 @@ export const compileFilter = (spec: FilterSpec): Filter => {
       return false
     }
   }
-  const expression = new RegExp(spec.regex)
+  const matches = matcherOf(spec.regex)
   return (body) => {
     locateNames(body, names)
-    return expression.test(
+    return matches(
       onStream
         ? body.toString('utf8', names.nameStart, names.nameEnd)
         : body.toString('utf8', names.typeStart, names.typeEnd),

@@ -110,6 +110,34 @@ export const isExpired = (metadata: StreamMetadata, event: StoredEvent, now: num
   metadata.maxAge !== undefined &&
   Number(decodeBody(event.body).created / 10_000n) < now - metadata.maxAge * 1000
 
+/** The first revision from `first` to `last` that is not too old to be read, or `last + 1`. Events of a stream are in the
+ *  order of their time, so it is looked for by halves: however many have expired, some twenty are read. Where a clock was
+ *  set back they are not, and each is looked at by whoever reads. */
+export const firstUnexpired = (
+  storage: Storage,
+  { stream, metadata, first, last, now }: ReadableRange & { readonly now: number },
+): number => {
+  if (metadata.maxAge === undefined || !storage.isInOrder()) return first
+  let [low, high] = [first, last + 1]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const [event] = storage.streamForwards(stream, middle, 1)
+    // What was scavenged leaves gaps: the next that is there stands for them.
+    if (event === undefined || event.revision > last) high = middle
+    else if (isExpired(metadata, event, now)) low = event.revision + 1
+    else high = middle
+  }
+  return low
+}
+
+export type ReadableRange = {
+  /** The stream's number. */
+  readonly stream: number
+  readonly metadata: StreamMetadata
+  readonly first: number
+  readonly last: number
+}
+
 /** A stream that was deleted for good, or the metadata of one. */
 export const isTombstoned = (storage: Storage, name: string): boolean =>
   storage.stream(name).last === TOMBSTONE_REVISION ||

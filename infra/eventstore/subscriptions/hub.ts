@@ -6,6 +6,7 @@ export type Hub = ReturnType<typeof createHub>
 
 export const createHub = () => {
   const listeners = new Set<Listener>()
+  let clients = 0
   return {
     publish: (events: ReadonlyArray<StoredEvent>): void => {
       for (const listener of listeners) listener(events)
@@ -17,6 +18,14 @@ export const createHub = () => {
         listeners.delete(listener)
       }
     },
-    size: (): number => listeners.size,
+    /** The same for a client's subscription, which is counted. */
+    subscribe: (listener: Listener): (() => void) => {
+      listeners.add(listener)
+      clients++
+      return () => {
+        if (listeners.delete(listener)) clients--
+      }
+    },
+    subscriptions: (): number => clients,
   }
 }

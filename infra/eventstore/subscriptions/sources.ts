@@ -3,7 +3,7 @@
 import type { Storage } from '../log/storage.ts'
 import type { From } from '../protocol/read-options.ts'
 import type { StoredEvent } from '../protocol/record.ts'
-import { firstReadable, isExpired, isSoftDeleted, metadataOf } from '../streams/metadata.ts'
+import { firstReadable, firstUnexpired, isExpired, isSoftDeleted, metadataOf } from '../streams/metadata.ts'
 
 /** Where a subscription's events come from: `$all` or one stream. */
 export type Source = {
@@ -42,10 +42,12 @@ export const streamSource = (storage: Storage, name: string, from: From): Source
       if (!known()) return { events: [], more: false }
       const metadata = metadataOf(storage, storage.stream(name))
       if (isSoftDeleted(metadata)) return { events: [], more: false }
-      const first = Math.max(after + 1, firstReadable(metadata, storage.stream(name).last))
+      const { last } = storage.stream(name)
+      const from = Math.max(after + 1, firstReadable(metadata, last))
+      const now = Date.now()
+      const first = firstUnexpired(storage, { stream: id, metadata, first: from, last, now })
       const events = storage.streamForwards(id, first, limit)
       after = events.at(-1)?.revision ?? after
-      const now = Date.now()
       return {
         events: events.filter((event) => !isExpired(metadata, event, now)),
         more: events.length === limit,

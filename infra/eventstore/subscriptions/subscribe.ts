@@ -5,7 +5,7 @@ import type { Storage } from '../log/storage.ts'
 import * as errors from '../protocol/errors.ts'
 import { caughtUpFrame, checkpointFrame, confirmationFrame, fellBehindFrame } from '../protocol/frames.ts'
 import type { ReadOptions } from '../protocol/read-options.ts'
-import type { StoredEvent } from '../protocol/record.ts'
+import { type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { breathe, type Call } from '../server/grpc.ts'
 import { sender } from '../streams/links.ts'
 import { isTombstoned } from '../streams/metadata.ts'
@@ -30,6 +30,8 @@ export const subscribe = async (
   const deliver = (event: StoredEvent): void => {
     if (filter === null) {
       give(event)
+      // The last of its stream, for good: nothing comes after it.
+      if (stream !== null && event.revision === TOMBSTONE_REVISION) call.fail(errors.streamDeleted(stream))
       return
     }
     looked++
@@ -46,7 +48,7 @@ export const subscribe = async (
   let live = false
   let everLive = false
   let fellBehind: (() => void) | undefined
-  const stop = hub.listen((events) => {
+  const stop = hub.subscribe((events) => {
     if (!live) return
     if (call.blocked()) {
       live = false

@@ -17,6 +17,7 @@ import { follow, isLink } from '../../streams/links.ts'
 import { metadataOf, metastreamOf } from '../../streams/metadata.ts'
 import { allSource, type Source, streamSource } from '../sources.ts'
 import type { Settings } from './settings.ts'
+import type { Timings } from './timings.ts'
 
 export type Message = {
   /** By which the consumer acknowledges it. */
@@ -37,10 +38,12 @@ export type Consumer = {
   readonly from: string
   readonly name: string
   readonly user: string
+  /** Where the group's settings ask for it. */
+  readonly timings: Timings | undefined
   readonly send: (message: Message) => void
   readonly drop: (reason: 'dropped' | 'stopped') => void
 }
-type InFlight = { readonly message: Message; readonly due: number }
+type InFlight = { readonly message: Message; readonly sentAt: number; readonly due: number }
 
 export type NackAction = 'park' | 'retry' | 'skip' | 'stop'
 export type Group = ReturnType<typeof createGroup>
@@ -99,8 +102,9 @@ export const createGroup = ({
   const parkedStream = parkedStreamOf(sourceName, name)
   const filter: Filter | null = settings.filter === null ? null : compileFilter(settings.filter)
   const placeOf = (event: StoredEvent): number => (isAll ? event.position : event.revision)
+  const startFrom = settings.pinnedAt ?? settings.startFrom
   const start: number | 'start' | 'end' =
-    checkpoint ?? (typeof settings.startFrom === 'number' ? settings.startFrom - 1 : settings.startFrom)
+    checkpoint ?? (typeof startFrom === 'number' ? startFrom - 1 : startFrom)
   const source: Source = isAll ? allSource(storage, start) : streamSource(storage, sourceName, start)
 
   const consumers: Consumer[] = []
@@ -208,7 +212,7 @@ export const createGroup = ({
       }
       const due =
         settings.messageTimeout > 0 ? Date.now() + settings.messageTimeout : Number.POSITIVE_INFINITY
-      consumer.inFlight.set(message.id, { message, due })
+      consumer.inFlight.set(message.id, { message, sentAt: Date.now(), due })
       consumer.sent++
       consumer.send(message)
     }
@@ -329,6 +333,7 @@ export const createGroup = ({
         const flying = consumer.inFlight.get(id)
         if (flying === undefined) continue
         consumer.inFlight.delete(id)
+        consumer.timings?.add(Date.now() - flying.sentAt)
         finish(flying.message)
       }
       pump()

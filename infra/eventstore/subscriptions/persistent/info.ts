@@ -52,6 +52,12 @@ export const infoOf = (storage: Storage, group: Group): InstanceType<typeof pers
     connection.setAvailableSlots(consumer.slots - consumer.inFlight.size)
     connection.setInFlightMessages(consumer.inFlight.size)
     connection.setConnectionName(consumer.name)
+    for (const [key, value] of consumer.timings?.measurements() ?? []) {
+      const measurement = new persistent.SubscriptionInfo.Measurement()
+      measurement.setKey(key)
+      measurement.setValue(`${value}`)
+      connection.addObservedMeasurements(measurement)
+    }
     info.addConnections(connection)
   }
   return info

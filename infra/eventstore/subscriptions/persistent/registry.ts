@@ -80,12 +80,18 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
   const pinned = (source: string, settings: Settings): Settings => {
     if (settings.startFrom !== 'end') return settings
     const end = source === '$all' ? storage.lastPosition() : storage.stream(source).last
-    return { ...settings, startFrom: end + 1 }
+    return { ...settings, pinnedAt: end + 1 }
   }
 
   return {
     get: (source: string, name: string): Group | undefined => groups.get(keyOf(source, name)),
     list: (): Group[] => [...groups.values()],
+    /** How many clients are connected to all of them. */
+    consumers: (): number => {
+      let count = 0
+      for (const group of groups.values()) count += group.consumers().length
+      return count
+    },
     create: (source: string, name: string, settings: Settings): void => {
       const kept = pinned(source, settings)
       insert.run(source, name, JSON.stringify(kept))

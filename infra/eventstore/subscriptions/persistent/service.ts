@@ -14,13 +14,15 @@ import type { Storage } from '../../log/storage.ts'
 import * as errors from '../../protocol/errors.ts'
 import { type IdForm, readEvent } from '../../protocol/frames.ts'
 import { PersistentSubscriptionsService, persistent, shared } from '../../protocol/stubs.ts'
+import { fromHalves, parseUuid } from '../../protocol/uuid.ts'
 import { delimited, varintField } from '../../protocol/wire.ts'
 import type { Call } from '../../server/grpc.ts'
-import { compileFilter } from '../../streams/filters.ts'
+import { compileFilter, type FilterSpec } from '../../streams/filters.ts'
 import type { Consumer, Group, NackAction } from './group.ts'
 import { infoOf } from './info.ts'
 import type { Registry } from './registry.ts'
-import { faultOf, readSettings, type Settings, unknownStrategyOf } from './settings.ts'
+import { faultOf, readSettings, type Settings, startFaultOf, unknownStrategyOf } from './settings.ts'
+import { createTimings } from './timings.ts'
 
 const ACTIONS: ReadonlyArray<NackAction> = ['retry', 'park', 'retry', 'skip', 'stop']
 const EMPTY = Buffer.alloc(0)
@@ -30,16 +32,33 @@ const nameOf = (identifier: StreamIdentifier | undefined): string =>
 
 const uuidOf = (uuid: InstanceType<typeof shared.UUID>): string => {
   const structured = uuid.getStructured()
-  if (structured === undefined) return uuid.getString().toLowerCase()
-  const part = (bits: string) => BigInt.asUintN(64, BigInt(bits)).toString(16).padStart(16, '0')
-  const hex = part(structured.getMostSignificantBits()) + part(structured.getLeastSignificantBits())
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  if (structured !== undefined)
+    return fromHalves(
+      BigInt(structured.getMostSignificantBits()),
+      BigInt(structured.getLeastSignificantBits()),
+    )
+  const id = parseUuid(uuid.getString())
+  if (id === undefined) throw errors.invalidArgument(`Not a UUID: "${uuid.getString().slice(0, 64)}"`)
+  return id
 }
 
-const checked = (source: string, name: string, settings: Settings | undefined): Settings => {
+const sourceOfSettings = (options: CreateReq.Options | UpdateReq.Options): string =>
+  options.getAll() !== undefined
+    ? '$all'
+    : nameOf(options.getStream()?.getStreamIdentifier() ?? options.getStreamIdentifier())
+
+/** What the call asks for. Throws where that can't be. */
+const checkedSettings = (
+  storage: Storage,
+  options: CreateReq.Options | UpdateReq.Options,
+  keepFilter: FilterSpec | null,
+): Settings => {
+  const source = sourceOfSettings(options)
+  const name = options.getGroupName()
+  const settings = readSettings(options, keepFilter)
   if (settings === undefined || name === '' || source === '')
     throw errors.invalidArgument('A persistent subscription needs a source, a group and settings')
-  const fault = faultOf(settings)
+  const fault = faultOf(settings) ?? startFaultOf(options, storage.lastPosition())
   if (fault !== undefined) throw errors.groupFailed(source, name, fault)
   try {
     if (settings.filter !== null) compileFilter(settings.filter)
@@ -48,11 +67,6 @@ const checked = (source: string, name: string, settings: Settings | undefined): 
   }
   return settings
 }
-
-const sourceOfSettings = (options: CreateReq.Options | UpdateReq.Options): string =>
-  options.getAll() !== undefined
-    ? '$all'
-    : nameOf(options.getStream()?.getStreamIdentifier() ?? options.getStreamIdentifier())
 
 const sourceOf = (options: {
   hasAll: () => boolean
@@ -81,6 +95,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       from: call.peer,
       name: String(call.headers['connection-name'] ?? ''),
       user: guard.user(call)?.login ?? 'anonymous',
+      timings: group.settings.extraStatistics ? createTimings() : undefined,
       send: ({ event, link, retries }) => {
         const count = retries > 0 ? varintField(5, retries) : delimited(6, EMPTY)
         call.write(delimited(1, Buffer.concat([readEvent(event, ids, link), count])))
@@ -133,7 +148,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       const unknown = unknownStrategyOf(options)
       if (unknown !== undefined)
         throw errors.groupFailed(source, name, `Consumer strategy ${unknown} does not exist.`)
-      const settings = checked(source, name, readSettings(options, null))
+      const settings = checkedSettings(storage, options, null)
       if (registry.get(source, name) !== undefined) throw errors.groupExists(source, name)
       registry.create(source, name, settings)
       return new persistent.CreateResp()
@@ -146,7 +161,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       const source = sourceOfSettings(options)
       const name = options.getGroupName()
       const group = find(source, name)
-      registry.update(group, checked(source, name, readSettings(options, group.settings.filter)))
+      registry.update(group, checkedSettings(storage, options, group.settings.filter))
       return new persistent.UpdateResp()
     },
 

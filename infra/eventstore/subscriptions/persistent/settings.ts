@@ -9,6 +9,8 @@ export type Settings = {
   readonly extraStatistics: boolean
   /** Where it starts, inclusive: a revision, or a position of `$all`. `end`: with what is appended from now on. */
   readonly startFrom: number | 'start' | 'end'
+  /** Where the end was, of one that starts there. */
+  readonly pinnedAt?: number
   /** Milliseconds; 0 for never. */
   readonly messageTimeout: number
   readonly checkpointAfter: number
@@ -101,6 +103,22 @@ export const unknownStrategyOf = (options: CreateReq.Options | UpdateReq.Options
   return name === '' || STRATEGIES.some((strategy) => strategy === name) ? undefined : name
 }
 
+/** What is wrong with the place in `$all` where it is to start, if anything: the real server knows no place beyond the end.
+ *  A stream may be begun beyond its end. */
+export const startFaultOf = (
+  options: CreateReq.Options | UpdateReq.Options,
+  lastPosition: number,
+): string | undefined => {
+  const position = options.getAll()?.getPosition()
+  if (position === undefined) return undefined
+  const [commit, prepare] = [BigInt(position.getCommitPosition()), BigInt(position.getPreparePosition())]
+  if (prepare > commit)
+    return 'Invalid Start From position: prepare position must be less than or equal to the commit position.'
+  if (commit > BigInt(Math.max(0, lastPosition)))
+    return 'Invalid Start From position: commit position must be less than or equal to the last commit position in the transaction file.'
+  return undefined
+}
+
 /** What is wrong with them, if anything. */
 export const faultOf = (settings: Settings): string | undefined => {
   if (settings.historyBufferSize <= 0) return 'Buffer Size must be positive'
@@ -108,7 +126,5 @@ export const faultOf = (settings: Settings): string | undefined => {
   if (settings.readBatchSize <= 0) return 'Read Batch Size must be positive'
   if (settings.readBatchSize >= settings.historyBufferSize)
     return 'Read batch size must be less than the buffer size'
-  if (settings.minCheckpointCount > settings.maxCheckpointCount)
-    return 'The minimum checkpoint count may not exceed the maximum'
   return undefined
 }

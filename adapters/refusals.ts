@@ -111,8 +111,14 @@ export const describeError = (error: EdgeError): Described => {
       return said(401, 'token_expired', 'The session token has expired: sign in again.')
     case 'HiveUnavailable':
       return said(503, 'hive_unavailable', 'No Hive node can be reached to check the proof.', 5)
-    case 'AuthStoreUnavailable':
     case 'ContentUnavailable':
+      return said(
+        503,
+        error.what === 'hive' ? 'hive_unavailable' : 'postgres_unavailable',
+        'The service can’t store or read this just now.',
+        2,
+      )
+    case 'AuthStoreUnavailable':
     case 'PostgresUnavailable':
       return said(503, 'postgres_unavailable', 'The service can’t store or read this just now.', 2)
     case 'InvalidSpace':

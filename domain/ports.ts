@@ -135,7 +135,12 @@ export interface Ids {
   readonly uuid: () => string
 }
 
-export type ContentError = { readonly _tag: 'ContentUnavailable'; readonly cause: string }
+export type ContentError = {
+  readonly _tag: 'ContentUnavailable'
+  readonly cause: string
+  /** What does not answer, where it is not the database. */
+  readonly what?: 'hive'
+}
 /** What the content behind a space says of it and of this caller. */
 export interface Content {
   readonly factsFor: (space: SpaceRef, by: Caller | null) => TaskEither<ContentError, ContentFacts>
@@ -182,7 +187,11 @@ export type OnAccepted = (
 export type CommandError<Refusal> =
   | { readonly _tag: 'Refused'; readonly refusal: Refusal }
   /** Not carried out, as far as can be known; safe to send again under the same id. */
-  | { readonly _tag: 'Unavailable'; readonly what: 'eventstore' | 'postgres'; readonly cause: string }
+  | {
+      readonly _tag: 'Unavailable'
+      readonly what: 'eventstore' | 'postgres' | 'hive'
+      readonly cause: string
+    }
   /** Too much contention: nothing was written. */
   | { readonly _tag: 'Conflict' }
 

@@ -2,7 +2,7 @@
 import * as t from 'io-ts'
 
 /** How many parts the key of each list has. */
-const PARTS = { spaces: 4, permissions: 1, bans: 1, mutes: 1, audit: 1 } as const
+const PARTS = { spaces: 5, permissions: 1, bans: 1, mutes: 1, audit: 1 } as const
 export type CursorKind = keyof typeof PARTS
 
 const Parts = t.array(t.string)
@@ -22,7 +22,8 @@ export const decodeCursor = (kind: CursorKind, text: string): ReadonlyArray<stri
     if (!Parts.is(parts) || parts.length !== PARTS[kind]) return null
     if (parts.some((part) => part.includes('\u0000'))) return null
     if (kind === 'audit' && !isNumber(parts[0], 64)) return null
-    if (kind === 'spaces' && !(isNumber(parts[0], 32) && isNumber(parts[1], 64))) return null
+    if (kind === 'spaces' && !(isNumber(parts[0], 32) && isNumber(parts[1], 64) && isNumber(parts[2], 64)))
+      return null
     return parts
   } catch {
     return null

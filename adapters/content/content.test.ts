@@ -86,12 +86,6 @@ test('the lobby is everybody’s and owned by the system’s admins; no other gl
   assert.is((await facts({ type: 'global', id: 'elsewhere' }, account('admin-one'))).exists, false)
 })
 
-test('a community of Hive’s form is public and owned by nobody', async () => {
-  const seen = await facts({ type: 'community', id: 'hive-12345' }, account('alice'))
-  assert.equal(seen, { exists: true, title: 'hive-12345', owner: null, visibility: 'public', role: null })
-  assert.is((await facts({ type: 'community', id: 'friends' }, null)).exists, false)
-})
-
 /** Until it is so: changes are heard, not polled for, so this ends within milliseconds. */
 const until = async (so: () => Promise<boolean>) => {
   for (const end = Date.now() + 10_000; Date.now() < end; ) {

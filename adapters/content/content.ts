@@ -5,14 +5,18 @@ import { LRUCache } from 'lru-cache'
 import pg from 'pg'
 import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
+import type { Hive } from '../hive/hive.ts'
 import { listen } from '../listener.ts'
 import { within } from '../within.ts'
+import { type Communities, createCommunities, HiveSilent } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
 
 export type ContentOptions = {
   readonly url: string
   readonly systemAdmins: ReadonlyArray<string>
   readonly clock: Clock
+  /** Who knows of communities. Without it there are none. */
+  readonly hive?: Pick<Hive, 'community'>
   /** Held at most this long even where no change is heard. Default 60 s. */
   readonly cacheMs?: number
   readonly poolSize?: number
@@ -67,14 +71,24 @@ const documentOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => 
       }
 }
 
-const recordOf = async (pool: pg.Pool, space: SpaceRef): Promise<ContentRecord> => {
+const communityOf = async (communities: Communities | null, name: string): Promise<ContentRecord> => {
+  if (communities === null || !COMMUNITY.test(name)) return NONE
+  const found = await communities.find(name)
+  return found === null ? NONE : { kind: 'community', ...found }
+}
+
+const recordOf = async (
+  pool: pg.Pool,
+  communities: Communities | null,
+  space: SpaceRef,
+): Promise<ContentRecord> => {
   switch (space.type) {
     case 'post':
       return postOf(pool, space.id)
     case 'document':
       return documentOf(pool, space.id)
     case 'community':
-      return COMMUNITY.test(space.id) ? { kind: 'community', title: space.id } : NONE
+      return communityOf(communities, space.id)
     case 'global':
       return space.id === LOBBY.id ? { kind: 'lobby' } : NONE
     default: {
@@ -97,6 +111,7 @@ export const createContent = async (
     application_name: 'presence content',
   })
   pool.on('error', () => {})
+  const communities = options.hive === undefined ? null : createCommunities(pool, options.hive, clock)
   type Held = { readonly record: ContentRecord; readonly until: number }
   const held = new LRUCache<string, Held>({ max: 20_000 })
   /** Until then (by the machine's clock) the database is not waited for where something is held. */
@@ -129,7 +144,7 @@ export const createContent = async (
   const ask = (key: string, space: SpaceRef): Promise<ContentRecord> => {
     const underway = asking.get(key)
     if (underway !== undefined) return underway
-    const asked = recordOf(pool, space).then((record) => {
+    const asked = recordOf(pool, communities, space).then((record) => {
       if (asking.get(key) === asked && listener.connected())
         held.set(key, { record, until: clock.now() + cacheMs })
       return record
@@ -171,7 +186,11 @@ export const createContent = async (
       try {
         return E.right(factsOf(await look(space), by, systemAdmins))
       } catch (error) {
-        const unavailable: ContentError = { _tag: 'ContentUnavailable', cause: String(error) }
+        const unavailable: ContentError = {
+          _tag: 'ContentUnavailable',
+          cause: String(error),
+          ...(error instanceof HiveSilent ? { what: 'hive' as const } : {}),
+        }
         return E.left(unavailable)
       }
     },

@@ -1,6 +1,7 @@
 /** What the content behind a space says of it to a caller: the last paragraph of the contract's read models. */
 import { accountOf, type Caller } from '../../domain/identity.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { Community } from '../hive/community.ts'
 
 /** The content of one space, as the tables have it. */
 export type ContentRecord =
@@ -13,13 +14,13 @@ export type ContentRecord =
       readonly isPublic: boolean
       readonly collaborators: ReadonlySet<string>
     }
-  /** A Hive community: public, owned by nobody here; its own grants make its moderators. */
-  | { readonly kind: 'community'; readonly title: string }
+  /** A Hive community: public, its team is Hive's. */
+  | ({ readonly kind: 'community' } & Community)
   | { readonly kind: 'lobby' }
 
 const NONE: ContentFacts = { exists: false, title: '', owner: null, visibility: 'private', role: null }
 
-/** `systemAdmins` own the lobby. */
+/** `systemAdmins` own the lobby, and a community without an owner. */
 export const factsOf = (
   record: ContentRecord,
   by: Caller | null,
@@ -48,8 +49,21 @@ export const factsOf = (
         role: owns ? 'owner' : works ? 'access' : null,
       }
     }
-    case 'community':
-      return { exists: true, title: record.title, owner: null, visibility: 'public', role: null }
+    case 'community': {
+      const { owner, team, title } = record
+      const ofTeam = account !== null && Object.hasOwn(team, account) ? (team[account] ?? null) : null
+      // What has no owner is the system's admins'.
+      const owns = account !== null && (owner === null ? systemAdmins.includes(account) : account === owner)
+      return {
+        exists: true,
+        title,
+        owner,
+        ...(owner === null ? { owners: systemAdmins } : {}),
+        ...(Object.keys(team).length > 0 ? { team } : {}),
+        visibility: 'public',
+        role: owns ? 'owner' : ofTeam,
+      }
+    }
     case 'lobby':
       return {
         exists: true,

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache'
 import { isAccount } from '../../domain/names.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { sufficientKeys } from './account.ts'
+import { type Community, getCommunity } from './community.ts'
 import { keyObject, parseSignature, signedBy } from './keys.ts'
 import { getAccount } from './rpc.ts'
 
@@ -18,6 +19,8 @@ export type HiveError =
 export type AccountKeys = ReadonlyMap<string, KeyObject>
 
 export type Hive = {
+  /** A community with its team; null where no node knows it. */
+  readonly community: (name: string) => TaskEither<HiveError, Community | null>
   readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
   /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
   readonly verify: (asked: {
@@ -51,6 +54,7 @@ const SHUNNED_MS = 30_000
 /** How many good signatures of one account are remembered. */
 const PROVED = 16
 
+type HeldCommunity = { readonly found: Community | null; readonly until: number }
 type Held = { readonly keys: AccountKeys | null; readonly until: number }
 
 /** Throws where the stand-in is allowed in production. */
@@ -105,6 +109,41 @@ export const createHive = (options: HiveOptions): Hive => {
     return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
   }
 
+  const communities = new LRUCache<string, HeldCommunity>({ max: options.maxAccounts ?? 10_000 })
+  const askingFor = new Map<string, Promise<E.Either<HiveError, Community | null>>>()
+  const askForCommunity = async (name: string): Promise<E.Either<HiveError, Community | null>> => {
+    const causes: string[] = []
+    for (const node of inOrder()) {
+      try {
+        const answer = await getCommunity(fetch, node, name, timeoutMs)
+        if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
+        failedAt.delete(node)
+        // As of an account: one that is behind may not know it yet.
+        if (answer.found === null) continue
+        communities.set(name, { found: answer.found, until: clock.now() + cacheMs })
+        return E.right(answer.found)
+      } catch (error) {
+        failedAt.set(node, clock.now())
+        causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    if (causes.length > 0 || nodes.length === 0)
+      return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
+    communities.set(name, { found: null, until: clock.now() + UNKNOWN_MS })
+    return E.right(null)
+  }
+  const community =
+    (name: string): TaskEither<HiveError, Community | null> =>
+    async () => {
+      const known = communities.get(name)
+      if (known !== undefined && clock.now() < known.until) return E.right(known.found)
+      const underway = askingFor.get(name)
+      if (underway !== undefined) return underway
+      const answer = askForCommunity(name).finally(() => askingFor.delete(name))
+      askingFor.set(name, answer)
+      return answer
+    }
+
   const keysOf =
     (account: string): TaskEither<HiveError, AccountKeys> =>
     async () => {
@@ -120,6 +159,7 @@ export const createHive = (options: HiveOptions): Hive => {
     }
 
   return {
+    community,
     keysOf,
     verify:
       ({ account, message, signature, pubkey }) =>

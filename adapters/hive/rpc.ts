@@ -24,33 +24,45 @@ const bodyOf = async (response: Response): Promise<string> => {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Rejects on anything but a well-formed answer about this very account. `timeoutMs` bounds the whole exchange. */
-export const getAccount = async (
+export type AskedNode = { readonly json: unknown; readonly standIn: boolean }
+
+/** One call of one node. `timeoutMs` bounds the whole exchange. Rejects where it answers no JSON. */
+export const askNode = async (
   fetch: typeof globalThis.fetch,
   node: string,
-  account: string,
   timeoutMs: number,
-): Promise<Asked> => {
+  call: { readonly method: string; readonly params: unknown },
+): Promise<AskedNode> => {
   const response = await fetch(node, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'condenser_api.get_accounts',
-      params: [[account]],
-    }),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...call }),
     signal: AbortSignal.timeout(timeoutMs),
     redirect: 'error',
   })
   const body = await bodyOf(response)
   if (!response.ok) throw new Error(`answered ${response.status}`)
   const json: unknown = JSON.parse(body)
+  const standIn =
+    response.headers.has(STAND_IN_HEADER) ||
+    (typeof json === 'object' && json !== null && Object.hasOwn(json, STAND_IN_FIELD))
+  return { json, standIn }
+}
+
+/** Rejects on anything but a well-formed answer about this very account. */
+export const getAccount = async (
+  fetch: typeof globalThis.fetch,
+  node: string,
+  account: string,
+  timeoutMs: number,
+): Promise<Asked> => {
+  const { json, standIn } = await askNode(fetch, node, timeoutMs, {
+    method: 'condenser_api.get_accounts',
+    params: [[account]],
+  })
   const answer = Answer.decode(json)
   if (E.isLeft(answer)) throw new Error('the answer is not of the form of condenser_api.get_accounts')
   const found = answer.right.result.find((one) => one.name === account) ?? null
   if (found === null && answer.right.result.length > 0) throw new Error('the answer is about another account')
-  const standIn =
-    response.headers.has(STAND_IN_HEADER) || (json as Record<string, unknown>)[STAND_IN_FIELD] !== undefined
   return { account: found, standIn }
 }

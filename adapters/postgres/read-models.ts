@@ -104,11 +104,12 @@ export const createReadModels = (
         ])
         const { items, next_cursor } = page(rows, limit, (row) => [
           String(row.rank),
+          String(row.idle),
           String(row.age),
           row.space_type,
           row.space_id,
         ])
-        const spaces = items.map(({ rank, age, ...space }) => space)
+        const spaces = items.map(({ rank, idle, age, ...space }) => space)
         return { spaces, total: counted[0]?.total ?? 0, next_cursor }
       }),
     space: (space) =>

@@ -95,4 +95,4 @@ export const unavailable = (cause: string): E.Either<CommandError<never>, never>
 export const troubled = (trouble: Trouble | ContentError): E.Either<CommandError<never>, never> =>
   trouble._tag === 'Trouble'
     ? unavailable(trouble.cause)
-    : E.left({ _tag: 'Unavailable', what: 'postgres', cause: trouble.cause })
+    : E.left({ _tag: 'Unavailable', what: trouble.what ?? 'postgres', cause: trouble.cause })

@@ -76,11 +76,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     },
   )
   const readModels = createReadModels(pool)
+  const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
   const [content, authStore] = await Promise.all([
-    createContent({ url: databaseUrl, systemAdmins: config.systemAdmins, clock }),
+    createContent({ url: databaseUrl, systemAdmins: config.systemAdmins, clock, hive }),
     createAuthStore({ url: databaseUrl }),
   ])
-  const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
   const auth = createAuth({
     hive,
     store: authStore,

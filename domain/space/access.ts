@@ -88,7 +88,9 @@ export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: s
 export const roleOf = (state: SpaceState, content: ContentFacts, subject: Subject): Role | null => {
   const owner = content.exists ? content.owner : (state.opened?.owner ?? null)
   if (subject === owner || content.owners?.includes(subject) === true) return 'owner'
-  return state.grants.get(subject)?.permission ?? null
+  const ofTeam =
+    content.team !== undefined && Object.hasOwn(content.team, subject) ? content.team[subject] : undefined
+  return state.grants.get(subject)?.permission ?? ofTeam ?? null
 }
 
 /** Knows of the space, is not banned from it, and is at least `needs`. */

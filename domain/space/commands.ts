@@ -21,7 +21,7 @@ import {
 import type { Caller } from '../identity.ts'
 import { type SettingName, SettingsChanges } from '../settings.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
-import { Permission } from './roles.ts'
+import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
 
 /** Commands that share an allowance (`apps/commands/limits.ts`). */
@@ -353,8 +353,10 @@ export type ContentFacts = {
   /** Everyone who owns it, where that is more than `owner` (the lobby's `SYSTEM_ADMINS`). */
   readonly owners?: ReadonlyArray<string>
   readonly visibility: 'public' | 'private'
+  /** Accounts to whom the content itself gives a role (a community's team). */
+  readonly team?: Readonly<Record<string, 'admin' | 'moderate'>>
   /** The caller's role by the content alone. */
-  readonly role: 'owner' | 'access' | null
+  readonly role: Role | null
 }
 
 /** All that a decision needs from outside: who, when, and what the content says. */

@@ -15,9 +15,14 @@ export const KeptFacts = t.intersection([
     exists: t.boolean,
     owner: nullable(t.string),
     visibility: t.union([t.literal('public'), t.literal('private')]),
-    role: t.union([t.literal('owner'), t.literal('access'), t.null]),
+    role: nullable(
+      t.union([t.literal('owner'), t.literal('admin'), t.literal('moderate'), t.literal('access')]),
+    ),
   }),
-  t.partial({ owners: t.array(t.string) }),
+  t.partial({
+    owners: t.array(t.string),
+    team: t.record(t.string, t.union([t.literal('admin'), t.literal('moderate')])),
+  }),
 ])
 export type KeptFacts = t.TypeOf<typeof KeptFacts>
 
@@ -62,14 +67,22 @@ export const factsToKeep = (
   isOpening: boolean,
 ): KeptFacts | null => {
   if (!asksContent(command)) return null
-  const { exists, owner, visibility, role, owners } = facts
+  const { exists, owner, visibility, role, owners, team } = facts
   // The caller's role needs no look: the grounds tell it, or say that a grant overrides it.
   const isImplied =
     exists &&
     owners === undefined &&
+    team === undefined &&
     (isOpening || (opened !== null && opened.owner === owner && opened.visibility === visibility))
   if (isImplied) return null
-  return { exists, owner, visibility, role, ...(owners === undefined ? {} : { owners: [...owners] }) }
+  return {
+    exists,
+    owner,
+    visibility,
+    role,
+    ...(owners === undefined ? {} : { owners: [...owners] }),
+    ...(team === undefined ? {} : { team }),
+  }
 }
 
 /** The content's facts as they were when the command was decided, as far as the log knows them. */

@@ -31,11 +31,16 @@ export type StandInAnswer =
   | 'other'
   | { readonly delayMs: number }
 
+/** Account and role (owner, admin, mod, member, guest, muted), as `bridge.get_community` has them. */
+export type StandInTeam = ReadonlyArray<readonly [string, string]>
+
 export type HiveStandIn = {
   readonly url: string
   readonly close: () => Promise<void>
   /** `null` for the account's own keys again. */
   readonly set: (account: string, answer: StandInAnswer | null) => void
+  /** Who the team of a community is; `null` for none such, undefined for the made-up team again. */
+  readonly setCommunity: (name: string, team: StandInTeam | null | undefined) => void
   /** How many requests came. */
   readonly asked: () => number
 }
@@ -60,6 +65,25 @@ const accountJson = (name: string, special: StandInAnswer | undefined): unknown 
   }
 }
 
+const COMMUNITY = /^hive-\d{5,7}$/
+/** Which community is asked for; null where none is. */
+const communityIn = (body: string): string | null => {
+  try {
+    const { method, params } = JSON.parse(body) as { method?: unknown; params?: { name?: unknown } }
+    return method === 'bridge.get_community' && typeof params?.name === 'string' ? params.name : null
+  } catch {
+    return null
+  }
+}
+/** As Hive has it: the community's own account owns it. */
+const communityJson = (name: string, team: StandInTeam | undefined): unknown => ({
+  name,
+  title: `Community ${name}`,
+  about: '',
+  type_id: 1,
+  team: (team ?? [[name, 'owner']]).map(([account, role]) => [account, role, '']),
+})
+
 const namesIn = (body: string): ReadonlyArray<string> | null => {
   try {
     const request = JSON.parse(body) as { method?: unknown; params?: unknown }
@@ -79,6 +103,7 @@ export const startHiveStandIn = async (
     throw new Error('The Hive stand-in does not start with NODE_ENV=production.')
   const marked = options.marked !== false
   const special = new Map<string, StandInAnswer>()
+  const teams = new Map<string, StandInTeam | null>()
   let asked = 0
 
   const send = (response: ServerResponse, status: number, body: string) => {
@@ -87,7 +112,23 @@ export const startHiveStandIn = async (
   const rpc = (fields: object): string =>
     JSON.stringify({ jsonrpc: '2.0', id: 1, ...fields, ...(marked ? { stand_in: true } : {}) })
 
+  const answerCommunity = (response: ServerResponse, name: string) => {
+    const how = special.get(name)
+    if (how === 'silent') return
+    if (how === 'broken') return send(response, 500, 'Internal Server Error')
+    if (how === 'malformed') return send(response, 200, '{"jsonrpc":"2.0","result":{"name"')
+    if (how === 'error') return send(response, 200, rpc({ error: { code: -32000, message: 'out of sync' } }))
+    const team = teams.get(name)
+    const text =
+      team === null || how === 'unknown' || !COMMUNITY.test(name)
+        ? rpc({ error: { code: -32602, message: 'Invalid parameters', data: 'Community does not exist' } })
+        : rpc({ result: communityJson(name, team) })
+    send(response, 200, text)
+  }
+
   const answer = (response: ServerResponse, body: string) => {
+    const community = communityIn(body)
+    if (community !== null) return answerCommunity(response, community)
     const names = namesIn(body)
     if (names === null)
       return send(response, 200, rpc({ error: { code: -32601, message: 'Method not found' } }))
@@ -144,6 +185,10 @@ export const startHiveStandIn = async (
     set: (account, how) => {
       if (how === null) special.delete(account)
       else special.set(account, how)
+    },
+    setCommunity: (name, team) => {
+      if (team === undefined) teams.delete(name)
+      else teams.set(name, team)
     },
     asked: () => asked,
     close: () =>

@@ -62,8 +62,8 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
   const clock = { ms: Date.now(), now: () => clock.ms }
   const systemAdmins = ['admin-one']
   const store = await createAuthStore({ url: database.url })
-  const content = await createContent({ url: database.url, systemAdmins, clock })
   const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 10_000 })
+  const content = await createContent({ url: database.url, systemAdmins, clock, hive })
   const auth = createAuth({
     hive,
     store,

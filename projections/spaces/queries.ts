@@ -25,7 +25,7 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
   const parts = [
     ...(type === undefined || type === 'post'
       ? [
-          sql.fragment`SELECT 1 AS rank, 'post' AS space_type, p.author || '/' || p.permlink AS space_id,
+          sql.fragment`SELECT 2 AS standing, 'post' AS space_type, p.author || '/' || p.permlink AS space_id,
               coalesce(nullif(p.title, ''), p.permlink) AS name, left(p.content, ${DESCRIPTION}::int) AS description,
               coalesce(nullif(p.type, ''), 'post') AS type, p.author AS owner, p.created_at
             FROM posts p
@@ -35,7 +35,7 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
       : []),
     ...(type === undefined || type === 'document'
       ? [
-          sql.fragment`SELECT 1, 'document', d.id, coalesce(nullif(d.title, ''), d.id), '', 'document', d.creator,
+          sql.fragment`SELECT 2, 'document', d.id, coalesce(nullif(d.title, ''), d.id), '', 'document', d.creator,
               d.created_at
             FROM collaboration_documents d
             WHERE NOT d.is_deleted AND (d.is_public OR ${is(sql.fragment`d.creator`)}
@@ -54,16 +54,17 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
             (SELECT opened_at FROM presence_spaces WHERE space_type = 'global' AND space_id = ${LOBBY.id})`,
         ]
       : []),
-    // What has no content table is known by having been opened.
+    // What has no content table is known by having been opened; of communities those that Hive has.
     ...(['community', 'global'] as const)
       .filter((each) => type === undefined || type === each)
       .map(
         (
           each,
-        ) => sql.fragment`SELECT 1, ${each}::text, o.space_id, coalesce(nullif(o.title, ''), o.space_id), '',
+        ) => sql.fragment`SELECT 3, ${each}::text, o.space_id, coalesce(nullif(o.title, ''), o.space_id), '',
             ${each}::text, o.owner, o.opened_at
           FROM presence_spaces o
           WHERE o.space_type = ${each} AND NOT (o.space_type = 'global' AND o.space_id = ${LOBBY.id})
+            AND (o.space_type <> 'community' OR EXISTS (SELECT FROM hive_communities h WHERE h.name = o.space_id))
             AND (o.visibility = 'public' OR ${is(sql.fragment`o.owner`)}
               OR ${granted(each, sql.fragment`o.space_id`)})`,
       ),
@@ -72,7 +73,7 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
   const has = (column: ReturnType<typeof sql.fragment>) =>
     sql.fragment`strpos(presence_folded(${column}), presence_folded(${search ?? ''})) > 0`
   return sql.fragment`(SELECT * FROM (${sql.join(parts, sql.fragment` UNION ALL `)}) AS every
-      (rank, space_type, space_id, name, description, type, owner, created_at)
+      (standing, space_type, space_id, name, description, type, owner, created_at)
     ${
       search === undefined || search === ''
         ? sql.fragment``
@@ -96,9 +97,11 @@ const listed = t.type({
   max_users: t.number,
   created_at: nullable(iso),
   rank: t.number,
+  idle: bigint,
   age: bigint,
 })
-/** The lobby, then the newest first. `after` is the key of the row before: rank, age, type, id. */
+/** The lobby, then where most people are, then the newest content, and last what is known only by having been opened.
+ *  `after` is the key of the row before: rank, idle, age, type, id. */
 export const listSpaces = (
   request: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>,
   after: ReadonlyArray<string> | null,
@@ -107,22 +110,26 @@ export const listSpaces = (
   const from =
     after === null
       ? sql.fragment``
-      : sql.fragment`WHERE (rank, age, space_type COLLATE "C", space_id COLLATE "C")
-          > (${after[0]!}::int4, ${after[1]!}::int8, ${after[2]!}::text COLLATE "C", ${after[3]!}::text COLLATE "C")`
+      : sql.fragment`WHERE (rank, idle, age, space_type COLLATE "C", space_id COLLATE "C")
+          > (${after[0]!}::int4, ${after[1]!}::int8, ${after[2]!}::int8, ${after[3]!}::text COLLATE "C",
+            ${after[4]!}::text COLLATE "C")`
   return query(
     sql.unsafe`SELECT page.space_type, page.space_id, page.name AS display_name, page.description, page.type,
-        page.created_at, page.rank, page.age, coalesce(s.max_users, ${DEFAULT_SETTINGS.max_users}::int) AS max_users,
-        (SELECT count(*) FROM presence_sessions p
-          WHERE p.space_type = page.space_type AND p.space_id = page.space_id) AS active_users
+        page.created_at, page.rank, page.idle, page.age, page.active_users,
+        coalesce(s.max_users, ${DEFAULT_SETTINGS.max_users}::int) AS max_users
       FROM (
         SELECT * FROM (
-          SELECT *, -floor(extract(epoch FROM coalesce(created_at, 'epoch')) * 1000000)::int8 AS age
+          SELECT known.*, coalesce(here.users, 0) AS active_users, -coalesce(here.users, 0)::int8 AS idle,
+            -floor(extract(epoch FROM coalesce(created_at, 'epoch')) * 1000000)::int8 AS age,
+            CASE WHEN known.standing = 0 THEN 0 WHEN here.users > 0 THEN 1 ELSE known.standing END AS rank
           FROM ${known(request)} AS known
+          LEFT JOIN (SELECT space_type, space_id, count(*) AS users FROM presence_sessions GROUP BY 1, 2) AS here
+            ON here.space_type = known.space_type AND here.space_id = known.space_id
         ) AS aged ${from}
-        ORDER BY rank, age, space_type COLLATE "C", space_id COLLATE "C" LIMIT ${limit}
+        ORDER BY rank, idle, age, space_type COLLATE "C", space_id COLLATE "C" LIMIT ${limit}
       ) AS page
       LEFT JOIN presence_space_settings s ON s.space_type = page.space_type AND s.space_id = page.space_id
-      ORDER BY page.rank, page.age, page.space_type COLLATE "C", page.space_id COLLATE "C"`,
+      ORDER BY page.rank, page.idle, page.age, page.space_type COLLATE "C", page.space_id COLLATE "C"`,
     listed,
   )
 }

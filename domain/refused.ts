@@ -8,7 +8,7 @@ export const CommandRefused = t.type({
   data: t.intersection([
     t.type({
       command: t.string,
-      /** The code of CONTRACT 4: `space_full`, `forbidden`, … */
+      /** The code (docs/contract.md): `space_full`, `forbidden`, … */
       reason: t.string,
       at: Time,
     }),
@@ -23,7 +23,7 @@ export const CommandRefused = t.type({
 })
 export type CommandRefused = t.TypeOf<typeof CommandRefused>
 
-/** The contract's code of a refusal: what the wire says, and `CommandRefused.reason` on the log. */
+/** The code of a refusal (docs/contract.md): what the wire says, and `CommandRefused.reason` on the log. */
 export const codeOf = (refusal: ChatRefusal): string => {
   switch (refusal._tag) {
     case 'SpaceNotFound':

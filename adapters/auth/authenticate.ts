@@ -1,4 +1,4 @@
-/** Who is asking: every proof of the contract, for REST and for sockets alike. */
+/** Who is asking: every proof of docs/contract.md, for REST and for sockets alike. */
 import { randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'

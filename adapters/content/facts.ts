@@ -1,4 +1,4 @@
-/** What the content behind a space says of it to a caller: the last paragraph of the contract's read models. */
+/** What the content behind a space says of it to a caller: the last paragraph of docs/contract.md's read models. */
 import { accountOf, type Caller } from '../../domain/identity.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Community } from '../hive/community.ts'

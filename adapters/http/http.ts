@@ -10,6 +10,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import { Histogram } from 'prom-client'
 import { addressesIn, clientAddress, isLoopback, networkOf } from '../addresses.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
+import { asyncApi, asyncApiPage } from '../sockets/asyncapi.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, NOT_ALLOWED, NOT_FOUND, Told } from './errors.ts'
@@ -188,7 +189,7 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
         title: 'DLUX Presence',
         version: config.version,
         description:
-          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path. ' +
+          'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path: /docs/sockets, for programs /docs/asyncapi.json. ' +
           'Calls that say so refuse a parameter that they do not know; the others ignore it.',
       },
       // First the one that the page came from: under another name of it, calls would be to a stranger.
@@ -200,6 +201,11 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
     transformObject: (made) => finish(('openapiObject' in made ? made.openapiObject : {}) as never) as never,
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
+  const socket = asyncApi(config.version, config.publicUrl)
+  app.get('/docs/asyncapi.json', { schema: { hide: true } }, async () => socket)
+  app.get('/docs/sockets', { schema: { hide: true } }, async (_, reply) =>
+    reply.type('text/html; charset=utf-8').send(asyncApiPage()),
+  )
 }
 
 /** Never listens: the caller does, and closes it. */

@@ -62,6 +62,10 @@ export type OnWire = (typeof ON_WIRE)[number]
 const comingOf = (name: string, { named }: Field<unknown>): Coming | null =>
   named === 'changes' || named === 'inner' ? null : COMING[named](name)
 
+/** Under which names a field may come; none for the socket's own session. */
+export const namesOf = (name: string, field: Field<unknown>): ReadonlyArray<string> =>
+  comingOf(name, field)?.names ?? []
+
 /** Of a command on the socket's own session there is no other space. */
 export const isOfOwnSession = ({ fields }: OnWire): boolean =>
   fields.some(([name, field]) => comingOf(name, field)?.own === true)

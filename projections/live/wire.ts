@@ -1,4 +1,4 @@
-/** What clients are sent, as the contract shapes it. Every moment is the event's own, so that all nodes (and a
+/** What clients are sent, as docs/contract.md shapes it. Every moment is the event's own, so that all nodes (and a
  *  client that resumes) see the same words for the same event. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'

@@ -39,7 +39,7 @@ import { type Rule, rulesFor } from './rules.ts'
 /** `nothing`: carried out already, or nothing to do. */
 export type Verdict = {
   readonly outcome: 'accepted' | 'refused' | 'nothing'
-  /** The contract's code of the refusal, null for none. */
+  /** The code of the refusal (docs/contract.md), null for none. */
   readonly code: string | null
   readonly refusal: ChatRefusal | null
   readonly events: ReadonlyArray<{ readonly type: string; readonly data: unknown }>

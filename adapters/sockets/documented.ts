@@ -1,0 +1,265 @@
+/** The events of the socket, for documents: what a client sends, what it hears, and what each is. */
+import { CHAT_COMMANDS } from '../../domain/chat/commands.ts'
+import type { Named } from '../../domain/fields.ts'
+import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
+import * as shapes from '../http/shapes.ts'
+import { isOfOwnSession, namesOf, ON_WIRE } from './command-payloads.ts'
+
+type Schema = shapes.JsonSchema
+/** `maybe` may be left out. `does`: a sentence. */
+export type Documented = {
+  readonly does: string
+  readonly fields: Readonly<Record<string, Schema>>
+  readonly maybe?: ReadonlyArray<string>
+}
+/** `to`: who hears it. */
+export type Heard = Documented & { readonly to: 'the room' | 'every room of the space' | 'the one' }
+
+const { text, yesNo, orNull, free, anything, uuid, time, revision, position, whole } = shapes
+
+const OF_FIELD: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: Schema } = {
+  'own session': text(),
+  session: text(),
+  'own session or another': text({ description: 'The socket’s own where it is left out.' }),
+  account: shapes.account,
+  subject: shapes.subject,
+  permission: shapes.permission,
+  switch: yesNo,
+  reason: orNull(text({ maxLength: 500 })),
+  until: orNull(time),
+}
+const elsewhere = { spaceType: shapes.spaceType, spaceId: shapes.spaceId }
+
+/** Of a command that is what is sent. Of several names for one thing the first is told. */
+const commandEvents = (): Record<string, Documented> => {
+  const made: Record<string, Documented> = {}
+  for (const command of ON_WIRE) {
+    const fields: Record<string, Schema> = {}
+    const maybe: string[] = []
+    for (const [name, field] of command.fields) {
+      if (field.named === 'changes') Object.assign(fields, shapes.SETTINGS)
+      if (field.named === 'changes' || field.named === 'inner') continue
+      const [first] = namesOf(name, field)
+      if (first === undefined) continue
+      fields[first] = OF_FIELD[field.named]
+      if (['reason', 'until', 'own session or another'].includes(field.named)) maybe.push(first)
+    }
+    if (command.fields.some(([, { named }]) => named === 'changes'))
+      maybe.push(...Object.keys(shapes.SETTINGS))
+    if (!isOfOwnSession(command)) {
+      Object.assign(fields, elsewhere)
+      maybe.push(...Object.keys(elsewhere))
+    }
+    made[command.wire.socket] = { does: SPACE_COMMANDS[command.type].says, fields, maybe }
+  }
+  return made
+}
+
+const signal = (field: string, does: string): Documented => ({
+  does,
+  fields: { targetSocketId: text(), [field]: anything },
+})
+
+/** What a client may send. Each takes an acknowledgement. */
+export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
+  'join-space': {
+    does: 'Comes into a room; joining another leaves the one before. With since, what was missed comes first.',
+    fields: {
+      ...elsewhere,
+      subspace: shapes.subspace,
+      position: anything,
+      avatar_data: anything,
+      since: { type: 'object', properties: { space: revision, chat: revision }, required: ['space', 'chat'] },
+      replaces: text({ description: 'The client’s own session of before its line was cut.' }),
+    },
+    maybe: ['subspace', 'position', 'avatar_data', 'since', 'replaces'],
+  },
+  'leave-space': { does: SPACE_COMMANDS.LeaveSpace.says, fields: {} },
+  'chat-message': {
+    does: CHAT_COMMANDS.PostMessage.says,
+    fields: {
+      content: text({ minLength: 1, maxLength: 2_000 }),
+      message_type: text(),
+      parent_message_id: uuid,
+      message_id: uuid,
+    },
+    maybe: ['message_type', 'parent_message_id', 'message_id'],
+  },
+  'chat-edit': { does: CHAT_COMMANDS.EditMessage.says, fields: { message_id: uuid, content: text() } },
+  'chat-delete': { does: CHAT_COMMANDS.DeleteMessage.says, fields: { message_id: uuid } },
+  'chat-reaction': {
+    does: 'Adds a reaction to a message, or with remove takes it back.',
+    fields: { message_id: uuid, emoji: text(), remove: yesNo },
+    maybe: ['remove'],
+  },
+  ...commandEvents(),
+  'webrtc-offer': signal('offer', 'An offer, to one socket of the room.'),
+  'webrtc-answer': signal('answer', 'An answer, to one socket of the room.'),
+  'webrtc-ice-candidate': signal('candidate', 'A candidate, to one socket of the room.'),
+  'aframe-update': {
+    does: 'How a scene’s entities are: any JSON object up to 16 KB, newest wins.',
+    fields: {},
+  },
+  'room-data': {
+    does: 'What clients tell each other whole and in order; to one of them with to.',
+    fields: { type: text({ maxLength: 64 }), data: anything, to: text() },
+    maybe: ['to', 'data'],
+  },
+}
+
+const who = {
+  socketId: text(),
+  sessionId: text(),
+  userAccount: orNull(shapes.account),
+  guestId: orNull(shapes.guest),
+}
+const seen = { ...who, position: anything, avatar_data: anything }
+const actor: Schema = { type: 'object', properties: { kind: text(), id: text() } }
+const placed = { revision, timestamp: time }
+const user: Schema = { type: 'object', properties: { ...seen, ...shapes.MARKS_SHOWN, connected_at: time } }
+const said = {
+  message_id: uuid,
+  subspace: shapes.subspace,
+  user_account: orNull(shapes.account),
+  guest_id: orNull(shapes.guest),
+  position,
+  ...placed,
+}
+const refused: Heard = {
+  to: 'the one',
+  does: 'A refusal of what came without an acknowledgement.',
+  fields: { ok: yesNo, code: text(), error: text(), retry_after: whole() },
+  maybe: ['retry_after'],
+}
+const signalled = (field: string): Heard => ({
+  to: 'the one',
+  does: 'From another socket of the room.',
+  fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
+})
+
+/** What a client hears. What has a `revision` is on the log, and comes once and in order. */
+export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
+  'space-joined': {
+    to: 'the one',
+    does: 'The room as it is on coming in.',
+    fields: {
+      success: yesNo,
+      spaceType: shapes.spaceType,
+      spaceId: shapes.spaceId,
+      subspace: shapes.subspace,
+      sessionId: text(),
+      identity: shapes.Identity,
+      session_token: text(),
+      users: shapes.listOf(user),
+      settings: { type: 'object', properties: shapes.SETTINGS },
+      permission: text(),
+      revisions: { type: 'object', properties: { space: revision, chat: revision } },
+      resumed: yesNo,
+      timestamp: time,
+    },
+    maybe: ['session_token'],
+  },
+  'user-joined': { to: 'the room', does: 'Somebody came into the room.', fields: { ...seen, ...placed } },
+  'user-left': {
+    to: 'the room',
+    does: 'Somebody left the room.',
+    fields: { ...seen, reason: text(), ...placed },
+  },
+  'voice-state': {
+    to: 'the room',
+    does: 'A voice went on or off.',
+    fields: { ...who, enabled: yesNo, voice_enabled: yesNo, ...placed },
+  },
+  'hand-state': {
+    to: 'the room',
+    does: 'A hand went up, or down and by whom.',
+    fields: { ...who, hand_raised: yesNo, hand_raised_since: orNull(time), by: actor, ...placed },
+    maybe: ['by'],
+  },
+  'permission-changed': {
+    to: 'every room of the space',
+    does: 'A permission was granted or revoked, a mute set or lifted (change says which).',
+    fields: {
+      change: text({ enum: ['granted', 'revoked', 'muted', 'unmuted'] }),
+      user_account: orNull(shapes.account),
+      guest_id: orNull(shapes.guest),
+      permission: orNull(shapes.permission),
+      by: actor,
+      drop_audio: { ...yesNo, description: 'The tracks of that one are to be dropped.' },
+      ...placed,
+    },
+    maybe: ['drop_audio'],
+  },
+  'settings-changed': {
+    to: 'every room of the space',
+    does: 'Settings were changed: those that changes names; null in its free part removes a key.',
+    fields: {
+      changes: free,
+      by: actor,
+      drop_audio: { ...yesNo, description: 'Everybody’s tracks are to be dropped.' },
+      ...placed,
+    },
+    maybe: ['drop_audio'],
+  },
+  'chat-message': {
+    to: 'the room',
+    does: 'A message. Where its words were erased they are empty, and erased_by says by which request.',
+    fields: {
+      ...said,
+      display_name: text(),
+      message_type: text(),
+      content: text(),
+      erased_by: text(),
+      parent_message_id: orNull(uuid),
+      thread_root_id: orNull(uuid),
+      created_at: time,
+    },
+    maybe: ['erased_by'],
+  },
+  'chat-edited': {
+    to: 'the room',
+    does: 'A message reads otherwise now.',
+    fields: { ...said, content: text(), erased_by: text(), edited_at: time },
+    maybe: ['erased_by'],
+  },
+  'chat-deleted': {
+    to: 'the room',
+    does: 'A message is gone.',
+    fields: { ...said, deleted_by: text(), deleted_at: time },
+  },
+  'chat-reaction': {
+    to: 'the room',
+    does: 'A reaction is on a message, or off it.',
+    fields: { ...said, emoji: text(), removed: yesNo },
+  },
+  kicked: {
+    to: 'the one',
+    does: 'Kicked or banned; then the server disconnects it.',
+    fields: { reason: orNull(text()), by: orNull(text()), until: time },
+    maybe: ['until'],
+  },
+  'webrtc-offer': signalled('offer'),
+  'webrtc-answer': signalled('answer'),
+  'webrtc-ice-candidate': signalled('candidate'),
+  'aframe-update': {
+    to: 'the room',
+    does: 'How another’s entities are; not on the log.',
+    fields: { socketId: text(), userAccount: orNull(text()), entityData: free, timestamp: time },
+  },
+  'room-data': {
+    to: 'the room',
+    does: 'What another client told, whole and in order; not on the log.',
+    fields: {
+      type: text(),
+      data: anything,
+      fromSocketId: text(),
+      fromUser: text(),
+      from: { type: 'object', properties: { id: text(), verified: yesNo } },
+      to: text(),
+      timestamp: time,
+    },
+    maybe: ['to'],
+  },
+  'space-error': refused,
+  'chat-error': refused,
+}

@@ -1,6 +1,7 @@
 /** The node alone: `npm run eventstore -- --port 2113 --data ./data/eventstore`. */
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { textOf } from './log/refusals.ts'
 import { startNode } from './node.ts'
 import { readSettings, type Settings, usage } from './options.ts'
 
@@ -40,7 +41,7 @@ const sentenceOf = (error: unknown, { host, port }: Settings): string => {
     case 'EAI_AGAIN':
       return `${host} is no address of this machine: name another with --host.`
     default:
-      return error instanceof Error ? error.message : String(error)
+      return textOf(error)
   }
 }
 

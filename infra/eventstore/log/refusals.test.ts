@@ -7,7 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MARK_FILE } from './acknowledged.ts'
 import { restoreLog } from './backup.ts'
-import { refusalOf } from './refusals.ts'
+import { refusalOf, textOf } from './refusals.ts'
 import { LOG_FILE, openStorage } from './storage.ts'
 
 const test = suite('what is said of a log that is not opened')
@@ -178,6 +178,42 @@ test('a backup of a newer version, or that is none: what it is', async () => {
     )
   assert.match(await said(file), 'it is a log of version 7')
   assert.match(await said(text), 'it is no database')
+})
+
+test('given a node whose lock was deleted by hand, when a second is started, then it is refused; when the first is closed, not', () => {
+  const { dir } = log()
+  const first = openStorage(dir)
+  rmSync(join(dir, 'node.lock'))
+  assert.match(saidOf(dir), new RegExp(`^Another node \\(process ${process.pid}\\) has .* open`))
+  first.close()
+  rmSync(join(dir, 'node.lock'))
+  assert.is(saidOf(dir), 'it was opened')
+})
+
+test('given a copy of a log that is open, then it is opened', () => {
+  const { dir } = log()
+  const first = openStorage(dir)
+  const copy = fresh()
+  cpSync(dir, copy, { recursive: true })
+  assert.is(saidOf(copy), 'it was opened')
+  first.close()
+})
+
+test('given a log whose node was killed, then it is opened', () => {
+  const { dir, file } = log()
+  const storage = openStorage(dir)
+  storage.close()
+  change(
+    file,
+    `INSERT INTO state VALUES ('owner', '{"pid":${process.ppid},"beginning":"1","boot":"","dev":1,"ino":1}')`,
+  )
+  assert.is(saidOf(dir), 'it was opened')
+})
+
+test('given an error without a word, then it is called by its code or its name', () => {
+  assert.is(textOf(Object.assign(new Error(''), { code: 'EWHAT' })), 'EWHAT')
+  assert.is(textOf(new RangeError('')), 'RangeError')
+  assert.is(textOf(''), 'no reason was given')
 })
 
 test.run()

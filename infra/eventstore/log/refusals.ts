@@ -42,7 +42,12 @@ const codeOf = (error: unknown): number | string | undefined => {
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** What the error says, or at least what it is. */
+export const textOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error) || 'no reason was given'
+  const code = 'code' in error ? String(error.code) : ''
+  return error.message || code || error.name || 'no reason was given'
+}
 
 /** What is wrong with the file itself, or undefined where the machine is to blame and not the file. */
 const whatOf = (error: unknown): { readonly is: string; readonly advice: string } | undefined => {

@@ -10,7 +10,8 @@ import { decodeBody, type StoredEvent } from '../protocol/record.ts'
 import { isMetastream, originalOf, type StreamMetadata } from '../streams/metadata.ts'
 import { MARK_FILE, openMark, readMark } from './acknowledged.ts'
 import { createCheckpointer } from './checkpointer.ts'
-import { Incomplete, lockRefusal, NotALog, OtherVersion, refusalOf, unsound } from './refusals.ts'
+import { endOwnership, ownerOf, takeOwnership } from './owner.ts'
+import { Incomplete, lockRefusal, NotALog, OtherVersion, Refusal, refusalOf, unsound } from './refusals.ts'
 import { createRememberedIds, type Remembered } from './remembered.ts'
 import { checkBody, checkIndex, checkTail, RECORD_OVERHEAD, SCAVENGED } from './soundness.ts'
 import { createStreamIndex, INDEX_TABLE, INDEXED } from './stream-index.ts'
@@ -99,6 +100,11 @@ const inspect = (dataDir: string, file: string): void => {
   }
   const db = new DatabaseSync(file, { readOnly: true })
   try {
+    const owner = ownerOf(db, file)
+    if (owner !== undefined)
+      throw new Refusal(
+        `Another node (process ${owner}) has ${dataDir} open, though its lock (node.lock) is gone: stop it, or give this one a directory of its own.`,
+      )
     const lastPosition = versionOf(db) === 0 ? -1 : checkTail(db, CHECKED_BYTES).lastPosition
     const mark = readMark(dataDir)
     if (mark > lastPosition)
@@ -375,6 +381,7 @@ export const openStorage = (
   let mark: ReturnType<typeof openMark> | undefined
   let opened: number | undefined
   try {
+    takeOwnership(db, file)
     load()
     mark = openMark(dataDir)
     opened = openSync(`${file}-wal`, 'r+')
@@ -612,6 +619,7 @@ export const openStorage = (
         try {
           db.exec('BEGIN IMMEDIATE')
           index.catchUp()
+          endOwnership(db)
           db.exec('COMMIT')
         } catch {
           // A full disk, say: what is not in the index is read again at the next start.

@@ -37,7 +37,7 @@ import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
-import { connectionOf, createSending, sendElsewhere, sendLater, writeDirectly } from './sending.ts'
+import { connectionOf, createSending, sendElsewhere, sendLater } from './sending.ts'
 import { SocketLine } from './socket-line.ts'
 import type { Pace } from './token-bucket.ts'
 import { createTurns } from './turns.ts'
@@ -271,6 +271,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     clock,
     whereabouts,
     aframePace: limits.aframe,
+    maxWaiting: limits.maxWaiting,
   })
   const own = createRequests({ commands, membership, ephemeral, ids })
   const places = { content, clock }
@@ -381,7 +382,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     members.set(member.line.id, member)
     if (member.token !== null) expiring.watch(member.token.expiresAt)
     forgetHandshake(socket)
-    writeDirectly(connectionOf(socket))
+    sending.connected(socket)
     // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
     // as it likes into arguments.
     socket.use((packet) => receivePacket(member, socket, packet))
@@ -503,6 +504,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       upgrades.close()
       jsonSockets.stop()
       ephemeral.stop()
+      sending.stop()
       const here = [...members.values()]
       sendAllElsewhere()
       // Departures are asked for as the sockets go, each after what its socket was doing.

@@ -60,6 +60,8 @@ export const createEphemeral = (deps: {
   readonly clock: Clock
   readonly aframePace: Pace
   readonly whereabouts: Whereabouts
+  /** Bytes that may wait for a socket before it is cut off. */
+  readonly maxWaiting: number
 }): Ephemeral => {
   const { members, feed, sending, relay, clock, aframePace, whereabouts } = deps
   const now = () => new Date(clock.now()).toISOString()
@@ -69,7 +71,7 @@ export const createEphemeral = (deps: {
 
   /** False: the target is too far behind to be sent more. */
   const pass = (target: Member, event: SignalEvent, value: unknown, from: string, user: string): boolean => {
-    if (target.line.waiting() > MAX_WAITING) return false
+    if (target.line.waiting() > Math.min(MAX_WAITING, deps.maxWaiting / 4)) return false
     target.line.tell(event, { [SIGNALS[event]]: value, fromSocketId: from, fromUser: user })
     return true
   }

@@ -21,7 +21,6 @@ import type { KickedNotice } from '../../projections/live/wire.ts'
 import { type Answer, done, doneAt, failed, told } from './answers.ts'
 import type { Departures } from './departures.ts'
 import type { Hold, LiveFeed } from './feed.ts'
-import { packetOf } from './frames.ts'
 import { isSameRoom, wrongRoom } from './gateway/places.ts'
 import {
   finish,
@@ -34,6 +33,7 @@ import {
 } from './live-space.ts'
 import { type Member, type Place, senderOf } from './member.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import { sendInPages } from './pages.ts'
 import type { JoinSpace } from './payloads.ts'
 import { missedNews, type Revisions } from './resume.ts'
 import { type Sending, type SharedTail, sharedTail } from './sending.ts'
@@ -75,8 +75,11 @@ const ARRIVAL_MS = 15_000
 const LEAVE_MS = 5_000
 /** How often a socket may ask for the state of the room that it is in. */
 const AGAIN: Pace = { perSecond: 1, burst: 20 }
-/** Packets kept for one who still reads what it missed. */
+/** Packets, and their bytes, kept for one who still reads what it missed. */
 const MAX_HELD = 10_000
+const MAX_HELD_BYTES = 1 << 20
+/** One for whom so many bytes wait reads those first, before it is told of a room once more. */
+const MAX_UNREAD = 524_288
 
 type Arrival = 'entered' | 'ended' | 'late'
 /** A session from before its command is sent until it is over. */
@@ -205,9 +208,13 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     }
     // The room's news waits until what was missed before it has been read and sent.
     const held: string[] = []
+    let heldBytes = 0
     const stop = sending.listen(room, (packets) => {
-      for (const packet of packets) held.push(packet)
-      if (held.length > MAX_HELD) line.sendElsewhere()
+      for (const packet of packets) {
+        held.push(packet)
+        heldBytes += packet.length
+      }
+      if (held.length > MAX_HELD || heldBytes > MAX_HELD_BYTES) line.sendElsewhere()
     })
     session.stopListening = stop
     const [fresh, resumed] = [start(false), start(true)]
@@ -218,16 +225,21 @@ export const createMembership = (deps: MembershipDeps): Membership => {
         logger.warn({ space: live.key, error: reasonOf(error) }, 'what a client missed could not be read')
         return null
       })
-      .then((missed) => {
-        if (session.stopListening !== stop) return
+      .then(async (missed) => {
+        const goesOn = () => session.stopListening === stop
+        // It is in: how long it takes to read is its own affair.
+        const onWait = () => session.arrived('entered')
+        if (!goesOn()) return
         line.entered(missed === null ? fresh : resumed, tail)
-        line.packets((missed ?? []).map(({ event, payload }) => packetOf(event, payload)))
+        if (missed !== null && !(await sendInPages(line, missed, { goesOn, onWait }))) return
+        if (!goesOn()) return
         line.packets(held)
         stop()
         session.stopListening = null
         line.join(room)
         session.arrived('entered')
       })
+      .catch((error) => logger.error({ error: reasonOf(error) }, 'what a client missed could not be sent'))
   }
 
   /** The room as of now: what is in it is not also news that is still to be told. */
@@ -427,6 +439,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   const join = async (member: Member, asked: JoinSpace): Promise<Answer> => {
     if (member.isGone) return noSession()
+    if (member.line.waiting() > MAX_UNREAD) return failed(tooOften)
     const space = parseSpace(asked.spaceType, asked.spaceId)
     if (E.isLeft(space)) return failed(space.left)
     const subspace = parseSubspace(asked.subspace)

@@ -12,7 +12,7 @@ import {
 
 const test = suite<OneNode>('since: what was missed')
 
-eachOnOneNode(test)
+eachOnOneNode(test, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
 
 const durable = (heard: ReadonlyArray<Heard>): Heard[] =>
   heard.filter(({ event, payload }) => event !== 'space-joined' && payload.revision !== undefined)
@@ -26,7 +26,7 @@ const lastOf = (client: Client) => {
   return last
 }
 
-test('given a client that was away, when it joins with since, then it hears exactly what one who stayed heard', async ({
+test('given a client that was away, when it joins with since, then it hears exactly what one who stayed heard, less the words that were taken back', async ({
   node,
 }) => {
   const [alice, bobby, carol] = [
@@ -72,7 +72,12 @@ test('given a client that was away, when it joins with since, then it hears exac
   assert.is(joined.resumed, true)
   assert.is(joined.revisions.space, ack.revision)
   assert.is(back.heard[0]?.event, 'space-joined')
-  assert.equal(durable(back.heard), durable(alice.heard).slice(from))
+  // The words that were taken back meanwhile do not come back.
+  const withoutWords = ({ event, payload }: Heard): Heard =>
+    payload.message_id === said.message_id && payload.content !== undefined
+      ? { event, payload: { ...payload, content: '' } }
+      : { event, payload }
+  assert.equal(durable(back.heard), durable(alice.heard).slice(from).map(withoutWords))
   const names = durable(back.heard).map(({ event }) => event)
   for (const name of [
     'user-left',
@@ -234,6 +239,58 @@ test('given talk that never stops, when clients come, go and resume at random, t
   await Promise.all(['bobby', 'carol', 'dave', 'erin'].map(follow))
   isOver = true
   await talking
+})
+
+test('given words that were changed, and changed again, then those alone that stand come by since', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  const early = await alice.ask('chat-message', { content: 'a secret, before' })
+  const since = { space: '1', chat: early.revision }
+  await alice.ask('chat-edit', { message_id: early.message_id, content: 'a secret, between' })
+  await alice.ask('chat-edit', { message_id: early.message_id, content: 'fine, at last' })
+  const later = await alice.ask('chat-message', { content: 'a secret, later' })
+  await alice.ask('chat-edit', { message_id: later.message_id, content: 'a secret, too' })
+  await alice.ask('chat-delete', { message_id: later.message_id })
+  await bobby.ask('join-space', { ...POST, since })
+  await bobby.until('the deletion', ({ event }) => event === 'chat-deleted')
+  assert.not.match(JSON.stringify(bobby.heard), 'a secret')
+  assert.equal(
+    durable(bobby.heard)
+      .filter(({ event }) => event.startsWith('chat-'))
+      .map(({ event, payload }) => [event, payload.content]),
+    [
+      ['chat-edited', 'fine, at last'],
+      ['chat-edited', 'fine, at last'],
+      ['chat-message', ''],
+      ['chat-edited', ''],
+      ['chat-deleted', undefined],
+    ],
+  )
+})
+
+test('given more missed than is sent at once, then a fresh state; given much, then page by page, all of it', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  await alice.ask('join-space', POST)
+  const content = '😀'.repeat(999)
+  const say = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => alice.ask('chat-message', { content })))
+  await say(250)
+  const asked = { ...POST, since: { space: '0', chat: '-1' } }
+  await bobby.ask('join-space', asked)
+  await bobby.until('all of it', () => bobby.of('chat-message').length === 250)
+  assert.is(bobby.of('space-joined').at(-1).resumed, true)
+  assert.equal(
+    bobby.of('chat-message').map(({ revision }) => Number(revision)),
+    Array.from({ length: 250 }, (_, i) => i),
+  )
+  await bobby.ask('leave-space')
+  for (let n = 0; n < 4; n += 1) await say(250)
+  await bobby.ask('join-space', { ...asked, since: { space: '0', chat: '250' } })
+  assert.is(bobby.of('space-joined').at(-1).resumed, false)
 })
 
 test.run()

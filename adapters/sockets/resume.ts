@@ -1,4 +1,6 @@
 /** What a client missed: exactly the room's news after the revisions it has, read from the log. */
+
+import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { Decoded } from '../../domain/codec.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { type SpaceEvent, spaceEntry } from '../../domain/space/events.ts'
@@ -6,6 +8,7 @@ import { evolveSpace, initialSpace } from '../../domain/space/evolve.ts'
 import { type Session, sessionOf, setBy } from '../../domain/space/session.ts'
 import { chatNews, type Delivery, spaceNews } from '../../projections/live/news.ts'
 import type { News } from '../../projections/live/wire.ts'
+import { roughBytes } from './rough-bytes.ts'
 import type { SharedReads } from './shared-reads.ts'
 
 export type Revisions = { readonly space: bigint; readonly chat: bigint }
@@ -25,6 +28,8 @@ const MAX_MISSED = 1_000n
 /** How far before `since` it looks for who those were that left after it. */
 const MAX_BEFORE = 2_000n
 const PAGE = 500n
+/** More bytes than this, as `roughBytes` counts them: likewise. */
+const MAX_BYTES = 4 << 20
 
 type SpaceDecoded = Extract<Decoded, { kind: 'space' }>
 type ChatDecoded = Extract<Decoded, { kind: 'chat' }>
@@ -78,6 +83,24 @@ const heardIn = (subspace: string, delivery: Delivery): News | null => {
   return delivery.kind === 'room' && delivery.subspace === subspace ? delivery.news : null
 }
 
+/** Words that were changed or taken back since are not told again: each event stands as it did, with the last words. */
+const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDecoded> => {
+  const last = new Map<string, string | null>()
+  for (const { event } of events.toReversed()) {
+    const { messageId } = event.data
+    if (event.type === 'MessageDeleted') last.set(messageId, null)
+    else if (event.type === 'MessageEdited' && !last.has(messageId)) last.set(messageId, event.data.content)
+  }
+  return events.map((decoded) => {
+    const { event } = decoded
+    if (event.type !== 'MessagePosted' && event.type !== 'MessageEdited') return decoded
+    const words = last.get(event.data.messageId)
+    if (words === undefined) return decoded
+    const data = { ...event.data, content: words ?? '' }
+    return { ...decoded, event: { ...event, data } as ChatEvent }
+  })
+}
+
 /** In the order of the log. Null where it can't be told exactly: too much, too long ago, or not of this log. */
 export const missedNews = async (reads: SharedReads, missed: Missed): Promise<ReadonlyArray<News> | null> => {
   const { space, subspace, since, until } = missed
@@ -88,6 +111,7 @@ export const missedNews = async (reads: SharedReads, missed: Missed): Promise<Re
     reads.stretch('chat', space, since.chat + 1n, until.chat),
   ])
   if (spaceEvents === null || chatEvents === null) return null
+  if (roughBytes(spaceEvents) + roughBytes(chatEvents) > MAX_BYTES) return null
 
   const named = namedBefore((spaceEvents as ReadonlyArray<SpaceDecoded>).map(({ event }) => event))
   const sessions = new Map<string, Session>()
@@ -112,7 +136,7 @@ export const missedNews = async (reads: SharedReads, missed: Missed): Promise<Re
     }
     state = evolveSpace(state, decoded.event)
   }
-  for (const decoded of chatEvents as ReadonlyArray<ChatDecoded>) {
+  for (const decoded of asItReadsNow(chatEvents as ReadonlyArray<ChatDecoded>)) {
     const news = heardIn(subspace, chatNews(decoded.event, decoded))
     if (news !== null) heard.push({ position: decoded.position, news })
   }

@@ -8,10 +8,10 @@ import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'
 import { createBudget } from './room-budget.ts'
 import type { Pace } from './token-bucket.ts'
+import { createUnread, type Unread } from './unread.ts'
 
 /** What this file uses of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
 type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
-type Waiting = { readonly data?: unknown; readonly options?: WriteOptions }
 type Transport = {
   readonly name: string
   readonly writable: boolean
@@ -30,10 +30,12 @@ type WebSocket = {
   readonly _socket?: { readonly writableLength: number } | null
 }
 export type Connection = {
+  readonly id: string
+  readonly on: (event: 'flush', listener: () => void) => void
   readonly transport: Transport
   readonly upgrading: boolean
   readonly readyState: string
-  readonly writeBuffer: ReadonlyArray<Waiting>
+  readonly writeBuffer: ReadonlyArray<unknown>
   write: (data: string, options: WriteOptions, ...rest: ReadonlyArray<unknown>) => void
   readonly close: (discard: boolean) => void
 }
@@ -60,6 +62,9 @@ export interface Sending {
   readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
   /** Cuts the socket off if it has let too much wait. */
   readonly guard: (socket: Socket) => void
+  /** To be called once its handshake is done. */
+  readonly connected: (socket: Socket) => void
+  readonly stop: () => void
   /** How many sockets here are told of the room. */
   readonly hearers: (room: RoomKey) => number
   /** Bytes that wait for the socket's client to read them, those that are with the system included. */
@@ -82,7 +87,11 @@ export type SendingOptions = {
   readonly metrics: Metrics
   /** Bytes that may wait for a socket before it is cut off. */
   readonly maxWaiting: number
-  readonly onSlow: (socket: Socket) => void
+  readonly onSlow: (socket: { readonly id: string }) => void
+  /** Bytes of buffers in all of this process, above which sockets that have read nothing for seconds are cut. */
+  readonly maxBuffers?: number
+  /** Milliseconds in which one for whom much waits must have read something. */
+  readonly patience?: number
   /** Bytes that scenes which move may make this process send: in one room, in all. */
   readonly movesOfRoom?: Pace
   readonly movesOfAll?: Pace
@@ -94,6 +103,9 @@ const MAX_FRAMES = 4_096
 const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
 const CLOSE_MS = 5_000
+const SLOW_CLOSE_MS = 1_000
+const MAX_BUFFERS = 256 << 20
+const PATIENCE_MS = 15_000
 /** After passing on how scenes move, that rests for so many times as long as it took, at most so long (ms): whatever
  *  moves, most of the time is for what is on the log. */
 const REST = 3
@@ -103,15 +115,11 @@ const LONGEST_REST_MS = 50
 const OF_ROOM: Pace = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: Pace = { perSecond: 64 << 20, burst: 64 << 20 }
 
-const sizeOf = ({ data, options }: Waiting): number => {
+const sizeOf = (data: unknown, options: WriteOptions | undefined): number => {
   const frames = options?.wsPreEncodedFrame
   if (frames !== undefined) return frames.reduce((sum, frame) => sum + frame.length, 0)
-  return typeof data === 'string' ? data.length : 0
+  return typeof data === 'string' ? Buffer.byteLength(data) : ((data as Buffer | undefined)?.byteLength ?? 0)
 }
-
-const waitingFor = (connection: Connection): number =>
-  connection.writeBuffer.reduce((sum, waiting) => sum + sizeOf(waiting), 0) +
-  (connection.transport.socket?._socket?.writableLength ?? 0)
 
 /** Straight to the WebSocket where nothing waits before it: what Engine.IO would do in the end, less its queue, its
  *  events and its callbacks, which cost half as much again as the writing. False: it has to go through the queue,
@@ -132,34 +140,41 @@ const direct = new WeakSet<Connection>()
 /** What Socket.IO sends by itself (acknowledgements above all) goes the same way as a room's news: straight to the
  *  WebSocket in one buffer where nothing waits. Left alone, it costs several times what the writing does, and a
  *  frame's header and its text are two writes. */
-export const writeDirectly = (connection: Connection): void => {
+const writeDirectly = (connection: Connection, unread: Unread): void => {
   // A client may leave and enter the namespace over one connection as often as it likes.
   if (direct.has(connection)) return
   direct.add(connection)
+  unread.watch(connection)
   const queued = connection.write.bind(connection)
   connection.write = (data, options, ...rest) => {
     const isSettled = connection.transport.name === 'websocket' && !connection.upgrading
     if (isSettled && rest.length === 0 && typeof data === 'string') {
       const frames = options?.wsPreEncodedFrame ?? [frameOf(data)]
       if (writtenAtOnce(connection, frames)) return
-      queued(data, { ...options, wsPreEncodedFrame: frames })
-    } else queued(data, options, ...rest)
+      const framed = { ...options, wsPreEncodedFrame: frames }
+      unread.handed(connection, sizeOf(data, framed))
+      queued(data, framed)
+    } else {
+      unread.handed(connection, sizeOf(data, options))
+      queued(data, options, ...rest)
+    }
   }
 }
 
 /** Closes the connection as a cut line does: the client connects again by itself, maybe elsewhere. One whose socket the
  *  server disconnects stays away. */
-const sendAway = (socket: Socket, code: number, reason: string): void => {
-  const connection = connectionOf(socket)
+const sendAway = (connection: Connection, code: number, reason: string, closeMs = CLOSE_MS): void => {
   // The close frame goes before the transport is given up, so that one who still reads learns why.
   const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
   ws?.close(code, reason)
   connection.close(ws !== undefined)
-  if (ws !== undefined) setTimeout(() => ws.terminate(), CLOSE_MS).unref()
+  if (ws !== undefined) setTimeout(() => ws.terminate(), closeMs).unref()
 }
-export const sendElsewhere = (socket: Socket): void => sendAway(socket, SERVICE_RESTART, 'connect again')
+export const sendElsewhere = (socket: Socket): void =>
+  sendAway(connectionOf(socket), SERVICE_RESTART, 'connect again')
 /** For what passes: its client comes again by itself, later. `code` is why, in the close frame. */
-export const sendLater = (socket: Socket, code: string): void => sendAway(socket, TRY_AGAIN_LATER, code)
+export const sendLater = (socket: Socket, code: string): void =>
+  sendAway(connectionOf(socket), TRY_AGAIN_LATER, code)
 
 export const createSending = (options: SendingOptions): Sending => {
   const { io, metrics, maxWaiting, onSlow } = options
@@ -171,18 +186,21 @@ export const createSending = (options: SendingOptions): Sending => {
   let opened: (room: RoomKey) => void = () => {}
   const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Move> }>()
 
+  const cut = (connection: Connection): void => {
+    if (connection.readyState !== 'open') return
+    metrics.count?.('presence_slow_sockets', 1)
+    onSlow(connection)
+    sendAway(connection, TRY_AGAIN_LATER, 'too slow', SLOW_CLOSE_MS)
+  }
+  const unread = createUnread({
+    maxWaiting,
+    maxBuffers: options.maxBuffers ?? MAX_BUFFERS,
+    patience: options.patience ?? PATIENCE_MS,
+    cut,
+  })
   const guard = (socket: Socket): void => {
     const connection = connectionOf(socket)
-    const { length } = connection.writeBuffer
-    // Adding up now and then is enough: the bound is on memory, not a promise of where exactly it lies.
-    if (length < 8 || (length & 7) !== 0) return
-    if (connection.readyState !== 'open') return
-    let bytes = 0
-    for (const waiting of connection.writeBuffer) bytes += sizeOf(waiting)
-    if (bytes <= maxWaiting && length <= MAX_FRAMES) return
-    metrics.count?.('presence_slow_sockets', 1)
-    onSlow(socket)
-    sendAway(socket, TRY_AGAIN_LATER, 'too slow')
+    if (unread.isTooMuch(connection) || connection.writeBuffer.length > MAX_FRAMES) cut(connection)
   }
 
   const sockets = function* (room: RoomKey): Generator<Socket> {
@@ -310,7 +328,9 @@ export const createSending = (options: SendingOptions): Sending => {
   return {
     guard,
     hearers,
-    waiting: (socket) => waitingFor(connectionOf(socket)),
+    waiting: (socket) => unread.bytes(connectionOf(socket)),
+    connected: (socket) => writeDirectly(connectionOf(socket), unread),
+    stop: unread.stop,
     emit: (room, news) => {
       const hearing = listeners.get(room)
       const isEmpty = !namespace.adapter.rooms.has(room)
@@ -374,7 +394,10 @@ export const createSending = (options: SendingOptions): Sending => {
     },
     shared: (socket, start, tail) => {
       const connection = connectionOf(socket)
-      connection.write(`${start}${tail.text}`, optionsOf(frameWithTail(start, tail.bytes)))
+      const frames = optionsOf(frameWithTail(start, tail.bytes))
+      // A large room's state is more than may wait otherwise: it has its time to be read.
+      unread.credit(connection, sizeOf(null, frames))
+      connection.write(`${start}${tail.text}`, frames)
       guard(socket)
     },
     newest: (room, sender, moved) => {

@@ -4,6 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
+import { roughBytes } from './rough-bytes.ts'
 
 export type SharedReads = {
   /** From revision `from` up to and with `to`: all of them, in order, readable; or null. */
@@ -15,14 +16,19 @@ export type SharedReads = {
   ) => Promise<ReadonlyArray<Decoded> | null>
 }
 
-/** How long a stretch is kept after it was last asked for (ms), and of how many events in all. */
+/** How long a stretch is kept after it was last asked for (ms), and of how many events and bytes in all. */
 const KEPT_MS = 10_000
 const MAX_KEPT = 20_000
+const MAX_KEPT_BYTES = 32 << 20
+/** More than so many bytes are no answer to anybody, and are not read to their end. */
+const MAX_BYTES = 4 << 20
+const PAGE = 100
 
 /** What is kept of one stream, without a hole; `first` is the revision of the first event. */
 type Kept = {
   first: bigint
   events: ReadonlyArray<Decoded>
+  bytes: number
   timer: NodeJS.Timeout | undefined
   /** Who comes meanwhile waits, and then finds it read. */
   turn: Promise<unknown>
@@ -32,14 +38,19 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
   const kept = new Map<string, Kept>()
 
   const read = async (stream: string, from: bigint, to: bigint): Promise<ReadonlyArray<Decoded> | null> => {
-    const count = Number(to - from) + 1
-    const events = await log.readStream(stream, { from, limit: count })()
-    if (E.isLeft(events) || events.right.length !== count) return null
     const decoded: Decoded[] = []
-    for (const [i, recorded] of events.right.entries()) {
-      const one = decodeRecorded(recorded)
-      if (E.isLeft(one) || recorded.revision !== from + BigInt(i)) return null
-      decoded.push(one.right)
+    let bytes = 0
+    for (let next = from; next <= to; next = from + BigInt(decoded.length)) {
+      const limit = Math.min(PAGE, Number(to - next) + 1)
+      const events = await log.readStream(stream, { from: next, limit })()
+      if (E.isLeft(events) || events.right.length !== limit) return null
+      for (const [i, recorded] of events.right.entries()) {
+        const one = decodeRecorded(recorded)
+        if (E.isLeft(one) || recorded.revision !== next + BigInt(i)) return null
+        decoded.push(one.right)
+        bytes += roughBytes(one.right)
+      }
+      if (bytes > MAX_BYTES) return null
     }
     return decoded
   }
@@ -56,10 +67,15 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
     one.timer = setTimeout(() => kept.delete(stream), KEPT_MS)
     one.timer.unref()
     let count = 0
-    for (const { events } of kept.values()) count += events.length
-    for (const [oldest, { events }] of kept) {
-      if (count <= MAX_KEPT) return
+    let bytes = 0
+    for (const other of kept.values()) {
+      count += other.events.length
+      bytes += other.bytes
+    }
+    for (const [oldest, { events, bytes: size }] of kept) {
+      if (count <= MAX_KEPT && bytes <= MAX_KEPT_BYTES) return
       count -= events.length
+      bytes -= size
       forget(oldest)
     }
   }
@@ -75,7 +91,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
       const events = await read(stream, from, to)
       // What lies before it is nobody else's to ask for.
       if (events !== null && (one.events.length === 0 || from > end))
-        Object.assign(one, { first: from, events })
+        Object.assign(one, { first: from, events, bytes: roughBytes(events) })
       return events
     }
     const before = from < one.first ? await read(stream, from, one.first - 1n) : []
@@ -84,6 +100,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
     if (before.length > 0 || after.length > 0) {
       one.events = [...before, ...one.events, ...after]
       one.first -= BigInt(before.length)
+      one.bytes += roughBytes(before) + roughBytes(after)
     }
     return one.events.slice(Number(from - one.first), Number(to - one.first) + 1)
   }
@@ -92,7 +109,13 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
     stretch: async (kind, space, from, to) => {
       if (to < from) return []
       const stream = streamName(kind, space)
-      const one = kept.get(stream) ?? { first: 0n, events: [], timer: undefined, turn: Promise.resolve() }
+      const one = kept.get(stream) ?? {
+        first: 0n,
+        events: [],
+        bytes: 0,
+        timer: undefined,
+        turn: Promise.resolve(),
+      }
       keep(stream, one)
       const asked = one.turn.then(() => extended(stream, one, from, to))
       one.turn = asked.catch(() => {})

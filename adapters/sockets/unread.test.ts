@@ -1,0 +1,163 @@
+/** Those who do not read: what they may cost, and when they go. */
+import { once } from 'node:events'
+import { connect as dial, type Socket } from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
+import { until } from '../../infra/testing/until.ts'
+import { sendInPages } from './pages.ts'
+import type { Connection } from './sending.ts'
+import { createUnread } from './unread.ts'
+
+const test = suite<OneNode>('what is not read')
+eachOnOneNode(test, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
+
+/** A WebSocket by hand, that sends and never reads once it is in. */
+const deaf = async (url: string, name: string) => {
+  const { hostname, port } = new URL(url)
+  const line: Socket = dial(Number(port), hostname)
+  line.on('error', () => {})
+  const send = (text: string) => {
+    const data = Buffer.from(text)
+    const head =
+      data.length < 126
+        ? Buffer.from([0x81, 0x80 | data.length])
+        : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255])
+    line.write(Buffer.concat([head, Buffer.alloc(4), data]))
+  }
+  line.write(
+    `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  )
+  await once(line, 'data')
+  send(`40{"token":"account:${name}"}`)
+  line.pause()
+  return { send, close: () => line.destroy() }
+}
+
+test('given ten who never read and ask three times for all that was said, then they cost a page each', async ({
+  node,
+}) => {
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const content = '😀'.repeat(999)
+  for (let n = 0; n < 2; n += 1)
+    await Promise.all(Array.from({ length: 250 }, () => alice.ask('chat-message', { content })))
+  const before = process.memoryUsage().arrayBuffers
+  const lines = await Promise.all(Array.from({ length: 10 }, (_, n) => deaf(node.url, `deaf-${n}`)))
+  await until('all are connected', () => node.sockets.state().sockets === 11)
+  const join = `42["join-space",${JSON.stringify({ ...POST, since: { space: '0', chat: '-1' } })}]`
+  for (const { send } of lines) for (let n = 0; n < 3; n += 1) send(join)
+  await until('all are in', () => alice.of('user-joined').length === 10)
+  const sockets = [...node.sockets.io.sockets.sockets.values()].filter(({ id }) => id !== alice.id)
+  const waiting = () =>
+    sockets.map(({ client }) => {
+      const { transport } = client.conn as unknown as Connection
+      return transport.socket?._socket?.writableLength ?? 0
+    })
+  await until('some wait', () => waiting().some((bytes) => bytes > 0) || sockets.every((s) => !s.connected))
+  assert.ok(Math.max(...waiting()) < 1 << 20, `${waiting()} bytes wait`)
+  const more = process.memoryUsage().arrayBuffers - before
+  assert.ok(more < 32 << 20, `${more} bytes of buffers more`)
+  assert.is((await alice.ask('chat-message', { content: 'and the others go on' })).ok, true)
+  for (const { close } of lines) close()
+  await until('they are gone', () => node.sockets.state().sockets === 1)
+})
+
+/** A connection as this looks at it, by hand. */
+const connection = () => {
+  const net = { writableLength: 0, bytesWritten: 0, destroyed: false }
+  let flush: () => void = () => {}
+  const one = {
+    readyState: 'open',
+    transport: { name: 'websocket', socket: { _socket: net } },
+    on: (_: string, listener: () => void) => {
+      flush = () => listener.call(one)
+    },
+  }
+  return { one: one as unknown as Connection, net, flush: () => flush() }
+}
+
+test('given what waits with Engine.IO, with the system and with polls, then all of it is counted', () => {
+  const unread = createUnread({ maxWaiting: 1_000, maxBuffers: 1e12, patience: 1e9, cut: () => {} })
+  const { one, net, flush } = connection()
+  unread.watch(one)
+  unread.handed(one, 300)
+  net.writableLength = 500
+  assert.is(unread.bytes(one), 800)
+  assert.is(unread.isTooMuch(one), false)
+  unread.handed(one, 300)
+  assert.is(unread.isTooMuch(one), true)
+  flush()
+  assert.is(unread.bytes(one), 500)
+  // A room's state is more than may wait otherwise, until it has been read.
+  unread.credit(one, 5_000)
+  net.writableLength = 5_500
+  assert.is(unread.isTooMuch(one), false)
+  net.writableLength = 0
+  assert.is(unread.isTooMuch(one), false)
+  net.writableLength = 5_500
+  assert.is(unread.isTooMuch(one), true)
+  const poll = { writableLength: 700, bytesWritten: 700, destroyed: false }
+  Object.assign(one.transport, { res: { socket: poll } })
+  net.writableLength = 0
+  flush()
+  assert.is(unread.bytes(one), 700)
+  poll.destroyed = true
+  assert.is(unread.bytes(one), 0)
+})
+
+test('given one for whom much waits, when it reads nothing for long, then it is cut, and one who reads is not', async () => {
+  const cut: Connection[] = []
+  const unread = createUnread({
+    maxWaiting: 1e9,
+    maxBuffers: 1e12,
+    patience: 600,
+    cut: (one) => cut.push(one),
+  })
+  const [idle, reader] = [connection(), connection()]
+  for (const { one, net } of [idle, reader]) {
+    unread.watch(one)
+    net.writableLength = 1 << 20
+    net.bytesWritten = 1 << 20
+    unread.isTooMuch(one)
+  }
+  const reading = setInterval(() => {
+    reader.net.writableLength -= 1_000
+  }, 20)
+  await until('one is cut', () => cut.length > 0)
+  clearInterval(reading)
+  unread.stop()
+  assert.equal(
+    cut.map((one) => one === idle.one),
+    [true],
+  )
+})
+
+test('given pages, then each waits for the one before, and one who stops reading is sent elsewhere no more than told', async () => {
+  let waiting = 0
+  const sent: number[] = []
+  const line = {
+    waiting: () => waiting,
+    packets: (packets: ReadonlyArray<string>) => {
+      sent.push(packets.length)
+      waiting = packets.reduce((sum, { length }) => sum + length, 0)
+    },
+    sendElsewhere: () => {},
+  }
+  const news = Array.from({ length: 10 }, () => ({
+    event: 'chat-message',
+    payload: { content: 'x'.repeat(50_000) },
+  }))
+  let isIn = 0
+  let goes = true
+  const sending = sendInPages(line, news, { goesOn: () => goes, onWait: () => (isIn += 1) })
+  await until('the first page', () => isIn > 0)
+  assert.equal(sent, [3])
+  waiting = 0
+  await until('the second page', () => sent.length === 2)
+  goes = false
+  assert.is(await sending, false)
+  assert.equal(sent, [3, 3])
+})
+
+test.run()

@@ -1,0 +1,140 @@
+/** How many bytes wait for each connection's client to read them, those with the system included, and who is cut for it. */
+import type { Connection } from './sending.ts'
+
+type NetSocket = {
+  readonly writableLength: number
+  readonly bytesWritten: number
+  readonly destroyed: boolean
+}
+type Count = {
+  /** Handed to Engine.IO, and not yet to the transport. */
+  queued: number
+  /** Of answers to polls, whose connections may still hold them. */
+  polls: NetSocket[]
+  /** What it was given at once, as a room's state is, and may take its time to read. */
+  credit: number
+  /** Bytes that it has read, as far as the system tells, and when that was last more (as performance.now() counts). */
+  read: number
+  readAt: number
+}
+
+export type Unread = {
+  /** From now on what is handed to `connection` is counted. */
+  readonly watch: (connection: Connection) => void
+  readonly handed: (connection: Connection, bytes: number) => void
+  readonly credit: (connection: Connection, bytes: number) => void
+  readonly bytes: (connection: Connection) => number
+  /** Whether it has let more wait than it may. */
+  readonly isTooMuch: (connection: Connection) => boolean
+  readonly stop: () => void
+}
+
+export type UnreadOptions = {
+  /** Bytes that may wait for one. */
+  readonly maxWaiting: number
+  /** Bytes of buffers in all of this process, above which those go first who have read nothing for longest. */
+  readonly maxBuffers: number
+  /** Milliseconds without reading anything, after which one is cut. */
+  readonly patience: number
+  readonly cut: (connection: Connection) => void
+}
+
+/** One for whom so much waits is looked at until it has read it. */
+const MANY = 65_536
+const LOOK_MS = 500
+/** Where memory is short, who has read nothing for so long goes (ms). */
+const SHORT_PATIENCE = 2_000
+
+export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOptions): Unread => {
+  const counts = new WeakMap<Connection, Count>()
+  const slow = new Set<Connection>()
+  let timer: NodeJS.Timeout | undefined
+
+  const netOf = (connection: Connection): NetSocket | null =>
+    (connection.transport.socket?._socket as NetSocket | null | undefined) ?? null
+
+  const bytes = (connection: Connection): number => {
+    const count = counts.get(connection)
+    let sum = (count?.queued ?? 0) + (netOf(connection)?.writableLength ?? 0)
+    if (count !== undefined && count.polls.length > 0) {
+      count.polls = count.polls.filter((net) => !net.destroyed && net.writableLength > 0)
+      for (const net of count.polls) sum += net.writableLength
+    }
+    return sum
+  }
+
+  const readOf = (connection: Connection, count: Count): number => {
+    const nets = [netOf(connection), ...count.polls].filter((net) => net !== null)
+    return nets.reduce((sum, net) => sum + net.bytesWritten - net.writableLength, 0) - count.queued
+  }
+
+  const look = (): void => {
+    timer = undefined
+    const now = performance.now()
+    const idle: Array<{ readonly connection: Connection; readonly since: number }> = []
+    for (const connection of slow) {
+      const count = counts.get(connection)
+      if (count === undefined || connection.readyState === 'closed' || bytes(connection) < MANY) {
+        slow.delete(connection)
+        continue
+      }
+      const read = readOf(connection, count)
+      if (read > count.read) count.readAt = now
+      count.read = read
+      if (now - count.readAt > patience) {
+        slow.delete(connection)
+        cut(connection)
+      } else if (now - count.readAt > SHORT_PATIENCE) idle.push({ connection, since: count.readAt })
+    }
+    if (idle.length > 0 && process.memoryUsage().arrayBuffers > maxBuffers)
+      for (const { connection } of idle
+        .sort((a, b) => a.since - b.since)
+        .slice(0, Math.ceil(idle.length / 4))) {
+        slow.delete(connection)
+        cut(connection)
+      }
+    if (slow.size > 0) timer = setTimeout(look, LOOK_MS).unref()
+  }
+
+  const notice = (connection: Connection, count: Count): void => {
+    if (slow.has(connection)) return
+    slow.add(connection)
+    count.read = readOf(connection, count)
+    count.readAt = performance.now()
+    timer ??= setTimeout(look, LOOK_MS).unref()
+  }
+
+  function onFlush(this: Connection): void {
+    const count = counts.get(this)
+    if (count === undefined) return
+    count.queued = 0
+    const net = (this.transport as { res?: { socket?: NetSocket | null } | null }).res?.socket
+    if (net && !count.polls.includes(net)) count.polls.push(net)
+  }
+
+  return {
+    watch: (connection) => {
+      if (counts.has(connection)) return
+      counts.set(connection, { queued: 0, polls: [], credit: 0, read: 0, readAt: 0 })
+      connection.on('flush', onFlush)
+    },
+    handed: (connection, more) => {
+      const count = counts.get(connection)
+      if (count !== undefined) count.queued += more
+    },
+    credit: (connection, more) => {
+      const count = counts.get(connection)
+      if (count !== undefined) count.credit = Math.max(count.credit, more)
+    },
+    bytes,
+    isTooMuch: (connection) => {
+      const waiting = bytes(connection)
+      const count = counts.get(connection)
+      if (count === undefined) return waiting > maxWaiting
+      if (waiting >= MANY) notice(connection, count)
+      if (waiting === 0) count.credit = 0
+      return waiting > maxWaiting + count.credit
+    },
+    stop: () => clearTimeout(timer),
+  }
+}

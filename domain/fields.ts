@@ -70,7 +70,7 @@ export const ownOrAnotherSession = field(t.string, '', {
 })
 export const account = field(t.string, NOBODY, { named: 'account', asks: 'the target' })
 export const subject = field(t.string, NOBODY, { named: 'subject', asks: 'the target' })
-export const reason = field(textOrNull, null, { named: 'reason' })
+export const reason = field(textOrNull, null, { named: 'reason', isPersonal: true })
 /** ISO 8601 with a zone; null for good. */
 export const until = field(textOrNull, null, { named: 'until' })
 export const subspace = field(t.string, 'main')

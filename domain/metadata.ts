@@ -43,6 +43,8 @@ export const Metadata = t.intersection([
     content: KeptFacts,
     /** The rules that it was decided by, where they are not the first (`rules.ts`). */
     rules: t.number,
+    /** Of a refusal that must not be told from another by its length. */
+    pad: t.string,
     /** What the decision saw, where the event's own place doesn't tell. */
     seen: Seen,
   }),

@@ -11,6 +11,7 @@ import type { Purpose } from './challenges.ts'
 import { proofOfHandshake, proofOfRequest, type ReadProof } from './proof.ts'
 import { createAuthStore } from './store.ts'
 
+let hiveAsked = 0
 const test = suite('auth')
 const START = Date.now()
 let now = START
@@ -21,7 +22,16 @@ const store = await createAuthStore({ url: database.url })
 const otherStore = await createAuthStore({ url: database.url })
 const made = (over: object = {}) =>
   createAuth({
-    hive: createHive({ nodes: [node.url], clock, allowStandIn: true, timeoutMs: 300 }),
+    hive: createHive({
+      nodes: [node.url],
+      clock,
+      allowStandIn: true,
+      timeoutMs: 300,
+      fetch: (...asked) => {
+        hiveAsked += 1
+        return fetch(...asked)
+      },
+    }),
     store,
     clock,
     secret: 'a secret of at least thirty-two characters',
@@ -113,6 +123,24 @@ test('given the same challenge a hundred times at once on two nodes, then one ge
     Array.from({ length: 100 }, (_, i) => who(proof, undefined, i % 2 ? auth : otherNode)),
   )
   assert.is(answers.filter((answer) => answer === 'alice').length, 1)
+})
+
+test('given 600 wrong proofs of 600 accounts at once from one network, then Hive is asked of 60', async () => {
+  const before = hiveAsked
+  const answers = await Promise.all(
+    Array.from({ length: 600 }, (_, i) => {
+      const challenge = walletChallenge()
+      const name = `nobody${i}`
+      return auth.authenticate(
+        wallet(name, challenge, signAs('mallory', challenge)),
+        undefined,
+        '198.51.100.9',
+      )()
+    }),
+  )
+  const told = (tag: string) => answers.filter((one) => E.isLeft(one) && one.left._tag === tag).length
+  assert.is(told('TooManyProofs'), 540)
+  assert.ok(hiveAsked - before <= 60, String(hiveAsked - before))
 })
 
 test('given an address that is wrong too often, then it is told to wait, and nobody asks Hive for it; others are not', async () => {

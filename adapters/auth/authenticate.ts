@@ -118,6 +118,19 @@ export const createAuth = (options: AuthOptions): Auth => {
     return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null })
   }
 
+  /** One that is wrong counts from before it is looked at. */
+  const guessed = async (
+    shown: Exclude<Shown, { form: 'token' }>,
+    purpose: Purpose | null,
+    ip: string | undefined,
+  ): Promise<E.Either<AuthError, Authenticated>> => {
+    guessing.count(ip)
+    const who = await bySignature(shown, purpose)
+    // What no node could answer was asked all the same.
+    if (E.isRight(who)) guessing.giveBack(ip)
+    return who
+  }
+
   /** A challenge that serves once served when it came; what was opened with it lasts as long as one in the headers would. */
   const holds = async (one: Shown): Promise<E.Either<AuthError, unknown>> => {
     if (one.form === 'token') return bySession(one.token)
@@ -151,11 +164,8 @@ export const createAuth = (options: AuthOptions): Auth => {
         const wait = one.form === 'token' ? 0 : guessing.wait(ip)
         if (wait > 0) return E.left({ _tag: 'TooManyProofs', retryAfterSeconds: wait })
         const who =
-          one.form === 'token' ? await bySession(one.token) : await bySignature(one, purpose ?? null)
-        if (E.isLeft(who)) {
-          if (one.form !== 'token' && who.left._tag === 'InvalidProof') guessing.wrong(ip)
-          return who
-        }
+          one.form === 'token' ? await bySession(one.token) : await guessed(one, purpose ?? null, ip)
+        if (E.isLeft(who)) return who
         if (first === null) first = who.right
         else if (first.caller.kind !== who.right.caller.kind || first.caller.id !== who.right.caller.id)
           return E.left(invalidProof('two proofs of two callers'))

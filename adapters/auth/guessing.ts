@@ -10,7 +10,9 @@ const ADDRESSES = 20_000
 export type Guessing = {
   /** 0 where a proof of this address is looked at, else the seconds until one is. */
   readonly wait: (ip: string | undefined) => number
-  readonly wrong: (ip: string | undefined) => void
+  /** Counts one before it is looked at, so that many at once are many; given back where it was not wrong. */
+  readonly count: (ip: string | undefined) => void
+  readonly giveBack: (ip: string | undefined) => void
 }
 
 /** `now` in ms. A loopback address is a proxy's or this machine's own: it may guess. */
@@ -27,9 +29,13 @@ export const createGuessing = (now: () => number): Guessing => {
       const over = (forgiven.get(key) ?? 0) - now() - (GUESSES.burst - 1) * each
       return over > 0 ? Math.ceil(over / 1_000) : 0
     },
-    wrong: (ip) => {
+    count: (ip) => {
       const key = keyOf(ip)
       if (key !== null) forgiven.set(key, Math.max(forgiven.get(key) ?? 0, now()) + each)
+    },
+    giveBack: (ip) => {
+      const key = keyOf(ip)
+      if (key !== null) forgiven.set(key, (forgiven.get(key) ?? 0) - each)
     },
   }
 }

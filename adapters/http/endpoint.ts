@@ -18,6 +18,7 @@ import type { HttpDeps } from './deps.ts'
 import { Download } from './download.ts'
 import { orTell, tell, tellInvalid } from './errors.ts'
 import { lasting, stillProved } from './lasting.ts'
+import { loggedId } from './request-id.ts'
 import {
   free,
   Identity,
@@ -145,7 +146,7 @@ const agentOf = (request: FastifyRequest): { userAgent?: string } => {
 export const senderOf = (request: FastifyRequest, caller: Caller): Sender => ({
   by: caller,
   client: { ip: request.address, ...agentOf(request) },
-  correlationId: request.id,
+  correlationId: loggedId(request.id),
 })
 
 const commandIdOf = (

@@ -18,6 +18,7 @@ import { type Allowed, allowedMethods } from './methods.ts'
 import { finish, SECURITY, SECURITY_SCHEMES } from './openapi.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
+import { requestId } from './request-id.ts'
 import { audit } from './routes/audit.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
@@ -47,9 +48,6 @@ const REQUEST_MS = 60_000
 const LONGEST_PARAM = 16_384
 /** Stalls of the event loop past this many milliseconds turn requests away, if they go on. */
 const MAX_STALL_MS = 3_000
-
-const requestId = (incoming: unknown): string =>
-  typeof incoming === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(incoming) ? incoming : randomUUID()
 
 const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
   const seconds = new Histogram({

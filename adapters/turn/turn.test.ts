@@ -16,6 +16,22 @@ test('credentials end after the TTL and are what coturn computes', () => {
   assert.is(made.ttl, 600)
 })
 
+test('the same caller has the same user name for half of its time, whoever else comes; a network’s guests have one', () => {
+  let now = 1_700_000_000_500
+  const later = createTurn({ secret: 'north', hosts: [], ttlSeconds: 600, clock: { now: () => now } })
+  const first = later.credentialsFor('alice')
+  now += 299_000
+  later.credentialsFor('bob')
+  const again = later.credentialsFor('alice')
+  assert.equal([again.username, again.ttl], [first.username, 301])
+  now += 2_000
+  assert.is(later.credentialsFor('alice').username, '1700000901:alice')
+  assert.is(later.guestOf('192.0.2.1'), later.guestOf('::ffff:192.0.2.1'))
+  assert.is(later.guestOf('2001:db8::1'), later.guestOf('2001:db8::2'))
+  assert.is.not(later.guestOf('192.0.2.1'), later.guestOf('192.0.2.2'))
+  assert.match(later.guestOf('192.0.2.1'), /^guest:[0-9a-f]{12}$/)
+})
+
 test('each host is named for STUN, for TURN over UDP and TCP, and for TURN over TLS', () => {
   const { iceServers, uris } = turn.credentialsFor('guest:0123456789ab')
   assert.equal(iceServers[0], { urls: ['stun:turn.dlux.io:3478', 'stun:[::1]:4000'] })

@@ -1,6 +1,8 @@
 /** Credentials for coturn's `use-auth-secret`: a user name that says when it ends, and its HMAC-SHA1. */
 import { createHmac } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/ports.ts'
+import { networkOf } from '../addresses.ts'
 
 export type TurnCredentials = {
   /** `<expiry in Unix seconds>:<account or guest>` */
@@ -19,7 +21,10 @@ export type TurnCredentials = {
 }
 
 export type Turn = {
+  /** The same user name again as long as half of its time is left: coturn's quotas are by user name. */
   readonly credentialsFor: (id: string) => TurnCredentials
+  /** In whose name a guest without a token has them: its network's, since with each call it is another guest. */
+  readonly guestOf: (ip: string) => string
   readonly uris: ReadonlyArray<string>
 }
 
@@ -32,6 +37,7 @@ export type TurnOptions = {
   readonly clock: Clock
 }
 
+const REMEMBERED = 50_000
 const HOST = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)(?::(\d{1,5}))?$/
 
 const portsOf = (host: string): { readonly name: string; readonly plain: number; readonly tls: number } => {
@@ -55,16 +61,30 @@ export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): T
     `turn:${name}:${plain}?transport=tcp`,
     `turns:${name}:${tls}?transport=tcp`,
   ])
+  /** When the credentials of each end that were given last. */
+  const ends = new LRUCache<string, number>({ max: REMEMBERED })
   return {
     uris: turn,
+    guestOf: (ip) =>
+      `guest:${createHmac('sha256', secret)
+        .update(`network ${networkOf(ip)}`)
+        .digest('hex')
+        .slice(0, 12)}`,
     credentialsFor: (id) => {
-      const username = `${Math.floor(clock.now() / 1_000) + ttlSeconds}:${id}`
+      const now = Math.floor(clock.now() / 1_000)
+      const before = ends.get(id)
+      const end =
+        before !== undefined && before - now > ttlSeconds / 2 && before - now <= ttlSeconds
+          ? before
+          : now + ttlSeconds
+      if (end !== before) ends.set(id, end)
+      const username = `${end}:${id}`
       const credential = createHmac('sha1', secret).update(username).digest('base64')
       return {
         username,
         credential,
         password: credential,
-        ttl: ttlSeconds,
+        ttl: end - now,
         uris: turn,
         iceServers: servers.length === 0 ? [] : [{ urls: stun }, { urls: turn, username, credential }],
       }

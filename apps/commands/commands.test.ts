@@ -734,18 +734,42 @@ refused(
 )
 
 refused(
-  'given content that isn’t there, then SpaceNotFound and nothing; private content, then the same and a record',
+  'given private content or none, then SpaceNotFound and a record of the same length, which has no stranger’s words',
   async () => {
-    for (const exists of [false, true]) {
-      const log = memoryLog()
-      const path = pathOn(log, {
-        content: contentOf(() => ({ exists, title: '', owner: 'alice', visibility: 'private', role: null })),
+    const nowhere = { type: 'document', id: 'what alice did' } as const
+    const hidden = { type: 'document', id: 'what alice has' } as const
+    const commands: ReadonlyArray<(n: number) => SpaceCommand> = [
+      (n) => join(n),
+      () => ({ type: 'EnterSpace', subspace: 'main-chess' }),
+      () => ({ type: 'Kick', sessionId: 'somebody’s words', reason: 'more of them' }),
+    ]
+    for (const [i, command] of commands.entries()) {
+      const lengths = [nowhere, hidden].map(async (space) => {
+        const log = memoryLog()
+        let bytes = 0
+        log.onAppend = (stream, events) => {
+          bytes += Buffer.byteLength(stream + JSON.stringify(events))
+          return null
+        }
+        const path = pathOn(log, {
+          content: contentOf((_, { id }) =>
+            id === nowhere.id
+              ? { exists: false, title: '', owner: null, visibility: 'private', role: null }
+              : { exists: true, title: 'A title', owner: 'alice', visibility: 'private', role: null },
+          ),
+          clock: { now: () => 1_700_000_000_000 },
+        })
+        const asked = { ...asking(uuid(i + 1), account('bob'), command(i)), space }
+        assert.is(refusalOf(await path.space(asked)()), 'SpaceNotFound')
+        await path.drain()
+        const [name = '', ...more] = log.names()
+        assert.equal(more, [])
+        assert.is(name === 'refusal-document:what alice has', space === hidden, name)
+        assert.not.match(name + JSON.stringify(log.stream(name)[0]?.data), /alice did|words|more of/)
+        return bytes
       })
-      assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'SpaceNotFound')
-      assert.is(log.stream(REFUSALS).length, 0)
-      await path.drain()
-      assert.is(log.stream(REFUSALS).length, exists ? 1 : 0)
-      assert.equal(log.names(), exists ? [REFUSALS] : [])
+      const [none, some] = await Promise.all(lengths)
+      assert.is(none, some)
     }
   },
 )

@@ -247,11 +247,10 @@ export const createCommands = (
     keys: options.keys,
     networkTag: options.networkTag,
     maxQueue: tuning.maxQueue,
-    // Only of spaces that this process knows to exist.
     onLimited: (request, refusal, basis) => {
       const known = streams.get(streamName('space', request.space)) as SpaceMailbox | undefined
-      if ((known?.state.held()?.state.opened ?? null) === null) return
-      refusals.summarise(recording.refusalOf(request, refusal, basis))
+      const opened = known?.state.held()?.state.opened ?? null
+      refusals.summarise(recording.refusalOf(request, refusal, { ...basis, opened }))
     },
   })
 

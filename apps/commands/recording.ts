@@ -6,14 +6,13 @@ import type { ChatRefusal } from '../../domain/chat/refusals.ts'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
 import { eventId } from '../../domain/ids.ts'
 import { type Grounds, type Metadata, SCHEMA } from '../../domain/metadata.ts'
-import { type StreamKind, streamName } from '../../domain/names.ts'
+import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
 import type { Ids, NewEvent, Request } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
 import { RULES } from '../../domain/rules.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
-import { askedFor, factsToKeep, type Seen } from '../../domain/space/facts.ts'
+import { askedFor, factsToKeep, isNamed, type Seen } from '../../domain/space/facts.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
-import { isText } from '../../domain/text.ts'
 import type { RefusalNote } from './refusal-log.ts'
 import { keptDigest } from './same-command.ts'
 
@@ -34,9 +33,27 @@ const digest = (text: string): string => hash('sha1', text, 'hex')
 const idOf = eventId(digest)
 
 /** What a refused command names may be anything: what is no name is not kept. */
-const MAX_NAME = 255
-const nameIn = (value: unknown): string | undefined =>
-  isText(value) && value.length <= MAX_NAME ? value : undefined
+const nameIn = (field: string, value: string | undefined): string | undefined =>
+  value !== undefined && isNamed(field, value) ? value : undefined
+
+/** A refusal for a space that one may not know of says as much as one for a space that there is not: the same events, as
+ *  long, so that no position tells the two apart. */
+const HIDDEN = 320
+const padded = <M extends Metadata>(metadata: M): M => {
+  const { content, seen } = metadata
+  const pad = '.'.repeat(Math.max(0, HIDDEN - JSON.stringify({ content, seen }).length))
+  return { ...metadata, pad }
+}
+/** Where a refusal for a space that there is not stands: its name is a caller's words, which would be there for good. A
+ *  stream's name of the same length is made of it. */
+const placeFor = (space: SpaceRef, isThere: boolean): string => {
+  const stream = streamName('refusal', space)
+  if (isThere) return stream
+  const start = streamName('refusal', { type: 'document', id: '' })
+  const length = Math.max(1, Buffer.byteLength(stream) - start.length)
+  const hex = hash('sha256', stream, 'hex')
+  return start + hex.repeat(Math.ceil(length / hex.length)).slice(0, length)
+}
 
 const targetOf = (command: SpaceCommand | ChatCommand): string | undefined => {
   if ('account' in command) return command.account
@@ -103,10 +120,12 @@ export const createRecording = (
     },
     refusalOf: (request, refusal, basis) => {
       const { space, id, command } = request
-      const stream = streamName('refusal', space)
+      const isThere = basis.facts === null ? basis.opened !== null : basis.facts.exists
+      const stream = placeFor(space, isThere)
       const reason = codeOf(refusal)
-      const target = nameIn(targetOf(command))
-      const subspace = 'subspace' in command ? nameIn(command.subspace) : undefined
+      const target = nameIn('target', targetOf(command))
+      const subspace = 'subspace' in command ? nameIn('subspace', command.subspace) : undefined
+      const metadata = metadataOf(request, basis)
       const dataOf = (detail: unknown) => ({
         command: command.type,
         reason,
@@ -123,7 +142,10 @@ export const createRecording = (
         reason,
         event: (detail, isSummary = false) => ({
           id: isSummary ? ids.uuid() : idOf(id, 0, scopeOf(request, stream)),
-          ...encodeEvent({ type: 'CommandRefused', data: dataOf(detail) }, metadataOf(request, basis)),
+          ...encodeEvent(
+            { type: 'CommandRefused', data: dataOf(detail) },
+            refusal._tag === 'SpaceNotFound' ? padded(metadata) : metadata,
+          ),
         }),
       }
     },

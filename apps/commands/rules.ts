@@ -47,8 +47,7 @@ export const onRefused = (
     case 'Invalid':
       return NOTHING
     case 'SpaceNotFound':
-      if (!basis.facts.exists) return NOTHING
-      // A private space: nothing in the answer, nor the time it takes, may tell it from none.
+      // A private space or none: nothing in the answer, nor the time it takes, nor what the log grows by, may tell which.
       return () => {
         void refusals.record(note())
         return null

@@ -46,7 +46,7 @@ export const CHAT_COMMANDS = {
       fresh: field(t.union([t.boolean, t.undefined]), undefined, { asks: 'yes', isInner: true }),
       subspace,
       content: words,
-      messageType: field(t.string, 'text'),
+      messageType: field(t.string, 'text', { isPersonal: true }),
       parentMessageId: field(t.union([t.string, t.null]), null),
       network,
     },

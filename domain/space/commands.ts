@@ -298,7 +298,7 @@ export const SPACE_COMMANDS = {
     },
   }),
   ChangeSettings: command({
-    fields: { changes: field(SettingsChanges, {}, { named: 'changes' }) },
+    fields: { changes: field(SettingsChanges, {}, { named: 'changes', isPersonal: true }) },
     who: 'admin',
     says: 'Changes the settings that it names. For admins.',
     rate: 'moderation',

@@ -1,8 +1,12 @@
 /** What a decision was made on beside the history, and how the log keeps it, so that it can be made again. */
+import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { parseEmoji } from '../chat/text.ts'
 import { type AnyCommand, commandEntry, isCommandName } from '../commands.ts'
+import { isSubject } from '../identity.ts'
 import type { Grounds } from '../metadata.ts'
-import { isCleanJson } from '../text.ts'
+import { parseSubspace } from '../names.ts'
+import { parseUntil } from '../text.ts'
 import type { ContentFacts } from './commands.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
@@ -106,13 +110,37 @@ export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyA
   return expired <= SEATS_AT_ONCE ? events : [...events.slice(0, SEATS_AT_ONCE), ...events.slice(expired)]
 }
 
-const MAX_ASKED = 2_000
+const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const NETWORK = /^[0-9a-f]{4}$/
+const SAID = new Set(['access', 'moderate', 'admin', 'left', 'disconnected', 'expired', 'node-lost'])
+/** Made by the server, whatever they look like. */
+const OURS = new Set(['socketId', 'boot'])
 
-/** What a refused command asked for, without what is personal in it. What is too long or no clean JSON is left out. */
+/** A name, an id, a time, an emoji, a number: nothing in which somebody's words could stand. What a caller sent and no rule
+ *  took may be anything, and would stand on the log for good. */
+export const isNamed = (name: string, value: unknown): boolean => {
+  if (Array.isArray(value)) return value.every((one) => isNamed(name, one))
+  if (typeof value !== 'string') return value === null || typeof value === 'boolean'
+  if (OURS.has(name) || isSubject(value) || ID.test(value) || NETWORK.test(value) || SAID.has(value))
+    return true
+  switch (name) {
+    case 'subspace':
+      return E.isRight(parseSubspace(value))
+    case 'emoji':
+      return E.isRight(parseEmoji(value))
+    case 'until':
+      return E.isRight(parseUntil(value, new Date(0).toISOString()))
+    default:
+      return false
+  }
+}
+
+/** What a refused command asked for, as far as it is names and ids: what rules look at. What is left out is asked again as
+ *  a command of its kind has it at the least. */
 export const askedFor = (command: AnyCommand): Readonly<Record<string, unknown>> => {
   const kept: Record<string, unknown> = {}
   const { fields } = commandEntry(command.type)
   for (const [name, value] of Object.entries(command))
-    if (value !== undefined && fields[name]?.isPersonal === false && isCleanJson(value)) kept[name] = value
-  return JSON.stringify(kept).length <= MAX_ASKED ? kept : {}
+    if (value !== undefined && fields[name]?.isPersonal === false && isNamed(name, value)) kept[name] = value
+  return kept
 }

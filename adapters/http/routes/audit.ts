@@ -29,6 +29,7 @@ import type { HttpDeps } from '../deps.ts'
 import { download, formatOf } from '../download.ts'
 import { type Asked, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
+import { loggedId } from '../request-id.ts'
 import { AuditEntry, listOf } from '../shapes.ts'
 import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
@@ -158,7 +159,7 @@ const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, sco
     ...(query.from === null ? {} : { from: query.from }),
     ...(query.to === null ? {} : { to: query.to }),
     ...(query.text === null ? {} : { text: query.text }),
-    ...(query.correlation === null ? {} : { correlation: query.correlation }),
+    ...(query.correlation === null ? {} : { correlation: loggedId(query.correlation) }),
     // A space that isn't there keeps no refusals: to show one's own would tell a private space from none.
     ...(only === null || scope.auditor ? {} : { knownOnly: true }),
   }

@@ -11,6 +11,7 @@ import { orTell, tellInvalid } from '../errors.ts'
 import * as shapes from '../shapes.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { identityOf, spaceNow, spaceView, written } from '../views.ts'
+import { turnFor } from './turn.ts'
 
 export const Paging = { limit: optional(Limit), cursor: optional(Text) }
 export const DEFAULT_LIMIT = 50
@@ -124,7 +125,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         subspace,
         identity: identityOf(who.caller),
         session_token: session.token,
-        turn_credentials: deps.turn.credentialsFor(who.caller.id),
+        turn_credentials: turnFor(deps, who, request.ip),
         websocket_url: `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${ticket}`,
       }
     },

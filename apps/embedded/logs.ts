@@ -1,5 +1,5 @@
 /** What the parts print: all of it to a file of the data folder, and to the user what he should know. */
-import { createWriteStream, mkdirSync, renameSync, type WriteStream } from 'node:fs'
+import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 
 const MAX_BYTES = 20_000_000
@@ -31,25 +31,26 @@ export const createLogs = (dataDir: string, say: (line: string) => void): Logs =
     folder,
     of: (part) => {
       const path = join(folder, `${part}.log`)
-      let size = 0
-      const open = (flags: string): WriteStream => {
-        const stream = createWriteStream(path, { flags, mode: 0o600 })
+      // What the run before said stays, however that ended.
+      let size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+      const open = (): WriteStream => {
+        const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
         // A full disk stops the log, not the part.
         stream.on('error', () => {})
         return stream
       }
-      let file = open('w')
+      let file = open()
       return (line) => {
-        size += line.length + 1
+        size += Buffer.byteLength(line) + 1
         if (size > MAX_BYTES) {
           size = 0
           file.end()
           try {
             renameSync(path, `${path}.1`)
           } catch {
-            // Then it starts over without the older part.
+            // Then it goes on in the same file.
           }
-          file = open('w')
+          file = open()
         }
         file.write(`${line}\n`)
         const words = worthSaying(line)

@@ -10,6 +10,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 const begun = performance.now()
 
+/** A database's address as it may stand on a screen. */
+const withoutPassword = (url: string): string => url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1@')
+
 const fail = (sentences: ReadonlyArray<string>): never => {
   for (const sentence of sentences) process.stderr.write(`${sentence}\n`)
   process.exit(1)
@@ -66,12 +69,14 @@ else {
       asked = 0
       await stop()
     }
-    const { url, eventStoreUrl, hiveStandIn, hiveNode } = running.endpoints()
+    const { url, localUrl, eventStoreUrl, databaseUrl, hiveStandIn, hiveNode } = running.endpoints()
     display.say(`\nup in ${((performance.now() - begun) / 1000).toFixed(1)} s\n`)
     display.table([
       ['open', url],
+      ...(localUrl === undefined || url === localUrl ? [] : [['here', localUrl] as const]),
       ['API', `${url}/docs`],
       ['log', eventStoreUrl],
+      ['tables', withoutPassword(databaseUrl)],
       ['data', `${dataDir} (logs in logs/, secrets in secrets.json)`],
       ['Hive', hiveStandIn ? 'a stand-in: log in as any made-up account' : hiveNode],
       ['stop', 'Ctrl-C'],

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
+import { freePort } from '../../infra/postgres/embedded.ts'
 import { readEndpoints } from '../operations/instance/endpoints.ts'
 import { checkDataDir, checkPort } from './checks.ts'
 import type { Display } from './display.ts'
@@ -164,6 +165,38 @@ embedded(
     await until(() => Object.values(pids).every((pid) => !isAlive(pid)))
     assert.equal(readEndpoints(dataDir), null)
     running = await start()
+    await running.stop()
+  },
+)
+
+embedded(
+  'given a run that is killed and whose server takes a while to stop, when the next starts at once on its port, then it waits for it',
+  async () => {
+    const slow = standIn(
+      'slow',
+      `import { createServer } from 'node:http'
+       const s = createServer((_, r) => r.end('slow'))
+       s.listen(Number(process.env.PORT), process.env.HOST, () => console.log('listening on http://127.0.0.1:' + s.address().port))
+       process.on('SIGTERM', () => setTimeout(() => process.exit(0), 1000))`,
+    )
+    const port = String(await freePort())
+    const script = `const { readSettings } = await import(${JSON.stringify(import.meta.resolve('./settings.ts'))})
+    const { startAll } = await import(${JSON.stringify(import.meta.resolve('./supervisor.ts'))})
+    const env = ${JSON.stringify({ ...env, PORT: port })}
+    const display = { say: () => {}, during: (_, work) => work, table: () => {} }
+    await startAll(readSettings(env).right, env, display, ${JSON.stringify({ ...programs, server: slow })})
+    console.log('up')`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    running = await start({ PORT: port, PUBLIC_URL: 'https://vr.example.org' })
+    assert.ok(said.some((line) => /a run before was killed: waiting for its parts/.test(line)))
+    const { url, localUrl } = running.endpoints()
+    assert.equal([url, localUrl].join(), `https://vr.example.org,http://127.0.0.1:${port}`)
+    assert.equal((await fetch(localUrl ?? '')).status, 200)
     await running.stop()
   },
 )

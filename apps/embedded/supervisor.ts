@@ -1,5 +1,6 @@
 /** Starts all the parts, as much at once as they allow, and stops them in order. */
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
 import { loadSampleContent } from '../../adapters/content/load.ts'
@@ -7,7 +8,12 @@ import { migrate } from '../../adapters/postgres/migrate.ts'
 import { freePort } from '../../infra/postgres/embedded.ts'
 import type { Environment } from '../config/load.ts'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
-import { type Endpoints, removeEndpoints, writeEndpoints } from '../operations/instance/endpoints.ts'
+import {
+  type Endpoints,
+  leftBehind,
+  removeEndpoints,
+  writeEndpoints,
+} from '../operations/instance/endpoints.ts'
 import { readSecrets } from '../operations/instance/secrets.ts'
 import { checkDataDir, checkPort, freeMb } from './checks.ts'
 import { type Child, startChild } from './child.ts'
@@ -26,6 +32,21 @@ const PROGRAMS = {
   eventStore: program('infra/eventstore/main.ts'),
   projector: program('apps/projector/main.ts'),
   server: program('apps/server/main.ts'),
+}
+
+/** Milliseconds that the parts of a killed run have to stop: they do when they notice that it is gone. */
+const LEFT_BEHIND_MS = 30_000
+const waitForLeftBehind = async (dataDir: string, display: Display): Promise<void> => {
+  if (leftBehind(dataDir).length === 0) return
+  display.say('  a run before was killed: waiting for its parts to stop')
+  const end = Date.now() + LEFT_BEHIND_MS
+  while (leftBehind(dataDir).length > 0 && Date.now() < end) await delay(50)
+}
+
+/** Where this machine reaches what listens on `host`. */
+const localUrlOf = (host: string, port: number): string => {
+  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${here.includes(':') ? `[${here}]` : here}:${port}`
 }
 
 /** Rejects with a sentence where a part does not start, or when `signal` gives up; what did start is stopped then. */
@@ -57,6 +78,7 @@ export const startAll = async (
     return part
   }
   try {
+    await waitForLeftBehind(dataDir, display)
     await checkPort(config.host, config.port)
     const asked = await Promise.allSettled([
       given.eventStore === null ? null : checkEventStore(given.eventStore),
@@ -173,8 +195,10 @@ export const startAll = async (
       return one.value
     }) as [Child, Child]
 
+    const localUrl = localUrlOf(config.host, port)
     const endpoints = (): Endpoints => ({
-      url: config.publicUrl.endsWith(':0') ? `http://${config.host}:${port}` : config.publicUrl,
+      url: config.publicUrl.endsWith(':0') ? localUrl : config.publicUrl,
+      localUrl,
       eventStoreUrl: store.url,
       databaseUrl: database.url,
       hiveNode: hive,

@@ -293,4 +293,15 @@ files('Caddy: the file is valid, and passes everything on but /metrics', async (
   }
 })
 
+files('compose: what every container prints is bounded', () => {
+  const { services } = parse(read('docker-compose.yml'), { merge: true }) as {
+    services: Record<string, { logging?: { driver: string; options: Record<string, string> } }>
+  }
+  for (const [name, { logging }] of Object.entries(services)) {
+    assert.equal(logging?.driver, 'local', name)
+    assert.match(logging?.options['max-size'] ?? '', /^\d+m$/, name)
+    assert.match(logging?.options['max-file'] ?? '', /^\d+$/, name)
+  }
+})
+
 files.run()

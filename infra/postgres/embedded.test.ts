@@ -80,6 +80,32 @@ embedded('given its parent, when that is killed outright, then it ends too and l
   await again.stop()
 })
 
+embedded(
+  'given a folder that PostgreSQL’s user has no way into, when it is removed and made again, then it starts anew, with its new password',
+  async () => {
+    const closed = mkdtempSync(join(root, 'closed-'))
+    const within = join(closed, 'data', 'postgres')
+    const said: string[] = []
+    const say = (line: string) => void said.push(line)
+    const places = new Set<string>()
+    try {
+      for (const [round, secret] of ['one', 'two'].entries()) {
+        rmSync(join(closed, 'data'), { recursive: true, force: true })
+        const postgres = await startPostgres({ dataDir: within, password: secret, say })
+        places.add(postgres.dataDir)
+        assert.equal(postgres.fresh, true, `round ${round}`)
+        await ensureDatabase(postgres.url('postgres'), 'presence')
+        await postgres.stop()
+      }
+      if (process.getuid?.() === 0)
+        assert.ok(said.some((line) => /of a data folder that was removed/.test(line)))
+    } finally {
+      for (const place of places)
+        for (const path of [place, `${place}.before`]) rmSync(path, { recursive: true, force: true })
+    }
+  },
+)
+
 embedded('given data of another version, then a sentence says which', async () => {
   writeFileSync(join(dataDir, 'PG_VERSION'), '12\n')
   await assert.rejects(startPostgres({ dataDir, password }), /is PostgreSQL 12's, and this is PostgreSQL 18/)

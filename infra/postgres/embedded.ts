@@ -1,7 +1,17 @@
 /** A real PostgreSQL from npm, as a child process that never outlives its parent. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, chmodSync, chownSync, constants, cpSync, existsSync, mkdirSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -92,6 +102,7 @@ const reachableBinaries = async (user: User | null, say: (line: string) => void)
 
 /** The same for the data: a place of its own under /var/lib where the user has no way into the one asked for. */
 const reachableDataDir = async (dataDir: string, user: User | null, say: (line: string) => void) => {
+  const isNew = !existsSync(dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if (!user) return dataDir
   try {
@@ -101,6 +112,12 @@ const reachableDataDir = async (dataDir: string, user: User | null, say: (line: 
   } catch {
     const hash = createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 8)
     const moved = join(elsewhere(), `data-${hash}`)
+    // Whoever removed the folder meant its tables too: these are of another password, and of a log that is gone.
+    if (isNew && existsSync(moved)) {
+      rmSync(`${moved}.before`, { recursive: true, force: true })
+      renameSync(moved, `${moved}.before`)
+      say(`what PostgreSQL had of a data folder that was removed is in ${moved}.before: nothing needs it`)
+    }
     mkdirSync(moved, { recursive: true, mode: 0o700 })
     chownSync(moved, user.uid, user.gid)
     say(`${user.name} has no way into ${dataDir}, so PostgreSQL's data is in ${moved}`)

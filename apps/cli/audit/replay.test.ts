@@ -6,7 +6,7 @@ import { createMoments } from '../../../projections/history/moments.ts'
 import { createPlayer } from '../../../projections/history/replay.ts'
 import { printReplay, readAsked } from './replay.ts'
 import { nextKey } from './replay-view/keys.ts'
-import { fit, plain } from './replay-view/screen.ts'
+import { fit, plain, plainJson } from './replay-view/screen.ts'
 import { watch } from './replay-view/watch.ts'
 import { readSpeed, readWhen } from './replay-view/when.ts'
 
@@ -33,6 +33,24 @@ test('given words with control characters or wide ones, a line stays a line of i
   assert.is(fit('日本語', 4), '日… ')
   assert.is(fit('ab', 4), 'ab  ')
   assert.is(fit('', 0), '')
+})
+
+test('given emoji of many parts, marks that combine, and what has no width, a line is as wide as it is shown', () => {
+  assert.is(fit('👩‍👩‍👧‍👦ab', 5), '👩‍👩‍👧‍👦ab ')
+  assert.is(fit('🇩🇪x', 4), '🇩🇪x ')
+  assert.is(fit('❤️x', 4), '❤️x ')
+  assert.is(fit('e\u0301x', 4), 'e\u0301x  ')
+  assert.is(fit('a\u200bb', 3), 'a\u200bb ')
+  assert.is(fit('ｗｉ', 3), 'ｗ…')
+})
+
+test('given words with control characters, JSON of them has none, and is the same value', () => {
+  for (const words of ['a\u001b[2J', '\u009b31mred\u007f', '\u202eevil\u2066\u2028\u2029', 'plain 🎉 é']) {
+    const json = plainJson(JSON.stringify({ words }))
+    assert.equal(JSON.parse(json), { words })
+    assert.not.match(json, /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/)
+  }
+  assert.is(plainJson('{\n  "a": 1\n}'), '{\n  "a": 1\n}')
 })
 
 test('given times as people type them, they are read', () => {

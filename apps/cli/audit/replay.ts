@@ -9,7 +9,7 @@ import { createPlayer, replay, stepView } from '../../../projections/history/rep
 import type { Command, Io } from '../command.ts'
 import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
-import { plain } from './replay-view/screen.ts'
+import { plain, plainJson } from './replay-view/screen.ts'
 import { type Terminal, watch } from './replay-view/watch.ts'
 import { readLast, readSpeed, readWhen } from './replay-view/when.ts'
 
@@ -90,7 +90,7 @@ export const printReplay = async (moments: Moments, asked: Asked, io: Io): Promi
       if (due > 0) await delay(due)
     }
     count += 1
-    if (json) io.out(JSON.stringify(stepView(step, { client: true })))
+    if (json) io.out(plainJson(JSON.stringify(stepView(step, { client: true }))))
     else
       io.out(`${at}  ${String(step.after.standing.state.sessions.size).padStart(4)} in  ${plain(step.says)}`)
   }

@@ -1,9 +1,11 @@
 /** `presence rebuild` */
+
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { PROJECTION_NAMES } from '../../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../../operations/rebuild/rebuild.ts'
+import { plainJson } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io } from '../command.ts'
 import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
@@ -87,7 +89,7 @@ export const rebuild: Command = {
       if (shut !== null) io.err(shut)
       if (done.parkedStreams > 0)
         io.err(`${counted(done.parkedStreams, 'parked stream')}: presence parked lists what waits.`)
-      for (const difference of done.differences ?? []) io.err(JSON.stringify(difference))
+      for (const difference of done.differences ?? []) io.err(plainJson(JSON.stringify(difference)))
       if (compare)
         io.out(
           done.differences === null

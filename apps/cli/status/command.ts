@@ -1,5 +1,6 @@
 /** `presence status` */
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
+import { plainJson } from '../audit/replay-view/screen.ts'
 import type { Command } from '../command.ts'
 
 const usage = `presence status [--url URL]
@@ -15,12 +16,13 @@ export const status: Command = {
     const given = args[0] === '--url' ? args[1] : undefined
     const dataDir = process.env.DATA_DIR || './data'
     const endpoints = given === undefined ? readEndpoints(dataDir) : null
-    const url = given ?? endpoints?.url
+    // Under its public name it may not be reached from here.
+    const url = given ?? endpoints?.localUrl ?? endpoints?.url
     if (url === undefined) {
       io.err(`Nothing runs on ${dataDir}: run npm start first, or give --url.`)
       return 1
     }
-    io.out(`server  ${url}`)
+    io.out(`server  ${url}${endpoints && endpoints.url !== url ? `, ${endpoints.url} to browsers` : ''}`)
     if (endpoints) {
       io.out(`log     ${endpoints.eventStoreUrl}`)
       io.out(`data    ${endpoints.dataDir}`)
@@ -31,7 +33,9 @@ export const status: Command = {
       const response = await fetch(`${url.replace(/\/$/, '')}/api/health`, {
         signal: AbortSignal.timeout(5000),
       })
-      io.out(`health  ${JSON.stringify(await response.json(), null, 2).replaceAll('\n', '\n        ')}`)
+      io.out(
+        `health  ${plainJson(JSON.stringify(await response.json(), null, 2)).replaceAll('\n', '\n        ')}`,
+      )
       return response.ok ? 0 : 1
     } catch (error) {
       io.err(`${url} does not answer: ${(error as Error).message}.`)

@@ -7,8 +7,8 @@ import * as t from 'io-ts'
 /** The name of the embedded instance's log in its checkpoints. */
 export const EMBEDDED_ORIGIN = 'presence.localhost'
 
-const Endpoints = t.type({
-  /** Of the server: `http://127.0.0.1:3000` */
+const Written = t.type({
+  /** Of the server, as browsers reach it. */
   url: t.string,
   eventStoreUrl: t.string,
   databaseUrl: t.string,
@@ -18,6 +18,8 @@ const Endpoints = t.type({
   dataDir: t.string,
   pids: t.record(t.string, t.number),
 })
+/** `localUrl`: the server on this machine, `http://127.0.0.1:3000` */
+const Endpoints = t.intersection([Written, t.partial({ localUrl: t.string })])
 export type Endpoints = t.TypeOf<typeof Endpoints>
 
 const file = (dataDir: string): string => join(resolve(dataDir), 'endpoints.json')
@@ -31,14 +33,35 @@ const alive = (pid: number): boolean => {
   }
 }
 
-/** Null where nothing runs on the folder (any more). */
-export const readEndpoints = (dataDir: string): Endpoints | null => {
+const read = (dataDir: string): Endpoints | null => {
   try {
-    const read = Endpoints.decode(JSON.parse(readFileSync(file(dataDir), 'utf8')))
-    return E.isRight(read) && alive(read.right.pids.supervisor ?? 0) ? read.right : null
+    const found = Endpoints.decode(JSON.parse(readFileSync(file(dataDir), 'utf8')))
+    return E.isRight(found) ? found.right : null
   } catch {
     return null
   }
+}
+
+/** Null where nothing runs on the folder (any more). */
+export const readEndpoints = (dataDir: string): Endpoints | null => {
+  const found = read(dataDir)
+  return found !== null && alive(found.pids.supervisor ?? 0) ? found : null
+}
+
+/** Ended, and only not looked after by whoever is its parent now. */
+const isZombie = (pid: number): boolean => {
+  try {
+    return /\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Processes of a run that was killed, which are still about to stop. */
+export const leftBehind = (dataDir: string): ReadonlyArray<number> => {
+  const found = read(dataDir)
+  if (found === null || alive(found.pids.supervisor ?? 0)) return []
+  return Object.values(found.pids).filter((pid) => pid > 0 && alive(pid) && !isZombie(pid))
 }
 
 /** It holds the database's password, so its owner alone may read it. */

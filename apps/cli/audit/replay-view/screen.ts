@@ -1,5 +1,6 @@
 /** A replay as lines of a terminal: who is in, what is said, what happens. Pure: the same in, the same out. */
 
+import stringWidth from 'string-width'
 import { roomKey } from '../../../../domain/names.ts'
 import { MARK_NAMES, MARKS, type SessionMarks } from '../../../../domain/space/session.ts'
 import type { Moment } from '../../../../projections/history/moments.ts'
@@ -22,10 +23,16 @@ export type Picture = {
 const MOVING = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
 export const plain = (text: string): string => text.replace(MOVING, ' ')
 
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+/** The same value as JSON, in which no character moves anything: those that `JSON.stringify` leaves are escaped too. */
+export const plainJson = (json: string): string =>
+  json
+    .split('\n')
+    .map((line) => line.replace(MOVING, escaped))
+    .join('\n')
+
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
-const widthOf = (grapheme: string): number => (WIDE.test(grapheme) ? 2 : 1)
+const widthOf = (grapheme: string): number => stringWidth(grapheme)
 
 /** Exactly so many columns. */
 export const fit = (text: string, columns: number): string => {

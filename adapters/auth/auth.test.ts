@@ -73,6 +73,16 @@ test.before.each(() => {
   now = START
 })
 
+test('given a signature in headers, then what it opens may last until its challenge is past its age; by one that serves once, as long from now', async () => {
+  const made = now - 3_600_000
+  const untilOf = async (challenge: string) => {
+    const answer = await auth.authenticate(headers('alice', challenge, signAs('alice', challenge)))()
+    return E.isRight(answer) ? answer.right.until : null
+  }
+  assert.is(await untilOf(seconds(made)), Number(seconds(made)) * 1_000 + 86_400_000)
+  assert.is(await untilOf(walletChallenge()), now + 86_400_000)
+})
+
 test('given no proof, or a name alone, then a guest, new each time, whose claim is kept apart', async () => {
   const one = await auth.authenticate(proofOfRequest({}))()
   const two = await auth.authenticate(proofOfRequest({ authorization: 'Bearer :alice' }))()

@@ -19,6 +19,8 @@ export type Authenticated = {
   readonly via: 'token' | 'wallet' | 'headers' | 'none'
   /** Where a session token was shown: the token, its session's id and its end (ms since the epoch). */
   readonly session: { readonly token: string; readonly sid: string; readonly expiresAt: number } | null
+  /** Where a signature was shown: how long what it opened may last (ms since the epoch). */
+  readonly until?: number
 }
 
 export type Issued = { readonly token: string; readonly sid: string; readonly expiresAt: number }
@@ -115,7 +117,9 @@ export const createAuth = (options: AuthOptions): Auth => {
       if (E.isLeft(first)) return first
       if (!first.right) return E.left(invalidProof('the challenge was used before'))
     }
-    return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null })
+    const until =
+      serving.right.once === null ? serving.right.until : clock.now() + options.headerMaxAgeSeconds * 1_000
+    return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null, until })
   }
 
   /** One that is wrong counts from before it is looked at. */

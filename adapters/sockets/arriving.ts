@@ -82,8 +82,10 @@ export const createArriving = (deps: {
     if (shown.ticket === undefined || isShown) {
       const who = await auth.authenticate(proof, undefined, client?.ip)()
       if (E.isLeft(who)) return E.left(describeError(who.left))
-      const { caller, session } = who.right
-      const token = session === null ? null : { sid: session.sid, expiresAt: session.expiresAt }
+      const { caller, session, until } = who.right
+      // A signature has no session that could be ended, but an age past which it proves nothing.
+      const bySignature = until === undefined ? null : { sid: '', expiresAt: until }
+      const token = session === null ? bySignature : { sid: session.sid, expiresAt: session.expiresAt }
       if (shown.ticket === undefined) return E.right({ caller, token, client, ticket: null })
       const ticket = await byTicket(shown)
       if (E.isLeft(ticket)) return ticket

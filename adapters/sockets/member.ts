@@ -23,7 +23,8 @@ export type Member = {
   /** Another one once it has said that it speaks another language. */
   line: Line
   readonly caller: Caller
-  /** The session token it came with or was given, if any: when that ends (`expiresAt` in ms), so does the socket. */
+  /** The session token it came with or was given, or the signature (`sid` is empty): when that ends (`expiresAt` in ms), so
+   *  does the socket. */
   token: { readonly sid: string; readonly expiresAt: number } | null
   readonly client: Sender['client']
   /** Which join it was let in by, and where it may go by that: nowhere else. Null for one that came without. */

@@ -12,6 +12,8 @@ export type Described = {
   readonly code: string
   readonly error: string
   readonly retry_after?: number
+  /** The sentence under another name too, for clients that look for it there. */
+  readonly message?: string
 }
 
 const said = (status: number, code: string, error: string, retryAfter?: number): Described =>

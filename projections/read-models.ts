@@ -32,6 +32,7 @@ export type SpaceListRow = {
   readonly active_users: number
   readonly max_users: number
   readonly created_at: Iso | null
+  readonly creator: string | null
 }
 export type SpaceList = {
   readonly spaces: ReadonlyArray<SpaceListRow>
@@ -219,6 +220,10 @@ export type AuditOrder = 'newest' | 'oldest'
 export type AuditRequest = PageRequest & AuditFilters & { readonly order?: AuditOrder }
 
 export type SpacesRequest = PageRequest & {
+  /** What the content itself says that it is: a post's `vr`, `360`, … */
+  readonly contentType?: string
+  /** How many to leave out, for clients without a cursor. */
+  readonly offset?: number
   readonly type?: SpaceType
   /** Matches the name, the id or the owner, whatever the case. */
   readonly q?: string

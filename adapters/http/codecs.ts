@@ -8,6 +8,7 @@ import {
   parseSubspace,
   SPACE_TYPES,
   type SpaceRef,
+  type SpaceType,
 } from '../../domain/names.ts'
 import { isText } from '../../domain/text.ts'
 import { readEnd, readTime } from '../../domain/time.ts'
@@ -74,6 +75,36 @@ export const SpaceTypeCodec = from(
   `one of ${SPACE_TYPES.join(', ')}`,
   (value) => SPACE_TYPES.find((one) => one === value),
   spaceType,
+)
+export const isSpaceType = (value: string): value is SpaceType =>
+  (SPACE_TYPES as ReadonlyArray<string>).includes(value)
+/** What DLUX's own clients ask a list of posts for. */
+const CONTENT_TYPES = [
+  '360',
+  'aframe',
+  'app',
+  'art',
+  'audio',
+  'blog',
+  'dapp',
+  'game',
+  'remix',
+  'video',
+  'vr',
+  'vrml',
+]
+export const AnyTypeCodec = from(
+  `one of ${[...SPACE_TYPES, ...CONTENT_TYPES, 'all'].join(', ')}`,
+  (value) => [...SPACE_TYPES, ...CONTENT_TYPES, 'all'].find((one) => one === value),
+  text({ enum: [...SPACE_TYPES, ...CONTENT_TYPES, 'all'], description: 'A space’s type, or its content’s.' }),
+)
+export const Offset = from(
+  'a whole number from 0 to 10,000',
+  (value) => {
+    const number = digits(value, 10_000n)
+    return number === undefined ? undefined : Number(number)
+  },
+  whole({ minimum: 0, maximum: 10_000 }),
 )
 export const Search = from(
   'text of at most 200 characters',

@@ -88,6 +88,7 @@ const ERROR = {
     error: { type: 'string', description: 'A sentence.' },
     code: { type: 'string', description: codesInWords() },
     request_id: { type: 'string' },
+    message: { type: 'string', description: 'The sentence again, where the panel looks for it there.' },
     retry_after: { type: 'number', description: 'Seconds, with 429 and 503.' },
     node: { type: 'string' },
   },

@@ -68,12 +68,13 @@ export const answerError = (
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
   // A request that fastify refuses by itself has been through no hook of ours.
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-  const { error, code, retry_after } = told
+  const { error, code, retry_after, message } = told
   return reply.code(told.status).send({
     error,
     code,
     request_id: request.id,
     node,
+    ...(message === undefined ? {} : { message }),
     ...(retry_after === undefined ? {} : { retry_after }),
   })
 }

@@ -26,6 +26,7 @@ import { commands } from './routes/commands.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
+import { panel } from './routes/panel.ts'
 import { proof } from './routes/proof.ts'
 import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
@@ -177,6 +178,10 @@ const TAGS = [
   ['webrtc', 'Credentials for the media relay.'],
   ['audit', 'What happened, and why.'],
   ['proof', 'That the record is whole.'],
+  [
+    'panel',
+    'What DLUX’s wallet and panel ask for beside rooms. There are no payments, no tickets to buy, no queues.',
+  ],
   ['operations', 'Health and metrics.'],
 ] as const
 
@@ -276,6 +281,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     audit,
     proof,
     moment,
+    panel,
   ])
     routes(app, deps)
   clientFiles(app)

@@ -2,7 +2,7 @@
  *  that every route is written once. */
 import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
 
-const POST = /^(\/api\/(?:spaces|chat)\/post\/)([^/?#]+)\/([^/?#]+)([/?#].*)?$/
+const POST = /^(\/api\/(?:spaces|chat|presence\/spaces)\/post\/)([^/?#]+)\/([^/?#]+)([/?#].*)?$/
 
 export const rewriteUrl = (url: string): string => {
   const parts = POST.exec(url)
@@ -23,15 +23,17 @@ const BELOW = new Set([
   'at',
   'replay',
   'why',
+  'capacity',
+  'queue',
 ])
 
 /** Whether it is in a space's id that an address is not even well escaped. */
 export const hasMalformedId = (url: string): boolean =>
-  /^\/api\/(?:spaces|chat)\/(?:post|document|community|global)\//.test(url)
+  /^\/api\/(?:spaces|chat|presence\/spaces)\/(?:post|document|community|global)\//.test(url)
 
 /** Whether an address that no route took has a post's id with no slash or with two: then it is the id that is wrong. */
 export const hasMalformedPost = (url: string): boolean => {
-  const parts = /^\/api\/(?:spaces|chat)\/post\/([^?#]*)/.exec(url)
+  const parts = /^\/api\/(?:spaces|chat|presence\/spaces)\/post\/([^?#]*)/.exec(url)
   if (parts === null) return false
   const [author = '', permlink, below] = parts[1]!.split('/')
   if (/%2f/i.test(author)) return false

@@ -95,6 +95,8 @@ export const ListedSpace = shape('ListedSpace', {
   active_users: whole(),
   max_users: whole(),
   created_at: orNull(time),
+  creator: orNull(text()),
+  capacity: { type: 'object', additionalProperties: true, description: 'used, total, available.' },
 })
 
 const MARK_SHAPES = { 'yes-no': yesNo, 'time or null': orNull(time) } as const

@@ -21,6 +21,14 @@ export const written = (accepted: Accepted<unknown>) => ({
   revision: String(accepted.revision),
 })
 
+/** As the panel counts seats. */
+export const capacityOf = (used: number, total: number) => ({
+  used,
+  total,
+  available: Math.max(0, total - used),
+  premiumBonus: 0,
+})
+
 const named = (space: SpaceRef, of: Seen) => ({
   space_type: space.type,
   space_id: space.id,

@@ -9,7 +9,8 @@ import type { SpacesRequest } from '../read-models.ts'
 const LOBBY_NAME = 'Lobby'
 const DESCRIPTION = 200
 
-const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>) => {
+type Asked = Pick<SpacesRequest, 'type' | 'contentType' | 'q' | 'viewer'>
+const known = ({ type, contentType, q, viewer }: Asked) => {
   // Only an account owns, creates or was granted anything.
   const account = viewer?.kind === 'account' ? viewer.id : null
   const granted = (
@@ -74,17 +75,16 @@ const known = ({ type, q, viewer }: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>
     sql.fragment`strpos(presence_folded(${column}), presence_folded(${search ?? ''})) > 0`
   return sql.fragment`(SELECT * FROM (${sql.join(parts, sql.fragment` UNION ALL `)}) AS every
       (standing, space_type, space_id, name, description, type, owner, created_at)
-    ${
-      search === undefined || search === ''
-        ? sql.fragment``
-        : sql.fragment`WHERE ${has(sql.fragment`name`)} OR ${has(sql.fragment`space_id`)}
-            OR ${has(sql.fragment`coalesce(owner, '')`)}`
-    })`
+    WHERE ${contentType === undefined ? sql.fragment`TRUE` : sql.fragment`lower(type) = ${contentType}`}
+      AND ${
+        search === undefined || search === ''
+          ? sql.fragment`TRUE`
+          : sql.fragment`(${has(sql.fragment`name`)} OR ${has(sql.fragment`space_id`)}
+            OR ${has(sql.fragment`coalesce(owner, '')`)})`
+      })`
 }
 
-export const countSpaces = (
-  request: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>,
-): Query<{ total: number }> =>
+export const countSpaces = (request: Asked): Query<{ total: number }> =>
   query(sql.unsafe`SELECT count(*) AS total FROM ${known(request)} AS known`, t.type({ total: count }))
 
 const listed = t.type({
@@ -96,6 +96,7 @@ const listed = t.type({
   active_users: count,
   max_users: t.number,
   created_at: nullable(iso),
+  creator: nullable(t.string),
   rank: t.number,
   idle: bigint,
   age: bigint,
@@ -103,7 +104,7 @@ const listed = t.type({
 /** The lobby, then where most people are, then the newest content, and last what is known only by having been opened.
  *  `after` is the key of the row before: rank, idle, age, type, id. */
 export const listSpaces = (
-  request: Pick<SpacesRequest, 'type' | 'q' | 'viewer'>,
+  request: Asked & Pick<SpacesRequest, 'offset'>,
   after: ReadonlyArray<string> | null,
   limit: number,
 ): Query<t.TypeOf<typeof listed>> => {
@@ -115,7 +116,7 @@ export const listSpaces = (
             ${after[4]!}::text COLLATE "C")`
   return query(
     sql.unsafe`SELECT page.space_type, page.space_id, page.name AS display_name, page.description, page.type,
-        page.created_at, page.rank, page.idle, page.age, page.active_users,
+        page.created_at, page.owner AS creator, page.rank, page.idle, page.age, page.active_users,
         coalesce(s.max_users, ${DEFAULT_SETTINGS.max_users}::int) AS max_users
       FROM (
         SELECT * FROM (
@@ -126,7 +127,8 @@ export const listSpaces = (
           LEFT JOIN (SELECT space_type, space_id, count(*) AS users FROM presence_sessions GROUP BY 1, 2) AS here
             ON here.space_type = known.space_type AND here.space_id = known.space_id
         ) AS aged ${from}
-        ORDER BY rank, idle, age, space_type COLLATE "C", space_id COLLATE "C" LIMIT ${limit}
+        ORDER BY rank, idle, age, space_type COLLATE "C", space_id COLLATE "C"
+        LIMIT ${limit} OFFSET ${request.offset ?? 0}
       ) AS page
       LEFT JOIN presence_space_settings s ON s.space_type = page.space_type AND s.space_id = page.space_id
       ORDER BY page.rank, page.idle, page.age, page.space_type COLLATE "C", page.space_id COLLATE "C"`,

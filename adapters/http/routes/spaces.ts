@@ -4,13 +4,25 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { MAIN, parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
-import { AnySubspace, Limit, optional, PROOF, Search, SpaceTypeCodec, Text } from '../codecs.ts'
+import type { Ticket } from '../../auth/tickets.ts'
+import {
+  AnySubspace,
+  AnyTypeCodec,
+  isSpaceType,
+  Limit,
+  Offset,
+  optional,
+  PROOF,
+  Search,
+  SpaceTypeCodec,
+  Text,
+} from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
 import * as shapes from '../shapes.ts'
 import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
-import { identityOf, spaceNow, spaceView, written } from '../views.ts'
+import { capacityOf, identityOf, spaceNow, spaceView, written } from '../views.ts'
 import { turnFor } from './turn.ts'
 
 export const Paging = { limit: optional(Limit), cursor: optional(Text) }
@@ -30,6 +42,10 @@ export const pageOf = (
 const websocketUrl = (publicUrl: string, request: FastifyRequest): string =>
   (publicUrl.endsWith(':0') ? `${request.protocol}://${request.host}` : publicUrl).replace(/^http/, 'ws')
 
+/** With a ticket in it, for clients that can show nothing else. */
+export const ticketUrl = (deps: HttpDeps, request: FastifyRequest, ticket: Ticket): string =>
+  `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${deps.auth.tickets.issue(ticket)}`
+
 export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'GET',
@@ -37,19 +53,34 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { spaces: shapes.listOf(shapes.ListedSpace), total: shapes.whole(), next_cursor: 'string?' },
     tag: 'spaces',
     summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
-    query: t.type({ type: optional(SpaceTypeCodec), q: optional(Search), ...Paging }),
+    query: t.type({
+      type: optional(AnyTypeCodec),
+      space_type: optional(SpaceTypeCodec),
+      q: optional(Search),
+      offset: optional(Offset),
+      ...Paging,
+    }),
     handle: async ({ query, who }) => {
       const page = pageOf(query, 'spaces')
-      const { type, q } = query
+      const { type, q, offset } = query
+      const isOfSpaces = type !== null && isSpaceType(type)
+      const spaceType = query.space_type ?? (isOfSpaces ? type : null)
+      const isOfContent = type !== null && !isOfSpaces && type !== 'all'
       const list = orTell(
         await deps.readModels.listSpaces({
           ...page,
-          ...(type === null ? {} : { type }),
+          ...(spaceType === null ? {} : { type: spaceType }),
+          ...(isOfContent ? { contentType: type } : {}),
+          ...(offset === null ? {} : { offset }),
           ...(q === null || q === '' ? {} : { q }),
           viewer: who.caller,
         })(),
       )
-      return { ...list }
+      const spaces = list.spaces.map((one) => ({
+        ...one,
+        capacity: capacityOf(one.active_users, one.max_users),
+      }))
+      return { ...list, spaces }
     },
   })
 
@@ -118,7 +149,6 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       )
       const of = await seen(deps, space, who.caller)
       const session = deps.auth.tokenFor(who)
-      const ticket = deps.auth.tickets.issue({ caller: who.caller, session, space, subspace })
       return {
         ...written(accepted),
         space: spaceNow(of),
@@ -126,7 +156,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         identity: identityOf(who.caller),
         session_token: session.token,
         turn_credentials: turnFor(deps, who, request.ip),
-        websocket_url: `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${ticket}`,
+        websocket_url: ticketUrl(deps, request, { caller: who.caller, session, space, subspace }),
       }
     },
   })

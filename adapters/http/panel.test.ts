@@ -1,0 +1,207 @@
+/** What DLUX's wallet and panel ask for over REST, call by call, with the answer that each reads. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
+type Json = any
+const test = suite<{ http: TestHttp }>('panel')
+const POST = 'alice/my-post'
+
+test.before(async (context) => {
+  context.http = await testHttp()
+})
+test.after(({ http }) => http.close())
+
+const call = async (
+  { app }: TestHttp,
+  method: 'GET' | 'POST' | 'DELETE',
+  url: string,
+  payload?: object,
+  headers = {},
+) => {
+  const answer = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }), headers })
+  return { status: answer.statusCode, body: JSON.parse(answer.body) as Json }
+}
+
+test('given the list as the panel asks for it, then each space has its capacity and who made it', async ({
+  http,
+}) => {
+  const { status, body } = await call(http, 'GET', '/api/spaces?limit=50&include_events=true', undefined, {
+    authorization: 'Bearer :alice',
+  })
+  assert.is(status, 200)
+  const post = body.spaces.find(({ space_id }: Json) => space_id === POST)
+  assert.is(post.creator, 'alice')
+  assert.equal(post.capacity, { used: 0, total: post.max_users, available: post.max_users, premiumBonus: 0 })
+  const only = await call(http, 'GET', '/api/spaces?limit=50&include_events=true&space_type=document')
+  assert.ok(only.body.spaces.length > 0)
+  assert.ok(only.body.spaces.every(({ space_type }: Json) => space_type === 'document'))
+})
+
+test('given a type of content, all or an offset, as the wallet asks, then those, and what is neither is refused', async ({
+  http,
+}) => {
+  const all = (await call(http, 'GET', '/api/spaces?limit=100')).body
+  const of360 = await call(http, 'GET', '/api/spaces?limit=20&offset=0&type=360')
+  assert.is(of360.status, 200)
+  assert.ok(of360.body.spaces.some(({ space_id }: Json) => space_id === 'alice/my-360-photo'))
+  assert.ok(of360.body.spaces.every(({ type }: Json) => type === '360'))
+  assert.is(of360.body.total, of360.body.spaces.length)
+  for (const type of ['aframe', 'vrml', 'blog', 'art', 'game', 'document', 'all'])
+    assert.is((await call(http, 'GET', `/api/spaces?type=${type}`)).status, 200)
+  assert.equal((await call(http, 'GET', '/api/spaces?type=all&limit=100')).body.spaces, all.spaces)
+  const rest = (await call(http, 'GET', '/api/spaces?limit=100&offset=2')).body
+  assert.equal(rest.spaces, all.spaces.slice(2))
+  assert.is((await call(http, 'GET', '/api/spaces?offset=100')).body.spaces.length, 0)
+  for (const [query, code] of [
+    ['type=planet', 'invalid_type'],
+    ['offset=-1', 'invalid_offset'],
+    ['offset=x', 'invalid_offset'],
+    ['space_type=360', 'invalid_space_type'],
+  ])
+    assert.is((await call(http, 'GET', `/api/spaces?${query}`)).body.code, code)
+})
+
+test('given capacity and queue, then seats as they are, and nobody waits; a space that one may not know of is not there', async ({
+  http,
+}) => {
+  const { body } = await call(http, 'GET', `/api/presence/spaces/post/${POST}/capacity?creator_account=alice`)
+  assert.is(body.space.capacity.used, 0)
+  assert.ok(body.space.capacity.total > 0)
+  assert.is(body.space.capacity.available, body.space.capacity.total)
+  assert.equal(body.space.users, { total: 0, premium: 0, regular: 0, guests: 0 })
+  assert.is(body.space.viral_metrics.additional_guest_slots, 0)
+  const queue = await call(http, 'GET', `/api/presence/spaces/post/${encodeURIComponent(POST)}/queue`)
+  assert.is(queue.body.success, true)
+  assert.is(queue.body.queue_info.current_queue.total_waiting, 0)
+  for (const what of ['capacity', 'queue'])
+    for (const id of ['alice/hidden-draft', 'alice/nowhere'])
+      assert.is(
+        (await call(http, 'GET', `/api/presence/spaces/post/${id}/${what}`)).body.code,
+        'space_not_found',
+      )
+})
+
+test('given who waits, who pays and what is counted, then answers that their readers understand', async ({
+  http,
+}) => {
+  const spaces = await call(http, 'GET', '/api/presence/users/unknown/spaces')
+  assert.equal([spaces.body.spaces, spaces.body.is_guest], [[], true])
+  assert.equal((await call(http, 'GET', '/api/presence/waitlist/web-1-0.5/status')).body.waitlist_entries, [])
+  const left = await call(http, 'DELETE', '/api/presence/waitlist/web-1-0.5/leave', {
+    space_type: 'post',
+    space_id: POST,
+  })
+  assert.equal([left.body.success, left.body.removed_entries], [true, 0])
+  const before = http.log.all().length
+  assert.is(
+    (await call(http, 'POST', '/api/presence/viral/track', { event_type: 'x', event_data: {} })).status,
+    200,
+  )
+  assert.is(http.log.all().length, before)
+  const { body } = await call(http, 'GET', '/api/subscriptions/user/alice')
+  assert.equal([body.has_active_subscription, body.current_tier, body.is_premium], [false, 'free', false])
+})
+
+test('given the panel’s join, then a guest’s whatever account the body names, and 429 with a message where it is full', async ({
+  http,
+}) => {
+  const asked = {
+    socket_id: 'web-1',
+    user_account: 'alice',
+    space_type: 'post',
+    space_id: POST,
+    subspace: 'main',
+    position: null,
+    voice_enabled: false,
+  }
+  const { status, body } = await call(http, 'POST', '/api/presence/sessions', asked)
+  assert.is(status, 200)
+  assert.is(body.session.user_account, null)
+  assert.match(body.session.guest_id, /^guest:[0-9a-f]{12}$/)
+  assert.is(body.identity.verified, false)
+  assert.is(body.is_premium, false)
+  assert.match(body.websocket_url, /\?ticket=/)
+  assert.not(body.websocket_url.includes(body.session_token))
+  assert.ok(body.capacity.total > 0)
+  await call(http, 'POST', '/api/presence/sessions', { ...asked, space_type: 'planet' }).then(
+    ({ body: told }) => assert.is(told.code, 'invalid_space'),
+  )
+  const set = await http.app.inject({
+    method: 'PATCH',
+    url: `/api/spaces/post/${POST}/settings`,
+    payload: { max_users: 1 },
+    headers: http.bearer('alice'),
+  })
+  assert.is(set.statusCode, 200)
+  const full = await call(http, 'POST', '/api/presence/sessions', asked)
+  assert.equal([full.status, full.body.code], [429, 'space_full'])
+  assert.match(full.body.message, /seats/)
+})
+
+test('given tickets to buy and paid events, then there are none, said with CORS headers', async ({
+  http,
+}) => {
+  for (const [method, url] of [
+    ['GET', '/api/user/tickets'],
+    ['POST', '/api/events/purchase'],
+    ['POST', '/api/events/1/verify-access'],
+    ['POST', '/api/events/1/join'],
+    ['GET', '/api/events?limit=1&upcoming=true'],
+  ] as const) {
+    const answer = await http.app.inject({ method, url, headers: { origin: 'https://dlux.io' } })
+    assert.is(answer.statusCode, 404)
+    assert.is(JSON.parse(answer.body).code, 'not_found')
+    assert.is(answer.headers['access-control-allow-origin'], 'https://dlux.io')
+  }
+})
+
+test('given what the wallet reads of a join and of TURN, then it is there, and no ticket is in what is logged', async ({
+  http,
+}) => {
+  const joined = await call(
+    http,
+    'POST',
+    `/api/spaces/document/42/join`,
+    { subspace: 'main', user_account: 'alice', challenge: null },
+    { authorization: '' },
+  )
+  const other =
+    joined.status === 200
+      ? joined
+      : await call(
+          http,
+          'POST',
+          '/api/spaces/global/lobby/join',
+          { subspace: 'main', challenge: null },
+          { authorization: '' },
+        )
+  const ticket = new URL(other.body.websocket_url).searchParams.get('ticket') ?? ''
+  assert.ok(ticket.length > 40)
+  assert.not(ticket.includes('.'))
+  assert.ok(other.body.turn_credentials.username && other.body.turn_credentials.credential)
+  for (const path of ['/api/turn-credentials', '/api/webrtc/turn-config']) {
+    const { body } = await call(http, 'GET', path)
+    assert.ok(body.iceServers.some(({ username, credential }: Json) => username && credential))
+  }
+  await http.app.inject({
+    method: 'GET',
+    url: `/nowhere?ticket=${ticket}`,
+    headers: { referer: `http://x/?ticket=${ticket}` },
+  })
+  await http.app.inject({ method: 'GET', url: `/api/spaces?ticket=${ticket}` })
+  assert.not(http.lines.some((line) => line.includes(ticket)))
+})
+
+test('given a page of networked-aframe, then the scripts that it loads from its server are there, with their licence', async ({
+  http,
+}) => {
+  const script = await http.app.inject('/easyrtc/easyrtc.js')
+  assert.is(script.statusCode, 200)
+  assert.match(String(script.headers['content-type']), /javascript/)
+  assert.match(script.body, /Redistribution and use in source and binary forms/)
+  assert.is((await http.app.inject('/easyrtc/LICENSE')).statusCode, 200)
+})
+
+test.run()

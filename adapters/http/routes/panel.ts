@@ -1,0 +1,159 @@
+/** What DLUX's wallet and panel ask for beside rooms: capacity, queues, subscriptions. Nobody pays here and nobody waits, so
+ *  most of it says so; nothing of it is stored. */
+import type { FastifyInstance } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { parseSpace, parseSubspace } from '../../../domain/names.ts'
+import { describeError } from '../../refusals.ts'
+import { AnySubspace, Text } from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { mount, WRITTEN } from '../endpoint.ts'
+import { orTell, tell } from '../errors.ts'
+import * as shapes from '../shapes.ts'
+import { type Seen, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { capacityOf, identityOf, written } from '../views.ts'
+import { ticketUrl } from './spaces.ts'
+import { turnFor } from './turn.ts'
+
+/** The status that the panel knows for a room that is full. */
+const FULL = 429
+
+const capacityIn = (of: Seen) => {
+  const here = [...of.state.sessions.values()]
+  const guests = here.filter(({ account }) => account === null).length
+  return {
+    capacity: capacityOf(here.length, of.state.settings.max_users),
+    users: { total: here.length, premium: 0, regular: here.length - guests, guests },
+    viral_metrics: {
+      premium_users_hosting: 0,
+      additional_guest_slots: 0,
+      has_premium_users: false,
+      additional_slots_from_premium: 0,
+    },
+  }
+}
+
+const reads = (app: FastifyInstance, deps: HttpDeps): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/presence/spaces/:type/:id/capacity',
+    answer: { success: 'boolean', space: 'object' },
+    tag: 'panel',
+    summary: 'How many are in a space, and how many may be.',
+    params: SpaceParams,
+    handle: async ({ params, who }) => {
+      const of = await seen(deps, spaceOf(params), who.caller)
+      const { type, id } = of.space
+      return { success: true, space: { space_type: type, space_id: id, ...capacityIn(of) } }
+    },
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/presence/spaces/:type/:id/queue',
+    answer: { success: 'boolean', queue_info: 'object' },
+    tag: 'panel',
+    summary: 'Who waits for a seat: nobody. A seat that is free goes to whoever asks next.',
+    params: SpaceParams,
+    handle: async ({ params, who }) => {
+      await seen(deps, spaceOf(params), who.caller)
+      return { success: true, queue_info: { current_queue: { total_waiting: 0 } } }
+    },
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/presence/users/:id/spaces',
+    answer: { success: 'boolean', spaces: 'array', is_guest: 'boolean' },
+    tag: 'panel',
+    summary: 'Rooms that keep one from entering another: there are none, for guests neither.',
+    params: t.type({ id: Text }),
+    handle: async ({ who }) => ({ success: true, spaces: [], is_guest: who.caller.kind === 'guest' }),
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/presence/waitlist/:id/status',
+    answer: { success: 'boolean', waitlist_entries: 'array' },
+    tag: 'panel',
+    summary: 'What one waits for: nothing, as there is no waiting list.',
+    params: t.type({ id: Text }),
+    handle: async () => ({ success: true, waitlist_entries: [] }),
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/subscriptions/user/:name',
+    answer: { has_active_subscription: 'boolean', current_tier: 'string', is_premium: 'boolean' },
+    tag: 'panel',
+    summary: 'Whether somebody pays for more: there is nothing to pay for.',
+    params: t.type({ name: Text }),
+    handle: async () => ({ has_active_subscription: false, current_tier: 'free', is_premium: false }),
+  })
+}
+
+export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
+  reads(app, deps)
+  mount(app, deps, {
+    method: 'DELETE',
+    path: '/api/presence/waitlist/:id/leave',
+    answer: { success: 'boolean', removed_entries: shapes.whole() },
+    tag: 'panel',
+    summary: 'Stops waiting: there is no waiting list.',
+    params: t.type({ id: Text }),
+    handle: async () => ({ success: true, removed_entries: 0 }),
+  })
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/presence/viral/track',
+    answer: {},
+    tag: 'panel',
+    summary: 'Takes what a client would count, and keeps nothing of it.',
+    handle: async () => ({}),
+  })
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/presence/sessions',
+    answer: {
+      ...WRITTEN,
+      session: 'object',
+      capacity: 'object',
+      is_premium: 'boolean',
+      viral_impact: 'string?',
+      identity: shapes.Identity,
+      session_token: 'string',
+      turn_credentials: shapes.TurnCredentials,
+      websocket_url: 'string',
+    },
+    tag: 'panel',
+    summary:
+      'A join, as the panel asks for one. The account in the body proves nothing: without a proof it is a guest’s. 429 where the room is full.',
+    body: t.partial({ space_type: t.unknown, space_id: t.unknown, subspace: AnySubspace }),
+    handle: async ({ body, who, sender, commandId, request }) => {
+      const space = orTell(parseSpace(body.space_type, body.space_id))
+      const subspace = orTell(parseSubspace(body.subspace))
+      const command = { type: 'EnterSpace', subspace } as const
+      const accepted = await deps.commands.space({ ...sender, ...commandId, space, command })()
+      if (E.isLeft(accepted)) {
+        const told = describeError(accepted.left)
+        return tell(told.code === 'space_full' ? { ...told, status: FULL, message: told.error } : told)
+      }
+      const of = await seen(deps, space, who.caller)
+      const session = deps.auth.tokenFor(who)
+      const isGuest = who.caller.kind === 'guest'
+      return {
+        ...written(accepted.right),
+        session: {
+          space_type: space.type,
+          space_id: space.id,
+          subspace,
+          user_account: isGuest ? null : who.caller.id,
+          guest_id: isGuest ? who.caller.id : null,
+        },
+        capacity: capacityIn(of).capacity,
+        is_premium: false,
+        viral_impact: null,
+        identity: identityOf(who.caller),
+        session_token: session.token,
+        turn_credentials: turnFor(deps, who, request.ip),
+        websocket_url: ticketUrl(deps, request, { caller: who.caller, session, space, subspace }),
+      }
+    },
+  })
+}

@@ -255,6 +255,12 @@ export interface ReadModels {
   readonly messages: (request: MessagesRequest) => Asking<Messages>
   /** Of this space: another may have one under the same id. */
   readonly message: (space: SpaceRef, messageId: string) => Asking<MessageFacts | null>
+  /** The ids of a space's messages, deleted ones too, in order from after a revision (-1 for all). */
+  readonly messageIds: (
+    space: SpaceRef,
+    after: bigint,
+    limit: number,
+  ) => Asking<ReadonlyArray<{ readonly message_id: string; readonly revision: bigint }>>
   readonly sessionsOfBoot: (boot: string) => Asking<ReadonlyArray<BootSessionRow>>
   /** The boots that have live sessions, with how many. */
   readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>

@@ -10,6 +10,9 @@ const codeOf = (error: unknown): string | null => {
   return null
 }
 
+/** undefined_table */
+const NO_TABLE = '42P01'
+
 /** The data can't be stored as it is: a value out of range, a text that Postgres refuses, a broken constraint, a limit.
  *  Source: the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html. */
 export const isDataError = (error: unknown): boolean => {
@@ -29,10 +32,17 @@ export const isDefect = (error: unknown): boolean => {
     )
   }
   if (!/^[0-9A-Z]{5}$/.test(code)) return false
+  // Tables that are not there yet: the projector makes them.
+  if (code === NO_TABLE) return false
   return !/^(08|53|55|57|58|40|25|XX)/.test(code) && code !== '28P01' && code !== '3D000'
 }
 
 export const unavailable = (error: unknown): PostgresUnavailable => ({
   _tag: 'PostgresUnavailable',
-  cause: error instanceof Error ? error.message || error.name : String(error),
+  cause:
+    codeOf(error) === NO_TABLE
+      ? 'its tables are not there yet: the projector makes them'
+      : error instanceof Error
+        ? error.message || error.name
+        : String(error),
 })

@@ -20,7 +20,7 @@ import {
 import { query } from '../../projections/query.ts'
 import { within } from '../within.ts'
 import { createRegister } from './checkpoint-register.ts'
-import { asking, rowsOf } from './query.ts'
+import { askingOf, rowsOf } from './query.ts'
 
 export type ProofOptions = {
   readonly pool: DatabasePool
@@ -50,6 +50,7 @@ const leafRowOf = leafRow as t.Type<
 export const createProofs = (options: ProofOptions): Proofs => {
   const { pool, signer, clock, everyMs = 5_000, patienceMs = 2_000, onAltered } = options
   const { vkey } = verifierOf(signer)
+  const asking = askingOf(pool)
   const register = createRegister(options)
   const nodes: Nodes = async (wanted) => {
     const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))

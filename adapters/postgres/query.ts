@@ -1,7 +1,7 @@
 /** The one place where rows are decoded. */
 import * as E from 'fp-ts/lib/Either.js'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
-import type { CommonQueryMethods } from 'slonik'
+import { type CommonQueryMethods, sql } from 'slonik'
 import type { Query } from '../../projections/query.ts'
 import type { Asking } from '../../projections/read-models.ts'
 import { isDefect, unavailable } from './errors.ts'
@@ -24,14 +24,92 @@ export const rowsOf = async <T>(
   })
 }
 
-/** Work on Postgres as an effect: connection trouble is `PostgresUnavailable`, a defect throws. */
-export const asking =
-  <T>(work: () => Promise<T>): Asking<T> =>
-  async () => {
-    try {
-      return E.right(await work())
-    } catch (error) {
-      if (error instanceof UnexpectedRow || isDefect(error)) throw error
-      return E.left(unavailable(error))
+/** So long an answer is waited for where Postgres says nothing at all. */
+export const SILENCE_MS = 2_000
+
+class Silent extends Error {
+  override readonly name = 'Silent'
+  constructor() {
+    super(`no answer within ${SILENCE_MS / 1_000} s`)
+  }
+}
+
+const LATE = Symbol('late')
+const orLate = async <T>(work: Promise<T>, ms: number): Promise<T | typeof LATE> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Waits for work on Postgres no longer than Postgres is silent: what is slow there is waited for as long as it answers
+ *  something else meanwhile. While it is silent no more is given to it: questions would pile up. */
+const createPatience = (pool: Pick<CommonQueryMethods, 'query'>) => {
+  let beating: Promise<boolean> | null = null
+  let isSilent = false
+  const beat = (): Promise<boolean> => {
+    beating ??= pool
+      .query(sql.unsafe`SELECT 1`)
+      .then(
+        () => {
+          isSilent = false
+          return true
+        },
+        () => false,
+      )
+      .finally(() => {
+        beating = null
+      })
+    return beating
+  }
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    // Whether it answers again is found out by one for all.
+    if (isSilent && (await orLate(beat(), SILENCE_MS)) !== true) throw new Silent()
+    const done = work()
+    // Its failure is met where it is awaited, or comes too late for anybody.
+    done.catch(() => {})
+    for (let half = SILENCE_MS / 2; ; ) {
+      const first = await orLate(done, half)
+      if (first !== LATE) return first
+      const answer = beat()
+      const second = await orLate(Promise.race([done.then((value) => ({ value })), answer]), half)
+      if (typeof second === 'object') return second.value
+      if (second === true) continue
+      const last = await orLate(done, 0)
+      if (last !== LATE) return last
+      isSilent = true
+      throw new Silent()
     }
   }
+}
+
+type Patience = ReturnType<typeof createPatience>
+const patiences = new WeakMap<object, Patience>()
+const patienceWith = (pool: Pick<CommonQueryMethods, 'query'>): Patience => {
+  let patience = patiences.get(pool)
+  if (patience === undefined) {
+    patience = createPatience(pool)
+    patiences.set(pool, patience)
+  }
+  return patience
+}
+
+/** Work on a pool as an effect: connection trouble, and a Postgres that says nothing for two seconds, is
+ *  `PostgresUnavailable`; a defect throws. */
+export const askingOf = (pool: Pick<CommonQueryMethods, 'query'>) => {
+  const patience = patienceWith(pool)
+  return <T>(work: () => Promise<T>): Asking<T> =>
+    async () => {
+      try {
+        return E.right(await patience(work))
+      } catch (error) {
+        if (error instanceof UnexpectedRow || isDefect(error)) throw error
+        return E.left(unavailable(error))
+      }
+    }
+}

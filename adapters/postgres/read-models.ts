@@ -4,7 +4,7 @@ import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
 import { auditLog } from '../../projections/audit/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
-import { messageFacts, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
+import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
 import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
 import { countParked } from '../../projections/parked.ts'
@@ -22,7 +22,7 @@ import { lastPlaces } from '../../projections/same-log.ts'
 import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
 import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
 import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
-import { asking, rowsOf } from './query.ts'
+import { askingOf, rowsOf } from './query.ts'
 import { advanced } from './wait-for-position.ts'
 
 /** A cursor that is none (see `isCursor`) starts from the beginning. */
@@ -51,6 +51,7 @@ const REVISION = /^\d{1,19}$/
 export const createReadModels = (
   pool: DatabasePool,
 ): ReadModels & { readonly close: () => Promise<void> } => {
+  const asking = askingOf(pool)
   const waits = advanced(pool)
   const all = <T>(query: Query<T>): Asking<ReadonlyArray<T>> => asking(() => rowsOf(pool, query))
 
@@ -149,6 +150,7 @@ export const createReadModels = (
           reactions: row.reactions,
         }
       }),
+    messageIds: (space, after, limit) => all(messageIdsOf(space, after, limit)),
     sessionsOfBoot: (boot) =>
       asking(async () =>
         (await rowsOf(pool, sessionsOfBoot(boot))).map(({ space_type, space_id, ...row }) => ({

@@ -5,6 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
+import { windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
 import type { ChatState } from '../../domain/chat/state.ts'
@@ -264,6 +265,8 @@ export const createCommands = (
       const mailbox = ofChat(space)
       mailbox.pin()
       const rest = () => {
+        const held = mailbox.state.held()
+        if (held !== null && windowStart(held.state) > 0) options.messageLookup.warm?.(space)
         mailbox.unpin()
         weigh(mailbox)
       }
@@ -271,6 +274,7 @@ export const createCommands = (
       void mailbox.state.load().then(rest, rest)
     },
     observe: (event) => {
+      options.messageLookup.observe?.(event)
       streams.get(event.stream)?.state.observe(event)
       followed.passed(event.position)
     },

@@ -6,6 +6,7 @@ export {
   DEFAULT_TUNING,
   type Tuning,
 } from './commands.ts'
+export { withKnownIds } from './known-ids.ts'
 export { DEFAULT_LIMITS, type Limits, type Rate } from './limits.ts'
 export { type LookupUnavailable, lookupIn, type MessageLookup } from './message-lookup.ts'
 export type { Logger, Metrics } from './model.ts'

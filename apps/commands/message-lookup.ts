@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { EventLog } from '../../domain/ports.ts'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
 import type { Trouble } from './model.ts'
 import { chatModel } from './models.ts'
@@ -12,11 +12,16 @@ export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly c
 
 /** What the read model, holding at least everything up to `position`, says of these messages of the space: null for one
  *  that is not there. */
-export type MessageLookup = (
+export type MessageLookup = ((
   space: SpaceRef,
   messageIds: ReadonlyArray<string>,
   position: bigint,
-) => TaskEither<LookupUnavailable, Found>
+) => TaskEither<LookupUnavailable, Found>) & {
+  /** People are in the space, and it has more messages than are remembered. */
+  readonly warm?: (space: SpaceRef) => void
+  /** An event of the log, in `$all` order. */
+  readonly observe?: (event: RecordedEvent) => void
+}
 
 /** How long the read model may take to get there, in ms. */
 const PATIENCE = 2_000

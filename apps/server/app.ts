@@ -25,7 +25,7 @@ import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
 import { signerOf } from '../../projections/proof/note.ts'
-import { createCommands, lookupIn } from '../commands/index.ts'
+import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
 import type { Config } from '../config/load.ts'
@@ -111,7 +111,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     clock,
     ids,
     node,
-    messageLookup: lookupIn(readModels),
+    messageLookup: withKnownIds(lookupIn(readModels), readModels),
     logger,
     metrics: metrics.parts,
     keys: keysAhead(vault),

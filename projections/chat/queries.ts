@@ -35,6 +35,19 @@ export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly
     t.type({ revision: bigint }),
   )
 
+/** Every message's id, in order. */
+export const messageIdsOf = (
+  space: SpaceRef,
+  after: bigint,
+  limit: number,
+): Query<{ readonly message_id: string; readonly revision: bigint }> =>
+  query(
+    sql.unsafe`SELECT message_id, revision FROM chat_messages
+      WHERE space_type = ${space.type} AND space_id = ${space.id} AND revision > ${String(after)}::int8
+      ORDER BY revision LIMIT ${limit}`,
+    t.type({ message_id: t.string, revision: bigint }),
+  )
+
 /** Of each emoji the first to react are named, and of a message the first emoji listed: what many people can add to
  *  without end is not told whole each time that it is read. The count is whole. */
 const MOST_NAMED = 100

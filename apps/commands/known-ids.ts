@@ -1,0 +1,116 @@
+/** Which message ids a room surely has not had: a new message of a room that is known here then needs no database. A few bits an
+ *  id (a Bloom filter), made of the tables once and of the log from there. */
+import { hash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { LRUCache } from 'lru-cache'
+import type { MessageFacts } from '../../domain/chat/state.ts'
+import { type SpaceRef, streamName } from '../../domain/names.ts'
+import type { RecordedEvent } from '../../domain/ports.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
+import type { MessageLookup } from './message-lookup.ts'
+
+/** Of 16 bits an id and 8 of them set, one in 1,700 ids that are new is looked up all the same. */
+const BITS_EACH = 16
+const SET_EACH = 8
+const LEAST = 4_096
+/** A longer room's messages are looked up. */
+const MOST_IDS = 1_000_000
+const ALL_BYTES = 32 * 1024 * 1024
+const PAGE = 10_000
+const PATIENCE_MS = 2_000
+
+type Ids = { readonly bits: Uint8Array; readonly room: number; count: number }
+
+const placesOf = (id: string, size: number): ReadonlyArray<number> => {
+  const digest = hash('sha256', id, 'buffer')
+  return Array.from({ length: SET_EACH }, (_, i) => digest.readUInt32LE(4 * i) % size)
+}
+const put = (ids: Ids, id: string): void => {
+  for (const place of placesOf(id, 8 * ids.bits.length)) ids.bits[place >> 3]! |= 1 << (place & 7)
+  ids.count += 1
+}
+const has = (ids: Ids, id: string): boolean =>
+  placesOf(id, 8 * ids.bits.length).every((place) => (ids.bits[place >> 3]! & (1 << (place & 7))) !== 0)
+
+const postedId = ({ type, data }: RecordedEvent): string | null => {
+  if (type !== 'MessagePosted' || typeof data !== 'object' || data === null) return null
+  const { messageId } = data as { messageId?: unknown }
+  return typeof messageId === 'string' ? messageId : null
+}
+
+/** The same lookup, which asks only for what may be there. */
+export const withKnownIds = (
+  lookup: MessageLookup,
+  models: Pick<ReadModels, 'waitFor' | 'messageIds'>,
+): MessageLookup => {
+  const rooms = new LRUCache<string, Ids>({
+    maxSize: ALL_BYTES,
+    sizeCalculation: ({ bits }) => bits.length,
+  })
+  /** By stream: what came while its ids are read. */
+  const making = new Map<string, Array<string>>()
+  /** The last event of the log that was seen here. */
+  let seen: bigint | null = null
+
+  const read = async (space: SpaceRef): Promise<ReadonlyArray<string> | null> => {
+    const all: string[] = []
+    for (let after = -1n; ; ) {
+      const page = await models.messageIds(space, after, PAGE)()
+      if (E.isLeft(page)) return null
+      for (const { message_id } of page.right) all.push(message_id)
+      const last = page.right.at(-1)
+      if (last === undefined || page.right.length < PAGE) return all
+      if (all.length > MOST_IDS) return null
+      after = last.revision
+    }
+  }
+  const make = async (space: SpaceRef): Promise<void> => {
+    const stream = streamName('chat', space)
+    if (seen === null || making.has(stream) || rooms.has(stream)) return
+    const since: string[] = []
+    making.set(stream, since)
+    try {
+      const isThere = await models.waitFor(seen, PATIENCE_MS)()
+      if (E.isLeft(isThere) || !isThere.right) return
+      const all = await read(space)
+      if (all === null) return
+      const room = Math.max(LEAST, 2 * (all.length + since.length))
+      const ids: Ids = { bits: new Uint8Array(Math.ceil((room * BITS_EACH) / 8)), room, count: 0 }
+      for (const id of all) put(ids, id)
+      for (const id of since) put(ids, id)
+      rooms.set(stream, ids)
+    } finally {
+      making.delete(stream)
+    }
+  }
+  const makeBehind = (space: SpaceRef): void => void make(space).catch(() => {})
+
+  const find: MessageLookup = (space, messageIds, position) => async () => {
+    const ids = rooms.get(streamName('chat', space))
+    const isKnown = ids !== undefined && seen !== null && seen >= position
+    const asked = isKnown ? messageIds.filter((id) => has(ids, id)) : messageIds
+    const found = new Map<string, MessageFacts | null>(messageIds.map((id) => [id, null]))
+    if (asked.length > 0) {
+      const told = await lookup(space, asked, position)()
+      if (E.isLeft(told)) return told
+      for (const [id, facts] of told.right) found.set(id, facts)
+    }
+    if (!isKnown) makeBehind(space)
+    return E.right(found)
+  }
+  return Object.assign(find, {
+    warm: makeBehind,
+    observe: (event: RecordedEvent): void => {
+      if (seen === null || event.position > seen) seen = event.position
+      if (!event.stream.startsWith('chat-')) return
+      const id = postedId(event)
+      if (id === null) return
+      making.get(event.stream)?.push(id)
+      const ids = rooms.peek(event.stream)
+      if (ids === undefined) return
+      put(ids, id)
+      // Fuller than it was made for: it is made anew by the next that asks.
+      if (ids.count > ids.room) rooms.delete(event.stream)
+    },
+  })
+}

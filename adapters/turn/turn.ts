@@ -26,6 +26,8 @@ export type Turn = {
   /** In whose name a guest without a token has them: its network's, since with each call it is another guest. */
   readonly guestOf: (ip: string) => string
   readonly uris: ReadonlyArray<string>
+  /** Where each server is asked over UDP. */
+  readonly servers: ReadonlyArray<{ readonly name: string; readonly port: number }>
 }
 
 export type TurnOptions = {
@@ -70,6 +72,7 @@ export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): T
         .update(`network ${networkOf(ip)}`)
         .digest('hex')
         .slice(0, 12)}`,
+    servers: servers.map(({ name, plain }) => ({ name, port: plain })),
     credentialsFor: (id) => {
       const now = Math.floor(clock.now() / 1_000)
       const before = ends.get(id)

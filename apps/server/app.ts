@@ -20,6 +20,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createPositions } from '../../adapters/redis/positions.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { attachSockets } from '../../adapters/sockets/attach.ts'
+import { watchTurn } from '../../adapters/turn/stun-probe.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
@@ -34,6 +35,7 @@ import { withAvatars } from './avatars.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
 import { closeHttp } from './stopping.ts'
+import { watchWrites } from './watched-writes.ts'
 
 export type App = {
   /** Resolves to the address once it accepts connections. */
@@ -66,7 +68,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       process.exit(78)
     },
   })
-  const stored = connectEventLog({ url: config.eventStoreUrl })
+  const { log: stored, writes } = watchWrites(connectEventLog({ url: config.eventStoreUrl }), ids, clock.now)
   const log = sealedLog(stored, vault)
   const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize }).catch(
     (error: unknown) => {
@@ -175,7 +177,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     readModels,
     relay: { configured: config.redisUrl !== null, state: relay.state },
     feed: () => sockets.state().feed,
-    turn,
+    turn: { uris: turn.uris, look: watchTurn(turn.servers, clock.now) },
+    writes,
     missingKeys: vault.missing,
     now: clock.now,
   })

@@ -17,6 +17,8 @@ const parts = () => {
     bare: false,
     parked: 0n,
     missing: 0,
+    turn: null as string | null,
+    refused: null as string | null,
     there: 'one' as string | null,
   }
   const since = new Date(0)
@@ -46,7 +48,8 @@ const parts = () => {
     },
     relay: { configured: false, state: () => ({}) },
     feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
-    turn: { uris: [] },
+    turn: { uris: ['turn:turn.test:3478'], look: async () => world.turn },
+    writes: { refused: async () => world.refused },
     missingKeys: () => ({ count: world.missing, some: ['alice', 'bob'] }),
     now: () => world.now,
   } as unknown as HealthParts)
@@ -138,6 +141,22 @@ test('given a log that was sealed under keys which are not here, then it says wh
   const { keys } = await all()
   assert.equal([keys!.ok, keys!.vital, keys!.missing], [false, false, 2])
   assert.match(String(keys!.error), /alice, bob.*Restore the database/)
+})
+
+test('given a TURN server that does not answer, then it is not said to be well, and people are served', async () => {
+  const { world, all } = parts()
+  assert.ok((await all()).turn.ok)
+  world.turn = 'turn.test:3478 does not answer over UDP.'
+  const { turn } = await all()
+  assert.equal([turn.ok, turn.vital, turn.error], [false, false, world.turn])
+})
+
+test('given an event store that is reached and takes no writes, then it is not well, and says why', async () => {
+  const { world, all } = parts()
+  world.refused = 'the disk is full'
+  const { eventstore } = await all()
+  assert.equal([eventstore.ok, eventstore.vital], [false, true])
+  assert.match(String(eventstore.error), 'It takes no writes: the disk is full')
 })
 
 test('given no tables to be asked, then it says so', async () => {

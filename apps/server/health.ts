@@ -8,6 +8,7 @@ import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
 import type { Asking, ReadModels } from '../../projections/read-models.ts'
 import { otherLog } from '../../projections/same-log.ts'
+import type { Writes } from './watched-writes.ts'
 
 export type HealthParts = {
   readonly log: Pick<EventLog, 'health' | 'readAll' | 'readStream'>
@@ -15,7 +16,9 @@ export type HealthParts = {
   readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
   /** Of this process's own following of the log: how far the log is. */
   readonly feed: () => SubscriptionState
-  readonly turn: { readonly uris: ReadonlyArray<string> }
+  /** `look`: null where each server answers, else a sentence. */
+  readonly turn: { readonly uris: ReadonlyArray<string>; readonly look: () => Promise<string | null> }
+  readonly writes: Writes
   /** Keys that the log was sealed under and that are not in the database. */
   readonly missingKeys: () => MissingKeys
   readonly now: () => number
@@ -65,7 +68,28 @@ const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   }
 }
 
-export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, now }: HealthParts) => {
+/** A write that is not answered is not taken. */
+const soon = async (asked: Promise<string | null>): Promise<string | null> => {
+  let found: string | null = 'no answer in time'
+  await within(
+    PATIENCE_MS,
+    asked.then((answer) => {
+      found = answer
+    }),
+  )
+  return found
+}
+
+export const createHealth = ({
+  log,
+  readModels,
+  relay,
+  feed,
+  turn,
+  writes,
+  missingKeys,
+  now,
+}: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
   let ahead: { readonly position: bigint; readonly at: number } | null = null
   /** Up to there the log has nothing that the tables have not. */
@@ -100,9 +124,11 @@ export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, 
   return async (): Promise<Checks> => {
     const store = log.health()
     const live = feed()
-    const [checkpoint, parked] = await Promise.all([
+    const [checkpoint, parked, silentTurn, refused] = await Promise.all([
       inTime(readModels.checkpoint()()),
       inTime(readModels.parked()()),
+      turn.look(),
+      soon(writes.refused()),
     ])
     const waiting = E.isRight(parked) ? parked.right : { streams: 0n, events: 0n }
     const tables = E.isRight(checkpoint) ? (checkpoint.right.position ?? -1n) : null
@@ -118,7 +144,7 @@ export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, 
     const lagMs = ahead === null ? 0 : now() - ahead.at
     return {
       eventstore: {
-        ok: store.state === 'up',
+        ok: store.state === 'up' && refused === null,
         vital: true,
         state: store.state,
         since: store.since.toISOString(),
@@ -126,7 +152,11 @@ export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, 
         live_since: live.since.toISOString(),
         reconnects: live.reconnects,
         position: live.position === null ? null : String(live.position),
-        ...(store.lastError === null || store.state === 'up' ? {} : { error: store.lastError }),
+        ...(store.lastError === null || store.state === 'up'
+          ? refused === null
+            ? {}
+            : { error: `It takes no writes: ${refused}` }
+          : { error: store.lastError }),
       },
       postgres: {
         ok: E.isRight(checkpoint),
@@ -156,8 +186,9 @@ export const createHealth = ({ log, readModels, relay, feed, turn, missingKeys, 
       },
       ...keysCheck(missingKeys()),
       turn: {
-        ok: true,
+        ok: silentTurn === null,
         vital: false,
+        ...(silentTurn === null ? {} : { error: silentTurn }),
         ...(turn.uris.length > 0 ? { uris: turn.uris } : { state: 'not configured' }),
       },
     }

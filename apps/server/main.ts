@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { refuseStandIn } from '../../adapters/hive/hive.ts'
 import { createLogger } from '../../adapters/http/logger.ts'
+import { awaitPostgres } from '../../adapters/postgres/await-postgres.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
 import { createApp } from './app.ts'
@@ -23,6 +24,9 @@ if (standIn !== null) {
   process.exit(78)
 }
 
+await awaitPostgres(config.database.url, (error) =>
+  logger.warn({ error: String(error) }, 'waiting for Postgres'),
+)
 const app = await startedOrExit('The server', () => createApp(config, version, logger))
 let stopping = false
 const stop = async () => {

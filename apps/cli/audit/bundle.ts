@@ -11,6 +11,7 @@ import { type Command, counted } from '../command.ts'
 import { connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { type Output, openOutput } from '../output-file.ts'
+import { shown } from '../shown.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
 import { plain } from './replay-view/screen.ts'
 
@@ -161,14 +162,14 @@ export const checkBundleFile: Command['run'] = async (args, io) => {
   for (const { line, part, event, detail } of faults)
     io.err(plain(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`))
   if (header !== null && checkpoint !== null) {
-    const when = `${header.from ?? 'its beginning'} to ${header.to ?? 'the checkpoint'}`
-    io.out(`${counted(events, 'event')} of ${header.space}, ${when}`)
+    const when = `${header.from === null ? 'its beginning' : shown(header.from)} to ${header.to === null ? 'the checkpoint' : shown(header.to)}`
+    io.out(`${counted(events, 'event')} of ${shown(header.space)}, ${when}`)
     io.out(
-      `log ${checkpoint.origin}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
+      `log ${shown(checkpoint.origin)}, checkpoint of ${counted(checkpoint.size, 'event')}, ${checkpoint.root.toString('base64')}`,
     )
   }
   if (header !== null && checkpoint === null)
-    io.err(`Is it the right key? The file says that it is of the log ${plain(header.origin)}.`)
+    io.err(`Is it the right key? The file says that it is of the log ${shown(header.origin)}.`)
   io.out(
     faults.length === 0
       ? 'It holds: every event is in the log, and none is missing.'

@@ -7,16 +7,17 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { isSubject } from '../../../domain/identity.ts'
 import { erase, reapply } from '../../operations/privacy/erase.ts'
 import { exportPerson } from '../../operations/privacy/export.ts'
-import { erasureRequests } from '../../operations/privacy/requests.ts'
+import { type ErasureRequest, erasureRequests, isSigned } from '../../operations/privacy/requests.ts'
 import { type Command, counted, type Io } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { openOutput } from '../output-file.ts'
+import { shown } from '../shown.ts'
 
 const usage = `presence privacy erase WHO [--reason TEXT] [--compact]
 presence privacy export WHO [--out FILE [--force]]
 presence privacy requests
-presence privacy reapply
+presence privacy reapply [--unsigned REQUEST]…
 
 WHO is an account, or a guest as guest:9f2c04ab17de.
 
@@ -25,7 +26,8 @@ WHO is an account, or a guest as guest:9f2c04ab17de.
              they are. --compact rewrites the tables' files, during which they can't be read.
   export     everything that is held on them, a JSON object a line. --force writes over a file that is there already
   requests   every request for erasure on the log
-  reapply    carries all of them out again: after Postgres was restored from a backup that still had their keys
+  reapply    carries all of them out again: after Postgres was restored from a backup that still had their keys. Those alone
+             that are signed under PRIVACY_MASTER_KEY, and those that --unsigned names
 
 Copies of the keys in backups of Postgres must go too: see docs/privacy.md.`
 
@@ -42,6 +44,7 @@ type Options = {
   readonly out?: string
   readonly force?: boolean
   readonly compact?: boolean
+  readonly unsigned?: string[]
 }
 
 const waitingOn = (io: Io) => (): void =>
@@ -53,7 +56,18 @@ const eraseOne = async (to: Connections, subject: string, options: Options, io: 
     const { databaseUrl } = to
     const { reason = null, compact = false } = options
     const onWait = waitingOn(io)
-    const done = await erase({ log, databaseUrl, subject, reason, compact, by: operator(), onWait })
+    const { masterKey } = to
+    const signed = masterKey === null ? {} : { masterKey }
+    const done = await erase({
+      log,
+      databaseUrl,
+      subject,
+      reason,
+      compact,
+      by: operator(),
+      onWait,
+      ...signed,
+    })
     io.out(`request ${done.requestId}`)
     if (!done.erased) {
       io.out(
@@ -105,17 +119,37 @@ const exportOne = async (to: Connections, subject: string, options: Options, io:
   }
 }
 
-const overRequests = async (to: Connections, verb: 'requests' | 'reapply', io: Io): Promise<number> => {
+const overRequests = async (
+  to: Connections,
+  verb: 'requests' | 'reapply',
+  unsigned: ReadonlyArray<string>,
+  io: Io,
+): Promise<number> => {
   const log = connectEventLog({ url: to.eventStoreUrl })
   try {
     if (verb === 'requests') {
       const requests = await erasureRequests(log)
       for (const { requestId, at, subject, requestedBy, reason } of requests)
-        io.out(`${at}  ${requestId}  ${subject}  by ${requestedBy}${reason === null ? '' : `: ${reason}`}`)
+        io.out(
+          `${shown(at)}  ${shown(requestId)}  ${shown(subject)}  by ${shown(requestedBy)}${reason === null ? '' : `: ${JSON.stringify(reason)}`}`,
+        )
       io.out(counted(requests.length, 'request'))
       return 0
     }
-    const done = await reapply(log, to.databaseUrl, waitingOn(io))
+    const { masterKey } = to
+    if (masterKey === null) {
+      io.err('PRIVACY_MASTER_KEY is not set: by it is known which requests were made here.')
+      return 1
+    }
+    const isOurs = (request: ErasureRequest): boolean =>
+      unsigned.includes(request.requestId) || isSigned(request, masterKey)
+    const refused: string[] = []
+    const onRefused = ({ requestId }: ErasureRequest) => void refused.push(requestId)
+    const done = await reapply(log, to.databaseUrl, waitingOn(io), { isOurs, onRefused })
+    for (const requestId of refused)
+      io.err(
+        `${shown(requestId)} is not signed under PRIVACY_MASTER_KEY: nobody is erased for it. If you know that it was made here, before requests were signed, give --unsigned ${shown(requestId)}.`,
+      )
     for (const { requestId, needsRebuild } of done)
       io.out(`${requestId} carried out again${needsRebuild ? '; now presence rebuild must follow' : ''}`)
     io.out(`${done.length} requests had to be carried out again`)
@@ -144,6 +178,7 @@ export const privacy: Command = {
           out: { type: 'string', short: 'o' },
           force: { type: 'boolean' },
           compact: { type: 'boolean' },
+          unsigned: { type: 'string', multiple: true },
         },
       })
     } catch (error) {
@@ -166,7 +201,7 @@ export const privacy: Command = {
       await migrate(to.right.databaseUrl)
       if (verb === 'erase') return await eraseOne(to.right, who!, given.values, io)
       if (verb === 'export') return await exportOne(to.right, who!, given.values, io)
-      return await overRequests(to.right, verb, io)
+      return await overRequests(to.right, verb, given.values.unsigned ?? [], io)
     } catch (error) {
       io.err((error as Error).message)
       return 1

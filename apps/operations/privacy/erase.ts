@@ -8,7 +8,7 @@ import { PERSONAL } from '../../../adapters/privacy/seal.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { CHECKPOINT } from '../../../projections/checkpoint.ts'
 import { REBUILD_LOCK, setLock, tryLock } from '../tables/lock.ts'
-import { type ErasureRequest, erasureRequests, recordRequest } from './requests.ts'
+import { type ErasureRequest, erasureRequests, recordRequest, signed } from './requests.ts'
 
 export type EraseOptions = {
   /** The log itself or a sealed one: the request has nothing to seal. */
@@ -25,6 +25,8 @@ export type EraseOptions = {
   readonly compact?: boolean
   /** Told where a rebuild or a check is at work, whose end is waited for. */
   readonly onWait?: () => void
+  /** PRIVACY_MASTER_KEY, which the request is signed under, so that `reapply` knows it for one that was made here. */
+  readonly masterKey?: string
 }
 export type Erasure = {
   readonly requestId: string
@@ -178,12 +180,13 @@ export const erase = ({
   now = Date.now,
   compact = false,
   onWait = () => {},
+  masterKey,
 }: EraseOptions): Promise<Erasure> =>
   withSession(databaseUrl, onWait, async (session) => {
     const [key] = await session.run(
       sql.unsafe`SELECT max(generation) AS generation FROM privacy_keys WHERE subject = ${subject}`,
     )
-    const request: ErasureRequest = {
+    const asked: ErasureRequest = {
       requestId: randomUUID(),
       subject,
       generation: Number(key?.generation ?? 0),
@@ -191,21 +194,33 @@ export const erase = ({
       requestedBy: by,
       at: new Date(now()).toISOString(),
     }
+    const request = masterKey === undefined ? asked : signed(asked, masterKey)
     await recordRequest(log, 'ErasureRequested', request, node)
     const done = await destroy(session, request)
     await tidy(session, compact)
     return { requestId: request.requestId, ...done }
   })
 
+export type Reapplied = {
+  /** Of a request on the log: whether it was made here. A forged one must erase nobody. Default: each. */
+  readonly isOurs?: (request: ErasureRequest) => boolean
+  readonly onRefused?: (request: ErasureRequest) => void
+}
+
 /** Carries out again every request on the log: after Postgres was restored from a backup that still had the keys. */
 export const reapply = (
   log: EventLog,
   databaseUrl: string,
   onWait = () => {},
+  { isOurs, onRefused = () => {} }: Reapplied = {},
 ): Promise<ReadonlyArray<Erasure>> =>
   withSession(databaseUrl, onWait, async (session) => {
     const done: Erasure[] = []
     for (const request of await erasureRequests(log)) {
+      if (isOurs?.(request) === false) {
+        onRefused(request)
+        continue
+      }
       const erasure = await destroy(session, request)
       if (erasure.erased) done.push({ requestId: request.requestId, ...erasure })
     }

@@ -1,6 +1,6 @@
 /** What was asked about people's data, on the log: in full in the stream `privacy-requests`, which no projection reads, and
  *  that it was asked, in the audit log and so in the log's tree: whoever needs to can prove that, and when. */
-import { hash } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { derivedUuid } from '../../../domain/ids.ts'
@@ -9,7 +9,7 @@ import type { EventLog, NewEvent } from '../../../domain/ports.ts'
 
 export const REQUESTS = 'privacy-requests'
 
-const Data = t.type({
+const Asked = t.type({
   requestId: t.string,
   subject: t.string,
   /** Of the subject's key that is destroyed, and of all before it. */
@@ -18,7 +18,26 @@ const Data = t.type({
   requestedBy: t.string,
   at: t.string,
 })
+/** `mac`: of whoever has PRIVACY_MASTER_KEY; missing in those from before requests were signed. */
+const Data = t.intersection([Asked, t.partial({ mac: t.string })])
 export type ErasureRequest = t.TypeOf<typeof Data>
+
+const macOf = (request: ErasureRequest, masterKey: string): string => {
+  const { requestId, subject, generation, reason, requestedBy, at } = request
+  const key = createHmac('sha256', Buffer.from(masterKey, 'hex')).update('erasure requests').digest()
+  const text = JSON.stringify([requestId, subject, generation, reason, requestedBy, at])
+  return createHmac('sha256', key).update(text).digest('base64')
+}
+/** `masterKey`: 64 hex digits. */
+export const signed = (request: ErasureRequest, masterKey: string): ErasureRequest => ({
+  ...request,
+  mac: macOf(request, masterKey),
+})
+/** Whoever can write to the log can't make one that is. */
+export const isSigned = (request: ErasureRequest, masterKey: string): boolean => {
+  const [given, right] = [Buffer.from(request.mac ?? ''), Buffer.from(macOf(request, masterKey))]
+  return given.length === right.length && timingSafeEqual(given, right)
+}
 
 const ERASURE = 'ErasureRequested'
 const EXPORT = 'ExportRequested'

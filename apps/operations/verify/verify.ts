@@ -12,6 +12,7 @@ import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import { type Compared, differ } from './differing-rows.ts'
+import { holdErased } from './erased.ts'
 import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
 
 /** A checkpoint that the log does not bear out. */
@@ -39,6 +40,8 @@ export type Verified = {
   /** Checkpoints that hold, and name a position of the log that the events were moved here from. */
   readonly moved: number
   readonly failures: ReadonlyArray<CheckpointFailure>
+  /** Keys of people that are destroyed though the log has no request for it, and keys that are gone: a sentence each. */
+  readonly keys: ReadonlyArray<string>
   /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
   readonly kept: KeptCheck
 }
@@ -56,6 +59,8 @@ export type VerifyOptions = {
   readonly onProgress?: (progress: VerifyProgress) => void
   readonly limit?: number
   readonly batchSize?: number
+  /** A sentence where what was read was sealed under keys that are not in the database. */
+  readonly missingKeys?: () => string | null
 }
 
 const PAGE = 500
@@ -151,8 +156,10 @@ export const verifyLog = async ({
   onProgress = () => {},
   limit = 100,
   batchSize = 2_000,
+  missingKeys = () => null,
 }: VerifyOptions): Promise<Verified> => {
   const failures: CheckpointFailure[] = []
+  const keys: string[] = []
   let compared: Compared | null = null
   let count = 0
   let moved = 0
@@ -209,6 +216,7 @@ export const verifyLog = async ({
       }
       moved = proved.moved
       count += outside.length
+      keys.push(...(await holdErased(session, log)))
       rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
       if (!onLive) return
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
@@ -222,6 +230,8 @@ export const verifyLog = async ({
     kept.faults.push(...checked.faults)
     onProgress({ phase: 'moments', stream, events: kept.events })
   }
+  const shut = missingKeys()
+  if (shut !== null) keys.push(shut)
   const { events, position, seconds, parkedStreams, otherLog } = done
   return {
     otherLog,
@@ -234,6 +244,7 @@ export const verifyLog = async ({
     compared,
     checkpoints: count,
     moved,
+    keys,
     failures,
     kept,
   }

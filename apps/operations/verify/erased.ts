@@ -1,0 +1,24 @@
+/** Each key of a person that is destroyed has its request on the log: whoever can write to Postgres alone can destroy a key and
+ *  blank what was sealed under it, and can't make it look as if somebody had asked for that. */
+import { sql } from 'slonik'
+import type { Session } from '../../../adapters/postgres/session.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { erasureRequests } from '../privacy/requests.ts'
+
+const NAMED = 100
+
+/** A sentence for each that has none. */
+export const holdErased = async (session: Session, log: EventLog): Promise<ReadonlyArray<string>> => {
+  const requests = new Map((await erasureRequests(log)).map((request) => [request.requestId, request]))
+  const rows = await session.run(sql.unsafe`SELECT subject, generation, erased_by FROM public.privacy_keys
+    WHERE wrapped IS NULL ORDER BY subject, generation`)
+  const faults = rows.flatMap(({ subject, generation, erased_by }) => {
+    const request = requests.get(String(erased_by))
+    const isAsked = request?.subject === subject && Number(generation) <= (request?.generation ?? 0)
+    if (isAsked) return []
+    const why = request === undefined ? 'the log has no request for it' : 'its request is for another'
+    return [`The key of ${subject} (generation ${generation}) is destroyed, and ${why} (${erased_by}).`]
+  })
+  const more = faults.length - NAMED
+  return more > 0 ? [...faults.slice(0, NAMED), `… and ${more} more keys`] : faults
+}

@@ -1,0 +1,41 @@
+/** Whether the event store takes writes: one whose disk is full answers reads as ever. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { EventLog, Ids } from '../../domain/ports.ts'
+
+/** Of what is written to find out whether writes are taken again, in a stream that nobody reads. */
+const PROBES = 'health-probes'
+const PROBE_EVERY_MS = 2_000
+
+export type Writes = {
+  /** Why the last one was refused, by an event store that can be reached; null where it was taken. Where one was refused it is
+   *  tried again, so that nobody need write for this to be true. */
+  readonly refused: () => Promise<string | null>
+}
+
+export const watchWrites = <Log extends EventLog>(
+  log: Log,
+  ids: Ids,
+  now: () => number,
+): { readonly log: Log; readonly writes: Writes } => {
+  let cause: string | null = null
+  let probedAt = Number.NEGATIVE_INFINITY
+  const append: EventLog['append'] = (stream, expected, events) => async () => {
+    const outcome = await log.append(stream, expected, events)()
+    if (E.isRight(outcome) || outcome.left._tag === 'WrongExpectedRevision') cause = null
+    else if (outcome.left._tag === 'LogUnavailable' && log.health().state === 'up') cause = outcome.left.cause
+    return outcome
+  }
+  return {
+    log: { ...log, append },
+    writes: {
+      refused: async () => {
+        if (cause === null || log.health().state !== 'up') return null
+        if (now() - probedAt < PROBE_EVERY_MS) return cause
+        probedAt = now()
+        const event = { id: ids.uuid(), type: 'Probed', data: {}, metadata: {} }
+        await append(PROBES, 'any', [event])()
+        return cause
+      },
+    },
+  }
+}

@@ -1,5 +1,6 @@
 /** The embedded node: a small durable EventStoreDB in this process. */
 import { randomUUID } from 'node:crypto'
+import { announceFirst, announceUser } from './auth/announce.ts'
 import { authenticated, createGuard, type Guard, OPEN_GUARD } from './auth/guard.ts'
 import { usersService } from './auth/service.ts'
 import { createUsers, type Users } from './auth/users.ts'
@@ -98,7 +99,7 @@ const createHandlers = (parts: Parts) => {
   addPersistent(handlers, add, parts)
   addOperations(add, parts)
   addProjections(handlers, add, parts)
-  if (parts.users !== undefined) addUsers(handlers, add, parts.users, parts.guard)
+  if (parts.users !== undefined) addUsers(handlers, add, { ...parts, users: parts.users })
   return { handlers, add }
 }
 
@@ -160,8 +161,12 @@ const addProjections = (handlers: Handlers, add: Add, { storage, projected, guar
   add(ProjectionsService.reset, service.ownOnly)
 }
 
-const addUsers = (handlers: Handlers, add: Add, users: Users, guard: Guard): void => {
-  const service = usersService(users, guard)
+const addUsers = (
+  handlers: Handlers,
+  add: Add,
+  { users, guard, appender }: Parts & { readonly users: Users },
+): void => {
+  const service = usersService(users, guard, (user) => announceUser(appender, user))
   add(UsersService.create, service.create)
   add(UsersService.update, service.update)
   add(UsersService.delete, service.delete)
@@ -198,6 +203,7 @@ export const startNode = async ({
   const appender = createAppender(storage, hub.publish)
   const projected = createProjections(storage, appender, hub, projections)
   const registry = createRegistry(storage, appender, hub)
+  if (users !== undefined) announceFirst(storage, appender, users.list())
   const parts = {
     storage,
     appender,

@@ -8,11 +8,13 @@ import { exportLog, type Progress } from '../../operations/log-transfer/file.ts'
 import { importLog } from '../../operations/log-transfer/import.ts'
 import type { Command, Io } from '../command.ts'
 import { backup, restore } from './backup.ts'
+import { scavenge } from './scavenge.ts'
 
 const usage = `presence log backup FILE [--data DIR | --log DIR]
 presence log restore FILE --data DIR | --log DIR
 presence log export FILE [--from esdb://…]
 presence log import FILE --to esdb://…
+presence log scavenge [--from esdb://…]
 
 backup copies the embedded node's log to one file, as it is at one moment, while everything runs. restore puts such a file into a
 folder that has no log. --data: the DATA_DIR of npm start (backup: DATA_DIR or ./data unless given). --log: the folder of a node
@@ -23,7 +25,9 @@ export writes every event as a line of JSON, in the order of the log. import app
 and compares: so a log moves from the embedded node to EventStoreDB or KurrentDB, and back. Stop the server first, so that
 nothing is written meanwhile. Either, when stopped or killed, goes on where it was if it is given again.
 --from: EVENTSTORE_URL unless given, else the log of what npm start runs on DATA_DIR.
-Ids, revisions, data and metadata are kept; positions are new, in the same order, so rebuild the tables after an import.`
+Ids, revisions, data and metadata are kept; positions are new, in the same order, so rebuild the tables after an import.
+
+scavenge has the embedded node take what can't be read any more out of its file, while it runs, and says how far it is.`
 
 const every = (io: Io, what: string): Progress => {
   const startedAt = performance.now()
@@ -58,11 +62,17 @@ type Given = {
 /** Asked for in a way that can't be meant. */
 class Wrongly extends Error {}
 
+/** The log that is meant where --from may say it. */
+const logOf = (from: string | undefined): string => {
+  const url =
+    from || process.env.EVENTSTORE_URL || readEndpoints(process.env.DATA_DIR || './data')?.eventStoreUrl
+  if (!url) throw new Wrongly('No log: give --from or EVENTSTORE_URL.')
+  return url
+}
+
 const verbs: Readonly<Record<string, (given: Given, io: Io) => Promise<void>>> = {
   export: async ({ file, from }, io) => {
-    const url =
-      from || process.env.EVENTSTORE_URL || readEndpoints(process.env.DATA_DIR || './data')?.eventStoreUrl
-    if (!url) throw new Wrongly('No log: give --from or EVENTSTORE_URL.')
+    const url = logOf(from)
     if (!existsSync(dirname(resolve(file)))) throw new Error(`There is no folder ${dirname(resolve(file))}.`)
     const count = await through(url, (log) => exportLog(log, file, every(io, 'exported')))
     io.out(`${file} holds ${count} events.`)
@@ -89,7 +99,7 @@ const verbs: Readonly<Record<string, (given: Given, io: Io) => Promise<void>>> =
 
 export const log: Command = {
   name: 'log',
-  summary: 'the whole log: back up, restore, export, import into any EventStoreDB',
+  summary: 'the whole log: back up, restore, export, import into any EventStoreDB, scavenge',
   usage,
   run: async (args, io) => {
     const text = { type: 'string' } as const
@@ -100,6 +110,12 @@ export const log: Command = {
         options: { from: text, to: text, data: text, log: text },
       })
       const [verb, file, ...rest] = positionals
+      const { from } = values
+      if (verb === 'scavenge') {
+        if (file !== undefined) throw new Wrongly('presence log scavenge takes no file.')
+        await scavenge(logOf(from), io)
+        return 0
+      }
       if (file === undefined || rest.length > 0) throw new Wrongly('presence log takes a verb and a file.')
       const act = Object.hasOwn(verbs, verb!) ? verbs[verb!] : undefined
       if (act === undefined) throw new Wrongly(`presence log ${verb} is unknown.`)

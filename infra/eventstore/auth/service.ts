@@ -29,7 +29,8 @@ const detailsOf = (user: User) => {
   return response
 }
 
-export const usersService = (users: Users, guard: Guard) => {
+/** `created`: is told of each new user. */
+export const usersService = (users: Users, guard: Guard, created: (user: User) => void) => {
   const existing = (login: string): User => {
     const user = users.get(login)
     if (user === undefined) throw errors.loginNotFound(login)
@@ -49,6 +50,7 @@ export const usersService = (users: Users, guard: Guard) => {
       const password = strong(options!.getPassword())
       if (!(await users.create(login, options!.getFullName(), options!.getGroupsList(), password)))
         throw errors.loginConflict(login)
+      created(existing(login))
       return new messages.CreateResp()
     },
     update: (request: UpdateReq, call: Call) => {

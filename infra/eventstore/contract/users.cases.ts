@@ -34,6 +34,41 @@ const setAcl = (kit: Kit, stream: string, acl: object): Promise<unknown> =>
 contract(
   'users',
   (test) => {
+    test('given an administrator who knows another’s password, when it is changed, then the new one holds', async (kit) => {
+      const { username, password } = await createUser(kit)
+      const changing = (current: string) =>
+        kit.raw.call(`${SERVICE}/ChangePassword`, [
+          [
+            1,
+            [
+              [1, username],
+              [2, current],
+              [3, 'changed-by-admin'],
+            ],
+          ],
+        ])
+      assert.is(await refusalOf(changing('not-it')), 'access-denied')
+      await changing(password)
+      const user = kit.as({ username, password: 'changed-by-admin' })
+      await user.raw.call(`${SERVICE}/ChangePassword`, [
+        [
+          1,
+          [
+            [1, username],
+            [2, 'changed-by-admin'],
+            [3, password],
+          ],
+        ],
+      ])
+    })
+    test('given a fresh node, then $all has who its users are, with no password', async (kit) => {
+      const read = await kit.readAll({ maxCount: 20 })
+      const told = read.filter(
+        ({ event }) => event!.streamId === '$users' || event!.streamId === '$user-admin',
+      )
+      assert.ok(told.length >= 2)
+      assert.not.ok(JSON.stringify(told.map(({ event }) => event!.data)).includes(kit.credentials.password))
+    })
     test('given admin, then appends and reads are accepted', async (kit) => {
       const stream = unique()
       await kit.append(stream, kit.events(2))

@@ -133,6 +133,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       PRAGMA journal_size_limit = 67108864;
       PRAGMA cache_size = -8192;
       PRAGMA temp_store = MEMORY;
+      PRAGMA secure_delete = FAST;
       PRAGMA busy_timeout = 5000;
       BEGIN IMMEDIATE;
       ${version === 1 ? 'ALTER TABLE events ADD COLUMN crc INTEGER;' : ''}
@@ -580,8 +581,8 @@ export const openStorage = (
       }
     },
 
-    /** While it is on, what is removed is overwritten where it stood. */
-    overwriteRemoved: (on: boolean): void => db.exec(`PRAGMA secure_delete = ${on ? 'ON' : 'OFF'}`),
+    /** While it is on, pages that become free are overwritten too, and not only what moves within a page. */
+    overwriteRemoved: (on: boolean): void => db.exec(`PRAGMA secure_delete = ${on ? 'ON' : 'FAST'}`),
 
     /** Gives up to `pages` of the file that hold nothing back to the disk. Answers with how many bytes those were: 0 where
      *  there are none, or where the file is of a version that could not. */

@@ -1,0 +1,88 @@
+/** `presence log scavenge`: has the embedded node give back what can't be read any more, and follows it to its end. */
+import { readFileSync } from 'node:fs'
+import { request as plain } from 'node:http'
+import { request as secure } from 'node:https'
+import { setTimeout as rest } from 'node:timers/promises'
+import { counted, type Io } from '../command.ts'
+
+type Progress = {
+  readonly scavengeId?: string
+  readonly state?: 'running' | 'done' | 'stopped' | 'failed'
+  readonly streamsDone?: number
+  readonly streams?: number
+  readonly eventsRemoved?: number
+  readonly bytesFreed?: number
+  readonly error?: string
+}
+
+const LOOK_MS = 500
+const ANSWER_MS = 10_000
+
+/** One call over HTTP to the node that the connection string names. */
+const ask = (
+  url: string,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<{ status: number; body: Progress }> => {
+  const at = new URL(url.replace(/^[^:]+:/, 'http:'))
+  const tls = at.searchParams.get('tls') !== 'false'
+  const ca = at.searchParams.get('tlsCAFile')
+  const who = [at.username, at.password].map(decodeURIComponent).join(':')
+  return new Promise((resolve, reject) => {
+    const call = (tls ? secure : plain)(
+      {
+        host: at.hostname.replace(/^\[|\]$/g, ''),
+        port: at.port || '2113',
+        method,
+        path,
+        timeout: ANSWER_MS,
+        ...(at.username === ''
+          ? {}
+          : { headers: { authorization: `Basic ${Buffer.from(who).toString('base64')}` } }),
+        ...(ca === null ? {} : { ca: readFileSync(ca) }),
+        rejectUnauthorized: at.searchParams.get('tlsVerifyCert') !== 'false',
+      },
+      async (response) => {
+        let text = ''
+        for await (const chunk of response.setEncoding('utf8')) text += chunk
+        try {
+          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text || '{}') as Progress })
+        } catch {
+          resolve({ status: response.statusCode ?? 0, body: {} })
+        }
+      },
+    )
+    call.on('timeout', () =>
+      call.destroy(new Error(`The node does not answer within ${ANSWER_MS / 1000} s.`)),
+    )
+    call.on('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(`The node at ${at.host} can't be reached: ${error.message || error.code}.`)),
+    )
+    call.end()
+  })
+}
+
+const refused = (status: number): string => {
+  if (status === 401 || status === 403) return 'The node wants an administrator: esdb://admin:…@… .'
+  return `What listens there does not scavenge by this call (it says ${status}).`
+}
+
+/** Rejects where the node can't be reached, refuses, or fails. */
+export const scavenge = async (url: string, io: Io): Promise<void> => {
+  const started = await ask(url, 'POST', '/admin/scavenge')
+  const id = started.body.scavengeId
+  if (id === undefined || (started.status !== 200 && started.status !== 409))
+    throw new Error(refused(started.status))
+  io.err(started.status === 409 ? `Scavenge ${id} runs already.` : `Scavenge ${id} has begun.`)
+  for (let told = -1; ; await rest(LOOK_MS)) {
+    const { body } = await ask(url, 'GET', '/admin/scavenge/current')
+    if (body.scavengeId !== id)
+      throw new Error('The node was started anew meanwhile: give the command again.')
+    const { state, streamsDone = 0, streams = 0, eventsRemoved = 0, bytesFreed = 0 } = body
+    if (state === 'failed') throw new Error(`Scavenge ${id} failed: ${body.error}`)
+    const sum = `${counted(eventsRemoved, 'event')} removed, ${bytesFreed} bytes given back to the disk`
+    if (state !== 'running') return io.out(`Scavenge ${id} is ${state}: ${sum}.`)
+    if (streamsDone !== told) io.err(`${streamsDone} of ${counted(streams, 'stream')}, ${sum}`)
+    told = streamsDone
+  }
+}

@@ -1,0 +1,31 @@
+/** Users on the log: `$users` names each, `$user-<login>` says who it is. For those who read the log; the node itself goes by
+ *  its table, and no password is in either. */
+import { randomUUID } from 'node:crypto'
+import type { Storage } from '../log/storage.ts'
+import type { ProposedEvent } from '../protocol/record.ts'
+import type { Appender } from '../streams/append.ts'
+import type { User } from './users.ts'
+
+const eventOf = (type: string, data: unknown): ProposedEvent => ({
+  id: randomUUID(),
+  type,
+  contentType: 'application/json',
+  data: Buffer.from(JSON.stringify(data)),
+  metadata: new Uint8Array(0),
+})
+
+export const announceUser = (appender: Appender, { login, fullName, groups }: User): void =>
+  appender.alongside({
+    write: (insert) => {
+      insert(`$user-${login}`, eventOf('$UserCreated', { loginName: login, fullName, groups }))
+      insert('$users', eventOf('$User', login))
+    },
+    done: () => {},
+  })
+
+/** Those who are there already, at the first start that has users. */
+export const announceFirst = (storage: Storage, appender: Appender, users: ReadonlyArray<User>): void => {
+  if (storage.stream('$users').last >= 0) return
+  for (const user of users) announceUser(appender, user)
+  appender.drain()
+}

@@ -59,7 +59,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   }
 
   const start = (): Worker => {
-    const started = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), {
+    const started = new Worker(new URL(`./checkpoint-worker${import.meta.url.slice(-3)}`, import.meta.url), {
       workerData: { file, closed } satisfies CheckpointTask,
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
     })

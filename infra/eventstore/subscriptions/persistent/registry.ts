@@ -9,6 +9,7 @@ import type { Settings } from './settings.ts'
 
 export type Registry = ReturnType<typeof createRegistry>
 
+const CONFIG_STREAM = '$persistentSubscriptionConfig'
 const keyOf = (source: string, name: string): string => `${source}::${name}`
 
 export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) => {
@@ -46,6 +47,14 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
     const stream = checkpointStreamOf(source, name)
     if (storage.stream(stream).last < 0) system(metastreamOf(stream), '$metadata', { $maxCount: 2 })
     system(stream, '$SubscriptionCheckpoint', source === '$all' ? `C:${at}/P:${at}` : `${at}`)
+  }
+
+  /** For those who watch `$all`: the groups that there are, whenever that changes, as the real server writes it. */
+  const tellAll = (): void => {
+    if (storage.stream(CONFIG_STREAM).last < 0)
+      system(metastreamOf(CONFIG_STREAM), '$metadata', { $maxCount: 2 })
+    const entries = [...groups.values()].map((group) => ({ stream: group.source, group: group.name }))
+    system(CONFIG_STREAM, '$PersistentConfig', { version: '2', entries })
   }
 
   const open = (source: string, name: string, settings: Settings): void => {
@@ -97,6 +106,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       insert.run(source, name, JSON.stringify(kept))
       storage.syncNow()
       open(source, name, kept)
+      tellAll()
     },
     update: (group: Group, settings: Settings): void => {
       group.stop()
@@ -104,12 +114,14 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       updateSettings.run(JSON.stringify(kept), group.source, group.name)
       storage.syncNow()
       open(group.source, group.name, kept)
+      tellAll()
     },
     remove: (group: Group): void => {
       group.stop(false)
       groups.delete(keyOf(group.source, group.name))
       drop.run(group.source, group.name)
       storage.syncNow()
+      tellAll()
       for (const stream of [
         parkedStreamOf(group.source, group.name),
         checkpointStreamOf(group.source, group.name),

@@ -1,28 +1,11 @@
 /** What every event carries beside its data. */
 import * as t from 'io-ts'
+import { Grounds } from './grounds.ts'
 import { Actor } from './identity.ts'
 import { KeptFacts, Seen } from './space/facts.ts'
 import { Time } from './time.ts'
 
-/** Why the actor might: the role in force and where it came from. What `why` explains is read off this. */
-export const Grounds = t.type({
-  role: t.union([
-    t.literal('owner'),
-    t.literal('admin'),
-    t.literal('moderate'),
-    t.literal('access'),
-    t.literal('none'),
-    t.literal('system'),
-  ]),
-  via: t.union([
-    t.literal('content'),
-    t.literal('grant'),
-    t.literal('public'),
-    t.literal('system'),
-    t.literal('none'),
-  ]),
-})
-export type Grounds = t.TypeOf<typeof Grounds>
+export { Grounds }
 
 export const Metadata = t.intersection([
   t.type({

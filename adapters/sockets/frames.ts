@@ -36,3 +36,7 @@ export const frameWithTail = (start: string, tail: Buffer): [Buffer, Buffer] => 
   first.write(start, head.length + 1)
   return [first, tail]
 }
+
+/** The end of a packet that is the same for many sockets. */
+export type SharedTail = { readonly text: string; readonly bytes: Buffer }
+export const sharedTail = (text: string): SharedTail => ({ text, bytes: Buffer.from(text) })

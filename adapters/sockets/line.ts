@@ -1,6 +1,6 @@
 /** How a member is reached, whatever wire it came by: what it is told is always a room's news, or one thing to it alone. */
 import type { RoomKey } from '../../domain/names.ts'
-import type { SharedTail } from './sending.ts'
+import type { SharedTail } from './frames.ts'
 
 export interface Line {
   /** What others call it by: the socket's id, in every language. */

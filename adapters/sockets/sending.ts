@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
-import { frameOf, frameWithTail, packetOf } from './frames.ts'
+import { frameOf, frameWithTail, packetOf, type SharedTail } from './frames.ts'
 import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'
 import { createBudget } from './room-budget.ts'
@@ -78,9 +78,6 @@ export type Moved = {
   /** It is on its way, and no newer one in its place. */
   readonly passed?: () => void
 }
-
-export type SharedTail = { readonly text: string; readonly bytes: Buffer }
-export const sharedTail = (text: string): SharedTail => ({ text, bytes: Buffer.from(text) })
 
 export type SendingOptions = {
   readonly io: Server

@@ -1,7 +1,7 @@
 /** The projector: config, migrations, follow the log, stop. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
-import { createLogger } from '../../adapters/http/logger.ts'
+import { createLogger } from '../../adapters/logger.ts'
 import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'

@@ -1,7 +1,7 @@
 /** The server: config, parts, listen, stop. */
 import { readFileSync } from 'node:fs'
 import { refuseStandIn } from '../../adapters/hive/hive.ts'
-import { createLogger } from '../../adapters/http/logger.ts'
+import { createLogger } from '../../adapters/logger.ts'
 import { awaitPostgres } from '../../adapters/postgres/await-postgres.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'

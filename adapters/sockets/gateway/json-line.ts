@@ -2,7 +2,8 @@
 import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
 import type { OtherLine } from '../line.ts'
-import type { Sending, SharedTail } from '../sending.ts'
+import type { SharedTail } from '../frames.ts'
+import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
 
 /** Close codes: of RFC 6455's registry, and the ones that are ours to choose. */

@@ -2,7 +2,8 @@
 import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { OtherLine } from '../line.ts'
-import { connectionOf, type Sending, type SharedTail, sendElsewhere } from '../sending.ts'
+import type { SharedTail } from '../frames.ts'
+import { connectionOf, type Sending, sendElsewhere } from '../sending.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 

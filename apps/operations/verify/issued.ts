@@ -5,7 +5,7 @@ import { connectSession, type Session } from '../../../adapters/postgres/session
 import type { EventLog } from '../../../domain/ports.ts'
 import { issuedIn, issuedStream, numberOf } from '../../../projections/proof/issued.ts'
 import { openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
-import type { CheckpointFailure } from './verify.ts'
+import type { CheckpointFailure } from './checkpoint-failure.ts'
 
 const PAGE = 500
 

@@ -12,18 +12,10 @@ import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import { type Compared, differ } from './differing-rows.ts'
+import type { CheckpointFailure } from './checkpoint-failure.ts'
 import { holdErased } from './erased.ts'
 import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
 
-/** A checkpoint that the log does not bear out. */
-export type CheckpointFailure = {
-  /** The file's name, `proof_checkpoints`, or the stream of the log where it stands too. */
-  readonly from: string
-  readonly size: number | null
-  readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row' | 'missing'
-  /** A sentence. */
-  readonly detail: string
-}
 export type Verified = {
   readonly events: number
   readonly position: bigint | null

@@ -1,32 +1,13 @@
 /** Stream metadata: what is in the last event of `$$stream`, and what it does to reads. */
 
 import type { Storage, Stream } from '../log/storage.ts'
+import { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type StreamMetadata } from '../log/stream-metadata.ts'
 import { decodeBody, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
+
+export { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type StreamMetadata }
 
 /** `$tb` of a deleted stream, as it is written. */
 export const DELETED_MARK = '9223372036854775807'
-
-export type Acl = Readonly<Record<'$r' | '$w' | '$d' | '$mr' | '$mw', ReadonlyArray<string> | undefined>>
-
-export type StreamMetadata = {
-  /** Seconds. */
-  readonly maxAge: number | undefined
-  readonly maxCount: number | undefined
-  /** The first revision that may be read; infinite where the stream is deleted. */
-  readonly truncateBefore: number
-  readonly acl: Acl | undefined
-}
-
-export const NO_METADATA: StreamMetadata = {
-  maxAge: undefined,
-  maxCount: undefined,
-  truncateBefore: 0,
-  acl: undefined,
-}
-
-export const isMetastream = (name: string): boolean => name.startsWith('$$')
-export const metastreamOf = (name: string): string => `$$${name}`
-export const originalOf = (metastream: string): string => metastream.slice(2)
 
 const positive = (value: unknown): number | undefined =>
   typeof value === 'number' && value > 0 ? value : undefined

@@ -33,7 +33,8 @@ import {
   spaceCommandOf,
 } from './asked.ts'
 import type { Past } from './past.ts'
-import { chainOf, createRights, eventView, type Right } from './right.ts'
+import type { Right } from './cause.ts'
+import { chainOf, createRights, eventView } from './right.ts'
 import { type Rule, rulesFor } from './rules.ts'
 
 /** `nothing`: carried out already, or nothing to do. */

@@ -17,7 +17,7 @@ import { readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { type Point, readable, refOf } from '../point.ts'
 import { type Standing, standing } from '../space-standing.ts'
-import type { Cause } from './right.ts'
+import type { Cause } from './cause.ts'
 
 export type Past = {
   /** Found already, by space and revision: what set something does not change. */

@@ -10,24 +10,8 @@ import type { Ref } from '../refs.ts'
 import { says } from '../sentences.ts'
 import type { Standing } from '../space-standing.ts'
 import { type RefView, refView } from '../view.ts'
+import type { Cause, Right } from './cause.ts'
 import type { Past } from './past.ts'
-
-/** The event that set something, in a sentence, and by what right whoever did it could. */
-export type Cause = RefView & {
-  readonly type: string
-  readonly at: string
-  readonly says: string
-  readonly by: Right
-}
-
-/** `role` in force and where it came from. `because` is the grant, where it is one. */
-export type Right = {
-  readonly actor: Actor
-  readonly role: 'owner' | 'admin' | 'moderate' | 'access' | 'none' | 'system'
-  readonly via: 'content' | 'grant' | 'public' | 'system' | 'none'
-  readonly says: string
-  readonly because: Cause | null
-}
 
 const ROLES = {
   owner: 'owner',

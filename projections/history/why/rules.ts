@@ -11,7 +11,8 @@ import { whoIs } from '../names.ts'
 import type { Ref } from '../refs.ts'
 import type { Standing } from '../space-standing.ts'
 import type { AnyCommand } from './asked.ts'
-import type { Cause, Rights } from './right.ts'
+import type { Cause } from './cause.ts'
+import type { Rights } from './right.ts'
 
 /** `because`: the event that set it; null where it was as every space begins. */
 export type Rule = {

@@ -7,8 +7,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import { type Environment, loadConfig } from '../../apps/config/load.ts'
 import { type Variable, variables } from '../../apps/config/variables.ts'
-import { readSources } from './imports.ts'
-import { isTest } from './rules.ts'
+import { isTest, readSources } from './imports.ts'
 
 const environment = suite('the environment')
 const root = join(import.meta.dirname, '../..')

@@ -45,6 +45,8 @@ export const importsOf = (path: string, text: string): ReadonlyArray<Import> => 
   return found
 }
 
+export const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.includes('/testing/')
+
 export const FOLDERS = ['domain', 'projections', 'adapters', 'apps', 'infra'] as const
 
 export const readSources = (root: string): ReadonlyArray<Source> =>

@@ -1,6 +1,6 @@
 /**
  * `npm test [-- PATTERN …]`: every *.test.ts whose path contains a pattern (all where there is none), each in a
- * process of its own, on real services; then types, lint and the import arrows. Ends with `N passed, N failed`.
+ * process of its own, on real services; then types and lint, the arrows of imports among it. Ends with `N passed, N failed`.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -56,7 +56,6 @@ const report = (name: string, took: number, outcome: Outcome, output: string): v
 const NEXT: Readonly<Record<string, string>> = {
   'npm run types': 'npm run types shows the lines that don’t fit their types',
   'npm run lint': 'npx biome check --write mends most of it, and names the rest',
-  'npm run arrows': 'npm run arrows names each import; ARCHITECTURE.md says which folder may import what',
 }
 
 /** How long each took last time: the longest start first, so that the last to end does not end alone. */
@@ -100,7 +99,7 @@ const runAgain = async (missing: ReadonlyMap<string, string>): Promise<ReadonlyA
   return unsteady
 }
 
-/** `npm run types`, `lint` and `arrows` count as a test each. */
+/** `npm run types` and `lint` count as a test each. */
 const runCheck = async (script: string): Promise<void> => {
   const start = performance.now()
   const ended = await runCommand('npm', ['run', '--silent', script], { cwd: root, env, timeoutSeconds: 180 })
@@ -122,7 +121,7 @@ const main = async (): Promise<number> => {
   const files = [...findTests(root, patterns)].sort(
     (a, b) => (times[b.path] ?? 1e9) - (times[a.path] ?? 1e9) || a.path.localeCompare(b.path),
   )
-  const checks = patterns.length === 0 ? ['types', 'lint', 'arrows'] : []
+  const checks = patterns.length === 0 ? ['types', 'lint'] : []
   if (files.length === 0) {
     say(`No test file matches ${patterns.join(', ') || 'anything'}.`)
     say('0 passed, 1 failed')

@@ -7,7 +7,6 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import { decodeBody, type StoredEvent } from '../protocol/record.ts'
-import { isMetastream, originalOf, type StreamMetadata } from './stream-metadata.ts'
 import { MARK_FILE, openMark, readMark } from './acknowledged.ts'
 import { createCheckpointer } from './checkpointer.ts'
 import { endOwnership, ownerOf, takeOwnership } from './owner.ts'
@@ -15,6 +14,7 @@ import { Incomplete, lockRefusal, NotALog, OtherVersion, Refusal, refusalOf, uns
 import { createRememberedIds, type Remembered } from './remembered.ts'
 import { checkBody, checkIndex, checkTail, RECORD_OVERHEAD, SCAVENGED } from './soundness.ts'
 import { createStreamIndex, INDEX_TABLE, INDEXED } from './stream-index.ts'
+import { isMetastream, originalOf, type StreamMetadata } from './stream-metadata.ts'
 
 /** What the node knows of one stream. */
 export type Stream = {

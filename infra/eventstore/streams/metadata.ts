@@ -1,7 +1,14 @@
 /** Stream metadata: what is in the last event of `$$stream`, and what it does to reads. */
 
 import type { Storage, Stream } from '../log/storage.ts'
-import { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type StreamMetadata } from '../log/stream-metadata.ts'
+import {
+  type Acl,
+  isMetastream,
+  metastreamOf,
+  NO_METADATA,
+  originalOf,
+  type StreamMetadata,
+} from '../log/stream-metadata.ts'
 import { decodeBody, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
 
 export { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type StreamMetadata }

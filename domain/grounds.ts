@@ -19,4 +19,3 @@ export const Grounds = t.type({
   ]),
 })
 export type Grounds = t.TypeOf<typeof Grounds>
-

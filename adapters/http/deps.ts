@@ -6,9 +6,9 @@ import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
+import type { Logger } from '../logger.ts'
 import type { Turn } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
-import type { Logger } from '../logger.ts'
 
 /** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
 export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>

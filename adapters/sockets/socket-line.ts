@@ -1,8 +1,8 @@
 /** A Socket.IO socket of the default namespace as a member's line. */
 import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
-import type { Line } from './line.ts'
 import type { SharedTail } from './frames.ts'
+import type { Line } from './line.ts'
 import { type Sending, sendElsewhere } from './sending.ts'
 
 /** A class, since there are thousands: what they all can do is kept once. */

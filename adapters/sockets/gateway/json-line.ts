@@ -1,8 +1,8 @@
 /** A plain WebSocket that speaks JSON as a member's line: one object a frame, whose `type` says what it is. */
 import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
-import type { OtherLine } from '../line.ts'
 import type { SharedTail } from '../frames.ts'
+import type { OtherLine } from '../line.ts'
 import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
 

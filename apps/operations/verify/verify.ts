@@ -11,7 +11,6 @@ import { openCheckpoint, parseCheckpoint, type Verifier } from '../../../project
 import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
-import { type Compared, differ } from './differing-rows.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
 import { holdErased } from './erased.ts'
 import { gapsIn, holdIssued, issuedStreams } from './issued.ts'

@@ -32,8 +32,8 @@ import {
   SOME_WORDS,
   spaceCommandOf,
 } from './asked.ts'
-import type { Past } from './past.ts'
 import type { Right } from './cause.ts'
+import type { Past } from './past.ts'
 import { chainOf, createRights, eventView } from './right.ts'
 import { type Rule, rulesFor } from './rules.ts'
 

@@ -3,6 +3,7 @@
 import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
+import type { Connection, Transport, WebSocket, WriteOptions } from './connection.ts'
 import { frameOf, frameWithTail, packetOf, type SharedTail } from './frames.ts'
 import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'
@@ -10,35 +11,7 @@ import { createBudget } from './room-budget.ts'
 import type { Pace } from './token-bucket.ts'
 import { createUnread, type Unread } from './unread.ts'
 
-/** What this file uses of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
-type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
-type Transport = {
-  readonly name: string
-  readonly writable: boolean
-  readonly once: (event: 'ready', listener: () => void) => void
-  readonly socket?: WebSocket
-}
-/** The `ws` library's, as Engine.IO itself uses it for a room's frames. */
-type WebSocket = {
-  readonly readyState: number
-  readonly OPEN: number
-  readonly close: (code: number, reason: string) => void
-  readonly terminate: () => void
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
-  readonly _socket?: { readonly writableLength: number } | null
-}
-export type Connection = {
-  readonly id: string
-  readonly on: (event: 'flush', listener: () => void) => void
-  readonly transport: Transport
-  readonly upgrading: boolean
-  readonly readyState: string
-  readonly writeBuffer: ReadonlyArray<unknown>
-  write: (data: string, options: WriteOptions, ...rest: ReadonlyArray<unknown>) => void
-  readonly close: (discard: boolean) => void
-}
+export type { Connection }
 export const connectionOf = (socket: Socket): Connection => socket.client.conn as unknown as Connection
 
 /** Hears a room without being in it yet: packets are kept for one who is still reading what it missed. */

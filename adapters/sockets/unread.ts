@@ -1,5 +1,5 @@
 /** How many bytes wait for each connection's client to read them, those with the system included, and who is cut for it. */
-import type { Connection } from './sending.ts'
+import type { Connection } from './connection.ts'
 
 type NetSocket = {
   readonly writableLength: number

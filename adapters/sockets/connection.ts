@@ -1,0 +1,31 @@
+/** One client's connection, as Socket.IO has it beneath a socket. */
+
+/** What is used here of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
+export type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
+export type Transport = {
+  readonly name: string
+  readonly writable: boolean
+  readonly once: (event: 'ready', listener: () => void) => void
+  readonly socket?: WebSocket
+}
+/** The `ws` library's, as Engine.IO itself uses it for a room's frames. */
+export type WebSocket = {
+  readonly readyState: number
+  readonly OPEN: number
+  readonly close: (code: number, reason: string) => void
+  readonly terminate: () => void
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
+  readonly _socket?: { readonly writableLength: number } | null
+}
+export type Connection = {
+  readonly id: string
+  readonly on: (event: 'flush', listener: () => void) => void
+  readonly transport: Transport
+  readonly upgrading: boolean
+  readonly readyState: string
+  readonly writeBuffer: ReadonlyArray<unknown>
+  write: (data: string, options: WriteOptions, ...rest: ReadonlyArray<unknown>) => void
+  readonly close: (discard: boolean) => void
+}

@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
-import type { Connection, Transport, WebSocket, WriteOptions } from './connection.ts'
+import type { Connection, Transport, WriteOptions } from './connection.ts'
 import { frameOf, frameWithTail, packetOf, type SharedTail } from './frames.ts'
 import type { OtherLine } from './line.ts'
 import type { Metrics } from './observing.ts'

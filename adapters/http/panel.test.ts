@@ -17,8 +17,7 @@ const call = async (
   { app }: TestHttp,
   method: 'GET' | 'POST' | 'DELETE',
   url: string,
-  payload?: object,
-  headers = {},
+  { payload, headers = {} }: { readonly payload?: object; readonly headers?: Record<string, string> } = {},
 ) => {
   const answer = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }), headers })
   return { status: answer.statusCode, body: JSON.parse(answer.body) as Json }
@@ -27,8 +26,8 @@ const call = async (
 test('given the list as the panel asks for it, then each space has its capacity and who made it', async ({
   http,
 }) => {
-  const { status, body } = await call(http, 'GET', '/api/spaces?limit=50&include_events=true', undefined, {
-    authorization: 'Bearer :alice',
+  const { status, body } = await call(http, 'GET', '/api/spaces?limit=50&include_events=true', {
+    headers: { authorization: 'Bearer :alice' },
   })
   assert.is(status, 200)
   const post = body.spaces.find(({ space_id }: Json) => space_id === POST)
@@ -90,13 +89,13 @@ test('given who waits, who pays and what is counted, then answers that their rea
   assert.equal([spaces.body.spaces, spaces.body.is_guest], [[], true])
   assert.equal((await call(http, 'GET', '/api/presence/waitlist/web-1-0.5/status')).body.waitlist_entries, [])
   const left = await call(http, 'DELETE', '/api/presence/waitlist/web-1-0.5/leave', {
-    space_type: 'post',
-    space_id: POST,
+    payload: { space_type: 'post', space_id: POST },
   })
   assert.equal([left.body.success, left.body.removed_entries], [true, 0])
   const before = http.log.all().length
   assert.is(
-    (await call(http, 'POST', '/api/presence/viral/track', { event_type: 'x', event_data: {} })).status,
+    (await call(http, 'POST', '/api/presence/viral/track', { payload: { event_type: 'x', event_data: {} } }))
+      .status,
     200,
   )
   assert.is(http.log.all().length, before)
@@ -116,7 +115,7 @@ test('given the panel’s join, then a guest’s whatever account the body names
     position: null,
     voice_enabled: false,
   }
-  const { status, body } = await call(http, 'POST', '/api/presence/sessions', asked)
+  const { status, body } = await call(http, 'POST', '/api/presence/sessions', { payload: asked })
   assert.is(status, 200)
   assert.is(body.session.user_account, null)
   assert.match(body.session.guest_id, /^guest:[0-9a-f]{12}$/)
@@ -125,7 +124,7 @@ test('given the panel’s join, then a guest’s whatever account the body names
   assert.match(body.websocket_url, /\?ticket=/)
   assert.not(body.websocket_url.includes(body.session_token))
   assert.ok(body.capacity.total > 0)
-  await call(http, 'POST', '/api/presence/sessions', { ...asked, space_type: 'planet' }).then(
+  await call(http, 'POST', '/api/presence/sessions', { payload: { ...asked, space_type: 'planet' } }).then(
     ({ body: told }) => assert.is(told.code, 'invalid_space'),
   )
   const set = await http.app.inject({
@@ -135,7 +134,7 @@ test('given the panel’s join, then a guest’s whatever account the body names
     headers: http.bearer('alice'),
   })
   assert.is(set.statusCode, 200)
-  const full = await call(http, 'POST', '/api/presence/sessions', asked)
+  const full = await call(http, 'POST', '/api/presence/sessions', { payload: asked })
   assert.equal([full.status, full.body.code], [429, 'space_full'])
   assert.match(full.body.message, /seats/)
 })
@@ -160,23 +159,17 @@ test('given tickets to buy and paid events, then there are none, said with CORS 
 test('given what the wallet reads of a join and of TURN, then it is there, and no ticket is in what is logged', async ({
   http,
 }) => {
-  const joined = await call(
-    http,
-    'POST',
-    `/api/spaces/document/42/join`,
-    { subspace: 'main', user_account: 'alice', challenge: null },
-    { authorization: '' },
-  )
+  const joined = await call(http, 'POST', `/api/spaces/document/42/join`, {
+    payload: { subspace: 'main', user_account: 'alice', challenge: null },
+    headers: { authorization: '' },
+  })
   const other =
     joined.status === 200
       ? joined
-      : await call(
-          http,
-          'POST',
-          '/api/spaces/global/lobby/join',
-          { subspace: 'main', challenge: null },
-          { authorization: '' },
-        )
+      : await call(http, 'POST', '/api/spaces/global/lobby/join', {
+          payload: { subspace: 'main', challenge: null },
+          headers: { authorization: '' },
+        })
   const ticket = new URL(other.body.websocket_url).searchParams.get('ticket') ?? ''
   assert.ok(ticket.length > 40)
   assert.not(ticket.includes('.'))

@@ -12,6 +12,7 @@ import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
+import { type Compared, differ } from './differing-rows.ts'
 import { holdErased } from './erased.ts'
 import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
 

@@ -192,4 +192,39 @@ test('given somebody who writes to Redis, then nothing but signals and scene upd
   redis.disconnect()
 })
 
+test('given room-data, then it comes to the room on the other node and to one there, whole and in order, and stops with a kick', async (context) => {
+  const [one, two] = both(context)
+  const alice = await one.connect('account:alice')
+  await alice.ask('join-space', POST)
+  const [bob, carol] = await Promise.all(['bob', 'carol'].map((name) => two.connect(`account:${name}`)))
+  assert.ok(bob && carol)
+  for (const client of [bob, carol]) await client.ask('join-space', POST)
+  await untilHeard(bob, 'room-data', () => alice.socket.emit('room-data', { type: 'ready', data: 0 }))
+  await alice.until(
+    'carol',
+    ({ event, payload }) => event === 'user-joined' && payload.userAccount === 'carol',
+  )
+  for (let i = 0; i < 200; i += 1)
+    alice.socket.emit('room-data', i % 2 === 0 ? { type: 't', data: i } : { to: bob.id, type: 't', data: i })
+  alice.socket.emit('room-data', { type: 'last', data: null })
+  for (const client of [bob, carol])
+    await client.until('the last', ({ event, payload }) => event === 'room-data' && payload.type === 'last')
+  const numbers = (client: Client) =>
+    client
+      .of('room-data')
+      .filter(({ type }) => type === 't')
+      .map(({ data }) => data)
+  const all = Array.from({ length: 200 }, (_, i) => i)
+  assert.equal(numbers(bob), all)
+  assert.equal(
+    numbers(carol),
+    all.filter((i) => i % 2 === 0),
+  )
+  assert.equal(bob.of('room-data').at(-1).from, { id: 'alice', verified: true })
+  const { sessionId } = carol.of('space-joined')[0]
+  assert.ok((await alice.ask('kick', { session_id: sessionId })).ok)
+  await carol.disconnected
+  assert.is((await alice.ask('room-data', { to: carol.id, type: 't', data: 1 })).code, 'session_not_found')
+})
+
 test.run()

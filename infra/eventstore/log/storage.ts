@@ -48,6 +48,9 @@ const IDS_AT_ONCE = 2_000
 const ROWS_AT_ONCE = 10
 const CACHED_STREAMS = 20_000
 const FIRST_POSITION = 128
+/** While a log is as small as this, what moves from page to page is overwritten where it stood: SQLite's first pages are
+ *  copied as they grow, and a scavenge would not find the copies. Later nothing with text moves any more. */
+const YOUNG = 128 * 1024
 
 /** So much of the log's end is read and checked at each start: what a crash can have torn, and more. */
 const CHECKED_BYTES = 8 * 1024 * 1024
@@ -133,7 +136,6 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
       PRAGMA journal_size_limit = 67108864;
       PRAGMA cache_size = -8192;
       PRAGMA temp_store = MEMORY;
-      PRAGMA secure_delete = FAST;
       PRAGMA busy_timeout = 5000;
       BEGIN IMMEDIATE;
       ${version === 1 ? 'ALTER TABLE events ADD COLUMN crc INTEGER;' : ''}
@@ -322,6 +324,9 @@ export const openStorage = (
     db.prepare(`PRAGMA incremental_vacuum(${pages})`).all()
   }
 
+  const overwriteAsUsual = (): void =>
+    db.exec(`PRAGMA secure_delete = ${nextPosition < YOUNG ? 'FAST' : 'OFF'}`)
+
   const eventsAt = (positions: ReadonlyArray<number>): StoredEvent[] =>
     positions.flatMap((position) => rows(eventAt, position))
 
@@ -384,6 +389,7 @@ export const openStorage = (
   try {
     takeOwnership(db, file)
     load()
+    overwriteAsUsual()
     mark = openMark(dataDir)
     opened = openSync(`${file}-wal`, 'r+')
     // What is there now was written by a node that may have been killed before its sync.
@@ -469,6 +475,7 @@ export const openStorage = (
       } finally {
         inside = false
       }
+      if (before < YOUNG && nextPosition >= YOUNG) overwriteAsUsual()
     },
 
     /** Calls back when all that was written before this call is on the disk. With an error nothing more is ever written:
@@ -582,7 +589,10 @@ export const openStorage = (
     },
 
     /** While it is on, pages that become free are overwritten too, and not only what moves within a page. */
-    overwriteRemoved: (on: boolean): void => db.exec(`PRAGMA secure_delete = ${on ? 'ON' : 'FAST'}`),
+    overwriteRemoved: (on: boolean): void => {
+      if (on) db.exec('PRAGMA secure_delete = ON')
+      else overwriteAsUsual()
+    },
 
     /** Gives up to `pages` of the file that hold nothing back to the disk. Answers with how many bytes those were: 0 where
      *  there are none, or where the file is of a version that could not. */

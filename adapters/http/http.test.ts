@@ -737,7 +737,11 @@ test('cross-origin calls are for the allow-list, and answers carry security head
       },
     })
   assert.is((await preflight('https://dlux.io')).headers['access-control-allow-origin'], 'https://dlux.io')
-  assert.is((await preflight('https://evil.example')).headers['access-control-allow-origin'], undefined)
+  for (const evil of ['https://evil.example', 'https://a.b.ipfs.dlux.io', 'https://ipfs.dlux.io'])
+    assert.is((await preflight(evil)).headers['access-control-allow-origin'], undefined, evil)
+  const dapp = await preflight('https://bafy1.ipfs.dlux.io')
+  assert.is(dapp.headers['access-control-allow-origin'], 'https://bafy1.ipfs.dlux.io')
+  assert.match(String(dapp.headers.vary), /origin/i)
   assert.is((await call('OPTIONS', POST)).status, 204)
   const answer = await call('GET', POST, { headers: { 'x-request-id': 'abc-1', origin: 'https://dlux.io' } })
   assert.is(answer.headers['x-request-id'], 'abc-1')

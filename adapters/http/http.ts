@@ -9,6 +9,7 @@ import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { Histogram } from 'prom-client'
 import { addressesIn, clientAddress, isLoopback, networkOf } from '../addresses.ts'
+import { originRules } from '../origins.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
 import { asyncApi, asyncApiPage } from '../sockets/asyncapi.ts'
 import { acceptJson } from './body.ts'
@@ -109,7 +110,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   })
   const anyone = config.corsOrigins.includes('*')
   await app.register(cors, {
-    origin: anyone ? '*' : [...config.corsOrigins],
+    origin: anyone ? '*' : originRules(config.corsOrigins),
     credentials: !anyone,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['x-request-id', 'retry-after'],

@@ -17,6 +17,7 @@ import type {
 import { addressesIn, clientAddress } from '../addresses.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import { proofOfHandshake, proofOfRequest } from '../auth/proof.ts'
+import { createOriginCheck, originRules } from '../origins.ts'
 import type { Positions, SharedPositions } from '../redis/positions.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
 import { type Described, describeError, invalid } from '../refusals.ts'
@@ -60,7 +61,7 @@ export type SocketsDeps = {
   readonly iceServers?: (id: string) => ReadonlyArray<unknown>
   readonly logger: Logger
   readonly metrics?: Metrics
-  /** Origins that a browser may come from, besides the server's own; `*` for any. */
+  /** Origins and patterns of them that a browser may come from, besides the server's own; `*` for any. */
   readonly origins: ReadonlyArray<string> | '*'
   /** Proxies of ours, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
   readonly trustProxy?: ReadonlyArray<string>
@@ -143,14 +144,13 @@ const TELL_EVERY = 60_000
 const ticketOf = ({ query, auth }: Socket['handshake']): unknown =>
   query.ticket ?? (auth as Record<string, unknown> | undefined)?.ticket
 
-const originAllowed = (
-  origins: SocketsDeps['origins'],
-  origin: string | undefined,
-  host: string | undefined,
-): boolean => {
-  // Only browsers say where a page is from, and only they act for somebody who did not ask them to.
-  if (origins === '*' || origin === undefined || origins.includes(origin)) return true
-  return URL.canParse(origin) && new URL(origin).host === host
+const createOriginAllowed = (origins: SocketsDeps['origins']) => {
+  const isMeant = origins === '*' ? () => true : createOriginCheck(origins)
+  return (origin: string | undefined, host: string | undefined): boolean => {
+    // Only browsers say where a page is from, and only they act for somebody who did not ask them to.
+    if (origin === undefined || isMeant(origin)) return true
+    return URL.canParse(origin) && new URL(origin).host === host
+  }
 }
 
 const clientOf = (
@@ -175,6 +175,7 @@ const forgetHandshake = (socket: Socket): void => {
 
 export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Sockets => {
   const { commands, auth, content, log, node, clock, ids, logger, origins } = deps
+  const originAllowed = createOriginAllowed(origins)
   const metrics = deps.metrics ?? {}
   const relay = deps.relay ?? localRelay()
   const limits = { ...DEFAULT_LIMITS, ...deps.limits }
@@ -212,9 +213,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     // What is neither Socket.IO's nor a JSON socket is answered by the gateway.
     destroyUpgrade: false,
     cleanupEmptyChildNamespaces: true,
-    cors: { origin: origins === '*' ? true : [...origins], credentials: true },
+    cors: { origin: origins === '*' ? true : originRules(origins), credentials: true },
     allowRequest: (request, decide) => {
-      const allowed = !closing && originAllowed(origins, request.headers.origin, request.headers.host)
+      const allowed = !closing && originAllowed(request.headers.origin, request.headers.host)
       const ip = clientAt(request)?.ip
       if (allowed && crowding.isFlood(ip)) {
         countRefused(CROWDED)
@@ -432,7 +433,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     maxPacket: limits.maxPacket,
     refuses: (request) => {
       if (closing) return GOING
-      if (!originAllowed(origins, request.headers.origin, request.headers.host)) return FOREIGN
+      if (!originAllowed(request.headers.origin, request.headers.host)) return FOREIGN
       if (!crowding.isFlood(clientAt(request)?.ip)) return null
       tellCrowded()
       return CROWDED

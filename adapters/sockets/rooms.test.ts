@@ -327,6 +327,26 @@ test('given a browser page of another origin, when it connects, then it is refus
   await node.connect(null, { extraHeaders: { origin: node.url } })
 })
 
+test('given a pattern of origins, when a page of one comes, then it is let in, by polling and by WebSocket', async () => {
+  const node = await testNode(memoryLog(), { origins: ['https://*.ipfs.dlux.io'] })
+  const comes = (origin: string, transport: 'polling' | 'websocket') =>
+    node.connect(null, { extraHeaders: { origin }, transports: [transport] }).then(
+      () => 'connected',
+      () => 'refused',
+    )
+  for (const transport of ['polling', 'websocket'] as const) {
+    assert.is(await comes('https://bafy1.ipfs.dlux.io', transport), 'connected')
+    assert.is(await comes('https://a.b.ipfs.dlux.io', transport), 'refused')
+    assert.is(await comes('https://ipfs.dlux.io.evil.example', transport), 'refused')
+  }
+  const answer = await fetch(`${node.url}/socket.io/?EIO=4&transport=polling`, {
+    headers: { origin: 'https://bafy1.ipfs.dlux.io' },
+  })
+  await answer.body?.cancel()
+  assert.is(answer.headers.get('access-control-allow-origin'), 'https://bafy1.ipfs.dlux.io')
+  await node.stop()
+})
+
 test('given a client on polling, when it upgrades in the midst of a conversation, then it hears each message once', async ({
   node,
 }) => {

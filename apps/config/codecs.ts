@@ -62,11 +62,21 @@ export const redisUrl: Text<string> = text(
 export const eventStoreUrl: Text<string> = text('of the form esdb://host:2113 (or esdb+discover://)', (s) =>
   /^(esdb|kurrentdb|kdb|kurrent)(\+discover)?:\/\/[^\s/?]+(\/?\?\S*|\/)?$/.test(s) ? s : undefined,
 )
-/** As a browser sends it in the Origin header: scheme, host and port, nothing after. */
-const origin: Text<string> = text('an origin', (s) =>
-  urlOf(['http:', 'https:'], (url) => url.origin === s)(s),
+/** As a browser sends it in the Origin header: scheme, host and port, nothing after. The host's first label may be a star,
+ *  where two at least come after it: nobody owns all of `https://*.io`. `*.dlux.io` is https. */
+const origin: Text<string> = text('an origin', (s) => {
+  const whole = s.startsWith('*.') ? `https://${s}` : s
+  const isOrigin = (one: string) => urlOf(['http:', 'https:'], (url) => url.origin === one)(one)
+  const [, scheme, rest] = /^(https?:\/\/)\*\.(.*)$/.exec(whole) ?? []
+  if (scheme === undefined || rest === undefined) return whole.includes('*') ? undefined : isOrigin(whole)
+  // With a label in the star's place it must be an origin; so numbers and addresses are none.
+  const isName = /^([^.*:]+\.)+[^.*:0-9]+(:\d+)?$/.test(rest)
+  return isName && isOrigin(`${scheme}a.${rest}`) !== undefined ? whole : undefined
+})
+export const origins = listOf(
+  origin,
+  'origins such as https://vr.dlux.io or https://*.dlux.io (a star is one label, never all), with commas between',
 )
-export const origins = listOf(origin, 'origins such as https://vr.dlux.io, with commas between (never *)')
 
 const account: Text<string> = text('an account', (s) => (isAccount(s) ? s : undefined))
 export const accounts = listOf(account, 'Hive account names with commas between')

@@ -61,6 +61,22 @@ const bad: ReadonlyArray<readonly [string, string]> = [
   ['PUBLIC_URL', 'vr.dlux.io'],
   ['CORS_ORIGINS', '*'],
   ['CORS_ORIGINS', 'https://vr.dlux.io/path'],
+  ['CORS_ORIGINS', 'https://*'],
+  ['CORS_ORIGINS', '*.io'],
+  ['CORS_ORIGINS', 'https://*.io'],
+  ['CORS_ORIGINS', 'https://*.localhost:3000'],
+  ['CORS_ORIGINS', 'https://*.dlux.io/'],
+  ['CORS_ORIGINS', 'https://*.*.dlux.io'],
+  ['CORS_ORIGINS', 'https://a*.dlux.io'],
+  ['CORS_ORIGINS', 'https://vr.*.io'],
+  ['CORS_ORIGINS', 'https://*dlux.io'],
+  ['CORS_ORIGINS', 'https://**.dlux.io'],
+  ['CORS_ORIGINS', 'https://*..dlux.io'],
+  ['CORS_ORIGINS', 'https://*.DLUX.io'],
+  ['CORS_ORIGINS', 'https://*.0.0.1'],
+  ['CORS_ORIGINS', 'https://*.dlux.io:443'],
+  ['CORS_ORIGINS', 'https://user@*.dlux.io'],
+  ['CORS_ORIGINS', 'wss://*.dlux.io'],
   ['TRUST_PROXY', 'everyone'],
   ['TRUST_PROXY', 'abc'],
   ['TRUST_PROXY', '10.0.0.0/33'],
@@ -157,6 +173,15 @@ config('given proxies and relays of each form, then they are taken', () => {
   assert.deepEqual(c.turn.hosts, ['turn.dlux.io', '[::1]:3479', '192.0.2.1:65535'])
 })
 
+config('given patterns of origins, then they are taken, https where no scheme is named', () => {
+  const CORS_ORIGINS = 'https://*.ipfs.dlux.io, *.dlux.io,http://*.vr.test:8080,https://dlux.io'
+  assert.deepEqual(good({ ...enough, CORS_ORIGINS }).corsOrigins.slice(1), [
+    'https://*.ipfs.dlux.io',
+    'https://*.dlux.io',
+    'http://*.vr.test:8080',
+    'https://dlux.io',
+  ])
+})
 config('given a cluster’s address of the log, then it is taken', () => {
   const url = 'esdb+discover://admin:changeit@a:2113,b:2113,c:2113?tls=true&nodePreference=leader'
   assert.equal(good({ ...enough, EVENTSTORE_URL: url }).eventStoreUrl, url)

@@ -17,7 +17,10 @@ export const variables = {
   HOST: variable(c.host, 'Where the server listens.'),
   PORT: variable(c.wholeNumber(0, 65535), 'The port it listens on; 0 for any free one.'),
   PUBLIC_URL: variable(c.httpUrl, 'How browsers reach it: join answers name it as websocket_url.'),
-  CORS_ORIGINS: variable(c.origins, 'Origins that a browser may call from, besides PUBLIC_URL’s own.'),
+  CORS_ORIGINS: variable(
+    c.origins,
+    'Origins that a browser may call from, besides PUBLIC_URL’s own. A star is one label.',
+  ),
   TRUST_PROXY: variable(c.networks, 'Proxies whose X-Forwarded-For is believed. Without it, none.'),
   SOCKETS_PER_ADDRESS: variable(
     c.wholeNumber(0, 1_000_000),

@@ -137,7 +137,7 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
     config: {
       nodeId: 'node-1',
       publicUrl: 'http://localhost:3000',
-      corsOrigins: ['https://dlux.io'],
+      corsOrigins: ['https://dlux.io', 'https://*.ipfs.dlux.io'],
       trustProxy: [],
       systemAdmins,
       auditors: ['auditor'],

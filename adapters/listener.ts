@@ -1,10 +1,15 @@
-/** Hears Postgres' NOTIFY on a connection of its own, and makes a new one when it is lost. */
+/** Hears Postgres' NOTIFY on a connection of its own, and proves that it does: it says something to itself over another
+ *  connection, and hears that. A connection that answers and hears nothing (behind a pooler in transaction mode) is deaf. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
 export type Listener = {
   /** While false, notices are being missed: what is held in memory may be stale. */
   readonly connected: () => boolean
-  /** Resolves when the first connection listens. */
+  /** True once what was said was not heard, until it is again. */
+  readonly deaf: () => boolean
+  /** Resolves when the first connection hears, or was found to be deaf and what there is was fetched. */
   readonly ready: Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -12,34 +17,143 @@ export type Listener = {
 export type ListenerOptions = {
   readonly url: string
   readonly channels: ReadonlyArray<string>
+  /** Where it speaks to itself: other connections to the same database. The caller's to end. */
+  readonly pool: Pick<pg.Pool, 'query'>
   readonly onNotice: (channel: string, payload: string) => void
-  /** After each (re)connection, once it listens: what was missed is fetched here. A throw reconnects. */
+  /** After each (re)connection, once it hears, and while it is deaf again and again: what was missed is fetched here. A
+   *  throw reconnects. */
   readonly onListening: () => Promise<void>
   readonly retryMs?: number
+  readonly timings?: Partial<Timings>
 }
 
-const PING_MS = 15_000
+type Timings = {
+  /** Between two proofs. */
+  readonly proveMs: number
+  /** What was said and is not heard for so long is not heard. */
+  readonly hearMs: number
+  /** While it is deaf: between two times that what was missed is fetched. */
+  readonly fetchMs: number
+  /** Postgres may say nothing for so long before the connection is made anew. */
+  readonly silentMs: number
+}
+const TIMINGS: Timings = { proveMs: 3_000, hearMs: 2_000, fetchMs: 700, silentMs: 15_000 }
+/** Who was deaf hears this often in a row before it is believed: a pooler lets a notice through now and then. */
+const IN_A_ROW = 3
+
+/** `silent`: Postgres took nothing, so nothing is known. */
+type Proof = 'heard' | 'deaf' | 'silent'
 
 export const listen = (options: ListenerOptions): Listener => {
-  const { retryMs = 500 } = options
+  const { retryMs = 500, pool } = options
+  const timings = { ...TIMINGS, ...options.timings }
+  const own = `heard_${randomUUID()}`
   let client: pg.Client | null = null
   let connected = false
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
+  let deaf = false
+  let fetching: NodeJS.Timeout | undefined
+  let said = 0
+  let hears: (payload: string) => void = () => {}
+  const stopped = new AbortController()
+  const isStopped = (): boolean => stopped.signal.aborted
   let settle: () => void = () => {}
   const ready = new Promise<void>((resolve) => {
     settle = resolve
   })
 
-  const lost = (which: pg.Client) => {
+  const pause = (ms: number): Promise<unknown> =>
+    delay(ms, undefined, { signal: stopped.signal }).catch(() => {})
+
+  const lost = (which: pg.Client): void => {
     if (client !== which) return
     client = null
     connected = false
     which.end().catch(() => {})
-    if (!stopped) timer = setTimeout(connect, retryMs)
+    if (!isStopped()) void pause(retryMs).then(connect)
   }
 
-  const connect = async () => {
+  const prove = async (): Promise<Proof> => {
+    const payload = String(++said)
+    let isHeard = false
+    let wake = (): void => {}
+    const heard = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    hears = (one) => {
+      if (one !== payload) return
+      isHeard = true
+      wake()
+    }
+    try {
+      await pool.query('SELECT pg_notify($1, $2)', [own, payload])
+    } catch {
+      return 'silent'
+    }
+    const late = setTimeout(wake, timings.hearMs)
+    late.unref()
+    await heard
+    clearTimeout(late)
+    return isHeard ? 'heard' : 'deaf'
+  }
+
+  /** Only where Postgres answers: what is held is not let go of for nothing. */
+  const fetchMissed = async (): Promise<void> => {
+    try {
+      await pool.query('SELECT 1')
+      await options.onListening()
+      settle()
+    } catch {
+      // It is tried again soon.
+    }
+    if (deaf && !isStopped()) fetchSoon()
+  }
+  const fetchSoon = (): void => {
+    fetching = setTimeout(fetchMissed, timings.fetchMs)
+    fetching.unref()
+  }
+  const becomeDeaf = (): void => {
+    connected = false
+    if (deaf) return
+    deaf = true
+    void fetchMissed()
+  }
+  const becomeHearing = async (mine: pg.Client): Promise<void> => {
+    await options.onListening()
+    if (client !== mine) return
+    deaf = false
+    clearTimeout(fetching)
+    connected = true
+    settle()
+  }
+
+  const keepProving = async (mine: pg.Client): Promise<void> => {
+    let row = 0
+    let answeredAt = performance.now()
+    while (client === mine) {
+      const proof = await prove()
+      if (client !== mine) return
+      if (proof !== 'silent') answeredAt = performance.now()
+      switch (proof) {
+        case 'heard':
+          row += 1
+          if (!connected && row >= (deaf ? IN_A_ROW : 1)) await becomeHearing(mine)
+          break
+        case 'deaf':
+          // The line may be dead, too: another one is tried.
+          becomeDeaf()
+          return lost(mine)
+        case 'silent':
+          if (performance.now() - answeredAt > timings.silentMs) return lost(mine)
+          break
+        default:
+          proof satisfies never
+      }
+      await pause(connected ? timings.proveMs : retryMs)
+    }
+  }
+
+  const connect = async (): Promise<void> => {
+    if (isStopped()) return
     const mine = new pg.Client({
       connectionString: options.url,
       application_name: 'presence listener',
@@ -49,50 +163,46 @@ export const listen = (options: ListenerOptions): Listener => {
     client = mine
     mine.on('error', () => lost(mine))
     mine.on('end', () => lost(mine))
-    mine.on('notification', ({ channel, payload }) => options.onNotice(channel, payload ?? ''))
+    mine.on('notification', ({ channel, payload }) =>
+      channel === own ? hears(payload ?? '') : options.onNotice(channel, payload ?? ''),
+    )
     try {
       await mine.connect()
-      for (const channel of options.channels) await mine.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
-      await options.onListening()
-      if (client !== mine) return
-      connected = true
-      settle()
+      // In one statement, so that whatever stands between, hearing one of them is hearing all.
+      const all = [...options.channels, own]
+      await mine.query(all.map((channel) => `LISTEN ${pg.escapeIdentifier(channel)}`).join('; '))
+      await keepProving(mine)
     } catch {
       lost(mine)
     }
   }
-
-  // A line that was cut without a word shows only when something is sent on it.
-  const ping = setInterval(() => {
-    const mine = client
-    if (mine === null || !connected) return
-    let answered = false
-    const late = setTimeout(() => {
-      if (!answered) lost(mine)
-    }, 5_000)
-    mine.query('SELECT 1').then(
-      () => {
-        answered = true
-        clearTimeout(late)
-      },
-      () => clearTimeout(late),
-    )
-  }, PING_MS)
-  ping.unref()
   void connect()
 
   return {
     connected: () => connected,
+    deaf: () => deaf,
     ready,
     stop: async () => {
-      stopped = true
+      stopped.abort()
       connected = false
-      clearTimeout(timer)
-      clearInterval(ping)
+      deaf = false
+      clearTimeout(fetching)
       settle()
       const mine = client
       client = null
       await mine?.end().catch(() => {})
     },
   }
+}
+
+/** What a server says of those that hear for it; null where all do. */
+export const deafSentence = (
+  listeners: Readonly<Record<string, Pick<Listener, 'connected' | 'deaf'>>>,
+): string | null => {
+  const missed = Object.entries(listeners).filter(([, { connected }]) => !connected())
+  if (missed.length === 0) return null
+  const what = missed.map(([name]) => name).join(', ')
+  return missed.some(([, { deaf }]) => deaf())
+    ? `What PostgreSQL notifies of does not arrive (${what}): it is asked for each second instead. A pooler in transaction mode passes no notices on: let DATABASE_URL lead to PostgreSQL itself, or to a pooler in session mode.`
+    : `The connection that hears of changes elsewhere is being made (${what}): until then they are looked up.`
 }

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
-import { listen } from '../listener.ts'
+import { type Listener, listen } from '../listener.ts'
 import { within } from '../within.ts'
 import type { AuthError } from './errors.ts'
 import { AGAIN_MS, type TicketStore } from './tickets.ts'
@@ -17,6 +17,11 @@ export type AuthStore = {
   /** Which tickets were used. Default: this process remembers its own. */
   readonly tickets?: TicketStore
   readonly stop: () => Promise<void>
+}
+
+export type ConnectedAuthStore = AuthStore & {
+  /** Whether it hears of sessions that end elsewhere. */
+  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
 }
 
 const CHANNEL = 'auth_revoked'
@@ -75,7 +80,7 @@ export const createAuthStore = async (options: {
   /** Connections, default 4. */
   readonly poolSize?: number
   readonly startMs?: number
-}): Promise<AuthStore> => {
+}): Promise<ConnectedAuthStore> => {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize ?? 4,
@@ -96,6 +101,7 @@ export const createAuthStore = async (options: {
 
   const listener = listen({
     url: options.url,
+    pool,
     channels: [CHANNEL],
     onNotice: (_, payload) => {
       const [sid, expiresAt] = payload.split(' ')
@@ -159,6 +165,7 @@ export const createAuthStore = async (options: {
         learn(sid, expiresAt)
       }),
     tickets: postgresTickets(pool),
+    hearing: listener,
     onRevoked: (one) => {
       listeners.add(one)
       return () => listeners.delete(one)

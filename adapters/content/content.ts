@@ -6,7 +6,7 @@ import pg from 'pg'
 import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'
-import { listen } from '../listener.ts'
+import { type Listener, listen } from '../listener.ts'
 import { within } from '../within.ts'
 import { type Communities, createCommunities, HiveSilent } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
@@ -98,10 +98,14 @@ const recordOf = async (
   }
 }
 
+export type ContentTables = Content & {
+  /** Whether it hears of changes. */
+  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
+  readonly stop: () => Promise<void>
+}
+
 /** Resolves once changes are heard, or after `startMs` without a database. */
-export const createContent = async (
-  options: ContentOptions,
-): Promise<Content & { readonly stop: () => Promise<void> }> => {
+export const createContent = async (options: ContentOptions): Promise<ContentTables> => {
   const { clock, systemAdmins, cacheMs = 60_000 } = options
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -119,13 +123,14 @@ export const createContent = async (
   /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
   const asking = new Map<string, Promise<ContentRecord>>()
 
-  const hearing = new Set<(space: SpaceRef | null) => void>()
+  const hearers = new Set<(space: SpaceRef | null) => void>()
   const tell = (space: SpaceRef | null): void => {
-    for (const hear of hearing) hear(space)
+    for (const hear of hearers) hear(space)
   }
 
   const listener = listen({
     url: options.url,
+    pool,
     channels: [CHANNEL],
     onNotice: (_, key) => {
       held.delete(key)
@@ -195,11 +200,12 @@ export const createContent = async (
       }
     },
     onChange: (hear) => {
-      hearing.add(hear)
-      return () => hearing.delete(hear)
+      hearers.add(hear)
+      return () => hearers.delete(hear)
     },
+    hearing: listener,
     stop: async () => {
-      hearing.clear()
+      hearers.clear()
       await listener.stop()
       await pool.end()
     },

@@ -29,6 +29,7 @@ const CLASSES: ReadonlyArray<readonly [RegExp, string]> = [
   [/tables are not there/i, 'no_tables'],
   [/behind the log/i, 'behind'],
   [/parked/i, 'parked'],
+  [/does not arrive/i, 'unheard'],
   [/password|authenti|permission/i, 'not_allowed'],
 ]
 const classOf = (error: unknown): string =>

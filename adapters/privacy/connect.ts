@@ -12,6 +12,8 @@ import {
 export type ConnectedVault = PostgresVault & {
   /** Resolves once it hears of erasures; those before it are then forgotten. */
   readonly ready: Promise<void>
+  /** Whether it hears of erasures. */
+  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
   readonly close: () => Promise<void>
 }
 
@@ -48,22 +50,24 @@ export const connectVault = ({
   const vault = postgresVault({ pool, master, ...(cacheSize === undefined ? {} : { cacheSize }) })
   const listener: Listener = listen({
     url: databaseUrl,
+    pool,
     channels: [ERASED_CHANNEL],
     onNotice: (_channel, subject) => vault.forget(subject),
     onListening: async () => {
-      // What was erased while nobody listened is not known here.
-      vault.forget()
       try {
         await checkMaster(pool, master)
       } catch (error) {
         if (error instanceof WrongMasterKey) onWrongMaster(error)
         throw error
       }
+      // What was erased while nobody listened is not known here.
+      vault.forget()
     },
   })
   return {
     ...vault,
     ready: listener.ready,
+    hearing: listener,
     close: async () => {
       await listener.stop()
       await pool.end()

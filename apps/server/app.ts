@@ -180,6 +180,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     turn: { uris: turn.uris, look: watchTurn(turn.servers, clock.now) },
     writes,
     missingKeys: vault.missing,
+    hearing: {
+      'sessions that end': authStore.hearing,
+      'content that changes': content.hearing,
+      erasures: vault.hearing,
+    },
     now: clock.now,
   })
   void lookForKeys(log, vault.missing).then((why) => {

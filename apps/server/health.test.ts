@@ -20,6 +20,8 @@ const parts = () => {
     turn: null as string | null,
     refused: null as string | null,
     there: 'one' as string | null,
+    hears: true,
+    deaf: false,
   }
   const since = new Date(0)
   const health = createHealth({
@@ -51,6 +53,7 @@ const parts = () => {
     turn: { uris: ['turn:turn.test:3478'], look: async () => world.turn },
     writes: { refused: async () => world.refused },
     missingKeys: () => ({ count: world.missing, some: ['alice', 'bob'] }),
+    hearing: { erasures: { connected: () => world.hears, deaf: () => world.deaf } },
     now: () => world.now,
   } as unknown as HealthParts)
   return { world, all: health, projections: async () => (await health()).projections! }
@@ -157,6 +160,17 @@ test('given an event store that is reached and takes no writes, then it is not w
   const { eventstore } = await all()
   assert.equal([eventstore.ok, eventstore.vital], [false, true])
   assert.match(String(eventstore.error), 'It takes no writes: the disk is full')
+})
+
+test('given notices that do not arrive, then it says which and what to do, and people are served', async () => {
+  const { world, all } = parts()
+  assert.equal((await all()).notices, { ok: true, vital: false })
+  world.hears = false
+  assert.match(String((await all()).notices!.error), 'is being made (erasures)')
+  world.deaf = true
+  const { notices } = await all()
+  assert.equal([notices!.ok, notices!.vital], [false, false])
+  assert.match(String(notices!.error), /does not arrive \(erasures\).*pooler in session mode/)
 })
 
 test('given no tables to be asked, then it says so', async () => {

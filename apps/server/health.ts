@@ -1,6 +1,7 @@
 /** What `/api/health` says of each part: whether it is there, since when not, and how far behind. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Checks } from '../../adapters/http/deps.ts'
+import { deafSentence } from '../../adapters/listener.ts'
 import { type MissingKeys, missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
 import { within } from '../../adapters/within.ts'
@@ -21,6 +22,8 @@ export type HealthParts = {
   readonly writes: Writes
   /** Keys that the log was sealed under and that are not in the database. */
   readonly missingKeys: () => MissingKeys
+  /** What is heard of by PostgreSQL's notices, and whether it is. */
+  readonly hearing: Parameters<typeof deafSentence>[0]
   readonly now: () => number
 }
 
@@ -68,6 +71,12 @@ const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   }
 }
 
+/** What is missed is asked for meanwhile: it is no reason to take the server out. */
+const noticesCheck = (hearing: HealthParts['hearing']): Pick<Checks, 'notices'> => {
+  const error = deafSentence(hearing)
+  return { notices: { ok: error === null, vital: false, ...(error === null ? {} : { error }) } }
+}
+
 /** A write that is not answered is not taken. */
 const soon = async (asked: Promise<string | null>): Promise<string | null> => {
   let found: string | null = 'no answer in time'
@@ -88,6 +97,7 @@ export const createHealth = ({
   turn,
   writes,
   missingKeys,
+  hearing,
   now,
 }: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
@@ -185,6 +195,7 @@ export const createHealth = ({
               : {}),
       },
       ...keysCheck(missingKeys()),
+      ...noticesCheck(hearing),
       turn: {
         ok: silentTurn === null,
         vital: false,

@@ -1,9 +1,12 @@
-/** Records who looked at what of the audit log, before they see it. */
+/** Records who looked at what of the audit log, before they see it. Who looks ever again is told of first, and then
+ *  summed up: how often, until when. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { AuditRead } from '../../domain/audited.ts'
 import { accessStream, type SpaceRef } from '../../domain/names.ts'
 import type { Clock, CommandError, EventLog, Ids, Sender } from '../../domain/ports.ts'
+import { isLoopback, networkOf } from '../addresses.ts'
+import { type Bucket, fullBucket, type Pace, take } from '../sockets/token-bucket.ts'
 
 export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
   readonly sender: Sender
@@ -13,43 +16,141 @@ export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
 export interface Looks {
   /** Left: it is not known to be on the log, so nothing may be shown. */
   readonly record: (look: Look) => TaskEither<CommandError<never>, void>
+  /** Writes the sums that wait. */
+  readonly flush: () => Promise<void>
 }
 
 const TRIES = 4
+/** Looks of one reader that are written one by one; the rest are summed up over `SUM_MS`. */
+export const LOOKS: Pace = { perSecond: 0.5, burst: 60 }
+const SUM_MS = 10_000
+/** Sums of one reader at once, each of a space; past it they are of all spaces together. */
+const SUMS_OF_ONE = 10
+const READERS = 20_000
 
-export const createLooks = (deps: {
+type Reader = { readonly bucket: Bucket; readonly sums: Map<string, Sum> }
+/** What was told first, and what came after it. */
+type Sum = {
+  readonly look: Look
+  readonly opened: Promise<E.Either<CommandError<never>, void>>
+  times: number
+  readonly from: number
+  to: number
+}
+
+/** An account by its name; guests may be anybody anew each time, so by where they come from. */
+const readerOf = ({ by, client }: Sender): string =>
+  by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
+    ? `ip ${networkOf(client.ip)}`
+    : by.id
+
+type Deps = {
   readonly log: Pick<EventLog, 'append'>
   readonly clock: Clock
   readonly ids: Ids
   readonly nodeId: string
-}): Looks => ({
-  record:
-    ({ sender, space, call, filters, rows }) =>
-    async () => {
-      const id = deps.ids.uuid()
-      const at = new Date(deps.clock.now()).toISOString()
-      const data: AuditRead['data'] = { call, filters, rows, at }
-      const event = {
-        id,
-        type: 'AuditRead',
-        data,
-        metadata: {
-          $correlationId: sender.correlationId ?? id,
-          $causationId: id,
-          command: { id, type: 'ReadAudit' },
-          actor: { kind: sender.by.kind, id: sender.by.id },
-          node: deps.nodeId,
-          at,
-          schema: 1,
-          ...(sender.client === undefined ? {} : { client: sender.client }),
-        },
-      }
-      // Under one id, so that a second try is no second look.
-      for (let tries = 1; ; tries += 1) {
-        const written = await deps.log.append(accessStream(space), 'any', [event])()
-        if (E.isRight(written)) return E.right(undefined)
-        if (written.left._tag !== 'OutcomeUnknown' || tries === TRIES)
-          return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: `a look: ${written.left._tag}` })
-      }
+}
+
+/** Puts one on the log. Under one id, so that a second try is no second look. */
+const writeLook = async (
+  { log, clock, ids, nodeId }: Deps,
+  { sender, space, call, filters, rows }: Look,
+  sum: { readonly times: number; readonly from: string } | null,
+): Promise<E.Either<CommandError<never>, void>> => {
+  const id = ids.uuid()
+  const at = new Date(clock.now()).toISOString()
+  const data: AuditRead['data'] = { call, filters, rows, at, ...sum }
+  const event = {
+    id,
+    type: 'AuditRead',
+    data,
+    metadata: {
+      $correlationId: sender.correlationId ?? id,
+      $causationId: id,
+      command: { id, type: 'ReadAudit' },
+      actor: { kind: sender.by.kind, id: sender.by.id },
+      node: nodeId,
+      at,
+      schema: 1,
+      ...(sender.client === undefined ? {} : { client: sender.client }),
     },
-})
+  }
+  for (let tries = 1; ; tries += 1) {
+    const written = await log.append(accessStream(space), 'any', [event])()
+    if (E.isRight(written)) return E.right(undefined)
+    if (written.left._tag !== 'OutcomeUnknown' || tries === TRIES)
+      return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: `a look: ${written.left._tag}` })
+  }
+}
+
+export const createLooks = (deps: Deps): Looks => {
+  const { clock } = deps
+  const readers = new Map<string, Reader>()
+  let timer: NodeJS.Timeout | undefined
+
+  const readerFor = (sender: Sender): Reader => {
+    const key = readerOf(sender)
+    const known = readers.get(key)
+    const reader = known ?? { bucket: fullBucket(LOOKS, clock.now()), sums: new Map() }
+    readers.delete(key)
+    readers.set(key, reader)
+    if (readers.size > READERS)
+      for (const [oldest, { sums }] of readers) {
+        // One whose sums wait is not forgotten before they are written.
+        if (sums.size === 0) readers.delete(oldest)
+        break
+      }
+    return reader
+  }
+
+  const flush = async (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    const waiting = [...readers.values()].flatMap(({ sums }) => {
+      const all = [...sums.values()]
+      sums.clear()
+      return all
+    })
+    for (const { look, times, from, to } of waiting)
+      if (times > 0)
+        await writeLook(
+          { ...deps, clock: { now: () => to } },
+          { ...look, filters: {}, rows: null },
+          { times, from: new Date(from).toISOString() },
+        )
+  }
+
+  /** The first of many is told as it is, before it sees anything; the others wait for that alone. */
+  const sumUp = (reader: Reader, look: Look): Promise<E.Either<CommandError<never>, void>> => {
+    const at = clock.now()
+    const place = accessStream(look.space)
+    const isOne = reader.sums.has(place) || reader.sums.size < SUMS_OF_ONE
+    const key = isOne ? place : accessStream(null)
+    const known = reader.sums.get(key)
+    if (known !== undefined) {
+      known.times += 1
+      known.to = at
+      return known.opened
+    }
+    const first = isOne ? look : { ...look, space: null }
+    const opened = writeLook(deps, first, null)
+    reader.sums.set(key, { look: first, opened, times: 0, from: at, to: at })
+    // What was not told is nothing to add to.
+    void opened.then((written) => {
+      if (E.isLeft(written)) reader.sums.delete(key)
+    })
+    if (timer === undefined) {
+      timer = setTimeout(() => void flush(), SUM_MS)
+      timer.unref()
+    }
+    return opened
+  }
+
+  return {
+    record: (look) => async () => {
+      const reader = readerFor(look.sender)
+      return take(reader.bucket, LOOKS, clock.now()) ? writeLook(deps, look, null) : sumUp(reader, look)
+    },
+    flush,
+  }
+}

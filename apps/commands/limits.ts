@@ -1,16 +1,32 @@
-/** How much one caller may ask: token buckets per caller and, for guests, per address. Memory is bounded. */
+/** How much one caller may ask, in commands and in bytes: token buckets per caller and, for guests, per network and
+ *  space. Memory is bounded. */
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
-import { COMMANDS, type CommandName } from '../../domain/commands.ts'
-import type { Sender } from '../../domain/ports.ts'
-import type { Rate as RateClass } from '../../domain/space/commands.ts'
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import { COMMANDS } from '../../domain/commands.ts'
+import { spaceKey } from '../../domain/names.ts'
+import type { Request, Sender } from '../../domain/ports.ts'
+import type { Rate as RateClass, SpaceCommand } from '../../domain/space/commands.ts'
+import { writtenBytes } from './written-bytes.ts'
 
-/** `perSecond` tokens flow in, up to `burst`; each command takes one. */
+/** `perSecond` tokens flow in, up to `burst`; each command takes one, or as many as it would write bytes. */
 export type Rate = { readonly perSecond: number; readonly burst: number }
 export type Limits = {
   readonly account: Readonly<Record<RateClass, Rate>>
   readonly guest: Readonly<Record<RateClass, Rate>>
   /** All guests of one address (of one network, in IPv6) together. A loopback address is a proxy's or this machine's own: not counted. */
   readonly guestsOfAddress: Readonly<Record<RateClass, Rate>>
+  /** Bytes that commands would write (`written-bytes.ts`). What moderates is not held off by them, nor is an account by
+   *  what guests write in its space. */
+  readonly bytes: {
+    readonly account: Rate
+    readonly guest: Rate
+    readonly guestsOfAddress: Rate
+    readonly guestsOfSpace: Rate
+  }
+  /** Spaces that the guests of one address name for the first time in a while: each may be opened, and must be read. */
+  readonly spacesOfAddress: Rate
+  /** Guests of one address who are new, so that a key is made for them. */
+  readonly newGuestsOfAddress: Rate
   /** Buckets held at once; past it the longest unused are forgotten (that is: full again). */
   readonly buckets: number
 }
@@ -34,23 +50,37 @@ export const DEFAULT_LIMITS: Limits = {
     chat: { perSecond: 100, burst: 400 },
     'chat-change': { perSecond: 100, burst: 400 },
   },
+  bytes: {
+    account: { perSecond: 64_000, burst: 512_000 },
+    guest: { perSecond: 16_000, burst: 128_000 },
+    guestsOfAddress: { perSecond: 256_000, burst: 2_000_000 },
+    guestsOfSpace: { perSecond: 1_000_000, burst: 8_000_000 },
+  },
+  spacesOfAddress: { perSecond: 5, burst: 200 },
+  newGuestsOfAddress: { perSecond: 5, burst: 1_000 },
   buckets: 100_000,
 }
+/** Of spaces that guests named, how many are remembered, of all addresses together. */
+const NAMED = 100_000
 
 type Bucket = { tokens: number; at: number }
 
+type AnyRequest = Request<SpaceCommand | ChatCommand>
 export type Limiter = {
   /** 0 where the command may go on, else the seconds (a fraction) until one would. */
-  readonly take: (sender: Sender, command: CommandName) => number
+  readonly take: (request: AnyRequest) => number
+  /** The same, of one who needs a key of its own first. */
+  readonly takeKey: (sender: Sender) => number
   readonly size: () => number
 }
 
-/** A set of buckets, least recently used forgotten first. Seconds to wait, or 0 and the token is taken. */
+/** A set of buckets, least recently used forgotten first. Seconds to wait, or 0 and the tokens are taken; who asks for more
+ *  than fit in is given all that do. */
 export const createBuckets = (now: () => number, capacity: number) => {
   const buckets = new Map<string, Bucket>()
   return {
     size: (): number => buckets.size,
-    take: (key: string, rate: Rate): number => {
+    take: (key: string, rate: Rate, amount = 1): number => {
       const at = now()
       const known = buckets.get(key)
       const bucket = known ?? { tokens: rate.burst, at }
@@ -67,31 +97,102 @@ export const createBuckets = (now: () => number, capacity: number) => {
         bucket.tokens + (Math.max(0, at - bucket.at) / 1000) * rate.perSecond,
       )
       bucket.at = at
-      if (bucket.tokens >= 1) {
-        bucket.tokens -= 1
+      const needed = Math.min(amount, rate.burst)
+      if (bucket.tokens >= needed) {
+        bucket.tokens -= needed
         return 0
       }
-      return rate.perSecond > 0 ? (1 - bucket.tokens) / rate.perSecond : 60
+      return rate.perSecond > 0 ? (needed - bucket.tokens) / rate.perSecond : 60
+    },
+  }
+}
+
+/** The network of a guest's that counts: a loopback address is a proxy's or this machine's own. */
+const countedNetwork = ({ by, client }: Sender): string | null =>
+  by.kind !== 'guest' || client?.ip === undefined || isLoopback(client.ip) ? null : networkOf(client.ip)
+
+/** Which spaces networks have named of late, whoever is in them: one that exists and one that does not count alike. */
+const createNamed = () => {
+  const named = new Set<string>()
+  return {
+    has: (network: string, space: string): boolean => {
+      const key = `${network} ${space}`
+      if (!named.delete(key)) return false
+      named.add(key)
+      return true
+    },
+    add: (network: string, space: string): void => {
+      named.add(`${network} ${space}`)
+      if (named.size <= NAMED) return
+      for (const oldest of named) {
+        named.delete(oldest)
+        break
+      }
     },
   }
 }
 
 export const createLimiter = (now: () => number, limits: Limits): Limiter => {
   const buckets = createBuckets(now, limits.buckets)
+  const named = createNamed()
+  const takeSpace = (network: string, space: string): number => {
+    if (named.has(network, space)) return 0
+    const seconds = buckets.take(`spaces|ip ${network}`, limits.spacesOfAddress)
+    if (seconds === 0) named.add(network, space)
+    return seconds
+  }
+  /** Of each in turn, as long as none says to wait. */
+  const first = (...asked: ReadonlyArray<() => number>): number => {
+    for (const ask of asked) {
+      const seconds = ask()
+      if (seconds > 0) return seconds
+    }
+    return 0
+  }
+
+  const ofAccount = ({ by, command }: AnyRequest, kind: RateClass): number =>
+    first(
+      () => buckets.take(`${kind}|${by.id}`, limits.account[kind]),
+      () =>
+        kind === 'moderation'
+          ? 0
+          : buckets.take(`bytes|${by.id}`, limits.bytes.account, writtenBytes(command)),
+    )
+  const ofGuest = (request: AnyRequest, kind: RateClass): number => {
+    const { by, command } = request
+    const network = countedNetwork(request)
+    const space = spaceKey(request.space)
+    const bytes = writtenBytes(command)
+    return first(
+      () => buckets.take(`${kind}|${by.id}`, limits.guest[kind]),
+      () => buckets.take(`bytes|${by.id}`, limits.bytes.guest, bytes),
+      () => (network === null ? 0 : buckets.take(`${kind}|ip ${network}`, limits.guestsOfAddress[kind])),
+      () => (network === null ? 0 : buckets.take(`bytes|ip ${network}`, limits.bytes.guestsOfAddress, bytes)),
+      () => (network === null ? 0 : takeSpace(network, space)),
+      () => buckets.take(`bytes|in ${space}`, limits.bytes.guestsOfSpace, bytes),
+    )
+  }
+
   return {
     size: buckets.size,
-    take: ({ by, client }, command) => {
-      if (by.kind === 'system') return 0
-      const kind = COMMANDS[command].rate
-      const own = buckets.take(
-        `${kind}|${by.id}`,
-        by.kind === 'account' ? limits.account[kind] : limits.guest[kind],
-      )
-      if (own > 0 || by.kind === 'account') return own
-      const ip = client?.ip
-      return ip === undefined || isLoopback(ip)
-        ? 0
-        : buckets.take(`${kind}|ip ${networkOf(ip)}`, limits.guestsOfAddress[kind])
+    take: (request) => {
+      const kind = COMMANDS[request.command.type].rate
+      switch (request.by.kind) {
+        case 'system':
+          return 0
+        case 'account':
+          return ofAccount(request, kind)
+        case 'guest':
+          return ofGuest(request, kind)
+        default: {
+          const never: never = request.by
+          throw new Error(`unknown caller ${JSON.stringify(never)}`)
+        }
+      }
+    },
+    takeKey: (sender) => {
+      const network = countedNetwork(sender)
+      return network === null ? 0 : buckets.take(`keys|ip ${network}`, limits.newGuestsOfAddress)
     },
   }
 }

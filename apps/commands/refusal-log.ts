@@ -31,6 +31,11 @@ export type RefusalLog = {
 export type RefusalLogOptions = {
   /** Refusals of one caller written one by one; the rest are summed up. */
   readonly rate: Rate
+  /** Bytes of those of one caller, and of all that are written one by one. */
+  readonly bytes: Rate
+  readonly bytesOfAll: Rate
+  /** Sums of one caller that wait at once: who is refused in ever new places is counted, not told place by place. */
+  readonly summariesOfOne: number
   readonly summaryMs: number
   /** How long an answer waits for its refusal to be safe. */
   readonly answerMs: number
@@ -40,6 +45,9 @@ export type RefusalLogOptions = {
 
 export const DEFAULT_REFUSALS: Omit<RefusalLogOptions, 'wait'> = {
   rate: { perSecond: 5, burst: 50 },
+  bytes: { perSecond: 8_000, burst: 96_000 },
+  bytesOfAll: { perSecond: 512_000, burst: 8_000_000 },
+  summariesOfOne: 50,
   summaryMs: 10_000,
   answerMs: 1_000,
   maxWaiting: 20_000,
@@ -69,6 +77,8 @@ export const createRefusalLog = (
   /** Ids written of late: a command that is refused again is not news. */
   const written = new Set<string>()
   const summaries = new Map<string, Summary>()
+  /** How many of them are whose. */
+  const summed = new Map<string, number>()
   let waiting = 0
   let lost = 0
   let timer: NodeJS.Timeout | undefined
@@ -158,6 +168,7 @@ export const createRefusalLog = (
         note.event({ times, from: new Date(from).toISOString(), to: new Date(to).toISOString() }, true),
       )
     summaries.clear()
+    summed.clear()
   }
 
   const summarise = (note: RefusalNote): void => {
@@ -169,7 +180,10 @@ export const createRefusalLog = (
       known.to = now
       return
     }
-    if (summaries.size >= SUMMARIES) return void metrics.count?.('refusals_unsummarised', 1)
+    const own = summed.get(note.who) ?? 0
+    if (own >= options.summariesOfOne || summaries.size >= SUMMARIES)
+      return void metrics.count?.('refusals_unsummarised', 1)
+    summed.set(note.who, own + 1)
     summaries.set(key, { note, times: 1, from: now, to: now })
     if (timer === undefined) {
       timer = setTimeout(writeSummaries, options.summaryMs)
@@ -177,9 +191,19 @@ export const createRefusalLog = (
     }
   }
 
+  const mayWrite = (who: string, event: NewEvent): boolean => {
+    if (buckets.take(who, options.rate) > 0) return false
+    const bytes = Buffer.byteLength(JSON.stringify([event.data, event.metadata]))
+    return (
+      buckets.take(`bytes ${who}`, options.bytes, bytes) === 0 &&
+      buckets.take('bytes', options.bytesOfAll, bytes) === 0
+    )
+  }
+
   return {
     record: (note) => {
-      if (buckets.take(note.who, options.rate) === 0) return put(note.stream, note.event())
+      const event = note.event()
+      if (mayWrite(note.who, event)) return put(note.stream, event)
       summarise(note)
       return Promise.resolve()
     },

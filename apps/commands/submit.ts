@@ -105,7 +105,7 @@ export const createSubmit = (parts: SubmitParts) => {
     const request = withNetwork(sent, networkTag)
     const { command, space, by } = request
     if (limiter !== null && !isServers(command)) {
-      const seconds = limiter.take(request, command.type)
+      const seconds = limiter.take(request)
       if (seconds > 0) {
         limited(request, seconds)
         return Promise.resolve(slowDown(seconds))
@@ -123,6 +123,11 @@ export const createSubmit = (parts: SubmitParts) => {
         to.put({ request, key: keyOf(by, request.id), facts, queuedAt: now(), answer })
       })
     if (keys === undefined || by.kind === 'system' || keys.has(by.id)) return put(mailbox)
+    const seconds = isServers(command) ? 0 : (limiter?.takeKey(request) ?? 0)
+    if (seconds > 0) {
+      limited(request, seconds)
+      return Promise.resolve(slowDown(seconds))
+    }
     return askForKey(keys, by.id, facts).then((has) => {
       if (E.isRight(has)) return put(mailboxFor(space))
       return E.left({ _tag: 'Unavailable', what: 'postgres', cause: has.left.cause })

@@ -277,7 +277,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       await sockets.close()
       await keeper.stop(sessions)
       await closeHttp(http, LAST_ANSWERS)
-      await within(LAST_RITES, commands.drain())
+      await within(LAST_RITES, Promise.all([commands.drain(), looks.flush()]))
       const closed = async () => {
         await Promise.allSettled([relay.close(), positions?.close(), authStore.stop(), content.stop()])
         await readModels.close()

@@ -1,0 +1,38 @@
+/** About how many bytes a command would put on the log, known before anything is decided. */
+import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+
+/** An event's own: its ids, its metadata, names and times, and a client's address, sealed. */
+export const EVENT_BYTES = 1_000
+/** What is sealed stands there as base64, of JSON that may escape each character. */
+const SEALED = 4 / 3
+
+const jsonBytes = (value: unknown): number => {
+  if (value === null || value === undefined) return 0
+  try {
+    return Buffer.byteLength(JSON.stringify(value) ?? '')
+  } catch {
+    // No JSON at all: refused for its form, and none of it is kept.
+    return 0
+  }
+}
+
+/** What is its sender's alone and of any length; the rest is in `EVENT_BYTES`. */
+export const writtenBytes = (command: SpaceCommand | ChatCommand): number => {
+  switch (command.type) {
+    case 'JoinSpace':
+      // Its end with it: leaving must not wait.
+      return 2 * EVENT_BYTES + jsonBytes(command.position) + SEALED * jsonBytes(command.avatarData)
+    case 'LeaveSpace':
+      return 0
+    case 'MoveSession':
+      return EVENT_BYTES + jsonBytes(command.position)
+    case 'PostMessage':
+    case 'EditMessage':
+      return EVENT_BYTES + SEALED * jsonBytes(command.content)
+    case 'ChangeSettings':
+      return EVENT_BYTES + jsonBytes(command.changes)
+    default:
+      return EVENT_BYTES
+  }
+}

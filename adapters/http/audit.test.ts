@@ -266,6 +266,15 @@ test('given a filter that is misspelt, then 400 names it and the one that was me
     [`${SPACE}/replay?form=1`, 'form', 'from'],
     ['/api/audit/proof/inclusion?psition=1', 'psition', 'position'],
     ['/api/audit/proof/consistency?from=0&to=0&size=1', 'size', 'from, to'],
+    ['/api/spaces?limti=5', 'limti', 'limit'],
+    ['/api/spaces?types=360', 'types', 'type'],
+    ['/api/spaces?space_types=post', 'space_types', 'space_type'],
+    ['/api/spaces?search=lobby', 'search', 'type'],
+    [`${SPACE}/permissions?offset=50`, 'offset', 'limit, cursor'],
+    [`${SPACE}/bans?cursr=1`, 'cursr', 'cursor'],
+    [`${SPACE}/mutes?account=bob`, 'account', 'limit, cursor'],
+    ['/api/chat/document/1/messages?sbspace=main-a', 'sbspace', 'subspace'],
+    ['/api/chat/document/1/messages?offset=10', 'offset', 'subspace'],
     ['/api/audit?_=1700000000', '_', 'space, room'],
     ['/api/audit?%00%0a=1', '', 'space, room'],
     ['/api/audit?constructor=1', 'constructor', 'space, room'],
@@ -279,8 +288,17 @@ test('given a filter that is misspelt, then 400 names it and the one that was me
   assert.is(looks().length, before)
   for (const url of ['/api/audit', '/api/me/audit', `${SPACE}/audit`, `${SPACE}/replay`])
     assert.is((await get(`${url}?min_position=1`, auditor())).statusCode, 200, url)
-  // Where nothing more is shown for it, clients may send what they like.
-  for (const url of ['/api/spaces?_=1', '/api/chat/document/1/messages?_=1', `${SPACE}?_=1`])
+  // What DLUX's clients send goes on working, and a number against caches; where nothing is filtered, whatever they like.
+  for (const url of [
+    '/api/spaces?limit=50&include_events=true&space_type=document',
+    '/api/spaces?limit=20&offset=0&type=360',
+    '/api/spaces?type=all&q=lobby&cursor=&min_position=1',
+    `${SPACE}/bans?limit=5&cursor=&_=1`,
+    '/api/chat/document/1/messages?subspace=main&limit=5&after=0',
+    '/api/spaces?_=1',
+    '/api/chat/document/1/messages?_=1',
+    `${SPACE}?_=1`,
+  ])
     assert.is((await get(url, owner())).statusCode, 200, url)
 })
 

@@ -15,7 +15,7 @@ import { orTell } from '../errors.ts'
 import { listOf, Message, SAID, uuid } from '../shapes.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
-import { DEFAULT_LIMIT } from './spaces.ts'
+import { DEFAULT_LIMIT, UNREAD } from './spaces.ts'
 
 const MessageParams = t.intersection([SpaceParams, t.type({ message_id: Uuid })])
 const ReactionParams = t.intersection([MessageParams, t.type({ emoji: Text })])
@@ -74,7 +74,9 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     tag,
     summary: 'Messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
     params: SpaceParams,
+    strict: true,
     query: t.type({
+      ...UNREAD,
       subspace: optional(AnySubspace),
       limit: optional(Limit),
       before: optional(MessagePlace),

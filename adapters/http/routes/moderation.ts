@@ -8,9 +8,9 @@ import { mount } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { GrantedPermission, listOf, Restriction } from '../shapes.ts'
 import { needEntry, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
-import { Paging, pageOf } from './spaces.ts'
+import { Paging, pageOf, UNREAD } from './spaces.ts'
 
-const PageQuery = t.type(Paging)
+const PageQuery = t.type({ ...Paging, ...UNREAD })
 export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
   const rowsOf: Record<'bans' | 'mutes', (space: SpaceRef, page: PageRequest) => Asking<Page<unknown>>> = {
     bans: deps.readModels.bans,
@@ -26,6 +26,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     tag,
     summary: 'Who was given what in a space. For those who may enter.',
     params: SpaceParams,
+    strict: true,
     query: PageQuery,
     handle: async ({ params, query, who }) => {
       const space = spaceOf(params)
@@ -50,6 +51,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
       tag,
       summary,
       params: SpaceParams,
+      strict: true,
       query: PageQuery,
       handle: async ({ params, query, who }) => {
         const space = spaceOf(params)

@@ -26,6 +26,8 @@ import { capacityOf, identityOf, spaceNow, spaceView, written } from '../views.t
 import { turnFor } from './turn.ts'
 
 export const Paging = { limit: optional(Limit), cursor: optional(Text) }
+/** What clients of browsers put there against caches; nothing reads it. */
+export const UNREAD = { _: optional(Text) }
 export const DEFAULT_LIMIT = 50
 
 /** A page to ask for; a cursor of another list, or of nobody's making, ends the request. */
@@ -53,7 +55,11 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { spaces: shapes.listOf(shapes.ListedSpace), total: shapes.whole(), next_cursor: 'string?' },
     tag: 'spaces',
     summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
+    strict: true,
     query: t.type({
+      // The panel's: there are no events to leave out.
+      include_events: optional(Text),
+      ...UNREAD,
       type: optional(AnyTypeCodec),
       space_type: optional(SpaceTypeCodec),
       q: optional(Search),

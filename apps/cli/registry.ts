@@ -21,7 +21,7 @@ export const registry: ReadonlyArray<Entry> = [
   },
   {
     name: 'log',
-    summary: 'the whole log: back up, restore, export, import into any EventStoreDB',
+    summary: 'the whole log: back up, restore, export, import into any EventStoreDB, scavenge',
     load: async () => (await import('./log/command.ts')).log,
   },
   {

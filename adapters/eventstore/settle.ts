@@ -60,7 +60,7 @@ const settle = async (
 ): Promise<Either<AppendError, Appended>> => {
   let cause = doubt.cause
   let condition = expected
-  let refusal: AppendError | null = null
+  let refusal: Extract<AppendError, { _tag: 'WrongExpectedRevision' }> | null = null
   const searched: Searched = { high: null, low: 0n }
   for (let tries = 0; performance.now() < doubt.until; tries += 1) {
     if (tries > 0) await pause(Math.min(LONGEST_PAUSE_MS, 10 * 2 ** Math.min(tries, 8)))
@@ -75,8 +75,13 @@ const settle = async (
     if (there._tag === 'Written') return right(there.appended)
     if (there._tag === 'Taken') return left({ _tag: 'WrongExpectedRevision', actual: there.actual })
     if (expected === 'any') condition = there.end ?? 'none'
-    // The stream has not come as far as was expected: nobody is in their place, and nobody will be put there.
-    else if (refusal !== null) return left(refusal)
+    else if (refusal !== null) {
+      // The stream has not come as far as was expected: nobody is in their place, and nobody will be put there.
+      if (!isBeyond(refusal.actual, expected)) return left(refusal)
+      // Somebody is, who is not shown yet: that may be us.
+      cause = `the log named event ${refusal.actual} of ${stream} and does not show it`
+      continue
+    }
     const again = await log.append(stream, condition, events)()
     if (isRight(again)) return again
     switch (again.left._tag) {
@@ -106,6 +111,10 @@ type Found =
   | { readonly _tag: 'Unreadable'; readonly cause: string }
   | { readonly _tag: 'Deleted' }
 
+/** The place after `expected` is taken. */
+const isBeyond = (actual: bigint | null, expected: bigint | 'none'): boolean =>
+  actual !== null && (expected === 'none' || actual > expected)
+
 const unreadable = (error: { _tag: 'LogUnavailable'; cause: string } | { _tag: 'StreamDeleted' }): Found =>
   error._tag === 'StreamDeleted' ? { _tag: 'Deleted' } : { _tag: 'Unreadable', cause: error.cause }
 
@@ -128,6 +137,9 @@ const inPlace = async (
   if (last === undefined) return { _tag: 'Absent', end: null }
   if (found.length === events.length && found.every((event, index) => event.id === events[index]!.id))
     return written(last)
+  // All that is there of them is theirs: the rest is not shown yet.
+  if (found.length < events.length && found.every((event, index) => event.id === events[index]!.id))
+    return { _tag: 'Unreadable', cause: `${stream} is not shown to its end` }
   const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
   if (!isRight(end)) return unreadable(end.left)
   return { _tag: 'Taken', actual: end.right[0]?.revision ?? null }

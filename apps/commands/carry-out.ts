@@ -3,7 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Accepted, EventLog } from '../../domain/ports.ts'
 import { type Answer, type Aside, type Ready, troubled, unavailable } from './jobs.ts'
-import type { Metrics, Read } from './model.ts'
+import type { Metrics, Read, Trouble } from './model.ts'
 import { type Plan, type PlanParts, planGroup } from './plan.ts'
 import { appendSettled, type SettleOptions } from './settle-append.ts'
 
@@ -142,17 +142,35 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     return rest
   }
 
-  const afterOvertaken = async (work: Work, plan: APlan): Promise<Left> => {
+  /** The log refuses against what it has taken and shows what it has committed: what it named is waited for. */
+  const refreshTo = async (revision: number): Promise<E.Either<Trouble, unknown>> => {
+    const end = options.now() + options.unavailableMs
+    for (let pause = 1; ; pause = Math.min(2 * pause, 100)) {
+      const refreshed = await state.refresh()
+      const held = state.held()
+      if (E.isLeft(refreshed) || held === null || held.revision >= revision) return refreshed
+      if (options.now() > end) {
+        const cause = `the log named event ${revision} of ${stream} and shows ${held.revision} as its last`
+        return E.left({ _tag: 'Trouble', cause })
+      }
+      await options.wait(pause)
+    }
+  }
+
+  const afterOvertaken = async (work: Work, plan: APlan, actual: bigint | null): Promise<Left> => {
     state.loseDraft()
     metrics.count?.('commands_conflicts', 1, labels)
-    const refreshed = await state.refresh()
-    if (E.isLeft(refreshed)) {
-      // An earlier try may be what overtook us.
-      state.drop()
-      return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), plan.rest)
-    }
+    const end = actual === null ? -1 : Number(actual)
     // Overtaken by nothing: what is held is not this log's.
-    if (state.held()?.revision === plan.base) state.drop()
+    if (end <= plan.base) state.drop()
+    else {
+      const refreshed = await refreshTo(end)
+      if (E.isLeft(refreshed)) {
+        // An earlier try may be what overtook us.
+        state.drop()
+        return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), plan.rest)
+      }
+    }
     if (work.round > 2) await options.wait(Math.random() * 5 * work.round)
     return null
   }
@@ -180,7 +198,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
       case 'Appended':
         return concludeAppended(work, plan, result.appended.position, sentAt)
       case 'Overtaken':
-        return afterOvertaken(work, plan)
+        return afterOvertaken(work, plan, result.actual)
       case 'NotWritten':
         state.loseDraft()
         return answerAll(settledBy(plan, work.jobs), unavailable(result.cause), plan.rest)

@@ -3,8 +3,9 @@ import type { Appended, EventLog, ExpectedRevision, NewEvent } from '../../domai
 
 export type Settled =
   | { readonly _tag: 'Appended'; readonly appended: Appended }
-  /** Another writer was first, or an earlier try of ours got through: reading what is new tells which. */
-  | { readonly _tag: 'Overtaken' }
+  /** Another writer was first, or an earlier try of ours got through: reading what is new tells which. `actual`: where the
+   *  stream is, of which a read right after may still show less; null where it is none. */
+  | { readonly _tag: 'Overtaken'; readonly actual: bigint | null }
   /** Nothing was written. */
   | { readonly _tag: 'NotWritten'; readonly cause: string }
   /** It may have been written, or may still be: whoever answers must not say either. */
@@ -49,7 +50,7 @@ export const appendSettled = async (
     let cause: string
     switch (error._tag) {
       case 'WrongExpectedRevision':
-        return { _tag: 'Overtaken' }
+        return { _tag: 'Overtaken', actual: error.actual }
       case 'StreamDeleted':
         return { _tag: 'NotWritten', cause: `${stream} was deleted` }
       case 'AppendTooLarge':

@@ -1,4 +1,5 @@
 /** One client's connection, as Socket.IO has it beneath a socket. */
+import type { Socket } from 'socket.io'
 
 /** What is used here of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
 export type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
@@ -29,3 +30,5 @@ export type Connection = {
   write: (data: string, options: WriteOptions, ...rest: ReadonlyArray<unknown>) => void
   readonly close: (discard: boolean) => void
 }
+
+export const connectionOf = (socket: Socket): Connection => socket.client.conn as unknown as Connection

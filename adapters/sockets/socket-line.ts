@@ -3,7 +3,8 @@ import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { SharedTail } from './frames.ts'
 import type { Line } from './line.ts'
-import { type Sending, sendElsewhere } from './sending.ts'
+import { sendElsewhere } from './sending/closing.ts'
+import type { Sending } from './sending.ts'
 
 /** A class, since there are thousands: what they all can do is kept once. */
 export class SocketLine implements Line {

@@ -1,7 +1,7 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Connection } from './sending.ts'
+import type { Connection } from './connection.ts'
 import { createTurns, newTurn } from './turns.ts'
 
 const test = suite('turns')

@@ -1,6 +1,6 @@
 /** A socket that sends much is read a piece at a time, so that those who send little are heard in between. Node reads what
  *  has come of one socket until there is no more: megabytes, of one who floods. */
-import type { Connection } from './sending.ts'
+import type { Connection } from './connection.ts'
 
 /** Packets of one socket in one round of the event loop, after which the others come first. */
 const IN_A_ROUND = 32

@@ -5,8 +5,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
 import { until } from '../../infra/testing/until.ts'
+import type { Connection } from './connection.ts'
 import { sendInPages } from './pages.ts'
-import type { Connection } from './sending.ts'
 import { createUnread } from './unread.ts'
 
 const test = suite<OneNode>('what is not read')

@@ -1,9 +1,11 @@
 /** A Socket.IO socket that is written to by itself: of another namespace, or in another language than our own. */
 import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
+import { connectionOf } from '../connection.ts'
 import type { SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
-import { connectionOf, type Sending, sendElsewhere } from '../sending.ts'
+import { sendElsewhere } from '../sending/closing.ts'
+import type { Sending } from '../sending.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 

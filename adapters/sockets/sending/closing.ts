@@ -1,0 +1,28 @@
+/** How a connection is closed so that its client comes again. */
+import type { Socket } from 'socket.io'
+import { type Connection, connectionOf } from '../connection.ts'
+
+/** Of RFC 6455's registry. */
+const SERVICE_RESTART = 1012
+const TRY_AGAIN_LATER = 1013
+const CLOSE_MS = 5_000
+const SLOW_CLOSE_MS = 1_000
+/** Closes the connection as a cut line does: the client connects again by itself, maybe elsewhere. One whose socket the
+ *  server disconnects stays away. */
+const sendAway = (connection: Connection, code: number, reason: string, closeMs = CLOSE_MS): void => {
+  // The close frame goes before the transport is given up, so that one who still reads learns why.
+  const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
+  ws?.close(code, reason)
+  connection.close(ws !== undefined)
+  if (ws !== undefined) setTimeout(() => ws.terminate(), closeMs).unref()
+}
+/** Now, and maybe to another server. */
+export const sendElsewhere = (socket: Socket): void =>
+  sendAway(connectionOf(socket), SERVICE_RESTART, 'connect again')
+/** For what passes: its client comes again by itself, later. `code` is why, in the close frame. */
+export const sendLater = (socket: Socket, code: string): void =>
+  sendAway(connectionOf(socket), TRY_AGAIN_LATER, code)
+
+/** For one that does not read. */
+export const cutOff = (connection: Connection): void =>
+  sendAway(connection, TRY_AGAIN_LATER, 'too slow', SLOW_CLOSE_MS)

@@ -1,0 +1,138 @@
+/** How scenes move, told to a room: of each sender the newest, as fast as the room and each of its sockets can take it. */
+import type { Namespace } from 'socket.io'
+import type { RoomKey } from '../../../domain/names.ts'
+import type { Connection, Transport, WriteOptions } from '../connection.ts'
+import { frameOf } from '../frames.ts'
+import type { OtherLine } from '../line.ts'
+import type { Budget } from '../room-budget.ts'
+import { optionsOf } from './writing.ts'
+
+export type Moved = {
+  readonly packet: string
+  /** Whether the sender is still in the room: asked before each write, since nothing moves that has left. */
+  readonly isThere: () => boolean
+  /** It is on its way, and no newer one in its place. */
+  readonly passed?: () => void
+}
+
+/** How one sender's scene moved last, on its way to a room. */
+type Move = Moved & { readonly frame: Buffer; readonly bytes: number; readonly options: WriteOptions }
+/** After passing on how scenes move, that rests for so many times as long as it took, at most so long (ms): whatever
+ *  moves, most of the time is for what is on the log. */
+const REST = 3
+const LONGEST_REST_MS = 50
+
+export type Moving = { readonly newest: (room: RoomKey, sender: string, moved: Moved) => void }
+
+export const createMoving = (deps: {
+  readonly namespace: Namespace
+  /** Those that are written to by themselves, by room. */
+  readonly lines: ReadonlyMap<RoomKey, ReadonlyMap<string, OtherLine>>
+  readonly budget: Budget
+  readonly hearers: (room: RoomKey) => number
+}): Moving => {
+  const { namespace, lines, budget, hearers } = deps
+  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Move> }>()
+  const moving = new Map<RoomKey, Map<string, Move>>()
+  let isDue = false
+  let restUntil = 0
+
+  const release = (connection: Connection): void => {
+    const waiting = stalled.get(connection)
+    if (waiting === undefined || connection.readyState !== 'open') return
+    if (waiting.transport !== connection.transport || !connection.transport.writable) {
+      waiting.transport = connection.transport
+      connection.transport.once('ready', () => release(connection))
+      return
+    }
+    stalled.delete(connection)
+    for (const { packet, options, isThere } of waiting.newest.values())
+      if (isThere()) connection.write(packet, options)
+  }
+
+  const writeNewest = (connection: Connection, sender: string, move: Move): void => {
+    const waiting = stalled.get(connection)
+    if (waiting === undefined && connection.transport.writable && connection.writeBuffer.length === 0) {
+      connection.write(move.packet, move.options)
+      return
+    }
+    if (waiting !== undefined) {
+      waiting.newest.set(sender, move)
+      if (waiting.transport !== connection.transport) release(connection)
+      return
+    }
+    const { transport } = connection
+    stalled.set(connection, { transport, newest: new Map([[sender, move]]) })
+    transport.once('ready', () => release(connection))
+  }
+
+  /** To each who is ready for it, all that moved is one write: the same bytes for all, less one's own. */
+  const tellMoves = (ids: ReadonlySet<string>, moves: ReadonlyArray<readonly [string, Move]>): void => {
+    const first = moves[0]
+    if (first === undefined) return
+    const all = Buffer.concat(moves.map(([, { frame }]) => frame))
+    const others = new Map<string, ReadonlyArray<Buffer>>()
+    let from = 0
+    for (const [sender, { frame }] of moves) {
+      const to = from + frame.length
+      others.set(
+        sender,
+        [all.subarray(0, from), all.subarray(to)].filter(({ length }) => length > 0),
+      )
+      from = to
+    }
+    const whole = optionsOf([all])
+    for (const id of ids) {
+      const connection = namespace.sockets.get(id)?.client.conn as unknown as Connection | undefined
+      if (connection === undefined) continue
+      const { transport, upgrading, writeBuffer } = connection
+      const isReady = transport.writable && writeBuffer.length === 0 && !stalled.has(connection)
+      if (isReady && transport.name === 'websocket' && !upgrading) {
+        const rest = others.get(id)
+        if (rest === undefined) connection.write(first[1].packet, whole)
+        else if (rest.length > 0) connection.write(first[1].packet, optionsOf(rest))
+      } else for (const [sender, move] of moves) if (sender !== id) writeNewest(connection, sender, move)
+    }
+  }
+
+  /** What a room can afford of what moves in it. */
+  const passOnIn = (room: RoomKey, senders: Map<string, Move>, now: number): void => {
+    for (const [sender, { isThere }] of senders) if (!isThere()) senders.delete(sender)
+    const ids = namespace.adapter.rooms.get(room)
+    const moves = budget.affordable(room, senders, hearers(room), now)
+    for (const [sender, { passed }] of moves) {
+      senders.delete(sender)
+      passed?.()
+    }
+    if (ids !== undefined) tellMoves(ids, moves)
+    for (const line of lines.get(room)?.values() ?? [])
+      for (const [sender, { packet }] of moves) if (sender !== line.id) line.moved(sender, packet)
+    if (senders.size === 0) moving.delete(room)
+  }
+
+  const passOn = (): void => {
+    const started = performance.now()
+    isDue = false
+    for (const [room, senders] of moving) passOnIn(room, senders, started)
+    const ended = performance.now()
+    restUntil = ended + Math.min((ended - started) * REST, LONGEST_REST_MS)
+    if (moving.size === 0) return
+    isDue = true
+    setTimeout(passOn, Math.max(restUntil - ended, budget.wait(moving.keys()))).unref()
+  }
+
+  return {
+    newest: (room, sender, moved) => {
+      const senders = moving.get(room) ?? new Map<string, Move>()
+      moving.set(room, senders)
+      const frame = frameOf(moved.packet)
+      senders.set(sender, { ...moved, frame, bytes: frame.length, options: optionsOf([frame]) })
+      if (isDue) return
+      isDue = true
+      const wait = restUntil - performance.now()
+      // What came in the same round of the event loop goes out together.
+      if (wait < 1) setImmediate(passOn)
+      else setTimeout(passOn, wait).unref()
+    },
+  }
+}

@@ -1,0 +1,58 @@
+/** What signals, scene updates and room-data have in common. */
+import type { RoomKey } from '../../../domain/names.ts'
+import type { Clock } from '../../../domain/ports.ts'
+import type { Relay } from '../../redis/relay.ts'
+import { type Answer, failed } from '../answers.ts'
+import type { LiveFeed } from '../feed.ts'
+import type { Member, Place } from '../member.ts'
+import type { RoomData } from '../payloads.ts'
+import { type SignalEvent, sessionIn } from '../relayed.ts'
+import type { Sending } from '../sending.ts'
+import type { Pace } from '../token-bucket.ts'
+import type { Whereabouts } from '../whereabouts.ts'
+
+export interface Ephemeral {
+  /** To one socket of the sender's room; any other looks like one that does not exist. */
+  readonly signal: (member: Member, event: SignalEvent, target: string, value: unknown) => Answer
+  /** To the others in the room; past the pace, the newest is sent when its turn comes. */
+  readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
+  /** To the others in the room, or to one of them: each, in the order that this member sent them. */
+  readonly data: (member: Member, asked: RoomData) => Answer
+  readonly forget: (member: Member) => void
+  readonly stop: () => void
+}
+
+export type EphemeralDeps = {
+  readonly members: ReadonlyMap<string, Member>
+  readonly feed: Pick<LiveFeed, 'live'>
+  readonly sending: Sending
+  readonly relay: Relay
+  readonly clock: Clock
+  readonly aframePace: Pace
+  readonly whereabouts: Whereabouts
+  /** Bytes that may wait for a socket before it is cut off. */
+  readonly maxWaiting: number
+}
+
+/** As `maySignal` is asked. */
+export const askedBy = ({ caller }: Member, { hold, facts }: Place, clock: Clock) => ({
+  state: hold.live.state,
+  by: caller,
+  facts,
+  at: timeOf(clock),
+})
+export const timeOf = (clock: Clock): string => new Date(clock.now()).toISOString()
+
+/** Of one on another node the log says whether it is in this room. */
+export const isOfRoom = (
+  feed: EphemeralDeps['feed'],
+  room: RoomKey,
+  id: string,
+  local: Member | undefined,
+): boolean => (local === undefined ? sessionIn(feed, room, id) !== null : local.place?.room === room)
+
+export const nobody = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })
+export const tooFast = (): Answer =>
+  failed({ _tag: 'Refused', refusal: { _tag: 'SlowDown', retryAfterSeconds: 1 } })
+
+export const unitsOf = (bytes: number, unit: number): number => Math.max(1, bytes / unit)

@@ -1,0 +1,146 @@
+/** The commands that begin and move a session, and what they are answered once they have come round as news. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { SpaceRef } from '../../../domain/names.ts'
+import type { Accepted, CommandError, Commands, Ids, Request } from '../../../domain/ports.ts'
+import type { ContentFacts, SpaceCommand } from '../../../domain/space/commands.ts'
+import type { SpaceEvent } from '../../../domain/space/events.ts'
+import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
+import { type Answer, doneAt, failed } from '../answers.ts'
+import type { Hold, LiveFeed } from '../feed.ts'
+import type { LiveSpace, Occupant, Snapshot } from '../live-space.ts'
+import { type Member, senderOf } from '../member.ts'
+import { reasonOf } from '../observing.ts'
+import type { JoinSpace } from '../payloads.ts'
+import { staleSessions } from '../stale.ts'
+import { type Ending, hush } from './ending.ts'
+import type { Enter } from './entering.ts'
+import { type Arrival, arrival, newSession, noSession, type Session, unavailable } from './session.ts'
+
+type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
+
+/** Where a session is to begin. */
+export type Beginning = {
+  readonly space: SpaceRef
+  readonly subspace: string
+  readonly hold: Hold
+  readonly facts: ContentFacts
+}
+
+export const createSessionCommands = (deps: {
+  readonly commands: Commands
+  readonly feed: LiveFeed
+  readonly node: { readonly boot: string }
+  readonly ids: Ids
+  readonly enter: Enter
+  readonly ending: Ending
+  readonly current: (live: LiveSpace, subspace: string) => Snapshot
+  readonly answeredFor: Map<string, SpaceRef>
+}) => {
+  const { commands, feed, node, ids, enter, ending, current, answeredFor } = deps
+  const { drop, leaveNow } = ending
+
+  const occupantOf = (member: Member, session: Session): Occupant => ({
+    entered: (snapshot) => enter(member, session, snapshot),
+    left: () => hush(member, session),
+    ended: (reason, notice) => ending.ended(member, session, reason, notice),
+    isThere: (ms) => member.line.isThere?.(ms) ?? Promise.resolve(true),
+  })
+
+  /** A command path that throws has not said whether it happened. */
+  const ask = async (request: Request<SpaceCommand>): Promise<Outcome> => {
+    try {
+      return await commands.space(request)()
+    } catch (error) {
+      return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: reasonOf(error) })
+    }
+  }
+
+  /** What a join or a move is answered, once it has come round (or has not). */
+  const concluded = async (
+    member: Member,
+    session: Session,
+    arriving: Promise<Arrival>,
+    outcome: Outcome & { _tag: 'Right' },
+  ): Promise<Answer> => {
+    const { live } = session.hold
+    feed.expect(live, 'space', outcome.right.revision)
+    const how = await arriving
+    switch (how) {
+      case 'entered':
+        return doneAt(outcome.right, { sessionId: session.sessionId, subspace: session.subspace })
+      case 'ended':
+        return noSession()
+      case 'late':
+        void leaveNow(member, session, 'disconnected')
+        return failed(unavailable)
+      default: {
+        const never: never = how
+        return never
+      }
+    }
+  }
+
+  const begin = async (member: Member, asked: JoinSpace, at: Beginning): Promise<Answer> => {
+    const { space, subspace, hold } = at
+    const session = newSession({ ...at, ids })
+    const replaces = await staleSessions(hold.live, member.caller, asked, node.boot)
+    // Before the command is sent: its news may be faster than its answer.
+    hold.live.occupants.set(session.sessionId, occupantOf(member, session))
+    answeredFor.set(session.sessionId, space)
+    const arriving = arrival(session, asked.since ?? null)
+    const outcome = await ask({
+      ...senderOf(member),
+      space,
+      id: ids.uuid(),
+      command: {
+        type: 'JoinSpace',
+        sessionId: session.sessionId,
+        socketId: member.line.id,
+        subspace,
+        position: asked.position ?? null,
+        avatarData: asked.avatar_data ?? null,
+        boot: node.boot,
+        ...(replaces.length === 0 ? {} : { replaces }),
+        ...(asked.since == null ? {} : { returns: true }),
+      },
+    })
+    if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)
+    session.arrived('ended')
+    // It may have happened all the same: then it is over at once.
+    if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
+    else {
+      drop(member, session)
+      answeredFor.delete(session.sessionId)
+    }
+    return failed(outcome.left)
+  }
+
+  const move = async (
+    member: Member,
+    session: Session,
+    asked: JoinSpace,
+    subspace: string,
+  ): Promise<Answer> => {
+    const arriving = arrival(session, asked.since ?? null)
+    const outcome = await ask({
+      ...senderOf(member),
+      space: session.hold.live.space,
+      id: ids.uuid(),
+      command: {
+        type: 'MoveSession',
+        sessionId: session.sessionId,
+        subspace,
+        position: asked.position ?? null,
+      },
+    })
+    if (E.isLeft(outcome)) {
+      session.arrived('ended')
+      return failed(outcome.left)
+    }
+    if (outcome.right.events.length === 0 && !session.isOver)
+      enter(member, session, current(session.hold.live, subspace))
+    return concluded(member, session, arriving, outcome)
+  }
+
+  return { begin, move }
+}

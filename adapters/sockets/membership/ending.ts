@@ -1,0 +1,91 @@
+/** How a session ends here: its socket hears its room no more, and whoever must be told is told. */
+import type { SpaceRef } from '../../../domain/names.ts'
+import type { LeaveReason } from '../../../domain/space/events.ts'
+import type { KickedNotice } from '../../../projections/live/wire.ts'
+import type { Departures } from '../departures.ts'
+import { listenOut } from '../live-space.ts'
+import { type Member, senderOf } from '../member.ts'
+import type { Whereabouts } from '../whereabouts.ts'
+import type { Session } from './session.ts'
+
+export type Leaving = ReturnType<Departures['leave']>
+
+export type Ending = {
+  /** The session is over as far as this process goes. Once. */
+  readonly drop: (member: Member, session: Session) => void
+  /** The log says that it is over. */
+  readonly ended: (member: Member, session: Session, reason: LeaveReason, notice: KickedNotice | null) => void
+  /** It is over here now, and on the log as soon as that can have it. */
+  readonly leaveNow: (
+    member: Member,
+    session: Session,
+    reason: 'left' | 'disconnected' | 'expired',
+  ) => Leaving
+}
+
+/** It is told no more of its room's news. */
+export const hush = (member: Member, session: Session): void => {
+  session.stopListening?.()
+  session.stopListening = null
+  if (session.room === null) return
+  member.line.leave(session.room)
+  listenOut(session.hold.live, session.subspace)
+  session.room = null
+}
+
+export const sayEnded = ({ line }: Member, reason: LeaveReason): void => {
+  line.tell('space-error', {
+    ok: false,
+    code: 'session_ended',
+    error: 'This session has ended: join again.',
+    reason,
+  })
+}
+
+/** `answeredFor`: the sessions that this process answers for. */
+export const createEnding = (deps: {
+  readonly departures: Departures
+  readonly whereabouts: Whereabouts
+  readonly answeredFor: Map<string, SpaceRef>
+}): Ending => {
+  const { departures, whereabouts, answeredFor } = deps
+
+  const drop = (member: Member, session: Session): void => {
+    if (session.isOver) return
+    session.isOver = true
+    hush(member, session)
+    session.hold.live.occupants.delete(session.sessionId)
+    whereabouts.forget(session.hold.live, session.sessionId)
+    member.body = null
+    if (member.place === session) member.place = null
+    session.hold.release()
+  }
+
+  const ended = (
+    member: Member,
+    session: Session,
+    reason: LeaveReason,
+    notice: KickedNotice | null,
+  ): void => {
+    drop(member, session)
+    answeredFor.delete(session.sessionId)
+    session.arrived('ended')
+    const { line } = member
+    if (notice !== null) {
+      line.tell('kicked', notice)
+      line.close()
+      return
+    }
+    sayEnded(member, reason)
+  }
+
+  const leaveNow = (member: Member, session: Session, reason: 'left' | 'disconnected' | 'expired') => {
+    drop(member, session)
+    const { sessionId, hold } = session
+    const leaving = departures.leave({ space: hold.live.space, sessionId, reason, sender: senderOf(member) })
+    void leaving.then(() => answeredFor.delete(sessionId))
+    return leaving
+  }
+
+  return { drop, ended, leaveNow }
+}

@@ -1,0 +1,149 @@
+/** A session comes into its room: the state it is sent first, what it missed, and from then on the room's news. */
+import { type RoomKey, roomKey } from '../../../domain/names.ts'
+import type { Clock, EventLog } from '../../../domain/ports.ts'
+import { accessOf } from '../../../domain/space/access.ts'
+import { type SharedTail, sharedTail } from '../frames.ts'
+import { listenIn, type Snapshot } from '../live-space.ts'
+import type { Member } from '../member.ts'
+import { type Logger, reasonOf } from '../observing.ts'
+import { sendInPages } from '../pages.ts'
+import { missedNews, type Revisions } from '../resume.ts'
+import type { Sending } from '../sending.ts'
+import { createSharedReads } from '../shared-reads.ts'
+import { type Ending, hush } from './ending.ts'
+import type { Session } from './session.ts'
+
+/** Packets, and their bytes, kept for one who still reads what it missed. */
+const MAX_HELD = 10_000
+const MAX_HELD_BYTES = 1 << 20
+
+export type Enter = (member: Member, session: Session, snapshot: Snapshot) => void
+
+/** The start of `space-joined`, up to what all who enter are sent alike. */
+const joinedStart = (
+  member: Member,
+  session: Session,
+  snapshot: Snapshot,
+  said: { readonly resumed: boolean; readonly token: string | null; readonly at: number },
+): string => {
+  const { caller } = member
+  const { space } = session.hold.live
+  const now = new Date(said.at).toISOString()
+  const access = accessOf(snapshot.state, caller, session.facts, now)
+  const head = {
+    success: true,
+    spaceType: space.type,
+    spaceId: space.id,
+    subspace: snapshot.subspace,
+    sessionId: session.sessionId,
+    identity: {
+      kind: caller.kind,
+      id: caller.id,
+      verified: caller.kind === 'account',
+      ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
+    },
+    ...(said.token === null ? {} : { session_token: said.token }),
+    // Whoever is in has access, also where that is because the space is everybody's.
+    permission: access.role ?? 'access',
+    revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
+    resumed: said.resumed,
+    timestamp: now,
+  }
+  return `2["space-joined",${JSON.stringify(head).slice(0, -1)},`
+}
+
+export const createEntering = (deps: {
+  readonly tokenFor: (member: Member) => string | null
+  readonly log: EventLog
+  readonly sending: Sending
+  readonly ending: Ending
+  readonly clock: Clock
+  readonly logger: Logger
+}): Enter => {
+  const { sending, ending, clock, logger } = deps
+  const tails = new WeakMap<Snapshot, SharedTail>()
+  const reads = createSharedReads(deps.log)
+
+  const tailOf = (snapshot: Snapshot): SharedTail => {
+    let tail = tails.get(snapshot)
+    if (tail === undefined) {
+      tail = sharedTail(`${snapshot.shared()}}]`)
+      tails.set(snapshot, tail)
+    }
+    return tail
+  }
+
+  /** The room's news waits until what was missed before it has been read and sent. */
+  const resume = (
+    room: RoomKey,
+    session: Session,
+    missing: { readonly member: Member; readonly since: Revisions; readonly snapshot: Snapshot },
+    start: (resumed: boolean) => string,
+  ): void => {
+    const { member, since, snapshot } = missing
+    const { live } = session.hold
+    const { line } = member
+    const tail = tailOf(snapshot)
+    const held: string[] = []
+    let heldBytes = 0
+    const stop = sending.listen(room, (packets) => {
+      for (const packet of packets) {
+        held.push(packet)
+        heldBytes += packet.length
+      }
+      if (held.length > MAX_HELD || heldBytes > MAX_HELD_BYTES) line.sendElsewhere()
+    })
+    session.stopListening = stop
+    const [fresh, resumed] = [start(false), start(true)]
+    const until = snapshot.revisions
+    const sessions = new Map(snapshot.state.sessions)
+    missedNews(reads, { space: live.space, subspace: snapshot.subspace, since, until, sessions })
+      .catch((error) => {
+        logger.warn({ space: live.key, error: reasonOf(error) }, 'what a client missed could not be read')
+        return null
+      })
+      .then(async (missed) => {
+        const goesOn = () => session.stopListening === stop
+        // It is in: how long it takes to read is its own affair.
+        const onWait = () => session.arrived('entered')
+        if (!goesOn()) return
+        line.entered(missed === null ? fresh : resumed, tail)
+        if (missed !== null && !(await sendInPages(line, missed, { goesOn, onWait }))) return
+        if (!goesOn()) return
+        line.packets(held)
+        stop()
+        session.stopListening = null
+        line.join(room)
+        session.arrived('entered')
+      })
+      .catch((error) => logger.error({ error: reasonOf(error) }, 'what a client missed could not be sent'))
+  }
+
+  const enter: Enter = (member: Member, session: Session, snapshot: Snapshot): void => {
+    const { live } = session.hold
+    const { line } = member
+    const room: RoomKey = roomKey(live.space, snapshot.subspace)
+    const tail = tailOf(snapshot)
+    // Now that it is in this space it is not in the one before: until here, a refusal leaves it where it was.
+    const before = member.place as Session | null
+    if (before !== null && before !== session) void ending.leaveNow(member, before, 'left')
+    hush(member, session)
+    session.subspace = snapshot.subspace
+    session.room = room
+    listenIn(live, snapshot.subspace)
+    member.place = session
+    const { since } = session
+    const token = deps.tokenFor(member)
+    const start = (resumed: boolean) =>
+      joinedStart(member, session, snapshot, { resumed, token, at: clock.now() })
+    if (since === null) {
+      line.entered(start(false), tail)
+      line.join(room)
+      session.arrived('entered')
+      return
+    }
+    resume(room, session, { member, since, snapshot }, start)
+  }
+
+  return enter
+}

@@ -1,0 +1,54 @@
+/** One session of a socket, from before its command is sent until it is over. */
+import type { CommandError, Ids } from '../../../domain/ports.ts'
+import type { ContentFacts } from '../../../domain/space/commands.ts'
+import { type Answer, failed } from '../answers.ts'
+import type { Hold } from '../feed.ts'
+import type { Place } from '../member.ts'
+import type { Revisions } from '../resume.ts'
+
+/** How long an accepted join waits for its own news, before the caller is told (ms). */
+const ARRIVAL_MS = 15_000
+
+export type Arrival = 'entered' | 'ended' | 'late'
+export type Session = Place & {
+  since: Revisions | null
+  arrived: (arrival: Arrival) => void
+  stopListening: (() => void) | null
+  isOver: boolean
+}
+
+export const newSession = (of: {
+  readonly hold: Hold
+  readonly facts: ContentFacts
+  readonly subspace: string
+  readonly ids: Ids
+}): Session => ({
+  hold: of.hold,
+  facts: of.facts,
+  sessionId: of.ids.uuid(),
+  subspace: of.subspace,
+  room: null,
+  since: null,
+  arrived: () => {},
+  stopListening: null,
+  isOver: false,
+})
+
+/** Resolves when the session's own news has come round. */
+export const arrival = (session: Session, since: Revisions | null): Promise<Arrival> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('late'), ARRIVAL_MS)
+    session.since = since
+    session.arrived = (how) => {
+      clearTimeout(timer)
+      session.since = null
+      resolve(how)
+    }
+  })
+
+export const unavailable: CommandError<never> = {
+  _tag: 'Unavailable',
+  what: 'eventstore',
+  cause: 'the news is late',
+}
+export const noSession = (): Answer => failed({ _tag: 'Refused', refusal: { _tag: 'SessionNotFound' } })

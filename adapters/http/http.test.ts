@@ -392,6 +392,40 @@ test('the name of a subspace keeps nobody out: whoever may enter the space sees 
   ok(await call('POST', '/api/spaces/post/bob/chess-garden/join', { payload: { subspace } }))
 })
 
+test('given TURN credentials asked for a space, then those who may hear somebody there have them', async () => {
+  const at = '/api/turn-credentials'
+  const of = (space: string) => `${at}?space=${encodeURIComponent(space)}`
+  assert.ok(ok(await call('GET', of('document:2'), as('bob'))).credential)
+  assert.ok(ok(await call('GET', of('post:alice/my-360-photo'))).credential)
+  refused(await call('GET', of('document:2'), as('mallory')), 404, 'space_not_found')
+  refused(await call('GET', of('document:2')), 404, 'space_not_found')
+  refused(await call('GET', of('no space')), 400, 'invalid_space')
+  const post = 'post:erin/train-over-the-alps'
+  const settings = '/api/spaces/post/erin/train-over-the-alps/settings'
+  ok(await call('PATCH', settings, as('erin', { guests_allowed: false })))
+  refused(await call('GET', of(post)), 403, 'guests_not_allowed')
+  assert.ok(ok(await call('GET', of(post), as('dave'))).credential)
+  ok(await call('PUT', '/api/spaces/post/erin/train-over-the-alps/mutes/dave', as('erin', {})))
+  assert.ok(ok(await call('GET', of(post), as('dave'))).credential, 'the muted may listen')
+  ok(await call('PATCH', settings, as('erin', { voice_enabled: false })))
+  refused(await call('GET', of(post), as('dave')), 403, 'voice_disabled')
+  ok(await call('PUT', '/api/spaces/post/erin/train-over-the-alps/bans/dave', as('erin', {})))
+  refused(await call('GET', of(post), as('dave')), 403, 'banned')
+})
+
+test('given TURN credentials asked for nowhere, then accounts have them, and guests where the lobby takes guests', async () => {
+  for (const at of ['/api/turn-credentials', '/api/webrtc/turn-config']) {
+    assert.ok(ok(await call('GET', at)).credential)
+    const settings = (guests_allowed: boolean) =>
+      call('PATCH', '/api/spaces/global/lobby/settings', as('admin-one', { guests_allowed }))
+    ok(await settings(false))
+    refused(await call('GET', at), 403, 'guests_not_allowed')
+    assert.ok(ok(await call('GET', at, as('dave'))).credential)
+    ok(await settings(true))
+    assert.ok(ok(await call('GET', at)).credential)
+  }
+})
+
 test('guests kept out may see that a space is there, and nothing inside', async () => {
   const at = '/api/spaces/post/carol/gallery-of-light'
   ok(await call('PATCH', `${at}/settings`, as('carol', { guests_allowed: false })))

@@ -37,6 +37,7 @@ import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
 import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import { isTooLarge, READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { sendElsewhere, sendLater } from './sending/closing.ts'
@@ -75,7 +76,7 @@ export type Limits = {
   readonly packets: Pace
   /** aframe-updates of one socket that are passed on; past it the newest waits for its turn. */
   readonly aframe: Pace
-  /** Bytes of one packet, above which the connection is closed. */
+  /** Bytes of one packet: a larger one is `too_large`, and one of four times as much closes the connection. */
   readonly maxPacket: number
   /** Bytes that may wait for a socket that does not read. */
   readonly maxWaiting: number
@@ -206,7 +207,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     transports: ['polling', 'websocket'],
     perMessageDeflate: false,
     httpCompression: false,
-    maxHttpBufferSize: limits.maxPacket,
+    maxHttpBufferSize: READ_AT_ALL * limits.maxPacket,
     pingInterval: limits.pingInterval,
     pingTimeout: limits.pingTimeout,
     connectTimeout: 10_000,
@@ -231,6 +232,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   io.engine.on('connection', (connection: Socket['conn']) => {
     const visit = crowding.came(clientOf(connection.request, connection.remoteAddress, isOurs)?.ip)
     visits.set(connection, visit)
+    shortenOversized(connection, limits.maxPacket)
     connection.once('close', visit.gone)
   })
 
@@ -290,7 +292,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }),
   ])
   const jsonOnes = jsonRequests(own, places)
-  const receive = createReceive({ requests, packets: limits.packets, clock, logger, metrics })
+  const paced = { packets: limits.packets, clock, logger, metrics }
+  const receive = createReceive({ ...paced, requests: withOversized(requests, limits.maxPacket) })
 
   // ── who connects ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -364,7 +367,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     const ack = typeof last === 'function' ? (last as Ack) : null
     const payload = packet[1] === last && ack !== null ? undefined : packet[1]
     const name = typeof packet[0] === 'string' ? packet[0] : ''
-    const isEasyrtc = ack !== null && isEasyrtcEvent(name)
+    const asked = isTooLarge(name) ? String(payload) : name
+    const isEasyrtc = ack !== null && isEasyrtcEvent(asked)
     receive(member, name, payload, isEasyrtc ? (given) => ack(easyrtcAnswer(given) as never) : ack)
   }
 
@@ -401,10 +405,11 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   const jsonSockets = createJsonSockets({
     sending,
-    receive: createReceive({ requests: jsonOnes, packets: limits.packets, clock, logger, metrics }),
+    receive: createReceive({ ...paced, requests: withOversized(jsonOnes, limits.maxPacket) }),
     requests: jsonOnes,
     logger,
     maxWaiting: limits.maxWaiting,
+    maxPacket: limits.maxPacket,
     pingInterval: limits.pingInterval,
     arrive: async (line, request, carrier) => {
       const visit = crowding.came(clientAt(request)?.ip)
@@ -432,7 +437,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     took: turns.took,
   })
   const upgrades = takeUpgrades(httpServer, {
-    maxPacket: limits.maxPacket,
+    maxPacket: READ_AT_ALL * limits.maxPacket,
     refuses: (request) => {
       if (closing) return GOING
       if (!originAllowed(request.headers.origin, request.headers.host)) return FOREIGN

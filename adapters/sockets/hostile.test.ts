@@ -260,4 +260,42 @@ for (let seed = 1; seed <= RUNS; seed += 1)
     assert.ok(log.stream(STREAM).length > 10)
   })
 
+test('given a packet over the limit, then it is told so with or without an acknowledgement, and the line stays; one past reason ends it', async ({
+  node,
+}) => {
+  const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
+  for (const one of [alice, bobby]) await one.ask('join-space', POST)
+  for (const [event, payload] of [
+    ['chat-message', { content: 'x'.repeat(300_000) }],
+    ['aframe-update', { name: '€'.repeat(100_000) }],
+    ['join-space', { ...POST, avatar_data: { name: 'x'.repeat(900_000) } }],
+    ['no-such-event', 'x'.repeat(300_000)],
+  ] as const)
+    assert.is((await alice.ask(event, payload)).code, 'too_large', event)
+  alice.socket.emit('chat-message', { content: 'x'.repeat(300_000) })
+  const { payload } = await alice.until('the refusal', ({ event }) => event === 'chat-error')
+  assert.is(payload.code, 'too_large')
+  alice.socket.emit('voice-state', { enabled: 'x'.repeat(300_000) })
+  await alice.until(
+    'the other',
+    ({ event, payload }) => event === 'space-error' && payload.code === 'too_large',
+  )
+  assert.ok((await alice.ask('chat-message', { content: 'still here' })).ok)
+  await bobby.until('the words', ({ payload }) => payload.content === 'still here')
+  assert.is(bobby.of('chat-message').length, 1)
+  alice.socket.emit('chat-message', { content: 'x'.repeat(2_000_000) })
+  await alice.disconnected
+  assert.ok((await bobby.ask('chat-message', { content: 'and I' })).ok)
+})
+
+test('given a client on polling, and words in another namespace’s language, then too_large there as well', async ({
+  node,
+}) => {
+  const poller = await node.connect('account:alice', { transports: ['polling'] })
+  assert.is((await poller.ask('join-space', { ...POST, avatar_data: 'x'.repeat(300_000) })).code, 'too_large')
+  assert.ok((await poller.ask('join-space', POST)).ok)
+  const told = await poller.socket.emitWithAck('easyrtcMsg', { msgType: 'u', msgData: 'x'.repeat(300_000) })
+  assert.equal([told.msgType, told.msgData.errorCode], ['error', 'TOO_LARGE'])
+})
+
 test.run()

@@ -8,12 +8,12 @@ import type { EnterSpace, JoinSpace } from './commands.ts'
 import { type Asking, type Decision, isOwn } from './decision-context.ts'
 import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
+import { parsePosition } from './position.ts'
 import type { SpaceState } from './state.ts'
 
 /** How long a held seat waits for its session, in seconds. */
 export const SEAT_SECONDS = 60
-/** JSON characters of a session's position and of its avatar. */
-export const MAX_POSITION = 1_024
+/** JSON characters of a session's avatar. */
 export const MAX_AVATAR = 16_384
 /** Of a guest's: enough to name one that clients have, or its hash. */
 export const MAX_GUEST_AVATAR = 1_024
@@ -166,7 +166,7 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
     return isOwn(asking, same) ? E.right([]) : E.left({ _tag: 'Forbidden', needs: 'self' })
   const subspace = readSubspace(command.subspace)
   if (E.isLeft(subspace)) return subspace
-  const position = parseJson('position', command.position, MAX_POSITION)
+  const position = parsePosition(command.position, asking.rules)
   if (E.isLeft(position)) return position
   const isSmall = by.kind === 'guest' && isSince2(asking.rules)
   const avatarData = parseJson('avatar_data', command.avatarData, isSmall ? MAX_GUEST_AVATAR : MAX_AVATAR)

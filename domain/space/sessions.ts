@@ -1,12 +1,12 @@
 /** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject's to do, and the system's. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSince2 } from '../rules.ts'
-import { parseJson } from '../text.ts'
 import { inForce, mayActOn, mayAs } from './access.ts'
 import type { LeaveSpace, MoveSession, SetVoice, SpaceCommandOf } from './commands.ts'
 import { type Asking, actorOf, type Decision, isOwn, subjectOf } from './decision-context.ts'
+import { parsePosition } from './position.ts'
 import type { SpaceRefusal } from './refusals.ts'
-import { MAX_POSITION, readSubspace, returnByFrom } from './seats.ts'
+import { readSubspace, returnByFrom } from './seats.ts'
 import type { Session } from './state.ts'
 
 /** Whoever may not know of the space learns nothing of its sessions either. */
@@ -38,7 +38,7 @@ export const moveSession = (asking: Asking, command: MoveSession): Decision => {
   if (!asking.access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
   const to = readSubspace(command.subspace)
   if (E.isLeft(to)) return to
-  const position = parseJson('position', command.position, MAX_POSITION)
+  const position = parsePosition(command.position, asking.rules)
   if (E.isLeft(position)) return position
   const { sessionId, subspace: from } = session.right
   if (from === to.right) return E.right([])

@@ -151,7 +151,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
         viral_impact: null,
         identity: identityOf(who.caller),
         session_token: session.token,
-        turn_credentials: turnFor(deps, who, request.ip),
+        turn_credentials: turnFor(deps, who, request.address),
         websocket_url: ticketUrl(deps, request, { caller: who.caller, session, space, subspace }),
       }
     },

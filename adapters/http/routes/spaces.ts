@@ -161,7 +161,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         subspace,
         identity: identityOf(who.caller),
         session_token: session.token,
-        turn_credentials: turnFor(deps, who, request.ip),
+        turn_credentials: turnFor(deps, who, request.address),
         websocket_url: ticketUrl(deps, request, { caller: who.caller, session, space, subspace }),
       }
     },

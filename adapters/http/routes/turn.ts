@@ -1,14 +1,32 @@
-/** Credentials for the media relay. */
+/** Credentials for the media relay: for those who may be somewhere where people speak. */
 import type { FastifyInstance } from 'fastify'
+import * as t from 'io-ts'
+import { LOBBY, type SpaceRef } from '../../../domain/names.ts'
 import type { Authenticated } from '../../auth/authenticate.ts'
+import { describeRefusal } from '../../refusals.ts'
 import type { TurnCredentials as Given } from '../../turn/turn.ts'
+import { optional, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { type Answer, mount } from '../endpoint.ts'
+import { tell } from '../errors.ts'
 import { TurnCredentials } from '../shapes.ts'
+import { needEntry, seen } from '../space-gate.ts'
 
 /** Of who came with a token or a proof, its own; of a guest who is new with each call, its network's. */
 export const turnFor = (deps: HttpDeps, who: Authenticated, ip: string): Given =>
   deps.turn.credentialsFor(who.via === 'none' ? deps.turn.guestOf(ip) : who.caller.id)
+
+/** Who may enter may listen, muted or not; where nobody may speak there is nothing to hear. */
+const needVoice = async (deps: HttpDeps, space: SpaceRef, { caller }: Authenticated): Promise<void> => {
+  const of = await seen(deps, space, caller)
+  needEntry(of)
+  if (!of.state.settings.voice_enabled) tell(describeRefusal({ _tag: 'VoiceDisabled' }))
+}
+
+/** Without a space: any account, that may be anywhere; a guest where guests may be in the lobby. */
+const needAny = async (deps: HttpDeps, { caller }: Authenticated): Promise<void> => {
+  if (caller.kind === 'guest') needEntry(await seen(deps, LOBBY, caller))
+}
 
 export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
   for (const path of ['/api/turn-credentials', '/api/webrtc/turn-config'])
@@ -17,7 +35,12 @@ export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
       path,
       answer: TurnCredentials.properties as Answer,
       tag: 'webrtc',
-      summary: 'TURN credentials for the caller, which end by themselves.',
-      handle: async ({ who, request }) => ({ ...turnFor(deps, who, request.ip) }),
+      summary:
+        'TURN credentials for the caller, which end by themselves: in a `space` for those who may enter where voice is on; without one for accounts, and for guests where the lobby takes guests.',
+      query: t.type({ space: optional(SpaceKeyCodec) }),
+      handle: async ({ query, who, request }) => {
+        await (query.space === null ? needAny(deps, who) : needVoice(deps, query.space, who))
+        return { ...turnFor(deps, who, request.address) }
+      },
     })
 }

@@ -52,6 +52,10 @@ export const ABOUT_A_SPACE: ReadonlyArray<Sample> = [
   chat('DELETE', `/${ID}`),
   chat('PUT', `/${ID}/reactions/${encodeURIComponent('👍')}`),
   chat('DELETE', `/${ID}/reactions/${encodeURIComponent('👍')}`),
+  {
+    method: 'GET',
+    url: (space) => `/api/turn-credentials?space=${encodeURIComponent(space.replace('/', ':'))}`,
+  },
   { method: 'GET', url: (space) => `/api/audit?space=${encodeURIComponent(space.replace('/', ':'))}` },
 ]
 

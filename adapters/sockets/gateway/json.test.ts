@@ -226,4 +226,17 @@ test('given a request to speak what nobody here does, then an answer in words, n
   }
 })
 
+test('given a frame over the limit, before it is in or after, then it is told so and the line stays', async ({
+  node,
+}) => {
+  const bob = await jsonSocket(node.url, `/?ticket=${node.ticketFor('bob', 'alice/my-post')}`)
+  bob.send({ type: 'chess-move', move: 'x'.repeat(300_000) })
+  assert.is((await bob.until('space-error')).code, 'too_large')
+  bob.send(JOIN)
+  await bob.until('space-joined')
+  bob.send({ type: 'chat-message', content: '€'.repeat(100_000), room: ROOM })
+  bob.send({ type: 'chat-message', content: 'hi', room: ROOM })
+  assert.is((await bob.until('chat-message')).content, 'hi')
+})
+
 test.run()

@@ -9,6 +9,7 @@ import type { Carrier } from '../arriving.ts'
 import type { Connection } from '../connection.ts'
 import type { Member } from '../member.ts'
 import { type Logger, reasonOf } from '../observing.ts'
+import { oversizedName } from '../oversized.ts'
 import type { Receive } from '../receiving.ts'
 import type { Request, Requests } from '../requests.ts'
 import type { Sending } from '../sending.ts'
@@ -40,6 +41,9 @@ export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined
 
 /** Frames that are no object with a type, under a name that nobody can send. */
 const MALFORMED = '\u0000'
+/** In the place of a frame that is. */
+const TOO_LARGE = Symbol('too large')
+type Frame = string | typeof TOO_LARGE
 const read = (text: string): Payload | null => {
   try {
     const value: unknown = JSON.parse(text)
@@ -109,6 +113,8 @@ export const createJsonSockets = (deps: {
   readonly requests: Requests
   readonly logger: Logger
   readonly maxWaiting: number
+  /** Bytes of a frame. */
+  readonly maxPacket: number
   /** How often a silent socket is asked whether it is there (ms). */
   readonly pingInterval: number
   /** The member, once it is in; left: told why not. */
@@ -124,6 +130,12 @@ export const createJsonSockets = (deps: {
   /** Whether each has answered since it was asked last. */
   const open = new Map<WebSocket, boolean>()
   const silent = new WeakSet<WebSocket>()
+
+  /** What is no text is no JSON either. */
+  const frameOf = (data: WebSocket.RawData, isBinary: boolean): Frame => {
+    if ((data as Buffer).byteLength > deps.maxPacket) return TOO_LARGE
+    return isBinary ? '' : String(data)
+  }
 
   const asking = setInterval(() => {
     for (const [ws, isThere] of open) {
@@ -151,7 +163,11 @@ export const createJsonSockets = (deps: {
     }
   }
 
-  const onFrame = (member: Member, line: JsonLine, text: string): void => {
+  const onFrame = (member: Member, line: JsonLine, text: Frame): void => {
+    if (text === TOO_LARGE) {
+      receive(member, oversizedName(''), undefined, null)
+      return
+    }
     const message = read(text)
     const type = message?.type
     if (message === null || typeof type !== 'string') {
@@ -171,7 +187,7 @@ export const createJsonSockets = (deps: {
     }
   }
 
-  const begin = async (ws: WebSocket, request: IncomingMessage, early: string[]): Promise<void> => {
+  const begin = async (ws: WebSocket, request: IncomingMessage, early: Frame[]): Promise<void> => {
     const line = new JsonLine(randomBytes(12).toString('base64url'), ws, {
       sending: deps.sending,
       maxWaiting: deps.maxWaiting,
@@ -202,20 +218,20 @@ export const createJsonSockets = (deps: {
     if (ws.readyState === ws.CLOSED) return gone()
     ws.once('close', gone)
     const connection = { transport: { socket: ws } } as unknown as Connection
-    const hear = (text: string): void => {
+    const hear = (text: Frame): void => {
       open.set(ws, true)
       deps.took(member.turn, connection)
       onFrame(member, line, text)
     }
     ws.removeAllListeners('message')
-    ws.on('message', (data, isBinary) => hear(isBinary ? '' : String(data)))
+    ws.on('message', (data, isBinary) => hear(frameOf(data, isBinary)))
     for (const text of early) hear(text)
   }
 
   return {
     onSocket: (ws, request) => {
       open.set(ws, true)
-      const early: string[] = []
+      const early: Frame[] = []
       ws.on('error', () => ws.terminate())
       ws.on('pong', () => {
         if (open.has(ws)) open.set(ws, true)
@@ -223,7 +239,7 @@ export const createJsonSockets = (deps: {
       ws.once('close', () => setImmediate(() => open.delete(ws)))
       // What comes before it is known who this is waits; not without end.
       ws.on('message', (data, isBinary) => {
-        early.push(isBinary ? '' : String(data))
+        early.push(frameOf(data, isBinary))
         if (early.length >= 8) ws.pause()
       })
       begin(ws, request, early)

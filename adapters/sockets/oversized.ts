@@ -1,0 +1,49 @@
+/** Packets over the limit that are not absurd: instead of what they carry comes a short one, so that each is answered as
+ *  every other, and nobody's line is cut for it. */
+import type { Socket } from 'socket.io'
+import { tooLarge } from '../refusals.ts'
+import { told } from './answers.ts'
+import type { Request, Requests } from './requests.ts'
+
+/** Times the limit up to which one is read at all; past it the connection is closed. */
+export const READ_AT_ALL = 4
+/** Names that nobody can send: of requests that say so, where space's and where chat's refusals go. */
+const OF_SPACE = '\u0000too-large'
+const OF_CHAT = '\u0000too-large-chat'
+export const isTooLarge = (name: string): boolean => name === OF_SPACE || name === OF_CHAT
+export const oversizedName = (event: string): string => (event.startsWith('chat-') ? OF_CHAT : OF_SPACE)
+
+export const withOversized = (requests: Requests, maxPacket: number): Requests => {
+  const answer = told(tooLarge(`A packet is ${maxPacket} bytes at most.`))
+  const request = (channel: Request['channel']): Request => ({ channel, waits: false, handle: () => answer })
+  return new Map([...requests, [OF_SPACE, request('space')], [OF_CHAT, request('chat')]])
+}
+
+export const isOver = (data: string | Buffer, max: number): boolean => {
+  if (typeof data !== 'string') return data.byteLength > max
+  return data.length > max || (data.length * 3 > max && Buffer.byteLength(data) > max)
+}
+
+/** An event as Socket.IO writes it: its kind, its namespace, the id of its acknowledgement, its name. */
+const EVENT = /^2(\/[^,]{0,128},)?(\d{0,16})\["([^"\\]{0,64})"/
+
+/** The same packet without what it carries; null where it is none that could be answered. */
+export const shortened = (data: string | Buffer): string | Buffer | null => {
+  if (typeof data !== 'string') return Buffer.alloc(0)
+  const [, namespace = '', id = '', event] = EVENT.exec(data) ?? []
+  return event === undefined ? null : `2${namespace}${id}${JSON.stringify([oversizedName(event), event])}`
+}
+
+type Reader = (data: string | Buffer) => void
+
+/** Between the connection and Socket.IO's own reading of it. */
+export const shortenOversized = (connection: Socket['conn'], maxPacket: number): void => {
+  for (const read of connection.listeners('data') as unknown as ReadonlyArray<Reader>) {
+    connection.off('data', read)
+    connection.on('data', (data: string | Buffer) => {
+      const taken = isOver(data, maxPacket) ? shortened(data) : data
+      if (taken === null) connection.close()
+      else read(taken)
+    })
+  }
+}

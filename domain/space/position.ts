@@ -1,0 +1,49 @@
+/** Where an avatar stands and how it is turned: numbers, and nothing that could be words, since it stands on the log in
+ *  plain for good. */
+import * as E from 'fp-ts/lib/Either.js'
+import { isSince3 } from '../rules.ts'
+import { type Invalid, invalid, parseJson } from '../text.ts'
+
+/** Characters of JSON that one may have as it is sent. */
+export const MAX_POSITION = 1_024
+
+const PLACE = ['x', 'y', 'z'] as const
+/** As angles, or as a quaternion. */
+const TURN = ['x', 'y', 'z', 'w'] as const
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Those of the names that are there, in their order; null where one is no finite number. */
+const numbersIn = (
+  value: Readonly<Record<string, unknown>>,
+  names: ReadonlyArray<string>,
+): Record<string, number> | null => {
+  const found: Record<string, number> = {}
+  for (const name of names) {
+    const number = value[name]
+    if (number === undefined) continue
+    if (typeof number !== 'number' || !Number.isFinite(number)) return null
+    found[name] = number
+  }
+  return found
+}
+
+const NO_POSITION = invalid(
+  'position',
+  'The position is { x, y, z } in numbers, with a rotation in numbers beside them if you like.',
+)
+
+/** What else is in it is left out. By the rules of before, it is any JSON. */
+export const parsePosition = (value: unknown, rules: number | undefined): E.Either<Invalid, unknown> => {
+  const sent = parseJson('position', value, MAX_POSITION)
+  if (E.isLeft(sent) || sent.right === null || !isSince3(rules)) return sent
+  if (!isObject(sent.right)) return NO_POSITION
+  const place = numbersIn(sent.right, PLACE)
+  const { rotation } = sent.right
+  const turn = isObject(rotation) ? numbersIn(rotation, TURN) : {}
+  if (place === null || turn === null) return NO_POSITION
+  const isTurned = Object.keys(turn).length > 0
+  if (Object.keys(place).length === 0 && !isTurned) return E.right(null)
+  return E.right(isTurned ? { ...place, rotation: turn } : place)
+}

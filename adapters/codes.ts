@@ -45,6 +45,19 @@ export const CODES: Readonly<Record<string, Told>> = {
     means:
       'Another message of this space has the message_id, or others were faster too often: then try again.',
   },
+  space_unreadable: {
+    status: 409,
+    means:
+      'An event of the space can’t be read by this version of the server: no other try will change that, its operator may.',
+  },
+  space_deleted: {
+    status: 410,
+    means: 'What happened in the space was deleted from the log: no other try will change that.',
+  },
+  space_cut: {
+    status: 410,
+    means: 'The log has lost the beginning of the space (cut by hand): no other try will change that.',
+  },
   too_large: { status: 413, means: 'More than is taken at once (431 where it is the headers).' },
   slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when.' },
   internal: { status: 500, means: 'A defect of ours; its cause is in the logs under the request_id.' },

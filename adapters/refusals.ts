@@ -1,6 +1,6 @@
 /** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
 import type { ChatRefusal } from '../domain/chat/refusals.ts'
-import type { CommandError, ContentError } from '../domain/ports.ts'
+import type { Broken, CommandError, ContentError } from '../domain/ports.ts'
 import { codeOf } from '../domain/refused.ts'
 import type { SpaceRefusal } from '../domain/space/refusals.ts'
 import type { PostgresUnavailable } from '../projections/read-models.ts'
@@ -83,6 +83,24 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
   }
 }
 
+const BROKEN: Readonly<Record<Broken, Described>> = {
+  deleted: said(
+    410,
+    'space_deleted',
+    'What happened in this space was deleted: nothing can happen in it any more.',
+  ),
+  cut: said(
+    410,
+    'space_cut',
+    'The beginning of what happened in this space is gone: nothing can happen in it any more.',
+  ),
+  unreadable: said(
+    409,
+    'space_unreadable',
+    'Something that happened in this space can’t be read: whoever runs the server has to look at it.',
+  ),
+}
+
 /** A failure that is not the domain's: of proving who asks, of reaching a machine, of the read models' lag. */
 export type EdgeError =
   | CommandError<SpaceRefusal | ChatRefusal>
@@ -99,6 +117,8 @@ export const describeError = (error: EdgeError): Described => {
       return describeRefusal(error.refusal)
     case 'Conflict':
       return said(409, 'conflict', 'Others changed this space at the same time: try again.', 1)
+    case 'Broken':
+      return BROKEN[error.why]
     case 'Unavailable':
       return said(503, `${error.what}_unavailable`, 'The service can’t store or read this just now.', 2)
     case 'InvalidProof':

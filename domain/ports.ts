@@ -194,6 +194,11 @@ export type CommandError<Refusal> =
     }
   /** Too much contention: nothing was written. */
   | { readonly _tag: 'Conflict' }
+  /** What happened in the space can't be read, and no other try will change that: nothing was written. */
+  | { readonly _tag: 'Broken'; readonly why: Broken; readonly cause: string }
+
+/** A space's history: `deleted` from the log, `cut` at its beginning, or with an event that this version can't read. */
+export type Broken = 'deleted' | 'cut' | 'unreadable'
 
 export interface Commands {
   readonly space: (

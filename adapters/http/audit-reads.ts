@@ -78,6 +78,8 @@ const writeLook = async (
   for (let tries = 1; ; tries += 1) {
     const written = await log.append(accessStream(space), 'any', [event])()
     if (E.isRight(written)) return E.right(undefined)
+    if (written.left._tag === 'StreamDeleted')
+      return E.left({ _tag: 'Broken', why: 'deleted', cause: `${accessStream(space)} was deleted` })
     if (written.left._tag !== 'OutcomeUnknown' || tries === TRIES)
       return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: `a look: ${written.left._tag}` })
   }

@@ -1,5 +1,6 @@
 /** Which space a request is about, and what its caller is there. A space that the caller may not know of ends the
  *  request exactly as one that does not exist does, after the same work. */
+import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
@@ -32,6 +33,10 @@ export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller):
     deps.commands.look(space)(),
   ])
   const content = orTell(facts)
+  // Of what is broken no more is told to strangers than of what never was.
+  if (E.isLeft(looked) && looked.left._tag === 'Broken')
+    if (!accessOf(spaceDecider.initial(), caller, content, new Date(deps.clock.now()).toISOString()).mayKnow)
+      tell(describeRefusal({ _tag: 'SpaceNotFound' }))
   const state = orTell(looked)?.state ?? spaceDecider.initial()
   const access = accessOf(state, caller, content, new Date(deps.clock.now()).toISOString())
   return { space, state, content, access }

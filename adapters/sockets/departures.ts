@@ -66,6 +66,7 @@ export const createDepartures = (deps: {
     for (let tries = 0; ; tries += 1) {
       const outcome = await attempt(departure, id)
       if (E.isRight(outcome)) return outcome
+      if (outcome.left._tag === 'Broken') return outcome
       if (outcome.left._tag === 'Refused' && outcome.left.refusal._tag !== 'SlowDown') return outcome
       if (tries === 3)
         logger.warn(

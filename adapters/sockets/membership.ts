@@ -4,6 +4,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { parseSpace, parseSubspace, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, CommandError, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
 import { accessOf } from '../../domain/space/access.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
+import { initialSpace } from '../../domain/space/evolve.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import { type Answer, done, doneAt, failed, told } from './answers.ts'
 import type { Departures } from './departures.ts'
@@ -129,7 +131,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const facts = await content.factsFor(space.right, member.caller)()
     if (E.isLeft(facts)) return failed(facts.left)
     const hold = await feed.hold(space.right)
-    if (E.isLeft(hold)) return failed(hold.left)
+    if (E.isLeft(hold))
+      return failed(hold.left._tag === 'Broken' ? brokenTo(member, facts.right, hold.left) : hold.left)
     await Promise.all([reachSince(hold.right.live, asked), whereabouts.learn(hold.right.live)])
     return begin(member, asked, {
       space: space.right,
@@ -138,6 +141,16 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       facts: facts.right,
     })
   }
+
+  /** Of a space that is broken no more is told to strangers than of one that never was. */
+  const brokenTo = (
+    { caller }: Member,
+    facts: ContentFacts,
+    error: CommandError<never>,
+  ): CommandError<SpaceRefusal> =>
+    accessOf(initialSpace(), caller, facts, new Date(clock.now()).toISOString()).mayKnow
+      ? error
+      : { _tag: 'Refused', refusal: { _tag: 'SpaceNotFound' } }
 
   const recheck = async (member: Member): Promise<void> => {
     const session = member.place as Session | null

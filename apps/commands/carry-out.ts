@@ -1,9 +1,10 @@
 /** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
  *  Where another writer was first, what is new is read and all is planned again. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Accepted, EventLog } from '../../domain/ports.ts'
+import type { Accepted, ContentError, EventLog, Sender } from '../../domain/ports.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import { type Answer, type Aside, type Ready, troubled, unavailable } from './jobs.ts'
-import type { Metrics, Read, Trouble } from './model.ts'
+import { deleted, type Metrics, type Read, type Trouble } from './model.ts'
 import { type Plan, type PlanParts, planGroup } from './plan.ts'
 import { appendSettled, type SettleOptions } from './settle-append.ts'
 
@@ -26,6 +27,10 @@ export type CarryOutParts<State, Command, Event, Refusal, Beside> = PlanParts<
 export type CarryOut<Command, Event, Refusal> = (
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
 ) => Promise<ReadonlyArray<Ready<Command, Event, Refusal>>>
+
+/** By what the content says alone: what the space itself granted stood in what is broken. */
+const mayKnowOf = (by: Sender['by'], content: ContentFacts): boolean =>
+  by.kind === 'system' || (content.exists && (content.visibility === 'public' || content.role !== null))
 
 /** How often `prepare` may be asked again before the answer is that it can't be had. */
 const PREPARATIONS = 3
@@ -53,6 +58,15 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   /** Answers these alike, and gives back those that are still to be carried out. */
   const answerAll = (jobs: Jobs, answer: Answer<Event, Refusal>, rest: Jobs = []): Jobs => {
     for (const { job } of jobs) job.answer(answer)
+    return rest
+  }
+  /** Where the space is broken, whoever may not know of it hears no more than where it never was. */
+  const answerTrouble = (jobs: Jobs, trouble: Trouble | ContentError, rest: Jobs = []): Jobs => {
+    const isBroken = trouble._tag === 'Trouble' && trouble.broken !== undefined
+    for (const { job, content } of jobs)
+      if (isBroken && !mayKnowOf(job.request.by, content))
+        job.answer(E.left({ _tag: 'Refused', refusal: rules.unknown() }))
+      else job.answer(troubled(trouble))
     return rest
   }
   const answerRefused = ({ refused }: APlan): void => {
@@ -89,9 +103,9 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     if (!work.isFresh && plan.unchanged.length + plan.refused.length > 0) {
       const asked = work.jobs.reduce((latest, { job }) => Math.max(latest, job.queuedAt), 0)
       const refreshed = state.freshAt() > asked ? E.right(false) : await state.refresh()
-      if (E.isLeft(refreshed)) return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), rest)
+      if (E.isLeft(refreshed)) return answerTrouble(settledBy(plan, work.jobs), refreshed.left, rest)
       const beside = await rules.refreshBeside(on.beside, on.besideRevision, asked)
-      if (E.isLeft(beside)) return answerAll(settledBy(plan, work.jobs), troubled(beside.left), rest)
+      if (E.isLeft(beside)) return answerTrouble(settledBy(plan, work.jobs), beside.left, rest)
       work.isFresh = true
       if (state.held()?.revision !== base || beside.right) {
         state.loseDraft()
@@ -168,7 +182,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
       if (E.isLeft(refreshed)) {
         // An earlier try may be what overtook us.
         state.drop()
-        return answerAll(settledBy(plan, work.jobs), troubled(refreshed.left), plan.rest)
+        return answerTrouble(settledBy(plan, work.jobs), refreshed.left, plan.rest)
       }
     }
     if (work.round > 2) await options.wait(Math.random() * 5 * work.round)
@@ -199,6 +213,9 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
         return concludeAppended(work, plan, result.appended.position, sentAt)
       case 'Overtaken':
         return afterOvertaken(work, plan, result.actual)
+      case 'Deleted':
+        state.drop()
+        return answerTrouble(settledBy(plan, work.jobs), deleted(stream), plan.rest)
       case 'NotWritten':
         state.loseDraft()
         return answerAll(settledBy(plan, work.jobs), unavailable(result.cause), plan.rest)
@@ -223,9 +240,9 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
 
   const tryOnce = async (work: Work): Promise<Left> => {
     const loaded = await state.load()
-    if (E.isLeft(loaded)) return answerAll(work.jobs, troubled(loaded.left))
+    if (E.isLeft(loaded)) return answerTrouble(work.jobs, loaded.left)
     const prepared = await rules.prepare()
-    if (E.isLeft(prepared)) return answerAll(work.jobs, troubled(prepared.left))
+    if (E.isLeft(prepared)) return answerTrouble(work.jobs, prepared.left)
     // Something may have let go of the state while the rules prepared.
     if (state.held() === null) return null
     const revision = rules.besideRevision(prepared.right)

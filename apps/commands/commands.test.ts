@@ -656,7 +656,7 @@ faults(
       { id: uuid(7), type: 'SomethingNew', data: {}, metadata: { schema: 99 } },
     ])()
     const path = pathOn(log)
-    assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'Unavailable')
+    assert.is(refusalOf(await path.space(asking(uuid(1), account('bob'), join(1)))()), 'Broken')
   },
 )
 

@@ -27,7 +27,7 @@ import type { SpaceState } from '../../domain/space/state.ts'
 import { createBackgroundWork } from './background-work.ts'
 import { chatRules } from './chat-rules.ts'
 import { createFollowed } from './followed-position.ts'
-import type { Rules } from './jobs.ts'
+import { type Rules, troubled } from './jobs.ts'
 import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { MessageLookup } from './message-lookup.ts'
@@ -218,8 +218,8 @@ const lookAt = async ({ ofSpace, weigh, now }: Mailboxes, space: SpaceRef) => {
     const read = E.isLeft(loaded) || state.freshAt() > asked ? loaded : await state.refresh()
     const held = state.held()
     if (E.isLeft(read) || held === null) {
-      const cause = E.isLeft(read) ? read.left.cause : 'the space’s state was let go while it was read'
-      return E.left({ _tag: 'Unavailable', what: 'eventstore', cause } as const)
+      const cause = 'the space’s state was let go while it was read'
+      return troubled(E.isLeft(read) ? read.left : { _tag: 'Trouble', cause })
     }
     if (held.revision < 0) return E.right(null)
     return E.right({ state: spaceModel.fork(held.state), revision: BigInt(held.revision) })

@@ -80,6 +80,8 @@ export type Rules<State, Command, Event, Refusal, Beside> = {
     on: DecidedOn<State, Beside>,
   ) => () => Promise<void> | null
   readonly tooLarge: (maxBytes: number) => Refusal
+  /** What whoever may not know of the space is told, whatever became of it. */
+  readonly unknown: () => Refusal
   /** Of a request whose id the caller chose: whether these are the events of the same request. */
   readonly isSame: (request: Request<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
   /** The same for equal requests. */
@@ -94,5 +96,7 @@ export const unavailable = (cause: string): E.Either<CommandError<never>, never>
 
 export const troubled = (trouble: Trouble | ContentError): E.Either<CommandError<never>, never> =>
   trouble._tag === 'Trouble'
-    ? unavailable(trouble.cause)
+    ? trouble.broken === undefined
+      ? unavailable(trouble.cause)
+      : E.left({ _tag: 'Broken', why: trouble.broken, cause: trouble.cause })
     : E.left({ _tag: 'Unavailable', what: trouble.what ?? 'postgres', cause: trouble.cause })

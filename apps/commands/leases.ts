@@ -68,6 +68,9 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   /** Sessions of ours that had no socket the last time. */
   let suspects = new Set<string>()
 
+  /** Of spaces that can't be read any more: they can't be ended, and are not tried again. */
+  const unendable = new Set<string>()
+
   const leave = async (
     sessions: ReadonlyArray<SessionAt>,
     reason: LeaveSpace['reason'],
@@ -87,6 +90,11 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
         ),
       )
       failed += answers.filter(E.isLeft).length
+      for (const [k, answer] of answers.entries())
+        if (E.isLeft(answer) && answer.left._tag === 'Broken') {
+          unendable.add(sessions[i + k]!.sessionId)
+          failed -= 1
+        }
     }
     const left = sessions.length - failed
     if (left > 0) metrics.count?.('sessions_ended', left, { reason })
@@ -96,7 +104,9 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   const sessionsOf = async (boot: string): Promise<ReadonlyArray<SessionAt> | null> => {
     const rows = await models.sessionsOfBoot(boot)()
     if (E.isLeft(rows)) return null
-    return rows.right.map(({ space, session_id }) => ({ space, sessionId: session_id }))
+    return rows.right
+      .filter(({ session_id }) => !unendable.has(session_id))
+      .map(({ space, session_id }) => ({ space, sessionId: session_id }))
   }
 
   const renew = async (): Promise<boolean> => {

@@ -5,7 +5,7 @@ import type { Found, MessageFacts } from '../../domain/chat/state.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
-import type { Trouble } from './model.ts'
+import { deleted, type Trouble } from './model.ts'
 import { chatModel } from './models.ts'
 
 export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly cause: string }
@@ -63,14 +63,18 @@ export const readPosting = async (
   stream: string,
   revision: number,
 ): Promise<E.Either<Trouble, readonly [string, MessageFacts]>> => {
-  const trouble = (cause: string): E.Either<Trouble, never> => E.left({ _tag: 'Trouble', cause })
+  const broken = (cause: string): E.Either<Trouble, never> =>
+    E.left({ _tag: 'Trouble', cause, broken: 'unreadable' })
   const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
-  if (E.isLeft(read)) return trouble(read.left._tag === 'StreamDeleted' ? 'deleted' : read.left.cause)
+  if (E.isLeft(read))
+    return E.left(
+      read.left._tag === 'StreamDeleted' ? deleted(stream) : { _tag: 'Trouble', cause: read.left.cause },
+    )
   const [recorded] = read.right
   const decoded = recorded === undefined ? null : chatModel.decode(recorded)
-  if (decoded === null || E.isLeft(decoded)) return trouble(`event ${revision} of ${stream} can't be read`)
+  if (decoded === null || E.isLeft(decoded)) return broken(`event ${revision} of ${stream} can't be read`)
   const { event } = decoded.right
-  if (event.type !== 'MessagePosted') return trouble(`event ${revision} of ${stream} is no posting`)
+  if (event.type !== 'MessagePosted') return broken(`event ${revision} of ${stream} is no posting`)
   const { messageId, account, guest, subspace, messageType, content, parentMessageId, threadRootId } =
     event.data
   return E.right([

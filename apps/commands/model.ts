@@ -1,7 +1,7 @@
 /** What the command path needs to know of a kind of stream (a space's, a chat's), so that one mailbox serves both. */
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { Decider } from '../../domain/decider.ts'
-import type { RecordedEvent } from '../../domain/ports.ts'
+import type { Broken, RecordedEvent } from '../../domain/ports.ts'
 
 export type Undecodable = { readonly _tag: 'Undecodable'; readonly detail: string }
 
@@ -21,8 +21,13 @@ export type Model<State, Event> = {
   readonly fromSnapshot: (value: unknown) => Either<unknown, State>
 }
 
-/** The log is out of reach, or holds something that this version can't read. */
-export type Trouble = { readonly _tag: 'Trouble'; readonly cause: string }
+/** The log is out of reach; or, where `broken` says so, the stream can't be read and won't be. */
+export type Trouble = { readonly _tag: 'Trouble'; readonly cause: string; readonly broken?: Broken }
+export const deleted = (stream: string): Trouble => ({
+  _tag: 'Trouble',
+  cause: `${stream} was deleted`,
+  broken: 'deleted',
+})
 
 export type Logger = {
   readonly info: (fields: Record<string, unknown>, message: string) => void

@@ -1,8 +1,8 @@
 /** Commands that come again: one that changed nothing is remembered here, one that did is read from the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { type Job, type Rules, unavailable } from './jobs.ts'
-import type { Model } from './model.ts'
+import { type Job, type Rules, troubled, unavailable } from './jobs.ts'
+import { deleted, type Model } from './model.ts'
 
 /** Where a stream stood, and where on the log that was. */
 export type Stand = { readonly revision: bigint; readonly position: bigint }
@@ -49,11 +49,14 @@ export const createRepeats = <State, Command, Event, Refusal, Beside>(parts: {
     for (let from = revision, limit = FEW; !isWhole; from += limit, limit = pageSize) {
       const page = await log.readStream(stream, { from: BigInt(from), limit })()
       if (E.isLeft(page))
-        return job.answer(unavailable(page.left._tag === 'StreamDeleted' ? 'deleted' : page.left.cause))
+        return job.answer(
+          page.left._tag === 'StreamDeleted' ? troubled(deleted(stream)) : unavailable(page.left.cause),
+        )
       isWhole = page.right.length < limit
       for (const recorded of page.right) {
         const read = model.decode(recorded)
-        if (E.isLeft(read)) return job.answer(unavailable(read.left.detail))
+        if (E.isLeft(read))
+          return job.answer(troubled({ _tag: 'Trouble', cause: read.left.detail, broken: 'unreadable' }))
         isWhole ||= read.right.key !== job.key
         if (read.right.key !== job.key) break
         events.push(read.right.event)

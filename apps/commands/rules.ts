@@ -69,6 +69,7 @@ export const commonRules = ({ metrics }: RulesParts) => ({
     field: 'request',
     detail: `What this would write is larger than the ${maxBytes} bytes that the log takes at once.`,
   }),
+  unknown: (): SpaceRefusal => ({ _tag: 'SpaceNotFound' }),
   isSame: (
     { command }: { readonly command: SpaceCommand | ChatCommand },
     happened: ReadonlyArray<RecordedEvent>,

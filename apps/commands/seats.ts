@@ -55,8 +55,10 @@ export const keepSeats = (options: {
         const answer = await options
           .commands()
           .space({ by: SYSTEM, id: ids.uuid(), space, command: { type: 'ExpireSeats' } })()
-        if (E.isLeft(answer)) note(space, now + togetherMs)
-        else if (answer.right.events.length >= MANY) note(space, now)
+        if (E.isLeft(answer)) {
+          // Of a space that can't be read any more nothing is due.
+          if (answer.left._tag !== 'Broken') note(space, now + togetherMs)
+        } else if (answer.right.events.length >= MANY) note(space, now)
         else if (last > now) note(space, Math.min(last, now + togetherMs))
       }),
     )

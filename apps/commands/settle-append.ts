@@ -8,6 +8,7 @@ export type Settled =
   | { readonly _tag: 'Overtaken'; readonly actual: bigint | null }
   /** Nothing was written. */
   | { readonly _tag: 'NotWritten'; readonly cause: string }
+  | { readonly _tag: 'Deleted' }
   /** It may have been written, or may still be: whoever answers must not say either. */
   | { readonly _tag: 'Unsettled'; readonly cause: string }
   | { readonly _tag: 'TooLarge'; readonly maxBytes: number }
@@ -52,7 +53,7 @@ export const appendSettled = async (
       case 'WrongExpectedRevision':
         return { _tag: 'Overtaken', actual: error.actual }
       case 'StreamDeleted':
-        return { _tag: 'NotWritten', cause: `${stream} was deleted` }
+        return { _tag: 'Deleted' }
       case 'AppendTooLarge':
         return { _tag: 'TooLarge', maxBytes: error.maxBytes }
       case 'OutcomeUnknown':

@@ -5,7 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
-import type { Model, Read, Trouble } from './model.ts'
+import { deleted, type Model, type Read, type Trouble } from './model.ts'
 import { createRecent, type Recent } from './recent-commands.ts'
 import type { Snapshots } from './snapshots.ts'
 
@@ -136,13 +136,20 @@ export const createStreamState = <State, Event>(
     let taken = 0
     for (const recorded of events) {
       const revision = Number(recorded.revision)
-      if (revision !== into.revision + 1) continue
+      if (revision <= into.revision) continue
+      if (revision > into.revision + 1)
+        return E.left({
+          _tag: 'Trouble',
+          cause: `${stream} was cut: event ${into.revision + 1} is gone`,
+          broken: 'cut',
+        })
       const event = model.decode(recorded)
       if (E.isLeft(event)) {
         options.onUndecodable(recorded, event.left.detail)
         return E.left({
           _tag: 'Trouble',
           cause: `event ${revision} of ${stream} can't be read: ${event.left.detail}`,
+          broken: 'unreadable',
         })
       }
       fold(into, event.right, recorded.id, revision, recorded.position)
@@ -158,10 +165,9 @@ export const createStreamState = <State, Event>(
       const before = into.revision
       const page = await log.readStream(stream, { from: BigInt(before + 1), limit: options.pageSize })()
       if (E.isLeft(page))
-        return E.left({
-          _tag: 'Trouble',
-          cause: page.left._tag === 'StreamDeleted' ? `${stream} was deleted` : page.left.cause,
-        })
+        return E.left(
+          page.left._tag === 'StreamDeleted' ? deleted(stream) : { _tag: 'Trouble', cause: page.left.cause },
+        )
       const taken = take(into, page.right)
       if (E.isLeft(taken)) return taken
       total += taken.right

@@ -6,6 +6,15 @@ COPY infra/eventstore/package.json ./infra/eventstore/
 # The optional packages are the embedded PostgreSQL, which a container has no use for.
 RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
 
+# The console's script, made once: its bundler is an optional package, and stays out of the image.
+FROM node:24-slim AS console
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY infra/eventstore/package.json ./infra/eventstore/
+RUN npm ci --no-audit --no-fund
+COPY apps/console ./apps/console
+RUN node apps/console/bundle.ts
+
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
@@ -15,6 +24,7 @@ COPY domain ./domain
 COPY projections ./projections
 COPY adapters ./adapters
 COPY apps ./apps
+COPY --from=console /app/apps/console/dist ./apps/console/dist
 COPY infra/migrations ./infra/migrations
 # For the command line: backups of the log, and the keys of made-up accounts.
 COPY infra/eventstore ./infra/eventstore

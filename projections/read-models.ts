@@ -219,6 +219,21 @@ export type AuditOrder = 'newest' | 'oldest'
 /** `limit` may be up to 1,000 here. Default order: newest. */
 export type AuditRequest = PageRequest & AuditFilters & { readonly order?: AuditOrder }
 
+/** Times in milliseconds since the epoch, inclusive; null is the room's first, its last. `buckets`: how many at most. */
+export type AuditCountsRequest = {
+  readonly space: SpaceRef
+  readonly from: number | null
+  readonly to: number | null
+  readonly buckets: number
+}
+/** How many events of each type began in each of the spans of `width_ms` behind `from`; empty spans are left out. */
+export type AuditCounts = {
+  readonly from: Iso | null
+  readonly to: Iso | null
+  readonly width_ms: number
+  readonly buckets: ReadonlyArray<{ readonly bucket: number; readonly counts: Readonly<Record<string, number>> }>
+}
+
 export type SpacesRequest = PageRequest & {
   /** What the content itself says that it is: a post's `vr`, `360`, … */
   readonly contentType?: string
@@ -266,4 +281,6 @@ export interface ReadModels {
   readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
   /** Newest first, unless asked otherwise. A cursor stays where it is whatever is added. */
   readonly audit: (request: AuditRequest) => Asking<Page<AuditRow>>
+  /** Of a room's events over time, looks at its audit log aside. */
+  readonly auditCounts: (request: AuditCountsRequest) => Asking<AuditCounts>
 }

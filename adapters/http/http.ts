@@ -21,6 +21,7 @@ import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
 import { createPressure } from './pressure.ts'
 import { requestId } from './request-id.ts'
 import { audit } from './routes/audit.ts'
+import { auditCounts } from './routes/audit-counts.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
@@ -280,6 +281,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     chat,
     turn,
     audit,
+    auditCounts,
     proof,
     moment,
     panel,

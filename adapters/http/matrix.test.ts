@@ -60,6 +60,7 @@ const CALLS: Record<string, Call> = {
   'audit by words': { url: (id) => `/api/spaces/document/${id}/audit?text=secret`, shows: 'rows' },
   at: { url: (id) => `/api/spaces/document/${id}/at?time=2999-01-01`, shows: 'moment' },
   'at a revision': { url: (id) => `/api/spaces/document/${id}/at?revision=0`, shows: 'moment' },
+  counts: { url: (id) => `/api/spaces/document/${id}/audit/counts`, shows: 'moment' },
   replay: { url: (id) => `/api/spaces/document/${id}/replay`, shows: 'moment' },
   'why an event': { url: (id) => `/api/spaces/document/${id}/why?event=${eventOf(id)}`, shows: 'moment' },
 }

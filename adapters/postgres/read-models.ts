@@ -2,6 +2,7 @@
 import type { DatabasePool } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
+import { auditCounts, auditSpan } from '../../projections/audit/counts.ts'
 import { auditLog } from '../../projections/audit/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
@@ -164,6 +165,25 @@ export const createReadModels = (
         const past = after('audit', cursor)?.[0] ?? null
         const rows = await rowsOf(pool, auditLog(cleaned(filters), order, past, limit + 1))
         return page(rows, limit, (row) => [row.position])
+      }),
+    auditCounts: ({ space, from, to, buckets }) =>
+      asking(async () => {
+        const [span] = await rowsOf(pool, auditSpan(space))
+        const first = from ?? span?.first ?? null
+        const last = to ?? span?.last ?? null
+        if (first === null || last === null || last < first)
+          return { from: null, to: null, width_ms: 0, buckets: [] }
+        const width_ms = Math.max(1, Math.ceil((last - first + 1) / buckets))
+        const rows = await rowsOf(pool, auditCounts(space, { first, last, width_ms }))
+        const found = new Map<number, Record<string, number>>()
+        for (const { bucket, action, events } of rows)
+          found.set(bucket, { ...found.get(bucket), [action]: events })
+        return {
+          from: new Date(first).toISOString(),
+          to: new Date(last).toISOString(),
+          width_ms,
+          buckets: [...found].map(([bucket, counts]) => ({ bucket, counts })),
+        }
       }),
     close: () => waits.close(),
   }

@@ -30,6 +30,7 @@ import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
 import type { Config } from '../config/load.ts'
+import { consolePage } from '../console/plugin.ts'
 import { startPage } from '../page/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { createHealth } from './health.ts'
@@ -152,7 +153,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     health: () => health(),
   })
   const hiveStandIn = config.hive.standIn ? (config.hive.nodes[0] ?? null) : null
-  await http.register(async (scope) => startPage(scope, { hiveStandIn }))
+  await http.register(async (scope) => {
+    startPage(scope, { hiveStandIn })
+    consolePage(scope)
+  })
   await http.ready()
 
   const sockets = attachSockets(http.server, {

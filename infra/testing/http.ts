@@ -55,7 +55,11 @@ export const SECRET = 'for-tests-only-0123456789abcdef0123456789abcdef'
 /** Of the log's checkpoints. */
 export const SIGNER: Signer = signerOf('presence.test/log', Buffer.alloc(32, 9))
 
-export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp> => {
+/** `more`: what the server has beside the API, such as a page. */
+export const testHttp = async (
+  over: Partial<HttpConfig> = {},
+  more: (app: FastifyInstance, hive: HiveStandIn) => void = () => {},
+): Promise<TestHttp> => {
   const database = await testDatabase()
   await loadSampleContent(database.url)
   const standIn = await startHiveStandIn()
@@ -164,13 +168,15 @@ export const testHttp = async (over: Partial<HttpConfig> = {}): Promise<TestHttp
   app.addHook('onSend', async (request, reply, payload) => {
     const { url } = request.routeOptions
     const isJson = String(reply.getHeader('content-type')).startsWith('application/json')
-    if (url === undefined || url.startsWith('/docs') || !isJson || typeof payload !== 'string') return
+    if (url === undefined || /^\/(docs|page|console)/.test(url) || !isJson || typeof payload !== 'string')
+      return
     document ??= app.swagger()
     const wrong = undocumented(document, request.method, url, reply.statusCode, JSON.parse(payload))
     if (wrong.length === 0) return
     console.error(`Not as documented: ${wrong.slice(0, 5).join('; ')}.`)
     throw new Error('An answer is not as documented.')
   })
+  await app.register(async (scope) => more(scope, standIn))
   await app.ready()
   return Object.assign(test, { app })
 }

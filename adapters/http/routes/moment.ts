@@ -79,7 +79,7 @@ const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
   (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
 /** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */
-const mayAudit = async (
+export const mayAudit = async (
   deps: HttpDeps,
   space: SpaceRef,
   caller: Caller,

@@ -1,0 +1,48 @@
+/** The console's script: from `dist` where an image was made with it, else bundled when it is first asked for. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const MADE = pathOf('./dist/console.js')
+
+/** Both packages' own bundler, which a server that was given `dist` never loads. */
+const bundle = async (): Promise<Buffer> => {
+  const { build } = await import('esbuild')
+  const { outputFiles } = await build({
+    entryPoints: [pathOf('./page/main.js')],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    charset: 'utf8',
+    legalComments: 'inline',
+    logLevel: 'silent',
+  })
+  return Buffer.from(outputFiles[0]!.contents)
+}
+
+export type Script = { readonly plain: Buffer; readonly brotli: Buffer; readonly gzip: Buffer }
+let made: Promise<Script> | null = null
+
+/** Made once a process. One that fails is tried again by who asks next. */
+export const consoleScript = (): Promise<Script> => {
+  made ??= (existsSync(MADE) ? Promise.resolve(readFileSync(MADE)) : bundle()).then((plain) => ({
+    plain,
+    brotli: brotliCompressSync(plain),
+    gzip: gzipSync(plain),
+  }))
+  made.catch(() => {
+    made = null
+  })
+  return made
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const plain = await bundle()
+  mkdirSync(pathOf('./dist'), { recursive: true })
+  writeFileSync(MADE, plain)
+  const { brotli, gzip } = await consoleScript()
+  console.log(`${MADE}: ${plain.length} bytes, ${gzip.length} with gzip, ${brotli.length} with brotli`)
+}

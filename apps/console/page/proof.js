@@ -1,0 +1,76 @@
+// That the record is whole: the checkpoint, its signature, that it goes on from the last one seen here, and one event in it.
+import { html, nothing } from 'lit'
+import { api, query, text } from './api.js'
+import { to } from './parts.js'
+import { isConsistent, isIncluded, isSigned, parseNote, rootOf } from './verify.js'
+import { View } from './view.js'
+
+const LAST = 'console-checkpoint'
+const check = (says, holds, detail) => ({ says, holds, detail })
+
+/** The checkpoint of this browser's last visit: what makes a log that was rewritten show. */
+const sinceLast = async (note, vkey) => {
+  const now = parseNote(note)
+  const kept = JSON.parse(localStorage.getItem(LAST) ?? 'null')
+  const keep = () => localStorage.setItem(LAST, JSON.stringify({ origin: now.origin, size: now.size, root: now.rootText, vkey }))
+  if (kept === null || kept.origin !== now.origin) {
+    keep()
+    return check('This browser saw no earlier checkpoint of this log: from now on it keeps one.', null)
+  }
+  if (kept.size > now.size)
+    return check('The log is shorter than the one this browser saw before.', false, `${kept.size} events then, ${now.size} now`)
+  const { proof } = await api(`/api/audit/proof/consistency${query({ from: kept.size, to: now.size })}`)
+  const holds = await isConsistent({ old: kept.size, size: now.size, oldRoot: rootOf(kept.root), root: now.root, proof })
+  if (holds) keep()
+  return check(
+    holds ? `The log goes on from the one of ${kept.size} events that this browser saw before: nothing in that was changed.` : 'The log does NOT begin with the one that this browser saw before.',
+    holds,
+    `${proof.length} hashes`,
+  )
+}
+
+class ProofView extends View {
+  static properties = { ...View.properties, position: {}, generation: {} }
+  static about = ['position', 'generation']
+  async load() {
+    const vkey = await text('/api/audit/key')
+    const found = this.position ? await api(`/api/audit/proof/inclusion${query({ position: this.position })}`) : null
+    const note = found?.checkpoint ?? (await text('/api/audit/checkpoint'))
+    const { root, size, origin } = parseNote(note)
+    const signed = await isSigned(note, vkey)
+    const checks = [
+      check(signed ? `The checkpoint is signed by the log’s key, “${origin}”.` : 'The checkpoint’s signature is NOT of the log’s key.', signed, 'Ed25519, over the checkpoint’s text'),
+      await sinceLast(note, vkey),
+    ]
+    if (found) {
+      const holds = found.size === size && (await isIncluded({ index: found.leaf_index, size, leaf: found.leaf_hash, proof: found.proof, root }))
+      checks.push(
+        check(
+          holds ? `The event at position ${found.position} is leaf ${found.leaf_index} of the ${size} that the checkpoint covers.` : `The event at position ${found.position} is NOT in the tree of the checkpoint.`,
+          holds,
+          `${found.proof.length + 1} hashes, SHA-256, from the leaf up to the root`,
+        ),
+      )
+    }
+    return { note, vkey, size, found, checks }
+  }
+  go(event) {
+    event.preventDefault()
+    location.hash = to.proof(new FormData(event.target).get('position').trim())
+  }
+  render() {
+    return html`<div class="bar"><h2>Proof</h2><form class="inline" @submit=${this.go}>
+      <label>event at position <input name="position" inputmode="numeric" pattern="[0-9]{1,20}" required .value=${this.position ?? ''}></label><button type="submit">Verify</button></form></div>${super.render()}`
+  }
+  show({ note, vkey, size, found, checks }) {
+    const whole = checks.every(({ holds }) => holds !== false)
+    return html`<p class="verdict ${whole ? 'ok' : 'degraded'}" role="status">${whole ? 'All that was checked holds.' : 'Something does not hold: keep this page, and tell who runs the log.'}</p>
+      <ul class="checks">${checks.map(({ says, holds, detail }) => html`<li class=${holds === null ? 'open' : holds ? 'holds' : 'fails'}>${says} ${detail ? html`<small>${detail}</small>` : nothing}</li>`)}</ul>
+      <p class="hint">Checked in this browser, by its own cryptography. ${found ? 'The leaf’s hash is as the server gave it: that it is the hash of what the event says is checked with the room’s bundle (presence audit export, audit check).' : ''}
+        The key is as the server gave it: compare it with one from elsewhere.</p>
+      <div class="panels"><section class="panel wide"><h3>Checkpoint <small>${size} events</small></h3><pre tabindex="0">${note}</pre></section>
+        <section class="panel"><h3>Key</h3><pre tabindex="0">${vkey}</pre></section>
+        ${found ? html`<section class="panel wide"><h3>Inclusion</h3><pre tabindex="0">${`leaf ${found.leaf_index}  ${found.leaf_hash}\n${found.proof.join('\n')}`}</pre></section>` : nothing}</div>`
+  }
+}
+customElements.define('proof-view', ProofView)

@@ -1,0 +1,87 @@
+// Proofs checked in this browser by WebCrypto: RFC 6962's tree, C2SP's signed notes. No word of the server is believed.
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
+const joined = (...parts) => {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+const node = (left, right) => sha256(joined(Uint8Array.of(1), left, right))
+const equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
+const utf8 = new TextEncoder()
+
+/** The name, the tree's size and root, the text that is signed, and the signatures. Throws where it is no checkpoint. */
+export const parseNote = (note) => {
+  const [text, signed = ''] = note.split('\n\n')
+  const [origin, size, root] = text.split('\n')
+  if (!/^\d+$/.test(size ?? '') || !root) throw new Error('This is no checkpoint.')
+  const signatures = signed.split('\n').flatMap((line) => {
+    const [, name, value] = /^— (\S+) (\S+)$/.exec(line) ?? []
+    return value ? [{ name, bytes: bytesOf(value) }] : []
+  })
+  return { origin, size: Number(size), root: bytesOf(root), rootText: root, text: `${text}\n`, signatures }
+}
+
+/** Whether the key (`name+id+base64`) signed the note. */
+export const isSigned = async (note, vkey) => {
+  const { text, signatures } = parseNote(note)
+  const [, name, value] = /^([^+]+)\+[0-9a-f]{8}\+(.+)$/.exec(vkey.trim()) ?? []
+  if (!value) return false
+  const key = bytesOf(value)
+  if (key[0] !== 1) return false
+  const id = (await sha256(joined(utf8.encode(`${name}\n`), key))).subarray(0, 4)
+  const publicKey = await crypto.subtle.importKey('raw', key.subarray(1), 'Ed25519', false, ['verify'])
+  for (const signature of signatures)
+    if (signature.name === name && equal(signature.bytes.subarray(0, 4), id))
+      if (await crypto.subtle.verify('Ed25519', publicKey, signature.bytes.subarray(4), utf8.encode(text))) return true
+  return false
+}
+
+/** RFC 9162, 2.1.3.2. */
+export const isIncluded = async ({ index, size, leaf, proof, root }) => {
+  if (index >= size) return false
+  let [fn, sn] = [index, size - 1]
+  let hash = bytesOf(leaf)
+  for (const text of proof) {
+    const sibling = bytesOf(text)
+    if (sn === 0) return false
+    if (fn % 2 === 1 || fn === sn) {
+      hash = await node(sibling, hash)
+      while (fn % 2 === 0 && fn !== 0) {
+        fn = Math.floor(fn / 2)
+        sn = Math.floor(sn / 2)
+      }
+    } else hash = await node(hash, sibling)
+    fn = Math.floor(fn / 2)
+    sn = Math.floor(sn / 2)
+  }
+  return sn === 0 && equal(hash, root)
+}
+
+/** RFC 9162, 2.1.4.2: that the log of `size` begins with the one of `old`. */
+export const isConsistent = async ({ old, size, oldRoot, root, proof }) => {
+  if (old > size) return false
+  if (old === size) return proof.length === 0 && equal(oldRoot, root)
+  if (old === 0) return proof.length === 0
+  const path = proof.map(bytesOf)
+  if (Number.isInteger(Math.log2(old))) path.unshift(oldRoot)
+  if (path.length === 0) return false
+  let [fn, sn] = [old - 1, size - 1]
+  while (fn % 2 === 1) [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+  let [fr, sr] = [path[0], path[0]]
+  for (const hash of path.slice(1)) {
+    if (sn === 0) return false
+    if (fn % 2 === 1 || fn === sn) {
+      fr = await node(hash, fr)
+      sr = await node(hash, sr)
+      while (fn % 2 === 0 && fn !== 0) [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+    } else sr = await node(sr, hash)
+    ;[fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+  }
+  return sn === 0 && equal(fr, oldRoot) && equal(sr, root)
+}
+export const rootOf = bytesOf

@@ -1,0 +1,34 @@
+/** How much happened in a room, and when: counts by span of time and by type, for an axis of any length. */
+import * as t from 'io-ts'
+import { sql } from 'slonik'
+import type { SpaceRef } from '../../domain/names.ts'
+import { count, nullable, type Query, query } from '../query.ts'
+
+type Span = { readonly first: number | null; readonly last: number | null }
+
+/** The times of a room's first and last event, ms since the epoch; looks aside. */
+export const auditSpan = ({ type, id }: SpaceRef): Query<Span> =>
+  query(
+    sql.unsafe`SELECT min(created_at) AS first, max(created_at) AS last FROM presence_audit_log
+      WHERE space_type = ${type} AND space_id = ${id} AND action <> 'AuditRead'`,
+    t.type({ first: nullable(t.number), last: nullable(t.number) }),
+  )
+
+type Counted = { readonly bucket: number; readonly action: string; readonly events: number }
+
+/** Spans of `width_ms` from `first` on, `last` inclusive. A row for each span and type of which there is any. */
+export const auditCounts = (
+  { type, id }: SpaceRef,
+  { first, last, width_ms }: { readonly first: number; readonly last: number; readonly width_ms: number },
+): Query<Counted> => {
+  const from = new Date(first).toISOString()
+  return query(
+    sql.unsafe`SELECT floor(extract(epoch FROM created_at - ${from}::timestamptz) * 1000 / ${width_ms}::int8)::int4 AS bucket,
+        action, count(*)::int4 AS events
+      FROM presence_audit_log
+      WHERE space_type = ${type} AND space_id = ${id} AND action <> 'AuditRead'
+        AND created_at >= ${from}::timestamptz AND created_at <= ${new Date(last).toISOString()}::timestamptz
+      GROUP BY 1, 2 ORDER BY 1, 2`,
+    t.type({ bucket: count, action: t.string, events: count }),
+  )
+}

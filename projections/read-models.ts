@@ -231,7 +231,10 @@ export type AuditCounts = {
   readonly from: Iso | null
   readonly to: Iso | null
   readonly width_ms: number
-  readonly buckets: ReadonlyArray<{ readonly bucket: number; readonly counts: Readonly<Record<string, number>> }>
+  readonly buckets: ReadonlyArray<{
+    readonly bucket: number
+    readonly counts: Readonly<Record<string, number>>
+  }>
 }
 
 export type SpacesRequest = PageRequest & {

@@ -44,7 +44,7 @@ export const factsOf = (
       return {
         exists: true,
         title: record.title,
-        owner: record.creator,
+        owner: record.creator || null,
         visibility: record.isPublic ? 'public' : 'private',
         role: owns ? 'owner' : works ? 'access' : null,
       }

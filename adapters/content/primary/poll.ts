@@ -1,0 +1,67 @@
+/** What changed at a primary that streams nothing: asked for by the time that its rows say, or by a digest of the whole table. */
+import pg from 'pg'
+import type { RawRow } from './codec.ts'
+import { orderedBy, type PrimaryTable, selectList } from './columns.ts'
+import { TABLES } from './tables.ts'
+
+const BATCH = 2_000
+const TIMES = new Set(['timestamp with time zone', 'timestamp without time zone', 'date'])
+/** A row's time is when its transaction began, not when it could be seen: the last moments are read again. */
+export const OVERLAP_MS = 10_000
+
+/** Columns that say when a row changed. */
+export const timesOf = (table: PrimaryTable): ReadonlyArray<string> =>
+  ['updated_at', 'created_at'].filter((name) => TIMES.has(table.columns.get(name) ?? ''))
+
+/** The primary's time, less the overlap, as it writes it: from there on the next poll reads. */
+export const markNow = async (client: pg.Client): Promise<string> => {
+  const { rows } = await client.query<{ at: string }>(
+    "SELECT (now() - $1::float8 * interval '1 millisecond')::text AS at",
+    [OVERLAP_MS],
+  )
+  return rows[0]!.at
+}
+
+/** Rows that changed since `mark`, in the order in which they did. */
+export async function* changedSince(
+  client: pg.Client,
+  table: PrimaryTable,
+  mark: string,
+): AsyncGenerator<ReadonlyArray<RawRow>> {
+  const times = timesOf(table).map((name) => pg.escapeIdentifier(name))
+  const since = timesOf(table).map(
+    (name) => `${pg.escapeIdentifier(name)} >= $1::timestamptz::${table.columns.get(name)}`,
+  )
+  const changed = `greatest(${times.join(', ')})::timestamptz`
+  const order = `${changed}, ${orderedBy(table.name)}`
+  const { key } = TABLES[table.name]
+  let after: ReadonlyArray<string> | null = null
+  for (;;) {
+    const beyond: string =
+      after === null ? '' : `AND (${order}) > ($2::timestamptz, ${key.map((_, i) => `$${i + 3}`).join(', ')})`
+    const { rows }: { rows: Array<Record<string, string>> } = await client.query(
+      `SELECT ${selectList(table.columns)}, ${changed}::text AS changed FROM public.${table.name}
+       WHERE (${since.join(' OR ')}) ${beyond} ORDER BY ${order} LIMIT ${BATCH}`,
+      after === null ? [mark] : [mark, ...after],
+    )
+    if (rows.length > 0) yield rows.map(({ changed: _, ...raw }) => raw)
+    const last = rows.at(-1)
+    if (rows.length < BATCH || last === undefined) return
+    after = [last.changed ?? '', ...key.map((name) => last[name] ?? '')]
+  }
+}
+
+/** One text for all that a table holds: another one as soon as anything in it changes. */
+export const digestOf = async (client: pg.Client, table: PrimaryTable): Promise<string> => {
+  const columns = [...table.columns.keys()].map((name) => `${pg.escapeIdentifier(name)}::text`)
+  const { rows } = await client.query<{ digest: string }>(
+    `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(ROW(${columns.join(', ')})::text), 15))::bit(60)::bigint)::text, '')
+       AS digest FROM public.${table.name}`,
+  )
+  return rows[0]!.digest
+}
+
+export const countOf = async (client: pg.Client, table: string): Promise<number> => {
+  const { rows } = await client.query<{ rows: string }>(`SELECT count(*)::text AS rows FROM public.${table}`)
+  return Number(rows[0]!.rows)
+}

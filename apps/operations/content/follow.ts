@@ -1,0 +1,200 @@
+/** Follows DLUX's primary into the tables of content: one leader, whatever becomes of either side meanwhile. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { connectPrimary, describePrimary } from '../../../adapters/content/primary/columns.ts'
+import { note, readBookmark, type Way } from '../../../adapters/content/primary/record.ts'
+import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
+import { pollPrimary } from './poll.ts'
+import { replicate } from './replicate.ts'
+import type { Follower, Logger, Run } from './run.ts'
+
+/** Any two numbers, as long as they stay the same: who has it follows. */
+const LOCK = [7462, 5] as const
+const LONGEST_PAUSE_MS = 5_000
+/** So often a primary that did not stream is asked whether it does by now. */
+const AGAIN_MS = 600_000
+
+export type FollowOptions = {
+  readonly primaryUrl: string
+  readonly databaseUrl: string
+  readonly logger: Logger
+  /** `auto`: streamed where the primary lets it. */
+  readonly way?: 'auto' | 'replication' | 'polling'
+  /** Milliseconds between polls, at least. Default 500. */
+  readonly pollMs?: number
+  /** The hour (UTC) from which a poller reads all anew, once a day. Default 3. */
+  readonly sweepHour?: number
+  /** How long a table that is suddenly empty is not believed. Default a minute. */
+  readonly emptyMs?: number
+  readonly now?: () => number
+}
+
+const reasonOf = (error: unknown): string => {
+  const [first] = error instanceof AggregateError ? error.errors : [error]
+  return first instanceof Error ? first.message : String(first)
+}
+
+const connectHere = async (url: string): Promise<pg.Client> => {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'presence content follower',
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+  })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+}
+
+const cut = (client: pg.Client): void =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+
+export const followPrimary = (options: FollowOptions): Follower => {
+  const { logger, way = 'auto', now = Date.now } = options
+  const stopped = new AbortController()
+  const { signal } = stopped
+  const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
+  let state: ReturnType<Follower['state']> = { role: 'starting', way: 'none', lastError: null }
+  const emptySince = new Map<string, number>()
+  const open = new Set<pg.Client>()
+  let local: pg.Client | null = null
+
+  const toPrimary = async (replication = false): Promise<pg.Client> => {
+    const client = await connectPrimary(options.primaryUrl, replication)
+    open.add(client)
+    client.on('end', () => open.delete(client))
+    if (signal.aborted) cut(client)
+    return client
+  }
+  const closePrimary = (): void => {
+    for (const client of open) cut(client)
+    open.clear()
+  }
+
+  /** Until the primary or the database here fails. */
+  const followOnce = async (here: pg.Client, isWell: () => void): Promise<void> => {
+    await note(here, { state: 'connecting' })
+    const control = await toPrimary()
+    const primary = await describePrimary(control)
+    if (primary.tables.length === 0) throw new Error(primary.missing.join('; '))
+    const run: Run = {
+      here,
+      control,
+      primary,
+      bookmark: await readBookmark(here),
+      toPrimary,
+      signal,
+      rest,
+      now,
+      logger,
+      isWell: (by: Way) => {
+        if (state.way !== by || state.role !== 'following')
+          logger.info({ way: by }, 'Content follows the primary.')
+        state = { role: 'following', way: by, lastError: null }
+        isWell()
+      },
+      believesEmpty: (table) => {
+        const since = emptySince.get(table) ?? now()
+        emptySince.set(table, since)
+        return now() - since >= (options.emptyMs ?? 60_000)
+      },
+      isNotEmpty: (table) => emptySince.delete(table),
+      pollMs: options.pollMs ?? 500,
+      sweepHour: options.sweepHour ?? 3,
+      emptyMs: options.emptyMs ?? 60_000,
+      newSlot: () => `presence_content_${randomBytes(4).toString('hex')}`,
+    }
+    const missing = primary.missing.join('; ')
+    let reason = way === 'polling' ? 'CONTENT_FOLLOW is polling' : null
+    if (reason === null) {
+      const published = await publishedTables(control, primary.tables)
+      if ('reason' in published) reason = published.reason
+      else
+        try {
+          await replicate({ ...run, primary: { ...primary, tables: published.tables } }, missing)
+          return
+        } catch (error) {
+          if (!isRefusal(error) || way === 'replication') throw error
+          reason = reasonOf(error)
+        }
+      if (way === 'replication') throw new Error(reason)
+    }
+    await pollPrimary(
+      run,
+      [reason, missing].filter((why) => why !== '').join('; '),
+      way === 'auto' ? AGAIN_MS : null,
+    )
+  }
+
+  const lead = async (): Promise<void> => {
+    const here = await connectHere(options.databaseUrl)
+    local = here
+    try {
+      let isGone = false
+      here.on('end', () => {
+        isGone = true
+        closePrimary()
+      })
+      if (signal.aborted) return
+      state = { ...state, role: 'standby' }
+      await here.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
+      await readBookmark(here)
+      for (let failures = 0; !signal.aborted && !isGone; ) {
+        try {
+          await followOnce(here, () => {
+            failures = 0
+          })
+        } catch (error) {
+          if (signal.aborted || isGone) break
+          const lastError = reasonOf(error)
+          if (lastError !== state.lastError)
+            logger.warn({ error: lastError }, 'The primary can’t be followed just now.')
+          state = { role: 'waiting', way: state.way, lastError }
+          closePrimary()
+          await here.query('ROLLBACK')
+          await note(here, { state: 'waiting', lastError, failedAt: new Date() })
+          failures += 1
+        }
+        closePrimary()
+        await rest(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS))
+      }
+      if (!signal.aborted) throw new Error('the connection to Postgres is gone')
+    } finally {
+      local = null
+      closePrimary()
+      cut(here)
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await lead()
+        failures = 0
+      } catch (error) {
+        if (!signal.aborted) state = { ...state, role: 'waiting', lastError: reasonOf(error) }
+        failures = Math.min(failures + 1, 7)
+      }
+      if (!signal.aborted) await rest(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS))
+    }
+    state = { ...state, role: 'stopped' }
+  }
+  const running = run()
+
+  return {
+    state: () => state,
+    stop: async () => {
+      stopped.abort()
+      closePrimary()
+      // Each transaction is whole or not there.
+      if (local !== null) cut(local)
+      await running
+    },
+  }
+}

@@ -1,0 +1,110 @@
+/** Following a primary that streams nothing: asked again and again for what changed, and read as a whole at night. */
+import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
+import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
+import { note } from '../../../adapters/content/primary/record.ts'
+import { storeChanges } from '../../../adapters/content/primary/store.ts'
+import { inTransaction, type Run, sweep, tellSkipped } from './run.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** So often rows are counted on both sides, since one that is deleted has no time to be asked for by. */
+const COUNT_MS = 60_000
+/** A poll takes this part of the primary's time at most. */
+const SHARE = 10
+
+/** The last time that the clock struck the hour of sweeping. */
+export const lastNight = (now: number, hour: number): number => {
+  const today = Math.floor(now / DAY_MS) * DAY_MS + hour * HOUR_MS
+  return today <= now ? today : today - DAY_MS
+}
+
+type Marks = Record<string, string>
+
+/** All of some tables, as they are at one moment. */
+const sweepAll = async (run: Run, tables: ReadonlyArray<PrimaryTable>, marks: Marks): Promise<void> => {
+  const { here, control } = run
+  await control.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  const mark = await markNow(control)
+  const digests = new Map<string, string>()
+  const counts = new Map<string, number>()
+  for (const table of tables) {
+    if (timesOf(table).length === 0) digests.set(table.name, await digestOf(control, table))
+    counts.set(table.name, await countOf(control, table.name))
+  }
+  const doubted = await sweep(run, control, tables)
+  await control.query('COMMIT')
+  for (const table of tables) {
+    if (doubted.includes(table)) continue
+    marks[table.name] = digests.get(table.name) ?? mark
+    // Rows that are none here, or come twice, are no difference.
+    marks[`${table.name} more`] = String((counts.get(table.name) ?? 0) - (await countOf(here, table.name)))
+  }
+  await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
+}
+
+const pollTable = async (run: Run, table: PrimaryTable, marks: Marks): Promise<void> => {
+  const { here, control } = run
+  const mark = marks[table.name]
+  if (mark === undefined) return sweepAll(run, [table], marks)
+  if (timesOf(table).length === 0) {
+    if ((await digestOf(control, table)) !== mark) await sweepAll(run, [table], marks)
+    return
+  }
+  const next = await markNow(control)
+  for await (const raws of changedSince(control, table, mark)) {
+    const taken = await inTransaction(here, async () => {
+      const stored = await storeChanges(
+        here,
+        raws.map((after) => ({ table: table.name, before: null, after })),
+      )
+      await note(here, { heardAt: new Date() }, stored)
+      return stored
+    })
+    tellSkipped(run.logger, taken)
+    if (run.signal.aborted) throw new Error('stopped')
+  }
+  marks[table.name] = next
+}
+
+const hasOtherCount = async (run: Run, table: PrimaryTable, marks: Marks): Promise<boolean> => {
+  const more = (await countOf(run.control, table.name)) - (await countOf(run.here, table.name))
+  return String(more) !== marks[`${table.name} more`]
+}
+
+/** Ends where the primary may stream by now (after `againMs`), or by throwing. */
+export const pollPrimary = async (run: Run, reason: string, againMs: number | null): Promise<void> => {
+  const { here, primary, bookmark, now } = run
+  const began = now()
+  await note(here, { way: 'polling', reason, copied: false })
+  const isKnown = bookmark.primaryId === primary.id
+  const marks: Marks = isKnown ? { ...bookmark.marks } : {}
+  let sweptAt = isKnown ? (bookmark.sweptAt?.getTime() ?? 0) : 0
+  let countedAt = now()
+  while (!run.signal.aborted) {
+    const from = now()
+    if (sweptAt < lastNight(from, run.sweepHour)) {
+      await note(here, { state: 'copying' })
+      await sweepAll(run, primary.tables, marks)
+      await note(here, { primaryId: primary.id })
+      sweptAt = now()
+    }
+    for (const table of primary.tables) await pollTable(run, table, marks)
+    if (from - countedAt >= COUNT_MS) {
+      countedAt = from
+      for (const table of primary.tables)
+        if (await hasOtherCount(run, table, marks)) await sweepAll(run, [table], marks)
+    }
+    const took = now() - from
+    await note(here, {
+      marks,
+      state: 'following',
+      heardAt: new Date(),
+      lagMs: took,
+      lastError: null,
+      failedAt: null,
+    })
+    run.isWell('polling')
+    if (againMs !== null && now() - began >= againMs) return
+    await run.rest(Math.max(run.pollMs, SHARE * took))
+  }
+}

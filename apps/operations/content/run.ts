@@ -1,0 +1,95 @@
+/** What both ways of following are given, and what they share. */
+import type pg from 'pg'
+import type { Primary, PrimaryTable } from '../../../adapters/content/primary/columns.ts'
+import { type Bookmark, note, type Way } from '../../../adapters/content/primary/record.ts'
+import { storeStretch, type Taken } from '../../../adapters/content/primary/store.ts'
+import { stretchesOf } from '../../../adapters/content/primary/sweep.ts'
+
+type Say = (fields: Readonly<Record<string, unknown>>, message: string) => void
+export type Logger = { readonly info: Say; readonly warn: Say }
+
+export type Follower = {
+  readonly state: () => {
+    readonly role: 'starting' | 'standby' | 'following' | 'waiting' | 'stopped'
+    readonly way: Way
+    readonly lastError: string | null
+  }
+  readonly stop: () => Promise<void>
+}
+
+export type Run = {
+  /** The one connection here: it has the lock, and all is written on it. */
+  readonly here: pg.Client
+  readonly control: pg.Client
+  readonly primary: Primary
+  readonly bookmark: Bookmark
+  readonly toPrimary: (replication?: boolean) => Promise<pg.Client>
+  readonly signal: AbortSignal
+  readonly rest: (ms: number) => Promise<void>
+  readonly now: () => number
+  readonly logger: Logger
+  readonly isWell: (way: Way) => void
+  /** A table that is suddenly empty may be one that is being filled anew: whether it has been so long enough. */
+  readonly believesEmpty: (table: string) => boolean
+  readonly isNotEmpty: (table: string) => void
+  readonly emptyMs: number
+  readonly pollMs: number
+  readonly sweepHour: number
+  readonly newSlot: () => string
+}
+
+export const inTransaction = async <A>(client: pg.Client, work: () => Promise<A>): Promise<A> => {
+  await client.query('BEGIN')
+  try {
+    const made = await work()
+    await client.query('COMMIT')
+    return made
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
+  }
+}
+
+const SHOWN = 5
+export const tellSkipped = (logger: Logger, { skipped }: Taken): void => {
+  if (skipped.length > 0)
+    logger.warn(
+      { rows: skipped.length, first: skipped.slice(0, SHOWN) },
+      'Rows of the primary can’t be taken.',
+    )
+}
+
+/** The tables here become what `from`, a connection in a transaction that sees one moment, has. Answers those that are empty there and
+ *  not believed yet. */
+export const sweep = async (
+  run: Run,
+  from: pg.Client,
+  tables: ReadonlyArray<PrimaryTable>,
+): Promise<ReadonlyArray<PrimaryTable>> => {
+  const { here, logger } = run
+  const doubted: PrimaryTable[] = []
+  for (const table of tables)
+    for await (const stretch of stretchesOf(from, table)) {
+      const isEmpty = stretch.after === null && stretch.upTo === null && stretch.raws.length === 0
+      if (!isEmpty) run.isNotEmpty(table.name)
+      else {
+        const held = await here.query(`SELECT FROM ${table.name} LIMIT 1`)
+        if (held.rowCount !== 0 && !run.believesEmpty(table.name)) {
+          doubted.push(table)
+          logger.warn(
+            { table: table.name },
+            'The primary’s table is suddenly empty: what is known stands for now.',
+          )
+          continue
+        }
+      }
+      const taken = await inTransaction(here, async () => {
+        const stored = await storeStretch(here, stretch)
+        await note(here, { heardAt: new Date() }, stored)
+        return stored
+      })
+      tellSkipped(logger, taken)
+      if (run.signal.aborted) throw new Error('stopped')
+    }
+  return doubted
+}

@@ -13,7 +13,7 @@ import type { Looks } from './audit-reads.ts'
 /** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
 export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>
 export type Checks = Readonly<Record<'eventstore' | 'postgres' | 'redis' | 'projections' | 'turn', Check>> &
-  Readonly<Partial<Record<'keys' | 'notices', Check>>>
+  Readonly<Partial<Record<'keys' | 'notices' | 'content', Check>>>
 
 export type HttpConfig = {
   /** The name of this process: in every answer. */

@@ -228,7 +228,7 @@ export const Health = shape('Health', {
   checks: {
     type: 'object',
     description:
-      'Of eventstore, postgres, redis, projections and turn; also keys (people’s data can be opened) and notices (changes elsewhere are heard).',
+      'Of eventstore, postgres, redis, projections and turn; also keys (people’s data can be opened) and notices (changes elsewhere are heard), content (DLUX’s primary is followed).',
     additionalProperties: {
       ...shape(
         'Check',
@@ -236,7 +236,7 @@ export const Health = shape('Health', {
           ok: yesNo,
           vital: { ...yesNo, description: 'Where a vital one is down, the whole is degraded.' },
           error: text({ description: 'Its kind; to who runs the server, in the words of the part.' }),
-          lag_ms: { type: 'number', description: 'Of projections.', nullable: true },
+          lag_ms: { type: 'number', description: 'Of projections, of content.', nullable: true },
         },
         ['error', 'lag_ms'],
       ),

@@ -16,7 +16,7 @@ export const registry: ReadonlyArray<Entry> = [
   },
   {
     name: 'content',
-    summary: 'fill posts, documents and their permissions from a file',
+    summary: 'posts, documents and their permissions: load a file, follow DLUX’s primary',
     load: async () => (await import('./content/command.ts')).content,
   },
   {

@@ -31,6 +31,13 @@ export type Config = {
   readonly database: { readonly url: string; readonly poolSize: number }
   /** DLUX's primary; null where it is not named. */
   readonly primary: Connection | null
+  /** How the primary is followed; `url` is null where it is not. */
+  readonly content: {
+    readonly url: string | null
+    readonly way: 'auto' | 'replication' | 'polling'
+    readonly pollMs: number
+    readonly sweepHour: number
+  }
   /** Null where there is none: one process alone. */
   readonly redisUrl: string | null
   readonly session: { readonly secret: string; readonly ttlSeconds: number }
@@ -71,11 +78,21 @@ export const originOf = (publicUrl: string): string => {
 
 const shown = (s: string): string => (s.length > 60 ? `${s.slice(0, 60)}…` : s)
 
-const databaseUrl = (c: Connection): string => {
+export const databaseUrl = (c: Connection): string => {
   const host = c.host.includes(':') ? `[${c.host}]` : c.host
   const [user, password, name] = [c.user, c.password, c.name].map(encodeURIComponent)
   return `postgres://${user}:${password}@${host}:${c.port}/${name}`
 }
+
+type SslMode = ValueOf<'DB_PRIMARY_SSLMODE'>
+/** `require`, as libpq has it, looks at no certificate; the driver calls that `no-verify`. */
+const SSL: Readonly<Record<SslMode, string>> = {
+  disable: '',
+  require: '?sslmode=no-verify',
+  'verify-full': '?sslmode=verify-full',
+}
+export const primaryUrl = (primary: Connection, sslMode: SslMode): string =>
+  `${databaseUrl(primary)}${SSL[sslMode]}`
 
 /** Every wrong or missing variable gives a sentence of its own; an empty one counts as not set. */
 export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Config> => {
@@ -129,6 +146,10 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
   if (standIn && !nodes.every((node) => isLoopback(new URL(node).hostname)))
     wrong.push('HIVE_STANDIN is on, so HIVE_NODE must name stand-ins on this machine alone.')
 
+  const primary = connection('DB_PRIMARY')
+  const sslMode = read('DB_PRIMARY_SSLMODE') ?? 'disable'
+  const follow = read('CONTENT_FOLLOW') ?? 'auto'
+
   const config = {
     production,
     host,
@@ -147,7 +168,13 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       url: url ?? (replica === null ? '' : databaseUrl(replica)),
       poolSize: read('DATABASE_POOL_SIZE') ?? 10,
     },
-    primary: connection('DB_PRIMARY'),
+    primary,
+    content: {
+      url: primary === null || follow === 'off' ? null : primaryUrl(primary, sslMode),
+      way: follow === 'off' ? 'auto' : follow,
+      pollMs: read('CONTENT_POLL_MS') ?? 500,
+      sweepHour: read('CONTENT_SWEEP_HOUR') ?? 3,
+    },
     redisUrl: redis ?? (redisHost === undefined ? null : `redis://${redisHost}:${redisPort}`),
     session: {
       secret: need('SESSION_SECRET', 'it signs session tokens, and has no default.') ?? '',

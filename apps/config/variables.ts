@@ -40,6 +40,22 @@ export const variables = {
   DB_PRIMARY_NAME: variable(c.anyText, 'Its name.'),
   DB_PRIMARY_USER: variable(c.anyText, 'Its user.'),
   DB_PRIMARY_PASSWORD: secret(c.anyText, 'Its password.'),
+  DB_PRIMARY_SSLMODE: variable(
+    c.oneOf('disable', 'require', 'verify-full'),
+    'TLS on the way to it: none, without looking at the certificate, or with.',
+  ),
+  CONTENT_FOLLOW: variable(
+    c.oneOf('auto', 'replication', 'polling', 'off'),
+    'How the projector follows DB_PRIMARY_HOST. auto: replication where it is granted, else polling.',
+  ),
+  CONTENT_POLL_MS: variable(
+    c.wholeNumber(50, 600_000),
+    'Milliseconds between polls of the primary, at least.',
+  ),
+  CONTENT_SWEEP_HOUR: variable(
+    c.wholeNumber(0, 23),
+    'The hour, in UTC, from which a primary that is polled is read as a whole, once a day.',
+  ),
   REDIS_URL: variable(c.redisUrl, 'Redis, which several processes need; one process does without.'),
   REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
   REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),

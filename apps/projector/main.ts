@@ -11,6 +11,7 @@ import { within } from '../../adapters/within.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
+import { followPrimary } from '../operations/content/follow.ts'
 import { keepStates } from '../operations/keep/bundle-states.ts'
 import { keepMoments } from '../operations/keep/moments.ts'
 import { runProjector } from './projector.ts'
@@ -83,8 +84,13 @@ const projector = runProjector({
     states.notice(events)
   },
 })
+const { content } = config
+const follower =
+  content.url === null
+    ? null
+    : followPrimary({ ...content, primaryUrl: content.url, databaseUrl: config.database.url, logger })
 stop = async () => {
-  await projector.stop()
+  await Promise.all([projector.stop(), follower?.stop()])
   await Promise.all([keeper.stop(), states.stop()])
   await log.close()
   await vault.close()

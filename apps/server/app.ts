@@ -33,6 +33,7 @@ import type { Config } from '../config/load.ts'
 import { consolePage } from '../console/plugin.ts'
 import { startPage } from '../page/plugin.ts'
 import { withAvatars } from './avatars.ts'
+import { measureFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
 import { closeHttp } from './stopping.ts'
@@ -176,7 +177,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     trustProxy: config.trustProxy,
     limits: { perAddress: config.socketsPerAddress },
   })
-  const health = createHealth({
+  const following = watchFollowing(databaseUrl, config.content.url !== null)
+  const ownHealth = createHealth({
     log: stored,
     readModels,
     relay: { configured: config.redisUrl !== null, state: relay.state },
@@ -191,6 +193,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     },
     now: clock.now,
   })
+  const health = withContent(ownHealth, following)
   void lookForKeys(log, vault.missing).then((why) => {
     if (why !== null) logger.error({ keys: vault.missing().count }, why)
   })
@@ -231,6 +234,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     'how long the tables have been behind the log',
     async () => Number((await look()).projections?.lag_ms) / 1_000,
   )
+  if (following.isAsked) measureFollowing(metrics, following)
   metrics.counter(
     'presence_feed_reconnects',
     'times that the live feed was resumed',
@@ -283,7 +287,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       await closeHttp(http, LAST_ANSWERS)
       await within(LAST_RITES, Promise.all([commands.drain(), looks.flush()]))
       const closed = async () => {
-        await Promise.allSettled([relay.close(), positions?.close(), authStore.stop(), content.stop()])
+        await Promise.allSettled([
+          relay.close(),
+          positions?.close(),
+          authStore.stop(),
+          content.stop(),
+          following.stop(),
+        ])
         await readModels.close()
         await pool.end()
         await log.close()

@@ -13,9 +13,9 @@ import { testPostgres } from '../../../infra/testing/postgres.ts'
 import { followPrimary } from './follow.ts'
 import type { Follower } from './run.ts'
 
-const POSTS = Number(process.env.CONTENT_POSTS ?? 3_000)
+const POSTS = Number(process.env.CONTENT_POSTS ?? 1_000)
 const RATE = Number(process.env.CONTENT_RATE ?? 300)
-const KILLS = Number(process.env.CONTENT_KILLS ?? 3)
+const KILLS = Number(process.env.CONTENT_KILLS ?? 2)
 const PASSWORD = 'a password of the follower’s'
 
 const test = suite('content follows the primary')

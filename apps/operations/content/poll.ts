@@ -9,8 +9,9 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** So often rows are counted on both sides, since one that is deleted has no time to be asked for by. */
 const COUNT_MS = 60_000
-/** A poll takes this part of the primary's time at most. */
-const SHARE = 10
+/** After a poll that took long it rests longer, so that the primary has most of its time for others. */
+const SHARE = 4
+const LONGEST_REST_MS = 5_000
 
 /** The last time that the clock struck the hour of sweeping. */
 export const lastNight = (now: number, hour: number): number => {
@@ -88,23 +89,24 @@ export const pollPrimary = async (run: Run, reason: string, againMs: number | nu
       await note(here, { primaryId: primary.id })
       sweptAt = now()
     }
+    const asked = now()
     for (const table of primary.tables) await pollTable(run, table, marks)
+    const took = now() - asked
     if (from - countedAt >= COUNT_MS) {
       countedAt = from
       for (const table of primary.tables)
         if (await hasOtherCount(run, table, marks)) await sweepAll(run, [table], marks)
     }
-    const took = now() - from
     await note(here, {
       marks,
       state: 'following',
       heardAt: new Date(),
-      lagMs: took,
+      lagMs: now() - from,
       lastError: null,
       failedAt: null,
     })
     run.isWell('polling')
     if (againMs !== null && now() - began >= againMs) return
-    await run.rest(Math.max(run.pollMs, SHARE * took))
+    await run.rest(Math.max(run.pollMs, Math.min(LONGEST_REST_MS, SHARE * took)))
   }
 }

@@ -45,6 +45,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./room/command.ts')).room,
   },
   {
+    name: 'setup',
+    summary: 'write an .env for production: asks three things, makes every secret',
+    load: async () => (await import('./setup/command.ts')).setup,
+  },
+  {
     name: 'status',
     summary: 'what runs here, where it listens, and how it is',
     load: async () => (await import('./status/command.ts')).status,

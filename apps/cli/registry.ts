@@ -20,6 +20,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./content/command.ts')).content,
   },
   {
+    name: 'doctor',
+    summary: 'look at each thing that can be wrong, and say what to do about it',
+    load: async () => (await import('./doctor/command.ts')).doctor,
+  },
+  {
     name: 'log',
     summary: 'the whole log: back up, restore, export, import into any EventStoreDB, scavenge',
     load: async () => (await import('./log/command.ts')).log,

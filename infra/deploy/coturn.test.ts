@@ -7,13 +7,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import { createTurn } from '../../adapters/turn/turn.ts'
+import { turnClient as clientOf } from '../../adapters/turn/turn-client.ts'
 import { freePort } from '../postgres/embedded.ts'
-import { turnClient } from './turn-client.ts'
 
 const coturn = suite('coturn, as it is deployed')
 const CONF = readFileSync(new URL('../coturn/turnserver.conf', import.meta.url), 'utf8')
 const SECRET = 'for-tests-only-0123456789'
 const folder = mkdtempSync(join(tmpdir(), 'presence-coturn-'))
+
+const turnClient = (
+  port: number,
+  credentials: { readonly username: string; readonly credential: string },
+  timeoutMs?: number,
+) => clientOf({ host: '127.0.0.1', port, transport: 'udp' }, credentials, timeoutMs)
 
 type Server = { readonly port: number; readonly stop: () => Promise<void> }
 const answers = async (port: number): Promise<boolean> => {
@@ -75,7 +81,7 @@ coturn.after(async () => {
 const permitted = async (to: Server, family: 4 | 6, peers: ReadonlyArray<string>) => {
   const client = await turnClient(to.port, credentials())
   try {
-    assert.deepEqual(await client.allocate(family), { ok: true })
+    assert.equal((await client.allocate(family)).ok, true)
     const codes: Record<string, number> = {}
     for (const peer of peers) {
       const answer = await client.permit(peer)
@@ -91,7 +97,7 @@ const all = (peers: ReadonlyArray<string>, code: number) =>
 
 coturn('given credentials that the server made, then it gives a relay', async () => {
   const client = await turnClient(server.port, credentials())
-  assert.deepEqual(await client.allocate(4), { ok: true })
+  assert.equal((await client.allocate(4)).ok, true)
   client.close()
 })
 coturn('given credentials of another secret, or past their end, then it gives none', async () => {

@@ -36,10 +36,9 @@ nothing is written. The file is readable by its owner alone.
   --yes               asks nothing: what no flag says is what the file has
   --json              what was done, as JSON; secrets by name alone`
 
-/** Least and good, and what is measured in docs/operations.md. */
 const NEEDS = [
-  'Needs: with docker-compose.small.yml 1 GB of memory (2 GB for rooms of hundreds), with docker-compose.yml 4 GB, of which',
-  'EventStoreDB takes most; 10 GB of disk to begin with, and some 2 KB for each event (a message, somebody who comes or goes).',
+  'Needs: 4 GB of memory, of which EventStoreDB takes most; 10 GB of disk to begin with, and some 2 KB for each event (a message,',
+  'somebody who comes or goes), which is never cut.',
 ]
 
 type Given = {

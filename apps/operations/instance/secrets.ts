@@ -31,6 +31,18 @@ export const readMasterKey = (dataDir: string): string | null => kept(dataDir, '
 /** The same of the seed that checkpoints are signed with. */
 export const readSigningKey = (dataDir: string): string | null => kept(dataDir, 'audit')
 
+/** What there is of them, without making any. */
+export const readKept = (dataDir: string): Partial<Secrets> => {
+  try {
+    const read = t
+      .partial({ ...FirstSecrets.props, ...LaterSecrets.props })
+      .decode(JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8')))
+    return E.isRight(read) ? read.right : {}
+  } catch {
+    return {}
+  }
+}
+
 export const readSecrets = (dataDir: string): Secrets => {
   const file = join(dataDir, 'secrets.json')
   let text: string

@@ -1,0 +1,78 @@
+/** Redis, and each Hive node. */
+import { Redis } from 'ioredis'
+import { getAccount } from '../../../adapters/hive/rpc.ts'
+import type { Config } from '../../config/load.ts'
+import { about, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+
+export const redisFindings = async ({ redisUrl }: Config): Promise<Findings> => {
+  const redis = about('redis')
+  if (redisUrl === null) return [redis.well('No Redis is named, which one server alone does without.')]
+  const { hostname, port } = new URL(redisUrl)
+  const where = `Redis at ${hostname}:${port || 6379}`
+  const client = new Redis(redisUrl, {
+    lazyConnect: true,
+    connectTimeout: 3_000,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
+  let last: unknown = null
+  client.on('error', (error) => {
+    last = error
+  })
+  try {
+    await soon(client.connect())
+    const info = await soon(client.info('server'))
+    return [redis.well(`${where} answers (${/redis_version:(\S+)/.exec(info)?.[1] ?? 'of no version'}).`)]
+  } catch (error) {
+    const why = reasonOf(last ?? error)
+    const refused = /NOAUTH|WRONGPASS|invalid password/i.test(`${why} ${error}`)
+    return [
+      redis.wrong(
+        `${where} ${refused ? 'refuses our password' : `can’t be used: ${why.replace(/\.$/, '')}`}.`,
+        refused
+          ? 'Set REDIS_URL with the password that it has (requirepass).'
+          : 'Start it, or set REDIS_URL to where it is: without it several servers’ rooms go on each by itself.',
+      ),
+    ]
+  } finally {
+    client.disconnect()
+  }
+}
+
+/** An account that has been there since Hive began. */
+const ANYBODY = 'hiveio'
+
+const hiveNode = async (
+  node: string,
+  { standIn, production }: { standIn: boolean; production: boolean },
+): Promise<Finding> => {
+  const hive = about('hive')
+  try {
+    const asked = Date.now()
+    const { account, standIn: says } = await getAccount(fetch, node, ANYBODY, 5_000)
+    if (says && (production || !standIn))
+      return hive.wrong(
+        `${node} is a stand-in, where anyone can be anybody.`,
+        'Name a real node in HIVE_NODE (https://api.hive.blog).',
+      )
+    if (account === null) return hive.wrong(`${node} knows no accounts.`, 'Name another in HIVE_NODE.')
+    return hive.well(`${node} answers in ${Date.now() - asked} ms${says ? ' (the stand-in)' : ''}.`)
+  } catch (error) {
+    return hive.wrong(
+      `${node} can’t be used: ${reasonOf(error)}.`,
+      'Name another in HIVE_NODE; several are tried in order.',
+    )
+  }
+}
+
+/** One that works is enough: the others are worth knowing. */
+export const hiveFindings = async ({ hive, production }: Config): Promise<Findings> => {
+  const found = await Promise.all(
+    hive.nodes.map((node) => hiveNode(node, { standIn: hive.standIn, production })),
+  )
+  const works = found.some(({ is }) => is === 'well')
+  const isStandIn = ({ says }: Finding) => says.includes('stand-in')
+  return found.map((one) =>
+    one.is === 'wrong' && works && !isStandIn(one) ? { ...one, is: 'worth knowing' } : one,
+  )
+}

@@ -1,0 +1,170 @@
+/** TURN as a browser uses it: a relay over each transport by credentials of ours, and an echo through two of them. */
+import type { X509Certificate } from 'node:crypto'
+import { connect as connectTls } from 'node:tls'
+import { createTurn } from '../../../adapters/turn/turn.ts'
+import { type TurnClient, type TurnServer, turnClient } from '../../../adapters/turn/turn-client.ts'
+import type { Config } from '../../config/load.ts'
+import { about, endOf, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+
+const turn = about('turn')
+const OPEN: Readonly<Record<string, string>> = {
+  udp: 'Start coturn, and open UDP 3478 to the world.',
+  tcp: 'Open TCP 3478 to the world: without it whoever’s network lets no UDP through has no voice.',
+}
+
+/** Sends a word from one relay to another of the same server; false where it does not arrive. */
+const echoes = async (
+  server: TurnServer,
+  first: TurnClient,
+  credentials: { username: string; credential: string },
+) => {
+  const own = await first.allocate(4)
+  const second = await turnClient(server, credentials)
+  try {
+    const other = await second.allocate(4)
+    if (!own.ok || !other.ok || own.relay === null || other.relay === null) return own.ok ? 'none' : own.code
+    const [mine, theirs] = [await first.permit(other.relay.address), await second.permit(own.relay.address)]
+    if (!mine.ok || !theirs.ok) return 'shut'
+    const word = Buffer.from('presence doctor')
+    const heard = new Promise<boolean>((resolve) => second.onData((data) => resolve(data.equals(word))))
+    const to = other.relay
+    // One may be lost on the way.
+    first.send(to, word)
+    const again = setInterval(() => first.send(to, word), 300)
+    try {
+      return (await soon(heard, 2_000).catch(() => false)) ? 'echoed' : 'silent'
+    } finally {
+      clearInterval(again)
+    }
+  } finally {
+    second.close()
+  }
+}
+
+const over = async (
+  server: TurnServer,
+  credentials: { username: string; credential: string },
+): Promise<Finding> => {
+  const where = `${server.host}:${server.port} over ${server.transport.toUpperCase()}`
+  const client = await turnClient(server, credentials)
+  try {
+    const found = await echoes(server, client, credentials)
+    switch (found) {
+      case 'echoed':
+        return turn.well(`TURN at ${where} relays.`)
+      case 'shut':
+        return turn.note(
+          `TURN at ${where} gives relays, and forbids its own address: two who both need it can’t hear each other.`,
+          'Give it its public address (--external-ip), or allow that as a peer (allowed-peer-ip).',
+        )
+      case 'silent':
+      case 'none':
+        return turn.wrong(
+          `TURN at ${where} gives a relay, and nothing comes through it.`,
+          'Behind a NAT give it its public address (--external-ip=PUBLIC/PRIVATE); open UDP 49152 to 65535.',
+        )
+      case 401:
+        return turn.wrong(
+          `TURN at ${where} refuses our credentials.`,
+          'Give coturn the TURN_SECRET of this server (--static-auth-secret), and look at both clocks.',
+        )
+      default:
+        return turn.wrong(
+          `TURN at ${where} gives no relay: it answers ${found}.`,
+          'Look at coturn’s quotas and its log.',
+        )
+    }
+  } finally {
+    client.close()
+  }
+}
+
+/** The end of the certificate that is shown there, and whether it is for that name. */
+export const certificateOf = (host: string, port: number): Promise<X509Certificate> =>
+  new Promise((resolve, reject) => {
+    const named = /^[0-9.:]+$/.test(host) ? {} : { servername: host }
+    const socket = connectTls({ host, port, rejectUnauthorized: false, ...named })
+    const end = (how: () => void) => {
+      clearTimeout(late)
+      socket.destroy()
+      how()
+    }
+    const late = setTimeout(() => end(() => reject(new Error('it does not answer'))), 5_000)
+    socket.once('error', (error) => end(() => reject(error)))
+    socket.once('secureConnect', () => {
+      const found = socket.getPeerX509Certificate()
+      end(() => (found ? resolve(found) : reject(new Error('it shows no certificate'))))
+    })
+  })
+
+/** Null where it has long to go. */
+export const certificateFinding = (of: string, certificate: X509Certificate, now: number): Finding => {
+  const found = about('certificate')
+  const { ended, days } = endOf(certificate.validTo, now)
+  const renew = 'Renew it; Caddy does so by itself where ports 80 and 443 reach it.'
+  if (ended) return found.wrong(`The certificate of ${of} ended on ${certificate.validTo}.`, renew)
+  if (days < 14) return found.note(`The certificate of ${of} ends in ${days} days.`, renew)
+  return found.well(`The certificate of ${of} holds for ${days} days.`)
+}
+
+const overTls = async (
+  { host, port }: { host: string; port: number },
+  credentials: { username: string; credential: string },
+  ca: string | undefined,
+): Promise<Findings> => {
+  let certificate: X509Certificate
+  try {
+    certificate = await certificateOf(host, port)
+  } catch (error) {
+    return [
+      turn.note(
+        `TURN at ${host}:${port} over TLS can’t be reached: ${reasonOf(error)}.`,
+        'Give coturn a certificate (--cert, --pkey) and open TCP 5349: some networks let TLS alone through.',
+      ),
+    ]
+  }
+  const held = certificateFinding(`TURN at ${host}:${port}`, certificate, Date.now())
+  try {
+    return [held, await over({ host, port, transport: 'tls', ...(ca ? { ca } : {}) }, credentials)]
+  } catch (error) {
+    return [
+      held,
+      turn.wrong(
+        `Browsers don’t trust TURN at ${host}:${port} over TLS: ${reasonOf(error)}.`,
+        'Give coturn a certificate for this name from an authority that browsers know.',
+      ),
+    ]
+  }
+}
+
+export type VoiceOptions = { readonly tlsPort?: number; readonly ca?: string }
+
+export const voiceFindings = async (
+  config: Config,
+  { tlsPort = 5349, ca }: VoiceOptions = {},
+): Promise<Findings> => {
+  const { servers, credentialsFor } = createTurn({ ...config.turn, clock: { now: () => Date.now() } })
+  if (servers.length === 0)
+    return [
+      turn.note(
+        'TURN_HOST is not set: whoever is behind a strict network has no voice.',
+        'Run coturn, and name it in TURN_HOST.',
+      ),
+    ]
+  const credentials = credentialsFor('presence-doctor')
+  const found: Finding[] = []
+  for (const { name, port } of servers) {
+    const host = name.replace(/^\[|\]$/g, '')
+    for (const transport of ['udp', 'tcp'] as const)
+      found.push(
+        await over({ host, port, transport }, credentials).catch((error) =>
+          turn.wrong(
+            `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${reasonOf(error)}.`,
+            OPEN[transport]!,
+          ),
+        ),
+      )
+    found.push(...(await overTls({ host, port: tlsPort }, credentials, ca)))
+  }
+  return found
+}

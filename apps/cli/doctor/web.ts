@@ -1,4 +1,5 @@
 /** The server, directly and as browsers reach it: REST, Socket.IO by polling, a WebSocket, and the certificate. */
+import { isIP } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Config } from '../../config/load.ts'
 import { about, type Finding, type Findings, reasonOf } from './finding.ts'
@@ -91,7 +92,9 @@ const certificate = async (url: string): Promise<Findings> => {
   try {
     const shown = await certificateOf(hostname, Number(port || 443))
     const found = [certificateFinding(url, shown, Date.now())]
-    if (shown.checkHost(hostname) === undefined && shown.checkIP(hostname) === undefined)
+    const address = hostname.replace(/^\[|\]$/g, '')
+    const isNamed = isIP(address) === 0 ? shown.checkHost(address) : shown.checkIP(address)
+    if (isNamed === undefined)
       found.push(
         about('certificate').wrong(
           `The certificate of ${url} is for another name.`,

@@ -217,4 +217,6 @@ export interface Commands {
   readonly warm: (space: SpaceRef) => void
   /** An event of the log, in `$all` order, whoever appended it: keeps the cached states warm. */
   readonly observe: (event: RecordedEvent) => void
+  /** The log is another than it was, or went back: what is held of it is let go of. */
+  readonly forget?: () => void
 }

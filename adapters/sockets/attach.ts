@@ -242,7 +242,15 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     maxWaiting: limits.maxWaiting,
     onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
   })
-  const feed = startFeed({ log, commands, outlet: sending, logger, metrics })
+  const feed = startFeed({
+    log,
+    commands,
+    outlet: sending,
+    logger,
+    metrics,
+    // They come back by themselves, as sessions of the log that there is.
+    onOtherLog: () => sendAllElsewhere(),
+  })
   const departures = createDepartures({ commands, ids, logger })
   /** With which a guest that came with none stays that guest; null where there is no need. */
   const tokenFor = (member: Member): string | null => {

@@ -1,5 +1,6 @@
 /** The live feed of one process: follows the log from now, keeps the state of the spaces that have sockets here, and
  *  tells each room its news once and in order, whichever way it came. */
+import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
 import type {
@@ -10,6 +11,7 @@ import type {
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
+import { followLog } from './feed/following.ts'
 import { createGaps, lookAgain } from './feed/gaps.ts'
 import { type HeldSpace, heldSpace, type Kind } from './feed/held-space.ts'
 import { createTelling } from './feed/telling.ts'
@@ -50,7 +52,13 @@ export type FeedDeps = {
   readonly outlet: Outlet
   readonly logger: Logger
   readonly metrics: Metrics
+  /** The log is another than it was, or went back, and rooms are as it has them: the sessions of before are not on it. */
+  readonly onOtherLog?: () => void
+  readonly lookMs?: number
 }
+
+/** Between two tries to wake a space of another log. */
+const WAKE_MS = 250
 
 export const startFeed = (deps: FeedDeps): LiveFeed => {
   const { log, commands, logger } = deps
@@ -124,19 +132,34 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
 
   // ── following ──────────────────────────────────────────────────────────────────────────────────────────
 
-  const subscription = log.subscribe({ after: 'end', prefixes: ['space-', 'chat-'] })
-  const following = (async () => {
-    let caughtUp = false
-    for await (const items of subscription) {
-      if (closed) return
-      deliver(items)
-      if (caughtUp || !items.some((item) => item.kind === 'caught-up')) continue
-      caughtUp = true
-      lookAgain(log, gaps, entries).catch((error) =>
-        logger.warn({ error: reasonOf(error) }, 'could not look again'),
-      )
+  /** For as long as it is held: the log may be out of reach. */
+  const wakeAnew = async (entry: HeldSpace): Promise<void> => {
+    while (!closed && isHeld(entry)) {
+      entry.waiting ??= []
+      const woken = await wake(entry)
+      if (E.isRight(woken) || woken.left._tag !== 'Unavailable') return
+      await delay(WAKE_MS, undefined, { ref: false })
     }
-  })().catch((error) => logger.error({ error: reasonOf(error) }, 'the live feed has ended'))
+  }
+  const following = followLog({
+    ...deps,
+    deliver,
+    onCaughtUp: () => lookAgain(log, gaps, entries),
+    onOther: () => {
+      commands.forget?.()
+      offered = []
+      for (const entry of entries.values()) {
+        clearTimeout(entry.gapTimer)
+        Object.assign(entry, { gapTimer: undefined, gapTries: 0, waiting: [] })
+      }
+    },
+    onBegunAnew: async () => {
+      // What was read before it began may lack what came before it did.
+      commands.forget?.()
+      await Promise.all([...entries.values()].map(wakeAnew))
+      deps.onOtherLog?.()
+    },
+  })
 
   return {
     hold: async (space) => {
@@ -180,15 +203,14 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       await gaps.reach(entry, 'chat', revisions.chat)
     },
     live: (key) => entries.get(key)?.live ?? null,
-    state: () => subscription.state(),
+    state: following.state,
     spaces: () => entries.size,
     close: async () => {
       closed = true
       for (const entry of entries.values()) clearTimeout(entry.gapTimer)
       gaps.stop()
       telling.stop()
-      await subscription.stop()
-      await following
+      await following.stop()
     },
   }
 }

@@ -278,6 +278,9 @@ export const createCommands = (
       streams.get(event.stream)?.state.observe(event)
       followed.passed(event.position)
     },
+    forget: () => {
+      for (const mailbox of streams.all()) mailbox.state.drop()
+    },
     drain: async () => {
       await allIdle(streams)
       await refusals.flush()

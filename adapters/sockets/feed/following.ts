@@ -1,0 +1,112 @@
+/** Follows the log from its end, and begins anew where another log than before answers: its place would lie beyond that one's
+ *  end, or between events that it does not know. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { EventLog, LogSubscription, SubscriptionItem, SubscriptionState } from '../../../domain/ports.ts'
+import { otherLog, type Place } from '../../../projections/same-log.ts'
+import { type Logger, reasonOf } from '../observing.ts'
+
+export type Following = { readonly state: () => SubscriptionState; readonly stop: () => Promise<void> }
+
+export type FollowingDeps = {
+  readonly log: EventLog
+  readonly logger: Logger
+  readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
+  /** Everything that was there when it began has been delivered. */
+  readonly onCaughtUp: () => Promise<void>
+  /** The log is another, or went back: called before it is followed, and again once that has begun. */
+  readonly onOther: () => void
+  readonly onBegunAnew: () => Promise<void>
+  /** How often it is looked whether the connection was a new one. Default 1,000 ms. */
+  readonly lookMs?: number | undefined
+}
+
+const LOOK_MS = 1_000
+const PREFIXES = ['space-', 'chat-']
+
+export const followLog = (deps: FollowingDeps): Following => {
+  const { log, logger } = deps
+  /** The last event that came by: whatever answers over a new connection must have it where it stood. */
+  let newest: Place | null = null
+  /** Times that subscriptions before this one were resumed; and up to which of this one's it was looked at. */
+  let resumed = 0
+  let checked = 0
+  let isStopped = false
+
+  const subscribe = () => log.subscribe({ after: 'end', prefixes: PREFIXES })
+  const follow = async (mine: LogSubscription, onCaughtUp: () => Promise<void>): Promise<void> => {
+    let caughtUp = false
+    for await (const items of mine) {
+      if (isStopped || mine !== subscription) return
+      for (const item of items)
+        if (item.kind === 'event') {
+          const { position, id, stream, revision } = item.event
+          newest = { position, event_id: id, stream, revision }
+        }
+      deps.deliver(items)
+      if (caughtUp || !items.some((item) => item.kind === 'caught-up')) continue
+      caughtUp = true
+      onCaughtUp().catch((error) => logger.warn({ error: reasonOf(error) }, 'could not look again'))
+    }
+  }
+  const ended = (error: unknown) => logger.error({ error: reasonOf(error) }, 'the live feed has ended')
+  const begin = async (): Promise<void> => {
+    await deps.onCaughtUp()
+    const last = await log.readAll({ direction: 'backwards', limit: 1, prefixes: PREFIXES })()
+    const [event] = E.isRight(last) ? last.right : []
+    if (event === undefined) return
+    const { position, id, stream, revision } = event
+    newest ??= { position, event_id: id, stream, revision }
+  }
+  const beginAnew = async (): Promise<void> => {
+    await deps.onBegunAnew()
+    await begin()
+  }
+  let subscription = subscribe()
+  let following = follow(subscription, begin).catch(ended)
+
+  const startOver = async (): Promise<void> => {
+    const before = subscription
+    resumed += before.state().reconnects
+    checked = 0
+    newest = null
+    deps.onOther()
+    subscription = subscribe()
+    following = Promise.all([following, follow(subscription, beginAnew).catch(ended)]).then(() => {})
+    await before.stop()
+  }
+  const holdToLog = async (): Promise<void> => {
+    const { reconnects } = subscription.state()
+    if (isStopped || newest === null || reconnects === checked) return
+    const found = await otherLog(log, [newest])
+    // One that can't be asked is asked again.
+    if (E.isLeft(found) || isStopped) return
+    checked = reconnects
+    if (found.right === null) return
+    logger.error({ why: found.right }, 'another log answers: the rooms of this server start over')
+    await startOver()
+  }
+  let isLooking = false
+  const looking = setInterval(() => {
+    if (isLooking) return
+    isLooking = true
+    holdToLog()
+      .catch((error) => logger.warn({ error: reasonOf(error) }, 'the log could not be looked at'))
+      .finally(() => {
+        isLooking = false
+      })
+  }, deps.lookMs ?? LOOK_MS)
+  looking.unref()
+
+  return {
+    state: () => {
+      const state = subscription.state()
+      return { ...state, reconnects: resumed + state.reconnects }
+    },
+    stop: async () => {
+      isStopped = true
+      clearInterval(looking)
+      await subscription.stop()
+      await following
+    },
+  }
+}

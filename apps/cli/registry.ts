@@ -55,6 +55,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./setup/command.ts')).setup,
   },
   {
+    name: 'space',
+    summary: 'ban, mute, kick, grant, settings of a room, from a shell',
+    load: async () => (await import('./space/command.ts')).space,
+  },
+  {
     name: 'status',
     summary: 'what runs here, where it listens, and how it is',
     load: async () => (await import('./status/command.ts')).status,

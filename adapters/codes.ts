@@ -13,7 +13,8 @@ export const CODES: Readonly<Record<string, Told>> = {
   },
   token_expired: {
     status: 401,
-    means: 'The session token’s time is over. A socket whose token ends, or is ended, is told and closed.',
+    means:
+      'The time of the session token, or of the signature that opened a socket, is over. A socket is told when it is, or when the token was ended, and closed.',
   },
   forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
   banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },

@@ -52,6 +52,36 @@ const check = (applied: ReadonlyArray<{ name: string; hash: string }>, known: Re
   }
 }
 
+/** `trouble`: a sentence where this version can't go on with the database. */
+export type PendingMigrations = { readonly fresh: ReadonlyArray<string>; readonly trouble: string | null }
+
+/** What `migrate` would apply. Changes nothing. */
+export const pendingMigrations = async (url: string): Promise<PendingMigrations> => {
+  const known = await readMigrations()
+  const client = new pg.Client({ connectionString: url, application_name: 'presence migrations' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    const there = await client.query("SELECT to_regclass('public.schema_migrations') AS found")
+    const { rows: applied } =
+      there.rows[0].found === null
+        ? { rows: [] }
+        : await client.query<{ name: string; hash: string }>(
+            'SELECT name, hash FROM public.schema_migrations',
+          )
+    const fresh = known.map(({ name }) => name).filter((name) => !applied.some((one) => one.name === name))
+    try {
+      check(applied, known)
+      return { fresh, trouble: null }
+    } catch (error) {
+      if (error instanceof MigrationError) return { fresh, trouble: error.message }
+      throw error
+    }
+  } finally {
+    await client.end()
+  }
+}
+
 /** Brings the database at `url` up to date; each file in a transaction of its own. Safe to call from many processes
  *  at once. Answers the names that it applied. Throws `MigrationError`, or what Postgres says. */
 export const migrate = async (

@@ -21,3 +21,10 @@ export type Command = {
   /** Gets the words after the name. Ends with the exit code: 0 done, 1 failed, 2 asked for wrongly. */
   readonly run: (args: ReadonlyArray<string>, io: Io) => Promise<number>
 }
+
+export type Entry = {
+  readonly name: string
+  /** As in the command itself: the list of commands must not load them all. A test compares. */
+  readonly summary: string
+  readonly load: () => Promise<Command>
+}

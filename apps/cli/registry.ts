@@ -1,18 +1,18 @@
 /** Every command, by its name: one file each, read only when it is asked for, so that start-up is quick. */
-import type { Command } from './command.ts'
+import type { Entry } from './command.ts'
 
-export type Entry = {
-  readonly name: string
-  /** As in the command itself: the list of commands must not load them all. A test compares. */
-  readonly summary: string
-  readonly load: () => Promise<Command>
-}
+export type { Entry }
 
 export const registry: ReadonlyArray<Entry> = [
   {
     name: 'audit',
     summary: 'prove the record: verify all of it, or export a room as a file that proves itself',
     load: async () => (await import('./audit/command.ts')).audit,
+  },
+  {
+    name: 'completion',
+    summary: 'a script that completes these commands in bash or zsh',
+    load: async () => (await import('./completion/command.ts')).completionFor(registry),
   },
   {
     name: 'content',
@@ -63,5 +63,10 @@ export const registry: ReadonlyArray<Entry> = [
     name: 'status',
     summary: 'what runs here, where it listens, and how it is',
     load: async () => (await import('./status/command.ts')).status,
+  },
+  {
+    name: 'upgrade',
+    summary: 'what this version would change, and what of it can’t be undone',
+    load: async () => (await import('./upgrade/command.ts')).upgrade,
   },
 ]

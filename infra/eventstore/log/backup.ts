@@ -4,7 +4,7 @@ import { copyFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { MARK_FILE } from './acknowledged.ts'
-import { checkFile, LOG_FILE } from './storage.ts'
+import { checkFile, LOG_FILE, logFormatOf } from './storage.ts'
 
 export type Summary = { readonly events: number; readonly lastPosition: number }
 export type Watch = {
@@ -13,6 +13,10 @@ export type Watch = {
   /** All of the file is read now, to see that it is sound: nothing is told meanwhile. */
   readonly onCheck?: () => void
 }
+
+export type LogFormat = ReturnType<typeof logFormatOf>
+/** Of the log in `dir`, which a node may be running on. */
+export const logFormat = (dir: string): LogFormat => logFormatOf(join(dir, LOG_FILE))
 
 export const isLogDir = (dir: string): boolean => existsSync(join(dir, LOG_FILE))
 

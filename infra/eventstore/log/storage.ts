@@ -88,6 +88,27 @@ const versionOf = (db: DatabaseSync): number => {
   return version
 }
 
+/** The version of the log in this file, which this program brings it to at a start, and the last that it can read. Throws
+ *  where it is no log. Changes nothing. */
+export const logFormatOf = (
+  file: string,
+): { readonly is: number; readonly becomes: number; readonly reads: number } => {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    return { is: versionOf(db), becomes: SCHEMA_VERSION, reads: SCHEMA_VERSION }
+  } catch (error) {
+    if (error instanceof OtherVersion)
+      return {
+        is: Number(db.prepare('PRAGMA user_version').get()?.user_version),
+        becomes: SCHEMA_VERSION,
+        reads: SCHEMA_VERSION,
+      }
+    throw error
+  } finally {
+    db.close()
+  }
+}
+
 /** Up to the second version SQLite kept the index, at each append. */
 const FROM_SECOND = `
   INSERT INTO stream_index SELECT stream, revision, position FROM events ORDER BY stream, revision;

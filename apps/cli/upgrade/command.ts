@@ -1,0 +1,91 @@
+/** `presence upgrade --check` */
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import * as E from 'fp-ts/lib/Either.js'
+import { type PendingMigrations, pendingMigrations } from '../../../adapters/postgres/migrate.ts'
+import { isLogDir, type LogFormat, logDirOf, logFormat } from '../../operations/instance/log-backup.ts'
+import { type Command, counted, type Io } from '../command.ts'
+import { connections } from '../connections.ts'
+
+const usage = `presence upgrade --check [--json]
+
+What this version would change, run before anything of it is started: the migrations of the tables, the form of the embedded
+node's log, what can't be undone, and the way back. It changes nothing.
+Ends with 0 where an upgrade can go on, 1 where it can't.`
+
+export type Check = {
+  readonly migrations: PendingMigrations
+  /** Null where the log is another server's: its form is that server's affair. */
+  readonly log: LogFormat | null
+}
+
+/** What is told of it, a line each. */
+export const toldOf = ({ migrations, log }: Check): ReadonlyArray<string> => {
+  const { fresh, trouble } = migrations
+  const lines: string[] = []
+  if (trouble !== null) lines.push(trouble)
+  lines.push(
+    fresh.length === 0
+      ? 'Tables: nothing to change.'
+      : `Tables: the projector applies ${counted(fresh.length, 'migration')} at its start: ${fresh.join(', ')}.`,
+  )
+  if (fresh.length > 0)
+    lines.push(
+      'That is not taken back, and need not be: migrations only add, and the version before goes on with such tables.',
+    )
+  if (log === null)
+    lines.push('Log: another server’s. Whether a newer one of it can be taken back, its own notes say.')
+  else if (log.is > log.reads)
+    lines.push(`Log: of version ${log.is}, which this version can’t read: run the newer version.`)
+  else if (log.is < log.becomes)
+    lines.push(
+      `Log: its file goes from version ${log.is} to ${log.becomes} at the start, and the version before can’t read it then.`,
+      'That can’t be undone. Run presence log backup FILE first; the way back is presence log restore, then rebuild.',
+    )
+  else lines.push(`Log: of version ${log.is}, which stays.`)
+  return lines
+}
+
+const canGoOn = ({ migrations, log }: Check): boolean =>
+  migrations.trouble === null && (log === null || log.is <= log.reads)
+
+const look = async (databaseUrl: string): Promise<Check> => {
+  const dir = logDirOf(process.env.DATA_DIR || './data')
+  const isOurs = !process.env.EVENTSTORE_URL && existsSync(dir) && isLogDir(dir)
+  return { migrations: await pendingMigrations(databaseUrl), log: isOurs ? logFormat(dir) : null }
+}
+
+const tell = (check: Check, json: boolean, io: Io): void => {
+  if (json) io.out(JSON.stringify({ ok: canGoOn(check), ...check, says: toldOf(check) }))
+  else for (const line of toldOf(check)) io.out(line)
+}
+
+export const upgrade: Command = {
+  name: 'upgrade',
+  summary: 'what this version would change, and what of it can’t be undone',
+  usage,
+  run: async (args, io) => {
+    let options: { check?: boolean | undefined; json?: boolean | undefined }
+    try {
+      options = parseArgs({
+        args: [...args],
+        options: { check: { type: 'boolean' }, json: { type: 'boolean' } },
+      }).values
+    } catch (error) {
+      io.err(`${(error as Error).message}\n\n${usage}`)
+      return 2
+    }
+    if (options.check !== true) {
+      io.err(usage)
+      return 2
+    }
+    const to = connections()
+    if (E.isLeft(to)) {
+      io.err(to.left)
+      return 1
+    }
+    const check = await look(to.right.databaseUrl)
+    tell(check, options.json === true, io)
+    return canGoOn(check) ? 0 : 1
+  },
+}

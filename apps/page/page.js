@@ -1,5 +1,8 @@
 // The start page: rooms, who is in, where they stand, and what they say. No build step, nothing from elsewhere.
-const $ = (id) => document.getElementById(id)
+import { $, colour, el, ink, svg, withLinks } from './dom.js'
+import { openMenu } from './menu.js'
+import { showSettings } from './settings.js'
+
 const LOBBY = { space_type: 'global', space_id: 'lobby' }
 
 const state = {
@@ -10,27 +13,13 @@ const state = {
   since: null, // revisions, to be told exactly what was missed
   account: sessionStorage.getItem('account'),
   token: sessionStorage.getItem('token'),
-  guest: null, // the token with which a guest stays that guest
+  guest: sessionStorage.getItem('guest'), // the token with which a guest stays that guest, also when the page is loaded again
+  id: null, // who we are in the room
+  role: 'none', // what we are there
+  reactions: new Map(), // by message id: by emoji, who
+  composing: null, // the message that is answered or edited
 }
 
-const el = (tag, props = {}, ...children) => {
-  const made = Object.assign(document.createElement(tag), props)
-  made.append(...children)
-  return made
-}
-const svg = (tag, attributes) => {
-  const made = document.createElementNS('http://www.w3.org/2000/svg', tag)
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
-  return made
-}
-/** The same name has the same hue everywhere: light for a shape, dark enough to read for words. */
-const hue = (name) => {
-  let hash = 0
-  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360
-  return hash
-}
-const colour = (name) => `hsl(${hue(name)} 65% 55%)`
-const ink = (name) => `hsl(${hue(name)} 75% 28%)`
 const nameOf = (user) => user.userAccount ?? user.user_account ?? user.guestId ?? user.guest_id ?? 'somebody'
 const clock = (when) => new Date(when ?? Date.now()).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
 
@@ -115,13 +104,104 @@ const showPeople = () => {
     ...users.slice(0, 200).map((user) => {
       const dot = el('span', { className: 'dot' })
       dot.style.background = colour(nameOf(user))
-      return el('li', {}, dot, nameOf(user) + (user.socketId === socket.id ? ' (you)' : ''))
+      const isMe = user.socketId === socket.id
+      const words = `${user.hand_raised ? '✋ ' : ''}${nameOf(user)}${isMe ? ' (you)' : ''}`
+      const button = el('button', { type: 'button' }, dot, el('span', { textContent: words }))
+      button.onclick = () => personMenu(button, user)
+      return el('li', {}, button)
     }),
   )
   const room = state.rooms.find((one) => sameRoom(one, state.room))
   if (room) room.active_users = users.length
   showRooms()
 }
+
+// ── what may be done to a person, a message, the room ────────────────────────────────────────────────────
+const RANK = { none: 0, access: 1, moderate: 2, admin: 3, owner: 4 }
+const mayAs = (role) => RANK[state.role] >= RANK[role]
+const tell = (event, payload, done) =>
+  socket.timeout(10_000).emit(event, payload, (late, answer) => {
+    if (late) notice('No answer yet: look again when the connection is back.')
+    else if (!answer.ok) notice(answer.error)
+    else if (done) notice(done)
+  })
+const IN_AN_HOUR = () => new Date(Date.now() + 3_600_000).toISOString()
+const personMenu = (anchor, user) => {
+  const name = nameOf(user)
+  const isMe = user.socketId === socket.id
+  const raised = user.hand_raised === true
+  const hand = isMe
+    ? [raised ? 'Lower your hand' : 'Raise your hand', () => tell(raised ? 'hand-lower' : 'hand-raise', {})]
+    : raised && mayAs('moderate')
+      ? ['Lower their hand', () => tell('hand-lower', { session_id: user.sessionId })]
+      : null
+  if (isMe) return openMenu(anchor, `${name}, you`, [hand])
+  const reason = el('input', { placeholder: 'why (kept on the record)', maxLength: 300 })
+  reason.setAttribute('aria-label', 'reason')
+  const because = () => (reason.value.trim() === '' ? {} : { reason: reason.value.trim() })
+  const account = user.userAccount
+  const grant = (permission) => () =>
+    tell('permission-grant', { account, permission, ...because() }, `${name} may now ${permission}.`)
+  const moderation = mayAs('moderate')
+    ? [
+        ['Mute for an hour', () => tell('mute', { subject: name, until: IN_AN_HOUR(), ...because() }, `${name} is muted.`)],
+        ['Unmute', () => tell('unmute', { subject: name, ...because() }, `${name} is not muted.`)],
+        ['Kick', () => tell('kick', { session_id: user.sessionId, ...because() }, `${name} is out, and may come back.`)],
+        ['Ban', () => tell('ban', { subject: name, ...because() }, `${name} is banned.`)],
+        mayAs('admin') && account ? ['Make a moderator', grant('moderate')] : null,
+        mayAs('owner') && account ? ['Make an admin', grant('admin')] : null,
+        mayAs('admin') && account
+          ? ['Take permissions back', () => tell('permission-revoke', { account, ...because() }, `${name} has no permission here.`)]
+          : null,
+      ]
+    : []
+  const copy = ['Copy the name', () => navigator.clipboard?.writeText(name)]
+  openMenu(anchor, name, [hand, copy, ...moderation], mayAs('moderate') ? reason : null)
+}
+const EMOJI = ['👍', '❤️', '😂', '🎉', '🤔']
+const messageMenu = (anchor, message) => {
+  const { message_id } = message
+  const isMine = nameOf(message) === state.id
+  const item = anchor.closest('li')
+  const words = () => item.querySelector('.words').textContent
+  const reactions = el(
+    'div',
+    { className: 'emoji' },
+    ...EMOJI.map((emoji) => {
+      const mine = reactionsOf(message_id).get(emoji)?.has(state.id) === true
+      const act = () => {
+        $('menu').hidePopover()
+        tell('chat-reaction', { message_id, emoji, ...(mine ? { remove: true } : {}) })
+      }
+      const button = el('button', { type: 'button', textContent: emoji, onclick: act })
+      button.setAttribute('aria-pressed', String(mine))
+      return button
+    }),
+  )
+  openMenu(
+    anchor,
+    nameOf(message),
+    [
+      ['Reply', () => compose({ kind: 'reply', message_id, words: `Reply to ${nameOf(message)}` })],
+      isMine ? ['Edit', () => compose({ kind: 'edit', message_id, words: 'Edit your message' }, words())] : null,
+      isMine || mayAs('moderate') ? ['Delete', () => tell('chat-delete', { message_id })] : null,
+    ],
+    reactions,
+  )
+}
+$('room-settings').addEventListener('click', async () => {
+  try {
+    const { settings, ...rest } = await api(`/api/spaces/${pathOf(state.room)}/settings`)
+    showSettings({ ...settings, ...rest }, (changes) => tell('settings-change', changes, 'The settings are changed.'))
+  } catch (error) {
+    notice(error.message)
+  }
+})
+$('raise').addEventListener('click', () => {
+  const me = state.people.get(socket.id)
+  if (me) tell(me.hand_raised ? 'hand-lower' : 'hand-raise', {})
+})
+
 $('floor').addEventListener('pointerdown', (event) => {
   const me = state.people.get(socket.id)
   if (!me) return
@@ -144,19 +224,56 @@ const showMessage = (message) => {
   state.seen.add(message.message_id)
   const by = el('span', { className: 'by', textContent: `${nameOf(message)} ` })
   by.style.color = ink(nameOf(message))
-  const words = el('span', { className: 'words', textContent: message.content ?? '' })
+  const words = el('span', { className: 'words' }, ...withLinks(message.content ?? ''))
   if (message.is_deleted) Object.assign(words, { className: 'words gone', textContent: 'deleted' })
+  const more = el('button', { type: 'button', className: 'more', textContent: '⋯' })
+  more.setAttribute('aria-label', `what to do with the message of ${nameOf(message)}`)
+  more.onclick = () => messageMenu(more, message)
   const meta = el('span', {
     className: 'meta',
     textContent: `${clock(message.created_at)} · #${message.revision}`,
     title: `revision ${message.revision} of this room's chat, position ${message.position} of the log`,
   })
-  const item = el('li', {}, el('span', {}, by, words), meta)
+  const item = el('li', {}, answersTo(message), el('span', {}, by, words), meta, more, el('span', { className: 'reactions' }))
   item.dataset.id = message.message_id
   stickToEnd((list) => list.append(item))
+  for (const { emoji, by: subjects } of message.reactions ?? [])
+    for (const subject of subjects) countReaction(message.message_id, emoji, subject, false)
 }
+/** The line above a reply: whom it answers, and a way there. */
+const answersTo = (message) => {
+  if (!message.parent_message_id) return ''
+  const parent = messageItem(message.parent_message_id)
+  const said = parent?.querySelector('.words').textContent ?? 'an earlier message'
+  const link = el('button', { type: 'button', className: 'answers', textContent: `↪ ${said.slice(0, 80)}` })
+  link.onclick = () => messageItem(message.parent_message_id)?.scrollIntoView({ block: 'center' })
+  return link
+}
+const messageItem = (id) => $('chat').querySelector(`li[data-id="${CSS.escape(id)}"]`)
+const reactionsOf = (id) => state.reactions.get(id) ?? new Map()
+const countReaction = (id, emoji, subject, removed) => {
+  const all = reactionsOf(id)
+  const by = all.get(emoji) ?? new Set()
+  removed ? by.delete(subject) : by.add(subject)
+  by.size === 0 ? all.delete(emoji) : all.set(emoji, by)
+  state.reactions.set(id, all)
+  messageItem(id)
+    ?.querySelector('.reactions')
+    .replaceChildren(
+      ...[...all].map(([sign, who]) => el('span', { textContent: `${sign} ${who.size}`, title: [...who].join(', ') })),
+    )
+}
+/** What the next words are: a new message, a reply, or another reading of one's own. */
+const compose = (what, words = '') => {
+  state.composing = what
+  $('composing').hidden = what === null
+  $('composing-words').textContent = what?.words ?? ''
+  if (what) $('words').value = words
+  $('words').focus()
+}
+$('composing-end').addEventListener('click', () => compose(null))
 const changeMessage = (id, change) => {
-  const words = $('chat').querySelector(`li[data-id="${CSS.escape(id)}"] .words`)
+  const words = messageItem(id)?.querySelector('.words')
   if (words) change(words)
 }
 const loadChat = async (room) => {
@@ -180,9 +297,14 @@ $('say').addEventListener('submit', (event) => {
   const content = $('words').value.trim()
   if (!content) return
   $('words').value = ''
-  // Sent again under the same id after a cut line, it is still one message.
-  const message_id = crypto.randomUUID()
-  socket.timeout(10_000).emit('chat-message', { content, message_id }, (late, answer) => {
+  const what = state.composing
+  compose(null)
+  const [kind, payload] =
+    what?.kind === 'edit'
+      ? ['chat-edit', { content, message_id: what.message_id }]
+      : // Sent again under the same id after a cut line, it is still one message.
+        ['chat-message', { content, message_id: crypto.randomUUID(), ...(what ? { parent_message_id: what.message_id } : {}) }]
+  socket.timeout(10_000).emit(kind, payload, (late, answer) => {
     if (late) notice('No answer yet: the message is sent again when the connection is back.')
     else if (!answer.ok) {
       notice(answer.error)
@@ -230,10 +352,14 @@ const be = (account, token) => {
   state.token = token
   for (const [key, value] of Object.entries({ account, token }))
     value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key)
-  state.guest = null
+  keepGuest(null)
   state.since = null
   socket.disconnect().connect()
   loadRooms()
+}
+const keepGuest = (token) => {
+  state.guest = token
+  token ? sessionStorage.setItem('guest', token) : sessionStorage.removeItem('guest')
 }
 const logout = () => {
   if (state.token) api('/api/auth/session', { method: 'DELETE' }).catch(() => {})
@@ -260,10 +386,11 @@ const join = () => {
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
     if (answer.ok || !sameRoom(room, state.room)) return
-    notice(answer.error)
-    // What passes is asked again; what stays so leads back to the lobby.
-    if (PASSING.test(answer.code)) joinTimer = setTimeout(() => socket.connected && join(), againAfter(answer))
-    else if (!sameRoom(room, LOBBY)) enter(LOBBY)
+    // What passes is asked again; what stays so is said until another room is chosen.
+    if (PASSING.test(answer.code)) {
+      notice(answer.error)
+      joinTimer = setTimeout(() => socket.connected && join(), againAfter(answer))
+    } else standing(answer.error)
   })
 }
 const enter = (room) => {
@@ -272,6 +399,9 @@ const enter = (room) => {
   state.since = null
   state.people.clear()
   state.seen.clear()
+  state.reactions.clear()
+  compose(null)
+  standing(null)
   $('chat').replaceChildren()
   $('title').firstElementChild.textContent = room.display_name ?? room.title ?? room.space_id
   history.replaceState(null, '', `#${room.space_type}:${room.space_id}`)
@@ -303,10 +433,32 @@ socket.on('space-joined', (joined) => {
   if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id) return
   state.people = new Map(joined.users.map((user) => [user.socketId, user]))
   state.since = { room: state.room, revisions: joined.revisions }
-  if (joined.session_token) state.guest = joined.session_token
-  $('role').textContent = joined.permission ? `you: ${joined.permission.role ?? joined.permission}` : ''
+  if (joined.session_token) keepGuest(joined.session_token)
+  state.id = joined.identity.id
+  showRole(joined.permission?.role ?? joined.permission ?? 'none')
+  standing(null)
   showMe(joined.identity)
   showPeople()
+})
+const SAID = {
+  granted: ({ permission, by }) => `${by ?? 'Somebody'} gave you a permission here: ${permission}.`,
+  revoked: ({ by }) => `${by ?? 'Somebody'} took your permission here back.`,
+  muted: ({ by }) => `${by ?? 'A moderator'} muted you.`,
+  unmuted: () => 'You are no longer muted.',
+}
+const showRole = (role) => {
+  state.role = role
+  $('role').textContent = role === 'none' ? '' : `you: ${role}`
+  $('room-settings').hidden = !mayAs('admin')
+}
+/** What stays said until it is over: sent away, banned, full. */
+const standing = (text) => {
+  $('standing').hidden = text === null
+  $('standing-words').textContent = text ?? ''
+}
+$('come-back').addEventListener('click', () => {
+  if (socket.connected) join()
+  else socket.connect()
 })
 const atRevision = (stream, revision) => {
   if (state.since && revision !== undefined) state.since.revisions = { ...state.since.revisions, [stream]: revision }
@@ -329,7 +481,7 @@ socket.on('chat-message', (message) => {
 })
 socket.on('chat-edited', (edit) => {
   atRevision('chat', edit.revision)
-  changeMessage(edit.message_id, (words) => (words.textContent = edit.content))
+  changeMessage(edit.message_id, (words) => words.replaceChildren(...withLinks(edit.content), el('small', { textContent: ' (edited)' })))
 })
 socket.on('chat-deleted', (deleted) => {
   atRevision('chat', deleted.revision)
@@ -338,14 +490,38 @@ socket.on('chat-deleted', (deleted) => {
     words.classList.add('gone')
   })
 })
+socket.on('chat-reaction', (reaction) => {
+  atRevision('chat', reaction.revision)
+  countReaction(reaction.message_id, reaction.emoji, nameOf(reaction), reaction.removed)
+})
+socket.on('hand-state', (hand) => {
+  atRevision('space', hand.revision)
+  const user = state.people.get(hand.socketId)
+  if (!user) return
+  user.hand_raised = hand.hand_raised
+  showPeople()
+  if (hand.hand_raised) news(`${nameOf(hand)} raised a hand`)
+})
+socket.on('voice-state', ({ revision }) => atRevision('space', revision))
+socket.on('permission-changed', (changed) => {
+  atRevision('space', changed.revision)
+  if (nameOf(changed) !== state.id) return
+  if (changed.change === 'granted' || changed.change === 'revoked') showRole(changed.permission ?? 'none')
+  notice(SAID[changed.change]?.(changed) ?? `What you may do here has changed: ${changed.change}.`)
+})
+socket.on('settings-changed', ({ revision }) => {
+  atRevision('space', revision)
+  news('The settings of this room were changed')
+})
 socket.on('aframe-update', ({ socketId, entityData }) => {
   const user = state.people.get(socketId)
   if (!user || !entityData?.position) return
   user.position = entityData.position
   drawPerson(user)
 })
-socket.on('kicked', ({ reason, by }) => {
-  notice(`${by ?? 'A moderator'} removed you${reason ? `: ${reason}` : ''}.`)
+socket.on('kicked', ({ reason, by, until }) => {
+  const because = reason ? `: “${reason}”` : ''
+  standing(`${by ?? 'A moderator'} removed you from this room${because}.${until ? ` Until ${new Date(until).toLocaleString()}.` : ''}`)
   state.people.clear()
   showPeople()
 })

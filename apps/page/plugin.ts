@@ -14,6 +14,9 @@ const FILES = [
   ['/', 'page.html', 'text/html; charset=utf-8'],
   ['/page/page.css', 'page.css', 'text/css; charset=utf-8'],
   ['/page/page.js', 'page.js', 'text/javascript; charset=utf-8'],
+  ['/page/dom.js', 'dom.js', 'text/javascript; charset=utf-8'],
+  ['/page/menu.js', 'menu.js', 'text/javascript; charset=utf-8'],
+  ['/page/settings.js', 'settings.js', 'text/javascript; charset=utf-8'],
   ['/page/icon.svg', 'icon.svg', 'image/svg+xml'],
 ] as const
 

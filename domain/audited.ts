@@ -1,4 +1,4 @@
-/** A look at the audit log is on it too. The one event of an `access-` stream. */
+/** What is on the audit log and in no room: looks at the audit log, and what was let go of. In `access-` streams. */
 import * as t from 'io-ts'
 import { Time } from './time.ts'
 
@@ -19,3 +19,11 @@ export const AuditRead = t.type({
   ]),
 })
 export type AuditRead = t.TypeOf<typeof AuditRead>
+
+/** What waits of a stream (`presence parked`) will never be in the tables: it stays on the log and on the audit log. Holds for
+ *  what stands before it; what comes after it is taken as any stream's. In the `access-` stream of no space. */
+export const ParkedLetGo = t.type({
+  type: t.literal('ParkedLetGo'),
+  data: t.type({ stream: t.string, reason: t.string, at: Time }),
+})
+export type ParkedLetGo = t.TypeOf<typeof ParkedLetGo>

@@ -80,6 +80,12 @@ export const unpark = (stream: string, upTo: bigint): ReadonlyArray<Statement> =
     AND NOT EXISTS (SELECT FROM parked_events e WHERE e.stream = s.stream)`,
 ]
 
+/** All that waits of it is let go of. */
+export const letGo = (stream: string): ReadonlyArray<Statement> => [
+  sql.unsafe`DELETE FROM parked_events WHERE stream = ${stream}`,
+  sql.unsafe`DELETE FROM parked_streams WHERE stream = ${stream}`,
+]
+
 /** The stream goes on waiting, for this reason. */
 export const stillParked = (stream: string, reason: string, position: bigint): Statement =>
   sql.unsafe`UPDATE parked_streams SET reason = ${reason}, position = ${String(position)}::int8

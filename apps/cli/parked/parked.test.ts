@@ -9,6 +9,8 @@ import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { posted, recorded } from '../../../projections/testing/events.ts'
+import { letGoOfParked } from '../../operations/parked/parked.ts'
+import { rebuild } from '../../operations/rebuild/rebuild.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { parked } from './command.ts'
 
@@ -113,6 +115,51 @@ test('given another try while it is as it was, then nothing is applied and it sa
   assert.equal((await messages()).at(-1), 'e')
   assert.is(projector.state().parkedStreams, 0)
   assert.equal(await models.parked()(), { _tag: 'Right', right: { streams: 0n, events: 0n } })
+})
+
+test('given another program’s events, when they are let go of, then nothing of them waits, who did so is on the audit log, a rebuild of any batches has the same, and what comes after is taken as any stream’s', async () => {
+  const alien = { type: 'document', id: '125' } as unknown as typeof space
+  const theirs = 'chat-document:125'
+  for (const n of [1, 2, 3]) await push(`theirs-${n}`, 10 + n, 'SomebodyElses', alien)
+  const left = { type: 'document', id: '126' } as unknown as typeof space
+  await push('left', 14, 'SomebodyElses', left)
+  const record = { by: 'cli:ops', id: '00000000-0000-4000-8000-000000000125', at: '2026-01-01T00:00:00.000Z' }
+  await letGoOfParked(log, { stream: theirs, reason: 'of another program' }, record)
+  await until('it is let go of', () => projector.state().position === log.all().at(-1)!.position)
+  assert.match((await call()).out, /^chat-document:126 .*\n1 stream$/)
+  const [row] = await session.run(
+    sql.unsafe`SELECT details FROM presence_audit_log WHERE action = 'ParkedLetGo'`,
+  )
+  assert.match(JSON.stringify(row), 'of another program')
+  await push('ours', 15, 'MessagePosted', alien)
+  assert.ok((await messages()).includes('ours'))
+  await push('again', 16, 'SomebodyElses', alien)
+  assert.match((await call()).out, /2 streams$/)
+  const waiting = () =>
+    session.run(
+      sql.unsafe`SELECT stream, position FROM parked_events WHERE stream IN (${theirs}, 'chat-document:126') ORDER BY position`,
+    )
+  const before = await waiting()
+  assert.equal(
+    before.map((one) => one.stream),
+    ['chat-document:126', theirs],
+  )
+  for (const batchSize of [1, 3, 1_000]) {
+    await rebuild({ log, databaseUrl: database.url, batchSize })
+    assert.equal(await waiting(), before, `batches of ${batchSize}`)
+  }
+})
+
+test('given nothing that waits of a stream, or no reason, then nothing is let go of', async () => {
+  assert.is((await call('let-go', 'chat-document:999', '--reason', 'why')).code, 1)
+  for (const args of [
+    [],
+    [stream],
+    [stream, '--reason'],
+    [stream, '--reason', ' '],
+    [stream, '--reason', 'a', 'b'],
+  ])
+    assert.is((await call('let-go', ...args)).code, 2)
 })
 
 test('given words that make no sense, then it says how it is used', async () => {

@@ -1,5 +1,4 @@
 /** `presence privacy` */
-import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
@@ -11,6 +10,7 @@ import { type ErasureRequest, erasureRequests, isSigned } from '../../operations
 import { type Command, counted, type Io } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
+import { operator } from '../operator.ts'
 import { openOutput } from '../output-file.ts'
 import { shown } from '../shown.ts'
 
@@ -30,14 +30,6 @@ WHO is an account, or a guest as guest:9f2c04ab17de.
              that are signed under PRIVACY_MASTER_KEY, and those that --unsigned names
 
 Copies of the keys in backups of Postgres must go too: see docs/privacy.md.`
-
-const operator = (): string => {
-  try {
-    return `cli:${userInfo().username}`
-  } catch {
-    return 'cli'
-  }
-}
 
 type Options = {
   readonly reason?: string

@@ -1,8 +1,12 @@
 /** Parked streams: what waits, what it looks like, and another try. */
 
+import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
+import { appendSettled } from '../../../adapters/eventstore/settle.ts'
 import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
-import type { RecordedEvent } from '../../../domain/ports.ts'
+import type { ParkedLetGo } from '../../../domain/audited.ts'
+import { accessStream } from '../../../domain/names.ts'
+import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { ADVANCED, holdCheckpoint } from '../../../projections/checkpoint.ts'
 import { parkedEvents, parkedList, stillParked, unpark } from '../../../projections/parked.ts'
 import { applyToTables, readable } from '../tables/apply.ts'
@@ -93,3 +97,28 @@ export const retryParked = (databaseUrl: string, stream: string): Promise<Retrie
       if (!step.more) return { applied, stoppedBy: step.stoppedBy }
     }
   })
+
+/** Puts it on the log that what waits of the stream is let go of; the projector does so when it comes to it, and so does every
+ *  rebuild. Throws where it can't be known to be on the log. */
+export const letGoOfParked = async (
+  log: Pick<EventLog, 'append' | 'readStream'>,
+  { stream, reason }: { readonly stream: string; readonly reason: string },
+  { by, id, at }: { readonly by: string; readonly id: string; readonly at: string },
+): Promise<void> => {
+  const event = {
+    id,
+    type: 'ParkedLetGo' as const,
+    data: { stream, reason, at } satisfies ParkedLetGo['data'],
+    metadata: {
+      $correlationId: id,
+      $causationId: id,
+      command: { id, type: 'LetGoOfParked' },
+      actor: { kind: 'system', id: by },
+      node: 'cli',
+      at,
+      schema: 1,
+    },
+  }
+  const written = await appendSettled(log)(accessStream(null), 'any', [event])()
+  if (E.isLeft(written)) throw new Error(`It can't be written to the log: ${written.left._tag}.`)
+}

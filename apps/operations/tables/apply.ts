@@ -2,14 +2,15 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
 import type { Session } from '../../../adapters/postgres/session.ts'
+import { ParkedLetGo } from '../../../domain/audited.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
-import { isAccessStream } from '../../../domain/names.ts'
+import { accessStream, isAccessStream } from '../../../domain/names.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
-import { type Parked, park } from '../../../projections/parked.ts'
+import { letGo, type Parked, park } from '../../../projections/parked.ts'
 import { copyTree, grow } from '../../../projections/proof/tree.ts'
 
 export type Readable = {
@@ -24,6 +25,14 @@ export const readable = (recorded: RecordedEvent): Readable => {
   return E.isRight(decoded)
     ? { recorded, decoded: decoded.right, reason: '' }
     : { recorded, decoded: null, reason: decoded.left.reason }
+}
+
+/** The stream that this event lets go of; null for any other event. */
+const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
+  const event = { type, data }
+  return type === 'ParkedLetGo' && stream === accessStream(null) && ParkedLetGo.is(event)
+    ? event.data.stream
+    : null
 }
 
 /** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
@@ -106,10 +115,7 @@ const carefully = async (
   }
 }
 
-/** All tables but the audit log, and that too where `audit` is given. `fresh`: the tables hold nothing but what came before
- *  these events, so that COPY may be tried. `careful` is for a second try, after the first met what Postgres refuses.
- *  `only`: one projection alone. */
-export const applyToTables = async (
+const applyPart = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
@@ -131,6 +137,30 @@ export const applyToTables = async (
     for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))
       await session.run(statement)
   return aside
+}
+
+/** All tables but the audit log, and that too where `audit` is given. `fresh`: the tables hold nothing but what came before
+ *  these events, so that COPY may be tried. `careful` is for a second try, after the first met what Postgres refuses.
+ *  `only`: one projection alone. */
+export const applyToTables = async (
+  session: Session,
+  events: ReadonlyArray<Readable>,
+  parked: Set<string>,
+  careful: boolean,
+  fresh = false,
+  only: Only = undefined,
+  audit: Audit | null = null,
+): Promise<ReadonlyArray<Parked>> => {
+  const at = events.findIndex(({ recorded }) => letGoBy(recorded) !== null)
+  const event = events[at]
+  if (event === undefined) return applyPart(session, events, parked, careful, fresh, only, audit)
+  // What stands before it is parked first, so that batches of any size end the same.
+  const stream = letGoBy(event.recorded)!
+  const before = await applyPart(session, events.slice(0, at), parked, careful, fresh, only, audit)
+  for (const statement of letGo(stream)) await session.run(statement)
+  parked.delete(stream)
+  const after = await applyToTables(session, events.slice(at + 1), parked, careful, fresh, only)
+  return [...before.filter((one) => one.event.stream !== stream), ...after]
 }
 
 /** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. `ready` is

@@ -27,9 +27,9 @@ const lines: ReadonlyArray<Line> = (() => {
 })()
 const listed = new Set(lines.map(({ name }) => name))
 
-/** Of every program, and of Node and npm. */
+/** Of every program, of Node and npm, and of sudo. */
 const MACHINE = new Set(
-  'PATH HOME LANG TZ TMPDIR NODE_COMPILE_CACHE NODE_OPTIONS npm_lifecycle_event'.split(' '),
+  'PATH HOME LANG TZ TMPDIR NODE_COMPILE_CACHE NODE_OPTIONS npm_lifecycle_event SUDO_USER'.split(' '),
 )
 const namesIn = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/\benv(?:\.|\[')([A-Z][A-Z0-9_]+)/g)].map(([, name = '']) => name)

@@ -106,6 +106,14 @@ test('given content that was asked for before, a change of it is heard', async (
   await until(async () => !(await facts(document('4'), account('dave'))).exists)
 })
 
+test('given a change that a replication writes, it is heard too', async () => {
+  assert.is((await facts(document('2'), account('alice'))).role, 'access')
+  await db.query('SET session_replication_role = replica')
+  await db.query("DELETE FROM collaboration_permissions WHERE document_id = '2' AND user_account = 'alice'")
+  await db.query('RESET session_replication_role')
+  await until(async () => (await facts(document('2'), account('alice'))).role === null)
+})
+
 test('given a connection that is cut, it hears again, and meanwhile reads anew', async () => {
   await facts(post('carol/gallery-of-light'), null)
   await db.query(

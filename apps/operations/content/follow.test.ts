@@ -16,6 +16,8 @@ import type { Follower } from './run.ts'
 const POSTS = Number(process.env.CONTENT_POSTS ?? 1_000)
 const RATE = Number(process.env.CONTENT_RATE ?? 300)
 const KILLS = Number(process.env.CONTENT_KILLS ?? 2)
+/** How long anything may take. */
+const WAIT_MS = 15_000 + 2 * POSTS
 const PASSWORD = 'a password of the follower’s'
 
 const test = suite('content follows the primary')
@@ -49,7 +51,7 @@ const followerUrl = (() => {
 const follow = (way: 'replication' | 'polling' | 'auto', more = {}): Follower =>
   followPrimary({ primaryUrl: followerUrl, databaseUrl: here.url, logger: silent, way, pollMs: 50, ...more })
 
-const until = async (so: () => Promise<boolean>, ms = 15_000): Promise<void> => {
+const until = async (so: () => Promise<boolean>, ms = WAIT_MS): Promise<void> => {
   for (const end = Date.now() + ms; Date.now() < end; ) {
     if (await so().catch(() => false)) return
     await delay(5)
@@ -100,8 +102,8 @@ const change = () => {
       const began = Date.now()
       await ask(
         owner,
-        `WITH few AS (SELECT id FROM posts ORDER BY id OFFSET $1::int % greatest(1, (SELECT count(*) FROM posts)::int) LIMIT $2)
-         UPDATE posts SET votes = coalesce(votes, 0) + 1, hidden = NOT coalesce(hidden, false) FROM few WHERE posts.id = few.id`,
+        `UPDATE posts SET votes = coalesce(votes, 0) + 1, hidden = NOT coalesce(hidden, false)
+         WHERE id > $1::int AND id <= $1::int + $2::int`,
         [(round * 7_919) % POSTS, size],
       )
       if (round % 5 === 0) {
@@ -139,7 +141,7 @@ const killEachSide = async (start: () => Follower): Promise<void> => {
     }
   }
   await stop()
-  await until(isEqual, 120_000)
+  await until(isEqual)
   await follower.stop()
 }
 
@@ -231,6 +233,38 @@ test('given two servers, when a replicated post is hidden or a permission taken,
   }
   assert.ok(heard.includes('author-1/post-1') && heard.includes('1'), 'those who are in are looked at')
   await Promise.all(nodes.map((node) => node.stop()))
+  await follower.stop()
+})
+
+test('given changes at a steady rate, then each is here within a second', async () => {
+  const follower = follow('replication')
+  await until(isEqual)
+  const listener = new pg.Client({ connectionString: here.url })
+  await listener.connect()
+  await listener.query('LISTEN content_changed')
+  await ask(owner, `INSERT INTO posts (author, permlink, votes) VALUES ('author-4', 'marker', 0)`)
+  const stop = change()
+  const lags: number[] = []
+  let wake: () => void = () => {}
+  listener.on('notification', ({ payload }) => payload === 'post:author-4/marker' && wake())
+  for (let n = 1; n <= 50; n += 1) {
+    const heard = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    await ask(owner, `UPDATE posts SET votes = $1 WHERE permlink = 'marker' AND author = 'author-4'`, [n])
+    const from = performance.now()
+    await heard
+    lags.push(performance.now() - from)
+    const [row] = await ask<{ votes: number }>(local, `SELECT votes FROM posts WHERE permlink = 'marker'`)
+    assert.is(row?.votes, n)
+  }
+  await stop()
+  lags.sort((a, b) => a - b)
+  const p99 = lags[Math.floor(lags.length * 0.99)] ?? 0
+  if (process.env.CONTENT_RATE)
+    console.log(`at ${RATE} changes a second: p50 ${lags[25]?.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`)
+  assert.ok(p99 < 1_000, `${p99} ms`)
+  await listener.end()
   await follower.stop()
 })
 

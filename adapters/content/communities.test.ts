@@ -118,6 +118,21 @@ test('given strangers who open many communities, then those that Hive has stand 
   )
 })
 
+test('given a post of Hive’s that somebody entered, then it is listed once, and not where a node has it no more', async () => {
+  http.hive.setPost('gina/on-the-chain', { title: 'On the chain' })
+  const url = '/api/spaces/post/gina/on-the-chain'
+  const entered = await http.app.inject({ method: 'POST', url: `${url}/join`, payload: {} })
+  assert.is(entered.statusCode, 200, entered.body)
+  const named = (await list('&type=post')).filter(({ space_id }) => space_id === 'gina/on-the-chain')
+  assert.is(named.length, 1)
+  const none = await http.app.inject({
+    method: 'POST',
+    url: '/api/spaces/post/gina/no-such/join',
+    payload: {},
+  })
+  assert.is(none.statusCode, 404)
+})
+
 test('given somebody in a community, then it stands right behind the lobby', async () => {
   await db.query(
     `INSERT INTO presence_sessions (session_id, socket_id, user_account, space_type, space_id, subspace, connected_at,

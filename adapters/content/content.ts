@@ -10,15 +10,18 @@ import { type Listener, listen } from '../listener.ts'
 import { within } from '../within.ts'
 import { type Communities, createCommunities, HiveSilent } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
+import { createHivePosts, type HivePosts } from './hive-posts.ts'
 
 export type ContentOptions = {
   readonly url: string
   readonly systemAdmins: ReadonlyArray<string>
   readonly clock: Clock
   /** Who knows of communities. Without it there are none. */
-  readonly hive?: Pick<Hive, 'community'>
+  readonly hive?: Pick<Hive, 'community'> & Partial<Pick<Hive, 'post'>>
   /** Held at most this long even where no change is heard. Default 60 s. */
   readonly cacheMs?: number
+  /** A post that the tables do not have may be one of Hive's: for where they follow no primary. */
+  readonly hivePosts?: boolean
   readonly poolSize?: number
   /** How long to wait for the first connection before answering without a cache. Default 5 s. */
   readonly startMs?: number
@@ -33,7 +36,7 @@ const STANDS_MS = 300_000
 const SOON_MS = 300
 const STRUGGLE_MS = 1_000
 
-const postOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
+const postOf = async (pool: pg.Pool, hivePosts: HivePosts | null, id: string): Promise<ContentRecord> => {
   const [author, permlink] = id.split('/')
   const { rows } = await pool.query<{ title: string; shown: boolean }>({
     name: 'content_post',
@@ -41,9 +44,11 @@ const postOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
     values: [author, permlink],
   })
   const row = rows[0]
-  return row === undefined
+  if (row !== undefined) return { kind: 'post', author: author!, title: row.title || id, shown: row.shown }
+  const found = (await hivePosts?.find(id)) ?? null
+  return found === null
     ? NONE
-    : { kind: 'post', author: author!, title: row.title || id, shown: row.shown }
+    : { kind: 'post', author: author!, title: found.title || id, shown: found.shown }
 }
 
 const documentOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => {
@@ -77,14 +82,15 @@ const communityOf = async (communities: Communities | null, name: string): Promi
   return found === null ? NONE : { kind: 'community', ...found }
 }
 
+type OfHive = { readonly communities: Communities | null; readonly hivePosts: HivePosts | null }
 const recordOf = async (
   pool: pg.Pool,
-  communities: Communities | null,
+  { communities, hivePosts }: OfHive,
   space: SpaceRef,
 ): Promise<ContentRecord> => {
   switch (space.type) {
     case 'post':
-      return postOf(pool, space.id)
+      return postOf(pool, hivePosts, space.id)
     case 'document':
       return documentOf(pool, space.id)
     case 'community':
@@ -116,6 +122,8 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   })
   pool.on('error', () => {})
   const communities = options.hive === undefined ? null : createCommunities(pool, options.hive, clock)
+  const post = options.hivePosts === true ? options.hive?.post : undefined
+  const hivePosts = post === undefined ? null : createHivePosts(pool, { post }, clock)
   type Held = { readonly record: ContentRecord; readonly until: number }
   const held = new LRUCache<string, Held>({ max: 20_000 })
   /** Until then (by the machine's clock) the database is not waited for where something is held. */
@@ -149,7 +157,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const ask = (key: string, space: SpaceRef): Promise<ContentRecord> => {
     const underway = asking.get(key)
     if (underway !== undefined) return underway
-    const asked = recordOf(pool, communities, space).then((record) => {
+    const asked = recordOf(pool, { communities, hivePosts }, space).then((record) => {
       if (asking.get(key) === asked && listener.connected())
         held.set(key, { record, until: clock.now() + cacheMs })
       return record

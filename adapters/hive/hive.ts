@@ -8,6 +8,7 @@ import type { Clock } from '../../domain/ports.ts'
 import { sufficientKeys } from './account.ts'
 import { type Community, getCommunity } from './community.ts'
 import { keyObject, parseSignature, signedBy } from './keys.ts'
+import { getPost, type HivePost } from './post.ts'
 import { getAccount } from './rpc.ts'
 
 export type HiveError =
@@ -21,6 +22,8 @@ export type AccountKeys = ReadonlyMap<string, KeyObject>
 export type Hive = {
   /** A community with its team; null where no node knows it. */
   readonly community: (name: string) => TaskEither<HiveError, Community | null>
+  /** A post, by author/permlink; null where no node knows it. */
+  readonly post: (id: string) => TaskEither<HiveError, HivePost | null>
   readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
   /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
   readonly verify: (asked: {
@@ -54,7 +57,6 @@ const SHUNNED_MS = 30_000
 /** How many good signatures of one account are remembered. */
 const PROVED = 16
 
-type HeldCommunity = { readonly found: Community | null; readonly until: number }
 type Held = { readonly keys: AccountKeys | null; readonly until: number }
 
 /** Throws where the stand-in is allowed in production. */
@@ -109,40 +111,47 @@ export const createHive = (options: HiveOptions): Hive => {
     return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
   }
 
-  const communities = new LRUCache<string, HeldCommunity>({ max: options.maxAccounts ?? 10_000 })
-  const askingFor = new Map<string, Promise<E.Either<HiveError, Community | null>>>()
-  const askForCommunity = async (name: string): Promise<E.Either<HiveError, Community | null>> => {
-    const causes: string[] = []
-    for (const node of inOrder()) {
-      try {
-        const answer = await getCommunity(fetch, node, name, timeoutMs)
-        if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
-        failedAt.delete(node)
-        // As of an account: one that is behind may not know it yet.
-        if (answer.found === null) continue
-        communities.set(name, { found: answer.found, until: clock.now() + cacheMs })
-        return E.right(answer.found)
-      } catch (error) {
-        failedAt.set(node, clock.now())
-        causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
+  /** What nodes say of one kind of thing, by name; null of one that no node knows. */
+  const lookUp = <A>(
+    get: (node: string, name: string) => Promise<{ readonly found: A | null; readonly standIn: boolean }>,
+  ): ((name: string) => TaskEither<HiveError, A | null>) => {
+    const seen = new LRUCache<string, { readonly found: A | null; readonly until: number }>({
+      max: options.maxAccounts ?? 10_000,
+    })
+    const askingFor = new Map<string, Promise<E.Either<HiveError, A | null>>>()
+    const askFor = async (name: string): Promise<E.Either<HiveError, A | null>> => {
+      const causes: string[] = []
+      for (const node of inOrder()) {
+        try {
+          const answer = await get(node, name)
+          if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
+          failedAt.delete(node)
+          // As of an account: one that is behind may not know it yet.
+          if (answer.found === null) continue
+          seen.set(name, { found: answer.found, until: clock.now() + cacheMs })
+          return E.right(answer.found)
+        } catch (error) {
+          failedAt.set(node, clock.now())
+          causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
+        }
       }
+      if (causes.length > 0 || nodes.length === 0)
+        return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
+      seen.set(name, { found: null, until: clock.now() + UNKNOWN_MS })
+      return E.right(null)
     }
-    if (causes.length > 0 || nodes.length === 0)
-      return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
-    communities.set(name, { found: null, until: clock.now() + UNKNOWN_MS })
-    return E.right(null)
-  }
-  const community =
-    (name: string): TaskEither<HiveError, Community | null> =>
-    async () => {
-      const known = communities.get(name)
+    return (name) => async () => {
+      const known = seen.get(name)
       if (known !== undefined && clock.now() < known.until) return E.right(known.found)
       const underway = askingFor.get(name)
       if (underway !== undefined) return underway
-      const answer = askForCommunity(name).finally(() => askingFor.delete(name))
+      const answer = askFor(name).finally(() => askingFor.delete(name))
       askingFor.set(name, answer)
       return answer
     }
+  }
+  const community = lookUp((node, name) => getCommunity(fetch, node, name, timeoutMs))
+  const post = lookUp((node, id) => getPost(fetch, node, id, timeoutMs))
 
   const keysOf =
     (account: string): TaskEither<HiveError, AccountKeys> =>
@@ -160,6 +169,7 @@ export const createHive = (options: HiveOptions): Hive => {
 
   return {
     community,
+    post,
     keysOf,
     verify:
       ({ account, message, signature, pubkey }) =>

@@ -37,6 +37,8 @@ export type Config = {
     readonly way: 'auto' | 'replication' | 'polling'
     readonly pollMs: number
     readonly sweepHour: number
+    /** A post that the tables do not have is looked for on Hive. */
+    readonly hivePosts: boolean
   }
   /** Null where there is none: one process alone. */
   readonly redisUrl: string | null
@@ -174,6 +176,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       way: follow === 'off' ? 'auto' : follow,
       pollMs: read('CONTENT_POLL_MS') ?? 500,
       sweepHour: read('CONTENT_SWEEP_HOUR') ?? 3,
+      hivePosts: read('CONTENT_HIVE') ?? primary === null,
     },
     redisUrl: redis ?? (redisHost === undefined ? null : `redis://${redisHost}:${redisPort}`),
     session: {

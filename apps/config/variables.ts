@@ -56,6 +56,7 @@ export const variables = {
     c.wholeNumber(0, 23),
     'The hour, in UTC, from which a primary that is polled is read as a whole, once a day.',
   ),
+  CONTENT_HIVE: variable(c.onOff, 'A post that the tables do not have is looked for on Hive.'),
   REDIS_URL: variable(c.redisUrl, 'Redis, which several processes need; one process does without.'),
   REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
   REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),

@@ -82,7 +82,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const readModels = createReadModels(pool)
   const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
   const [content, authStore] = await Promise.all([
-    createContent({ url: databaseUrl, systemAdmins: config.systemAdmins, clock, hive }),
+    createContent({
+      url: databaseUrl,
+      systemAdmins: config.systemAdmins,
+      clock,
+      hive,
+      hivePosts: config.content.hivePosts,
+    }),
     createAuthStore({ url: databaseUrl }),
   ])
   const auth = createAuth({

@@ -34,6 +34,11 @@ export type StandInAnswer =
 /** Account and role (owner, admin, mod, member, guest, muted), as `bridge.get_community` has them. */
 export type StandInTeam = ReadonlyArray<readonly [string, string]>
 
+export type StandInPost = {
+  readonly title?: string
+  readonly stats?: { readonly hide?: boolean; readonly gray?: boolean }
+}
+
 export type HiveStandIn = {
   readonly url: string
   readonly close: () => Promise<void>
@@ -41,6 +46,8 @@ export type HiveStandIn = {
   readonly set: (account: string, answer: StandInAnswer | null) => void
   /** Who the team of a community is; `null` for none such, undefined for the made-up team again. */
   readonly setCommunity: (name: string, team: StandInTeam | null | undefined) => void
+  /** A post as Hive has it, by author/permlink; `null` for none such again. Posts are made up only where they are set. */
+  readonly setPost: (id: string, post: StandInPost | null) => void
   /** How many requests came. */
   readonly asked: () => number
 }
@@ -84,6 +91,31 @@ const communityJson = (name: string, team: StandInTeam | undefined): unknown => 
   team: (team ?? [[name, 'owner']]).map(([account, role]) => [account, role, '']),
 })
 
+/** Which post is asked for, as author/permlink; null where none is. */
+const postIn = (body: string): string | null => {
+  try {
+    const { method, params } = JSON.parse(body) as {
+      method?: unknown
+      params?: { author?: unknown; permlink?: unknown }
+    }
+    return method === 'bridge.get_post' ? `${params?.author}/${params?.permlink}` : null
+  } catch {
+    return null
+  }
+}
+const postJson = (id: string, post: StandInPost): unknown => {
+  const [author, permlink] = id.split('/')
+  return {
+    author,
+    permlink,
+    title: `Post ${id}`,
+    body: '',
+    created: '2026-01-31T12:00:00',
+    depth: 0,
+    ...post,
+  }
+}
+
 const namesIn = (body: string): ReadonlyArray<string> | null => {
   try {
     const request = JSON.parse(body) as { method?: unknown; params?: unknown }
@@ -104,6 +136,7 @@ export const startHiveStandIn = async (
   const marked = options.marked !== false
   const special = new Map<string, StandInAnswer>()
   const teams = new Map<string, StandInTeam | null>()
+  const posts = new Map<string, StandInPost>()
   let asked = 0
 
   const send = (response: ServerResponse, status: number, body: string) => {
@@ -126,9 +159,22 @@ export const startHiveStandIn = async (
     send(response, 200, text)
   }
 
+  const answerPost = (response: ServerResponse, id: string) => {
+    const how = special.get(id)
+    if (how === 'silent') return
+    if (how === 'broken') return send(response, 500, 'Internal Server Error')
+    if (how === 'malformed') return send(response, 200, '{"jsonrpc":"2.0","result":{"author"')
+    if (how === 'error') return send(response, 200, rpc({ error: { code: -32000, message: 'out of sync' } }))
+    const post = posts.get(id)
+    const none = { code: -32602, message: 'Invalid parameters', data: `Post ${id} does not exist` }
+    send(response, 200, rpc(post === undefined ? { error: none } : { result: postJson(id, post) }))
+  }
+
   const answer = (response: ServerResponse, body: string) => {
     const community = communityIn(body)
     if (community !== null) return answerCommunity(response, community)
+    const post = postIn(body)
+    if (post !== null) return answerPost(response, post)
     const names = namesIn(body)
     if (names === null)
       return send(response, 200, rpc({ error: { code: -32601, message: 'Method not found' } }))
@@ -189,6 +235,10 @@ export const startHiveStandIn = async (
     setCommunity: (name, team) => {
       if (team === undefined) teams.delete(name)
       else teams.set(name, team)
+    },
+    setPost: (id, post) => {
+      if (post === null) posts.delete(id)
+      else posts.set(id, post)
     },
     asked: () => asked,
     close: () =>

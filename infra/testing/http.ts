@@ -67,7 +67,7 @@ export const testHttp = async (
   const systemAdmins = ['admin-one']
   const store = await createAuthStore({ url: database.url })
   const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 10_000 })
-  const content = await createContent({ url: database.url, systemAdmins, clock, hive })
+  const content = await createContent({ url: database.url, systemAdmins, clock, hive, hivePosts: true })
   const auth = createAuth({
     hive,
     store,

@@ -56,7 +56,7 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
         ]
       : []),
     // What has no content table is known by having been opened; of communities those that Hive has.
-    ...(['community', 'global'] as const)
+    ...(['community', 'global', 'post'] as const)
       .filter((each) => type === undefined || type === each)
       .map(
         (
@@ -65,6 +65,10 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
             ${each}::text, o.owner, o.opened_at
           FROM presence_spaces o
           WHERE o.space_type = ${each} AND NOT (o.space_type = 'global' AND o.space_id = ${LOBBY.id})
+            AND (o.space_type <> 'post'
+              OR (EXISTS (SELECT FROM hive_posts h WHERE h.id = o.space_id)
+                AND NOT EXISTS (SELECT FROM posts p
+                  WHERE p.author = split_part(o.space_id, '/', 1) AND p.permlink = split_part(o.space_id, '/', 2))))
             AND (o.space_type <> 'community' OR EXISTS (SELECT FROM hive_communities h WHERE h.name = o.space_id))
             AND (o.visibility = 'public' OR ${is(sql.fragment`o.owner`)}
               OR ${granted(each, sql.fragment`o.space_id`)})`,

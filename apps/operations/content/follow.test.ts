@@ -240,9 +240,11 @@ test('given changes at a steady rate, then each is here within a second', async 
   const follower = follow('replication')
   await until(isEqual)
   const listener = new pg.Client({ connectionString: here.url })
+  listener.on('error', () => {})
   await listener.connect()
-  await listener.query('LISTEN content_changed')
   await ask(owner, `INSERT INTO posts (author, permlink, votes) VALUES ('author-4', 'marker', 0)`)
+  await until(async () => (await ask(local, `SELECT FROM posts WHERE permlink = 'marker'`)).length === 1)
+  await listener.query('LISTEN content_changed')
   const stop = change()
   const lags: number[] = []
   let wake: () => void = () => {}

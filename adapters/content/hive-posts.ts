@@ -1,0 +1,77 @@
+/** Hive's posts that no table of content has, held in a table of their own: what a node said of one stands while none answers, and the
+ *  list of rooms is made of it. */
+import * as E from 'fp-ts/lib/Either.js'
+import type pg from 'pg'
+import type { Clock } from '../../domain/ports.ts'
+import type { Hive } from '../hive/hive.ts'
+import type { HivePost } from '../hive/post.ts'
+import { HiveSilent } from './communities.ts'
+
+/** New names that a minute's questions may be of: whoever makes names up asks Hive no more than that. */
+const PER_MINUTE = 300
+/** So many are held; of more, those go that were asked for longest ago and are no room. */
+const MAX_HELD = 20_000
+const LOOK_EVERY = 200
+
+export type HivePosts = { readonly find: (id: string) => Promise<HivePost | null> }
+
+export const createHivePosts = (
+  pool: pg.Pool,
+  hive: Required<Pick<Hive, 'post'>>,
+  clock: Clock,
+): HivePosts => {
+  let minute = 0
+  let asked = 0
+  let kept = 0
+  const mayAsk = (): boolean => {
+    const now = Math.floor(clock.now() / 60_000)
+    if (now !== minute) asked = 0
+    minute = now
+    asked += 1
+    return asked <= PER_MINUTE
+  }
+  const held = async (id: string): Promise<HivePost | null> => {
+    const { rows } = await pool.query<HivePost>({
+      name: 'hive_post_held',
+      text: 'SELECT title, shown, created_at::text AS "createdAt" FROM hive_posts WHERE id = $1',
+      values: [id],
+    })
+    return rows[0] ?? null
+  }
+  const keep = async (id: string, found: HivePost | null): Promise<void> => {
+    if (found === null) {
+      await pool.query({ name: 'hive_post_gone', text: 'DELETE FROM hive_posts WHERE id = $1', values: [id] })
+      return
+    }
+    await pool.query({
+      name: 'hive_post_keep',
+      text: `INSERT INTO hive_posts AS old (id, title, shown, created_at, seen_at) VALUES ($1, $2, $3, $4, to_timestamp($5))
+             ON CONFLICT (id) DO UPDATE SET title = excluded.title, shown = excluded.shown, seen_at = excluded.seen_at
+             WHERE (old.title, old.shown) IS DISTINCT FROM (excluded.title, excluded.shown)
+               OR old.seen_at < excluded.seen_at - interval '1 hour'`,
+      values: [id, found.title, found.shown, found.createdAt, clock.now() / 1_000],
+    })
+    kept += 1
+    if (kept % LOOK_EVERY === 0)
+      await pool.query({
+        name: 'hive_post_bound',
+        text: `DELETE FROM hive_posts WHERE id IN (
+                 SELECT id FROM hive_posts h WHERE NOT EXISTS (
+                   SELECT FROM presence_spaces o WHERE o.space_type = 'post' AND o.space_id = h.id)
+                 ORDER BY seen_at DESC OFFSET $1)`,
+        values: [MAX_HELD],
+      })
+  }
+  return {
+    find: async (id) => {
+      const answer = mayAsk() ? await hive.post(id)() : null
+      if (answer !== null && E.isRight(answer)) {
+        await keep(id, answer.right)
+        return answer.right
+      }
+      const known = await held(id)
+      if (known === null) throw new HiveSilent(answer === null ? 'too many were asked for' : answer.left._tag)
+      return known
+    },
+  }
+}

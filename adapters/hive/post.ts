@@ -25,9 +25,7 @@ const Answer = t.partial({ result: t.unknown, error: t.unknown })
 
 /** Hivemind says so in an error, in words that changed with its versions. */
 const isNone = (error: unknown): boolean =>
-  /not (?:exist|found)|no such|does not exist|was deleted/i.test(
-    JSON.stringify(error ?? null),
-  )
+  /not (?:exist|found)|no such|does not exist|was deleted/i.test(JSON.stringify(error ?? null))
 
 const postOf = ({ title = '', created, stats }: t.TypeOf<typeof Found>): HivePost => ({
   title: title.replaceAll('\0', '').toWellFormed().slice(0, MAX_TITLE).toWellFormed().trim(),

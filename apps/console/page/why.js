@@ -68,7 +68,7 @@ const drawn = (box) => {
     <text x=${box.x + PAD} y=${box.y + PAD + 12} class="title">${box.title.slice(0, 44)}</text>
     ${box.rows.map((row, i) => svg`<text x=${box.x + PAD} y=${box.y + PAD + 12 + (i + 1) * LINE}>${row}</text>`)}`
   return box.href
-    ? svg`<a href=${box.href} class="box ${box.kind}" aria-label="${box.title}: to its moment">${inside}</a>`
+    ? svg`<a href=${box.href} class="box ${box.kind}">${inside}</a>`
     : svg`<g class="box ${box.kind}">${inside}</g>`
 }
 

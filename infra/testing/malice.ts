@@ -1,0 +1,51 @@
+/** Texts that are made to run where somebody takes them for markup, an address or code. For tests. */
+const RUN = 'globalThis.ran=1'
+const TAGS = [
+  'img src=x',
+  'svg',
+  'video><source',
+  'body',
+  'iframe',
+  'details open',
+  'input autofocus',
+  'marquee',
+  'object data=x',
+  'audio src=x',
+]
+const HANDLERS = ['onerror', 'onload', 'onfocus', 'ontoggle', 'onstart', 'onpointerenter', 'onanimationstart']
+const WHOLE = [
+  `<script>${RUN}</script>`,
+  `"><script>${RUN}</script>`,
+  `'><img src=x onerror=${RUN}>`,
+  `</textarea><script>${RUN}</script>`,
+  `</title><svg/onload=${RUN}>`,
+  `javascript:${RUN}`,
+  `java\tscript:${RUN}`,
+  `data:text/html,<script>${RUN}</script>`,
+  `<a href="javascript:${RUN}">click</a>`,
+  `<math><mtext><style><img src=x onerror=${RUN}></style></mtext></math>`,
+  `<svg><animate onbegin=${RUN} attributeName=x dur=1s>`,
+  `<iframe srcdoc="<script>${RUN}</script>"></iframe>`,
+  `<style>@import '//example.invalid/x'</style>`,
+  `<link rel=stylesheet href=//example.invalid/x>`,
+  `<base href=//example.invalid/>`,
+  `<meta http-equiv=refresh content="0;url=javascript:${RUN}">`,
+  `<form action="javascript:${RUN}"><button>x</button></form>`,
+  `\${${RUN}}`,
+  '{{constructor.constructor("ran=1")()}}',
+  '<!--?lit$123$-->',
+  '<?lit$?>',
+  '\u202etxt.exe',
+  '&lt;script&gt;ran=1&lt;/script&gt;',
+  '=HYPERLINK("http://example.invalid")',
+  `<template><script>${RUN}</script></template>`,
+  `<noscript><p title="</noscript><img src=x onerror=${RUN}>">`,
+  `<x onclick=${RUN}>`,
+  ']]><script>ran=1</script>',
+  '__proto__',
+  'constructor',
+]
+export const MALICE: ReadonlyArray<string> = [
+  ...WHOLE,
+  ...TAGS.flatMap((tag) => HANDLERS.map((handler) => `<${tag} ${handler}=${RUN}>`)),
+]

@@ -13,7 +13,7 @@ import { type TestHttp, testHttp } from './http.ts'
 import { QUIET_EVENING } from './replay.ts'
 
 export const EVENING: SpaceRef = { type: 'document', id: '123' }
-const LINES = 160
+const LINES = 90
 
 type Line = {
   readonly seq: number

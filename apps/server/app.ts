@@ -32,6 +32,7 @@ import { keepSeats } from '../commands/seats.ts'
 import type { Config } from '../config/load.ts'
 import { consolePage } from '../console/plugin.ts'
 import { startPage } from '../page/plugin.ts'
+import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { measureFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
@@ -164,6 +165,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     startPage(scope, { hiveStandIn })
     consolePage(scope)
   })
+  await http.register(async (scope) => clientScripts(scope))
   await http.ready()
 
   const sockets = attachSockets(http.server, {

@@ -19,7 +19,7 @@ const rooms = new Map<string, Map<string, User>>()
 
 io.on('connection', (socket) => {
   let room = ''
-  const account = String(socket.handshake.auth['account'] ?? 'someone')
+  const account = String(socket.handshake.auth.account ?? 'someone')
   socket.on('join-space', (asked, ack) => {
     room = `${asked.spaceType}:${asked.spaceId}:main`
     if (isSilent) {

@@ -8,7 +8,7 @@ import { ownShare, type Row } from './figures.ts'
 import { writeHistory } from './history.ts'
 import { familySeconds, parentOf } from './processor.ts'
 
-const COUNT = Number(process.env['BENCH_EVENTS'] ?? 300_000)
+const COUNT = Number(process.env.BENCH_EVENTS ?? 300_000)
 
 export const bench = async () => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])

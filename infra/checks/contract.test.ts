@@ -15,6 +15,7 @@ import { COMMAND_NAMES, commandEntry } from '../../domain/commands.ts'
 import { EVENT_NAMES, eventEntry } from '../../domain/events.ts'
 import { SETTING_NAMES, SETTINGS } from '../../domain/settings.ts'
 import { SPACE_EVENT_NAMES, spaceEntry } from '../../domain/space/events.ts'
+import { clientWire } from './client-wire.ts'
 
 const test = suite('the contract')
 const PAGE = new URL('../../docs/contract.md', import.meta.url)
@@ -152,4 +153,11 @@ test('given the document of the socket’s events, then it is a valid one of Asy
   for (const name of Object.keys({ ...CLIENT_EVENTS, ...SERVER_EVENTS }))
     assert.ok(page.body.includes(`<code>${name}</code>`), name)
 })
+test('given the records of events and codes, then the client’s types are made of them', () => {
+  const file = new URL('../../apps/client/src/wire.ts', import.meta.url)
+  const made = clientWire()
+  if (process.env.WRITE_CONTRACT === '1') writeFileSync(file, made)
+  assert.is(readFileSync(file, 'utf8'), made)
+})
+
 test.run()

@@ -18,7 +18,7 @@ const OWNER = 'room-replay'
 kill(
   'given a room in full swing, when server, projector, Postgres and event store are each killed outright in turn, then every acknowledged command is on the log once and every table is what the log says',
   async () => {
-    const log = await readRoomLog(process.env['KILL_ROOM_LOG'] ?? QUIET_EVENING)
+    const log = await readRoomLog(process.env.KILL_ROOM_LOG ?? QUIET_EVENING)
     assert.equal(log._tag, 'Right')
     const lines = log._tag === 'Right' ? log.right : []
     const embedded = await startEmbedded()

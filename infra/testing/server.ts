@@ -32,7 +32,7 @@ const start = async (
   const child: ChildProcess = spawn(process.execPath, [main(app)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
-      PATH: process.env['PATH'] ?? '',
+      PATH: process.env.PATH ?? '',
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',

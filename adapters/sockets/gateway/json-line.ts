@@ -34,6 +34,8 @@ export class JsonLine implements OtherLine {
   readonly #onSlow: () => void
   /** As its client called the room that it asked for. */
   room: string | null = null
+  /** Its client asked to hear others' own messages as `room-data`, with which socket each is from. */
+  asRoomData = false
 
   constructor(
     id: string,
@@ -63,7 +65,8 @@ export class JsonLine implements OtherLine {
     this.guard()
   }
   /** A client's own type and fields, as it sent them; who it is from is ours to say. */
-  #data({ type, data, from }: Payload): string {
+  #data({ type, data, from, ...whose }: Payload): string {
+    if (this.asRoomData) return JSON.stringify({ type: 'room-data', data_type: type, data, from, ...whose })
     const fields = typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { data }
     return JSON.stringify({ ...fields, type, from })
   }

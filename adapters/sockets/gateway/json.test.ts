@@ -80,6 +80,47 @@ test('given a message of a type of an app’s own, then the others have it with 
   )
 })
 
+test('given a client that asks for room-data, then it hears which socket a message is from, and tells one alone', async ({
+  node,
+}) => {
+  const clients = await Promise.all(
+    ['bob', 'carol', 'dave'].map((name) =>
+      jsonSocket(node.url, `/?ticket=${node.ticketFor(name, 'alice/my-post')}`),
+    ),
+  )
+  const [bob, carol, dave] = clients
+  assert.ok(bob && carol && dave)
+  for (const one of clients) {
+    one.send({ type: 'join-space', room_data: one !== dave })
+    await one.until('space-joined')
+  }
+  const { users } = await dave.until('space-joined')
+  const idOf = (name: string) =>
+    users.find((user: { userAccount: string }) => user.userAccount === name).socketId
+  bob.send({
+    type: 'room-data',
+    data_type: 'dice',
+    data: { type: 'six' },
+    fromSocketId: 'forged',
+    request_id: '1',
+  })
+  assert.is((await bob.until('answer')).ok, true)
+  const heard = await carol.until('room-data')
+  assert.is(heard.data_type, 'dice')
+  assert.equal(heard.data, { type: 'six' })
+  assert.is(heard.fromSocketId, idOf('bob'))
+  assert.equal(heard.from, { id: 'bob', verified: true })
+  assert.equal(await dave.until('dice'), { type: 'dice', from: { id: 'bob', verified: true } })
+  carol.send({ type: 'room-data', data_type: 'whisper', data: 7, to: idOf('bob') })
+  assert.is((await bob.until('room-data')).data, 7)
+  for (const data_type of ['kicked', 'hand-state', '', undefined])
+    bob.send({ type: 'room-data', data_type, data: 1, request_id: `refused ${data_type}` })
+  const last = await bob.until('answer', ({ request_id }) => request_id === 'refused undefined')
+  assert.is(last.code, 'invalid_type')
+  assert.is(bob.heard.filter(({ type, ok }) => type === 'answer' && ok === false).length, 4)
+  assert.not(dave.heard.some(({ type }) => type === 'whisper' || type === 'kicked'))
+})
+
 test('given no ticket, then a guest, where guests may enter; given a wrong one, then nobody', async ({
   node,
   log,

@@ -83,6 +83,7 @@ export const jsonRequests = (
       if (place === null) return told(invalid('space', 'spaceType and spaceId, or room, are missing.'))
       const before = (line as JsonLine).room
       ;(line as JsonLine).room = name
+      ;(line as JsonLine).asRoomData = asked.room_data === true
       const answer = await join.handle(member, place)
       if (!answer.ok) (line as JsonLine).room = before
       return answer
@@ -179,6 +180,10 @@ export const createJsonSockets = (deps: {
     if (type === 'join-space') receive(member, type, message, ack)
     else if (requests.has(type) && type !== 'room-data')
       receive(member, type, without(message, 'type', 'room', 'request_id'), ack)
+    else if (type === 'room-data' && line.asRoomData) {
+      const { data_type, data, to } = message
+      receive(member, type, { type: data_type, data, to }, ack)
+    }
     // Nobody is told by another what is ours to tell.
     else if (isOurs(type)) receive(member, 'none', undefined, ack)
     else {

@@ -1,0 +1,124 @@
+/** Join a space of DLUX Presence: `const room = await join('post:alice/my-post')`. */
+import { PresenceError } from './errors.ts'
+import { type Login, logIn } from './login.ts'
+import { Room, type Where } from './room.ts'
+import { type Entry, Session } from './session.ts'
+import { type Transport, webTransport } from './transport.ts'
+
+export { type PresenceCode, PresenceError } from './errors.ts'
+export type { Login, Proof } from './login.ts'
+export type { Move, Pose, Quaternion, Vector } from './moves.ts'
+export type { Proofs } from './proof.ts'
+export { type Identity, type Message, type PastMessage, Room, type RoomEvents, type User } from './room.ts'
+export type { Line, LineEvents, Transport } from './transport.ts'
+export type { Code, Sent, Told } from './wire.ts'
+
+export type JoinOptions = {
+  /** `https://HOST`; by default where this script came from, else the page's own. */
+  readonly server?: string
+  readonly subspace?: string
+  /** A session token that one has already. */
+  readonly token?: string
+  /** Whom to log in as, where one has no token: `auto` unless said. */
+  readonly login?: Login
+  /** The account that one wants to be, for Keychain. */
+  readonly account?: string
+  readonly position?: { readonly x: number; readonly y: number; readonly z: number }
+  readonly avatar?: unknown
+  /** Where the token stays for the next page; `sessionStorage` unless said, null for nowhere. */
+  readonly storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null
+  readonly transport?: Transport
+}
+
+const SPACE = /^(post|document|community|global):([^:]+)(?::(main(?:-.+)?))?$/
+/** `type:id[:subspace]`; a post also without its type. */
+export const whereOf = (space: string, subspace?: string): Where => {
+  const [, type, id, named] = SPACE.exec(space) ?? SPACE.exec(`post:${space}`) ?? []
+  if (type === undefined || id === undefined)
+    throw new PresenceError('invalid_space', `“${space}” is no space: type:id, such as post:alice/my-post.`)
+  return { type, id, subspace: subspace ?? named ?? 'main' }
+}
+
+/** The page's own post, as DLUX's wallet finds it: `/@author/permlink` in its address; the lobby where there is none. */
+export const spaceOfPage = (path: string): string => {
+  const [, author, permlink] = /\/@([^/]+)\/([^/?#]+)/.exec(path) ?? []
+  return author === undefined ? 'global:lobby' : `post:${author}/${permlink}`
+}
+
+let scriptServer: string | null = null
+/** Where a page's own script came from, which is the server unless another is named. */
+export const cameFrom = (origin: string): void => {
+  scriptServer = origin
+}
+const storageHere = (): JoinOptions['storage'] => {
+  try {
+    return globalThis.sessionStorage ?? null
+  } catch {
+    // A frame that may keep nothing.
+    return null
+  }
+}
+
+/** Asks for a seat and a ticket with what proof there is, and keeps what the server gives for the next time. */
+const entrance = (transport: Transport, where: Where, options: JoinOptions & { readonly server: string }) => {
+  const storage = options.storage === undefined ? storageHere() : options.storage
+  const key = `dlux-presence ${options.server}`
+  let token = options.token ?? storage?.getItem(key) ?? null
+  const keep = (next: string | null): void => {
+    token = next
+    if (next === null) storage?.removeItem(key)
+    else storage?.setItem(key, next)
+  }
+  const ask = async (): Promise<Entry> =>
+    (await transport.call(`/api/spaces/${where.type}/${encodeURIComponent(where.id)}/join`, {
+      method: 'POST',
+      token,
+      body: { subspace: where.subspace },
+    })) as Entry
+  const enter = async (): Promise<Entry> => {
+    if (token === null) {
+      const made = await logIn(transport, options.login ?? 'auto', options.account ?? null)
+      if (made !== null) keep(made)
+    }
+    let entry: Entry
+    try {
+      entry = await ask()
+    } catch (error) {
+      const isOver =
+        error instanceof PresenceError && (error.code === 'token_expired' || error.code === 'invalid_proof')
+      // One that the page gave is the page's to renew.
+      if (!isOver || token === null || options.token !== undefined) throw error
+      keep(null)
+      return enter()
+    }
+    if (typeof entry.session_token === 'string') keep(entry.session_token)
+    return entry
+  }
+  return { enter, token: () => token }
+}
+
+/** Resolves once one is in; rejects with a `PresenceError` that has the server's code. */
+export const join = async (space: string, options: JoinOptions = {}): Promise<Room> => {
+  const where = whereOf(space, options.subspace)
+  const server = (options.server ?? scriptServer ?? globalThis.location?.origin ?? '').replace(/\/$/, '')
+  const transport = options.transport ?? webTransport(server)
+  const { enter, token } = entrance(transport, where, { ...options, server })
+  const { position, avatar } = options
+  const now = () => performance.now()
+  const session = new Session({
+    transport,
+    enter,
+    greeting: () => ({
+      ...(position === undefined ? {} : { position }),
+      ...(avatar === undefined ? {} : { avatar_data: avatar }),
+    }),
+    onJoined: (joined, isAgain) => room.joined(joined, isAgain),
+    onMessage: (type, message) => room.heard(type, message),
+    onCut: () => room.cut(),
+    onEnd: (why) => room.ended(why),
+    now,
+  })
+  const room = new Room({ session, transport, where, token, now })
+  await session.start()
+  return room
+}

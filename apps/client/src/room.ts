@@ -1,0 +1,307 @@
+/** A room that one is in: who else is, what is said and done, and what one may do oneself. */
+import { Emitter } from './emitter.ts'
+import { PresenceError } from './errors.ts'
+import { type Move, Mover, Places, type Pose, poseIn } from './moves.ts'
+import { type Proofs, verify } from './proof.ts'
+import type { Joined, Session } from './session.ts'
+import type { Json, Transport } from './transport.ts'
+import { Voice } from './voice.ts'
+import type { Told } from './wire.ts'
+
+export type User = Joined['users'][number]
+export type Identity = Joined['identity']
+export type Message = Told['chat-message']
+/** A message as the history has it. */
+export type PastMessage = Pick<Message, 'message_id' | 'content' | 'created_at' | 'revision' | 'position'> &
+  Partial<Message> & { readonly is_deleted?: boolean }
+type Permission = 'access' | 'moderate' | 'admin'
+type Restriction = { readonly reason?: string; readonly until?: string }
+
+/** Everything that the server tells, and what the client notices by itself. */
+export type RoomEvents = Told & {
+  /** The line is cut; it comes back by itself. */
+  readonly cut: null
+  /** It came back: `true` where exactly what was missed came, else the state is fresh. */
+  readonly back: { readonly resumed: boolean }
+  /** It is over, and does not come back: kicked, banned, left, refused. */
+  readonly end: PresenceError
+  /** Who is in the room changed, or something of them. */
+  readonly users: ReadonlyMap<string, User>
+  /** One's own voice, or why it stopped. */
+  readonly 'voice-changed': { readonly enabled: boolean; readonly why: PresenceError | null }
+}
+export type Where = { readonly type: string; readonly id: string; readonly subspace: string }
+export type RoomDeps = {
+  readonly session: Session
+  readonly transport: Transport
+  readonly where: Where
+  readonly token: () => string | null
+  readonly now: () => number
+}
+
+const DURABLE_TRIES = 5
+/** Of what was told, so much is held against the log's proofs. */
+const MOST_TOLD = 500
+const NOT_OF_A_USER: ReadonlySet<string> = new Set(['revision', 'timestamp', 'enabled', 'by', 'reason'])
+
+export class Room extends Emitter<RoomEvents> {
+  readonly #deps: RoomDeps
+  readonly #users = new Map<string, User>()
+  readonly #places = new Places()
+  readonly #mover: Mover
+  readonly #told: Array<{ readonly position: string; readonly own: boolean }> = []
+  readonly voice: Voice
+  #joined: Joined | null = null
+
+  constructor(deps: RoomDeps) {
+    super()
+    this.#deps = deps
+    this.#mover = new Mover((move) => deps.session.tell('aframe-update', move))
+    this.voice = new Voice({
+      me: () => this.me?.socketId ?? '',
+      others: () => [...this.#users.values()].filter(({ socketId }) => socketId !== this.me?.socketId),
+      iceServers: () => deps.session.iceServers,
+      ask: (enabled) => deps.session.ask('voice-state', { enabled }),
+      signal: (event, payload) => void deps.session.ask(event, payload).catch(() => {}),
+      onChange: (enabled, why) => this.emit('voice-changed', { enabled, why }),
+    })
+  }
+
+  // ── who and where ──────────────────────────────────────────────────────────────────────────────────────
+  get where(): Where {
+    return this.#deps.where
+  }
+  /** By socket id, oneself too. */
+  get users(): ReadonlyMap<string, User> {
+    return this.#users
+  }
+  get me(): User | null {
+    const id = this.#joined?.sessionId
+    for (const user of this.#users.values()) if (user.sessionId === id) return user
+    return null
+  }
+  get identity(): Identity | null {
+    return this.#joined?.identity ?? null
+  }
+  /** owner, admin, moderate, access. */
+  get permission(): string {
+    return this.#joined?.permission ?? 'none'
+  }
+  get settings(): Joined['settings'] | null {
+    return this.#joined?.settings ?? null
+  }
+  get connected(): boolean {
+    return this.#deps.session.state === 'connected'
+  }
+  /** Where somebody is to be drawn now, between the last two places that were told. */
+  place(socketId: string, at = this.#deps.now()): Pose | null {
+    return this.#places.of(socketId, at)
+  }
+
+  // ── what one does ──────────────────────────────────────────────────────────────────────────────────────
+  /** Sent again where the line is cut, and one message all the same. Answers its id. */
+  async say(
+    content: string,
+    more: { readonly replyTo?: string; readonly type?: string } = {},
+  ): Promise<string> {
+    const message_id = crypto.randomUUID()
+    await this.#surely('chat-message', {
+      content,
+      message_id,
+      ...(more.replyTo === undefined ? {} : { parent_message_id: more.replyTo }),
+      ...(more.type === undefined ? {} : { message_type: more.type }),
+    })
+    return message_id
+  }
+  async edit(messageId: string, content: string): Promise<void> {
+    await this.#surely('chat-edit', { message_id: messageId, content })
+  }
+  async delete(messageId: string): Promise<void> {
+    await this.#surely('chat-delete', { message_id: messageId })
+  }
+  async react(messageId: string, emoji: string, on = true): Promise<void> {
+    await this.#surely('chat-reaction', { message_id: messageId, emoji, remove: !on })
+  }
+  /** What was said before, oldest first. */
+  async history(
+    more: { readonly before?: string; readonly limit?: number } = {},
+  ): Promise<ReadonlyArray<PastMessage>> {
+    const { type, id, subspace } = this.where
+    const query = new URLSearchParams({ subspace, limit: String(more.limit ?? 50) })
+    if (more.before !== undefined) query.set('before', more.before)
+    const path = `/api/chat/${type}/${encodeURIComponent(id)}/messages?${query}`
+    const answer = (await this.#deps.transport.call(path, { token: this.#deps.token() })) as {
+      readonly messages: ReadonlyArray<PastMessage>
+    }
+    return answer.messages
+  }
+  /** At 15 Hz at most; the newest wins. */
+  move(move: Move): void {
+    this.#mover.move(move, performance.now())
+  }
+  /** To the others in the room, or to one of them: whole, in order, not on the log. */
+  async roomData(type: string, data: unknown, to?: string): Promise<void> {
+    await this.#deps.session.ask('room-data', { data_type: type, data, ...(to === undefined ? {} : { to }) })
+  }
+  async raiseHand(up = true): Promise<void> {
+    await this.#deps.session.ask(up ? 'hand-raise' : 'hand-lower', {})
+  }
+  async lowerHand(sessionId: string): Promise<void> {
+    await this.#deps.session.ask('hand-lower', { session_id: sessionId })
+  }
+
+  // ── moderation ─────────────────────────────────────────────────────────────────────────────────────────
+  async mute(subject: string, more: Restriction = {}): Promise<void> {
+    await this.#deps.session.ask('mute', { subject, ...more })
+  }
+  async unmute(subject: string): Promise<void> {
+    await this.#deps.session.ask('unmute', { subject })
+  }
+  async ban(subject: string, more: Restriction = {}): Promise<void> {
+    await this.#deps.session.ask('ban', { subject, ...more })
+  }
+  async unban(subject: string): Promise<void> {
+    await this.#deps.session.ask('unban', { subject })
+  }
+  async kick(sessionId: string, reason?: string): Promise<void> {
+    await this.#deps.session.ask('kick', {
+      session_id: sessionId,
+      ...(reason === undefined ? {} : { reason }),
+    })
+  }
+  async grant(account: string, permission: Permission): Promise<void> {
+    await this.#deps.session.ask('permission-grant', { account, permission })
+  }
+  async revoke(account: string): Promise<void> {
+    await this.#deps.session.ask('permission-revoke', { account })
+  }
+  async changeSettings(changes: Partial<Joined['settings']>): Promise<void> {
+    await this.#deps.session.ask('settings-change', changes)
+  }
+
+  /** Holds what was told here against the log's proofs. Others' events can only be seen by moderators, and that is a look. */
+  verify(options: { readonly others?: boolean } = {}): Promise<Proofs> {
+    const told = this.#told.filter(({ own }) => own || options.others === true)
+    return verify(
+      this.#deps.transport,
+      this.#deps.token(),
+      told.map(({ position }) => position),
+    )
+  }
+  async leave(): Promise<void> {
+    this.voice.close()
+    await this.#deps.session.ask('leave-space', {}).catch(() => {})
+    this.#deps.session.end(new PresenceError('left', 'You left the room.'))
+  }
+
+  // ── what the session hears ─────────────────────────────────────────────────────────────────────────────
+  joined(joined: Joined, isAgain: boolean): void {
+    this.#joined = joined
+    this.#users.clear()
+    this.#places.clear()
+    for (const user of joined.users) this.#arrived(user)
+    this.emit('space-joined', joined)
+    this.emit('users', this.#users)
+    this.#mover.again(performance.now())
+    if (!isAgain) return
+    this.voice.restart()
+    this.emit('back', { resumed: joined.resumed })
+  }
+  heard(type: string, message: Json): void {
+    this.#fold(type, message)
+    if (type === 'room-data') {
+      const { data_type, ...rest } = message
+      this.emit('room-data', { ...rest, type: data_type } as unknown as Told['room-data'])
+    } else this.emit(type as keyof Told, message as never)
+    this.voice.heard(type, message)
+  }
+  cut(): void {
+    this.emit('cut', null)
+  }
+  ended(why: PresenceError): void {
+    this.#mover.stop()
+    this.voice.close()
+    this.emit('end', why)
+  }
+
+  #arrived(user: User): void {
+    this.#users.set(user.socketId, user)
+    const pose = poseIn(user)
+    if (pose !== null) this.#places.arrived(user.socketId, pose, this.#deps.now())
+  }
+  #fold(type: string, message: Json): void {
+    const socketId = String(message.socketId ?? '')
+    const { position, user_account, guest_id } = message
+    if (typeof position === 'string' && this.#told.length < MOST_TOLD)
+      this.#told.push({ position, own: (user_account ?? guest_id) === this.identity?.id })
+    switch (type as keyof Told) {
+      case 'user-joined':
+        this.#arrived({
+          voice_enabled: false,
+          hand_raised: false,
+          hand_raised_since: null,
+          connected_at: String(message.timestamp),
+          ...message,
+        } as unknown as User)
+        this.#mover.again(performance.now())
+        break
+      case 'user-left':
+        this.#users.delete(socketId)
+        this.#places.gone(socketId)
+        break
+      case 'voice-state':
+      case 'hand-state': {
+        const user = this.#users.get(socketId)
+        const marks = Object.entries(message).filter(([name]) => !NOT_OF_A_USER.has(name))
+        if (user !== undefined) this.#users.set(socketId, { ...user, ...Object.fromEntries(marks) })
+        break
+      }
+      case 'aframe-update': {
+        const pose = poseIn(message.entityData)
+        if (pose !== null && this.#users.has(socketId)) this.#places.arrived(socketId, pose, this.#deps.now())
+        return
+      }
+      case 'settings-changed':
+        this.#changed(message.changes as Json)
+        return
+      case 'permission-changed':
+        if (
+          (user_account ?? guest_id) === this.identity?.id &&
+          this.#joined !== null &&
+          this.permission !== 'owner'
+        ) {
+          const permission = message.change === 'revoked' ? 'access' : message.permission
+          if (typeof permission === 'string') this.#joined = { ...this.#joined, permission }
+        }
+        return
+      default:
+        return
+    }
+    this.emit('users', this.#users)
+  }
+  #changed(changes: Json): void {
+    if (this.#joined === null) return
+    const free = Object.entries({
+      ...this.#joined.settings.settings,
+      ...(changes.settings as Json | undefined),
+    }).filter(([, value]) => value !== null)
+    const settings = { ...this.#joined.settings, ...changes, settings: Object.fromEntries(free) }
+    this.#joined = { ...this.#joined, settings: settings as Joined['settings'] }
+  }
+  /** Again after a cut line: each of these is the same when it is done twice. */
+  async #surely(
+    type: 'chat-message' | 'chat-edit' | 'chat-delete' | 'chat-reaction',
+    payload: Json,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#deps.session.connected()
+      try {
+        await this.#deps.session.ask(type, payload)
+        return
+      } catch (error) {
+        const isCut = error instanceof PresenceError && error.code === 'disconnected'
+        if (!isCut || attempt >= DURABLE_TRIES) throw error
+      }
+    }
+  }
+}

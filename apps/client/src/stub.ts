@@ -1,0 +1,174 @@
+/** A server that is not there, for tests of pages: rooms in memory, as many people as ask, chat, places, data and refusals. */
+import { PresenceError } from './errors.ts'
+import { type JoinOptions, join, type Room } from './index.ts'
+import type { Json, LineEvents, Transport } from './transport.ts'
+
+type Person = {
+  readonly socketId: string
+  readonly sessionId: string
+  readonly guestId: string
+  readonly events: LineEvents
+  user: Json
+  isIn: boolean
+}
+export type Stub = {
+  readonly join: (space?: string, options?: JoinOptions) => Promise<Room>
+  /** Cuts everybody's line, as a network does. */
+  readonly cut: (code?: number) => void
+  /** The next request of this type is refused so. */
+  readonly refuseNext: (type: string, code: string, error: string) => void
+  /** To everybody, as the server tells it. */
+  readonly tell: (type: string, payload: Json) => void
+}
+
+const DEFAULT_SETTINGS = {
+  chat_enabled: true,
+  voice_enabled: true,
+  guests_allowed: true,
+  max_users: 50,
+  reactions_enabled: true,
+  slow_mode_seconds: 0,
+  settings: {},
+}
+
+export const createStub = (): Stub => {
+  const people = new Set<Person>()
+  const refusals = new Map<string, { readonly code: string; readonly error: string }>()
+  const revisions = { space: -1, chat: -1 }
+  let count = 0
+  const later = (task: () => void) => void queueMicrotask(task)
+  const timestamp = () => new Date().toISOString()
+  const next = (stream: 'space' | 'chat'): Json => ({
+    revision: String(++revisions[stream]),
+    timestamp: timestamp(),
+  })
+  const toAll = (message: Json, but?: Person): void => {
+    for (const one of people) if (one.isIn && one !== but) later(() => one.events.onMessage(message))
+  }
+  const who = ({ socketId, sessionId, guestId }: Person): Json => ({
+    socketId,
+    sessionId,
+    userAccount: null,
+    guestId,
+  })
+  const byOf = ({ guestId }: Person): Json => ({ user_account: null, guest_id: guestId, subspace: 'main' })
+  const gone = (person: Person, reason: string): void => {
+    people.delete(person)
+    if (!person.isIn) return
+    person.isIn = false
+    toAll({ type: 'user-left', ...person.user, reason, ...next('space') })
+  }
+
+  const enter = (person: Person, asked: Json): void => {
+    const { position = null, avatar_data = null } = asked
+    person.user = { ...who(person), position, avatar_data }
+    toAll({ type: 'user-joined', ...person.user, ...next('space') })
+    person.isIn = true
+    const marks = { voice_enabled: false, hand_raised: false, hand_raised_since: null }
+    const users = [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...marks, ...user }))
+    person.events.onMessage({
+      type: 'space-joined',
+      success: true,
+      spaceType: 'global',
+      spaceId: 'stub',
+      subspace: 'main',
+      sessionId: person.sessionId,
+      identity: { kind: 'guest', id: person.guestId, verified: false },
+      users,
+      settings: DEFAULT_SETTINGS,
+      permission: 'access',
+      revisions: { space: String(revisions.space), chat: String(revisions.chat) },
+      resumed: 'since' in asked,
+      timestamp: timestamp(),
+    })
+  }
+  const carryOut = (person: Person, type: string, asked: Json): unknown => {
+    switch (type) {
+      case 'join-space':
+        return enter(person, asked)
+      case 'leave-space':
+        return gone(person, 'left')
+      case 'chat-message': {
+        const { content, message_id, message_type = 'text', parent_message_id = null } = asked
+        const more = { content, message_id, message_type, parent_message_id, thread_root_id: null }
+        const named = { display_name: person.guestId, created_at: timestamp() }
+        return toAll({ type, ...byOf(person), ...more, ...named, position: String(++count), ...next('chat') })
+      }
+      case 'chat-edit':
+        return toAll({ type: 'chat-edited', ...byOf(person), ...asked, ...next('chat') })
+      case 'chat-delete':
+        return toAll({ type: 'chat-deleted', ...byOf(person), ...asked, ...next('chat') })
+      case 'chat-reaction':
+        return toAll({ type, ...byOf(person), ...asked, removed: asked.remove === true, ...next('chat') })
+      case 'voice-state': {
+        const { enabled } = asked
+        person.user = { ...person.user, voice_enabled: enabled }
+        return toAll({ type, ...who(person), enabled, voice_enabled: enabled, ...next('space') })
+      }
+      case 'hand-raise':
+      case 'hand-lower': {
+        const hand_raised = type === 'hand-raise'
+        return toAll({ type: 'hand-state', ...who(person), hand_raised, ...next('space') })
+      }
+      case 'aframe-update': {
+        person.user = { ...person.user, position: asked.position }
+        const { socketId } = person
+        return toAll({ type, socketId, userAccount: null, entityData: asked, timestamp: timestamp() }, person)
+      }
+      case 'room-data': {
+        const from = { id: person.guestId, verified: false }
+        const { socketId: fromSocketId, guestId: fromUser } = person
+        const message = { type, ...asked, fromSocketId, fromUser, from, timestamp: timestamp() }
+        const to = [...people].find(({ socketId }) => socketId === asked.to)
+        if (to !== undefined) later(() => to.events.onMessage(message))
+        else toAll(message, person)
+        return
+      }
+      default:
+        return
+    }
+  }
+
+  const transport: Transport = {
+    call: async (path) => {
+      if (path.endsWith('/join')) return { websocket_url: 'stub:', session_token: 'stub' }
+      if (path.includes('/messages')) return { messages: [], has_more: false }
+      throw new PresenceError('not_found', `The stub has no ${path}.`)
+    },
+    open: async (_url, events) => {
+      const n = ++count
+      const person: Person = {
+        socketId: `socket-${n}`,
+        sessionId: `session-${n}`,
+        guestId: `guest:${n.toString(16).padStart(12, '0')}`,
+        events,
+        user: {},
+        isIn: false,
+      }
+      people.add(person)
+      return {
+        send: ({ type, request_id, ...asked }) =>
+          later(() => {
+            const refusal = refusals.get(String(type))
+            refusals.delete(String(type))
+            if (refusal === undefined) carryOut(person, String(type), asked)
+            if (request_id !== undefined)
+              events.onMessage({ type: 'answer', request_id, ok: refusal === undefined, ...refusal })
+          }),
+        close: () => gone(person, 'disconnected'),
+      }
+    },
+  }
+  return {
+    join: (space = 'global:stub', options = {}) =>
+      join(space, { server: 'stub:', login: 'guest', storage: null, ...options, transport }),
+    cut: (code = 1006) => {
+      for (const person of [...people]) {
+        gone(person, 'disconnected')
+        person.events.onClose(code)
+      }
+    },
+    refuseNext: (type, code, error) => void refusals.set(type, { code, error }),
+    tell: (type, payload) => toAll({ type, ...payload }),
+  }
+}

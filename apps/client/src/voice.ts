@@ -1,0 +1,357 @@
+/** Voices, from browser to browser: whoever speaks offers to each other one in the room, by perfect negotiation, and mends
+ *  what was cut. Who may not speak is silent at once, here and in everybody's ears. */
+import { asPresenceError, PresenceError } from './errors.ts'
+import type { Pose } from './moves.ts'
+import type { Json } from './transport.ts'
+import type { Told } from './wire.ts'
+
+type Signal = 'webrtc-offer' | 'webrtc-answer' | 'webrtc-ice-candidate'
+type Other = { readonly socketId: string; readonly voice_enabled?: unknown }
+export type VoiceDeps = {
+  readonly me: () => string
+  readonly others: () => ReadonlyArray<Other>
+  readonly iceServers: () => ReadonlyArray<RTCIceServer>
+  /** Tells the room that one's voice is on or off; rejects where one may not speak. */
+  readonly ask: (enabled: boolean) => Promise<Json>
+  readonly signal: (event: Signal, payload: Json) => void
+  readonly onChange: (enabled: boolean, why: PresenceError | null) => void
+}
+/** A description or a candidate, with the connections that it is of: a newer one of the other side begins anew. */
+type Tagged = {
+  readonly type?: RTCSdpType
+  readonly sdp?: string
+  readonly candidate?: string
+  readonly sdpMid?: string | null
+  readonly sdpMLineIndex?: number | null
+  readonly connection?: string
+  readonly of?: string
+}
+
+/** A mesh: each speaker sends to everybody. Larger rooms want a relay. */
+export const MOST_SPEAKERS = 8
+export const MOST_LISTENERS = 30
+const LEVEL_OF_SPEECH = 0.01
+
+class Peer {
+  readonly id = Math.random().toString(36).slice(2, 12)
+  readonly connection: RTCPeerConnection
+  stream: MediaStream | null = null
+  panner: PannerNode | null = null
+  /** The other side's connection, once it has said. */
+  theirs: string | null = null
+  isOffering = false
+  ignoresOffer = false
+  constructor(iceServers: ReadonlyArray<RTCIceServer>) {
+    this.connection = new RTCPeerConnection({ iceServers: [...iceServers] })
+  }
+}
+
+export class Voice {
+  readonly #deps: VoiceDeps
+  readonly #peers = new Map<string, Peer>()
+  #mine: MediaStream | null = null
+  #context: AudioContext | null = null
+  #isPositional = false
+  #queue: Promise<void> = Promise.resolve()
+
+  constructor(deps: VoiceDeps) {
+    this.#deps = deps
+  }
+  get enabled(): boolean {
+    return this.#mine !== null
+  }
+  /** By socket id, who is connected for voice. */
+  get connections(): ReadonlyMap<string, RTCPeerConnection> {
+    return new Map([...this.#peers].map(([id, { connection }]) => [id, connection]))
+  }
+  /** Others' voices as they come, by socket id. */
+  get streams(): ReadonlyMap<string, MediaStream> {
+    return new Map([...this.#peers].flatMap(([id, { stream }]) => (stream === null ? [] : [[id, stream]])))
+  }
+
+  /** Asks for the microphone, unless a stream is given, and tells the room. */
+  async start(given?: MediaStream): Promise<void> {
+    if (this.enabled) return
+    const speakers = this.#deps.others().filter(({ voice_enabled }) => voice_enabled === true)
+    if (speakers.length >= MOST_SPEAKERS)
+      throw new PresenceError('voice_full', `${MOST_SPEAKERS} people speak here already.`)
+    const stream =
+      given ??
+      (await navigator.mediaDevices
+        ?.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } })
+        .catch(() => null))
+    if (!stream) throw new PresenceError('microphone', 'There is no microphone, or it may not be used.')
+    try {
+      await this.#deps.ask(true)
+    } catch (error) {
+      if (given === undefined) stopTracks(stream)
+      throw error
+    }
+    this.#mine = stream
+    this.#deps.onChange(true, null)
+    this.#offerToAll()
+  }
+  async stop(): Promise<void> {
+    if (!this.enabled) return
+    this.#silence(null)
+    await this.#deps.ask(false).catch(() => {})
+  }
+  /** How loud somebody is, from 0 to 1; null where nothing comes. */
+  level(socketId: string): number | null {
+    const [receiver] = this.#peers.get(socketId)?.connection.getReceivers() ?? []
+    return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null
+  }
+  isSpeaking(socketId: string): boolean {
+    return (this.level(socketId) ?? 0) > LEVEL_OF_SPEECH
+  }
+  /** Each voice comes from where its speaker stands. Call it as often as the ear moves. */
+  hearFrom(ear: Pose, placeOf: (socketId: string) => Pose | null): void {
+    this.#isPositional = true
+    if (this.#context === null) return
+    const { listener } = this.#context
+    const { x, y, z, w } = ear.rotation ?? { x: 0, y: 0, z: 0, w: 1 }
+    // -Z turned by the quaternion: where the face looks.
+    const forward = { x: -2 * (x * z + w * y), y: -2 * (y * z - w * x), z: -(1 - 2 * (x * x + y * y)) }
+    const { position: at } = ear
+    if (listener.positionX) {
+      listener.positionX.value = at.x
+      listener.positionY.value = at.y
+      listener.positionZ.value = at.z
+      listener.forwardX.value = forward.x
+      listener.forwardY.value = forward.y
+      listener.forwardZ.value = forward.z
+    } else {
+      listener.setPosition(at.x, at.y, at.z)
+      listener.setOrientation(forward.x, forward.y, forward.z, 0, 1, 0)
+    }
+    for (const [socketId, { panner }] of this.#peers) {
+      const place = panner === null ? null : placeOf(socketId)
+      if (panner === null || place === null) continue
+      panner.positionX.value = place.position.x
+      panner.positionY.value = place.position.y
+      panner.positionZ.value = place.position.z
+    }
+  }
+
+  // ── what the room tells ────────────────────────────────────────────────────────────────────────────────
+  heard(type: string, message: Json): void {
+    switch (type as keyof Told) {
+      case 'user-joined':
+        if (this.enabled) this.#offerTo(String(message.socketId))
+        return
+      case 'user-left':
+        this.#drop(String(message.socketId))
+        return
+      case 'permission-changed':
+        if (message.drop_audio === true) this.#mutedWho(message)
+        return
+      case 'settings-changed':
+        if (message.drop_audio === true) this.#nobodySpeaks()
+        return
+      case 'voice-state':
+        this.#voiceState(message)
+        return
+      case 'webrtc-offer':
+        this.#inTurn(() => this.#described(String(message.fromSocketId), message.offer as Tagged))
+        return
+      case 'webrtc-answer':
+        this.#inTurn(() => this.#described(String(message.fromSocketId), message.answer as Tagged))
+        return
+      case 'webrtc-ice-candidate':
+        this.#inTurn(() => this.#candidate(String(message.fromSocketId), message.candidate as Tagged))
+        return
+      default:
+        return
+    }
+  }
+  /** After a cut: another socket, so other connections; whoever spoke speaks on. */
+  restart(): void {
+    for (const id of [...this.#peers.keys()]) this.#drop(id)
+    if (!this.enabled) return
+    this.#deps.ask(true).then(
+      () => this.#offerToAll(),
+      (error) => this.#silence(asPresenceError(error)),
+    )
+  }
+  close(): void {
+    if (this.enabled) this.#silence(null)
+    for (const id of [...this.#peers.keys()]) this.#drop(id)
+    void this.#context?.close().catch(() => {})
+    this.#context = null
+  }
+
+  #voiceState(message: Json): void {
+    if (message.enabled !== false) return
+    const socketId = String(message.socketId)
+    // The server switched it off, or another page of ours did.
+    if (socketId === this.#deps.me()) {
+      if (this.enabled) this.#silence(new PresenceError('muted', 'Your voice was switched off.'))
+    } else if (!this.enabled) this.#drop(socketId)
+  }
+  /** Nothing of that one is heard from here on, whatever its own page does. */
+  #mutedWho(message: Json): void {
+    const who = message.user_account ?? message.guest_id
+    const mine = this.#deps.others as () => ReadonlyArray<
+      Other & { userAccount?: unknown; guestId?: unknown }
+    >
+    for (const { socketId, userAccount, guestId } of mine())
+      if ((userAccount ?? guestId) === who) {
+        this.#drop(socketId)
+        if (this.enabled) this.#offerTo(socketId)
+      }
+  }
+  #nobodySpeaks(): void {
+    if (this.enabled)
+      this.#silence(new PresenceError('voice_disabled', 'Voice was switched off in this room.'))
+    for (const id of [...this.#peers.keys()]) this.#drop(id)
+  }
+  #silence(why: PresenceError | null): void {
+    const mine = this.#mine
+    this.#mine = null
+    if (mine !== null) stopTracks(mine)
+    for (const [id, { connection }] of this.#peers) {
+      for (const sender of connection.getSenders()) void sender.replaceTrack(null).catch(() => {})
+      const isHeard = this.#deps
+        .others()
+        .some(({ socketId, voice_enabled }) => socketId === id && voice_enabled)
+      if (!isHeard) this.#drop(id)
+      else for (const transceiver of connection.getTransceivers()) transceiver.direction = 'recvonly'
+    }
+    this.#deps.onChange(false, why)
+  }
+
+  // ── connections ────────────────────────────────────────────────────────────────────────────────────────
+  /** Signals one after the other: a candidate must not overtake its description. */
+  #inTurn(task: () => Promise<void>): void {
+    this.#queue = this.#queue.then(task).catch(() => {})
+  }
+  #offerToAll(): void {
+    for (const { socketId } of this.#deps.others()) this.#offerTo(socketId)
+  }
+  #offerTo(socketId: string): void {
+    const track = this.#mine?.getAudioTracks()[0]
+    if (!track || (!this.#peers.has(socketId) && this.#peers.size >= MOST_LISTENERS)) return
+    const { connection } = this.#peers.get(socketId) ?? this.#connect(socketId)
+    const known = connection.getTransceivers()[0]
+    if (known === undefined)
+      connection.addTransceiver(track, { direction: 'sendrecv', streams: [this.#mine!] })
+    else {
+      void known.sender.replaceTrack(track).catch(() => {})
+      known.direction = 'sendrecv'
+    }
+  }
+  #drop(socketId: string): void {
+    const peer = this.#peers.get(socketId)
+    if (peer === undefined) return
+    this.#peers.delete(socketId)
+    peer.connection.onnegotiationneeded = null
+    peer.connection.ontrack = null
+    peer.connection.close()
+    peer.panner?.disconnect()
+    elementOf(peer)?.remove()
+  }
+  #connect(socketId: string): Peer {
+    const peer = new Peer(this.#deps.iceServers())
+    this.#peers.set(socketId, peer)
+    const { connection } = peer
+    const isCurrent = () => this.#peers.get(socketId) === peer
+    const tagged = (more: Tagged): Tagged => ({
+      ...more,
+      connection: peer.id,
+      ...(peer.theirs === null ? {} : { of: peer.theirs }),
+    })
+    connection.onnegotiationneeded = () =>
+      this.#inTurn(async () => {
+        if (!isCurrent()) return
+        peer.isOffering = true
+        try {
+          await connection.setLocalDescription()
+          const { type, sdp } = connection.localDescription!
+          if (type === 'offer')
+            this.#deps.signal('webrtc-offer', { targetSocketId: socketId, offer: tagged({ type, sdp }) })
+        } finally {
+          peer.isOffering = false
+        }
+      })
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate !== null && candidate.candidate !== '' && isCurrent())
+        this.#deps.signal('webrtc-ice-candidate', {
+          targetSocketId: socketId,
+          candidate: tagged(candidate.toJSON() as Tagged),
+        })
+    }
+    connection.onconnectionstatechange = () => {
+      if (connection.connectionState === 'failed' && isCurrent()) connection.restartIce()
+    }
+    connection.ontrack = ({ track, streams }) => {
+      peer.stream = streams[0] ?? new MediaStream([track])
+      this.#play(peer)
+    }
+    return peer
+  }
+
+  async #described(socketId: string, description: Tagged): Promise<void> {
+    const { type, sdp, connection: theirs = '', of } = description ?? {}
+    if ((type !== 'offer' && type !== 'answer') || typeof sdp !== 'string') return
+    if (!this.#deps.others().some((other) => other.socketId === socketId)) return
+    let peer = this.#peers.get(socketId)
+    // What is meant for an earlier connection of ours is over.
+    if (of !== undefined && peer?.id !== of) {
+      if (type === 'answer' || peer !== undefined) return
+    }
+    if (type === 'answer' && peer === undefined) return
+    const isNew = peer !== undefined && peer.theirs !== null && peer.theirs !== theirs
+    if (isNew) this.#drop(socketId)
+    peer = this.#peers.get(socketId) ?? this.#connect(socketId)
+    const { connection } = peer
+    const isPolite = this.#deps.me() < socketId
+    const collides = type === 'offer' && (peer.isOffering || connection.signalingState !== 'stable')
+    peer.ignoresOffer = collides && !isPolite
+    if (peer.ignoresOffer) return
+    if (type === 'answer' && connection.signalingState !== 'have-local-offer') return
+    peer.theirs = theirs
+    await connection.setRemoteDescription({ type, sdp })
+    if (type === 'answer') return
+    if (this.enabled) this.#offerTo(socketId)
+    await connection.setLocalDescription()
+    const answer = connection.localDescription!
+    this.#deps.signal('webrtc-answer', {
+      targetSocketId: socketId,
+      answer: { type: answer.type, sdp: answer.sdp, connection: peer.id, of: theirs },
+    })
+  }
+  async #candidate(socketId: string, { connection: theirs, of, ...candidate }: Tagged): Promise<void> {
+    const peer = this.#peers.get(socketId)
+    if (peer === undefined || (of !== undefined && of !== peer.id)) return
+    if (peer.theirs !== null && theirs !== peer.theirs) return
+    await peer.connection.addIceCandidate(candidate).catch((error) => {
+      if (!peer.ignoresOffer) throw error
+    })
+  }
+
+  // ── to the ear ─────────────────────────────────────────────────────────────────────────────────────────
+  #play(peer: Peer): void {
+    const { stream } = peer
+    if (stream === null || typeof document === 'undefined') return
+    const element = document.createElement('audio')
+    element.autoplay = true
+    element.srcObject = stream
+    element.dataset.presence = peer.id
+    element.hidden = true
+    document.body.append(element)
+    void element.play().catch(() => {})
+    if (!this.#isPositional) return
+    // Chromium sends nothing through a graph unless an element plays the stream too: that one is silent.
+    element.muted = true
+    this.#context ??= new AudioContext()
+    void this.#context.resume().catch(() => {})
+    peer.panner = new PannerNode(this.#context, { panningModel: 'HRTF', refDistance: 2, rolloffFactor: 1 })
+    this.#context.createMediaStreamSource(stream).connect(peer.panner).connect(this.#context.destination)
+  }
+}
+
+const stopTracks = (stream: MediaStream): void => {
+  for (const track of stream.getTracks()) track.stop()
+}
+const elementOf = (peer: Peer): Element | null =>
+  typeof document === 'undefined' ? null : document.querySelector(`audio[data-presence="${peer.id}"]`)

@@ -1,0 +1,409 @@
+/** What goes over the wire. Made from the project’s records by `WRITE_CONTRACT=1 node infra/checks/contract.test.ts`. */
+
+/** What a client sends, by event. */
+export type Sent = {
+  /** Comes into a room; joining another leaves the one before. With since, what was missed comes first. */
+  readonly 'join-space': {
+    readonly spaceType: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId: string
+    readonly subspace?: string
+    readonly position?: unknown
+    readonly avatar_data?: unknown
+    readonly since?: {
+      readonly space: string
+      readonly chat: string
+    }
+    readonly replaces?: string
+  }
+  /** Leaves. */
+  readonly 'leave-space': Readonly<Record<string, unknown>>
+  /** Says something in a room. The same message_id twice is one message. */
+  readonly 'chat-message': {
+    readonly content: string
+    readonly message_type?: string
+    readonly parent_message_id?: string
+    readonly message_id?: string
+  }
+  /** Rewrites one’s own message. */
+  readonly 'chat-edit': {
+    readonly message_id: string
+    readonly content: string
+  }
+  /** Deletes one’s own message, or as a moderator one of those below. */
+  readonly 'chat-delete': {
+    readonly message_id: string
+  }
+  /** Adds a reaction to a message, or with remove takes it back. */
+  readonly 'chat-reaction': {
+    readonly message_id: string
+    readonly emoji: string
+    readonly remove?: boolean
+  }
+  /** Switches one’s voice on or off. */
+  readonly 'voice-state': {
+    readonly enabled: boolean
+  }
+  /** Raises one’s hand. */
+  readonly 'hand-raise': Readonly<Record<string, unknown>>
+  /** Lowers one’s hand, or as a moderator that of one below. */
+  readonly 'hand-lower': {
+    readonly session_id?: string
+  }
+  /** Gives an account a permission. Admins give up to moderate, owners admin too. */
+  readonly 'permission-grant': {
+    readonly account: string
+    readonly permission: 'access' | 'moderate' | 'admin'
+    readonly reason?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Takes an account’s permission back. */
+  readonly 'permission-revoke': {
+    readonly account: string
+    readonly reason?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Bans an account or a guest, until a time or for good. */
+  readonly ban: {
+    readonly subject: string
+    readonly reason?: string | null
+    readonly until?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Lifts a ban. */
+  readonly unban: {
+    readonly subject: string
+    readonly reason?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Mutes an account or a guest, until a time or for good. */
+  readonly mute: {
+    readonly subject: string
+    readonly reason?: string | null
+    readonly until?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Lifts a mute. */
+  readonly unmute: {
+    readonly subject: string
+    readonly reason?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Sends a session out of the room; it may come back. */
+  readonly kick: {
+    readonly session_id: string
+    readonly reason?: string | null
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Changes the settings that it names. For admins. */
+  readonly 'settings-change': {
+    readonly chat_enabled?: boolean
+    readonly voice_enabled?: boolean
+    readonly guests_allowed?: boolean
+    readonly max_users?: number
+    readonly reactions_enabled?: boolean
+    readonly slow_mode_seconds?: number
+    readonly settings?: Readonly<Record<string, unknown>>
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** An offer, to one socket of the room. */
+  readonly 'webrtc-offer': {
+    readonly targetSocketId: string
+    readonly offer: unknown
+  }
+  /** An answer, to one socket of the room. */
+  readonly 'webrtc-answer': {
+    readonly targetSocketId: string
+    readonly answer: unknown
+  }
+  /** A candidate, to one socket of the room. */
+  readonly 'webrtc-ice-candidate': {
+    readonly targetSocketId: string
+    readonly candidate: unknown
+  }
+  /** How a scene’s entities are: any JSON object up to 16 KB, newest wins. */
+  readonly 'aframe-update': Readonly<Record<string, unknown>>
+  /** What clients tell each other whole and in order; to one of them with to. */
+  readonly 'room-data': {
+    readonly type: string
+    readonly data?: unknown
+    readonly to?: string
+  }
+}
+
+/** What the server tells, by event. */
+export type Told = {
+  /** The room as it is on coming in. */
+  readonly 'space-joined': {
+    readonly success: boolean
+    readonly spaceType: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId: string
+    readonly subspace: string
+    readonly sessionId: string
+    readonly identity: {
+      readonly kind: 'account' | 'guest'
+      readonly id: string
+      readonly verified: boolean
+      readonly claimed?: string
+    }
+    readonly session_token?: string
+    readonly users: ReadonlyArray<{
+      readonly socketId: string
+      readonly sessionId: string
+      readonly userAccount: string | null
+      readonly guestId: string | null
+      readonly position: unknown
+      readonly avatar_data: unknown
+      readonly voice_enabled: boolean
+      readonly hand_raised: boolean
+      readonly hand_raised_since: string | null
+      readonly connected_at: string
+    }>
+    readonly settings: {
+      readonly chat_enabled: boolean
+      readonly voice_enabled: boolean
+      readonly guests_allowed: boolean
+      readonly max_users: number
+      readonly reactions_enabled: boolean
+      readonly slow_mode_seconds: number
+      readonly settings: Readonly<Record<string, unknown>>
+    }
+    readonly permission: string
+    readonly revisions: {
+      readonly space: string
+      readonly chat: string
+    }
+    readonly resumed: boolean
+    readonly timestamp: string
+  }
+  /** Somebody came into the room. */
+  readonly 'user-joined': {
+    readonly socketId: string
+    readonly sessionId: string
+    readonly userAccount: string | null
+    readonly guestId: string | null
+    readonly position: unknown
+    readonly avatar_data: unknown
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** Somebody left the room. */
+  readonly 'user-left': {
+    readonly socketId: string
+    readonly sessionId: string
+    readonly userAccount: string | null
+    readonly guestId: string | null
+    readonly position: unknown
+    readonly avatar_data: unknown
+    readonly reason: string
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A voice went on or off. */
+  readonly 'voice-state': {
+    readonly socketId: string
+    readonly sessionId: string
+    readonly userAccount: string | null
+    readonly guestId: string | null
+    readonly enabled: boolean
+    readonly voice_enabled: boolean
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A hand went up, or down and by whom. */
+  readonly 'hand-state': {
+    readonly socketId: string
+    readonly sessionId: string
+    readonly userAccount: string | null
+    readonly guestId: string | null
+    readonly hand_raised: boolean
+    readonly hand_raised_since: string | null
+    readonly by?: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A permission was granted or revoked, a mute set or lifted (change says which). */
+  readonly 'permission-changed': {
+    readonly change: 'granted' | 'revoked' | 'muted' | 'unmuted'
+    readonly user_account: string | null
+    readonly guest_id: string | null
+    readonly permission: 'access' | 'moderate' | 'admin' | null
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly drop_audio?: boolean
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** Settings were changed: those that changes names; null in its free part removes a key. */
+  readonly 'settings-changed': {
+    readonly changes: Readonly<Record<string, unknown>>
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly drop_audio?: boolean
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A message. Where its words were erased they are empty, and erased_by says by which request. */
+  readonly 'chat-message': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly user_account: string | null
+    readonly guest_id: string | null
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly display_name: string
+    readonly message_type: string
+    readonly content: string
+    readonly erased_by?: string
+    readonly parent_message_id: string | null
+    readonly thread_root_id: string | null
+    readonly created_at: string
+  }
+  /** A message reads otherwise now. */
+  readonly 'chat-edited': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly user_account: string | null
+    readonly guest_id: string | null
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly content: string
+    readonly erased_by?: string
+    readonly edited_at: string
+  }
+  /** A message is gone. */
+  readonly 'chat-deleted': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly user_account: string | null
+    readonly guest_id: string | null
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly deleted_by: string
+    readonly deleted_at: string
+  }
+  /** A reaction is on a message, or off it. */
+  readonly 'chat-reaction': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly user_account: string | null
+    readonly guest_id: string | null
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly emoji: string
+    readonly removed: boolean
+  }
+  /** Kicked or banned; then the server disconnects it. */
+  readonly kicked: {
+    readonly reason: string | null
+    readonly by: string | null
+    readonly until?: string
+  }
+  /** From another socket of the room. */
+  readonly 'webrtc-offer': {
+    readonly fromSocketId: string
+    readonly fromUser: unknown
+    readonly offer: unknown
+  }
+  /** From another socket of the room. */
+  readonly 'webrtc-answer': {
+    readonly fromSocketId: string
+    readonly fromUser: unknown
+    readonly answer: unknown
+  }
+  /** From another socket of the room. */
+  readonly 'webrtc-ice-candidate': {
+    readonly fromSocketId: string
+    readonly fromUser: unknown
+    readonly candidate: unknown
+  }
+  /** How another’s entities are; not on the log. */
+  readonly 'aframe-update': {
+    readonly socketId: string
+    readonly userAccount: string | null
+    readonly entityData: Readonly<Record<string, unknown>>
+    readonly timestamp: string
+  }
+  /** What another client told, whole and in order; not on the log. */
+  readonly 'room-data': {
+    readonly type: string
+    readonly data: unknown
+    readonly fromSocketId: string
+    readonly fromUser: string
+    readonly from: {
+      readonly id: string
+      readonly verified: boolean
+    }
+    readonly to?: string
+    readonly timestamp: string
+  }
+  /** A refusal of what came without an acknowledgement. */
+  readonly 'space-error': {
+    readonly ok: boolean
+    readonly code: string
+    readonly error: string
+    readonly retry_after?: number
+  }
+  /** A refusal of what came without an acknowledgement. */
+  readonly 'chat-error': {
+    readonly ok: boolean
+    readonly code: string
+    readonly error: string
+    readonly retry_after?: number
+  }
+}
+
+/** The codes of refusals; `invalid_<field>` beside them. */
+export type Code =
+  | 'invalid_proof'
+  | 'token_expired'
+  | 'forbidden'
+  | 'banned'
+  | 'muted'
+  | 'guests_not_allowed'
+  | 'chat_disabled'
+  | 'voice_disabled'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'space_not_found'
+  | 'session_not_found'
+  | 'message_not_found'
+  | 'event_not_found'
+  | 'checkpoint_not_found'
+  | 'space_full'
+  | 'too_many_sessions'
+  | 'conflict'
+  | 'space_unreadable'
+  | 'space_deleted'
+  | 'space_cut'
+  | 'too_large'
+  | 'slow_down'
+  | 'internal'
+  | 'eventstore_unavailable'
+  | 'postgres_unavailable'
+  | 'hive_unavailable'
+  | 'checkpoint_unavailable'
+  | 'moment_unavailable'
+  | 'server_unavailable'
+  | 'not_caught_up'
+  | 'session_ended'
+  | 'resync'
+  | `invalid_${string}`

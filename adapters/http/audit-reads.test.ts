@@ -48,6 +48,15 @@ test('given 480 looks at moments by one, then a share is told one by one, the re
   assert.is(told().length, before + 1, 'a sum is told once')
 })
 
+test('given a look whose answer got lost, on a log that forgets, then it is told once', async () => {
+  const { log, look } = world()
+  const faults = ['unknown-written' as const]
+  log.forgets = true
+  log.onAppend = () => faults.shift() ?? null
+  assert.ok(E.isRight(await look()))
+  assert.is(log.all().length, 1)
+})
+
 test('given guests of one address who are somebody else each time, then they are one reader; another is not held up', async () => {
   const { looks, look, told } = world()
   for (let n = 0; n < 300; n += 1) await look({ by: `guest:${n.toString(16).padStart(12, '0')}` })

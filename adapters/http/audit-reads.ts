@@ -6,6 +6,7 @@ import type { AuditRead } from '../../domain/audited.ts'
 import { accessStream, type SpaceRef } from '../../domain/names.ts'
 import type { Clock, CommandError, EventLog, Ids, Sender } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
+import { appendSettled } from '../eventstore/settle.ts'
 import { type Bucket, fullBucket, type Pace, take } from '../sockets/token-bucket.ts'
 
 export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
@@ -20,7 +21,8 @@ export interface Looks {
   readonly flush: () => Promise<void>
 }
 
-const TRIES = 4
+/** As long as a reader waits for a look whose answer got lost. */
+const SETTLE_MS = 5_000
 /** Looks of one reader that are written one by one; the rest are summed up over `SUM_MS`. */
 export const LOOKS: Pace = { perSecond: 0.5, burst: 60 }
 const SUM_MS = 10_000
@@ -45,13 +47,13 @@ const readerOf = ({ by, client }: Sender): string =>
     : by.id
 
 type Deps = {
-  readonly log: Pick<EventLog, 'append'>
+  readonly log: Pick<EventLog, 'append' | 'readStream'>
   readonly clock: Clock
   readonly ids: Ids
   readonly nodeId: string
 }
 
-/** Puts one on the log. Under one id, so that a second try is no second look. */
+/** Puts one on the log. Where the answer got lost, the log is read before a second try, so that it is no second look. */
 const writeLook = async (
   { log, clock, ids, nodeId }: Deps,
   { sender, space, call, filters, rows }: Look,
@@ -75,14 +77,12 @@ const writeLook = async (
       ...(sender.client === undefined ? {} : { client: sender.client }),
     },
   }
-  for (let tries = 1; ; tries += 1) {
-    const written = await log.append(accessStream(space), 'any', [event])()
-    if (E.isRight(written)) return E.right(undefined)
-    if (written.left._tag === 'StreamDeleted')
-      return E.left({ _tag: 'Broken', why: 'deleted', cause: `${accessStream(space)} was deleted` })
-    if (written.left._tag !== 'OutcomeUnknown' || tries === TRIES)
-      return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: `a look: ${written.left._tag}` })
-  }
+  const append = appendSettled(log, { deadlineMs: SETTLE_MS })
+  const written = await append(accessStream(space), 'any', [event])()
+  if (E.isRight(written)) return E.right(undefined)
+  if (written.left._tag === 'StreamDeleted')
+    return E.left({ _tag: 'Broken', why: 'deleted', cause: `${accessStream(space)} was deleted` })
+  return E.left({ _tag: 'Unavailable', what: 'eventstore', cause: `a look: ${written.left._tag}` })
 }
 
 export const createLooks = (deps: Deps): Looks => {

@@ -1,5 +1,6 @@
 /** One append, brought to an end that is known wherever that can be had. */
-import type { Appended, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import type { AppendError, Appended, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
 
 export type Settled =
   | { readonly _tag: 'Appended'; readonly appended: Appended }
@@ -29,9 +30,31 @@ export type Append = {
   readonly events: ReadonlyArray<NewEvent>
 }
 
+/** So many events that others wrote meanwhile are looked through. */
+const OTHERS = 1_000
+
+/** An append that may be there already: looks for it, and else sends it for the end that it saw alone. */
+const lookAndAppend = async (
+  log: EventLog,
+  { stream, events }: Append,
+): Promise<Either<AppendError, Appended>> => {
+  const unknown = (cause: string) => left<AppendError>({ _tag: 'OutcomeUnknown', cause })
+  const read = await log.readStream(stream, { direction: 'backwards', limit: events.length + OTHERS })()
+  if (isLeft(read)) return read.left._tag === 'StreamDeleted' ? left(read.left) : unknown(read.left.cause)
+  const last = read.right.find(({ id }) => id === events.at(-1)?.id)
+  if (last !== undefined) return right({ revision: last.revision, position: last.position })
+  const again = await log.append(stream, read.right[0]?.revision ?? 'none', events)()
+  return isLeft(again) && again.left._tag === 'WrongExpectedRevision'
+    ? unknown('others write there at the same time')
+    : again
+}
+
 /**
  * Tries again with the same ids and the same expected revision, which writes at most once whatever became of the tries
  * before: the log answers a repeat at the same place as it did the first, and refuses one that others overtook.
+ *
+ * With `any` a log may have forgotten the first try (a real server has after its restart): there the stream's end is looked
+ * at before each repeat, which is then sent for that end alone.
  *
  * Beside the log adapter's `appendSettled`, which reads the stream to say which of both it was: a mailbox reads what is new
  * after `Overtaken` anyhow, so here that would be read twice; and here a log that is away is waited for.
@@ -41,11 +64,14 @@ export const appendSettled = async (
   append: Append,
   options: SettleOptions,
 ): Promise<Settled> => {
-  const { stream, expected, events } = append
+  const { stream, expected } = append
   const started = options.now()
   let maybeWritten = false
   for (let attempt = 0; ; attempt++) {
-    const result = await log.append(stream, expected, events)()
+    const isDoubtful = expected === 'any' && maybeWritten
+    const result = await (isDoubtful
+      ? lookAndAppend(log, append)
+      : log.append(stream, expected, append.events)())
     if (result._tag === 'Right') return { _tag: 'Appended', appended: result.right }
     const error = result.left
     let cause: string

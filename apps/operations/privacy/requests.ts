@@ -3,11 +3,13 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { appendSettled } from '../../../adapters/eventstore/settle.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream } from '../../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../../domain/ports.ts'
 
 export const REQUESTS = 'privacy-requests'
+const TRIES = 5
 
 const Asked = t.type({
   requestId: t.string,
@@ -69,12 +71,14 @@ export const recordRequest = async (
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex')
 
+/** Where the answer got lost, the log is read before a second try: it stands there once. */
 const append = async (log: EventLog, stream: string, event: NewEvent): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
-    // Under one id: again and again is once.
-    const written = await log.append(stream, 'any', [event])()
+    const written = await appendSettled(log)(stream, 'any', [event])()
     if (E.isRight(written)) return
-    if (tries === 5) throw new Error(`The request can't be written to the log: ${written.left._tag}.`)
+    // Of a log that is away it is certain that it took nothing.
+    if (written.left._tag !== 'LogUnavailable' || tries === TRIES)
+      throw new Error(`The request can't be written to the log: ${written.left._tag}.`)
   }
 }
 

@@ -12,7 +12,8 @@ import { killAll, runCommand } from './runner/run.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
-const AT_ONCE = Number(process.env.TEST_PROCESSES ?? 2)
+/** One where all share a server of which each wants to be the only user. */
+const AT_ONCE = Number(process.env.TEST_PROCESSES ?? (process.env.EVENTSTORE_URL ? 1 : 2))
 /** So many files that failed are run once more, alone, and named `unsteady` where they pass then. 0 but in CI, whose
  *  machines stall; where more files failed than that, none is run again. */
 const AGAIN = Number(process.env.TEST_AGAIN ?? 0)
@@ -44,6 +45,7 @@ const report = (name: string, took: number, outcome: Outcome, output: string): v
   const seconds = `${(took / 1000).toFixed(1)} s`
   if (outcome.failed === 0) {
     say(`ok   ${name}  ${outcome.passed} passed, ${seconds}`)
+    if (outcome.shown !== '') say(outcome.shown)
     return
   }
   failures.set(name, outcome.names.length > 0 ? outcome.names : outcome.problems)
@@ -104,7 +106,7 @@ const runCheck = async (script: string): Promise<void> => {
   const start = performance.now()
   const ended = await runCommand('npm', ['run', '--silent', script], { cwd: root, env, timeoutSeconds: 180 })
   const passed = ended.code === 0
-  const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [], names: [] }
+  const outcome = { passed: passed ? 1 : 0, failed: passed ? 0 : 1, problems: [], names: [], shown: '' }
   report(`npm run ${script}`, performance.now() - start, outcome, ended.output)
 }
 

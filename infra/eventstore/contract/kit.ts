@@ -7,6 +7,7 @@ import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../testing/server.ts'
 import { createCertificate } from './certificate.ts'
 import { createRaw, credentialsOf, type Raw } from './raw.ts'
+import { isHung, type Outcome, type Row, tableOf, within } from './report.ts'
 
 const require = createRequire(import.meta.url)
 type Library = typeof import('@eventstore/db-client')
@@ -157,9 +158,14 @@ const startNode = async (server: Server) => {
   }
 }
 
-/** `not`: the client that can't do it, and why. The case is then left out for that client, and counted as such. */
-type Limits = { readonly not?: readonly [client: LibraryName, why: string] }
-type Add = (title: string, run: (kit: Kit) => Promise<void>, limits?: Limits) => void
+type Limits = {
+  /** The client that can't do it, and why. The case is then left out for that client. */
+  readonly not?: readonly [client: LibraryName, why: string]
+  /** What the real server does instead, by a fault of its own: there the case may fail. */
+  readonly differs?: string
+}
+type Run = (kit: Kit) => Promise<void>
+type Add = (title: string, run: Run, limits?: Limits) => void
 const suites: Array<{ readonly name: string; readonly cases: (add: Add) => void; readonly server: Server }> =
   []
 
@@ -168,59 +174,99 @@ export const contract = (name: string, cases: (add: Add) => void, server: Server
   suites.push({ name, cases, server })
 }
 
-/** Runs all cases over one client. Each client has a process of its own: both keep their generated code in the same
- *  global place, so the second to be loaded breaks the first. */
-export const runContract = (library: LibraryName): void => {
-  const external = process.env.EVENTSTORE_URL
-  const notApplicable: string[] = []
-  let ran = 0
+/** As long as one case may take on a server. */
+const CASE_MS = Number(process.env.CONTRACT_CASE_MS ?? 30_000)
+/** After the last case: what a case that did not end still waits for holds the process no longer. */
+const LINGER_MS = 2_000
+/** What follows it the test runner shows also where all passed. */
+const SHOWN = '## shown'
 
-  const servers = [...new Set(suites.map(({ server }) => server))]
-  for (const server of servers) {
-    let node: Awaited<ReturnType<typeof startNode>> | undefined
-    let kit: Kit | undefined
-    const opened: Array<() => Promise<void>> = []
-    const start = async (): Promise<void> => {
-      if (external === undefined || server !== 'shared') node = await startNode(server)
-      const url = node?.url ?? external!
-      kit = kitOf(library, url, node?.store, opened)
-      const { serverVersion } = await (
-        kit.client as unknown as { capabilities: Promise<{ serverVersion: string }> }
-      ).capabilities
-      const name = ['the embedded node', ...ARGS[server]].join(' ')
-      console.log(
-        `${library} on ${node === undefined ? 'EVENTSTORE_URL' : name}, version ${serverVersion}, ${url.replace(/\/\/[^@/]*@/, '//')}`,
-      )
-    }
-    const stop = async (): Promise<void> => {
+/** A server of one kind, started or reached, and a kit for it. */
+const open = async (library: LibraryName, server: Server, external: string | undefined) => {
+  const opened: Array<() => Promise<void>> = []
+  const node = external === undefined ? await startNode(server) : undefined
+  const url = node?.url ?? external!
+  const kit = kitOf(library, url, node?.store, opened)
+  const { serverVersion } = await (
+    kit.client as unknown as { capabilities: Promise<{ serverVersion: string }> }
+  ).capabilities
+  const name = node === undefined ? 'EVENTSTORE_URL' : ['the embedded node', ...ARGS[server]].join(' ')
+  console.log(`${library} on ${name}, version ${serverVersion}, ${url.replace(/\/\/[^@/]*@/, '//')}`)
+  return {
+    kit,
+    close: async (): Promise<void> => {
       for (const close of opened) await close()
       await node?.stop()
-    }
+    },
+  }
+}
 
+const orThrow = (outcome: Outcome): void => {
+  if (outcome.tag === 'fails') throw outcome.error ?? new Error(outcome.why)
+}
+
+/** Said at the end: what was left out, and where a server was named, the table. */
+const say = (library: LibraryName, external: string | undefined, rows: ReadonlyArray<Row>): void => {
+  const leftOut = rows.filter(({ here }) => here.tag === 'left out')
+  console.log(`${library}: ${rows.length - leftOut.length} cases run, ${leftOut.length} not applicable`)
+  if (external === undefined)
+    for (const { title, here } of leftOut)
+      console.log(`  not applicable: ${title} (${here.tag === 'left out' ? here.why : ''})`)
+  else console.log(`\n${SHOWN}\n${tableOf(`${library} on EVENTSTORE_URL`, rows)}`)
+}
+
+/** Runs all cases over one client: on embedded nodes, and where EVENTSTORE_URL names a server on that too. Each client has
+ *  a process of its own: both keep their generated code in the same global place, so the second to be loaded breaks the
+ *  first. */
+export const runContract = (library: LibraryName): void => {
+  const external = process.env.EVENTSTORE_URL || undefined
+  const rows: Row[] = []
+
+  const servers = [...new Set(suites.map((one) => one.server))]
+  for (const server of servers) {
+    let embedded: Awaited<ReturnType<typeof open>> | undefined
+    let named: Awaited<ReturnType<typeof open>> | undefined
     const here = suites.filter((one) => one.server === server)
     for (const [index, { name, cases }] of here.entries()) {
       const test = suite(name)
-      if (index === 0 && (external === undefined || server === 'shared')) test.before(start)
-      let added = 0
-      cases((title, run, { not } = {}) => {
-        if (external !== undefined && server !== 'shared')
-          notApplicable.push(`${name}: ${title} (needs a node of its own: ${server})`)
-        else if (not?.[0] === library) notApplicable.push(`${name}: ${title} (${not[1]})`)
-        else {
-          added++
-          test(title, () => run(kit!))
+      if (index === 0)
+        test.before(async () => {
+          embedded = await open(library, server, undefined)
+          if (external !== undefined && server === 'shared') named = await open(library, server, external)
+        })
+      if (index === here.length - 1)
+        test.after(async () => {
+          await named?.close()
+          await embedded?.close()
+          if (server === servers.at(-1) && (external !== undefined || rows.some(isHung)))
+            setTimeout(() => process.exit(), LINGER_MS).unref()
+        })
+      cases((title, run, { not, differs } = {}) => {
+        const add = (here: Outcome, onEmbedded: Outcome): void =>
+          void rows.push({ title: `${name}: ${title}`, here, embedded: onEmbedded, differs })
+        if (not?.[0] === library) {
+          const out = { tag: 'left out', why: not[1] } as const
+          return add(out, out)
         }
+        test(title, async () => {
+          const onEmbedded = await within(CASE_MS, () => run(embedded!.kit))
+          if (external === undefined) {
+            add(onEmbedded, onEmbedded)
+            return orThrow(onEmbedded)
+          }
+          const there: Outcome =
+            named === undefined
+              ? { tag: 'left out', why: `needs a node of its own: ${server}` }
+              : await within(CASE_MS, () => run(named!.kit))
+          add(there, onEmbedded)
+          orThrow(onEmbedded)
+          if (differs === undefined) orThrow(there)
+        })
       })
-      ran += added
-      if (added === 0) continue
-      if (index === here.length - 1) test.after(stop)
       test.run()
     }
   }
-  process.once('exit', () => {
-    console.log(`${library}: ${ran} cases run, ${notApplicable.length} not applicable`)
-    for (const one of notApplicable) console.log(`  not applicable: ${one}`)
-  })
+  process.once('exit', () => say(library, external, rows))
 }
 
 /** Between two looks: without it the asking itself takes the processor from what is waited for. */

@@ -1,5 +1,5 @@
-/** The contract over @kurrent/kurrentdb-client. EVENTSTORE_URL names the server; without it, an embedded node. */
-// timeout: 300
+/** The contract over @kurrent/kurrentdb-client. EVENTSTORE_URL names the server that is held beside embedded nodes; without it, those alone. */
+// timeout: 600
 import './appends.cases.ts'
 import './batch.cases.ts'
 import './ids.cases.ts'

@@ -25,6 +25,13 @@ outcome('given two that pass and one that fails, then they are counted', async (
   assert.deepEqual(counts(o), [2, 1])
   assert.deepEqual(o.names, ['c'])
 })
+outcome('given one that has something to show at its end, then that is kept though all passed', async () => {
+  const o = await outcomeOf(
+    `process.once('exit', () => console.log('## shown\\n| a | table |')); t('a', () => {}); t.run()`,
+  )
+  assert.deepEqual(counts(o), [1, 0])
+  assert.equal(o.shown, '| a | table |')
+})
 outcome('given a file that forgot .run(), then it failed', async () => {
   const o = await outcomeOf(`t('a', () => {})`)
   assert.deepEqual(counts(o), [0, 1])

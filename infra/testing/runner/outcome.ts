@@ -15,6 +15,8 @@ export type Outcome = {
   readonly problems: ReadonlyArray<string>
   /** The tests that failed, as they are called. */
   readonly names: ReadonlyArray<string>
+  /** What is told also where all passed: what it printed after a line `## shown`. */
+  readonly shown: string
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what it takes out
@@ -26,6 +28,7 @@ export const judge = (ended: Ended): Outcome => {
   const totals = [...text.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)].at(-1)
   const [total, passed, skipped] = (totals?.slice(1) ?? []).map(Number)
   const names = [...text.matchAll(/^ {3}FAIL {2}.*? {2}"(.*)"$/gm)].map(([, name = '']) => name)
+  const shown = text.split(/^## shown$/m)[1]?.trim() ?? ''
   const problems: string[] = []
   if (ended.timedOutAfterSeconds !== null)
     problems.push(
@@ -42,7 +45,7 @@ export const judge = (ended: Ended): Outcome => {
           ? 'It ran no test: is a .run() missing?'
           : `It ended with code ${ended.code} before its tests did.`,
       )
-    return { passed: ran, failed: 1, problems, names }
+    return { passed: ran, failed: 1, problems, names, shown }
   }
   if (total === 0) problems.push('It ran no test: is a .run() missing?')
   if (skipped > 0) problems.push(`${skipped} of its tests were skipped (skip or only).`)
@@ -51,5 +54,5 @@ export const judge = (ended: Ended): Outcome => {
     problems.push(`Its tests passed, and then it ended with code ${ended.code}.`)
   if (failed > 0 && !text.includes(' FAIL '))
     problems.push(`${failed} of its tests did not run: a hook threw.`)
-  return { passed, failed: Math.max(failed + skipped, problems.length > 0 ? 1 : 0), problems, names }
+  return { passed, failed: Math.max(failed + skipped, problems.length > 0 ? 1 : 0), problems, names, shown }
 }

@@ -1,0 +1,77 @@
+/** What each case came to, and the table of it: this server, the embedded node, why they differ. */
+
+export type Outcome =
+  | { readonly tag: 'holds' }
+  /** It does not, or it did not end in time. */
+  | { readonly tag: 'fails'; readonly why: string; readonly error?: Error; readonly late?: true }
+  /** It was not asked. */
+  | { readonly tag: 'left out'; readonly why: string }
+
+export type Row = {
+  readonly title: string
+  readonly here: Outcome
+  readonly embedded: Outcome
+  /** Where a real server has a fault: what it does instead. */
+  readonly differs: string | undefined
+}
+
+/** An error's first line, without what would break the table. */
+const inBrief = (why: string): string => {
+  const line = why.split('\n').find((one) => one.trim() !== '') ?? ''
+  return line.trim().replaceAll('|', '/').slice(0, 160)
+}
+
+const whyOf = ({ here, embedded, differs }: Row): string => {
+  const told = [here, embedded].flatMap((one) => (one.tag === 'holds' ? [] : [inBrief(one.why)]))
+  if (here.tag === 'fails' && differs !== undefined) return `the real server differs: ${differs} (${told[0]})`
+  return [...new Set(told)].join('; ')
+}
+
+/** Whether it speaks against the server. */
+export const isFailure = ({ here, differs }: Row): boolean => here.tag === 'fails' && differs === undefined
+
+/** Whether it may still be waiting for something. */
+export const isHung = ({ here, embedded }: Row): boolean =>
+  [here, embedded].some((one) => one.tag === 'fails' && one.late === true)
+
+/** In Markdown. Each case on which the two are not the same is a line; those that hold on both are counted. */
+export const tableOf = (server: string, rows: ReadonlyArray<Row>): string => {
+  const isSame = ({ here, embedded }: Row): boolean => here.tag === 'holds' && embedded.tag === 'holds'
+  const count = (which: (row: Row) => boolean): number => rows.filter(which).length
+  const lines = rows
+    .filter((row) => !isSame(row))
+    .map((row) => `| ${inBrief(row.title)} | ${row.here.tag} | ${row.embedded.tag} | ${whyOf(row)} |`)
+  return [
+    `| case | ${server} | the embedded node | why |`,
+    '|---|---|---|---|',
+    ...lines,
+    `| the other ${count(isSame)} | holds | holds | |`,
+    '',
+    `${server}: ${count(({ here }) => here.tag === 'holds')} hold, ${count(isFailure)} fail, ` +
+      `${count(({ here, differs }) => here.tag === 'fails' && differs !== undefined)} differ by a fault of the server's that is known, ` +
+      `${count(({ here }) => here.tag === 'left out')} left out`,
+  ].join('\n')
+}
+
+/** What `run` came to within `ms`. It goes on in the background where it did not end. */
+export const within = async (ms: number, run: () => Promise<void>): Promise<Outcome> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ tag: 'fails', why: `it did not end within ${ms / 1000} s`, late: true }),
+      ms,
+    )
+  })
+  const ended = (async (): Promise<Outcome> => {
+    try {
+      await run()
+      return { tag: 'holds' }
+    } catch (error) {
+      if (!(error instanceof Error)) return { tag: 'fails', why: String(error) }
+      return { tag: 'fails', why: error.message || error.name, error }
+    }
+  })()
+  const outcome = await Promise.race([ended, late])
+  clearTimeout(timer)
+  return outcome
+}

@@ -78,7 +78,8 @@ test('given one who looks at ever other spaces, then it is told of a few and of 
 })
 
 test('given a log that takes nothing, then nothing is shown: neither the first of many nor those after it', async () => {
-  const log = { append: () => TE.left({ _tag: 'Unavailable', cause: 'away' } as never) }
+  const away = { _tag: 'LogUnavailable', cause: 'away' } as const
+  const log = { append: () => TE.left(away), readStream: () => TE.left(away) }
   const clock = { now: () => START }
   const looks = createLooks({ log, clock, ids: { uuid: () => randomUUID() }, nodeId: 'node-1' })
   const sender = { by: { kind: 'account', id: 'alice' } } as const

@@ -73,7 +73,7 @@ const times: Record<string, number> = (() => {
 const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Promise<void> => {
   const without = file.needs.flatMap((need) => missing.get(need) ?? [])
   if (without.length > 0)
-    return report(file.path, 0, { passed: 0, failed: 1, problems: without, names: [] }, '')
+    return report(file.path, 0, { passed: 0, failed: 1, problems: without, names: [], shown: '' }, '')
   const start = performance.now()
   const ended = await runCommand(process.execPath, [file.path], {
     cwd: root,

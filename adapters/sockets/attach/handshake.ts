@@ -1,0 +1,116 @@
+/** Socket.IO's handshake: who comes is found out, and let in, refused, or sent away to come again. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Socket } from 'socket.io'
+import type { WebSocket } from 'ws'
+import { proofOfHandshake } from '../../auth/proof.ts'
+import { type Described, describeError, invalid } from '../../refusals.ts'
+import { told } from '../answers.ts'
+import { type Carrier, type createArriving, newMember } from '../arriving.ts'
+import type { Visit } from '../crowding.ts'
+import { answers } from '../gateway/json.ts'
+import { TranslatedLine } from '../gateway/translated.ts'
+import { type Logger, reasonOf } from '../observing.ts'
+import { sendLater } from '../sending/closing.ts'
+import type { Sending } from '../sending.ts'
+import { SocketLine } from '../socket-line.ts'
+import { CROWDED, type Gate } from './gate.ts'
+
+/** Namespaces of one connection. */
+const NAMESPACES = 4
+/** How long one is held, on average, before it is sent away for something of ours that is out of reach (ms). */
+const TURNED_AWAY_MS = 1_000
+const passes = ({ status }: Described): boolean => status === 503 || status === 429
+/** As it came in the address; older clients bring that of a namespace's address as what they show. */
+const ticketOf = ({ query, auth }: Socket['handshake']): unknown =>
+  query.ticket ?? (auth as Record<string, unknown> | undefined)?.ticket
+
+const refuse = (described: Described): Error =>
+  Object.assign(new Error(described.error), { data: told(described) })
+
+const carriers = new WeakMap<Socket['conn'], Carrier>()
+const carrierOf = (connection: Socket['conn']): Carrier => {
+  const known = carriers.get(connection)
+  if (known !== undefined) return known
+  const transport = () => (connection as unknown as { transport: { socket?: WebSocket } }).transport.socket
+  const carrier: Carrier = {
+    isThere: () => answers(transport()),
+    end: () => connection.close(true),
+    onClose: (listener) => {
+      if (connection.readyState === 'closed') listener()
+      else connection.once('close', listener)
+    },
+  }
+  carriers.set(connection, carrier)
+  return carrier
+}
+
+export type Handshake = {
+  /** To be called as a connection is made, before any of its sockets. */
+  readonly connected: (connection: Socket['conn']) => void
+  /** As a middleware: its member is the socket's `data`. */
+  readonly letIn: (socket: Socket, next: (error?: Error) => void) => void
+}
+
+export const createHandshake = (deps: {
+  readonly gate: Gate
+  readonly arriving: ReturnType<typeof createArriving>
+  readonly sending: Sending
+  readonly pace: Parameters<typeof newMember>[2]
+  readonly logger: Logger
+}): Handshake => {
+  const { gate, arriving, sending, pace, logger } = deps
+  const visits = new WeakMap<Socket['conn'], Visit>()
+
+  /** What passes must not be told with a CONNECT_ERROR: Socket.IO's client would never try again by itself. Its line is
+   *  cut instead, after a while, so that a crowd that comes back does not do so in step. */
+  const turnAway = async (socket: Socket, described: Described): Promise<Error | undefined> => {
+    if (!passes(described)) return refuse(described)
+    gate.countRefused(described)
+    if (described.status === 503) await later(TURNED_AWAY_MS * (0.5 + Math.random()))
+    sendLater(socket, described.code)
+    return undefined
+  }
+
+  const arrive = async (socket: Socket): Promise<Error | undefined> => {
+    const { handshake, client: connected } = socket
+    const client = gate.clientOf(socket.request, handshake.address)
+    if (visits.get(connected.conn)?.admit() === false) {
+      gate.tellCrowded()
+      return turnAway(socket, CROWDED)
+    }
+    if ((connected as unknown as { sockets: Map<string, Socket> }).sockets.size > NAMESPACES)
+      return refuse(invalid('namespace', `One connection may be in ${NAMESPACES} namespaces.`))
+    const arrived = await arriving({
+      ticket: ticketOf(handshake),
+      proof: proofOfHandshake(handshake.auth),
+      client,
+      carrier: carrierOf(connected.conn),
+    })
+    if (E.isLeft(arrived)) return turnAway(socket, arrived.left)
+    const Kind = socket.nsp.name === '/' ? SocketLine : TranslatedLine
+    socket.data = newMember(new Kind(socket, sending), arrived.right, pace)
+    return undefined
+  }
+  const letIn = (socket: Socket, next: (error?: Error) => void): void => {
+    arrive(socket)
+      .catch((error) => {
+        logger.error({ error: reasonOf(error) }, 'a handshake failed')
+        return turnAway(socket, describeError({ _tag: 'AuthStoreUnavailable', cause: reasonOf(error) }))
+      })
+      .then(next)
+  }
+
+  return {
+    connected: (connection) => {
+      const visit = gate.came(gate.clientOf(connection.request, connection.remoteAddress))
+      visits.set(connection, visit)
+      connection.once('close', visit.gone)
+    },
+    letIn,
+  }
+}
+
+const later = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })

@@ -1,9 +1,9 @@
 /** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
  *  Where another writer was first, what is new is read and all is planned again. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Accepted, ContentError, EventLog, Sender } from '../../domain/ports.ts'
-import type { ContentFacts } from '../../domain/space/commands.ts'
-import { type Answer, type Aside, type Ready, troubled, unavailable } from './jobs.ts'
+import type { EventLog } from '../../domain/ports.ts'
+import { createAnswering } from './answering.ts'
+import { type Answer, type Aside, type Ready, unavailable } from './jobs.ts'
 import { deleted, type Metrics, type Read, type Trouble } from './model.ts'
 import { type Plan, type PlanParts, planGroup } from './plan.ts'
 import { appendSettled, type SettleOptions } from './settle-append.ts'
@@ -28,73 +28,50 @@ export type CarryOut<Command, Event, Refusal> = (
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
 ) => Promise<ReadonlyArray<Ready<Command, Event, Refusal>>>
 
-/** By what the content says alone: what the space itself granted stood in what is broken. */
-const mayKnowOf = (by: Sender['by'], content: ContentFacts): boolean =>
-  by.kind === 'system' || (content.exists && (content.visibility === 'public' || content.role !== null))
-
 /** How often `prepare` may be asked again before the answer is that it can't be had. */
 const PREPARATIONS = 3
+
+/** What is under way: the jobs that are still to be answered, and how often it was tried. */
+type WorkOf<Jobs> = {
+  jobs: Jobs
+  round: number
+  preparations: number
+  /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
+  isFresh: boolean
+}
+
+/** Answers these alike, and gives back those that are still to be carried out. */
+const answerAll = <Command, Event, Refusal>(
+  jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
+  answer: Answer<Event, Refusal>,
+  rest: ReadonlyArray<Ready<Command, Event, Refusal>> = [],
+): ReadonlyArray<Ready<Command, Event, Refusal>> => {
+  for (const { job } of jobs) job.answer(answer)
+  return rest
+}
+
+/** Those of the jobs that the plan settles: all but its rest. */
+const settledBy = <Job>({ rest }: { readonly rest: ReadonlyArray<Job> }, jobs: ReadonlyArray<Job>) => {
+  if (rest.length === 0) return jobs
+  const left = new Set(rest)
+  return jobs.filter((ready) => !left.has(ready))
+}
 
 export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   parts: CarryOutParts<State, Command, Event, Refusal, Beside>,
 ): CarryOut<Command, Event, Refusal> => {
-  const { stream, model, state, rules, repeats, log, metrics, options } = parts
+  const { stream, model, state, rules, log, metrics, options } = parts
+  const answering = createAnswering(parts)
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
   type APlan = Plan<State, Command, Event, Refusal, Beside>
-  /** What is under way: the jobs that are still to be answered, and how often it was tried. */
-  type Work = {
-    jobs: Jobs
-    round: number
-    preparations: number
-    /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
-    isFresh: boolean
-  }
+  type Work = WorkOf<Jobs>
   /** Null: all that is left is to be planned again. */
   type Left = Jobs | null
   const labels = { kind: model.kind }
   /** Halved where the log takes less than it was believed to. */
   let batchBytes = options.batchBytes
 
-  /** Answers these alike, and gives back those that are still to be carried out. */
-  const answerAll = (jobs: Jobs, answer: Answer<Event, Refusal>, rest: Jobs = []): Jobs => {
-    for (const { job } of jobs) job.answer(answer)
-    return rest
-  }
-  /** Where the space is broken, whoever may not know of it hears no more than where it never was. */
-  const answerTrouble = (jobs: Jobs, trouble: Trouble | ContentError, rest: Jobs = []): Jobs => {
-    const isBroken = trouble._tag === 'Trouble' && trouble.broken !== undefined
-    for (const { job, content } of jobs)
-      if (isBroken && !mayKnowOf(job.request.by, content))
-        job.answer(E.left({ _tag: 'Refused', refusal: rules.unknown() }))
-      else job.answer(troubled(trouble))
-    return rest
-  }
-  const answerRefused = ({ refused }: APlan): void => {
-    for (const { ready, refusal, tell } of refused) {
-      const recorded = tell()
-      const answer = E.left({ _tag: 'Refused' as const, refusal })
-      if (recorded === null) ready.job.answer(answer)
-      else void recorded.then(() => ready.job.answer(answer))
-    }
-  }
-  const answerUnchanged = ({ unchanged }: APlan, revision: bigint, position: bigint): void => {
-    for (const { job } of unchanged) {
-      repeats.rememberUnchanged(job, { revision, position })
-      job.answer(E.right({ revision, position, events: [] }))
-    }
-  }
-  const answerRepeats = ({ repeats: repeated, again, reused }: APlan): void => {
-    for (const { job, at } of again) job.answer(E.right({ ...at, events: [] }))
-    for (const job of reused) repeats.answerReused(job)
-    for (const { job, revision } of repeated) void repeats.answer(job, revision)
-  }
-
-  /** Those of the jobs that this plan settles. */
-  const settledBy = (plan: APlan, jobs: Jobs): Jobs => {
-    if (plan.rest.length === 0) return jobs
-    const left = new Set(plan.rest)
-    return jobs.filter((ready) => !left.has(ready))
-  }
+  const { trouble: answerTrouble } = answering
 
   /** Nothing to append: an append would prove that the state was the log's end, so now a look has to. */
   const concludeWithoutAppend = async (work: Work, plan: APlan): Promise<Left> => {
@@ -113,20 +90,10 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
       }
     }
     const end = state.held()
-    answerRefused(plan)
-    answerUnchanged(plan, BigInt(end?.revision ?? base), end?.position ?? 0n)
-    answerRepeats(plan)
+    answering.refused(plan)
+    answering.unchanged(plan, BigInt(end?.revision ?? base), end?.position ?? 0n)
+    answering.repeats(plan)
     return rest
-  }
-
-  const answerAccepted = (plan: APlan, position: bigint): void => {
-    const all = plan.newEvents.length
-    for (const { ready, events, end } of plan.accepted) {
-      const later = end < all ? ({ isPositionLater: true } as const) : {}
-      const accepted: Accepted<Event> = { revision: BigInt(plan.base + end), position, events, ...later }
-      ready.job.answer(E.right(accepted))
-      rules.accepted(ready, accepted)
-    }
   }
 
   const concludeAppended = async (
@@ -143,16 +110,16 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     const revision = base + happened.length
     state.committed(happened, newEvents, { revision: BigInt(revision), position }, sentAt)
     plan.draft.keep(revision)
-    answerAccepted(plan, position)
-    answerUnchanged(plan, BigInt(revision), position)
-    answerRepeats(plan)
+    answering.accepted(plan, position)
+    answering.unchanged(plan, BigInt(revision), position)
+    answering.repeats(plan)
     if (plan.refused.length === 0) return rest
     // Beside a chat stands the space's state, which this append says nothing of.
     const beside = work.isFresh
       ? E.right(false)
       : await rules.refreshBeside(on.beside, on.besideRevision, sentAt)
     if (E.isRight(beside) && beside.right) return [...plan.refused.map(({ ready }) => ready), ...rest]
-    answerRefused(plan)
+    answering.refused(plan)
     return rest
   }
 
@@ -263,12 +230,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
       const left = await tryOnce(work)
       if (left !== null) return left
     }
-    // The last look may have found that an earlier try got through.
-    for (const { job } of work.jobs) {
-      const revision = state.held()?.recent.revisionOf(job.key)
-      if (revision === undefined) job.answer(E.left({ _tag: 'Conflict' }))
-      else void repeats.answer(job, revision)
-    }
+    answering.unsettled(work.jobs)
     return []
   }
 }

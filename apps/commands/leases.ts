@@ -4,18 +4,13 @@
  * live process must have had the time to renew first.
  */
 
-import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { within } from '../../adapters/within.ts'
-import { derivedUuid } from '../../domain/ids.ts'
 import type { LeaseStore } from '../../domain/leases.ts'
-import type { SpaceRef } from '../../domain/names.ts'
 import type { Commands } from '../../domain/ports.ts'
-import type { LeaveSpace } from '../../domain/space/commands.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
+import { createEndingSessions, type SessionAt } from './ending-sessions.ts'
 import type { Logger, Metrics } from './model.ts'
-
-export type SessionAt = { readonly space: SpaceRef; readonly sessionId: string }
 
 export type LeaseKeeperOptions = {
   readonly leases: LeaseStore
@@ -47,10 +42,8 @@ export type LeaseKeeper = {
   readonly stop: (sessions?: ReadonlyArray<SessionAt>, patienceMs?: number) => Promise<void>
 }
 
-const SYSTEM = { kind: 'system', id: 'leases' } as const
 /** A dead boot's lease is kept so long, in `ttlMs`, for sessions that the read model hears of late. */
 const KEPT_FOR = 20
-const AT_ONCE = 200
 /** In rounds: a node's earlier boot that missed so many has been replaced by this one, for names are one of a kind. */
 const PREDECESSOR_ROUNDS = 2.5
 
@@ -59,6 +52,7 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   const ttlMs = options.ttlMs ?? 15_000
   const everyMs = options.everyMs ?? ttlMs / 5
   const now = options.now ?? (() => performance.now())
+  const { leave, sessionsOf } = createEndingSessions({ commands, models, metrics })
   /** Since when every renewal of ours came through in time; null while they don't. */
   let healthySince: number | null = null
   let renewedAt = Number.NEGATIVE_INFINITY
@@ -67,47 +61,6 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   let isStopping = false
   /** Sessions of ours that had no socket the last time. */
   let suspects = new Set<string>()
-
-  /** Of spaces that can't be read any more: they can't be ended, and are not tried again. */
-  const unendable = new Set<string>()
-
-  const leave = async (
-    sessions: ReadonlyArray<SessionAt>,
-    reason: LeaveSpace['reason'],
-    boot: string,
-  ): Promise<number> => {
-    let failed = 0
-    for (let i = 0; i < sessions.length; i += AT_ONCE) {
-      const answers = await Promise.all(
-        sessions.slice(i, i + AT_ONCE).map(({ space, sessionId }) =>
-          commands.space({
-            by: SYSTEM,
-            // The same whoever sends it: sent twice it is one command.
-            id: derivedUuid((text) => hash('sha1', text, 'hex'), `${reason} ${boot} ${sessionId}`),
-            space,
-            command: { type: 'LeaveSpace', sessionId, reason },
-          })(),
-        ),
-      )
-      failed += answers.filter(E.isLeft).length
-      for (const [k, answer] of answers.entries())
-        if (E.isLeft(answer) && answer.left._tag === 'Broken') {
-          unendable.add(sessions[i + k]!.sessionId)
-          failed -= 1
-        }
-    }
-    const left = sessions.length - failed
-    if (left > 0) metrics.count?.('sessions_ended', left, { reason })
-    return failed
-  }
-
-  const sessionsOf = async (boot: string): Promise<ReadonlyArray<SessionAt> | null> => {
-    const rows = await models.sessionsOfBoot(boot)()
-    if (E.isLeft(rows)) return null
-    return rows.right
-      .filter(({ session_id }) => !unendable.has(session_id))
-      .map(({ space, session_id }) => ({ space, sessionId: session_id }))
-  }
 
   const renew = async (): Promise<boolean> => {
     const asked = now()

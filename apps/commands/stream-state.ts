@@ -4,10 +4,15 @@
  * and any repetition of them ends in the same state.
  */
 import * as E from 'fp-ts/lib/Either.js'
-import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
-import { deleted, type Model, type Read, type Trouble } from './model.ts'
-import { createRecent, type Recent } from './recent-commands.ts'
-import type { Snapshots } from './snapshots.ts'
+import type { NewEvent, RecordedEvent } from '../../domain/ports.ts'
+import type { Read, Trouble } from './model.ts'
+import type { Recent } from './recent-commands.ts'
+import {
+  createStreamFolding,
+  type FoldingOptions,
+  type Holding,
+  type StreamStateParts,
+} from './stream-folding.ts'
 
 export type Held<State> = {
   /** Of the log up to `revision` (-1 for an empty stream). Read it at once or fork it. */
@@ -16,16 +21,6 @@ export type Held<State> = {
   readonly position: bigint
   readonly recent: Recent
 }
-type Holding<State> = {
-  state: State
-  revision: number
-  position: bigint
-  lastId: string
-  readonly recent: Recent
-  /** Where some revisions stand in the log, oldest first. */
-  readonly marks: Array<{ readonly revision: number; readonly position: bigint }>
-}
-
 export type StreamState<State, Event> = {
   /** Null until loaded, and again after `drop`. */
   readonly held: () => Held<State> | null
@@ -61,24 +56,14 @@ export type StreamState<State, Event> = {
   readonly weight: () => number
 }
 
-export type StreamStateParts<State, Event> = {
-  readonly stream: string
-  readonly model: Model<State, Event>
-  readonly log: EventLog
-  readonly snapshots: Snapshots
-}
-
-export type StreamStateOptions = {
+export type StreamStateOptions = FoldingOptions & {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
-  /** Commands remembered, and how many of them a snapshot carries. */
-  readonly recentCommands: number
+  /** How many of the commands remembered a snapshot carries. */
   readonly recentInSnapshot: number
-  readonly pageSize: number
   /** The moment (by `now`) up to which every stream's events were shown to `observe`. */
   readonly followedTo: () => number
   readonly onCommitted: (sentAt: number, position: bigint) => void
-  readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
   readonly onSnapshot: (bytes: number | null, ms: number) => void
 }
 
@@ -86,13 +71,13 @@ export type StreamStateOptions = {
 const SMALL = 256
 const BYTES_AN_ENTRY = 400
 const BYTES_A_RECENT = 110
-const MARK_EVERY = 128
-const MARKS = 64
-
 export const createStreamState = <State, Event>(
-  { stream, model, log, snapshots }: StreamStateParts<State, Event>,
+  parts: StreamStateParts<State, Event>,
   options: StreamStateOptions,
 ): StreamState<State, Event> => {
+  const { stream, model, snapshots } = parts
+  const folding = createStreamFolding(parts, options)
+  const { fold, take, readTail } = folding
   let held: Holding<State> | null = null
   /** The state that decisions are drafted on, and the revision it is worth once its append is through. */
   let draft: { state: State; revision: number } | null = null
@@ -113,129 +98,15 @@ export const createStreamState = <State, Event>(
     epoch++
   }
 
-  const fold = (
-    into: Holding<State>,
-    { event, key }: Read<Event>,
-    id: string,
-    revision: number,
-    at: bigint,
-  ) => {
-    into.state = model.evolve(into.state, event)
-    into.revision = revision
-    into.lastId = id
-    into.recent.add(key, revision)
-    if (at > into.position) into.position = at
-    if (revision % MARK_EVERY === 0) {
-      into.marks.push({ revision, position: into.position })
-      if (into.marks.length > MARKS) into.marks.shift()
-    }
-  }
-
-  /** Folds the ones that come next; answers how many, or the trouble. */
-  const take = (into: Holding<State>, events: ReadonlyArray<RecordedEvent>): E.Either<Trouble, number> => {
-    let taken = 0
-    for (const recorded of events) {
-      const revision = Number(recorded.revision)
-      if (revision <= into.revision) continue
-      if (revision > into.revision + 1)
-        return E.left({
-          _tag: 'Trouble',
-          cause: `${stream} was cut: event ${into.revision + 1} is gone`,
-          broken: 'cut',
-        })
-      const event = model.decode(recorded)
-      if (E.isLeft(event)) {
-        options.onUndecodable(recorded, event.left.detail)
-        return E.left({
-          _tag: 'Trouble',
-          cause: `event ${revision} of ${stream} can't be read: ${event.left.detail}`,
-          broken: 'unreadable',
-        })
-      }
-      fold(into, event.right, recorded.id, revision, recorded.position)
-      taken++
-    }
-    return E.right(taken)
-  }
-
-  /** Everything after what `into` has, to the stream's end. */
-  const readTail = async (into: Holding<State>): Promise<E.Either<Trouble, number>> => {
-    let total = 0
-    for (;;) {
-      const before = into.revision
-      const page = await log.readStream(stream, { from: BigInt(before + 1), limit: options.pageSize })()
-      if (E.isLeft(page))
-        return E.left(
-          page.left._tag === 'StreamDeleted' ? deleted(stream) : { _tag: 'Trouble', cause: page.left.cause },
-        )
-      const taken = take(into, page.right)
-      if (E.isLeft(taken)) return taken
-      total += taken.right
-      if (page.right.length < options.pageSize) return E.right(total)
-    }
-  }
-
-  const empty = (): Holding<State> => ({
-    state: model.initial(),
-    revision: -1,
-    position: 0n,
-    lastId: '',
-    recent: createRecent(options.recentCommands),
-    marks: [],
-  })
-
-  /** From the snapshot, if it is of this very stream; its last event is read again to see that. */
-  const fromSnapshot = async (): Promise<E.Either<Trouble, Holding<State> | null>> => {
-    const found = await snapshots.read(stream)
-    if (E.isLeft(found)) return found
-    const snapshot = found.right
-    if (snapshot === null) return E.right(null)
-    const state = model.fromSnapshot(snapshot.state)
-    if (E.isLeft(state) || snapshot.revision < 0) return E.right(null)
-    const page = await log.readStream(stream, {
-      from: BigInt(snapshot.revision),
-      limit: options.pageSize,
-    })()
-    if (E.isLeft(page))
-      return page.left._tag === 'StreamDeleted'
-        ? E.right(null)
-        : E.left({ _tag: 'Trouble', cause: page.left.cause })
-    const last = page.right[0]
-    if (!last || Number(last.revision) !== snapshot.revision || last.id !== snapshot.lastId)
-      return E.right(null)
-    const into = {
-      ...empty(),
-      state: state.right,
-      revision: snapshot.revision,
-      position: last.position,
-      lastId: last.id,
-    }
-    into.recent.startWith(snapshot.recent)
-    const taken = take(into, page.right.slice(1))
-    if (E.isLeft(taken)) return taken
-    if (page.right.length === options.pageSize) {
-      const rest = await readTail(into)
-      if (E.isLeft(rest)) return rest
-      sinceSnapshot = taken.right + rest.right
-    } else sinceSnapshot = taken.right
-    return E.right(into)
-  }
-
   const load = async (): Promise<E.Either<Trouble, void>> => {
     const started = options.now()
     const mine = epoch
-    const warm = await fromSnapshot()
-    if (E.isLeft(warm)) return warm
-    let loaded = warm.right
-    if (loaded === null) {
-      loaded = empty()
-      const read = await readTail(loaded)
-      if (E.isLeft(read)) return read
-      sinceSnapshot = read.right
-    }
+    const loaded = await folding.load()
+    if (E.isLeft(loaded)) return loaded
     // Dropped meanwhile: what was read may be from before the reason for it.
     if (mine !== epoch) return load()
-    held = loaded
+    held = loaded.right.holding
+    sinceSnapshot = loaded.right.folded
     freshAt = started
     return E.right(undefined)
   }
@@ -307,8 +178,7 @@ export const createStreamState = <State, Event>(
       if (held === null) return
       const first = Number(last.revision) - events.length + 1
       events.forEach((event, i) => {
-        if (held !== null && first + i === held.revision + 1)
-          fold(held, event, written[i]!.id, first + i, last.position)
+        if (held !== null && first + i === held.revision + 1) fold(held, event, written[i]!.id, last.position)
       })
       sinceSnapshot += events.length
     },

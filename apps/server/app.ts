@@ -23,7 +23,7 @@ import { attachSockets } from '../../adapters/sockets/attach.ts'
 import { watchTurn } from '../../adapters/turn/stun-probe.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { within } from '../../adapters/within.ts'
-import type { Commands } from '../../domain/ports.ts'
+import type { Commands, EventLog } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
@@ -38,6 +38,7 @@ import { measureFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
 import { closeHttp } from './stopping.ts'
+import { watchParts } from './watched-parts.ts'
 import { watchWrites } from './watched-writes.ts'
 
 export type App = {
@@ -57,6 +58,32 @@ const LAST_RITES = 3_000
 const clock = { now: () => Date.now() }
 const ids = { uuid: () => randomUUID() }
 
+const poolFor = (config: Config) =>
+  createPostgresPool(config.database.url, { maxConnections: config.database.poolSize }).catch(
+    (error: unknown) => {
+      throw new Error(`Postgres can't be used: ${error instanceof Error ? error.message : error}.`, {
+        cause: error,
+      })
+    },
+  )
+
+const proofsOf = (
+  config: Config,
+  pool: Awaited<ReturnType<typeof poolFor>>,
+  stored: EventLog,
+  logger: Logger,
+) =>
+  createProofs({
+    pool,
+    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+    clock,
+    onAltered: (size) =>
+      logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
+    log: stored,
+    onLost: (rows) =>
+      logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
+  })
+
 export const createApp = async (config: Config, version: string, logger: Logger): Promise<App> => {
   const node = { id: config.nodeId, boot: randomUUID() }
   const metrics = createMetrics(config.nodeId)
@@ -73,13 +100,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
   const { log: stored, writes } = watchWrites(connectEventLog({ url: config.eventStoreUrl }), ids, clock.now)
   const log = sealedLog(stored, vault)
-  const pool = await createPostgresPool(databaseUrl, { maxConnections: config.database.poolSize }).catch(
-    (error: unknown) => {
-      throw new Error(`Postgres can't be used: ${error instanceof Error ? error.message : error}.`, {
-        cause: error,
-      })
-    },
-  )
+  const pool = await poolFor(config)
   const readModels = createReadModels(pool)
   const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
   const [content, authStore] = await Promise.all([
@@ -104,16 +125,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
   const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
 
-  const proofs = createProofs({
-    pool,
-    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
-    clock,
-    onAltered: (size) =>
-      logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
-    log: stored,
-    onLost: (rows) =>
-      logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
-  })
+  const proofs = proofsOf(config, pool, stored, logger)
 
   const seats = keepSeats({ commands: (): Commands => commands, clock, ids })
   const commands = createCommands({
@@ -216,60 +228,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     // Their sessions are over on the log: they come back as new ones.
     onLost: () => sockets.sendAllElsewhere(),
   })
-  metrics.gauge('presence_sockets', 'sockets of this process', () => sockets.state().sockets)
-  metrics.gauge('presence_live_spaces', 'spaces with sockets here', () => sockets.state().spaces)
-  metrics.gauge(
-    'presence_departing',
-    'sessions whose end is not on the log yet',
-    () => sockets.state().departing,
-  )
-  metrics.gauge('presence_log_up', '1 while the event store is reached', () =>
-    log.health().state === 'up' ? 1 : 0,
-  )
-  /** One look for all that a scrape asks of it. */
-  let looking: ReturnType<typeof health> | null = null
-  const look = () => {
-    looking ??= health().finally(() => {
-      looking = null
-    })
-    return looking
-  }
-  metrics.gauge('presence_postgres_up', '1 while the tables can be asked', async () =>
-    (await look()).postgres?.ok ? 1 : 0,
-  )
-  metrics.gauge(
-    'presence_tables_lag_seconds',
-    'how long the tables have been behind the log',
-    async () => Number((await look()).projections?.lag_ms) / 1_000,
-  )
+  watchParts(metrics, { sockets, commands, log, readModels, health })
   if (following.isAsked) measureFollowing(metrics, following)
-  metrics.counter(
-    'presence_feed_reconnects',
-    'times that the live feed was resumed',
-    () => sockets.state().feed.reconnects,
-  )
-  for (const what of ['streams', 'events'] as const)
-    metrics.gauge(
-      `presence_parked_${what}`,
-      `${what} that wait because they could not be applied`,
-      async () => {
-        const parked = await readModels.parked()()
-        return parked._tag === 'Right' ? Number(parked.right[what]) : Number.NaN
-      },
-    )
-  metrics.gauge(
-    'presence_command_queue',
-    'commands that wait for their stream',
-    () => commands.stats().queued,
-  )
-  metrics.gauge('presence_cached_streams', 'streams whose state is in memory', () => commands.stats().streams)
-  metrics.gauge('presence_cached_bytes', 'roughly the size of those states', () => commands.stats().bytes)
-  const { subscriptions: _, ...soFar } = log.stats()
-  metrics.gauge('presence_log_subscriptions', 'subscriptions to the log', () => log.stats().subscriptions)
-  for (const name of Object.keys(soFar) as Array<keyof typeof soFar>) {
-    const words = name.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)
-    metrics.counter(`presence_log_${words.replaceAll(' ', '_')}`, `${words} so far`, () => log.stats()[name])
-  }
 
   let checkpoints: NodeJS.Timeout | undefined
   return {

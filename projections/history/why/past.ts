@@ -1,16 +1,8 @@
 /** The room just before an act, as its decision saw it. */
 import { chatDecider } from '../../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../../domain/chat/events.ts'
-import {
-  AUTHORS,
-  type ChatState,
-  type Found,
-  initialChat,
-  type MessageFacts,
-  WINDOW,
-} from '../../../domain/chat/state.ts'
-import { canonicalEmoji } from '../../../domain/chat/text.ts'
-import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
+import { AUTHORS, type ChatState, type Found, initialChat, WINDOW } from '../../../domain/chat/state.ts'
+import type { Decoded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
@@ -18,6 +10,8 @@ import type { Moments } from '../moments.ts'
 import { type Point, readable, refOf } from '../point.ts'
 import { type Standing, standing } from '../space-standing.ts'
 import type { Cause } from './cause.ts'
+import { commandOf } from './neighbours.ts'
+import { backwards, findMessages } from './past-messages.ts'
 
 export type Past = {
   /** Found already, by space and revision: what set something does not change. */
@@ -48,22 +42,11 @@ const PAGE = 1_000
 /** How far apart two moments may be for the second to be folded on from the first. */
 const STEP = 512
 
-const isSameCommand = (a: Decoded, b: Decoded): boolean =>
-  a.metadata.command.id === b.metadata.command.id &&
-  a.metadata.actor.kind === b.metadata.actor.kind &&
-  a.metadata.actor.id === b.metadata.actor.id
-
 /** How many places are remembered: a chain of causes goes to and fro. */
 const PLACES = 8
 
 /** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
  *  holds digests of words, never words. */
-/** One that can't be read is of another command, as far as can be known. */
-const neighbour = (event: RecordedEvent): Decoded | null => {
-  const decoded = decodeRecorded(event)
-  return decoded._tag === 'Right' ? decoded.right : null
-}
-
 export const createPast = (moments: Moments): Past => {
   const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
@@ -133,23 +116,6 @@ export const createPast = (moments: Moments): Past => {
     return event === undefined ? null : readable(event)
   }
 
-  /** From that revision back to the first, until `look` has seen enough. */
-  const backwards = async (
-    space: SpaceRef,
-    revision: number,
-    look: (decoded: Decoded) => boolean,
-  ): Promise<void> => {
-    for (let from = revision; from >= 0; from -= PAGE) {
-      const page = await readEvents(log, streamName('chat', space), {
-        direction: 'backwards',
-        from: BigInt(from),
-        limit: PAGE,
-      })
-      for (const event of page) if (look(readable(event))) return
-      if (page.length < PAGE) return
-    }
-  }
-
   return {
     causes: new Map(),
     standingAt,
@@ -158,93 +124,14 @@ export const createPast = (moments: Moments): Past => {
     lastPost: async (space, author, revision, since) => {
       let found: number | null = null
       let looked = 0
-      await backwards(space, revision, ({ event, metadata }) => {
+      await backwards(log, space, revision, ({ event, metadata }) => {
         const at = Date.parse(metadata.at)
         if (event.type === 'MessagePosted' && (event.data.account ?? event.data.guest) === author) found = at
         return found !== null || at < since || ++looked > AUTHORS * 10
       })
       return found
     },
-    find: async (space, ids, revision) => {
-      const found = new Map<string, MessageFacts | null>(ids.map((id) => [id, null]))
-      const left = new Set(ids)
-      const touches: Decoded[] = []
-      if (left.size > 0)
-        await backwards(space, revision, (decoded) => {
-          const { event } = decoded
-          if (decoded.kind !== 'chat' || !('messageId' in event.data) || !left.has(event.data.messageId))
-            return false
-          touches.push(decoded)
-          if (event.type === 'MessagePosted') left.delete(event.data.messageId)
-          return left.size === 0
-        })
-      for (const { event } of touches.reverse()) {
-        if (!('messageId' in event.data)) continue
-        const { messageId } = event.data
-        if (event.type === 'MessagePosted') {
-          const { subspace, messageType, content, parentMessageId, threadRootId } = event.data
-          const author = event.data.account ?? event.data.guest ?? ''
-          found.set(messageId, {
-            author,
-            subspace,
-            messageType,
-            content,
-            parentMessageId,
-            threadRootId,
-            edited: false,
-            deleted: false,
-            reactions: [],
-          })
-          continue
-        }
-        const known = found.get(messageId)
-        if (known === null || known === undefined) continue
-        if (event.type === 'MessageEdited')
-          found.set(messageId, { ...known, content: event.data.content, edited: true })
-        else if (event.type === 'MessageDeleted') found.set(messageId, { ...known, deleted: true })
-        else if (event.type === 'ReactionAdded' || event.type === 'ReactionRemoved') {
-          const { emoji, by } = event.data
-          const others = known.reactions.filter(
-            (one) => canonicalEmoji(one.emoji) !== canonicalEmoji(emoji) || one.subject !== by.id,
-          )
-          const reactions = event.type === 'ReactionAdded' ? [...others, { subject: by.id, emoji }] : others
-          found.set(messageId, { ...known, reactions })
-        }
-      }
-      return found
-    },
-    commandOf: async (decoded) => {
-      const { stream } = decoded
-      const group = [decoded]
-      for (let from = decoded.revision - 1n; from >= 0n; ) {
-        const page = await readEvents(log, stream, { direction: 'backwards', from, limit: 8 })
-        let isMore = page.length === 8
-        for (const event of page) {
-          const before = neighbour(event)
-          if (before === null || !isSameCommand(before, decoded)) {
-            isMore = false
-            break
-          }
-          group.unshift(before)
-        }
-        if (!isMore) break
-        from -= BigInt(page.length)
-      }
-      for (let from = decoded.revision + 1n; ; ) {
-        const page = await readEvents(log, stream, { from, limit: 8 })
-        let isMore = page.length === 8
-        for (const event of page) {
-          const after = neighbour(event)
-          if (after === null || !isSameCommand(after, decoded)) {
-            isMore = false
-            break
-          }
-          group.push(after)
-        }
-        if (!isMore) break
-        from += BigInt(page.length)
-      }
-      return group
-    },
+    find: (space, ids, revision) => findMessages(log, space, ids, revision),
+    commandOf: (decoded) => commandOf(log, decoded),
   }
 }

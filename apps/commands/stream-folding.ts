@@ -1,0 +1,164 @@
+/** A stream's state, folded from its events in order: from its snapshot on, or from its beginning. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import { deleted, type Model, type Read, type Trouble } from './model.ts'
+import { createRecent, type Recent } from './recent-commands.ts'
+import type { Snapshots } from './snapshots.ts'
+
+export type Holding<State> = {
+  state: State
+  revision: number
+  position: bigint
+  lastId: string
+  readonly recent: Recent
+  /** Where some revisions stand in the log, oldest first. */
+  readonly marks: Array<{ readonly revision: number; readonly position: bigint }>
+}
+
+export type StreamStateParts<State, Event> = {
+  readonly stream: string
+  readonly model: Model<State, Event>
+  readonly log: EventLog
+  readonly snapshots: Snapshots
+}
+
+export type FoldingOptions = {
+  /** Commands remembered. */
+  readonly recentCommands: number
+  readonly pageSize: number
+  readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
+}
+
+/** `folded`: how many events since the snapshot, or the beginning. */
+export type Loaded<State> = { readonly holding: Holding<State>; readonly folded: number }
+
+const MARK_EVERY = 128
+const MARKS = 64
+
+export type StreamFolding<State, Event> = {
+  /** Ours, appended: the event after the last in `into`. `at`: the append's position. */
+  readonly fold: (into: Holding<State>, event: Read<Event>, id: string, at: bigint) => void
+  readonly take: (into: Holding<State>, events: ReadonlyArray<RecordedEvent>) => E.Either<Trouble, number>
+  readonly readTail: (into: Holding<State>) => Promise<E.Either<Trouble, number>>
+  readonly load: () => Promise<E.Either<Trouble, Loaded<State>>>
+}
+
+export const createStreamFolding = <State, Event>(
+  { stream, model, log, snapshots }: StreamStateParts<State, Event>,
+  options: FoldingOptions,
+): StreamFolding<State, Event> => {
+  const fold = (into: Holding<State>, { event, key }: Read<Event>, id: string, at: bigint) => {
+    // Exactly the next one.
+    const revision = into.revision + 1
+    into.state = model.evolve(into.state, event)
+    into.revision = revision
+    into.lastId = id
+    into.recent.add(key, revision)
+    if (at > into.position) into.position = at
+    if (revision % MARK_EVERY === 0) {
+      into.marks.push({ revision, position: into.position })
+      if (into.marks.length > MARKS) into.marks.shift()
+    }
+  }
+
+  /** Folds the ones that come next; answers how many, or the trouble. */
+  const take = (into: Holding<State>, events: ReadonlyArray<RecordedEvent>): E.Either<Trouble, number> => {
+    let taken = 0
+    for (const recorded of events) {
+      const revision = Number(recorded.revision)
+      if (revision <= into.revision) continue
+      if (revision > into.revision + 1)
+        return E.left({
+          _tag: 'Trouble',
+          cause: `${stream} was cut: event ${into.revision + 1} is gone`,
+          broken: 'cut',
+        })
+      const event = model.decode(recorded)
+      if (E.isLeft(event)) {
+        options.onUndecodable(recorded, event.left.detail)
+        return E.left({
+          _tag: 'Trouble',
+          cause: `event ${revision} of ${stream} can't be read: ${event.left.detail}`,
+          broken: 'unreadable',
+        })
+      }
+      fold(into, event.right, recorded.id, recorded.position)
+      taken++
+    }
+    return E.right(taken)
+  }
+
+  /** Everything after what `into` has, to the stream's end. */
+  const readTail = async (into: Holding<State>): Promise<E.Either<Trouble, number>> => {
+    let total = 0
+    for (;;) {
+      const before = into.revision
+      const page = await log.readStream(stream, { from: BigInt(before + 1), limit: options.pageSize })()
+      if (E.isLeft(page))
+        return E.left(
+          page.left._tag === 'StreamDeleted' ? deleted(stream) : { _tag: 'Trouble', cause: page.left.cause },
+        )
+      const taken = take(into, page.right)
+      if (E.isLeft(taken)) return taken
+      total += taken.right
+      if (page.right.length < options.pageSize) return E.right(total)
+    }
+  }
+
+  const empty = (): Holding<State> => ({
+    state: model.initial(),
+    revision: -1,
+    position: 0n,
+    lastId: '',
+    recent: createRecent(options.recentCommands),
+    marks: [],
+  })
+
+  /** From the snapshot, if it is of this very stream; its last event is read again to see that. */
+  const fromSnapshot = async (): Promise<E.Either<Trouble, Loaded<State> | null>> => {
+    const found = await snapshots.read(stream)
+    if (E.isLeft(found)) return found
+    const snapshot = found.right
+    if (snapshot === null) return E.right(null)
+    const state = model.fromSnapshot(snapshot.state)
+    if (E.isLeft(state) || snapshot.revision < 0) return E.right(null)
+    const page = await log.readStream(stream, {
+      from: BigInt(snapshot.revision),
+      limit: options.pageSize,
+    })()
+    if (E.isLeft(page))
+      return page.left._tag === 'StreamDeleted'
+        ? E.right(null)
+        : E.left({ _tag: 'Trouble', cause: page.left.cause })
+    const last = page.right[0]
+    if (!last || Number(last.revision) !== snapshot.revision || last.id !== snapshot.lastId)
+      return E.right(null)
+    const into = {
+      ...empty(),
+      state: state.right,
+      revision: snapshot.revision,
+      position: last.position,
+      lastId: last.id,
+    }
+    into.recent.startWith(snapshot.recent)
+    const taken = take(into, page.right.slice(1))
+    if (E.isLeft(taken)) return taken
+    if (page.right.length === options.pageSize) {
+      const rest = await readTail(into)
+      if (E.isLeft(rest)) return rest
+      return E.right({ holding: into, folded: taken.right + rest.right })
+    }
+    return E.right({ holding: into, folded: taken.right })
+  }
+
+  const load: StreamFolding<State, Event>['load'] = async () => {
+    const warm = await fromSnapshot()
+    if (E.isLeft(warm)) return warm
+    if (warm.right !== null) return E.right(warm.right)
+    const holding = empty()
+    const read = await readTail(holding)
+    return E.isLeft(read) ? read : E.right({ holding, folded: read.right })
+  }
+
+  return { fold, take, readTail, load }
+}

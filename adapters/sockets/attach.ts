@@ -153,7 +153,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     logger,
     metrics,
     // They come back by themselves, as sessions of the log that there is.
-    onOtherLog: () => sendAllElsewhere(),
+    onOtherLog: () => going.sendAllElsewhere(),
   })
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)

@@ -31,7 +31,7 @@ export const registry: ReadonlyArray<Entry> = [
   },
   {
     name: 'parked',
-    summary: 'events that wait because they could not be read: list, show, retry',
+    summary: 'events that wait because they could not be read: list, show, retry, let go',
     load: async () => (await import('./parked/command.ts')).parked,
   },
   {

@@ -34,7 +34,8 @@ const MACHINE = new Set(
 const namesIn = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/\benv(?:\.|\[')([A-Z][A-Z0-9_]+)/g)].map(([, name = '']) => name)
 const isForTests = (path: string) =>
-  isTest(path) || path.startsWith('infra/testing/') || path.startsWith('infra/bench/')
+  isTest(path) ||
+  ['infra/testing/', 'infra/bench/', 'infra/eventstore/contract/'].some((folder) => path.startsWith(folder))
 const readers = readSources(root).flatMap(({ path }) => namesIn(read(path)).map((name) => ({ path, name })))
 
 const asked = new Set<string>()

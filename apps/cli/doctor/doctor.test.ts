@@ -207,7 +207,11 @@ const DATABASE: ReadonlyArray<
   ],
   [
     'another master key',
-    async ({ url }) => connectVault({ databaseUrl: url, masterKey: MASTER }).ready,
+    async ({ url }) => {
+      const vault = connectVault({ databaseUrl: url, masterKey: MASTER })
+      await vault.ready
+      await vault.close()
+    },
     /not the one that the keys of this database were made under/,
     'wrong',
     { PRIVACY_MASTER_KEY: 'ff'.repeat(32) },

@@ -67,7 +67,8 @@ two(
       const watched = OPERATIONS.match(/(?<=`[^`\n]*)\b(presence|nodejs|process)_[a-z0-9_]+/g) ?? []
       assert.ok(watched.length > 10)
       // Those of the content are there where a primary is followed.
-      for (const name of watched.filter((one) => !one.startsWith('presence_content_'))) assert.ok(metrics.includes(`# TYPE ${name} `), `no metric ${name}`)
+      for (const name of watched.filter((one) => !one.startsWith('presence_content_')))
+        assert.ok(metrics.includes(`# TYPE ${name} `), `no metric ${name}`)
 
       const clients = await spread(2 * EACH, 16, (index) =>
         connect(servers[index % 2]!.url, proofOf(`joiner-${index.toString(36).padStart(3, 'a')}`)),

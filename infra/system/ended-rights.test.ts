@@ -52,9 +52,11 @@ const isOutWithinASecond = async (client: Client, since: number) => {
   )
   assert.ok(Date.now() - since < 1_000, `${Date.now() - since} ms`)
   // Either the line is closed, or what is sent on it is refused.
-  const said = await client
-    .ask('chat-message', { content: 'am I still here?' })
-    .catch(() => ({ ok: client.socket.connected }))
+  const refused = { ok: false }
+  const said = await Promise.race([
+    client.ask('chat-message', { content: 'am I still here?' }).catch(() => refused),
+    client.disconnected.then(() => refused),
+  ])
   assert.is(said.ok, false)
 }
 

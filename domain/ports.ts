@@ -96,17 +96,21 @@ export interface LogSubscription extends AsyncIterable<ReadonlyArray<Subscriptio
   readonly stop: () => Promise<void>
 }
 
-export interface EventLog {
-  readonly append: (
-    stream: string,
-    expected: ExpectedRevision,
-    events: ReadonlyArray<NewEvent>,
-  ) => TaskEither<AppendError, Appended>
+/** What folds a stream needs no more of the log than this. */
+export interface StreamReader {
   /** A stream that does not exist reads as no events. */
   readonly readStream: (
     stream: string,
     read: StreamRead,
   ) => TaskEither<ReadError, ReadonlyArray<RecordedEvent>>
+}
+
+export interface EventLog extends StreamReader {
+  readonly append: (
+    stream: string,
+    expected: ExpectedRevision,
+    events: ReadonlyArray<NewEvent>,
+  ) => TaskEither<AppendError, Appended>
   readonly readAll: (read: AllRead) => TaskEither<ReadError, ReadonlyArray<RecordedEvent>>
   readonly subscribe: (options: {
     /** Exclusive; `start` for all that ever was, `end` for what comes from now on. */

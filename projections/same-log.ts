@@ -3,7 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { sql } from 'slonik'
-import type { EventLog, RecordedEvent } from '../domain/ports.ts'
+import type { RecordedEvent, StreamReader } from '../domain/ports.ts'
 import { bigint, type Query, query } from './query.ts'
 
 /** An event that the tables have, and where. */
@@ -45,7 +45,7 @@ const sentence = (place: Place, found: RecordedEvent | undefined): string => {
 /** A sentence where it is another log, or one that went back; null where it is the one, or there is nothing to tell by.
  *  Left: the log can't be read. */
 export const otherLog = async (
-  log: Pick<EventLog, 'readStream'>,
+  log: StreamReader,
   places: ReadonlyArray<Place>,
 ): Promise<E.Either<string, string | null>> => {
   const cut = new Set<string>()

@@ -31,6 +31,7 @@ import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
 import type { Config } from '../config/load.ts'
 import { consolePage } from '../console/plugin.ts'
+import { createMomentWriter } from '../operations/keep/moment-writer.ts'
 import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
@@ -163,7 +164,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     looks,
     positions: (space) => sockets.positions(space),
     proofs,
-    moments: createMoments(log, { stored, open: log.open }),
+    moments: createMoments(log, { stored, open: log.open, keep: createMomentWriter(stored).keep }),
     auth,
     turn,
     clock,

@@ -62,6 +62,7 @@ const FORBIDDEN: Readonly<Record<string, ReadonlyArray<string>>> = {
     `import { createPool } from 'slonik'`,
     `import { pool } from '../adapters/postgres/pool.ts'`,
     `import { append } from '../apps/operations/keep/moments.ts'`,
+    `import type { EventLog } from '../domain/ports.ts'`,
   ],
   'adapters/http/a.ts': [
     `import { app } from '../../apps/server/app.ts'`,

@@ -19,6 +19,7 @@ import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
+import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
@@ -153,7 +154,7 @@ export const testHttp = async (
     content,
     readModels,
     proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
-    moments: createMoments(log),
+    moments: createMoments(log, { keep: createMomentWriter(log).keep }),
     looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),

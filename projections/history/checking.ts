@@ -1,13 +1,13 @@
 /** Whether what is kept beside a room's stream is what its events make: folded from the first, with nothing kept believed. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../domain/names.ts'
-import type { EventLog } from '../../domain/ports.ts'
+import type { StreamReader } from '../../domain/ports.ts'
 import { provedJson } from '../audit/canonical.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
-import { createKeeping } from './keeping.ts'
+import { createKeeping, fromNothing, type ToWrite } from './keeping.ts'
 import { EVERY, marksOf, momentsOf } from './kept-streams.ts'
-import { nothing, readable } from './point.ts'
+import { readable } from './point.ts'
 import { talk } from './recent-messages.ts'
 import { standing } from './space-standing.ts'
 
@@ -18,7 +18,7 @@ export type KeptCheck = { readonly events: number; readonly faults: ReadonlyArra
 const PAGE = 1_000
 
 const checkFold = async <S>(
-  log: Pick<EventLog, 'readStream'>,
+  log: StreamReader,
   stream: string,
   folding: Folding<S>,
   every: number,
@@ -27,22 +27,19 @@ const checkFold = async <S>(
   let events = 0
   const made = new Map<string, number>()
   /** Instead of being written, what is made is held against what is there. */
-  const append: EventLog['append'] = (kept, expected, all) => async () => {
-    const from = expected === 'none' || expected === 'any' ? 0 : Number(expected) + 1
-    made.set(kept, from + all.length)
-    const there = await readEvents(log, kept, { from: BigInt(from), limit: all.length })
+  const compare = async ({ stream: kept, at, events: all }: ToWrite): Promise<void> => {
+    made.set(kept, at + all.length)
+    const there = await readEvents(log, kept, { from: BigInt(at), limit: all.length })
     for (const [i, { id, type, data }] of there.entries()) {
       const should = all[i]!
       events += 1
       // As it would stand on the log.
       const written: unknown = JSON.parse(JSON.stringify(should.data))
       if (id === should.id && type === should.type && provedJson(data) === provedJson(written)) continue
-      faults.push({ stream: kept, revision: from + i, detail: 'It is not what the room’s events make.' })
+      faults.push({ stream: kept, revision: at + i, detail: 'It is not what the room’s events make.' })
     }
-    return E.right({ revision: BigInt(from + all.length - 1), position: 0n })
   }
-  const none = { point: nothing(folding), full: -1, count: 0, marked: 0 }
-  const keeping = createKeeping(stream, folding, every, none)
+  const keeping = createKeeping(stream, folding, every, fromNothing(folding))
   let isWhole = true
   for (let from = 0n; isWhole; from += BigInt(PAGE)) {
     const page = await readEvents(log, stream, { from, limit: PAGE })
@@ -54,7 +51,7 @@ const checkFold = async <S>(
       if (!(error instanceof Failed)) throw error
       isWhole = false
     }
-    await keeping.flush({ append })
+    for (const part of keeping.take()) await compare(part)
   }
   for (const kept of [momentsOf(stream), marksOf(stream)]) {
     const [last] = await readEvents(log, kept, { direction: 'backwards', limit: 1 })
@@ -66,11 +63,7 @@ const checkFold = async <S>(
 }
 
 /** Of a space's or a chat's stream. Throws `Failed` where the log can't be read. */
-export const checkKept = (
-  log: Pick<EventLog, 'readStream'>,
-  stream: string,
-  every = EVERY,
-): Promise<KeptCheck> => {
+export const checkKept = (log: StreamReader, stream: string, every = EVERY): Promise<KeptCheck> => {
   const named = parseStreamName(stream)
   const kind = E.isRight(named) ? named.right.kind : null
   if (kind === 'space') return checkFold(log, stream, standing, every)

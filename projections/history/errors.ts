@@ -1,7 +1,7 @@
 /** What can keep a moment from being told. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import type { EventLog, RecordedEvent, StreamRead } from '../../domain/ports.ts'
+import type { RecordedEvent, StreamRead, StreamReader } from '../../domain/ports.ts'
 
 export type MomentError =
   | { readonly _tag: 'LogUnavailable'; readonly cause: string }
@@ -34,7 +34,7 @@ export const told =
 
 /** No events where there is no stream. */
 export const readEvents = async (
-  log: Pick<EventLog, 'readStream'>,
+  log: StreamReader,
   stream: string,
   read: StreamRead,
 ): Promise<ReadonlyArray<RecordedEvent>> => {

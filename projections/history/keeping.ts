@@ -1,12 +1,20 @@
-/** What is to be kept of one stream (`kept-streams.ts`), made from its events as they come, one after the other. */
+/** What is to be kept of one stream (`kept-streams.ts`), made from its events as they come, one after the other. It is written
+ *  by whoever holds the log (`apps/operations/keep/moment-writer.ts`). */
 import { hash } from 'node:crypto'
-import * as E from 'fp-ts/lib/Either.js'
 import type { Decoded } from '../../domain/codec.ts'
 import { derivedUuid } from '../../domain/ids.ts'
-import type { EventLog, NewEvent } from '../../domain/ports.ts'
+import type { NewEvent } from '../../domain/ports.ts'
 import type { Folding } from './folding.ts'
 import { KEPT_VERSION, MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept-streams.ts'
-import { after, type Point } from './point.ts'
+import { after, nothing, type Point } from './point.ts'
+
+/** Events that a stream has from number `at` on. `moments`: how many kept moments they complete. */
+export type ToWrite = {
+  readonly stream: string
+  readonly at: number
+  readonly events: ReadonlyArray<NewEvent>
+  readonly moments: number
+}
 
 export type Keeping<S = unknown> = {
   /** After the last event that it was given. */
@@ -15,10 +23,8 @@ export type Keeping<S = unknown> = {
   readonly add: (decoded: Decoded) => void
   /** Whether there is a moment to write. */
   readonly isDue: () => boolean
-  /** Writes what there is. False where that failed: then it is of no use any more. One at a time. */
-  readonly flush: (log: Pick<EventLog, 'append'>) => Promise<boolean>
-  /** How many moments it wrote. */
-  readonly kept: () => number
+  /** What there is to write, in this order; it is given once. */
+  readonly take: () => ReadonlyArray<ToWrite>
   /** How many things it holds. */
   readonly entries: () => number
 }
@@ -31,35 +37,21 @@ export type Begin<S> = {
   readonly count: number
   readonly marked: number
 }
-
-const sha256 = (text: string): string => hash('sha256', text, 'hex')
-const newEvent = (stream: string, k: number, id: string, type: string, data: unknown): NewEvent => ({
-  id: derivedUuid(sha256, `${stream} ${k} ${id}`),
-  type,
-  data,
-  metadata: {},
+/** Before the first event, with nothing kept. */
+export const fromNothing = <S>(folding: Folding<S>): Begin<S> => ({
+  point: nothing(folding),
+  full: -1,
+  count: 0,
+  marked: 0,
 })
 
-/** Appends these as the stream's events from number `at` on. Whoever was there before wrote the same. */
-const put = async (
-  log: Pick<EventLog, 'append'>,
-  stream: string,
-  at: number,
-  events: ReadonlyArray<NewEvent>,
-): Promise<boolean> => {
-  let next = at
-  let left = events
-  while (left.length > 0) {
-    const written = await log.append(stream, next === 0 ? 'none' : BigInt(next - 1), left)()
-    if (E.isRight(written)) return true
-    if (written.left._tag !== 'WrongExpectedRevision' || written.left.actual === null) return false
-    const ahead = Number(written.left.actual) + 1 - next
-    if (ahead <= 0) return false
-    next += ahead
-    left = left.slice(ahead)
-  }
-  return true
-}
+const sha256 = (text: string): string => hash('sha256', text, 'hex')
+/** Event number `k` of a stream, after the room's event `id`: its own id derives from these, so that every writer writes the same. */
+const newEvent = (
+  { stream, k, id }: { readonly stream: string; readonly k: number; readonly id: string },
+  type: string,
+  data: unknown,
+): NewEvent => ({ id: derivedUuid(sha256, `${stream} ${k} ${id}`), type, data, metadata: {} })
 
 /** `bytes`: about as long as it is on the log. */
 type Made = {
@@ -67,6 +59,44 @@ type Made = {
   readonly event: NewEvent
   readonly bytes: number
   readonly parts: ReadonlyArray<NewEvent>
+}
+
+/** A moment kept whole: its state in it, or in parts beside it where that is long. */
+const wholeMoment = (
+  { stream, k, id }: { readonly stream: string; readonly k: number; readonly id: string },
+  head: object,
+  state: unknown,
+): Made => {
+  const text = JSON.stringify(state)
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= MAX_BYTES) {
+    const event = newEvent({ stream: momentsOf(stream), k, id }, 'Moment', { ...head, state })
+    return { k, event, bytes: bytes + 500, parts: [] }
+  }
+  const ascii = text.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const parts: NewEvent[] = []
+  for (let i = 0; i * MAX_BYTES < ascii.length; i++) {
+    const part = { v: 1, text: ascii.slice(i * MAX_BYTES, (i + 1) * MAX_BYTES) }
+    parts.push(newEvent({ stream: partsOf(stream, k), k: i, id }, 'MomentPart', part))
+  }
+  const event = newEvent({ stream: momentsOf(stream), k, id }, 'Moment', { ...head, parts: parts.length })
+  return { k, event, bytes: 300, parts }
+}
+
+/** The moments from number `from` on, in appends that are not too large. */
+const inAppends = (stream: string, from: number, made: ReadonlyArray<Made>): ToWrite[] => {
+  const appends: ToWrite[] = []
+  let at = from
+  for (let i = 0; i < made.length; ) {
+    const events: NewEvent[] = []
+    for (let bytes = 0; i < made.length && (events.length === 0 || bytes + made[i]!.bytes < MAX_BYTES); i++) {
+      bytes += made[i]!.bytes
+      events.push(made[i]!.event)
+    }
+    appends.push({ stream, at, events, moments: events.length })
+    at += events.length
+  }
+  return appends
 }
 
 export const createKeeping = <S>(
@@ -81,25 +111,6 @@ export const createKeeping = <S>(
   let weight = full < 0 ? 0 : folding.entries(point.state)
   let moments: Made[] = []
   let places: NewEvent[] = []
-  let kept = 0
-
-  const whole = (k: number, id: string, head: object): Made => {
-    const state = folding.toJson(point.state)
-    const text = JSON.stringify(state)
-    const bytes = Buffer.byteLength(text)
-    if (bytes <= MAX_BYTES) {
-      const event = newEvent(momentsOf(stream), k, id, 'Moment', { ...head, state })
-      return { k, event, bytes: bytes + 500, parts: [] }
-    }
-    const ascii = text.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    const parts: NewEvent[] = []
-    for (let i = 0; i * MAX_BYTES < ascii.length; i++) {
-      const part = { v: 1, text: ascii.slice(i * MAX_BYTES, (i + 1) * MAX_BYTES) }
-      parts.push(newEvent(partsOf(stream, k), i, id, 'MomentPart', part))
-    }
-    const event = newEvent(momentsOf(stream), k, id, 'Moment', { ...head, parts: parts.length })
-    return { k, event, bytes: 300, parts }
-  }
 
   const add = (decoded: Decoded): void => {
     point = after(folding, point, decoded)
@@ -108,7 +119,8 @@ export const createKeeping = <S>(
     const { position, latest, id, at } = point
     const place = { v: 1, position: String(position), latest }
     const m = end / step - 1
-    if (m >= marked + places.length) places.push(newEvent(marksOf(stream), m, id, 'Mark', place))
+    if (m >= marked + places.length)
+      places.push(newEvent({ stream: marksOf(stream), k: m, id }, 'Mark', place))
     const k = end / every - 1
     if (!Number.isInteger(k)) return
     const isThere = k < count + moments.length
@@ -117,16 +129,16 @@ export const createKeeping = <S>(
     const now = folding.entries(point.state)
     if (full >= 0 && (k - full) * every < Math.max(every, Math.min(weight, now))) {
       if (isThere) return
-      const event = newEvent(momentsOf(stream), k, id, 'Moment', { ...head, back: full })
+      const event = newEvent({ stream: momentsOf(stream), k, id }, 'Moment', { ...head, back: full })
       moments.push({ k, event, bytes: 300, parts: [] })
       return
     }
     full = k
     weight = now
-    if (!isThere) moments.push(whole(k, id, head))
+    if (!isThere) moments.push(wholeMoment({ stream, k, id }, head, folding.toJson(point.state)))
   }
 
-  const flush = async (log: Pick<EventLog, 'append'>): Promise<boolean> => {
+  const take = (): ReadonlyArray<ToWrite> => {
     const [made, marks] = [moments, places]
     const [from, fromMark] = [count, marked]
     // What comes meanwhile is of the next time.
@@ -134,34 +146,20 @@ export const createKeeping = <S>(
     places = []
     count += made.length
     marked += marks.length
-    for (const { k, parts } of made)
-      for (const [i, part] of parts.entries())
-        if (!(await put(log, partsOf(stream, k), i, [part]))) return false
-    let at = from
-    for (let i = 0; i < made.length; ) {
-      const group: NewEvent[] = []
-      for (
-        let bytes = 0;
-        i < made.length && (group.length === 0 || bytes + made[i]!.bytes < MAX_BYTES);
-        i++
-      ) {
-        bytes += made[i]!.bytes
-        group.push(made[i]!.event)
-      }
-      if (!(await put(log, momentsOf(stream), at, group))) return false
-      at += group.length
-      kept += group.length
-    }
+    const parts = made.flatMap(({ k, parts }) =>
+      parts.map((part, at) => ({ stream: partsOf(stream, k), at, events: [part], moments: 0 })),
+    )
     // Last: where there is a mark, there are the moments before it.
-    return marks.length === 0 || put(log, marksOf(stream), fromMark, marks)
+    const last =
+      marks.length === 0 ? [] : [{ stream: marksOf(stream), at: fromMark, events: marks, moments: 0 }]
+    return [...parts, ...inAppends(momentsOf(stream), from, made), ...last]
   }
 
   return {
     point: () => point,
     add,
     isDue: () => moments.length > 0,
-    flush,
-    kept: () => kept,
+    take,
     entries: () => folding.entries(point.state),
   }
 }

@@ -4,14 +4,14 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
-import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, type MomentError, readEvents, told } from './errors.ts'
 import { EVERY } from './kept-streams.ts'
 import { type Past, type Point, readable } from './point.ts'
 import { type Said, TALK, type Talk, talk } from './recent-messages.ts'
 import type { Ref } from './refs.ts'
 import { type Standing, standing } from './space-standing.ts'
-import { createTimeline, type Reached, type Timeline } from './timeline.ts'
+import { createTimeline, type KeepStream, type Reached, type Timeline } from './timeline.ts'
 
 /**
  * `revision`: as the space stood after its own event of that number. `position`: after everything of the room up to that
@@ -67,8 +67,6 @@ export type Moments = {
     when: When,
     options?: { readonly messages?: number; readonly exact?: boolean },
   ) => TaskEither<MomentError, Moment>
-  /** Keeps what is not kept yet of the room, so that asking is quick. Answers how many moments it added. */
-  readonly keep: (space: SpaceRef, kind?: 'space' | 'chat') => TaskEither<MomentError, number>
   /* For what builds on moments; these throw `Failed`, which `told` catches. */
   /** The first place in the log that is no longer part of `when` (`before`: of what came before it); null where all is. */
   readonly bound: (space: SpaceRef, when: When, side: 'before' | 'after') => Promise<bigint | null>
@@ -78,9 +76,9 @@ export type Moments = {
     bound: bigint | null,
     options?: { readonly messages?: number; readonly exact?: boolean; readonly passing?: boolean },
   ) => Promise<Moment>
-  readonly log: EventLog
+  readonly log: StreamReader
   /** The same with what is personal still sealed. */
-  readonly stored: EventLog
+  readonly stored: StreamReader
   readonly spaces: Timeline<Standing>
   readonly chats: Timeline<Talk>
 }
@@ -95,7 +93,7 @@ export type Open = (
 
 /** The words of these, oldest first. `seen`: events at hand, still sealed, that need not be read again. */
 const messagesOf = async (
-  log: Pick<EventLog, 'readStream'>,
+  log: StreamReader,
   open: Open,
   space: SpaceRef,
   said: ReadonlyArray<readonly [string, Said]>,
@@ -175,16 +173,22 @@ const newer = (a: bigint | null, b: bigint | null): bigint | null =>
   a === null ? b : b === null || a > b ? a : b
 
 /** `stored`: the log as it stands, where `log` opens what is sealed in it: folding needs nothing that is personal, so no
- *  key is asked for. `open`: as `log` does it, so that what was read to fold need not be read again for its words. */
+ *  key is asked for. `open`: as `log` does it, so that what was read to fold need not be read again for its words. `keep`:
+ *  what has a room's moments kept where many are missing. */
 export const createMoments = (
-  log: EventLog,
-  options: { readonly stored?: EventLog; readonly open?: Open; readonly every?: number } = {},
+  log: StreamReader,
+  options: {
+    readonly stored?: StreamReader
+    readonly open?: Open
+    readonly every?: number
+    readonly keep?: KeepStream
+  } = {},
 ): Moments => {
-  const { stored = log, every = EVERY } = options
+  const { stored = log, every = EVERY, keep } = options
   const open = options.open ?? (stored === log ? (events: ReadonlyArray<RecordedEvent>) => events : null)
   const noneSeen = () => (open === null ? undefined : new Map<number, RecordedEvent>())
-  const spaces = createTimeline(stored, standing, every)
-  const chats = createTimeline(stored, talk, every)
+  const spaces = createTimeline(stored, standing, { every, keep })
+  const chats = createTimeline(stored, talk, { every, keep })
 
   const bound: Moments['bound'] = async (space, when, side) => {
     switch (when.kind) {
@@ -287,11 +291,6 @@ export const createMoments = (
     at,
     bound,
     until,
-    keep: (space, kind) =>
-      told(async () => {
-        const inSpace = kind === 'chat' ? 0 : await spaces.keep(space)
-        return inSpace + (kind === 'space' ? 0 : await chats.keep(space))
-      }),
     log,
     stored,
     spaces,

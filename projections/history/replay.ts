@@ -1,7 +1,7 @@
 /** A room's events in the log's order, from its three streams, each with the room as it stood before and after. */
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
-import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
+import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
 import { carryOn, passOver } from './next-moment.ts'
@@ -11,7 +11,7 @@ import { says } from './sentences.ts'
 const PAGE = 200
 
 /** The first revision of a stream at or after `position`, by halving. */
-const seek = async (log: EventLog, stream: string, position: bigint): Promise<bigint> => {
+const seek = async (log: StreamReader, stream: string, position: bigint): Promise<bigint> => {
   const [last] = await readEvents(log, stream, { direction: 'backwards', limit: 1 })
   if (last === undefined) return 0n
   let low = 0n
@@ -42,7 +42,11 @@ export type RoomReader = {
 }
 
 /** The events at or after `from`, of a room that stands at `moment` there. */
-export const readRoom = async (log: EventLog, moment: Moment, from: bigint | null): Promise<RoomReader> => {
+export const readRoom = async (
+  log: StreamReader,
+  moment: Moment,
+  from: bigint | null,
+): Promise<RoomReader> => {
   const starts: Record<StreamKind, bigint> = {
     space: BigInt(moment.revision + 1),
     chat: BigInt(moment.chatRevision + 1),

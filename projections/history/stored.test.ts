@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
 import { chatDecider } from '../../domain/chat/decider.ts'
 import { CHAT_SNAPSHOT, fromSnapshot as chatFrom, toSnapshot as chatTo } from '../../domain/chat/snapshot.ts'
 import { decodeRecorded } from '../../domain/codec.ts'
@@ -103,7 +104,7 @@ const roomWith = (change: (data: Json) => Json) => {
     if (E.isLeft(moment)) throw new Error(JSON.stringify(moment.left))
     return { view: momentView(moment.right), read }
   }
-  const keep = async () => E.toUnion(await createMoments(log, { every: EVERY }).keep(ROOM, 'space')())
+  const keep = () => createMomentWriter(log, EVERY).keep(ROOM, 'space')
   return { store, log, look, keep }
 }
 const kept = async (change: (data: Json) => Json) => {

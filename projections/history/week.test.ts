@@ -3,6 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { keepRoom } from '../../apps/operations/keep/moment-writer.ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { JoinSpace, SpaceCommand } from '../../domain/space/commands.ts'
@@ -245,7 +246,7 @@ const week = await performWeek(Number.POSITIVE_INFINITY, facts)
 const told = await misdeeds(week)
 await week.done()
 const moments = createMoments(week.log)
-await moments.keep(ROOM)()
+await keepRoom(week.log, ROOM)
 
 const at = async (when: When): Promise<Moment> => {
   const moment = await moments.at(ROOM, when)()

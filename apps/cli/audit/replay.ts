@@ -6,6 +6,7 @@ import { parseSpaceKey, type SpaceRef, spaceKey, streamName } from '../../../dom
 import { Failed, readEvents } from '../../../projections/history/errors.ts'
 import { createMoments, type Moments, type When } from '../../../projections/history/moments.ts'
 import { createPlayer, replay, stepView } from '../../../projections/history/replay.ts'
+import { createMomentWriter } from '../../operations/keep/moment-writer.ts'
 import type { Command, Io } from '../command.ts'
 import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
@@ -141,7 +142,7 @@ export const replayRoom: Command['run'] = async (args, io) => {
     return 1
   }
   const log = openedLog(to.right)
-  const moments = createMoments(log)
+  const moments = createMoments(log, { keep: createMomentWriter(log).keep })
   try {
     if (await isUnknown(moments, asked.space)) {
       io.err(`The log has nothing of ${spaceKey(asked.space)}.`)

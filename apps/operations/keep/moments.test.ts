@@ -16,6 +16,7 @@ import { createPlayer, eventAt, replay, stepView } from '../../../projections/hi
 import { momentView } from '../../../projections/history/view.ts'
 import { explainEvent } from '../../../projections/history/why/explain.ts'
 import { createPast } from '../../../projections/history/why/past.ts'
+import { createMomentWriter, keepRoom } from './moment-writer.ts'
 import { keepMoments } from './moments.ts'
 
 const ROOM: SpaceRef = { type: 'post', id: 'alice/my-post' }
@@ -141,7 +142,7 @@ test('given clocks that differ, a time ends at the first event of the room that 
       write(log, room)
       const events = [...log.all()]
       const moments = createMoments(log, { every: EVERY })
-      if (isKept) await moments.keep(ROOM)()
+      if (isKept) await keepRoom(log, ROOM, EVERY)
       const time = new Date(Date.parse(iso(second * 1_000)))
       const ending = events.findIndex(
         ({ metadata }) => Date.parse((metadata as Metadata).at) > time.getTime(),
@@ -176,7 +177,7 @@ test('given any way and order of keeping, by two at once and with writes that fa
       serial = 0
       write(whole, room)
       serial = 0
-      await createMoments(whole, { every: EVERY }).keep(ROOM)()
+      await keepRoom(whole, ROOM, EVERY)
       let dice = seed
       const faults = ['unavailable', 'unknown-written', 'unknown-lost', null, null] as const
       torn.onAppend = () => {
@@ -188,13 +189,10 @@ test('given any way and order of keeping, by two at once and with writes that fa
           torn,
           room.slice(from, from + 30).map(([kind, n, skew]) => [kind, n, skew + from]),
         )
-        await Promise.all([
-          createMoments(torn, { every: EVERY }).keep(ROOM)(),
-          createMoments(torn, { every: EVERY }).keep(ROOM)(),
-        ])
+        await Promise.all([keepRoom(torn, ROOM, EVERY), keepRoom(torn, ROOM, EVERY)])
       }
       torn.onAppend = () => null
-      await createMoments(torn, { every: EVERY }).keep(ROOM)()
+      await keepRoom(torn, ROOM, EVERY)
       // Places in the log differ with what is written between: all else is the same.
       const bare = (log: MemoryLog) =>
         byStream(log).map(({ stream, revision, id }) => `${stream} ${revision} ${id}`)
@@ -212,7 +210,7 @@ test('given moments that were kept of another log, they are not believed', async
   const room = (n: number): Acts => Array.from({ length: 60 }, (_, i) => ['join', (i * n) % 13, 0])
   write(log, room(1))
   write(other, room(5))
-  await createMoments(other, { every: EVERY }).keep(ROOM)()
+  await keepRoom(other, ROOM, EVERY)
   for (const { stream, id, type, data, metadata } of bookkeeping(other))
     log.push(stream, { id, type, data, metadata })
   const moments = createMoments(log, { every: EVERY })
@@ -226,8 +224,7 @@ test('given moments that were kept of another log, they are not believed', async
 test('given a crowd, its moments are kept the more seldom, and in parts where they are long', async () => {
   const log = memoryLog()
   log.push(SPACE, ...Array.from({ length: 6_000 }, (_, n) => joined(n, iso(n))))
-  const moments = createMoments(log)
-  await moments.keep(ROOM)()
+  await keepRoom(log, ROOM)
   const kept = log.stream(`moments-${SPACE}`).map(({ data }) => data as { back?: number; parts?: number })
   assert.is(kept.length, 23)
   assert.ok(kept.some(({ back }) => back !== undefined))
@@ -246,7 +243,7 @@ test('given what is personal, nothing of it is in what is kept', async () => {
     log,
     Array.from({ length: 100 }, (_, i) => [['join', 'post', 'edit'][i % 3]!, i % 7, 0]),
   )
-  await createMoments(log, { every: EVERY }).keep(ROOM)()
+  await keepRoom(log, ROOM, EVERY)
   const text = JSON.stringify(byStream(log))
   assert.ok(text.length > 1_000)
   assert.not.match(text, /secret/)
@@ -275,7 +272,7 @@ test('given a log that is sealed, the words are opened, and read again only wher
         return open(events)
       })(stored.readStream(stream, read)),
   }
-  await createMoments(stored, { every: EVERY }).keep(ROOM)()
+  await keepRoom(stored, ROOM, EVERY)
   for (const [revision, messages, again] of [
     [149n, 4, false],
     [149n, 100, true],
@@ -365,7 +362,7 @@ test('given whatever comes between, what is kept from what was told is what is k
         write(log, room)
         // The same places, whatever is kept meanwhile: told of as if they came now.
         const events = [...log.all()]
-        await createMoments(whole, { every: EVERY }).keep(ROOM)()
+        await keepRoom(whole, ROOM, EVERY)
         const start = () => keepMoments({ log, every: EVERY, streams, entries })
         let keeper = start()
         let waiting: ReadonlyArray<ReturnType<typeof noticed>> = []
@@ -399,7 +396,7 @@ test('given whatever comes between, what is kept from what was told is what is k
         for (const one of kept) assert.equal(one, all.get(one.stream + one.revision))
         // What it left out is made by the first who asks, and is then the same again.
         log.onAppend = () => null
-        await createMoments(log, { every: EVERY }).keep(ROOM)()
+        await keepRoom(log, ROOM, EVERY)
         assert.equal(byStream(log), byStream(whole))
         if (planned.length === 0 && streams === 2 && entries === 1_000)
           assert.is(kept.filter(isMoment).length, byStream(whole).filter(isMoment).length)
@@ -565,7 +562,7 @@ test('given kept moments that somebody rewrote, took further or made up, each is
   ])
   const log = memoryLog()
   write(log, people)
-  await createMoments(log, { every: EVERY }).keep(ROOM)()
+  await keepRoom(log, ROOM, EVERY)
   const faultsOf = async (from: MemoryLog) =>
     (await Promise.all([SPACE, CHAT].map((stream) => checkKept(from, stream, EVERY))))
       .flatMap(({ faults }) => faults)
@@ -597,13 +594,17 @@ test('given kept moments that somebody rewrote, took further or made up, each is
   assert.equal(await faultsOf(longer), [`${last.stream} ${Number(last.revision) + 1}`])
 })
 
-test('given a room of which nothing is kept yet, the first to ask has it kept', async () => {
+test('given a room of which nothing is kept yet, the first to ask has it kept where there is a writer', async () => {
   const log = memoryLog()
   write(
     log,
     Array.from({ length: 3_000 }, (_, i) => [i % 2 === 0 ? 'join' : 'leave', (i >> 1) % 5, 0]),
   )
-  await view(createMoments(log), { kind: 'revision', revision: 2_999n })
+  const when: When = { kind: 'revision', revision: 2_999n }
+  const alone = await view(createMoments(log), when)
+  assert.is(bookkeeping(log).length, 0)
+  const { keep } = createMomentWriter(log)
+  assert.equal(await view(createMoments(log, { keep }), when), alone)
   assert.is(log.stream(`moments-${SPACE}`).length, 11)
 })
 

@@ -6,9 +6,7 @@ import type { EventLog } from '../../../domain/ports.ts'
 import { Failed, type MomentError } from '../../../projections/history/errors.ts'
 import type { Keeping } from '../../../projections/history/keeping.ts'
 import { EVERY } from '../../../projections/history/kept-streams.ts'
-import { talk } from '../../../projections/history/recent-messages.ts'
-import { standing } from '../../../projections/history/space-standing.ts'
-import { createTimeline } from '../../../projections/history/timeline.ts'
+import { createMomentWriter } from './moment-writer.ts'
 import { type Bounds, type Followed, type Follower, follow } from './stream-follower.ts'
 
 /** `log` may be the log as it stands: nothing that is personal is needed. */
@@ -20,14 +18,11 @@ export const keepMoments = (
   },
 ): Follower => {
   const { log, every = EVERY, onError } = options
-  const timelines = {
-    space: createTimeline(log, standing, every),
-    chat: createTimeline(log, talk, every),
-  }
+  const writer = createMomentWriter(log, every)
   const followed = (keeping: Keeping): Followed => ({
     ...keeping,
     revision: () => keeping.point().revision,
-    flush: () => keeping.flush(log),
+    flush: () => writer.write(keeping),
   })
   return follow({
     ...options,
@@ -38,9 +33,9 @@ export const keepMoments = (
       if (E.isLeft(named) || named.right.kind === 'refusal') return null
       const { space, kind } = named.right
       return {
-        begin: () => followed(timelines[kind].begin(space)),
+        begin: () => followed(writer.begin(space, kind)),
         takeUp: async () => {
-          const keeping = await timelines[kind].takeUp(space)
+          const keeping = await writer.takeUp(space, kind)
           return keeping === null ? null : followed(keeping)
         },
       }

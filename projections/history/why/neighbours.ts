@@ -1,6 +1,6 @@
 /** The events that one command wrote, found from one of them. */
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
-import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import type { RecordedEvent, StreamReader } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 
 const AT_ONCE = 8
@@ -31,7 +31,7 @@ const takeSame = (
 }
 
 /** All that the command of `decoded` wrote to its stream, in order. */
-export const commandOf = async (log: EventLog, decoded: Decoded): Promise<ReadonlyArray<Decoded>> => {
+export const commandOf = async (log: StreamReader, decoded: Decoded): Promise<ReadonlyArray<Decoded>> => {
   const { stream } = decoded
   const group = [decoded]
   for (let from = decoded.revision - 1n; from >= 0n; from -= BigInt(AT_ONCE)) {

@@ -3,7 +3,7 @@ import type { Found, MessageFacts } from '../../../domain/chat/state.ts'
 import { canonicalEmoji } from '../../../domain/chat/text.ts'
 import type { Decoded } from '../../../domain/codec.ts'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
-import type { EventLog } from '../../../domain/ports.ts'
+import type { StreamReader } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 import { readable } from '../point.ts'
 
@@ -11,7 +11,7 @@ const PAGE = 1_000
 
 /** From that revision back to the first, until `look` has seen enough. */
 export const backwards = async (
-  log: EventLog,
+  log: StreamReader,
   space: SpaceRef,
   revision: number,
   look: (decoded: Decoded) => boolean,
@@ -64,7 +64,7 @@ const apply = (found: Map<string, MessageFacts | null>, { event }: Decoded): voi
 
 /** `ids` up to that revision; null for those that are not of this chat. */
 export const findMessages = async (
-  log: EventLog,
+  log: StreamReader,
   space: SpaceRef,
   ids: ReadonlyArray<string>,
   revision: number,

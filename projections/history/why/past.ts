@@ -4,7 +4,7 @@ import type { ChatEvent } from '../../../domain/chat/events.ts'
 import { AUTHORS, type ChatState, type Found, initialChat, WINDOW } from '../../../domain/chat/state.ts'
 import type { Decoded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
-import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import type { RecordedEvent, StreamReader } from '../../../domain/ports.ts'
 import { readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
 import { type Point, readable, refOf } from '../point.ts'
@@ -65,7 +65,7 @@ export const createPast = (moments: Moments): Past => {
   }
 
   const between = async (
-    from: EventLog,
+    from: StreamReader,
     stream: string,
     after: number,
     until: number,

@@ -1,0 +1,63 @@
+/** The moments that are kept beside a stream (`kept-streams.ts`), as a reader takes them up. */
+import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
+import { readEvents } from './errors.ts'
+import type { Folding } from './folding.ts'
+import { broughtUp, EVERY, Kept, momentsOf, partsOf } from './kept-streams.ts'
+import type { Point } from './point.ts'
+
+/** How many kept moments that can't be read are passed over, looking for one that can. */
+const STEPS_BACK = 4
+
+/** A moment that was kept whole, and its number. */
+export type KeptPoint<S> = { readonly k: number; readonly point: Point<S> }
+
+const keptAt = async (log: StreamReader, stream: string, k: number): Promise<Kept | null> => {
+  const [recorded] = await readEvents(log, momentsOf(stream), { from: BigInt(k), limit: 1 })
+  return recorded !== undefined && Number(recorded.revision) === k && Kept.is(recorded.data)
+    ? recorded.data
+    : null
+}
+
+/** The nearest moment kept at or before the end of stretch `k`; null where none is of use. */
+export type NearestKept<S> = (stream: string, k: number) => Promise<KeptPoint<S> | null>
+
+export const nearestKept = <S>(log: StreamReader, folding: Folding<S>, every = EVERY): NearestKept<S> => {
+  const stateOf = async (stream: string, k: number, kept: Kept): Promise<S | null> => {
+    const read = (state: unknown): S | null => folding.fromJson(broughtUp(kept.v, state))
+    if (kept.parts === undefined) return read(kept.state)
+    const parts = await readEvents(log, partsOf(stream, k), { limit: kept.parts })
+    const text = parts.map(({ data }) => (data as { readonly text?: unknown }).text).join('')
+    try {
+      return read(JSON.parse(text))
+    } catch {
+      return null
+    }
+  }
+  const nearest = async (stream: string, k: number, tries: number): Promise<KeptPoint<S> | null> => {
+    if (k < 0) return null
+    const there = await keptAt(log, stream, k)
+    const at = there?.back ?? k
+    const kept = at === k ? there : await keptAt(log, stream, at)
+    if (kept === null || at > k) return null
+    const state = await stateOf(stream, at, kept)
+    // A newer program's, or not to be read: the one before it may be.
+    if (state === null) return tries > 0 ? nearest(stream, at - 1, tries - 1) : null
+    const { id, position, latest } = kept
+    const revision = (at + 1) * every - 1
+    return { k: at, point: { state, revision, position: BigInt(position), id, at: kept.at, latest } }
+  }
+  return (stream, k) => nearest(stream, k, STEPS_BACK)
+}
+
+/** The events after `point`, page by page; null where what is kept is not of this stream. */
+export const pageAfter = async (
+  log: StreamReader,
+  stream: string,
+  point: Point<unknown>,
+  limit: number,
+): Promise<ReadonlyArray<RecordedEvent> | null> => {
+  if (point.revision < 0) return readEvents(log, stream, { from: 0n, limit })
+  const page = await readEvents(log, stream, { from: BigInt(point.revision), limit: limit + 1 })
+  const [known] = page
+  return known?.id === point.id && known.position === point.position ? page.slice(1) : null
+}

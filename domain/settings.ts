@@ -66,6 +66,10 @@ export const SETTINGS = {
     'How long each below moderator waits between two messages.',
     'int4',
   ),
+  guests_of_network: whole(
+    { initial: 10, least: 1, most: 10_000 },
+    'How many guests of one network (and of at most half the seats) stay where others come into a full room.',
+  ),
   settings: free,
   // biome-ignore lint/suspicious/noExplicitAny: of whatever setting
 } as const satisfies Readonly<Record<string, Entry<any>>>

@@ -44,7 +44,8 @@ const withNetwork = <C extends SpaceCommand | ChatCommand>(
   tag: NetworkTag | undefined,
 ): Request<C> => {
   const { command, client, by } = request
-  const asks = command.type === 'EnterSpace' || (command.type === 'PostMessage' && by.kind === 'guest')
+  const asksOfGuests = command.type === 'PostMessage' || command.type === 'JoinSpace'
+  const asks = command.type === 'EnterSpace' || (asksOfGuests && by.kind === 'guest')
   if (!asks || tag === undefined || client?.ip === undefined) return request
   return { ...request, command: { ...command, network: tag(client.ip) } }
 }

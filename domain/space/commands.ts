@@ -108,6 +108,7 @@ export const SPACE_COMMANDS = {
       sessionId: field(t.string, 'a new session'),
       socketId: inner('a new socket'),
       subspace,
+      network,
       position,
       avatarData: avatar,
       boot: inner(''),
@@ -124,7 +125,7 @@ export const SPACE_COMMANDS = {
     again: ({ one, all }) => {
       const joined = one('SessionJoined')
       if (joined === null) return null
-      const { sessionId, socketId, boot } = joined
+      const { sessionId, socketId, boot, network: from } = joined
       // Whose place it took, as far as that is on the log: all that there was to end of theirs.
       const replaces = all('SessionLeft').flatMap(({ reason: why, sessionId: ended }) =>
         why === 'disconnected' ? [ended] : [],
@@ -136,6 +137,7 @@ export const SPACE_COMMANDS = {
         position: joined.position,
         avatarData: joined.avatarData,
         boot,
+        ...(from === undefined ? {} : { network: from }),
         ...(replaces.length === 0 ? {} : { replaces }),
       }
     },

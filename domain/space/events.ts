@@ -206,6 +206,7 @@ export const SPACE_EVENTS = {
       told: 'coming',
       says: ({ sessionId, reason, by, note, until: end }, words) => {
         const who = words.whose(sessionId)
+        if (reason === 'kicked' && by === null) return `${who} was shown out${because(note)}`
         if (reason === 'kicked') return `${who} was kicked by ${words.by(by)}${because(note)}`
         if (reason === 'banned')
           return `${who} was put out, banned by ${words.by(by)}${until(end)}${because(note)}`

@@ -9,6 +9,7 @@ import {
   full,
   granted,
   joined,
+  joinedFrom,
   left,
   MAX,
   seatExpired,
@@ -144,6 +145,102 @@ test('given five seats held from one network, when another enters from there, th
   given(opened(), entered('bob', 0, 'a1b2'), ...crowd(4, 'a1b2'))
     .when(asked(seven, enter('main', 'a1b2')))
     .happens(seatExpired(guest(1).id), entered(seven.id, 0, 'a1b2'))
+})
+/** `count` guests in the room, from that network. */
+const guestsFrom = (network: string, count: number, first = 100) =>
+  Array.from({ length: count }, (_, n) => joinedFrom(network, guest(first + n).id))
+const outOf = (subject: string) =>
+  left(`${subject}-1`, 'kicked', { note: 'The room is full, and many guests of your network are in it.' })
+
+test('given a room full of one network’s guests, when anybody else comes, then the newest of those gives way', () => {
+  const history = [opened(), ...guestsFrom('a1b2', MAX)]
+  const newest = outOf(guest(100 + MAX - 1).id)
+  for (const by of [alice, bob])
+    given(...history)
+      .when(asked(by, join(by.id)))
+      .happens(newest, joined(by.id))
+  for (const by of [alice, bob])
+    given(...history)
+      .when(asked(by, enter('main', 'a1b2')))
+      .happens(newest, entered(by.id, 0, 'a1b2'))
+  given(...history)
+    .when(asked(seven, join(seven.id, 1, { network: 'ffff' })))
+    .happens(newest, joinedFrom('ffff', seven.id))
+  // A guest who only asks, and one more of the same network, are told that it is full.
+  const full = { _tag: 'SpaceIsFull', max: MAX } as const
+  given(...history)
+    .when(asked(seven, enter('main', 'ffff')))
+    .refuses(full)
+  given(...history)
+    .when(asked(seven, join(seven.id, 1, { network: 'a1b2' })))
+    .refuses(full)
+})
+test('given a school behind one address, when its accounts and its guests fill a room, then nobody gives way to them', () => {
+  const history = [
+    opened(),
+    ...guestsFrom('a1b2', 40),
+    ...Array.from({ length: 9 }, (_, n) => joined(`pupil-${n}`)),
+  ]
+  given(...history)
+    .when(asked(seven, join(seven.id, 1, { network: 'a1b2' })))
+    .happens(joinedFrom('a1b2', seven.id))
+  // A room of accounts is full, as it ever was.
+  given(opened(), ...Array.from({ length: MAX }, (_, n) => joined(`pupil-${n}`)))
+    .when(asked(dave, join('dave')))
+    .refuses({ _tag: 'SpaceIsFull', max: MAX })
+  // Its owner may give it all seats.
+  given(opened(), settled({ guests_of_network: MAX, max_users: MAX * 2 }), ...guestsFrom('a1b2', MAX * 2))
+    .when(asked(alice, join('alice')))
+    .happens(outOf(guest(100 + MAX * 2 - 1).id), joined('alice'))
+  given(
+    opened(),
+    settled({ guests_of_network: MAX }),
+    ...guestsFrom('a1b2', MAX / 2),
+    ...guestsFrom('ffff', MAX / 2, 900),
+  )
+    .when(asked(alice, join('alice')))
+    .refuses({ _tag: 'SpaceIsFull', max: MAX })
+})
+test('given guests of several networks in a full room, when an account comes, then one of the network with the most gives way', () => {
+  const history = [
+    opened(),
+    settled({ max_users: 30 }),
+    ...guestsFrom('aaaa', 13),
+    ...guestsFrom('bbbb', 10, 200),
+    ...guestsFrom('cccc', 7, 300),
+  ]
+  given(...history)
+    .when(asked(alice, join('alice')))
+    .happens(outOf(guest(112).id), joined('alice'))
+  // None has more than its share: it is full.
+  given(opened(), settled({ max_users: 20 }), ...guestsFrom('aaaa', 10), ...guestsFrom('bbbb', 10, 200))
+    .when(asked(alice, join('alice')))
+    .refuses({ _tag: 'SpaceIsFull', max: 20 })
+  // Where fewer are let in than are there, as many go as it takes.
+  given(...history, settled({ max_users: 28 }))
+    .when(asked(alice, join('alice')))
+    .happens(...[112, 111, 110].map((n) => outOf(guest(n).id)), joined('alice'))
+})
+test('given a small room, when one network’s guests fill it, then half of it is theirs; by a proxy that tells of nobody, all', () => {
+  given(opened(), settled({ max_users: 4 }), ...guestsFrom('a1b2', 4))
+    .when(asked(bob, join('bob')))
+    .happens(outOf(guest(103).id), joined('bob'))
+  given(opened(), settled({ max_users: 4 }), ...guestsFrom('local', 4))
+    .when(asked(bob, join('bob')))
+    .refuses({ _tag: 'SpaceIsFull', max: 4 })
+  given(opened(), ...guestsFrom('local', MAX))
+    .when(asked(bob, join('bob')))
+    .types('SessionLeft', 'SessionJoined')
+})
+test('given a guest of that network who was just here, when it comes back, then it has a place again; one shown out does not', () => {
+  const crowd = guestsFrom('a1b2', MAX - 1)
+  const cut = left(`${seven.id}-1`, 'disconnected', { returnBy: 120 })
+  given(opened(), joinedFrom('a1b2', seven.id), cut, ...crowd, joinedFrom('a1b2', guest(8).id))
+    .when(asked(seven, join(seven.id, 2, { network: 'a1b2' })))
+    .happens(outOf(guest(8).id), joinedFrom('a1b2', seven.id, 2))
+  given(opened(), joinedFrom('a1b2', seven.id), outOf(seven.id), ...crowd, joined('alice'))
+    .when(asked(seven, join(seven.id, 2, { network: 'a1b2' })))
+    .refuses({ _tag: 'SpaceIsFull', max: MAX })
 })
 test('given ten sessions of one account or guest, when it joins again, then TooManySessions; others may', () => {
   for (const by of [alice, seven]) {

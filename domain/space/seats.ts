@@ -9,6 +9,7 @@ import { type Asking, type Decision, isOwn } from './decision-context.ts'
 import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { parsePosition } from './position.ts'
+import { sessionsThatGiveWay, shownOut } from './shares.ts'
 import type { SpaceState } from './state.ts'
 
 /** How long a held seat waits for its session, in seconds. */
@@ -57,7 +58,8 @@ const runOutInFront = (state: SpaceState, at: string): Array<SpaceEvent> => {
   return events
 }
 
-type Room = { readonly free: ReadonlyArray<SpaceEvent>; readonly isFull: boolean }
+/** `lacks`: how many seats too few there are. */
+type Room = { readonly free: ReadonlyArray<SpaceEvent>; readonly isFull: boolean; readonly lacks: number }
 
 /** The seats to free on the way and whether there is room for one more of `subject`, whose own held seat counts as
  *  that one; `giving` is one whose held seat is to be freed too. Clocks of several nodes differ, so where it looks full
@@ -73,9 +75,10 @@ const room = (state: SpaceState, subject: string, at: string, giving: string | n
   const max = state.settings.max_users
   const front = runOutInFront(state, at)
   const free = giving === null ? front : [...front.filter(others), ...given]
-  if (taken(free) < max) return { free, isFull: false }
+  if (taken(free) < max) return { free, isFull: false, lacks: 0 }
   const all = [...runOut(state, at).filter(others), ...given]
-  return { free: all, isFull: taken(all) >= max }
+  const lacks = Math.max(0, taken(all) + 1 - max)
+  return { free: all, isFull: lacks > 0, lacks }
 }
 
 /** Whom no seat that is merely held keeps out: moderators and above, and who was just here. */
@@ -122,6 +125,17 @@ const roomFor = (asking: Asking, isJoining: boolean): Room => {
   return giving === null ? found : room(state, by.id, at, giving)
 }
 
+/** The same where it is full, by sessions of guests whose network has more than its share: for those who can be only
+ *  themselves, and for who really comes. */
+const byShares = (asking: Asking, found: Room, network: string | undefined): Room => {
+  if (!found.isFull) return found
+  const isOneOfUs = asking.by.kind === 'account' || mayDisplace(asking)
+  const giving = sessionsThatGiveWay(asking, found.lacks, { network, isOneOfUs })
+  if (giving === null) return found
+  const free = [...found.free, ...giving.map((sessionId) => shownOut(asking, sessionId))]
+  return { free, isFull: false, lacks: 0 }
+}
+
 export const enterSpace = (asking: Asking, command: EnterSpace): Decision => {
   const { state, by, at, access } = asking
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
@@ -134,7 +148,9 @@ export const enterSpace = (asking: Asking, command: EnterSpace): Decision => {
   const granted = { subject: by.id, subspace: subspace.right, expiresAt, at }
   const { network } = command
   const excess = network === undefined ? null : excessOf(asking, network)
-  const { free, isFull } = excess === null ? roomFor(asking, false) : room(state, by.id, at, excess)
+  const found = excess === null ? roomFor(asking, false) : room(state, by.id, at, excess)
+  const mayShow = by.kind === 'account' || mayDisplace(asking)
+  const { free, isFull } = mayShow ? byShares(asking, found, network) : found
   if (isFull) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
   const data = network === undefined ? granted : { ...granted, network }
   return E.right([...free, { type: 'EntryGranted', data }])
@@ -182,8 +198,9 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
   if (own.length - events.length >= MAX_SESSIONS)
     return E.left({ _tag: 'TooManySessions', max: MAX_SESSIONS })
   if (events.length === 0) {
-    const { free, isFull } = roomFor(asking, true)
-    const again = isFull && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
+    const found = roomFor(asking, true)
+    const again = found.isFull && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
+    const { free, isFull } = again === undefined ? byShares(asking, found, command.network) : found
     if (isFull && again === undefined) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
     events.push(...(again === undefined ? free : [ended(again, 'disconnected', at)]))
   }
@@ -200,6 +217,7 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
       avatarData: avatarData.right,
       boot: command.boot,
       at,
+      ...(by.kind === 'guest' && command.network !== undefined ? { network: command.network } : {}),
     },
   })
   return E.right(events)

@@ -98,7 +98,11 @@ const came = {
   boot: t.string,
 }
 /** What the event of its joining says. */
-export const Joining = t.type({ ...came, at: Time })
+export const Joining = t.intersection([
+  t.type({ ...came, at: Time }),
+  // Of a guest: where it came from (`networkTag`), by which sessions are counted that give way in a full room.
+  t.partial({ network: t.string }),
+])
 
 const codecs = eachMark((_, { codec }) => codec) as unknown as { [Name in MarkName]: Marks[Name]['codec'] }
 const lasting = t.intersection([
@@ -106,6 +110,7 @@ const lasting = t.intersection([
   t.partial({
     /** It is to end, with the permission that let it in; by whom that was revoked, and in which words. */
     revoked: t.type({ by: Actor, note: nullable(t.string) }),
+    network: t.string,
   }),
 ])
 /** As a snapshot has it: one from before a mark came lacks it. */
@@ -124,6 +129,7 @@ export const sessionOf = ({ at, ...rest }: t.TypeOf<typeof Joining>): Session =>
   ...INITIAL,
   boot: rest.boot,
   joinedAt: at,
+  ...(rest.network === undefined ? {} : { network: rest.network }),
 })
 
 /** Without the marks that came later and are as on a session that has just joined: what is stored of a session that none

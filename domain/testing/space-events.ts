@@ -42,6 +42,11 @@ export const joined = (
     },
   }
 }
+/** The same of a guest who came from that network. */
+export const joinedFrom = (network: string, subject: string, n = 1): SpaceEventOf<'SessionJoined'> => {
+  const session = joined(subject, n)
+  return { ...session, data: { ...session.data, network } }
+}
 export const left = (
   sessionId: string,
   reason: SpaceEventOf<'SessionLeft'>['data']['reason'] = 'left',

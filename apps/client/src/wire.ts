@@ -109,6 +109,7 @@ export type Sent = {
     readonly max_users?: number
     readonly reactions_enabled?: boolean
     readonly slow_mode_seconds?: number
+    readonly guests_of_network?: number
     readonly settings?: Readonly<Record<string, unknown>>
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
@@ -173,6 +174,7 @@ export type Told = {
       readonly max_users: number
       readonly reactions_enabled: boolean
       readonly slow_mode_seconds: number
+      readonly guests_of_network: number
       readonly settings: Readonly<Record<string, unknown>>
     }
     readonly permission: string

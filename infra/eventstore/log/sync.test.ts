@@ -20,7 +20,8 @@ fs.fdatasyncSync = () => {
 }
 syncBuiltinESMExports()
 const { openStorage } = await import('./storage.ts')
-const { createAppender, EXPECT_ANY, EXPECT_NONE } = await import('../streams/append.ts')
+const { EXPECT_ANY, EXPECT_NONE } = await import('../streams/append-request.ts')
+const { createAppender } = await import('../streams/append.ts')
 type Outcome = Parameters<Parameters<ReturnType<typeof createAppender>['append']>[0]['done']>[0]
 
 /** The next fsync of that file. */

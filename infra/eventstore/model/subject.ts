@@ -5,14 +5,14 @@ import { openStorage } from '../log/storage.ts'
 import { decodeBody, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { shared, streams } from '../protocol/stubs.ts'
 import type { Call } from '../server/grpc.ts'
+import { createAppender } from '../streams/append.ts'
 import {
   type AppendOutcome,
   type Change,
-  createAppender,
   EXPECT_ANY,
   EXPECT_EXISTS,
   EXPECT_NONE,
-} from '../streams/append.ts'
+} from '../streams/append-request.ts'
 import { read } from '../streams/read.ts'
 import { createHub } from '../subscriptions/hub.ts'
 import type { Expected, Op, Outcome } from './model.ts'

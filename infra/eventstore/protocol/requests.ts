@@ -1,5 +1,5 @@
 /** Append requests, parsed from their bytes. */
-import { EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from '../streams/append.ts'
+import { EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from '../streams/append-request.ts'
 import type { ProposedEvent } from './record.ts'
 import { fromHalves, parseUuid } from './uuid.ts'
 import { Reader } from './wire.ts'

@@ -1,5 +1,5 @@
 /** Answers to appends, as bytes. */
-import { type AppendOutcome, EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from '../streams/append.ts'
+import { type AppendOutcome, EXPECT_ANY, EXPECT_EXISTS, EXPECT_NONE } from '../streams/append-request.ts'
 import { DISK_FULL } from './errors.ts'
 import type { AppendOptions } from './requests.ts'
 import { delimited, putVarint, varintField, varintSize } from './wire.ts'

@@ -4,14 +4,14 @@ import type { Guard } from '../auth/guard.ts'
 import * as errors from '../protocol/errors.ts'
 import { streams } from '../protocol/stubs.ts'
 import type { Call } from '../server/grpc.ts'
+import type { Appender } from './append.ts'
 import {
-  type Appender,
   type AppendOutcome,
   EXPECT_ANY,
   EXPECT_EXISTS,
   EXPECT_NONE,
   type Expected,
-} from './append.ts'
+} from './append-request.ts'
 
 type Options = DeleteReq.Options | TombstoneReq.Options
 
@@ -24,9 +24,11 @@ const expectedOf = (options: Options): Expected =>
         ? Number(options.getRevision())
         : EXPECT_ANY
 
+type By = { readonly appender: Appender; readonly guard: Guard }
+
+/** Gives the position of what was written. */
 const change = async (
-  appender: Appender,
-  guard: Guard,
+  { appender, guard }: By,
   kind: 'delete' | 'tombstone',
   options: Options | undefined,
   call: Call,
@@ -57,7 +59,7 @@ const change = async (
 }
 
 export const deleteStream = (appender: Appender, guard: Guard) => async (request: DeleteReq, call: Call) => {
-  const at = `${await change(appender, guard, 'delete', request.getOptions(), call)}`
+  const at = `${await change({ appender, guard }, 'delete', request.getOptions(), call)}`
   const position = new streams.DeleteResp.Position()
   position.setCommitPosition(at)
   position.setPreparePosition(at)
@@ -68,7 +70,7 @@ export const deleteStream = (appender: Appender, guard: Guard) => async (request
 
 export const tombstoneStream =
   (appender: Appender, guard: Guard) => async (request: TombstoneReq, call: Call) => {
-    const at = `${await change(appender, guard, 'tombstone', request.getOptions(), call)}`
+    const at = `${await change({ appender, guard }, 'tombstone', request.getOptions(), call)}`
     const position = new streams.TombstoneResp.Position()
     position.setCommitPosition(at)
     position.setPreparePosition(at)

@@ -1,15 +1,20 @@
 /** All persistent subscriptions of the node, and where they are kept. */
 
 import type { Storage } from '../../log/storage.ts'
-import { type Appender, EXPECT_ANY } from '../../streams/append.ts'
+import type { Appender } from '../../streams/append.ts'
+import { EXPECT_ANY } from '../../streams/append-request.ts'
 import { metastreamOf } from '../../streams/metadata.ts'
 import type { Hub } from '../hub.ts'
-import { checkpointStreamOf, createGroup, type Group, parkedStreamOf } from './group.ts'
+import { createGroup, type Group } from './group.ts'
+import { parkedStreamOf } from './parked.ts'
 import type { Settings } from './settings.ts'
 
 export type Registry = ReturnType<typeof createRegistry>
 
 const CONFIG_STREAM = '$persistentSubscriptionConfig'
+const checkpointStreamOf = (source: string, name: string): string =>
+  `$persistentsubscription-${source}::${name}-checkpoint`
+
 const keyOf = (source: string, name: string): string => `${source}::${name}`
 
 export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) => {

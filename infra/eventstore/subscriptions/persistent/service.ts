@@ -18,7 +18,8 @@ import { fromHalves, parseUuid } from '../../protocol/uuid.ts'
 import { delimited, varintField } from '../../protocol/wire.ts'
 import type { Call } from '../../server/grpc.ts'
 import { compileFilter, type FilterSpec } from '../../streams/filters.ts'
-import type { Consumer, Group, NackAction } from './group.ts'
+import type { Consumer } from './consumers.ts'
+import type { Group, NackAction } from './group.ts'
 import { infoOf } from './info.ts'
 import type { Registry } from './registry.ts'
 import { faultOf, readSettings, type Settings, startFaultOf, unknownStrategyOf } from './settings.ts'
@@ -125,12 +126,10 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
           if (ack !== undefined) group.ack(consumer, ack.getIdsList().map(uuidOf))
           const nack = request.getNack()
           if (nack !== undefined)
-            group.nack(
-              consumer,
-              nack.getIdsList().map(uuidOf),
-              ACTIONS[Number(nack.getAction())] ?? 'retry',
-              nack.getReason(),
-            )
+            group.nack(consumer, nack.getIdsList().map(uuidOf), {
+              action: ACTIONS[Number(nack.getAction())] ?? 'retry',
+              reason: nack.getReason(),
+            })
         } catch (error) {
           call.fail(error)
         }

@@ -1,0 +1,43 @@
+/** What can be asked of a stream, and what may come of it. */
+import type { ProposedEvent } from '../protocol/record.ts'
+
+/** A revision, or one of the three below. */
+export type Expected = number
+export const EXPECT_NONE = -1
+export const EXPECT_ANY = -2
+export const EXPECT_EXISTS = -4
+
+export type AppendOutcome =
+  /** `revision` of the last event (-1 for an empty append to no stream), `position` -1 where nothing was written. */
+  | { readonly tag: 'appended'; readonly revision: number; readonly position: number }
+  /** `current` is -1 where there is no stream. */
+  | { readonly tag: 'wrong-expected'; readonly current: number }
+  | { readonly tag: 'deleted' }
+  | { readonly tag: 'timeout' }
+  | { readonly tag: 'failed'; readonly cause: string }
+  /** Certainly not written, and nothing of it will appear later. */
+  | { readonly tag: 'full' }
+
+/** What is to be done to the stream. */
+export type Change =
+  | { readonly kind: 'append'; readonly events: ReadonlyArray<ProposedEvent> }
+  /** Its events can't be read any more; appending goes on with the next number. */
+  | { readonly kind: 'delete' }
+  /** For good. */
+  | { readonly kind: 'tombstone' }
+
+export type AppendRequest = {
+  readonly stream: string
+  readonly expected: Expected
+  readonly change: Change
+  /** Milliseconds since the epoch; not written after it. */
+  readonly deadline: number
+  readonly bytes: number
+  readonly done: (outcome: AppendOutcome) => void
+}
+
+/** What the node itself writes, in the transaction of the next commit and after what clients asked for. */
+export type Alongside = {
+  readonly write: (insert: (stream: string, event: ProposedEvent) => void) => void
+  readonly done: (committed: boolean) => void
+}

@@ -1,0 +1,51 @@
+/** What a persistent subscription takes from the log. */
+import type { Storage } from '../../log/storage.ts'
+import type { StoredEvent } from '../../protocol/record.ts'
+import { compileFilter } from '../../streams/filters.ts'
+import { allSource, type Source, streamSource } from '../sources.ts'
+import { type Message, messageOf, streamOf } from './message.ts'
+import type { Progress } from './progress.ts'
+import type { Settings } from './settings.ts'
+
+const startOf = (settings: Settings, checkpoint: number | null): number | 'start' | 'end' => {
+  const startFrom = settings.pinnedAt ?? settings.startFrom
+  return checkpoint ?? (typeof startFrom === 'number' ? startFrom - 1 : startFrom)
+}
+
+export const createIntake = (
+  storage: Storage,
+  settings: Settings,
+  /** `source`: a stream's name or `$all`. */
+  { source: name, checkpoint }: { readonly source: string; readonly checkpoint: number | null },
+  progress: Progress,
+) => {
+  const isAll = name === '$all'
+  const filter = settings.filter === null ? null : compileFilter(settings.filter)
+  const start = startOf(settings, checkpoint)
+  const source: Source = isAll ? allSource(storage, start) : streamSource(storage, name, start)
+  let caughtUp = false
+
+  const take = (event: StoredEvent, buffer: Message[]): void => {
+    const at = isAll ? event.position : event.revision
+    if (filter !== null && !filter(event.body)) {
+      progress.passOver(at)
+      return
+    }
+    // Its own parked events must not come back to it.
+    if (isAll && streamOf(event.body).startsWith(`$persistentsubscription-`)) return
+    buffer.push(messageOf(storage, event, progress.begin(at), settings.resolveLinks))
+  }
+
+  return {
+    caughtUp: (): boolean => caughtUp,
+    /** Takes more, while the buffer has room. */
+    fill: (buffer: Message[]): void => {
+      while (buffer.length < settings.readBatchSize) {
+        const { events, more } = source.take(Math.max(settings.readBatchSize, 1))
+        for (const event of events) take(event, buffer)
+        caughtUp = !more
+        if (!more) return
+      }
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/** How far a persistent subscription came: up to where all is done, and when that is saved. */
+import type { Message, Place } from './message.ts'
+import type { Settings } from './settings.ts'
+
+export type Progress = ReturnType<typeof createProgress>
+
+export const createProgress = ({
+  settings,
+  checkpoint,
+  save,
+}: {
+  readonly settings: Settings
+  /** Up to where all was done when it was last saved. */
+  readonly checkpoint: number | null
+  readonly save: (checkpoint: number) => void
+}) => {
+  /** What was taken from the log and is not done, or waits for one before it that is not. */
+  let places: Place[] = []
+  let processed = checkpoint
+  let saved = checkpoint
+  let doneSinceSave = 0
+  let lastSave = Date.now()
+  let total = 0
+  let isStopped = false
+
+  const write = (): void => {
+    // What comes in after that (a parked message that is written) is another one's to count.
+    if (isStopped || processed === null || processed === saved) return
+    save(processed)
+    saved = processed
+    doneSinceSave = 0
+    lastSave = Date.now()
+  }
+
+  return {
+    begin: (at: number): Place => {
+      const place = { at, done: false }
+      places.push(place)
+      return place
+    },
+
+    /** What is of no interest is done with as soon as all before it is. */
+    passOver: (at: number): void => {
+      if (places.length === 0) processed = at
+    },
+
+    finish: (message: Message): void => {
+      total++
+      if (message.place === null) return
+      message.place.done = true
+      let count = 0
+      while (count < places.length && places[count]!.done) processed = places[count++]!.at
+      if (count > 0) places = places.slice(count)
+      doneSinceSave += count
+      if (settings.maxCheckpointCount > 0 && doneSinceSave >= settings.maxCheckpointCount) write()
+    },
+
+    write,
+    writeWhereDue: (now: number): void => {
+      if (doneSinceSave < Math.max(1, settings.minCheckpointCount)) return
+      if (now - lastSave >= settings.checkpointAfter) write()
+    },
+    stop: (): void => {
+      isStopped = true
+    },
+
+    saved: (): number | null => saved,
+    total: (): number => total,
+    outstanding: (): number => places.length,
+  }
+}

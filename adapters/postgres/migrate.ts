@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { knownAs } from './former-migrations.ts'
 
 export type Migration = { readonly name: string; readonly text: string; readonly hash: string }
 
@@ -16,6 +17,8 @@ const NAME = /^\d{4}_[a-z0-9_]+\.sql$/
 /** Any two numbers, as long as they stay the same: the advisory lock of this work. */
 const LOCK = [7462, 2] as const
 
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
 /** The migration files, by number. */
 export const readMigrations = async (folder: string = FOLDER): Promise<ReadonlyArray<Migration>> => {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
@@ -27,29 +30,58 @@ export const readMigrations = async (folder: string = FOLDER): Promise<ReadonlyA
     if (same !== undefined)
       throw new MigrationError(`The migration files ${same.name} and ${name} have the same number.`)
     const text = await readFile(`${folder}/${name}`, 'utf8')
-    migrations.push({ name, text, hash: createHash('sha256').update(text).digest('hex') })
+    migrations.push({ name, text, hash: sha256(text) })
   }
   return migrations
 }
 
 /** One hash for all of them: changes when any file does. */
 export const migrationsHash = (migrations: ReadonlyArray<Migration>): string =>
-  createHash('sha256')
-    .update(migrations.map(({ name, hash }) => `${name} ${hash}\n`).join(''))
-    .digest('hex')
+  sha256(migrations.map(({ name, hash }) => `${name} ${hash}\n`).join(''))
 
-const check = (applied: ReadonlyArray<{ name: string; hash: string }>, known: ReadonlyArray<Migration>) => {
-  for (const one of applied) {
-    const file = known.find(({ name }) => name === one.name)
-    if (file === undefined)
-      throw new MigrationError(
-        `The database was made by a newer version: it has ${one.name}, which this version does not know. Run the newer version, or restore a backup from before it.`,
-      )
-    if (file.hash !== one.hash)
-      throw new MigrationError(
-        `The migration ${file.name} was changed after it was applied. Restore the file, and put the change into a new one.`,
-      )
+/** As `schema_migrations` has it. */
+export type AppliedMigration = { readonly name: string; readonly hash: string }
+
+const hashOf = (migrations: ReadonlyArray<Migration>): string =>
+  migrations.length === 1 ? migrations[0]!.hash : sha256(migrations.map(({ text }) => text).join(''))
+
+/** What a database has of these migrations. `newer`: names that this version does not know; `changed`: files that are not what
+ *  was applied; `fresh`: those that are not applied yet. */
+export const compareMigrations = (
+  applied: ReadonlyArray<AppliedMigration>,
+  known: ReadonlyArray<Migration>,
+): {
+  readonly newer: ReadonlyArray<string>
+  readonly changed: ReadonlyArray<string>
+  readonly fresh: ReadonlyArray<Migration>
+} => {
+  const newer: string[] = []
+  const changed: string[] = []
+  const there = new Set<string>()
+  for (const { name, hash } of applied) {
+    const files = knownAs(name, known)
+    for (const file of files) there.add(file.name)
+    if (files.length === 0) newer.push(name)
+    else if (hashOf(files) !== hash) changed.push(files[0]!.name)
   }
+  return { newer, changed, fresh: known.filter(({ name }) => !there.has(name)) }
+}
+
+/** Those that are not applied yet. Throws where this version can't go on with the database. */
+const freshOf = (
+  applied: ReadonlyArray<AppliedMigration>,
+  known: ReadonlyArray<Migration>,
+): ReadonlyArray<Migration> => {
+  const { newer, changed, fresh } = compareMigrations(applied, known)
+  if (newer[0] !== undefined)
+    throw new MigrationError(
+      `The database was made by a newer version: it has ${newer[0]}, which this version does not know. Run the newer version, or restore a backup from before it.`,
+    )
+  if (changed[0] !== undefined)
+    throw new MigrationError(
+      `The migration ${changed[0]} was changed after it was applied. Restore the file, and put the change into a new one.`,
+    )
+  return fresh
 }
 
 /** `trouble`: a sentence where this version can't go on with the database. */
@@ -66,12 +98,10 @@ export const pendingMigrations = async (url: string): Promise<PendingMigrations>
     const { rows: applied } =
       there.rows[0].found === null
         ? { rows: [] }
-        : await client.query<{ name: string; hash: string }>(
-            'SELECT name, hash FROM public.schema_migrations',
-          )
-    const fresh = known.map(({ name }) => name).filter((name) => !applied.some((one) => one.name === name))
+        : await client.query<AppliedMigration>('SELECT name, hash FROM public.schema_migrations')
+    const fresh = compareMigrations(applied, known).fresh.map(({ name }) => name)
     try {
-      check(applied, known)
+      freshOf(applied, known)
       return { fresh, trouble: null }
     } catch (error) {
       if (error instanceof MigrationError) return { fresh, trouble: error.message }
@@ -96,11 +126,10 @@ export const migrate = async (
     await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
     await client.query(`CREATE TABLE IF NOT EXISTS public.schema_migrations (
       name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
-    const { rows: applied } = await client.query<{ name: string; hash: string }>(
+    const { rows: applied } = await client.query<AppliedMigration>(
       'SELECT name, hash FROM public.schema_migrations ORDER BY name',
     )
-    check(applied, known)
-    const fresh = known.filter(({ name }) => !applied.some((one) => one.name === name))
+    const fresh = freshOf(applied, known)
     for (const { name, text, hash } of fresh) {
       await client.query('BEGIN')
       try {

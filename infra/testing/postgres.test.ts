@@ -38,7 +38,7 @@ test('given an applied file that was changed, when migrating, then it says which
     await migrate(database.url, changed)
     assert.unreachable()
   } catch (error) {
-    assert.match(String(error), '0001_read_models.sql was changed after it was applied')
+    assert.match(String(error), '0002_content.sql was changed after it was applied')
   }
   await database.drop()
 })

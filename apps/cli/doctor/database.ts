@@ -1,7 +1,11 @@
 /** PostgreSQL: whether it can be used as it is used, and what hangs on it. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { readMigrations } from '../../../adapters/postgres/migrate.ts'
+import {
+  type AppliedMigration,
+  compareMigrations,
+  readMigrations,
+} from '../../../adapters/postgres/migrate.ts'
 import { checkMaster, WrongMasterKey } from '../../../adapters/privacy/postgres-vault.ts'
 import { signerOf, verifierOf } from '../../../projections/proof/note.ts'
 import type { Config } from '../../config/load.ts'
@@ -116,24 +120,20 @@ const migrationFinding = async (client: pg.Client): Promise<Finding> => {
   const tables = about('tables')
   const known = await readMigrations()
   const applied = (await hasTable(client, 'schema_migrations'))
-    ? (await client.query<{ name: string; hash: string }>('SELECT name, hash FROM public.schema_migrations'))
-        .rows
+    ? (await client.query<AppliedMigration>('SELECT name, hash FROM public.schema_migrations')).rows
     : []
-  const newer = applied.filter(({ name }) => !known.some((one) => one.name === name))
+  const { newer, changed, fresh: missing } = compareMigrations(applied, known)
   if (newer.length > 0)
     return tables.wrong(
-      `The database was made by a newer version: it has ${newer.map(({ name }) => name).join(', ')}.`,
+      `The database was made by a newer version: it has ${newer.join(', ')}.`,
       'Run the newer version, or restore a backup from before it.',
     )
-  const changed = known.filter(({ name, hash }) =>
-    applied.some((one) => one.name === name && one.hash !== hash),
-  )
   if (changed.length > 0)
     return tables.wrong(
-      `${changed[0]!.name} was changed after it was applied.`,
+      `${changed[0]} was changed after it was applied.`,
       'Put back the file as this version has it.',
     )
-  const fresh = known.length - applied.length
+  const fresh = missing.length
   return fresh > 0
     ? tables.wrong(
         `${fresh} of ${known.length} migrations are not applied.`,

@@ -187,7 +187,7 @@ const DATABASE: ReadonlyArray<
   [
     'a migration that was changed',
     "UPDATE schema_migrations SET hash = 'x' WHERE name LIKE '0970%'",
-    /0970_other_settings.sql was changed/,
+    /0970_settings_others.sql was changed/,
     'wrong',
   ],
   [

@@ -284,6 +284,12 @@ export interface ReadModels {
   readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
   /** Newest first, unless asked otherwise. A cursor stays where it is whatever is added. */
   readonly audit: (request: AuditRequest) => Asking<Page<AuditRow>>
+  /** The last place of a space's events before `position`, of these types or of all, looks at its audit log aside. */
+  readonly positionBefore: (
+    space: SpaceRef,
+    position: bigint,
+    types: ReadonlyArray<string> | null,
+  ) => Asking<bigint | null>
   /** Of a room's events over time, looks at its audit log aside. */
   readonly auditCounts: (request: AuditCountsRequest) => Asking<AuditCounts>
 }

@@ -1,7 +1,7 @@
 /** What the HTTP server is given. */
 import type { Registry } from 'prom-client'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { Clock, Commands, Content, Ids } from '../../domain/ports.ts'
+import type { Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
 import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
@@ -43,6 +43,8 @@ export type HttpDeps = {
   readonly proofs?: Proofs
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
+  /** What the feed follows; where there is none, its call is not there. */
+  readonly feedLog?: Pick<EventLog, 'subscribe'>
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks
   /** Where those in a space stood last, by session id; where it is not known, as they came. */

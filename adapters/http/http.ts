@@ -25,6 +25,7 @@ import { auditCounts } from './routes/audit-counts.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
+import { feed } from './routes/feed.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
@@ -284,6 +285,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     auditCounts,
     proof,
     moment,
+    feed,
     panel,
   ])
     routes(app, deps)

@@ -19,6 +19,11 @@ export const SpaceParams = t.type({ type: t.string, id: t.string })
 export const spaceOf = (params: t.TypeOf<typeof SpaceParams>): SpaceRef =>
   orTell(parseSpace(params.type, params.id))
 
+/** Who may read the whole record. */
+export const isAuditor = ({ config }: HttpDeps, caller: Caller): boolean =>
+  caller.kind === 'account' &&
+  (config.auditors.includes(caller.id) || config.systemAdmins.includes(caller.id))
+
 export type Seen = {
   readonly space: SpaceRef
   readonly state: SpaceState

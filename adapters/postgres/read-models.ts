@@ -3,7 +3,7 @@ import type { DatabasePool } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
 import { auditCounts, auditSpan } from '../../projections/audit/counts.ts'
-import { auditLog } from '../../projections/audit/queries.ts'
+import { auditLog, positionBefore } from '../../projections/audit/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
@@ -166,6 +166,8 @@ export const createReadModels = (
         const rows = await rowsOf(pool, auditLog(cleaned(filters), order, past, limit + 1))
         return page(rows, limit, (row) => [row.position])
       }),
+    positionBefore: (space, position, types) =>
+      asking(async () => (await rowsOf(pool, positionBefore(space, position, types)))[0]?.position ?? null),
     auditCounts: ({ space, from, to, buckets }) =>
       asking(async () => {
         const [span] = await rowsOf(pool, auditSpan(space))

@@ -165,6 +165,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     positions: (space) => sockets.positions(space),
     proofs,
     moments: createMoments(log, { stored, open: log.open, keep: createMomentWriter(stored).keep }),
+    feedLog: log,
     auth,
     turn,
     clock,

@@ -47,6 +47,7 @@ const documented = async (): Promise<Json> => {
     logger: fastify({ logger: false }).log as Json,
     proofs: nothing,
     moments: nothing,
+    feedLog: nothing,
   }
   const app = await createHttp(deps as HttpDeps)
   await app.ready()

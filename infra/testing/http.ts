@@ -155,6 +155,7 @@ export const testHttp = async (
     readModels,
     proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
     moments: createMoments(log, { keep: createMomentWriter(log).keep }),
+    feedLog: log,
     looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),

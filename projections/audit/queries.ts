@@ -2,8 +2,9 @@
 
 import * as t from 'io-ts'
 import { sql } from 'slonik'
+import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { Statement } from '../projection.ts'
-import { decimal, iso, nullable, type Query, query } from '../query.ts'
+import { bigint, decimal, iso, nullable, type Query, query } from '../query.ts'
 import type { AuditFilters, AuditOrder, AuditRow } from '../read-models.ts'
 
 /** Who these sessions were, by their joining. Answers `session_id` and `subject`. */
@@ -115,3 +116,21 @@ export const auditLog = (
     listed as t.Type<AuditRow, AuditRow, unknown>,
   )
 }
+
+/** The last event of a space's rooms before a place: those of the streams that nothing but the audit log has are none of them. */
+export const positionBefore = (
+  space: SpaceRef,
+  position: bigint,
+  types: ReadonlyArray<string> | null,
+): Query<{ position: bigint | null }> =>
+  query(
+    sql.unsafe`SELECT max(position) AS position FROM presence_audit_log
+      WHERE space_type = ${space.type} AND space_id = ${space.id} AND position < ${String(position)}::int8
+        AND stream IN (${sql.join(
+          ROOM_STREAMS.map((kind) => sql.fragment`${streamName(kind, space)}`),
+          sql.fragment`, `,
+        )})
+        ${types === null ? sql.fragment`` : sql.fragment`AND action = ANY(${sql.array([...types], 'text')})`}`,
+    t.type({ position: nullable(bigint) }),
+  )
+const ROOM_STREAMS = ['space', 'chat', 'refusal'] as const

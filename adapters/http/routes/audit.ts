@@ -31,7 +31,7 @@ import { type Asked, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import { loggedId } from '../request-id.ts'
 import { AuditEntry, listOf } from '../shapes.ts'
-import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { Paging, pageOf } from './spaces.ts'
 
 const COLUMNS = [
@@ -64,10 +64,6 @@ const OWN_PAGE = 101
 
 /** Addresses and user agents are for auditors alone. */
 const withoutClient = (row: AuditRow): AuditRow => ({ ...row, ip_address: null, user_agent: null })
-
-const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
-  caller.kind === 'account' &&
-  (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
 /** Whether all of a space's log is the caller's to see. A space that it may not know of ends the request. */
 const moderates = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<boolean> => {

@@ -34,7 +34,7 @@ import { catchUp, Fresh, mount, plainText, STRICT, senderOf, sendStream, shownBy
 import { orTell, Told, tell, tellInvalid } from '../errors.ts'
 import { lasting, stillProved } from '../lasting.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
-import { accessTo, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
 
 const NO_EVENT: Described = {
@@ -73,10 +73,6 @@ const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
   if (E.isRight(either)) return either.right
   throw new Told(describe(either.left), either.left)
 }
-
-const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
-  caller.kind === 'account' &&
-  (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
 /** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */
 export const mayAudit = async (

@@ -13,7 +13,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount, plainText } from '../endpoint.ts'
 import { orTell, tell, tellInvalid } from '../errors.ts'
 import { listOf, text } from '../shapes.ts'
-import { accessTo } from '../space-gate.ts'
+import { accessTo, isAuditor } from '../space-gate.ts'
 
 const Size = from('a number of leaves', (value) =>
   typeof value === 'string' && /^(0|[1-9]\d{0,14})$/.test(value) ? Number(value) : undefined,
@@ -33,10 +33,6 @@ const ALTERED: Described = {
   error: 'The log’s tree is not what was signed before: nothing more is signed until it is looked into.',
   retry_after: 60,
 }
-
-const isAuditor = (deps: HttpDeps, caller: Caller): boolean =>
-  caller.kind === 'account' &&
-  (deps.config.auditors.includes(caller.id) || deps.config.systemAdmins.includes(caller.id))
 
 const isBy = (event: Audited, caller: Caller): boolean =>
   event.user_account === caller.id || event.guest_id === caller.id

@@ -56,6 +56,10 @@ export const ABOUT_A_SPACE: ReadonlyArray<Sample> = [
     method: 'GET',
     url: (space) => `/api/turn-credentials?space=${encodeURIComponent(space.replace('/', ':'))}`,
   },
+  {
+    method: 'GET',
+    url: (space) => `/api/feed?live=false&space=${encodeURIComponent(space.replace('/', ':'))}`,
+  },
   { method: 'GET', url: (space) => `/api/audit?space=${encodeURIComponent(space.replace('/', ':'))}` },
 ]
 

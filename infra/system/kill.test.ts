@@ -1,5 +1,4 @@
 /** kill -9 of every part in turn, while a room's log is performed: what was acknowledged is there, once. */
-// test: alone
 import { strict as assert } from 'node:assert'
 import { suite } from 'uvu'
 import { compare } from '../../apps/cli/room/replay/compare.ts'

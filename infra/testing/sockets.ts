@@ -133,6 +133,13 @@ const openContent: Content = {
     ),
 }
 
+/** Closes each connection that polls now: engine.io waits 30 s for its next request, and a test would wait with it. */
+const closePollers = (engine: object): void => {
+  const { clients } = engine as { readonly clients: Readonly<Record<string, { readonly transport: object }>> }
+  for (const { transport } of Object.values(clients))
+    (transport as { readonly shouldClose?: (() => void) | null }).shouldClose?.()
+}
+
 export const testNode = async (
   log: EventLog,
   options: Partial<SocketsDeps> & {
@@ -239,6 +246,7 @@ export const testNode = async (
     stop: async () => {
       for (const client of clients) client.close()
       await sockets.close(2_000)
+      closePollers(sockets.io.engine)
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
       await inner.drain()

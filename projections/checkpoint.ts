@@ -18,14 +18,15 @@ export const takeLead = (): Statement =>
     ON CONFLICT (name) DO UPDATE SET epoch = t.epoch + 1, updated_at = now()
     RETURNING position, epoch`
 
-/** Moves on from exactly this position in exactly this epoch, and tells those who wait. No row: somebody else leads. */
+/** Moves on from exactly this position in exactly this epoch, and tells those who wait. Answers by which `backend` of
+ *  Postgres. No row: somebody else leads. */
 export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): Statement =>
   sql.unsafe`WITH moved AS (
       UPDATE projection_checkpoints SET position = ${text(to)}::int8, updated_at = now()
       WHERE name = ${CHECKPOINT} AND epoch = ${String(epoch)}::int8
         AND position IS NOT DISTINCT FROM ${text(from)}::int8
       RETURNING position
-    ) SELECT pg_notify(${ADVANCED}, coalesce(position, 0)::text) FROM moved`
+    ) SELECT pg_notify(${ADVANCED}, coalesce(position, 0)::text), pg_backend_pid() AS backend FROM moved`
 
 /** Keeps every writer out until the transaction ends. Answers `position` and `epoch`, or no row. */
 export const holdCheckpoint = (): Statement =>

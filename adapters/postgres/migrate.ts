@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { knownAs } from './former-migrations.ts'
+import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type Migration = { readonly name: string; readonly text: string; readonly hash: string }
 
@@ -113,7 +114,7 @@ export const pendingMigrations = async (url: string): Promise<PendingMigrations>
 }
 
 /** Brings the database at `url` up to date; each file in a transaction of its own. Safe to call from many processes
- *  at once. Answers the names that it applied. Throws `MigrationError`, or what Postgres says. */
+ *  at once. Answers the names that it applied. Throws `MigrationError`, `NoOwnSession`, or what Postgres says. */
 export const migrate = async (
   url: string,
   migrations?: ReadonlyArray<Migration>,
@@ -123,6 +124,7 @@ export const migrate = async (
   client.on('error', () => {})
   await client.connect()
   try {
+    await proveOwnSession(url, backendOf(client))
     await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
     await client.query(`CREATE TABLE IF NOT EXISTS public.schema_migrations (
       name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)

@@ -3,10 +3,13 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import type { QuerySqlToken } from 'slonik'
+import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type DatabaseRow = Readonly<Record<string, unknown>>
 export type CopyFrom = { readonly statement: string; readonly data: string | Buffer }
 export interface Session {
+  /** The process id of its backend in Postgres, where that was proved to be its own. */
+  readonly backend: number | null
   /** A statement of slonik's `sql` tag. int8 comes as bigint, timestamptz as Date, json parsed. */
   readonly run: (statement: QuerySqlToken) => Promise<ReadonlyArray<DatabaseRow>>
   /** Plain SQL without values: BEGIN, SET LOCAL, DDL. */
@@ -78,8 +81,12 @@ class CopyIn {
   }
 }
 
-/** Throws where Postgres can't be reached. */
-export const connectSession = async (url: string, applicationName: string): Promise<Session> => {
+/** Throws where Postgres can't be reached, and `NoOwnSession` where `isOwn` is asked for and it has none. */
+export const connectSession = async (
+  url: string,
+  applicationName: string,
+  { isOwn = false }: { readonly isOwn?: boolean } = {},
+): Promise<Session> => {
   const client = new pg.Client({
     connectionString: url,
     application_name: applicationName,
@@ -94,8 +101,10 @@ export const connectSession = async (url: string, applicationName: string): Prom
     client.on('error', () => resolve())
     client.on('end', () => resolve())
   })
+  let backend: number | null = null
   try {
     await client.connect()
+    if (isOwn) backend = await proveOwnSession(url, backendOf(client))
   } catch (error) {
     await client.end().catch(() => {})
     throw error
@@ -104,6 +113,7 @@ export const connectSession = async (url: string, applicationName: string): Prom
     await client.query(text)
   }
   return {
+    backend,
     run: async (statement) => {
       const { rows } = await client.query({ ...prepared(statement.sql), values: [...statement.values] })
       return rows

@@ -4,6 +4,7 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createLogger } from '../../adapters/logger.ts'
 import { isDefect } from '../../adapters/postgres/errors.ts'
 import { MigrationError, migrate } from '../../adapters/postgres/migrate.ts'
+import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
@@ -38,7 +39,7 @@ const prepare = async (): Promise<void> => {
       if (applied.length > 0) logger.info({ applied }, 'migrations applied')
       return
     } catch (error) {
-      if (error instanceof MigrationError || isDefect(error)) {
+      if (error instanceof MigrationError || error instanceof NoOwnSession || isDefect(error)) {
         process.stderr.write(`${(error as Error).message}\n`)
         process.exit(1)
       }

@@ -1,6 +1,7 @@
 /** Follows the log and keeps the tables: rows and checkpoint in one transaction, one leader, exactly once. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDataError } from '../../adapters/postgres/errors.ts'
+import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
 import { connectSession, type Session } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription, RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
@@ -123,8 +124,10 @@ const commit = async (
   const parked = new Set(leading.parked)
   try {
     const aside = await session.transaction(async () => {
-      const moved = await session.run(advance(leading.position, to, leading.epoch))
-      if (moved.length === 0) throw new LostLead('Another projector leads.')
+      const [moved] = await session.run(advance(leading.position, to, leading.epoch))
+      if (moved === undefined) throw new LostLead('Another projector leads.')
+      // The lock is that backend's: what another one writes is written without it.
+      if (moved.backend !== session.backend) throw new NoOwnSession()
       if (events.length === 0) return []
       if (parked.size > 0) {
         // A retry may have let streams go: it holds the checkpoint while it does, so this is how it stands.
@@ -285,7 +288,7 @@ export const runProjector = ({
   }
 
   const follow = async (): Promise<void> => {
-    session = await connectSession(databaseUrl, 'presence projector')
+    session = await connectSession(databaseUrl, 'presence projector', { isOwn: true })
     const mine = session
     if (stopping) return
     // Rows and checkpoint are one transaction: what a crash of Postgres takes back is applied again from the log. So no

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { connectPrimary, describePrimary } from '../../../adapters/content/primary/columns.ts'
 import { note, readBookmark, type Way } from '../../../adapters/content/primary/record.ts'
 import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
+import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
 import type { Follower, Logger, Run } from './run.ts'
@@ -143,6 +144,7 @@ export const followPrimary = (options: FollowOptions): Follower => {
       })
       if (signal.aborted) return
       state = { ...state, role: 'standby' }
+      await proveOwnSession(options.databaseUrl, backendOf(here))
       await here.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
       await readBookmark(here)
       for (let failures = 0; !signal.aborted && !isGone; ) {

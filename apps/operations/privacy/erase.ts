@@ -143,7 +143,7 @@ const withSession = async <T>(
   onWait: () => void,
   work: (session: Session) => Promise<T>,
 ): Promise<T> => {
-  const session = await connectSession(databaseUrl, 'presence privacy')
+  const session = await connectSession(databaseUrl, 'presence privacy', { isOwn: true })
   try {
     // A rebuild at work has keys in its memory: it is waited for, and the next one waits for us.
     const [lock] = await session.run(tryLock(REBUILD_LOCK))

@@ -250,7 +250,7 @@ export const rebuild = async ({
     throw new RebuildError(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
   const began = performance.now()
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
-  const session = await connectSession(databaseUrl, 'presence rebuild')
+  const session = await connectSession(databaseUrl, 'presence rebuild', { isOwn: true })
   try {
     const [lock] = await session.run(tryLock(REBUILD_LOCK))
     if (lock?.got !== true) throw new RebuildError('Another rebuild of these tables is at work.')

@@ -9,6 +9,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   turnserver: 'coturn',
   caddy: 'caddy',
   chromium: 'chromium',
+  pgbouncer: 'pgbouncer',
 }
 /** Chromium is large, so it comes only where a test asks for it. */
 export const programs = Object.keys(PACKAGE_OF)

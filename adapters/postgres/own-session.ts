@@ -1,0 +1,47 @@
+/** Proves that a connection has a session of its own. Behind a pooler in transaction mode it has one only while a transaction
+ *  lasts: a lock that is taken there is held by whoever comes next, and by nobody who would let go of it. */
+import pg from 'pg'
+
+/** What is held by a session can't be held over this connection, and no other try will change that. */
+export class NoOwnSession extends Error {
+  override readonly name = 'NoOwnSession'
+  constructor() {
+    super(
+      'DATABASE_URL leads through a pooler in transaction mode, where a lock is held for nobody: let it lead to PostgreSQL itself, or to a pooler in session mode.',
+    )
+  }
+}
+
+const ROUNDS = 3
+const TIMEOUT_MS = 10_000
+
+/** Two connections that are open at once have a backend each, and keep it. `backend` asks the one that is to be proved;
+ *  answers its process id there. Throws `NoOwnSession`, or what Postgres says. */
+export const proveOwnSession = async (url: string, backend: () => Promise<number>): Promise<number> => {
+  const other = new pg.Client({
+    connectionString: url,
+    application_name: 'presence session check',
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  })
+  other.on('error', () => {})
+  try {
+    await other.connect()
+    const mine = await backend()
+    const seen = new Set<number>()
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      seen.add(rows[0]!.pid)
+      if (seen.size > 1 || seen.has(mine) || (await backend()) !== mine) throw new NoOwnSession()
+    }
+    return mine
+  } finally {
+    await other.end().catch(() => {})
+  }
+}
+
+/** The process id of this client's backend. */
+export const backendOf = (client: pg.Client) => async (): Promise<number> => {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return rows[0]!.pid
+}

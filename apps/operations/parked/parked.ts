@@ -83,7 +83,9 @@ export const retryParked = (databaseUrl: string, stream: string): Promise<Retrie
         const events = await eventsOf(session, stream, CHUNK)
         const first = events[0]
         if (first === undefined) return { applied: 0, stoppedBy: null, more: false }
-        const [stoppedBy = null] = await applyToTables(session, events.map(readable), new Set(), true)
+        const [stoppedBy = null] = await applyToTables(session, events.map(readable), new Set(), {
+          careful: true,
+        })
         const done = stoppedBy === null ? events : events.filter((e) => e.position < stoppedBy.event.position)
         const last = done.at(-1)
         if (last !== undefined)

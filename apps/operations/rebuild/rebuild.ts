@@ -104,7 +104,7 @@ const writeBatch = async (
     const parked = new Set(work.parked)
     await session.transaction(async () => {
       if (work.only === 'audit') await appendAudit(session, audit)
-      else await applyToTables(session, events, parked, careful, true, work.only, audit)
+      else await applyToTables(session, events, parked, { careful, fresh: true, only: work.only, audit })
     })
     work.parked = parked
   }
@@ -150,9 +150,11 @@ const AHEAD = 2
 const fill = async (
   log: EventLog,
   work: Work,
-  limit: number,
-  upTo: bigint | null,
-  onBatch: () => void,
+  {
+    limit,
+    upTo,
+    onBatch,
+  }: { readonly limit: number; readonly upTo: bigint | null; readonly onBatch: () => void },
 ): Promise<void> => {
   /** Each begins when the one before it has ended. */
   const writing: Promise<void>[] = []
@@ -201,7 +203,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
     const events = page.map(readable)
     await appendAudit(session, await auditFor(work, events))
     const parked = new Set(work.parked)
-    if (only !== 'audit') await applyToTables(session, events, parked, true, false, only)
+    if (only !== 'audit') await applyToTables(session, events, parked, { careful: true, only })
     work.parked = parked
     work.position = page.at(-1)!.position
     work.events += page.length
@@ -288,7 +290,7 @@ export const rebuild = async ({
     await session.exec('SET synchronous_commit = off')
     await writeSteadily(session)
     await makeShadow(session, schema, only, inspect !== undefined)
-    await fill(log, work, batchSize, await boundHere(), () => tell('reading'))
+    await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('reading') })
     tell('indexing')
     const indexing = performance.now()
     const others = await Promise.all(
@@ -301,7 +303,7 @@ export const rebuild = async ({
       await Promise.all(others.map((other) => other.close()))
     }
     work.spent.indexing = performance.now() - indexing
-    await fill(log, work, batchSize, await boundHere(), () => tell('catching up'))
+    await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('catching up') })
 
     let differences: ReadonlyArray<Difference> | null = null
     const result = (left: string | null): Rebuilt => ({

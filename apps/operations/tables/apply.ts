@@ -57,12 +57,22 @@ export const sortOut = (
   return { good, aside }
 }
 
+/** How a batch is applied. */
+type How = {
+  /** For a second try, after the first met what Postgres refuses. */
+  readonly careful: boolean
+  /** The tables hold nothing but what came before these events, so that COPY may be tried. */
+  readonly fresh?: boolean
+  /** One projection alone. */
+  readonly only?: Only
+  /** What it adds to the audit log, where that is to be written too. */
+  readonly audit?: Audit | null
+}
+
 const write = async (
   session: Session,
   events: ReadonlyArray<Readable>,
-  fresh: boolean,
-  only: Only,
-  audit: Audit | null = null,
+  { fresh = false, only, audit = null }: Omit<How, 'careful'>,
 ): Promise<void> => {
   const { copies, statements } = writesFor(
     events.map(({ decoded }) => decoded!),
@@ -94,7 +104,7 @@ const carefully = async (
   if (good.length === 0) return aside
   await session.exec('SAVEPOINT part')
   try {
-    await write(session, good, false, only)
+    await write(session, good, { only })
     await session.exec('RELEASE SAVEPOINT part')
     return aside
   } catch (error) {
@@ -119,19 +129,16 @@ const applyPart = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
-  careful: boolean,
-  fresh = false,
-  only: Only = undefined,
-  audit: Audit | null = null,
+  how: How,
 ): Promise<ReadonlyArray<Parked>> => {
   let aside: ReadonlyArray<Parked>
-  if (careful) {
-    await appendAudit(session, audit)
-    aside = await carefully(session, events, parked, only)
+  if (how.careful) {
+    await appendAudit(session, how.audit ?? null)
+    aside = await carefully(session, events, parked, how.only)
   } else {
     const sorted = sortOut(events, parked)
     aside = sorted.aside
-    await write(session, sorted.good, fresh, only, audit)
+    await write(session, sorted.good, how)
   }
   if (aside.length > 0)
     for (const statement of park([...aside].sort((a, b) => (a.event.position < b.event.position ? -1 : 1))))
@@ -139,27 +146,23 @@ const applyPart = async (
   return aside
 }
 
-/** All tables but the audit log, and that too where `audit` is given. `fresh`: the tables hold nothing but what came before
- *  these events, so that COPY may be tried. `careful` is for a second try, after the first met what Postgres refuses.
- *  `only`: one projection alone. */
+/** All tables but the audit log, and that too where `how` has what it adds to it. `parked` gains the streams that are
+ *  parked here. */
 export const applyToTables = async (
   session: Session,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
-  careful: boolean,
-  fresh = false,
-  only: Only = undefined,
-  audit: Audit | null = null,
+  how: How,
 ): Promise<ReadonlyArray<Parked>> => {
   const at = events.findIndex(({ recorded }) => letGoBy(recorded) !== null)
   const event = events[at]
-  if (event === undefined) return applyPart(session, events, parked, careful, fresh, only, audit)
+  if (event === undefined) return applyPart(session, events, parked, how)
   // What stands before it is parked first, so that batches of any size end the same.
   const stream = letGoBy(event.recorded)!
-  const before = await applyPart(session, events.slice(0, at), parked, careful, fresh, only, audit)
+  const before = await applyPart(session, events.slice(0, at), parked, how)
   for (const statement of letGo(stream)) await session.run(statement)
   parked.delete(stream)
-  const after = await applyToTables(session, events.slice(at + 1), parked, careful, fresh, only)
+  const after = await applyToTables(session, events.slice(at + 1), parked, { ...how, audit: null })
   return [...before.filter((one) => one.event.stream !== stream), ...after]
 }
 

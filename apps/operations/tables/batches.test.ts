@@ -32,7 +32,7 @@ const empty = (): Promise<void> => session.exec(TABLES.map(({ name }) => `DELETE
 const apply = async (events: ReadonlyArray<RecordedEvent>, memory: AuditMemory | null): Promise<void> => {
   const all = events.map(readable)
   if (memory !== null) await appendAudit(session, await auditRowsFor(session, all, memory))
-  assert.equal(await applyToTables(session, all, new Set(), false), [])
+  assert.equal(await applyToTables(session, all, new Set(), { careful: false }), [])
 }
 const logged = (all: ReadonlyArray<{ readonly stream: string; readonly event: never }>) => {
   const log = memoryLog()

@@ -1,0 +1,85 @@
+/** What the subscription gives, into the tables: a batch a transaction. */
+import { isDataError } from '../../adapters/postgres/errors.ts'
+import type { Session } from '../../adapters/postgres/session.ts'
+import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
+import type { Parked } from '../../projections/parked.ts'
+import { type Readable, readable } from '../operations/tables/apply.ts'
+import { type BeforeCommit, commit, type Lead } from './leading.ts'
+import type { StateKeeper } from './state.ts'
+
+export const MAX_BATCH = 2_000
+
+/** The events among the items that are new, and up to where the log is known then. */
+const newIn = (
+  items: ReadonlyArray<SubscriptionItem>,
+  after: bigint | null,
+): {
+  readonly events: ReadonlyArray<RecordedEvent>
+  readonly to: bigint | null
+  readonly caughtUp: boolean
+} => {
+  const events: RecordedEvent[] = []
+  let to = after
+  let caughtUp = false
+  for (const item of items)
+    switch (item.kind) {
+      case 'event':
+        // A subscription gives each event once; this costs nothing and holds whatever it does.
+        if (to !== null && item.event.position <= to) break
+        events.push(item.event)
+        to = item.event.position
+        break
+      case 'checkpoint':
+        if (to === null || item.position > to) to = item.position
+        break
+      case 'caught-up':
+        caughtUp = true
+        break
+      default:
+        item satisfies never
+    }
+  return { events, to, caughtUp }
+}
+
+/** Gives what takes the items in. It ends between two batches where `isStopping`. */
+export const createBatches = ({
+  session,
+  leading,
+  state,
+  ...options
+}: {
+  readonly session: Session
+  readonly leading: Lead
+  readonly state: StateKeeper
+  readonly isStopping: () => boolean
+  readonly beforeCommit: BeforeCommit | undefined
+  readonly onParked: (parked: Parked) => void
+  readonly onApplied: ((events: ReadonlyArray<Readable>) => void) | undefined
+}) => {
+  const { isStopping, beforeCommit, onParked, onApplied } = options
+
+  const take = async (recorded: ReadonlyArray<RecordedEvent>, to: bigint): Promise<void> => {
+    const batch = { events: recorded.map(readable), to }
+    let aside: ReadonlyArray<Parked>
+    try {
+      aside = await commit(session, leading, batch, { careful: false, beforeCommit })
+    } catch (error) {
+      if (!isDataError(error)) throw error
+      aside = await commit(session, leading, batch, { careful: true, beforeCommit })
+    }
+    state.applied(recorded.length, leading.position, leading.parked.size)
+    for (const parked of aside) onParked(parked)
+    onApplied?.(batch.events)
+  }
+
+  return async (items: ReadonlyArray<SubscriptionItem>): Promise<void> => {
+    const { events, to, caughtUp } = newIn(items, leading.position)
+    state.given(events.length, to)
+    for (let at = 0; at < events.length && !isStopping(); at += MAX_BATCH) {
+      const part = events.slice(at, at + MAX_BATCH)
+      await take(part, at + MAX_BATCH >= events.length ? to! : part.at(-1)!.position)
+    }
+    if (events.length === 0 && to !== null && to !== leading.position) await take([], to)
+    if (caughtUp && !state.now().caughtUp) state.set({ caughtUp })
+  }
+}

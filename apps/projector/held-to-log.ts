@@ -1,0 +1,35 @@
+/** While it follows: whether the log that answers is still the one that the tables are of. */
+import type { Session } from '../../adapters/postgres/session.ts'
+import type { EventLog, LogSubscription } from '../../domain/ports.ts'
+import { holdToLog, OtherLog } from '../operations/tables/same-log.ts'
+
+const LOOK_MS = 1_000
+
+/** After each reconnection: what answers now may be another log than what answered before. Looks by itself too, since another
+ *  log may have nothing to tell. */
+export const keepHeld = (session: Session, log: EventLog, subscription: LogSubscription) => {
+  let checked = 0
+  let checking: Promise<void> | null = null
+  let failure: Error | null = null
+  const check = (): Promise<void> => {
+    const { reconnects } = subscription.state()
+    if (checking !== null || reconnects === checked) return checking ?? Promise.resolve()
+    checking = holdToLog(session, log)
+      .then(() => {
+        checked = reconnects
+      })
+      .finally(() => {
+        checking = null
+      })
+    return checking
+  }
+  const looking = setInterval(() => {
+    check().catch((error) => {
+      if (!(error instanceof OtherLog)) return
+      failure = error
+      void subscription.stop()
+    })
+  }, LOOK_MS)
+  looking.unref()
+  return { check, failure: () => failure, stop: () => clearInterval(looking) }
+}

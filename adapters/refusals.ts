@@ -60,6 +60,8 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
       return said(403, code, `You are muted in this space${until(refusal.until)}.`)
     case 'VoiceDisabled':
       return said(403, code, 'Voice is switched off in this space.')
+    case 'NotOnStage':
+      return said(403, code, 'People speak on a stage here: raise your hand to be given the word.')
     case 'ChatDisabled':
       return said(403, code, 'Chat is switched off in this space.')
     case 'Forbidden':

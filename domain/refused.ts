@@ -40,6 +40,8 @@ export const codeOf = (refusal: ChatRefusal): string => {
       return 'muted'
     case 'VoiceDisabled':
       return 'voice_disabled'
+    case 'NotOnStage':
+      return 'not_on_stage'
     case 'ChatDisabled':
       return 'chat_disabled'
     case 'Forbidden':

@@ -61,6 +61,10 @@ export const SETTINGS = {
   guests_allowed: onOff(true, 'Whether those may enter who are signed in to no account.', 'bool'),
   max_users: whole({ initial: 50, least: 1, most: 10_000 }, 'How many sessions there is room for.', 'int4'),
   reactions_enabled: onOff(true, 'Whether anyone may react to messages; else moderators and above alone.'),
+  stage: onOff(
+    false,
+    'Whether only moderators, and those to whom they give the word, may speak; a raised hand asks for it.',
+  ),
   slow_mode_seconds: whole(
     { initial: 0, least: 0, most: MAX_SLOW_MODE_SECONDS },
     'How long each below moderator waits between two messages.',

@@ -176,6 +176,19 @@ export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
     fields: { ...who, hand_raised: yesNo, hand_raised_since: orNull(time), by: actor, ...placed },
     maybe: ['by'],
   },
+  'stage-state': {
+    to: 'the room',
+    does: 'Somebody has the word on the stage, or has it no longer, and by whom.',
+    fields: {
+      ...who,
+      on_stage: yesNo,
+      on_stage_since: orNull(time),
+      by: actor,
+      drop_audio: { ...yesNo, description: 'The tracks of that one are to be dropped.' },
+      ...placed,
+    },
+    maybe: ['drop_audio'],
+  },
   'permission-changed': {
     to: 'every room of the space',
     does: 'A permission was granted or revoked, a mute set or lifted (change says which).',

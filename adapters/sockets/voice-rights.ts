@@ -1,9 +1,10 @@
 /** Whose voice may be heard: what an offer or an answer would send, and whether its sender may speak. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../domain/identity.ts'
-import { accessOf } from '../../domain/space/access.ts'
+import { accessOf, rank } from '../../domain/space/access.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import { hasTheWord } from '../../domain/space/stage.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 
 /** `silent`: it describes media, and none of it is this side's voice. `none`: it describes no media. */
@@ -78,13 +79,16 @@ export const maySignal = (
   isCandidate: boolean,
 ): E.Either<SpaceRefusal, void> => {
   const { state, by, facts, at } = asked
-  const isOff = !state.settings.voice_enabled
+  const { voice_enabled, stage } = state.settings
+  const isOff = !voice_enabled
   // Nearly always nobody is silenced, and then nothing has to be read.
-  if (!isOff && state.mutes.size === 0) return E.right(undefined)
-  const mute = accessOf(state, by, facts, at).mute
-  if (!isOff && mute === null) return E.right(undefined)
+  if (!isOff && !stage && state.mutes.size === 0) return E.right(undefined)
+  const { mute, role } = accessOf(state, by, facts, at)
+  const isHeard = !stage || rank(role) >= rank('moderate') || hasTheWord(state, by.id)
+  if (!isOff && mute === null && isHeard) return E.right(undefined)
   const voice = voiceOf(value)
   if (voice === 'silent' || (voice === 'none' && (isCandidate || isRollback(value))))
     return E.right(undefined)
-  return E.left(isOff ? { _tag: 'VoiceDisabled' } : { _tag: 'Muted', until: mute?.until ?? null })
+  if (isOff) return E.left({ _tag: 'VoiceDisabled' })
+  return E.left(mute === null ? { _tag: 'NotOnStage' } : { _tag: 'Muted', until: mute.until })
 }

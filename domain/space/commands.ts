@@ -34,6 +34,7 @@ export type LooksAt =
   | 'guests'
   | 'seats'
   | 'voice'
+  | 'word'
   | 'mute'
   | 'session'
   | 'chat'
@@ -169,10 +170,10 @@ export const SPACE_COMMANDS = {
   }),
   SetVoice: command({
     fields: { sessionId: ownSession, enabled: field(t.boolean, true, { named: 'switch' }) },
-    who: 'the session’s own, not muted, where voice is on',
+    who: 'the session’s own, not muted, where voice is on; on a stage, who has the word, and moderators',
     says: 'Switches one’s voice on or off.',
     rate: 'presence',
-    looksAt: ['voice', 'mute', 'session'],
+    looksAt: ['voice', 'mute', 'session', 'stage', 'word'],
     wire: { socket: 'voice-state', rest: null },
     again: ({ one }) => {
       const started = one('VoiceStarted')
@@ -202,6 +203,42 @@ export const SPACE_COMMANDS = {
     again: ({ one }) => {
       const lowered = one('HandLowered')
       return lowered && { sessionId: lowered.sessionId }
+    },
+  }),
+  GrantSpeak: command({
+    fields: { sessionId: anotherSession },
+    who: 'moderator',
+    says: 'Gives somebody the word on the stage; their hand is lowered.',
+    rate: 'moderation',
+    looksAt: [],
+    wire: { socket: 'speak-grant', rest: { method: 'PUT', path: 'speakers/:session_id' } },
+    again: ({ one }) => {
+      const granted = one('SpeakGranted')
+      return granted && { sessionId: granted.sessionId }
+    },
+  }),
+  HandOnSpeak: command({
+    fields: { sessionId: anotherSession },
+    who: 'who has the word',
+    says: 'Hands the word on the stage on to somebody else.',
+    rate: 'presence',
+    looksAt: ['word'],
+    wire: { socket: 'speak-hand-on', rest: { method: 'POST', path: 'speakers' } },
+    again: ({ one }) => {
+      const granted = one('SpeakGranted')
+      return granted && { sessionId: granted.sessionId }
+    },
+  }),
+  TakeSpeak: command({
+    fields: { sessionId: ownOrAnotherSession },
+    who: 'the session’s own, or a moderator above them',
+    says: 'Gives the word on the stage back, or as a moderator takes it from one below.',
+    rate: 'presence',
+    looksAt: ['session', 'target’s session'],
+    wire: { socket: 'speak-take', rest: { method: 'DELETE', path: 'speakers/:session_id' } },
+    again: ({ one }) => {
+      const taken = one('SpeakTaken')
+      return taken && { sessionId: taken.sessionId }
     },
   }),
   GrantPermission: command({

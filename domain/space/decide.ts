@@ -7,6 +7,7 @@ import { ban, kick, mute, unban, unmute } from './restrictions.ts'
 import { enterSpace, expireSeats, joinSpace } from './seats.ts'
 import { leaveSpace, lowerHand, moveSession, raiseHand, setVoice } from './sessions.ts'
 import { changeSettings } from './settings.ts'
+import { grantSpeak, handOnSpeak, takeSpeak } from './stage.ts'
 import type { SpaceState } from './state.ts'
 
 const RULES: {
@@ -19,6 +20,9 @@ const RULES: {
   SetVoice: setVoice,
   RaiseHand: raiseHand,
   LowerHand: lowerHand,
+  GrantSpeak: grantSpeak,
+  HandOnSpeak: handOnSpeak,
+  TakeSpeak: takeSpeak,
   GrantPermission: grantPermission,
   RevokePermission: revokePermission,
   Ban: ban,

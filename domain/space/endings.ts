@@ -3,6 +3,7 @@ import { isGuest } from '../names.ts'
 import { inForce } from './access.ts'
 import { type Asking, actorOf, subjectOf } from './decision-context.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
+import { isOnlyListening } from './stage.ts'
 import type { Session } from './state.ts'
 
 /** At most so many sessions and voices are ended by one command: an append has its limit. The rest is the next
@@ -62,15 +63,16 @@ const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
   return events
 }
 
-/** What may not be here any more: guests with their held seats, voices. */
+/** What may not be here any more: guests with their held seats; voices, or of them those that are not on the stage. */
 export const endForbidden = (
   asking: Asking,
-  forbidden: { readonly guests: boolean; readonly voices: boolean },
+  forbidden: { readonly guests: boolean; readonly voices: 'all' | 'listeners' | 'none' },
 ): Array<SpaceEvent> => {
   const events = forbidden.guests ? putOutGuests(asking) : []
-  if (!forbidden.voices || events.length >= AT_ONCE) return events
+  if (forbidden.voices === 'none' || events.length >= AT_ONCE) return events
   const gone = new Set(events.map((event) => event.type === 'SessionLeft' && event.data.sessionId))
-  const voices = stopVoices(asking, ({ sessionId }) => !gone.has(sessionId))
+  const isEnded = (session: Session) => forbidden.voices === 'all' || isOnlyListening(asking, session)
+  const voices = stopVoices(asking, (session) => !gone.has(session.sessionId) && isEnded(session))
   return [...events, ...voices.slice(0, AT_ONCE - events.length)]
 }
 
@@ -118,7 +120,7 @@ const whose = ({ data }: SpaceEvent): string =>
 /** What was too much to end at once with what forbade it, beside `seats`, which are freed already: each once, and no
  *  more than one command may. */
 export const endTheRest = (asking: Asking, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
-  const { guests_allowed, voice_enabled } = asking.state.settings
+  const { guests_allowed, voice_enabled, stage } = asking.state.settings
   const events: Array<SpaceEvent> = []
   const gone = new Set(seats.map(whose))
   const room = AT_ONCE - seats.length
@@ -132,7 +134,8 @@ export const endTheRest = (asking: Asking, seats: ReadonlyArray<SpaceEvent>): Ar
     }
   }
   end([...putOutBanned(asking), ...putOutRevoked(asking)], Math.min(AT_ONCE_WITH_WORDS, room))
-  end(endForbidden(asking, { guests: !guests_allowed, voices: !voice_enabled }), room)
+  const voices = !voice_enabled ? 'all' : stage ? 'listeners' : 'none'
+  end(endForbidden(asking, { guests: !guests_allowed, voices }), room)
   end(stopMuted(asking), room)
   return events
 }

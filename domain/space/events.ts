@@ -244,6 +244,32 @@ export const SPACE_EVENTS = {
     says: ({ sessionId, by }, words) =>
       `the hand of ${words.whose(sessionId)} was lowered by ${words.by(by)}`,
   }),
+  /** It may speak on the stage: a moderator said so, or one who spoke there handed it on, or the one who spoke is back;
+   *  `from` is the session that had the word before it. */
+  SpeakGranted: onSession(t.intersection([t.type({ ...Moment, by: Actor }), t.partial({ from: t.string })]), {
+    sets: { stage: { of: 'at' } },
+    told: {
+      to: 'room',
+      as: 'stage-state',
+      with: ({ at, by }) => ({ on_stage: true, on_stage_since: at, by: of(by) }),
+    },
+    says: ({ sessionId, by, from }, words) =>
+      from === undefined
+        ? `${words.whose(sessionId)} was given the word by ${words.by(by)}`
+        : `${words.whose(sessionId)} has the word after ${words.whose(from)}`,
+  }),
+  /** By the one who has it, or by a moderator. */
+  SpeakTaken: onSession(t.type({ ...Moment, by: Actor }), {
+    sets: { stage: { is: null } },
+    told: {
+      to: 'room',
+      as: 'stage-state',
+      // What flows between two browsers already is theirs to end.
+      with: ({ by }) => ({ on_stage: false, on_stage_since: null, by: of(by), drop_audio: true }),
+    },
+    says: ({ sessionId, by }, words) =>
+      `the word was taken from ${words.whose(sessionId)} by ${words.by(by)}`,
+  }),
   PermissionGranted: event(t.type(Granted), {
     concerns: 'account',
     fold: (state, { account, permission, by, reason, at }) => {

@@ -65,6 +65,17 @@ const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>
   'alice muted': ['public', [opened(), joined('alice'), muted('alice')]],
   'alice moderates': ['public', [opened(), granted('alice', 'moderate'), joined('dave')]],
   'alice administers': ['public', [opened(), granted('alice', 'admin'), joined('dave')]],
+  'a stage, alice speaks on it': [
+    'public',
+    [
+      opened(),
+      settled({ stage: true }),
+      joined('alice'),
+      joined('dave'),
+      { type: 'SpeakGranted', data: { sessionId: 'alice-1', by: account('carol'), at: at() } },
+      spoke('alice-1'),
+    ],
+  ],
   'no guests': ['public', [opened(), settled({ guests_allowed: false })]],
   'no voice': ['public', [opened(), joined('alice'), settled({ voice_enabled: false })]],
 }
@@ -77,6 +88,9 @@ const commands: ReadonlyArray<SpaceCommand> = [
   ask.voice('alice-1', false),
   { type: 'RaiseHand', sessionId: 'alice-1' },
   { type: 'LowerHand', sessionId: 'alice-1' },
+  { type: 'GrantSpeak', sessionId: 'alice-1' },
+  { type: 'HandOnSpeak', sessionId: 'dave-1' },
+  { type: 'TakeSpeak', sessionId: 'alice-1' },
   ask.grant('dave', 'moderate'),
   ask.grant('dave', 'admin'),
   ask.revoke('alice'),

@@ -11,6 +11,8 @@ export type SpaceRefusal =
   | { readonly _tag: 'GuestsNotAllowed' }
   | { readonly _tag: 'Muted'; readonly until: string | null }
   | { readonly _tag: 'VoiceDisabled' }
+  /** The room has a stage, and they don’t have the word. */
+  | { readonly _tag: 'NotOnStage' }
   | { readonly _tag: 'ChatDisabled' }
   /** `needs` is the least role that may. */
   | { readonly _tag: 'Forbidden'; readonly needs: Permission | 'owner' | 'self' }

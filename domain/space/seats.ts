@@ -10,6 +10,7 @@ import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { parsePosition } from './position.ts'
 import { sessionsThatGiveWay, shownOut } from './shares.ts'
+import { keptWord } from './stage.ts'
 import type { SpaceState } from './state.ts'
 
 /** How long a held seat waits for its session, in seconds. */
@@ -220,7 +221,8 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
       ...(by.kind === 'guest' && command.network !== undefined ? { network: command.network } : {}),
     },
   })
-  return E.right(events)
+  const gone = events.flatMap((event) => (event.type === 'SessionLeft' ? [event.data.sessionId] : []))
+  return E.right([...events, ...keptWord(asking, gone, command.sessionId)])
 }
 
 /** Also ends what was too much to end with what forbade it. */

@@ -52,6 +52,17 @@ export const MARKS = {
       hand_raised_since: { kind: 'time or null', of: (since) => since },
     },
   }),
+  /** Since when it has the word on the stage; null while it has not. */
+  stage: mark<string | null>()({
+    codec: nullable(Time),
+    initial: null,
+    column: null,
+    sign: '*',
+    shown: {
+      on_stage: { kind: 'yes-no', of: (since) => since !== null },
+      on_stage_since: { kind: 'time or null', of: (since) => since },
+    },
+  }),
 } as const
 
 type Marks = typeof MARKS

@@ -7,6 +7,7 @@ import { type Asking, actorOf, type Decision, isOwn, subjectOf } from './decisio
 import { parsePosition } from './position.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import { readSubspace, returnByFrom } from './seats.ts'
+import { mayBeHeard } from './stage.ts'
 import type { Session } from './state.ts'
 
 /** Whoever may not know of the space learns nothing of its sessions either. */
@@ -60,6 +61,7 @@ export const setVoice = (asking: Asking, { sessionId, enabled }: SetVoice): Deci
   // The system answers for nobody: whoever is muted stays silent.
   const mute = by.kind === 'system' ? inForce(state.mutes, subjectOf(session.right), at) : access.mute
   if (mute !== null) return E.left({ _tag: 'Muted', until: mute.until })
+  if (!mayBeHeard(asking, session.right)) return E.left({ _tag: 'NotOnStage' })
   return E.right(session.right.voice ? [] : [{ type: 'VoiceStarted', data: { sessionId, at } }])
 }
 

@@ -56,7 +56,10 @@ export const changeSettings = (asking: Asking, command: ChangeSettings): Decisio
   const events: Array<SpaceEvent> = [
     { type: 'SettingsChanged', data: { changes, by: actorOf(asking.by), at } },
   ]
-  const forbidden = { guests: changes.guests_allowed === false, voices: changes.voice_enabled === false }
+  const forbidden = {
+    guests: changes.guests_allowed === false,
+    voices: changes.voice_enabled === false ? 'all' : changes.stage === true ? 'listeners' : 'none',
+  } as const
   events.push(...endForbidden(asking, forbidden))
   return E.right(events)
 }

@@ -49,6 +49,22 @@ export type Sent = {
   readonly 'hand-lower': {
     readonly session_id?: string
   }
+  /** Gives somebody the word on the stage; their hand is lowered. */
+  readonly 'speak-grant': {
+    readonly session_id: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Hands the word on the stage on to somebody else. */
+  readonly 'speak-hand-on': {
+    readonly session_id: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Gives the word on the stage back, or as a moderator takes it from one below. */
+  readonly 'speak-take': {
+    readonly session_id?: string
+  }
   /** Gives an account a permission. Admins give up to moderate, owners admin too. */
   readonly 'permission-grant': {
     readonly account: string
@@ -108,6 +124,7 @@ export type Sent = {
     readonly guests_allowed?: boolean
     readonly max_users?: number
     readonly reactions_enabled?: boolean
+    readonly stage?: boolean
     readonly slow_mode_seconds?: number
     readonly guests_of_network?: number
     readonly settings?: Readonly<Record<string, unknown>>
@@ -165,6 +182,8 @@ export type Told = {
       readonly voice_enabled: boolean
       readonly hand_raised: boolean
       readonly hand_raised_since: string | null
+      readonly on_stage: boolean
+      readonly on_stage_since: string | null
       readonly connected_at: string
     }>
     readonly settings: {
@@ -173,6 +192,7 @@ export type Told = {
       readonly guests_allowed: boolean
       readonly max_users: number
       readonly reactions_enabled: boolean
+      readonly stage: boolean
       readonly slow_mode_seconds: number
       readonly guests_of_network: number
       readonly settings: Readonly<Record<string, unknown>>
@@ -231,6 +251,22 @@ export type Told = {
       readonly kind: string
       readonly id: string
     }
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** Somebody has the word on the stage, or has it no longer, and by whom. */
+  readonly 'stage-state': {
+    readonly socketId: string
+    readonly sessionId: string
+    readonly userAccount: string | null
+    readonly guestId: string | null
+    readonly on_stage: boolean
+    readonly on_stage_since: string | null
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly drop_audio?: boolean
     readonly revision: string
     readonly timestamp: string
   }

@@ -144,6 +144,8 @@ const why = (refusal: ChatRefusal): string => {
       return 'guests were not allowed'
     case 'VoiceDisabled':
       return 'voice was switched off'
+    case 'NotOnStage':
+      return 'they did not have the word on the stage'
     case 'ChatDisabled':
       return 'chat was switched off'
     case 'Forbidden':

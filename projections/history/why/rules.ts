@@ -5,6 +5,7 @@ import type { Actor } from '../../../domain/identity.ts'
 import { isSettingName, type SettingName } from '../../../domain/settings.ts'
 import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
+import { hasTheWord } from '../../../domain/space/stage.ts'
 import type { Restriction } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
@@ -19,6 +20,7 @@ export type Rule = {
   readonly rule:
     | 'ban'
     | 'mute'
+    | 'word'
     | SettingName
     | 'visibility'
     | 'target_role'
@@ -142,6 +144,10 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
     },
     voice: () =>
       setting('voice_enabled', `Voice was switched ${onOrOff(settings.voice_enabled)} in the space.`),
+    word: async () => {
+      const has = hasTheWord(state, actor.id)
+      if (settings.stage) await add('word', has, has ? 'They had the word.' : 'They did not have the word.')
+    },
     mute: () => restriction('mute', access.mute),
     session: () => {
       const owner = subjectOf(command.sessionId)

@@ -101,11 +101,11 @@ test('given one who has the word, when it is given back or taken by a moderator 
     .happens()
 })
 test('given people who speak, when a stage is put up, then those go silent who are neither on it nor moderate', () => {
-  const speaking = [opened(), joined('alice'), joined('dave'), joined('erin')].concat(
-    granted('dave', 'moderate'),
-    hasWord('erin-1'),
-    ['alice-1', 'dave-1', 'erin-1'].map(spoke),
-  )
+  const speaking: ReadonlyArray<SpaceEvent> = [
+    ...[opened(), joined('alice'), joined('dave'), joined('erin')],
+    ...[granted('dave', 'moderate'), hasWord('erin-1')],
+    ...['alice-1', 'dave-1', 'erin-1'].map(spoke),
+  ]
   given(...speaking)
     .when(asked(owner, settings({ stage: true })))
     .happens(settled({ stage: true }), fellSilent('alice-1'))

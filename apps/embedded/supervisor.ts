@@ -140,8 +140,8 @@ export const startAll = async (
     }
     const prepareTables = async (url: string) => {
       const applied = await migrate(url)
-      // Once, with the first table: who deletes a sample should not see it come back.
-      if (applied.length === 0 || !applied[0]?.startsWith('0001')) return { applied, sample: false }
+      // Once, when the tables of content are made: who deletes a sample should not see it come back.
+      if (!applied.includes('0002_content.sql')) return { applied, sample: false }
       const loaded = await loadSampleContent(url)
       if (E.isLeft(loaded)) throw new Error(`The sample content can't be loaded: ${loaded.left.join(' ')}`)
       return { applied, sample: true }

@@ -16,7 +16,7 @@ import { momentView } from './view.ts'
 import { explainEvent } from './why/explain.ts'
 import { createPast } from './why/past.ts'
 
-const MOMENTS = Number(process.env.MOMENTS ?? 1_000)
+const MOMENTS = Number(process.env.MOMENTS ?? 250)
 
 /** Always the same numbers from 0 to 1 (mulberry32). */
 const dice = (seed: number) => () => {

@@ -295,7 +295,7 @@ const classOf = (bytes: Buffer, place: number): { readonly line: number; readonl
   }
   throw new Error('There is no such byte.')
 }
-const TRIALS = Number(process.env.BUNDLE_TRIALS ?? 600)
+const TRIALS = Number(process.env.BUNDLE_TRIALS ?? 300)
 
 test(`given any one byte changed, put in or taken out in ${TRIALS} trials of every class, then the line is named`, async () => {
   for (const bytes of [whole, part]) {

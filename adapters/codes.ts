@@ -36,11 +36,13 @@ export const CODES: Readonly<Record<string, Told>> = {
   message_not_found: { status: 404, means: 'No such message here, or a deleted one.' },
   event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
   checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
+  key_not_found: { status: 404, means: 'No such API key, or none that the caller may know of.' },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
   too_many_sessions: {
     status: 409,
     means: 'One account or guest has ten sessions in this space, as many as one may have.',
   },
+  too_many: { status: 409, means: 'As many API keys or subscriptions as there may be.' },
   conflict: {
     status: 409,
     means:

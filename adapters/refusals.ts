@@ -1,5 +1,7 @@
 /** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
+
 import type { ChatRefusal } from '../domain/chat/refusals.ts'
+import type { OutsideRefusal } from '../domain/outside/decide.ts'
 import type { Broken, CommandError, ContentError } from '../domain/ports.ts'
 import { codeOf } from '../domain/refused.ts'
 import type { SpaceRefusal } from '../domain/space/refusals.ts'
@@ -101,6 +103,26 @@ const BROKEN: Readonly<Record<Broken, Described>> = {
     'space_unreadable',
     'Something that happened in this space can’t be read: whoever runs the server has to look at it.',
   ),
+}
+
+/** A refusal about keys and subscriptions. */
+export const describeOutside = (refusal: OutsideRefusal): Described => {
+  switch (refusal._tag) {
+    case 'Invalid':
+      return invalid(refusal.field, refusal.detail)
+    case 'KeyNotFound':
+      return said(404, 'key_not_found', 'There is no such API key.')
+    case 'TooManyOutside':
+      return said(
+        409,
+        'too_many',
+        `There are ${refusal.max} ${refusal.what} here, as many as may be: end one first.`,
+      )
+    default: {
+      const never: never = refusal
+      throw new Error(`unknown refusal ${JSON.stringify(never)}`)
+    }
+  }
 }
 
 /** A failure that is not the domain's: of proving who asks, of reaching a machine, of the read models' lag. */

@@ -1,6 +1,6 @@
-/** Who acts. A caller is an account only if it proved so; anything else is a guest; the rest is the system. */
+/** Who acts. A caller is an account only if it proved so, a service if it showed an API key; anything else is a guest; the rest is the system. */
 import * as t from 'io-ts'
-import { isAccount, isGuest } from './names.ts'
+import { isAccount, isGuest, isService } from './names.ts'
 
 export type AccountId = string
 /** `guest:` and 12 lower-case hex digits. */
@@ -10,6 +10,8 @@ export const Caller = t.union([
   t.type({ kind: t.literal('account'), id: t.string }),
   // `claimed` is a name the guest gave and did not prove: shown to nobody as proved.
   t.intersection([t.type({ kind: t.literal('guest'), id: t.string }), t.partial({ claimed: t.string })]),
+  // A bot or a backend, by an API key: it may what the key was granted.
+  t.type({ kind: t.literal('service'), id: t.string }),
 ])
 export type Caller = t.TypeOf<typeof Caller>
 
@@ -17,13 +19,17 @@ export const Actor = t.union([
   t.type({ kind: t.literal('account'), id: t.string }),
   t.type({ kind: t.literal('guest'), id: t.string }),
   t.type({ kind: t.literal('system'), id: t.string }),
+  t.type({ kind: t.literal('service'), id: t.string }),
 ])
 export type Actor = t.TypeOf<typeof Actor>
 
-/** An account name or a guest id, where either may stand (bans, mutes). */
+/** An account name, a guest id or a service, where any may stand (bans, mutes). */
 export type Subject = string
-export const isSubject = (s: string): boolean => isAccount(s) || isGuest(s)
+export const isSubject = (s: string): boolean => isAccount(s) || isGuest(s) || isService(s)
 
 export const accountOf = (actor: Actor | Caller): AccountId | null =>
   actor.kind === 'account' ? actor.id : null
+/** An account, or a service under its own name, which no account can have: who wrote, where no guest did. */
+export const writerOf = (actor: Actor | Caller): string | null =>
+  actor.kind === 'account' || actor.kind === 'service' ? actor.id : null
 export const guestOf = (actor: Actor | Caller): GuestId | null => (actor.kind === 'guest' ? actor.id : null)

@@ -29,6 +29,10 @@ export const isAccount = (s: string): boolean => s.length >= 3 && s.length <= 16
 
 export const isGuest = (s: string): boolean => GUEST.test(s)
 
+const SERVICE = /^service:[a-z][a-z0-9-]{0,30}[a-z0-9]-[0-9a-f]{8}$/
+/** A bot or a backend: `service:`, its name and eight hex digits of its key’s id. */
+export const isService = (s: string): boolean => SERVICE.test(s)
+
 const invalid = (detail: string): E.Either<InvalidSpace, never> => E.left({ _tag: 'InvalidSpace', detail })
 
 const isWellFormed = (s: string): boolean => (s as string & { isWellFormed(): boolean }).isWellFormed()
@@ -79,12 +83,18 @@ export type StreamKind = 'space' | 'chat' | 'refusal'
 /** Looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. They are audited, and nothing
  *  else is made of them. */
 export const ACCESS_PREFIX = 'access-'
+/** Keys and subscriptions (`domain/outside`): one stream. They are audited, and in no table. */
+export const OUTSIDE_PREFIX = 'outside-'
+export const OUTSIDE_STREAM = `${OUTSIDE_PREFIX}global:*`
 /** Every stream that the audit log has. */
-export const STREAM_PREFIXES = ['space-', 'chat-', 'refusal-', ACCESS_PREFIX] as const
+export const STREAM_PREFIXES = ['space-', 'chat-', 'refusal-', ACCESS_PREFIX, OUTSIDE_PREFIX] as const
 const EVERYWHERE: SpaceRef = { type: 'global', id: '*' }
 export const accessStream = (space: SpaceRef | null): string =>
   `${ACCESS_PREFIX}${spaceKey(space ?? EVERYWHERE)}`
 export const isAccessStream = (stream: string): boolean => stream.startsWith(ACCESS_PREFIX)
+/** Audited, and nothing else is made of it. */
+export const isOnlyAudited = (stream: string): boolean =>
+  isAccessStream(stream) || stream.startsWith(OUTSIDE_PREFIX)
 export const streamName = (kind: StreamKind, space: SpaceRef): string => `${kind}-${spaceKey(space)}`
 export const parseStreamName = (
   stream: string,

@@ -16,7 +16,7 @@ import { createTokens, macKey, type TokenPayload } from './tokens.ts'
 
 export type Authenticated = {
   readonly caller: Caller
-  readonly via: 'token' | 'wallet' | 'headers' | 'none'
+  readonly via: 'token' | 'key' | 'wallet' | 'headers' | 'none'
   /** Where a session token was shown: the token, its session's id and its end (ms since the epoch). */
   readonly session: { readonly token: string; readonly sid: string; readonly expiresAt: number } | null
   /** Where a signature was shown: how long what it opened may last (ms since the epoch). */
@@ -59,6 +59,8 @@ export type AuthOptions = {
   /** SESSION_SECRET: at least 32 characters. */
   readonly secret: string
   readonly ttlSeconds: number
+  /** Whose an API key is; where there are none, each is wrong. */
+  readonly services?: (key: string, now: number) => E.Either<AuthError, Caller>
   /** AUTH_HEADER_MAX_AGE. */
   readonly headerMaxAgeSeconds: number
 }
@@ -68,6 +70,9 @@ const pubkeyOf = (shown: Shown): { readonly pubkey?: string } =>
 
 /** `guest:` and 12 random hex digits. */
 export const newGuest = (): string => `guest:${randomBytes(6).toString('hex')}`
+
+/** `dpk_…`: see `adapters/outside/keys.ts`. */
+export const isApiKey = (token: string): boolean => token.startsWith('dpk_')
 
 export const createAuth = (options: AuthOptions): Auth => {
   const { hive, store, clock } = options
@@ -84,6 +89,12 @@ export const createAuth = (options: AuthOptions): Auth => {
     if (E.isLeft(ended)) return ended
     if (ended.right) return E.left(invalidProof('the session has ended'))
     return E.right({ caller: by, via: 'token', session: { token, sid, expiresAt: exp } })
+  }
+
+  const byToken = async (token: string): Promise<E.Either<AuthError, Authenticated>> => {
+    if (!isApiKey(token)) return bySession(token)
+    const caller = options.services?.(token, clock.now()) ?? E.left(invalidProof('no such API key'))
+    return E.isLeft(caller) ? caller : E.right({ caller: caller.right, via: 'key', session: null })
   }
 
   const bySignature = async (
@@ -137,7 +148,7 @@ export const createAuth = (options: AuthOptions): Auth => {
 
   /** A challenge that serves once served when it came; what was opened with it lasts as long as one in the headers would. */
   const holds = async (one: Shown): Promise<E.Either<AuthError, unknown>> => {
-    if (one.form === 'token') return bySession(one.token)
+    if (one.form === 'token') return byToken(one.token)
     const { account, challenge, signature } = one
     const late = challenges.lapsed(challenge, clock.now())
     if (late !== null) return E.left(invalidProof(late.detail, late.hint))
@@ -167,8 +178,7 @@ export const createAuth = (options: AuthOptions): Auth => {
       for (const one of shown) {
         const wait = one.form === 'token' ? 0 : guessing.wait(ip)
         if (wait > 0) return E.left({ _tag: 'TooManyProofs', retryAfterSeconds: wait })
-        const who =
-          one.form === 'token' ? await bySession(one.token) : await guessed(one, purpose ?? null, ip)
+        const who = one.form === 'token' ? await byToken(one.token) : await guessed(one, purpose ?? null, ip)
         if (E.isLeft(who)) return who
         if (first === null) first = who.right
         else if (first.caller.kind !== who.right.caller.kind || first.caller.id !== who.right.caller.id)

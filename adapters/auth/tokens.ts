@@ -58,7 +58,9 @@ export const createTokens = (secret: string): Tokens => {
         return E.left('malformed')
       }
       if (!Payload.is(json)) return E.left('malformed')
-      if (json.by.kind === 'account' ? !isAccount(json.by.id) : !isGuest(json.by.id))
+      // A service has its key, and no session.
+      const { kind, id } = json.by
+      if (kind === 'service' || (kind === 'account' ? !isAccount(id) : !isGuest(id)))
         return E.left('malformed')
       return now < json.exp ? E.right(json) : E.left('expired')
     },

@@ -1,6 +1,7 @@
 /** Forms of what comes in by URL and body, as io-ts codecs. Each one's name is the sentence a caller is told. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { isSubject } from '../../domain/identity.ts'
 import {
   isAccount,
   isGuest,
@@ -117,8 +118,8 @@ export const Account = from(
   account,
 )
 export const Subject = from(
-  'a Hive account name or a guest id',
-  (value) => (typeof value === 'string' && (isAccount(value) || isGuest(value)) ? value : undefined),
+  'a Hive account name, a guest id or a service',
+  (value) => (typeof value === 'string' && isSubject(value) ? value : undefined),
   subject,
 )
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -141,6 +142,11 @@ export const SpaceKeyCodec = from<SpaceRef>(
   },
   text({ description: 'type:id' }),
 )
+/** A space from its key, as this project wrote it; null for none. */
+export const spaceFrom = (key: string | null): SpaceRef | null => {
+  const space = key === null ? E.left(null) : parseSpaceKey(key)
+  return E.isRight(space) ? space.right : null
+}
 const timeBy = (read: (text: string) => Date | null) =>
   from(
     'a time such as 2026-01-31T12:00:00Z',

@@ -7,6 +7,7 @@ import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import type { Logger } from '../logger.ts'
+import type { Outside } from '../outside/registry.ts'
 import type { Turn } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
 
@@ -45,6 +46,8 @@ export type HttpDeps = {
   readonly moments?: Moments
   /** What the feed follows; where there is none, its call is not there. */
   readonly feedLog?: Pick<EventLog, 'subscribe'>
+  /** Keys and subscriptions; where there are none, their calls are not there. */
+  readonly outside?: Outside
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks
   /** Where those in a space stood last, by session id; where it is not known, as they came. */

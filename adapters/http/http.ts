@@ -26,6 +26,7 @@ import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
 import { feed } from './routes/feed.ts'
+import { keys } from './routes/keys.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
@@ -286,6 +287,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     proof,
     moment,
     feed,
+    keys,
     panel,
   ])
     routes(app, deps)

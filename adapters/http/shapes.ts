@@ -64,9 +64,9 @@ export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
 export const Identity = shape(
   'Identity',
   {
-    kind: text({ enum: ['account', 'guest'] }),
+    kind: text({ enum: ['account', 'guest', 'service'] }),
     id: text(),
-    verified: { ...yesNo, description: 'Proved to be this account.' },
+    verified: { ...yesNo, description: 'Proved to be this account, or this service.' },
     claimed: text({ description: 'What a guest says it is; nobody proved it.' }),
   },
   ['claimed'],

@@ -9,6 +9,7 @@ import type { ContentFacts } from '../../domain/space/commands.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import type { Role } from '../../domain/space/events.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
+import { liveKey } from '../outside/keys.ts'
 import { describeRefusal } from '../refusals.ts'
 import type { HttpDeps } from './deps.ts'
 import { orTell, tell } from './errors.ts'
@@ -19,10 +20,20 @@ export const SpaceParams = t.type({ type: t.string, id: t.string })
 export const spaceOf = (params: t.TypeOf<typeof SpaceParams>): SpaceRef =>
   orTell(parseSpace(params.type, params.id))
 
-/** Who may read the whole record. */
-export const isAuditor = ({ config }: HttpDeps, caller: Caller): boolean =>
-  caller.kind === 'account' &&
-  (config.auditors.includes(caller.id) || config.systemAdmins.includes(caller.id))
+/** Who may read the whole record: auditors, the system's admins, and services that moderate every space. */
+export const isAuditor = ({ config, outside, clock }: HttpDeps, caller: Caller): boolean => {
+  if (caller.kind === 'account')
+    return config.auditors.includes(caller.id) || config.systemAdmins.includes(caller.id)
+  if (caller.kind === 'guest' || outside === undefined) return false
+  const key = liveKey(outside, caller.id, clock.now())
+  return key !== null && key.space === null && key.permission !== 'access'
+}
+
+/** Ends the request of a service: what follows is a person's. */
+export const needNoService = (caller: Caller): void => {
+  if (caller.kind === 'service')
+    tell({ status: 403, code: 'forbidden', error: 'This is for accounts, not for API keys.' })
+}
 
 export type Seen = {
   readonly space: SpaceRef

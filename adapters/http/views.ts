@@ -10,7 +10,7 @@ import type { Seen } from './space-gate.ts'
 export const identityOf = (caller: Caller) => ({
   kind: caller.kind,
   id: caller.id,
-  verified: caller.kind === 'account',
+  verified: caller.kind !== 'guest',
   ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
 })
 

@@ -11,6 +11,8 @@ import type { Member } from './member.ts'
 import { fullBucket, type Pace } from './token-bucket.ts'
 import { newTurn } from './turns.ts'
 
+const KEYS_ARE_FOR_REST = 'an API key is for REST alone'
+
 export type ArrivalAuth = Pick<Auth, 'authenticate'> & Partial<Pick<Auth, 'tickets'>>
 
 /** One connection that a ticket lets in: several sockets of it share the ticket. */
@@ -82,6 +84,7 @@ export const createArriving = (deps: {
     if (shown.ticket === undefined || isShown) {
       const who = await auth.authenticate(proof, undefined, client?.ip)()
       if (E.isLeft(who)) return E.left(describeError(who.left))
+      if (who.right.via === 'key') return E.left(describeError(invalidProof('an API key', KEYS_ARE_FOR_REST)))
       const { caller, session, until } = who.right
       // A signature has no session that could be ended, but an age past which it proves nothing.
       const bySignature = until === undefined ? null : { sid: '', expiresAt: until }

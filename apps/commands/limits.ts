@@ -181,6 +181,7 @@ export const createLimiter = (now: () => number, limits: Limits): Limiter => {
         case 'system':
           return 0
         case 'account':
+        case 'service':
           return ofAccount(request, kind)
         case 'guest':
           return ofGuest(request, kind)

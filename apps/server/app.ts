@@ -9,6 +9,8 @@ import { createLooks } from '../../adapters/http/audit-reads.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { createNetworkTag } from '../../adapters/networks.ts'
+import { readApiKey, withServices } from '../../adapters/outside/keys.ts'
+import { createOutside } from '../../adapters/outside/registry.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
@@ -104,7 +106,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const pool = await poolFor(config)
   const readModels = createReadModels(pool)
   const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
-  const [content, authStore] = await Promise.all([
+  const [ofTables, authStore] = await Promise.all([
     createContent({
       url: databaseUrl,
       systemAdmins: config.systemAdmins,
@@ -114,8 +116,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     }),
     createAuthStore({ url: databaseUrl }),
   ])
+  const outside = createOutside({ log, clock, ids, nodeId: config.nodeId })
+  const content = withServices(ofTables, outside, clock)
   const auth = createAuth({
     hive,
+    services: (key, now) => readApiKey(outside, key, now),
     store: authStore,
     clock,
     secret: config.session.secret,
@@ -166,6 +171,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     proofs,
     moments: createMoments(log, { stored, open: log.open, keep: createMomentWriter(stored).keep }),
     feedLog: log,
+    outside,
     auth,
     turn,
     clock,
@@ -210,7 +216,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     missingKeys: vault.missing,
     hearing: {
       'sessions that end': authStore.hearing,
-      'content that changes': content.hearing,
+      'content that changes': ofTables.hearing,
       erasures: vault.hearing,
     },
     now: clock.now,
@@ -261,8 +267,9 @@ export const createApp = async (config: Config, version: string, logger: Logger)
           relay.close(),
           positions?.close(),
           authStore.stop(),
-          content.stop(),
+          ofTables.stop(),
           following.stop(),
+          outside.stop(),
         ])
         await readModels.close()
         await pool.end()

@@ -1,6 +1,6 @@
 /** Who may say what, to the space's rules and the chat's own. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Subject } from '../identity.ts'
+import { type Subject, writerOf } from '../identity.ts'
 import { MAIN } from '../names.ts'
 import { isSince2 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
@@ -98,7 +98,7 @@ const post = (talk: Talk, command: PostMessage): Decision => {
       type: 'MessagePosted',
       data: {
         messageId: messageId.right,
-        account: by.kind === 'account' ? by.id : null,
+        account: writerOf(by),
         guest: by.kind === 'guest' ? by.id : null,
         displayName: displayName(talk),
         subspace: subspace.right,

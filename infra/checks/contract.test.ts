@@ -48,6 +48,7 @@ const documented = async (): Promise<Json> => {
     proofs: nothing,
     moments: nothing,
     feedLog: nothing,
+    outside: nothing,
   }
   const app = await createHttp(deps as HttpDeps)
   await app.ready()

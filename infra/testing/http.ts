@@ -14,6 +14,8 @@ import type { Checks, HttpConfig } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import { undocumented } from '../../adapters/http/testing/documented.ts'
 import { createLogger } from '../../adapters/logger.ts'
+import { readApiKey, withServices } from '../../adapters/outside/keys.ts'
+import { createOutside } from '../../adapters/outside/registry.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
@@ -68,18 +70,21 @@ export const testHttp = async (
   const systemAdmins = ['admin-one']
   const store = await createAuthStore({ url: database.url })
   const hive = createHive({ nodes: [standIn.url], clock, allowStandIn: true, timeoutMs: 10_000 })
-  const content = await createContent({ url: database.url, systemAdmins, clock, hive, hivePosts: true })
+  const ofTables = await createContent({ url: database.url, systemAdmins, clock, hive, hivePosts: true })
+  const log = memoryLog()
+  const ids = { uuid: () => randomUUID() }
+  const outside = createOutside({ log, clock, ids, nodeId: 'node-1' })
+  const content = withServices(ofTables, outside, clock)
   const auth = createAuth({
     hive,
+    services: (key, now) => readApiKey(outside, key, now),
     store,
     clock,
     secret: SECRET,
     ttlSeconds: 3_600,
     headerMaxAgeSeconds: 86_400,
   })
-  const log = memoryLog()
   const quiet = { info: () => {}, warn: () => {}, error: () => {} }
-  const ids = { uuid: () => randomUUID() }
   const commands = createCommands({
     log,
     content,
@@ -132,7 +137,8 @@ export const testHttp = async (
       await readModels.close()
       await pool.end()
       if ('close' in commands && typeof commands.close === 'function') await commands.close()
-      await content.stop()
+      await outside.stop()
+      await ofTables.stop()
       await store.stop()
       await standIn.close()
       await database.drop()
@@ -156,6 +162,7 @@ export const testHttp = async (
     proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
     moments: createMoments(log, { keep: createMomentWriter(log).keep }),
     feedLog: log,
+    outside,
     looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),

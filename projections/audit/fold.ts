@@ -3,7 +3,13 @@
 
 import * as E from 'fp-ts/lib/Either.js'
 import { erasedBy } from '../../domain/erasure.ts'
-import { ACCESS_PREFIX, isAccessStream, parseSpaceKey, parseStreamName } from '../../domain/names.ts'
+import {
+  ACCESS_PREFIX,
+  isAccessStream,
+  OUTSIDE_STREAM,
+  parseSpaceKey,
+  parseStreamName,
+} from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { type Copy, CopyRows, msOf } from '../copy.ts'
 import type { Columns } from '../projection.ts'
@@ -117,11 +123,18 @@ const spaceOf = (stream: string): { readonly type: string; readonly id: string }
   return E.isRight(named) ? named.right.space : unknown
 }
 
+/** What is outside the rooms names its space in its data; every space where it names none. */
+const outsidePlace = ({ data }: RecordedEvent): string => {
+  const { space } = loose(data)
+  return `${ACCESS_PREFIX}${typeof space === 'string' ? space : 'global:*'}`
+}
+
 /** Streams repeat by the thousand, so what they say is remembered. */
 const MEMO = 10_000
 type Place = { readonly type: string; readonly id: string }
 const spaces = new Map<string, Place>()
-const placeOf = (stream: string): Place => {
+const placeOf = (event: RecordedEvent): Place => {
+  const { stream } = event.stream === OUTSIDE_STREAM ? { stream: outsidePlace(event) } : event
   let known = spaces.get(stream)
   if (known === undefined) {
     const { type, id } = spaceOf(stream)
@@ -142,13 +155,13 @@ const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): st
   const actorId = name(actor.id)
   const before = memory.hash
   memory.hash = chain(before, event.position, leaf)
-  const place = placeOf(event.stream)
+  const place = placeOf(event)
   rows.row()
   rows.int8(event.position)
   rows.text(name(event.id) ?? '')
   rows.time(time(metadata.at, event.created))
   rows.text(name(event.type) ?? '')
-  rows.textOrNull(actor.kind === 'account' ? actorId : null)
+  rows.textOrNull(actor.kind === 'account' || actor.kind === 'service' ? actorId : null)
   rows.textOrNull(actor.kind === 'guest' ? actorId : null)
   rows.textOrNull(targetOf(event, data, actorId, memory))
   rows.text(place.type)

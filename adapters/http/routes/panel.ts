@@ -10,7 +10,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import * as shapes from '../shapes.ts'
-import { type Seen, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { needNoService, type Seen, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { capacityOf, identityOf, written } from '../views.ts'
 import { ticketUrl } from './spaces.ts'
 import { turnFor } from './turn.ts'
@@ -126,6 +126,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
       'A join, as the panel asks for one. The account in the body proves nothing: without a proof it is a guest’s. 429 where the room is full.',
     body: t.partial({ space_type: t.unknown, space_id: t.unknown, subspace: AnySubspace }),
     handle: async ({ body, who, sender, commandId, request }) => {
+      needNoService(who.caller)
       const space = orTell(parseSpace(body.space_type, body.space_id))
       const subspace = orTell(parseSubspace(body.subspace))
       const command = { type: 'EnterSpace', subspace } as const

@@ -9,6 +9,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import { Identity, text, time } from '../shapes.ts'
+import { needNoService } from '../space-gate.ts'
 import { identityOf } from '../views.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -49,6 +50,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     proofInBody: true,
     purpose: 'session',
     handle: async ({ who, body }) => {
+      needNoService(who.caller)
       // What looks like a proof and is none must not quietly make a guest.
       const named = body.account ?? null
       const isProved = who.caller.kind === 'account' && (named === null || named === who.caller.id)

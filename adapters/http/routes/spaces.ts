@@ -21,7 +21,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
 import * as shapes from '../shapes.ts'
-import { SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { needNoService, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { capacityOf, identityOf, spaceNow, spaceView, written } from '../views.ts'
 import { turnFor } from './turn.ts'
 
@@ -143,6 +143,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     proofInBody: true,
     purpose: 'join',
     handle: async ({ params, body, who, sender, commandId, request }) => {
+      needNoService(who.caller)
       const space = spaceOf(params)
       const subspace = orTell(parseSubspace(body.subspace))
       const accepted = orTell(

@@ -166,7 +166,7 @@ export type Told = {
     readonly subspace: string
     readonly sessionId: string
     readonly identity: {
-      readonly kind: 'account' | 'guest'
+      readonly kind: 'account' | 'guest' | 'service'
       readonly id: string
       readonly verified: boolean
       readonly claimed?: string
@@ -426,8 +426,10 @@ export type Code =
   | 'message_not_found'
   | 'event_not_found'
   | 'checkpoint_not_found'
+  | 'key_not_found'
   | 'space_full'
   | 'too_many_sessions'
+  | 'too_many'
   | 'conflict'
   | 'space_unreadable'
   | 'space_deleted'

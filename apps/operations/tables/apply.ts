@@ -4,7 +4,7 @@ import { isDataError } from '../../../adapters/postgres/errors.ts'
 import type { Session } from '../../../adapters/postgres/session.ts'
 import { ParkedLetGo } from '../../../domain/audited.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
-import { accessStream, isAccessStream } from '../../../domain/names.ts'
+import { accessStream, isOnlyAudited } from '../../../domain/names.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../../projections/audit/fold.ts'
 import { sessionSubjects } from '../../../projections/audit/queries.ts'
@@ -44,7 +44,7 @@ export const sortOut = (
   const aside: Parked[] = []
   const good = events.filter(({ recorded, decoded, reason }) => {
     // A look at the audit log is on it, and nowhere else.
-    if (isAccessStream(recorded.stream)) return false
+    if (isOnlyAudited(recorded.stream)) return false
     const behind = parked.has(recorded.stream)
     if (decoded !== null && !behind) return true
     aside.push({

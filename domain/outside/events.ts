@@ -1,0 +1,51 @@
+/** What happens to those outside the rooms: keys of bots and backends, and subscriptions of addresses that are told. One stream has it
+ *  all; each event names the space that it is about, or none for every space. */
+import * as t from 'io-ts'
+import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+
+export const KeyPermission = t.union([t.literal('access'), t.literal('moderate'), t.literal('admin')])
+export type KeyPermission = t.TypeOf<typeof KeyPermission>
+
+/** `space` is `type:id`; null for every space. */
+const Done = { space: nullable(t.string), by: Actor, at: Time }
+
+const event = <D extends t.Mixed>(data: D, says: (data: t.TypeOf<D>) => string) => ({ schema: 1, data, says })
+
+const where = (space: string | null): string => space ?? 'every space'
+
+export const OUTSIDE_EVENTS = {
+  /** `hash`: SHA-256 of the secret in hex; the secret itself was shown once. */
+  ApiKeyCreated: event(
+    t.type({
+      ...Done,
+      key: t.string,
+      subject: t.string,
+      permission: KeyPermission,
+      hash: t.string,
+      expires: nullable(Time),
+    }),
+    ({ subject, permission, space }) => `${subject} got a key: ${permission} in ${where(space)}`,
+  ),
+  ApiKeyRevoked: event(
+    t.type({ ...Done, key: t.string, subject: t.string, reason: nullable(t.string) }),
+    ({ subject, reason }) => `the key of ${subject} was revoked${reason === null ? '' : `: ${reason}`}`,
+  ),
+} as const
+
+export type OutsideEventName = keyof typeof OUTSIDE_EVENTS
+type Entries = typeof OUTSIDE_EVENTS
+export type OutsideEventOf<Name extends OutsideEventName> = {
+  readonly type: Name
+  readonly data: t.TypeOf<Entries[Name]['data']>
+}
+export type OutsideEvent = { [Name in OutsideEventName]: OutsideEventOf<Name> }[OutsideEventName]
+
+/** Null for what is none, or is not of its form: what this version can't read changes nothing. */
+export const readOutside = (type: string, data: unknown): OutsideEvent | null => {
+  if (!Object.hasOwn(OUTSIDE_EVENTS, type)) return null
+  const { data: codec } = OUTSIDE_EVENTS[type as OutsideEventName] as { readonly data: t.Mixed }
+  return codec.is(data) ? ({ type, data } as OutsideEvent) : null
+}

@@ -55,7 +55,7 @@ else {
 
   display.say(`DLUX Presence ${version}`)
   try {
-    running = await startAll(settings.right, env, display, undefined, starting.signal)
+    running = await startAll(settings.right, env, display, { signal: starting.signal })
   } catch (error) {
     if (asked > 0) {
       display.say('stopped')

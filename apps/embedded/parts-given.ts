@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import pg from 'pg'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
+import type { Settings } from './settings.ts'
 
 /** Long enough for a far machine, short enough to be told of a wrong address while one still looks at the screen. */
 const PATIENCE_MS = 5_000
@@ -72,4 +73,18 @@ export const redisTrouble = async (url: string): Promise<string | null> => {
   } catch (error) {
     return `Redis at ${hostname}:${port || 6379} can't be reached (${reasonOf(error)}): going on without it until it comes.`
   }
+}
+
+/** Looks at all that the environment names at once. Rejects with `CannotStart` where one can't be used; a Redis is told of. */
+export const checkGiven = async ({ config, given }: Settings, say: (line: string) => void): Promise<void> => {
+  const variable = given.database === '' ? 'DB_REPLICA_HOST' : 'DATABASE_URL'
+  const looks = await Promise.allSettled([
+    given.eventStore === null ? null : checkEventStore(given.eventStore),
+    given.database === null ? null : checkDatabase(variable, config.database.url),
+    config.redisUrl === null
+      ? null
+      : redisTrouble(config.redisUrl).then((trouble) => trouble !== null && say(`  ${trouble}`)),
+  ])
+  const failed = looks.find((look) => look.status === 'rejected')
+  if (failed) throw failed.reason
 }

@@ -48,7 +48,7 @@ const env = { PATH: process.env.PATH ?? '', DATA_DIR: dataDir, HOST: '127.0.0.1'
 const start = (more: Record<string, string> = {}, what = programs): Promise<Running> => {
   const settings = readSettings({ ...env, ...more })
   if (E.isLeft(settings)) throw new Error(settings.left.join(' '))
-  return startAll(settings.right, { ...env, ...more }, display, what)
+  return startAll(settings.right, { ...env, ...more }, display, { programs: what })
 }
 const isAlive = (pid: number): boolean => {
   try {
@@ -153,7 +153,7 @@ embedded(
     const { startAll } = await import(${JSON.stringify(import.meta.resolve('./supervisor.ts'))})
     const env = ${JSON.stringify(env)}
     const display = { say: () => {}, during: (_, work) => work, table: () => {} }
-    const running = await startAll(readSettings(env).right, env, display, ${JSON.stringify(programs)})
+    const running = await startAll(readSettings(env).right, env, display, { programs: ${JSON.stringify(programs)} })
     console.log(JSON.stringify(running.endpoints().pids))`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -184,7 +184,7 @@ embedded(
     const { startAll } = await import(${JSON.stringify(import.meta.resolve('./supervisor.ts'))})
     const env = ${JSON.stringify({ ...env, PORT: port })}
     const display = { say: () => {}, during: (_, work) => work, table: () => {} }
-    await startAll(readSettings(env).right, env, display, ${JSON.stringify({ ...programs, server: slow })})
+    await startAll(readSettings(env).right, env, display, { programs: ${JSON.stringify({ ...programs, server: slow })} })
     console.log('up')`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],

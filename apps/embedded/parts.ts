@@ -1,0 +1,151 @@
+/** How each part is started: as a process or in this one; not at all where the environment names one that runs already. */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import * as E from 'fp-ts/lib/Either.js'
+import { loadSampleContent } from '../../adapters/content/load.ts'
+import { migrate } from '../../adapters/postgres/migrate.ts'
+import { freePort } from '../../infra/postgres/embedded.ts'
+import type { Environment } from '../config/load.ts'
+import type { Secrets } from '../operations/instance/secrets.ts'
+import { type Child, startChild } from './child.ts'
+import type { Display } from './display.ts'
+import { createLogs } from './logs.ts'
+import { startPostgresPart } from './postgres.ts'
+import { type Addresses, environmentFor, type Settings } from './settings.ts'
+import type { Started } from './started.ts'
+
+export type Programs = { readonly eventStore: string; readonly projector: string; readonly server: string }
+
+const program = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+export const PROGRAMS: Programs = {
+  eventStore: program('infra/eventstore/main.ts'),
+  projector: program('apps/projector/main.ts'),
+  server: program('apps/server/main.ts'),
+}
+
+type World = {
+  readonly settings: Settings
+  readonly env: Environment
+  readonly display: Display
+  readonly programs: Programs
+  readonly secrets: Secrets
+  readonly started: Started
+  /** A part is up again, under another pid. */
+  readonly onRestart: () => void
+  /** Gives up a start that is under way. */
+  readonly signal: AbortSignal | undefined
+}
+
+/** Where a part is, and its process: 0 where that is not ours. */
+type Part = { readonly url: string; readonly pid: () => number }
+
+type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready'>
+type StartProcess = (process: Process) => Promise<Child>
+
+const processStarter = ({ settings, display, started, onRestart, signal }: World): StartProcess => {
+  const logs = createLogs(settings.dataDir, display.say)
+  return async (process) => {
+    const { name } = process
+    const onLine = logs.of(name.replace(' ', '-'))
+    return started.keep(
+      name,
+      await startChild({ ...process, onLine, say: display.say, onRestart, ...(signal ? { signal } : {}) }),
+    )
+  }
+}
+
+const startEventStore = async (world: World, start: StartProcess): Promise<Part> => {
+  const { settings, env, display, programs } = world
+  if (settings.given.eventStore !== null) return { url: settings.given.eventStore, pid: () => 0 }
+  const data = join(settings.dataDir, 'eventstore')
+  const port = String(await freePort())
+  const process = start({
+    name: 'event store',
+    args: [programs.eventStore, '--port', port, '--data', data],
+    env: { PATH: env.PATH, NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE },
+    ready: /^eventstore ready (esdb:\S+)/,
+  })
+  const store = await display.during('event store', process, () => data)
+  return { url: store.ready(), pid: store.pid }
+}
+
+const startDatabase = async ({ settings, display, secrets, started, onRestart }: World): Promise<Part> => {
+  if (settings.given.database !== null) return { url: settings.given.database, pid: () => 0 }
+  const part = startPostgresPart({
+    dataDir: settings.dataDir,
+    password: secrets.postgres,
+    say: (line) => display.say(`  ${line}`),
+    onRestart,
+  })
+  return started.keep('PostgreSQL', await display.during('PostgreSQL', part, (one) => one.dataDir))
+}
+
+const prepareTables = async (url: string) => {
+  const applied = await migrate(url)
+  // Once, when the tables of content are made: who deletes a sample should not see it come back.
+  if (!applied.includes('0002_content.sql')) return { applied, sample: false }
+  const loaded = await loadSampleContent(url)
+  if (E.isLeft(loaded)) throw new Error(`The sample content can't be loaded: ${loaded.left.join(' ')}`)
+  return { applied, sample: true }
+}
+
+const startTables = async (world: World): Promise<Part> => {
+  const { settings, display, signal } = world
+  const database = await startDatabase(world)
+  signal?.throwIfAborted()
+  if (settings.given.database === null)
+    await display.during('tables', prepareTables(database.url), ({ applied, sample }) =>
+      [
+        applied.length > 0 ? `${applied.length} migrations` : 'up to date',
+        ...(sample ? ['sample content'] : []),
+      ].join(', '),
+    )
+  return database
+}
+
+const startHive = async ({ settings, display, started }: World): Promise<string> => {
+  if (settings.given.hive !== null) return settings.given.hive
+  const { startHiveStandIn } = await import('../../infra/hive/stand-in.ts')
+  const hive = await display.during('Hive stand-in', startHiveStandIn(), () => 'made-up accounts, no network')
+  return started.keep('Hive stand-in', { url: hive.url, stop: hive.close }).url
+}
+
+/** All of them end before a failure is told, so that whatever started is known and can be stopped. */
+const allOf = async <A extends ReadonlyArray<unknown>>(
+  starting: readonly [...{ [K in keyof A]: Promise<A[K]> }],
+): Promise<A> => {
+  const ended = await Promise.allSettled(starting as ReadonlyArray<Promise<unknown>>)
+  const failed = ended.find((part) => part.status === 'rejected')
+  if (failed) throw failed.reason
+  return ended.map((part) => part.status === 'fulfilled' && part.value) as unknown as A
+}
+
+export type Parts = {
+  readonly eventStore: Part
+  readonly database: Part
+  readonly hive: string
+  readonly projector: Child
+  readonly server: Child
+}
+
+/** Starts them, as much at once as they allow. `port`: where the server is to listen. */
+export const startParts = async (world: World, port: number): Promise<Parts> => {
+  const { env, display, programs, secrets, signal } = world
+  const start = processStarter(world)
+  const [eventStore, database, hive] = await allOf<[Part, Part, string]>([
+    startEventStore(world, start),
+    startTables(world),
+    startHive(world),
+  ])
+  signal?.throwIfAborted()
+  const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
+  const partEnv = environmentFor(env, secrets, to)
+  const serverEnv = { ...partEnv, NODE_OPTIONS: env.SERVER_NODE_OPTIONS }
+  const program = (name: 'projector' | 'server', ready: RegExp, env: NodeJS.ProcessEnv): Promise<Child> =>
+    display.during(name, start({ name, args: [programs[name]], env, ready }))
+  const [projector, server] = await allOf<[Child, Child]>([
+    program('projector', /(projecting)/i, partEnv),
+    program('server', /^listening on (\S+)/, serverEnv),
+  ])
+  return { eventStore, database, hive, projector, server }
+}

@@ -43,10 +43,16 @@ export const CODES: Readonly<Record<string, Told>> = {
     means: 'One account or guest has ten sessions in this space, as many as one may have.',
   },
   too_many: { status: 409, means: 'As many API keys or subscriptions as there may be.' },
+  entity_not_found: { status: 404, means: 'No such entity in the room’s scene.' },
+  too_many_entities: {
+    status: 409,
+    means: 'A room has 2,000 entities, or one account 1,000 in it, or one guest 200.',
+  },
+  scene_full: { status: 409, means: 'The components of a room’s entities are 2 MB of JSON together.' },
   conflict: {
     status: 409,
     means:
-      'Another message of this space has the message_id, or others were faster too often: then try again.',
+      'Another message of this space has the message_id, another entity of the room the id, or others were faster too often: then try again.',
   },
   space_unreadable: {
     status: 409,

@@ -80,6 +80,16 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
       return said(404, code, 'There is no such message.')
     case 'MessageIdTaken':
       return said(409, code, 'Another message already has this message_id.')
+    case 'EntityNotFound':
+      return said(404, code, 'There is no such entity in this room.')
+    case 'EntityIdTaken':
+      return said(409, code, 'An entity of this room already has this id.')
+    case 'TooManyEntities':
+      return said(409, code, `There are ${refusal.max} entities, and no room for more: remove some first.`)
+    case 'EntityTooLarge':
+      return said(413, code, `An entity’s components are at most ${refusal.max} characters of JSON.`)
+    case 'SceneIsFull':
+      return said(409, code, 'The scene of this room is as large as it may be: remove something first.')
     default: {
       const never: never = refusal
       throw new Error(`unknown refusal ${JSON.stringify(never)}`)

@@ -55,7 +55,16 @@ export const codeOf = (refusal: ChatRefusal): string => {
     case 'MessageNotFound':
       return 'message_not_found'
     case 'MessageIdTaken':
+    case 'EntityIdTaken':
       return 'conflict'
+    case 'EntityNotFound':
+      return 'entity_not_found'
+    case 'TooManyEntities':
+      return 'too_many_entities'
+    case 'EntityTooLarge':
+      return 'too_large'
+    case 'SceneIsFull':
+      return 'scene_full'
     default: {
       const never: never = refusal
       return never

@@ -4,7 +4,7 @@ import { isCleanJson } from './text.ts'
 
 /** `column`: its own in `presence_space_settings`; a setting without one stands in that table's `others`. */
 type Entry<A> = {
-  readonly kind: 'switch' | 'number' | 'object'
+  readonly kind: 'switch' | 'number' | 'choice' | 'object'
   readonly codec: t.Type<A>
   readonly initial: A
   readonly limits: { readonly least: number; readonly most: number } | null
@@ -15,6 +15,8 @@ type Entry<A> = {
   readonly says: string
   readonly allows: (value: unknown) => boolean
 }
+
+type Choice<A> = Entry<A> & { readonly choices: ReadonlyArray<A> }
 
 const onOff = (initial: boolean, says: string, column: 'bool' | null = null): Entry<boolean> => ({
   kind: 'switch',
@@ -40,6 +42,24 @@ const whole = (
   says,
   allows: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
 })
+/** One of a few words. */
+const choice = <A extends string>(choices: ReadonlyArray<A>, initial: A, says: string): Choice<A> => ({
+  kind: 'choice',
+  codec: new t.Type<A, A, unknown>(
+    choices.join(' | '),
+    (value): value is A => choices.includes(value as A),
+    (value, context) => (choices.includes(value as A) ? t.success(value as A) : t.failure(value, context)),
+    t.identity,
+  ),
+  initial,
+  limits: null,
+  choices,
+  column: null,
+  mayBe: `one of ${choices.join(', ')}`,
+  says,
+  allows: (value) => choices.includes(value as A),
+})
+const ROLES = ['everyone', 'access', 'moderate', 'admin', 'owner'] as const
 const free: Entry<Record<string, unknown>> = {
   kind: 'object',
   codec: t.UnknownRecord,
@@ -74,6 +94,15 @@ export const SETTINGS = {
     { initial: 10, least: 1, most: 10_000 },
     'How many guests of one network (and of at most half the seats) stay where others come into a full room.',
   ),
+  scene_spawn: choice(ROLES, 'everyone', 'The least role that may add entities to a room’s scene.'),
+  scene_draw: choice(ROLES, 'everyone', 'The least role that may draw in a room’s scene.'),
+  scene_pin: choice(ROLES, 'moderate', 'The least role that may pin entities, so that they last.'),
+  scene_delete: choice(ROLES, 'moderate', 'The least role that may remove others’ entities.'),
+  scene_ownership: choice(
+    ['free', 'ask', 'locked'],
+    'free',
+    'Who may take an entity that is another’s: anyone, whoever its owner gives it to, nobody.',
+  ),
   settings: free,
   // biome-ignore lint/suspicious/noExplicitAny: of whatever setting
 } as const satisfies Readonly<Record<string, Entry<any>>>
@@ -87,6 +116,12 @@ export type SpaceSettings = Omit<Values, 'settings'> & {
 }
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as ReadonlyArray<SettingName>
+
+/** What a setting that is a choice may be. */
+export const choicesOf = (name: SettingName): ReadonlyArray<string> => {
+  const entry = SETTINGS[name]
+  return 'choices' in entry ? entry.choices : []
+}
 
 export const isSettingName = (name: string): name is SettingName => Object.hasOwn(SETTINGS, name)
 

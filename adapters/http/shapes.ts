@@ -1,6 +1,6 @@
 /** What answers are made of, as OpenAPI shows it. A `title` becomes a schema of that name. */
 
-import { eachSetting, type SettingName } from '../../domain/settings.ts'
+import { choicesOf, eachSetting, type SettingName } from '../../domain/settings.ts'
 import { eachMark } from '../../domain/space/session.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -45,12 +45,14 @@ const role = text({ enum: ['access', 'moderate', 'admin', 'owner'] })
 
 /** Of each setting. */
 export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
-  (_, { kind, limits, says }) => {
+  (name, { kind, limits, says }) => {
     switch (kind) {
       case 'switch':
         return yesNo
       case 'number':
         return whole(limits === null ? {} : { minimum: limits.least, maximum: limits.most })
+      case 'choice':
+        return text({ enum: [...choicesOf(name)], description: says })
       case 'object':
         return { ...free, description: says }
       default: {

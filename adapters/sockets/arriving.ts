@@ -122,5 +122,6 @@ export const newMember = (
   names: null,
   body: null,
   data: null,
+  spawns: null,
   aframe: null,
 })

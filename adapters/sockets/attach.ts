@@ -38,6 +38,7 @@ import type { Logger, Metrics } from './observing.ts'
 import { isTooLarge, READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
+import { Scenes } from './scene/scenes.ts'
 import { sendElsewhere } from './sending/closing.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
@@ -149,16 +150,23 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const feed = startFeed({
     log,
     commands,
-    outlet: sending,
+    outlet: {
+      emit: (room, news) => {
+        sending.emit(room, news)
+        scenes.heard(room, news)
+      },
+    },
     logger,
     metrics,
     // They come back by themselves, as sessions of the log that there is.
     onOtherLog: () => going.sendAllElsewhere(),
   })
+  const scenes = new Scenes({ members, feed, sending, relay, clock, node: node.boot })
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)
   const membership = createMembership({
     whereabouts,
+    scenes,
     tokenFor: tokens.tokenFor,
     commands,
     content,
@@ -179,10 +187,11 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     relay,
     clock,
     whereabouts,
+    scenes,
     aframePace: limits.aframe,
     maxWaiting: limits.maxWaiting,
   })
-  const own = createRequests({ commands, membership, ephemeral, ids })
+  const own = createRequests({ commands, membership, ephemeral, scenes, ids })
   const places = { content, clock }
   const requests = new Map([
     ...own,

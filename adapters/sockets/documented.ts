@@ -97,8 +97,33 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   'webrtc-answer': signal('answer', 'An answer, to one socket of the room.'),
   'webrtc-ice-candidate': signal('candidate', 'A candidate, to one socket of the room.'),
   'aframe-update': {
-    does: 'How a scene’s entities are: any JSON object up to 16 KB, newest wins.',
-    fields: {},
+    does: 'Where one’s avatar is, and how entities are: any JSON object up to 16 KB. Of each component of each entity the newest wins; null removes a component, or an entity; one that is not there yet is spawned by being named.',
+    fields: { position: anything, rotation: anything, entities: anything },
+    maybe: ['position', 'rotation', 'entities'],
+  },
+  'entity-spawn': {
+    does: 'Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left.',
+    fields: {
+      id: text({ maxLength: 128 }),
+      template: text({ maxLength: 1_024 }),
+      ownership: text({ enum: ['free', 'ask', 'locked'] }),
+      stays: yesNo,
+      components: free,
+    },
+    maybe: ['id', 'template', 'ownership', 'stays', 'components'],
+  },
+  'entity-remove': {
+    does: 'Removes an entity that one owns or made; another’s as scene_delete says.',
+    fields: { id: text() },
+  },
+  'entity-take': {
+    does: 'Takes an entity over, or asks its owner for it, as its ownership says.',
+    fields: { id: text() },
+  },
+  'entity-give': {
+    does: 'Gives an entity of one’s own to a socket of the room; without to it is nobody’s.',
+    fields: { id: text(), to: text() },
+    maybe: ['to'],
   },
   'room-data': {
     does: 'What clients tell each other whole and in order; to one of them with to.',
@@ -152,6 +177,7 @@ export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
       session_token: text(),
       users: shapes.listOf(user),
       settings: { type: 'object', properties: shapes.SETTINGS },
+      scene: { type: 'object', properties: { entities: free, avatars: free } },
       permission: text(),
       revisions: { type: 'object', properties: { space: revision, chat: revision } },
       resumed: yesNo,
@@ -256,8 +282,18 @@ export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
   'webrtc-ice-candidate': signalled('candidate'),
   'aframe-update': {
     to: 'the room',
-    does: 'How another’s entities are; not on the log.',
+    does: 'Where another is and how its entities are; not on the log.',
     fields: { socketId: text(), userAccount: orNull(text()), entityData: free, timestamp: time },
+  },
+  'scene-changed': {
+    to: 'the room',
+    does: 'Entities that came, changed hands or went (null), by id; not on the log.',
+    fields: { entities: free, timestamp: time },
+  },
+  'entity-asked': {
+    to: 'the one',
+    does: 'Somebody asks for an entity of one’s own: entity-give gives it.',
+    fields: { id: text(), fromSocketId: text(), fromUser: anything },
   },
   'room-data': {
     to: 'the room',

@@ -95,7 +95,7 @@ test('given a crowd that moves at once, then each hears the newest of every othe
   const ids = crowd.map(({ id }) => id)
   const { io } = node.sockets
   const moved = (id: string, n: number) => ({
-    packet: packetOf('aframe-update', { id, n }),
+    packet: () => packetOf('aframe-update', { id, n }),
     isThere: () => io.of('/').adapter.rooms.get(room)?.has(id) === true,
   })
   const sending = createSending({ io, metrics: {}, maxWaiting: 1 << 20, onSlow: () => {} })

@@ -7,13 +7,14 @@ import { createSceneUpdates } from './ephemeral/scene-updates.ts'
 import { createSignals } from './ephemeral/signals.ts'
 
 export const createEphemeral = (deps: EphemeralDeps): Ephemeral => {
-  // A channel a room, for as long as somebody hears it here.
-  deps.sending.onRooms(deps.relay.join, deps.relay.leave)
   const others = hearOthers(deps)
   return {
     signal: createSignals(deps),
     data: createRoomData(deps),
     ...createSceneUpdates(deps),
-    stop: others.stop,
+    stop: () => {
+      others.stop()
+      deps.scenes.stop()
+    },
   }
 }

@@ -1,6 +1,7 @@
 /** How a member is reached, whatever wire it came by: what it is told is always a room's news, or one thing to it alone. */
 import type { RoomKey } from '../../domain/names.ts'
 import type { SharedTail } from './frames.ts'
+import type { Moved } from './sending/moved.ts'
 
 export interface Line {
   /** What others call it by: the socket's id, in every language. */
@@ -27,6 +28,6 @@ export interface Line {
 
 /** A line that is not a Socket.IO socket of the default namespace in our own words, and so is written to by itself. */
 export interface OtherLine extends Line {
-  /** How `sender`'s scene moved last: one that is busy may leave it out, as there will be a newer one. */
-  readonly moved: (sender: string, packet: string) => void
+  /** How `sender`'s scene moved; one that is busy is told later, with what is newer then. `packet`: as it is now. */
+  readonly moved: (sender: string, moved: Moved, packet: string) => void
 }

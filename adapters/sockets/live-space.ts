@@ -35,7 +35,7 @@ export type Snapshot = {
   readonly state: SpaceState
   /** Of the last event told of each stream, -1 for none: everything after reaches its reader as news. */
   readonly revisions: { readonly space: bigint; readonly chat: bigint }
-  /** `"settings":…,"users":[…]` in JSON, encoded once for all. */
+  /** `"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
   readonly shared: () => string
 }
 
@@ -49,6 +49,8 @@ export type LiveSpace = {
   readonly occupants: Map<string, Occupant>
   /** Where sessions stood last, by session id, as far as they told: not on the log. */
   readonly positions: Map<string, Position>
+  /** What is in the scene of each subspace, where somebody here is in it. */
+  readonly scenes: Map<string, () => unknown>
   /** Local listeners of each subspace. */
   readonly rooms: Map<string, number>
   /** Told but not sent yet, by subspace, in order. */
@@ -74,6 +76,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   chatSeq: sequence(-1n),
   occupants: new Map(),
   positions: new Map(),
+  scenes: new Map(),
   rooms: new Map(),
   outbox: new Map(),
   entering: new Map(),
@@ -97,7 +100,8 @@ export const snapshotOf = (live: LiveSpace, subspace: string): Snapshot => {
             const user = userOf(session)
             users.push(JSON.stringify(position === undefined ? user : { ...user, position }))
           }
-        shared = `"settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}]`
+        const scene = JSON.stringify(live.scenes.get(subspace)?.() ?? { entities: {}, avatars: {} })
+        shared = `"settings":${JSON.stringify(state.settings)},"users":[${users.join(',')}],"scene":${scene}`
       }
       return shared
     },

@@ -5,6 +5,8 @@ import type { Sender } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Hold } from './feed.ts'
 import type { Line } from './line.ts'
+import type { RoomScene } from './scene/room-scene.ts'
+import type { Update } from './scene/update.ts'
 import type { Bucket } from './token-bucket.ts'
 import type { Turn } from './turns.ts'
 
@@ -49,10 +51,12 @@ export type Member = {
   data: Bucket | null
   /** Of signals to others; null until the first. */
   signals: Bucket | null
+  /** Spawns of entities; null until the first. */
+  spawns: Bucket | null
   /** `latest` waits for its turn, in the room that it was meant for. */
   aframe: {
     bucket: Bucket
-    latest: { readonly room: RoomKey; readonly text: string } | null
+    latest: { readonly scene: RoomScene; readonly update: Update; readonly length: number } | null
     timer: NodeJS.Timeout | undefined
   } | null
 }

@@ -19,6 +19,7 @@ import { createEntering } from './membership/entering.ts'
 import { arrival, noSession, type Session, unavailable } from './membership/session.ts'
 import type { Logger, Metrics } from './observing.ts'
 import type { JoinSpace } from './payloads.ts'
+import type { Scenes } from './scene/scenes.ts'
 import type { Sending } from './sending.ts'
 import { fullBucket, type Pace, take } from './token-bucket.ts'
 import type { Whereabouts } from './whereabouts.ts'
@@ -44,6 +45,7 @@ export type MembershipDeps = {
   readonly sending: Sending
   readonly departures: Departures
   readonly whereabouts: Whereabouts
+  readonly scenes: Pick<Scenes, 'learn' | 'catchUp'>
   readonly node: { readonly boot: string }
   readonly clock: Clock
   readonly ids: Ids
@@ -76,7 +78,7 @@ const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
 }
 
 export const createMembership = (deps: MembershipDeps): Membership => {
-  const { content, feed, sending, departures, whereabouts, clock } = deps
+  const { content, feed, sending, departures, whereabouts, scenes, clock } = deps
   const answeredFor = new Map<string, SpaceRef>()
   const ending = createEnding({ departures, whereabouts, answeredFor })
   const { leaveNow } = ending
@@ -101,7 +103,8 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     const now = clock.now()
     member.again ??= fullBucket(AGAIN, now)
     if (!take(member.again, AGAIN, now)) return failed(tooOften)
-    await Promise.all([reachSince(session.hold.live, asked), whereabouts.learn(session.hold.live)])
+    const { live } = session.hold
+    await Promise.all([reachSince(live, asked), whereabouts.learn(live)])
     if (session.isOver) return noSession()
     const arriving = arrival(session, asked.since ?? null)
     enter(member, session, current(session.hold.live, session.subspace))
@@ -124,16 +127,18 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     )
       return told(wrongRoom(member.ticket))
     const current = member.place as Session | null
-    if (current !== null && current.hold.live.key === spaceKey(space.right))
-      return current.subspace === subspace.right
-        ? refresh(member, current, asked)
-        : move(member, current, asked, subspace.right)
+    if (current !== null && current.hold.live.key === spaceKey(space.right)) {
+      if (current.subspace === subspace.right) return refresh(member, current, asked)
+      await scenes.learn(current.hold.live, subspace.right)
+      return move(member, current, asked, subspace.right)
+    }
     const facts = await content.factsFor(space.right, member.caller)()
     if (E.isLeft(facts)) return failed(facts.left)
     const hold = await feed.hold(space.right)
     if (E.isLeft(hold))
       return failed(hold.left._tag === 'Broken' ? brokenTo(member, facts.right, hold.left) : hold.left)
-    await Promise.all([reachSince(hold.right.live, asked), whereabouts.learn(hold.right.live)])
+    const { live } = hold.right
+    await Promise.all([reachSince(live, asked), whereabouts.learn(live), scenes.learn(live, subspace.right)])
     return begin(member, asked, {
       space: space.right,
       subspace: subspace.right,

@@ -14,20 +14,17 @@ import { type Member, type Place, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
+import type { Request, Requests } from './request.ts'
+import { sceneRequests } from './scene/requests.ts'
+import type { Scenes } from './scene/scenes.ts'
 
-export type Request = {
-  /** Which error event a refusal goes to where the client gave no acknowledgement. */
-  readonly channel: 'space' | 'chat'
-  /** Waits for the joins and leaves that the socket asked for before it. */
-  readonly waits: boolean
-  readonly handle: (member: Member, payload: unknown) => Answer | Promise<Answer>
-}
-export type Requests = ReadonlyMap<string, Request>
+export type { Request, Requests } from './request.ts'
 
 export const createRequests = (deps: {
   readonly commands: Commands
   readonly membership: Membership
   readonly ephemeral: Ephemeral
+  readonly scenes: Scenes
   readonly ids: Ids
 }): Requests => {
   const { commands, membership, ephemeral, ids } = deps
@@ -158,6 +155,7 @@ export const createRequests = (deps: {
       ),
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
+    ...sceneRequests({ scenes: deps.scenes, uuid: ids.uuid }),
     ['room-data', request(p.RoomData, (member, asked) => ephemeral.data(member, asked))],
   ])
 }

@@ -20,6 +20,8 @@ const OURS: ReadonlySet<string> = new Set([
   'webrtc-ice-candidate',
   'aframe-update',
   'room-data',
+  'scene-changed',
+  'entity-asked',
   'answer',
 ])
 

@@ -19,3 +19,10 @@ export type SpaceRefusal =
   | { readonly _tag: 'SessionNotFound' }
   | { readonly _tag: 'SlowDown'; readonly retryAfterSeconds: number }
   | { readonly _tag: 'Invalid'; readonly field: string; readonly detail: string }
+  | { readonly _tag: 'EntityNotFound' }
+  | { readonly _tag: 'EntityIdTaken' }
+  /** `max`: in a room, or of one maker. */
+  | { readonly _tag: 'TooManyEntities'; readonly max: number }
+  /** `max`: characters of JSON. */
+  | { readonly _tag: 'EntityTooLarge'; readonly max: number }
+  | { readonly _tag: 'SceneIsFull' }

@@ -4,14 +4,13 @@ import type { Session } from '../../../domain/space/session.ts'
 import { createEarly, Relayed, sessionIn } from '../relayed.ts'
 import type { EphemeralDeps } from './parts.ts'
 import { dataPacket } from './room-data.ts'
-import { updatePacket } from './scene-updates.ts'
 import { pass, signalled } from './signals.ts'
 
 const nameOf = ({ account, guest }: Session): string => account ?? guest ?? ''
 
 /** From now on; `stop` ends what waits. */
 export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } => {
-  const { members, feed, sending, relay, clock, maxWaiting } = deps
+  const { members, feed, sending, relay, clock, maxWaiting, scenes } = deps
 
   /** False: its sender is not in the room, or not yet. */
   const takeIn = (room: RoomKey, message: Relayed): boolean => {
@@ -20,8 +19,8 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
     if (session === null) return false
     switch (message.kind) {
       case 'aframe': {
-        const packet = updatePacket(clock, from, session.account, JSON.stringify(message.data))
-        sending.newest(room, from, { packet, isThere: () => sessionIn(feed, room, from) !== null })
+        // As nodes of before scenes told it.
+        scenes.tellOwn(room, from, message.data)
         return true
       }
       case 'signal': {
@@ -48,6 +47,7 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
   }
   const early = createEarly(takeIn)
   relay.onMessage((room, message) => {
+    if (scenes.take(room, message)) return
     // One of this process is not told by another.
     if (!Relayed.is(message) || members.has(message.from)) return
     early.look()

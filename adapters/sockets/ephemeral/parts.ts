@@ -7,6 +7,7 @@ import type { LiveFeed } from '../feed.ts'
 import type { Member, Place } from '../member.ts'
 import type { RoomData } from '../payloads.ts'
 import { type SignalEvent, sessionIn } from '../relayed.ts'
+import type { Scenes } from '../scene/scenes.ts'
 import type { Sending } from '../sending.ts'
 import type { Pace } from '../token-bucket.ts'
 import type { Whereabouts } from '../whereabouts.ts'
@@ -14,7 +15,7 @@ import type { Whereabouts } from '../whereabouts.ts'
 export interface Ephemeral {
   /** To one socket of the sender's room; any other looks like one that does not exist. */
   readonly signal: (member: Member, event: SignalEvent, target: string, value: unknown) => Answer
-  /** To the others in the room; past the pace, the newest is sent when its turn comes. */
+  /** To the others in the room; past the pace, all that is new is sent when its turn comes. */
   readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
   /** To the others in the room, or to one of them: each, in the order that this member sent them. */
   readonly data: (member: Member, asked: RoomData) => Answer
@@ -30,6 +31,7 @@ export type EphemeralDeps = {
   readonly clock: Clock
   readonly aframePace: Pace
   readonly whereabouts: Whereabouts
+  readonly scenes: Scenes
   /** Bytes that may wait for a socket before it is cut off. */
   readonly maxWaiting: number
 }

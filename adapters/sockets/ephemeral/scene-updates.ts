@@ -1,80 +1,114 @@
-/** How a scene's entities move, to the others in the room: past the pace, the newest when its turn comes. */
-import { accountOf } from '../../../domain/identity.ts'
-import type { Clock } from '../../../domain/ports.ts'
-import { tooLarge } from '../../refusals.ts'
+/** How a scene's entities move, to the others in the room: past the pace, all that is new when its turn comes. */
+import * as E from 'fp-ts/lib/Either.js'
+import { describeRefusal, tooLarge } from '../../refusals.ts'
 import { done, notInRoom, told } from '../answers.ts'
-import { packetOf } from '../frames.ts'
 import type { Member } from '../member.ts'
 import { MAX_AFRAME } from '../relayed.ts'
+import type { RoomScene, Touched } from '../scene/room-scene.ts'
+import { over, partsOf, type Update } from '../scene/update.ts'
+import { change, remove, type Writer } from '../scene/writing.ts'
 import { fullBucket, take, waitFor } from '../token-bucket.ts'
-import { type Ephemeral, type EphemeralDeps, timeOf, unitsOf } from './parts.ts'
+import { type Ephemeral, type EphemeralDeps, unitsOf } from './parts.ts'
 
 /** A scene update counts once for each so many bytes. */
 const AFRAME_UNIT = 4_096
+/** Entities that a refusal names. */
+const MOST_REFUSED = 20
 
-/** `text`: the entity's data as JSON. */
-export const updatePacket = (
-  clock: Clock,
-  socketId: string,
-  userAccount: string | null,
-  text: string,
-): string => {
-  const start = packetOf('aframe-update', { socketId, userAccount }).slice(0, -2)
-  // The client's own words, already written down once to measure them.
-  return `${start},"entityData":${text},"timestamp":${JSON.stringify(timeOf(clock))}}]`
-}
+type Refused = Readonly<Record<string, string>>
 
 export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe' | 'forget'> => {
-  const { sending, relay, clock, aframePace, whereabouts } = deps
+  const { sending, clock, aframePace, whereabouts, scenes } = deps
 
-  const sendAframe = (member: Member, text: string): void => {
-    const room = member.place?.room
-    if (room === null || room === undefined) return
+  const pass = (member: Member, scene: RoomScene, update: Update): void => {
     const { id } = member.line
-    sending.newest(room, id, {
-      packet: updatePacket(clock, id, accountOf(member.caller), text),
-      isThere: () => member.place?.room === room,
-      passed: () => relay.publish(room, { kind: 'aframe', from: id, data: JSON.parse(text) }),
-    })
+    const { room } = scene
+    sending.newest(
+      room,
+      id,
+      scenes.moved(scene, id, update, () => member.place?.room === room),
+    )
   }
 
-  /** Sends the newest as soon as the pace allows. */
-  const schedule = (member: Member, bucket: NonNullable<Member['aframe']>): void => {
-    bucket.timer ??= setTimeout(
+  /** Sends what waits as soon as the pace allows. */
+  const schedule = (member: Member, paced: NonNullable<Member['aframe']>): void => {
+    const units = unitsOf(paced.latest?.length ?? 0, AFRAME_UNIT)
+    paced.timer ??= setTimeout(
       () => {
-        bucket.timer = undefined
-        if (bucket.latest === null) return
-        const { length } = bucket.latest.text
-        if (!take(bucket.bucket, aframePace, clock.now(), unitsOf(length, AFRAME_UNIT))) {
-          schedule(member, bucket)
+        paced.timer = undefined
+        const { latest } = paced
+        if (latest === null) return
+        if (!take(paced.bucket, aframePace, clock.now(), unitsOf(latest.length, AFRAME_UNIT))) {
+          schedule(member, paced)
           return
         }
-        const { latest } = bucket
-        bucket.latest = null
+        paced.latest = null
         // Where somebody stood in the room before says nothing in this one.
-        if (latest.room === member.place?.room) sendAframe(member, latest.text)
+        if (latest.scene.room === member.place?.room) pass(member, latest.scene, latest.update)
       },
-      waitFor(bucket.bucket, aframePace, unitsOf(bucket.latest?.text.length ?? 0, AFRAME_UNIT)) + 1,
+      waitFor(paced.bucket, aframePace, units) + 1,
     )
+  }
+
+  /** Puts what may be into the scene; says what was touched, and what was refused. */
+  const write = (
+    writer: Writer,
+    entities: ReadonlyArray<readonly [string, unknown]>,
+  ): {
+    readonly touched: ReadonlyMap<string, Touched>
+    readonly refused: Refused
+    readonly first: string | null
+  } => {
+    const touched = new Map<string, Touched>()
+    const refused: Record<string, string> = {}
+    let first: string | null = null
+    for (const [id, components] of entities) {
+      const isNew = !writer.scene.has(id)
+      const written = components === null ? remove(writer, id) : change(writer, id, components)
+      if (E.isLeft(written)) {
+        const { code, error } = describeRefusal(written.left)
+        first ??= error
+        if (Object.keys(refused).length < MOST_REFUSED) refused[id.slice(0, 128)] = code
+        continue
+      }
+      if (written.right !== null) scenes.put(writer.scene, writer.actor.socketId, written.right)
+      touched.set(id, isNew || components === null ? 'all' : new Set(Object.keys(components as object)))
+    }
+    return { touched, refused, first }
   }
 
   return {
     aframe: (member, entityData) => {
-      const room = member.place?.room
-      if (!room) return notInRoom
-      const text = JSON.stringify(entityData)
-      if (Buffer.byteLength(text) > MAX_AFRAME)
+      const writer = scenes.writer(member)
+      if (writer === null) return notInRoom
+      const { length } = JSON.stringify(entityData)
+      if (length * 3 > MAX_AFRAME && Buffer.byteLength(JSON.stringify(entityData)) > MAX_AFRAME)
         return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
       whereabouts.moved(member, entityData)
+      const { own, entities, isList } = partsOf(entityData)
+      const { touched, refused, first } = write(writer, entities)
+      const codes = Object.values(refused)
+      if (codes[0] !== undefined && touched.size === 0 && Object.keys(own).length === 0)
+        return told({ status: 403, code: codes[0], error: first ?? '' })
+      const { scene } = writer
+      scenes.own(scene, member.line.id, own)
+      const update: Update = { own, entities: touched, isList }
+      const answer = codes.length === 0 ? done() : done({ refused })
       member.aframe ??= { bucket: fullBucket(aframePace, clock.now()), latest: null, timer: undefined }
-      const units = unitsOf(text.length, AFRAME_UNIT)
-      if (member.aframe.timer === undefined && take(member.aframe.bucket, aframePace, clock.now(), units)) {
-        sendAframe(member, text)
-        return done()
+      const paced = member.aframe
+      const units = unitsOf(length, AFRAME_UNIT)
+      if (paced.timer === undefined && take(paced.bucket, aframePace, clock.now(), units)) {
+        pass(member, scene, update)
+        return answer
       }
-      member.aframe.latest = { room, text }
-      schedule(member, member.aframe)
-      return done()
+      const before = paced.latest?.scene === scene ? paced.latest : null
+      paced.latest = {
+        scene,
+        update: before === null ? update : over(before.update, update),
+        length: before === null || touched.size === 0 ? length : Math.min(before.length + length, MAX_AFRAME),
+      }
+      schedule(member, paced)
+      return answer
     },
     forget: (member) => {
       clearTimeout(member.aframe?.timer)

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
 import type { SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
+import { LateMoves, type Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
 
@@ -32,6 +33,10 @@ export class JsonLine implements OtherLine {
   readonly #sending: Sending
   readonly #maxWaiting: number
   readonly #onSlow: () => void
+  readonly #late = new LateMoves(
+    () => this.ws.bufferedAmount >= FEW,
+    (packet) => this.packets([packet]),
+  )
   /** As its client called the room that it asked for. */
   room: string | null = null
   /** Its client asked to hear others' own messages as `room-data`, with which socket each is from. */
@@ -77,13 +82,14 @@ export class JsonLine implements OtherLine {
     this.tell(event, { room: this.room ?? shortName(space, String(rest.subspace)), ...rest })
     this.guard()
   }
-  moved(_sender: string, packet: string): void {
-    if (this.ws.bufferedAmount < FEW) this.packets([packet])
+  moved(sender: string, moved: Moved, packet: string): void {
+    this.#late.tell(sender, moved, packet)
   }
   join(room: RoomKey): void {
     this.#sending.hear(room, this)
   }
   leave(room: RoomKey): void {
+    this.#late.clear()
     this.#sending.unhear(room, this)
   }
   waiting(): number {

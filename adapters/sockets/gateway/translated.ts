@@ -5,6 +5,7 @@ import { connectionOf } from '../connection.ts'
 import type { SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
 import { sendElsewhere } from '../sending/closing.ts'
+import { LateMoves, type Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
@@ -28,6 +29,10 @@ const FEW = 16
 export class TranslatedLine implements OtherLine {
   readonly socket: Socket
   readonly #sending: Sending
+  readonly #late = new LateMoves(
+    () => connectionOf(this.socket).writeBuffer.length > FEW,
+    (packet) => this.packets([packet]),
+  )
   constructor(socket: Socket, sending: Sending) {
     this.socket = socket
     this.#sending = sending
@@ -55,14 +60,14 @@ export class TranslatedLine implements OtherLine {
     this.say(...(JSON.parse(`${start}${tail.text}`.slice(1)) as [string, Payload]))
     this.said()
   }
-  moved(_sender: string, packet: string): void {
-    if (connectionOf(this.socket).writeBuffer.length > FEW) return
-    this.packets([packet])
+  moved(sender: string, moved: Moved, packet: string): void {
+    this.#late.tell(sender, moved, packet)
   }
   join(room: RoomKey): void {
     this.#sending.hear(room, this)
   }
   leave(room: RoomKey): void {
+    this.#late.clear()
     this.#sending.unhear(room, this)
   }
   guard(): void {

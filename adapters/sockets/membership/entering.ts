@@ -8,6 +8,7 @@ import type { Member } from '../member.ts'
 import { type Logger, reasonOf } from '../observing.ts'
 import { sendInPages } from '../pages.ts'
 import { missedNews, type Revisions } from '../resume.ts'
+import type { Scenes } from '../scene/scenes.ts'
 import type { Sending } from '../sending.ts'
 import { createSharedReads } from '../shared-reads.ts'
 import { type Ending, hush } from './ending.ts'
@@ -56,6 +57,7 @@ export const createEntering = (deps: {
   readonly tokenFor: (member: Member) => string | null
   readonly log: EventLog
   readonly sending: Sending
+  readonly scenes: Pick<Scenes, 'catchUp'>
   readonly ending: Ending
   readonly clock: Clock
   readonly logger: Logger
@@ -114,6 +116,8 @@ export const createEntering = (deps: {
         stop()
         session.stopListening = null
         line.join(room)
+        // What moved meanwhile was for those who were in.
+        deps.scenes.catchUp(member)
         session.arrived('entered')
       })
       .catch((error) => logger.error({ error: reasonOf(error) }, 'what a client missed could not be sent'))

@@ -1,22 +1,26 @@
-/** How scenes move, told to a room: of each sender the newest, as fast as the room and each of its sockets can take it. */
+/** How scenes move, told to a room: of each sender all that is new, as fast as the room and each of its sockets can take it. */
 import type { Namespace } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Connection, Transport, WriteOptions } from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
 import type { Budget } from '../room-budget.ts'
+import { type Moved, withOlder } from './moved.ts'
 import { optionsOf } from './writing.ts'
 
-export type Moved = {
-  readonly packet: string
-  /** Whether the sender is still in the room: asked before each write, since nothing moves that has left. */
-  readonly isThere: () => boolean
-  /** It is on its way, and no newer one in its place. */
-  readonly passed?: () => void
-}
-
 /** How one sender's scene moved last, on its way to a room. */
-type Move = Moved & { readonly frame: Buffer; readonly bytes: number; readonly options: WriteOptions }
+type Move = {
+  readonly moved: Moved
+  readonly packet: string
+  readonly frame: Buffer
+  readonly bytes: number
+  readonly options: WriteOptions
+}
+const moveOf = (moved: Moved): Move => {
+  const packet = moved.packet()
+  const frame = frameOf(packet)
+  return { moved, packet, frame, bytes: frame.length, options: optionsOf([frame]) }
+}
 /** After passing on how scenes move, that rests for so many times as long as it took, at most so long (ms): whatever
  *  moves, most of the time is for what is on the log. */
 const REST = 3
@@ -32,8 +36,8 @@ export const createMoving = (deps: {
   readonly hearers: (room: RoomKey) => number
 }): Moving => {
   const { namespace, lines, budget, hearers } = deps
-  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Move> }>()
-  const moving = new Map<RoomKey, Map<string, Move>>()
+  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Moved> }>()
+  const moving = new Map<RoomKey, Map<string, Moved>>()
   let isDue = false
   let restUntil = 0
 
@@ -46,8 +50,11 @@ export const createMoving = (deps: {
       return
     }
     stalled.delete(connection)
-    for (const { packet, options, isThere } of waiting.newest.values())
-      if (isThere()) connection.write(packet, options)
+    for (const moved of waiting.newest.values()) {
+      if (!moved.isThere()) continue
+      const { packet, options } = moveOf(moved)
+      connection.write(packet, options)
+    }
   }
 
   const writeNewest = (connection: Connection, sender: string, move: Move): void => {
@@ -57,12 +64,12 @@ export const createMoving = (deps: {
       return
     }
     if (waiting !== undefined) {
-      waiting.newest.set(sender, move)
+      waiting.newest.set(sender, withOlder(waiting.newest.get(sender), move.moved))
       if (waiting.transport !== connection.transport) release(connection)
       return
     }
     const { transport } = connection
-    stalled.set(connection, { transport, newest: new Map([[sender, move]]) })
+    stalled.set(connection, { transport, newest: new Map([[sender, move.moved]]) })
     transport.once('ready', () => release(connection))
   }
 
@@ -96,17 +103,18 @@ export const createMoving = (deps: {
   }
 
   /** What a room can afford of what moves in it. */
-  const passOnIn = (room: RoomKey, senders: Map<string, Move>, now: number): void => {
-    for (const [sender, { isThere }] of senders) if (!isThere()) senders.delete(sender)
+  const passOnIn = (room: RoomKey, senders: Map<string, Moved>, now: number): void => {
+    const ready = new Map<string, Move>()
+    for (const [sender, moved] of senders)
+      if (moved.isThere()) ready.set(sender, moveOf(moved))
+      else senders.delete(sender)
     const ids = namespace.adapter.rooms.get(room)
-    const moves = budget.affordable(room, senders, hearers(room), now)
-    for (const [sender, { passed }] of moves) {
-      senders.delete(sender)
-      passed?.()
-    }
+    const moves = budget.affordable(room, ready, hearers(room), now)
+    for (const [sender] of moves) senders.delete(sender)
     if (ids !== undefined) tellMoves(ids, moves)
     for (const line of lines.get(room)?.values() ?? [])
-      for (const [sender, { packet }] of moves) if (sender !== line.id) line.moved(sender, packet)
+      for (const [sender, { moved, packet }] of moves)
+        if (sender !== line.id) line.moved(sender, moved, packet)
     if (senders.size === 0) moving.delete(room)
   }
 
@@ -123,10 +131,9 @@ export const createMoving = (deps: {
 
   return {
     newest: (room, sender, moved) => {
-      const senders = moving.get(room) ?? new Map<string, Move>()
+      const senders = moving.get(room) ?? new Map<string, Moved>()
       moving.set(room, senders)
-      const frame = frameOf(moved.packet)
-      senders.set(sender, { ...moved, frame, bytes: frame.length, options: optionsOf([frame]) })
+      senders.set(sender, withOlder(senders.get(sender), moved))
       if (isDue) return
       isDue = true
       const wait = restUntil - performance.now()

@@ -127,6 +127,11 @@ export type Sent = {
     readonly stage?: boolean
     readonly slow_mode_seconds?: number
     readonly guests_of_network?: number
+    readonly scene_spawn?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+    readonly scene_draw?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+    readonly scene_pin?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+    readonly scene_delete?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+    readonly scene_ownership?: 'free' | 'ask' | 'locked'
     readonly settings?: Readonly<Record<string, unknown>>
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
@@ -146,8 +151,33 @@ export type Sent = {
     readonly targetSocketId: string
     readonly candidate: unknown
   }
-  /** How a scene’s entities are: any JSON object up to 16 KB, newest wins. */
-  readonly 'aframe-update': Readonly<Record<string, unknown>>
+  /** Where one’s avatar is, and how entities are: any JSON object up to 16 KB. Of each component of each entity the newest wins; null removes a component, or an entity; one that is not there yet is spawned by being named. */
+  readonly 'aframe-update': {
+    readonly position?: unknown
+    readonly rotation?: unknown
+    readonly entities?: unknown
+  }
+  /** Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left. */
+  readonly 'entity-spawn': {
+    readonly id?: string
+    readonly template?: string
+    readonly ownership?: 'free' | 'ask' | 'locked'
+    readonly stays?: boolean
+    readonly components?: Readonly<Record<string, unknown>>
+  }
+  /** Removes an entity that one owns or made; another’s as scene_delete says. */
+  readonly 'entity-remove': {
+    readonly id: string
+  }
+  /** Takes an entity over, or asks its owner for it, as its ownership says. */
+  readonly 'entity-take': {
+    readonly id: string
+  }
+  /** Gives an entity of one’s own to a socket of the room; without to it is nobody’s. */
+  readonly 'entity-give': {
+    readonly id: string
+    readonly to?: string
+  }
   /** What clients tell each other whole and in order; to one of them with to. */
   readonly 'room-data': {
     readonly type: string
@@ -195,7 +225,16 @@ export type Told = {
       readonly stage: boolean
       readonly slow_mode_seconds: number
       readonly guests_of_network: number
+      readonly scene_spawn: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+      readonly scene_draw: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+      readonly scene_pin: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+      readonly scene_delete: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
+      readonly scene_ownership: 'free' | 'ask' | 'locked'
       readonly settings: Readonly<Record<string, unknown>>
+    }
+    readonly scene: {
+      readonly entities: Readonly<Record<string, unknown>>
+      readonly avatars: Readonly<Record<string, unknown>>
     }
     readonly permission: string
     readonly revisions: {
@@ -373,12 +412,23 @@ export type Told = {
     readonly fromUser: unknown
     readonly candidate: unknown
   }
-  /** How another’s entities are; not on the log. */
+  /** Where another is and how its entities are; not on the log. */
   readonly 'aframe-update': {
     readonly socketId: string
     readonly userAccount: string | null
     readonly entityData: Readonly<Record<string, unknown>>
     readonly timestamp: string
+  }
+  /** Entities that came, changed hands or went (null), by id; not on the log. */
+  readonly 'scene-changed': {
+    readonly entities: Readonly<Record<string, unknown>>
+    readonly timestamp: string
+  }
+  /** Somebody asks for an entity of one’s own: entity-give gives it. */
+  readonly 'entity-asked': {
+    readonly id: string
+    readonly fromSocketId: string
+    readonly fromUser: unknown
   }
   /** What another client told, whole and in order; not on the log. */
   readonly 'room-data': {
@@ -430,6 +480,9 @@ export type Code =
   | 'space_full'
   | 'too_many_sessions'
   | 'too_many'
+  | 'entity_not_found'
+  | 'too_many_entities'
+  | 'scene_full'
   | 'conflict'
   | 'space_unreadable'
   | 'space_deleted'

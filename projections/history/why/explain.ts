@@ -156,6 +156,16 @@ const why = (refusal: ChatRefusal): string => {
       return 'there was no such message'
     case 'MessageIdTaken':
       return 'another message had that id'
+    case 'EntityNotFound':
+      return 'there was no such entity'
+    case 'EntityIdTaken':
+      return 'another entity had that id'
+    case 'TooManyEntities':
+      return `there were ${refusal.max} entities already`
+    case 'EntityTooLarge':
+      return 'the entity was too large'
+    case 'SceneIsFull':
+      return 'the scene was as large as it may be'
     case 'SlowDown':
       return `slow mode asked for ${refusal.retryAfterSeconds} s more`
     case 'Invalid':

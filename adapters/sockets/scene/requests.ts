@@ -1,0 +1,104 @@
+/** What a member may ask of its room's scene beside moving things: spawn, remove, take over, give away. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { OWNERSHIP } from '../../../domain/scene/entity.ts'
+import { parseTemplate } from '../../../domain/scene/limits.ts'
+import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
+import { invalid } from '../../refusals.ts'
+import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
+import type { Member } from '../member.ts'
+import { optional, Text } from '../payload-parts.ts'
+import { decodePayload } from '../payloads.ts'
+import type { Request } from '../request.ts'
+import type { Scenes } from './scenes.ts'
+import { give, remove, spawn, take, type Writer } from './writing.ts'
+
+const Entity = t.type({ id: Text })
+const Spawn = t.type({
+  id: optional(Text),
+  template: optional(Text),
+  ownership: optional(
+    t.keyof({ free: null, ask: null, locked: null } satisfies Record<(typeof OWNERSHIP)[number], null>),
+  ),
+  stays: optional(t.boolean),
+  components: optional(t.UnknownRecord),
+})
+const Give = t.type({ id: Text, to: optional(Text) })
+
+const refused = (refusal: SpaceRefusal): Answer => failed({ _tag: 'Refused', refusal })
+
+export const sceneRequests = (deps: {
+  readonly scenes: Scenes
+  readonly uuid: () => string
+}): ReadonlyArray<readonly [string, Request]> => {
+  const { scenes } = deps
+
+  const request = <A>(
+    codec: t.Type<A, unknown, unknown>,
+    handle: (writer: Writer, asked: A, member: Member) => Answer,
+  ): Request => ({
+    channel: 'space',
+    waits: true,
+    handle: (member, payload) => {
+      const asked = decodePayload(codec, payload)
+      if (E.isLeft(asked)) return told(asked.left)
+      const writer = scenes.writer(member)
+      return writer === null ? notInRoom : handle(writer, asked.right, member)
+    },
+  })
+
+  const onSpawn = (writer: Writer, asked: t.TypeOf<typeof Spawn>): Answer => {
+    const template = parseTemplate(asked.template)
+    if (E.isLeft(template)) return refused(template.left)
+    const id = asked.id ?? deps.uuid()
+    const { ownership = null, stays = false, components } = asked
+    const spawned = spawn(writer, {
+      id,
+      template: template.right,
+      ownership,
+      stays: stays === true,
+      components: components ?? {},
+    })
+    if (E.isLeft(spawned)) return refused(spawned.left)
+    if (spawned.right !== null) scenes.put(writer.scene, writer.actor.socketId, spawned.right)
+    scenes.tellOthers(writer.scene, writer.actor.socketId, id)
+    return done({ id, owner: writer.actor.socketId })
+  }
+
+  const onRemove = (writer: Writer, { id }: t.TypeOf<typeof Entity>): Answer => {
+    if (!writer.scene.has(id)) return refused({ _tag: 'EntityNotFound' })
+    const removed = remove(writer, id)
+    if (E.isLeft(removed)) return refused(removed.left)
+    if (removed.right !== null) scenes.put(writer.scene, writer.actor.socketId, removed.right)
+    scenes.tellOthers(writer.scene, writer.actor.socketId, id)
+    return done()
+  }
+
+  const onTake = (writer: Writer, { id }: t.TypeOf<typeof Entity>): Answer => {
+    const taken = take(writer, id)
+    if (E.isLeft(taken)) return refused(taken.left)
+    const { socketId } = writer.actor
+    if ('asks' in taken.right) {
+      scenes.askOwner(writer.scene.room, { from: socketId, to: taken.right.asks, id })
+      return done({ asked: true, owner: taken.right.asks })
+    }
+    scenes.put(writer.scene, socketId, taken.right.change)
+    return done({ owner: socketId })
+  }
+
+  const onGive = (writer: Writer, { id, to }: t.TypeOf<typeof Give>): Answer => {
+    if (to != null && !scenes.isIn(writer.scene.room, to))
+      return told(invalid('to', 'There is no such socket in this room.'))
+    const given = give(writer, id, to ?? null)
+    if (E.isLeft(given)) return refused(given.left)
+    if (given.right !== null) scenes.put(writer.scene, writer.actor.socketId, given.right)
+    return done({ owner: to ?? null })
+  }
+
+  return [
+    ['entity-spawn', request(Spawn, onSpawn)],
+    ['entity-remove', request(Entity, onRemove)],
+    ['entity-take', request(Entity, onTake)],
+    ['entity-give', request(Give, onGive)],
+  ]
+}

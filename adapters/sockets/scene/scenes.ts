@@ -1,0 +1,329 @@
+/** The scenes of this node's rooms: each is there for as long as somebody here hears its room, kept equal to the other
+ *  nodes', and told to those who are in. */
+import { accountOf } from '../../../domain/identity.ts'
+import type { RoomKey } from '../../../domain/names.ts'
+import type { Clock } from '../../../domain/ports.ts'
+import type { Change } from '../../../domain/scene/entity.ts'
+import { type StampClock, stampClock } from '../../../domain/scene/stamp.ts'
+import { accessOf } from '../../../domain/space/access.ts'
+import type { News } from '../../../projections/live/wire.ts'
+import type { Relay } from '../../redis/relay.ts'
+import type { LiveFeed } from '../feed.ts'
+import { packetOf } from '../frames.ts'
+import type { LiveSpace } from '../live-space.ts'
+import type { Member } from '../member.ts'
+import { sessionIn } from '../relayed.ts'
+import type { Moved } from '../sending/moved.ts'
+import type { Sending } from '../sending.ts'
+import { fullBucket, type Pace, take } from '../token-bucket.ts'
+import { BetweenNodes, SceneMessage } from './between.ts'
+import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
+import { emptyUpdate, entityDataOf, over, type Update } from './update.ts'
+import type { Writer } from './writing.ts'
+
+export type ScenesDeps = {
+  readonly members: ReadonlyMap<string, Member>
+  readonly feed: Pick<LiveFeed, 'live'>
+  readonly sending: Sending
+  readonly relay: Relay
+  readonly clock: Clock
+  /** This process's boot. */
+  readonly node: string
+}
+
+/** Spawns of one member. */
+const SPAWN_PACE: Pace = { perSecond: 20, burst: 1_000 }
+const SWEEP_MS = 5_000
+/** How long one who comes waits for another node to tell what is in the room, and how long that is kept for it (ms). */
+const LEARN_MS = 400
+const EXPECT_MS = 20_000
+
+const spaceOf = (room: RoomKey): string => room.slice(0, room.lastIndexOf(':'))
+
+export class Scenes {
+  readonly #deps: ScenesDeps
+  readonly #rooms = new Map<RoomKey, RoomScene>()
+  /** Rooms that somebody is about to enter, until when (as performance.now() counts). */
+  readonly #expected = new Map<RoomKey, number>()
+  readonly #due = new Set<RoomKey>()
+  readonly #stamps: StampClock
+  readonly #between: BetweenNodes
+  readonly #sweeping: NodeJS.Timeout
+
+  constructor(deps: ScenesDeps) {
+    this.#deps = deps
+    this.#stamps = stampClock(deps.node, deps.clock.now)
+    this.#between = new BetweenNodes(deps.relay, deps.node, {
+      changed: (room, by, changes) => this.#heardOf(room, by, changes),
+      own: (room, by, own) => this.tellOwn(room, by, own),
+      whole: (room, changes, avatars) => this.#heardWhole(room, changes, avatars),
+      asked: (room, ask) => this.tellOwner(room, ask),
+      give: (room) => this.#give(room),
+    })
+    this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    deps.sending.onRooms(
+      (room) => {
+        deps.relay.join(room)
+        this.#expected.delete(room)
+      },
+      (room) => {
+        if (!this.#expected.has(room)) this.#close(room)
+      },
+    )
+  }
+  stop(): void {
+    clearInterval(this.#sweeping)
+    this.#between.stop()
+  }
+
+  // ── the rooms ──────────────────────────────────────────────────────────────────────────────────────────
+
+  of(room: RoomKey): RoomScene {
+    const known = this.#rooms.get(room)
+    if (known !== undefined) return known
+    const made = new RoomScene(room, {
+      isHere: (socketId) => this.isIn(room, socketId),
+      lasts: () => false,
+    })
+    this.#rooms.set(room, made)
+    const live = this.#deps.feed.live(spaceOf(room))
+    live?.scenes.set(room.slice(room.lastIndexOf(':') + 1), () => made.whole())
+    return made
+  }
+  isIn(room: RoomKey, socketId: string): boolean {
+    const member = this.#deps.members.get(socketId)
+    if (member !== undefined) return member.place?.room === room
+    return sessionIn(this.#deps.feed, room, socketId) !== null
+  }
+  #close(room: RoomKey): void {
+    this.#deps.relay.leave(room)
+    this.#between.forget(room)
+    this.#rooms.delete(room)
+    this.#deps.feed.live(spaceOf(room))?.scenes.delete(room.slice(room.lastIndexOf(':') + 1))
+  }
+  #sweep(): void {
+    const now = performance.now()
+    for (const [room, until] of this.#expected) {
+      if (until > now) continue
+      this.#expected.delete(room)
+      if (this.#deps.sending.hearers(room) === 0) this.#close(room)
+    }
+    for (const [room, scene] of this.#rooms) {
+      scene.sweep(now)
+      this.#schedule(room, scene)
+    }
+  }
+  /** What other nodes have of a room that somebody is about to enter here. */
+  async learn(live: LiveSpace, subspace: string): Promise<void> {
+    const room: RoomKey = `${live.key}:${subspace}`
+    const scene = this.of(room)
+    live.scenes.set(subspace, () => scene.whole())
+    if (this.#deps.sending.hearers(room) > 0) return
+    this.#expected.set(room, performance.now() + EXPECT_MS)
+    this.#deps.relay.join(room)
+    const nodes = new Set<string>()
+    for (const session of live.state.sessions.values())
+      if (session.subspace === subspace && session.boot !== this.#deps.node) nodes.add(session.boot)
+    await this.#between.learn(room, [...nodes], LEARN_MS)
+  }
+  /** What the log says of who is in the room, before those who are in are told. */
+  heard(room: RoomKey, news: ReadonlyArray<News>): void {
+    const scene = this.#rooms.get(room)
+    if (scene === undefined) return
+    for (const { event, payload } of news)
+      if (event === 'user-left' || event === 'user-joined') {
+        const socketId = String(payload.socketId)
+        if (event === 'user-left') scene.avatars.delete(socketId)
+        scene.recheck(socketId)
+      }
+    this.#schedule(room, scene)
+  }
+
+  // ── what members say ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Null where it is in no room. */
+  writer(member: Member): Writer | null {
+    const { place } = member
+    const room = place?.room
+    if (!place || !room) return null
+    const { state } = place.hold.live
+    const at = new Date(this.#deps.clock.now()).toISOString()
+    const now = this.#deps.clock.now()
+    return {
+      scene: this.of(room),
+      actor: {
+        socketId: member.line.id,
+        subject: member.caller.id,
+        role: accessOf(state, member.caller, place.facts, at).role,
+      },
+      settings: state.settings,
+      clock: this.#stamps,
+      paced: () => {
+        member.spawns ??= fullBucket(SPAWN_PACE, now)
+        return take(member.spawns, SPAWN_PACE, now)
+      },
+    }
+  }
+  /** Of a member here: it holds from now on, and the other nodes are told. */
+  put(scene: RoomScene, by: string, change: Change): void {
+    scene.apply(change)
+    this.#between.changed(scene.room, by, change)
+    this.#schedule(scene.room, scene)
+  }
+  /** What a member here said beside entities: where its avatar is, and words of its own. */
+  own(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
+    this.#keepAvatar(scene, by, own)
+    this.#between.own(scene.room, by, own)
+  }
+  #keepAvatar(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
+    const { position = null, rotation = null } = own
+    const known = scene.avatars.get(by)
+    if (position === null && rotation === null) return
+    const avatar: Avatar = {
+      position: isShort(position) ? position : (known?.position ?? null),
+      rotation: isShort(rotation) ? rotation : (known?.rotation ?? null),
+    }
+    scene.avatars.set(by, avatar)
+  }
+  /** Those who know nothing of spawning hear of it as of any update. */
+  tellOthers(scene: RoomScene, by: string, id: string): void {
+    const { room } = scene
+    const isThere = () => this.isIn(room, by)
+    const update: Update = { ...emptyUpdate, entities: new Map([[id, 'all']]) }
+    this.#deps.sending.newest(room, by, this.moved(scene, by, update, isThere))
+  }
+  askOwner(room: RoomKey, ask: { readonly from: string; readonly to: string; readonly id: string }): void {
+    if (this.#deps.members.has(ask.to)) this.tellOwner(room, ask)
+    else this.#between.tellOwner(room, ask)
+  }
+  tellOwner(
+    room: RoomKey,
+    { from, to, id }: { readonly from: string; readonly to: string; readonly id: string },
+  ): void {
+    const target = this.#deps.members.get(to)
+    const session = sessionIn(this.#deps.feed, room, from)
+    if (target?.place?.room !== room || session === null) return
+    const fromUser = session.account ?? session.guest
+    target.line.tell('entity-asked', { id, fromSocketId: from, fromUser })
+  }
+
+  // ── what is told ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Of what one said, for the others in the room; written when it goes out. */
+  moved(
+    scene: RoomScene,
+    socketId: string,
+    update: Update,
+    isThere: () => boolean,
+  ): Moved & { readonly update: Update } {
+    const { room } = scene
+    return {
+      update,
+      isThere,
+      over: (older) =>
+        'update' in older
+          ? this.moved(scene, socketId, over(older.update as Update, update), isThere)
+          : this.moved(scene, socketId, update, isThere),
+      packet: () =>
+        packetOf('aframe-update', {
+          socketId,
+          userAccount: this.#accountOf(room, socketId),
+          entityData: entityDataOf(update, scene),
+          timestamp: this.#at(),
+        }),
+    }
+  }
+  /** All of it once more, for one who heard the room's news and not how things move. */
+  catchUp({ place, line }: Member): void {
+    const scene = place?.room ? this.#rooms.get(place.room) : undefined
+    const { entities } = scene?.whole() ?? { entities: {} }
+    if (Object.keys(entities).length > 0) line.tell('scene-changed', { entities, timestamp: this.#at() })
+  }
+  #at(): string {
+    return new Date(this.#deps.clock.now()).toISOString()
+  }
+  #accountOf(room: RoomKey, socketId: string): string | null {
+    const member = this.#deps.members.get(socketId)
+    return member === undefined
+      ? (sessionIn(this.#deps.feed, room, socketId)?.account ?? null)
+      : accountOf(member.caller)
+  }
+  /** Once for all that changes in one round of the event loop. */
+  #schedule(room: RoomKey, scene: RoomScene): void {
+    if (!scene.isUntold || this.#due.has(room)) return
+    this.#due.add(room)
+    setImmediate(() => {
+      this.#due.delete(room)
+      const entities = scene.takeUntold(performance.now())
+      if (entities === null || this.#rooms.get(room) !== scene) return
+      this.#deps.sending.emit(room, [
+        { event: 'scene-changed', payload: { entities, timestamp: this.#at() } },
+      ])
+    })
+  }
+
+  // ── what other nodes say ───────────────────────────────────────────────────────────────────────────────
+
+  /** Whether it was for a scene. */
+  take(room: RoomKey, message: unknown): boolean {
+    if (!SceneMessage.is(message)) return false
+    if (this.#rooms.has(room)) this.#between.take(room, message)
+    return true
+  }
+  #stampsIn(change: Change): void {
+    const stamps = [
+      change.made?.at,
+      change.owner?.at,
+      change.gone,
+      ...Object.values(change.components ?? {}).map(({ at }) => at),
+    ]
+    for (const stamp of stamps) if (stamp) this.#stamps.heard(stamp)
+  }
+  #heardOf(room: RoomKey, by: string, changes: ReadonlyArray<Change>): void {
+    const scene = this.of(room)
+    const entities = new Map<string, Touched>()
+    for (const change of changes) {
+      this.#stampsIn(change)
+      scene.apply(change)
+      const isHead = change.made != null || change.gone != null
+      entities.set(change.id, isHead ? 'all' : new Set(Object.keys(change.components ?? {})))
+    }
+    this.#schedule(room, scene)
+    this.#tellOf(scene, by, { ...emptyUpdate, entities })
+  }
+  /** Of a member of another node. */
+  tellOwn(room: RoomKey, by: string, own: Readonly<Record<string, unknown>>): void {
+    const scene = this.of(room)
+    this.#keepAvatar(scene, by, own)
+    this.#tellOf(scene, by, { ...emptyUpdate, own })
+  }
+  #tellOf(scene: RoomScene, by: string, update: Update): void {
+    const { room } = scene
+    const isThere = () => sessionIn(this.#deps.feed, room, by) !== null
+    if (!this.#deps.members.has(by))
+      this.#deps.sending.newest(room, by, this.moved(scene, by, update, isThere))
+  }
+  #heardWhole(
+    room: RoomKey,
+    changes: ReadonlyArray<Change>,
+    avatars: ReadonlyArray<readonly [string, Avatar]>,
+  ): void {
+    const scene = this.of(room)
+    for (const change of changes) {
+      this.#stampsIn(change)
+      scene.apply(change, true)
+    }
+    for (const [socketId, avatar] of avatars)
+      if (!this.#deps.members.has(socketId)) this.#keepAvatar(scene, socketId, avatar)
+    this.#schedule(room, scene)
+  }
+  #give(room: RoomKey) {
+    const scene = this.#rooms.get(room)
+    if (scene === undefined || this.#deps.sending.hearers(room) === 0) return null
+    const avatars = [...scene.avatars].filter(([socketId]) => this.#deps.members.has(socketId))
+    return { changes: scene.changes(), avatars }
+  }
+}
+
+const MAX_POSE = 512
+const isShort = (value: unknown): boolean => value !== null && JSON.stringify(value).length <= MAX_POSE

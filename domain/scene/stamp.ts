@@ -1,0 +1,31 @@
+/** When something of a scene was said, in one order that every node agrees on: a clock that never goes back and is never
+ *  behind what it has heard of, and between two of one moment the node. */
+
+/** `at`: milliseconds, about. No node makes the same one twice. */
+export type Stamp = { readonly at: number; readonly node: string }
+
+export const isAfter = (a: Stamp, b: Stamp): boolean => (a.at === b.at ? a.node > b.node : a.at > b.at)
+
+export const latest = (a: Stamp | null, b: Stamp | null): Stamp | null =>
+  a === null ? b : b === null || isAfter(a, b) ? a : b
+
+export type StampClock = {
+  readonly next: () => Stamp
+  /** What is said from now on is after this. */
+  readonly heard: (stamp: Stamp) => void
+}
+/** What is heard may run ahead of our own clock by so much (ms): one that lies, or whose clock is wrong, can't push ours on. */
+const MOST_AHEAD = 60_000
+
+export const stampClock = (node: string, now: () => number): StampClock => {
+  let last = 0
+  return {
+    next: () => {
+      last = Math.max(now(), last + 1)
+      return { at: last, node }
+    },
+    heard: ({ at }) => {
+      last = Math.max(last, Math.min(at, now() + MOST_AHEAD))
+    },
+  }
+}

@@ -9,18 +9,40 @@ export type Io = {
 /** `1 event`, `2 events`. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
-export type Command = {
+/** Thrown by a command that was asked for wrongly: the dispatcher tells the sentence and how the command is used, and ends with 2. */
+export class Misused extends Error {
+  override readonly name = 'Misused'
+}
+
+/** Gets the words after the command's own. Ends with the exit code: 0 done, 1 failed, 2 asked for wrongly. */
+export type Run = (args: ReadonlyArray<string>, io: Io) => Promise<number>
+
+/** A word that a command is followed by, such as `backup` in `presence log backup FILE`. */
+export type Word = {
+  readonly name: string
+  /** What follows the word, such as `FILE [--data DIR]`; empty for nothing. */
+  readonly takes: string
+  /** What it does, in a line or a few. */
+  readonly says: string
+  /** `usage`: where there is more to say than `takes` and `says` do. */
+  readonly load: () => Promise<{ readonly run: Run; readonly usage?: string }>
+}
+
+type Named = {
   /** The first word after `presence`. */
   readonly name: string
   /** Half a line, for the list of commands. */
   readonly summary: string
-  /** What `presence help NAME` prints. */
-  readonly usage: string
-  /** What `presence help NAME WORD` prints; null where there is no such word. */
-  readonly usageOf?: (word: string) => Promise<string | null>
-  /** Gets the words after the name. Ends with the exit code: 0 done, 1 failed, 2 asked for wrongly. */
-  readonly run: (args: ReadonlyArray<string>, io: Io) => Promise<number>
 }
+/** A command with words says the rest of its help in `notes`, and names in `otherwise` the word that it takes where none is given. */
+export type CommandOfWords = Named & {
+  readonly words: ReadonlyArray<Word>
+  readonly notes: string
+  readonly otherwise?: string
+}
+/** `usage` is what `presence help NAME` prints. */
+export type CommandAlone = Named & { readonly usage: string; readonly run: Run }
+export type Command = CommandOfWords | CommandAlone
 
 export type Entry = {
   readonly name: string

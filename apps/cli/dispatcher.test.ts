@@ -1,9 +1,10 @@
 import { strict as assert } from 'node:assert'
 import { suite } from 'uvu'
-import type { Command } from './command.ts'
+import { type Command, Misused } from './command.ts'
 import { presence } from './dispatcher.ts'
 import { distance, nearest } from './nearest.ts'
 import { type Entry, registry } from './registry.ts'
+import { usageOf, usageOfWord } from './usage.ts'
 
 const cli = suite('presence')
 
@@ -49,28 +50,114 @@ cli('given help of a command, either way, then it prints its usage and does not 
     assert.match((await call(...args)).out, /presence rebuild \[--projection NAME\]/)
   assert.deepEqual(ran, [])
 })
-cli(
-  'given help of a word of a command, either way, then it prints what there is to say of that',
-  async () => {
-    const worded: Entry = {
-      name: 'audit',
-      summary: '',
+const worded: Command = {
+  name: 'log',
+  summary: 'the whole log',
+  otherwise: 'list',
+  notes: 'See docs.',
+  words: [
+    {
+      name: 'list',
+      takes: '',
+      says: 'what there is',
       load: async () => ({
-        ...command,
-        name: 'audit',
-        usageOf: async (word) => (word === 'export' ? 'presence audit export -o FILE' : null),
+        run: async (args) => {
+          ran.push(['list', ...args])
+          return 5
+        },
       }),
-    }
-    for (const [args, expected] of [
-      [['help', 'audit', 'export'], /audit export -o/],
-      [['audit', 'export', '-h'], /audit export -o/],
-      [['help', 'audit', 'none'], /presence rebuild/],
-      [['audit', '--help'], /presence rebuild/],
-    ] as const) {
-      let out = ''
-      assert.equal(await presence(args, [worded], { out: (text) => (out += text), err: () => {} }), 0)
-      assert.match(out, expected)
-    }
+    },
+    {
+      name: 'export',
+      takes: '-o FILE',
+      says: 'writes it to a file',
+      load: async () => ({
+        run: async () => {
+          throw new Misused('Where to?')
+        },
+        usage: 'presence log export -o FILE, at length',
+      }),
+    },
+    {
+      name: 'import',
+      takes: 'FILE',
+      says: 'reads it from a file',
+      load: async () => ({ run: () => Promise.reject(new Error('There is no such file.')) }),
+    },
+  ],
+}
+const callWorded = async (...args: string[]) => {
+  let [out, err] = ['', '']
+  const io = { out: (text: string) => (out += text), err: (text: string) => (err += text) }
+  const entry = { name: 'log', summary: '', load: async () => worded }
+  return { code: await presence(args, [entry], io), out, err }
+}
+
+cli('given help of a command with words, then each is told with what it takes, and the notes', async () => {
+  for (const args of [
+    ['help', 'log'],
+    ['log', '-h'],
+    ['help', 'log', 'none'],
+  ])
+    assert.equal(
+      (await callWorded(...args)).out,
+      `presence log [list]
+    what there is
+
+presence log export -o FILE
+    writes it to a file
+
+presence log import FILE
+    reads it from a file
+
+See docs.`,
+    )
+})
+cli(
+  'given help of a word, either way, then it tells what there is to say of that, and does not run',
+  async () => {
+    ran.length = 0
+    for (const args of [
+      ['help', 'log', 'export'],
+      ['log', 'export', '-h'],
+      ['log', 'export', 'x', '--help'],
+    ])
+      assert.equal((await callWorded(...args)).out, 'presence log export -o FILE, at length')
+    assert.match((await callWorded('log', 'import', '-h')).out, /^presence log import FILE\n\nreads/)
+    assert.deepEqual(ran, [])
+  },
+)
+cli(
+  'given a word, then it gets the words after it; given none, then the one that is meant is run',
+  async () => {
+    ran.length = 0
+    assert.equal((await callWorded('log', 'list', '--all')).code, 5)
+    assert.equal((await callWorded('log')).code, 5)
+    assert.deepEqual(ran, [['list', '--all'], ['list']])
+  },
+)
+cli('given an unknown word, then it ends with 2 and names the nearest', async () => {
+  for (const word of ['exprot', 'toString', '__proto__']) {
+    const { code, err } = await callWorded('log', word)
+    assert.equal(code, 2)
+    assert.ok(err.startsWith(`There is no presence log ${word}.`), err)
+    assert.match(err, /presence log import FILE/)
+  }
+  assert.match((await callWorded('log', 'exprot')).err, /Did you mean export\?/)
+})
+cli(
+  'given a command that is asked for wrongly, then its sentence and its usage; that fails, its sentence',
+  async () => {
+    assert.deepEqual(await callWorded('log', 'export'), {
+      code: 2,
+      out: '',
+      err: 'Where to?\n\npresence log export -o FILE, at length',
+    })
+    assert.deepEqual(await callWorded('log', 'import', 'x'), {
+      code: 1,
+      out: '',
+      err: 'There is no such file.',
+    })
   },
 )
 cli('given a wrong command, then one sentence names the nearest', async () => {
@@ -89,7 +176,13 @@ cli('every registered command loads, under its name and with its summary, each n
     const loaded = await entry.load()
     assert.equal(loaded.name, entry.name)
     assert.equal(loaded.summary, entry.summary)
-    assert.match(loaded.usage, new RegExp(`^presence ${entry.name}\\b`))
+    assert.match(usageOf(loaded), new RegExp(`^presence ${entry.name}\\b`))
+    if (!('words' in loaded)) continue
+    const names = loaded.words.map(({ name }) => name)
+    assert.equal(new Set(names).size, names.length)
+    assert.ok(loaded.otherwise === undefined || names.includes(loaded.otherwise))
+    for (const word of loaded.words)
+      assert.ok((await usageOfWord(loaded, word)).startsWith(`presence ${entry.name} `), word.name)
   }
   assert.equal(new Set(registry.map((entry) => entry.name)).size, registry.length)
 })

@@ -1,10 +1,13 @@
 /** Who runs a command, as it is told on the log. */
 import { userInfo } from 'node:os'
 
-export const operator = (): string => {
+/** Whoever sits at the shell, also behind sudo. */
+export const operatorName = (): string => {
   try {
-    return `cli:${userInfo().username}`
+    return process.env.SUDO_USER || userInfo().username
   } catch {
-    return 'cli'
+    return 'somebody'
   }
 }
+
+export const operator = (): string => `cli:${operatorName()}`

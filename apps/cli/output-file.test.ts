@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { exportBundle } from './audit/bundle.ts'
+import { audit } from './audit/command.ts'
+import { runCommand } from './dispatcher.ts'
 import { openOutput } from './output-file.ts'
 
 const test = suite('output files')
@@ -134,7 +135,7 @@ test('given an export that is asked for wrongly, then it says what is wrong with
   const call = async (...args: ReadonlyArray<string>) => {
     const said: string[] = []
     const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-    return `${await exportBundle(args, io)} ${said.join('\n').split('\n')[0]}`
+    return `${await runCommand(audit, ['export', ...args], io)} ${said.join('\n').split('\n')[0]}`
   }
   const room = ['--space', 'post:alice/my-post']
   assert.match(await call('-o', at('b')), '2 Which room?')

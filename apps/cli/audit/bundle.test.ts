@@ -22,7 +22,8 @@ import { anyEvents, at, posted, recorded } from '../../../projections/testing/ev
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { keepStates } from '../../operations/keep/bundle-states.ts'
 import { runProjector } from '../../projector/projector.ts'
-import { checkBundleFile } from './bundle.ts'
+import { runCommand } from '../dispatcher.ts'
+import { audit } from './command.ts'
 
 const test = suite('bundles')
 const signer = signerOf('presence.test', Buffer.alloc(32, 3))
@@ -418,12 +419,12 @@ test('presence audit check reads the file and the key, and nothing else', async 
   writeFileSync(key, `${verifier.vkey}\n`)
   const said: string[] = []
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-  assert.is(await checkBundleFile([file, '--key', key], io), 0)
+  assert.is(await runCommand(audit, ['check', file, '--key', key], io), 0)
   assert.match(said.join('\n'), 'It holds')
   const turned = Buffer.from(whole)
   turned[turned.length >> 1]! ^= 4
   writeFileSync(file, turned)
-  assert.is(await checkBundleFile([file, '--key', verifier.vkey], io), 1)
+  assert.is(await runCommand(audit, ['check', file, '--key', verifier.vkey], io), 1)
   assert.match(said.at(-1)!, /^It does not hold: \d+ faults?\.$/)
 })
 
@@ -437,7 +438,7 @@ test('presence audit check tells what does not hold from what it could not look 
   const call = async (...args: ReadonlyArray<string>) => {
     const said: string[] = []
     const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-    return `${await checkBundleFile(args, io)} ${said.join('\n')}`
+    return `${await runCommand(audit, ['check', ...args], io)} ${said.join('\n')}`
   }
   assert.match(await call(file!, '--key', key!), /^0 .*It holds/s)
   assert.match(await call(file!, '--key', stranger), /^1 .*the right key\?.*It does not hold: \d+ faults/s)

@@ -7,7 +7,7 @@ import { parseSpaceKey } from '../../../domain/names.ts'
 import { readEnd, readTime } from '../../../domain/time.ts'
 import { checkBundle, MAX_FAULTS } from '../../../projections/proof/bundle.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
-import { type Command, counted } from '../command.ts'
+import { counted, Misused, type Run } from '../command.ts'
 import { connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { type Output, openOutput } from '../output-file.ts'
@@ -31,36 +31,27 @@ database and no network. The key is what GET /api/audit/key gave, got by a way t
 
 Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
 
-export const exportBundle: Command['run'] = async (args, io) => {
-  const wrongly = (sentence: string): number => {
-    io.err(`${sentence}\n\n${exportUsage}`)
-    return 2
-  }
-  let given: { space?: string; from?: string; to?: string; out?: string; force?: boolean }
-  try {
-    given = parseArgs({
-      args: [...args],
-      options: {
-        space: { type: 'string' },
-        from: { type: 'string' },
-        to: { type: 'string' },
-        out: { type: 'string', short: 'o' },
-        force: { type: 'boolean' },
-      },
-    }).values
-  } catch (error) {
-    return wrongly((error as Error).message)
-  }
-  if (given.space === undefined) return wrongly('Which room? Give --space TYPE:ID.')
+export const exportBundle: Run = async (args, io) => {
+  const { values: given } = parseArgs({
+    args: [...args],
+    options: {
+      space: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      out: { type: 'string', short: 'o' },
+      force: { type: 'boolean' },
+    },
+  })
+  if (given.space === undefined) throw new Misused('Which room? Give --space TYPE:ID.')
   const space = parseSpaceKey(given.space)
-  if (E.isLeft(space)) return wrongly(`--space: ${space.left.detail}`)
+  if (E.isLeft(space)) throw new Misused(`--space: ${space.left.detail}`)
   const from = given.from === undefined ? null : readTime(given.from)
   const to = given.to === undefined ? null : readEnd(given.to)
   if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
-    return wrongly('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
-  if (from !== null && to !== null && to < from) return wrongly('--to is before --from.')
+    throw new Misused('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
+  if (from !== null && to !== null && to < from) throw new Misused('--to is before --from.')
   const file = given.out
-  if (file === undefined) return wrongly('Where to? Give -o FILE.')
+  if (file === undefined) throw new Misused('Where to? Give -o FILE.')
   const connected = connections()
   if (E.isLeft(connected)) {
     io.err(connected.left)
@@ -118,25 +109,16 @@ const clearLine = (): void => {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
 
-export const checkBundleFile: Command['run'] = async (args, io) => {
-  const wrongly = (sentence: string): number => {
-    io.err(`${sentence}\n\n${checkUsage}`)
-    return 2
-  }
-  let given: { values: { key?: string[] }; positionals: string[] }
-  try {
-    given = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { key: { type: 'string', multiple: true } },
-    })
-  } catch (error) {
-    return wrongly((error as Error).message)
-  }
+export const checkBundleFile: Run = async (args, io) => {
+  const given = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { key: { type: 'string', multiple: true } },
+  })
   const [file, ...rest] = given.positionals
-  if (file === undefined || rest.length > 0) return wrongly('Name one file.')
+  if (file === undefined || rest.length > 0) throw new Misused('Name one file.')
   if (given.values.key === undefined)
-    return wrongly('By which key? Give --key: without it nobody is known to have signed anything.')
+    throw new Misused('By which key? Give --key: without it nobody is known to have signed anything.')
   const keys = readKeys(given.values.key)
   if (typeof keys === 'string' || keys.length === 0) {
     io.err(typeof keys === 'string' ? keys : 'There is no key in the file.')

@@ -7,7 +7,7 @@ import { Failed, readEvents } from '../../../projections/history/errors.ts'
 import { createMoments, type Moments, type When } from '../../../projections/history/moments.ts'
 import { createPlayer, replay, stepView } from '../../../projections/history/replay.ts'
 import { createMomentWriter } from '../../operations/keep/moment-writer.ts'
-import type { Command, Io } from '../command.ts'
+import { type Io, Misused, type Run } from '../command.ts'
 import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { plain, plainJson } from './replay-view/screen.ts'
@@ -35,39 +35,35 @@ const isBefore = (a: When | null, b: When | null): boolean =>
   (a?.kind === 'time' && b?.kind === 'time' && a.time < b.time) ||
   (a?.kind === 'position' && b?.kind === 'position' && a.position < b.position)
 
-/** A sentence where it is asked for wrongly. */
-export const readAsked = (args: ReadonlyArray<string>): Asked | string => {
-  let parsed: { values: Record<string, string | boolean | undefined>; positionals: string[] }
-  try {
-    parsed = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        from: { type: 'string' },
-        to: { type: 'string' },
-        speed: { type: 'string' },
-        plain: { type: 'boolean' },
-        json: { type: 'boolean' },
-      },
-    })
-  } catch (error) {
-    return (error as Error).message
-  }
-  const { values, positionals } = parsed
+/** Throws `Misused` where it is asked for wrongly. */
+export const readAsked = (args: ReadonlyArray<string>): Asked => {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      from: { type: 'string' },
+      to: { type: 'string' },
+      speed: { type: 'string' },
+      plain: { type: 'boolean' },
+      json: { type: 'boolean' },
+    },
+  })
   const [named, ...more] = positionals
-  if (named === undefined || more.length > 0) return 'Name one room, such as post:alice/my-post.'
+  if (named === undefined || more.length > 0) throw new Misused('Name one room, such as post:alice/my-post.')
   const space = parseSpaceKey(named)
-  if (E.isLeft(space)) return space.left.detail
+  if (E.isLeft(space)) throw new Misused(space.left.detail)
   const when = { from: null as When | null, to: null as When | null }
   for (const side of ['from', 'to'] as const) {
     const text = values[side]
     if (typeof text !== 'string') continue
     when[side] = side === 'to' ? readLast(text) : readWhen(text)
-    if (when[side] === null) return `--${side} takes a time such as 2026-01-31T12:00:00Z, or a position.`
+    if (when[side] === null)
+      throw new Misused(`--${side} takes a time such as 2026-01-31T12:00:00Z, or a position.`)
   }
-  if (isBefore(when.to, when.from)) return '--to is before --from.'
+  if (isBefore(when.to, when.from)) throw new Misused('--to is before --from.')
   const speed = typeof values.speed === 'string' ? readSpeed(values.speed) : null
-  if (typeof values.speed === 'string' && speed === null) return '--speed takes a number such as 60x.'
+  if (typeof values.speed === 'string' && speed === null)
+    throw new Misused('--speed takes a number such as 60x.')
   return { space: space.right, ...when, speed, plain: values.plain === true, json: values.json === true }
 }
 
@@ -130,12 +126,8 @@ const show = async (moments: Moments, asked: Asked): Promise<number> => {
   }
 }
 
-export const replayRoom: Command['run'] = async (args, io) => {
+export const replayRoom: Run = async (args, io) => {
   const asked = readAsked(args)
-  if (typeof asked === 'string') {
-    io.err(`${asked}\n\n${replayUsage}`)
-    return 2
-  }
   const to = connections()
   if (E.isLeft(to)) {
     io.err(to.left)

@@ -5,7 +5,7 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { readSmallFile } from '../../../adapters/text-file.ts'
 import type { RowDifference } from '../../operations/verify/differing-rows.ts'
 import { type VerifyOptions, type VerifyProgress, verifyLog } from '../../operations/verify/verify.ts'
-import { type Command, counted, type Io } from '../command.ts'
+import { counted, type Io, type Run } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { openedLog } from '../opened-log.ts'
@@ -58,21 +58,15 @@ const progressTo = (io: Io) => {
   }
 }
 
-export const verify: Command['run'] = async (args, io) => {
-  let given: { checkpoint?: string[]; key?: string[]; limit?: string }
-  try {
-    given = parseArgs({
-      args: [...args],
-      options: {
-        checkpoint: { type: 'string', multiple: true },
-        key: { type: 'string', multiple: true },
-        limit: { type: 'string' },
-      },
-    }).values
-  } catch (error) {
-    io.err(`${(error as Error).message}\n\n${verifyUsage}`)
-    return 2
-  }
+export const verify: Run = async (args, io) => {
+  const { values: given } = parseArgs({
+    args: [...args],
+    options: {
+      checkpoint: { type: 'string', multiple: true },
+      key: { type: 'string', multiple: true },
+      limit: { type: 'string' },
+    },
+  })
   const keys = readKeys(given.key ?? [])
   const to = connections()
   const wrongly = (sentence: string): number => {

@@ -6,26 +6,8 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { primaryOf } from '../../config/primary.ts'
 import { followPrimary } from '../../operations/content/follow.ts'
 import { plain } from '../audit/replay-view/screen.ts'
-import type { Command, Io } from '../command.ts'
+import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { connections } from '../connections.ts'
-
-const usage = `presence content load FILE
-
-Fills posts, collaboration_documents and collaboration_permissions from a JSON file of the form
-  { "posts": [ … ], "documents": [ … ], "permissions": [ … ] }
-(see adapters/content/sample.json). Rows with the same key are replaced; loading a file twice changes nothing.
-A row that can't be taken is told and left out. Packed with gzip or not; times without a zone are in UTC.
-
-presence content publish --sql [--role NAME]
-
-Prints what the owner of DLUX's primary runs there, once, so that this server may follow it: a role (DB_PRIMARY_USER, else
-presence_follow), its grants, and a publication with column lists and row filters. It has no password in it: of
-DB_PRIMARY_PASSWORD only what checks it. Nothing is connected to.
-
-presence content follow
-
-Follows DB_PRIMARY_HOST, as the projector does by itself where that is set: one of all that try does, until Ctrl-C.
-How it goes is in presence status and /api/health. See docs/content.md.`
 
 /** Of what is wrong with a file, so many sentences are shown. */
 const MAX_TOLD = 20
@@ -34,18 +16,14 @@ const tell = (io: Io, sentences: ReadonlyArray<string>): void => {
   if (sentences.length > MAX_TOLD) io.err(`And ${sentences.length - MAX_TOLD} more.`)
 }
 
-const misused = (io: Io, sentence: string): number => {
-  io.err(`${sentence}\n\n${usage}`)
-  return 2
-}
 const failed = (io: Io, sentence: string): number => {
   io.err(sentence)
   return 1
 }
 
-const load = async (args: ReadonlyArray<string>, io: Io): Promise<number> => {
+const load: Run = async (args, io) => {
   const [file, ...rest] = args
-  if (file === undefined || rest.length > 0) return misused(io, 'presence content load takes one file.')
+  if (file === undefined || rest.length > 0) throw new Misused('presence content load takes one file.')
   const to = connections()
   if (E.isLeft(to)) return failed(io, to.left)
   await migrate(to.right.databaseUrl)
@@ -65,19 +43,19 @@ const load = async (args: ReadonlyArray<string>, io: Io): Promise<number> => {
 /** What Postgres takes as a name, and psql shows as it is. */
 const ROLE = /^[a-z_][a-z0-9_-]{0,62}$/i
 
-const publish = (args: ReadonlyArray<string>, io: Io): number => {
+const publish: Run = async (args, io) => {
   const at = args.indexOf('--role')
   const rest = at < 0 ? args : args.toSpliced(at, 2)
   if (rest.length !== 1 || rest[0] !== '--sql')
-    return misused(io, 'presence content publish takes --sql, and --role NAME if it is another.')
+    throw new Misused('presence content publish takes --sql, and --role NAME if it is another.')
   const role = (at < 0 ? process.env.DB_PRIMARY_USER : args[at + 1]) || 'presence_follow'
   if (!ROLE.test(role)) return failed(io, 'A role is named by letters, digits, _ and -, 63 at most.')
   io.out(publicationSql({ role, password: process.env.DB_PRIMARY_PASSWORD || null }).trimEnd())
   return 0
 }
 
-const follow = async (args: ReadonlyArray<string>, io: Io): Promise<number> => {
-  if (args.length > 0) return misused(io, 'presence content follow takes nothing more.')
+const follow: Run = async (args, io) => {
+  if (args.length > 0) throw new Misused('presence content follow takes nothing more.')
   const primary = primaryOf(process.env)
   if (E.isLeft(primary)) return failed(io, primary.left)
   const to = connections()
@@ -101,17 +79,31 @@ const follow = async (args: ReadonlyArray<string>, io: Io): Promise<number> => {
 export const content: Command = {
   name: 'content',
   summary: 'posts, documents and their permissions: load a file, follow DLUX’s primary',
-  usage,
-  run: async ([verb, ...args], io) => {
-    switch (verb) {
-      case 'load':
-        return load(args, io)
-      case 'publish':
-        return publish(args, io)
-      case 'follow':
-        return follow(args, io)
-      default:
-        return misused(io, 'presence content is load, publish or follow.')
-    }
-  },
+  words: [
+    {
+      name: 'load',
+      takes: 'FILE',
+      says: `fills posts, collaboration_documents and collaboration_permissions from a JSON file of the form
+  { "posts": [ … ], "documents": [ … ], "permissions": [ … ] }
+(see adapters/content/sample.json), packed with gzip or not. Rows with the same key are replaced; loading a file twice changes
+nothing. A row that can't be taken is told and left out. Times without a zone are in UTC`,
+      load: async () => ({ run: load }),
+    },
+    {
+      name: 'publish',
+      takes: '--sql [--role NAME]',
+      says: `prints what the owner of DLUX's primary runs there, once, so that this server may follow it: a role (DB_PRIMARY_USER, else
+presence_follow), its grants, and a publication with column lists and row filters. It has no password in it: of
+DB_PRIMARY_PASSWORD only what checks it. Nothing is connected to`,
+      load: async () => ({ run: publish }),
+    },
+    {
+      name: 'follow',
+      takes: '',
+      says: `follows DB_PRIMARY_HOST, as the projector does by itself where that is set: one of all that try does, until Ctrl-C.
+How it goes is in presence status and /api/health`,
+      load: async () => ({ run: follow }),
+    },
+  ],
+  notes: 'See docs/content.md.',
 }

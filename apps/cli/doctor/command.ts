@@ -93,16 +93,10 @@ export const doctor: Command = {
   summary: 'look at each thing that can be wrong, and say what to do about it',
   usage,
   run: async (args, io) => {
-    let options: { env?: string | undefined; json?: boolean | undefined; quiet?: boolean | undefined }
-    try {
-      options = parseArgs({
-        args: [...args],
-        options: { env: { type: 'string' }, json: { type: 'boolean' }, quiet: { type: 'boolean' } },
-      }).values
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
+    const { values: options } = parseArgs({
+      args: [...args],
+      options: { env: { type: 'string' }, json: { type: 'boolean' }, quiet: { type: 'boolean' } },
+    })
     let env: Environment = process.env
     if (options.env !== undefined)
       try {

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { suite } from 'uvu'
 import { type Embedded, startEmbedded } from '../../../infra/testing/embedded.ts'
+import { runCommand } from '../dispatcher.ts'
 import { doctor } from './command.ts'
 
 const started = suite<{ product: Embedded }>('presence doctor on npm start')
@@ -21,7 +22,7 @@ started(
     try {
       const out: string[] = []
       const io = { out: (text: string) => void out.push(text), err: (text: string) => void out.push(text) }
-      const code = await doctor.run(['--json'], io)
+      const code = await runCommand(doctor, ['--json'], io)
       const { ok, findings } = JSON.parse(out.join('\n')) as {
         ok: boolean
         findings: Array<{ about: string; is: string; says: string }>
@@ -49,8 +50,8 @@ started(
       ])
         assert.ok(seen.has(about), about)
       out.length = 0
-      assert.equal(await doctor.run(['--colour'], io), 2)
-      assert.equal(await doctor.run(['--env', '/nowhere/.env'], io), 2)
+      assert.equal(await runCommand(doctor, ['--colour'], io), 2)
+      assert.equal(await runCommand(doctor, ['--env', '/nowhere/.env'], io), 2)
     } finally {
       for (const [name, value] of Object.entries(before))
         if (value === undefined) delete process.env[name]

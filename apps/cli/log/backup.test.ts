@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 import { type TestEventStore, testEventStore } from '../../../infra/testing/eventstore.ts'
+import { runCommand } from '../dispatcher.ts'
 import { log as command } from './command.ts'
 
 type Context = { dir: string; node: TestEventStore }
@@ -23,7 +24,7 @@ backups.after(async ({ dir, node }) => {
 const run = async (...args: string[]) => {
   const said: string[] = []
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-  return { code: await command.run(args, io), said: said.join('\n') }
+  return { code: await runCommand(command, args, io), said: said.join('\n') }
 }
 const events = (count: number, size = 10) =>
   Array.from({ length: count }, () => ({

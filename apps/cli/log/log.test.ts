@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { type TestEventStore, testEventStore } from '../../../infra/testing/eventstore.ts'
+import { runCommand } from '../dispatcher.ts'
 import { log as command } from './command.ts'
 
 type Context = { from: TestEventStore; dir: string }
@@ -38,7 +39,7 @@ logs.after(async ({ from }) => {
 const run = async (...args: string[]) => {
   const said: string[] = []
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-  return { code: await command.run(args, io), said: said.join('\n') }
+  return { code: await runCommand(command, args, io), said: said.join('\n') }
 }
 /** What must be the same on both sides, line by line. */
 const kept = async (file: string) =>

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { type TestEventStore, testEventStore } from '../../../infra/testing/eventstore.ts'
+import { runCommand } from '../dispatcher.ts'
 import { log as command } from './command.ts'
 
 type Context = { node: TestEventStore }
@@ -16,7 +17,7 @@ test.after(({ node }) => node.stop())
 const run = async (...args: string[]) => {
   const said: string[] = []
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
-  return { code: await command.run(['scavenge', ...args], io), said: said.join('\n') }
+  return { code: await runCommand(command, ['scavenge', ...args], io), said: said.join('\n') }
 }
 
 test('given a long stream of which the last event counts, when scavenged, then it is told to its end, the file is smaller, and no text is left', async ({

@@ -7,46 +7,41 @@ import { isSubject } from '../../../domain/identity.ts'
 import { erase, reapply } from '../../operations/privacy/erase.ts'
 import { exportPerson } from '../../operations/privacy/export.ts'
 import { type ErasureRequest, erasureRequests, isSigned } from '../../operations/privacy/requests.ts'
-import { type Command, counted, type Io } from '../command.ts'
+import { type Command, counted, type Io, Misused, type Run } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { operator } from '../operator.ts'
 import { openOutput } from '../output-file.ts'
 import { shown } from '../shown.ts'
 
-const usage = `presence privacy erase WHO [--reason TEXT] [--compact]
-presence privacy export WHO [--out FILE [--force]]
-presence privacy requests
-presence privacy reapply [--unsigned REQUEST]…
-
-WHO is an account, or a guest as guest:9f2c04ab17de.
-
-  erase      destroys the key of their data, for good: what they said, their addresses, user agents and avatars can't be
-             read any more on the log, and are taken out of every table. Everybody else's data and every proof stay as
-             they are. --compact rewrites the tables' files, during which they can't be read.
-  export     everything that is held on them, a JSON object a line. --force writes over a file that is there already
-  requests   every request for erasure on the log
-  reapply    carries all of them out again: after Postgres was restored from a backup that still had their keys. Those alone
-             that are signed under PRIVACY_MASTER_KEY, and those that --unsigned names
-
-Copies of the keys in backups of Postgres must go too: see docs/privacy.md.`
-
-type Options = {
-  readonly reason?: string
-  readonly out?: string
-  readonly force?: boolean
-  readonly compact?: boolean
-  readonly unsigned?: string[]
+/** Throws where there is nothing to connect to. The tables are as this version has them. */
+const connected = async (): Promise<Connections> => {
+  const to = connections()
+  if (E.isLeft(to)) throw new Error(to.left)
+  await migrate(to.right.databaseUrl)
+  return to.right
+}
+const oneSubject = ([who, ...rest]: ReadonlyArray<string>): string => {
+  if (who === undefined || rest.length > 0) throw new Misused('Of whom?')
+  if (!isSubject(who)) throw new Misused(`${who} is neither an account nor a guest.`)
+  return who
 }
 
 const waitingOn = (io: Io) => (): void =>
   io.err('A rebuild, a verification or another erasure is at work: this one begins when it has ended.')
 
-const eraseOne = async (to: Connections, subject: string, options: Options, io: Io): Promise<number> => {
+const eraseOne: Run = async (args, io) => {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { reason: { type: 'string' }, compact: { type: 'boolean' } },
+  })
+  const subject = oneSubject(positionals)
+  const to = await connected()
   const log = connectEventLog({ url: to.eventStoreUrl })
   try {
     const { databaseUrl } = to
-    const { reason = null, compact = false } = options
+    const { reason = null, compact = false } = values
     const onWait = waitingOn(io)
     const { masterKey } = to
     const signed = masterKey === null ? {} : { masterKey }
@@ -77,8 +72,15 @@ const eraseOne = async (to: Connections, subject: string, options: Options, io: 
   }
 }
 
-const exportOne = async (to: Connections, subject: string, options: Options, io: Io): Promise<number> => {
-  const { out, force = false } = options
+const exportOne: Run = async (args, io) => {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { out: { type: 'string', short: 'o' }, force: { type: 'boolean' } },
+  })
+  const subject = oneSubject(positionals)
+  const to = await connected()
+  const { out, force = false } = values
   const file = out === undefined ? null : await openOutput(out, { force })
   const log = openedLog(to)
   let lines = 0
@@ -111,23 +113,32 @@ const exportOne = async (to: Connections, subject: string, options: Options, io:
   }
 }
 
-const overRequests = async (
-  to: Connections,
-  verb: 'requests' | 'reapply',
-  unsigned: ReadonlyArray<string>,
-  io: Io,
-): Promise<number> => {
+const requests: Run = async (args, io) => {
+  if (args.length > 0) throw new Misused('presence privacy requests takes nothing more.')
+  const to = await connected()
   const log = connectEventLog({ url: to.eventStoreUrl })
   try {
-    if (verb === 'requests') {
-      const requests = await erasureRequests(log)
-      for (const { requestId, at, subject, requestedBy, reason } of requests)
-        io.out(
-          `${shown(at)}  ${shown(requestId)}  ${shown(subject)}  by ${shown(requestedBy)}${reason === null ? '' : `: ${JSON.stringify(reason)}`}`,
-        )
-      io.out(counted(requests.length, 'request'))
-      return 0
-    }
+    const all = await erasureRequests(log)
+    for (const { requestId, at, subject, requestedBy, reason } of all)
+      io.out(
+        `${shown(at)}  ${shown(requestId)}  ${shown(subject)}  by ${shown(requestedBy)}${reason === null ? '' : `: ${JSON.stringify(reason)}`}`,
+      )
+    io.out(counted(all.length, 'request'))
+    return 0
+  } finally {
+    await log.close()
+  }
+}
+
+const reapplyAll: Run = async (args, io) => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { unsigned: { type: 'string', multiple: true } },
+  })
+  const { unsigned = [] } = values
+  const to = await connected()
+  const log = connectEventLog({ url: to.eventStoreUrl })
+  try {
     const { masterKey } = to
     if (masterKey === null) {
       io.err('PRIVACY_MASTER_KEY is not set: by it is known which requests were made here.')
@@ -154,49 +165,35 @@ const overRequests = async (
 export const privacy: Command = {
   name: 'privacy',
   summary: 'erase a person, or give them all that is held on them',
-  usage,
-  run: async (args, io) => {
-    const wrongly = (sentence: string) => {
-      io.err(`${sentence}\n\n${usage}`)
-      return 2
-    }
-    let given: { values: Options; positionals: string[] }
-    try {
-      given = parseArgs({
-        args: [...args],
-        allowPositionals: true,
-        options: {
-          reason: { type: 'string' },
-          out: { type: 'string', short: 'o' },
-          force: { type: 'boolean' },
-          compact: { type: 'boolean' },
-          unsigned: { type: 'string', multiple: true },
-        },
-      })
-    } catch (error) {
-      return wrongly((error as Error).message)
-    }
-    const [verb, who, ...rest] = given.positionals
-    const aboutOne = verb === 'erase' || verb === 'export'
-    if (!aboutOne && verb !== 'requests' && verb !== 'reapply')
-      return wrongly(
-        verb === undefined ? 'presence privacy takes a verb.' : `presence privacy ${verb} is unknown.`,
-      )
-    if (rest.length > 0 || aboutOne !== (who !== undefined)) return wrongly('Of whom?')
-    if (who !== undefined && !isSubject(who)) return wrongly(`${who} is neither an account nor a guest.`)
-    const to = connections()
-    if (E.isLeft(to)) {
-      io.err(to.left)
-      return 1
-    }
-    try {
-      await migrate(to.right.databaseUrl)
-      if (verb === 'erase') return await eraseOne(to.right, who!, given.values, io)
-      if (verb === 'export') return await exportOne(to.right, who!, given.values, io)
-      return await overRequests(to.right, verb, given.values.unsigned ?? [], io)
-    } catch (error) {
-      io.err((error as Error).message)
-      return 1
-    }
-  },
+  words: [
+    {
+      name: 'erase',
+      takes: 'WHO [--reason TEXT] [--compact]',
+      says: `destroys the key of their data, for good: what they said, their addresses, user agents and avatars can't be read any more on
+the log, and are taken out of every table. Everybody else's data and every proof stay as they are. --compact rewrites the tables'
+files, during which they can't be read`,
+      load: async () => ({ run: eraseOne }),
+    },
+    {
+      name: 'export',
+      takes: 'WHO [--out FILE [--force]]',
+      says: 'everything that is held on them, a JSON object a line. --force writes over a file that is there already',
+      load: async () => ({ run: exportOne }),
+    },
+    {
+      name: 'requests',
+      takes: '',
+      says: 'every request for erasure on the log',
+      load: async () => ({ run: requests }),
+    },
+    {
+      name: 'reapply',
+      takes: '[--unsigned REQUEST]…',
+      says: `carries all of them out again: after Postgres was restored from a backup that still had their keys. Those alone that are signed
+under PRIVACY_MASTER_KEY, and those that --unsigned names`,
+      load: async () => ({ run: reapplyAll }),
+    },
+  ],
+  notes: `WHO is an account, or a guest as guest:9f2c04ab17de.
+Copies of the keys in backups of Postgres must go too: see docs/privacy.md.`,
 }

@@ -42,19 +42,15 @@ export const rebuild: Command = {
   summary: 'make all tables anew from the log, and swap them in',
   usage,
   run: async (args, io) => {
-    let options: { compare?: boolean; 'dry-run'?: boolean; 'without-keys'?: boolean; projection?: string }
-    try {
-      const flags = {
+    const { values: options } = parseArgs({
+      args: [...args],
+      options: {
         compare: { type: 'boolean' },
         'dry-run': { type: 'boolean' },
         'without-keys': { type: 'boolean' },
         projection: { type: 'string' },
-      } as const
-      options = parseArgs({ args: [...args], options: flags }).values
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
+      },
+    })
     const only = options.projection
     if (only !== undefined && !PROJECTION_NAMES.includes(only)) {
       io.err(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)

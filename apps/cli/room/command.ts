@@ -10,14 +10,14 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey, spaceKey } from '../../../domain/names.ts'
 import { devSign } from '../../operations/instance/sign-as.ts'
-import type { Command } from '../command.ts'
+import { type Command, Misused, type Run } from '../command.ts'
 import { compare } from './replay/compare.ts'
 import { expectedOf } from './replay/expect.ts'
 import { people } from './replay/people.ts'
 import { perform } from './replay/perform.ts'
 import { accountsIn, adminsIn, readRoomLog } from './replay/room-log.ts'
 
-const usage = `presence room replay FILE [options]
+const replayUsage = `presence room replay FILE [options]
 
 Performs a room log line by line: a real Socket.IO client for each account, each with a real signature, each line
 acknowledged before the next. Then compares sessions, permissions, chat, audit log and what was seen live with what the
@@ -32,103 +32,86 @@ file implies, and prints the differences. Ends with 0 where there are none, 1 wh
 
 const SPACE = 'post:room-replay/the-busy-room'
 
+const replay: Run = async (args, io) => {
+  const { values, positionals } = options(args)
+  const file = positionals[0]
+  if (file === undefined || positionals.length > 1) throw new Misused('presence room replay takes one file.')
+  const rate = values.rate === undefined ? null : Number(values.rate.replace(/x$/, ''))
+  if (rate !== null && !(rate > 0)) throw new Misused('--rate takes a number such as 50x.')
+  const space = parseSpaceKey(values.space ?? SPACE)
+  if (E.isLeft(space)) throw new Misused(`--space: ${space.left.detail}`)
+  const owner = values.owner ?? (space.right.type === 'post' ? space.right.id.split('/')[0] : undefined)
+  if (owner === undefined) throw new Misused('--owner is needed: only a post’s id says who owns it.')
+  if (values.lines !== undefined && !/^\d{1,9}$/.test(values.lines))
+    throw new Misused('--lines takes a number.')
+  const read = await readRoomLog(file)
+  if (E.isLeft(read)) {
+    io.err(read.left)
+    return 2
+  }
+  const lines = values.lines === undefined ? read.right : read.right.slice(0, Number(values.lines))
+
+  const server = values.url === undefined ? await startServer(io.out) : null
+  const target = { url: (values.url ?? server!.url).replace(/\/$/, ''), space: space.right, owner }
+  const crowd = people(target.url, devSign)
+  const stopEarly = () => {
+    crowd.close()
+    void server?.stop().then(() => process.exit(130))
+    if (!server) process.exit(130)
+  }
+  process.once('SIGINT', stopEarly)
+  try {
+    io.out(
+      `${basename(file)}: ${lines.length} lines, ${accountsIn(lines).length} accounts, into ${spaceKey(space.right)} at ${target.url}`,
+    )
+    const begun = performance.now()
+    const progress = progressLine(io, lines.length)
+    const { journal, watch } = await perform({
+      target,
+      people: crowd,
+      lines,
+      rate,
+      onLine: (done, line) => progress.at(done, line.t),
+      onInterruption: (why) => progress.say(`interrupted (${why}): waiting, then going on where it was`),
+    })
+    progress.end()
+    const seconds = (performance.now() - begun) / 1000
+    io.out(
+      `performed in ${seconds.toFixed(1)} s, ${(lines.length / seconds).toFixed(0)} lines a second; ${journal.acknowledged} commands acknowledged, ${journal.slowDowns} asked to slow down, ${journal.interruptions} interruptions`,
+    )
+    const expected = expectedOf(lines, owner, adminsIn(lines))
+    if (expected.refused.length > 0)
+      io.out(
+        `refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`,
+      )
+    const { counts, differences } = await compare(target, crowd.of(owner), expected, journal, watch)
+    for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
+    for (const difference of differences.slice(0, 40)) io.err(`  ${difference.table}: ${difference.what}`)
+    if (differences.length > 40) io.err(`  … and ${differences.length - 40} more`)
+    io.out(differences.length === 0 ? 'no differences' : `${differences.length} differences`)
+    return differences.length === 0 ? 0 : 1
+  } catch (error) {
+    io.err((error as Error).message)
+    return 1
+  } finally {
+    process.off('SIGINT', stopEarly)
+    crowd.close()
+    await server?.stop()
+  }
+}
+
 export const room: Command = {
   name: 'room',
   summary: 'perform a real room’s log on a server and compare every table with it',
-  usage,
-  run: async (args, io) => {
-    const [verb, ...rest] = args
-    if (verb !== 'replay') {
-      io.err(`presence room has one command, replay.\n\n${usage}`)
-      return 2
-    }
-    let parsed: ReturnType<typeof options>
-    try {
-      parsed = options(rest)
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
-    const { values, positionals } = parsed
-    const file = positionals[0]
-    if (file === undefined || positionals.length > 1) {
-      io.err(`presence room replay takes one file.\n\n${usage}`)
-      return 2
-    }
-    const rate = values.rate === undefined ? null : Number(values.rate.replace(/x$/, ''))
-    if (rate !== null && !(rate > 0)) {
-      io.err('--rate takes a number such as 50x.')
-      return 2
-    }
-    const space = parseSpaceKey(values.space ?? SPACE)
-    if (E.isLeft(space)) {
-      io.err(`--space: ${space.left.detail}`)
-      return 2
-    }
-    const owner = values.owner ?? (space.right.type === 'post' ? space.right.id.split('/')[0] : undefined)
-    if (owner === undefined) {
-      io.err('--owner is needed: only a post’s id says who owns it.')
-      return 2
-    }
-    if (values.lines !== undefined && !/^\d{1,9}$/.test(values.lines)) {
-      io.err('--lines takes a number.')
-      return 2
-    }
-    const read = await readRoomLog(file)
-    if (E.isLeft(read)) {
-      io.err(read.left)
-      return 2
-    }
-    const lines = values.lines === undefined ? read.right : read.right.slice(0, Number(values.lines))
-
-    const server = values.url === undefined ? await startServer(io.out) : null
-    const target = { url: (values.url ?? server!.url).replace(/\/$/, ''), space: space.right, owner }
-    const crowd = people(target.url, devSign)
-    const stopEarly = () => {
-      crowd.close()
-      void server?.stop().then(() => process.exit(130))
-      if (!server) process.exit(130)
-    }
-    process.once('SIGINT', stopEarly)
-    try {
-      io.out(
-        `${basename(file)}: ${lines.length} lines, ${accountsIn(lines).length} accounts, into ${spaceKey(space.right)} at ${target.url}`,
-      )
-      const begun = performance.now()
-      const progress = progressLine(io, lines.length)
-      const { journal, watch } = await perform({
-        target,
-        people: crowd,
-        lines,
-        rate,
-        onLine: (done, line) => progress.at(done, line.t),
-        onInterruption: (why) => progress.say(`interrupted (${why}): waiting, then going on where it was`),
-      })
-      progress.end()
-      const seconds = (performance.now() - begun) / 1000
-      io.out(
-        `performed in ${seconds.toFixed(1)} s, ${(lines.length / seconds).toFixed(0)} lines a second; ${journal.acknowledged} commands acknowledged, ${journal.slowDowns} asked to slow down, ${journal.interruptions} interruptions`,
-      )
-      const expected = expectedOf(lines, owner, adminsIn(lines))
-      if (expected.refused.length > 0)
-        io.out(
-          `refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`,
-        )
-      const { counts, differences } = await compare(target, crowd.of(owner), expected, journal, watch)
-      for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
-      for (const difference of differences.slice(0, 40)) io.err(`  ${difference.table}: ${difference.what}`)
-      if (differences.length > 40) io.err(`  … and ${differences.length - 40} more`)
-      io.out(differences.length === 0 ? 'no differences' : `${differences.length} differences`)
-      return differences.length === 0 ? 0 : 1
-    } catch (error) {
-      io.err((error as Error).message)
-      return 1
-    } finally {
-      process.off('SIGINT', stopEarly)
-      crowd.close()
-      await server?.stop()
-    }
-  },
+  words: [
+    {
+      name: 'replay',
+      takes: 'FILE [options]',
+      says: 'performs a room’s log line by line with real clients, then compares every table with what the file implies',
+      load: async () => ({ run: replay, usage: replayUsage }),
+    },
+  ],
+  notes: '',
 }
 
 const options = (args: ReadonlyArray<string>) =>

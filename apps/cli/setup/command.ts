@@ -203,24 +203,18 @@ export const setup: Command = {
   run: async (args, io) => {
     const text = { type: 'string' } as const
     const flag = { type: 'boolean' } as const
-    let given: Given
-    try {
-      given = parseArgs({
-        args: [...args],
-        options: {
-          env: text,
-          domain: text,
-          admins: text,
-          origins: text,
-          set: { type: 'string', multiple: true },
-          yes: flag,
-          json: flag,
-        },
-      }).values
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
+    const given: Given = parseArgs({
+      args: [...args],
+      options: {
+        env: text,
+        domain: text,
+        admins: text,
+        origins: text,
+        set: { type: 'string', multiple: true },
+        yes: flag,
+        json: flag,
+      },
+    }).values
     if (given.yes) return setUp(given, null, io)
     const { ask, close } = questions()
     try {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import { loadConfig } from '../../config/load.ts'
+import { runCommand } from '../dispatcher.ts'
 import { setUp, setup } from './command.ts'
 import { readEnv } from './env-file.ts'
 import { SECRETS } from './plan.ts'
@@ -23,7 +24,7 @@ setups.after.each(({ dir }) => rmSync(dir, { recursive: true, force: true }))
 const run = async (...args: string[]) => {
   const out: string[] = []
   const err: string[] = []
-  const code = await setup.run(args, { out: (text) => out.push(text), err: (text) => err.push(text) })
+  const code = await runCommand(setup, args, { out: (text) => out.push(text), err: (text) => err.push(text) })
   return { code, out: out.join('\n'), err: err.join('\n') }
 }
 const FLAGS = [

@@ -1,6 +1,5 @@
 /** `presence space …`: an operator's hand in a room, by the same deciders as everybody's, as the system, with their name. */
 import { randomUUID } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { describeError } from '../../../adapters/refusals.ts'
@@ -8,36 +7,11 @@ import { parseSpaceKey, type SpaceRef, spaceKey } from '../../../domain/names.ts
 import { SETTING_NAMES } from '../../../domain/settings.ts'
 import { actingOn } from '../../operations/acting/acting.ts'
 import { plain, plainJson } from '../audit/replay-view/screen.ts'
-import { type Command, counted, type Io } from '../command.ts'
+import { type Command, counted, type Io, Misused, type Run } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
-import { nearest } from '../nearest.ts'
 import { openedLog } from '../opened-log.ts'
+import { operatorName } from '../operator.ts'
 import { asked, endAfter, VERBS, type Verb } from './ask.ts'
-
-const usage = `presence space ban|mute SPACE WHO [--until TIME | --for 2h] [--reason TEXT]
-presence space unban|unmute|kick SPACE WHO [--reason TEXT]
-presence space grant SPACE ACCOUNT access|moderate|admin [--reason TEXT]
-presence space revoke SPACE ACCOUNT [--reason TEXT]
-presence space settings SPACE [NAME=VALUE]…
-
-SPACE is type:id, such as global:lobby or post:alice/my-post. WHO is an account, or a guest as guest:9f2c04ab17de; kick takes a
-session’s id too. It is decided as everybody’s acts are, as the system, which may act on anyone. The audit log has the name of
-who did it, as its user agent: the one of this shell, or --as NAME.
-
-  --until TIME   ISO 8601 with a zone; without it and --for, until it is lifted
-  --for TIME     30m, 2h, 7d from now
-  --reason TEXT  is on the log, and told to those whom it hits
-  --json         what happened, as JSON
-settings shows them where none is named. There are: ${SETTING_NAMES.join(', ')}.`
-
-/** Whoever sits at the shell, also behind sudo. */
-const operator = (): string => {
-  try {
-    return process.env.SUDO_USER || userInfo().username
-  } catch {
-    return 'somebody'
-  }
-}
 
 type Given = {
   readonly verb: Verb
@@ -114,65 +88,83 @@ const carryOut = async (path: Path, given: Given, io: Io): Promise<number> => {
   return 0
 }
 
-/** Asked for in a way that can't be meant. */
-class Wrongly extends Error {}
-
-const givenBy = (args: ReadonlyArray<string>): Given => {
+const givenBy = (verb: Verb, args: ReadonlyArray<string>): Given => {
   const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: { reason: text, until: text, for: text, as: text, json: { type: 'boolean' } },
   })
-  const [verb = '', key = '', ...words] = positionals
-  const known = VERBS.find((one) => one === verb)
-  if (known === undefined) {
-    const [near] = nearest(verb, VERBS)
-    throw new Wrongly(
-      near === undefined ? `presence space takes ${VERBS.join(', ')}.` : `Did you mean ${near}?`,
-    )
-  }
+  const [key = '', ...words] = positionals
   const space = parseSpaceKey(key as never)
-  if (E.isLeft(space)) throw new Wrongly(space.left.detail)
+  if (E.isLeft(space)) throw new Misused(space.left.detail)
   if (values.until !== undefined && values.for !== undefined)
-    throw new Wrongly('Give --until or --for, not both.')
+    throw new Misused('Give --until or --for, not both.')
   const until = values.for === undefined ? (values.until ?? null) : endAfter(values.for, clock.now())
   if (values.for !== undefined && until === null)
-    throw new Wrongly('--for takes a time such as 30m, 2h or 7d.')
-  if (until !== null && known !== 'ban' && known !== 'mute') throw new Wrongly(`${known} has no end.`)
+    throw new Misused('--for takes a time such as 30m, 2h or 7d.')
+  if (until !== null && verb !== 'ban' && verb !== 'mute') throw new Misused(`${verb} has no end.`)
   return {
-    verb: known,
+    verb,
     space: space.right,
     words,
     reason: values.reason ?? null,
     until,
-    as: (values.as ?? operator()).replace(/[^\w.@+-]/g, '_').slice(0, 64),
+    as: (values.as ?? operatorName()).replace(/[^\w.@+-]/g, '_').slice(0, 64),
     json: values.json === true,
   }
 }
 
-export const space: Command = {
-  name: 'space',
-  summary: 'ban, mute, kick, grant, settings of a room, from a shell',
-  usage,
-  run: async (args, io) => {
-    let given: Given
-    try {
-      given = givenBy(args)
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
+const act =
+  (verb: Verb): Run =>
+  async (args, io) => {
+    const given = givenBy(verb, args)
     const to = connections()
-    if (E.isLeft(to)) {
-      io.err(to.left)
-      return 1
-    }
+    if (E.isLeft(to)) throw new Error(to.left)
     const path = await pathTo(to.right)
     try {
       return await carryOut(path.commands, given, io)
     } finally {
       await path.close()
     }
+  }
+
+const USES: Readonly<Record<Verb, { readonly takes: string; readonly says: string }>> = {
+  ban: {
+    takes: 'SPACE WHO [--until TIME | --for 2h] [--reason TEXT]',
+    says: 'keeps somebody out, and ends their sessions',
   },
+  unban: { takes: 'SPACE WHO [--reason TEXT]', says: 'lifts a ban' },
+  mute: {
+    takes: 'SPACE WHO [--until TIME | --for 2h] [--reason TEXT]',
+    says: 'keeps somebody from chat and voice',
+  },
+  unmute: { takes: 'SPACE WHO [--reason TEXT]', says: 'lifts a mute' },
+  kick: {
+    takes: 'SPACE WHO [--reason TEXT]',
+    says: 'ends somebody’s sessions, or the session of that id; they may come back',
+  },
+  grant: {
+    takes: 'SPACE ACCOUNT access|moderate|admin [--reason TEXT]',
+    says: 'gives an account a permission',
+  },
+  revoke: { takes: 'SPACE ACCOUNT [--reason TEXT]', says: 'takes an account’s permission away' },
+  settings: {
+    takes: 'SPACE [NAME=VALUE]…',
+    says: `changes settings, or shows them where none is named. There are: ${SETTING_NAMES.join(', ')}`,
+  },
+}
+
+export const space: Command = {
+  name: 'space',
+  summary: 'ban, mute, kick, grant, settings of a room, from a shell',
+  words: VERBS.map((name) => ({ name, ...USES[name], load: async () => ({ run: act(name) }) })),
+  notes: `SPACE is type:id, such as global:lobby or post:alice/my-post. WHO is an account, or a guest as guest:9f2c04ab17de. It is decided
+as everybody’s acts are, as the system, which may act on anyone. The audit log has the name of who did it, as its user agent:
+the one of this shell, or --as NAME.
+
+  --until TIME   ISO 8601 with a zone; without it and --for, until it is lifted
+  --for TIME     30m, 2h, 7d from now
+  --reason TEXT  is on the log, and told to those whom it hits
+  --json         what happened, as JSON`,
 }

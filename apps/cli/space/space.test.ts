@@ -13,6 +13,7 @@ import { type TestEventStore, testEventStore } from '../../../infra/testing/even
 import { type TestDatabase, testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { runProjector } from '../../projector/projector.ts'
+import { runCommand } from '../dispatcher.ts'
 import { changesIn, endAfter } from './ask.ts'
 import { space } from './command.ts'
 
@@ -40,7 +41,7 @@ spaces.after(async ({ store, database, before }) => {
 const run = async (...args: string[]) => {
   const out: string[] = []
   const err: string[] = []
-  const code = await space.run(args, { out: (text) => out.push(text), err: (text) => err.push(text) })
+  const code = await runCommand(space, args, { out: (text) => out.push(text), err: (text) => err.push(text) })
   return { code, out: out.join('\n'), err: err.join('\n') }
 }
 const withLog = async <A>(
@@ -125,7 +126,7 @@ spaces('then the audit log has the name too', async ({ store, database }) => {
 })
 
 const WRONG: ReadonlyArray<readonly [ReadonlyArray<string>, number, RegExp]> = [
-  [[], 2, /presence space takes/],
+  [[], 2, /presence space ban SPACE WHO/],
   [['bann', 'global:lobby', 'bob'], 2, /Did you mean ban/],
   [['ban', 'lobby', 'bobby'], 2, /A space is type:id/],
   [['ban', 'galaxy:lobby', 'bobby'], 2, /presence space/],

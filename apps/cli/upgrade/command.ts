@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { type PendingMigrations, pendingMigrations } from '../../../adapters/postgres/migrate.ts'
 import { isLogDir, type LogFormat, logDirOf, logFormat } from '../../operations/instance/log-backup.ts'
-import { type Command, counted, type Io } from '../command.ts'
+import { type Command, counted, type Io, Misused } from '../command.ts'
 import { connections } from '../connections.ts'
 
 const usage = `presence upgrade --check [--json]
@@ -65,20 +65,11 @@ export const upgrade: Command = {
   summary: 'what this version would change, and what of it can’t be undone',
   usage,
   run: async (args, io) => {
-    let options: { check?: boolean | undefined; json?: boolean | undefined }
-    try {
-      options = parseArgs({
-        args: [...args],
-        options: { check: { type: 'boolean' }, json: { type: 'boolean' } },
-      }).values
-    } catch (error) {
-      io.err(`${(error as Error).message}\n\n${usage}`)
-      return 2
-    }
-    if (options.check !== true) {
-      io.err(usage)
-      return 2
-    }
+    const { values: options } = parseArgs({
+      args: [...args],
+      options: { check: { type: 'boolean' }, json: { type: 'boolean' } },
+    })
+    if (options.check !== true) throw new Misused('Give --check.')
     const to = connections()
     if (E.isLeft(to)) {
       io.err(to.left)

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../../../infra/testing/eventstore.ts'
 import { type TestDatabase, testDatabase } from '../../../infra/testing/postgres.ts'
 import { logFormat } from '../../operations/instance/log-backup.ts'
+import { runCommand } from '../dispatcher.ts'
 import { toldOf, upgrade } from './command.ts'
 
 const upgrades = suite<{ store: TestEventStore; database: TestDatabase; before: NodeJS.ProcessEnv }>(
@@ -21,7 +22,10 @@ upgrades.after(async ({ store, database, before }) => {
 })
 const run = async (...args: string[]) => {
   const out: string[] = []
-  const code = await upgrade.run(args, { out: (text) => out.push(text), err: (text) => out.push(text) })
+  const code = await runCommand(upgrade, args, {
+    out: (text) => out.push(text),
+    err: (text) => out.push(text),
+  })
   return { code, out: out.join('\n') }
 }
 const sql = async (url: string, text: string) => {

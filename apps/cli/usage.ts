@@ -1,0 +1,18 @@
+/** How a command is used, made of what it says of itself: for help, for whoever asks wrongly, and for the shell's completion. */
+import type { Command, CommandOfWords, Word } from './command.ts'
+
+const lineOf = (command: CommandOfWords, { name, takes }: Word): string =>
+  `presence ${command.name} ${command.otherwise === name ? `[${name}]` : name} ${takes}`.trimEnd()
+
+const indented = (text: string): string => text.replace(/^(?=.)/gm, '    ')
+
+export const usageOf = (command: Command): string => {
+  if (!('words' in command)) return command.usage
+  const words = command.words.map((word) => `${lineOf(command, word)}\n${indented(word.says)}`)
+  return [...words, command.notes].filter((part) => part !== '').join('\n\n')
+}
+
+/** Of one word: its own longer text, else what it takes and does, with the notes that hold for all. */
+export const usageOfWord = async (command: CommandOfWords, word: Word): Promise<string> =>
+  (await word.load()).usage ??
+  [`${lineOf(command, word)}\n\n${word.says}`, command.notes].filter((part) => part !== '').join('\n\n')

@@ -15,7 +15,7 @@ test.after(({ http }) => http.close())
 
 const call = async (
   { app }: TestHttp,
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   url: string,
   { payload, headers = {} }: { readonly payload?: object; readonly headers?: Record<string, string> } = {},
 ) => {
@@ -139,6 +139,26 @@ test('given the panel’s join, then a guest’s whatever account the body names
   assert.match(full.body.message, /seats/)
 })
 
+test('given a server of before that relays, then health is told, what it tells of others is taken and changes nothing, and nobody speaks for others', async ({
+  http,
+}) => {
+  const health = await http.app.inject('/api/presence/health')
+  assert.is(health.statusCode, (await http.app.inject('/api/health')).statusCode)
+  const told = { space_type: 'post', space_id: POST, user_account: 'alice', activity_type: 'join' }
+  assert.is((await call(http, 'POST', '/api/presence/activity', { payload: told })).status, 200)
+  const head = http.log.all().length
+  for (const method of ['PUT', 'DELETE'] as const) {
+    const { status, body } = await call(http, method, '/api/presence/sessions/some-socket', {
+      payload: { position: { x: 1 }, voice_enabled: true },
+    })
+    assert.equal([status, body.success, body.sessions], [200, true, 0])
+  }
+  const words = { ...told, content: 'not mine', message_type: 'text', subspace: 'main' }
+  const said = await call(http, 'POST', '/api/presence/chat/messages', { payload: words })
+  assert.equal([said.status, said.body.code], [403, 'forbidden'])
+  assert.is(http.log.all().length, head)
+})
+
 test('given tickets to buy and paid events, then there are none, said with CORS headers', async ({
   http,
 }) => {
@@ -195,6 +215,9 @@ test('given a page of networked-aframe, then the scripts that it loads from its 
   assert.match(String(script.headers['content-type']), /javascript/)
   assert.match(script.body, /Redistribution and use in source and binary forms/)
   assert.is((await http.app.inject('/easyrtc/LICENSE')).statusCode, 200)
+  // networked-aframe 0.11 names its room before it connects, and pages bring whichever Socket.IO they have.
+  assert.not.match(script.body, /Attempt to join room without a valid connection/)
+  assert.not.match(script.body, /json\.emit/)
 })
 
 test.run()

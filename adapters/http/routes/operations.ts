@@ -21,7 +21,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
   const health = shared(deps.health)
   const operatorToken = deps.config.operatorToken ?? null
   const metrics = shared(() => deps.metrics.metrics())
-  for (const url of ['/api/health', '/health'])
+  for (const url of ['/api/health', '/health', '/api/presence/health'])
     app.route({
       method: 'GET',
       url,

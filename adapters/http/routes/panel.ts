@@ -88,8 +88,45 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
+/** What DLUX's server of before tells the one that keeps what it relays. Sessions are of connections here, and words are
+ *  whose connection says them: nothing that it tells of others is taken. */
+const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/presence/activity',
+    answer: {},
+    tag: 'panel',
+    summary: 'Takes what a relay tells of others’ coming and going, and keeps nothing of it.',
+    handle: async () => ({}),
+  })
+  for (const method of ['PUT', 'DELETE'] as const)
+    mount(app, deps, {
+      method,
+      path: '/api/presence/sessions/:id',
+      answer: { success: 'boolean', sessions: shapes.whole() },
+      tag: 'panel',
+      summary: 'A session begins, moves and ends with its own connection: none is changed by this.',
+      params: t.type({ id: Text }),
+      handle: async () => ({ success: true, sessions: 0 }),
+    })
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/presence/chat/messages',
+    answer: {},
+    tag: 'panel',
+    summary: 'Refused: nobody speaks for others. POST /api/chat/{type}/{id}/messages is for one’s own words.',
+    handle: async () =>
+      tell({
+        status: 403,
+        code: 'forbidden',
+        error: 'Nobody speaks for others: each says its own by POST /api/chat/{type}/{id}/messages.',
+      }),
+  })
+}
+
 export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
   reads(app, deps)
+  relayed(app, deps)
   mount(app, deps, {
     method: 'DELETE',
     path: '/api/presence/waitlist/:id/leave',

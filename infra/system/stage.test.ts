@@ -2,7 +2,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
-import { checkBundle } from '../../projections/proof/bundle.ts'
+import { checkBundle } from '../../projections/proof/check-bundle.ts'
 import { verifierOf } from '../../projections/proof/note.ts'
 import { SIGNER, testHttp } from '../testing/http.ts'
 import { memoryLog } from '../testing/memory-log.ts'

@@ -1,0 +1,76 @@
+/** A bundle that is being checked: what is known of it so far, and what is wrong with it. */
+import { type Header, SealDigests } from './bundle.ts'
+import type { inclusionChecker } from './merkle.ts'
+import type { Checkpoint, Verifier } from './note.ts'
+import type { BundleState } from './state.ts'
+
+/** `file`: what is no line of its own. */
+export type Lined = 'header' | 'checkpoint' | 'start' | 'event' | 'end' | 'seal'
+export type Part = Lined | 'file'
+export type Fault = {
+  /** From 1. */
+  readonly line: number
+  readonly part: Part
+  /** Of an event: its stream and revision, where they can be read. */
+  readonly event: string | null
+  /** A sentence. */
+  readonly detail: string
+}
+export type Checked = {
+  readonly faults: ReadonlyArray<Fault>
+  readonly header: Header | null
+  readonly checkpoint: Checkpoint | null
+  readonly events: number
+}
+
+export const MAX_FAULTS = 1_000
+
+export type Checking = {
+  readonly verifier: Verifier
+  readonly faults: Fault[]
+  readonly digests: SealDigests
+  /** Where each part begins. */
+  readonly lineOf: Partial<Record<Part, number>>
+  /** The line that is looked at, from 1. */
+  at: number
+  /** What that line is to be, unless it is the end after the events. */
+  expects: Exclude<Lined, 'end'> | 'nothing'
+  header: Header | null
+  checkpoint: Checkpoint | null
+  inTree: ReturnType<typeof inclusionChecker> | null
+  /** What the events make of the start; null where that can't be known. */
+  state: BundleState | null
+  events: number
+  lastLeaf: number
+  /** The proof of the event before. */
+  proof: ReadonlyArray<Buffer>
+  /** The file ended as it should. */
+  complete: boolean
+}
+
+export const createChecking = (verifier: Verifier): Checking => ({
+  verifier,
+  faults: [],
+  digests: new SealDigests(),
+  lineOf: {},
+  at: 0,
+  expects: 'header',
+  header: null,
+  checkpoint: null,
+  inTree: null,
+  state: null,
+  events: 0,
+  lastLeaf: -1,
+  proof: [],
+  complete: false,
+})
+
+/** `of`: the event's name, or the line where it begins, if not this one. */
+export const fault = (
+  { faults, at }: Checking,
+  part: Part,
+  detail: string,
+  of: { readonly event?: string | null; readonly line?: number | undefined } = {},
+): void => {
+  if (faults.length < MAX_FAULTS) faults.push({ line: of.line ?? at, part, event: of.event ?? null, detail })
+}

@@ -109,7 +109,6 @@ export const createAuthStore = async (options: {
     },
     onListening: async () => {
       const { rows } = await pool.query<{ sid: string; expires_ms: string }>({
-        name: 'auth_ended',
         text: `SELECT sid, (extract(epoch FROM expires_at) * 1000)::bigint AS expires_ms
                FROM auth_ended_sessions WHERE expires_at > now() - interval '${MARGIN}'`,
       })
@@ -134,7 +133,6 @@ export const createAuthStore = async (options: {
     claim: (key, until) => () =>
       tried(async () => {
         const { rowCount } = await pool.query({
-          name: 'auth_claim',
           text: 'INSERT INTO auth_used_challenges (key, until) VALUES ($1, to_timestamp($2)) ON CONFLICT DO NOTHING',
           values: [key, until / 1_000],
         })
@@ -145,7 +143,6 @@ export const createAuthStore = async (options: {
       if (listener.connected()) return E.right(false)
       return tried(async () => {
         const { rowCount } = await pool.query({
-          name: 'auth_is_ended',
           text: 'SELECT 1 FROM auth_ended_sessions WHERE sid = $1',
           values: [sid],
         })
@@ -155,7 +152,6 @@ export const createAuthStore = async (options: {
     revoke: (sid, expiresAt) => () =>
       tried(async () => {
         await pool.query({
-          name: 'auth_end',
           text: `WITH said AS (
                    INSERT INTO auth_ended_sessions (sid, expires_at) VALUES ($1, to_timestamp($2::bigint / 1000.0))
                    ON CONFLICT DO NOTHING)

@@ -31,7 +31,6 @@ export const createCommunities = (
   }
   const held = async (name: string): Promise<Community | null> => {
     const { rows } = await pool.query<Community>({
-      name: 'community_held',
       text: 'SELECT title, owner, team FROM hive_communities WHERE name = $1',
       values: [name],
     })
@@ -40,7 +39,6 @@ export const createCommunities = (
   const keep = async (name: string, found: Community | null): Promise<void> => {
     if (found === null) {
       await pool.query({
-        name: 'community_gone',
         text: 'DELETE FROM hive_communities WHERE name = $1',
         values: [name],
       })
@@ -48,7 +46,6 @@ export const createCommunities = (
     }
     const { title, owner, team } = found
     await pool.query({
-      name: 'community_keep',
       text: `INSERT INTO hive_communities AS old (name, title, owner, team, seen_at) VALUES ($1, $2, $3, $4, to_timestamp($5))
              ON CONFLICT (name) DO UPDATE SET title = excluded.title, owner = excluded.owner, team = excluded.team,
                seen_at = excluded.seen_at

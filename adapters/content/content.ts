@@ -39,7 +39,6 @@ const STRUGGLE_MS = 1_000
 const postOf = async (pool: pg.Pool, hivePosts: HivePosts | null, id: string): Promise<ContentRecord> => {
   const [author, permlink] = id.split('/')
   const { rows } = await pool.query<{ title: string; shown: boolean }>({
-    name: 'content_post',
     text: 'SELECT title, NOT (hidden OR flagged) AS shown FROM posts WHERE author = $1 AND permlink = $2',
     values: [author, permlink],
   })
@@ -58,7 +57,6 @@ const documentOf = async (pool: pg.Pool, id: string): Promise<ContentRecord> => 
     is_public: boolean
     collaborators: string[]
   }>({
-    name: 'content_document',
     text: `SELECT title, creator, is_public, ARRAY(
              SELECT user_account FROM collaboration_permissions WHERE document_id = $1) AS collaborators
            FROM collaboration_documents WHERE id = $1 AND NOT is_deleted`,

@@ -32,7 +32,6 @@ export const createHivePosts = (
   }
   const held = async (id: string): Promise<HivePost | null> => {
     const { rows } = await pool.query<HivePost>({
-      name: 'hive_post_held',
       text: 'SELECT title, shown, created_at::text AS "createdAt" FROM hive_posts WHERE id = $1',
       values: [id],
     })
@@ -40,11 +39,10 @@ export const createHivePosts = (
   }
   const keep = async (id: string, found: HivePost | null): Promise<void> => {
     if (found === null) {
-      await pool.query({ name: 'hive_post_gone', text: 'DELETE FROM hive_posts WHERE id = $1', values: [id] })
+      await pool.query({ text: 'DELETE FROM hive_posts WHERE id = $1', values: [id] })
       return
     }
     await pool.query({
-      name: 'hive_post_keep',
       text: `INSERT INTO hive_posts AS old (id, title, shown, created_at, seen_at) VALUES ($1, $2, $3, $4, to_timestamp($5))
              ON CONFLICT (id) DO UPDATE SET title = excluded.title, shown = excluded.shown, seen_at = excluded.seen_at
              WHERE (old.title, old.shown) IS DISTINCT FROM (excluded.title, excluded.shown)
@@ -54,7 +52,6 @@ export const createHivePosts = (
     kept += 1
     if (kept % LOOK_EVERY === 0)
       await pool.query({
-        name: 'hive_post_bound',
         text: `DELETE FROM hive_posts WHERE id IN (
                  SELECT id FROM hive_posts h WHERE NOT EXISTS (
                    SELECT FROM presence_spaces o WHERE o.space_type = 'post' AND o.space_id = h.id)

@@ -1,6 +1,7 @@
 // needs: pgbouncer
 /** A lock that is held for alive by something else than who took it: behind a real PgBouncer. */
 import { randomBytes, randomUUID } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,6 +14,7 @@ import { testDatabase } from '../../infra/testing/postgres.ts'
 import { startProjectorProcess } from '../../infra/testing/server.ts'
 import { until } from '../../infra/testing/until.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
+import { createAuthStore } from '../auth/store.ts'
 import { connectVault } from '../privacy/connect.ts'
 import { migrate } from './migrate.ts'
 import { NoOwnSession } from './own-session.ts'
@@ -119,6 +121,26 @@ test('given it, when migrations, a rebuild or the projector’s process start th
   assert.match(why, 'ended with 1')
   assert.match(why, 'pooler in transaction mode')
   assert.is(await locksHeld(), 0)
+})
+
+test('given two servers behind it, when proofs are used and a session is ended, then each is used once, and it is over at both', async () => {
+  const stores = await Promise.all([1, 2].map(() => createAuthStore({ url: pooled.url })))
+  try {
+    const until = Date.now() + 60_000
+    const claims = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => stores[n % 2]!.claim(`proof-${n >> 1}`, until)()),
+    )
+    assert.is(claims.filter((claim) => E.isRight(claim) && claim.right).length, 20)
+    assert.ok(claims.every(E.isRight))
+    assert.ok(E.isRight(await stores[0]!.revoke('sid-1', until)()))
+    for (const store of stores) assert.equal(await store.isRevoked('sid-1')(), E.right(true))
+    const asked = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => stores[n % 2]!.isRevoked(`other-${n}`)()),
+    )
+    assert.ok(asked.every((one) => E.isRight(one) && !one.right))
+  } finally {
+    await Promise.all(stores.map((store) => store.stop()))
+  }
 })
 
 test('given a key that is destroyed elsewhere, a real pooler between, then it is not kept here', async () => {

@@ -29,8 +29,8 @@ export const SILENCE_MS = 2_000
 
 class Silent extends Error {
   override readonly name = 'Silent'
-  constructor() {
-    super(`no answer within ${SILENCE_MS / 1_000} s`)
+  constructor(ms: number) {
+    super(`no answer within ${ms / 1_000} s`)
   }
 }
 
@@ -48,13 +48,12 @@ const orLate = async <T>(work: Promise<T>, ms: number): Promise<T | typeof LATE>
 }
 
 /** Waits for work on Postgres no longer than Postgres is silent: what is slow there is waited for as long as it answers
- *  something else meanwhile. While it is silent no more is given to it: questions would pile up. */
-const createPatience = (pool: Pick<CommonQueryMethods, 'query'>) => {
+ *  something else (`anything`) meanwhile. While it is silent no more is given to it: questions would pile up. */
+export const createPatience = (anything: () => PromiseLike<unknown>, silenceMs = SILENCE_MS) => {
   let beating: Promise<boolean> | null = null
   let isSilent = false
   const beat = (): Promise<boolean> => {
-    beating ??= pool
-      .query(sql.unsafe`SELECT 1`)
+    beating ??= Promise.resolve(anything())
       .then(
         () => {
           isSilent = false
@@ -69,11 +68,11 @@ const createPatience = (pool: Pick<CommonQueryMethods, 'query'>) => {
   }
   return async <T>(work: () => Promise<T>): Promise<T> => {
     // Whether it answers again is found out by one for all.
-    if (isSilent && (await orLate(beat(), SILENCE_MS)) !== true) throw new Silent()
+    if (isSilent && (await orLate(beat(), silenceMs)) !== true) throw new Silent(silenceMs)
     const done = work()
     // Its failure is met where it is awaited, or comes too late for anybody.
     done.catch(() => {})
-    for (let half = SILENCE_MS / 2; ; ) {
+    for (let half = silenceMs / 2; ; ) {
       const first = await orLate(done, half)
       if (first !== LATE) return first
       const answer = beat()
@@ -83,7 +82,7 @@ const createPatience = (pool: Pick<CommonQueryMethods, 'query'>) => {
       const last = await orLate(done, 0)
       if (last !== LATE) return last
       isSilent = true
-      throw new Silent()
+      throw new Silent(silenceMs)
     }
   }
 }
@@ -93,7 +92,7 @@ const patiences = new WeakMap<object, Patience>()
 const patienceWith = (pool: Pick<CommonQueryMethods, 'query'>): Patience => {
   let patience = patiences.get(pool)
   if (patience === undefined) {
-    patience = createPatience(pool)
+    patience = createPatience(() => pool.query(sql.unsafe`SELECT 1`))
     patiences.set(pool, patience)
   }
   return patience

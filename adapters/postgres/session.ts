@@ -30,7 +30,8 @@ const types = {
     oid === 20 ? (value: string) => BigInt(value) : pg.types.getTypeParser(oid, format as 'text'),
 }
 
-/** Statements are prepared once a connection, under a name made of their text. */
+/** Statements are prepared once a connection, under a name made of their text, where the connection is surely one: a pooler
+ *  in transaction mode gives the next of them to a backend that does not know the name. */
 const statementNames = new Map<string, { readonly name: string; readonly text: string }>()
 const prepared = (sql: string): { readonly name: string; readonly text: string } => {
   let known = statementNames.get(sql)
@@ -115,7 +116,9 @@ export const connectSession = async (
   return {
     backend,
     run: async (statement) => {
-      const { rows } = await client.query({ ...prepared(statement.sql), values: [...statement.values] })
+      const { name, text } = prepared(statement.sql)
+      const values = [...statement.values]
+      const { rows } = await client.query(backend === null ? { text, values } : { name, text, values })
       return rows
     },
     exec,

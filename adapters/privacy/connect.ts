@@ -1,6 +1,7 @@
 /** A vault on a database of its own connections, which forgets what was erased as soon as it hears of it. */
 import pg from 'pg'
 import { type Listener, listen } from '../listener.ts'
+import { createPatience } from '../postgres/query.ts'
 import {
   checkMaster,
   ERASED_CHANNEL,
@@ -26,6 +27,8 @@ export type VaultOptions = {
   /** Keys kept in memory. Default 50,000. */
   readonly cacheSize?: number
   readonly maxConnections?: number
+  /** How long a database that says nothing is waited for (ms). Default 2,000; who has more to lose by giving up, longer. */
+  readonly silenceMs?: number
 }
 
 export const connectVault = ({
@@ -34,6 +37,7 @@ export const connectVault = ({
   onWrongMaster = () => {},
   cacheSize,
   maxConnections = 3,
+  silenceMs,
 }: VaultOptions): ConnectedVault => {
   const master = Buffer.from(masterKey, 'hex')
   const pool = new pg.Pool({
@@ -47,7 +51,11 @@ export const connectVault = ({
   })
   // A connection that is lost while it is idle: the next question makes a new one.
   pool.on('error', () => {})
-  const vault = postgresVault({ pool, master, ...(cacheSize === undefined ? {} : { cacheSize }) })
+  const patience = createPatience(() => pool.query('SELECT 1'), silenceMs)
+  const patient = {
+    query: (text: string, values?: unknown[]) => patience(() => pool.query(text, values)),
+  } as Pick<pg.Pool, 'query'>
+  const vault = postgresVault({ pool: patient, master, ...(cacheSize === undefined ? {} : { cacheSize }) })
   const listener: Listener = listen({
     url: databaseUrl,
     pool,

@@ -57,7 +57,7 @@ type Row = { subject: string; generation: number; wrapped: Buffer | null; erased
 
 /** `master` is 32 bytes. */
 export const postgresVault = (options: {
-  readonly pool: Pool
+  readonly pool: Pick<Pool, 'query'>
   readonly master: Buffer
   readonly cacheSize?: number
 }): PostgresVault => {

@@ -15,7 +15,8 @@ export type OpenedLog = EventStoreLog & {
 export const openedLog = (to: Connections): OpenedLog => {
   if (to.masterKey === null)
     throw new Error('PRIVACY_MASTER_KEY is not set: without it people’s data on the log can’t be opened.')
-  const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey })
+  // What takes long is not given up for a moment's silence: that the database answers at all was looked at first.
+  const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey, silenceMs: 10_000 })
   const log = sealedLog(connectEventLog({ url: to.eventStoreUrl }), vault)
   return {
     ...log,

@@ -52,6 +52,7 @@ await prepare()
 const vault = connectVault({
   databaseUrl: config.database.url,
   masterKey: config.privacy.masterKey,
+  silenceMs: 10_000,
   onWrongMaster: (error) => {
     process.stderr.write(`${error.message}\n`)
     process.exit(78)

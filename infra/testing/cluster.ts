@@ -19,6 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { freePort } from '../postgres/embedded.ts'
 import { postgresUser } from '../postgres/unprivileged.ts'
+import { freeze } from './freeze.ts'
 
 export type Cluster = {
   /** Of the superuser, to the database `postgres`. */
@@ -26,7 +27,9 @@ export type Cluster = {
   readonly dataDir: string
   /** `kill -9` of the postmaster and all its children. */
   readonly kill: () => Promise<void>
-  /** On the same port and data, after `kill` or `pause`. */
+  /** All of it stands still and holds its connections, until what this answers is called. */
+  readonly freeze: () => () => void
+  /** On the same port and data, after `kill`. */
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -194,6 +197,7 @@ export const startCluster = async (): Promise<Cluster> => {
       await exited()
       // Its backends notice within moments; a new postmaster refuses the data until the last is gone.
     },
+    freeze: () => freeze(child!.pid!),
     restart: async () => {
       const until = Date.now() + 60_000
       for (;;)

@@ -9,9 +9,9 @@ import { MAX_FAULTS } from '../../../projections/proof/bundle-checking.ts'
 import { checkBundle } from '../../../projections/proof/check-bundle.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { counted, Misused, type Run } from '../command.ts'
-import { connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { type Output, openOutput } from '../output-file.ts'
+import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
 import { plain } from './replay-view/screen.ts'
@@ -53,7 +53,7 @@ export const exportBundle: Run = async (args, io) => {
   if (from !== null && to !== null && to < from) throw new Misused('--to is before --from.')
   const file = given.out
   if (file === undefined) throw new Misused('Where to? Give -o FILE.')
-  const connected = connections()
+  const connected = await reached()
   if (E.isLeft(connected)) {
     io.err(connected.left)
     return 1

@@ -8,8 +8,8 @@ import { createMoments, type Moments, type When } from '../../../projections/his
 import { createPlayer, replay, stepView } from '../../../projections/history/replay.ts'
 import { createMomentWriter } from '../../operations/keep/moment-writer.ts'
 import { type Io, Misused, type Run } from '../command.ts'
-import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
+import { reached } from '../reached.ts'
 import { plain, plainJson } from './replay-view/screen.ts'
 import { type Terminal, watch } from './replay-view/watch.ts'
 import { readLast, readSpeed, readWhen } from './replay-view/when.ts'
@@ -128,7 +128,7 @@ const show = async (moments: Moments, asked: Asked): Promise<number> => {
 
 export const replayRoom: Run = async (args, io) => {
   const asked = readAsked(args)
-  const to = connections()
+  const to = await reached()
   if (E.isLeft(to)) {
     io.err(to.left)
     return 1

@@ -6,9 +6,10 @@ import { readSmallFile } from '../../../adapters/text-file.ts'
 import type { RowDifference } from '../../operations/verify/differing-rows.ts'
 import { type VerifyOptions, type VerifyProgress, verifyLog } from '../../operations/verify/verify.ts'
 import { counted, type Io, type Run } from '../command.ts'
-import { type Connections, connections } from '../connections.ts'
+import type { Connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { openedLog } from '../opened-log.ts'
+import { reached } from '../reached.ts'
 import { keysFor, readKeys } from './key-arguments.ts'
 import { plain } from './replay-view/screen.ts'
 
@@ -68,7 +69,7 @@ export const verify: Run = async (args, io) => {
     },
   })
   const keys = readKeys(given.key ?? [])
-  const to = connections()
+  const to = await reached()
   const wrongly = (sentence: string): number => {
     io.err(sentence)
     return 2

@@ -7,7 +7,7 @@ import { primaryOf } from '../../config/primary.ts'
 import { followPrimary } from '../../operations/content/follow.ts'
 import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
-import { connections } from '../connections.ts'
+import { reached } from '../reached.ts'
 
 /** Of what is wrong with a file, so many sentences are shown. */
 const MAX_TOLD = 20
@@ -24,7 +24,7 @@ const failed = (io: Io, sentence: string): number => {
 const load: Run = async (args, io) => {
   const [file, ...rest] = args
   if (file === undefined || rest.length > 0) throw new Misused('presence content load takes one file.')
-  const to = connections()
+  const to = await reached()
   if (E.isLeft(to)) return failed(io, to.left)
   await migrate(to.right.databaseUrl)
   const loaded = await loadContent(to.right.databaseUrl, file)
@@ -58,7 +58,7 @@ const follow: Run = async (args, io) => {
   if (args.length > 0) throw new Misused('presence content follow takes nothing more.')
   const primary = primaryOf(process.env)
   if (E.isLeft(primary)) return failed(io, primary.left)
-  const to = connections()
+  const to = await reached()
   if (E.isLeft(to)) return failed(io, to.left)
   await migrate(to.right.databaseUrl)
   const say = (fields: Readonly<Record<string, unknown>>, message: string) =>

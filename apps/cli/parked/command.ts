@@ -6,8 +6,9 @@ import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { letGoOfParked, listParked, retryParked, showParked } from '../../operations/parked/parked.ts'
 import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, counted, Misused, type Run } from '../command.ts'
-import { type Connections, connections } from '../connections.ts'
+import type { Connections } from '../connections.ts'
 import { operator } from '../operator.ts'
+import { reached } from '../reached.ts'
 
 /** So many of a stream are shown. */
 const SHOWN = 100
@@ -18,8 +19,8 @@ const json = (value: unknown): string =>
 const LET_GO_MS = 10_000
 
 /** Throws where there is nothing to connect to. */
-const connected = (): Connections => {
-  const to = connections()
+const connected = async (): Promise<Connections> => {
+  const to = await reached()
   if (E.isLeft(to)) throw new Error(to.left)
   return to.right
 }
@@ -32,7 +33,7 @@ const oneStream = (args: ReadonlyArray<string>): string => {
 const letGo: Run = async ([stream, flag, reason, ...rest], io) => {
   if (stream === undefined || flag !== '--reason' || !reason?.trim() || rest.length > 0)
     throw new Misused('Name one stream, and say why: --reason TEXT.')
-  const { databaseUrl, eventStoreUrl } = connected()
+  const { databaseUrl, eventStoreUrl } = await connected()
   const waiting = async () => (await listParked(databaseUrl)).find((one) => one.stream === stream)
   const before = await waiting()
   if (before === undefined) throw new Error(`Nothing of ${stream} is parked.`)
@@ -54,7 +55,7 @@ const letGo: Run = async ([stream, flag, reason, ...rest], io) => {
 
 const list: Run = async (args, io) => {
   if (args.length > 0) throw new Misused('presence parked list takes nothing more.')
-  const streams = await listParked(connected().databaseUrl)
+  const streams = await listParked((await connected()).databaseUrl)
   for (const { stream, events, parkedAt, position, reason } of streams)
     io.out(
       plain(
@@ -67,7 +68,7 @@ const list: Run = async (args, io) => {
 
 const show: Run = async (args, io) => {
   const stream = oneStream(args)
-  const { databaseUrl } = connected()
+  const { databaseUrl } = await connected()
   const events = await showParked(databaseUrl, stream, SHOWN)
   if (events.length === 0) throw new Error(`Nothing of ${stream} is parked.`)
   io.out(json(events))
@@ -80,7 +81,7 @@ const show: Run = async (args, io) => {
 
 const retry: Run = async (args, io) => {
   const stream = oneStream(args)
-  const { applied, stoppedBy } = await retryParked(connected().databaseUrl, stream)
+  const { applied, stoppedBy } = await retryParked((await connected()).databaseUrl, stream)
   if (applied === 0 && stoppedBy === null) throw new Error(`Nothing of ${stream} is parked.`)
   io.out(`${counted(applied, 'event')} applied`)
   if (stoppedBy)

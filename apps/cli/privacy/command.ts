@@ -8,15 +8,16 @@ import { erase, reapply } from '../../operations/privacy/erase.ts'
 import { exportPerson } from '../../operations/privacy/export.ts'
 import { type ErasureRequest, erasureRequests, isSigned } from '../../operations/privacy/requests.ts'
 import { type Command, counted, type Io, Misused, type Run } from '../command.ts'
-import { type Connections, connections } from '../connections.ts'
+import type { Connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { operator } from '../operator.ts'
 import { openOutput } from '../output-file.ts'
+import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
 
 /** Throws where there is nothing to connect to. The tables are as this version has them. */
 const connected = async (): Promise<Connections> => {
-  const to = connections()
+  const to = await reached()
   if (E.isLeft(to)) throw new Error(to.left)
   await migrate(to.right.databaseUrl)
   return to.right

@@ -7,8 +7,8 @@ import { PROJECTION_NAMES } from '../../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../../operations/rebuild/rebuild.ts'
 import { plainJson } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io } from '../command.ts'
-import { connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
+import { reached } from '../reached.ts'
 
 const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run] [--without-keys]
 
@@ -56,7 +56,7 @@ export const rebuild: Command = {
       io.err(`There is no projection ${only}. There are: ${PROJECTION_NAMES.join(', ')}.`)
       return 2
     }
-    const to = connections()
+    const to = await reached()
     if (E.isLeft(to)) {
       io.err(to.left)
       return 1

@@ -5,7 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type PendingMigrations, pendingMigrations } from '../../../adapters/postgres/migrate.ts'
 import { isLogDir, type LogFormat, logDirOf, logFormat } from '../../operations/instance/log-backup.ts'
 import { type Command, counted, type Io, Misused } from '../command.ts'
-import { connections } from '../connections.ts'
+import { reached } from '../reached.ts'
 
 const usage = `presence upgrade --check [--json]
 
@@ -70,7 +70,7 @@ export const upgrade: Command = {
       options: { check: { type: 'boolean' }, json: { type: 'boolean' } },
     })
     if (options.check !== true) throw new Misused('Give --check.')
-    const to = connections()
+    const to = await reached()
     if (E.isLeft(to)) {
       io.err(to.left)
       return 1

@@ -43,6 +43,10 @@ page('given a made-up account, then it signs a challenge as that account’s wal
   assert.equal(Signature.from(signature).getPublicKey(hash).toString(), publicKey)
   assert.equal(publicKey, devKeys('alice').posting.public)
 })
+page('given a challenge of the server’s own, then the stand-in’s wallet signs it too', async () => {
+  const message = `dlux_presence_session_any_1795996584379_${'a'.repeat(32)}_${'b'.repeat(64)}`
+  assert.equal((await sign({ account: 'alice', message })).statusCode, 200)
+})
 page('given no account name, or something else to sign, then it refuses', async () => {
   for (const body of [
     { account: 'A!', message: '1767225600' },

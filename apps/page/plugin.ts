@@ -22,7 +22,7 @@ const FILES = [
 
 const SignRequest = t.type({ account: t.string, message: t.string })
 // Only what a log-in asks to be signed: a time, or a challenge of ours.
-const CHALLENGE = /^(\d{10,13}|dlux_vr_[\w-]{1,200})$/
+const CHALLENGE = /^(\d{10,13}|dlux_vr_[\w-]{1,200}|dlux_presence_[\w.-]{1,300})$/
 const hidden = { schema: { hide: true } }
 
 const refuse = (reply: FastifyReply, status: number, code: string, error: string) =>
@@ -45,7 +45,7 @@ export const startPage = (app: FastifyInstance, options: PageOptions): void => {
         reply,
         400,
         'invalid_request',
-        'An account is needed, and a message to sign that is Unix seconds or a dlux_vr_ challenge.',
+        'An account is needed, and a message to sign that is Unix seconds, or a challenge of the server’s or the wallet’s.',
       )
     try {
       const { account, message } = request.body

@@ -42,7 +42,14 @@ export type RoomDeps = {
 const DURABLE_TRIES = 5
 /** Of what was told, so much is held against the log's proofs. */
 const MOST_TOLD = 500
-const NOT_OF_A_USER: ReadonlySet<string> = new Set(['revision', 'timestamp', 'enabled', 'by', 'reason'])
+const NOT_OF_A_USER: ReadonlySet<string> = new Set([
+  'revision',
+  'timestamp',
+  'enabled',
+  'by',
+  'reason',
+  'drop_audio',
+])
 
 export class Room extends Emitter<RoomEvents> {
   readonly #deps: RoomDeps
@@ -149,6 +156,18 @@ export class Room extends Emitter<RoomEvents> {
   async lowerHand(sessionId: string): Promise<void> {
     await this.#deps.session.ask('hand-lower', { session_id: sessionId })
   }
+  /** The word on a stage, as a moderator. */
+  async giveWord(sessionId: string): Promise<void> {
+    await this.#deps.session.ask('speak-grant', { session_id: sessionId })
+  }
+  /** One's own, to somebody else. */
+  async handOnWord(sessionId: string): Promise<void> {
+    await this.#deps.session.ask('speak-hand-on', { session_id: sessionId })
+  }
+  /** One's own back; as a moderator, another's. */
+  async takeWord(sessionId?: string): Promise<void> {
+    await this.#deps.session.ask('speak-take', sessionId === undefined ? {} : { session_id: sessionId })
+  }
 
   // ── moderation ─────────────────────────────────────────────────────────────────────────────────────────
   async mute(subject: string, more: Restriction = {}): Promise<void> {
@@ -240,6 +259,8 @@ export class Room extends Emitter<RoomEvents> {
           voice_enabled: false,
           hand_raised: false,
           hand_raised_since: null,
+          on_stage: false,
+          on_stage_since: null,
           connected_at: String(message.timestamp),
           ...message,
         } as unknown as User)
@@ -250,7 +271,8 @@ export class Room extends Emitter<RoomEvents> {
         this.#places.gone(socketId)
         break
       case 'voice-state':
-      case 'hand-state': {
+      case 'hand-state':
+      case 'stage-state': {
         const user = this.#users.get(socketId)
         const marks = Object.entries(message).filter(([name]) => !NOT_OF_A_USER.has(name))
         if (user !== undefined) this.#users.set(socketId, { ...user, ...Object.fromEntries(marks) })

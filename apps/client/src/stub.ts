@@ -27,6 +27,7 @@ const DEFAULT_SETTINGS = {
   guests_allowed: true,
   max_users: 50,
   reactions_enabled: true,
+  stage: false,
   slow_mode_seconds: 0,
   settings: {},
 }
@@ -64,7 +65,13 @@ export const createStub = (): Stub => {
     person.user = { ...who(person), position, avatar_data }
     toAll({ type: 'user-joined', ...person.user, ...next('space') })
     person.isIn = true
-    const marks = { voice_enabled: false, hand_raised: false, hand_raised_since: null }
+    const marks = {
+      voice_enabled: false,
+      hand_raised: false,
+      hand_raised_since: null,
+      on_stage: false,
+      on_stage_since: null,
+    }
     const users = [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...marks, ...user }))
     person.events.onMessage({
       type: 'space-joined',

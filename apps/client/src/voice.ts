@@ -36,6 +36,8 @@ class Peer {
   readonly id = Math.random().toString(36).slice(2, 12)
   readonly connection: RTCPeerConnection
   stream: MediaStream | null = null
+  /** Its voice is off: whatever comes over it is not heard. */
+  isHushed = false
   panner: PannerNode | null = null
   /** The other side's connection, once it has said. */
   theirs: string | null = null
@@ -151,6 +153,9 @@ export class Voice {
       case 'voice-state':
         this.#voiceState(message)
         return
+      case 'stage-state':
+        if (message.drop_audio === true) this.#dropAudio(String(message.socketId))
+        return
       case 'webrtc-offer':
         this.#inTurn(() => this.#described(String(message.fromSocketId), message.offer as Tagged))
         return
@@ -181,12 +186,23 @@ export class Voice {
   }
 
   #voiceState(message: Json): void {
-    if (message.enabled !== false) return
     const socketId = String(message.socketId)
+    const peer = this.#peers.get(socketId)
+    if (message.enabled !== false) {
+      if (peer !== undefined && peer.isHushed) this.#play(peer)
+      return
+    }
     // The server switched it off, or another page of ours did.
     if (socketId === this.#deps.me()) {
       if (this.enabled) this.#silence(new PresenceError('muted', 'Your voice was switched off.'))
     } else if (!this.enabled) this.#drop(socketId)
+    else if (peer !== undefined) hush(peer)
+  }
+  /** Nothing comes over a connection that was closed; one's own voice goes over another. */
+  #dropAudio(socketId: string): void {
+    if (socketId === this.#deps.me()) return
+    this.#drop(socketId)
+    if (this.enabled) this.#offerTo(socketId)
   }
   /** Nothing of that one is heard from here on, whatever its own page does. */
   #mutedWho(message: Json): void {
@@ -195,10 +211,7 @@ export class Voice {
       Other & { userAccount?: unknown; guestId?: unknown }
     >
     for (const { socketId, userAccount, guestId } of mine())
-      if ((userAccount ?? guestId) === who) {
-        this.#drop(socketId)
-        if (this.enabled) this.#offerTo(socketId)
-      }
+      if ((userAccount ?? guestId) === who) this.#dropAudio(socketId)
   }
   #nobodySpeaks(): void {
     if (this.enabled)
@@ -247,8 +260,7 @@ export class Voice {
     peer.connection.onnegotiationneeded = null
     peer.connection.ontrack = null
     peer.connection.close()
-    peer.panner?.disconnect()
-    elementOf(peer)?.remove()
+    hush(peer)
   }
   #connect(socketId: string): Peer {
     const peer = new Peer(this.#deps.iceServers())
@@ -333,6 +345,8 @@ export class Voice {
   #play(peer: Peer): void {
     const { stream } = peer
     if (stream === null || typeof document === 'undefined') return
+    hush(peer)
+    peer.isHushed = false
     const element = document.createElement('audio')
     element.autoplay = true
     element.srcObject = stream
@@ -352,6 +366,13 @@ export class Voice {
 
 const stopTracks = (stream: MediaStream): void => {
   for (const track of stream.getTracks()) track.stop()
+}
+/** Out of the ear. */
+const hush = (peer: Peer): void => {
+  peer.isHushed = true
+  peer.panner?.disconnect()
+  peer.panner = null
+  elementOf(peer)?.remove()
 }
 const elementOf = (peer: Peer): Element | null =>
   typeof document === 'undefined' ? null : document.querySelector(`audio[data-presence="${peer.id}"]`)

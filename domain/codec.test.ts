@@ -131,9 +131,15 @@ test('given steps from schema to schema, then each is taken in turn, and none fo
     1: { Moved: (data: unknown) => ({ ...(data as object), two: true }) },
     2: { Moved: (data: unknown) => ({ ...(data as object), three: true }) },
   }
-  assert.equal(upcast('Moved', { a: 1 }, 1, steps, 3), E.right({ a: 1, two: true, three: true }))
-  assert.equal(upcast('Moved', { a: 1 }, 2, steps, 3), E.right({ a: 1, three: true }))
-  assert.equal(upcast('Stayed', { a: 1 }, 1, steps, 3), E.right({ a: 1 }))
-  assert.ok(E.isLeft(upcast('Moved', {}, 4, steps, 3)) && E.isLeft(upcast('Moved', {}, 0, steps, 3)))
+  assert.equal(
+    upcast({ type: 'Moved', data: { a: 1 }, schema: 1 }, 3, steps),
+    E.right({ a: 1, two: true, three: true }),
+  )
+  assert.equal(upcast({ type: 'Moved', data: { a: 1 }, schema: 2 }, 3, steps), E.right({ a: 1, three: true }))
+  assert.equal(upcast({ type: 'Stayed', data: { a: 1 }, schema: 1 }, 3, steps), E.right({ a: 1 }))
+  assert.ok(
+    E.isLeft(upcast({ type: 'Moved', data: {}, schema: 4 }, 3, steps)) &&
+      E.isLeft(upcast({ type: 'Moved', data: {}, schema: 0 }, 3, steps)),
+  )
 })
 test.run()

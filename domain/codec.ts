@@ -93,7 +93,7 @@ export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, D
   if (!Metadata.is(metadata)) return E.left(complaint(Metadata, metadata, 'metadata'))
   let data = recorded.data
   if (metadata.schema !== entry.schema) {
-    const today = upcast(type, data, metadata.schema, STEPS, entry.schema)
+    const today = upcast({ type, data, schema: metadata.schema }, entry.schema)
     if (E.isLeft(today)) return E.left({ reason: today.left, field: 'metadata.schema' })
     data = today.right
   }

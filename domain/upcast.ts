@@ -12,11 +12,9 @@ export const STEPS: Steps = {}
 
 /** `data` as an event of schema `to` has it; a sentence where the schema is not one that can be read. */
 export const upcast = (
-  type: string,
-  data: unknown,
-  schema: number,
-  steps: Steps = STEPS,
+  { type, data, schema }: { readonly type: string; readonly data: unknown; readonly schema: number },
   to: number = SCHEMA,
+  steps: Steps = STEPS,
 ): E.Either<string, unknown> => {
   if (schema === to) return E.right(data)
   if (!Number.isInteger(schema) || schema < 1) return E.left(`There is no schema ${schema}.`)

@@ -58,7 +58,7 @@ test('given an event, then its proof leads to the checkpoint, for those who may 
     assert.is(leaf_hash, leafOf(event).toString('base64'))
     const { root, size: of } = openCheckpoint(note, verifierOf(SIGNER))!
     assert.is(of, size)
-    assert.ok(verifyInclusion(leafOf(event), i, size, hashes(proof), root))
+    assert.ok(verifyInclusion(leafOf(event), i, hashes(proof), { size, root }))
     const at = `position=${event.position}&size=${size}`
     const same = await get(`/api/audit/proof/inclusion?${at}`, http.bearer('auditor'))
     assert.equal(same.json().proof, proof)
@@ -73,7 +73,7 @@ test('given the log has grown, then the new checkpoint goes on from the old one'
   assert.ok(now.size > old.size)
   const url = `/api/audit/proof/consistency?from=${old.size}&to=${now.size}`
   const { proof } = (await get(url)).json()
-  assert.ok(verifyConsistency(old.size, old.root, now.size, now.root, hashes(proof)))
+  assert.ok(verifyConsistency(old, now, hashes(proof)))
 })
 
 test('given sizes at will, then only auditors are answered: between two of them stands a single event’s hash', async () => {

@@ -11,28 +11,23 @@ import type { Session } from './state.ts'
 export const AT_ONCE = 500
 export const AT_ONCE_WITH_WORDS = 150
 
+/** How a session ends. `until`: of a ban, null for good. */
+type Ending = { readonly reason: LeaveReason; readonly note: string | null; readonly until: string | null }
+
 export const endSession = (
   { by, at }: Asking,
   sessionId: string,
-  reason: LeaveReason,
-  note: string | null,
-  until: string | null,
+  { reason, note, until }: Ending,
 ): SpaceEvent => ({
   type: 'SessionLeft',
   data: { sessionId, reason, by: actorOf(by), note, until, at },
 })
 
 /** Ends every session of `subject` and gives up the seat held for it. */
-export const putOut = (
-  asking: Asking,
-  subject: string,
-  reason: LeaveReason,
-  note: string | null,
-  until: string | null,
-): Array<SpaceEvent> => {
+export const putOut = (asking: Asking, subject: string, ending: Ending): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const sessionId of asking.state.own.get(subject) ?? [])
-    events.push(endSession(asking, sessionId, reason, note, until))
+    events.push(endSession(asking, sessionId, ending))
   if (asking.state.held.has(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
   return events
 }
@@ -54,7 +49,9 @@ const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
   for (const session of asking.state.sessions.values()) {
     if (events.length >= AT_ONCE) break
     if (session.account === null)
-      events.push(endSession(asking, session.sessionId, 'kicked', ACCOUNTS_ONLY, null))
+      events.push(
+        endSession(asking, session.sessionId, { reason: 'kicked', note: ACCOUNTS_ONLY, until: null }),
+      )
   }
   for (const subject of asking.state.held.keys()) {
     if (events.length >= AT_ONCE) break

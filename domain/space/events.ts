@@ -200,7 +200,7 @@ export const SPACE_EVENTS = {
       fold: (state, { sessionId, reason, returnBy, at }) => {
         const session = state.sessions.get(sessionId)
         leave(state, sessionId)
-        if (session !== undefined) remember(state.left, session, reason, returnBy, at)
+        if (session !== undefined) remember(state.left, session, { reason, returnBy, at })
         return state
       },
       told: 'coming',

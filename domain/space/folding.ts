@@ -60,9 +60,11 @@ const MAX_LEFT = 500
 export const remember = (
   left: SpaceState['left'],
   { account, guest }: Session,
-  reason: LeaveReason,
-  returnBy: string | undefined,
-  at: string,
+  {
+    reason,
+    returnBy,
+    at,
+  }: { readonly reason: LeaveReason; readonly returnBy: string | undefined; readonly at: string },
 ): void => {
   const map = writable(left)
   const subject = account ?? guest ?? ''

@@ -43,7 +43,10 @@ export const revokePermission = (asking: Asking, command: RevokePermission): Dec
   if (E.isLeft(mayOn)) return mayOn
   const grant = state.grants.get(account)
   if (grant === undefined) return E.right([])
-  const out = content.visibility === 'private' ? putOut(asking, account, 'kicked', reason.right, null) : []
+  const out =
+    content.visibility === 'private'
+      ? putOut(asking, account, { reason: 'kicked', note: reason.right, until: null })
+      : []
   return E.right([
     {
       type: 'PermissionRevoked',

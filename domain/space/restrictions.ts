@@ -37,8 +37,13 @@ const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
 const impose = (
   asking: Asking,
   command: Ban | Mute,
-  restrictions: ReadonlyMap<string, Restriction>,
-  type: 'AccountBanned' | 'AccountMuted',
+  {
+    restrictions,
+    type,
+  }: {
+    readonly restrictions: ReadonlyMap<string, Restriction>
+    readonly type: 'AccountBanned' | 'AccountMuted'
+  },
   endings: (terms: Terms) => ReadonlyArray<SpaceEvent>,
 ): Decision => {
   const { subject } = command
@@ -57,12 +62,12 @@ const impose = (
 
 /** All that the banned one has here ends with it. */
 export const ban = (asking: Asking, command: Ban): Decision =>
-  impose(asking, command, asking.state.bans, 'AccountBanned', ({ reason, until }) =>
-    putOut(asking, command.subject, 'banned', reason, until).slice(0, AT_ONCE_WITH_WORDS),
+  impose(asking, command, { restrictions: asking.state.bans, type: 'AccountBanned' }, ({ reason, until }) =>
+    putOut(asking, command.subject, { reason: 'banned', note: reason, until }).slice(0, AT_ONCE_WITH_WORDS),
   )
 
 export const mute = (asking: Asking, command: Mute): Decision =>
-  impose(asking, command, asking.state.mutes, 'AccountMuted', () =>
+  impose(asking, command, { restrictions: asking.state.mutes, type: 'AccountMuted' }, () =>
     stopVoices(asking, (session) => subjectOf(session) === command.subject).slice(0, AT_ONCE),
   )
 
@@ -99,5 +104,7 @@ export const kick = (asking: Asking, command: Kick): Decision => {
   if (session === undefined) return E.right([])
   const mayOn = mayActOn(state, content, access, subjectOf(session))
   if (E.isLeft(mayOn)) return mayOn
-  return E.right([endSession(asking, session.sessionId, 'kicked', reason.right, null)])
+  return E.right([
+    endSession(asking, session.sessionId, { reason: 'kicked', note: reason.right, until: null }),
+  ])
 }

@@ -90,7 +90,8 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
       hashes += value.right.proof.length
       leaves.push(value.right.leaf)
       const begun = performance.now()
-      if (!verifyInclusion(value.right.leaf, leaf, size, value.right.proof, root)) throw new Error('no proof')
+      if (!verifyInclusion(value.right.leaf, leaf, value.right.proof, { size, root }))
+        throw new Error('no proof')
       checked.push(performance.now() - begun)
     }
     const many = Array.from({ length: size }, (_, i) => leaves[i % leaves.length]!)

@@ -1,15 +1,13 @@
 /** Any moment of a room: who was there, what was in force and what had been said, from the log alone. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import type { ChatEventOf } from '../../domain/chat/events.ts'
-import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, type MomentError, readEvents, told } from './errors.ts'
 import { EVERY } from './kept-streams.ts'
-import { type Past, type Point, readable } from './point.ts'
-import { type Said, TALK, type Talk, talk } from './recent-messages.ts'
-import type { Ref } from './refs.ts'
+import { type MomentMessage, messagesOf, type Open } from './moment-messages.ts'
+import type { Past, Point } from './point.ts'
+import { TALK, type Talk, talk } from './recent-messages.ts'
 import { type Standing, standing } from './space-standing.ts'
 import { createTimeline, type KeepStream, type Reached, type Timeline } from './timeline.ts'
 
@@ -22,27 +20,6 @@ export type When =
   | { readonly kind: 'revision'; readonly revision: bigint }
   | { readonly kind: 'position'; readonly position: bigint }
   | { readonly kind: 'time'; readonly time: Date }
-
-/** A message as it read then. `content` is empty where it was deleted, or where its words have been erased since
- *  (`erased`: by which request). */
-export type MomentMessage = {
-  readonly messageId: string
-  readonly account: string | null
-  readonly guest: string | null
-  readonly displayName: string
-  readonly subspace: string
-  readonly messageType: string
-  readonly content: string
-  readonly parentMessageId: string | null
-  readonly threadRootId: string | null
-  readonly createdAt: string
-  readonly editedAt: string | null
-  readonly deleted: { readonly by: Actor; readonly at: string } | null
-  readonly erased: string | null
-  readonly reactions: Said['reactions']
-  readonly posted: Ref
-  readonly edited: Ref | null
-}
 
 export type Moment = {
   readonly space: SpaceRef
@@ -81,92 +58,6 @@ export type Moments = {
   readonly stored: StreamReader
   readonly spaces: Timeline<Standing>
   readonly chats: Timeline<Talk>
-}
-
-/** Revisions this near to each other are read at once. */
-const NEAR = 64
-
-/** Events with what is personal in them opened. */
-export type Open = (
-  events: ReadonlyArray<RecordedEvent>,
-) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
-
-/** The words of these, oldest first. `seen`: events at hand, still sealed, that need not be read again. */
-const messagesOf = async (
-  log: StreamReader,
-  open: Open,
-  space: SpaceRef,
-  said: ReadonlyArray<readonly [string, Said]>,
-  seen: ReadonlyMap<number, RecordedEvent>,
-): Promise<ReadonlyArray<MomentMessage>> => {
-  const stream = streamName('chat', space)
-  const wanted = new Set<number>()
-  const sealed: RecordedEvent[] = []
-  const want = (revision: number): void => {
-    const event = seen.get(revision)
-    if (event === undefined) wanted.add(revision)
-    else sealed.push(event)
-  }
-  for (const [, { posted, edited }] of said) {
-    want(posted.revision)
-    if (edited !== null) want(edited.revision)
-  }
-  const sorted = [...wanted].sort((a, b) => a - b)
-  const runs: Array<{ readonly from: number; to: number }> = []
-  for (const revision of sorted) {
-    const last = runs.at(-1)
-    if (last !== undefined && revision - last.to <= NEAR) last.to = revision
-    else runs.push({ from: revision, to: revision })
-  }
-  const pages = await Promise.all(
-    runs.map(({ from, to }) => readEvents(log, stream, { from: BigInt(from), limit: to - from + 1 })),
-  )
-  let opened: ReadonlyArray<RecordedEvent>
-  try {
-    opened = await open(sealed)
-  } catch (error) {
-    throw new Failed({ _tag: 'LogUnavailable', cause: `keys: ${(error as Error).message}` })
-  }
-  const events = new Map([...pages.flat(), ...opened].map((event) => [Number(event.revision), event]))
-  return said.map(([messageId, { posted, edited, deleted, reactions }]) => {
-    const first = events.get(posted.revision)
-    if (first === undefined)
-      throw new Failed({ _tag: 'Unreadable', cause: `event ${posted.revision} of ${stream} is gone` })
-    const { data, by } = postingOf(first)
-    const last = edited === null ? undefined : events.get(edited.revision)
-    const words = last === undefined ? { ...data, ...by } : editOf(last)
-    return {
-      messageId,
-      account: data.account,
-      guest: data.guest,
-      displayName: data.displayName,
-      subspace: data.subspace,
-      messageType: data.messageType,
-      content: deleted === null ? words.content : '',
-      parentMessageId: data.parentMessageId,
-      threadRootId: data.threadRootId,
-      createdAt: data.at,
-      editedAt: last === undefined ? null : words.at,
-      deleted: deleted === null ? null : { by: deleted.by, at: deleted.at },
-      erased: words.erased,
-      reactions,
-      posted,
-      edited,
-    }
-  })
-}
-
-type Words = { readonly content: string; readonly at: string; readonly erased: string | null }
-const erasedIn = (data: object): string | null =>
-  'erased' in data && typeof data.erased === 'string' ? data.erased : null
-const postingOf = (recorded: Parameters<typeof readable>[0]) => {
-  const decoded = readable(recorded)
-  const { data } = decoded.event as ChatEventOf<'MessagePosted'>
-  return { data, by: { erased: erasedIn(data) } }
-}
-const editOf = (recorded: Parameters<typeof readable>[0]): Words => {
-  const { data } = readable(recorded).event as ChatEventOf<'MessageEdited'>
-  return { content: data.content, at: data.at, erased: erasedIn(data) }
 }
 
 const newer = (a: bigint | null, b: bigint | null): bigint | null =>
@@ -220,10 +111,10 @@ export const createMoments = (
     }
   }
 
+  /** `seen`: what was read of the chat on the way. */
   const momentOf = async (
     space: SpaceRef,
-    room: Reached<Standing>,
-    chat: Reached<Talk>,
+    { room, chat }: { readonly room: Reached<Standing>; readonly chat: Reached<Talk> },
     seen: ReadonlyMap<number, RecordedEvent> | undefined,
     messages = TALK,
   ): Promise<Moment> => {
@@ -238,7 +129,7 @@ export const createMoments = (
       chatRevision: chat.revision,
       unread: room.unread + chat.unread,
       standing: room.state,
-      messages: await messagesOf(log, open ?? ((events) => events), space, said, seen ?? new Map()),
+      messages: await messagesOf({ log, open: open ?? ((events) => events) }, space, said, seen ?? new Map()),
     }
   }
 
@@ -250,7 +141,7 @@ export const createMoments = (
       spaces.to(space, past, how),
       chats.to(space, past, { ...how, ...(seen === undefined ? {} : { seen }) }),
     ])
-    return momentOf(space, room, chat, seen, options.messages)
+    return momentOf(space, { room, chat }, seen, options.messages)
   }
 
   /** What `until` gives of `bound`'s end, with each stream read once: only where one goes on past the other's end is it
@@ -269,13 +160,15 @@ export const createMoments = (
     ])
     const ends = [room.next, chat.next].filter((end) => end !== null)
     const [end] = ends.sort((a, b) => (a < b ? -1 : 1))
-    if (end === undefined) return momentOf(space, room, chat, seen, options.messages)
+    if (end === undefined) return momentOf(space, { room, chat }, seen, options.messages)
     const past: Past = ({ position }) => position >= end
     const isBefore = ({ position }: Point<unknown>): boolean => position === null || position < end
     return momentOf(
       space,
-      isBefore(room) ? room : await spaces.to(space, past, { exact }),
-      isBefore(chat) ? chat : await chats.to(space, past, { exact }),
+      {
+        room: isBefore(room) ? room : await spaces.to(space, past, { exact }),
+        chat: isBefore(chat) ? chat : await chats.to(space, past, { exact }),
+      },
       seen,
       options.messages,
     )

@@ -109,10 +109,10 @@ merkle(
           const oldRoot = definedRoot(leaves.slice(0, old))
           assert.deepEqual(await rootAt(old, nodes), oldRoot)
           const consistency = await consistencyProof(old, size, nodes)
-          assert.ok(verifyConsistency(old, oldRoot, size, root, consistency))
+          assert.ok(verifyConsistency({ size: old, root: oldRoot }, { size, root }, consistency))
           const index = b % size
           const inclusion = await inclusionProof(index, size, nodes)
-          assert.ok(verifyInclusion(leafHash(leaves[index]!), index, size, inclusion, root))
+          assert.ok(verifyInclusion(leafHash(leaves[index]!), index, inclusion, { size, root }))
         },
       ),
       { numRuns: RUNS },
@@ -160,7 +160,10 @@ merkle(
             // As a bundle has it: what is shared is whatever stood before, right or wrong.
             const proof = [...own, ...previous.slice(previous.length - shared)]
             previous = proof
-            assert.equal(inTree(hash, index, proof, shared), verifyInclusion(hash, index, size, proof, root))
+            assert.equal(
+              inTree(hash, index, proof, shared),
+              verifyInclusion(hash, index, proof, { size, root }),
+            )
           }
         },
       ),
@@ -184,17 +187,21 @@ merkle('given a proof with any one bit turned, or another place or size, then it
         const leaf = leafHash(leaves[index]!)
         const proof = (await inclusionProof(index, size, nodes)).map((hash) => Buffer.from(hash))
         proof[b % proof.length]![(bit >> 3) % 32]! ^= 1 << (bit & 7)
-        assert.equal(verifyInclusion(leaf, index, size, proof, root), false)
+        assert.equal(verifyInclusion(leaf, index, proof, { size, root }), false)
         const whole = await inclusionProof(index, size, nodes)
-        assert.equal(verifyInclusion(leaf, (index + 1) % size, size, whole, root), false)
-        assert.equal(verifyInclusion(leaf, index, size, [...whole, root], root), false)
-        assert.equal(verifyInclusion(leaf, index, size, whole.slice(1), root), false)
+        assert.equal(verifyInclusion(leaf, (index + 1) % size, whole, { size, root }), false)
+        assert.equal(verifyInclusion(leaf, index, [...whole, root], { size, root }), false)
+        assert.equal(verifyInclusion(leaf, index, whole.slice(1), { size, root }), false)
         const old = 1 + (a % (size - 1))
         const oldRoot = definedRoot(leaves.slice(0, old))
         const turned = Buffer.from(oldRoot)
         turned[bit % 32]! ^= 1
         assert.equal(
-          verifyConsistency(old, turned, size, root, await consistencyProof(old, size, nodes)),
+          verifyConsistency(
+            { size: old, root: turned },
+            { size, root },
+            await consistencyProof(old, size, nodes),
+          ),
           false,
         )
       },

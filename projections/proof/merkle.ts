@@ -269,19 +269,19 @@ export const inclusionChecker = (
   }
 }
 
+/** A tree of so many leaves. */
+type Tree = { readonly size: number; readonly root: Hash }
+
 export const verifyInclusion = (
   leaf: Hash,
   index: number,
-  size: number,
   proof: ReadonlyArray<Hash>,
-  root: Hash,
+  { size, root }: Tree,
 ): boolean => inclusionChecker(size, root)(leaf, index, proof)
 
 export const verifyConsistency = (
-  old: number,
-  oldRoot: Hash,
-  size: number,
-  root: Hash,
+  { size: old, root: oldRoot }: Tree,
+  { size, root }: Tree,
   proof: ReadonlyArray<Hash>,
 ): boolean => {
   if (!Number.isSafeInteger(old) || !Number.isSafeInteger(size) || old < 0 || old > size) return false

@@ -20,53 +20,15 @@ import type { SpaceEvent } from '../../../domain/space/events.ts'
 import { factsOf, withoutExcessSeats } from '../../../domain/space/facts.ts'
 import { Failed, readEvents } from '../errors.ts'
 import type { Moments } from '../moments.ts'
-import { whoIs } from '../names.ts'
 import { readable } from '../point.ts'
 import { says as inWords } from '../sentences.ts'
 import type { Standing } from '../space-standing.ts'
-import {
-  type AnyCommand,
-  chatCommandOf,
-  isChatCommand,
-  refusedCommandOf,
-  SOME_WORDS,
-  spaceCommandOf,
-} from './asked.ts'
-import type { Right } from './cause.ts'
+import { type AnyCommand, chatCommandOf, isChatCommand, refusedCommandOf, spaceCommandOf } from './asked.ts'
+import type { Explanation, Verdict } from './explanation.ts'
 import type { Past } from './past.ts'
-import { chainOf, createRights, eventView } from './right.ts'
-import { type Rule, rulesFor } from './rules.ts'
-
-/** `nothing`: carried out already, or nothing to do. */
-export type Verdict = {
-  readonly outcome: 'accepted' | 'refused' | 'nothing'
-  /** The code of the refusal (docs/contract.md), null for none. */
-  readonly code: string | null
-  readonly refusal: ChatRefusal | null
-  readonly events: ReadonlyArray<{ readonly type: string; readonly data: unknown }>
-}
-
-export type Explanation = {
-  readonly command: { readonly type: string; readonly fields: Readonly<Record<string, unknown>> }
-  readonly actor: Actor
-  readonly at: string
-  /** What happened, by the log; null for a question of what could have. */
-  readonly happened: {
-    readonly outcome: 'accepted' | 'refused'
-    readonly code: string | null
-    readonly events: ReadonlyArray<ReturnType<typeof eventView>>
-  } | null
-  /** What the rules say of it; null where the log does not hold enough of the command to ask them. */
-  readonly verdict: Verdict | null
-  /** Whether the two are the same; null where one of them is not there. */
-  readonly agrees: boolean | null
-  readonly right: Right
-  readonly rules: ReadonlyArray<Rule>
-  /** The same in words, sentence by sentence. */
-  readonly says: ReadonlyArray<string>
-  /** What the log can't tell, in sentences. */
-  readonly gaps: ReadonlyArray<string>
-}
+import { createRights, eventView } from './right.ts'
+import { rulesFor } from './rules.ts'
+import { wordsFor } from './words.ts'
 
 /* ── deciding again ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -113,97 +75,6 @@ const isSame = (a: unknown, b: unknown): boolean => {
   )
 }
 
-/* ── words ──────────────────────────────────────────────────────────────────────────────────────────────── */
-
-const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>> => {
-  if (command === null) return {}
-  const { fields } = commandEntry(command.type)
-  return Object.fromEntries(Object.entries(command).filter(([name]) => fields[name]?.isInner === false))
-}
-
-const NEEDS = {
-  access: 'access',
-  moderate: 'a moderator',
-  admin: 'an admin',
-  owner: 'the owner',
-  self: 'the one whose it is',
-}
-const why = (refusal: ChatRefusal): string => {
-  switch (refusal._tag) {
-    case 'SpaceNotFound':
-      return 'to them there is no such space'
-    case 'SpaceIsFull':
-      return `all ${refusal.max} seats were taken`
-    case 'TooManySessions':
-      return `they had ${refusal.max} sessions there already`
-    case 'Banned':
-      return 'they were banned'
-    case 'Muted':
-      return 'they were muted'
-    case 'GuestsNotAllowed':
-      return 'guests were not allowed'
-    case 'VoiceDisabled':
-      return 'voice was switched off'
-    case 'NotOnStage':
-      return 'they did not have the word on the stage'
-    case 'ChatDisabled':
-      return 'chat was switched off'
-    case 'Forbidden':
-      return `it takes ${NEEDS[refusal.needs]}`
-    case 'SessionNotFound':
-      return 'there was no such session'
-    case 'MessageNotFound':
-      return 'there was no such message'
-    case 'MessageIdTaken':
-      return 'another message had that id'
-    case 'EntityNotFound':
-      return 'there was no such entity'
-    case 'EntityIdTaken':
-      return 'another entity had that id'
-    case 'TooManyEntities':
-      return `there were ${refusal.max} entities already`
-    case 'EntityTooLarge':
-      return 'the entity was too large'
-    case 'SceneIsFull':
-      return 'the scene was as large as it may be'
-    case 'SlowDown':
-      return `slow mode asked for ${refusal.retryAfterSeconds} s more`
-    case 'Invalid':
-      return refusal.detail
-    default: {
-      const never: never = refusal
-      return never
-    }
-  }
-}
-
-const wordsFor = (
-  actor: Actor,
-  type: string,
-  at: string,
-  verdict: Verdict | null,
-  right: Right,
-  rules: ReadonlyArray<Rule>,
-  isQuestion: boolean,
-): ReadonlyArray<string> => {
-  const who = whoIs(actor)
-  const outcome =
-    verdict === null
-      ? `On ${at} ${who} asked for ${type}.`
-      : verdict.refusal !== null
-        ? `On ${at} ${who} ${isQuestion ? 'would have been' : 'was'} refused ${type}: ${why(verdict.refusal)}.`
-        : verdict.outcome === 'nothing'
-          ? `On ${at} ${type} by ${who} would have been accepted, with nothing to change.`
-          : `On ${at} ${type} by ${who} ${isQuestion ? 'would have been' : 'was'} accepted.`
-  return [
-    outcome,
-    ...chainOf(right),
-    ...rules.flatMap(({ says, because }) =>
-      because === null ? [says] : [says, because.says, ...chainOf(because.by)],
-    ),
-  ].filter((sentence, i, all) => all.indexOf(sentence) === i)
-}
-
 /* ── explaining ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 const callerOf = (actor: Actor, group: ReadonlyArray<Decoded>): Asking['by'] => {
@@ -230,70 +101,93 @@ type Told = {
   readonly gaps: Array<string>
 }
 
-const explain = async (of: Told): Promise<Explanation> => {
-  const { past, space, group, actor, at, command, standing, facts, happened, gaps } = of
-  let verdict: Verdict | null = null
-  let chat: ChatState | null = null
-  let found: Found = new Map()
-  let lastPost: number | null = null
-  const isAgreed = (of: Verdict): boolean =>
-    happened === null
-      ? true
-      : happened.outcome === 'refused'
-        ? of.outcome === 'refused' && of.code === happened.code
-        : of.outcome === 'accepted' &&
-          isSame(
-            of.events.map(({ type, data }) => ({ type, data })),
-            group.map(({ event: { type, data } }) => ({ type, data })),
-          )
-  if (command !== null) {
-    if (isChatCommand(command) && of.chatRevision !== null) {
-      chat = await past.chatAt(space, of.chatRevision)
-      const slow = standing.state.settings.slow_mode_seconds
-      lastPost = chat.lastPosts.get(actor.id) ?? null
-      if (command.type === 'PostMessage' && slow > 0 && lastPost === null && chat.length > 0) {
-        lastPost = await past.lastPost(space, actor.id, of.chatRevision, Date.parse(at) - slow * 1_000)
-        if (lastPost !== null)
-          chat = { ...chat, lastPosts: new Map([...chat.lastPosts, [actor.id, lastPost]]) }
-      }
-    }
-    const asking = {
-      id: group[0]?.metadata.command.id ?? '',
-      by: callerOf(actor, group),
-      at,
-      facts,
-      command,
-      standing,
-      chat,
-      // A question of what could have been is asked of today's.
-      rules: happened === null ? undefined : (group[0]?.metadata.rules ?? 1),
-    }
-    verdict = decide({ ...asking, found })
-    // Messages beyond the window are looked for only where it matters: that is a walk back through the chat.
-    const needed = chat !== null && isChatCommand(command) ? messagesNeeded(command as ChatCommand, chat) : []
-    if (needed.length > 0 && (!isAgreed(verdict) || verdict.refusal?._tag === 'MessageNotFound')) {
-      found = await past.find(space, needed, of.chatRevision ?? -1)
-      verdict = decide({ ...asking, found })
-    }
-  } else gaps.push(`What ${of.type} asked for can’t be put together again from what is on the log.`)
+const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>> => {
+  if (command === null) return {}
+  const { fields } = commandEntry(command.type)
+  return Object.fromEntries(Object.entries(command).filter(([name]) => fields[name]?.isInner === false))
+}
+
+/** The chat as the decision saw it, and when the one who acted had last written. */
+const chatFor = async ({ past, space, actor, at, command, standing, chatRevision }: Told) => {
+  if (command === null || !isChatCommand(command) || chatRevision === null)
+    return { chat: null, lastPost: null }
+  const chat = await past.chatAt(space, chatRevision)
+  const known = chat.lastPosts.get(actor.id) ?? null
+  const slow = standing.state.settings.slow_mode_seconds
+  if (command.type !== 'PostMessage' || slow === 0 || known !== null || chat.length === 0)
+    return { chat, lastPost: known }
+  const lastPost = await past.lastPost(space, actor.id, chatRevision, Date.parse(at) - slow * 1_000)
+  if (lastPost === null) return { chat, lastPost }
+  return { chat: { ...chat, lastPosts: new Map([...chat.lastPosts, [actor.id, lastPost]]) }, lastPost }
+}
+
+/** Whether a verdict is what happened. */
+const agreesWith = ({ happened, group }: Told, verdict: Verdict): boolean => {
+  if (happened === null) return true
+  if (happened.outcome === 'refused') return verdict.outcome === 'refused' && verdict.code === happened.code
+  return (
+    verdict.outcome === 'accepted' &&
+    isSame(
+      verdict.events.map(({ type, data }) => ({ type, data })),
+      group.map(({ event: { type, data } }) => ({ type, data })),
+    )
+  )
+}
+
+/** The command decided again. `found`: messages beyond the window, which are looked for only where it matters: that is a
+ *  walk back through the chat. */
+const decideAgain = async (
+  told: Told,
+  command: AnyCommand,
+  chat: ChatState | null,
+): Promise<{ readonly verdict: Verdict; readonly found: Found }> => {
+  const { past, space, group, actor, at, standing, facts, happened, chatRevision } = told
+  const asking = {
+    id: group[0]?.metadata.command.id ?? '',
+    by: callerOf(actor, group),
+    at,
+    facts,
+    command,
+    standing,
+    chat,
+    // A question of what could have been is asked of today's.
+    rules: happened === null ? undefined : (group[0]?.metadata.rules ?? 1),
+  }
+  const none: Found = new Map()
+  const verdict = decide({ ...asking, found: none })
+  const needed = chat !== null && isChatCommand(command) ? messagesNeeded(command as ChatCommand, chat) : []
+  if (needed.length === 0 || (agreesWith(told, verdict) && verdict.refusal?._tag !== 'MessageNotFound'))
+    return { verdict, found: none }
+  const found = await past.find(space, needed, chatRevision ?? -1)
+  return { verdict: decide({ ...asking, found }), found }
+}
+
+const explain = async (told: Told): Promise<Explanation> => {
+  const { past, space, actor, at, command, standing, facts, happened, gaps } = told
+  const { chat, lastPost } = await chatFor(told)
+  const again = command === null ? null : await decideAgain(told, command, chat)
+  if (again === null)
+    gaps.push(`What ${told.type} asked for can’t be put together again from what is on the log.`)
+  const verdict = again?.verdict ?? null
   const rights = createRights(past, space)
-  const right = await rights.of(actor, facts, standing, at)
+  const acting = { actor, facts, standing, at }
+  const right = await rights.of(acting)
   const rules =
-    command === null
+    command === null || again === null
       ? []
-      : await rulesFor({ actor, facts, standing, at, command, chat, found, lastPost }, rights)
-  return {
-    command: { type: of.type, fields: fieldsOf(command) },
+      : await rulesFor({ ...acting, command, chat, found: again.found, lastPost }, rights)
+  const explanation = {
+    command: { type: told.type, fields: fieldsOf(command) },
     actor,
     at,
     happened,
     verdict,
-    agrees: verdict === null || happened === null ? null : isAgreed(verdict),
+    agrees: verdict === null || happened === null ? null : agreesWith(told, verdict),
     right,
     rules,
-    says: wordsFor(actor, of.type, at, verdict, right, rules, happened === null),
     gaps,
   }
+  return { ...explanation, says: wordsFor(explanation) }
 }
 
 const explainSpace = async (past: Past, decoded: Decoded): Promise<Explanation> => {
@@ -467,5 +361,3 @@ export const findEvent = async (
   if (event === undefined || event === null) throw new Failed({ _tag: 'NoSuchEvent' })
   return event
 }
-
-export { SOME_WORDS }

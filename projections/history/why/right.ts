@@ -49,21 +49,24 @@ const sentence = (who: string, role: keyof typeof ROLES, via: Right['via'], fact
 /** Grants lead back to older ones, so this ends; no chain is followed further than this. */
 const LONGEST = 64
 
+/** Someone in a space as it stands at a moment, and what the content says of them. */
+type Acting = {
+  readonly actor: Actor
+  readonly facts: ContentFacts
+  readonly standing: Standing
+  readonly at: string
+}
+
 export type Rights = {
   /** What `actor` was in the space as it stands there. */
-  readonly of: (actor: Actor, facts: ContentFacts, standing: Standing, at: string) => Promise<Right>
+  readonly of: (acting: Acting) => Promise<Right>
   /** The event behind `ref`, and by what right it was. Null where it is gone. */
   readonly cause: (ref: Ref | null | undefined) => Promise<Cause | null>
 }
 
 export const createRights = (past: Past, space: SpaceRef): Rights => {
-  const right = async (
-    actor: Actor,
-    facts: ContentFacts,
-    { state, refs }: Standing,
-    at: string,
-    depth: number,
-  ): Promise<Right> => {
+  const right = async ({ actor, facts, standing, at }: Acting, depth: number): Promise<Right> => {
+    const { state, refs } = standing
     const { role: given, via } = accessOf(state, actor, facts, at)
     const role = via === 'system' ? 'system' : (given ?? 'none')
     const ref = via === 'grant' ? refs.grants.get(actor.id) : undefined
@@ -88,7 +91,7 @@ export const createRights = (past: Past, space: SpaceRef): Rights => {
       standing.state.opened,
       metadata.grounds,
     )
-    const by = await right(metadata.actor, facts, standing, metadata.at, depth)
+    const by = await right({ actor: metadata.actor, facts, standing, at: metadata.at }, depth)
     return {
       ...(refView(ref) as RefView),
       type: decoded.event.type,
@@ -107,7 +110,7 @@ export const createRights = (past: Past, space: SpaceRef): Rights => {
   }
 
   return {
-    of: (actor, facts, standing, at) => right(actor, facts, standing, at, 0),
+    of: (acting) => right(acting, 0),
     cause: (ref) => (ref === null || ref === undefined ? Promise.resolve(null) : causeOf(ref, 0)),
   }
 }

@@ -1,5 +1,5 @@
 /** An explanation as it is shown. JSON values alone, names in snake_case at the top as everywhere in the API. */
-import type { Explanation } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 
 export const explanationView = (of: Explanation) => ({
   action: of.command.type,

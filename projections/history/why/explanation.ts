@@ -1,0 +1,37 @@
+/** Why an act was accepted or refused, as it is told. */
+import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
+import type { Actor } from '../../../domain/identity.ts'
+import type { Right } from './cause.ts'
+import type { eventView } from './right.ts'
+import type { Rule } from './rules.ts'
+
+/** `nothing`: carried out already, or nothing to do. */
+export type Verdict = {
+  readonly outcome: 'accepted' | 'refused' | 'nothing'
+  /** The code of the refusal (docs/contract.md), null for none. */
+  readonly code: string | null
+  readonly refusal: ChatRefusal | null
+  readonly events: ReadonlyArray<{ readonly type: string; readonly data: unknown }>
+}
+
+export type Explanation = {
+  readonly command: { readonly type: string; readonly fields: Readonly<Record<string, unknown>> }
+  readonly actor: Actor
+  readonly at: string
+  /** What happened, by the log; null for a question of what could have. */
+  readonly happened: {
+    readonly outcome: 'accepted' | 'refused'
+    readonly code: string | null
+    readonly events: ReadonlyArray<ReturnType<typeof eventView>>
+  } | null
+  /** What the rules say of it; null where the log does not hold enough of the command to ask them. */
+  readonly verdict: Verdict | null
+  /** Whether the two are the same; null where one of them is not there. */
+  readonly agrees: boolean | null
+  readonly right: Right
+  readonly rules: ReadonlyArray<Rule>
+  /** The same in words, sentence by sentence. */
+  readonly says: ReadonlyArray<string>
+  /** What the log can't tell, in sentences. */
+  readonly gaps: ReadonlyArray<string>
+}

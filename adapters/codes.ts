@@ -37,6 +37,10 @@ export const CODES: Readonly<Record<string, Told>> = {
   event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
   checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
   key_not_found: { status: 404, means: 'No such API key, or none that the caller may know of.' },
+  subscription_not_found: {
+    status: 404,
+    means: 'No such subscription, or none that the caller may know of.',
+  },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
   too_many_sessions: {
     status: 409,

@@ -122,6 +122,8 @@ export const describeOutside = (refusal: OutsideRefusal): Described => {
       return invalid(refusal.field, refusal.detail)
     case 'KeyNotFound':
       return said(404, 'key_not_found', 'There is no such API key.')
+    case 'SubscriptionNotFound':
+      return said(404, 'subscription_not_found', 'There is no such subscription.')
     case 'TooManyOutside':
       return said(
         409,

@@ -192,6 +192,19 @@ export type AuditRow = {
   readonly hash: string
   readonly prev_hash: string
 }
+/** How far a subscription's address was told. */
+export type DeliveryRow = {
+  readonly subscription: string
+  /** Of which of its starts. */
+  readonly start: number
+  readonly position: Decimal | null
+  readonly delivered: number
+  readonly failures: number
+  readonly failing_since: Iso | null
+  readonly last_error: string | null
+  readonly delivered_at: Iso | null
+  readonly failed_at: Iso | null
+}
 export type AuditFilters = {
   readonly space?: SpaceRef
   readonly subspace?: string
@@ -290,6 +303,7 @@ export interface ReadModels {
     position: bigint,
     types: ReadonlyArray<string> | null,
   ) => Asking<bigint | null>
+  readonly deliveries: (subscriptions: ReadonlyArray<string>) => Asking<ReadonlyArray<DeliveryRow>>
   /** Of a room's events over time, looks at its audit log aside. */
   readonly auditCounts: (request: AuditCountsRequest) => Asking<AuditCounts>
 }

@@ -236,6 +236,9 @@ export const PermissionCodec = t.union(
   [t.literal('access'), t.literal('moderate'), t.literal('admin')],
   'access, moderate or admin',
 )
+export const Switch = from('true or false', (value) => (typeof value === 'boolean' ? value : undefined), {
+  type: 'boolean',
+})
 const leftOut = new WeakSet<object>()
 /** Whether a codec takes nothing for an answer, for the documentation. */
 export const isOptional = (codec: object): boolean => leftOut.has(codec)

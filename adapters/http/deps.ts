@@ -1,4 +1,5 @@
 /** What the HTTP server is given. */
+import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
@@ -45,9 +46,11 @@ export type HttpDeps = {
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
   /** What the feed follows; where there is none, its call is not there. */
-  readonly feedLog?: Pick<EventLog, 'subscribe'>
+  readonly feedLog?: Pick<EventLog, 'subscribe' | 'readAll'>
   /** Keys and subscriptions; where there are none, their calls are not there. */
   readonly outside?: Outside
+  /** Which the secrets of subscriptions are made of. */
+  readonly webhookKey?: KeyObject
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks
   /** Where those in a space stood last, by session id; where it is not known, as they came. */

@@ -35,6 +35,7 @@ import { proof } from './routes/proof.ts'
 import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
 import { spaces } from './routes/spaces.ts'
+import { subscriptions } from './routes/subscriptions.ts'
 import { turn } from './routes/turn.ts'
 import { validatorCompiler } from './validate.ts'
 
@@ -288,6 +289,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     moment,
     feed,
     keys,
+    subscriptions,
     panel,
   ])
     routes(app, deps)

@@ -8,6 +8,7 @@ import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
 import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
+import { deliveriesOf } from '../../projections/outside/queries.ts'
 import { countParked } from '../../projections/parked.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
@@ -166,6 +167,7 @@ export const createReadModels = (
         const rows = await rowsOf(pool, auditLog(cleaned(filters), order, past, limit + 1))
         return page(rows, limit, (row) => [row.position])
       }),
+    deliveries: (subscriptions) => all(deliveriesOf(subscriptions)),
     positionBefore: (space, position, types) =>
       asking(async () => (await rowsOf(pool, positionBefore(space, position, types)))[0]?.position ?? null),
     auditCounts: ({ space, from, to, buckets }) =>

@@ -60,6 +60,8 @@ export type Config = {
     /** The nodes are a stand-in with made-up accounts: never true in production. */
     readonly standIn: boolean
   }
+  /** Whether subscriptions may name addresses of this machine. */
+  readonly webhooks: { readonly allowsLoopback: boolean }
   readonly dluxApiUrl: string | null
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
@@ -143,6 +145,11 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     wrong.push(
       'HIVE_STANDIN is on, and this is production (NODE_ENV is production or not set): anyone could be anybody.',
     )
+  const webhooksLoopback = read('WEBHOOKS_LOOPBACK') ?? false
+  if (webhooksLoopback && production)
+    wrong.push(
+      'WEBHOOKS_LOOPBACK is on, and this is production (NODE_ENV is production or not set): what only this machine may reach could be reached through it.',
+    )
   if (standIn && !isLoopback(host))
     wrong.push(`HIVE_STANDIN is on, so HOST must be a loopback address, and is “${shown(host)}”.`)
   if (standIn && !nodes.every((node) => isLoopback(new URL(node).hostname)))
@@ -200,6 +207,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       ttlSeconds: read('TURN_TTL') ?? 86_400,
     },
     hive: { nodes, standIn },
+    webhooks: { allowsLoopback: webhooksLoopback },
     dluxApiUrl: read('DLUX_API_URL') ?? null,
     systemAdmins: read('SYSTEM_ADMINS') ?? [],
     auditors: read('AUDITORS') ?? [],

@@ -87,6 +87,10 @@ export const variables = {
   TURN_TTL: variable(c.wholeNumber(60, 604_800), 'Seconds that TURN credentials serve.'),
   HIVE_NODE: variable(c.httpUrls, 'Hive nodes, tried in order.'),
   HIVE_STANDIN: variable(c.onOff, 'HIVE_NODE is a stand-in with made-up accounts. Never in production.'),
+  WEBHOOKS_LOOPBACK: variable(
+    c.onOff,
+    'Subscriptions may name addresses of this machine, also without TLS: to try them. Never in production.',
+  ),
   DLUX_API_URL: variable(c.httpUrl, 'DLUX’s own API.'),
   SYSTEM_ADMINS: variable(c.accounts, 'Accounts that own the lobby.'),
   AUDITORS: variable(c.accounts, 'Accounts that may read the whole audit log.'),

@@ -6,6 +6,7 @@ import { createContent } from '../../adapters/content/content.ts'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createHive } from '../../adapters/hive/hive.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
+import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { createNetworkTag } from '../../adapters/networks.ts'
@@ -37,6 +38,7 @@ import { createMomentWriter } from '../operations/keep/moment-writer.ts'
 import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
+import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
 import { measureFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
@@ -152,7 +154,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
 
   const looks = createLooks({ log, clock, ids, nodeId: config.nodeId })
-  const http = await createHttp({
+  const httpDeps: HttpDeps = {
     config: {
       nodeId: config.nodeId,
       publicUrl: config.publicUrl,
@@ -172,6 +174,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     moments: createMoments(log, { stored, open: log.open, keep: createMomentWriter(stored).keep }),
     feedLog: log,
     outside,
+    webhookKey: webhookKeyOf(config.privacy.masterKey),
     auth,
     turn,
     clock,
@@ -179,7 +182,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     logger,
     metrics: metrics.registry,
     health: () => health(),
-  })
+  }
+  const http = await createHttp(httpDeps)
   const hiveStandIn = config.hive.standIn ? (config.hive.nodes[0] ?? null) : null
   await http.register(async (scope) => {
     startPage(scope, { hiveStandIn })
@@ -239,6 +243,14 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   watchParts(metrics, { sockets, commands, log, readModels, health })
   if (following.isAsked) measureFollowing(metrics, following)
 
+  const deliveries = deliverFor(httpDeps, {
+    databaseUrl,
+    allowsLoopback: config.webhooks.allowsLoopback,
+    metrics: metrics.parts,
+  })
+
+  measureDeliveries(metrics, outside, deliveries.isLeading)
+
   let checkpoints: NodeJS.Timeout | undefined
   return {
     listen: async () => {
@@ -257,6 +269,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     stop: async () => {
       clearInterval(checkpoints)
       seats.stop()
+      await within(LAST_RITES, deliveries.stop())
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)

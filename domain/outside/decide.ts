@@ -6,6 +6,11 @@ import { type Invalid, invalid, parseReason } from '../text.ts'
 import type { KeyPermission, OutsideEvent } from './events.ts'
 import { isLive, type OutsideState } from './state.ts'
 
+type Told = {
+  readonly url: string
+  readonly types: ReadonlyArray<string> | null
+  readonly proofs: boolean
+}
 export type OutsideCommand =
   | {
       readonly type: 'CreateApiKey'
@@ -17,10 +22,31 @@ export type OutsideCommand =
       readonly expires: string | null
     }
   | { readonly type: 'RevokeApiKey'; readonly key: string; readonly reason: string | null }
+  | (Told & {
+      readonly type: 'Subscribe'
+      readonly subscription: string
+      readonly space: string | null
+      readonly after: string
+    })
+  | (Told & { readonly type: 'ChangeSubscription'; readonly subscription: string })
+  | { readonly type: 'ChangeSubscriptionSecret'; readonly subscription: string }
+  | { readonly type: 'ReplaySubscription'; readonly subscription: string; readonly after: string }
+  | {
+      readonly type: 'ParkSubscription'
+      readonly subscription: string
+      /** Of which of its starts this is said: one that was replayed meanwhile is not parked. */
+      readonly start: number
+      readonly position: string
+      readonly after: string
+      readonly since: string
+      readonly error: string
+    }
+  | { readonly type: 'EndSubscription'; readonly subscription: string; readonly reason: string | null }
 
 export type OutsideRefusal =
   | Invalid
   | { readonly _tag: 'KeyNotFound' }
+  | { readonly _tag: 'SubscriptionNotFound' }
   /** As many as there may be, of a space or in all. */
   | { readonly _tag: 'TooManyOutside'; readonly what: 'keys' | 'subscriptions'; readonly max: number }
 
@@ -30,6 +56,10 @@ type Decision = E.Either<OutsideRefusal, ReadonlyArray<OutsideEvent>>
 /** Live keys of a space (or of every space), and those ever made in all. */
 const KEYS_OF_SPACE = 20
 const KEYS = 10_000
+/** Subscriptions of a space (or of every space), and in all. */
+const SUBSCRIPTIONS_OF_SPACE = 10
+const SUBSCRIPTIONS = 200
+const LONGEST_URL = 2_000
 const NAME = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/
 
 /** Told apart from others of its name by its key's id. */
@@ -57,6 +87,68 @@ const createKey = (
   ])
 }
 
+/** Where it leads to is looked at when it is used: a name may lead elsewhere tomorrow. */
+const wrongUrl = (url: string): E.Either<Invalid, never> | null =>
+  url.length > LONGEST_URL || !/^https?:\/\/[^\s/?#@]+([/?#]\S*)?$/.test(url)
+    ? invalid(
+        'url',
+        'An address is https://host/path, without a name or a password in it, 2,000 characters at most.',
+      )
+    : null
+
+const subscribe = (
+  state: OutsideState,
+  command: Extract<OutsideCommand, { type: 'Subscribe' }>,
+  { by, at }: OutsideAsked,
+): Decision => {
+  const { type: _, subscription, url, space, ...rest } = command
+  const wrong = wrongUrl(url)
+  if (wrong !== null) return wrong
+  if (state.subscriptions.has(subscription))
+    return invalid('idempotency_key', 'There is a subscription of this id.')
+  const here = [...state.subscriptions.values()].filter((other) => other.space === space)
+  if (here.length >= SUBSCRIPTIONS_OF_SPACE || state.subscriptions.size >= SUBSCRIPTIONS)
+    return E.left({ _tag: 'TooManyOutside', what: 'subscriptions', max: SUBSCRIPTIONS_OF_SPACE })
+  return E.right([{ type: 'SubscriptionCreated', data: { subscription, url, space, ...rest, by, at } }])
+}
+
+type OfSubscription = Exclude<
+  OutsideCommand,
+  { type: 'CreateApiKey' } | { type: 'RevokeApiKey' } | { type: 'Subscribe' }
+>
+const ofSubscription = (state: OutsideState, command: OfSubscription, { by, at }: OutsideAsked): Decision => {
+  const known = state.subscriptions.get(command.subscription)
+  if (known === undefined) return E.left({ _tag: 'SubscriptionNotFound' })
+  const done = { subscription: known.id, space: known.space, by, at }
+  switch (command.type) {
+    case 'ChangeSubscription': {
+      const { url, types, proofs } = command
+      const wrong = wrongUrl(url)
+      if (wrong !== null) return wrong
+      const isSame = url === known.url && proofs === known.proofs && String(types) === String(known.types)
+      return E.right(isSame ? [] : [{ type: 'SubscriptionChanged', data: { ...done, url, types, proofs } }])
+    }
+    case 'ChangeSubscriptionSecret':
+      return E.right([{ type: 'SubscriptionSecretChanged', data: { ...done, secret: known.secret + 1 } }])
+    case 'ReplaySubscription':
+      return E.right([{ type: 'SubscriptionReplayed', data: { ...done, after: command.after } }])
+    case 'ParkSubscription': {
+      const { start, position, after, since, error } = command
+      if (known.parked !== null || start !== known.start) return E.right([])
+      return E.right([{ type: 'SubscriptionParked', data: { ...done, position, after, since, error } }])
+    }
+    case 'EndSubscription': {
+      const reason = parseReason(command.reason)
+      if (E.isLeft(reason)) return reason
+      return E.right([{ type: 'SubscriptionEnded', data: { ...done, reason: reason.right } }])
+    }
+    default: {
+      const never: never = command
+      return never
+    }
+  }
+}
+
 export const decideOutside = (
   state: OutsideState,
   command: OutsideCommand,
@@ -75,9 +167,9 @@ export const decideOutside = (
       const { id: key, subject, space } = known
       return E.right([{ type: 'ApiKeyRevoked', data: { key, subject, space, reason: reason.right, by, at } }])
     }
-    default: {
-      const never: never = command
-      return never
-    }
+    case 'Subscribe':
+      return subscribe(state, command, asked)
+    default:
+      return ofSubscription(state, command, asked)
   }
 }

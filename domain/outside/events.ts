@@ -14,6 +14,11 @@ const Done = { space: nullable(t.string), by: Actor, at: Time }
 
 const event = <D extends t.Mixed>(data: D, says: (data: t.TypeOf<D>) => string) => ({ schema: 1, data, says })
 
+/** What a subscription is told, and where: `types` null for all; `proofs`: each with its proof of inclusion. */
+const Told = { url: t.string, types: nullable(t.readonlyArray(t.string)), proofs: t.boolean }
+
+const because = (reason: string | null): string => (reason === null ? '' : `: ${reason}`)
+const hostOf = (url: string): string => /^https?:\/\/([^/?#]+)/.exec(url)?.[1] ?? 'an address'
 const where = (space: string | null): string => space ?? 'every space'
 
 export const OUTSIDE_EVENTS = {
@@ -31,7 +36,42 @@ export const OUTSIDE_EVENTS = {
   ),
   ApiKeyRevoked: event(
     t.type({ ...Done, key: t.string, subject: t.string, reason: nullable(t.string) }),
-    ({ subject, reason }) => `the key of ${subject} was revoked${reason === null ? '' : `: ${reason}`}`,
+    ({ subject, reason }) => `the key of ${subject} was revoked${because(reason)}`,
+  ),
+  /** `after`: the place, exclusive, from which on its address is told. */
+  SubscriptionCreated: event(
+    t.type({ ...Done, ...Told, subscription: t.string, after: t.string }),
+    ({ url, space }) => `${hostOf(url)} is told of what happens in ${where(space)}`,
+  ),
+  SubscriptionChanged: event(
+    t.type({ ...Done, ...Told, subscription: t.string }),
+    ({ url }) => `what ${hostOf(url)} is told, or where, was changed`,
+  ),
+  /** Whoever has the secrets before may make deliveries for a day more. */
+  SubscriptionSecretChanged: event(
+    t.type({ ...Done, subscription: t.string, secret: t.number }),
+    () => 'a subscription’s secret was changed',
+  ),
+  /** It goes on from there, parked or not. */
+  SubscriptionReplayed: event(
+    t.type({ ...Done, subscription: t.string, after: t.string }),
+    ({ after }) => `a subscription goes on after ${after}`,
+  ),
+  /** What stands at `position` could not be delivered for too long: nothing more is, until it is replayed. */
+  SubscriptionParked: event(
+    t.type({
+      ...Done,
+      subscription: t.string,
+      position: t.string,
+      after: t.string,
+      since: Time,
+      error: t.string,
+    }),
+    ({ position, error }) => `a subscription is parked at ${position}: ${error}`,
+  ),
+  SubscriptionEnded: event(
+    t.type({ ...Done, subscription: t.string, reason: nullable(t.string) }),
+    ({ reason }) => `a subscription ended${because(reason)}`,
   ),
 } as const
 

@@ -16,10 +16,37 @@ export type Key = {
   readonly revokedAt: string | null
 }
 
+export type Parked = {
+  readonly position: string
+  /** Where it goes on if nobody says otherwise. */
+  readonly after: string
+  readonly since: string
+  readonly error: string
+  readonly at: string
+}
+export type Subscription = {
+  readonly id: string
+  readonly space: string | null
+  readonly url: string
+  readonly types: ReadonlyArray<string> | null
+  readonly proofs: boolean
+  /** Whose right it goes by. */
+  readonly by: Actor
+  readonly at: string
+  /** Which of its secrets is today's, from 1, and since when. */
+  readonly secret: number
+  readonly secretAt: string
+  /** Where it began, or was last replayed from, exclusive; and how often it was. */
+  readonly after: string
+  readonly start: number
+  readonly parked: Parked | null
+}
+
 export type OutsideState = {
+  readonly subscriptions: ReadonlyMap<string, Subscription>
   readonly keys: ReadonlyMap<string, Key>
 }
-export const NOTHING_OUTSIDE: OutsideState = { keys: new Map() }
+export const NOTHING_OUTSIDE: OutsideState = { keys: new Map(), subscriptions: new Map() }
 
 const changed = <V>(map: ReadonlyMap<string, V>, id: string, change: (value: V) => V): Map<string, V> => {
   const copy = new Map(map)
@@ -27,6 +54,11 @@ const changed = <V>(map: ReadonlyMap<string, V>, id: string, change: (value: V) 
   if (known !== undefined) copy.set(id, change(known))
   return copy
 }
+
+const withSubscription = (state: OutsideState, id: string, change: Partial<Subscription>): OutsideState => ({
+  ...state,
+  subscriptions: changed(state.subscriptions, id, (subscription) => ({ ...subscription, ...change })),
+})
 
 /** Never fails; leaves what it is given as it is. */
 export const evolveOutside = (state: OutsideState, event: OutsideEvent): OutsideState => {
@@ -38,6 +70,33 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
     case 'ApiKeyRevoked': {
       const { key: id, at } = event.data
       return { ...state, keys: changed(state.keys, id, (key) => ({ ...key, revokedAt: at })) }
+    }
+    case 'SubscriptionCreated': {
+      const { subscription: id, ...data } = event.data
+      const made = { id, ...data, secret: 1, secretAt: data.at, start: 0, parked: null }
+      return { ...state, subscriptions: new Map(state.subscriptions).set(id, made) }
+    }
+    case 'SubscriptionChanged': {
+      const { url, types, proofs } = event.data
+      return withSubscription(state, event.data.subscription, { url, types, proofs })
+    }
+    case 'SubscriptionSecretChanged': {
+      const { secret, at } = event.data
+      return withSubscription(state, event.data.subscription, { secret, secretAt: at })
+    }
+    case 'SubscriptionReplayed': {
+      const { subscription: id, after } = event.data
+      const start = (state.subscriptions.get(id)?.start ?? 0) + 1
+      return withSubscription(state, id, { after, start, parked: null })
+    }
+    case 'SubscriptionParked': {
+      const { subscription: id, position, after, since, error, at } = event.data
+      return withSubscription(state, id, { parked: { position, after, since, error, at } })
+    }
+    case 'SubscriptionEnded': {
+      const subscriptions = new Map(state.subscriptions)
+      subscriptions.delete(event.data.subscription)
+      return { ...state, subscriptions }
     }
     default: {
       const never: never = event

@@ -49,6 +49,7 @@ const documented = async (): Promise<Json> => {
     moments: nothing,
     feedLog: nothing,
     outside: nothing,
+    webhookKey: nothing,
   }
   const app = await createHttp(deps as HttpDeps)
   await app.ready()

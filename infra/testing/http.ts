@@ -10,7 +10,7 @@ import { createContent } from '../../adapters/content/content.ts'
 import { loadSampleContent } from '../../adapters/content/load.ts'
 import { createHive } from '../../adapters/hive/hive.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
-import type { Checks, HttpConfig } from '../../adapters/http/deps.ts'
+import type { Checks, HttpConfig, HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import { undocumented } from '../../adapters/http/testing/documented.ts'
 import { createLogger } from '../../adapters/logger.ts'
@@ -23,6 +23,7 @@ import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
 import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
+import { webhookKeyOf } from '../../apps/server/deliveries.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
@@ -40,6 +41,8 @@ export type TestHttp = {
   readonly hive: HiveStandIn
   readonly databaseUrl: string
   readonly clock: Clock & { ms: number }
+  /** What the server was given. */
+  readonly deps: HttpDeps
   /** Everything logged so far, a line each. */
   readonly lines: ReadonlyArray<string>
   /** What `/api/health` collects; a test may change it. */
@@ -104,6 +107,7 @@ export const testHttp = async (
   const fine = { ok: true, vital: true }
   const test: TestHttp = {
     app: undefined as unknown as FastifyInstance,
+    deps: undefined as unknown as HttpDeps,
     auth,
     commands,
     log,
@@ -144,7 +148,7 @@ export const testHttp = async (
       await database.drop()
     },
   }
-  const app = await createHttp({
+  const deps: HttpDeps = {
     config: {
       nodeId: 'node-1',
       publicUrl: 'http://localhost:3000',
@@ -163,6 +167,7 @@ export const testHttp = async (
     moments: createMoments(log, { keep: createMomentWriter(log).keep }),
     feedLog: log,
     outside,
+    webhookKey: webhookKeyOf('0'.repeat(64)),
     looks: createLooks({ log, clock, ids, nodeId: 'node-1' }),
     auth,
     turn: createTurn({ secret: 'turn-secret', hosts: ['turn.dlux.io'], ttlSeconds: 600, clock }),
@@ -171,7 +176,8 @@ export const testHttp = async (
     ids,
     logger,
     metrics: new Registry(),
-  })
+  }
+  const app = await createHttp(deps)
   // Whatever a test asks, the answer is held against the documentation.
   let document: object | null = null
   app.addHook('onSend', async (request, reply, payload) => {
@@ -187,5 +193,5 @@ export const testHttp = async (
   })
   await app.register(async (scope) => more(scope, standIn))
   await app.ready()
-  return Object.assign(test, { app })
+  return Object.assign(test, { app, deps })
 }

@@ -23,7 +23,7 @@ const AT_ONCE = 200
 /** Milliseconds that a feed waits for the tables, where only they know what came before. */
 const TABLES_MS = 5_000
 
-const After = from<bigint | 'start'>(
+export const After = from<bigint | 'start'>(
   'a position, or start',
   (value) => {
     if (value === 'start') return value
@@ -46,7 +46,7 @@ const Live = from(
   yesNo,
 )
 /** Types of events, with commas between. */
-export const Types = from<ReadonlyArray<string>>(
+const Types = from<ReadonlyArray<string>>(
   'types of events such as MessagePosted, with commas between, 40 at most',
   (value) => {
     const types = typeof value === 'string' ? value.split(',') : []

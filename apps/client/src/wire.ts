@@ -477,6 +477,7 @@ export type Code =
   | 'event_not_found'
   | 'checkpoint_not_found'
   | 'key_not_found'
+  | 'subscription_not_found'
   | 'space_full'
   | 'too_many_sessions'
   | 'too_many'

@@ -1,0 +1,223 @@
+/** The deliveries of all subscriptions, by one process at a time: whoever has the lock, on the connection that it writes the positions on. */
+import { setTimeout as delay } from 'node:timers/promises'
+import * as E from 'fp-ts/lib/Either.js'
+import pg from 'pg'
+import type { Actor } from '../../../domain/identity.ts'
+import type { OutsideCommand } from '../../../domain/outside/decide.ts'
+import type { OutsideState, Subscription } from '../../../domain/outside/state.ts'
+import type { Clock, Ids } from '../../../domain/ports.ts'
+import type { Item } from '../item.ts'
+import type { Outside } from '../registry.ts'
+import { createSaver, type Queries, readProgress, writeProgress } from './positions.ts'
+import { type Pace, pump } from './pump.ts'
+import type { Outcome } from './send.ts'
+
+/** Any two numbers, as long as they stay the same: who has it delivers. */
+const LOCK = [7462, 6] as const
+const LONGEST_PAUSE_MS = 5_000
+const AGAIN_MS = 1_000
+
+type Say = (fields: Readonly<Record<string, unknown>>, message: string) => void
+export type DeliveriesDeps = {
+  readonly databaseUrl: string
+  readonly outside: Outside
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly nodeId: string
+  readonly pace: Pace
+  readonly items: (
+    subscription: Subscription,
+    after: bigint | 'start',
+    signal: AbortSignal,
+  ) => AsyncIterable<Item | null>
+  readonly deliver: (subscription: Subscription, item: Item, signal: AbortSignal) => Promise<Outcome>
+  readonly mayStill: (subscription: Subscription) => Promise<'yes' | 'no' | 'unknown'>
+  readonly logger: { readonly info: Say; readonly warn: Say; readonly error: Say }
+  readonly count: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
+}
+export type Deliveries = {
+  /** Whether this process is the one that delivers. */
+  readonly isLeading: () => boolean
+  readonly stop: () => Promise<void>
+}
+
+/** The connection that has the lock. */
+type Here = { readonly queries: Queries; readonly giveUp: () => void }
+type Running = {
+  readonly subscription: Subscription
+  readonly over: AbortController
+  readonly done: Promise<void>
+}
+
+/** What several ask of one connection, one after the other. */
+const inTurn = (client: pg.Client): Queries => {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    query: (query) => {
+      const mine = last.then(() => client.query(query))
+      last = mine.catch(() => {})
+      return mine
+    },
+  }
+}
+
+const cut = (client: pg.Client): void =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+
+/** Runs one subscription until its signal says otherwise, whatever fails meanwhile. */
+const keepPumping = async (
+  deps: DeliveriesDeps,
+  here: Here,
+  subscription: Subscription,
+  over: AbortController,
+): Promise<void> => {
+  const { outside, clock, ids, nodeId, logger } = deps
+  const { signal } = over
+  const by: Actor = { kind: 'system', id: nodeId }
+  const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
+  /** Until it is on the log. */
+  const act = async (command: OutsideCommand): Promise<void> => {
+    while (!signal.aborted) {
+      const done = await outside.act({ sender: { by }, id: ids.uuid(), command })
+      if (E.isRight(done) || done.left._tag === 'Refused') return
+      await rest(AGAIN_MS)
+    }
+  }
+  const { id, start } = subscription
+  while (!signal.aborted) {
+    const saver = createSaver(
+      (progress) => writeProgress(here.queries, subscription, progress),
+      // Who can't write down how far it came has lost the connection, and with it the lock.
+      here.giveUp,
+    )
+    try {
+      await pump({
+        subscription,
+        progress: await readProgress(here.queries, subscription),
+        items: (after, of) => deps.items(subscription, after, of),
+        deliver: (item, of) => deps.deliver(subscription, item, of),
+        // Asked before each: what happens after the right ended is not sent.
+        mayStill: () => deps.mayStill(subscription),
+        save: saver.save,
+        park: async ({ position }, { after, since, error }) => {
+          logger.error(
+            { subscription: id, position, error },
+            'a subscription is parked: nothing more is delivered',
+          )
+          const from = new Date(since).toISOString()
+          await act({
+            type: 'ParkSubscription',
+            subscription: id,
+            start,
+            position,
+            after,
+            since: from,
+            error,
+          })
+        },
+        end: () => act({ type: 'EndSubscription', subscription: id, reason: 'the right to it ended' }),
+        count: (outcome) => deps.count('webhook_deliveries', 1, { outcome }),
+        pace: deps.pace,
+        now: clock.now,
+        signal,
+      })
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ subscription: id, err: error }, 'a subscription waits')
+    }
+    await saver.saved()
+    await rest(AGAIN_MS)
+  }
+}
+
+/** What runs is what there is: a subscription that was changed, replayed, parked or ended is stopped and, where it goes on, run anew. */
+const createManager = (deps: DeliveriesDeps, here: Here) => {
+  const running = new Map<string, Running>()
+  const start = (subscription: Subscription, before: Promise<void>): void => {
+    const over = new AbortController()
+    // Never two of one: its room would be told out of order.
+    const done = before.then(() => keepPumping(deps, here, subscription, over))
+    running.set(subscription.id, { subscription, over, done })
+  }
+  return {
+    follow: (state: OutsideState): void => {
+      for (const [id, one] of running) {
+        const now = state.subscriptions.get(id)
+        if (now === one.subscription) continue
+        one.over.abort()
+        running.delete(id)
+        if (now !== undefined && now.parked === null) start(now, one.done)
+      }
+      for (const [id, subscription] of state.subscriptions)
+        if (subscription.parked === null && !running.has(id)) start(subscription, Promise.resolve())
+    },
+    stop: async (): Promise<void> => {
+      const all = [...running.values()]
+      running.clear()
+      for (const { over } of all) over.abort()
+      await Promise.allSettled(all.map(({ done }) => done))
+    },
+  }
+}
+
+export const runDeliveries = (deps: DeliveriesDeps): Deliveries => {
+  const { outside, logger } = deps
+  const stopped = new AbortController()
+  const { signal } = stopped
+  let leads = false
+  let local: pg.Client | null = null
+
+  /** Until the connection is gone. */
+  const lead = async (): Promise<void> => {
+    const client = new pg.Client({
+      connectionString: deps.databaseUrl,
+      application_name: 'presence deliveries',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    })
+    client.on('error', () => {})
+    const gone = new Promise<void>((resolve) => client.once('end', resolve))
+    local = client
+    let leave = (): void => {}
+    let stopAll = async (): Promise<void> => {}
+    try {
+      await client.connect()
+      await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
+      if (signal.aborted) return
+      leads = true
+      const manager = createManager(deps, { queries: inTurn(client), giveUp: () => cut(client) })
+      stopAll = manager.stop
+      leave = outside.onChange(manager.follow)
+      const state = outside.state()
+      if (state !== null) manager.follow(state)
+      await gone
+    } finally {
+      leads = false
+      leave()
+      const stopping = stopAll()
+      cut(client)
+      await stopping
+      local = null
+    }
+  }
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await lead()
+        failures = 0
+      } catch (error) {
+        if (failures === 0 && !signal.aborted) logger.warn({ err: error }, 'deliveries wait for Postgres')
+        failures = Math.min(failures + 1, 7)
+      }
+      await delay(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS), undefined, { signal }).catch(() => {})
+    }
+  }
+  const running = run()
+  return {
+    isLeading: () => leads,
+    stop: async () => {
+      stopped.abort()
+      if (local !== null) cut(local)
+      await running
+    },
+  }
+}

@@ -1,0 +1,66 @@
+/** Deliveries with all that they need of the server. */
+import type { KeyObject } from 'node:crypto'
+import type { Caller } from '../../../domain/identity.ts'
+import type { SpaceRef } from '../../../domain/names.ts'
+import type { Subscription } from '../../../domain/outside/state.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import type { Proofs } from '../../../projections/proof/proofs.ts'
+import { feed } from '../feed.ts'
+import { inclusionOf } from '../inclusion.ts'
+import type { Item, PositionBefore } from '../item.ts'
+import { type Deliveries, type DeliveriesDeps, runDeliveries } from './deliveries.ts'
+import { createSend } from './send.ts'
+import { signedHeaders } from './sign.ts'
+import type { TargetOptions } from './target.ts'
+
+export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill'> & {
+  readonly log: Pick<EventLog, 'subscribe'>
+  readonly before: PositionBefore
+  readonly proofs: Proofs
+  readonly key: KeyObject
+  readonly target: TargetOptions
+  /** Of a key as this project wrote it. */
+  readonly spaceFrom: (key: string | null) => SpaceRef | null
+  readonly mayFollow: (space: SpaceRef | null, caller: Caller) => Promise<'yes' | 'no' | 'unknown'>
+}
+
+/** The maker of one is an account or a service: nobody else could. */
+const makerOf = ({ by }: Subscription): Caller => ({
+  kind: by.kind === 'service' ? 'service' : 'account',
+  id: by.id,
+})
+
+export const startDeliveries = (deps: StartDeps): Deliveries => {
+  const { send, close } = createSend(deps.target)
+  const bodyOf = async (subscription: Subscription, item: Item): Promise<string> => {
+    const proof = subscription.proofs ? { proof: await inclusionOf(deps.proofs, item.position) } : {}
+    return JSON.stringify({ type: item.type, timestamp: item.at, data: { ...item, ...proof } })
+  }
+  const deliveries = runDeliveries({
+    ...deps,
+    items: ({ space, types }, after, signal) =>
+      feed(
+        deps.log,
+        deps.before,
+        { space: deps.spaceFrom(space), types, after, isLive: true, limit: null, showsClient: false },
+        signal,
+      ),
+    deliver: async (subscription, item, signal) => {
+      try {
+        const body = await bodyOf(subscription, item)
+        const headers = signedHeaders(deps.key, subscription, { id: item.id, body }, deps.clock.now())
+        return await send({ url: subscription.url, headers, body }, signal)
+      } catch (error) {
+        return { _tag: 'NotTaken', error: (error as Error).message, retryAfterMs: 0, isGone: false }
+      }
+    },
+    mayStill: (subscription) => deps.mayFollow(deps.spaceFrom(subscription.space), makerOf(subscription)),
+  })
+  return {
+    ...deliveries,
+    stop: async () => {
+      await deliveries.stop()
+      close()
+    },
+  }
+}

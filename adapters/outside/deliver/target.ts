@@ -1,0 +1,52 @@
+/** Where a delivery may go: to addresses of the public Internet alone, the very one that was looked at. */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import * as E from 'fp-ts/lib/Either.js'
+import { addressesIn, isLoopback } from '../../addresses.ts'
+
+/** Networks that nobody outside has: private, of this machine, of this link, set aside, multicast, or IPv4 in other clothes. */
+const isInside = addressesIn([
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15'],
+  ...['198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
+  ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/23', '2001:db8::/32', '2002::/16'],
+  ...['fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+])
+
+export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>
+export type Target = {
+  readonly url: URL
+  /** What is connected to, whatever the name leads to a moment later. */
+  readonly address: string
+  readonly family: 4 | 6
+}
+export type TargetOptions = {
+  /** For trying it out: this machine itself too, and without TLS. Never in production. */
+  readonly allowsLoopback: boolean
+  readonly resolve?: Resolve
+}
+
+const byName: Resolve = (host) => lookup(host, { all: true })
+
+/** Left: why nothing is sent there. Names with an address inside among theirs are refused as a whole. */
+export const targetOf = async (
+  text: string,
+  { allowsLoopback, resolve = byName }: TargetOptions,
+): Promise<E.Either<string, Target>> => {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) return E.left('The address is none.')
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  let found: ReadonlyArray<string>
+  try {
+    found = isIP(host) > 0 ? [host] : (await resolve(host)).map(({ address }) => address)
+  } catch (error) {
+    return E.left(`The name ${host} leads nowhere (${(error as NodeJS.ErrnoException).code ?? 'no answer'}).`)
+  }
+  const [address] = found
+  if (address === undefined) return E.left(`The name ${host} leads nowhere.`)
+  const isHere = allowsLoopback && found.every(isLoopback)
+  if (!isHere && found.some((one) => isIP(one) === 0 || isInside(one)))
+    return E.left(`${host} leads to an address that is not public.`)
+  if (!isHere && url.protocol !== 'https:') return E.left('Deliveries go over https alone.')
+  return E.right({ url, address, family: isIP(address) === 6 ? 6 : 4 })
+}

@@ -1,0 +1,143 @@
+// timeout: 240
+/** kill -9 of who sends, who receives and the projector, while rooms go on: what the receiver has is the log's, in order, and what
+ *  came double came under the same id. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { devKeys, signAs } from '../hive/keys.ts'
+import { type Embedded, startEmbedded } from '../testing/embedded.ts'
+import { until } from '../testing/until.ts'
+
+/** How often each of the three is killed. */
+const KILLS = Number(process.env.DELIVERY_KILLS ?? 1)
+const ROOMS = ['global/lobby', 'document/123', 'post/alice/my-post']
+// biome-ignore lint/suspicious/noExplicitAny: of whatever shape
+type Json = any
+const test = suite('deliveries under kill -9')
+
+const RECEIVER = `
+const { appendFileSync } = require('node:fs')
+require('node:http').createServer((request, response) => {
+  let body = ''
+  request.on('data', (chunk) => { body += chunk })
+  request.on('end', () => {
+    appendFileSync(process.argv[2], JSON.stringify({ id: request.headers['webhook-id'], ...JSON.parse(body).data }) + '\\n')
+    response.writeHead(204).end()
+  })
+}).listen(Number(process.argv[1]), '127.0.0.1')
+`
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  return port
+}
+
+const signed = (account: string): Record<string, string> => {
+  const challenge = String(Math.floor(Date.now() / 1_000))
+  return {
+    'x-account': account,
+    'x-challenge': challenge,
+    'x-pubkey': devKeys(account).posting.public,
+    'x-signature': signAs(account, challenge),
+  }
+}
+/** Again until it is answered: the server may be dead. */
+const ask = async (
+  product: Embedded,
+  path: string,
+  init: RequestInit & { headers: Record<string, string> },
+) => {
+  let answer: Response | null = null
+  await until(`${path} is answered`, async () => {
+    answer = await fetch(`${product.endpoints().url}${path}`, init).catch(() => null)
+    return answer?.ok === true
+  })
+  return answer!
+}
+const post = (product: Embedded, path: string, body: object) =>
+  ask(product, path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...signed('alice') },
+    body: JSON.stringify(body),
+  })
+
+test('given rooms that go on, when sender, receiver and projector are each killed outright, then what came is the log’s, in order', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'deliveries-'))
+  const file = join(folder, 'got.ndjson')
+  writeFileSync(file, '')
+  const port = await freePort()
+  const product = await startEmbedded({ WEBHOOKS_LOOPBACK: 'on' })
+  let receiver: ChildProcess | null = null
+  const receive = () => {
+    receiver = spawn(process.execPath, ['-e', RECEIVER, String(port), file], { stdio: 'ignore' })
+  }
+  const got = (): Json[] =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line))
+  let isOver = false
+  let said = 0
+  const talk = async () => {
+    for (let i = 0; !isOver; i += 1) {
+      const message_id = randomUUID()
+      await post(product, `/api/chat/${ROOMS[i % ROOMS.length]}/messages`, { content: `${i}`, message_id })
+      said += 1
+    }
+  }
+  try {
+    receive()
+    await post(product, '/api/subscriptions', { url: `http://127.0.0.1:${port}/`, after: 'start' })
+    const talking = talk()
+    const goesOn = async () => {
+      const [before, came] = [said, got().length]
+      await until('more was said and came', () => said > before + 3 && got().length > came + 3)
+    }
+    for (let kill = 0; kill < KILLS; kill += 1)
+      for (const victim of ['server', 'receiver', 'projector'] as const) {
+        await goesOn()
+        if (victim === 'receiver') {
+          receiver!.kill('SIGKILL')
+          await once(receiver!, 'exit')
+          receive()
+        } else process.kill(product.endpoints().pids[victim]!, 'SIGKILL')
+      }
+    await goesOn()
+    isOver = true
+    await talking
+    const feed = await ask(product, '/api/feed?after=start&live=false', { headers: signed('alice') })
+    const wanted = (await feed.text())
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+    await until('the last came', () => new Set(got().map(({ id }) => id)).size >= wanted.length)
+    const seen = new Map<string, Json>()
+    for (const one of got()) {
+      const before = seen.get(one.id)
+      if (before === undefined) seen.set(one.id, one)
+      else assert.equal(one, before, 'what comes double is the same')
+    }
+    for (const space of new Set(wanted.map(({ space_id }) => space_id))) {
+      const of = (list: ReadonlyArray<Json>) =>
+        list
+          .filter((one) => one.space_id === space)
+          .map(({ id, position, previous }) => ({ id, position, previous }))
+      assert.equal(of([...seen.values()]), of(wanted), space)
+    }
+  } finally {
+    isOver = true
+    ;(receiver as ChildProcess | null)?.kill('SIGKILL')
+    await product.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test.run()

@@ -195,8 +195,10 @@ test('given a long room, when a real Postgres is stopped, then every read and ev
         ms < IN_TIME_MS && (value.ok || value.code === 'postgres_unavailable'),
         `${JSON.stringify(value)} after ${ms} ms`,
       )
-    for (const args of COMMANDS) {
-      const { said, ms } = await command(all, ...args)
+    const commands = await Promise.all(
+      COMMANDS.map(async (args) => ({ args, ...(await command(all, ...args)) })),
+    )
+    for (const { args, said, ms } of commands) {
       assert.match(said, 'PostgreSQL can’t be asked', args.join(' '))
       assert.ok(ms < IN_TIME_MS, `${args.join(' ')}: ${ms} ms`)
     }

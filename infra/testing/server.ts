@@ -55,12 +55,14 @@ const start = async (
     )
   })
   await readiness
+  const atExit = () => child.kill('SIGKILL')
   const end = (signal: NodeJS.Signals) => async () => {
+    process.off('exit', atExit)
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill(signal)
     await once(child, 'exit')
   }
-  process.once('exit', () => child.kill('SIGKILL'))
+  process.once('exit', atExit)
   return {
     url: found![1] ?? '',
     pid: child.pid!,

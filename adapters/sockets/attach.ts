@@ -1,6 +1,6 @@
 /** Socket.IO on an HTTP server: who connects, what each packet becomes, and how it all stops. */
 import type { Server as HttpServer } from 'node:http'
-import { Server, type Socket } from 'socket.io'
+import type { Server, Socket } from 'socket.io'
 import { type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type {
   Clock,
@@ -13,33 +13,31 @@ import type {
   SubscriptionState,
 } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
-import { originRules } from '../origins.ts'
 import type { Positions, SharedPositions } from '../redis/positions.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
-import type { Ack } from './answers.ts'
 import { type ArrivalAuth, createArriving } from './arriving.ts'
-import { createGate, type Gate } from './attach/gate.ts'
+import { closing } from './attach/closing.ts'
+import { acceptConnections } from './attach/connections.ts'
+import { createGate } from './attach/gate.ts'
 import { createGoing } from './attach/going.ts'
 import { createHandshake } from './attach/handshake.ts'
 import { jsonArrival } from './attach/json-arrival.ts'
 import { DEFAULT_LIMITS, type Limits } from './attach/limits.ts'
+import { socketServer } from './attach/socket-server.ts'
 import { createTokens } from './attach/tokens.ts'
-import { connectionOf } from './connection.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
 import { startFeed } from './feed.ts'
-import { easyrtcAnswer } from './gateway/easyrtc.ts'
 import { createJsonSockets, jsonRequests } from './gateway/json.ts'
-import { createLanguages, isEasyrtcEvent } from './gateway/languages.ts'
+import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
 import type { Logger, Metrics } from './observing.ts'
-import { isTooLarge, READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
+import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { Scenes } from './scene/scenes.ts'
-import { sendElsewhere } from './sending/closing.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
 import { createWhereabouts } from './whereabouts.ts'
@@ -68,9 +66,6 @@ export type SocketsDeps = {
   readonly limits?: Partial<Limits>
 }
 
-/** How long the name of a namespace may be. */
-const LONGEST_NAMESPACE = 128
-
 export type Sockets = {
   readonly io: Server
   /** News from the log that another than the own subscription brings. What was told already is left out. */
@@ -96,38 +91,6 @@ export type Sockets = {
    *  server is its owner's to close. */
   readonly close: (ms?: number) => Promise<void>
 }
-
-/** What was needed of the first request has been read; the rest of it would stay in memory as long as the socket.
- *  Source: Socket.IO's page on memory usage. */
-const forgetHandshake = (socket: Socket): void => {
-  const { address, issued, secure, xdomain } = socket.handshake
-  const slim = { address, time: '', issued, secure, xdomain, headers: {}, query: {}, url: '', auth: {} }
-  Object.assign(socket, { handshake: slim })
-  Object.assign(socket.client.conn, { request: null })
-}
-
-const socketServer = (
-  httpServer: HttpServer,
-  limits: Limits,
-  origins: SocketsDeps['origins'],
-  gate: Gate,
-): Server =>
-  new Server(httpServer, {
-    transports: ['polling', 'websocket'],
-    perMessageDeflate: false,
-    httpCompression: false,
-    maxHttpBufferSize: READ_AT_ALL * limits.maxPacket,
-    pingInterval: limits.pingInterval,
-    pingTimeout: limits.pingTimeout,
-    connectTimeout: 10_000,
-    // Clients of networked-aframe 0.11 bring a Socket.IO of that age.
-    allowEIO3: true,
-    // What is neither Socket.IO's nor a JSON socket is answered by the gateway.
-    destroyUpgrade: false,
-    cleanupEmptyChildNamespaces: true,
-    cors: { origin: origins === '*' ? true : originRules(origins), credentials: true },
-    allowRequest: gate.allowRequest,
-  })
 
 export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Sockets => {
   const { commands, auth, content, log, node, clock, ids, logger, origins } = deps
@@ -217,41 +180,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   })
   const going = createGoing({ members, membership, ephemeral, logger })
 
-  // ── what each packet becomes ───────────────────────────────────────────────────────────────────────────
-
-  const receivePacket = (member: Member, socket: Socket, packet: ReadonlyArray<unknown>): void => {
-    turns.took(member.turn, connectionOf(socket))
-    const last = packet.length > 1 ? packet[packet.length - 1] : undefined
-    const ack = typeof last === 'function' ? (last as Ack) : null
-    const payload = packet[1] === last && ack !== null ? undefined : packet[1]
-    const name = typeof packet[0] === 'string' ? packet[0] : ''
-    const asked = isTooLarge(name) ? String(payload) : name
-    const isEasyrtc = ack !== null && isEasyrtcEvent(asked)
-    receive(member, name, payload, isEasyrtc ? (given) => ack(easyrtcAnswer(given) as never) : ack)
-  }
-
-  function onDisconnect(this: Socket, reason: string): void {
-    going.depart(this.data as Member, reason)
-  }
-
-  const onConnection = (socket: Socket): void => {
-    const member = socket.data as Member
-    members.set(member.line.id, member)
-    tokens.watch(member)
-    forgetHandshake(socket)
-    sending.connected(socket)
-    // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
-    // as it likes into arguments.
-    socket.use((packet) => receivePacket(member, socket, packet))
-    socket.on('disconnect', onDisconnect)
-    if (gate.isClosing()) sendElsewhere(socket)
-  }
-  // Clients take the path of the address that they are given for a namespace: in each, a member is a member.
-  const namespaces = io.of((name, _auth, next) => next(null, name.length <= LONGEST_NAMESPACE))
-  for (const namespace of [io, namespaces]) {
-    namespace.use(handshake.letIn)
-    namespace.on('connection', onConnection)
-  }
+  acceptConnections({ io, members, receive, turns, tokens, sending, gate, going, handshake })
 
   const jsonSockets = createJsonSockets({
     sending,
@@ -291,24 +220,15 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       return new Map([...shared, ...(feed.live(key)?.positions ?? [])])
     },
     sendAllElsewhere: going.sendAllElsewhere,
-    close: async (ms = 5_000) => {
-      gate.close()
-      tokens.stop()
-      stopWatching?.()
-      upgrades.close()
-      jsonSockets.stop()
-      ephemeral.stop()
-      sending.stop()
-      const here = [...members.values()]
-      going.sendAllElsewhere()
-      // Departures are asked for as the sockets go, each after what its socket was doing.
-      const settled = Promise.allSettled(here.map((member) => member.busy))
-      const late = new Promise((resolve) => setTimeout(resolve, ms).unref())
-      const started = Date.now()
-      await Promise.race([settled, late])
-      await departures.close(Math.max(0, ms - (Date.now() - started)))
-      await feed.close()
-      io.engine.close()
-    },
+    close: (ms = 5_000) =>
+      closing({ members, going, departures, feed, io }, ms, () => {
+        gate.close()
+        tokens.stop()
+        stopWatching?.()
+        upgrades.close()
+        jsonSockets.stop()
+        ephemeral.stop()
+        sending.stop()
+      }),
   }
 }

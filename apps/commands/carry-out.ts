@@ -3,10 +3,12 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog } from '../../domain/ports.ts'
 import { createAnswering } from './answering.ts'
-import { type Answer, type Aside, type Ready, unavailable } from './jobs.ts'
-import { deleted, type Metrics, type Read, type Trouble } from './model.ts'
+import { createConcluding } from './concluding.ts'
+import { type Aside, type Ready, unavailable } from './jobs.ts'
+import { deleted, type Metrics, type Trouble } from './model.ts'
 import { type Plan, type PlanParts, planGroup } from './plan.ts'
 import { appendSettled, type SettleOptions } from './settle-append.ts'
+import { answerAll, settledBy, type Work as WorkOf } from './work.ts'
 
 export type CarryOutParts<State, Command, Event, Refusal, Beside> = PlanParts<
   State,
@@ -31,37 +33,12 @@ export type CarryOut<Command, Event, Refusal> = (
 /** How often `prepare` may be asked again before the answer is that it can't be had. */
 const PREPARATIONS = 3
 
-/** What is under way: the jobs that are still to be answered, and how often it was tried. */
-type WorkOf<Jobs> = {
-  jobs: Jobs
-  round: number
-  preparations: number
-  /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
-  isFresh: boolean
-}
-
-/** Answers these alike, and gives back those that are still to be carried out. */
-const answerAll = <Command, Event, Refusal>(
-  jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
-  answer: Answer<Event, Refusal>,
-  rest: ReadonlyArray<Ready<Command, Event, Refusal>> = [],
-): ReadonlyArray<Ready<Command, Event, Refusal>> => {
-  for (const { job } of jobs) job.answer(answer)
-  return rest
-}
-
-/** Those of the jobs that the plan settles: all but its rest. */
-const settledBy = <Job>({ rest }: { readonly rest: ReadonlyArray<Job> }, jobs: ReadonlyArray<Job>) => {
-  if (rest.length === 0) return jobs
-  const left = new Set(rest)
-  return jobs.filter((ready) => !left.has(ready))
-}
-
 export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   parts: CarryOutParts<State, Command, Event, Refusal, Beside>,
 ): CarryOut<Command, Event, Refusal> => {
   const { stream, model, state, rules, log, metrics, options } = parts
   const answering = createAnswering(parts)
+  const concluding = createConcluding(parts, answering, metrics)
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
   type APlan = Plan<State, Command, Event, Refusal, Beside>
   type Work = WorkOf<Jobs>
@@ -72,56 +49,6 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   let batchBytes = options.batchBytes
 
   const { trouble: answerTrouble } = answering
-
-  /** Nothing to append: an append would prove that the state was the log's end, so now a look has to. */
-  const concludeWithoutAppend = async (work: Work, plan: APlan): Promise<Left> => {
-    const { base, rest, on } = plan
-    plan.draft.keep(base)
-    if (!work.isFresh && plan.unchanged.length + plan.refused.length > 0) {
-      const asked = work.jobs.reduce((latest, { job }) => Math.max(latest, job.queuedAt), 0)
-      const refreshed = state.freshAt() > asked ? E.right(false) : await state.refresh()
-      if (E.isLeft(refreshed)) return answerTrouble(settledBy(plan, work.jobs), refreshed.left, rest)
-      const beside = await rules.refreshBeside(on.beside, on.besideRevision, asked)
-      if (E.isLeft(beside)) return answerTrouble(settledBy(plan, work.jobs), beside.left, rest)
-      work.isFresh = true
-      if (state.held()?.revision !== base || beside.right) {
-        state.loseDraft()
-        return null
-      }
-    }
-    const end = state.held()
-    answering.refused(plan)
-    answering.unchanged(plan, BigInt(end?.revision ?? base), end?.position ?? 0n)
-    answering.repeats(plan)
-    return rest
-  }
-
-  const concludeAppended = async (
-    work: Work,
-    plan: APlan,
-    position: bigint,
-    sentAt: number,
-  ): Promise<Left> => {
-    const { base, newEvents, rest, on } = plan
-    metrics.observe?.('commands_append_events', newEvents.length, labels)
-    const happened: Read<Event>[] = []
-    for (const { ready, events } of plan.accepted)
-      for (const event of events) happened.push({ event, key: ready.job.key })
-    const revision = base + happened.length
-    state.committed(happened, newEvents, { revision: BigInt(revision), position }, sentAt)
-    plan.draft.keep(revision)
-    answering.accepted(plan, position)
-    answering.unchanged(plan, BigInt(revision), position)
-    answering.repeats(plan)
-    if (plan.refused.length === 0) return rest
-    // Beside a chat stands the space's state, which this append says nothing of.
-    const beside = work.isFresh
-      ? E.right(false)
-      : await rules.refreshBeside(on.beside, on.besideRevision, sentAt)
-    if (E.isRight(beside) && beside.right) return [...plan.refused.map(({ ready }) => ready), ...rest]
-    answering.refused(plan)
-    return rest
-  }
 
   /** The log refuses against what it has taken and shows what it has committed: what it named is waited for. */
   const refreshTo = async (revision: number): Promise<E.Either<Trouble, unknown>> => {
@@ -177,7 +104,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     metrics.observe?.('commands_append_ms', options.now() - sentAt, labels)
     switch (result._tag) {
       case 'Appended':
-        return concludeAppended(work, plan, result.appended.position, sentAt)
+        return concluding.appended(work, plan, { position: result.appended.position, sentAt })
       case 'Overtaken':
         return afterOvertaken(work, plan, result.actual)
       case 'Deleted':
@@ -221,7 +148,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     }
     const plan = planGroup(parts, work.jobs, { beside: prepared.right, revision }, batchBytes)
     if (plan.aside.length > 0) setAside(work, plan)
-    return plan.newEvents.length === 0 ? concludeWithoutAppend(work, plan) : append(work, plan)
+    return plan.newEvents.length === 0 ? concluding.withoutAppend(work, plan) : append(work, plan)
   }
 
   return async (jobs) => {

@@ -1,0 +1,90 @@
+/** Socket.IO's connections: each becomes a member, and each of its packets a request. */
+import type { Server, Socket } from 'socket.io'
+import type { Ack } from '../answers.ts'
+import { connectionOf } from '../connection.ts'
+import { easyrtcAnswer } from '../gateway/easyrtc.ts'
+import { isEasyrtcEvent } from '../gateway/languages.ts'
+import type { Member } from '../member.ts'
+import { isTooLarge } from '../oversized.ts'
+import type { createReceive } from '../receiving.ts'
+import { sendElsewhere } from '../sending/closing.ts'
+import type { Sending } from '../sending.ts'
+import type { createTurns } from '../turns.ts'
+import type { Gate } from './gate.ts'
+import type { createGoing } from './going.ts'
+import type { createHandshake } from './handshake.ts'
+import type { createTokens } from './tokens.ts'
+
+/** How long the name of a namespace may be. */
+const LONGEST_NAMESPACE = 128
+
+/** What was needed of the first request has been read; the rest of it would stay in memory as long as the socket.
+ *  Source: Socket.IO's page on memory usage. */
+const forgetHandshake = (socket: Socket): void => {
+  const { address, issued, secure, xdomain } = socket.handshake
+  const slim = { address, time: '', issued, secure, xdomain, headers: {}, query: {}, url: '', auth: {} }
+  Object.assign(socket, { handshake: slim })
+  Object.assign(socket.client.conn, { request: null })
+}
+
+type Receive = ReturnType<typeof createReceive>
+type Turns = ReturnType<typeof createTurns>
+
+const createReceivePacket =
+  (receive: Receive, turns: Turns) =>
+  (member: Member, socket: Socket, packet: ReadonlyArray<unknown>): void => {
+    turns.took(member.turn, connectionOf(socket))
+    const last = packet.length > 1 ? packet[packet.length - 1] : undefined
+    const ack = typeof last === 'function' ? (last as Ack) : null
+    const payload = packet[1] === last && ack !== null ? undefined : packet[1]
+    const name = typeof packet[0] === 'string' ? packet[0] : ''
+    const asked = isTooLarge(name) ? String(payload) : name
+    const isEasyrtc = ack !== null && isEasyrtcEvent(asked)
+    receive(member, name, payload, isEasyrtc ? (given) => ack(easyrtcAnswer(given) as never) : ack)
+  }
+
+export const acceptConnections = ({
+  io,
+  members,
+  receive,
+  turns,
+  tokens,
+  sending,
+  gate,
+  going,
+  handshake,
+}: {
+  readonly io: Server
+  readonly members: Map<string, Member>
+  readonly receive: Receive
+  readonly turns: Turns
+  readonly tokens: ReturnType<typeof createTokens>
+  readonly sending: Sending
+  readonly gate: Gate
+  readonly going: ReturnType<typeof createGoing>
+  readonly handshake: ReturnType<typeof createHandshake>
+}): void => {
+  const receivePacket = createReceivePacket(receive, turns)
+  function onDisconnect(this: Socket, reason: string): void {
+    going.depart(this.data as Member, reason)
+  }
+
+  const onConnection = (socket: Socket): void => {
+    const member = socket.data as Member
+    members.set(member.line.id, member)
+    tokens.watch(member)
+    forgetHandshake(socket)
+    sending.connected(socket)
+    // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
+    // as it likes into arguments.
+    socket.use((packet) => receivePacket(member, socket, packet))
+    socket.on('disconnect', onDisconnect)
+    if (gate.isClosing()) sendElsewhere(socket)
+  }
+  // Clients take the path of the address that they are given for a namespace: in each, a member is a member.
+  const namespaces = io.of((name, _auth, next) => next(null, name.length <= LONGEST_NAMESPACE))
+  for (const namespace of [io, namespaces]) {
+    namespace.use(handshake.letIn)
+    namespace.on('connection', onConnection)
+  }
+}

@@ -1,0 +1,30 @@
+/** The Socket.IO server, as it is set up here. */
+import type { Server as HttpServer } from 'node:http'
+import { Server } from 'socket.io'
+import { originRules } from '../../origins.ts'
+import { READ_AT_ALL } from '../oversized.ts'
+import type { Gate } from './gate.ts'
+import type { Limits } from './limits.ts'
+
+export const socketServer = (
+  httpServer: HttpServer,
+  limits: Limits,
+  origins: ReadonlyArray<string> | '*',
+  gate: Gate,
+): Server =>
+  new Server(httpServer, {
+    transports: ['polling', 'websocket'],
+    perMessageDeflate: false,
+    httpCompression: false,
+    maxHttpBufferSize: READ_AT_ALL * limits.maxPacket,
+    pingInterval: limits.pingInterval,
+    pingTimeout: limits.pingTimeout,
+    connectTimeout: 10_000,
+    // Clients of networked-aframe 0.11 bring a Socket.IO of that age.
+    allowEIO3: true,
+    // What is neither Socket.IO's nor a JSON socket is answered by the gateway.
+    destroyUpgrade: false,
+    cleanupEmptyChildNamespaces: true,
+    cors: { origin: origins === '*' ? true : originRules(origins), credentials: true },
+    allowRequest: gate.allowRequest,
+  })

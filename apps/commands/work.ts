@@ -1,0 +1,28 @@
+/** A group of commands that is being carried out: which are still to be answered. */
+import type { Answer, Ready } from './jobs.ts'
+
+/** What is under way: the jobs that are still to be answered, and how often it was tried. */
+export type Work<Jobs> = {
+  jobs: Jobs
+  round: number
+  preparations: number
+  /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
+  isFresh: boolean
+}
+
+/** Answers these alike, and gives back those that are still to be carried out. */
+export const answerAll = <Command, Event, Refusal>(
+  jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
+  answer: Answer<Event, Refusal>,
+  rest: ReadonlyArray<Ready<Command, Event, Refusal>> = [],
+): ReadonlyArray<Ready<Command, Event, Refusal>> => {
+  for (const { job } of jobs) job.answer(answer)
+  return rest
+}
+
+/** Those of the jobs that the plan settles: all but its rest. */
+export const settledBy = <Job>({ rest }: { readonly rest: ReadonlyArray<Job> }, jobs: ReadonlyArray<Job>) => {
+  if (rest.length === 0) return jobs
+  const left = new Set(rest)
+  return jobs.filter((ready) => !left.has(ready))
+}

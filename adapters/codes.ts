@@ -71,6 +71,10 @@ export const CODES: Readonly<Record<string, Told>> = {
     status: 410,
     means: 'The log has lost the beginning of the space (cut by hand): no other try will change that.',
   },
+  archived: {
+    status: 410,
+    means: 'It is not on the log any more: archive says in which archive it is, and where that was put.',
+  },
   too_large: { status: 413, means: 'More than is taken at once (431 where it is the headers).' },
   slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when.' },
   internal: { status: 500, means: 'A defect of ours; its cause is in the logs under the request_id.' },

@@ -2,7 +2,7 @@
 
 import type { ChatRefusal } from '../domain/chat/refusals.ts'
 import type { OutsideRefusal } from '../domain/outside/decide.ts'
-import type { Broken, CommandError, ContentError } from '../domain/ports.ts'
+import type { Archived, Broken, CommandError, ContentError } from '../domain/ports.ts'
 import { codeOf } from '../domain/refused.ts'
 import type { SpaceRefusal } from '../domain/space/refusals.ts'
 import type { PostgresUnavailable } from '../projections/read-models.ts'
@@ -16,6 +16,8 @@ export type Described = {
   readonly retry_after?: number
   /** The sentence under another name too, for clients that look for it there. */
   readonly message?: string
+  /** Where what was asked for is, that is not on the log any more. */
+  readonly archive?: Archived
 }
 
 const said = (status: number, code: string, error: string, retryAfter?: number): Described =>

@@ -47,8 +47,11 @@ export type AppendError =
   | { readonly _tag: 'AppendTooLarge'; readonly maxBytes: number }
   | { readonly _tag: 'StreamDeleted' }
 
+/** Where a part of the log is that was taken out of it. `before`: ISO 8601. */
+export type Archived = { readonly name: string; readonly place: string; readonly before: string }
 export type ReadError =
-  | { readonly _tag: 'LogUnavailable'; readonly cause: string }
+  /** `archive`: what was asked for is there, and that is not at hand. */
+  | { readonly _tag: 'LogUnavailable'; readonly cause: string; readonly archive?: Archived }
   | { readonly _tag: 'StreamDeleted' }
 
 export type Direction = 'forwards' | 'backwards'

@@ -68,13 +68,14 @@ export const answerError = (
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
   // A request that fastify refuses by itself has been through no hook of ours.
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
-  const { error, code, retry_after, message } = told
+  const { error, code, retry_after, message, archive } = told
   return reply.code(told.status).send({
     error,
     code,
     request_id: request.id,
     node,
     ...(message === undefined ? {} : { message }),
+    ...(archive === undefined ? {} : { archive }),
     ...(retry_after === undefined ? {} : { retry_after }),
   })
 }

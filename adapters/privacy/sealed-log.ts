@@ -138,6 +138,9 @@ const sealOf = (event: RecordedEvent): Seal | null => {
   const bound = isClient ? clientOf(subject) : event.id
   return { sealed, from: end + 1, bound, ref: { subject, generation: Number(generation) } }
 }
+/** Whose key opens it, as it stands on the log; null where nothing in it is sealed. */
+export const keyRefOf = (event: RecordedEvent): KeyRef | null => sealOf(event)?.ref ?? null
+
 /** A generation, a `c` where only a client is in it, and a point. */
 const MARK = 11
 const GENERATION = /^\d{1,9}$/

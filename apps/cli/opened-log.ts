@@ -1,13 +1,23 @@
 /** The log as people may read it: what is personal in it is opened where its key is there. */
+import * as E from 'fp-ts/lib/Either.js'
+import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { archiveSettings } from '../config/archive.ts'
 import type { Connections } from './connections.ts'
 
 export type OpenedLog = EventStoreLog & {
   /** A sentence where what was read so far was sealed under keys that are not there. */
   readonly missingKeys: () => string | null
+}
+
+/** The log as it stands, with what was archived of it where that is at hand. Throws with a sentence. */
+export const storedLog = (url: string): EventStoreLog => {
+  const settings = archiveSettings()
+  if (E.isLeft(settings)) throw new Error(settings.left)
+  return archivedLog(connectEventLog({ url }), settings.right.dir)
 }
 
 /** `close` closes the vault too. Without a master key it stays shut, and a rebuild from it would lose what is personal:
@@ -17,7 +27,7 @@ export const openedLog = (to: Connections): OpenedLog => {
     throw new Error('PRIVACY_MASTER_KEY is not set: without it people’s data on the log can’t be opened.')
   // What takes long is not given up for a moment's silence: that the database answers at all was looked at first.
   const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey, silenceMs: 10_000 })
-  const log = sealedLog(connectEventLog({ url: to.eventStoreUrl }), vault)
+  const log = sealedLog(storedLog(to.eventStoreUrl), vault)
   return {
     ...log,
     missingKeys: () => missingSentence(vault.missing()),

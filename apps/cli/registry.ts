@@ -26,7 +26,7 @@ export const registry: ReadonlyArray<Entry> = [
   },
   {
     name: 'log',
-    summary: 'the whole log: back up, restore, export, import into any EventStoreDB, scavenge',
+    summary: 'the whole log: back up, restore, export, import into any EventStoreDB, archive, scavenge',
     load: async () => (await import('./log/command.ts')).log,
   },
   {

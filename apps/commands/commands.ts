@@ -35,7 +35,7 @@ import type { Logger, Metrics, Model } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
 import { createRecording } from './recording.ts'
 import { createRefusalLog, DEFAULT_REFUSALS, type RefusalLogOptions } from './refusal-log.ts'
-import { createSnapshots, type Snapshots } from './snapshots.ts'
+import { createSnapshots, type Snapshots, standingStream } from './snapshots.ts'
 import { spaceRules } from './space-rules.ts'
 import { createStreamState } from './stream-state.ts'
 import { allIdle, createStreams, type Kept, snapshotLatest } from './streams.ts'
@@ -123,6 +123,7 @@ const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
   const followed = createFollowed()
   const background = createBackgroundWork({ now, wait: tuning.wait, rest: 4, longestRestMs: 1_000 })
   const snapshots = options.snapshots ?? createSnapshots(log, ids)
+  const standings = createSnapshots(log, ids, standingStream)
   const refusals = createRefusalLog(
     { log, clock, metrics, logger },
     { ...DEFAULT_REFUSALS, wait: tuning.wait, ...options.refusals },
@@ -138,7 +139,7 @@ const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
     rules: Rules<State, Command, Event, Refusal, Beside>,
   ): Mailbox<State, Command, Event, Refusal> => {
     const state = createStreamState(
-      { stream, model, log, snapshots },
+      { stream, model, log, snapshots, standings },
       {
         now,
         recentCommands: tuning.recentCommands,

@@ -49,6 +49,7 @@ const stateOn = (log: ReturnType<typeof memoryLog>, to: () => number) =>
       model: counting,
       log,
       snapshots: { read: async () => E.right(null), write: async () => null },
+      standings: { read: async () => E.right(null), write: async () => null },
     },
     {
       now: () => 0,

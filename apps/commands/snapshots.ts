@@ -11,6 +11,8 @@ import type { Trouble } from './model.ts'
 
 export const SNAPSHOT_VERSION = 1
 export const snapshotStream = (stream: string): string => `snapshot-${stream}`
+/** How a stream stood when its beginning was archived: no shortcut, since what it was made of is not on the log any more. */
+export const standingStream = (stream: string): string => `standing-${stream}`
 
 export type Snapshot = {
   /** The revision of the last event folded in, and that event's id: what ties a snapshot to its stream. */
@@ -60,7 +62,12 @@ const snapshotOf = (body: unknown): Snapshot | null => {
   return body as Snapshot
 }
 
-export const createSnapshots = (log: EventLog, ids: Ids): Snapshots => {
+/** `nameOf`: the stream that they stand in. */
+export const createSnapshots = (
+  log: Pick<EventLog, 'append' | 'readStream'>,
+  ids: Ids,
+  nameOf: (stream: string) => string = snapshotStream,
+): Snapshots => {
   const bounded = new Set<string>()
 
   /** Old snapshots are of no use: asks the log to keep few. It is no matter if it does not. */
@@ -96,7 +103,7 @@ export const createSnapshots = (log: EventLog, ids: Ids): Snapshots => {
 
   return {
     read: async (stream) => {
-      const name = snapshotStream(stream)
+      const name = nameOf(stream)
       const last = await log.readStream(name, { direction: 'backwards', limit: 1 })()
       if (E.isLeft(last))
         return last.left._tag === 'StreamDeleted'
@@ -113,7 +120,7 @@ export const createSnapshots = (log: EventLog, ids: Ids): Snapshots => {
     },
 
     write: async (stream, snapshot) => {
-      const name = snapshotStream(stream)
+      const name = nameOf(stream)
       const id = ids.uuid()
       const part = (body: unknown, i: number, of: number) => ({
         id: ids.uuid(),

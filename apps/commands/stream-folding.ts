@@ -20,6 +20,8 @@ export type StreamStateParts<State, Event> = {
   readonly model: Model<State, Event>
   readonly log: EventLog
   readonly snapshots: Snapshots
+  /** Of streams whose beginning was archived. */
+  readonly standings: Snapshots
 }
 
 export type FoldingOptions = {
@@ -44,7 +46,7 @@ export type StreamFolding<State, Event> = {
 }
 
 export const createStreamFolding = <State, Event>(
-  { stream, model, log, snapshots }: StreamStateParts<State, Event>,
+  { stream, model, log, snapshots, standings }: StreamStateParts<State, Event>,
   options: FoldingOptions,
 ): StreamFolding<State, Event> => {
   const fold = (into: Holding<State>, { event, key }: Read<Event>, id: string, at: bigint) => {
@@ -114,9 +116,9 @@ export const createStreamFolding = <State, Event>(
     marks: [],
   })
 
-  /** From the snapshot, if it is of this very stream; its last event is read again to see that. */
-  const fromSnapshot = async (): Promise<E.Either<Trouble, Loaded<State> | null>> => {
-    const found = await snapshots.read(stream)
+  /** From what is kept, if it is of this very stream; its last event is read again to see that. */
+  const from = async (kept: Snapshots): Promise<E.Either<Trouble, Loaded<State> | null>> => {
+    const found = await kept.read(stream)
     if (E.isLeft(found)) return found
     const snapshot = found.right
     if (snapshot === null) return E.right(null)
@@ -152,12 +154,15 @@ export const createStreamFolding = <State, Event>(
   }
 
   const load: StreamFolding<State, Event>['load'] = async () => {
-    const warm = await fromSnapshot()
+    const warm = await from(snapshots)
     if (E.isLeft(warm)) return warm
     if (warm.right !== null) return E.right(warm.right)
     const holding = empty()
     const read = await readTail(holding)
-    return E.isLeft(read) ? read : E.right({ holding, folded: read.right })
+    if (E.isRight(read)) return E.right({ holding, folded: read.right })
+    if (read.left.broken !== 'cut') return read
+    const stood = await from(standings)
+    return E.isRight(stood) && stood.right === null ? read : (stood as E.Either<Trouble, Loaded<State>>)
   }
 
   return { fold, take, readTail, load }

@@ -155,6 +155,12 @@ export const createStreamState = <State, Event>(
       if (into === null) return E.left({ _tag: 'Trouble', cause: 'not loaded' })
       const before = into.revision
       const read = await refresh()
+      // Its next event was archived meanwhile: from how things stood there.
+      if (E.isLeft(read) && read.left.broken === 'cut' && held === into) {
+        drop()
+        const again = await load()
+        return E.isLeft(again) ? again : E.right(true)
+      }
       return E.isLeft(read) ? read : E.right(into.revision !== before)
     },
     draft: () => {

@@ -1,6 +1,7 @@
 /** The environment, decoded once, at the start. */
 import { hostname } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
+import { type ArchiveSettings, archiveFrom } from './archive.ts'
 import { type Name, type ValueOf, type Variable, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -67,6 +68,7 @@ export type Config = {
   readonly auditors: ReadonlyArray<string>
   readonly operatorToken: string | null
   readonly dataDir: string
+  readonly archive: ArchiveSettings
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }
 
@@ -213,6 +215,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     auditors: read('AUDITORS') ?? [],
     operatorToken: read('OPERATOR_TOKEN') ?? null,
     dataDir: read('DATA_DIR') ?? './data',
+    archive: archiveFrom(read),
     logLevel: read('LOG_LEVEL') ?? 'info',
   }
   return wrong.length > 0 ? E.left(wrong) : E.right(config)

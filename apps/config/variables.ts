@@ -95,6 +95,23 @@ export const variables = {
   SYSTEM_ADMINS: variable(c.accounts, 'Accounts that own the lobby.'),
   AUDITORS: variable(c.accounts, 'Accounts that may read the whole audit log.'),
   DATA_DIR: variable(c.anyText, 'Where npm start keeps its data.'),
+  LOG_ARCHIVE_DIR: variable(
+    c.anyText,
+    'Where archives of the log are put, and looked for. Without it, archives in DATA_DIR.',
+  ),
+  LOG_MAX_BYTES: variable(
+    c.wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER),
+    'Bytes that the embedded log’s file may have: where it has more, the projector has the oldest part archived. Without it, any number.',
+  ),
+  REFUSALS_DAYS: variable(
+    c.wholeNumber(1, 36_500),
+    'Days that refusals stay on the log when it is archived. Without it, as long as everything else.',
+  ),
+  LOOKS_DAYS: variable(c.wholeNumber(1, 36_500), 'The same, of looks at the audit log.'),
+  SNAPSHOTS_DAYS: variable(
+    c.wholeNumber(1, 36_500),
+    'Days after which a snapshot of an archived room goes. Without it, they stay.',
+  ),
   LOG_LEVEL: variable(
     c.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'How much is logged.',

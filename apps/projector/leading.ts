@@ -7,7 +7,7 @@ import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type Parked, parkedStreams } from '../../projections/parked.ts'
 import { appendAudit, applyToTables, auditRowsFor, type Readable } from '../operations/tables/apply.ts'
-import { holdToLog } from '../operations/tables/same-log.ts'
+import { holdToArchives, holdToLog } from '../operations/tables/same-log.ts'
 import { treeUpTo } from '../operations/tables/tree.ts'
 import type { ProjectorLogger } from './logger.ts'
 
@@ -34,6 +34,7 @@ export const takeTheLead = async (
   const parked = await session.run(parkedStreams())
   const epoch = checkpoint?.epoch as bigint
   await holdToLog(session, log)
+  await holdToArchives(session, log)
   // From the last event that is in the tables. The checkpoint may be beyond it, past bookkeeping that a log which went back
   // does not have any more: what has come to stand there since would be passed over.
   const position = (last?.position as bigint | undefined) ?? null

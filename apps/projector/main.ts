@@ -1,5 +1,6 @@
 /** The projector: config, migrations, follow the log, stop. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createLogger } from '../../adapters/logger.ts'
 import { isDefect } from '../../adapters/postgres/errors.ts'
@@ -15,6 +16,7 @@ import { startedOrExit } from '../config/start.ts'
 import { followPrimary } from '../operations/content/follow.ts'
 import { keepStates } from '../operations/keep/bundle-states.ts'
 import { keepMoments } from '../operations/keep/moments.ts'
+import { holdLogSize } from './log-size.ts'
 import { runProjector } from './projector.ts'
 
 const config = configOrExit()
@@ -58,7 +60,10 @@ const vault = connectVault({
     process.exit(78)
   },
 })
-const stored = await startedOrExit('The projector', () => connectEventLog({ url: config.eventStoreUrl }))
+const stored = archivedLog(
+  await startedOrExit('The projector', () => connectEventLog({ url: config.eventStoreUrl })),
+  config.archive.dir,
+)
 const log = sealedLog(stored, vault)
 const keeper = keepMoments({
   log: stored,
@@ -91,8 +96,9 @@ const follower =
   content.url === null
     ? null
     : followPrimary({ ...content, primaryUrl: content.url, databaseUrl: config.database.url, logger })
+const size = holdLogSize(config, logger, { leads: () => projector.state().role === 'leading' })
 stop = async () => {
-  await Promise.all([projector.stop(), follower?.stop()])
+  await Promise.all([projector.stop(), follower?.stop(), size.stop()])
   await Promise.all([keeper.stop(), states.stop()])
   await log.close()
   await vault.close()

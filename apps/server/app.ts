@@ -1,5 +1,6 @@
 /** The server's parts put together. Never listens: `main.ts` does. */
 import { randomUUID } from 'node:crypto'
+import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { createAuth } from '../../adapters/auth/authenticate.ts'
 import { createAuthStore } from '../../adapters/auth/store.ts'
 import { createContent } from '../../adapters/content/content.ts'
@@ -105,6 +106,8 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
   const { log: stored, writes } = watchWrites(connectEventLog({ url: config.eventStoreUrl }), ids, clock.now)
   const log = sealedLog(stored, vault)
+  // Who asks of the past is told of what was archived too, where that is at hand.
+  const past = archivedLog(stored, config.archive.dir)
   const pool = await poolFor(config)
   const readModels = createReadModels(pool)
   const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
@@ -171,7 +174,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     looks,
     positions: (space) => sockets.positions(space),
     proofs,
-    moments: createMoments(log, { stored, open: log.open, keep: createMomentWriter(stored).keep }),
+    moments: createMoments(sealedLog(past, vault), {
+      stored: past,
+      open: log.open,
+      keep: createMomentWriter(past).keep,
+    }),
     feedLog: log,
     outside,
     webhookKey: webhookKeyOf(config.privacy.masterKey),

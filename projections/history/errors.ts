@@ -1,10 +1,12 @@
 /** What can keep a moment from being told. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import type { RecordedEvent, StreamRead, StreamReader } from '../../domain/ports.ts'
+import type { Archived, RecordedEvent, StreamRead, StreamReader } from '../../domain/ports.ts'
 
 export type MomentError =
   | { readonly _tag: 'LogUnavailable'; readonly cause: string }
+  /** It is not on the log any more. `archive`: where it is; null where nothing says so. */
+  | { readonly _tag: 'Archived'; readonly cause: string; readonly archive: Archived | null }
   /** An event on the way is none that this version can read. */
   | { readonly _tag: 'Unreadable'; readonly cause: string }
   /** `detail` is a sentence. */
@@ -32,6 +34,9 @@ export const told =
     }
   }
 
+export const isArchived = (error: unknown): boolean =>
+  error instanceof Failed && error.error._tag === 'Archived'
+
 /** No events where there is no stream. */
 export const readEvents = async (
   log: StreamReader,
@@ -41,5 +46,8 @@ export const readEvents = async (
   const events = await log.readStream(stream, read)()
   if (E.isRight(events)) return events.right
   if (events.left._tag === 'StreamDeleted') return []
-  throw new Failed({ _tag: 'LogUnavailable', cause: events.left.cause })
+  const { cause, archive } = events.left
+  throw new Failed(
+    archive === undefined ? { _tag: 'LogUnavailable', cause } : { _tag: 'Archived', cause, archive },
+  )
 }

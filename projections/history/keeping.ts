@@ -36,6 +36,8 @@ export type Begin<S> = {
   /** How many moments and marks there are. */
   readonly count: number
   readonly marked: number
+  /** What the last one that was kept whole holds, where that is not this point. */
+  readonly weight?: number
 }
 /** Before the first event, with nothing kept. */
 export const fromNothing = <S>(folding: Folding<S>): Begin<S> => ({
@@ -108,7 +110,7 @@ export const createKeeping = <S>(
   const step = every / MARKS_EACH
   let { point, full, count, marked } = begin
   /** What the last one that was kept whole holds. */
-  let weight = full < 0 ? 0 : folding.entries(point.state)
+  let weight = full < 0 ? 0 : (begin.weight ?? folding.entries(point.state))
   let moments: Made[] = []
   let places: NewEvent[] = []
 

@@ -1,6 +1,6 @@
 /** The moments that are kept beside a stream (`kept-streams.ts`), as a reader takes them up. */
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
-import { readEvents } from './errors.ts'
+import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { broughtUp, EVERY, Kept, momentsOf, partsOf } from './kept-streams.ts'
 import type { Point } from './point.ts'
@@ -56,8 +56,12 @@ export const pageAfter = async (
   point: Point<unknown>,
   limit: number,
 ): Promise<ReadonlyArray<RecordedEvent> | null> => {
-  if (point.revision < 0) return readEvents(log, stream, { from: 0n, limit })
-  const page = await readEvents(log, stream, { from: BigInt(point.revision), limit: limit + 1 })
+  const isStart = point.revision < 0
+  const from = BigInt(Math.max(0, point.revision))
+  const page = await readEvents(log, stream, { from, limit: isStart ? limit : limit + 1 })
   const [known] = page
+  if (known !== undefined && known.revision > from)
+    throw new Failed({ _tag: 'Archived', cause: `event ${from} of ${stream} is gone`, archive: null })
+  if (isStart) return page
   return known?.id === point.id && known.position === point.position ? page.slice(1) : null
 }

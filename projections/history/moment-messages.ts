@@ -3,7 +3,7 @@ import type { ChatEventOf } from '../../domain/chat/events.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
-import { Failed, readEvents } from './errors.ts'
+import { Failed, isArchived, readEvents } from './errors.ts'
 import { readable } from './point.ts'
 import type { Said } from './recent-messages.ts'
 import type { Ref } from './refs.ts'
@@ -69,21 +69,30 @@ const wordsWanted = (
   return { sealed, missing: [...missing].sort((a, b) => a - b) }
 }
 
+/** Near ones at once. `isCut`: some are in an archive that is not at hand. */
 const readThese = async (
   log: StreamReader,
   stream: string,
   revisions: ReadonlyArray<number>,
-): Promise<ReadonlyArray<RecordedEvent>> => {
+): Promise<{ readonly events: ReadonlyArray<RecordedEvent>; readonly isCut: boolean }> => {
   const runs: Array<{ readonly from: number; to: number }> = []
   for (const revision of revisions) {
     const last = runs.at(-1)
     if (last !== undefined && revision - last.to <= NEAR) last.to = revision
     else runs.push({ from: revision, to: revision })
   }
-  const pages = await Promise.all(
-    runs.map(({ from, to }) => readEvents(log, stream, { from: BigInt(from), limit: to - from + 1 })),
-  )
-  return pages.flat()
+  let isCut = false
+  const readRun = async (from: number, to: number): Promise<ReadonlyArray<RecordedEvent>> => {
+    try {
+      return await readEvents(log, stream, { from: BigInt(from), limit: to - from + 1 })
+    } catch (error) {
+      if (!isArchived(error)) throw error
+      isCut = true
+      return from === to ? [] : readRun(from + 1, to)
+    }
+  }
+  const pages = await Promise.all(runs.map(({ from, to }) => readRun(from, to)))
+  return { events: pages.flat(), isCut }
 }
 
 const opened = async (open: Open, sealed: ReadonlyArray<RecordedEvent>) => {
@@ -134,11 +143,13 @@ export const messagesOf = async (
   const { sealed, missing } = wordsWanted(said, seen)
   const read = await readThese(log, stream, missing)
   const events = new Map(
-    [...read, ...(await opened(open, sealed))].map((event) => [Number(event.revision), event]),
+    [...read.events, ...(await opened(open, sealed))].map((event) => [Number(event.revision), event]),
   )
-  return said.map(([messageId, message]) => {
+  return said.flatMap(([messageId, message]) => {
     const { posted, edited } = message
     const posting = events.get(posted.revision)
+    // Its words are in an archive that is not at hand.
+    if (posting === undefined && read.isCut) return []
     if (posting === undefined)
       throw new Failed({ _tag: 'Unreadable', cause: `event ${posted.revision} of ${stream} is gone` })
     return messageOf(messageId, message, posting, edited === null ? undefined : events.get(edited.revision))

@@ -2,7 +2,7 @@
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
-import { readEvents } from './errors.ts'
+import { isArchived, readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
 import { carryOn, passOver } from './next-moment.ts'
 import { readable, timeOf } from './point.ts'
@@ -18,7 +18,15 @@ const seek = async (log: StreamReader, stream: string, position: bigint): Promis
   let high = last.revision + 1n
   while (low < high) {
     const middle = (low + high) / 2n
-    const [event] = await readEvents(log, stream, { from: middle, limit: 1 })
+    const [event] = await readEvents(log, stream, { from: middle, limit: 1 }).catch((error) => {
+      // What was archived stands before whatever the log still has.
+      if (isArchived(error) && middle < last.revision) return [null]
+      throw error
+    })
+    if (event === null) {
+      low = middle + 1n
+      continue
+    }
     if (event !== undefined && event.position < position) low = middle + 1n
     else high = middle
   }
@@ -65,7 +73,7 @@ export const readRoom = async (
     cursor.page = await readEvents(log, cursor.stream, { from: cursor.next, limit: PAGE })
     cursor.at = 0
     cursor.ended = cursor.page.length === 0 ? round : null
-    cursor.next += BigInt(cursor.page.length)
+    cursor.next = (cursor.page.at(-1)?.revision ?? cursor.next - 1n) + 1n
   }
   const isDry = ({ at, page }: Cursor): boolean => at >= page.length
   let round = 0

@@ -6,7 +6,8 @@
 import { decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
-import { Failed, readEvents } from './errors.ts'
+import { standingAt } from './cut-standing.ts'
+import { Failed, isArchived, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { nearestKept, pageAfter } from './kept-moments.ts'
 import { EVERY, MARKS_EACH } from './kept-streams.ts'
@@ -123,7 +124,7 @@ export const createTimeline = <S>(
     }
   }
 
-  const to: Timeline<S>['to'] = async (space, past, options = {}) => {
+  const reach: Timeline<S>['to'] = async (space, past, options = {}) => {
     const stream = streamName(folding.kind, space)
     if (options.exact !== true) {
       let end = await fromKept(stream, past, options, keep === undefined)
@@ -140,8 +141,32 @@ export const createTimeline = <S>(
     return end
   }
 
-  const first: Timeline<S>['first'] = async (space, past) => {
-    const stream = streamName(folding.kind, space)
+  /** From how things stood where the log was cut, where what is asked for comes after that. */
+  const pastCut = async (stream: string, past: Past, error: unknown): Promise<Point<S>> => {
+    const stood = isArchived(error) ? await standingAt(log, folding, stream) : null
+    if (stood === null || past({ ...stood, position: stood.position! })) throw error
+    return stood
+  }
+
+  const to: Timeline<S>['to'] = async (space, past, options = {}) => {
+    try {
+      return await reach(space, past, options)
+    } catch (error) {
+      if (options.exact === true) throw error
+      const stream = streamName(folding.kind, space)
+      const stood = await pastCut(stream, past, error)
+      const end = await foldTo(log, { stream, folding }, stood, {
+        ...options,
+        past,
+        until: null,
+        patience: NO_END,
+      })
+      if (end === 'foreign' || end === 'far') throw error
+      return end
+    }
+  }
+
+  const search = async (stream: string, past: Past): Promise<RecordedEvent | null> => {
     const count = await marks.countFor(stream, past)
     const k = await marks.stretch(stream, count, past)
     let latest = k === 0 ? 0 : ((await marks.at(stream, k - 1))?.latest ?? 0)
@@ -153,6 +178,23 @@ export const createTimeline = <S>(
         latest = where.latest
       }
       if (k < count || page.length < PAGE) return null
+    }
+  }
+  const first: Timeline<S>['first'] = async (space, past) => {
+    const stream = streamName(folding.kind, space)
+    try {
+      return await search(stream, past)
+    } catch (error) {
+      let { latest, revision } = await pastCut(stream, past, error)
+      for (;;) {
+        const page = await readEvents(log, stream, { from: BigInt(revision + 1), limit: PAGE })
+        for (const recorded of page) {
+          const where = whereOf(latest, recorded)
+          if (past(where)) return recorded
+          ;({ latest, revision } = where)
+        }
+        if (page.length < PAGE) return null
+      }
     }
   }
 

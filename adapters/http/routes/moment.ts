@@ -52,6 +52,16 @@ const describe = (error: MomentError): Described => {
         error: 'The log can’t be read just now.',
         retry_after: 2,
       }
+    case 'Archived':
+      return {
+        status: 410,
+        code: 'archived',
+        error:
+          error.archive === null
+            ? 'That is not on the log any more.'
+            : `What was before ${error.archive.before} is in the archive ${error.archive.name}.`,
+        ...(error.archive === null ? {} : { archive: error.archive }),
+      }
     case 'Unreadable':
       return {
         status: 503,

@@ -1,7 +1,7 @@
 /** `presence audit export` and `presence audit check` */
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
-import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { isArchive } from '../../../adapters/archive/folder.ts'
 import { linesOf } from '../../../adapters/text-file.ts'
 import { parseSpaceKey } from '../../../domain/names.ts'
 import { readEnd, readTime } from '../../../domain/time.ts'
@@ -10,9 +10,11 @@ import { checkBundle } from '../../../projections/proof/check-bundle.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { counted, Misused, type Run } from '../command.ts'
 import { fileError } from '../file-errors.ts'
+import { storedLog } from '../opened-log.ts'
 import { type Output, openOutput } from '../output-file.ts'
 import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
+import { checkArchiveFolder } from './archive-check.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
 import { plain } from './replay-view/screen.ts'
 
@@ -25,9 +27,9 @@ file that presence audit check verifies anywhere. What is personal stays sealed.
   -o FILE        - for the standard output
   --force        write over FILE where it is there already`
 
-export const checkUsage = `presence audit check FILE --key VKEY|FILE
+export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE
 
-Whether a file of presence audit export is what the log has, with nothing missing within it. Needs no server, no
+Whether a file of presence audit export, or an archive of presence log archive, is what the log has, with nothing missing within it. Needs no server, no
 database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
 
 Ends with 0 where it holds, 1 where it does not, and 2 where it could not be looked at.`
@@ -71,7 +73,7 @@ export const exportBundle: Run = async (args, io) => {
     return 1
   }
   const { databaseUrl, eventStoreUrl } = connected.right
-  const log = connectEventLog({ url: eventStoreUrl })
+  const log = storedLog(eventStoreUrl)
   try {
     const began = performance.now()
     const done = await exportBundleTo({
@@ -125,6 +127,13 @@ export const checkBundleFile: Run = async (args, io) => {
     io.err(typeof keys === 'string' ? keys : 'There is no key in the file.')
     return 2
   }
+  if (isArchive(file))
+    try {
+      return await checkArchiveFolder(file, keys, io)
+    } catch (error) {
+      io.err(fileError(error, file))
+      return 2
+    }
   let best: Awaited<ReturnType<typeof checkBundle>> | null = null
   try {
     // A file may hold the keys of several logs, or of several years: one of them is enough.

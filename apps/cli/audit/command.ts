@@ -25,8 +25,8 @@ export const audit: Command = {
     },
     {
       name: 'check',
-      takes: 'FILE --key VKEY|FILE',
-      says: 'tells whether such a file is what the log has: needs no server, no database and no network',
+      takes: 'FILE|FOLDER --key VKEY|FILE',
+      says: 'tells whether such a file, or an archive, is what the log has: needs no server, no database and no network',
       load: async () => {
         const { checkBundleFile, checkUsage } = await import('./bundle.ts')
         return { run: checkBundleFile, usage: checkUsage }

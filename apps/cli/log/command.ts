@@ -7,6 +7,8 @@ import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { exportLog, type Progress } from '../../operations/log-transfer/file.ts'
 import { importLog } from '../../operations/log-transfer/import.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
+import { storedLog } from '../opened-log.ts'
+import { archive } from './archive.ts'
 import { backup, restore } from './backup.ts'
 import { scavenge } from './scavenge.ts'
 
@@ -24,8 +26,7 @@ const every = (io: Io, what: string): Progress => {
   }
 }
 
-const through = async <A>(url: string, act: (log: EventStoreLog) => Promise<A>): Promise<A> => {
-  const log = connectEventLog({ url })
+const through = async <A>(log: EventStoreLog, act: (log: EventStoreLog) => Promise<A>): Promise<A> => {
   try {
     return await act(log)
   } finally {
@@ -57,14 +58,14 @@ const exportFile: Run = async (args, io) => {
   const { file, values } = given(args, ['from'])
   const url = logOf(values.from)
   if (!existsSync(dirname(resolve(file)))) throw new Error(`There is no folder ${dirname(resolve(file))}.`)
-  const count = await through(url, (log) => exportLog(log, file, every(io, 'exported')))
+  const count = await through(storedLog(url), (log) => exportLog(log, file, every(io, 'exported')))
   io.out(`${file} holds ${count} events.`)
   return 0
 }
 const importFile: Run = async (args, io) => {
   const { file, values } = given(args, ['to'])
   if (!values.to) throw new Misused('Import where? Give --to esdb://….')
-  const { appended, renumbered } = await through(values.to, (log) =>
+  const { appended, renumbered } = await through(connectEventLog({ url: values.to }), (log) =>
     importLog(log, file, every(io, 'imported')),
   )
   io.out(`${appended} events appended.`)
@@ -92,9 +93,15 @@ const scavengeNode: Run = async (args, io) => {
   return 0
 }
 
+const archiveRange: Run = (args, io) => {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ args: [...args], options: { before: text, 'max-bytes': text, to: text } })
+  return archive({ before: values.before, maxBytes: values['max-bytes'], to: values.to }, io)
+}
+
 export const log: Command = {
   name: 'log',
-  summary: 'the whole log: back up, restore, export, import into any EventStoreDB, scavenge',
+  summary: 'the whole log: back up, restore, export, import into any EventStoreDB, archive, scavenge',
   words: [
     {
       name: 'backup',
@@ -122,6 +129,15 @@ in the database and in secrets.json, which a backup of the log does not have`,
       says: `appends such a file to an empty log, in that order, and compares: so a log moves from the embedded node to EventStoreDB
 or KurrentDB, and back. Stop the server first, so that nothing is written meanwhile`,
       load: async () => ({ run: importFile }),
+    },
+    {
+      name: 'archive',
+      takes: '--before TIME | --max-bytes N [--to DIR]',
+      says: `makes a signed archive of what happened before TIME: a bundle of each room, which presence audit check reads. It is
+read again whole, and only then cut from the log, which is scavenged. How rooms stand, every leaf and every checkpoint stay, so
+each proof holds. --to: LOG_ARCHIVE_DIR unless given, else archives in DATA_DIR. --max-bytes: as much as makes the log's file
+fit. Killed, it goes on when it is given again. docs/archives.md says more`,
+      load: async () => ({ run: archiveRange }),
     },
     {
       name: 'scavenge',

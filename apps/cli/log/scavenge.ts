@@ -1,8 +1,6 @@
 /** `presence log scavenge`: has the embedded node give back what can't be read any more, and follows it to its end. */
-import { readFileSync } from 'node:fs'
-import { request as plain } from 'node:http'
-import { request as secure } from 'node:https'
 import { setTimeout as rest } from 'node:timers/promises'
+import { askNode } from '../../operations/archive/size.ts'
 import { counted, type Io } from '../command.ts'
 
 type Progress = {
@@ -16,50 +14,14 @@ type Progress = {
 }
 
 const LOOK_MS = 500
-const ANSWER_MS = 10_000
 
-/** One call over HTTP to the node that the connection string names. */
-const ask = (
+const ask = async (
   url: string,
   method: 'GET' | 'POST',
   path: string,
 ): Promise<{ status: number; body: Progress }> => {
-  const at = new URL(url.replace(/^[^:]+:/, 'http:'))
-  const tls = at.searchParams.get('tls') !== 'false'
-  const ca = at.searchParams.get('tlsCAFile')
-  const who = [at.username, at.password].map(decodeURIComponent).join(':')
-  return new Promise((resolve, reject) => {
-    const call = (tls ? secure : plain)(
-      {
-        host: at.hostname.replace(/^\[|\]$/g, ''),
-        port: at.port || '2113',
-        method,
-        path,
-        timeout: ANSWER_MS,
-        ...(at.username === ''
-          ? {}
-          : { headers: { authorization: `Basic ${Buffer.from(who).toString('base64')}` } }),
-        ...(ca === null ? {} : { ca: readFileSync(ca) }),
-        rejectUnauthorized: at.searchParams.get('tlsVerifyCert') !== 'false',
-      },
-      async (response) => {
-        let text = ''
-        for await (const chunk of response.setEncoding('utf8')) text += chunk
-        try {
-          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text || '{}') as Progress })
-        } catch {
-          resolve({ status: response.statusCode ?? 0, body: {} })
-        }
-      },
-    )
-    call.on('timeout', () =>
-      call.destroy(new Error(`The node does not answer within ${ANSWER_MS / 1000} s.`)),
-    )
-    call.on('error', (error: NodeJS.ErrnoException) =>
-      reject(new Error(`The node at ${at.host} can't be reached: ${error.message || error.code}.`)),
-    )
-    call.end()
-  })
+  const { status, body } = await askNode(url, method, path)
+  return { status, body: body as Progress }
 }
 
 const refused = (status: number): string => {

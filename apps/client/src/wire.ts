@@ -488,6 +488,7 @@ export type Code =
   | 'space_unreadable'
   | 'space_deleted'
   | 'space_cut'
+  | 'archived'
   | 'too_large'
   | 'slow_down'
   | 'internal'

@@ -3,6 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
+import { standingAt } from '../../../projections/history/cut-standing.ts'
 import type { Folding } from '../../../projections/history/folding.ts'
 import { type Begin, createKeeping, fromNothing, type Keeping } from '../../../projections/history/keeping.ts'
 import { nearestKept, pageAfter } from '../../../projections/history/kept-moments.ts'
@@ -73,8 +74,14 @@ const catchingUp = <S>(log: Log, folding: Folding<S>, every: number) => {
     const count = Math.floor(marked / MARKS_EACH)
     // Where none can be read it goes on all the same, from the first event: what is kept from here on can be.
     const near = await nearest(stream, count - 1)
-    let point = near?.point ?? nothing(folding)
-    const keeping = begin(stream, { point, full: near?.k ?? -1, count, marked })
+    const stood = await standingAt(log, folding, stream)
+    const isCut = stood !== null && stood.revision > (near?.point.revision ?? -1)
+    // What should have been kept before the cut can't be any more, and what comes after it would stand in its place.
+    if (isCut && Math.floor((stood.revision + 1) / (every / MARKS_EACH)) > marked)
+      return { added: 0, keeping: null }
+    let point = isCut ? stood : (near?.point ?? nothing(folding))
+    const weight = near === null ? {} : { weight: folding.entries(near.point.state) }
+    const keeping = begin(stream, { point, full: near?.k ?? -1, count, marked, ...weight })
     let added = 0
     for (;;) {
       const page = await pageAfter(log, stream, point, PAGE)

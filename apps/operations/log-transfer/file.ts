@@ -3,7 +3,9 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { STANDING_PREFIXES } from '../../../projections/archives.ts'
 import { KEPT_PREFIXES } from '../../../projections/history/kept-streams.ts'
 import { ISSUED_PREFIX } from '../../../projections/proof/issued.ts'
 
@@ -20,14 +22,25 @@ export type Line = {
   readonly metadata: unknown
 }
 
-/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments
- *  and issued checkpoints hold places in this very log: the next one makes its own. */
+/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments,
+ *  issued checkpoints and archives hold places in this very log: the next one makes its own. */
 export const isOurs = (stream: string): boolean =>
   (!stream.startsWith('$') || /^\$\$[^$]/.test(stream)) &&
-  ![...KEPT_PREFIXES, ISSUED_PREFIX].some((prefix) => stream.startsWith(prefix))
+  !/^(\$\$)?archives$/.test(stream) &&
+  ![...KEPT_PREFIXES, ISSUED_PREFIX, ...STANDING_PREFIXES].some((prefix) =>
+    stream.replace('$$', '').startsWith(prefix),
+  )
+
+/** Where a log was cut is nothing of another, which gets all of it. */
+const uncut = (stream: string, data: unknown): unknown => {
+  const isOfRoom = STREAM_PREFIXES.some((prefix) => stream.startsWith(`$$${prefix}`))
+  if (!isOfRoom || typeof data !== 'object' || data === null || Array.isArray(data)) return data
+  const { $tb: _, ...rest } = data as Readonly<Record<string, unknown>>
+  return rest
+}
 
 const lineOf = (event: RecordedEvent): string => {
-  const { id, stream, type, data, metadata } = event
+  const { id, stream, type, metadata } = event
   const line: Line = {
     id,
     stream,
@@ -35,7 +48,7 @@ const lineOf = (event: RecordedEvent): string => {
     position: String(event.position),
     created: event.created.toISOString(),
     type,
-    data,
+    data: uncut(stream, event.data),
     metadata,
   }
   return `${JSON.stringify(line)}\n`

@@ -5,6 +5,7 @@ import { sql } from 'slonik'
 import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { unread } from '../unread.ts'
 import { recordRequest } from './requests.ts'
 
 /** The columns by which a table's rows are somebody's, or are about them. */
@@ -103,7 +104,7 @@ async function* eventsOf({ log, subject, onProgress = () => {} }: ExportOptions)
       limit: PAGE,
       prefixes: STREAM_PREFIXES,
     })()
-    if (E.isLeft(read)) throw new Error(`The log can't be read: ${read.left._tag}.`)
+    if (E.isLeft(read)) throw new Error(unread(read.left))
     for (const recorded of read.right) {
       if (!concerns(recorded, subject, sessions)) continue
       const { id, type, stream, revision, position, created, data, metadata } = recorded

@@ -22,6 +22,7 @@ import {
 } from '../tables/apply.ts'
 import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
+import { unread } from '../unread.ts'
 import { compareTables, type Difference } from './compare.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
@@ -122,14 +123,14 @@ const readPage = async (
   limit: number,
 ): Promise<ReadonlyArray<RecordedEvent>> => {
   const read = await log.readAll({ ...(after === null ? {} : { after }), limit, prefixes: STREAM_PREFIXES })()
-  if (E.isLeft(read)) throw new RebuildError(`The log can't be read: ${read.left._tag}.`)
+  if (E.isLeft(read)) throw new RebuildError(unread(read.left))
   return read.right
 }
 
 /** The position of the last event that tables are made of. */
 const endOf = async (log: EventLog): Promise<bigint | null> => {
   const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
-  if (E.isLeft(end)) throw new RebuildError(`The log can't be read: ${end.left._tag}.`)
+  if (E.isLeft(end)) throw new RebuildError(unread(end.left))
   return end.right[0]?.position ?? null
 }
 

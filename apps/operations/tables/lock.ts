@@ -5,6 +5,7 @@ import { type QuerySqlToken, sql } from 'slonik'
 type Lock = readonly [number, number]
 export const LEADER_LOCK: Lock = [7462, 3]
 export const REBUILD_LOCK: Lock = [7462, 4]
+export const ARCHIVE_LOCK: Lock = [7462, 6]
 
 /** Waits for it. */
 export const setLock = ([a, b]: Lock): QuerySqlToken =>

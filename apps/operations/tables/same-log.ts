@@ -1,8 +1,11 @@
 /** Holds the tables of a session's schema to the log that is read. */
 import * as E from 'fp-ts/lib/Either.js'
+import { archivesOn } from '../../../adapters/archive/archived-log.ts'
 import type { Session } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
-import { lastPlaces, otherLog } from '../../../projections/same-log.ts'
+import { lastAudit } from '../../../projections/audit/queries.ts'
+import { lastPlaces, otherLog, REMEDY } from '../../../projections/same-log.ts'
+import { unread } from '../unread.ts'
 
 /** The tables were made of another log than this one: nothing of it may go into them. */
 export class OtherLog extends Error {
@@ -22,6 +25,19 @@ export const whyOtherLog = async (
   const other = await otherLog(log, places)
   if (E.isLeft(other)) throw new Error(`The log can't be read: ${other.left}.`)
   return other.right
+}
+
+/** Throws `OtherLog` where the tables end before what is not on the log any more: what lies between would be missing in them. */
+export const holdToArchives = async (session: Session, log: Pick<EventLog, 'readStream'>): Promise<void> => {
+  const made = await archivesOn(log)
+  if (E.isLeft(made)) throw new Error(unread(made.left))
+  const [last] = await session.run(lastAudit())
+  const position = (last?.position as bigint | undefined) ?? -1n
+  const beyond = made.right.find((one) => BigInt(one.position) > position)
+  if (beyond === undefined) return
+  throw new OtherLog(
+    `The tables end before the last event of the archive ${beyond.name} (${beyond.place}), and what that has is not on the log any more: put the archive into LOG_ARCHIVE_DIR, and ${REMEDY}.`,
+  )
 }
 
 /** Throws `OtherLog` with the sentence. */

@@ -7,6 +7,7 @@ import { leafOf } from '../../../projections/audit/canonical.ts'
 import { type Edge, EMPTY_EDGE, edgeAt, type Nodes } from '../../../projections/proof/merkle.ts'
 import { hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
 import { copyTree, grow } from '../../../projections/proof/tree.ts'
+import { unread } from '../unread.ts'
 
 const PAGE = 2_000
 
@@ -36,12 +37,13 @@ export const treeUpTo = async (
   const [last] = await session.run(lastLeaf())
   let after = (last?.position as bigint | undefined) ?? null
   let edge: Edge = EMPTY_EDGE
+  let torn = false
   try {
     edge = await edgeAt(last === undefined ? 0 : Number(last.leaf) + 1, nodesOf(session))
   } catch (error) {
     if (!(error instanceof TornTree)) throw error
     onTorn(error)
-    await session.exec('DELETE FROM proof_leaves')
+    torn = true
     after = null
   }
   while (upTo !== null && (after ?? -1n) < upTo) {
@@ -50,7 +52,10 @@ export const treeUpTo = async (
       limit: PAGE,
       prefixes: STREAM_PREFIXES,
     })()
-    if (E.isLeft(page)) throw new Error(`The log can't be read: ${page.left._tag}.`)
+    if (E.isLeft(page)) throw new Error(unread(page.left))
+    // Not before the log is known to be there from its beginning.
+    if (torn) await session.exec('DELETE FROM proof_leaves')
+    torn = false
     const events = page.right.filter(({ position }) => position <= upTo)
     if (events.length === 0) break
     const grown = grow(

@@ -1,0 +1,234 @@
+/** An archive of what is over: written, read again, put on the record, and only then cut from the log. Cut off at any point it has lost
+ *  nothing, and goes on when it is given again. */
+import { createHash, hash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { archivesOn, placeOf } from '../../../adapters/archive/archived-log.ts'
+import { type ArchiveFolder, openArchive, readLines } from '../../../adapters/archive/folder.ts'
+import { appendSettled } from '../../../adapters/eventstore/index.ts'
+import { connectSession } from '../../../adapters/postgres/session.ts'
+import { derivedUuid } from '../../../domain/ids.ts'
+import { accessStream, STREAM_PREFIXES } from '../../../domain/names.ts'
+import type { EventLog, NewEvent } from '../../../domain/ports.ts'
+import { ARCHIVES, type ArchiveMade, archiveCutIn, CUT, MADE } from '../../../projections/archives.ts'
+import { CUTS, cutIn, MANIFEST } from '../../../projections/proof/archive.ts'
+import { type Signer, verifierOf } from '../../../projections/proof/note.ts'
+import { withSource } from '../export/bundle.ts'
+import { ARCHIVE_LOCK, tryLock } from '../tables/lock.ts'
+import { unread } from '../unread.ts'
+import { checkArchive } from './check.ts'
+import { type CutReport, cutStreams } from './cut.ts'
+import { type ArchivePlan, writeArchive } from './write.ts'
+
+export class ArchivingError extends Error {
+  override readonly name = 'ArchivingError'
+}
+
+export type ArchiveStage = 'writing' | 'checking' | 'recorded' | 'cutting' | 'cut'
+export type ArchiveOptions = {
+  /** As it stands; with its archives; and with its archives, opened. */
+  readonly plain: EventLog
+  readonly archived: EventLog
+  readonly opened: EventLog
+  readonly databaseUrl: string
+  readonly signer: Signer
+  /** Where archives are kept. */
+  readonly dir: string
+  readonly before: Date
+  /** Days that refusals and looks stay; null for as long as everything else. */
+  readonly refusalDays?: number | null
+  readonly lookDays?: number | null
+  /** After which snapshots of what is cut go; null for never. */
+  readonly snapshotDays?: number | null
+  readonly by?: string
+  readonly now?: () => number
+  readonly onProgress?: (stage: ArchiveStage, what: string) => void
+}
+export type Archived = {
+  /** Null where there was nothing to archive. */
+  readonly made: ArchiveMade | null
+  readonly place: string | null
+  readonly report: CutReport
+}
+
+/** What is as new as this may still be under way to the log. */
+const SETTLED_MS = 60_000
+const DAY_MS = 86_400_000
+const sha256 = (text: string): string => hash('sha256', text, 'hex')
+
+const append = async (log: EventLog, stream: string, event: NewEvent): Promise<void> => {
+  const written = await appendSettled(log)(stream, 'any', [event])()
+  if (E.isLeft(written)) throw new ArchivingError(`The log can't be written to: ${written.left._tag}.`)
+}
+
+/** On the record, where auditors see it; and where readers of the log look for what is gone. Twice the same is once. */
+const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void> => {
+  const { plain, by = 'cli', now = Date.now } = options
+  const at = new Date(now()).toISOString()
+  const id = derivedUuid(sha256, `archived ${made.manifest}`)
+  const { number, name, from, before, events, manifest } = made
+  const data = { number, name, from, before, events, manifest, at }
+  const metadata = {
+    $correlationId: id,
+    $causationId: id,
+    command: { id, type: 'ArchiveLog' },
+    actor: { kind: 'system', id: by },
+    node: 'cli',
+    at,
+    schema: 1,
+  }
+  await append(plain, accessStream(null), { id, type: 'LogArchived', data, metadata })
+  const own = derivedUuid(sha256, `${ARCHIVES} ${made.manifest}`)
+  await append(plain, ARCHIVES, { id: own, type: MADE, data: made, metadata: {} })
+}
+
+const isCut = async (log: EventLog, number: number): Promise<boolean> => {
+  const page = await log.readStream(ARCHIVES, { direction: 'backwards', limit: 1 })()
+  if (E.isLeft(page)) throw new ArchivingError(unread(page.left))
+  const [last] = page.right
+  return last?.type === CUT && archiveCutIn(last.data)?.number === number
+}
+
+const nameOf = (number: number): string => `archive-${String(number).padStart(6, '0')}`
+
+/** What was checked, as the log says it. */
+const madeFrom = (place: string, folder: ArchiveFolder): ArchiveMade => {
+  const { number, from, before, events, positions } = folder.manifest.header
+  const manifest = createHash('sha256')
+    .update(readFileSync(join(place, MANIFEST)))
+    .digest('hex')
+  return { number, name: nameOf(number), place, from, before, events, position: positions[1], manifest }
+}
+
+/** Reads it again, whole. Throws where it does not hold. */
+const holdArchive = async ({ signer }: ArchiveOptions, place: string): Promise<ArchiveMade> => {
+  const { faults } = await checkArchive(place, verifierOf(signer))
+  if (faults.length > 0)
+    throw new ArchivingError(`The archive ${place} does not hold, so nothing is cut: ${faults[0]}`)
+  const folder = openArchive(place)
+  try {
+    return madeFrom(place, folder)
+  } finally {
+    folder.close()
+  }
+}
+
+const cutBy = async (options: ArchiveOptions, made: ArchiveMade, place: string): Promise<CutReport> => {
+  const { plain, opened, onProgress = () => {} } = options
+  const cuts = readLines(place, CUTS, cutIn)
+  onProgress('cutting', `${cuts.length} streams`)
+  const report = await cutStreams({ plain, opened }, cuts, {
+    snapshotDays: options.snapshotDays ?? null,
+    onProgress: (done, of) => onProgress('cutting', `${done} of ${of} streams`),
+  })
+  const id = derivedUuid(sha256, `${CUT} ${made.manifest}`)
+  await append(plain, ARCHIVES, { id, type: CUT, data: { number: made.number }, metadata: {} })
+  onProgress('cut', made.name)
+  return report
+}
+
+const headOf = async (log: EventLog): Promise<bigint> => {
+  const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
+  if (E.isLeft(end)) throw new ArchivingError(unread(end.left))
+  return end.right[0]?.position ?? -1n
+}
+
+const daysAgo = (days: number | null | undefined, now: number, before: string): string =>
+  days === null || days === undefined ? before : new Date(now - days * DAY_MS).toISOString()
+
+const planFor = (options: ArchiveOptions, last: ArchiveMade | undefined): ArchivePlan => {
+  const { before, refusalDays, lookDays, now = Date.now } = options
+  const time = now()
+  if (before.getTime() > time - SETTLED_MS)
+    throw new ArchivingError(
+      'What is not a minute old yet may still be under way to the log: name an earlier time.',
+    )
+  const iso = before.toISOString()
+  if (last !== undefined && iso <= last.before)
+    throw new ArchivingError(`Everything before ${last.before} is archived already (${last.name}).`)
+  return {
+    number: (last?.number ?? 0) + 1,
+    from: last?.before ?? null,
+    before: iso,
+    refusals: daysAgo(refusalDays, time, iso),
+    looks: daysAgo(lookDays, time, iso),
+  }
+}
+
+const foldersOf = (made: ReadonlyArray<ArchiveMade>, dir: string): ReadonlyArray<ArchiveFolder> =>
+  made.flatMap((one) => {
+    const place = placeOf(one, dir)
+    return place === null ? [] : [openArchive(place)]
+  })
+
+const write = async (
+  options: ArchiveOptions,
+  before: ReadonlyArray<ArchiveMade>,
+  place: string,
+): Promise<boolean> => {
+  const { archived, databaseUrl, signer, dir, onProgress = () => {} } = options
+  const plan = planFor(options, before.at(-1))
+  const head = await headOf(options.plain)
+  const earlier = foldersOf(before, dir)
+  try {
+    const header = await withSource({ log: archived, databaseUrl, signer }, (source) => {
+      if (source.checkpoint.upTo < head)
+        throw new ArchivingError('The tables are behind the log: wait until the projector has caught up.')
+      onProgress('writing', place)
+      return writeArchive(source, plan, place, {
+        plain: options.plain,
+        earlier,
+        onProgress: (events, what) => onProgress('writing', `${events} events, ${what}`),
+      })
+    })
+    return header !== null
+  } finally {
+    for (const folder of earlier) folder.close()
+  }
+}
+
+const NOTHING: Archived = { made: null, place: null, report: { streams: 0, left: [] } }
+
+/** One that was begun before is finished, with the time that it was given then. */
+const archiveHere = async (options: ArchiveOptions): Promise<Archived> => {
+  const { plain, dir, onProgress = () => {} } = options
+  const known = await archivesOn(plain)
+  if (E.isLeft(known)) throw new ArchivingError(unread(known.left))
+  const last = known.right.at(-1)
+  if (last !== undefined && !(await isCut(plain, last.number))) {
+    const place = placeOf(last, dir)
+    if (place === null)
+      throw new ArchivingError(
+        `${last.name} was made and is not cut from the log yet, and it is neither at ${last.place} nor in ${dir}.`,
+      )
+    onProgress('checking', place)
+    await holdArchive(options, place)
+    return { made: last, place, report: await cutBy(options, last, place) }
+  }
+  const place = join(dir, nameOf((last?.number ?? 0) + 1))
+  // Written whole, and not on the record yet.
+  if (!existsSync(place) && !(await write(options, known.right, place))) return NOTHING
+  onProgress('checking', place)
+  const made = await holdArchive(options, place)
+  if (made.from !== (last?.before ?? null) || made.number !== (last?.number ?? 0) + 1)
+    throw new ArchivingError(
+      `${place} is there already, and is not what comes next of this log: name another folder.`,
+    )
+  await record(options, made)
+  onProgress('recorded', made.name)
+  return { made, place, report: await cutBy(options, made, place) }
+}
+
+/** Throws `ArchivingError`, `ExportError` or `CutError` with a sentence. */
+export const archiveLog = async (options: ArchiveOptions): Promise<Archived> => {
+  mkdirSync(options.dir, { recursive: true })
+  const session = await connectSession(options.databaseUrl, 'presence log archive')
+  try {
+    const [lock] = await session.run(tryLock(ARCHIVE_LOCK))
+    if (lock?.got !== true) throw new ArchivingError('Another archive of this log is being made.')
+    return await archiveHere(options)
+  } finally {
+    await session.close()
+  }
+}

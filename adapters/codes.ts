@@ -52,6 +52,7 @@ export const CODES: Readonly<Record<string, Told>> = {
     status: 409,
     means: 'A room has 2,000 entities, or one account 1,000 in it, or one guest 200.',
   },
+  entity_pinned: { status: 409, means: 'The entity is pinned: entity-remove unpins it too.' },
   scene_full: { status: 409, means: 'The components of a room’s entities are 2 MB of JSON together.' },
   conflict: {
     status: 409,

@@ -90,6 +90,8 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
       return said(409, code, `There are ${refusal.max} entities, and no room for more: remove some first.`)
     case 'EntityTooLarge':
       return said(413, code, `An entity’s components are at most ${refusal.max} characters of JSON.`)
+    case 'EntityPinned':
+      return said(409, code, 'This entity is pinned: entity-remove unpins and removes it.')
     case 'SceneIsFull':
       return said(409, code, 'The scene of this room is as large as it may be: remove something first.')
     default: {

@@ -63,6 +63,8 @@ export const codeOf = (refusal: ChatRefusal): string => {
       return 'too_many_entities'
     case 'EntityTooLarge':
       return 'too_large'
+    case 'EntityPinned':
+      return 'entity_pinned'
     case 'SceneIsFull':
       return 'scene_full'
     default: {

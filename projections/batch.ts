@@ -4,6 +4,7 @@ import { AUDIT_TABLE } from './audit/fold.ts'
 import { bans } from './bans/fold.ts'
 import { chat } from './chat/fold.ts'
 import type { Copy } from './copy.ts'
+import { entities } from './entities/fold.ts'
 import { permissions } from './permissions/fold.ts'
 import type { Projection, Statement, Table, Told } from './projection.ts'
 import { PROOF_TABLE } from './proof/tree.ts'
@@ -12,7 +13,15 @@ import { settings } from './settings/fold.ts'
 import { spaces } from './spaces/fold.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each projection's changes are its own business
-const PROJECTIONS: ReadonlyArray<Projection<any>> = [spaces, sessions, permissions, bans, settings, chat]
+const PROJECTIONS: ReadonlyArray<Projection<any>> = [
+  spaces,
+  sessions,
+  permissions,
+  bans,
+  settings,
+  entities,
+  chat,
+]
 
 /** Every table that the log says in full, with its key: what a rebuild makes anew and a comparison compares. */
 export const TABLES: ReadonlyArray<Table> = [

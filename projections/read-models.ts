@@ -80,6 +80,12 @@ export type SessionRow = {
 }
 export type BootSessionRow = SessionRow & { readonly space: SpaceRef; readonly boot: string }
 
+export type EntityRow = {
+  readonly subspace: string
+  readonly entity_id: string
+  readonly components: Readonly<Record<string, unknown>>
+}
+
 export type SubroomRow = { readonly subspace: string; readonly active_users: number }
 
 export type PermissionRow = {
@@ -277,6 +283,8 @@ export interface ReadModels {
   /** Null where neither content nor history knows it. */
   readonly space: (space: SpaceRef) => Asking<SpaceRow | null>
   readonly connectedUsers: (space: SpaceRef) => Asking<ReadonlyArray<SessionRow>>
+  /** What lasts in its rooms' scenes. */
+  readonly entities: (space: SpaceRef) => Asking<ReadonlyArray<EntityRow>>
   /** `main` first, even when it is empty. */
   readonly subrooms: (space: SpaceRef) => Asking<ReadonlyArray<SubroomRow>>
   readonly settings: (space: SpaceRef) => Asking<SettingsRow>

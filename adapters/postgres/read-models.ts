@@ -8,6 +8,7 @@ import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
 import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
 import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
+import { entitiesOf } from '../../projections/entities/queries.ts'
 import { deliveriesOf } from '../../projections/outside/queries.ts'
 import { countParked } from '../../projections/parked.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
@@ -124,6 +125,7 @@ export const createReadModels = (
         return described === undefined ? null : { ...settingsRow(space, settings), ...described }
       }),
     connectedUsers: (space) => all(connectedUsers(space)),
+    entities: (space) => all(entitiesOf(space)),
     subrooms: (space) => all(subrooms(space)),
     settings: (space) => asking(async () => settingsRow(space, (await rowsOf(pool, settingsOf(space)))[0])),
     permissions: paged('permissions', permissionsOf, ({ user_account }) => user_account),

@@ -10,6 +10,8 @@ export const PERSONAL: Readonly<Record<string, { readonly field: string; readonl
   MessagePosted: { field: 'content', blank: '' },
   MessageEdited: { field: 'content', blank: '' },
   SessionJoined: { field: 'avatarData', blank: null },
+  EntityPinned: { field: 'components', blank: {} },
+  EntityChanged: { field: 'components', blank: {} },
 }
 
 /** 32 bytes, and which of its subject's keys it is: an erased subject that comes back gets the next. A KeyObject, since

@@ -37,6 +37,7 @@ import type { Logger, Metrics } from './observing.ts'
 import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
+import { createLasting } from './scene/lasting.ts'
 import { Scenes } from './scene/scenes.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
@@ -124,7 +125,8 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     // They come back by themselves, as sessions of the log that there is.
     onOtherLog: () => going.sendAllElsewhere(),
   })
-  const scenes = new Scenes({ members, feed, sending, relay, clock, node: node.boot })
+  const lasting = createLasting({ commands, ids, logger })
+  const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, node: node.boot })
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)
   const membership = createMembership({
@@ -154,7 +156,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     aframePace: limits.aframe,
     maxWaiting: limits.maxWaiting,
   })
-  const own = createRequests({ commands, membership, ephemeral, scenes, ids })
+  const own = createRequests({ commands, membership, ephemeral, scenes, lasting, ids })
   const places = { content, clock }
   const requests = new Map([
     ...own,
@@ -221,7 +223,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     },
     sendAllElsewhere: going.sendAllElsewhere,
     close: (ms = 5_000) =>
-      closing({ members, going, departures, feed, io }, ms, () => {
+      closing({ members, going, lasting, departures, feed, io }, ms, () => {
         gate.close()
         tokens.stop()
         stopWatching?.()

@@ -116,6 +116,8 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     does: 'Removes an entity that one owns or made; another’s as scene_delete says.',
     fields: { id: text() },
   },
+  'entity-pin': { does: SPACE_COMMANDS.PinEntity.says, fields: { id: text() } },
+  'entity-unpin': { does: SPACE_COMMANDS.UnpinEntity.says, fields: { id: text() } },
   'entity-take': {
     does: 'Takes an entity over, or asks its owner for it, as its ownership says.',
     fields: { id: text() },
@@ -289,6 +291,28 @@ export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
     to: 'the room',
     does: 'Entities that came, changed hands or went (null), by id; not on the log.',
     fields: { entities: free, timestamp: time },
+  },
+  'entity-pinned': {
+    to: 'the room',
+    does: 'An entity lasts from now on.',
+    fields: {
+      id: text(),
+      template: orNull(text()),
+      ownership: orNull(text()),
+      components: free,
+      by: actor,
+      ...placed,
+    },
+  },
+  'entity-changed': {
+    to: 'the room',
+    does: 'An entity that lasts is so, at rest.',
+    fields: { id: text(), components: free, by: actor, ...placed },
+  },
+  'entity-unpinned': {
+    to: 'the room',
+    does: 'An entity does not last any more.',
+    fields: { id: text(), by: actor, ...placed },
   },
   'entity-asked': {
     to: 'the one',

@@ -15,6 +15,7 @@ import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
 import type { Request, Requests } from './request.ts'
+import type { Lasting } from './scene/lasting.ts'
 import { sceneRequests } from './scene/requests.ts'
 import type { Scenes } from './scene/scenes.ts'
 
@@ -25,6 +26,7 @@ export const createRequests = (deps: {
   readonly membership: Membership
   readonly ephemeral: Ephemeral
   readonly scenes: Scenes
+  readonly lasting: Lasting
   readonly ids: Ids
 }): Requests => {
   const { commands, membership, ephemeral, ids } = deps
@@ -155,7 +157,7 @@ export const createRequests = (deps: {
       ),
     ]),
     ['aframe-update', request(p.AframeUpdate, (member, asked) => ephemeral.aframe(member, asked))],
-    ...sceneRequests({ scenes: deps.scenes, uuid: ids.uuid }),
+    ...sceneRequests({ scenes: deps.scenes, lasting: deps.lasting, uuid: ids.uuid }),
     ['room-data', request(p.RoomData, (member, asked) => ephemeral.data(member, asked))],
   ])
 }

@@ -22,6 +22,9 @@ const OURS: ReadonlySet<string> = new Set([
   'room-data',
   'scene-changed',
   'entity-asked',
+  'entity-pinned',
+  'entity-changed',
+  'entity-unpinned',
   'answer',
 ])
 

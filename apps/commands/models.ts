@@ -38,8 +38,8 @@ const modelOf = <K extends Kind, State>(
 
 export const spaceModel: Model<SpaceState, SpaceEvent> = {
   ...modelOf('space', spaceDecider),
-  entries: ({ sessions, held, grants, bans, mutes }) =>
-    sessions.size + held.size + grants.size + bans.size + mutes.size,
+  entries: ({ sessions, held, grants, bans, mutes, pinned }) =>
+    sessions.size + held.size + grants.size + bans.size + mutes.size + pinned.size,
   // Avatars are personal, and no decision looks at them.
   toSnapshot: (state) => {
     const snapshot = spaceSnapshot.toSnapshot(state)

@@ -30,6 +30,9 @@ export const writtenBytes = (command: SpaceCommand | ChatCommand): number => {
     case 'PostMessage':
     case 'EditMessage':
       return EVENT_BYTES + SEALED * jsonBytes(command.content)
+    case 'PinEntity':
+    case 'ChangeEntity':
+      return EVENT_BYTES + SEALED * jsonBytes(command.components)
     case 'ChangeSettings':
       return EVENT_BYTES + jsonBytes(command.changes)
     default:

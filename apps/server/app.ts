@@ -43,6 +43,7 @@ import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
 import { measureFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
+import { withPinned } from './pinned.ts'
 import { closeHttp } from './stopping.ts'
 import { watchParts } from './watched-parts.ts'
 import { watchWrites } from './watched-writes.ts'
@@ -200,7 +201,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   await http.ready()
 
   const sockets = attachSockets(http.server, {
-    commands: withAvatars(commands, readModels),
+    commands: withPinned(withAvatars(commands, readModels), readModels),
     auth,
     content,
     log,

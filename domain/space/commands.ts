@@ -21,6 +21,7 @@ import {
 import type { Caller } from '../identity.ts'
 import { type SettingName, SettingsChanges } from '../settings.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
+import { Ownership } from './pin.ts'
 import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
 
@@ -82,6 +83,12 @@ const whose = (sessionId: string | undefined, before: SpaceState): string | null
   return session?.account ?? session?.guest ?? null
 }
 
+const entityId = field(t.string, '')
+const components = field<Readonly<Record<string, unknown>>>(
+  t.UnknownRecord,
+  {},
+  { isPersonal: true, isInner: true },
+)
 const permission = field(Permission, 'access', { named: 'permission', asks: 'the permission' })
 const left = t.union([
   t.literal('left'),
@@ -347,6 +354,54 @@ export const SPACE_COMMANDS = {
     again: ({ one }) => {
       const changed = one('SettingsChanged')
       return changed && { changes: changed.changes }
+    },
+  }),
+  PinEntity: command({
+    fields: {
+      subspace,
+      entityId,
+      template: field(t.union([t.string, t.null]), null, { isPersonal: true }),
+      ownership: field(t.union([Ownership, t.null]), null),
+      components,
+    },
+    who: 'as scene_pin says',
+    says: 'Pins an entity of the room’s scene: from now on it lasts.',
+    rate: 'presence',
+    looksAt: ['scene_pin'],
+    again: ({ one }) => {
+      const pinned = one('EntityPinned')
+      if (pinned === null) return null
+      const { subspace: room, entityId: id, template, ownership, components: has } = pinned
+      return { subspace: room, entityId: id, template, ownership, components: has }
+    },
+  }),
+  /** The server's, by whoever moved it last. */
+  ChangeEntity: command({
+    fields: { subspace, entityId, components },
+    who: 'whoever may change the entity',
+    says: 'Keeps how an entity that lasts is, once it is at rest.',
+    rate: 'presence',
+    looksAt: [],
+    again: ({ one }) => {
+      const changed = one('EntityChanged')
+      return (
+        changed && {
+          subspace: changed.subspace,
+          entityId: changed.entityId,
+          components: changed.components,
+        }
+      )
+    },
+  }),
+  UnpinEntity: command({
+    fields: { subspace, entityId },
+    who: 'whoever pinned it, or as scene_pin says',
+    says: 'Unpins an entity: it goes with its owner again.',
+    rate: 'presence',
+    looksAt: ['scene_pin'],
+    again: ({ one }) => {
+      const unpinned = one('EntityUnpinned')
+      return unpinned && { subspace: unpinned.subspace, entityId: unpinned.entityId }
     },
   }),
   /** The system's: appends `SeatExpired` for every held seat that has run out. */

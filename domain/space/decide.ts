@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Asked, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
 import { type Asking, askingOf, type Decision } from './decision-context.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
+import { changeEntity, pinEntity, unpinEntity } from './pinned.ts'
 import { ban, kick, mute, unban, unmute } from './restrictions.ts'
 import { enterSpace, expireSeats, joinSpace } from './seats.ts'
 import { leaveSpace, lowerHand, moveSession, raiseHand, setVoice } from './sessions.ts'
@@ -31,6 +32,9 @@ const RULES: {
   Unmute: unmute,
   Kick: kick,
   ChangeSettings: changeSettings,
+  PinEntity: pinEntity,
+  ChangeEntity: changeEntity,
+  UnpinEntity: unpinEntity,
   ExpireSeats: expireSeats,
 }
 const answer = (asking: Asking, command: SpaceCommand): Decision =>

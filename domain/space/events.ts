@@ -5,6 +5,7 @@ import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
 import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
+import { Changing, Pinning, pinKey, Unpinning } from './pin.ts'
 import { Permission } from './roles.ts'
 import {
   Joining,
@@ -33,13 +34,14 @@ export const CONCERNS = {
   subject: 'subject',
   account: 'account',
   message: 'messageId',
+  entity: 'entityId',
 } as const
 export type Concerns = keyof typeof CONCERNS
 
-/** `room`: to those in the session's room; `space`: to every room. `with` is the payload, to which the session, its
+/** `room`: to those in the session's room; `subspace`: to those in the one that it names; `space`: to every room. `with` is the payload, to which the session, its
  *  place on the log and the time are added. */
 export type News<Data> = {
-  readonly to: 'room' | 'space'
+  readonly to: 'room' | 'subspace' | 'space'
   readonly as: string
   readonly with: (data: Data) => Readonly<Record<string, unknown>>
 }
@@ -378,6 +380,57 @@ export const SPACE_EVENTS = {
       const named = Object.entries(changes).map(([name, value]) => `${name} to ${JSON.stringify(value)}`)
       return `${words.by(by)} set ${named.join(', ')}`
     },
+  }),
+  /** An entity of a room's scene lasts from now on. */
+  EntityPinned: event(Pinning, {
+    concerns: 'entity',
+    fold: (state, { at, ...pin }) => {
+      writable(state.pinned).set(pinKey(pin.subspace, pin.entityId), { ...pin, at, changedAt: at })
+      return state
+    },
+    told: {
+      to: 'subspace',
+      as: 'entity-pinned',
+      with: ({ entityId, template, ownership, components, by }) => ({
+        id: entityId,
+        template,
+        ownership,
+        components,
+        by: of(by),
+      }),
+    },
+    says: ({ entityId, by, subspace }, words) =>
+      `${words.by(by)} pinned the entity ${entityId} in ${placeOf(subspace)}`,
+  }),
+  /** One that lasts is otherwise now, at rest: all of its components. */
+  EntityChanged: event(Changing, {
+    concerns: 'entity',
+    fold: (state, { subspace, entityId, components, weight, at }) => {
+      const key = pinKey(subspace, entityId)
+      const pin = state.pinned.get(key)
+      if (pin !== undefined) writable(state.pinned).set(key, { ...pin, components, weight, changedAt: at })
+      return state
+    },
+    told: {
+      to: 'subspace',
+      as: 'entity-changed',
+      with: ({ entityId, components, by }) => ({ id: entityId, components, by: of(by) }),
+    },
+    says: ({ entityId, by }, words) => `${words.by(by)} changed the entity ${entityId}`,
+  }),
+  EntityUnpinned: event(Unpinning, {
+    concerns: 'entity',
+    fold: (state, { subspace, entityId }) => {
+      writable(state.pinned).delete(pinKey(subspace, entityId))
+      return state
+    },
+    told: {
+      to: 'subspace',
+      as: 'entity-unpinned',
+      with: ({ entityId, by }) => ({ id: entityId, by: of(by) }),
+    },
+    says: ({ entityId, by, subspace }, words) =>
+      `${words.by(by)} unpinned the entity ${entityId} in ${placeOf(subspace)}`,
   }),
 } as const
 

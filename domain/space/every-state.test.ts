@@ -24,6 +24,7 @@ import type { SpaceEvent } from './events.ts'
 
 const test = suite('every state with every command')
 const seven = guest(7)
+const box = { subspace: 'main', entityId: 'box' }
 
 const ten = Array.from({ length: 10 }, (_, n) => joined('alice', n + 11))
 
@@ -76,6 +77,25 @@ const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>
       spoke('alice-1'),
     ],
   ],
+  'alice’s box is pinned': [
+    'public',
+    [
+      opened(),
+      joined('alice'),
+      {
+        type: 'EntityPinned',
+        data: {
+          ...box,
+          template: null,
+          ownership: null,
+          components: { color: 'red' },
+          weight: 10,
+          by: account('alice'),
+          at: at(),
+        },
+      },
+    ],
+  ],
   'no guests': ['public', [opened(), settled({ guests_allowed: false })]],
   'no voice': ['public', [opened(), joined('alice'), settled({ voice_enabled: false })]],
 }
@@ -100,6 +120,9 @@ const commands: ReadonlyArray<SpaceCommand> = [
   ask.unmute('alice'),
   ask.kick('dave-1'),
   ask.settings({ max_users: 9 }),
+  { ...box, type: 'PinEntity', template: null, ownership: null, components: { color: 'red' } },
+  { ...box, type: 'ChangeEntity', components: { color: 'blue' } },
+  { ...box, type: 'UnpinEntity' },
   ask.expire,
 ]
 const callers = { alice: account('alice'), bob: account('bob'), guest: seven, system }

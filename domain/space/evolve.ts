@@ -13,6 +13,7 @@ export const initialSpace = (): SpaceState => ({
   grants: new Map(),
   bans: new Map(),
   mutes: new Map(),
+  pinned: new Map(),
   settings: DEFAULT_SETTINGS,
 })
 
@@ -27,6 +28,7 @@ export const forkSpace = (state: SpaceState): SpaceState => ({
   grants: new Map(state.grants),
   bans: new Map(state.bans),
   mutes: new Map(state.mutes),
+  pinned: new Map(state.pinned),
 })
 
 export const evolveSpace = (state: SpaceState, event: SpaceEvent): SpaceState =>

@@ -26,3 +26,5 @@ export type SpaceRefusal =
   /** `max`: characters of JSON. */
   | { readonly _tag: 'EntityTooLarge'; readonly max: number }
   | { readonly _tag: 'SceneIsFull' }
+  /** It lasts: to be unpinned first. */
+  | { readonly _tag: 'EntityPinned' }

@@ -6,6 +6,7 @@ import { SettingsChanges, settingsIn, storedSettings } from '../settings.ts'
 import { Time } from '../time.ts'
 import { initialSpace } from './evolve.ts'
 import { join } from './folding.ts'
+import { type Pin, pinKey, StoredPin } from './pin.ts'
 import { Permission } from './roles.ts'
 import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
@@ -44,8 +45,14 @@ const Whole = t.type({
   /** A setting that came later is not in an older one. */
   settings: SettingsChanges,
 })
-const SpaceSnapshot = t.intersection([Whole, t.partial({ left: t.array(t.tuple([t.string, Time])) })])
+const SpaceSnapshot = t.intersection([
+  Whole,
+  t.partial({ left: t.array(t.tuple([t.string, Time])), pinned: t.array(StoredPin) }),
+])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
+
+/** Components are personal: whoever wakes a space looks them up. */
+const storedPin = ({ components: _, ...pin }: Pin): t.TypeOf<typeof StoredPin> => pin
 
 export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   version: SPACE_SNAPSHOT,
@@ -54,6 +61,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   held: [...state.held.values()],
   // Left out where there is nothing: states that were kept before it was known stay what they are.
   ...(state.left.size === 0 ? {} : { left: [...state.left] }),
+  ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
@@ -70,6 +78,9 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     opened: json.opened,
     held: new Map(json.held.map((seat) => [seat.subject, seat])),
     left: new Map(json.left ?? []),
+    pinned: new Map(
+      (json.pinned ?? []).map((pin) => [pinKey(pin.subspace, pin.entityId), { ...pin, components: null }]),
+    ),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),

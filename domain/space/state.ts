@@ -1,6 +1,7 @@
 /** What a space's decisions are made on. Bounded by what is true now, never by history. */
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
+import type { Pin } from './pin.ts'
 import type { Permission } from './roles.ts'
 import type { Session } from './session.ts'
 
@@ -44,5 +45,7 @@ export type SpaceState = {
   readonly grants: ReadonlyMap<string, Grant>
   readonly bans: ReadonlyMap<Subject, Restriction>
   readonly mutes: ReadonlyMap<Subject, Restriction>
+  /** What of its rooms' scenes lasts, by `pinKey`. */
+  readonly pinned: ReadonlyMap<string, Pin>
   readonly settings: SpaceSettings
 }

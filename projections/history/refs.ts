@@ -7,6 +7,7 @@ import {
   type SpaceEventOf,
   spaceEntry,
 } from '../../domain/space/events.ts'
+import { pinKey } from '../../domain/space/pin.ts'
 import { isMark, MARKS, type MarkName, type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 
@@ -25,6 +26,8 @@ export type Refs = {
   readonly grants: Map<string, Ref>
   readonly bans: Map<string, Ref>
   readonly mutes: Map<string, Ref>
+  /** What set each entity that lasts as it is: its pinning, or its last change. */
+  readonly pinned: Map<string, Ref>
   /** By setting; a free one as `settings.<key>`. */
   readonly settings: Map<string, Ref>
 }
@@ -36,6 +39,7 @@ export const noRefs = (): Refs => ({
   grants: new Map(),
   bans: new Map(),
   mutes: new Map(),
+  pinned: new Map(),
   settings: new Map(),
 })
 
@@ -46,6 +50,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   grants: new Map(refs.grants),
   bans: new Map(refs.bans),
   mutes: new Map(refs.mutes),
+  pinned: new Map(refs.pinned),
   settings: new Map(refs.settings),
 })
 
@@ -100,6 +105,15 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   AccountUnmuted: ({ mutes }, { subject }) => {
     mutes.delete(subject)
   },
+  EntityPinned: ({ pinned }, { subspace, entityId }, ref) => {
+    pinned.set(pinKey(subspace, entityId), ref)
+  },
+  EntityChanged: ({ pinned }, { subspace, entityId }, ref) => {
+    if (pinned.has(pinKey(subspace, entityId))) pinned.set(pinKey(subspace, entityId), ref)
+  },
+  EntityUnpinned: ({ pinned }, { subspace, entityId }) => {
+    pinned.delete(pinKey(subspace, entityId))
+  },
   SettingsChanged: ({ settings }, { changes }, ref) => {
     for (const [name, value] of Object.entries(changes)) {
       if (name !== 'settings') settings.set(name, ref)
@@ -141,7 +155,7 @@ const Rows = t.array(t.tuple([t.string, Packed]))
 /** Session, joined, moved, voice; and the marks that came later, where there are any. */
 const Session = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed)])
 const SessionWithMarks = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed), Rows])
-export const PackedRefs = t.type({
+const FirstRefs = t.type({
   opened: nullable(Packed),
   sessions: t.array(t.union([Session, SessionWithMarks])),
   held: Rows,
@@ -150,6 +164,8 @@ export const PackedRefs = t.type({
   mutes: Rows,
   settings: Rows,
 })
+/** What came later is left out where there is none. */
+export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows })])
 export type PackedRefs = t.TypeOf<typeof PackedRefs>
 type Packed = t.TypeOf<typeof Packed>
 
@@ -174,6 +190,7 @@ export const packRefs = (refs: Refs): PackedRefs => ({
   grants: packRows(refs.grants),
   bans: packRows(refs.bans),
   mutes: packRows(refs.mutes),
+  ...(refs.pinned.size === 0 ? {} : { pinned: packRows(refs.pinned) }),
   settings: packRows(refs.settings),
 })
 
@@ -196,5 +213,6 @@ export const unpackRefs = (packed: PackedRefs): Refs => ({
   grants: unpackRows(packed.grants),
   bans: unpackRows(packed.bans),
   mutes: unpackRows(packed.mutes),
+  pinned: unpackRows(packed.pinned ?? []),
   settings: unpackRows(packed.settings),
 })

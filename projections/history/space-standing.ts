@@ -12,9 +12,20 @@ export type Standing = { readonly state: SpaceState; readonly refs: Refs }
 
 const Kept = t.type({ state: t.unknown, refs: PackedRefs })
 
-/** An avatar is personal: a kept moment holds none, so no moment shows one. */
-const plain = (event: SpaceEvent): SpaceEvent =>
-  event.type === 'SessionJoined' ? { ...event, data: { ...event.data, avatarData: null } } : event
+/** An avatar is personal: a kept moment holds none, so no moment shows one. Nor what an entity is made of: that is in the
+ *  event which says so. */
+const plain = (event: SpaceEvent): SpaceEvent => {
+  switch (event.type) {
+    case 'SessionJoined':
+      return { ...event, data: { ...event.data, avatarData: null } }
+    case 'EntityPinned':
+      return { ...event, data: { ...event.data, components: {} } }
+    case 'EntityChanged':
+      return { ...event, data: { ...event.data, components: {} } }
+    default:
+      return event
+  }
+}
 
 export const standing: Folding<Standing> = {
   kind: 'space',
@@ -27,7 +38,12 @@ export const standing: Folding<Standing> = {
     return { state: after, refs }
   },
   entries: ({ state }) =>
-    state.sessions.size + state.held.size + state.grants.size + state.bans.size + state.mutes.size,
+    state.sessions.size +
+    state.held.size +
+    state.grants.size +
+    state.bans.size +
+    state.mutes.size +
+    state.pinned.size,
   toJson: ({ state, refs }) => ({ state: toSnapshot(state), refs: packRefs(refs) }),
   fromJson: (json) => {
     if (!Kept.is(json)) return null

@@ -110,6 +110,17 @@ export const momentView = (moment: Moment) => {
     })),
     bans: restrictions(state.bans, refs.bans, 'banned_by'),
     mutes: restrictions(state.mutes, refs.mutes, 'muted_by'),
+    /** What lasts of the rooms' scenes; what each is made of is in its event. */
+    entities: [...state.pinned].map(([key, pin]) => ({
+      subspace: pin.subspace,
+      entity_id: pin.entityId,
+      template: pin.template,
+      ownership: pin.ownership,
+      pinned_by: whoIs(pin.by),
+      pinned_at: pin.at,
+      changed_at: pin.changedAt,
+      event: refView(refs.pinned.get(key)),
+    })),
     settings: { ...named, settings: free },
     /** By setting; what is not here is as every space begins. */
     settings_set_by: Object.fromEntries([...refs.settings].map(([name, ref]) => [name, refView(ref)])),

@@ -94,6 +94,10 @@ export const spaceNews = (
     return (COMING[event.type as Coming] as Tell<SpaceEventName>)(event.data, sessions, place)
   const { to, as, with: said } = told
   const { at } = event.data
+  if (to === 'subspace')
+    return 'subspace' in event.data
+      ? [{ kind: 'room', subspace: event.data.subspace, news: news(as, said(event.data), place, at) }]
+      : []
   if (to === 'space') return [{ kind: 'space', news: news(as, said(event.data), place, at) }]
   const session = sessions.get('sessionId' in event.data ? event.data.sessionId : '')
   if (session === undefined) return []

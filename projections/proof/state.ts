@@ -142,6 +142,10 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
+    // What lasts of a scene is in a bundle as its events; version 1 of the format folds none of it.
+    EntityPinned: () => {},
+    EntityChanged: () => {},
+    EntityUnpinned: () => {},
     SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))
     },

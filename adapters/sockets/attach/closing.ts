@@ -2,6 +2,7 @@
 import type { Server } from 'socket.io'
 import type { createDepartures } from '../departures.ts'
 import type { Member } from '../member.ts'
+import type { Lasting } from '../scene/lasting.ts'
 import type { createGoing } from './going.ts'
 
 /** `stopTaking`: from then on nothing new is taken in. */
@@ -9,12 +10,14 @@ export const closing = async (
   {
     members,
     going,
+    lasting,
     departures,
     feed,
     io,
   }: {
     readonly members: ReadonlyMap<string, Member>
     readonly going: ReturnType<typeof createGoing>
+    readonly lasting: Lasting
     readonly departures: ReturnType<typeof createDepartures>
     readonly feed: { readonly close: () => Promise<void> }
     readonly io: Server
@@ -23,6 +26,9 @@ export const closing = async (
   stopTaking: () => void,
 ): Promise<void> => {
   stopTaking()
+  // How what lasts is, is kept first: those who moved it are still in.
+  await Promise.race([lasting.flush(), new Promise((resolve) => setTimeout(resolve, ms / 2).unref())])
+  lasting.stop()
   const here = [...members.values()]
   going.sendAllElsewhere()
   // Departures are asked for as the sockets go, each after what its socket was doing.

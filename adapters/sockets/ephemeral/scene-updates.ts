@@ -64,7 +64,12 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
     let first: string | null = null
     for (const [id, components] of entities) {
       const isNew = !writer.scene.has(id)
-      const written = components === null ? remove(writer, id) : change(writer, id, components)
+      const written =
+        components === null && writer.scene.isLasting(id)
+          ? E.left({ _tag: 'EntityPinned' } as const)
+          : components === null
+            ? remove(writer, id)
+            : change(writer, id, components)
       if (E.isLeft(written)) {
         const { code, error } = describeRefusal(written.left)
         first ??= error

@@ -1,15 +1,16 @@
-/** What a member may ask of its room's scene beside moving things: spawn, remove, take over, give away. */
+/** What a member may ask of its room's scene beside moving things: spawn, remove, take over, give away, pin. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { OWNERSHIP } from '../../../domain/scene/entity.ts'
 import { parseTemplate } from '../../../domain/scene/limits.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
 import { invalid } from '../../refusals.ts'
-import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
-import type { Member } from '../member.ts'
+import { type Answer, done, doneAt, failed, notInRoom, told } from '../answers.ts'
+import { type Member, type Place, senderOf } from '../member.ts'
 import { optional, Text } from '../payload-parts.ts'
 import { decodePayload } from '../payloads.ts'
 import type { Request } from '../request.ts'
+import type { Lasting, Of } from './lasting.ts'
 import type { Scenes } from './scenes.ts'
 import { give, remove, spawn, take, type Writer } from './writing.ts'
 
@@ -29,13 +30,14 @@ const refused = (refusal: SpaceRefusal): Answer => failed({ _tag: 'Refused', ref
 
 export const sceneRequests = (deps: {
   readonly scenes: Scenes
+  readonly lasting: Lasting
   readonly uuid: () => string
 }): ReadonlyArray<readonly [string, Request]> => {
-  const { scenes } = deps
+  const { scenes, lasting } = deps
 
   const request = <A>(
     codec: t.Type<A, unknown, unknown>,
-    handle: (writer: Writer, asked: A, member: Member) => Answer,
+    handle: (writer: Writer, asked: A, member: Member) => Answer | Promise<Answer>,
   ): Request => ({
     channel: 'space',
     waits: true,
@@ -65,8 +67,35 @@ export const sceneRequests = (deps: {
     return done({ id, owner: writer.actor.socketId })
   }
 
-  const onRemove = (writer: Writer, { id }: t.TypeOf<typeof Entity>): Answer => {
+  const ofPin = ({ scene }: Writer, id: string, member: Member): Of => {
+    const { hold, subspace } = member.place as Place
+    return { scene, space: hold.live.space, subspace, id, sender: senderOf(member) }
+  }
+  const onPin = async (writer: Writer, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {
+    const pinned = await lasting.pin(ofPin(writer, id, member))
+    return E.isLeft(pinned) ? failed(pinned.left) : doneAt(pinned.right)
+  }
+  const onUnpin = async (
+    writer: Writer,
+    { id }: t.TypeOf<typeof Entity>,
+    member: Member,
+  ): Promise<Answer> => {
+    const unpinned = await lasting.unpin(ofPin(writer, id, member))
+    return E.isLeft(unpinned) ? failed(unpinned.left) : doneAt(unpinned.right)
+  }
+
+  const onRemove = async (
+    writer: Writer,
+    { id }: t.TypeOf<typeof Entity>,
+    member: Member,
+  ): Promise<Answer> => {
     if (!writer.scene.has(id)) return refused({ _tag: 'EntityNotFound' })
+    const may = remove(writer, id)
+    if (E.isLeft(may)) return refused(may.left)
+    if (writer.scene.isLasting(id)) {
+      const unpinned = await lasting.unpin(ofPin(writer, id, member))
+      if (E.isLeft(unpinned)) return failed(unpinned.left)
+    }
     const removed = remove(writer, id)
     if (E.isLeft(removed)) return refused(removed.left)
     if (removed.right !== null) scenes.put(writer.scene, writer.actor.socketId, removed.right)
@@ -98,6 +127,8 @@ export const sceneRequests = (deps: {
   return [
     ['entity-spawn', request(Spawn, onSpawn)],
     ['entity-remove', request(Entity, onRemove)],
+    ['entity-pin', request(Entity, onPin)],
+    ['entity-unpin', request(Entity, onUnpin)],
     ['entity-take', request(Entity, onTake)],
     ['entity-give', request(Give, onGive)],
   ]

@@ -78,6 +78,9 @@ export class RoomScene {
     const { isHere, lasts } = this.#around
     return entity !== undefined && isThere(entity, { isHere, lasts: lasts(id) })
   }
+  isLasting(id: string): boolean {
+    return this.#around.lasts(id)
+  }
   /** Null for nobody's: also one whose owner has left. */
   ownerOf(id: string): string | null {
     const owner = this.#entities.get(id)?.owner?.value ?? null

@@ -4,19 +4,21 @@ import { accountOf } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import type { Change } from '../../../domain/scene/entity.ts'
-import { type StampClock, stampClock } from '../../../domain/scene/stamp.ts'
+import { type Stamp, type StampClock, stampClock } from '../../../domain/scene/stamp.ts'
 import { accessOf } from '../../../domain/space/access.ts'
+import { type Pin, pinKey } from '../../../domain/space/pin.ts'
 import type { News } from '../../../projections/live/wire.ts'
 import type { Relay } from '../../redis/relay.ts'
 import type { LiveFeed } from '../feed.ts'
 import { packetOf } from '../frames.ts'
 import type { LiveSpace } from '../live-space.ts'
-import type { Member } from '../member.ts'
+import { type Member, senderOf } from '../member.ts'
 import { sessionIn } from '../relayed.ts'
 import type { Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { fullBucket, type Pace, take } from '../token-bucket.ts'
 import { BetweenNodes, SceneMessage } from './between.ts'
+import type { Lasting } from './lasting.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
 import { emptyUpdate, entityDataOf, over, type Update } from './update.ts'
 import type { Writer } from './writing.ts'
@@ -27,6 +29,7 @@ export type ScenesDeps = {
   readonly sending: Sending
   readonly relay: Relay
   readonly clock: Clock
+  readonly lasting: Lasting
   /** This process's boot. */
   readonly node: string
 }
@@ -39,6 +42,19 @@ const LEARN_MS = 400
 const EXPECT_MS = 20_000
 
 const spaceOf = (room: RoomKey): string => room.slice(0, room.lastIndexOf(':'))
+const subspaceOf = (room: RoomKey): string => room.slice(room.lastIndexOf(':') + 1)
+
+/** What the log says of one that lasts, as said when it was. */
+const changeOf = (pin: Pin): Change => {
+  const at = (time: string): Stamp => ({ at: Date.parse(time), node: '' })
+  const { entityId: id, template, ownership, by, components } = pin
+  const made = { value: { template, by: by.id, ownership, stays: false }, at: at(pin.at) }
+  const said = Object.entries(components ?? {}).map(([name, value]) => [
+    name,
+    { value, at: at(pin.changedAt) },
+  ])
+  return { id, made, components: Object.fromEntries(said) }
+}
 
 export class Scenes {
   readonly #deps: ScenesDeps
@@ -83,11 +99,13 @@ export class Scenes {
     if (known !== undefined) return known
     const made = new RoomScene(room, {
       isHere: (socketId) => this.isIn(room, socketId),
-      lasts: () => false,
+      lasts: (id) => this.#live(room)?.state.pinned.has(pinKey(subspaceOf(room), id)) === true,
     })
     this.#rooms.set(room, made)
-    const live = this.#deps.feed.live(spaceOf(room))
-    live?.scenes.set(room.slice(room.lastIndexOf(':') + 1), () => made.whole())
+    const live = this.#live(room)
+    live?.scenes.set(subspaceOf(room), () => made.whole())
+    for (const pin of live?.state.pinned.values() ?? [])
+      if (pin.subspace === subspaceOf(room)) made.apply(changeOf(pin))
     return made
   }
   isIn(room: RoomKey, socketId: string): boolean {
@@ -95,11 +113,14 @@ export class Scenes {
     if (member !== undefined) return member.place?.room === room
     return sessionIn(this.#deps.feed, room, socketId) !== null
   }
+  #live(room: RoomKey): LiveSpace | null {
+    return this.#deps.feed.live(spaceOf(room))
+  }
   #close(room: RoomKey): void {
     this.#deps.relay.leave(room)
     this.#between.forget(room)
     this.#rooms.delete(room)
-    this.#deps.feed.live(spaceOf(room))?.scenes.delete(room.slice(room.lastIndexOf(':') + 1))
+    this.#live(room)?.scenes.delete(subspaceOf(room))
   }
   #sweep(): void {
     const now = performance.now()
@@ -131,10 +152,23 @@ export class Scenes {
     const scene = this.#rooms.get(room)
     if (scene === undefined) return
     for (const { event, payload } of news)
-      if (event === 'user-left' || event === 'user-joined') {
-        const socketId = String(payload.socketId)
-        if (event === 'user-left') scene.avatars.delete(socketId)
-        scene.recheck(socketId)
+      switch (event) {
+        case 'user-left':
+          scene.avatars.delete(String(payload.socketId))
+          scene.recheck(String(payload.socketId))
+          break
+        case 'user-joined':
+          scene.recheck(String(payload.socketId))
+          break
+        case 'entity-pinned':
+        case 'entity-changed':
+        case 'entity-unpinned': {
+          const id = String(payload.id)
+          const pin = this.#live(room)?.state.pinned.get(pinKey(subspaceOf(room), id))
+          if (pin !== undefined) scene.apply(changeOf(pin), true)
+          scene.touch(id)
+          break
+        }
       }
     this.#schedule(room, scene)
   }
@@ -167,8 +201,23 @@ export class Scenes {
   /** Of a member here: it holds from now on, and the other nodes are told. */
   put(scene: RoomScene, by: string, change: Change): void {
     scene.apply(change)
+    const { components } = change
+    if (components !== undefined && Object.keys(components).length > 0 && scene.isLasting(change.id))
+      this.#keepLater(scene, by, change.id)
     this.#between.changed(scene.room, by, change)
     this.#schedule(scene.room, scene)
+  }
+  #keepLater(scene: RoomScene, by: string, id: string): void {
+    const member = this.#deps.members.get(by)
+    const live = this.#live(scene.room)
+    if (member === undefined || live === null) return
+    this.#deps.lasting.changed({
+      scene,
+      space: live.space,
+      subspace: subspaceOf(scene.room),
+      id,
+      sender: senderOf(member),
+    })
   }
   /** What a member here said beside entities: where its avatar is, and words of its own. */
   own(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {

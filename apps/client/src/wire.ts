@@ -169,6 +169,14 @@ export type Sent = {
   readonly 'entity-remove': {
     readonly id: string
   }
+  /** Pins an entity of the room’s scene: from now on it lasts. */
+  readonly 'entity-pin': {
+    readonly id: string
+  }
+  /** Unpins an entity: it goes with its owner again. */
+  readonly 'entity-unpin': {
+    readonly id: string
+  }
   /** Takes an entity over, or asks its owner for it, as its ownership says. */
   readonly 'entity-take': {
     readonly id: string
@@ -424,6 +432,40 @@ export type Told = {
     readonly entities: Readonly<Record<string, unknown>>
     readonly timestamp: string
   }
+  /** An entity lasts from now on. */
+  readonly 'entity-pinned': {
+    readonly id: string
+    readonly template: string | null
+    readonly ownership: string | null
+    readonly components: Readonly<Record<string, unknown>>
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** An entity that lasts is so, at rest. */
+  readonly 'entity-changed': {
+    readonly id: string
+    readonly components: Readonly<Record<string, unknown>>
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** An entity does not last any more. */
+  readonly 'entity-unpinned': {
+    readonly id: string
+    readonly by: {
+      readonly kind: string
+      readonly id: string
+    }
+    readonly revision: string
+    readonly timestamp: string
+  }
   /** Somebody asks for an entity of one’s own: entity-give gives it. */
   readonly 'entity-asked': {
     readonly id: string
@@ -483,6 +525,7 @@ export type Code =
   | 'too_many'
   | 'entity_not_found'
   | 'too_many_entities'
+  | 'entity_pinned'
   | 'scene_full'
   | 'conflict'
   | 'space_unreadable'

@@ -133,6 +133,9 @@ const destroy = async (session: Session, request: ErasureRequest): Promise<Omit<
       sql.unsafe`UPDATE presence_sessions SET avatar_data = NULL
         WHERE (user_account = ${subject} OR guest_id = ${subject}) AND avatar_data IS NOT NULL RETURNING 1`,
     )
+    await session.run(
+      sql.unsafe`UPDATE presence_entities SET components = '{}' WHERE content_by = ${subject} AND components <> '{}'`,
+    )
     const parkedEvents = await parkedWithout(session, subject, requestId)
     await session.run(sql.unsafe`SELECT pg_notify(${ERASED_CHANNEL}, ${subject})`)
     return { erased: true, messages, auditRows, sessions, parkedEvents }

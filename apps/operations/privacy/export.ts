@@ -16,6 +16,7 @@ const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   presence_bans: ['subject', 'banned_by'],
   presence_mutes: ['subject', 'muted_by'],
   presence_space_settings: ['updated_by'],
+  presence_entities: ['pinned_by', 'content_by'],
   chat_messages: ['user_account', 'guest_id', 'deleted_by'],
   chat_reactions: ['subject'],
   presence_audit_log: ['user_account', 'guest_id', 'target'],

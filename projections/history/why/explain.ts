@@ -62,7 +62,7 @@ const decide = (asking: Asking): Verdict => {
 }
 
 /** Equal as JSON. What is personal may have been erased, and an avatar is in no moment. */
-const PERSONAL = new Set(['content', 'avatarData', 'erased', 'sealed'])
+const PERSONAL = new Set(['content', 'avatarData', 'components', 'weight', 'erased', 'sealed'])
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false

@@ -47,6 +47,8 @@ const why = (refusal: ChatRefusal): string => {
       return `there were ${refusal.max} entities already`
     case 'EntityTooLarge':
       return 'the entity was too large'
+    case 'EntityPinned':
+      return 'the entity was pinned'
     case 'SceneIsFull':
       return 'the scene was as large as it may be'
     case 'SlowDown':

@@ -16,8 +16,8 @@ import type { Sending } from '../sending.ts'
 import type { Turn } from '../turns.ts'
 import { isOurs } from '../words.ts'
 import { JsonLine } from './json-line.ts'
-import { roomFor } from './languages.ts'
 import type { Room } from './places.ts'
+import { roomFor } from './room-for.ts'
 import type { Payload } from './translated.ts'
 
 /** Milliseconds that a client has to answer whether it is there. */

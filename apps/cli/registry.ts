@@ -10,6 +10,12 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./audit/command.ts')).audit,
   },
   {
+    name: 'backup',
+    summary:
+      'the log, the keys and the settings into one folder, while everything runs; put one back as a drill',
+    load: async () => (await import('./backup/command.ts')).backup,
+  },
+  {
     name: 'completion',
     summary: 'a script that completes these commands in bash or zsh',
     load: async () => (await import('./completion/command.ts')).completionFor(registry),
@@ -43,6 +49,11 @@ export const registry: ReadonlyArray<Entry> = [
     name: 'rebuild',
     summary: 'make all tables anew from the log, and swap them in',
     load: async () => (await import('./rebuild/command.ts')).rebuild,
+  },
+  {
+    name: 'restore',
+    summary: 'put a backup back where there is nothing yet',
+    load: async () => (await import('./restore/command.ts')).restore,
   },
   {
     name: 'room',

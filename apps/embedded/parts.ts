@@ -6,6 +6,7 @@ import { loadSampleContent } from '../../adapters/content/load.ts'
 import { migrate } from '../../adapters/postgres/migrate.ts'
 import { freePort } from '../../infra/postgres/embedded.ts'
 import type { Environment } from '../config/load.ts'
+import { takeUpTables } from '../operations/backup/restore.ts'
 import type { Secrets } from '../operations/instance/secrets.ts'
 import { type Child, startChild } from './child.ts'
 import type { Display } from './display.ts'
@@ -80,8 +81,10 @@ const startDatabase = async ({ settings, display, secrets, started, onRestart }:
   return started.keep('PostgreSQL', await display.during('PostgreSQL', part, (one) => one.dataDir))
 }
 
-const prepareTables = async (url: string) => {
+const prepareTables = async (url: string, dataDir: string) => {
   const applied = await migrate(url)
+  // Before anything writes: the keys of what is on the log that was put back.
+  if (await takeUpTables(dataDir, url)) return { applied, sample: false }
   // Once, when the tables of content are made: who deletes a sample should not see it come back.
   if (!applied.includes('0002_content.sql')) return { applied, sample: false }
   const loaded = await loadSampleContent(url)
@@ -94,7 +97,7 @@ const startTables = async (world: World): Promise<Part> => {
   const database = await startDatabase(world)
   signal?.throwIfAborted()
   if (settings.given.database === null)
-    await display.during('tables', prepareTables(database.url), ({ applied, sample }) =>
+    await display.during('tables', prepareTables(database.url, settings.dataDir), ({ applied, sample }) =>
       [
         applied.length > 0 ? `${applied.length} migrations` : 'up to date',
         ...(sample ? ['sample content'] : []),

@@ -19,9 +19,11 @@ export type Embedded = {
 
 const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))
 
-/** Throws where it does not start, with what it said. */
-export const startEmbedded = async (env: Readonly<Record<string, string>> = {}): Promise<Embedded> => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'presence-embedded-'))
+/** Throws where it does not start, with what it said. `dataDir` is removed when it stops. */
+export const startEmbedded = async (
+  env: Readonly<Record<string, string>> = {},
+  dataDir = mkdtempSync(join(tmpdir(), 'presence-embedded-')),
+): Promise<Embedded> => {
   const child = spawn(process.execPath, [MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },

@@ -1,0 +1,110 @@
+/** `presence restore` */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Manifest } from '../../operations/backup/manifest.ts'
+import {
+  checkedBackup,
+  importLogTo,
+  leaveTables,
+  restoreLogTo,
+  restoreSecrets,
+  restoreTables,
+  secretsOf,
+} from '../../operations/backup/restore.ts'
+import { readEndpoints } from '../../operations/instance/endpoints.ts'
+import { isLogDir, logDirOf } from '../../operations/instance/log-backup.ts'
+import { passphraseOf } from '../backup/passphrase.ts'
+import { type CommandAlone, Misused, type Run } from '../command.ts'
+
+const usage = `presence restore FOLDER --data DIR | --log DIR | (EVENTSTORE_URL)  [--passphrase-file FILE] [--secrets-to FILE]
+
+Puts a backup back where there is nothing yet; nothing is overwritten.
+
+  --data DIR             for npm start with DATA_DIR=DIR: the next start loads the keys and makes the tables
+  --log DIR              the folder of an embedded node alone; the keys go into DATABASE_URL, a database that is empty
+  neither                a backup of events: into EVENTSTORE_URL, which has no log yet, and DATABASE_URL
+  --passphrase-file      opens the secrets, where the backup has them: into DIR/secrets.json, or to --secrets-to, as NAME=value lines
+
+Start the projector afterwards: it makes the tables from the log. Then: presence privacy reapply, presence audit verify.`
+
+type Asked = {
+  readonly folder: string
+  readonly manifest: Manifest
+  readonly told: (line: string) => void
+}
+
+const refuseUsed = (dir: string): void => {
+  if (isLogDir(dir)) throw new Error(`There is a log in ${dir} already, and a restore does not overwrite.`)
+}
+
+const toData = async ({ folder, manifest, told }: Asked, dataDir: string): Promise<void> => {
+  if (readEndpoints(dataDir) !== null) throw new Error(`npm start runs on ${dataDir}: stop it first.`)
+  const dir = logDirOf(dataDir)
+  refuseUsed(dir)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  if (existsSync(`${dataDir}/postgres`))
+    throw new Error(`There are tables in ${dataDir} already: name another folder.`)
+  await restoreLogTo(folder, manifest, dir, told)
+  leaveTables(folder, manifest, dataDir)
+}
+
+const databaseOf = (): string => {
+  const url = process.env.DATABASE_URL
+  if (!url) throw new Misused('The keys need a database: set DATABASE_URL, or give --data.')
+  return url
+}
+const toParts = async ({ folder, manifest, told }: Asked, log: string | undefined): Promise<void> => {
+  const databaseUrl = databaseOf()
+  if (log === undefined && !process.env.EVENTSTORE_URL)
+    throw new Misused('Restore where? Give --data or --log, or set EVENTSTORE_URL.')
+  if (log !== undefined) refuseUsed(resolve(log))
+  // First what can be refused without a trace.
+  await restoreTables(folder, manifest, databaseUrl)
+  if (log !== undefined) await restoreLogTo(folder, manifest, resolve(log), told)
+  else await importLogTo(folder, manifest, process.env.EVENTSTORE_URL!, told)
+}
+
+const run: Run = async (args, io) => {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      data: { type: 'string' },
+      log: { type: 'string' },
+      'passphrase-file': { type: 'string' },
+      'secrets-to': { type: 'string' },
+    },
+  })
+  const [named, ...rest] = positionals
+  if (named === undefined || rest.length > 0) throw new Misused('Restore which backup? Name one folder.')
+  if (values.data !== undefined && values.log !== undefined)
+    throw new Misused('Give --data or --log, not both.')
+  const folder = resolve(named)
+  const dataDir = values.data === undefined ? null : resolve(values.data)
+  const manifest = await checkedBackup(folder)
+  const file = values['passphrase-file']
+  const secrets = file === undefined ? null : secretsOf(folder, passphraseOf(file))
+  const asked = { folder, manifest, told: io.err }
+  if (dataDir !== null) await toData(asked, dataDir)
+  else await toParts(asked, values.log)
+  io.out(`${manifest.log.events} events of ${manifest.createdAt} are back.`)
+  if (secrets !== null) {
+    const others = restoreSecrets(secrets, dataDir)
+    const to = values['secrets-to']
+    if (to !== undefined) {
+      const lines = Object.entries(others).map(([name, value]) => `${name}=${value}\n`)
+      writeFileSync(resolve(to), lines.join(''), { mode: 0o600, flag: 'wx' })
+      io.out(`${resolve(to)} has ${lines.length} secrets of the environment.`)
+    }
+  } else
+    io.out('The same PRIVACY_MASTER_KEY and AUDIT_SIGNING_KEY as before are needed to open and to sign it.')
+  return 0
+}
+
+export const restore: CommandAlone = {
+  name: 'restore',
+  summary: 'put a backup back where there is nothing yet',
+  usage,
+  run,
+}

@@ -1,0 +1,73 @@
+/** A backup is a folder; what is in it, and what each file must be, stands in its manifest. */
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+
+const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
+
+const Manifest = t.type({
+  format: t.literal(1),
+  /** Of the program that made it. */
+  version: t.string,
+  createdAt: t.string,
+  log: t.type({
+    /** `copy`: the embedded node's file; `events`: a line each, of any event store, which get new positions. */
+    form: t.union([t.literal('copy'), t.literal('events')]),
+    file: t.string,
+    events: t.number,
+    lastPosition: nullable(t.string),
+  }),
+  tables: t.type({ file: t.string, rows: t.record(t.string, t.number), checkpoint: nullable(t.string) }),
+  /** The log's name in its checkpoints. */
+  origin: nullable(t.string),
+  /** Null where secrets were not asked for. */
+  secrets: nullable(t.string),
+  sha256: t.record(t.string, t.string),
+})
+export type Manifest = t.TypeOf<typeof Manifest>
+
+const FILE = 'manifest.json'
+export const SETTINGS_FILE = 'settings.env'
+export const SECRETS_FILE = 'secrets.json'
+
+const sha256Of = async (file: string): Promise<string> => {
+  const digest = createHash('sha256')
+  for await (const chunk of createReadStream(file)) digest.update(chunk as Buffer)
+  return digest.digest('hex')
+}
+
+/** Writes it last: a folder without one is no backup. */
+export const writeManifest = async (
+  folder: string,
+  files: ReadonlyArray<string>,
+  manifest: Omit<Manifest, 'sha256'>,
+): Promise<Manifest> => {
+  const sha256: Record<string, string> = {}
+  for (const file of files) sha256[file] = await sha256Of(join(folder, file))
+  const whole: Manifest = { ...manifest, sha256 }
+  writeFileSync(join(folder, FILE), `${JSON.stringify(whole, null, 2)}\n`, { mode: 0o600 })
+  return whole
+}
+
+/** Left is a sentence. */
+export const readManifest = (folder: string): E.Either<string, Manifest> => {
+  try {
+    const read = Manifest.decode(JSON.parse(readFileSync(join(folder, FILE), 'utf8')))
+    if (E.isRight(read)) return read
+    return E.left(`${join(folder, FILE)} is not the manifest of a backup that this version reads.`)
+  } catch (error) {
+    return E.left(`${folder} is no backup: ${(error as Error).message}.`)
+  }
+}
+
+/** The files that are not what the manifest says, or not there. */
+export const alteredFiles = async (folder: string, { sha256 }: Manifest): Promise<ReadonlyArray<string>> => {
+  const altered: string[] = []
+  for (const [file, wanted] of Object.entries(sha256)) {
+    const is = await sha256Of(join(folder, file)).catch(() => null)
+    if (is !== wanted) altered.push(file)
+  }
+  return altered
+}

@@ -1,0 +1,108 @@
+/** A backup put back: the log into a place that has none, and what Postgres must have before the tables are made anew from it. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { migrate } from '../../../adapters/postgres/migrate.ts'
+import { restoreLog } from '../instance/log-backup.ts'
+import { importLog } from '../log-transfer/import.ts'
+import { alteredFiles, type Manifest, readManifest, SECRETS_FILE } from './manifest.ts'
+import { type KeptSecrets, openSecrets } from './sealed-secrets.ts'
+import { areFresh, loadTables } from './tables.ts'
+
+type Told = (line: string) => void
+const progressOf = (told: Told) => ({
+  onProgress: (done: number, of: number) => told(`log: ${of === 0 ? 100 : Math.floor((100 * done) / of)} %`),
+  onCheck: () => told('log: checking'),
+})
+
+/** Read, and each of its files what it was. Throws with a sentence. */
+export const checkedBackup = async (folder: string): Promise<Manifest> => {
+  const read = readManifest(folder)
+  if (E.isLeft(read)) throw new Error(read.left)
+  const altered = await alteredFiles(folder, read.right)
+  if (altered.length > 0) throw new Error(`${altered.join(', ')} of ${folder} is not what was backed up.`)
+  return read.right
+}
+
+export const secretsOf = (folder: string, passphrase: string): KeptSecrets => {
+  const file = join(folder, SECRETS_FILE)
+  if (!existsSync(file)) throw new Error(`${folder} was made without secrets.`)
+  const opened = openSecrets(readFileSync(file, 'utf8'), passphrase)
+  if (E.isLeft(opened)) throw new Error(opened.left)
+  return opened.right
+}
+
+/** Of a log into a folder of the embedded node. */
+export const restoreLogTo = async (
+  folder: string,
+  { log }: Manifest,
+  dir: string,
+  told: Told,
+): Promise<void> => {
+  if (log.form !== 'copy')
+    throw new Error('This backup is of events, for an event store that runs: name it with EVENTSTORE_URL.')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  await restoreLog(join(folder, log.file), dir, progressOf(told))
+}
+
+/** Of a log's events into an event store that has none of ours. */
+export const importLogTo = async (
+  folder: string,
+  { log }: Manifest,
+  url: string,
+  told: Told,
+): Promise<void> => {
+  if (log.form !== 'events')
+    throw new Error('This backup is of an embedded node’s file: name a folder with --data or --log.')
+  const store = connectEventLog({ url })
+  try {
+    await importLog(store, join(folder, log.file), (done) => told(`log: ${done} events`))
+  } finally {
+    await store.close()
+  }
+}
+
+/** Of keys and content into a database that is fresh: the projector makes all other tables. */
+export const restoreTables = async (
+  folder: string,
+  { log, tables }: Manifest,
+  url: string,
+): Promise<void> => {
+  await migrate(url)
+  if (!(await areFresh(url)))
+    throw new Error(
+      'The database has tables of a log already, and a restore does not overwrite: name an empty one.',
+    )
+  await loadTables(url, join(folder, tables.file), log.form === 'copy')
+}
+
+const WAITING = 'restored'
+/** What `npm start` on that folder loads at its next start, once its own Postgres runs. */
+export const leaveTables = (folder: string, { tables }: Manifest, dataDir: string): void => {
+  mkdirSync(join(dataDir, WAITING), { recursive: true, mode: 0o700 })
+  copyFileSync(join(folder, tables.file), join(dataDir, WAITING, 'tables.ndjson'))
+}
+
+/** Loads what was left, once; true where there was something. */
+export const takeUpTables = async (dataDir: string, url: string): Promise<boolean> => {
+  const file = join(dataDir, WAITING, 'tables.ndjson')
+  if (!existsSync(file)) return false
+  if (!(await areFresh(url))) throw new Error(`${file} waits to be loaded, and the tables are not empty.`)
+  await loadTables(url, file, true)
+  renameSync(file, join(dataDir, WAITING, 'tables.loaded.ndjson'))
+  return true
+}
+
+/** The secrets of `npm start` into its folder, where there are none; answers those that the environment must have. */
+export const restoreSecrets = (secrets: KeptSecrets, dataDir: string | null): KeptSecrets => {
+  const kept = Object.entries(secrets).filter(([name]) => name.startsWith('secrets.json '))
+  if (dataDir !== null && kept.length > 0) {
+    const own = Object.fromEntries(kept.map(([name, value]) => [name.slice('secrets.json '.length), value]))
+    writeFileSync(join(dataDir, 'secrets.json'), `${JSON.stringify(own, null, 2)}\n`, {
+      mode: 0o600,
+      flag: 'wx',
+    })
+  }
+  return Object.fromEntries(Object.entries(secrets).filter(([name]) => !name.startsWith('secrets.json ')))
+}

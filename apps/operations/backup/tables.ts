@@ -1,0 +1,108 @@
+/** What Postgres has that the log does not say: the keys of people's data, sessions that were ended, content, how far addresses were told.
+ *  Everything else is made anew from the log. */
+
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import pg from 'pg'
+
+/** In the order in which they are filled. */
+const KEPT = [
+  'privacy_master',
+  'privacy_keys',
+  'privacy_requests',
+  'auth_ended_sessions',
+  'proof_checkpoints',
+  'posts',
+  'collaboration_documents',
+  'collaboration_permissions',
+  'subscription_positions',
+] as const
+/** Places of the log that they hold are those of this very one: a log that is read in event by event has others. */
+const OF_THIS_LOG: ReadonlyArray<string> = ['proof_checkpoints', 'subscription_positions']
+const PAGE = 1_000
+
+const connected = async <A>(url: string, work: (client: pg.Client) => Promise<A>): Promise<A> => {
+  const client = new pg.Client({ connectionString: url, application_name: 'presence backup' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+export type Dumped = { readonly rows: Record<string, number>; readonly checkpoint: string | null }
+
+/** All as they are at one moment, a line a row: the table's name, a tab, the row as JSON. */
+export const dumpTables = (url: string, file: string): Promise<Dumped> =>
+  connected(url, async (client) => {
+    const out = createWriteStream(file, { mode: 0o600 })
+    const rows: Record<string, number> = {}
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    for (const table of KEPT) {
+      rows[table] = 0
+      await client.query(`DECLARE kept NO SCROLL CURSOR FOR SELECT to_jsonb(t)::text AS row FROM ${table} t`)
+      for (;;) {
+        const page = await client.query<{ row: string }>(`FETCH ${PAGE} FROM kept`)
+        if (page.rows.length === 0) break
+        rows[table] += page.rows.length
+        if (!out.write(page.rows.map(({ row }) => `${table}\t${row}\n`).join(''))) await once(out, 'drain')
+      }
+      await client.query('CLOSE kept')
+    }
+    const { rows: found } = await client.query(
+      'SELECT max(position)::text AS position FROM projection_checkpoints',
+    )
+    await client.query('COMMIT')
+    out.end()
+    await once(out, 'close')
+    return { rows, checkpoint: found[0]?.position ?? null }
+  })
+
+/** Whether nothing of a log or of people is in these tables yet. */
+export const areFresh = (url: string): Promise<boolean> =>
+  connected(url, async (client) => {
+    const { rows } = await client.query(
+      'SELECT EXISTS (SELECT FROM privacy_keys) OR EXISTS (SELECT FROM presence_audit_log) AS used',
+    )
+    return rows[0].used === false
+  })
+
+/** Into tables that are fresh, in one transaction. Throws where the file is none. */
+export const loadTables = (url: string, file: string, isSameLog: boolean): Promise<Record<string, number>> =>
+  connected(url, async (client) => {
+    const loaded: Record<string, number> = {}
+    let table = ''
+    let waiting: string[] = []
+    const flush = async (): Promise<void> => {
+      if (waiting.length === 0) return
+      await client.query(
+        `INSERT INTO ${table} SELECT * FROM jsonb_populate_recordset(NULL::${table}, $1::jsonb) ON CONFLICT DO NOTHING`,
+        [`[${waiting.join(',')}]`],
+      )
+      loaded[table] = (loaded[table] ?? 0) + waiting.length
+      waiting = []
+    }
+    await client.query('BEGIN')
+    try {
+      await client.query('DELETE FROM privacy_master')
+      for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+        const tab = line.indexOf('\t')
+        const name = line.slice(0, tab)
+        if (!(KEPT as ReadonlyArray<string>).includes(name))
+          throw new Error(`${file} names no table that is kept.`)
+        if (!isSameLog && OF_THIS_LOG.includes(name)) continue
+        if (name !== table || waiting.length >= PAGE) await flush()
+        table = name
+        waiting.push(line.slice(tab + 1))
+      }
+      await flush()
+      await client.query('COMMIT')
+      return loaded
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {})
+      throw error
+    }
+  })

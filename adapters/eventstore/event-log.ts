@@ -13,6 +13,7 @@ import { Appends } from './appends.ts'
 import { Connection } from './connection.ts'
 import { causeOf, type Line, type LineOptions } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
+import { isRoomStream, isSoftDeletion, metastreamOf } from './soft-deletion.ts'
 import { Subscription } from './subscription.ts'
 import type { ReadRequest } from './wire.ts'
 
@@ -116,6 +117,19 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
       : right({ revision, position: last.position })
   }
 
+  /** Nothing, where it never was. A room's history that was deleted so that it may be written again is deleted: written again
+   *  it would be a room without its bans. */
+  const missing = async (
+    { from }: ReadRequest,
+    requiresLeader: boolean,
+  ): Promise<Either<ReadError, RecordedEvent[]>> => {
+    if (!('stream' in from) || !isRoomStream(from.stream)) return right([])
+    const stream = metastreamOf(from.stream)
+    const last = await read({ from: { stream, revision: 'end' }, backwards: true, count: 1 }, requiresLeader)
+    if (isLeft(last)) return last
+    return last.right.some(isSoftDeletion) ? left({ _tag: 'StreamDeleted' }) : right([])
+  }
+
   const read = async (
     request: ReadRequest & { readonly count: number },
     requiresLeader: boolean,
@@ -131,6 +145,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         if (error instanceof Error) return left({ _tag: 'LogUnavailable', cause: error.message })
         const fault = error as ReadFault
         if (fault.kind === 'deleted') return left({ _tag: 'StreamDeleted' })
+        if (fault.kind === 'missing') return missing(request, requiresLeader)
         cause = fault.cause
         if (fault.kind === 'refused') break
       }

@@ -5,7 +5,7 @@ import { causeOf, exceptionOf, type Line, leaderOf } from './line.ts'
 import { decodeRead, encodeRead, READ, type ReadRequest } from './wire.ts'
 
 export type ReadFault = {
-  readonly kind: 'deleted' | 'refused' | 'fault'
+  readonly kind: 'missing' | 'deleted' | 'refused' | 'fault'
   readonly cause: string
 }
 
@@ -16,7 +16,8 @@ const REFUSED = new Set([
   grpc.status.INVALID_ARGUMENT,
 ])
 
-/** Rejects with a `ReadFault`. A stream that is not there reads as nothing. `fault` is worth another try. */
+/** Rejects with a `ReadFault`. `missing` is a stream that is not there, never was or is deleted softly; `fault` is worth
+ *  another try. */
 export const readOver = (
   line: Line,
   request: ReadRequest & { readonly count: number },
@@ -48,6 +49,8 @@ export const readOver = (
       try {
         const reading = decodeRead(bytes)
         if (reading.kind === 'event') events.push(reading.event)
+        else if (reading.kind === 'stream-not-found')
+          finish({ kind: 'missing', cause: 'there is no such stream' })
       } catch (error) {
         finish({ kind: 'fault', cause: causeOf(error) })
       }
@@ -56,7 +59,7 @@ export const readOver = (
     call.on('error', (error: grpc.ServiceError) => {
       const exception = exceptionOf(error)
       const cause = causeOf(error)
-      if (exception === 'stream-not-found') return finish(null)
+      if (exception === 'stream-not-found') return finish({ kind: 'missing', cause })
       const leader = leaderOf(error)
       if (leader !== null) line.close(cause, leader)
       if (exception === 'stream-deleted') return finish({ kind: 'deleted', cause })

@@ -3,7 +3,9 @@
  * stream's commands are carried out, `space-rules.ts` and `chat-rules.ts` for how they are decided, `stream-state.ts` for what
  * is kept in memory, `refusal-log.ts` for refusals.
  */
+
 import * as E from 'fp-ts/lib/Either.js'
+import { roomStreamOf } from '../../adapters/eventstore/soft-deletion.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
@@ -275,6 +277,9 @@ export const createCommands = (
       void mailbox.state.load().then(rest, rest)
     },
     observe: (event) => {
+      // Of it something may be gone, or all: what is held is read anew.
+      const cut = roomStreamOf(event.stream)
+      if (cut !== null) streams.get(cut)?.state.drop()
       options.messageLookup.observe?.(event)
       streams.get(event.stream)?.state.observe(event)
       followed.passed(event.position)

@@ -3,6 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, LogSubscription, SubscriptionItem, SubscriptionState } from '../../../domain/ports.ts'
 import { otherLog, type Place } from '../../../projections/same-log.ts'
+import { ROOM_METASTREAMS, roomStreamOf } from '../../eventstore/soft-deletion.ts'
 import { type Logger, reasonOf } from '../observing.ts'
 
 export type Following = { readonly state: () => SubscriptionState; readonly stop: () => Promise<void> }
@@ -32,13 +33,13 @@ export const followLog = (deps: FollowingDeps): Following => {
   let checked = 0
   let isStopped = false
 
-  const subscribe = () => log.subscribe({ after: 'end', prefixes: PREFIXES })
+  const subscribe = () => log.subscribe({ after: 'end', prefixes: [...PREFIXES, ...ROOM_METASTREAMS] })
   const follow = async (mine: LogSubscription, onCaughtUp: () => Promise<void>): Promise<void> => {
     let caughtUp = false
     for await (const items of mine) {
       if (isStopped || mine !== subscription) return
       for (const item of items)
-        if (item.kind === 'event') {
+        if (item.kind === 'event' && roomStreamOf(item.event.stream) === null) {
           const { position, id, stream, revision } = item.event
           newest = { position, event_id: id, stream, revision }
         }

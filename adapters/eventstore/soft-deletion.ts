@@ -1,0 +1,25 @@
+/** A stream that was deleted softly: its metadata say that all of it is truncated, and a write would begin it anew. */
+import type { RecordedEvent } from '../../domain/ports.ts'
+
+const ROOM_STREAM = /^(?:space|chat)-/
+
+/** One whose events are a room's history. */
+export const isRoomStream = (stream: string): boolean => ROOM_STREAM.test(stream)
+
+/** Where the metadata of a stream stand. */
+export const metastreamOf = (stream: string): string => `$$${stream}`
+
+const METASTREAMS = '$$'
+/** Of which room's stream these are the metadata: of what may be read of it. Null for any other stream. */
+export const roomStreamOf = (stream: string): string | null => {
+  const original = stream.startsWith(METASTREAMS) ? stream.slice(METASTREAMS.length) : ''
+  return isRoomStream(original) ? original : null
+}
+/** What one subscribes to beside the rooms' streams, to hear that one of them was deleted or cut. */
+export const ROOM_METASTREAMS = [metastreamOf('space-'), metastreamOf('chat-')]
+
+/** The largest revision there is, as a number that JSON is read into. */
+const ALL = Number(0x7fff_ffff_ffff_ffffn)
+
+export const isSoftDeletion = ({ data }: RecordedEvent): boolean =>
+  typeof data === 'object' && data !== null && (data as { $tb?: unknown }).$tb === ALL

@@ -1,11 +1,11 @@
 /** Every code that a caller can be told, with the status that goes with it on HTTP (null where it is a socket's alone)
  *  and what it means. The documentation is made of this, and a test holds the sources against it. */
-export type Told = { readonly status: number | null; readonly means: string }
+export type CodeMeaning = { readonly status: number | null; readonly means: string }
 
 /** A caller's own mistake in one field; the rest of the code is the field's name. */
 export const INVALID = /^invalid_[a-z0-9_]+$/
 
-export const CODES: Readonly<Record<string, Told>> = {
+export const CODES: Readonly<Record<string, CodeMeaning>> = {
   invalid_proof: {
     status: 401,
     means:
@@ -98,7 +98,7 @@ export const CODES: Readonly<Record<string, Told>> = {
   resync: { status: null, means: 'News was lost on the way to this socket: join again for a fresh state.' },
 }
 
-const words = (code: string, { means }: Told): string => `- \`${code}\`: ${means}`
+const words = (code: string, { means }: CodeMeaning): string => `- \`${code}\`: ${means}`
 /** One line a code, for OpenAPI. */
 export const codesInWords = (): string =>
   [

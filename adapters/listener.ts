@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
-export type Listener = {
+export type NoticeListener = {
   /** While false, notices are being missed: what is held in memory may be stale. */
   readonly connected: () => boolean
   /** True once what was said was not heard, until it is again. */
@@ -44,7 +44,7 @@ const IN_A_ROW = 3
 /** `silent`: Postgres took nothing, so nothing is known. */
 type Proof = 'heard' | 'deaf' | 'silent'
 
-export const listen = (options: ListenerOptions): Listener => {
+export const listen = (options: ListenerOptions): NoticeListener => {
   const { retryMs = 500, pool } = options
   const timings = { ...TIMINGS, ...options.timings }
   const own = `heard_${randomUUID()}`
@@ -197,7 +197,7 @@ export const listen = (options: ListenerOptions): Listener => {
 
 /** What a server says of those that hear for it; null where all do. */
 export const deafSentence = (
-  listeners: Readonly<Record<string, Pick<Listener, 'connected' | 'deaf'>>>,
+  listeners: Readonly<Record<string, Pick<NoticeListener, 'connected' | 'deaf'>>>,
 ): string | null => {
   const missed = Object.entries(listeners).filter(([, { connected }]) => !connected())
   if (missed.length === 0) return null

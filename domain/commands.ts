@@ -1,7 +1,7 @@
 /** Every command, by name: a space's and its chat's. */
 import { CHAT_COMMANDS, type ChatCommand, type ChatCommandName } from './chat/commands.ts'
 import type { Fields } from './fields.ts'
-import { type LooksAt, type Rate, SPACE_COMMANDS, type SpaceCommand } from './space/commands.ts'
+import { type LooksAt, type RateClass, SPACE_COMMANDS, type SpaceCommand } from './space/commands.ts'
 
 export const COMMANDS = { ...SPACE_COMMANDS, ...CHAT_COMMANDS } as const
 export type CommandName = keyof typeof COMMANDS
@@ -18,7 +18,7 @@ export const commandEntry = (name: CommandName) =>
     readonly fields: Fields
     readonly who: string
     readonly says: string
-    readonly rate: Rate
+    readonly rate: RateClass
     readonly asksContent: boolean
     readonly looksAt: ReadonlyArray<LooksAt>
   }

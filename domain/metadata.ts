@@ -2,7 +2,7 @@
 import * as t from 'io-ts'
 import { Grounds } from './grounds.ts'
 import { Actor } from './identity.ts'
-import { KeptFacts, Seen } from './space/facts.ts'
+import { KeptFacts, SeenRevisions } from './space/facts.ts'
 import { Time } from './time.ts'
 
 export { Grounds }
@@ -29,7 +29,7 @@ export const Metadata = t.intersection([
     /** Of a refusal that must not be told from another by its length. */
     pad: t.string,
     /** What the decision saw, where the event's own place doesn't tell. */
-    seen: Seen,
+    seen: SeenRevisions,
   }),
 ])
 export type Metadata = t.TypeOf<typeof Metadata>

@@ -166,7 +166,7 @@ export type Sender = {
 }
 
 /** A command as it comes in. The command path adds the time and the content's facts. */
-export type Request<Command> = Sender & {
+export type CommandRequest<Command> = Sender & {
   readonly space: SpaceRef
   /** Twice the same id (by the same sender) is one command. A UUID. */
   readonly id: string
@@ -209,9 +209,11 @@ export type Broken = 'deleted' | 'cut' | 'unreadable'
 
 export interface Commands {
   readonly space: (
-    request: Request<SpaceCommand>,
+    request: CommandRequest<SpaceCommand>,
   ) => TaskEither<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
-  readonly chat: (request: Request<ChatCommand>) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>
+  readonly chat: (
+    request: CommandRequest<ChatCommand>,
+  ) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>
   /** The space as the log has it up to now (its cached state, brought up to date), for reads that must not lag.
    *  A fork: the caller's to keep. `null` where nothing was ever appended. */
   readonly look: (

@@ -3,9 +3,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import { SCHEMA } from './metadata.ts'
 
 /** Data of one schema to data of the next. It may rely on nothing: what it can't read it gives back. */
-export type Step = (data: unknown) => unknown
+export type UpcastStep = (data: unknown) => unknown
 /** By the schema that is left behind, then by event type. A type without a step stays as it is. */
-export type Steps = Readonly<Record<number, Readonly<Record<string, Step>>>>
+export type Steps = Readonly<Record<number, Readonly<Record<string, UpcastStep>>>>
 
 /** Schema 1 is the first: nothing is older yet. */
 export const STEPS: Steps = {}

@@ -6,7 +6,7 @@ import { chat } from './chat/fold.ts'
 import type { Copy } from './copy.ts'
 import { entities } from './entities/fold.ts'
 import { permissions } from './permissions/fold.ts'
-import type { Projection, Statement, Table, Told } from './projection.ts'
+import type { PlacedEvent, Projection, Statement, Table } from './projection.ts'
 import { PROOF_TABLE } from './proof/tree.ts'
 import { sessions } from './sessions/fold.ts'
 import { settings } from './settings/fold.ts'
@@ -42,11 +42,14 @@ export const tablesOf = (only: Only): ReadonlyArray<Table> =>
       ? [AUDIT_TABLE, PROOF_TABLE]
       : (PROJECTIONS.find(({ name }) => name === only)?.tables ?? [])
 
-export type Writes = { readonly copies: ReadonlyArray<Copy>; readonly statements: ReadonlyArray<Statement> }
+export type BatchWrites = {
+  readonly copies: ReadonlyArray<Copy>
+  readonly statements: ReadonlyArray<Statement>
+}
 
 /** What writes these events' changes: copies, then statements, in order. `fresh`: the rows are surely new, so COPY may
  *  be tried; where it meets one that is not, write without it. */
-export const writesFor = (events: ReadonlyArray<Told>, fresh: boolean, only?: Only): Writes => {
+export const writesFor = (events: ReadonlyArray<PlacedEvent>, fresh: boolean, only?: Only): BatchWrites => {
   const copies: Copy[] = []
   const statements: Statement[] = []
   for (const projection of PROJECTIONS) {

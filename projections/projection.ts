@@ -11,7 +11,7 @@ import type { Copy } from './copy.ts'
 export type Statement = ReturnType<typeof sql.unsafe>
 
 /** A decoded event and where it stands. */
-export type Told<Event = SpaceEvent | ChatEvent | CommandRefused> = {
+export type PlacedEvent<Event = SpaceEvent | ChatEvent | CommandRefused> = {
   readonly event: Event
   readonly metadata: Metadata
   readonly space: SpaceRef
@@ -30,7 +30,7 @@ export type Projection<Changes> = {
   /** The tables that it fills, and their keys. */
   readonly tables: ReadonlyArray<Table>
   readonly start: () => Changes
-  readonly fold: (changes: Changes, told: Told) => void
+  readonly fold: (changes: Changes, told: PlacedEvent) => void
   /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
    *  `search_path` says whether it is the live tables or a rebuild's. */
   readonly write: (changes: Changes) => ReadonlyArray<Statement>

@@ -7,11 +7,11 @@ import type { SpaceRef, SpaceType } from '../domain/names.ts'
 import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
 import type { Waiting } from './parked.ts'
-import type { Place } from './same-log.ts'
+import type { LogPlace } from './same-log.ts'
 
 /** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */
 export type PostgresUnavailable = { readonly _tag: 'PostgresUnavailable'; readonly cause: string }
-export type Asking<T> = TaskEither<PostgresUnavailable, T>
+export type ReadResult<T> = TaskEither<PostgresUnavailable, T>
 
 /** ISO 8601 in UTC, to the millisecond. */
 export type Iso = string
@@ -153,7 +153,7 @@ export type MessagesRequest = {
 export type Messages = { readonly messages: ReadonlyArray<MessageRow>; readonly has_more: boolean }
 
 /** What a decision about an existing message needs. */
-export type MessageFacts = {
+export type MessageRecord = {
   readonly messageId: string
   readonly space: SpaceRef
   readonly account: string | null
@@ -268,50 +268,54 @@ export type SpacesRequest = PageRequest & {
 }
 
 /** How far the tables are. `position` is the last commit position applied, null before the first. */
-export type Checkpoint = { readonly position: bigint | null; readonly epoch: bigint; readonly at: Iso | null }
+export type TablesCheckpoint = {
+  readonly position: bigint | null
+  readonly epoch: bigint
+  readonly at: Iso | null
+}
 
 export interface ReadModels {
   /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
-  readonly waitFor: (position: bigint, timeoutMs: number) => Asking<boolean>
-  readonly checkpoint: () => Asking<Checkpoint>
+  readonly waitFor: (position: bigint, timeoutMs: number) => ReadResult<boolean>
+  readonly checkpoint: () => ReadResult<TablesCheckpoint>
   /** The last events that they have, the newest first: to hold a log against. */
-  readonly lastPlaces: () => Asking<ReadonlyArray<Place>>
+  readonly lastPlaces: () => ReadResult<ReadonlyArray<LogPlace>>
   /** What waits because it could not be applied (`presence parked`). */
-  readonly parked: () => Asking<Waiting>
+  readonly parked: () => ReadResult<Waiting>
   /** What the viewer may know of, the lobby first, then newest first. */
-  readonly listSpaces: (request: SpacesRequest) => Asking<SpaceList>
+  readonly listSpaces: (request: SpacesRequest) => ReadResult<SpaceList>
   /** Null where neither content nor history knows it. */
-  readonly space: (space: SpaceRef) => Asking<SpaceRow | null>
-  readonly connectedUsers: (space: SpaceRef) => Asking<ReadonlyArray<SessionRow>>
+  readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
+  readonly connectedUsers: (space: SpaceRef) => ReadResult<ReadonlyArray<SessionRow>>
   /** What lasts in its rooms' scenes. */
-  readonly entities: (space: SpaceRef) => Asking<ReadonlyArray<EntityRow>>
+  readonly entities: (space: SpaceRef) => ReadResult<ReadonlyArray<EntityRow>>
   /** `main` first, even when it is empty. */
-  readonly subrooms: (space: SpaceRef) => Asking<ReadonlyArray<SubroomRow>>
-  readonly settings: (space: SpaceRef) => Asking<SettingsRow>
-  readonly permissions: (space: SpaceRef, page: PageRequest) => Asking<Page<PermissionRow>>
-  readonly bans: (space: SpaceRef, page: PageRequest) => Asking<Page<BanRow>>
-  readonly mutes: (space: SpaceRef, page: PageRequest) => Asking<Page<MuteRow>>
-  readonly messages: (request: MessagesRequest) => Asking<Messages>
+  readonly subrooms: (space: SpaceRef) => ReadResult<ReadonlyArray<SubroomRow>>
+  readonly settings: (space: SpaceRef) => ReadResult<SettingsRow>
+  readonly permissions: (space: SpaceRef, page: PageRequest) => ReadResult<Page<PermissionRow>>
+  readonly bans: (space: SpaceRef, page: PageRequest) => ReadResult<Page<BanRow>>
+  readonly mutes: (space: SpaceRef, page: PageRequest) => ReadResult<Page<MuteRow>>
+  readonly messages: (request: MessagesRequest) => ReadResult<Messages>
   /** Of this space: another may have one under the same id. */
-  readonly message: (space: SpaceRef, messageId: string) => Asking<MessageFacts | null>
+  readonly message: (space: SpaceRef, messageId: string) => ReadResult<MessageRecord | null>
   /** The ids of a space's messages, deleted ones too, in order from after a revision (-1 for all). */
   readonly messageIds: (
     space: SpaceRef,
     after: bigint,
     limit: number,
-  ) => Asking<ReadonlyArray<{ readonly message_id: string; readonly revision: bigint }>>
-  readonly sessionsOfBoot: (boot: string) => Asking<ReadonlyArray<BootSessionRow>>
+  ) => ReadResult<ReadonlyArray<{ readonly message_id: string; readonly revision: bigint }>>
+  readonly sessionsOfBoot: (boot: string) => ReadResult<ReadonlyArray<BootSessionRow>>
   /** The boots that have live sessions, with how many. */
-  readonly boots: () => Asking<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
+  readonly boots: () => ReadResult<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
   /** Newest first, unless asked otherwise. A cursor stays where it is whatever is added. */
-  readonly audit: (request: AuditRequest) => Asking<Page<AuditRow>>
+  readonly audit: (request: AuditRequest) => ReadResult<Page<AuditRow>>
   /** The last place of a space's events before `position`, of these types or of all, looks at its audit log aside. */
   readonly positionBefore: (
     space: SpaceRef,
     position: bigint,
     types: ReadonlyArray<string> | null,
-  ) => Asking<bigint | null>
-  readonly deliveries: (subscriptions: ReadonlyArray<string>) => Asking<ReadonlyArray<DeliveryRow>>
+  ) => ReadResult<bigint | null>
+  readonly deliveries: (subscriptions: ReadonlyArray<string>) => ReadResult<ReadonlyArray<DeliveryRow>>
   /** Of a room's events over time, looks at its audit log aside. */
-  readonly auditCounts: (request: AuditCountsRequest) => Asking<AuditCounts>
+  readonly auditCounts: (request: AuditCountsRequest) => ReadResult<AuditCounts>
 }

@@ -7,7 +7,7 @@ import type { RecordedEvent, StreamReader } from '../domain/ports.ts'
 import { bigint, type Query, query } from './query.ts'
 
 /** An event that the tables have, and where. */
-export type Place = {
+export type LogPlace = {
   readonly position: bigint
   readonly event_id: string
   readonly stream: string
@@ -18,12 +18,12 @@ export type Place = {
 const WITNESSES = 100
 
 /** The last events that the tables have, the newest first. */
-export const lastPlaces = (): Query<Place> =>
+export const lastPlaces = (): Query<LogPlace> =>
   query(
     sql.unsafe`SELECT position, event_id, stream, revision FROM presence_audit_log ORDER BY position DESC LIMIT ${WITNESSES}`,
     t.type({ position: bigint, event_id: t.string, stream: t.string, revision: bigint }) as t.Type<
-      Place,
-      Place,
+      LogPlace,
+      LogPlace,
       unknown
     >,
   )
@@ -31,7 +31,7 @@ export const lastPlaces = (): Query<Place> =>
 /** What is to be done about it. */
 export const REMEDY = 'run presence rebuild, and the tables are made anew of it'
 
-const sentence = (place: Place, found: RecordedEvent | undefined): string => {
+const sentence = (place: LogPlace, found: RecordedEvent | undefined): string => {
   const where = `event ${place.revision} of ${place.stream} at position ${place.position}`
   const there =
     found === undefined
@@ -46,7 +46,7 @@ const sentence = (place: Place, found: RecordedEvent | undefined): string => {
  *  Left: the log can't be read. */
 export const otherLog = async (
   log: StreamReader,
-  places: ReadonlyArray<Place>,
+  places: ReadonlyArray<LogPlace>,
 ): Promise<E.Either<string, string | null>> => {
   const cut = new Set<string>()
   for (const place of places) {

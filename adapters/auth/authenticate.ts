@@ -9,7 +9,7 @@ import type { Hive } from '../hive/hive.ts'
 import { createChallenges, type Purpose } from './challenges.ts'
 import { type AuthError, invalidProof } from './errors.ts'
 import { createGuessing } from './guessing.ts'
-import type { ReadProof, Shown } from './proof.ts'
+import type { PresentedProof, ReadProof } from './proof.ts'
 import type { AuthStore } from './store.ts'
 import { createTickets, memoryTickets, type Tickets } from './tickets.ts'
 import { createTokens, macKey, type TokenPayload } from './tokens.ts'
@@ -23,7 +23,7 @@ export type Authenticated = {
   readonly until?: number
 }
 
-export type Issued = { readonly token: string; readonly sid: string; readonly expiresAt: number }
+export type IssuedToken = { readonly token: string; readonly sid: string; readonly expiresAt: number }
 
 export type Auth = {
   /** `purpose` is what the proof is used for: a server's challenge made for another one is refused. Default: none.
@@ -37,9 +37,9 @@ export type Auth = {
    *  Nothing is claimed, and no guess counted. */
   readonly stillHolds: (proof: ReadProof) => TaskEither<AuthError, void>
   /** A session token for a caller that was authenticated. */
-  readonly issue: (caller: Caller) => Issued
+  readonly issue: (caller: Caller) => IssuedToken
   /** The token that the caller already has, or a new one. */
-  readonly tokenFor: (who: Authenticated) => Issued
+  readonly tokenFor: (who: Authenticated) => IssuedToken
   readonly challenge: (
     purpose: Purpose,
     account: string | null,
@@ -65,7 +65,7 @@ export type AuthOptions = {
   readonly headerMaxAgeSeconds: number
 }
 
-const pubkeyOf = (shown: Shown): { readonly pubkey?: string } =>
+const pubkeyOf = (shown: PresentedProof): { readonly pubkey?: string } =>
   shown.form === 'headers' && shown.pubkey !== null ? { pubkey: shown.pubkey } : {}
 
 /** `guest:` and 12 random hex digits. */
@@ -98,7 +98,7 @@ export const createAuth = (options: AuthOptions): Auth => {
   }
 
   const bySignature = async (
-    shown: Exclude<Shown, { form: 'token' }>,
+    shown: Exclude<PresentedProof, { form: 'token' }>,
     purpose: Purpose | null,
   ): Promise<E.Either<AuthError, Authenticated>> => {
     const { account, challenge, signature } = shown
@@ -135,7 +135,7 @@ export const createAuth = (options: AuthOptions): Auth => {
 
   /** One that is wrong counts from before it is looked at. */
   const guessed = async (
-    shown: Exclude<Shown, { form: 'token' }>,
+    shown: Exclude<PresentedProof, { form: 'token' }>,
     purpose: Purpose | null,
     ip: string | undefined,
   ): Promise<E.Either<AuthError, Authenticated>> => {
@@ -147,7 +147,7 @@ export const createAuth = (options: AuthOptions): Auth => {
   }
 
   /** A challenge that serves once served when it came; what was opened with it lasts as long as one in the headers would. */
-  const holds = async (one: Shown): Promise<E.Either<AuthError, unknown>> => {
+  const holds = async (one: PresentedProof): Promise<E.Either<AuthError, unknown>> => {
     if (one.form === 'token') return byToken(one.token)
     const { account, challenge, signature } = one
     const late = challenges.lapsed(challenge, clock.now())
@@ -160,7 +160,7 @@ export const createAuth = (options: AuthOptions): Auth => {
     return verified.right ? E.right(null) : E.left(invalidProof('the key is no longer the account’s'))
   }
 
-  const issue = (caller: Caller): Issued => {
+  const issue = (caller: Caller): IssuedToken => {
     const { token, payload }: { token: string; payload: TokenPayload } = tokens.issue(
       caller,
       clock.now(),

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount } from '../../domain/names.ts'
 
-export type Shown =
+export type PresentedProof =
   | { readonly form: 'token'; readonly token: string }
   /** The wallet's join: `Bearer <signature>:<account>`, and the challenge in the body. */
   | {
@@ -21,7 +21,7 @@ export type Shown =
     }
 
 /** `claimed` is a name given without proof (`Bearer :<account>`). */
-export type ProofInput = { readonly shown: ReadonlyArray<Shown>; readonly claimed: string | null }
+export type ProofInput = { readonly shown: ReadonlyArray<PresentedProof>; readonly claimed: string | null }
 
 /** Left says what is wrong with the form: such a proof is given and wrong, never none. */
 export type ReadProof = E.Either<string, ProofInput>
@@ -33,7 +33,7 @@ const text = (value: unknown): string | null =>
 type Parts = Readonly<Record<'account' | 'challenge' | 'pubkey' | 'signature', unknown>>
 
 /** A signature and what it is of; null where there is none of it. `key`: whether the one that signed must be named. */
-const signed = (parts: Parts, key: 'named' | 'any'): E.Either<string, Shown | null> => {
+const signed = (parts: Parts, key: 'named' | 'any'): E.Either<string, PresentedProof | null> => {
   if (!Object.values(parts).some(isSet)) return E.right(null)
   // A handshake's challenge may be a number: what was signed is its decimal text.
   const challenge =
@@ -63,7 +63,7 @@ const ownOf = (object: object): Parts => {
 }
 
 /** The same in a body, with a `pubkey` where it is given. A name or a challenge alone may be for another proof. */
-const signedBody = (body: unknown): E.Either<string, Shown | null> => {
+const signedBody = (body: unknown): E.Either<string, PresentedProof | null> => {
   if (typeof body !== 'object' || body === null) return E.right(null)
   const parts = ownOf(body)
   return isSet(parts.signature) || isSet(parts.pubkey) ? signed(parts, 'any') : E.right(null)
@@ -96,7 +96,7 @@ const proofOfHeaders = (headers: Readonly<Record<string, unknown>>, body: unknow
     'named',
   )
   if (E.isLeft(four)) return four
-  const shown: Shown[] = four.right === null ? [] : [four.right]
+  const shown: PresentedProof[] = four.right === null ? [] : [four.right]
   const authorization = headers.authorization
   if (!isSet(authorization)) return E.right({ shown, claimed: null })
   const bearer = /^Bearer(?: +(.*))?$/is.exec(text(authorization) ?? '?')
@@ -123,7 +123,7 @@ export const proofOfHandshake = (auth: unknown): ReadProof => {
   const onlyName = isSet(parts.account) && ![parts.challenge, parts.pubkey, parts.signature].some(isSet)
   const four = onlyName ? E.right(null) : signed(parts, 'named')
   if (E.isLeft(four)) return four
-  const shown: Shown[] = four.right === null ? [] : [four.right]
+  const shown: PresentedProof[] = four.right === null ? [] : [four.right]
   const token = Object.hasOwn(auth, 'token') ? (auth as { token: unknown }).token : undefined
   if (isSet(token)) {
     const value = text(token)

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
-import { type Listener, listen } from '../listener.ts'
+import { listen, type NoticeListener } from '../listener.ts'
 import { within } from '../within.ts'
 import type { AuthError } from './errors.ts'
 import { AGAIN_MS, type TicketStore } from './tickets.ts'
@@ -21,7 +21,7 @@ export type AuthStore = {
 
 export type ConnectedAuthStore = AuthStore & {
   /** Whether it hears of sessions that end elsewhere. */
-  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
+  readonly hearing: Pick<NoticeListener, 'connected' | 'deaf'>
 }
 
 const CHANNEL = 'auth_revoked'

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { LOBBY, parseSpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'
-import { type Listener, listen } from '../listener.ts'
+import { listen, type NoticeListener } from '../listener.ts'
 import { within } from '../within.ts'
 import { type Communities, createCommunities, HiveSilent } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
@@ -104,7 +104,7 @@ const recordOf = async (
 
 export type ContentTables = Content & {
   /** Whether it hears of changes. */
-  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
+  readonly hearing: Pick<NoticeListener, 'connected' | 'deaf'>
   readonly stop: () => Promise<void>
 }
 
@@ -122,8 +122,8 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const communities = options.hive === undefined ? null : createCommunities(pool, options.hive, clock)
   const post = options.hivePosts === true ? options.hive?.post : undefined
   const hivePosts = post === undefined ? null : createHivePosts(pool, { post }, clock)
-  type Held = { readonly record: ContentRecord; readonly until: number }
-  const held = new LRUCache<string, Held>({ max: 20_000 })
+  type CachedRecord = { readonly record: ContentRecord; readonly until: number }
+  const held = new LRUCache<string, CachedRecord>({ max: 20_000 })
   /** Until then (by the machine's clock) the database is not waited for where something is held. */
   let strugglesUntil = 0
   /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
@@ -169,7 +169,10 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   }
 
   /** What can't be looked up just now has not changed as far as anybody knows: for a while it stands. */
-  const orHeld = async (asked: Promise<ContentRecord>, { record }: Held): Promise<ContentRecord> => {
+  const orCached = async (
+    asked: Promise<ContentRecord>,
+    { record }: CachedRecord,
+  ): Promise<ContentRecord> => {
     let late: NodeJS.Timeout | undefined
     const slow = new Promise<null>((resolve) => {
       late = setTimeout(() => resolve(null), SOON_MS)
@@ -187,7 +190,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     // Deaf, nothing held can be trusted while it can be asked for.
     if (known !== undefined && listener.connected() && clock.now() < known.until) return known.record
     if (known === undefined || clock.now() >= known.until + STANDS_MS) return ask(key, space)
-    return Date.now() < strugglesUntil ? known.record : orHeld(ask(key, space), known)
+    return Date.now() < strugglesUntil ? known.record : orCached(ask(key, space), known)
   }
 
   await within(options.startMs ?? 5_000, listener.ready)

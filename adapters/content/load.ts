@@ -10,7 +10,7 @@ type Counts = Readonly<
   Record<'posts' | 'documents' | 'permissions', { readonly rows: number; readonly changed: number }>
 >
 /** `skipped`: a sentence for each row that was left out. */
-export type Loaded = Counts & { readonly skipped: Wrong }
+export type LoadedContent = Counts & { readonly skipped: Wrong }
 
 /** A file is held in memory as a whole. */
 const MAX_BYTES = 256 * 1024 * 1024
@@ -116,7 +116,7 @@ const write = async (client: pg.Client, table: Table, rows: Rows, skipped: strin
 }
 
 /** In one transaction. Throws what Postgres says, but of a row that it can't hold, which is skipped. */
-export const storeContent = async (url: string, file: ContentFile): Promise<Loaded> => {
+export const storeContent = async (url: string, file: ContentFile): Promise<LoadedContent> => {
   const posts = lastOfEach(file.posts, (row) => `${row.author}/${row.permlink}`)
   const documents = lastOfEach(file.documents, (row) => row.id)
   const permissions = lastOfEach(file.permissions, (row) => `${row.document_id} ${row.user_account}`)
@@ -130,7 +130,7 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
       rows: rows.length,
       changed: await write(client, table, rows, skipped),
     })
-    const loaded: Loaded = {
+    const loaded: LoadedContent = {
       posts: await put(POSTS, posts),
       documents: await put(DOCUMENTS, documents),
       permissions: await put(PERMISSIONS, permissions),
@@ -144,7 +144,7 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
 }
 
 /** Of a file on disk, without the rows that can't be taken; left where there is nothing to take, a sentence for each reason. */
-export const loadContent = async (url: string, path: string): Promise<E.Either<Wrong, Loaded>> => {
+export const loadContent = async (url: string, path: string): Promise<E.Either<Wrong, LoadedContent>> => {
   let text: string
   try {
     text = await readTextFile(path, MAX_BYTES)
@@ -161,4 +161,5 @@ export const loadContent = async (url: string, path: string): Promise<E.Either<W
 }
 
 /** The dozen made-up posts and documents that `npm start` brings. */
-export const loadSampleContent = (url: string): Promise<E.Either<Wrong, Loaded>> => loadContent(url, SAMPLE)
+export const loadSampleContent = (url: string): Promise<E.Either<Wrong, LoadedContent>> =>
+  loadContent(url, SAMPLE)

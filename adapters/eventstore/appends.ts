@@ -3,7 +3,7 @@
 import * as grpc from '@grpc/grpc-js'
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { AppendError, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
-import { causeOf, exceptionOf, type Line, leaderOf } from './line.ts'
+import { causeOf, exceptionOf, type LogLine, leaderOf } from './line.ts'
 import { type AppendAnswer, BATCH_APPEND, decodeAppend, encodeAppend } from './wire.ts'
 
 /** `position` is null where the server did not say it. */
@@ -53,14 +53,14 @@ const MAX_MESSAGE = 16 * 1024 * 1024
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 export class Appends {
-  private readonly line: Line
+  private readonly line: LogLine
   private readonly timeoutTicks: number
   private call: grpc.ClientDuplexStream<Buffer, Buffer> | null = null
   /** In the order of sending, so the oldest is first. */
   private readonly pending = new Map<number, Pending>()
   private number = 0
 
-  constructor(line: Line, timeoutMs: number) {
+  constructor(line: LogLine, timeoutMs: number) {
     this.line = line
     this.timeoutTicks = line.ticks(timeoutMs)
     line.watch(

@@ -1,15 +1,15 @@
 /** Keeps a line open: opens the next one when the last has ended, going where the leader is. */
 import { EventStoreDBClient } from '@eventstore/db-client'
 import type { LogHealth } from '../../domain/ports.ts'
-import { causeOf, type EndPoint, type Line, type LineOptions, openLine, urlOfNode } from './line.ts'
+import { causeOf, type EndPoint, type LineOptions, type LogLine, openLine, urlOfNode } from './line.ts'
 
 const LONGEST_PAUSE_MS = 1_000
 
 export class Unreachable extends Error {}
 
-export class Connection {
-  private line: Line | null = null
-  private waiting = new Set<{ readonly up: (line: Line) => void; readonly closed: () => void }>()
+export class LogConnection {
+  private line: LogLine | null = null
+  private waiting = new Set<{ readonly up: (line: LogLine) => void; readonly closed: () => void }>()
   private state: LogHealth['state'] = 'connecting'
   private since = new Date()
   private lastError: string | null = null
@@ -39,12 +39,12 @@ export class Connection {
   }
 
   /** The open line, if there is one. */
-  get current(): Line | null {
+  get current(): LogLine | null {
     return this.line?.isClosed === false ? this.line : null
   }
 
   /** The open line, or the next to be. Rejects with `Unreachable` where there is none in `ms`. */
-  next(ms: number): Promise<Line> {
+  next(ms: number): Promise<LogLine> {
     const { current } = this
     if (current !== null) return Promise.resolve(current)
     if (this.isClosed) return Promise.reject(new Unreachable('the log is closed'))
@@ -54,7 +54,7 @@ export class Connection {
         this.waiting.delete(waiter)
       }
       const waiter = {
-        up: (line: Line) => {
+        up: (line: LogLine) => {
           done()
           resolve(line)
         },
@@ -84,7 +84,7 @@ export class Connection {
     while (!this.isClosed) {
       const redirected: boolean = leader !== null
       try {
-        const line: Line = await openLine(
+        const line: LogLine = await openLine(
           leader === null ? this.url : urlOfNode(this.url, leader),
           this.options,
         )
@@ -96,7 +96,7 @@ export class Connection {
         this.lines += 1
         this.become('up', null)
         for (const waiter of [...this.waiting]) waiter.up(line)
-        const end: Awaited<Line['ended']> = await line.ended
+        const end: Awaited<LogLine['ended']> = await line.ended
         this.line = null
         this.become('down', end.cause)
         leader = end.leader

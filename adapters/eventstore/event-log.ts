@@ -10,8 +10,8 @@ import type {
   RecordedEvent,
 } from '../../domain/ports.ts'
 import { Appends } from './appends.ts'
-import { Connection } from './connection.ts'
-import { causeOf, type Line, type LineOptions } from './line.ts'
+import { LogConnection } from './connection.ts'
+import { causeOf, type LineOptions, type LogLine } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
 import { isRoomStream, isSoftDeletion, metastreamOf } from './soft-deletion.ts'
 import { Subscription } from './subscription.ts'
@@ -63,10 +63,10 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
     heartbeatMs,
     tickMs: Math.max(10, Math.min(250, shortest / 10)),
   }
-  const connection = new Connection(options.url, lineOptions)
+  const connection = new LogConnection(options.url, lineOptions)
   const subscriptions = new Set<Subscription>()
   let isClosed = false
-  let appends: { readonly line: Line; readonly over: Appends } | null = null
+  let appends: { readonly line: LogLine; readonly over: Appends } | null = null
   const stats = {
     appends: 0,
     appendedEvents: 0,
@@ -77,7 +77,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
     retriedReads: 0,
   }
 
-  const appendsOver = (line: Line): Appends => {
+  const appendsOver = (line: LogLine): Appends => {
     if (appends?.line !== line) appends = { line, over: new Appends(line, appendTimeoutMs) }
     return appends.over
   }

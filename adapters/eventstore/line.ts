@@ -54,7 +54,7 @@ export const leaderOf = (error: unknown): EndPoint | null => {
   return host !== '' && Number.isInteger(port) ? { host, port } : null
 }
 
-export class Line {
+export class LogLine {
   /** Tells this line's requests from another's. */
   readonly id: bigint = randomBytes(8).readBigUInt64BE() >> 1n
   readonly openedAt = performance.now()
@@ -241,7 +241,7 @@ const within = <A>(ms: number, what: string, promise: Promise<A>): Promise<A> =>
   })
 
 /** Rejects where no server answers in `connectTimeoutMs`. */
-export const openLine = async (url: string, options: LineOptions): Promise<Line> => {
+export const openLine = async (url: string, options: LineOptions): Promise<LogLine> => {
   generation += 1
   const client = inside(EventStoreDBClient.connectionString(urlOfGeneration(url, generation)))
   const opening = client.getChannel()
@@ -255,7 +255,7 @@ export const openLine = async (url: string, options: LineOptions): Promise<Line>
     )
     throw error
   }
-  const line = new Line(client, channel, options)
+  const line = new LogLine(client, channel, options)
   try {
     await line.ping(options.connectTimeoutMs)
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Reads over one line. */
 import * as grpc from '@grpc/grpc-js'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import { causeOf, exceptionOf, type Line, leaderOf } from './line.ts'
+import { causeOf, exceptionOf, type LogLine, leaderOf } from './line.ts'
 import { decodeRead, encodeRead, READ, type ReadRequest } from './wire.ts'
 
 export type ReadFault = {
@@ -19,7 +19,7 @@ const REFUSED = new Set([
 /** Rejects with a `ReadFault`. `missing` is a stream that is not there, never was or is deleted softly; `fault` is worth
  *  another try. */
 export const readOver = (
-  line: Line,
+  line: LogLine,
   request: ReadRequest & { readonly count: number },
   timeoutMs: number,
   requiresLeader: boolean,

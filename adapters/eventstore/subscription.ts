@@ -4,10 +4,10 @@
  */
 import type * as grpc from '@grpc/grpc-js'
 import type { LogSubscription, SubscriptionItem, SubscriptionState } from '../../domain/ports.ts'
-import { Connection } from './connection.ts'
-import { causeOf, type Line, type LineOptions, leaderOf } from './line.ts'
+import { LogConnection } from './connection.ts'
+import { causeOf, type LineOptions, type LogLine, leaderOf } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
-import { decodeRead, encodeRead, type Place, READ } from './wire.ts'
+import { decodeRead, encodeRead, READ, type WirePosition } from './wire.ts'
 
 export type SubscriptionOptions = {
   readonly after: bigint | 'start' | 'end'
@@ -28,16 +28,16 @@ const LONGEST_PAUSE_MS = 1_000
 /** How soon a server that never says `caught up` (before 23.10) is asked whether there is more. */
 const FIRST_LOOK_MS = 250
 
-const isAfter = (place: Place, last: Place | null): boolean =>
+const isAfter = (place: WirePosition, last: WirePosition | null): boolean =>
   last === null ||
   place.commit > last.commit ||
   (place.commit === last.commit && place.prepare > last.prepare)
 
 export class Subscription implements LogSubscription {
-  private readonly connection: Connection
+  private readonly connection: LogConnection
   private readonly options: SubscriptionOptions
   /** The last place put into the buffer: where the next line goes on. Null: before the first event. */
-  private last: Place | null
+  private last: WirePosition | null
   private buffer: SubscriptionItem[] = []
   private bufferedBytes = 0
   private call: grpc.ClientReadableStream<Buffer> | null = null
@@ -55,7 +55,7 @@ export class Subscription implements LogSubscription {
   private readonly ended: Promise<void>
 
   constructor(url: string, line: LineOptions, options: SubscriptionOptions) {
-    this.connection = new Connection(url, line)
+    this.connection = new LogConnection(url, line)
     this.options = options
     const after = options.after
     this.last = typeof after === 'bigint' ? { commit: after, prepare: after } : null
@@ -207,7 +207,7 @@ export class Subscription implements LogSubscription {
   /** Takes what one call sends until it ends: gives for what cause, and whether all was there. `patience`: how many times as
    *  long as usual it waits. */
   private follow(
-    line: Line,
+    line: LogLine,
     patience: number,
   ): Promise<{ readonly cause: string; readonly isCaughtUp: boolean }> {
     return new Promise((resolve) => {

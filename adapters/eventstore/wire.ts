@@ -10,7 +10,7 @@ export const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend'
 export const SERVER_FEATURES = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
 
 /** A place in `$all`. The two differ only for events written through the old TCP transactions. */
-export type Place = { readonly commit: bigint; readonly prepare: bigint }
+export type WirePosition = { readonly commit: bigint; readonly prepare: bigint }
 
 /** The server refuses larger requests; a batch over this goes in several, the last one marked final. */
 const REQUEST_BYTES = 3 * 1024 * 1024
@@ -121,7 +121,7 @@ const writeStreamIdentifier = (field: number, stream: string): void => {
 export type ReadRequest = {
   readonly from:
     | { readonly stream: string; readonly revision: bigint | 'start' | 'end' }
-    | { readonly all: Place | 'start' | 'end' }
+    | { readonly all: WirePosition | 'start' | 'end' }
   readonly backwards?: boolean
   /** How many events; absent: a subscription. */
   readonly count?: number
@@ -349,7 +349,7 @@ const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
 /** Milliseconds: beyond it there is no date. */
 const LAST_DATE = 8.64e15
 
-type Delivered = { readonly event: RecordedEvent; readonly place: Place }
+type Delivered = { readonly event: RecordedEvent; readonly place: WirePosition }
 
 /** The text of a field that says the same in event after event. */
 const repeated = () => {
@@ -461,7 +461,7 @@ const readRecorded = (reader: Reader): Delivered => {
   }
 }
 
-const readPlace = (reader: Reader): Place => {
+const readPlace = (reader: Reader): WirePosition => {
   const end = reader.end()
   let commit = 0n
   let prepare = 0n
@@ -477,7 +477,7 @@ const readPlace = (reader: Reader): Place => {
 /** One message of a read or of a subscription. */
 export type Reading =
   | ({ readonly kind: 'event' } & Delivered)
-  | { readonly kind: 'checkpoint'; readonly place: Place }
+  | { readonly kind: 'checkpoint'; readonly place: WirePosition }
   | { readonly kind: 'confirmation' | 'stream-not-found' | 'caught-up' | 'fell-behind' | 'other' }
 
 const CONFIRMATION: Reading = { kind: 'confirmation' }
@@ -518,7 +518,7 @@ export type AppendAnswer = {
   /** The number of the request answered; null where it is not one of this line's. */
   readonly number: number | null
   readonly result:
-    | { readonly ok: true; readonly revision: bigint | null; readonly place: Place | null }
+    | { readonly ok: true; readonly revision: bigint | null; readonly place: WirePosition | null }
     | {
         readonly ok: false
         readonly detail: string
@@ -533,7 +533,7 @@ export type AppendAnswer = {
 const readSuccess = (reader: Reader): AppendAnswer['result'] => {
   const end = reader.end()
   let revision: bigint | null = null
-  let place: Place | null = null
+  let place: WirePosition | null = null
   while (reader.at < end) {
     const tag = reader.varint()
     if (tag === 8) revision = reader.u64()

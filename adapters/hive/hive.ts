@@ -57,7 +57,7 @@ const SHUNNED_MS = 30_000
 /** How many good signatures of one account are remembered. */
 const PROVED = 16
 
-type Held = { readonly keys: AccountKeys | null; readonly until: number }
+type CachedKeys = { readonly keys: AccountKeys | null; readonly until: number }
 
 /** Throws where the stand-in is allowed in production. */
 export const createHive = (options: HiveOptions): Hive => {
@@ -67,7 +67,7 @@ export const createHive = (options: HiveOptions): Hive => {
     throw new Error(
       'The Hive stand-in is never allowed with NODE_ENV=production: set HIVE_NODE to a real node.',
     )
-  const held = new LRUCache<string, Held>({ max: options.maxAccounts ?? 10_000 })
+  const held = new LRUCache<string, CachedKeys>({ max: options.maxAccounts ?? 10_000 })
   const asking = new Map<string, Promise<E.Either<HiveError, AccountKeys>>>()
   const failedAt = new Map<string, number>()
   /** Good signatures, as long as the keys they were checked with are held: wallets send the same one all day. */

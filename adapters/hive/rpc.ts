@@ -11,7 +11,7 @@ const Answer = t.type({ result: t.array(HiveAccount) })
 const MAX_BYTES = 1_000_000
 
 /** `account` is null where the node knows of none. */
-export type Asked = { readonly account: HiveAccount | null; readonly standIn: boolean }
+export type AccountReply = { readonly account: HiveAccount | null; readonly standIn: boolean }
 
 const bodyOf = async (response: Response): Promise<string> => {
   const chunks: Uint8Array[] = []
@@ -55,7 +55,7 @@ export const getAccount = async (
   node: string,
   account: string,
   timeoutMs: number,
-): Promise<Asked> => {
+): Promise<AccountReply> => {
   const { json, standIn } = await askNode(fetch, node, timeoutMs, {
     method: 'condenser_api.get_accounts',
     params: [[account]],

@@ -7,7 +7,7 @@ import { accessStream, type SpaceRef } from '../../domain/names.ts'
 import type { Clock, CommandError, EventLog, Ids, Sender } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
 import { appendSettled } from '../eventstore/settle.ts'
-import { type Bucket, fullBucket, type Pace, take } from '../sockets/token-bucket.ts'
+import { type Bucket, fullBucket, type TokenRate, take } from '../token-bucket.ts'
 
 export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
   readonly sender: Sender
@@ -24,7 +24,7 @@ export interface Looks {
 /** As long as a reader waits for a look whose answer got lost. */
 const SETTLE_MS = 5_000
 /** Looks of one reader that are written one by one; the rest are summed up over `SUM_MS`. */
-export const LOOKS: Pace = { perSecond: 0.5, burst: 60 }
+export const LOOKS: TokenRate = { perSecond: 0.5, burst: 60 }
 const SUM_MS = 10_000
 /** Sums of one reader at once, each of a space; past it they are of all spaces together. */
 const SUMS_OF_ONE = 10

@@ -2,12 +2,12 @@
 import type { FastifyInstance } from 'fastify'
 import { isCleanJson } from '../../domain/text.ts'
 import { invalid } from '../refusals.ts'
-import { Told } from './errors.ts'
+import { HttpError } from './errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
-const notJson = () => new Told(invalid('json', 'The body is not JSON.'))
+const notJson = () => new HttpError(invalid('json', 'The body is not JSON.'))
 const notClean = () =>
-  new Told(
+  new HttpError(
     invalid(
       'json',
       'The body has what no value here may have: NUL, half a character, __proto__, or 32 levels.',

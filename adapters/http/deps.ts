@@ -9,7 +9,7 @@ import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import type { Logger } from '../logger.ts'
 import type { Outside } from '../outside/registry.ts'
-import type { Turn } from '../turn/turn.ts'
+import type { TurnService } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
 
 /** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
@@ -56,7 +56,7 @@ export type HttpDeps = {
   /** Where those in a space stood last, by session id; where it is not known, as they came. */
   readonly positions?: (space: SpaceRef) => Promise<ReadonlyMap<string, unknown>>
   readonly auth: Auth
-  readonly turn: Turn
+  readonly turn: TurnService
   readonly health: () => Promise<Checks>
   readonly clock: Clock
   readonly ids: Ids

@@ -42,7 +42,7 @@ export const shownBy = ({ headers, body, raw }: FastifyRequest, inBody = false):
   return proofOfRequest(all.length > 1 ? { ...headers, authorization: all } : headers, body, inBody)
 }
 
-export type Asked<P, Q, B> = {
+export type EndpointRequest<P, Q, B> = {
   readonly who: Authenticated
   readonly params: P
   readonly query: Q
@@ -55,11 +55,11 @@ export type Asked<P, Q, B> = {
 }
 
 type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
-export type Answer = Readonly<Record<string, Kind | JsonSchema>>
+export type AnswerShape = Readonly<Record<string, Kind | JsonSchema>>
 /** What every write answers beside its own fields. */
-export const WRITTEN: Answer = { success: 'boolean', position, revision }
+export const WRITTEN: AnswerShape = { success: 'boolean', position, revision }
 /** What a write answers a guest who came without a token beside that: with it the guest is the same one again. */
-export const NEW_GUEST: Answer = {
+export const NEW_GUEST: AnswerShape = {
   identity: sometimes(Identity),
   session_token: sometimes(text()),
 }
@@ -72,7 +72,7 @@ const KINDS: Readonly<Record<Kind, JsonSchema>> = {
   array: listOf(free),
   'string?': orNull(text()),
 }
-const answerSchema = (answer: Answer) => {
+const answerSchema = (answer: AnswerShape) => {
   const properties = Object.fromEntries(
     Object.entries({ ...answer, node: text({ description: 'The process that answered.' }) }).map(
       ([name, kind]) => [name, typeof kind === 'string' ? KINDS[kind] : kind],
@@ -111,7 +111,7 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly summary: string
   readonly tag: string
   /** The fields of the answer, for the documentation. */
-  readonly answer: Answer
+  readonly answer: AnswerShape
   /** Media types that the same is given in where those are asked for. */
   readonly exports?: ReadonlyArray<string>
   readonly params?: P
@@ -125,7 +125,7 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   /** What a proof is used for here: a server's challenge made for another purpose is refused. */
   readonly purpose?: Purpose
   readonly handle: (
-    asked: Asked<t.TypeOf<P>, t.TypeOf<Q>, t.TypeOf<B>>,
+    asked: EndpointRequest<t.TypeOf<P>, t.TypeOf<Q>, t.TypeOf<B>>,
     deps: HttpDeps,
   ) => Promise<Readonly<Record<string, unknown>> | Download>
 }
@@ -153,7 +153,7 @@ export const senderOf = (request: FastifyRequest, caller: Caller): Sender => ({
 const commandIdOf = (
   request: FastifyRequest,
   deps: HttpDeps,
-): Asked<unknown, unknown, unknown>['commandId'] => {
+): EndpointRequest<unknown, unknown, unknown>['commandId'] => {
   const key = request.headers['idempotency-key']
   if (key === undefined) return { id: deps.ids.uuid(), isIdChosen: false }
   const id = typeof key === 'string' ? key.toLowerCase() : key

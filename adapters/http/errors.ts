@@ -5,8 +5,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Described, describeError, type EdgeError, invalid, tooLarge } from '../refusals.ts'
 
 /** How a handler ends early: thrown here, answered by `answerError`. `cause` is for the logs. */
-export class Told extends Error {
-  override readonly name = 'Told'
+export class HttpError extends Error {
+  override readonly name = 'HttpError'
   readonly told: Described
   constructor(told: Described, cause?: unknown) {
     super(told.code, { cause })
@@ -17,11 +17,11 @@ export class Told extends Error {
 /** The value, or the end of the request with what went wrong. */
 export const orTell = <A>(either: E.Either<EdgeError, A>): A => {
   if (E.isRight(either)) return either.right
-  throw new Told(describeError(either.left), either.left)
+  throw new HttpError(describeError(either.left), either.left)
 }
 
 export const tell = (told: Described): never => {
-  throw new Told(told)
+  throw new HttpError(told)
 }
 export const tellInvalid = (field: string, detail: string): never => tell(invalid(field, detail))
 
@@ -55,7 +55,7 @@ const ofFramework = (error: Partial<FastifyError>): Described | null => {
 const DEFECT: Described = { status: 500, code: 'internal', error: 'Something went wrong on our side.' }
 
 export const describeThrown = (error: unknown): Described =>
-  error instanceof Told ? error.told : (ofFramework(error as Partial<FastifyError>) ?? DEFECT)
+  error instanceof HttpError ? error.told : (ofFramework(error as Partial<FastifyError>) ?? DEFECT)
 
 /** The body of an error's answer; sets status and `Retry-After`. */
 export const answerError = (

@@ -14,7 +14,7 @@ import { describeError, describeRefusal } from '../refusals.ts'
 import { asyncApi, asyncApiPage } from '../sockets/asyncapi.ts'
 import { acceptJson } from './body.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
-import { answerError, describeThrown, NOT_ALLOWED, NOT_FOUND, Told } from './errors.ts'
+import { answerError, describeThrown, HttpError, NOT_ALLOWED, NOT_FOUND } from './errors.ts'
 import { type Allowed, allowedMethods } from './methods.ts'
 import { finish, SECURITY, SECURITY_SCHEMES } from './openapi.ts'
 import { hasMalformedId, hasMalformedPost, rewriteUrl } from './paths.ts'
@@ -78,7 +78,7 @@ const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
 const answerErrors = (app: FastifyInstance, config: HttpConfig, allowed: Allowed): void => {
   app.setErrorHandler((error, request, reply) => {
     const told = describeThrown(error)
-    const cause = error instanceof Told ? error.cause : error
+    const cause = error instanceof HttpError ? error.cause : error
     if (told.status >= 500)
       request.log[told.status === 500 ? 'error' : 'warn']({ err: cause, code: told.code }, told.error)
     else if (cause !== undefined) request.log.debug({ cause, code: told.code }, told.error)
@@ -130,7 +130,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     // A proxy's or this machine's own: behind it is everybody.
     allowList: (request) => isLoopback(request.address),
     errorResponseBuilder: (_request, { ttl }) =>
-      new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
+      new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
   })
   const pressure = createPressure(MAX_STALL_MS, () => performance.now())
   await app.register(underPressure, {

@@ -6,15 +6,15 @@ import type { ReadProof } from '../auth/proof.ts'
 import { type Described, describeError, describeRefusal } from '../refusals.ts'
 import { within } from '../within.ts'
 import type { HttpDeps } from './deps.ts'
-import { describeThrown, Told } from './errors.ts'
+import { describeThrown, HttpError } from './errors.ts'
 
 /** Milliseconds between two looks at whether the caller still may. */
 const LOOK_MS = 300
 /** What can't be found out in this time may have ended: two looks and this are a second. */
 const PATIENCE_MS = 400
 
-/** Of one answer: its caller's proof, and what throws `Told` once it may no longer see it. */
-export type Right = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
+/** Of one answer: its caller's proof, and what throws `HttpError` once it may no longer see it. */
+export type ReadRight = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
 
 /** Null while the caller may, else what to tell it. */
 type StillMay = () => Promise<Described | null>
@@ -28,7 +28,7 @@ const LATE: Described = {
 
 /** Looks once. */
 const stillMay =
-  (deps: Pick<HttpDeps, 'auth'>, { proof, check }: Right): StillMay =>
+  (deps: Pick<HttpDeps, 'auth'>, { proof, check }: ReadRight): StillMay =>
   async () => {
     let found: Described | null = LATE
     const look = async (): Promise<Described | null> => {
@@ -39,7 +39,7 @@ const stillMay =
         await check()
         return null
       } catch (error) {
-        if (error instanceof Told) return error.told
+        if (error instanceof HttpError) return error.told
         return describeThrown(error)
       }
     }
@@ -60,7 +60,7 @@ const LAST_WORD_MS = 300
 type Lasting = {
   readonly deps: Pick<HttpDeps, 'auth'>
   readonly reply: FastifyReply
-  readonly right: Right
+  readonly right: ReadRight
   /** How the last word is put. */
   readonly word: (why: Described) => string
 }
@@ -72,7 +72,7 @@ const takePlace = (of: object, who: string): (() => void) => {
   const places = open.get(of) ?? new Map<string, number>()
   open.set(of, places)
   const taken = places.get(who) ?? 0
-  if (taken >= AT_ONCE) throw new Told(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 5 }))
+  if (taken >= AT_ONCE) throw new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 5 }))
   places.set(who, taken + 1)
   return () => {
     const left = (places.get(who) ?? 1) - 1
@@ -144,5 +144,5 @@ async function* texts(
 /** Ends the request where the proof that it came with no longer holds: after a wait, in which it may have ended. */
 export const stillProved = async (deps: Pick<HttpDeps, 'auth'>, proof: ReadProof): Promise<void> => {
   const holds = await deps.auth.stillHolds(proof)()
-  if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') throw new Told(describeError(holds.left))
+  if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') throw new HttpError(describeError(holds.left))
 }

@@ -35,7 +35,7 @@ export const needNoService = (caller: Caller): void => {
     tell({ status: 403, code: 'forbidden', error: 'This is for accounts, not for API keys.' })
 }
 
-export type Seen = {
+export type VisibleSpace = {
   readonly space: SpaceRef
   readonly state: SpaceState
   readonly content: ContentFacts
@@ -43,7 +43,7 @@ export type Seen = {
 }
 
 /** The space up to the log's end, and what `caller` is there, be it nothing. */
-export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
+export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<VisibleSpace> => {
   const [facts, looked] = await Promise.all([
     deps.content.factsFor(space, caller)(),
     deps.commands.look(space)(),
@@ -59,19 +59,19 @@ export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller):
 }
 
 /** The same; ends the request where the caller may not know of it. */
-export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<Seen> => {
+export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<VisibleSpace> => {
   const of = await accessTo(deps, space, caller)
   if (!of.access.mayKnow) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
   return of
 }
 
 /** Ends the request where the caller may not enter: what is inside is for those who may be there. */
-export const needEntry = (of: Seen): void => {
+export const needEntry = (of: VisibleSpace): void => {
   orTellRefusal(of.access.mayEnter)
 }
 
 /** Ends the request where the caller is less than `role`. */
-export const needRole = (of: Seen, role: Role): void => {
+export const needRole = (of: VisibleSpace, role: Role): void => {
   orTellRefusal(mayAs(of.access, role))
 }
 

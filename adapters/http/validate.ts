@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { invalid } from '../refusals.ts'
 import { isOptional, shapeOf } from './codecs.ts'
-import { Told } from './errors.ts'
+import { HttpError } from './errors.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: any codec at all
 export type AnyCodec = t.Type<any, any, unknown>
@@ -82,13 +82,13 @@ const KNOWN: Readonly<Record<string, string>> = {
   UnknownRecord: 'an object',
 }
 
-const refusalOf = (errors: t.Errors): Told => {
+const refusalOf = (errors: t.Errors): HttpError => {
   const context = errors[0]?.context ?? []
   // The first named part below the whole: an intersection's and a union's own steps have numbers for keys.
   const place = context.slice(1).find(({ key }) => !/^\d*$/.test(key))
-  if (place === undefined) return new Told(invalid('body', 'The body must be a JSON object.'))
+  if (place === undefined) return new HttpError(invalid('body', 'The body must be a JSON object.'))
   const name = place.type.name
-  return new Told(invalid(place.key, `The field ${place.key} must be ${KNOWN[name] ?? name}.`))
+  return new HttpError(invalid(place.key, `The field ${place.key} must be ${KNOWN[name] ?? name}.`))
 }
 
 /** How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other. */
@@ -115,17 +115,17 @@ const distance = (one: string, other: string): number => {
 
 const WORDS: Readonly<Record<Part, string>> = { query: 'parameter', body: 'field' }
 
-const unknownName = (name: string, { part, names: known }: Only): Told => {
+const unknownName = (name: string, { part, names: known }: Only): HttpError => {
   const word = WORDS[part]
   if (!/^[\w.[\]-]{1,40}$/.test(name))
-    return new Told(invalid(part, `The ${word}s here are ${known.join(', ')}.`))
+    return new HttpError(invalid(part, `The ${word}s here are ${known.join(', ')}.`))
   const far = (other: string): number => distance(name.toLowerCase(), other)
   const [nearest] = [...known].sort((a, b) => far(a) - far(b))
   const meant =
     nearest !== undefined && far(nearest) * 2 < Math.max(name.length, nearest.length)
       ? `the nearest is ${nearest}`
       : `there are ${known.join(', ')}`
-  return new Told(invalid(part, `There is no ${word} ${name} here: ${meant}.`))
+  return new HttpError(invalid(part, `There is no ${word} ${name} here: ${meant}.`))
 }
 
 /** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */

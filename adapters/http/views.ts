@@ -5,7 +5,7 @@ import type { Accepted } from '../../domain/ports.ts'
 import { settingsIn } from '../../domain/settings.ts'
 import { marksIn, shownMarks } from '../../domain/space/session.ts'
 import type { SessionRow, SpaceRow } from '../../projections/read-models.ts'
-import type { Seen } from './space-gate.ts'
+import type { VisibleSpace } from './space-gate.ts'
 
 export const identityOf = (caller: Caller) => ({
   kind: caller.kind,
@@ -29,7 +29,7 @@ export const capacityOf = (used: number, total: number) => ({
   premiumBonus: 0,
 })
 
-const named = (space: SpaceRef, of: Seen) => ({
+const named = (space: SpaceRef, of: VisibleSpace) => ({
   space_type: space.type,
   space_id: space.id,
   title: of.content.title,
@@ -40,7 +40,7 @@ const named = (space: SpaceRef, of: Seen) => ({
 /** From the tables. A space that nothing ever happened in may have no row: then it is as the content says. `users` is
  *  null for one who may not enter, who sees only how many they are. */
 export const spaceView = (
-  of: Seen,
+  of: VisibleSpace,
   row: SpaceRow | null,
   users: ReadonlyArray<SessionRow> | null,
   positions: ReadonlyMap<string, unknown> = new Map(),
@@ -66,7 +66,7 @@ export const spaceView = (
 })
 
 /** From the log's own state, for one who has just been let in. */
-export const spaceNow = (of: Seen): Readonly<Record<string, unknown>> => ({
+export const spaceNow = (of: VisibleSpace): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   active_users: of.state.sessions.size,
   ...settingsIn(of.state.settings),

@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../domain/identity.ts'
 import { spaceKey } from '../../domain/names.ts'
-import { isLive, type Key, keyOf } from '../../domain/outside/state.ts'
+import { isLive, keyOf, type ServiceKey } from '../../domain/outside/state.ts'
 import type { Clock, Content } from '../../domain/ports.ts'
 import { type AuthError, invalidProof } from '../auth/errors.ts'
 import type { Outside } from './registry.ts'
@@ -42,7 +42,7 @@ export const readApiKey = (
 }
 
 /** A service's key while it opens anything. */
-export const liveKey = (outside: Known, subject: string, now: number): Key | null => {
+export const liveKey = (outside: Known, subject: string, now: number): ServiceKey | null => {
   const state = outside.state()
   const key = state === null ? undefined : keyOf(state, subject)
   return key !== undefined && isLive(key, new Date(now).toISOString()) ? key : null

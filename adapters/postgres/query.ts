@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
 import { type CommonQueryMethods, sql } from 'slonik'
 import type { Query } from '../../projections/query.ts'
-import type { Asking } from '../../projections/read-models.ts'
+import type { ReadResult } from '../../projections/read-models.ts'
 import { isDefect, unavailable } from './errors.ts'
 
 /** A row is not what the question says it is: a defect of ours. */
@@ -102,7 +102,7 @@ const patienceWith = (pool: Pick<CommonQueryMethods, 'query'>): Patience => {
  *  `PostgresUnavailable`; a defect throws. */
 export const askingOf = (pool: Pick<CommonQueryMethods, 'query'>) => {
   const patience = patienceWith(pool)
-  return <T>(work: () => Promise<T>): Asking<T> =>
+  return <T>(work: () => Promise<T>): ReadResult<T> =>
     async () => {
       try {
         return E.right(await patience(work))

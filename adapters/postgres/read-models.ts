@@ -14,12 +14,12 @@ import { countParked } from '../../projections/parked.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
 import type {
-  Asking,
   Messages,
   MessagesRequest,
   Page,
   PageRequest,
   ReadModels,
+  ReadResult,
 } from '../../projections/read-models.ts'
 import { lastPlaces } from '../../projections/same-log.ts'
 import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
@@ -56,7 +56,7 @@ export const createReadModels = (
 ): ReadModels & { readonly close: () => Promise<void> } => {
   const asking = askingOf(pool)
   const waits = advanced(pool)
-  const all = <T>(query: Query<T>): Asking<ReadonlyArray<T>> => asking(() => rowsOf(pool, query))
+  const all = <T>(query: Query<T>): ReadResult<ReadonlyArray<T>> => asking(() => rowsOf(pool, query))
 
   const paged =
     <T>(
@@ -64,7 +64,7 @@ export const createReadModels = (
       ask: (space: SpaceRef, after: string | null, limit: number) => Query<T>,
       key: (row: T) => string,
     ) =>
-    (space: SpaceRef, { limit, cursor }: PageRequest): Asking<Page<T>> =>
+    (space: SpaceRef, { limit, cursor }: PageRequest): ReadResult<Page<T>> =>
       asking(async () => {
         const rows = await rowsOf(pool, ask(space, after(kind, cursor)?.[0] ?? null, limit + 1))
         return page(rows, limit, (row) => [key(row)])

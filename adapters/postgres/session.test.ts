@@ -2,12 +2,12 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestDatabase, testDatabase } from '../../infra/testing/postgres.ts'
-import { connectSession, type Session } from './session.ts'
+import { connectSession, type DatabaseSession } from './session.ts'
 
 const test = suite('a session’s COPY')
 
 let database: TestDatabase
-let session: Session
+let session: DatabaseSession
 test.before(async () => {
   database = await testDatabase()
   session = await connectSession(database.url, 'test')

@@ -7,7 +7,7 @@ import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type DatabaseRow = Readonly<Record<string, unknown>>
 export type CopyFrom = { readonly statement: string; readonly data: string | Buffer }
-export interface Session {
+export interface DatabaseSession {
   /** The process id of its backend in Postgres, where that was proved to be its own. */
   readonly backend: number | null
   /** A statement of slonik's `sql` tag. int8 comes as bigint, timestamptz as Date, json parsed. */
@@ -87,7 +87,7 @@ export const connectSession = async (
   url: string,
   applicationName: string,
   { isOwn = false }: { readonly isOwn?: boolean } = {},
-): Promise<Session> => {
+): Promise<DatabaseSession> => {
   const client = new pg.Client({
     connectionString: url,
     application_name: applicationName,

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { startProxy } from '../../infra/testing/proxy.ts'
 import { until } from '../../infra/testing/until.ts'
-import type { Asking } from '../../projections/read-models.ts'
+import type { ReadResult } from '../../projections/read-models.ts'
 import { createPostgresPool } from './pool.ts'
 import { askingOf } from './query.ts'
 import { createReadModels } from './read-models.ts'
@@ -41,7 +41,7 @@ test('given a Postgres that is frozen, when anything is asked, then it is unavai
   const { proxy, models, close } = await behindProxy()
   assert.ok(E.isRight(await models.checkpoint()()))
   proxy.halfOpen()
-  const questions: ReadonlyArray<Asking<unknown>> = [
+  const questions: ReadonlyArray<ReadResult<unknown>> = [
     models.checkpoint(),
     models.parked(),
     models.lastPlaces(),

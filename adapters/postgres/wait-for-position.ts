@@ -2,7 +2,7 @@
 import type { DatabasePool } from 'slonik'
 import { ADVANCED, readCheckpoint } from '../../projections/checkpoint.ts'
 import { rowsOf } from './query.ts'
-import { connectSession, type Session } from './session.ts'
+import { connectSession, type DatabaseSession } from './session.ts'
 
 const POLL_MS = 100
 /** A rebuild of an older log puts the tables back: what was known is believed so long without asking. */
@@ -18,7 +18,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
   let known = -1n
   let knownAt = Number.NEGATIVE_INFINITY
   let closing = false
-  let session: Promise<Session | null> | null = null
+  let session: Promise<DatabaseSession | null> | null = null
   const waiting = new Set<{ readonly position: bigint; readonly done: () => void }>()
 
   const isKnown = (position: bigint): boolean =>

@@ -1,6 +1,6 @@
 /** A vault on a database of its own connections, which forgets what was erased as soon as it hears of it. */
 import pg from 'pg'
-import { type Listener, listen } from '../listener.ts'
+import { listen, type NoticeListener } from '../listener.ts'
 import { createPatience } from '../postgres/query.ts'
 import {
   checkMaster,
@@ -14,7 +14,7 @@ export type ConnectedVault = PostgresVault & {
   /** Resolves once it hears of erasures; those before it are then forgotten. */
   readonly ready: Promise<void>
   /** Whether it hears of erasures. */
-  readonly hearing: Pick<Listener, 'connected' | 'deaf'>
+  readonly hearing: Pick<NoticeListener, 'connected' | 'deaf'>
   readonly close: () => Promise<void>
 }
 
@@ -56,7 +56,7 @@ export const connectVault = ({
     query: (text: string, values?: unknown[]) => patience(() => pool.query(text, values)),
   } as Pick<pg.Pool, 'query'>
   const vault = postgresVault({ pool: patient, master, ...(cacheSize === undefined ? {} : { cacheSize }) })
-  const listener: Listener = listen({
+  const listener: NoticeListener = listen({
     url: databaseUrl,
     pool,
     channels: [ERASED_CHANNEL],

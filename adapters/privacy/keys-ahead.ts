@@ -1,7 +1,9 @@
 /** The keys of those who are about to act, asked for before their acts join anybody else's: while the vault is silent
  *  newcomers are told so soon, and those whose keys are here go on. */
+
 import * as E from 'fp-ts/lib/Either.js'
-import type { Subject, Vault } from './vault.ts'
+import type { Subject } from '../../domain/identity.ts'
+import type { Vault } from './vault.ts'
 
 export type KeyUnavailable = { readonly _tag: 'ContentUnavailable'; readonly cause: string }
 export type KeysAhead = {

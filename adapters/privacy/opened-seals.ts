@@ -1,9 +1,9 @@
 /** What some seals hold, as this process wrote or read them lately: it need not open again what it sealed itself. */
 import type { KeyObject } from 'node:crypto'
 
-type Held = { readonly sealed: string; readonly text: string; readonly key: KeyObject }
+type OpenedSeal = { readonly sealed: string; readonly text: string; readonly key: KeyObject }
 
-export type Recent = {
+export type OpenedSeals = {
   readonly put: (sealed: string, text: string, key: KeyObject, bound: string) => void
   /** Undefined too where that was another seal, or under another key: whoever asks has to show the key that would open it,
    *  so nothing is seen here that could not be opened. */
@@ -11,9 +11,9 @@ export type Recent = {
 }
 
 /** Of each thing that seals are bound to, the last. Holds `characters` in all, then twice as many before the older half goes. */
-export const recentSeals = (characters = 1_000_000): Recent => {
-  let young = new Map<string, Held>()
-  let old = new Map<string, Held>()
+export const recentSeals = (characters = 1_000_000): OpenedSeals => {
+  let young = new Map<string, OpenedSeal>()
+  let old = new Map<string, OpenedSeal>()
   let size = 0
   return {
     put: (sealed, text, key, bound) => {

@@ -1,10 +1,12 @@
 /** The vault in Postgres: keys wrapped under the master key, cached in the process, dropped everywhere once erased. */
+
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from 'pg'
+import type { Subject } from '../../domain/identity.ts'
 import type { MissingKeys } from './missing-keys.ts'
 import type { SubjectKey } from './seal.ts'
-import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
+import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
 
 /** The channel that says a subject was erased: `<subject>`. */
 export const ERASED_CHANNEL = 'privacy_erased'

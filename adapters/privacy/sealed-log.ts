@@ -1,9 +1,11 @@
 /** An event log whose personal fields are sealed on the way in and opened on the way out. Everything else of the
  *  project sees plain events; the log, its backups and its proofs see sealed ones. */
+
 import type { KeyObject } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { LRUCache } from 'lru-cache'
+import type { Subject } from '../../domain/identity.ts'
 import type {
   EventLog,
   LogSubscription,
@@ -12,9 +14,9 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
-import { type Recent, recentSeals } from './opened-seals.ts'
+import { type OpenedSeals, recentSeals } from './opened-seals.ts'
 import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
-import { type Erased, type KeyRef, refOf, type Subject, type Vault } from './vault.ts'
+import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
 
 type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json =>
@@ -80,7 +82,7 @@ const sealClient = (
   subject: Subject,
   { generation, key }: SubjectKey,
   made: Clients,
-  recent: Recent,
+  recent: OpenedSeals,
 ): string => {
   const contents = packed(client, true, undefined, false)
   const name = `${subject} ${contents}`
@@ -98,7 +100,7 @@ const seal = (
   subject: Subject,
   under: SubjectKey,
   clients: Clients,
-  recent: Recent,
+  recent: OpenedSeals,
 ): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
@@ -145,7 +147,12 @@ export const keyRefOf = (event: RecordedEvent): KeyRef | null => sealOf(event)?.
 const MARK = 11
 const GENERATION = /^\d{1,9}$/
 
-const open = (event: RecordedEvent, seal: Seal, key: KeyObject | Erased, recent: Recent): RecordedEvent => {
+const open = (
+  event: RecordedEvent,
+  seal: Seal,
+  key: KeyObject | Erased,
+  recent: OpenedSeals,
+): RecordedEvent => {
   const stored = { data: event.data, metadata: event.metadata }
   const { sealed, ...metadata } = event.metadata as Json
   const field = PERSONAL[event.type]?.field
@@ -176,14 +183,14 @@ const open = (event: RecordedEvent, seal: Seal, key: KeyObject | Erased, recent:
   }
 }
 
-const NOTHING: Recent = { put: () => {}, get: () => undefined }
+const NOTHING: OpenedSeals = { put: () => {}, get: () => undefined }
 
 /** Throws what the vault throws: an event is never handed on shut because a key could not be asked for. A promise only
  *  where a key must be asked for. */
 export const openEvents = (
   events: ReadonlyArray<RecordedEvent>,
   vault: Vault,
-  recent: Recent = NOTHING,
+  recent: OpenedSeals = NOTHING,
 ): ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>> => {
   const seals: Array<Seal | null> = []
   const keys: Array<KeyObject | Erased | undefined> = []

@@ -1,9 +1,9 @@
 /** Where the keys of subjects are. */
+
 import type { KeyObject } from 'node:crypto'
+import type { Subject } from '../../domain/identity.ts'
 import type { SubjectKey } from './seal.ts'
 
-/** An account, or a guest. */
-export type Subject = string
 export type KeyRef = { readonly subject: Subject; readonly generation: number }
 /** A key that was destroyed, and the request that asked for it. */
 export type Erased = { readonly erased: string }

@@ -6,9 +6,9 @@ import { invalidProof } from '../auth/errors.ts'
 import type { ReadProof } from '../auth/proof.ts'
 import type { Redeemed } from '../auth/tickets.ts'
 import { type Described, describeError } from '../refusals.ts'
+import { fullBucket, type TokenRate } from '../token-bucket.ts'
 import type { Line } from './line.ts'
 import type { Member } from './member.ts'
-import { fullBucket, type Pace } from './token-bucket.ts'
 import { newTurn } from './turns.ts'
 
 const KEYS_ARE_FOR_REST = 'an API key is for REST alone'
@@ -22,19 +22,19 @@ export type Carrier = {
   readonly end: () => void
   readonly onClose: (listener: () => void) => void
 }
-export type Shown = {
+export type HandshakeProof = {
   /** What came as `ticket`, undefined where nothing did. */
   readonly ticket: unknown
   readonly proof: ReadProof
   readonly client: Member['client']
   readonly carrier: Carrier
 }
-export type Arrived = Pick<Member, 'caller' | 'token' | 'client' | 'ticket'>
+export type MemberIdentity = Pick<Member, 'caller' | 'token' | 'client' | 'ticket'>
 
 export const createArriving = (deps: {
   readonly auth: ArrivalAuth
   readonly boot: string
-}): ((shown: Shown) => Promise<E.Either<Described, Arrived>>) => {
+}): ((shown: HandshakeProof) => Promise<E.Either<Described, MemberIdentity>>) => {
   const { auth, boot } = deps
   /** What each open connection was let in by. */
   const redeemedBy = new WeakMap<Carrier, Promise<E.Either<Described, Redeemed>>>()
@@ -54,7 +54,11 @@ export const createArriving = (deps: {
     carrier.onClose(() => void over())
   }
 
-  const redeem = async ({ ticket, client, carrier }: Shown): Promise<E.Either<Described, Redeemed>> => {
+  const redeem = async ({
+    ticket,
+    client,
+    carrier,
+  }: HandshakeProof): Promise<E.Either<Described, Redeemed>> => {
     const { tickets } = auth
     if (tickets === undefined) return E.left(describeError(invalidProof('no tickets are taken here')))
     const from = { ip: client?.ip, userAgent: client?.userAgent }
@@ -72,7 +76,7 @@ export const createArriving = (deps: {
     return redeemed
   }
 
-  const byTicket = async (shown: Shown): Promise<E.Either<Described, Redeemed>> => {
+  const byTicket = async (shown: HandshakeProof): Promise<E.Either<Described, Redeemed>> => {
     const underway = redeemedBy.get(shown.carrier) ?? redeem(shown)
     redeemedBy.set(shown.carrier, underway)
     return underway
@@ -105,8 +109,8 @@ export const createArriving = (deps: {
 
 export const newMember = (
   line: Line,
-  arrived: Arrived,
-  { packets, clock }: { readonly packets: Pace; readonly clock: Clock },
+  arrived: MemberIdentity,
+  { packets, clock }: { readonly packets: TokenRate; readonly clock: Clock },
 ): Member => ({
   ...arrived,
   line,

@@ -13,6 +13,7 @@ import type {
   SubscriptionState,
 } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
+import type { Logger, Metrics } from '../observing.ts'
 import type { Positions, SharedPositions } from '../redis/positions.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
 import { type ArrivalAuth, createArriving } from './arriving.ts'
@@ -22,7 +23,7 @@ import { createGate } from './attach/gate.ts'
 import { createGoing } from './attach/going.ts'
 import { createHandshake } from './attach/handshake.ts'
 import { jsonArrival } from './attach/json-arrival.ts'
-import { DEFAULT_LIMITS, type Limits } from './attach/limits.ts'
+import { DEFAULT_LIMITS, type SocketLimits } from './attach/limits.ts'
 import { socketServer } from './attach/socket-server.ts'
 import { createTokens } from './attach/tokens.ts'
 import { createDepartures } from './departures.ts'
@@ -33,7 +34,6 @@ import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
-import type { Logger, Metrics } from './observing.ts'
 import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
@@ -64,7 +64,7 @@ export type SocketsDeps = {
   readonly origins: ReadonlyArray<string> | '*'
   /** Proxies of ours, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
   readonly trustProxy?: ReadonlyArray<string>
-  readonly limits?: Partial<Limits>
+  readonly limits?: Partial<SocketLimits>
 }
 
 export type Sockets = {

@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io'
 
 /** What is used here of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
 export type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
-export type Transport = {
+export type SocketTransport = {
   readonly name: string
   readonly writable: boolean
   readonly once: (event: 'ready', listener: () => void) => void
@@ -20,10 +20,10 @@ export type WebSocket = {
   readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
   readonly _socket?: { readonly writableLength: number } | null
 }
-export type Connection = {
+export type SocketConnection = {
   readonly id: string
   readonly on: (event: 'flush', listener: () => void) => void
-  readonly transport: Transport
+  readonly transport: SocketTransport
   readonly upgrading: boolean
   readonly readyState: string
   readonly writeBuffer: ReadonlyArray<unknown>
@@ -31,4 +31,5 @@ export type Connection = {
   readonly close: (discard: boolean) => void
 }
 
-export const connectionOf = (socket: Socket): Connection => socket.client.conn as unknown as Connection
+export const connectionOf = (socket: Socket): SocketConnection =>
+  socket.client.conn as unknown as SocketConnection

@@ -4,7 +4,7 @@ import type { SpaceRef } from '../../domain/names.ts'
 import type { Accepted, CommandError, Commands, Ids, Sender } from '../../domain/ports.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
-import { type Logger, reasonOf } from './observing.ts'
+import { type Logger, reasonOf } from '../observing.ts'
 
 export type Departure = {
   readonly space: SpaceRef

@@ -13,7 +13,7 @@ export type Documented = {
   readonly maybe?: ReadonlyArray<string>
 }
 /** `to`: who hears it. */
-export type Heard = Documented & { readonly to: 'the room' | 'every room of the space' | 'the one' }
+export type DocumentedNews = Documented & { readonly to: 'the room' | 'every room of the space' | 'the one' }
 
 const { text, yesNo, orNull, free, anything, uuid, time, revision, position, whole } = shapes
 
@@ -152,20 +152,20 @@ const said = {
   position,
   ...placed,
 }
-const refused: Heard = {
+const refused: DocumentedNews = {
   to: 'the one',
   does: 'A refusal of what came without an acknowledgement.',
   fields: { ok: yesNo, code: text(), error: text(), retry_after: whole() },
   maybe: ['retry_after'],
 }
-const signalled = (field: string): Heard => ({
+const signalled = (field: string): DocumentedNews => ({
   to: 'the one',
   does: 'From another socket of the room.',
   fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
 })
 
 /** What a client hears. What has a `revision` is on the log, and comes once and in order. */
-export const SERVER_EVENTS: Readonly<Record<string, Heard>> = {
+export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'space-joined': {
     to: 'the one',
     does: 'The room as it is on coming in.',

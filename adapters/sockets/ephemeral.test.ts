@@ -11,11 +11,11 @@ import {
   testNode,
 } from '../../infra/testing/sockets.ts'
 import { localRelay, type Relay } from '../redis/relay.ts'
+import { fullBucket, take, waitFor } from '../token-bucket.ts'
 import { connectionOf } from './connection.ts'
 import { frameOf, frameWithTail, packetOf } from './frames.ts'
 import { createBudget } from './room-budget.ts'
 import { createSending } from './sending.ts'
-import { fullBucket, take, waitFor } from './token-bucket.ts'
 
 const test = suite<OneNode>('what is not in the log')
 

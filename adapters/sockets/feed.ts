@@ -11,16 +11,16 @@ import type {
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
+import { type Logger, type Metrics, reasonOf } from '../observing.ts'
 import { followLog } from './feed/following.ts'
 import { createGaps, lookAgain } from './feed/gaps.ts'
-import { type HeldSpace, heldSpace, type Kind } from './feed/held-space.ts'
+import { type HeldSpace, heldSpace, type LiveStreamKind } from './feed/held-space.ts'
 import { createTelling } from './feed/telling.ts'
 import { createWake } from './feed/waking.ts'
-import type { Arrived, LiveSpace, Outlet } from './live-space.ts'
-import { type Logger, type Metrics, reasonOf } from './observing.ts'
+import type { ArrivedEvent, LiveSpace, Outlet } from './live-space.ts'
 
 /** An event to tell, and its stream. */
-type Offered = Arrived & { readonly stream: string }
+type Offered = ArrivedEvent & { readonly stream: string }
 
 /** Keeps a space live until `release`. */
 export type Hold = { readonly live: LiveSpace; readonly release: () => void }
@@ -33,7 +33,7 @@ export interface LiveFeed {
   /** What a subscription brings. Told at once. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
   /** The stream is known to be at `revision`: it is read if the news does not come by itself. */
-  readonly expect: (live: LiveSpace, kind: Kind, revision: bigint) => void
+  readonly expect: (live: LiveSpace, kind: LiveStreamKind, revision: bigint) => void
   /** Somebody has heard the streams up to these, from another process: what is in the log of them is told here too. */
   readonly reach: (
     live: LiveSpace,
@@ -63,7 +63,7 @@ const WAKE_MS = 250
 export const startFeed = (deps: FeedDeps): LiveFeed => {
   const { log, commands, logger } = deps
   const entries = new Map<string, HeldSpace>()
-  const streams = new Map<string, { readonly entry: HeldSpace; readonly kind: Kind }>()
+  const streams = new Map<string, { readonly entry: HeldSpace; readonly kind: LiveStreamKind }>()
   let offered: Offered[] = []
   let closed = false
   const isHeld = (entry: HeldSpace): boolean => entries.get(entry.live.key) === entry

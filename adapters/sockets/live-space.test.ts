@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
-import { finish, listenIn, liveSpace, type Snapshot, tell, waitLeft } from './live-space.ts'
+import { type EntrySnapshot, finish, listenIn, liveSpace, tell, waitLeft } from './live-space.ts'
 
 const test = suite('a live space')
 const AT = '2026-01-01T00:00:00.000Z'
@@ -91,7 +91,7 @@ test('given a crowd, when something is said after a join, then both are told at 
 
 test('given ones who wait to enter a crowd, then they enter with one snapshot that has them all, after it is told', () => {
   const { live, outlet, tellings, happen } = room(1_000)
-  const entered: Array<{ snapshot: Snapshot; told: number }> = []
+  const entered: Array<{ snapshot: EntrySnapshot; told: number }> = []
   for (const sessionId of ['a', 'b']) {
     live.occupants.set(sessionId, {
       entered: (snapshot) => entered.push({ snapshot, told: tellings.length }),

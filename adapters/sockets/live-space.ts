@@ -13,7 +13,7 @@ import { type KickedNotice, type News, userOf } from '../../projections/live/wir
 import type { Position } from '../redis/positions.ts'
 
 /** An event on its way to the rooms: as the log holds it, or as the command path just appended it. */
-export type Arrived = { readonly revision: bigint; readonly position: bigint } & (
+export type ArrivedEvent = { readonly revision: bigint; readonly position: bigint } & (
   | { readonly recorded: RecordedEvent }
   | { readonly event: SpaceEvent | ChatEvent }
 )
@@ -21,7 +21,7 @@ export type Arrived = { readonly revision: bigint; readonly position: bigint } &
 /** A session whose socket is in this process. Told in the order of the log. */
 export type Occupant = {
   /** Its `SessionJoined` or `SessionMoved` has been told: this is the room from where its news starts. */
-  readonly entered: (snapshot: Snapshot) => void
+  readonly entered: (snapshot: EntrySnapshot) => void
   /** It is moving on: nothing of this room is for it any more. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
@@ -30,7 +30,7 @@ export type Occupant = {
 }
 
 /** A room at one moment, the same object for all who enter at that moment. */
-export type Snapshot = {
+export type EntrySnapshot = {
   readonly subspace: string
   readonly state: SpaceState
   /** Of the last event told of each stream, -1 for none: everything after reaches its reader as news. */
@@ -43,8 +43,8 @@ export type LiveSpace = {
   readonly space: SpaceRef
   readonly key: SpaceKey
   state: SpaceState
-  spaceSeq: Sequence<Arrived>
-  chatSeq: Sequence<Arrived>
+  spaceSeq: Sequence<ArrivedEvent>
+  chatSeq: Sequence<ArrivedEvent>
   /** By session id. */
   readonly occupants: Map<string, Occupant>
   /** Where sessions stood last, by session id, as far as they told: not on the log. */
@@ -84,7 +84,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   dueAt: 0,
 })
 
-export const snapshotOf = (live: LiveSpace, subspace: string): Snapshot => {
+export const snapshotOf = (live: LiveSpace, subspace: string): EntrySnapshot => {
   let shared: string | null = null
   const { state, positions } = live
   return {
@@ -169,8 +169,8 @@ const carryOut = (live: LiveSpace, outlet: Outlet, delivery: Delivery): void => 
   }
 }
 
-export type Read = E.Either<string, SpaceEvent | ChatEvent>
-const read = (arrived: Arrived): Read => {
+export type DecodedArrival = E.Either<string, SpaceEvent | ChatEvent>
+const read = (arrived: ArrivedEvent): DecodedArrival => {
   if ('event' in arrived) return E.right(arrived.event)
   const decoded = decodeRecorded(arrived.recorded)
   if (E.isLeft(decoded)) return E.left(decoded.left.reason)
@@ -184,7 +184,7 @@ export const tell = (
   live: LiveSpace,
   outlet: Outlet,
   kind: 'space' | 'chat',
-  arrived: Arrived,
+  arrived: ArrivedEvent,
 ): E.Either<string, void> => {
   const event = read(arrived)
   if (E.isLeft(event)) return event
@@ -230,7 +230,7 @@ export const finish = (live: LiveSpace, outlet: Outlet): void => {
   live.dueAt = 0
   for (const subspace of [...live.outbox.keys()]) send(live, outlet, subspace)
   if (live.entering.size === 0) return
-  const snapshots = new Map<string, Snapshot>()
+  const snapshots = new Map<string, EntrySnapshot>()
   const entering = [...live.entering]
   live.entering.clear()
   for (const [sessionId, subspace] of entering) {

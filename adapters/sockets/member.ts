@@ -3,15 +3,15 @@ import type { Caller } from '../../domain/identity.ts'
 import type { RoomKey, SpaceRef } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
+import type { Bucket } from '../token-bucket.ts'
 import type { Hold } from './feed.ts'
 import type { Line } from './line.ts'
 import type { RoomScene } from './scene/room-scene.ts'
 import type { Update } from './scene/update.ts'
-import type { Bucket } from './token-bucket.ts'
-import type { Turn } from './turns.ts'
+import type { ReadTurn } from './turns.ts'
 
 /** The session it has, and where. */
-export type Place = {
+export type RoomPlace = {
   readonly hold: Hold
   /** What the content said when it came in. */
   readonly facts: ContentFacts
@@ -31,12 +31,12 @@ export type Member = {
   readonly client: Sender['client']
   /** Which join it was let in by, and where it may go by that: nowhere else. Null for one that came without. */
   readonly ticket: { readonly id: string; readonly space: SpaceRef; readonly subspace: string } | null
-  place: Place | null
+  place: RoomPlace | null
   /** Joins and leaves of one socket are carried out one after another. */
   busy: Promise<unknown> | null
   isGone: boolean
   readonly bucket: Bucket
-  readonly turn: Turn
+  readonly turn: ReadTurn
   /** Packets refused for being too many, less those taken since. */
   excess: number
   /** Packets whose answer is not known yet. */

@@ -7,25 +7,25 @@ import { accessOf } from '../../domain/space/access.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import { initialSpace } from '../../domain/space/evolve.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
+import type { Logger, Metrics } from '../observing.ts'
+import { fullBucket, type TokenRate, take } from '../token-bucket.ts'
 import { type Answer, done, doneAt, failed, told } from './answers.ts'
 import type { Departures } from './departures.ts'
 import type { LiveFeed } from './feed.ts'
 import { isSameRoom, wrongRoom } from './gateway/places.ts'
-import { finish, type LiveSpace, type Snapshot, snapshotOf } from './live-space.ts'
+import { type EntrySnapshot, finish, type LiveSpace, snapshotOf } from './live-space.ts'
 import type { Member } from './member.ts'
 import { createSessionCommands } from './membership/commands.ts'
 import { createEnding, sayEnded } from './membership/ending.ts'
 import { createEntering } from './membership/entering.ts'
-import { arrival, noSession, type Session, unavailable } from './membership/session.ts'
-import type { Logger, Metrics } from './observing.ts'
-import type { JoinSpace } from './payloads.ts'
+import { arrival, type MemberSession, noSession, unavailable } from './membership/session.ts'
+import type { JoinSpacePayload } from './payloads.ts'
 import type { Scenes } from './scene/scenes.ts'
 import type { Sending } from './sending.ts'
-import { fullBucket, type Pace, take } from './token-bucket.ts'
 import type { Whereabouts } from './whereabouts.ts'
 
 export interface Membership {
-  readonly join: (member: Member, asked: JoinSpace) => Promise<Answer>
+  readonly join: (member: Member, asked: JoinSpacePayload) => Promise<Answer>
   readonly leave: (member: Member) => Promise<Answer>
   /** The content may say another thing of who may know of the space: whoever may not any more is put out. */
   readonly recheck: (member: Member) => Promise<void>
@@ -56,7 +56,7 @@ export type MembershipDeps = {
 /** How long a leave waits for the log before the caller is told (ms). */
 const LEAVE_MS = 5_000
 /** How often a socket may ask for the state of the room that it is in. */
-const AGAIN: Pace = { perSecond: 1, burst: 20 }
+const AGAIN: TokenRate = { perSecond: 1, burst: 20 }
 /** One for whom so many bytes wait reads those first, before it is told of a room once more. */
 const MAX_UNREAD = 524_288
 
@@ -85,7 +85,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   const enter = createEntering({ ...deps, ending })
 
   /** The room as of now: what is in it is not also news that is still to be told. */
-  const current = (live: LiveSpace, subspace: string): Snapshot => {
+  const current = (live: LiveSpace, subspace: string): EntrySnapshot => {
     finish(live, sending)
     return snapshotOf(live, subspace)
   }
@@ -93,12 +93,16 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   const { begin, move } = createSessionCommands({ ...deps, enter, ending, current, answeredFor })
 
   /** What it heard from another process may not have come round to this one yet: it must not hear it again. */
-  const reachSince = async (live: LiveSpace, { since }: JoinSpace): Promise<void> => {
+  const reachSince = async (live: LiveSpace, { since }: JoinSpacePayload): Promise<void> => {
     if (since != null) await feed.reach(live, since)
   }
 
   /** Asked again for the room that it is in: the same session, the state as of now. */
-  const refresh = async (member: Member, session: Session, asked: JoinSpace): Promise<Answer> => {
+  const refresh = async (
+    member: Member,
+    session: MemberSession,
+    asked: JoinSpacePayload,
+  ): Promise<Answer> => {
     // No command, and so no limit of the command path: but it may read a great deal.
     const now = clock.now()
     member.again ??= fullBucket(AGAIN, now)
@@ -114,7 +118,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     return done({ sessionId: session.sessionId, subspace: session.subspace, revision })
   }
 
-  const join = async (member: Member, asked: JoinSpace): Promise<Answer> => {
+  const join = async (member: Member, asked: JoinSpacePayload): Promise<Answer> => {
     if (member.isGone) return noSession()
     if (member.line.waiting() > MAX_UNREAD) return failed(tooOften)
     const space = parseSpace(asked.spaceType, asked.spaceId)
@@ -126,7 +130,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       !isSameRoom(member.ticket, { space: space.right, subspace: subspace.right })
     )
       return told(wrongRoom(member.ticket))
-    const current = member.place as Session | null
+    const current = member.place as MemberSession | null
     if (current !== null && current.hold.live.key === spaceKey(space.right)) {
       if (current.subspace === subspace.right) return refresh(member, current, asked)
       await scenes.learn(current.hold.live, subspace.right)
@@ -158,7 +162,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       : { _tag: 'Refused', refusal: { _tag: 'SpaceNotFound' } }
 
   const recheck = async (member: Member): Promise<void> => {
-    const session = member.place as Session | null
+    const session = member.place as MemberSession | null
     if (session === null) return
     const { live } = session.hold
     const facts = await content.factsFor(live.space, member.caller)()
@@ -171,7 +175,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   }
 
   const leave = async (member: Member): Promise<Answer> => {
-    const session = member.place as Session | null
+    const session = member.place as MemberSession | null
     if (session === null) return done()
     const left = await Promise.race([leaveNow(member, session, 'left'), later(LEAVE_MS)])
     if (left === null) return failed(unavailable)
@@ -186,7 +190,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     gone: (member, reason) => {
       member.isGone = true
       return inTurn(member, async () => {
-        const session = member.place as Session | null
+        const session = member.place as MemberSession | null
         if (session !== null) await leaveNow(member, session, reason)
       })
     },

@@ -3,7 +3,7 @@
 import type { Socket } from 'socket.io'
 import { tooLarge } from '../refusals.ts'
 import { told } from './answers.ts'
-import type { Request, Requests } from './requests.ts'
+import type { Requests, SocketRequest } from './requests.ts'
 
 /** Times the limit up to which one is read at all; past it the connection is closed. */
 export const READ_AT_ALL = 4
@@ -15,7 +15,11 @@ export const oversizedName = (event: string): string => (event.startsWith('chat-
 
 export const withOversized = (requests: Requests, maxPacket: number): Requests => {
   const answer = told(tooLarge(`A packet is ${maxPacket} bytes at most.`))
-  const request = (channel: Request['channel']): Request => ({ channel, waits: false, handle: () => answer })
+  const request = (channel: SocketRequest['channel']): SocketRequest => ({
+    channel,
+    waits: false,
+    handle: () => answer,
+  })
   return new Map([...requests, [OF_SPACE, request('space')], [OF_CHAT, request('chat')]])
 }
 

@@ -27,7 +27,7 @@ const JsonObject = new t.Type<Record<string, unknown>, Record<string, unknown>, 
   t.identity,
 )
 
-export const JoinSpace = t.type({
+export const JoinSpacePayload = t.type({
   spaceType: Text,
   spaceId: Text,
   subspace: optional(Text),
@@ -37,7 +37,7 @@ export const JoinSpace = t.type({
   /** The client's own session of before its line was cut. */
   replaces: optional(Text),
 })
-export type JoinSpace = t.TypeOf<typeof JoinSpace>
+export type JoinSpacePayload = t.TypeOf<typeof JoinSpacePayload>
 export const Nothing = t.union([t.UnknownRecord, t.undefined, t.null])
 export const ChatMessage = t.type({
   content: Text,

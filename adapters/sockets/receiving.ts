@@ -1,11 +1,11 @@
 /** What each thing that a member sends becomes: one that is too many is told so, the rest are carried out and answered. */
 import type { Clock } from '../../domain/ports.ts'
+import { type Logger, type Metrics, reasonOf } from '../observing.ts'
 import { type Described, invalid } from '../refusals.ts'
+import { type TokenRate, take } from '../token-bucket.ts'
 import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import type { Member } from './member.ts'
-import { type Logger, type Metrics, reasonOf } from './observing.ts'
 import type { Requests } from './requests.ts'
-import { type Pace, take } from './token-bucket.ts'
 
 /** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
 const MAX_EXCESS = 2_000
@@ -22,7 +22,7 @@ export type Receive = (member: Member, name: string, payload: unknown, ack: Ack 
 
 export const createReceive = (deps: {
   readonly requests: Requests
-  readonly packets: Pace
+  readonly packets: TokenRate
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics

@@ -10,16 +10,16 @@ import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral/parts.ts'
-import { type Member, type Place, senderOf } from './member.ts'
+import { type Member, type RoomPlace, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
-import type { Request, Requests } from './request.ts'
+import type { Requests, SocketRequest } from './request.ts'
 import type { Lasting } from './scene/lasting.ts'
 import { sceneRequests } from './scene/requests.ts'
 import type { Scenes } from './scene/scenes.ts'
 
-export type { Request, Requests } from './request.ts'
+export type { Requests, SocketRequest } from './request.ts'
 
 export const createRequests = (deps: {
   readonly commands: Commands
@@ -35,7 +35,7 @@ export const createRequests = (deps: {
     codec: t.Type<A, unknown, unknown>,
     handle: (member: Member, asked: A) => Answer | Promise<Answer>,
     rest: { readonly channel?: 'space' | 'chat'; readonly waits?: boolean } = {},
-  ): Request => ({
+  ): SocketRequest => ({
     channel: rest.channel ?? 'space',
     waits: rest.waits ?? true,
     handle: (member, payload) => {
@@ -66,7 +66,7 @@ export const createRequests = (deps: {
 
   const onChat =
     <A>(
-      commandOf: (asked: A, place: Place) => ChatCommand,
+      commandOf: (asked: A, place: RoomPlace) => ChatCommand,
       answerOf: (accepted: Accepted<ChatEvent>, command: ChatCommand) => Answer,
     ) =>
     async (member: Member, asked: A): Promise<Answer> => {
@@ -83,8 +83,8 @@ export const createRequests = (deps: {
 
   const CHAT = { channel: 'chat' } as const
   const AT_ONCE = { waits: false } as const
-  return new Map<string, Request>([
-    ['join-space', request(p.JoinSpace, membership.join, AT_ONCE)],
+  return new Map<string, SocketRequest>([
+    ['join-space', request(p.JoinSpacePayload, membership.join, AT_ONCE)],
     ['leave-space', request(p.Nothing, (member) => membership.leave(member), AT_ONCE)],
     [
       'chat-message',
@@ -146,11 +146,11 @@ export const createRequests = (deps: {
         CHAT,
       ),
     ],
-    ...ON_WIRE.map((onWire): [string, Request] => [
+    ...ON_WIRE.map((onWire): [string, SocketRequest] => [
       onWire.wire.socket,
       request(payloadOf(onWire), onSpace(onWire)),
     ]),
-    ...(Object.keys(SIGNALS) as SignalEvent[]).map((event): [string, Request] => [
+    ...(Object.keys(SIGNALS) as SignalEvent[]).map((event): [string, SocketRequest] => [
       event,
       request(p.Signal, (member, asked) =>
         ephemeral.signal(member, event, asked.targetSocketId, asked[SIGNALS[event]]),

@@ -1,6 +1,6 @@
 /** How much of what moves a room may make its server send. Past that its scenes move at a lower rate: the newest of each
  *  sender waits, and the small go before the large, so that one who sends much slows nobody who sends little. */
-import { type Bucket, fullBucket, type Pace, refill } from './token-bucket.ts'
+import { type Bucket, fullBucket, refill, type TokenRate } from '../token-bucket.ts'
 
 export type Budget = {
   /** Of what waits in a room, what is to go now; `cost` in bytes for the whole room. */
@@ -17,7 +17,7 @@ export type Budget = {
 /** Rooms whose spending is remembered; the rest have spent nothing of late. */
 const MAX_ROOMS = 1_000
 
-export const createBudget = (ofRoom: Pace, ofAll: Pace): Budget => {
+export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate): Budget => {
   const rooms = new Map<string, Bucket>()
   let all: Bucket | null = null
 
@@ -55,7 +55,7 @@ export const createBudget = (ofRoom: Pace, ofAll: Pace): Budget => {
       return going
     },
     wait: (of) => {
-      const lacking = (bucket: Bucket | null | undefined, pace: Pace) =>
+      const lacking = (bucket: Bucket | null | undefined, pace: TokenRate) =>
         bucket == null ? 0 : ((1 - bucket.tokens) * 1_000) / pace.perSecond
       const least = Math.min(...[...of].map((room) => lacking(rooms.get(room), ofRoom)))
       return Math.max(1, Math.min(1_000, Math.max(least, lacking(all, ofAll))))

@@ -3,24 +3,24 @@
 import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
-import { type Connection, connectionOf } from './connection.ts'
+import type { Metrics } from '../observing.ts'
+import type { TokenRate } from '../token-bucket.ts'
+import { connectionOf, type SocketConnection } from './connection.ts'
 import { frameOf, frameWithTail, packetOf, type SharedTail } from './frames.ts'
 import type { OtherLine } from './line.ts'
-import type { Metrics } from './observing.ts'
 import { createBudget } from './room-budget.ts'
 import { cutOff } from './sending/closing.ts'
 import type { Moved } from './sending/moved.ts'
 import { createMoving } from './sending/moving.ts'
 import { optionsOf, sizeOf, writeDirectly, writtenAtOnce } from './sending/writing.ts'
-import type { Pace } from './token-bucket.ts'
 import { createUnread } from './unread.ts'
 
 /** Hears a room without being in it yet: packets are kept for one who is still reading what it missed. */
-export type Listener = (packets: ReadonlyArray<string>) => void
+export type PacketListener = (packets: ReadonlyArray<string>) => void
 
 export interface Sending {
   readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
-  readonly listen: (room: RoomKey, listener: Listener) => () => void
+  readonly listen: (room: RoomKey, listener: PacketListener) => () => void
   readonly packets: (socket: Socket, packets: ReadonlyArray<string>) => void
   /** `start` and `tail` make one packet; the tail's bytes are shared by all who are sent it. */
   readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
@@ -56,8 +56,8 @@ export type SendingOptions = {
   /** Milliseconds in which one for whom much waits must have read something. */
   readonly patience?: number
   /** Bytes that scenes which move may make this process send: in one room, in all. */
-  readonly movesOfRoom?: Pace
-  readonly movesOfAll?: Pace
+  readonly movesOfRoom?: TokenRate
+  readonly movesOfAll?: TokenRate
 }
 
 /** Frames that may wait, however small. */
@@ -65,18 +65,18 @@ const MAX_FRAMES = 4_096
 const MAX_BUFFERS = 256 << 20
 const PATIENCE_MS = 15_000
 /** 50 people who each move ten times a second with 300 bytes make 7 MB/s. */
-const OF_ROOM: Pace = { perSecond: 8 << 20, burst: 8 << 20 }
-const OF_ALL: Pace = { perSecond: 64 << 20, burst: 64 << 20 }
+const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
+const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
 
 export const createSending = (options: SendingOptions): Sending => {
   const { io, metrics, maxWaiting, onSlow } = options
   const namespace = io.of('/')
-  const listeners = new Map<RoomKey, Set<Listener>>()
+  const listeners = new Map<RoomKey, Set<PacketListener>>()
   const lines = new Map<RoomKey, Map<string, OtherLine>>()
   let closed: (room: RoomKey) => void = () => {}
   let opened: (room: RoomKey) => void = () => {}
 
-  const cut = (connection: Connection): void => {
+  const cut = (connection: SocketConnection): void => {
     if (connection.readyState !== 'open') return
     metrics.count?.('presence_slow_sockets', 1)
     onSlow(connection)

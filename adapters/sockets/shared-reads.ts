@@ -25,7 +25,7 @@ const MAX_BYTES = 4 << 20
 const PAGE = 100
 
 /** What is kept of one stream, without a hole; `first` is the revision of the first event. */
-type Kept = {
+type SharedRead = {
   first: bigint
   events: ReadonlyArray<Decoded>
   bytes: number
@@ -35,7 +35,7 @@ type Kept = {
 }
 
 export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedReads => {
-  const kept = new Map<string, Kept>()
+  const kept = new Map<string, SharedRead>()
 
   const read = async (stream: string, from: bigint, to: bigint): Promise<ReadonlyArray<Decoded> | null> => {
     const decoded: Decoded[] = []
@@ -61,7 +61,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
   }
 
   /** Those asked for last are kept. */
-  const keep = (stream: string, one: Kept): void => {
+  const keep = (stream: string, one: SharedRead): void => {
     forget(stream)
     kept.set(stream, one)
     one.timer = setTimeout(() => kept.delete(stream), KEPT_MS)
@@ -82,7 +82,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
 
   const extended = async (
     stream: string,
-    one: Kept,
+    one: SharedRead,
     from: bigint,
     to: bigint,
   ): Promise<ReadonlyArray<Decoded> | null> => {

@@ -2,7 +2,7 @@
 import type { Caller } from '../../domain/identity.ts'
 import type { Session } from '../../domain/space/state.ts'
 import type { LiveSpace } from './live-space.ts'
-import type { JoinSpace } from './payloads.ts'
+import type { JoinSpacePayload } from './payloads.ts'
 
 /** How long a line has to show that somebody is there (ms). */
 const PROBE_MS = 1_000
@@ -16,7 +16,7 @@ const isOf = (caller: Caller, { account, guest }: Session): boolean =>
 export const staleSessions = async (
   live: LiveSpace,
   caller: Caller,
-  asked: JoinSpace,
+  asked: JoinSpacePayload,
   boot: string,
 ): Promise<ReadonlyArray<string>> => {
   const own: Session[] = []

@@ -1,14 +1,14 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Connection } from './connection.ts'
+import type { SocketConnection } from './connection.ts'
 import { createTurns, newTurn } from './turns.ts'
 
 const test = suite('turns')
 const connection = () => {
   const done: string[] = []
   const socket = { pause: () => done.push('pause'), resume: () => done.push('resume') }
-  return { done, given: { transport: { socket } } as unknown as Connection }
+  return { done, given: { transport: { socket } } as unknown as SocketConnection }
 }
 
 test('given one who sends without end and one who sends little, then the one is read again in the next round, the other always', async () => {
@@ -28,7 +28,7 @@ test('given one who sends without end and one who sends little, then the one is 
 test('given a socket on polling, then there is nothing to pause', () => {
   const turns = createTurns()
   const turn = newTurn()
-  for (let i = 0; i < 100; i += 1) turns.took(turn, { transport: {} } as unknown as Connection)
+  for (let i = 0; i < 100; i += 1) turns.took(turn, { transport: {} } as unknown as SocketConnection)
 })
 
 test.run()

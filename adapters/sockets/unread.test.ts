@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
 import { until } from '../../infra/testing/until.ts'
-import type { Connection } from './connection.ts'
+import type { SocketConnection } from './connection.ts'
 import { sendInPages } from './pages.ts'
 import { createUnread } from './unread.ts'
 
@@ -51,7 +51,7 @@ test('given ten who never read and ask three times for all that was said, then t
   const sockets = [...node.sockets.io.sockets.sockets.values()].filter(({ id }) => id !== alice.id)
   const waiting = () =>
     sockets.map(({ client }) => {
-      const { transport } = client.conn as unknown as Connection
+      const { transport } = client.conn as unknown as SocketConnection
       return transport.socket?._socket?.writableLength ?? 0
     })
   await until('some wait', () => waiting().some((bytes) => bytes > 0) || sockets.every((s) => !s.connected))
@@ -74,7 +74,7 @@ const connection = () => {
       flush = () => listener.call(one)
     },
   }
-  return { one: one as unknown as Connection, net, flush: () => flush() }
+  return { one: one as unknown as SocketConnection, net, flush: () => flush() }
 }
 
 test('given what waits with Engine.IO, with the system and with polls, then all of it is counted', () => {
@@ -107,7 +107,7 @@ test('given what waits with Engine.IO, with the system and with polls, then all 
 })
 
 test('given one for whom much waits, when it reads nothing for long, then it is cut, and one who reads is not', async () => {
-  const cut: Connection[] = []
+  const cut: SocketConnection[] = []
   const unread = createUnread({
     maxWaiting: 1e9,
     maxBuffers: 1e12,

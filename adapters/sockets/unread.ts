@@ -1,5 +1,5 @@
 /** How many bytes wait for each connection's client to read them, those with the system included, and who is cut for it. */
-import type { Connection } from './connection.ts'
+import type { SocketConnection } from './connection.ts'
 
 type NetSocket = {
   readonly writableLength: number
@@ -20,12 +20,12 @@ type Count = {
 
 export type Unread = {
   /** From now on what is handed to `connection` is counted. */
-  readonly watch: (connection: Connection) => void
-  readonly handed: (connection: Connection, bytes: number) => void
-  readonly credit: (connection: Connection, bytes: number) => void
-  readonly bytes: (connection: Connection) => number
+  readonly watch: (connection: SocketConnection) => void
+  readonly handed: (connection: SocketConnection, bytes: number) => void
+  readonly credit: (connection: SocketConnection, bytes: number) => void
+  readonly bytes: (connection: SocketConnection) => number
   /** Whether it has let more wait than it may. */
-  readonly isTooMuch: (connection: Connection) => boolean
+  readonly isTooMuch: (connection: SocketConnection) => boolean
   readonly stop: () => void
 }
 
@@ -36,7 +36,7 @@ export type UnreadOptions = {
   readonly maxBuffers: number
   /** Milliseconds without reading anything, after which one is cut. */
   readonly patience: number
-  readonly cut: (connection: Connection) => void
+  readonly cut: (connection: SocketConnection) => void
 }
 
 /** One for whom so much waits is looked at until it has read it. */
@@ -46,14 +46,14 @@ const LOOK_MS = 500
 const SHORT_PATIENCE = 2_000
 
 export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOptions): Unread => {
-  const counts = new WeakMap<Connection, Count>()
-  const slow = new Set<Connection>()
+  const counts = new WeakMap<SocketConnection, Count>()
+  const slow = new Set<SocketConnection>()
   let timer: NodeJS.Timeout | undefined
 
-  const netOf = (connection: Connection): NetSocket | null =>
+  const netOf = (connection: SocketConnection): NetSocket | null =>
     (connection.transport.socket?._socket as NetSocket | null | undefined) ?? null
 
-  const bytes = (connection: Connection): number => {
+  const bytes = (connection: SocketConnection): number => {
     const count = counts.get(connection)
     let sum = (count?.queued ?? 0) + (netOf(connection)?.writableLength ?? 0)
     if (count !== undefined && count.polls.length > 0) {
@@ -63,7 +63,7 @@ export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOp
     return sum
   }
 
-  const readOf = (connection: Connection, count: Count): number => {
+  const readOf = (connection: SocketConnection, count: Count): number => {
     const nets = [netOf(connection), ...count.polls].filter((net) => net !== null)
     return nets.reduce((sum, net) => sum + net.bytesWritten - net.writableLength, 0) - count.queued
   }
@@ -71,7 +71,7 @@ export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOp
   const look = (): void => {
     timer = undefined
     const now = performance.now()
-    const idle: Array<{ readonly connection: Connection; readonly since: number }> = []
+    const idle: Array<{ readonly connection: SocketConnection; readonly since: number }> = []
     for (const connection of slow) {
       const count = counts.get(connection)
       if (count === undefined || connection.readyState === 'closed' || bytes(connection) < MANY) {
@@ -96,7 +96,7 @@ export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOp
     if (slow.size > 0) timer = setTimeout(look, LOOK_MS).unref()
   }
 
-  const notice = (connection: Connection, count: Count): void => {
+  const notice = (connection: SocketConnection, count: Count): void => {
     if (slow.has(connection)) return
     slow.add(connection)
     count.read = readOf(connection, count)
@@ -104,7 +104,7 @@ export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOp
     timer ??= setTimeout(look, LOOK_MS).unref()
   }
 
-  function onFlush(this: Connection): void {
+  function onFlush(this: SocketConnection): void {
     const count = counts.get(this)
     if (count === undefined) return
     count.queued = 0

@@ -26,11 +26,11 @@ const Attribute = {
 } as const
 const TIMEOUT_MS = 2000
 
-export type Transport = 'udp' | 'tcp' | 'tls'
+export type TurnTransport = 'udp' | 'tcp' | 'tls'
 export type TurnServer = {
   readonly host: string
   readonly port: number
-  readonly transport: Transport
+  readonly transport: TurnTransport
   /** Certificates that vouch for it over TLS, in PEM. Default: those that Node trusts. */
   readonly ca?: string
 }

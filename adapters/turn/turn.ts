@@ -20,7 +20,7 @@ export type TurnCredentials = {
   }>
 }
 
-export type Turn = {
+export type TurnService = {
   /** The same user name again as long as half of its time is left: coturn's quotas are by user name. */
   readonly credentialsFor: (id: string) => TurnCredentials
   /** In whose name a guest without a token has them: its network's, since with each call it is another guest. */
@@ -52,7 +52,7 @@ const portsOf = (host: string): { readonly name: string; readonly plain: number;
 }
 
 /** Throws a sentence for what is wrong in the options. */
-export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): Turn => {
+export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): TurnService => {
   if (secret.length === 0) throw new Error('TURN_SECRET is empty: credentials could be made by anyone.')
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1)
     throw new Error('TURN_TTL must be a whole number of seconds above zero.')

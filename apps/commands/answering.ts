@@ -4,14 +4,14 @@ import type { Accepted, ContentError, Sender } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import { type Ready, troubled } from './jobs.ts'
 import type { Trouble } from './model.ts'
-import type { Plan, PlanParts } from './plan.ts'
+import type { AppendPlan, PlanParts } from './plan.ts'
 
 /** By what the content says alone: what the space itself granted stood in what is broken. */
 const mayKnowOf = (by: Sender['by'], content: ContentFacts): boolean =>
   by.kind === 'system' || (content.exists && (content.visibility === 'public' || content.role !== null))
 
 export type Answering<State, Command, Event, Refusal, Beside> = {
-  readonly refused: (plan: Plan<State, Command, Event, Refusal, Beside>) => void
+  readonly refused: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
   /** Where the space is broken, whoever may not know of it hears no more than where it never was. Gives back
    *  those that are still to be carried out. */
   readonly trouble: (
@@ -20,13 +20,13 @@ export type Answering<State, Command, Event, Refusal, Beside> = {
     rest?: ReadonlyArray<Ready<Command, Event, Refusal>>,
   ) => ReadonlyArray<Ready<Command, Event, Refusal>>
   readonly unchanged: (
-    plan: Plan<State, Command, Event, Refusal, Beside>,
+    plan: AppendPlan<State, Command, Event, Refusal, Beside>,
     revision: bigint,
     position: bigint,
   ) => void
-  readonly repeats: (plan: Plan<State, Command, Event, Refusal, Beside>) => void
+  readonly repeats: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
   /** `position`: of the append. */
-  readonly accepted: (plan: Plan<State, Command, Event, Refusal, Beside>, position: bigint) => void
+  readonly accepted: (plan: AppendPlan<State, Command, Event, Refusal, Beside>, position: bigint) => void
   /** Those that others were always faster than; an earlier try of theirs may have got through. */
   readonly unsettled: (jobs: ReadonlyArray<Ready<Command, Event, Refusal>>) => void
 }
@@ -42,7 +42,7 @@ export const createAnswering = <State, Command, Event, Refusal, Beside>({
   Refusal,
   Beside
 > => {
-  type APlan = Plan<State, Command, Event, Refusal, Beside>
+  type APlan = AppendPlan<State, Command, Event, Refusal, Beside>
   const answerRefused = ({ refused }: APlan): void => {
     for (const { ready, refusal, tell } of refused) {
       const recorded = tell()

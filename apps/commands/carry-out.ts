@@ -1,13 +1,15 @@
 /** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
  *  Where another writer was first, what is new is read and all is planned again. */
+
 import * as E from 'fp-ts/lib/Either.js'
+import type { Metrics } from '../../adapters/observing.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { createAnswering } from './answering.ts'
 import { createConcluding } from './concluding.ts'
 import { type Aside, type Ready, unavailable } from './jobs.ts'
-import { deleted, type Metrics, type Trouble } from './model.ts'
-import { type Plan, type PlanParts, planGroup } from './plan.ts'
-import { appendSettled, type SettleOptions } from './settle-append.ts'
+import { deleted, type Trouble } from './model.ts'
+import { type AppendPlan, type PlanParts, planGroup } from './plan.ts'
+import { appendSettled, type SettleAppendOptions } from './settle-append.ts'
 import { answerAll, settledBy, type Work as WorkOf } from './work.ts'
 
 export type CarryOutParts<State, Command, Event, Refusal, Beside> = PlanParts<
@@ -20,7 +22,7 @@ export type CarryOutParts<State, Command, Event, Refusal, Beside> = PlanParts<
   readonly stream: string
   readonly log: EventLog
   readonly metrics: Metrics
-  readonly options: SettleOptions & { readonly batchBytes: number; readonly rounds: number }
+  readonly options: SettleAppendOptions & { readonly batchBytes: number; readonly rounds: number }
   /** Puts the command back into the queue once `until` has resolved. */
   readonly setAside: (ready: Ready<Command, Event, Refusal>, until: Aside['until']) => void
 }
@@ -40,7 +42,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   const answering = createAnswering(parts)
   const concluding = createConcluding(parts, answering, metrics)
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
-  type APlan = Plan<State, Command, Event, Refusal, Beside>
+  type APlan = AppendPlan<State, Command, Event, Refusal, Beside>
   type Work = WorkOf<Jobs>
   /** Null: all that is left is to be planned again. */
   type Left = Jobs | null

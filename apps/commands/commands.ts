@@ -6,6 +6,7 @@
 
 import * as E from 'fp-ts/lib/Either.js'
 import { roomStreamOf } from '../../adapters/eventstore/soft-deletion.ts'
+import type { Logger, Metrics } from '../../adapters/observing.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
@@ -30,17 +31,17 @@ import { createBackgroundWork } from './background-work.ts'
 import { chatRules } from './chat-rules.ts'
 import { createFollowed } from './followed-position.ts'
 import { type Rules, troubled } from './jobs.ts'
-import { createLimiter, DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { type CommandLimits, createLimiter, DEFAULT_LIMITS } from './limits.ts'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { MessageLookup } from './message-lookup.ts'
-import type { Logger, Metrics, Model } from './model.ts'
+import type { Model } from './model.ts'
 import { chatModel, spaceModel } from './models.ts'
 import { createRecording } from './recording.ts'
 import { createRefusalLog, DEFAULT_REFUSALS, type RefusalLogOptions } from './refusal-log.ts'
 import { createSnapshots, type Snapshots, standingStream } from './snapshots.ts'
 import { spaceRules } from './space-rules.ts'
 import { createStreamState } from './stream-state.ts'
-import { allIdle, createStreams, type Kept, snapshotLatest } from './streams.ts'
+import { allIdle, createStreams, type HeldMailbox, snapshotLatest } from './streams.ts'
 import { createSubmit, type NetworkTag, type PersonalKeys } from './submit.ts'
 
 export type CommandsOptions = {
@@ -53,7 +54,7 @@ export type CommandsOptions = {
   readonly messageLookup: MessageLookup
   readonly logger: Logger
   /** `off` for benchmarks. */
-  readonly limits?: Partial<Limits> | 'off'
+  readonly limits?: Partial<CommandLimits> | 'off'
   readonly snapshots?: Snapshots
   readonly metrics?: Metrics
   readonly tuning?: Partial<Tuning>
@@ -132,7 +133,7 @@ const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
   )
   const recording = createRecording(ids, node)
   const { maxStreams, maxBytes } = tuning
-  const streams = createStreams<AnyMailbox & Kept>({ maxStreams, maxBytes, metrics })
+  const streams = createStreams<AnyMailbox & HeldMailbox>({ maxStreams, maxBytes, metrics })
   const weigh = (mailbox: unknown): void => streams.weigh(mailbox as AnyMailbox)
 
   const create = <State, Command, Event, Refusal, Beside>(

@@ -1,9 +1,11 @@
 /** What is done once a plan is decided, or its events stand on the log: the state moves on, and its commands are answered. */
+
 import * as E from 'fp-ts/lib/Either.js'
+import type { Metrics } from '../../adapters/observing.ts'
 import type { Answering } from './answering.ts'
 import type { Ready } from './jobs.ts'
-import type { Metrics, Read } from './model.ts'
-import type { Plan, PlanParts } from './plan.ts'
+import type { KeyedEvent } from './model.ts'
+import type { AppendPlan, PlanParts } from './plan.ts'
 import { settledBy, type Work as WorkOf } from './work.ts'
 
 export const createConcluding = <State, Command, Event, Refusal, Beside>(
@@ -12,7 +14,7 @@ export const createConcluding = <State, Command, Event, Refusal, Beside>(
   metrics: Metrics,
 ) => {
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
-  type APlan = Plan<State, Command, Event, Refusal, Beside>
+  type APlan = AppendPlan<State, Command, Event, Refusal, Beside>
   type Work = WorkOf<Jobs>
   /** Null: all that is left is to be planned again. */
   type Left = Jobs | null
@@ -49,7 +51,7 @@ export const createConcluding = <State, Command, Event, Refusal, Beside>(
   ): Promise<Left> => {
     const { base, newEvents, rest, on } = plan
     metrics.observe?.('commands_append_events', newEvents.length, labels)
-    const happened: Read<Event>[] = []
+    const happened: KeyedEvent<Event>[] = []
     for (const { ready, events } of plan.accepted)
       for (const event of events) happened.push({ event, key: ready.job.key })
     const revision = base + happened.length

@@ -1,12 +1,13 @@
 /** Ends sessions whose process or socket is gone, as the system. */
+
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
+import type { Metrics } from '../../adapters/observing.ts'
 import { derivedUuid } from '../../domain/ids.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Commands } from '../../domain/ports.ts'
 import type { LeaveSpace } from '../../domain/space/commands.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
-import type { Metrics } from './model.ts'
 
 export type SessionAt = { readonly space: SpaceRef; readonly sessionId: string }
 

@@ -7,6 +7,5 @@ export {
   type Tuning,
 } from './commands.ts'
 export { withKnownIds } from './known-ids.ts'
-export { DEFAULT_LIMITS, type Limits, type Rate } from './limits.ts'
+export { type CommandLimits, DEFAULT_LIMITS } from './limits.ts'
 export { type LookupUnavailable, lookupIn, type MessageLookup } from './message-lookup.ts'
-export type { Logger, Metrics } from './model.ts'

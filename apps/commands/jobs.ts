@@ -4,26 +4,26 @@ import type { Found } from '../../domain/chat/state.ts'
 import type {
   Accepted,
   CommandError,
+  CommandRequest,
   ContentError,
   NewEvent,
   RecordedEvent,
-  Request,
 } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Trouble } from './model.ts'
 
-export type Answer<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
+export type CommandResult<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
 
 /** Messages that were looked up for one command. They hold until the chat's window begins past `until`. */
 export type LookedUp = { readonly found: Found; readonly until: number }
 
 export type Job<Command, Event, Refusal> = {
-  readonly request: Request<Command>
+  readonly request: CommandRequest<Command>
   /** Who sent it and its id, as `recent-commands.ts` has it: what makes it the same command when it comes again. */
   readonly key: string
   readonly facts: Promise<E.Either<ContentError, ContentFacts>>
   readonly queuedAt: number
-  readonly answer: (answer: Answer<Event, Refusal>) => void
+  readonly answer: (answer: CommandResult<Event, Refusal>) => void
   readonly lookedUp?: LookedUp
 }
 
@@ -83,9 +83,9 @@ export type Rules<State, Command, Event, Refusal, Beside> = {
   /** What whoever may not know of the space is told, whatever became of it. */
   readonly unknown: () => Refusal
   /** Of a request whose id the caller chose: whether these are the events of the same request. */
-  readonly isSame: (request: Request<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
+  readonly isSame: (request: CommandRequest<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
   /** The same for equal requests. */
-  readonly digest: (request: Request<Command>) => string
+  readonly digest: (request: CommandRequest<Command>) => string
   readonly idReused: () => Refusal
   /** Called once for each command whose events are on the log, by whatever way the command came. */
   readonly accepted: (ready: Ready<Command, Event, Refusal>, accepted: Accepted<Event>) => void

@@ -5,12 +5,12 @@
  */
 
 import * as E from 'fp-ts/lib/Either.js'
+import type { Logger, Metrics } from '../../adapters/observing.ts'
 import { within } from '../../adapters/within.ts'
 import type { LeaseStore } from '../../domain/leases.ts'
 import type { Commands } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import { createEndingSessions, type SessionAt } from './ending-sessions.ts'
-import type { Logger, Metrics } from './model.ts'
 
 export type LeaseKeeperOptions = {
   readonly leases: LeaseStore

@@ -1,37 +1,36 @@
 /** How much one caller may ask, in commands and in bytes: token buckets per caller and, for guests, per network and
  *  space. Memory is bounded. */
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
+import type { TokenRate } from '../../adapters/token-bucket.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { COMMANDS } from '../../domain/commands.ts'
 import { spaceKey } from '../../domain/names.ts'
-import type { Request, Sender } from '../../domain/ports.ts'
-import type { Rate as RateClass, SpaceCommand } from '../../domain/space/commands.ts'
+import type { CommandRequest, Sender } from '../../domain/ports.ts'
+import type { RateClass, SpaceCommand } from '../../domain/space/commands.ts'
 import { writtenBytes } from './written-bytes.ts'
 
-/** `perSecond` tokens flow in, up to `burst`; each command takes one, or as many as it would write bytes. */
-export type Rate = { readonly perSecond: number; readonly burst: number }
-export type Limits = {
-  readonly account: Readonly<Record<RateClass, Rate>>
-  readonly guest: Readonly<Record<RateClass, Rate>>
+export type CommandLimits = {
+  readonly account: Readonly<Record<RateClass, TokenRate>>
+  readonly guest: Readonly<Record<RateClass, TokenRate>>
   /** All guests of one address (of one network, in IPv6) together. A loopback address is a proxy's or this machine's own: not counted. */
-  readonly guestsOfAddress: Readonly<Record<RateClass, Rate>>
+  readonly guestsOfAddress: Readonly<Record<RateClass, TokenRate>>
   /** Bytes that commands would write (`written-bytes.ts`). What moderates is not held off by them, nor is an account by
    *  what guests write in its space. */
   readonly bytes: {
-    readonly account: Rate
-    readonly guest: Rate
-    readonly guestsOfAddress: Rate
-    readonly guestsOfSpace: Rate
+    readonly account: TokenRate
+    readonly guest: TokenRate
+    readonly guestsOfAddress: TokenRate
+    readonly guestsOfSpace: TokenRate
   }
   /** Spaces that the guests of one address name for the first time in a while: each may be opened, and must be read. */
-  readonly spacesOfAddress: Rate
+  readonly spacesOfAddress: TokenRate
   /** Guests of one address who are new, so that a key is made for them. */
-  readonly newGuestsOfAddress: Rate
+  readonly newGuestsOfAddress: TokenRate
   /** Buckets held at once; past it the longest unused are forgotten (that is: full again). */
   readonly buckets: number
 }
 
-export const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_LIMITS: CommandLimits = {
   account: {
     presence: { perSecond: 20, burst: 60 },
     moderation: { perSecond: 20, burst: 60 },
@@ -65,7 +64,7 @@ const NAMED = 100_000
 
 type Bucket = { tokens: number; at: number }
 
-type AnyRequest = Request<SpaceCommand | ChatCommand>
+type AnyRequest = CommandRequest<SpaceCommand | ChatCommand>
 export type Limiter = {
   /** 0 where the command may go on, else the seconds (a fraction) until one would. */
   readonly take: (request: AnyRequest) => number
@@ -80,7 +79,7 @@ export const createBuckets = (now: () => number, capacity: number) => {
   const buckets = new Map<string, Bucket>()
   return {
     size: (): number => buckets.size,
-    take: (key: string, rate: Rate, amount = 1): number => {
+    take: (key: string, rate: TokenRate, amount = 1): number => {
       const at = now()
       const known = buckets.get(key)
       const bucket = known ?? { tokens: rate.burst, at }
@@ -132,7 +131,7 @@ const createNamed = () => {
   }
 }
 
-export const createLimiter = (now: () => number, limits: Limits): Limiter => {
+export const createLimiter = (now: () => number, limits: CommandLimits): Limiter => {
   const buckets = createBuckets(now, limits.buckets)
   const named = createNamed()
   const takeSpace = (network: string, space: string): number => {

@@ -3,19 +3,21 @@
  * as one group (`plan.ts`, `carry-out.ts`). Nothing is answered before it is certain: an acceptance is on the log, a refusal
  * was decided on the log's end, and what can't be known is said to be so.
  */
+
 import * as E from 'fp-ts/lib/Either.js'
+import type { Metrics } from '../../adapters/observing.ts'
 import type { Clock, EventLog } from '../../domain/ports.ts'
 import type { BackgroundWork } from './background-work.ts'
 import { createCarryOut } from './carry-out.ts'
 import { type Aside, type Job, type Ready, type Rules, troubled, unavailable } from './jobs.ts'
-import type { Metrics, Model } from './model.ts'
+import type { Model } from './model.ts'
 import { createRepeats } from './repeats.ts'
-import type { SettleOptions } from './settle-append.ts'
+import type { SettleAppendOptions } from './settle-append.ts'
 import type { StreamState } from './stream-state.ts'
 
-export type MailboxOptions = SettleOptions & {
+export type MailboxOptions = SettleAppendOptions & {
   /** `queuedAt` is by it too. */
-  readonly now: SettleOptions['now']
+  readonly now: SettleAppendOptions['now']
   /** Commands decided in one round, and what they may append in one go. */
   readonly batchCommands: number
   readonly batchEvents: number

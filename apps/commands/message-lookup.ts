@@ -4,7 +4,7 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import type { MessageFacts as MessageRow, ReadModels } from '../../projections/read-models.ts'
+import type { MessageRecord as MessageRow, ReadModels } from '../../projections/read-models.ts'
 import { deleted, type Trouble } from './model.ts'
 import { chatModel } from './models.ts'
 

@@ -3,17 +3,17 @@ import type { Either } from 'fp-ts/lib/Either.js'
 import type { Decider } from '../../domain/decider.ts'
 import type { Broken, RecordedEvent } from '../../domain/ports.ts'
 
-export type Undecodable = { readonly _tag: 'Undecodable'; readonly detail: string }
+export type UnreadableEvent = { readonly _tag: 'Undecodable'; readonly detail: string }
 
 /** An event as read, and the key (see `recent-commands.ts`) of the command that caused it. */
-export type Read<Event> = { readonly event: Event; readonly key: string }
+export type KeyedEvent<Event> = { readonly event: Event; readonly key: string }
 
 export type Model<State, Event> = {
   readonly kind: 'space' | 'chat'
   readonly initial: Decider<State, never, Event, never>['initial']
   readonly evolve: (state: State, event: Event) => State
   readonly fork: (state: State) => State
-  readonly decode: (recorded: RecordedEvent) => Either<Undecodable, Read<Event>>
+  readonly decode: (recorded: RecordedEvent) => Either<UnreadableEvent, KeyedEvent<Event>>
   /** How many entries a fork copies and a snapshot holds. */
   readonly entries: (state: State) => number
   readonly toSnapshot: (state: State) => unknown
@@ -28,16 +28,3 @@ export const deleted = (stream: string): Trouble => ({
   cause: `${stream} was deleted`,
   broken: 'deleted',
 })
-
-export type Logger = {
-  readonly info: (fields: Record<string, unknown>, message: string) => void
-  readonly warn: (fields: Record<string, unknown>, message: string) => void
-  readonly error: (fields: Record<string, unknown>, message: string) => void
-}
-
-/** Counters, named as they are exposed; none is required. */
-export type Metrics = {
-  readonly count?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
-  /** Milliseconds, or a plain number for sizes. */
-  readonly observe?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
-}

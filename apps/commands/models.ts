@@ -10,10 +10,11 @@ import { spaceDecider } from '../../domain/space/decider.ts'
 import type { SpaceEvent } from '../../domain/space/events.ts'
 import * as spaceSnapshot from '../../domain/space/snapshot.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
-import type { Model, Read, Undecodable } from './model.ts'
+import type { KeyedEvent, Model, UnreadableEvent } from './model.ts'
 import { keyOf } from './recent-commands.ts'
 
-const undecodable = (detail: string): E.Either<Undecodable, never> => E.left({ _tag: 'Undecodable', detail })
+const undecodable = (detail: string): E.Either<UnreadableEvent, never> =>
+  E.left({ _tag: 'Undecodable', detail })
 
 type Kind = 'space' | 'chat'
 type EventOf<K extends Kind> = Extract<Decoded, { kind: K }>['event']
@@ -27,7 +28,7 @@ const modelOf = <K extends Kind, State>(
   initial,
   evolve,
   fork,
-  decode: (recorded: RecordedEvent): E.Either<Undecodable, Read<EventOf<K>>> => {
+  decode: (recorded: RecordedEvent): E.Either<UnreadableEvent, KeyedEvent<EventOf<K>>> => {
     const decoded = decodeRecorded(recorded)
     if (E.isLeft(decoded)) return undecodable(decoded.left.reason)
     if (decoded.right.kind !== kind) return undecodable(`not of a ${kind}`)

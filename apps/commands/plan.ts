@@ -7,7 +7,7 @@ import type { Model } from './model.ts'
 import type { Repeats, Stand } from './repeats.ts'
 import type { StreamState } from './stream-state.ts'
 
-export type Plan<State, Command, Event, Refusal, Beside> = {
+export type AppendPlan<State, Command, Event, Refusal, Beside> = {
   /** Of the stream's last event before the group, -1 for none. */
   readonly base: number
   readonly on: DecidedOn<State, Beside>
@@ -51,7 +51,7 @@ export type PlanParts<State, Command, Event, Refusal, Beside> = {
 /** Whether it came before, and so need not be decided. */
 const placeRepeat = <State, Command, Event, Refusal, Beside>(
   parts: PlanParts<State, Command, Event, Refusal, Beside>,
-  plan: Plan<State, Command, Event, Refusal, Beside>,
+  plan: AppendPlan<State, Command, Event, Refusal, Beside>,
   { job }: Ready<Command, Event, Refusal>,
 ): boolean => {
   const revision = parts.state.held()!.recent.revisionOf(job.key)
@@ -69,7 +69,7 @@ const placeRepeat = <State, Command, Event, Refusal, Beside>(
 /** False where its events no longer fit into the group: then it is the next group's. */
 const decideOne = <State, Command, Event, Refusal, Beside>(
   { rules, batchEvents }: PlanParts<State, Command, Event, Refusal, Beside>,
-  plan: Plan<State, Command, Event, Refusal, Beside>,
+  plan: AppendPlan<State, Command, Event, Refusal, Beside>,
   ready: Ready<Command, Event, Refusal>,
   size: Size,
 ): boolean => {
@@ -104,7 +104,7 @@ export const planGroup = <State, Command, Event, Refusal, Beside>(
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
   beside: { readonly beside: Beside; readonly revision: number },
   batchBytes: number,
-): Plan<State, Command, Event, Refusal, Beside> => {
+): AppendPlan<State, Command, Event, Refusal, Beside> => {
   const draft = createDraft(parts.state, parts.model)
   const on = {
     at: new Date(parts.clock.now()).toISOString(),
@@ -114,7 +114,7 @@ export const planGroup = <State, Command, Event, Refusal, Beside>(
     revision: parts.state.held()!.revision,
   }
   const base = on.revision
-  const plan: Plan<State, Command, Event, Refusal, Beside> = {
+  const plan: AppendPlan<State, Command, Event, Refusal, Beside> = {
     base,
     on,
     draft,

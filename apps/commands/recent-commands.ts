@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 
-export type Recent = {
+export type RecentCommands = {
   /** The revision of the command's first event, or undefined where it is not among the last. */
   readonly revisionOf: (key: string) => number | undefined
   readonly add: (key: string, revision: number) => void
@@ -23,7 +23,7 @@ const ROW = 20
 export const keyOf = (by: { readonly kind: string; readonly id: string }, commandId: string): string =>
   hash('sha1', `${by.kind}:${by.id}\n${commandId}`, 'hex').slice(0, HEX)
 
-export const createRecent = (limit: number): Recent => {
+export const createRecent = (limit: number): RecentCommands => {
   const revisions = new Map<string, number>()
   /** Of a snapshot; most looks at a space never ask for it. */
   let packedBefore: string | null = null

@@ -7,16 +7,16 @@ import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
 import { eventId } from '../../domain/ids.ts'
 import { type Grounds, type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
-import type { Ids, NewEvent, Request } from '../../domain/ports.ts'
+import type { CommandRequest, Ids, NewEvent } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
 import { RULES } from '../../domain/rules.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
-import { askedFor, factsToKeep, isNamed, type Seen } from '../../domain/space/facts.ts'
+import { askedFor, factsToKeep, isNamed, type SeenRevisions } from '../../domain/space/facts.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import type { RefusalNote } from './refusal-log.ts'
 import { keptDigest } from './same-command.ts'
 
-export type AnyRequest = Request<SpaceCommand | ChatCommand>
+export type AnyRequest = CommandRequest<SpaceCommand | ChatCommand>
 
 /** What a decision was made on, as far as its events' metadata keep it. */
 export type Basis = {
@@ -26,7 +26,7 @@ export type Basis = {
   readonly facts: ContentFacts | null
   readonly opened: SpaceState['opened']
   readonly isOpening: boolean
-  readonly seen: Seen | null
+  readonly seen: SeenRevisions | null
 }
 
 const digest = (text: string): string => hash('sha1', text, 'hex')

@@ -2,9 +2,10 @@
  * Refusals on the log, `refusal-<space>`: one event each as far as a caller's allowance goes, and past it one event now
  * and then that says how many. The answer waits until its refusal is safe, but not for a log that is down.
  */
+import type { Logger, Metrics } from '../../adapters/observing.ts'
+import type { TokenRate } from '../../adapters/token-bucket.ts'
 import type { Clock, EventLog, NewEvent } from '../../domain/ports.ts'
-import { createBuckets, type Rate } from './limits.ts'
-import type { Logger, Metrics } from './model.ts'
+import { createBuckets } from './limits.ts'
 import { appendSettled } from './settle-append.ts'
 
 export type RefusalNote = {
@@ -30,10 +31,10 @@ export type RefusalLog = {
 
 export type RefusalLogOptions = {
   /** Refusals of one caller written one by one; the rest are summed up. */
-  readonly rate: Rate
+  readonly rate: TokenRate
   /** Bytes of those of one caller, and of all that are written one by one. */
-  readonly bytes: Rate
-  readonly bytesOfAll: Rate
+  readonly bytes: TokenRate
+  readonly bytesOfAll: TokenRate
   /** Sums of one caller that wait at once: who is refused in ever new places is counted, not told place by place. */
   readonly summariesOfOne: number
   readonly summaryMs: number

@@ -1,12 +1,12 @@
 /** What the rules of spaces and of chats have in common: how a command is put to the decider, what becomes of a refusal, and
  *  ids that callers chose. */
+import type { Metrics } from '../../adapters/observing.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
-import type { OnAccepted, RecordedEvent, Request } from '../../domain/ports.ts'
+import type { CommandRequest, OnAccepted, RecordedEvent } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
-import type { Metrics } from './model.ts'
 import type { AnyRequest, Basis, Recording } from './recording.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { isSame, wholeDigest } from './same-command.ts'
@@ -19,7 +19,7 @@ export type RulesParts = {
 }
 
 type Named<Command> = {
-  readonly job: { readonly request: Request<Command> }
+  readonly job: { readonly request: CommandRequest<Command> }
   readonly content: ContentFacts
 }
 /** The command as the deciders take it. */

@@ -14,7 +14,7 @@ export type Settled =
   | { readonly _tag: 'Unsettled'; readonly cause: string }
   | { readonly _tag: 'TooLarge'; readonly maxBytes: number }
 
-export type SettleOptions = {
+export type SettleAppendOptions = {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
   /** How long an append that wrote nothing is tried again. */
@@ -62,7 +62,7 @@ const lookAndAppend = async (
 export const appendSettled = async (
   log: EventLog,
   append: Append,
-  options: SettleOptions,
+  options: SettleAppendOptions,
 ): Promise<Settled> => {
   const { stream, expected } = append
   const started = options.now()

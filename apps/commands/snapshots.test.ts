@@ -15,14 +15,14 @@ import {
 } from '../../infra/testing/command-path.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { createRecent, keyOf } from './recent-commands.ts'
-import { createSnapshots, type Snapshot, snapshotStream } from './snapshots.ts'
+import { createSnapshots, type StoredSnapshot, snapshotStream } from './snapshots.ts'
 
 const STREAM = streamName('space', ROOM)
 const right = <T>(either: E.Either<unknown, T>): T => {
   if (E.isLeft(either)) throw new Error(JSON.stringify(either.left))
   return either.right
 }
-const of = (state: unknown): Snapshot => ({ revision: 7, lastId: uuid(7), recent: '0.', state })
+const of = (state: unknown): StoredSnapshot => ({ revision: 7, lastId: uuid(7), recent: '0.', state })
 /** Text that does not compress. */
 const noise = (length: number): string => {
   let seed = 1
@@ -110,7 +110,7 @@ waking(
   },
 )
 
-const spoiled: Readonly<Record<string, (snapshot: Snapshot) => unknown>> = {
+const spoiled: Readonly<Record<string, (snapshot: StoredSnapshot) => unknown>> = {
   'of no known form': () => ({ v: 99 }),
   'with a state that can’t be read': (snapshot) => ({
     v: 1,

@@ -14,7 +14,7 @@ export const snapshotStream = (stream: string): string => `snapshot-${stream}`
 /** How a stream stood when its beginning was archived: no shortcut, since what it was made of is not on the log any more. */
 export const standingStream = (stream: string): string => `standing-${stream}`
 
-export type Snapshot = {
+export type StoredSnapshot = {
   /** The revision of the last event folded in, and that event's id: what ties a snapshot to its stream. */
   readonly revision: number
   readonly lastId: string
@@ -25,9 +25,9 @@ export type Snapshot = {
 
 export type Snapshots = {
   /** The newest whole one, or null. Left only where the log can't be reached. */
-  readonly read: (stream: string) => Promise<E.Either<Trouble, Snapshot | null>>
+  readonly read: (stream: string) => Promise<E.Either<Trouble, StoredSnapshot | null>>
   /** Never throws; answers the bytes written, or null where it was not. */
-  readonly write: (stream: string, snapshot: Snapshot) => Promise<number | null>
+  readonly write: (stream: string, snapshot: StoredSnapshot) => Promise<number | null>
 }
 
 /** A body above this is compressed and cut: an append takes 1 MiB at most. */
@@ -55,11 +55,11 @@ const partOf = (event: RecordedEvent | undefined): Part | null => {
   return data as Part
 }
 
-const snapshotOf = (body: unknown): Snapshot | null => {
+const snapshotOf = (body: unknown): StoredSnapshot | null => {
   if (!isRecord(body)) return null
   const { revision, lastId, recent } = body
   if (!Number.isSafeInteger(revision) || typeof lastId !== 'string' || typeof recent !== 'string') return null
-  return body as Snapshot
+  return body as StoredSnapshot
 }
 
 /** `nameOf`: the stream that they stand in. */
@@ -80,7 +80,7 @@ export const createSnapshots = (
     ])()
   }
 
-  const joined = async (name: string, last: RecordedEvent, end: Part): Promise<Snapshot | null> => {
+  const joined = async (name: string, last: RecordedEvent, end: Part): Promise<StoredSnapshot | null> => {
     if (end.of === 1) return snapshotOf(end.body)
     if (end.of < 1 || end.of > MAX_PARTS || end.part !== end.of - 1 || last.revision < BigInt(end.part))
       return null

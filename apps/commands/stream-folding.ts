@@ -1,8 +1,8 @@
 /** A stream's state, folded from its events in order: from its snapshot on, or from its beginning. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
-import { deleted, type Model, type Read, type Trouble } from './model.ts'
-import { createRecent, type Recent } from './recent-commands.ts'
+import { deleted, type KeyedEvent, type Model, type Trouble } from './model.ts'
+import { createRecent, type RecentCommands } from './recent-commands.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export type Holding<State> = {
@@ -10,7 +10,7 @@ export type Holding<State> = {
   revision: number
   position: bigint
   lastId: string
-  readonly recent: Recent
+  readonly recent: RecentCommands
   /** Where some revisions stand in the log, oldest first. */
   readonly marks: Array<{ readonly revision: number; readonly position: bigint }>
 }
@@ -32,24 +32,24 @@ export type FoldingOptions = {
 }
 
 /** `folded`: how many events since the snapshot, or the beginning. */
-export type Loaded<State> = { readonly holding: Holding<State>; readonly folded: number }
+export type LoadedStream<State> = { readonly holding: Holding<State>; readonly folded: number }
 
 const MARK_EVERY = 128
 const MARKS = 64
 
 export type StreamFolding<State, Event> = {
   /** Ours, appended: the event after the last in `into`. `at`: the append's position. */
-  readonly fold: (into: Holding<State>, event: Read<Event>, id: string, at: bigint) => void
+  readonly fold: (into: Holding<State>, event: KeyedEvent<Event>, id: string, at: bigint) => void
   readonly take: (into: Holding<State>, events: ReadonlyArray<RecordedEvent>) => E.Either<Trouble, number>
   readonly readTail: (into: Holding<State>) => Promise<E.Either<Trouble, number>>
-  readonly load: () => Promise<E.Either<Trouble, Loaded<State>>>
+  readonly load: () => Promise<E.Either<Trouble, LoadedStream<State>>>
 }
 
 export const createStreamFolding = <State, Event>(
   { stream, model, log, snapshots, standings }: StreamStateParts<State, Event>,
   options: FoldingOptions,
 ): StreamFolding<State, Event> => {
-  const fold = (into: Holding<State>, { event, key }: Read<Event>, id: string, at: bigint) => {
+  const fold = (into: Holding<State>, { event, key }: KeyedEvent<Event>, id: string, at: bigint) => {
     // Exactly the next one.
     const revision = into.revision + 1
     into.state = model.evolve(into.state, event)
@@ -117,7 +117,7 @@ export const createStreamFolding = <State, Event>(
   })
 
   /** From what is kept, if it is of this very stream; its last event is read again to see that. */
-  const from = async (kept: Snapshots): Promise<E.Either<Trouble, Loaded<State> | null>> => {
+  const from = async (kept: Snapshots): Promise<E.Either<Trouble, LoadedStream<State> | null>> => {
     const found = await kept.read(stream)
     if (E.isLeft(found)) return found
     const snapshot = found.right
@@ -162,7 +162,7 @@ export const createStreamFolding = <State, Event>(
     if (E.isRight(read)) return E.right({ holding, folded: read.right })
     if (read.left.broken !== 'cut') return read
     const stood = await from(standings)
-    return E.isRight(stood) && stood.right === null ? read : (stood as E.Either<Trouble, Loaded<State>>)
+    return E.isRight(stood) && stood.right === null ? read : (stood as E.Either<Trouble, LoadedStream<State>>)
   }
 
   return { fold, take, readTail, load }

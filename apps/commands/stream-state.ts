@@ -5,8 +5,8 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { NewEvent, RecordedEvent } from '../../domain/ports.ts'
-import type { Read, Trouble } from './model.ts'
-import type { Recent } from './recent-commands.ts'
+import type { KeyedEvent, Trouble } from './model.ts'
+import type { RecentCommands } from './recent-commands.ts'
 import {
   createStreamFolding,
   type FoldingOptions,
@@ -14,16 +14,16 @@ import {
   type StreamStateParts,
 } from './stream-folding.ts'
 
-export type Held<State> = {
+export type HeldState<State> = {
   /** Of the log up to `revision` (-1 for an empty stream). Read it at once or fork it. */
   readonly state: State
   readonly revision: number
   readonly position: bigint
-  readonly recent: Recent
+  readonly recent: RecentCommands
 }
 export type StreamState<State, Event> = {
   /** Null until loaded, and again after `drop`. */
-  readonly held: () => Held<State> | null
+  readonly held: () => HeldState<State> | null
   /** Snapshot and tail, where it is not loaded yet. */
   readonly load: () => Promise<E.Either<Trouble, void>>
   /** Reads what is new. True where there was something. */
@@ -37,7 +37,7 @@ export type StreamState<State, Event> = {
   readonly loseDraft: () => void
   /** Ours, appended: the last is at `last`. */
   readonly committed: (
-    events: ReadonlyArray<Read<Event>>,
+    events: ReadonlyArray<KeyedEvent<Event>>,
     written: ReadonlyArray<NewEvent>,
     last: { readonly revision: bigint; readonly position: bigint },
     /** When the append was sent, by `now`. */

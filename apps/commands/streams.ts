@@ -1,17 +1,17 @@
 /** The mailboxes that this process has at hand: made when first needed, and let go of, the least recently used first, where
  *  they are too many or their states too large. */
+import type { Metrics } from '../../adapters/observing.ts'
 import type { Mailbox } from './mailbox.ts'
-import type { Metrics } from './model.ts'
 
 /** Any mailbox, as far as keeping it goes. */
-export type Kept = Pick<
+export type HeldMailbox = Pick<
   Mailbox<never, never, never, never>,
   'stream' | 'queued' | 'isBusy' | 'pin' | 'unpin' | 'idle' | 'snapshotIfWorth' | 'rest'
 > & {
   readonly state: { readonly weight: () => number }
 }
 
-export type Streams<M extends Kept> = {
+export type Streams<M extends HeldMailbox> = {
   readonly get: (stream: string) => M | undefined
   /** The stream's mailbox, from now on the most recently used. */
   readonly use: <One extends M>(stream: string, create: () => One) => One
@@ -24,7 +24,7 @@ export type Streams<M extends Kept> = {
   readonly bytes: () => number
 }
 
-export const createStreams = <M extends Kept>(options: {
+export const createStreams = <M extends HeldMailbox>(options: {
   readonly maxStreams: number
   readonly maxBytes: number
   readonly metrics: Metrics
@@ -78,7 +78,7 @@ export const createStreams = <M extends Kept>(options: {
 }
 
 /** Waits until all are idle. */
-export const allIdle = async <M extends Kept>(streams: Streams<M>): Promise<void> => {
+export const allIdle = async <M extends HeldMailbox>(streams: Streams<M>): Promise<void> => {
   let busy = streams.all().filter((mailbox) => mailbox.isBusy())
   while (busy.length > 0) {
     await Promise.all(busy.map((mailbox) => mailbox.idle()))
@@ -87,7 +87,7 @@ export const allIdle = async <M extends Kept>(streams: Streams<M>): Promise<void
 }
 
 /** Snapshots of those that were used last, so that whoever wakes them next is spared their tails. A few at a time. */
-export const snapshotLatest = async <M extends Kept>(streams: Streams<M>): Promise<void> => {
+export const snapshotLatest = async <M extends HeldMailbox>(streams: Streams<M>): Promise<void> => {
   const worth = [...streams.all()].reverse().slice(0, 500)
   const workers = Array.from({ length: 8 }, async () => {
     for (let mailbox = worth.shift(); mailbox !== undefined; mailbox = worth.shift()) {

@@ -1,17 +1,18 @@
 /** The door of the command path: limits, what the content says, the caller's key; then the command joins its stream's queue. */
+
 import * as E from 'fp-ts/lib/Either.js'
+import type { Metrics } from '../../adapters/observing.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
 import type { Subject } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { Clock, CommandError, Content, ContentError, Request } from '../../domain/ports.ts'
+import type { Clock, CommandError, CommandRequest, Content, ContentError } from '../../domain/ports.ts'
 import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
 import { asksContent, NO_FACTS } from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
-import type { Answer } from './jobs.ts'
+import type { CommandResult } from './jobs.ts'
 import type { Limiter } from './limits.ts'
 import type { Mailbox } from './mailbox.ts'
-import type { Metrics } from './model.ts'
 import { keyOf } from './recent-commands.ts'
 import type { AnyRequest, Basis } from './recording.ts'
 
@@ -40,9 +41,9 @@ export type SubmitParts = {
 
 /** Commands whose rules ask where they come from: of guests, who may be anybody anew with each call. */
 const withNetwork = <C extends SpaceCommand | ChatCommand>(
-  request: Request<C>,
+  request: CommandRequest<C>,
   tag: NetworkTag | undefined,
-): Request<C> => {
+): CommandRequest<C> => {
   const { command, client, by } = request
   const asksOfGuests = command.type === 'PostMessage' || command.type === 'JoinSpace'
   const asks = command.type === 'EnterSpace' || (asksOfGuests && by.kind === 'guest')
@@ -100,9 +101,9 @@ export const createSubmit = (parts: SubmitParts) => {
 
   /** `mailboxFor` is asked again where the caller's key had to be waited for: the mailbox may have been let go of. */
   return <State, Command extends SpaceCommand | ChatCommand, Event, Refusal>(
-    sent: Request<Command>,
+    sent: CommandRequest<Command>,
     mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,
-  ): Promise<Answer<Event, Refusal | SpaceRefusal>> => {
+  ): Promise<CommandResult<Event, Refusal | SpaceRefusal>> => {
     const request = withNetwork(sent, networkTag)
     const { command, space, by } = request
     if (limiter !== null && !isServers(command)) {
@@ -120,7 +121,7 @@ export const createSubmit = (parts: SubmitParts) => {
     const facts = factsFor(request)
     metrics.count?.('commands', 1, { command: command.type })
     const put = (to: Mailbox<State, Command, Event, Refusal>) =>
-      new Promise<Answer<Event, Refusal | SpaceRefusal>>((answer) => {
+      new Promise<CommandResult<Event, Refusal | SpaceRefusal>>((answer) => {
         to.put({ request, key: keyOf(by, request.id), facts, queuedAt: now(), answer })
       })
     if (keys === undefined || by.kind === 'system' || keys.has(by.id)) return put(mailbox)

@@ -1,5 +1,5 @@
 /** A group of commands that is being carried out: which are still to be answered. */
-import type { Answer, Ready } from './jobs.ts'
+import type { CommandResult, Ready } from './jobs.ts'
 
 /** What is under way: the jobs that are still to be answered, and how often it was tried. */
 export type Work<Jobs> = {
@@ -13,7 +13,7 @@ export type Work<Jobs> = {
 /** Answers these alike, and gives back those that are still to be carried out. */
 export const answerAll = <Command, Event, Refusal>(
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
-  answer: Answer<Event, Refusal>,
+  answer: CommandResult<Event, Refusal>,
   rest: ReadonlyArray<Ready<Command, Event, Refusal>> = [],
 ): ReadonlyArray<Ready<Command, Event, Refusal>> => {
   for (const { job } of jobs) job.answer(answer)

@@ -7,7 +7,7 @@ import { type Name, type ValueOf, type Variable, variables } from './variables.t
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** A database in parts, for drivers that want them so. */
-export type Connection = {
+export type DatabaseParts = {
   readonly host: string
   readonly port: number
   readonly name: string
@@ -31,7 +31,7 @@ export type Config = {
   readonly eventStoreUrl: string
   readonly database: { readonly url: string; readonly poolSize: number }
   /** DLUX's primary; null where it is not named. */
-  readonly primary: Connection | null
+  readonly primary: DatabaseParts | null
   /** How the primary is followed; `url` is null where it is not. */
   readonly content: {
     readonly url: string | null
@@ -84,7 +84,7 @@ export const originOf = (publicUrl: string): string => {
 
 const shown = (s: string): string => (s.length > 60 ? `${s.slice(0, 60)}…` : s)
 
-export const databaseUrl = (c: Connection): string => {
+export const databaseUrl = (c: DatabaseParts): string => {
   const host = c.host.includes(':') ? `[${c.host}]` : c.host
   const [user, password, name] = [c.user, c.password, c.name].map(encodeURIComponent)
   return `postgres://${user}:${password}@${host}:${c.port}/${name}`
@@ -97,7 +97,7 @@ const SSL: Readonly<Record<SslMode, string>> = {
   require: '?sslmode=no-verify',
   'verify-full': '?sslmode=verify-full',
 }
-export const primaryUrl = (primary: Connection, sslMode: SslMode): string =>
+export const primaryUrl = (primary: DatabaseParts, sslMode: SslMode): string =>
   `${databaseUrl(primary)}${SSL[sslMode]}`
 
 /** Every wrong or missing variable gives a sentence of its own; an empty one counts as not set. */
@@ -118,7 +118,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     return read(name)
   }
   /** A database in parts: where its host is named, its user, name and password must be too. */
-  const connection = (of: 'DB_REPLICA' | 'DB_PRIMARY'): Connection | null => {
+  const connection = (of: 'DB_REPLICA' | 'DB_PRIMARY'): DatabaseParts | null => {
     const host = read(`${of}_HOST`)
     const port = read(`${of}_PORT`) ?? 5432
     const part = (name: `${typeof of}_${'NAME' | 'USER' | 'PASSWORD'}`) =>

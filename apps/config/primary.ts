@@ -1,9 +1,9 @@
 /** The primary that the environment names, for commands that need nothing else of it. */
 import * as E from 'fp-ts/lib/Either.js'
-import { type Connection, type Environment, primaryUrl } from './load.ts'
+import { type DatabaseParts, type Environment, primaryUrl } from './load.ts'
 import { variables } from './variables.ts'
 
-export type NamedPrimary = { readonly connection: Connection; readonly url: string }
+export type NamedPrimary = { readonly connection: DatabaseParts; readonly url: string }
 
 /** Left is a sentence. */
 export const primaryOf = (env: Environment): E.Either<string, NamedPrimary> => {

@@ -23,11 +23,11 @@ const bundle = async (): Promise<Buffer> => {
   return Buffer.from(outputFiles[0]!.contents)
 }
 
-export type Script = { readonly plain: Buffer; readonly brotli: Buffer; readonly gzip: Buffer }
-let made: Promise<Script> | null = null
+export type ConsoleScript = { readonly plain: Buffer; readonly brotli: Buffer; readonly gzip: Buffer }
+let made: Promise<ConsoleScript> | null = null
 
 /** Made once a process. One that fails is tried again by who asks next. */
-export const consoleScript = (): Promise<Script> => {
+export const consoleScript = (): Promise<ConsoleScript> => {
   made ??= (existsSync(MADE) ? Promise.resolve(readFileSync(MADE)) : bundle()).then((plain) => ({
     plain,
     brotli: brotliCompressSync(plain),

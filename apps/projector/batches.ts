@@ -1,6 +1,6 @@
 /** What the subscription gives, into the tables: a batch a transaction. */
 import { isDataError } from '../../adapters/postgres/errors.ts'
-import type { Session } from '../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
 import type { Parked } from '../../projections/parked.ts'
 import { type Readable, readable } from '../operations/tables/apply.ts'
@@ -48,7 +48,7 @@ export const createBatches = ({
   state,
   ...options
 }: {
-  readonly session: Session
+  readonly session: DatabaseSession
   readonly leading: Lead
   readonly state: StateKeeper
   readonly isStopping: () => boolean

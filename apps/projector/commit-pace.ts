@@ -13,14 +13,14 @@ const PER_RATE = 0.4
 const SPAN = 500
 const RUSH = 1_500
 
-export type Pace = {
+export type CommitPace = {
   /** After a commit, which took `took` ms and had `events`, at `now` ms. */
   readonly committed: (events: number, took: number, now: number) => void
   /** Milliseconds until the next one. */
   readonly rest: () => number
 }
 
-export const createPace = (begun: number): Pace => {
+export const createPace = (begun: number): CommitPace => {
   let rate = 0
   let last = begun
   let commit = 0

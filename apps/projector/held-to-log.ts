@@ -1,5 +1,5 @@
 /** While it follows: whether the log that answers is still the one that the tables are of. */
-import type { Session } from '../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
 import { holdToLog, OtherLog } from '../operations/tables/same-log.ts'
 
@@ -7,7 +7,7 @@ const LOOK_MS = 1_000
 
 /** After each reconnection: what answers now may be another log than what answered before. Looks by itself too, since another
  *  log may have nothing to tell. */
-export const keepHeld = (session: Session, log: EventLog, subscription: LogSubscription) => {
+export const keepHeld = (session: DatabaseSession, log: EventLog, subscription: LogSubscription) => {
   let checked = 0
   let checking: Promise<void> | null = null
   let failure: Error | null = null

@@ -1,6 +1,6 @@
 /** Leading: where the tables stand when the lead is taken, and each batch as one transaction with the checkpoint. */
 import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
-import type { Session } from '../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
@@ -25,7 +25,7 @@ export type Lead = {
 }
 
 export const takeTheLead = async (
-  session: Session,
+  session: DatabaseSession,
   log: EventLog,
   logger: ProjectorLogger,
 ): Promise<Lead> => {
@@ -56,16 +56,16 @@ export const takeTheLead = async (
 }
 
 /** `to`: the checkpoint after them, which may be past the last. */
-export type Batch = { readonly events: ReadonlyArray<Readable>; readonly to: bigint }
+export type EventBatch = { readonly events: ReadonlyArray<Readable>; readonly to: bigint }
 
 /** For tests: called inside the transaction, after the rows and before the commit. */
 export type BeforeCommit = (to: bigint) => Promise<void>
 
 /** One batch in one transaction. On any error nothing of it is there, but for a commit whose answer was lost. */
 export const commit = async (
-  session: Session,
+  session: DatabaseSession,
   leading: Lead,
-  { events, to }: Batch,
+  { events, to }: EventBatch,
   { careful, beforeCommit }: { readonly careful: boolean; readonly beforeCommit: BeforeCommit | undefined },
 ): Promise<ReadonlyArray<Parked>> => {
   const { hash, edge } = leading.memory

@@ -10,7 +10,7 @@ import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
-import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
 import { temporaryDirectory } from '../../infra/testing/directory.ts'
 import { testEventStore } from '../../infra/testing/eventstore.ts'
@@ -30,7 +30,9 @@ const test = suite('another log')
 const signer = signerOf('moved.test', Buffer.alloc(32, 7))
 const space = { type: 'post', id: 'alice/my-post' } as const
 
-const withDatabase = async (work: (url: string, session: Session) => Promise<void>): Promise<void> => {
+const withDatabase = async (
+  work: (url: string, session: DatabaseSession) => Promise<void>,
+): Promise<void> => {
   const database = await testDatabase()
   const session = await connectSession(database.url, 'test')
   try {
@@ -40,7 +42,7 @@ const withDatabase = async (work: (url: string, session: Session) => Promise<voi
     await database.drop()
   }
 }
-const words = async (session: Session): Promise<ReadonlyArray<string>> =>
+const words = async (session: DatabaseSession): Promise<ReadonlyArray<string>> =>
   (await session.run(sql.unsafe`SELECT content FROM chat_messages ORDER BY position`)).map(({ content }) =>
     String(content),
   )
@@ -54,7 +56,7 @@ const say = (log: MemoryLog, content: string): bigint => {
   const { stream, event: one } = event(content)
   return log.push(stream, one)
 }
-const projected = async (log: EventLog, databaseUrl: string, session: Session, count: number) => {
+const projected = async (log: EventLog, databaseUrl: string, session: DatabaseSession, count: number) => {
   const projector = runProjector({ log, databaseUrl })
   await until('all is in the tables', async () => (await words(session)).length === count)
   await projector.stop()

@@ -1,7 +1,7 @@
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
@@ -13,7 +13,7 @@ const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
 const rows = async (
-  session: Session,
+  session: DatabaseSession,
   table: string,
 ): Promise<ReadonlyArray<Readonly<Record<string, unknown>>>> =>
   session
@@ -27,7 +27,9 @@ const say = (log: MemoryLog, ...all: ReadonlyArray<ReturnType<typeof recorded>>)
 const reached = (projector: Projector, position: bigint): Promise<void> =>
   until(`position ${position}`, () => (projector.state().position ?? -1n) >= position)
 
-const withDatabase = async (work: (url: string, session: Session) => Promise<void>): Promise<void> => {
+const withDatabase = async (
+  work: (url: string, session: DatabaseSession) => Promise<void>,
+): Promise<void> => {
   const database = await testDatabase()
   const session = await connectSession(database.url, 'test')
   try {

@@ -1,6 +1,6 @@
 /** Follows the log and keeps the tables: rows and checkpoint in one transaction, one leader, exactly once. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectSession, type Session } from '../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
 import type { Parked } from '../../projections/parked.ts'
@@ -41,7 +41,7 @@ type Run = {
   /** Aborted when it is to stop. */
   readonly stopped: AbortSignal
   /** What is open while it follows. */
-  readonly open: { session: Session | null; subscription: LogSubscription | null }
+  readonly open: { session: DatabaseSession | null; subscription: LogSubscription | null }
 }
 
 const parkedBy = ({ options, logger }: Run, parked: Parked): void => {
@@ -59,7 +59,7 @@ const rest = (ms: number, signal: AbortSignal): Promise<void> =>
 /** A session of Postgres that leads, once no other does; null where it is to stop first. */
 const becomeLeader = async (
   run: Run,
-): Promise<{ readonly session: Session; readonly leading: Lead } | null> => {
+): Promise<{ readonly session: DatabaseSession; readonly leading: Lead } | null> => {
   const { options, logger, state, stopped, open } = run
   const session = await connectSession(options.databaseUrl, 'presence projector', { isOwn: true })
   open.session = session

@@ -10,7 +10,7 @@ import { DEFAULT_SETTINGS } from '../../domain/settings.ts'
 import { type MemoryLog, memoryLog } from '../../infra/testing/memory-log.ts'
 import { type TestDatabase, testDatabase } from '../../infra/testing/postgres.ts'
 import { isCursor } from '../../projections/cursors.ts'
-import type { Asking, AuditRow, Page, ReadModels, SpaceList } from '../../projections/read-models.ts'
+import type { AuditRow, Page, ReadModels, ReadResult, SpaceList } from '../../projections/read-models.ts'
 import { alice, at, bob, guest, joined, posted, recorded } from '../../projections/testing/events.ts'
 import { type Projector, runProjector } from './projector.ts'
 
@@ -23,7 +23,7 @@ let projector: Projector
 let pool: DatabasePool
 let models: ReadModels & { readonly close: () => Promise<void> }
 
-const answer = async <T>(asked: Asking<T>): Promise<T> => {
+const answer = async <T>(asked: ReadResult<T>): Promise<T> => {
   const result = await asked()
   if (E.isLeft(result)) throw new Error(result.left.cause)
   return result.right

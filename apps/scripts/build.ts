@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
 
-export type Script = { readonly body: Buffer; readonly gzipped: Buffer; readonly etag: string }
+export type ClientScript = { readonly body: Buffer; readonly gzipped: Buffer; readonly etag: string }
 
 const source = (name: string): string => fileURLToPath(new URL(`../client/src/${name}`, import.meta.url))
 
@@ -18,7 +18,7 @@ export const SCRIPTS = {
 } as const satisfies Record<string, BuildOptions & { readonly entry: string }>
 export type ScriptPath = keyof typeof SCRIPTS
 
-const make = async (path: ScriptPath): Promise<Script> => {
+const make = async (path: ScriptPath): Promise<ClientScript> => {
   const { entry, ...options } = SCRIPTS[path]
   const { outputFiles } = await build({
     entryPoints: [source(entry)],
@@ -36,9 +36,9 @@ const make = async (path: ScriptPath): Promise<Script> => {
   return { body, gzipped: gzipSync(body, { level: 9 }), etag }
 }
 
-const made = new Map<ScriptPath, Promise<Script>>()
+const made = new Map<ScriptPath, Promise<ClientScript>>()
 /** However many ask at once, it is made once; one that failed is made again by the next who asks. */
-export const scriptAt = (path: ScriptPath): Promise<Script> => {
+export const scriptAt = (path: ScriptPath): Promise<ClientScript> => {
   const known = made.get(path)
   if (known !== undefined) return known
   const making = make(path)

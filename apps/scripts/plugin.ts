@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { SCRIPTS, type Script, type ScriptPath, scriptAt } from './build.ts'
+import { type ClientScript, SCRIPTS, type ScriptPath, scriptAt } from './build.ts'
 
 const hidden = { schema: { hide: true } }
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
@@ -21,7 +21,7 @@ const LIBRARIES: Readonly<Record<string, string>> = {
 }
 
 /** With its ETag, compressed for whoever takes that; any page may load it and read it. */
-const sendScript = (request: FastifyRequest, reply: FastifyReply, script: Script) => {
+const sendScript = (request: FastifyRequest, reply: FastifyReply, script: ClientScript) => {
   reply
     .type(JAVASCRIPT)
     .header('access-control-allow-origin', '*')
@@ -34,8 +34,8 @@ const sendScript = (request: FastifyRequest, reply: FastifyReply, script: Script
   return takesGzip ? reply.header('content-encoding', 'gzip').send(script.gzipped) : reply.send(script.body)
 }
 
-const libraries = new Map<string, Script>()
-const libraryAt = (name: string, file: string): Script => {
+const libraries = new Map<string, ClientScript>()
+const libraryAt = (name: string, file: string): ClientScript => {
   const known = libraries.get(name)
   if (known !== undefined) return known
   const body = readFileSync(join(MODULES, file))

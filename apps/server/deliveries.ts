@@ -3,19 +3,19 @@ import type { KeyObject } from 'node:crypto'
 import { macKey } from '../../adapters/auth/tokens.ts'
 import { spaceFrom } from '../../adapters/http/codecs.ts'
 import type { HttpDeps } from '../../adapters/http/deps.ts'
-import { Told } from '../../adapters/http/errors.ts'
+import { HttpError } from '../../adapters/http/errors.ts'
 import { mayFollow, positionBefore } from '../../adapters/http/routes/feed.ts'
 import type { Deliveries } from '../../adapters/outside/deliver/deliveries.ts'
 import { DAY, type Pace } from '../../adapters/outside/deliver/pump.ts'
 import { startDeliveries } from '../../adapters/outside/deliver/start.ts'
 import type { Outside } from '../../adapters/outside/registry.ts'
-import type { Metrics, PartMetrics } from './metrics.ts'
+import type { MetricsRegistry, PartMetrics } from './metrics.ts'
 
 /** Under the one secret that is never changed. */
 export const webhookKeyOf = (masterKey: string): KeyObject => macKey(masterKey, 'webhook secrets')
 
 export const measureDeliveries = (
-  metrics: Metrics,
+  metrics: MetricsRegistry,
   outside: Pick<Outside, 'state'>,
   isLeading: () => boolean,
 ): void => {
@@ -60,7 +60,7 @@ export const deliverFor = (
         return 'yes'
       } catch (error) {
         // What can't be found out is asked again.
-        return error instanceof Told && error.told.status < 500 ? 'no' : 'unknown'
+        return error instanceof HttpError && error.told.status < 500 ? 'no' : 'unknown'
       }
     },
   })

@@ -1,8 +1,8 @@
 /** What the one who follows DLUX's primary wrote of it, for health and metrics. */
 import pg from 'pg'
-import { type Following, readFollowing } from '../../adapters/content/primary/record.ts'
+import { type FollowHealth, readFollowing } from '../../adapters/content/primary/record.ts'
 import type { Check, Checks } from '../../adapters/http/deps.ts'
-import type { Metrics } from './metrics.ts'
+import type { MetricsRegistry } from './metrics.ts'
 
 /** It says every second that it is there. */
 const GONE_MS = 30_000
@@ -11,10 +11,10 @@ const MAX_LAG_MS = 60_000
 const FRESH_MS = 1_000
 
 /** How far what is here is behind the primary, as far as is known. */
-export const lagOf = ({ state, lagMs, heardMs, seenMs }: Following): number =>
+export const lagOf = ({ state, lagMs, heardMs, seenMs }: FollowHealth): number =>
   Math.round(Math.max(lagMs, state === 'following' && (seenMs ?? 0) < GONE_MS ? 0 : (heardMs ?? 0)))
 
-const troubleOf = (following: Following | null): string | null => {
+const troubleOf = (following: FollowHealth | null): string | null => {
   if (following === null || following.seenMs === null || following.seenMs > GONE_MS)
     return 'Nobody follows the primary: the projector does.'
   if (following.state === 'waiting' || following.lastError !== null)
@@ -24,7 +24,7 @@ const troubleOf = (following: Following | null): string | null => {
 }
 
 /** `ago`: milliseconds since. */
-export const contentCheck = (following: Following | null): Check => {
+export const contentCheck = (following: FollowHealth | null): Check => {
   const error = troubleOf(following)
   if (following === null) return { ok: false, vital: false, error }
   const { way, state, reason, rowsApplied, rowsSkipped, lastSkipped, heardMs, changedMs } = following
@@ -50,7 +50,7 @@ export type WatchedFollowing = {
   /** Undefined where nothing is to be followed. */
   readonly check: () => Promise<Check | undefined>
   /** Null where nobody follows, or it can't be known. */
-  readonly state: () => Promise<Following | null>
+  readonly state: () => Promise<FollowHealth | null>
   readonly stop: () => Promise<void>
 }
 
@@ -63,9 +63,9 @@ export const watchFollowing = (databaseUrl: string, isAsked: boolean): WatchedFo
     application_name: 'presence health',
   })
   pool.on('error', () => {})
-  let looked: { readonly at: number; readonly found: Promise<Following | null> } | null = null
+  let looked: { readonly at: number; readonly found: Promise<FollowHealth | null> } | null = null
   /** One look for all who ask at about one time. */
-  const find = (): Promise<Following | null> => {
+  const find = (): Promise<FollowHealth | null> => {
     if (looked === null || Date.now() - looked.at > FRESH_MS)
       looked = { at: Date.now(), found: readFollowing(pool) }
     return looked.found
@@ -92,11 +92,11 @@ export const withContent =
     return content === undefined ? checks : { ...checks, content }
   }
 
-export const measureFollowing = (metrics: Metrics, { check, state }: WatchedFollowing): void => {
+export const measureFollowing = (metrics: MetricsRegistry, { check, state }: WatchedFollowing): void => {
   metrics.gauge('presence_content_up', '1 while the primary is followed', async () =>
     (await check())?.ok ? 1 : 0,
   )
-  const of = (name: string, help: string, read: (following: Following) => number) =>
+  const of = (name: string, help: string, read: (following: FollowHealth) => number) =>
     metrics.gauge(name, help, async () => {
       const following = await state()
       return following === null ? Number.NaN : read(following)

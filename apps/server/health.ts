@@ -7,9 +7,9 @@ import type { RelayState } from '../../adapters/redis/relay.ts'
 import { within } from '../../adapters/within.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
-import type { Asking, ReadModels } from '../../projections/read-models.ts'
+import type { ReadModels, ReadResult } from '../../projections/read-models.ts'
 import { otherLog } from '../../projections/same-log.ts'
-import type { Writes } from './watched-writes.ts'
+import type { WatchedWrites } from './watched-writes.ts'
 
 export type HealthParts = {
   readonly log: Pick<EventLog, 'health' | 'readAll' | 'readStream'>
@@ -19,7 +19,7 @@ export type HealthParts = {
   readonly feed: () => SubscriptionState
   /** `look`: null where each server answers, else a sentence. */
   readonly turn: { readonly uris: ReadonlyArray<string>; readonly look: () => Promise<string | null> }
-  readonly writes: Writes
+  readonly writes: WatchedWrites
   /** Keys that the log was sealed under and that are not in the database. */
   readonly missingKeys: () => MissingKeys
   /** What is heard of by PostgreSQL's notices, and whether it is. */
@@ -46,7 +46,7 @@ const whyNot = (error: unknown): string => {
   return String(error)
 }
 
-type Answer<A> = Awaited<ReturnType<Asking<A>>>
+type Answer<A> = Awaited<ReturnType<ReadResult<A>>>
 /** A database that does not answer is not there, nor is one without tables. */
 const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   let timer: NodeJS.Timeout | undefined

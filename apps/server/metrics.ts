@@ -8,7 +8,7 @@ export type PartMetrics = {
   readonly count: (name: string, value: number, labels?: Labels) => void
   readonly observe: (name: string, value: number, labels?: Labels) => void
 }
-export type Metrics = {
+export type MetricsRegistry = {
   readonly registry: Registry
   readonly parts: PartMetrics
   /** A number that is asked for at each scrape; what does not come within a second is not a number. */
@@ -36,7 +36,7 @@ const soon = async (value: number | Promise<number>): Promise<number> => {
   return told
 }
 
-export const createMetrics = (nodeId: string): Metrics => {
+export const createMetrics = (nodeId: string): MetricsRegistry => {
   const registry = new Registry()
   registry.setDefaultLabels({ node: nodeId })
   collectDefaultMetrics({ register: registry })

@@ -6,7 +6,7 @@ import type { EventLog, Ids } from '../../domain/ports.ts'
 const PROBES = 'health-probes'
 const PROBE_EVERY_MS = 2_000
 
-export type Writes = {
+export type WatchedWrites = {
   /** Why the last one was refused, by an event store that can be reached; null where it was taken. Where one was refused it is
    *  tried again, so that nobody need write for this to be true. */
   readonly refused: () => Promise<string | null>
@@ -16,7 +16,7 @@ export const watchWrites = <Log extends EventLog>(
   log: Log,
   ids: Ids,
   now: () => number,
-): { readonly log: Log; readonly writes: Writes } => {
+): { readonly log: Log; readonly writes: WatchedWrites } => {
   let cause: string | null = null
   let probedAt = Number.NEGATIVE_INFINITY
   const append: EventLog['append'] = (stream, expected, events) => async () => {

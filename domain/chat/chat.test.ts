@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { codeOf } from '../refused.ts'
 import { spaceDecider } from '../space/decider.ts'
 import type { SpaceEvent } from '../space/events.ts'
-import { account, asked, at, guest, opened, type Place, system } from '../testing/people.ts'
+import { account, asked, at, type ContentKind, guest, opened, system } from '../testing/people.ts'
 import { fold, scenario } from '../testing/scenario.ts'
 import { banned, granted, joined, muted, settled } from '../testing/space-events.ts'
 import type { ChatCommand } from './commands.ts'
@@ -27,7 +27,7 @@ const M3 = '00000000-0000-4000-8000-000000000003'
 const ask = (
   by: ChatAsked['by'],
   command: ChatCommand,
-  options: { seconds?: number; place?: Place; space?: ReadonlyArray<SpaceEvent>; found?: Found } = {},
+  options: { seconds?: number; place?: ContentKind; space?: ReadonlyArray<SpaceEvent>; found?: Found } = {},
 ): ChatAsked => ({
   ...asked(by, command, options),
   space: fold(spaceDecider, [opened(options.place), ...(options.space ?? [])]),

@@ -11,7 +11,7 @@ import {
   type ValuesOf,
   words,
 } from '../fields.ts'
-import type { LooksAt, Rate } from '../space/commands.ts'
+import type { LooksAt, RateClass } from '../space/commands.ts'
 import type { ChatEvent } from './events.ts'
 
 type Entry<F extends AnyFields> = {
@@ -20,7 +20,7 @@ type Entry<F extends AnyFields> = {
   readonly who: string
   /** In words. */
   readonly says: string
-  readonly rate: Rate
+  readonly rate: RateClass
   readonly asksContent: true
   readonly looksAt: ReadonlyArray<LooksAt>
   /** The socket's event; several commands may be one. */

@@ -4,7 +4,7 @@ import { type Subject, writerOf } from '../identity.ts'
 import { MAIN } from '../names.ts'
 import { isSince2 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
-import { type Asking, actorOf } from '../space/decision-context.ts'
+import { actorOf, type DecisionContext } from '../space/decision-context.ts'
 import { readSubspace } from '../space/seats.ts'
 import { invalid } from '../text.ts'
 import type { AddReaction, DeleteMessage, EditMessage, PostMessage, RemoveReaction } from './commands.ts'
@@ -23,7 +23,7 @@ import {
 } from './text.ts'
 
 type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
-type Talk = Asking & {
+type Talk = DecisionContext & {
   readonly chat: ChatState
   readonly find: (id: string) => Known | null
 }

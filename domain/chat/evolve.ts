@@ -8,7 +8,7 @@ import {
   countKey,
   digestOf,
   networkKey,
-  type Recent,
+  type RecentMessage,
   reactionKey,
   WINDOW,
 } from './state.ts'
@@ -25,7 +25,7 @@ export const forkChat = (state: ChatState): ChatState => ({
 
 const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
 
-const UNTOUCHED: Omit<Recent, 'revision'> = { posted: null, deleted: false, edited: null }
+const UNTOUCHED: Omit<RecentMessage, 'revision'> = { posted: null, deleted: false, edited: null }
 
 /** Puts an entry at the back: the front is what has been left alone the longest. */
 const toBack = <K, V>(map: ReadonlyMap<K, V>, key: K, value: V): void => {
@@ -68,7 +68,7 @@ const notePost = (state: ChatState, author: string, at: number): void => {
 export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
   const revision = state.length
   const { type, data } = event
-  const touch = (change: Partial<Recent>): void => {
+  const touch = (change: Partial<RecentMessage>): void => {
     const before = state.messages.get(data.messageId) ?? UNTOUCHED
     toBack(state.messages, data.messageId, { ...before, ...change, revision })
   }

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { count } from './evolve.ts'
-import { type ChatState, initialChat, type Recent } from './state.ts'
+import { type ChatState, initialChat, type RecentMessage } from './state.ts'
 import { canonicalEmoji } from './text.ts'
 
 /** Of the shape below: a snapshot of another version is not read, and the chat is folded anew. */
@@ -53,7 +53,7 @@ const keptKey = (key: string): string => {
 /** The state that `toSnapshot` was given, or why this is no snapshot that can be read. */
 export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
   if (!ChatSnapshot.is(json)) return E.left(`Not a chat's snapshot of version ${CHAT_SNAPSHOT}.`)
-  const messages = json.messages.map(([id, revision, posted, deleted, edited]): [string, Recent] => [
+  const messages = json.messages.map(([id, revision, posted, deleted, edited]): [string, RecentMessage] => [
     id,
     { revision, posted, deleted, edited },
   ])

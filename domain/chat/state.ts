@@ -1,6 +1,6 @@
 /** What a chat's decisions are made on: a window on its last events, whatever its length. */
 import type { Subject } from '../identity.ts'
-import type { Asked } from '../space/commands.ts'
+import type { DecisionInput } from '../space/commands.ts'
 import type { SpaceState } from '../space/state.ts'
 import type { ChatCommand } from './commands.ts'
 
@@ -26,7 +26,7 @@ export type MessageFacts = {
 export type Found = ReadonlyMap<string, MessageFacts | null>
 
 /** A command and all that its decision needs beside the chat's own state. `found` has what `messagesNeeded` named. */
-export type ChatAsked = Asked<ChatCommand> & { readonly space: SpaceState; readonly found?: Found }
+export type ChatAsked = DecisionInput<ChatCommand> & { readonly space: SpaceState; readonly found?: Found }
 
 /** What the posting said; its words as a digest, so that the window stays small whatever people write. */
 export type Posted = {
@@ -40,7 +40,7 @@ export type Posted = {
   readonly words: string
 }
 /** A message touched within the window. */
-export type Recent = {
+export type RecentMessage = {
   /** Of the last event that touched it. */
   readonly revision: number
   /** Null where the posting is older than the window was. */
@@ -55,7 +55,7 @@ export type ChatState = {
   /** Events in the stream so far: the next one's revision. */
   readonly length: number
   /** By message id, the longest untouched in front. */
-  readonly messages: ReadonlyMap<string, Recent>
+  readonly messages: ReadonlyMap<string, RecentMessage>
   /** By message, subject and emoji (see `reactionKey`), the oldest in front. */
   readonly reactions: ReadonlyMap<string, RecentReaction>
   /** How many of those are on, by message and by message and subject (see `countKey`): adding one more asks for no walk. */

@@ -2,7 +2,7 @@
 import type { Actor } from '../identity.ts'
 import type { KeyPermission, OutsideEvent } from './events.ts'
 
-export type Key = {
+export type ServiceKey = {
   readonly id: string
   /** `service:name-1a2b3c4d`: who acts with it. */
   readonly subject: string
@@ -44,7 +44,7 @@ export type Subscription = {
 
 export type OutsideState = {
   readonly subscriptions: ReadonlyMap<string, Subscription>
-  readonly keys: ReadonlyMap<string, Key>
+  readonly keys: ReadonlyMap<string, ServiceKey>
 }
 export const NOTHING_OUTSIDE: OutsideState = { keys: new Map(), subscriptions: new Map() }
 
@@ -106,11 +106,11 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
 }
 
 /** Whether the key opens anything at `at` (ISO 8601). */
-export const isLive = ({ revokedAt, expires }: Key, at: string): boolean =>
+export const isLive = ({ revokedAt, expires }: ServiceKey, at: string): boolean =>
   revokedAt === null && (expires === null || at < expires)
 
 /** The key of a service: each has one. */
-export const keyOf = (state: OutsideState, subject: string): Key | undefined => {
+export const keyOf = (state: OutsideState, subject: string): ServiceKey | undefined => {
   for (const key of state.keys.values()) if (key.subject === subject) return key
   return undefined
 }

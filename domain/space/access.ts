@@ -3,12 +3,12 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import type { Grounds } from '../metadata.ts'
 import { isOver } from '../text.ts'
-import type { Asked, ContentFacts } from './commands.ts'
+import type { ContentFacts, DecisionInput } from './commands.ts'
 import type { Permission, Role } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Restriction, SpaceState } from './state.ts'
 
-export type By = Asked<unknown>['by']
+export type By = DecisionInput<unknown>['by']
 
 export type Access = {
   /** What the caller is here; null for a stranger, who may still enter where it is public. */
@@ -125,7 +125,7 @@ export const mayOverrule = (
 }
 
 /** For the metadata of what comes of a command, accepted or refused: the role in force and where it came from. */
-export const groundsFor = (state: SpaceState, asked: Omit<Asked<unknown>, 'command'>): Grounds => {
+export const groundsFor = (state: SpaceState, asked: Omit<DecisionInput<unknown>, 'command'>): Grounds => {
   const { role, via } = accessOf(state, asked.by, asked.content, asked.at)
   return { role: via === 'system' ? 'system' : (role ?? 'none'), via }
 }

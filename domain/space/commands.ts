@@ -26,7 +26,7 @@ import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
 
 /** Commands that share an allowance (`apps/commands/limits.ts`). */
-export type Rate = 'presence' | 'moderation' | 'chat' | 'chat-change'
+export type RateClass = 'presence' | 'moderation' | 'chat' | 'chat-change'
 
 /** What a decision looks at, in the order in which an explanation tells it. A setting by its name is told as it stood;
  *  the others have words of their own. */
@@ -60,7 +60,7 @@ type Entry<F extends AnyFields> = {
   readonly who: string
   /** In words. */
   readonly says: string
-  readonly rate: Rate
+  readonly rate: RateClass
   /** Whether its decision needs to know what the content says. */
   readonly asksContent: boolean
   readonly looksAt: ReadonlyArray<LooksAt>
@@ -454,7 +454,7 @@ export type ContentFacts = {
 }
 
 /** All that a decision needs from outside: who, when, and what the content says. */
-export type Asked<Command> = {
+export type DecisionInput<Command> = {
   /** Twice the same id is one command. */
   readonly id: string
   readonly by: Caller | { readonly kind: 'system'; readonly id: string }

@@ -1,7 +1,7 @@
 /** The space's table of contents: which rule answers which command, and how a space is opened. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Asked, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
-import { type Asking, askingOf, type Decision } from './decision-context.ts'
+import type { DecisionInput, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
+import { contextOf, type Decision, type DecisionContext } from './decision-context.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { changeEntity, pinEntity, unpinEntity } from './pinned.ts'
 import { ban, kick, mute, unban, unmute } from './restrictions.ts'
@@ -12,7 +12,7 @@ import { grantSpeak, handOnSpeak, takeSpeak } from './stage.ts'
 import type { SpaceState } from './state.ts'
 
 const RULES: {
-  readonly [Name in SpaceCommandName]: (asking: Asking, command: SpaceCommandOf<Name>) => Decision
+  readonly [Name in SpaceCommandName]: (context: DecisionContext, command: SpaceCommandOf<Name>) => Decision
 } = {
   EnterSpace: enterSpace,
   JoinSpace: joinSpace,
@@ -37,12 +37,12 @@ const RULES: {
   UnpinEntity: unpinEntity,
   ExpireSeats: expireSeats,
 }
-const answer = (asking: Asking, command: SpaceCommand): Decision =>
-  (RULES[command.type] as (asking: Asking, command: SpaceCommand) => Decision)(asking, command)
+const answer = (context: DecisionContext, command: SpaceCommand): Decision =>
+  (RULES[command.type] as (context: DecisionContext, command: SpaceCommand) => Decision)(context, command)
 
 /** The first thing that happens in a space opens it. */
-export const decideSpace = (asked: Asked<SpaceCommand>, state: SpaceState): Decision => {
-  const decision = answer(askingOf(state, asked), asked.command)
+export const decideSpace = (asked: DecisionInput<SpaceCommand>, state: SpaceState): Decision => {
+  const decision = answer(contextOf(state, asked), asked.command)
   if (state.opened !== null || E.isLeft(decision) || decision.right.length === 0) return decision
   const { title, owner, visibility } = asked.content
   return E.right([

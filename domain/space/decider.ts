@@ -1,5 +1,5 @@
 import type { Decider } from '../decider.ts'
-import type { Asked, SpaceCommand } from './commands.ts'
+import type { DecisionInput, SpaceCommand } from './commands.ts'
 import { decideSpace } from './decide.ts'
 import type { SpaceEvent } from './events.ts'
 import { evolveSpace, forkSpace, initialSpace } from './evolve.ts'
@@ -7,7 +7,7 @@ import type { SpaceRefusal } from './refusals.ts'
 import type { SpaceState } from './state.ts'
 
 /** Who may enter a space, who is in, what is allowed: one consistency boundary. */
-export const spaceDecider: Decider<SpaceState, Asked<SpaceCommand>, SpaceEvent, SpaceRefusal> = {
+export const spaceDecider: Decider<SpaceState, DecisionInput<SpaceCommand>, SpaceEvent, SpaceRefusal> = {
   initial: initialSpace,
   decide: decideSpace,
   evolve: evolveSpace,

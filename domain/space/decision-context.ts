@@ -1,14 +1,14 @@
 /** What every family of commands is given to decide on, worked out once. */
 import type * as E from 'fp-ts/lib/Either.js'
 import { type Access, accessOf, type By } from './access.ts'
-import type { Asked, ContentFacts } from './commands.ts'
+import type { ContentFacts, DecisionInput } from './commands.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Session, SpaceState } from './state.ts'
 
 export type Decision = E.Either<SpaceRefusal, ReadonlyArray<SpaceEvent>>
 
-export type Asking = {
+export type DecisionContext = {
   readonly state: SpaceState
   readonly by: By
   readonly at: string
@@ -17,7 +17,10 @@ export type Asking = {
   readonly rules: number | undefined
 }
 
-export const askingOf = (state: SpaceState, { by, at, content, rules }: Asked<unknown>): Asking => ({
+export const contextOf = (
+  state: SpaceState,
+  { by, at, content, rules }: DecisionInput<unknown>,
+): DecisionContext => ({
   state,
   by,
   at,
@@ -30,10 +33,10 @@ export const askingOf = (state: SpaceState, { by, at, content, rules }: Asked<un
 export const subjectOf = (session: Session): string => session.account ?? session.guest ?? ''
 
 /** Whether the session is the caller's own. */
-export const isOwn = (asking: Asking, session: Session): boolean =>
-  asking.by.kind === 'account'
-    ? session.account === asking.by.id
-    : asking.by.kind === 'guest' && session.account === null && session.guest === asking.by.id
+export const isOwn = (context: DecisionContext, session: Session): boolean =>
+  context.by.kind === 'account'
+    ? session.account === context.by.id
+    : context.by.kind === 'guest' && session.account === null && session.guest === context.by.id
 
 /** The actor as events name it: who it is, without what a guest merely claims. */
 export const actorOf = (by: By): { readonly kind: By['kind']; readonly id: string } => ({

@@ -1,7 +1,7 @@
 /** What ends with a right: the sessions, the held seat and the voices of one subject. */
 import { isGuest } from '../names.ts'
 import { inForce } from './access.ts'
-import { type Asking, actorOf, subjectOf } from './decision-context.ts'
+import { actorOf, type DecisionContext, subjectOf } from './decision-context.ts'
 import type { LeaveReason, SpaceEvent } from './events.ts'
 import { isOnlyListening } from './stage.ts'
 import type { Session } from './state.ts'
@@ -15,7 +15,7 @@ export const AT_ONCE_WITH_WORDS = 150
 type Ending = { readonly reason: LeaveReason; readonly note: string | null; readonly until: string | null }
 
 export const endSession = (
-  { by, at }: Asking,
+  { by, at }: DecisionContext,
   sessionId: string,
   { reason, note, until }: Ending,
 ): SpaceEvent => ({
@@ -24,59 +24,62 @@ export const endSession = (
 })
 
 /** Ends every session of `subject` and gives up the seat held for it. */
-export const putOut = (asking: Asking, subject: string, ending: Ending): Array<SpaceEvent> => {
+export const putOut = (context: DecisionContext, subject: string, ending: Ending): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
-  for (const sessionId of asking.state.own.get(subject) ?? [])
-    events.push(endSession(asking, sessionId, ending))
-  if (asking.state.held.has(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
+  for (const sessionId of context.state.own.get(subject) ?? [])
+    events.push(endSession(context, sessionId, ending))
+  if (context.state.held.has(subject)) events.push({ type: 'SeatExpired', data: { subject, at: context.at } })
   return events
 }
 
 export const ACCOUNTS_ONLY = 'This space is for accounts only now.'
 
 /** Stops every voice that `which` picks. */
-export const stopVoices = (asking: Asking, which: (session: Session) => boolean): Array<SpaceEvent> => {
+export const stopVoices = (
+  context: DecisionContext,
+  which: (session: Session) => boolean,
+): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
-  for (const session of asking.state.sessions.values())
+  for (const session of context.state.sessions.values())
     if (session.voice && which(session))
-      events.push({ type: 'VoiceStopped', data: { sessionId: session.sessionId, at: asking.at } })
+      events.push({ type: 'VoiceStopped', data: { sessionId: session.sessionId, at: context.at } })
   return events
 }
 
 /** Where guests may not be any more, those who are in are shown out, and no seat is held for them. */
-const putOutGuests = (asking: Asking): Array<SpaceEvent> => {
+const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
-  for (const session of asking.state.sessions.values()) {
+  for (const session of context.state.sessions.values()) {
     if (events.length >= AT_ONCE) break
     if (session.account === null)
       events.push(
-        endSession(asking, session.sessionId, { reason: 'kicked', note: ACCOUNTS_ONLY, until: null }),
+        endSession(context, session.sessionId, { reason: 'kicked', note: ACCOUNTS_ONLY, until: null }),
       )
   }
-  for (const subject of asking.state.held.keys()) {
+  for (const subject of context.state.held.keys()) {
     if (events.length >= AT_ONCE) break
-    if (isGuest(subject)) events.push({ type: 'SeatExpired', data: { subject, at: asking.at } })
+    if (isGuest(subject)) events.push({ type: 'SeatExpired', data: { subject, at: context.at } })
   }
   return events
 }
 
 /** What may not be here any more: guests with their held seats; voices, or of them those that are not on the stage. */
 export const endForbidden = (
-  asking: Asking,
+  context: DecisionContext,
   forbidden: { readonly guests: boolean; readonly voices: 'all' | 'listeners' | 'none' },
 ): Array<SpaceEvent> => {
-  const events = forbidden.guests ? putOutGuests(asking) : []
+  const events = forbidden.guests ? putOutGuests(context) : []
   if (forbidden.voices === 'none' || events.length >= AT_ONCE) return events
   const gone = new Set(events.map((event) => event.type === 'SessionLeft' && event.data.sessionId))
-  const isEnded = (session: Session) => forbidden.voices === 'all' || isOnlyListening(asking, session)
-  const voices = stopVoices(asking, (session) => !gone.has(session.sessionId) && isEnded(session))
+  const isEnded = (session: Session) => forbidden.voices === 'all' || isOnlyListening(context, session)
+  const voices = stopVoices(context, (session) => !gone.has(session.sessionId) && isEnded(session))
   return [...events, ...voices.slice(0, AT_ONCE - events.length)]
 }
 
 const isAfter = (a: string, b: string): boolean => Date.parse(a) > Date.parse(b)
 
 /** Sessions that were too many to end with the ban. Who came in since was let in for a reason. */
-const putOutBanned = ({ state, at }: Asking): Array<SpaceEvent> => {
+const putOutBanned = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   if (state.bans.size === 0) return events
   for (const session of state.sessions.values()) {
@@ -90,7 +93,7 @@ const putOutBanned = ({ state, at }: Asking): Array<SpaceEvent> => {
 }
 
 /** Sessions that were too many to end with the permission that let them in, unless it was given back. */
-const putOutRevoked = ({ state, at }: Asking): Array<SpaceEvent> => {
+const putOutRevoked = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const { sessionId, account, revoked } of state.sessions.values()) {
     if (revoked === undefined || state.grants.has(account ?? '')) continue
@@ -101,10 +104,10 @@ const putOutRevoked = ({ state, at }: Asking): Array<SpaceEvent> => {
 }
 
 /** Voices that were too many to stop with the mute. An owner who came in since may speak, muted or not. */
-const stopMuted = (asking: Asking): Array<SpaceEvent> => {
-  const { state, at } = asking
+const stopMuted = (context: DecisionContext): Array<SpaceEvent> => {
+  const { state, at } = context
   if (state.mutes.size === 0) return []
-  return stopVoices(asking, (session) => {
+  return stopVoices(context, (session) => {
     const mute = inForce(state.mutes, subjectOf(session), at)
     return mute !== null && !isAfter(session.joinedAt, mute.at)
   })
@@ -116,8 +119,8 @@ const whose = ({ data }: SpaceEvent): string =>
 
 /** What was too much to end at once with what forbade it, beside `seats`, which are freed already: each once, and no
  *  more than one command may. */
-export const endTheRest = (asking: Asking, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
-  const { guests_allowed, voice_enabled, stage } = asking.state.settings
+export const endTheRest = (context: DecisionContext, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
+  const { guests_allowed, voice_enabled, stage } = context.state.settings
   const events: Array<SpaceEvent> = []
   const gone = new Set(seats.map(whose))
   const room = AT_ONCE - seats.length
@@ -130,9 +133,9 @@ export const endTheRest = (asking: Asking, seats: ReadonlyArray<SpaceEvent>): Ar
       events.push(event)
     }
   }
-  end([...putOutBanned(asking), ...putOutRevoked(asking)], Math.min(AT_ONCE_WITH_WORDS, room))
+  end([...putOutBanned(context), ...putOutRevoked(context)], Math.min(AT_ONCE_WITH_WORDS, room))
   const voices = !voice_enabled ? 'all' : stage ? 'listeners' : 'none'
-  end(endForbidden(asking, { guests: !guests_allowed, voices }), room)
-  end(stopMuted(asking), room)
+  end(endForbidden(context, { guests: !guests_allowed, voices }), room)
+  end(stopMuted(context), room)
   return events
 }

@@ -40,7 +40,7 @@ export type Concerns = keyof typeof CONCERNS
 
 /** `room`: to those in the session's room; `subspace`: to those in the one that it names; `space`: to every room. `with` is the payload, to which the session, its
  *  place on the log and the time are added. */
-export type News<Data> = {
+export type NewsRule<Data> = {
   readonly to: 'room' | 'subspace' | 'space'
   readonly as: string
   readonly with: (data: Data) => Readonly<Record<string, unknown>>
@@ -59,7 +59,7 @@ type Entry<Data, Told, Sets> = {
   readonly told: Told
   readonly says: (data: Data, words: Words) => string
 }
-const event = <Data, Told extends News<Data> | 'coming' | 'nobody'>(
+const event = <Data, Told extends NewsRule<Data> | 'coming' | 'nobody'>(
   data: t.Type<Data>,
   rest: Omit<Entry<Data, Told, null>, 'stream' | 'schema' | 'data' | 'sets'> & { readonly schema?: number },
 ): Entry<Data, Told, null> => ({ stream: 'space', schema: 1, data, sets: null, ...rest })
@@ -67,7 +67,7 @@ const event = <Data, Told extends News<Data> | 'coming' | 'nobody'>(
 /** Of an event that sets something on a session and does nothing else. */
 const onSession = <
   Data extends { readonly sessionId: string },
-  Told extends News<Data> | 'coming' | 'nobody',
+  Told extends NewsRule<Data> | 'coming' | 'nobody',
 >(
   data: t.Type<Data>,
   rest: Pick<Entry<Data, Told, SetsOnSession>, 'told' | 'says' | 'sets'> & { readonly schema?: number },
@@ -455,6 +455,6 @@ export const isSpaceEvent = (event: { readonly type: string }): event is SpaceEv
 export const spaceEntry = (name: SpaceEventName) =>
   SPACE_EVENTS[name] as unknown as Entry<
     SpaceEvent['data'],
-    News<SpaceEvent['data']> | 'coming' | 'nobody',
+    NewsRule<SpaceEvent['data']> | 'coming' | 'nobody',
     SetsOnSession | null
   >

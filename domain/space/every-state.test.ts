@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { codeOf } from '../refused.ts'
-import { account, asked, at, guest, opened, type Place, system } from '../testing/people.ts'
+import { account, asked, at, type ContentKind, guest, opened, system } from '../testing/people.ts'
 import { deepFreeze, fold } from '../testing/scenario.ts'
 import * as ask from '../testing/space-commands.ts'
 import {
@@ -28,7 +28,7 @@ const box = { subspace: 'main', entityId: 'box' }
 
 const ten = Array.from({ length: 10 }, (_, n) => joined('alice', n + 11))
 
-const states: Readonly<Record<string, readonly [Place, ReadonlyArray<SpaceEvent>]>> = {
+const states: Readonly<Record<string, readonly [ContentKind, ReadonlyArray<SpaceEvent>]>> = {
   unused: ['public', []],
   open: ['public', [opened()]],
   private: ['private', [opened('private')]],

@@ -32,8 +32,8 @@ export type KeptFacts = t.TypeOf<typeof KeptFacts>
 
 /** The revisions that a decision saw where its event's place in its own stream does not say it: of the space for a chat's
  *  event, of both for a refusal. -1 for nothing yet. */
-export const Seen = t.partial({ space: t.number, chat: t.number })
-export type Seen = t.TypeOf<typeof Seen>
+export const SeenRevisions = t.partial({ space: t.number, chat: t.number })
+export type SeenRevisions = t.TypeOf<typeof SeenRevisions>
 
 /** Enough to decide what asks nothing of the content: leaving, and freeing seats. */
 export const NO_FACTS: ContentFacts = {

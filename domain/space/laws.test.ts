@@ -4,12 +4,12 @@ import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { anyPlace, anySteps, RUNS, type Step } from '../testing/any.ts'
-import { asked, at, OWNER, type Place } from '../testing/people.ts'
+import { anyPlace, anySteps, type CommandStep, RUNS } from '../testing/any.ts'
+import { asked, at, type ContentKind, OWNER } from '../testing/people.ts'
 import { deepFreeze, fold } from '../testing/scenario.ts'
 import { joined, left, settled } from '../testing/space-events.ts'
 import { rank } from './access.ts'
-import type { Asked, SpaceCommand } from './commands.ts'
+import type { DecisionInput, SpaceCommand } from './commands.ts'
 import { spaceDecider } from './decider.ts'
 import type { SpaceEvent } from './events.ts'
 import { fromSnapshot, toSnapshot } from './snapshot.ts'
@@ -19,7 +19,10 @@ const { initial, decide, fork } = spaceDecider
 const test = suite('laws of a space')
 
 /** The steps as commands, each at its time. */
-const commandsOf = (steps: ReadonlyArray<Step>, place: Place): ReadonlyArray<Asked<SpaceCommand>> => {
+const commandsOf = (
+  steps: ReadonlyArray<CommandStep>,
+  place: ContentKind,
+): ReadonlyArray<DecisionInput<SpaceCommand>> => {
   let now = 0
   return steps.map(({ by, pause, command }, n) => {
     now += pause
@@ -27,13 +30,13 @@ const commandsOf = (steps: ReadonlyArray<Step>, place: Place): ReadonlyArray<Ask
   })
 }
 type Done = {
-  readonly ask: Asked<SpaceCommand>
+  readonly ask: DecisionInput<SpaceCommand>
   readonly before: SpaceState
   readonly events: ReadonlyArray<SpaceEvent>
   readonly after: SpaceState
 }
 /** Decides each in turn; what is refused changes nothing. `before` and `after` are the caller's to keep. */
-const run = (asks: ReadonlyArray<Asked<SpaceCommand>>, check?: (done: Done) => void): SpaceState => {
+const run = (asks: ReadonlyArray<DecisionInput<SpaceCommand>>, check?: (done: Done) => void): SpaceState => {
   let state = initial()
   for (const ask of asks) {
     const decision = decide(ask, state)

@@ -4,13 +4,13 @@ import { isAccount } from '../names.ts'
 import { invalid, parseReason } from '../text.ts'
 import { mayActOn, mayAs } from './access.ts'
 import type { GrantPermission, RevokePermission } from './commands.ts'
-import { type Asking, actorOf, type Decision } from './decision-context.ts'
+import { actorOf, type Decision, type DecisionContext } from './decision-context.ts'
 import { AT_ONCE_WITH_WORDS, putOut } from './endings.ts'
 
 const PERMISSIONS: ReadonlyArray<string> = ['access', 'moderate', 'admin']
 
-export const grantPermission = (asking: Asking, command: GrantPermission): Decision => {
-  const { state, content, access, at } = asking
+export const grantPermission = (context: DecisionContext, command: GrantPermission): Decision => {
+  const { state, content, access, at } = context
   const { account, permission } = command
   const may = mayAs(access, permission === 'admin' ? 'owner' : 'admin')
   if (E.isLeft(may)) return may
@@ -25,14 +25,14 @@ export const grantPermission = (asking: Asking, command: GrantPermission): Decis
   return E.right([
     {
       type: 'PermissionGranted',
-      data: { account, permission, by: actorOf(asking.by), reason: reason.right, at },
+      data: { account, permission, by: actorOf(context.by), reason: reason.right, at },
     },
   ])
 }
 
 /** In a private space, whoever loses the permission that let them in is put out. */
-export const revokePermission = (asking: Asking, command: RevokePermission): Decision => {
-  const { state, content, access, at } = asking
+export const revokePermission = (context: DecisionContext, command: RevokePermission): Decision => {
+  const { state, content, access, at } = context
   const { account } = command
   const may = mayAs(access, 'admin')
   if (E.isLeft(may)) return may
@@ -45,7 +45,7 @@ export const revokePermission = (asking: Asking, command: RevokePermission): Dec
   if (grant === undefined) return E.right([])
   const out =
     content.visibility === 'private'
-      ? putOut(asking, account, { reason: 'kicked', note: reason.right, until: null })
+      ? putOut(context, account, { reason: 'kicked', note: reason.right, until: null })
       : []
   return E.right([
     {
@@ -53,7 +53,7 @@ export const revokePermission = (asking: Asking, command: RevokePermission): Dec
       data: {
         account,
         permission: grant.permission,
-        by: actorOf(asking.by),
+        by: actorOf(context.by),
         reason: reason.right,
         at,
         ...(out.length > AT_ONCE_WITH_WORDS ? { inRounds: true } : {}),

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Made } from '../scene/entity.ts'
 import { parseComponents, parseEntityId, parseTemplate, weightOf } from '../scene/limits.ts'
 import { mayAs } from './access.ts'
-import { type Asking, actorOf, type Decision } from './decision-context.ts'
+import { actorOf, type Decision, type DecisionContext } from './decision-context.ts'
 import { type Pin, pinKey } from './pin.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import { readSubspace } from './seats.ts'
@@ -25,7 +25,7 @@ type UnpinEntity = Pick<PinEntity, 'subspace' | 'entityId'>
 
 const refuse = (refusal: SpaceRefusal): E.Either<SpaceRefusal, never> => E.left(refusal)
 
-const mayPin = ({ access, state }: Asking): E.Either<SpaceRefusal, void> => {
+const mayPin = ({ access, state }: DecisionContext): E.Either<SpaceRefusal, void> => {
   const needs = state.settings.scene_pin
   return needs === 'everyone' ? access.mayEnter : mayAs(access, needs)
 }
@@ -35,7 +35,7 @@ const weigh = (components: Readonly<Record<string, unknown>>): number =>
 
 /** Its weight, where there is room for it. `known`: what is pinned of it already. */
 const fit = (
-  { state }: Asking,
+  { state }: DecisionContext,
   components: Readonly<Record<string, unknown>>,
   known: Pin | undefined,
 ): E.Either<SpaceRefusal, number> => {
@@ -54,7 +54,11 @@ const fit = (
 
 const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
-const changed = (asking: Asking, known: Pin, { subspace, entityId, components }: ChangeEntity): Decision => {
+const changed = (
+  asking: DecisionContext,
+  known: Pin,
+  { subspace, entityId, components }: ChangeEntity,
+): Decision => {
   // Of one that is made of nothing as far as is known the weight says whether it is.
   if (known.weight === weigh(components) && isSame(known.components, components)) return E.right([])
   const weight = fit(asking, components, known)
@@ -64,7 +68,7 @@ const changed = (asking: Asking, known: Pin, { subspace, entityId, components }:
   return E.right([{ type: 'EntityChanged', data }])
 }
 
-export const pinEntity = (asking: Asking, command: PinEntity): Decision => {
+export const pinEntity = (asking: DecisionContext, command: PinEntity): Decision => {
   const allowed = mayPin(asking)
   if (E.isLeft(allowed)) return allowed
   const subspace = readSubspace(command.subspace)
@@ -96,14 +100,14 @@ export const pinEntity = (asking: Asking, command: PinEntity): Decision => {
 }
 
 /** How it is once it is at rest: by whoever moved it last. Who may is the scene's to say, as of everything that moves. */
-export const changeEntity = (asking: Asking, command: ChangeEntity): Decision => {
+export const changeEntity = (asking: DecisionContext, command: ChangeEntity): Decision => {
   if (E.isLeft(asking.access.mayEnter)) return asking.access.mayEnter
   const known = asking.state.pinned.get(pinKey(command.subspace, command.entityId))
   return known === undefined ? refuse({ _tag: 'EntityNotFound' }) : changed(asking, known, command)
 }
 
 /** Whoever pinned it, or may pin. */
-export const unpinEntity = (asking: Asking, { subspace, entityId }: UnpinEntity): Decision => {
+export const unpinEntity = (asking: DecisionContext, { subspace, entityId }: UnpinEntity): Decision => {
   const { access, by, at, state } = asking
   if (!access.mayKnow) return refuse({ _tag: 'SpaceNotFound' })
   const known = state.pinned.get(pinKey(subspace, entityId))

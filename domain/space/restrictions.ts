@@ -4,7 +4,7 @@ import { isSubject } from '../identity.ts'
 import { invalid, parseReason, parseUntil } from '../text.ts'
 import { inForce, mayActOn, mayAs, mayOverrule } from './access.ts'
 import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
-import { type Asking, actorOf, type Decision, subjectOf } from './decision-context.ts'
+import { actorOf, type Decision, type DecisionContext, subjectOf } from './decision-context.ts'
 import { AT_ONCE, AT_ONCE_WITH_WORDS, endSession, putOut, stopVoices } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
@@ -14,7 +14,7 @@ type Terms = { readonly reason: string | null; readonly until: string | null }
 
 /** Whether the caller may restrict `subject`, and on which terms. */
 const readTerms = (
-  { state, content, access, at }: Asking,
+  { state, content, access, at }: DecisionContext,
   subject: unknown,
   asked: { readonly reason: unknown; readonly until?: unknown },
 ): E.Either<SpaceRefusal, Terms> => {
@@ -35,7 +35,7 @@ const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
 
 /** The restriction where it is not so already, and then whatever ends with it. */
 const impose = (
-  asking: Asking,
+  context: DecisionContext,
   command: Ban | Mute,
   {
     restrictions,
@@ -47,55 +47,55 @@ const impose = (
   endings: (terms: Terms) => ReadonlyArray<SpaceEvent>,
 ): Decision => {
   const { subject } = command
-  const terms = readTerms(asking, subject, command)
+  const terms = readTerms(context, subject, command)
   if (E.isLeft(terms)) return terms
-  const { state, content, access, at } = asking
+  const { state, content, access, at } = context
   const standing = inForce(restrictions, subject, at)
   const may = mayOverrule(state, content, access, standing)
   if (E.isLeft(may)) return may
   const { reason, until } = terms.right
   const imposed: ReadonlyArray<SpaceEvent> = isSame(standing, terms.right)
     ? []
-    : [{ type, data: { subject, by: actorOf(asking.by), reason, until, at } }]
+    : [{ type, data: { subject, by: actorOf(context.by), reason, until, at } }]
   return E.right([...imposed, ...endings(terms.right)])
 }
 
 /** All that the banned one has here ends with it. */
-export const ban = (asking: Asking, command: Ban): Decision =>
-  impose(asking, command, { restrictions: asking.state.bans, type: 'AccountBanned' }, ({ reason, until }) =>
-    putOut(asking, command.subject, { reason: 'banned', note: reason, until }).slice(0, AT_ONCE_WITH_WORDS),
+export const ban = (context: DecisionContext, command: Ban): Decision =>
+  impose(context, command, { restrictions: context.state.bans, type: 'AccountBanned' }, ({ reason, until }) =>
+    putOut(context, command.subject, { reason: 'banned', note: reason, until }).slice(0, AT_ONCE_WITH_WORDS),
   )
 
-export const mute = (asking: Asking, command: Mute): Decision =>
-  impose(asking, command, { restrictions: asking.state.mutes, type: 'AccountMuted' }, () =>
-    stopVoices(asking, (session) => subjectOf(session) === command.subject).slice(0, AT_ONCE),
+export const mute = (context: DecisionContext, command: Mute): Decision =>
+  impose(context, command, { restrictions: context.state.mutes, type: 'AccountMuted' }, () =>
+    stopVoices(context, (session) => subjectOf(session) === command.subject).slice(0, AT_ONCE),
   )
 
 const lift = (
-  asking: Asking,
+  context: DecisionContext,
   command: Unban | Unmute,
   restrictions: ReadonlyMap<string, Restriction>,
   type: 'AccountUnbanned' | 'AccountUnmuted',
 ): Decision => {
-  const terms = readTerms(asking, command.subject, { reason: command.reason })
+  const terms = readTerms(context, command.subject, { reason: command.reason })
   if (E.isLeft(terms)) return terms
-  const standing = inForce(restrictions, command.subject, asking.at)
+  const standing = inForce(restrictions, command.subject, context.at)
   if (standing === null) return E.right([])
-  const may = mayOverrule(asking.state, asking.content, asking.access, standing)
+  const may = mayOverrule(context.state, context.content, context.access, standing)
   if (E.isLeft(may)) return may
   const { reason } = terms.right
   return E.right([
-    { type, data: { subject: command.subject, by: actorOf(asking.by), reason, at: asking.at } },
+    { type, data: { subject: command.subject, by: actorOf(context.by), reason, at: context.at } },
   ])
 }
-export const unban = (asking: Asking, command: Unban): Decision =>
-  lift(asking, command, asking.state.bans, 'AccountUnbanned')
-export const unmute = (asking: Asking, command: Unmute): Decision =>
-  lift(asking, command, asking.state.mutes, 'AccountUnmuted')
+export const unban = (context: DecisionContext, command: Unban): Decision =>
+  lift(context, command, context.state.bans, 'AccountUnbanned')
+export const unmute = (context: DecisionContext, command: Unmute): Decision =>
+  lift(context, command, context.state.mutes, 'AccountUnmuted')
 
 /** A session that is gone needs no kick. */
-export const kick = (asking: Asking, command: Kick): Decision => {
-  const { state, content, access } = asking
+export const kick = (context: DecisionContext, command: Kick): Decision => {
+  const { state, content, access } = context
   const may = mayAs(access, 'moderate')
   if (E.isLeft(may)) return may
   const reason = parseReason(command.reason)
@@ -105,6 +105,6 @@ export const kick = (asking: Asking, command: Kick): Decision => {
   const mayOn = mayActOn(state, content, access, subjectOf(session))
   if (E.isLeft(mayOn)) return mayOn
   return E.right([
-    endSession(asking, session.sessionId, { reason: 'kicked', note: reason.right, until: null }),
+    endSession(context, session.sessionId, { reason: 'kicked', note: reason.right, until: null }),
   ])
 }

@@ -5,7 +5,7 @@ import { isSince2 } from '../rules.ts'
 import { invalid, isLongerThan, isOver, isText, parseJson } from '../text.ts'
 import { rank, roleOf } from './access.ts'
 import type { EnterSpace, JoinSpace } from './commands.ts'
-import { type Asking, type Decision, isOwn } from './decision-context.ts'
+import { type Decision, type DecisionContext, isOwn } from './decision-context.ts'
 import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { parsePosition } from './position.ts'
@@ -83,7 +83,7 @@ const room = (state: SpaceState, subject: string, at: string, giving: string | n
 }
 
 /** Whom no seat that is merely held keeps out: moderators and above, and who was just here. */
-const mayDisplace = ({ state, by, at, access }: Asking): boolean => {
+const mayDisplace = ({ state, by, at, access }: DecisionContext): boolean => {
   const returnBy = state.left.get(by.id)
   return rank(access.role) >= rank('moderate') || (returnBy !== undefined && !isOver(returnBy, at))
 }
@@ -91,7 +91,7 @@ const mayDisplace = ({ state, by, at, access }: Asking): boolean => {
 /** The held seat that gives way to one who comes: the oldest of a guest, and to whom `mayDisplace`, of anybody but a
  *  moderator. */
 const givesWay = (
-  { state, content }: Asking,
+  { state, content }: DecisionContext,
   isFree: (subject: string) => boolean,
   ofAll: boolean,
 ): string | null => {
@@ -105,7 +105,7 @@ const givesWay = (
 }
 
 /** The oldest seat held from there, where as many are held as may be. */
-const excessOf = ({ state, content, by, at }: Asking, network: string): string | null => {
+const excessOf = ({ state, content, by, at }: DecisionContext, network: string): string | null => {
   const own: string[] = []
   for (const { subject, network: its, expiresAt } of state.held.values())
     if (its === network && subject !== by.id && !isOver(expiresAt, at)) own.push(subject)
@@ -115,30 +115,30 @@ const excessOf = ({ state, content, by, at }: Asking, network: string): string |
 
 /** The same, where a held seat may give way: for one who enters, to whom `mayDisplace`; for one who joins, of a guest to
  *  anybody. */
-const roomFor = (asking: Asking, isJoining: boolean): Room => {
-  const { state, by, at, rules } = asking
+const roomFor = (context: DecisionContext, isJoining: boolean): Room => {
+  const { state, by, at, rules } = context
   const found = room(state, by.id, at)
   if (!found.isFull || !isSince2(rules)) return found
-  const ofAll = mayDisplace(asking)
+  const ofAll = mayDisplace(context)
   if (!ofAll && !isJoining) return found
   const free = new Set(found.free.map(({ data }) => ('subject' in data ? data.subject : '')))
-  const giving = givesWay(asking, (subject) => subject === by.id || free.has(subject), ofAll)
+  const giving = givesWay(context, (subject) => subject === by.id || free.has(subject), ofAll)
   return giving === null ? found : room(state, by.id, at, giving)
 }
 
 /** The same where it is full, by sessions of guests whose network has more than its share: for those who can be only
  *  themselves, and for who really comes. */
-const byShares = (asking: Asking, found: Room, network: string | undefined): Room => {
+const byShares = (context: DecisionContext, found: Room, network: string | undefined): Room => {
   if (!found.isFull) return found
-  const isOneOfUs = asking.by.kind === 'account' || mayDisplace(asking)
-  const giving = sessionsThatGiveWay(asking, found.lacks, { network, isOneOfUs })
+  const isOneOfUs = context.by.kind === 'account' || mayDisplace(context)
+  const giving = sessionsThatGiveWay(context, found.lacks, { network, isOneOfUs })
   if (giving === null) return found
-  const free = [...found.free, ...giving.map((sessionId) => shownOut(asking, sessionId))]
+  const free = [...found.free, ...giving.map((sessionId) => shownOut(context, sessionId))]
   return { free, isFull: false, lacks: 0 }
 }
 
-export const enterSpace = (asking: Asking, command: EnterSpace): Decision => {
-  const { state, by, at, access } = asking
+export const enterSpace = (context: DecisionContext, command: EnterSpace): Decision => {
+  const { state, by, at, access } = context
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   const subspace = readSubspace(command.subspace)
@@ -148,10 +148,10 @@ export const enterSpace = (asking: Asking, command: EnterSpace): Decision => {
   if (own !== undefined && own.expiresAt >= expiresAt && own.subspace === subspace.right) return E.right([])
   const granted = { subject: by.id, subspace: subspace.right, expiresAt, at }
   const { network } = command
-  const excess = network === undefined ? null : excessOf(asking, network)
-  const found = excess === null ? roomFor(asking, false) : room(state, by.id, at, excess)
-  const mayShow = by.kind === 'account' || mayDisplace(asking)
-  const { free, isFull } = mayShow ? byShares(asking, found, network) : found
+  const excess = network === undefined ? null : excessOf(context, network)
+  const found = excess === null ? roomFor(context, false) : room(state, by.id, at, excess)
+  const mayShow = by.kind === 'account' || mayDisplace(context)
+  const { free, isFull } = mayShow ? byShares(context, found, network) : found
   if (isFull) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
   const data = network === undefined ? granted : { ...granted, network }
   return E.right([...free, { type: 'EntryGranted', data }])
@@ -168,40 +168,40 @@ const ended = (sessionId: string, reason: 'left' | 'disconnected', at: string): 
 })
 
 /** The caller's sessions here, the oldest first. */
-const ownSessions = ({ state, by }: Asking): ReadonlyArray<string> => state.own.get(by.id) ?? []
+const ownSessions = ({ state, by }: DecisionContext): ReadonlyArray<string> => state.own.get(by.id) ?? []
 /** Those of its own that it takes the place of: none of another's. */
 const staleOf = (own: ReadonlyArray<string>, { replaces = [] }: JoinSpace): ReadonlyArray<string> =>
   own.filter((sessionId) => replaces.includes(sessionId))
 
 /** A socket's other session here ends as this one begins: whoever changes rooms needs no second seat. */
-export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
-  const { state, by, at, access } = asking
+export const joinSpace = (context: DecisionContext, command: JoinSpace): Decision => {
+  const { state, by, at, access } = context
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   const same = state.sessions.get(command.sessionId)
   if (same !== undefined)
-    return isOwn(asking, same) ? E.right([]) : E.left({ _tag: 'Forbidden', needs: 'self' })
+    return isOwn(context, same) ? E.right([]) : E.left({ _tag: 'Forbidden', needs: 'self' })
   const subspace = readSubspace(command.subspace)
   if (E.isLeft(subspace)) return subspace
-  const position = parsePosition(command.position, asking.rules)
+  const position = parsePosition(command.position, context.rules)
   if (E.isLeft(position)) return position
-  const isSmall = by.kind === 'guest' && isSince2(asking.rules)
+  const isSmall = by.kind === 'guest' && isSince2(context.rules)
   const avatarData = parseJson('avatar_data', command.avatarData, isSmall ? MAX_GUEST_AVATAR : MAX_AVATAR)
   if (E.isLeft(avatarData)) return avatarData
 
   const before = state.sockets.get(command.socketId)
   const replaced = before === undefined ? undefined : state.sessions.get(before)
-  if (replaced !== undefined && !isOwn(asking, replaced)) return E.left({ _tag: 'Forbidden', needs: 'self' })
-  const own = isSince2(asking.rules) ? ownSessions(asking) : []
+  if (replaced !== undefined && !isOwn(context, replaced)) return E.left({ _tag: 'Forbidden', needs: 'self' })
+  const own = isSince2(context.rules) ? ownSessions(context) : []
   const stale = staleOf(own, command).filter((sessionId) => sessionId !== before)
   const events = stale.map((sessionId) => ended(sessionId, 'disconnected', at))
   if (replaced !== undefined) events.push(ended(replaced.sessionId, 'left', at))
   if (own.length - events.length >= MAX_SESSIONS)
     return E.left({ _tag: 'TooManySessions', max: MAX_SESSIONS })
   if (events.length === 0) {
-    const found = roomFor(asking, true)
+    const found = roomFor(context, true)
     const again = found.isFull && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
-    const { free, isFull } = again === undefined ? byShares(asking, found, command.network) : found
+    const { free, isFull } = again === undefined ? byShares(context, found, command.network) : found
     if (isFull && again === undefined) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
     events.push(...(again === undefined ? free : [ended(again, 'disconnected', at)]))
   }
@@ -222,14 +222,14 @@ export const joinSpace = (asking: Asking, command: JoinSpace): Decision => {
     },
   })
   const gone = events.flatMap((event) => (event.type === 'SessionLeft' ? [event.data.sessionId] : []))
-  return E.right([...events, ...keptWord(asking, gone, command.sessionId)])
+  return E.right([...events, ...keptWord(context, gone, command.sessionId)])
 }
 
 /** Also ends what was too much to end with what forbade it. */
-export const expireSeats = (asking: Asking): Decision => {
-  const { state, by, at, access } = asking
+export const expireSeats = (context: DecisionContext): Decision => {
+  const { state, by, at, access } = context
   if (by.kind !== 'system')
     return E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'owner' } : { _tag: 'SpaceNotFound' })
   const seats = runOut(state, at)
-  return E.right([...seats, ...endTheRest(asking, seats)])
+  return E.right([...seats, ...endTheRest(context, seats)])
 }

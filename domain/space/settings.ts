@@ -4,7 +4,7 @@ import { isSettingName, SETTINGS, type SettingsChanges, type SpaceSettings } fro
 import { type Invalid, invalid } from '../text.ts'
 import { mayAs } from './access.ts'
 import type { ChangeSettings } from './commands.ts'
-import { type Asking, actorOf, type Decision } from './decision-context.ts'
+import { actorOf, type Decision, type DecisionContext } from './decision-context.ts'
 import { endForbidden } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { mergeSettings } from './folding.ts'
@@ -42,8 +42,8 @@ const readChanges = (now: SpaceSettings, wanted: SettingsChanges): E.Either<Inva
   return E.right(changes as SettingsChanges)
 }
 
-export const changeSettings = (asking: Asking, command: ChangeSettings): Decision => {
-  const { state, access, at } = asking
+export const changeSettings = (context: DecisionContext, command: ChangeSettings): Decision => {
+  const { state, access, at } = context
   const may = mayAs(access, 'admin')
   if (E.isLeft(may)) return may
   const read = readChanges(state.settings, command.changes)
@@ -54,12 +54,12 @@ export const changeSettings = (asking: Asking, command: ChangeSettings): Decisio
   if (changes.settings !== undefined && JSON.stringify(after.settings).length > MAX_SETTINGS)
     return invalid('settings', `The settings are longer than ${MAX_SETTINGS} characters of JSON.`)
   const events: Array<SpaceEvent> = [
-    { type: 'SettingsChanged', data: { changes, by: actorOf(asking.by), at } },
+    { type: 'SettingsChanged', data: { changes, by: actorOf(context.by), at } },
   ]
   const forbidden = {
     guests: changes.guests_allowed === false,
     voices: changes.voice_enabled === false ? 'all' : changes.stage === true ? 'listeners' : 'none',
   } as const
-  events.push(...endForbidden(asking, forbidden))
+  events.push(...endForbidden(context, forbidden))
   return E.right(events)
 }

@@ -1,6 +1,6 @@
 /** Of one network's guests a room has a share of its seats: those beyond it stay while there is room, and give way, the
  *  newest first, to whoever comes when it is full. */
-import { type Asking, isOwn } from './decision-context.ts'
+import { type DecisionContext, isOwn } from './decision-context.ts'
 import { AT_ONCE_WITH_WORDS } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
@@ -36,12 +36,12 @@ const hasHadItsShare = (
 /** As many sessions as are `needed`, each time the newest of the network that has the most beyond its share; null where
  *  there are not so many. To an account and to one who was just here (`isOneOfUs`) they give way wherever it comes from. */
 export const sessionsThatGiveWay = (
-  asking: Asking,
+  context: DecisionContext,
   needed: number,
   comes: { readonly network: string | undefined; readonly isOneOfUs: boolean },
 ): ReadonlyArray<string> | null => {
   if (needed > AT_ONCE_WITH_WORDS) return null
-  const { state } = asking
+  const { state } = context
   const all = guestsByNetwork(state)
   if (!comes.isOneOfUs && hasHadItsShare(state, comes.network, all)) return null
   const giving: string[] = []
@@ -51,13 +51,13 @@ export const sessionsThatGiveWay = (
     const most = beyond[0]
     if (most === undefined || most.guests.length <= most.share) return null
     const sessionId = most.guests.pop()!
-    if (!isOwn(asking, state.sessions.get(sessionId)!)) giving.push(sessionId)
+    if (!isOwn(context, state.sessions.get(sessionId)!)) giving.push(sessionId)
   }
   return giving
 }
 
 /** It is no blame, and nobody's doing. */
-export const shownOut = ({ at }: Asking, sessionId: string): SpaceEvent => ({
+export const shownOut = ({ at }: DecisionContext, sessionId: string): SpaceEvent => ({
   type: 'SessionLeft',
   data: { sessionId, reason: 'kicked', by: null, note: WORDS, until: null, at },
 })

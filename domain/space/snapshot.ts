@@ -21,7 +21,7 @@ const Restriction = t.type({
   until: nullable(Time),
   at: Time,
 })
-const Held = t.intersection([
+const HeldSeat = t.intersection([
   t.type({ subject: t.string, subspace: t.string, expiresAt: Time }),
   t.partial({ network: t.string }),
 ])
@@ -36,7 +36,7 @@ const Whole = t.type({
     }),
   ),
   sessions: t.array(StoredSession),
-  held: t.array(Held),
+  held: t.array(HeldSeat),
   grants: t.array(
     t.type({ account: t.string, permission: Permission, by: Actor, reason: nullable(t.string), at: Time }),
   ),

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import { mayActOn, mayAs, rank, roleOf } from './access.ts'
 import type { SpaceCommandOf } from './commands.ts'
-import { type Asking, actorOf, type Decision, isOwn, subjectOf } from './decision-context.ts'
+import { actorOf, type Decision, type DecisionContext, isOwn, subjectOf } from './decision-context.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Session, SpaceState } from './state.ts'
@@ -20,23 +20,26 @@ export const hasTheWord = (state: SpaceState, subject: Subject): boolean =>
   withTheWord(state, subject) !== undefined
 
 /** Whether the stage, if there is one, lets this session speak. */
-export const mayBeHeard = ({ state, content, access, by }: Asking, session: Session): boolean => {
+export const mayBeHeard = ({ state, content, access, by }: DecisionContext, session: Session): boolean => {
   if (!state.settings.stage || session.stage !== null) return true
   // The system answers for nobody: what counts is whose session it is.
   return moderates(by.kind === 'system' ? roleOf(state, content, subjectOf(session)) : access.role)
 }
 
 /** Of anybody's session: whether its voice ends where there is a stage. */
-export const isOnlyListening = ({ state, content }: Asking, session: Session): boolean =>
+export const isOnlyListening = ({ state, content }: DecisionContext, session: Session): boolean =>
   session.stage === null && !moderates(roleOf(state, content, subjectOf(session)))
 
-const sessionIn = ({ state, access }: Asking, sessionId: string): E.Either<SpaceRefusal, Session> => {
+const sessionIn = (
+  { state, access }: DecisionContext,
+  sessionId: string,
+): E.Either<SpaceRefusal, Session> => {
   const session = access.mayKnow ? state.sessions.get(sessionId) : undefined
   if (session !== undefined) return E.right(session)
   return E.left({ _tag: access.mayKnow ? 'SessionNotFound' : 'SpaceNotFound' })
 }
 
-const given = ({ by, at }: Asking, session: Session, from?: string): ReadonlyArray<SpaceEvent> => {
+const given = ({ by, at }: DecisionContext, session: Session, from?: string): ReadonlyArray<SpaceEvent> => {
   const { sessionId, hand } = session
   const told = { sessionId, by: actorOf(by), at }
   return [
@@ -45,61 +48,67 @@ const given = ({ by, at }: Asking, session: Session, from?: string): ReadonlyArr
   ]
 }
 /** The voice ends with the word where that was what it spoke by. */
-const taken = (asking: Asking, session: Session): ReadonlyArray<SpaceEvent> => {
-  const { by, at, state } = asking
+const taken = (context: DecisionContext, session: Session): ReadonlyArray<SpaceEvent> => {
+  const { by, at, state } = context
   const { sessionId } = session
   const isSilenced =
-    session.voice && state.settings.stage && isOnlyListening(asking, { ...session, stage: null })
+    session.voice && state.settings.stage && isOnlyListening(context, { ...session, stage: null })
   return [
     { type: 'SpeakTaken', data: { sessionId, by: actorOf(by), at } },
     ...(isSilenced ? [{ type: 'VoiceStopped' as const, data: { sessionId, at } }] : []),
   ]
 }
 
-export const grantSpeak = (asking: Asking, { sessionId }: SpaceCommandOf<'GrantSpeak'>): Decision => {
-  const may = mayAs(asking.access, 'moderate')
+export const grantSpeak = (
+  context: DecisionContext,
+  { sessionId }: SpaceCommandOf<'GrantSpeak'>,
+): Decision => {
+  const may = mayAs(context.access, 'moderate')
   if (E.isLeft(may)) return may
-  const session = sessionIn(asking, sessionId)
+  const session = sessionIn(context, sessionId)
   if (E.isLeft(session)) return session
-  return E.right(session.right.stage === null ? given(asking, session.right) : [])
+  return E.right(session.right.stage === null ? given(context, session.right) : [])
 }
 
 /** Whoever has it gives it to one other: it is not doubled on the way. */
-export const handOnSpeak = (asking: Asking, { sessionId }: SpaceCommandOf<'HandOnSpeak'>): Decision => {
-  const { state, access, by } = asking
+export const handOnSpeak = (
+  context: DecisionContext,
+  { sessionId }: SpaceCommandOf<'HandOnSpeak'>,
+): Decision => {
+  const { state, access, by } = context
   if (E.isLeft(access.mayEnter)) return access.mayEnter
-  const session = sessionIn(asking, sessionId)
+  const session = sessionIn(context, sessionId)
   if (E.isLeft(session)) return session
   const giver = withTheWord(state, by.id)
   if (giver === undefined) return E.left({ _tag: 'NotOnStage' })
   if (session.right.stage !== null) return E.right([])
-  return E.right([...taken(asking, giver), ...given(asking, session.right, giver.sessionId)])
+  return E.right([...taken(context, giver), ...given(context, session.right, giver.sessionId)])
 }
 
 /** One's own always; another's as a moderator above them. */
-export const takeSpeak = (asking: Asking, { sessionId }: SpaceCommandOf<'TakeSpeak'>): Decision => {
-  const { state, content, access } = asking
-  const session = sessionIn(asking, sessionId)
+export const takeSpeak = (context: DecisionContext, { sessionId }: SpaceCommandOf<'TakeSpeak'>): Decision => {
+  const { state, content, access } = context
+  const session = sessionIn(context, sessionId)
   if (E.isLeft(session)) return session
-  if (!isOwn(asking, session.right)) {
+  if (!isOwn(context, session.right)) {
     const may = mayAs(access, 'moderate')
     if (E.isLeft(may)) return may
     const mayOn = mayActOn(state, content, access, subjectOf(session.right))
     if (E.isLeft(mayOn)) return mayOn
   }
-  return E.right(session.right.stage === null ? [] : taken(asking, session.right))
+  return E.right(session.right.stage === null ? [] : taken(context, session.right))
 }
 
 /** Who comes back in the place of a session that had the word has it still. */
 export const keptWord = (
-  asking: Asking,
+  context: DecisionContext,
   replaced: ReadonlyArray<string>,
   sessionId: string,
 ): ReadonlyArray<SpaceEvent> => {
   const from = replaced.find((one) => {
-    const session = asking.state.sessions.get(one)
-    return session !== undefined && session.stage !== null && isOwn(asking, session)
+    const session = context.state.sessions.get(one)
+    return session !== undefined && session.stage !== null && isOwn(context, session)
   })
   if (from === undefined) return []
-  return [{ type: 'SpeakGranted', data: { sessionId, by: actorOf(asking.by), at: asking.at, from } }]
+  return [{ type: 'SpeakGranted', data: { sessionId, by: actorOf(context.by), at: context.at, from } }]
 }

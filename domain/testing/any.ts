@@ -24,7 +24,7 @@ export const anyBy = fc.oneof(
 )
 
 /** How a command ends depends on when it is sent, so an end is told in seconds from then. */
-export type Step = {
+export type CommandStep = {
   readonly by: ReturnType<typeof account> | ReturnType<typeof guest> | typeof system
   /** Since the step before. */
   readonly pause: number
@@ -47,16 +47,16 @@ const anySettings: fc.Arbitrary<SettingsChanges> = fc.record(
   },
   { requiredKeys: [] },
 )
-const fixed = (arbitrary: fc.Arbitrary<SpaceCommand>): fc.Arbitrary<Step['command']> =>
+const fixed = (arbitrary: fc.Arbitrary<SpaceCommand>): fc.Arbitrary<CommandStep['command']> =>
   arbitrary.map((command) => () => command)
 
 /** Most commands are about oneself; some about whoever. */
-const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
+const anyCommand: fc.Arbitrary<CommandStep['command']> = fc.oneof(
   { weight: 3, arbitrary: fixed(anyRoom.map(ask.enter)) },
   {
     weight: 6,
     arbitrary: fc.tuple(anyNumber, anyNumber, anyRoom).map(
-      ([n, socket, subspace]): Step['command'] =>
+      ([n, socket, subspace]): CommandStep['command'] =>
         (_, self) =>
           ask.join(self, n, { socketId: `socket-${self}-${socket}`, subspace }),
     ),
@@ -66,7 +66,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   {
     weight: 2,
     arbitrary: anyNumber.map(
-      (n): Step['command'] =>
+      (n): CommandStep['command'] =>
         (_, self) =>
           ask.leave(`${self}-${n}`),
     ),
@@ -74,7 +74,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.tuple(anyNumber, anyRoom).map(
-      ([n, room]): Step['command'] =>
+      ([n, room]): CommandStep['command'] =>
         (_, self) =>
           ask.move(`${self}-${n}`, room),
     ),
@@ -82,7 +82,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.tuple(anyNumber, fc.boolean()).map(
-      ([n, on]): Step['command'] =>
+      ([n, on]): CommandStep['command'] =>
         (_, self) =>
           ask.voice(`${self}-${n}`, on),
     ),
@@ -92,7 +92,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.tuple(anySubject, anyEnd).map(
-      ([who, end]): Step['command'] =>
+      ([who, end]): CommandStep['command'] =>
         (now) =>
           ask.ban(who, endAt(now, end)),
     ),
@@ -101,7 +101,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.tuple(anySubject, anyEnd).map(
-      ([who, end]): Step['command'] =>
+      ([who, end]): CommandStep['command'] =>
         (now) =>
           ask.mute(who, endAt(now, end)),
     ),
@@ -111,7 +111,7 @@ const anyCommand: fc.Arbitrary<Step['command']> = fc.oneof(
   { weight: 2, arbitrary: fixed(anySettings.map(ask.settings)) },
   { weight: 1, arbitrary: fixed(fc.constant(ask.expire)) },
 )
-const anyStep: fc.Arbitrary<Step> = fc.record({
+const anyStep: fc.Arbitrary<CommandStep> = fc.record({
   by: anyBy,
   pause: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40 })),
   command: anyCommand,

@@ -1,6 +1,6 @@
 /** Who is who in the tests: bob owns the space, and the clock starts at noon. */
 import type { ChatCommand } from '../chat/commands.ts'
-import type { Asked, ContentFacts, SpaceCommand } from '../space/commands.ts'
+import type { ContentFacts, DecisionInput, SpaceCommand } from '../space/commands.ts'
 import type { SpaceEventOf } from '../space/events.ts'
 
 export const OWNER = 'bob'
@@ -12,11 +12,11 @@ export const account = (id: string) => ({ kind: 'account', id }) as const
 export const guest = (n: number) =>
   ({ kind: 'guest', id: `guest:${n.toString(16).padStart(12, '0')}` }) as const
 export const system = { kind: 'system', id: 'node-1' } as const
-type By = Asked<unknown>['by']
+type By = DecisionInput<unknown>['by']
 
-export type Place = 'public' | 'private' | 'none'
+export type ContentKind = 'public' | 'private' | 'none'
 /** What the content says to `by`: bob owns it, carol collaborates on it. */
-export const contentFor = (by: By, place: Place = 'public'): ContentFacts => {
+export const contentFor = (by: By, place: ContentKind = 'public'): ContentFacts => {
   const collaborates = by.kind === 'account' && by.id === 'carol' && place === 'private'
   return {
     exists: place !== 'none',
@@ -32,8 +32,8 @@ let count = 0
 export const asked = <C extends SpaceCommand | ChatCommand>(
   by: By,
   command: C,
-  options: { readonly seconds?: number; readonly place?: Place; readonly id?: string } = {},
-): Asked<C> => {
+  options: { readonly seconds?: number; readonly place?: ContentKind; readonly id?: string } = {},
+): DecisionInput<C> => {
   count += 1
   return {
     id: options.id ?? `command-${count}`,
@@ -44,7 +44,7 @@ export const asked = <C extends SpaceCommand | ChatCommand>(
   }
 }
 
-export const opened = (place: Place = 'public'): SpaceEventOf<'SpaceOpened'> => ({
+export const opened = (place: ContentKind = 'public'): SpaceEventOf<'SpaceOpened'> => ({
   type: 'SpaceOpened',
   data: {
     title: 'A photo',

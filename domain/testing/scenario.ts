@@ -5,7 +5,7 @@ import type { Decider } from '../decider.ts'
 /** Throws where the two differ; uvu's `assert.equal` is one. */
 type Equal = (actual: unknown, expected: unknown) => void
 
-export type Outcome<Event, Refusal> = {
+export type DecisionOutcome<Event, Refusal> = {
   readonly decision: E.Either<Refusal, ReadonlyArray<Event>>
   readonly happens: (...events: ReadonlyArray<Event>) => void
   readonly refuses: (refusal: Refusal) => void
@@ -19,7 +19,7 @@ export const scenario =
     equal: Equal,
   ) =>
   (...events: ReadonlyArray<Event>) => ({
-    when: (command: Command): Outcome<Event, Refusal> => {
+    when: (command: Command): DecisionOutcome<Event, Refusal> => {
       const decision = decider.decide(command, fold(decider, events))
       return {
         decision,

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os'
 import { type ChatFigures, type Crowd, chatAt, gather, knee } from './chat.ts'
-import { processorSeconds, type Row } from './figures.ts'
+import { type FigureRow, processorSeconds } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
 const ROOMS = Number(process.env.BENCH_ROOMS ?? 50)
@@ -73,7 +73,13 @@ export const bench = async () => {
   await server.stop()
 
   const ms = (value: number) => `${value.toFixed(1)} ms`
-  const latency = (rate: number, how: 'p50' | 'p99', here: Steady, there: Steady, goal: number): Row => ({
+  const latency = (
+    rate: number,
+    how: 'p50' | 'p99',
+    here: Steady,
+    there: Steady,
+    goal: number,
+  ): FigureRow => ({
     what: `chat, send to receipt at ${rate}/s, ${how}`,
     ours: ms(here.figures[how]),
     beside: ms(there.figures[how]),
@@ -81,7 +87,7 @@ export const bench = async () => {
     met: here.figures[how] < goal,
   })
   const ratio = oursKnee.knee / besideKnee.knee
-  const rows: Array<Row> = [
+  const rows: Array<FigureRow> = [
     latency(STEADY, 'p50', oursSteady, besideSteady, 5),
     latency(STEADY, 'p99', oursSteady, besideSteady, 15),
     latency(scaled, 'p50', oursScaled, besideScaled, 5),

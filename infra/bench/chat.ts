@@ -4,14 +4,14 @@ import { type BenchClient, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
 
 export type Crowd = { readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>; readonly close: () => void }
-export type Member = { readonly auth: object | null; readonly account: string }
+export type BenchMember = { readonly auth: object | null; readonly account: string }
 
 /** `rooms` rooms of `size`, everyone joined. */
 export const gather = async (
   url: string,
   rooms: number,
   size: number,
-  member: (index: number) => Member,
+  member: (index: number) => BenchMember,
 ): Promise<Crowd> => {
   const clients = await spread(rooms * size, 16, async (index) => {
     const client = await connect(url, member(index).auth)

@@ -1,5 +1,5 @@
 import { crowdIn } from './crowd.ts'
-import { ownShare, processorSeconds, type Row } from './figures.ts'
+import { type FigureRow, ownShare, processorSeconds } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
 const COUNT = Number(process.env.BENCH_CROWD ?? 2000)
@@ -46,7 +46,7 @@ export const bench = async () => {
   })
   if (!patched.ok) throw new Error(`max_users could not be set: ${await patched.text()}`)
   const ours = await measure(server)
-  const row = (what: string, other: Figures, goal: string): Row => ({
+  const row = (what: string, other: Figures, goal: string): FigureRow => ({
     what,
     ours: `${ours.rate.toFixed(0)}/s (${(ours.rate / other.rate).toFixed(2)})`,
     beside: `${other.rate.toFixed(0)}/s`,

@@ -1,5 +1,5 @@
 /** Many sockets: how fast they connect and join one room. */
-import { joinRoom, type Member } from './chat.ts'
+import { type BenchMember, joinRoom } from './chat.ts'
 import { connect, spread } from './client.ts'
 
 /** Sockets a second, from the first connect to the last one joined; `width` at a time. */
@@ -8,7 +8,7 @@ export const crowdIn = async (
   count: number,
   width: number,
   space: { readonly type: string; readonly id: string },
-  member: (index: number) => Member,
+  member: (index: number) => BenchMember,
 ): Promise<number> => {
   const begun = performance.now()
   const clients = await spread(count, width, async (index) => {

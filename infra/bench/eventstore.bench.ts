@@ -16,7 +16,7 @@ import { type TestEventStore, testEventStore } from '../testing/eventstore.ts'
 import {
   closedLoop,
   held,
-  type Measured,
+  type MeasuredLoad,
   median,
   nothing,
   raw,
@@ -24,7 +24,7 @@ import {
   someEvents,
   timed,
 } from './eventstore/load.ts'
-import { type Row, summary } from './figures.ts'
+import { type FigureRow, summary } from './figures.ts'
 
 const SCALE = Number(process.env.BENCH_SCALE ?? 1)
 const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
@@ -166,7 +166,7 @@ export const bench = async () => {
   }
   const count = () => look<{ n: number }>('SELECT count(*) AS n FROM events').n
   const say = (text: string) => console.log(text)
-  const sayMeasured = (what: string, { rate, client, server, together }: Measured) =>
+  const sayMeasured = (what: string, { rate, client, server, together }: MeasuredLoad) =>
     say(
       `${what.padEnd(44)} ${perSecond(rate).padStart(12)}  this process ${cores(client)}, the server ${cores(server)} of a core` +
         (together > 1.5 ? `, ${together.toFixed(1)} answered together` : ''),
@@ -186,13 +186,13 @@ export const bench = async () => {
     const emptyLog = connectEventLog({ url: empty.url })
     const emptyOfficial = officialClient(empty.url)
 
-    const single: Measured[] = []
-    const singleEmpty: Measured[] = []
-    const singleOfficial: Measured[] = []
-    const singleOfficialEmpty: Measured[] = []
-    const hundred: Measured[] = []
-    const hundredEmpty: Measured[] = []
-    const hundredOfficial: Measured[] = []
+    const single: MeasuredLoad[] = []
+    const singleEmpty: MeasuredLoad[] = []
+    const singleOfficial: MeasuredLoad[] = []
+    const singleOfficialEmpty: MeasuredLoad[] = []
+    const hundred: MeasuredLoad[] = []
+    const hundredEmpty: MeasuredLoad[] = []
+    const hundredOfficial: MeasuredLoad[] = []
     let from = 0
     // In turns, so that what else the machine does meets all alike.
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -217,7 +217,7 @@ export const bench = async () => {
         ),
       )
     }
-    const rate = ({ rate }: Measured) => rate
+    const rate = ({ rate }: MeasuredLoad) => rate
     const [one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
       single,
       singleEmpty,
@@ -227,13 +227,13 @@ export const bench = async () => {
       hundredEmpty,
       hundredOfficial,
     ].map((rounds) => median(rounds, rate)) as [
-      Measured,
-      Measured,
-      Measured,
-      Measured,
-      Measured,
-      Measured,
-      Measured,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
     ]
     sayMeasured('single appends by 64', one)
     sayMeasured('  against a node that stores nothing', oneEmpty)
@@ -297,11 +297,11 @@ export const bench = async () => {
     const oldMemory = await memoryOf(node, log, count())
     const total = count()
 
-    const reads: Measured[] = []
-    const catchUps: Measured[] = []
-    const officialReads: Measured[] = []
-    const emptyReads: Measured[] = []
-    const emptyCatchUps: Measured[] = []
+    const reads: MeasuredLoad[] = []
+    const catchUps: MeasuredLoad[] = []
+    const officialReads: MeasuredLoad[] = []
+    const emptyReads: MeasuredLoad[] = []
+    const emptyCatchUps: MeasuredLoad[] = []
     const share = Math.min(total, 150_000)
     for (let round = 0; round < ROUNDS; round += 1) {
       reads.push(await timed(node.pid(), share, () => readPages(log, share)))
@@ -321,7 +321,13 @@ export const bench = async () => {
       officialReads,
       emptyReads,
       emptyCatchUps,
-    ].map((rounds) => median(rounds, rate)) as [Measured, Measured, Measured, Measured, Measured]
+    ].map((rounds) => median(rounds, rate)) as [
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+      MeasuredLoad,
+    ]
     const decoding = decodeCost(frame)
     const rawRead = await raw<Written>('read', file)
     sayMeasured('$all, read in pages of 5,000', reading)
@@ -359,7 +365,7 @@ export const bench = async () => {
     await emptyLog.close()
     await empty.stop()
 
-    const rows: Row[] = [
+    const rows: FigureRow[] = [
       {
         what: 'single appends by 64 callers',
         ours: perSecond(one.rate),
@@ -425,7 +431,7 @@ export const bench = async () => {
       },
     ]
     const limit = 1e6 / decoding.all
-    const each = ({ rate, client, server }: Measured) =>
+    const each = ({ rate, client, server }: MeasuredLoad) =>
       `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
     const notes = [
       `Event store, ${whole(body.length)} bytes an event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits as the node did, told by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,

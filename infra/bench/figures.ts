@@ -34,7 +34,7 @@ export const processorSeconds = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-export type Row = {
+export type FigureRow = {
   readonly what: string
   readonly ours: string
   readonly beside: string
@@ -42,7 +42,7 @@ export type Row = {
   readonly met: boolean | null
 }
 
-export const printTable = (rows: ReadonlyArray<Row>): void => {
+export const printTable = (rows: ReadonlyArray<FigureRow>): void => {
   const cells = [
     ['what', 'here', 'beside it', 'goal', ''],
     ...rows.map((row) => [

@@ -1,7 +1,7 @@
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { benchJoins } from '../../apps/commands/bench.ts'
 import { testEventStore } from '../testing/eventstore.ts'
-import type { Row } from './figures.ts'
+import type { FigureRow } from './figures.ts'
 
 export const bench = async () => {
   const store = await testEventStore()
@@ -9,7 +9,7 @@ export const bench = async () => {
   try {
     const figures = await benchJoins(log)
     console.log(figures)
-    const rows: Array<Row> = [
+    const rows: Array<FigureRow> = [
       {
         what: 'joins into one space, command path alone',
         ours: `${figures.perSecond}/s (p99 ${figures.p99ms.toFixed(0)} ms at ${figures.outstanding} outstanding)`,

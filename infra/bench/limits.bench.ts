@@ -11,7 +11,7 @@ import type { Sender } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { memoryLog } from '../testing/memory-log.ts'
 import { testNode } from '../testing/sockets.ts'
-import type { Row } from './figures.ts'
+import type { FigureRow } from './figures.ts'
 
 const SECONDS = 60
 /** A message in a room of 20 at a tenth of what the server can do: ARCHITECTURE.md, “Where the time goes”. */
@@ -204,7 +204,7 @@ export const bench = async () => {
       (n: number) => ({ sender: guestOf(n % 1_000), space: LOBBY, chat: say() }),
     ],
   ] as const
-  const rows: Row[] = []
+  const rows: FigureRow[] = []
   const figures: Record<string, unknown> = {}
   const add = (what: string, [ours, goal, met]: readonly [string, string, boolean], figure: unknown) => {
     console.log(`${what}: ${ours} (${goal})`)

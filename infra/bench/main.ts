@@ -5,10 +5,10 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
-import { printTable, type Row } from './figures.ts'
+import { type FigureRow, printTable } from './figures.ts'
 
 type Bench = () => Promise<{
-  readonly rows: ReadonlyArray<Row>
+  readonly rows: ReadonlyArray<FigureRow>
   readonly figures: unknown
   readonly notes?: ReadonlyArray<string>
   /** By name: what is written beside the JSON. */
@@ -37,7 +37,7 @@ if (unknown.length > 0) {
   console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`)
   process.exit(2)
 }
-const rows: Array<Row> = []
+const rows: Array<FigureRow> = []
 const figures: Record<string, unknown> = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version },
   at: new Date().toISOString(),

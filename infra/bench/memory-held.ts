@@ -8,9 +8,9 @@ import type { Measured } from './servers.ts'
 
 /** Bytes. `held` is the JavaScript heap and what it holds outside of itself (buffers too); `rss` is what the kernel
  *  has given the process, which it rarely gives back. */
-export type Held = { readonly held: number; readonly rss: number }
+export type MemoryHeld = { readonly held: number; readonly rss: number }
 
-const read = async ({ pid }: Measured): Promise<Held> => {
+const read = async ({ pid }: Measured): Promise<MemoryHeld> => {
   const memoryFile = memoryFileOf(pid)
   rmSync(memoryFile, { force: true })
   process.kill(pid, 'SIGUSR2')
@@ -30,7 +30,7 @@ const ENOUGH_ALIKE = 64 * 1024
 const LEAST_READS = 6
 
 /** Reads until two in a row agree: what was under way is over then. */
-const settled = async (server: Measured): Promise<Held> => {
+const settled = async (server: Measured): Promise<MemoryHeld> => {
   let last = await read(server)
   for (let reads = 2; reads < 40; reads++) {
     await delay(300)
@@ -53,7 +53,7 @@ export type IdleCost = {
   /** Bytes a socket: the slope of `held` over the steps, and of `rss`. */
   readonly held: number
   readonly rss: number
-  readonly steps: ReadonlyArray<Held & { readonly sockets: number }>
+  readonly steps: ReadonlyArray<MemoryHeld & { readonly sockets: number }>
 }
 
 /** Of sockets that are connected, joined in rooms of `size`, and idle. The step at 0 is left out of the fit: with the
@@ -62,10 +62,10 @@ export const idleCost = async (
   server: Measured,
   counts: ReadonlyArray<number>,
   size: number,
-  onStep: (step: Held & { readonly sockets: number }) => void = () => {},
+  onStep: (step: MemoryHeld & { readonly sockets: number }) => void = () => {},
 ): Promise<IdleCost> => {
   const clients: BenchClient[] = []
-  const steps: Array<Held & { sockets: number }> = []
+  const steps: Array<MemoryHeld & { sockets: number }> = []
   for (const sockets of counts) {
     const from = clients.length
     const more = await spread(sockets - from, 16, async (index) => {

@@ -1,4 +1,4 @@
-import type { Row } from './figures.ts'
+import type { FigureRow } from './figures.ts'
 import { idleCost } from './memory-held.ts'
 import { plain, whole } from './servers.ts'
 
@@ -19,7 +19,7 @@ export const bench = async () => {
   }
   const beside = await measure(await plain())
   const ours = await measure(await whole(STEPS.at(-1)!))
-  const rows: Array<Row> = [
+  const rows: Array<FigureRow> = [
     {
       what: `memory per idle socket, in rooms of ${ROOM}`,
       ours: `${kb(ours.held)} (${(ours.held / beside.held).toFixed(2)})`,

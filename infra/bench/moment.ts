@@ -12,7 +12,7 @@ import { momentView } from '../../projections/history/view.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { chartInSvg, chartInText } from './age-chart.ts'
-import { type Row, summary } from './figures.ts'
+import { type FigureRow, summary } from './figures.ts'
 import { grow, ROOM, STARTED } from './growing-room.ts'
 import { processorMs } from './processor.ts'
 
@@ -141,7 +141,7 @@ export const bench = async (oldest = Number(process.env.AUDIT_EVENTS ?? 1_000_00
   }
   const points = figures.map(({ events, p50, p99 }) => ({ age: events, p50, p99 }))
   console.log(`\n${chartInText(points)}`)
-  const rows: Row[] = figures.map(({ events, p50, p99, firstMs }) => ({
+  const rows: FigureRow[] = figures.map(({ events, p50, p99, firstMs }) => ({
     what: `a room of ${events.toLocaleString('en')} events at any moment`,
     ours: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
     beside: `first ${firstMs.toFixed(1)} ms`,

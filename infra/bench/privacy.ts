@@ -10,7 +10,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import type { EventLog, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import { type TestEventStore, testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
-import type { Row } from './figures.ts'
+import type { FigureRow } from './figures.ts'
 import { median, processorMs } from './processor.ts'
 
 const PEOPLE = 50
@@ -200,7 +200,7 @@ export const bench = async (rounds = Number(process.env.PRIVACY_ROUNDS ?? 15)) =
 
     const us = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} µs`
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
-    const rows: Row[] = shapes.map(({ what, added, addedWall, plain: without }) => ({
+    const rows: FigureRow[] = shapes.map(({ what, added, addedWall, plain: without }) => ({
       what: `sealing adds to ${what}`,
       ours: `${percent(added)} of ${us(without.client + without.node)} of processor`,
       beside: `${percent(addedWall)} of ${us(without.wall)} elapsed`,

@@ -13,7 +13,7 @@ import { openCheckpoint, signerOf, verifierOf } from '../../projections/proof/no
 import { copyTree, grow } from '../../projections/proof/tree.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
-import { ownShare, type Row, summary } from './figures.ts'
+import { type FigureRow, ownShare, summary } from './figures.ts'
 import { writeHistory } from './history.ts'
 import { treeLive } from './tree.ts'
 
@@ -126,7 +126,7 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
     const rate = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000)}/s`
     const [ask, look] = [summary(asked), summary(checked)]
     const share = alone / (made.seconds * 1_000)
-    const rows: Array<Row> = [
+    const rows: Array<FigureRow> = [
       {
         what: `verify of ${events} events`,
         ours: rate(events, verified.ms),

@@ -4,7 +4,7 @@ import { connectSession } from '../../adapters/postgres/session.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
-import { ownShare, type Row } from './figures.ts'
+import { type FigureRow, ownShare } from './figures.ts'
 import { writeHistory } from './history.ts'
 import { familySeconds, parentOf } from './processor.ts'
 
@@ -46,7 +46,7 @@ export const bench = async () => {
       spentBy,
     })
     const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
-    const rows: Array<Row> = [
+    const rows: Array<FigureRow> = [
       {
         what: `rebuild of ${result.events} events`,
         ours: `${rate.toFixed(0)}/s`,

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { startEmbedded } from '../testing/embedded.ts'
-import type { Member } from './chat.ts'
+import type { BenchMember } from './chat.ts'
 import { spread } from './client.ts'
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
@@ -21,7 +21,7 @@ export type Measured = {
   readonly pid: number
   /** Of every process that the measured work is done in, by name. */
   readonly pids: Readonly<Record<string, number>>
-  readonly member: (index: number) => Member
+  readonly member: (index: number) => BenchMember
   readonly stop: () => Promise<void>
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { readEndpoints } from '../../apps/operations/instance/endpoints.ts'
-import { type Row, summary } from './figures.ts'
+import { type FigureRow, summary } from './figures.ts'
 
 const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))
 const ROUNDS = 3
@@ -61,7 +61,7 @@ export const bench = async () => {
       rmSync(folder, { recursive: true, force: true })
     }
   }
-  const row = (what: string, values: number[], goal: number): Row => ({
+  const row = (what: string, values: number[], goal: number): FigureRow => ({
     what,
     ours: `${summary(values).p50.toFixed(1)} s (at most ${Math.max(...values).toFixed(1)} s of ${values.length})`,
     beside: '',

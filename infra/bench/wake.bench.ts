@@ -1,7 +1,7 @@
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { benchWake } from '../../apps/commands/bench.ts'
 import { testEventStore } from '../testing/eventstore.ts'
-import type { Row } from './figures.ts'
+import type { FigureRow } from './figures.ts'
 
 export const bench = async () => {
   const store = await testEventStore()
@@ -9,7 +9,7 @@ export const bench = async () => {
   try {
     const figures = await benchWake(log)
     console.log(figures)
-    const rows: Array<Row> = [
+    const rows: Array<FigureRow> = [
       {
         what: 'waking a space of 100,000 events',
         ours: `${figures.old.ms.toFixed(1)} ms (${figures.ratio.toFixed(2)})`,

@@ -11,7 +11,7 @@ export type Import = {
   readonly names: ReadonlyArray<string>
   readonly typeOnly: boolean
 }
-export type Source = { readonly path: string; readonly imports: ReadonlyArray<Import> }
+export type SourceFile = { readonly path: string; readonly imports: ReadonlyArray<Import> }
 
 const STATIC = /^(?:import(?=\s*')|(?:import|export)\b(?<what>[^'"`;()=]*?)\bfrom)\s*'(?<from>[^'\n]+)'/gm
 const DYNAMIC = /\bimport\(\s*['"`](?<from>[^'"`\n$]+)['"`]/g
@@ -49,7 +49,7 @@ export const isTest = (path: string): boolean => path.endsWith('.test.ts') || pa
 
 export const FOLDERS = ['domain', 'projections', 'adapters', 'apps', 'infra'] as const
 
-export const readSources = (root: string): ReadonlyArray<Source> =>
+export const readSources = (root: string): ReadonlyArray<SourceFile> =>
   globSync(
     FOLDERS.map((folder) => `${folder}/**/*.ts`),
     { cwd: root },

@@ -1,10 +1,10 @@
 /** A command path on a memory log, with everything that decides stated: time, ids, content. For tests alone. */
 import * as E from 'fp-ts/lib/Either.js'
+import type { Logger } from '../../adapters/observing.ts'
 import { type CommandsOptions, createCommands } from '../../apps/commands/commands.ts'
-import type { Logger } from '../../apps/commands/model.ts'
 import type { Caller } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { Clock, Content, EventLog, Ids, Request } from '../../domain/ports.ts'
+import type { Clock, CommandRequest, Content, EventLog, Ids } from '../../domain/ports.ts'
 import type { ContentFacts, JoinSpace, SpaceCommand } from '../../domain/space/commands.ts'
 
 export const ROOM: SpaceRef = { type: 'post', id: 'alice/my-post' }
@@ -83,7 +83,7 @@ export const join = (n: number, of: Partial<JoinSpace> = {}): JoinSpace => ({
 /** A request of the command with a made-up id, in `ROOM`. */
 export const asking = <C = SpaceCommand>(
   id: string,
-  by: Request<C>['by'],
+  by: CommandRequest<C>['by'],
   command: C,
   space: SpaceRef = ROOM,
-): Request<C> => ({ id, by, command, space })
+): CommandRequest<C> => ({ id, by, command, space })

@@ -2,7 +2,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 
 /** `up`: what the client sends. `down`: what the server sends. */
-export type Way = 'up' | 'down' | 'both'
+export type ProxyWay = 'up' | 'down' | 'both'
 
 export type FaultProxy = {
   readonly port: number
@@ -13,7 +13,7 @@ export type FaultProxy = {
   /** At most so many bytes a second, each way. */
   readonly trickle: (bytesPerSecond: number) => void
   /** Bytes that way vanish: no error, no end, from now on until `heal`; also on new connections. */
-  readonly drop: (way?: Way) => void
+  readonly drop: (way?: ProxyWay) => void
   /** Both ways fall silent, and ends of connections are not passed on either. New connections are accepted, and as dead. */
   readonly halfOpen: () => void
   /** Every connection is cut with a reset; new ones are served. */
@@ -51,7 +51,7 @@ export const startProxy = async ({ targetPort }: { readonly targetPort: number }
   let target = targetPort
   let delayMs = 0
   let bytesPerSecond = 0
-  let dropped: Way | null = null
+  let dropped: ProxyWay | null = null
   let isHalfOpen = false
   let isRefusing = false
   let cut: { left: number; readonly way: 'up' | 'down' } | null = null

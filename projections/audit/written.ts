@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 import { canonicalJson, MAX_DEPTH, MAX_PROVED_DEPTH, shapes, TOO_DEEP } from './canonical.ts'
 
 /** An event's leaf in hex, and its data as `canonicalJson` writes it; as bytes it is good until the next event is written. */
-export type Written = { readonly leaf: string; readonly details: string | Buffer }
+export type WrittenAudit = { readonly leaf: string; readonly details: string | Buffer }
 
 /** NUL or a lone surrogate, or what reads like one. */
 const UNCLEAN = /\\u(?:0000|d[89a-f])/
@@ -135,7 +135,7 @@ const putObject = (value: Readonly<Record<string, unknown>>, depth: number): voi
   put('}')
 }
 
-export const written = (event: RecordedEvent): Written => {
+export const written = (event: RecordedEvent): WrittenAudit => {
   const { data, metadata } = event.stored ?? event
   at = 0
   // RFC 6962's sign of a leaf.

@@ -10,12 +10,12 @@ import { type Copy, CopyRows, msOf } from '../copy.ts'
 import {
   type Latest,
   names,
+  type PlacedEvent,
   type Projection,
   type Row,
   recordset,
   type Statement,
   spaceMapKey,
-  type Told,
   writeLatest,
 } from '../projection.ts'
 
@@ -68,7 +68,7 @@ type Change = {
 /** Fewer rows than this are not worth a COPY. */
 const COPY_FROM = 50
 
-type Posted = Told & { readonly event: Extract<ChatEvent, { readonly type: 'MessagePosted' }> }
+type Posted = PlacedEvent & { readonly event: Extract<ChatEvent, { readonly type: 'MessagePosted' }> }
 
 type Changes = {
   /** By space and message id, as all of these are. */
@@ -81,7 +81,7 @@ type Changes = {
 }
 
 /** Where an edit or a deletion goes; nowhere once the message is deleted. */
-const changing = (changes: Changes, { space }: Told, message_id: string): Change | null => {
+const changing = (changes: Changes, { space }: PlacedEvent, message_id: string): Change | null => {
   const key = spaceMapKey(space, message_id)
   const changed = changes.posted.has(key) ? changes.after : changes.before
   let change = changed.get(key)
@@ -117,7 +117,7 @@ const update = (changed: Map<string, Change>): ReadonlyArray<Statement> =>
             AND NOT t.is_deleted`,
       ]
 
-const fold = (changes: Changes, told: Told): void => {
+const fold = (changes: Changes, told: PlacedEvent): void => {
   const { event, space, position } = told
   if (!isChatEvent(event)) return
   switch (event.type) {

@@ -2,7 +2,7 @@
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
-import { broughtUp, EVERY, Kept, momentsOf, partsOf } from './kept-streams.ts'
+import { broughtUp, EVERY, KeptMoment, momentsOf, partsOf } from './kept-streams.ts'
 import type { Point } from './point.ts'
 
 /** How many kept moments that can't be read are passed over, looking for one that can. */
@@ -11,9 +11,9 @@ const STEPS_BACK = 4
 /** A moment that was kept whole, and its number. */
 export type KeptPoint<S> = { readonly k: number; readonly point: Point<S> }
 
-const keptAt = async (log: StreamReader, stream: string, k: number): Promise<Kept | null> => {
+const keptAt = async (log: StreamReader, stream: string, k: number): Promise<KeptMoment | null> => {
   const [recorded] = await readEvents(log, momentsOf(stream), { from: BigInt(k), limit: 1 })
-  return recorded !== undefined && Number(recorded.revision) === k && Kept.is(recorded.data)
+  return recorded !== undefined && Number(recorded.revision) === k && KeptMoment.is(recorded.data)
     ? recorded.data
     : null
 }
@@ -22,7 +22,7 @@ const keptAt = async (log: StreamReader, stream: string, k: number): Promise<Kep
 export type NearestKept<S> = (stream: string, k: number) => Promise<KeptPoint<S> | null>
 
 export const nearestKept = <S>(log: StreamReader, folding: Folding<S>, every = EVERY): NearestKept<S> => {
-  const stateOf = async (stream: string, k: number, kept: Kept): Promise<S | null> => {
+  const stateOf = async (stream: string, k: number, kept: KeptMoment): Promise<S | null> => {
     const read = (state: unknown): S | null => folding.fromJson(broughtUp(kept.v, state))
     if (kept.parts === undefined) return read(kept.state)
     const parts = await readEvents(log, partsOf(stream, k), { limit: kept.parts })

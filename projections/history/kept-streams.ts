@@ -43,8 +43,8 @@ export const broughtUp = (
 
 export const Mark = t.type({ v: t.literal(1), position: t.string, latest: t.number })
 /** `back`: the number of the moment that is kept whole and nearest before; `parts`: in how many it is. */
-export const Kept = t.intersection([
+export const KeptMoment = t.intersection([
   t.type({ v: t.number, position: t.string, latest: t.number, id: t.string, at: t.string }),
   t.partial({ state: t.unknown, back: t.number, parts: t.number }),
 ])
-export type Kept = t.TypeOf<typeof Kept>
+export type KeptMoment = t.TypeOf<typeof KeptMoment>

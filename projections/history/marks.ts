@@ -2,7 +2,7 @@
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { readEvents } from './errors.ts'
 import { EVERY, MARKS_EACH, Mark, marksOf } from './kept-streams.ts'
-import type { Past, Where } from './point.ts'
+import type { EventPlace, IsPast } from './point.ts'
 
 /** So few are read together rather than halved one by one: several waits less, for bytes that are few. */
 const MARKS_AT_ONCE = 64
@@ -10,22 +10,22 @@ const MARKS_AT_ONCE = 64
 const MARKS = 200_000
 
 export type Marks = {
-  readonly at: (stream: string, k: number) => Promise<Where | null>
+  readonly at: (stream: string, k: number) => Promise<EventPlace | null>
   /** How many marks there are. */
   readonly count: (stream: string) => Promise<number>
   /** The same where the moment may lie behind the last that is known of; else what is known is enough. */
-  readonly countFor: (stream: string, past: Past) => Promise<number>
+  readonly countFor: (stream: string, past: IsPast) => Promise<number>
   /** The first stretch between marks whose end is past; `count` where none is. */
-  readonly stretch: (stream: string, count: number, past: Past) => Promise<number>
+  readonly stretch: (stream: string, count: number, past: IsPast) => Promise<number>
 }
 
 /** How the marks of a log are remembered: all at once let go of where they would become too many. */
 const createMemory = (step: number) => {
-  const marks = new Map<string, Map<number, Where>>()
+  const marks = new Map<string, Map<number, EventPlace>>()
   /** How many marks of a stream there were when last looked at: never fewer since. */
   const counts = new Map<string, number>()
   let remembered = 0
-  const add = (stream: string, k: number, recorded: RecordedEvent | undefined): Where | null => {
+  const add = (stream: string, k: number, recorded: RecordedEvent | undefined): EventPlace | null => {
     if (recorded === undefined || !Mark.is(recorded.data)) return null
     const { position, latest } = recorded.data
     const mark = { revision: (k + 1) * step - 1, position: BigInt(position), latest }

@@ -5,7 +5,7 @@ import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, isArchived, readEvents } from './errors.ts'
 import { readable } from './point.ts'
-import type { Said } from './recent-messages.ts'
+import type { SaidMessage } from './recent-messages.ts'
 import type { Ref } from './refs.ts'
 
 /** A message as it read then. `content` is empty where it was deleted, or where its words have been erased since
@@ -24,7 +24,7 @@ export type MomentMessage = {
   readonly editedAt: string | null
   readonly deleted: { readonly by: Actor; readonly at: string } | null
   readonly erased: string | null
-  readonly reactions: Said['reactions']
+  readonly reactions: SaidMessage['reactions']
   readonly posted: Ref
   readonly edited: Ref | null
 }
@@ -52,7 +52,7 @@ const editOf = (recorded: Parameters<typeof readable>[0]): Words => {
 
 /** Which events have the words of these, and which of them are not at hand. */
 const wordsWanted = (
-  said: ReadonlyArray<readonly [string, Said]>,
+  said: ReadonlyArray<readonly [string, SaidMessage]>,
   seen: ReadonlyMap<number, RecordedEvent>,
 ): { readonly sealed: ReadonlyArray<RecordedEvent>; readonly missing: ReadonlyArray<number> } => {
   const missing = new Set<number>()
@@ -106,7 +106,7 @@ const opened = async (open: Open, sealed: ReadonlyArray<RecordedEvent>) => {
 /** `posting` and `editing`: the events of its words. */
 const messageOf = (
   messageId: string,
-  { posted, edited, deleted, reactions }: Said,
+  { posted, edited, deleted, reactions }: SaidMessage,
   posting: RecordedEvent,
   editing: RecordedEvent | undefined,
 ): MomentMessage => {
@@ -136,7 +136,7 @@ const messageOf = (
 export const messagesOf = async (
   { log, open }: { readonly log: StreamReader; readonly open: Open },
   space: SpaceRef,
-  said: ReadonlyArray<readonly [string, Said]>,
+  said: ReadonlyArray<readonly [string, SaidMessage]>,
   seen: ReadonlyMap<number, RecordedEvent>,
 ): Promise<ReadonlyArray<MomentMessage>> => {
   const stream = streamName('chat', space)

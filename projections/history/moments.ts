@@ -6,7 +6,7 @@ import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, type MomentError, readEvents, told } from './errors.ts'
 import { EVERY } from './kept-streams.ts'
 import { type MomentMessage, messagesOf, type Open } from './moment-messages.ts'
-import type { Past, Point } from './point.ts'
+import type { IsPast, Point } from './point.ts'
 import { TALK, type Talk, talk } from './recent-messages.ts'
 import { type Standing, standing } from './space-standing.ts'
 import { createTimeline, type KeepStream, type Reached, type Timeline } from './timeline.ts'
@@ -99,7 +99,7 @@ export const createMoments = (
       }
       case 'time': {
         const ms = when.time.getTime()
-        const isPast: Past = side === 'before' ? ({ latest }) => latest >= ms : ({ latest }) => latest > ms
+        const isPast: IsPast = side === 'before' ? ({ latest }) => latest >= ms : ({ latest }) => latest > ms
         const ends = await Promise.all([spaces.first(space, isPast), chats.first(space, isPast)])
         const positions = ends.flatMap((end) => (end === null ? [] : [end.position]))
         return positions.reduce<bigint | null>((a, b) => (a === null || b < a ? b : a), null)
@@ -134,7 +134,7 @@ export const createMoments = (
   }
 
   const until: Moments['until'] = async (space, end, options = {}) => {
-    const past: Past = end === null ? () => false : ({ position }) => position >= end
+    const past: IsPast = end === null ? () => false : ({ position }) => position >= end
     const how = { exact: options.exact === true, passing: options.passing === true }
     const seen = noneSeen()
     const [room, chat] = await Promise.all([
@@ -151,7 +151,7 @@ export const createMoments = (
     ms: number,
     options: { readonly messages?: number; readonly exact?: boolean },
   ): Promise<Moment> => {
-    const isLater: Past = ({ latest }) => latest > ms
+    const isLater: IsPast = ({ latest }) => latest > ms
     const exact = options.exact === true
     const seen = noneSeen()
     const [room, chat] = await Promise.all([
@@ -161,7 +161,7 @@ export const createMoments = (
     const ends = [room.next, chat.next].filter((end) => end !== null)
     const [end] = ends.sort((a, b) => (a < b ? -1 : 1))
     if (end === undefined) return momentOf(space, { room, chat }, seen, options.messages)
-    const past: Past = ({ position }) => position >= end
+    const past: IsPast = ({ position }) => position >= end
     const isBefore = ({ position }: Point<unknown>): boolean => position === null || position < end
     return momentOf(
       space,

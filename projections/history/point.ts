@@ -18,9 +18,9 @@ export type Point<S> = {
   readonly latest: number
 }
 
-export type Where = { readonly revision: number; readonly position: bigint; readonly latest: number }
+export type EventPlace = { readonly revision: number; readonly position: bigint; readonly latest: number }
 /** Whether a moment ends before this event. Once true, true of all that follow. */
-export type Past = (where: Where) => boolean
+export type IsPast = (where: EventPlace) => boolean
 
 export const readable = (recorded: RecordedEvent): Decoded => {
   const decoded = decodeRecorded(recorded)
@@ -54,7 +54,7 @@ const later = (latest: number, metadata: unknown): number => {
   return at === null ? latest : Math.max(latest, Date.parse(at))
 }
 /** Also of an event that can't be read. */
-export const whereOf = (latest: number, { revision, position, metadata }: Placed): Where => ({
+export const whereOf = (latest: number, { revision, position, metadata }: Placed): EventPlace => ({
   revision: Number(revision),
   position,
   latest: later(latest, metadata),
@@ -74,7 +74,7 @@ export const after = <S>(
   folding: Folding<S>,
   point: Point<S>,
   decoded: Decoded,
-  { revision, position, latest }: Where = whereOf(point.latest, decoded),
+  { revision, position, latest }: EventPlace = whereOf(point.latest, decoded),
 ): Point<S> => ({
   state: folding.apply(point.state, decoded, refOf(decoded)),
   revision,
@@ -85,7 +85,7 @@ export const after = <S>(
 })
 
 /** The same behind an event that can't be read: what it changed is missing. */
-export const passed = <S>(point: Point<S>, recorded: RecordedEvent, where: Where): Point<S> => ({
+export const passed = <S>(point: Point<S>, recorded: RecordedEvent, where: EventPlace): Point<S> => ({
   ...point,
   ...where,
   id: recorded.id,

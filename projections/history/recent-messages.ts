@@ -10,17 +10,17 @@ import { Ref } from './refs.ts'
 export const TALK = 100
 
 /** `words` is the event that the words are from: the last edit, else the posting. */
-export type Said = {
+export type SaidMessage = {
   readonly posted: Ref
   readonly edited: Ref | null
   readonly deleted: { readonly ref: Ref; readonly by: Actor; readonly at: string } | null
   readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
 }
 /** By message id, the oldest in front. */
-export type Talk = { readonly messages: Map<string, Said> }
+export type Talk = { readonly messages: Map<string, SaidMessage> }
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
-const Kept = t.type({
+const StoredTalk = t.type({
   messages: t.array(
     t.tuple([
       t.string,
@@ -34,7 +34,7 @@ const Kept = t.type({
   ),
 })
 
-const withReaction = (said: Said, emoji: string, by: string, on: boolean): Said => {
+const withReaction = (said: SaidMessage, emoji: string, by: string, on: boolean): SaidMessage => {
   const others = said.reactions.filter(
     (one) => canonicalEmoji(one.emoji) !== canonicalEmoji(emoji) || one.by !== by,
   )
@@ -85,5 +85,5 @@ export const talk: Folding<Talk> = {
     return messages.size + reactions
   },
   toJson: ({ messages }) => ({ messages: [...messages] }),
-  fromJson: (json) => (Kept.is(json) ? { messages: new Map(json.messages) } : null),
+  fromJson: (json) => (StoredTalk.is(json) ? { messages: new Map(json.messages) } : null),
 }

@@ -115,7 +115,7 @@ export type Upcoming = { readonly recorded: RecordedEvent; readonly at: string }
 
 /** An event, in a sentence too. `after` is the room with it in: valid until the next is asked for. One that this version
  *  can't read is told all the same, with what is wrong with it, and what it changed is missing from the room after it. */
-export type Step = Upcoming & {
+export type ReplayStep = Upcoming & {
   readonly kind: StreamKind
   readonly says: string
   readonly after: Moment
@@ -130,7 +130,7 @@ const comingUp = (recorded: RecordedEvent): Upcoming => ({
 })
 
 /** Consumes the moment. */
-const stepBy = (moment: Moment, recorded: RecordedEvent): Step => {
+const stepBy = (moment: Moment, recorded: RecordedEvent): ReplayStep => {
   const read = decodeRecorded(recorded)
   if (read._tag === 'Right') {
     const decoded = read.right
@@ -156,7 +156,7 @@ export async function* replay(
   moments: Moments,
   space: SpaceRef,
   range: { readonly from?: When; readonly to?: When } = {},
-): AsyncGenerator<Step, void, void> {
+): AsyncGenerator<ReplayStep, void, void> {
   const start = range.from === undefined ? 0n : await moments.bound(space, range.from, 'before')
   const end = range.to === undefined ? null : await moments.bound(space, range.to, 'after')
   let moment = await moments.until(space, start, { passing: true })
@@ -174,11 +174,11 @@ export async function* replay(
 export type Player = {
   readonly moment: () => Moment
   /** The event that led here; null where one has jumped here. */
-  readonly last: () => Step | null
+  readonly last: () => ReplayStep | null
   /** The event to come; null at the end (for now). */
   readonly peek: () => Promise<Upcoming | null>
   /** Null at the end (for now). */
-  readonly forward: () => Promise<Step | null>
+  readonly forward: () => Promise<ReplayStep | null>
   /** False at the beginning. */
   readonly back: () => Promise<boolean>
   readonly jump: (when: When) => Promise<void>
@@ -191,7 +191,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   const { log } = moments
   let moment: Moment
   let reader: RoomReader
-  let last: Step | null
+  let last: ReplayStep | null
   /** Where the events on the way here stand. */
   let path: bigint[]
 
@@ -260,7 +260,7 @@ export const eventAt = async (
 
 /** An event and its change as a replay shows it. `client`: also the address and agent it came from. Of one that can't be
  *  read nothing but its place is shown: what is personal in it is not known either. */
-export const stepView = (step: Step, options: { readonly client?: boolean } = {}) => {
+export const stepView = (step: ReplayStep, options: { readonly client?: boolean } = {}) => {
   const { recorded, at, kind, says, decoded } = step
   const place = {
     position: String(recorded.position),

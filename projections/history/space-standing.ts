@@ -10,7 +10,7 @@ import { forkRefs, noRefs, noteRef, PackedRefs, packRefs, type Refs, unpackRefs 
 
 export type Standing = { readonly state: SpaceState; readonly refs: Refs }
 
-const Kept = t.type({ state: t.unknown, refs: PackedRefs })
+const StoredStanding = t.type({ state: t.unknown, refs: PackedRefs })
 
 /** An avatar is personal: a kept moment holds none, so no moment shows one. Nor what an entity is made of: that is in the
  *  event which says so. */
@@ -46,7 +46,7 @@ export const standing: Folding<Standing> = {
     state.pinned.size,
   toJson: ({ state, refs }) => ({ state: toSnapshot(state), refs: packRefs(refs) }),
   fromJson: (json) => {
-    if (!Kept.is(json)) return null
+    if (!StoredStanding.is(json)) return null
     const state = fromSnapshot(json.state)
     return E.isLeft(state) ? null : { state: state.right, refs: unpackRefs(json.refs) }
   },

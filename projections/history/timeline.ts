@@ -12,7 +12,7 @@ import type { Folding } from './folding.ts'
 import { nearestKept, pageAfter } from './kept-moments.ts'
 import { EVERY, MARKS_EACH } from './kept-streams.ts'
 import { createMarks } from './marks.ts'
-import { after, nothing, type Past, type Point, passed, readable, whereOf } from './point.ts'
+import { after, type IsPast, nothing, type Point, passed, readable, whereOf } from './point.ts'
 
 const PAGE = 1_000
 /** Events past the last kept moment that a reader folds before it has them kept first. */
@@ -38,14 +38,14 @@ type ReachOptions = {
 export type Timeline<S> = {
   /** As things stood before the first event that is past. The caller's to keep. `exact`: by every event from the first
    *  on, with nothing kept believed. `passing`: events that can't be read are passed over, where else they end it. */
-  readonly to: (space: SpaceRef, past: Past, options?: ReachOptions) => Promise<Reached<S>>
+  readonly to: (space: SpaceRef, past: IsPast, options?: ReachOptions) => Promise<Reached<S>>
   /** The first event that is past; null where none is. */
-  readonly first: (space: SpaceRef, past: Past) => Promise<RecordedEvent | null>
+  readonly first: (space: SpaceRef, past: IsPast) => Promise<RecordedEvent | null>
 }
 
 /** How far a fold goes. `until`: where the stretch ends that holds the moment's end; null for the newest. */
 type Reach = ReachOptions & {
-  readonly past: Past
+  readonly past: IsPast
   readonly until: number | null
   readonly patience: number
 }
@@ -98,7 +98,7 @@ export const createTimeline = <S>(
   /** From the nearest kept moment; null where none is of use, `far` where much is not kept yet. */
   const fromKept = async (
     stream: string,
-    past: Past,
+    past: IsPast,
     options: ReachOptions,
     isPatient: boolean,
   ): Promise<Reached<S> | 'foreign' | 'far'> => {
@@ -142,7 +142,7 @@ export const createTimeline = <S>(
   }
 
   /** From how things stood where the log was cut, where what is asked for comes after that. */
-  const pastCut = async (stream: string, past: Past, error: unknown): Promise<Point<S>> => {
+  const pastCut = async (stream: string, past: IsPast, error: unknown): Promise<Point<S>> => {
     const stood = isArchived(error) ? await standingAt(log, folding, stream) : null
     if (stood === null || past({ ...stood, position: stood.position! })) throw error
     return stood
@@ -166,7 +166,7 @@ export const createTimeline = <S>(
     }
   }
 
-  const search = async (stream: string, past: Past): Promise<RecordedEvent | null> => {
+  const search = async (stream: string, past: IsPast): Promise<RecordedEvent | null> => {
     const count = await marks.countFor(stream, past)
     const k = await marks.stretch(stream, count, past)
     let latest = k === 0 ? 0 : ((await marks.at(stream, k - 1))?.latest ?? 0)

@@ -1,7 +1,8 @@
 /** Events as bundles have them: as they stand on the log. */
+import type { StreamKind } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { eventText, TOO_DEEP } from '../audit/canonical.ts'
-import type { BundledEvent, BundleState, Kind } from './state.ts'
+import type { BundledEvent, BundleState } from './state.ts'
 
 const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
 
@@ -16,7 +17,7 @@ export const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent 
 }
 
 /** A stream's time never goes back, whatever its events say: the latest so far counts. */
-export const latestWith = (state: BundleState, kind: Kind, event: BundledEvent): string => {
+export const latestWith = (state: BundleState, kind: StreamKind, event: BundledEvent): string => {
   const at = (event.metadata as { readonly at?: unknown } | null)?.at
   const latest = state.latest[kind] ?? ''
   return typeof at === 'string' && at > latest ? at : latest

@@ -1,5 +1,5 @@
 /** What can be asked of the log's tree, as a port. */
-import type { Asking } from '../read-models.ts'
+import type { ReadResult } from '../read-models.ts'
 import type { Hash } from './merkle.ts'
 import type { Audited } from './queries.ts'
 
@@ -16,16 +16,18 @@ export interface Proofs {
   readonly vkey: string
   /** The newest checkpoint; a new one where the log has grown since and the last is some time old, or is of fewer than
    *  `atLeast` leaves. */
-  readonly checkpoint: (atLeast?: number) => Asking<Issue>
+  readonly checkpoint: (atLeast?: number) => ReadResult<Issue>
   /** Whether a checkpoint of this size was issued. */
-  readonly isIssued: (size: number) => Asking<boolean>
-  readonly size: () => Asking<number>
+  readonly isIssued: (size: number) => ReadResult<boolean>
+  readonly size: () => ReadResult<number>
   /** Null where there is no such event, or it is not in the tree yet. */
-  readonly find: (by: { readonly position: string } | { readonly event: string }) => Asking<Audited | null>
+  readonly find: (
+    by: { readonly position: string } | { readonly event: string },
+  ) => ReadResult<Audited | null>
   /** The leaf's hash and its proof in the tree of `size` leaves, which is at most today's. */
   readonly inclusion: (
     leaf: number,
     size: number,
-  ) => Asking<{ readonly leaf: Hash; readonly proof: ReadonlyArray<Hash> }>
-  readonly consistency: (from: number, to: number) => Asking<ReadonlyArray<Hash>>
+  ) => ReadResult<{ readonly leaf: Hash; readonly proof: ReadonlyArray<Hash> }>
+  readonly consistency: (from: number, to: number) => ReadResult<ReadonlyArray<Hash>>
 }

@@ -63,7 +63,7 @@ export const auditedBy = (by: { readonly position: string } | { readonly event: 
   )
 
 /** A checkpoint that was issued. `root` in base64; `note` is the signed text. */
-export type Issued = t.TypeOf<typeof issued>
+export type IssuedCheckpoint = t.TypeOf<typeof issued>
 const issued = t.type({
   number: decimal,
   size: decimal,
@@ -72,21 +72,21 @@ const issued = t.type({
   vkey: t.string,
   at: nullable(iso),
 })
-const asIssued = issued as t.Type<Issued, Issued, unknown>
+const asIssued = issued as t.Type<IssuedCheckpoint, IssuedCheckpoint, unknown>
 const COLUMNS = sql.fragment`number, size, root, note, vkey, issued_at AS at`
 
-export const newestCheckpoint = (vkey: string): Query<Issued> =>
+export const newestCheckpoint = (vkey: string): Query<IssuedCheckpoint> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} ORDER BY number DESC LIMIT 1`,
     asIssued,
   )
 
 /** Of a size, whoever signed it. */
-export const checkpointOf = (size: string): Query<Issued> =>
+export const checkpointOf = (size: string): Query<IssuedCheckpoint> =>
   query(sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE size = ${size}::int8 LIMIT 1`, asIssued)
 
 /** A key's from a number on, in order. */
-export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<Issued> =>
+export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<IssuedCheckpoint> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND number >= ${String(number)}::int8
       ORDER BY number LIMIT ${limit}`,

@@ -2,7 +2,7 @@
 import { sql } from 'slonik'
 import { isSpaceEvent, spaceEntry } from '../../domain/space/events.ts'
 import { isMark, MARKS, type SetsOnSession, setBy } from '../../domain/space/session.ts'
-import { type Projection, type Row, recordset, remove, type Told, upsert } from '../projection.ts'
+import { type PlacedEvent, type Projection, type Row, recordset, remove, upsert } from '../projection.ts'
 
 const TABLE = { name: 'presence_sessions', key: ['session_id'] }
 const COLUMNS = {
@@ -74,7 +74,7 @@ const patchOf = (sets: SetsOnSession, data: Readonly<Record<string, unknown>>): 
   return { columns, marks }
 }
 
-const fold = (changes: Changes, { event, metadata, space, revision }: Told): void => {
+const fold = (changes: Changes, { event, metadata, space, revision }: PlacedEvent): void => {
   if (event.type === 'SessionJoined') {
     const { data } = event
     const row: SessionRow = {

@@ -7,7 +7,7 @@ import type { TableName } from './tables.ts'
 
 /** Columns by name, as text. Null: NULL, or no such column. Undefined: it was not sent since it did not change. */
 export type RawRow = Readonly<Record<string, string | null | undefined>>
-export type Row = Readonly<Record<string, string | number | boolean>>
+export type ContentRow = Readonly<Record<string, string | number | boolean>>
 
 const MAX_TITLE = 1_024
 const MAX_WORD = 64
@@ -87,7 +87,7 @@ export const keyOf = (table: TableName, raw: RawRow): E.Either<string, ReadonlyA
 }
 
 /** Left: a sentence of why there is no such row. */
-export const rowOf = (table: TableName, raw: RawRow): E.Either<string, Row> => {
+export const rowOf = (table: TableName, raw: RawRow): E.Either<string, ContentRow> => {
   const key = keyOf(table, raw)
   if (E.isLeft(key)) return key
   switch (table) {

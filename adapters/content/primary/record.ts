@@ -1,7 +1,7 @@
 /** The row that says how following goes: written by the one who follows, read by health. */
 import type pg from 'pg'
 
-export type Way = 'replication' | 'polling' | 'none'
+export type FollowWay = 'replication' | 'polling' | 'none'
 export type FollowState = 'connecting' | 'copying' | 'following' | 'waiting'
 
 /** What the one who follows needs to go on where it was. */
@@ -65,8 +65,8 @@ export const note = async (
 }
 
 /** As health tells it. Times in milliseconds ago; null: never. */
-export type Following = {
-  readonly way: Way
+export type FollowHealth = {
+  readonly way: FollowWay
   readonly state: FollowState
   readonly reason: string | null
   readonly seenMs: number | null
@@ -86,7 +86,7 @@ export const FOLLOWING_SQL = `SELECT way, state, reason, ${AGO('seen_at')} AS "s
   FROM content_follow`
 
 /** Null where nobody ever followed. Throws what Postgres says. */
-export const readFollowing = async (client: Pick<pg.Pool, 'query'>): Promise<Following | null> => {
-  const { rows } = await client.query<Following>(FOLLOWING_SQL)
+export const readFollowing = async (client: Pick<pg.Pool, 'query'>): Promise<FollowHealth | null> => {
+  const { rows } = await client.query<FollowHealth>(FOLLOWING_SQL)
   return rows[0] ?? null
 }

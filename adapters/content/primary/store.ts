@@ -2,17 +2,17 @@
  *  a change that is none. */
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
-import { keyOf, type RawRow, type Row, rowOf } from './codec.ts'
-import { TABLES, type Table, type TableName } from './tables.ts'
+import { type ContentRow, keyOf, type RawRow, rowOf } from './codec.ts'
+import { type ContentTable, TABLES, type TableName } from './tables.ts'
 
 /** SQLSTATE's classes of data that a column can't hold. */
 const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { code?: unknown }).code))
 const keyText = (key: ReadonlyArray<unknown>): string => key.join('/')
 
-const typed = (table: Table, names: ReadonlyArray<string>): string =>
+const typed = (table: ContentTable, names: ReadonlyArray<string>): string =>
   names.map((name) => `${name} ${table.columns[name]}`).join(', ')
 
-const upsert = (table: Table): string => {
+const upsert = (table: ContentTable): string => {
   const names = Object.keys(table.columns)
   const rest = names.filter((name) => !table.key.includes(name))
   const list = (of: string) => rest.map((name) => `${of}.${name}`).join(', ')
@@ -22,10 +22,10 @@ const upsert = (table: Table): string => {
     WHERE (${list('old')}) IS DISTINCT FROM (${list('excluded')})`
 }
 
-const same = (table: Table, of: string, other: string): string =>
+const same = (table: ContentTable, of: string, other: string): string =>
   table.key.map((name) => `${of}.${name} = ${other}.${name}`).join(' AND ')
 
-const remove = (table: Table): string =>
+const remove = (table: ContentTable): string =>
   `DELETE FROM ${table.name} AS old USING jsonb_to_recordset($1::jsonb) AS gone (${typed(table, table.key)})
    WHERE ${same(table, 'old', 'gone')}`
 
@@ -34,8 +34,8 @@ export type Taken = { readonly changed: number; readonly skipped: ReadonlyArray<
 
 const put = async (
   client: pg.Client,
-  table: Table,
-  rows: ReadonlyArray<Row>,
+  table: ContentTable,
+  rows: ReadonlyArray<ContentRow>,
   skipped: string[],
 ): Promise<number> => {
   if (rows.length === 0) return 0
@@ -61,7 +61,7 @@ const put = async (
 }
 
 /** A change of one row. `before`: its key, where that was another. */
-export type Change = {
+export type RowChange = {
   readonly table: TableName
   /** Null: it is gone. */
   readonly after: RawRow | null
@@ -73,7 +73,7 @@ const lacks = (raw: RawRow): boolean => Object.values(raw).includes(undefined)
 /** What was not sent since it did not change is as it stands here. */
 const complete = async (
   client: pg.Client,
-  table: Table,
+  table: ContentTable,
   raws: ReadonlyMap<string, RawRow>,
 ): Promise<ReadonlyMap<string, RawRow>> => {
   const partial = [...raws].filter(([, raw]) => lacks(raw))
@@ -101,7 +101,7 @@ const complete = async (
 type Folded = { readonly upserts: Map<string, RawRow>; readonly gone: Map<string, ReadonlyArray<string>> }
 
 /** The last word on each key. */
-const fold = (changes: ReadonlyArray<Change>, skipped: string[]): Map<TableName, Folded> => {
+const fold = (changes: ReadonlyArray<RowChange>, skipped: string[]): Map<TableName, Folded> => {
   const folded = new Map<TableName, Folded>()
   for (const { table, before, after } of changes) {
     let of = folded.get(table)
@@ -135,12 +135,12 @@ const fold = (changes: ReadonlyArray<Change>, skipped: string[]): Map<TableName,
 }
 
 /** In the client's transaction. */
-export const storeChanges = async (client: pg.Client, changes: ReadonlyArray<Change>): Promise<Taken> => {
+export const storeChanges = async (client: pg.Client, changes: ReadonlyArray<RowChange>): Promise<Taken> => {
   const skipped: string[] = []
   let changed = 0
   for (const [name, { upserts, gone }] of fold(changes, skipped)) {
     const table = TABLES[name]
-    const rows: Row[] = []
+    const rows: ContentRow[] = []
     // Before what they may need is taken away: a key that changed keeps what was not sent.
     for (const raw of (await complete(client, table, upserts)).values()) {
       const row = rowOf(name, raw)
@@ -173,7 +173,7 @@ export const storeStretch = async (
 ): Promise<Taken> => {
   const table = TABLES[name]
   const skipped: string[] = []
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, ContentRow>()
   for (const raw of raws) {
     const row = rowOf(name, raw)
     if (E.isLeft(row)) skipped.push(row.left)

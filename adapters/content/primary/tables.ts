@@ -3,7 +3,7 @@
 export const TABLE_NAMES = ['posts', 'collaboration_documents', 'collaboration_permissions'] as const
 export type TableName = (typeof TABLE_NAMES)[number]
 
-export type Table = {
+export type ContentTable = {
   readonly name: TableName
   readonly key: ReadonlyArray<string>
   /** Each with its type here. */
@@ -12,7 +12,7 @@ export type Table = {
   readonly access: ReadonlyArray<string>
 }
 
-export const TABLES: Readonly<Record<TableName, Table>> = {
+export const TABLES: Readonly<Record<TableName, ContentTable>> = {
   posts: {
     name: 'posts',
     key: ['author', 'permlink'],

@@ -27,7 +27,7 @@ import {
 } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { download, formatOf } from '../download.ts'
-import { type Asked, mount } from '../endpoint.ts'
+import { type EndpointRequest, mount } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import { loggedId } from '../request-id.ts'
 import { AuditEntry, listOf } from '../shapes.ts'
@@ -135,7 +135,7 @@ const noted = (query: Filters): Readonly<Record<string, unknown>> => {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
 }
 
-const look = async (deps: HttpDeps, asked: Asked<unknown, Filters, unknown>, scope: Scope) => {
+const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unknown>, scope: Scope) => {
   const { query, who, sender, request } = asked
   const page = pageOf(query, 'audit')
   const { caller } = who

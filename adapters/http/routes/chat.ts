@@ -7,10 +7,10 @@ import type { ChatEvent } from '../../../domain/chat/events.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { parseSubspace, type SpaceRef } from '../../../domain/names.ts'
 import type { Accepted } from '../../../domain/ports.ts'
-import type { MessageFacts } from '../../../projections/read-models.ts'
+import type { MessageRecord } from '../../../projections/read-models.ts'
 import { AnySubspace, Content, Limit, MessagePlace, optional, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Asked, CATCH_UP_MS, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
+import { CATCH_UP_MS, type EndpointRequest, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
 import { listOf, Message, SAID, uuid } from '../shapes.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
@@ -21,7 +21,10 @@ const MessageParams = t.intersection([SpaceParams, t.type({ message_id: Uuid })]
 const ReactionParams = t.intersection([MessageParams, t.type({ emoji: Text })])
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-type From = Pick<Asked<t.TypeOf<typeof SpaceParams>, unknown, unknown>, 'params' | 'sender' | 'commandId'>
+type From = Pick<
+  EndpointRequest<t.TypeOf<typeof SpaceParams>, unknown, unknown>,
+  'params' | 'sender' | 'commandId'
+>
 
 /** What was said. Of one that was said before, as the tables have it by now: where they are too far behind, nothing. */
 const posted = async (
@@ -39,7 +42,7 @@ const posted = async (
 
 const wordsOf = (
   message: Pick<
-    MessageFacts,
+    MessageRecord,
     | 'account'
     | 'guest'
     | 'displayName'

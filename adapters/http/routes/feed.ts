@@ -11,7 +11,7 @@ import { type Described, describeRefusal } from '../../refusals.ts'
 import { from, optional, Position, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
-import { describeThrown, orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { describeThrown, HttpError, orTell, tell, tellInvalid } from '../errors.ts'
 import { lasting } from '../lasting.ts'
 import { text, whole, yesNo } from '../shapes.ts'
 import { isAuditor } from '../space-gate.ts'
@@ -105,7 +105,7 @@ async function* lines(
       }
     }
   } catch (error) {
-    if (!signal.aborted) yield errorLine(error instanceof Told ? error.told : describeThrown(error), sse)
+    if (!signal.aborted) yield errorLine(error instanceof HttpError ? error.told : describeThrown(error), sse)
   }
 }
 

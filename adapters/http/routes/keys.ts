@@ -5,7 +5,7 @@ import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
 import { type SpaceRef, spaceKey } from '../../../domain/names.ts'
 import type { OutsideCommand } from '../../../domain/outside/decide.ts'
-import { isLive, type Key, type OutsideState } from '../../../domain/outside/state.ts'
+import { isLive, type OutsideState, type ServiceKey } from '../../../domain/outside/state.ts'
 import type { Sender } from '../../../domain/ports.ts'
 import { newSecret } from '../../outside/keys.ts'
 import type { OutsideDone } from '../../outside/registry.ts'
@@ -13,7 +13,7 @@ import { type Described, describeOutside } from '../../refusals.ts'
 import { optional, PermissionCodec, SpaceKeyCodec, spaceFrom, Text, Time, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
-import { orTell, Told, tell } from '../errors.ts'
+import { HttpError, orTell, tell } from '../errors.ts'
 import { listOf, orNull, permission, shape, text, time, uuid } from '../shapes.ts'
 import { needNoService, needRole, seen } from '../space-gate.ts'
 
@@ -28,7 +28,7 @@ const ApiKey = shape('ApiKey', {
   revoked_at: orNull(time),
   active: { type: 'boolean' },
 })
-const keyView = (key: Key, now: string) => ({
+const keyView = (key: ServiceKey, now: string) => ({
   id: key.id,
   service: key.subject,
   space: key.space,
@@ -69,7 +69,7 @@ export const actOutside = async (
 ): Promise<OutsideDone> => {
   const done = await deps.outside!.act({ sender, id, command })
   if (E.isRight(done)) return done.right
-  if (done.left._tag === 'Refused') throw new Told(describeOutside(done.left.refusal), done.left)
+  if (done.left._tag === 'Refused') throw new HttpError(describeOutside(done.left.refusal), done.left)
   return orTell(E.left(done.left))
 }
 export const doneView = ({ position, revision }: OutsideDone) => ({
@@ -153,7 +153,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
         await mayManage(deps, spaceFrom(key.space), who.caller)
       } catch (error) {
         // Whoever may not have it may not learn that it is there.
-        throw error instanceof Told && error.told.status < 500 ? new Told(missing) : error
+        throw error instanceof HttpError && error.told.status < 500 ? new HttpError(missing) : error
       }
       const command = { type: 'RevokeApiKey', key: params.id, reason: body.reason } as const
       return doneView(await actOutside(deps, sender, commandId.id, command))

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { SpaceRef } from '../../../domain/names.ts'
-import type { Asking, Page, PageRequest } from '../../../projections/read-models.ts'
+import type { Page, PageRequest, ReadResult } from '../../../projections/read-models.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
@@ -12,10 +12,11 @@ import { Paging, pageOf, UNREAD } from './spaces.ts'
 
 const PageQuery = t.type({ ...Paging, ...UNREAD })
 export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
-  const rowsOf: Record<'bans' | 'mutes', (space: SpaceRef, page: PageRequest) => Asking<Page<unknown>>> = {
-    bans: deps.readModels.bans,
-    mutes: deps.readModels.mutes,
-  }
+  const rowsOf: Record<'bans' | 'mutes', (space: SpaceRef, page: PageRequest) => ReadResult<Page<unknown>>> =
+    {
+      bans: deps.readModels.bans,
+      mutes: deps.readModels.mutes,
+    }
   const at = '/api/spaces/:type/:id'
   const tag = 'moderation'
 

@@ -31,7 +31,7 @@ import {
 } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { catchUp, Fresh, mount, plainText, STRICT, senderOf, sendStream, shownBy } from '../endpoint.ts'
-import { orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { HttpError, orTell, tell, tellInvalid } from '../errors.ts'
 import { lasting, stillProved } from '../lasting.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
@@ -81,7 +81,7 @@ const describe = (error: MomentError): Described => {
 }
 const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
   if (E.isRight(either)) return either.right
-  throw new Told(describe(either.left), either.left)
+  throw new HttpError(describe(either.left), either.left)
 }
 
 /** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */

@@ -10,7 +10,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import * as shapes from '../shapes.ts'
-import { needNoService, type Seen, SpaceParams, seen, spaceOf } from '../space-gate.ts'
+import { needNoService, SpaceParams, seen, spaceOf, type VisibleSpace } from '../space-gate.ts'
 import { capacityOf, identityOf, written } from '../views.ts'
 import { ticketUrl } from './spaces.ts'
 import { turnFor } from './turn.ts'
@@ -18,7 +18,7 @@ import { turnFor } from './turn.ts'
 /** The status that the panel knows for a room that is full. */
 const FULL = 429
 
-const capacityIn = (of: Seen) => {
+const capacityIn = (of: VisibleSpace) => {
   const here = [...of.state.sessions.values()]
   const guests = here.filter(({ account }) => account === null).length
   return {

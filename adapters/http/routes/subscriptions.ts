@@ -11,7 +11,7 @@ import { describeOutside } from '../../refusals.ts'
 import { optional, SpaceKeyCodec, Switch, spaceFrom, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
-import { orTell, Told, tell, tellInvalid } from '../errors.ts'
+import { HttpError, orTell, tell, tellInvalid } from '../errors.ts'
 import { listOf, orNull, shape, text, time, uuid, whole } from '../shapes.ts'
 import { After, mayFollow } from './feed.ts'
 import { actOutside, doneView, mayManage } from './keys.ts'
@@ -95,7 +95,7 @@ const foundFor = async (
     await (isMaker ? mayFollow(deps, space, caller) : mayManage(deps, space, caller))
   } catch (error) {
     // Whoever may not see it may not learn that it is there.
-    throw error instanceof Told && error.told.status < 500 ? new Told(MISSING) : error
+    throw error instanceof HttpError && error.told.status < 500 ? new HttpError(MISSING) : error
   }
   return one
 }

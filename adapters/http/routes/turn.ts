@@ -7,7 +7,7 @@ import { describeRefusal } from '../../refusals.ts'
 import type { TurnCredentials as Given } from '../../turn/turn.ts'
 import { optional, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
-import { type Answer, mount } from '../endpoint.ts'
+import { type AnswerShape, mount } from '../endpoint.ts'
 import { tell } from '../errors.ts'
 import { TurnCredentials } from '../shapes.ts'
 import { needEntry, seen } from '../space-gate.ts'
@@ -33,7 +33,7 @@ export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
     mount(app, deps, {
       method: 'GET',
       path,
-      answer: TurnCredentials.properties as Answer,
+      answer: TurnCredentials.properties as AnswerShape,
       tag: 'webrtc',
       summary:
         'TURN credentials for the caller, which end by themselves: in a `space` for those who may enter where voice is on; without one for accounts, and for guests where the lobby takes guests.',

@@ -3,11 +3,11 @@ import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'socket.io'
 import type { Clock } from '../../../domain/ports.ts'
 import { addressesIn, clientAddress } from '../../addresses.ts'
+import type { Logger, Metrics } from '../../observing.ts'
 import { createOriginCheck } from '../../origins.ts'
 import type { Described } from '../../refusals.ts'
 import { createCrowding, type Visit } from '../crowding.ts'
 import type { Member } from '../member.ts'
-import type { Logger, Metrics } from '../observing.ts'
 
 export type Gate = {
   readonly clientAt: (request: IncomingMessage) => Member['client']

@@ -1,11 +1,11 @@
 /** How members go: one by one, all at once when the server stops, and those who may not know of their space any more. */
 import { spaceKey } from '../../../domain/names.ts'
 import type { Content } from '../../../domain/ports.ts'
+import { type Logger, reasonOf } from '../../observing.ts'
 import { told } from '../answers.ts'
 import type { Ephemeral } from '../ephemeral/parts.ts'
 import type { Member } from '../member.ts'
 import type { Membership } from '../membership.ts'
-import { type Logger, reasonOf } from '../observing.ts'
 import { GOING } from './gate.ts'
 
 export type Going = {

@@ -6,7 +6,7 @@ import { type createArriving, newMember } from '../arriving.ts'
 import type { createJsonSockets } from '../gateway/json.ts'
 import type { Member } from '../member.ts'
 import { CROWDED, type Gate } from './gate.ts'
-import type { Tokens } from './tokens.ts'
+import type { SocketTokens } from './tokens.ts'
 
 export const jsonArrival =
   (deps: {
@@ -14,7 +14,7 @@ export const jsonArrival =
     readonly arriving: ReturnType<typeof createArriving>
     readonly pace: Parameters<typeof newMember>[2]
     readonly members: Map<string, Member>
-    readonly tokens: Tokens
+    readonly tokens: SocketTokens
   }): Parameters<typeof createJsonSockets>[0]['arrive'] =>
   async (line, request, carrier) => {
     const { gate, arriving, pace, members, tokens } = deps

@@ -1,11 +1,11 @@
 /** What one socket, and one address, may ask of this process. */
-import type { Pace } from '../token-bucket.ts'
+import type { TokenRate } from '../../token-bucket.ts'
 
-export type Limits = {
+export type SocketLimits = {
   /** Packets of one socket, of any kind. */
-  readonly packets: Pace
+  readonly packets: TokenRate
   /** aframe-updates of one socket that are passed on; past it the newest waits for its turn. */
-  readonly aframe: Pace
+  readonly aframe: TokenRate
   /** Bytes of one packet: a larger one is `too_large`, and one of four times as much closes the connection. */
   readonly maxPacket: number
   /** Bytes that may wait for a socket that does not read. */
@@ -17,7 +17,7 @@ export type Limits = {
   readonly perAddress: number
 }
 
-export const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_LIMITS: SocketLimits = {
   packets: { perSecond: 200, burst: 400 },
   aframe: { perSecond: 60, burst: 60 },
   maxPacket: 262_144,

@@ -4,11 +4,11 @@ import { Server } from 'socket.io'
 import { originRules } from '../../origins.ts'
 import { READ_AT_ALL } from '../oversized.ts'
 import type { Gate } from './gate.ts'
-import type { Limits } from './limits.ts'
+import type { SocketLimits } from './limits.ts'
 
 export const socketServer = (
   httpServer: HttpServer,
-  limits: Limits,
+  limits: SocketLimits,
   origins: ReadonlyArray<string> | '*',
   gate: Gate,
 ): Server =>

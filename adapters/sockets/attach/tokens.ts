@@ -6,7 +6,7 @@ import { told } from '../answers.ts'
 import { createExpiring } from '../expiring.ts'
 import type { Member } from '../member.ts'
 
-export type Tokens = {
+export type SocketTokens = {
   /** With which a guest that came with none stays that guest; null where there is no need. */
   readonly tokenFor: (member: Member) => string | null
   /** Closes the member's socket when its token ends. */
@@ -23,7 +23,7 @@ export const createTokens = (deps: {
   readonly members: ReadonlyMap<string, Member>
   readonly auth: Pick<Auth, 'onEnded' | 'issue'>
   readonly clock: Clock
-}): Tokens => {
+}): SocketTokens => {
   const { members, auth, clock } = deps
   const stopHearing = auth.onEnded((sid) => {
     for (const member of [...members.values()]) if (member.token?.sid === sid) endToken(member)

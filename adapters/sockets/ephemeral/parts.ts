@@ -2,14 +2,14 @@
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import type { Relay } from '../../redis/relay.ts'
+import type { TokenRate } from '../../token-bucket.ts'
 import { type Answer, failed } from '../answers.ts'
 import type { LiveFeed } from '../feed.ts'
-import type { Member, Place } from '../member.ts'
+import type { Member, RoomPlace } from '../member.ts'
 import type { RoomData } from '../payloads.ts'
 import { type SignalEvent, sessionIn } from '../relayed.ts'
 import type { Scenes } from '../scene/scenes.ts'
 import type { Sending } from '../sending.ts'
-import type { Pace } from '../token-bucket.ts'
 import type { Whereabouts } from '../whereabouts.ts'
 
 export interface Ephemeral {
@@ -29,7 +29,7 @@ export type EphemeralDeps = {
   readonly sending: Sending
   readonly relay: Relay
   readonly clock: Clock
-  readonly aframePace: Pace
+  readonly aframePace: TokenRate
   readonly whereabouts: Whereabouts
   readonly scenes: Scenes
   /** Bytes that may wait for a socket before it is cut off. */
@@ -37,7 +37,7 @@ export type EphemeralDeps = {
 }
 
 /** As `maySignal` is asked. */
-export const askedBy = ({ caller }: Member, { hold, facts }: Place, clock: Clock) => ({
+export const askedBy = ({ caller }: Member, { hold, facts }: RoomPlace, clock: Clock) => ({
   state: hold.live.state,
   by: caller,
   facts,

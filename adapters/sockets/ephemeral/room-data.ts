@@ -4,17 +4,17 @@ import type { Caller } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import { invalid, tooLarge } from '../../refusals.ts'
+import { type Bucket, fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import { done, failed, notInRoom, told } from '../answers.ts'
 import { packetOf } from '../frames.ts'
 import { MAX_DATA } from '../relayed.ts'
-import { type Bucket, fullBucket, type Pace, take } from '../token-bucket.ts'
 import { maySignal } from '../voice-rights.ts'
 import { askedBy, type Ephemeral, type EphemeralDeps, isOfRoom, nobody, timeOf, tooFast } from './parts.ts'
 
 /** Bytes of room-data of one socket, counted once for each eight who hear them; and of all in a room, for each. */
-const DATA_PACE: Pace = { perSecond: 262_144, burst: 1_048_576 }
+const DATA_PACE: TokenRate = { perSecond: 262_144, burst: 1_048_576 }
 const DATA_HEARERS = 8
-const ROOM_DATA_PACE: Pace = { perSecond: 16 << 20, burst: 32 << 20 }
+const ROOM_DATA_PACE: TokenRate = { perSecond: 16 << 20, burst: 32 << 20 }
 const MAX_ROOMS = 1_000
 
 export const dataPacket = (

@@ -1,13 +1,13 @@
 /** How a scene's entities move, to the others in the room: past the pace, all that is new when its turn comes. */
 import * as E from 'fp-ts/lib/Either.js'
 import { describeRefusal, tooLarge } from '../../refusals.ts'
+import { fullBucket, take, waitFor } from '../../token-bucket.ts'
 import { done, notInRoom, told } from '../answers.ts'
 import type { Member } from '../member.ts'
 import { MAX_AFRAME } from '../relayed.ts'
 import type { RoomScene, Touched } from '../scene/room-scene.ts'
 import { over, partsOf, type Update } from '../scene/update.ts'
 import { change, remove, type Writer } from '../scene/writing.ts'
-import { fullBucket, take, waitFor } from '../token-bucket.ts'
 import { type Ephemeral, type EphemeralDeps, unitsOf } from './parts.ts'
 
 /** A scene update counts once for each so many bytes. */

@@ -1,15 +1,15 @@
 /** WebRTC's signals, from one socket to another of its room. */
 import * as E from 'fp-ts/lib/Either.js'
 import { invalid, tooLarge } from '../../refusals.ts'
+import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import { done, failed, notInRoom, told } from '../answers.ts'
 import type { Member } from '../member.ts'
 import { MAX_SIGNAL, SIGNALS, type SignalEvent } from '../relayed.ts'
-import { fullBucket, type Pace, take } from '../token-bucket.ts'
 import { maySignal } from '../voice-rights.ts'
 import { askedBy, type Ephemeral, type EphemeralDeps, isOfRoom, nobody, tooFast, unitsOf } from './parts.ts'
 
 /** Signals of one socket, by the 2 KB: enough to meet a room of fifty at once. */
-const SIGNAL_PACE: Pace = { perSecond: 100, burst: 1_000 }
+const SIGNAL_PACE: TokenRate = { perSecond: 100, burst: 1_000 }
 const SIGNAL_UNIT = 2_048
 /** Bytes that may wait for a socket and it is still sent signals: past that they are dropped, and not the socket. */
 const MAX_WAITING = 262_144

@@ -2,11 +2,11 @@
  *  end, or between events that it does not know. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, LogSubscription, SubscriptionItem, SubscriptionState } from '../../../domain/ports.ts'
-import { otherLog, type Place } from '../../../projections/same-log.ts'
+import { type LogPlace, otherLog } from '../../../projections/same-log.ts'
 import { ROOM_METASTREAMS, roomStreamOf } from '../../eventstore/soft-deletion.ts'
-import { type Logger, reasonOf } from '../observing.ts'
+import { type Logger, reasonOf } from '../../observing.ts'
 
-export type Following = { readonly state: () => SubscriptionState; readonly stop: () => Promise<void> }
+export type FeedFollower = { readonly state: () => SubscriptionState; readonly stop: () => Promise<void> }
 
 export type FollowingDeps = {
   readonly log: EventLog
@@ -24,10 +24,10 @@ export type FollowingDeps = {
 const LOOK_MS = 1_000
 const PREFIXES = ['space-', 'chat-']
 
-export const followLog = (deps: FollowingDeps): Following => {
+export const followLog = (deps: FollowingDeps): FeedFollower => {
   const { log, logger } = deps
   /** The last event that came by: whatever answers over a new connection must have it where it stood. */
-  let newest: Place | null = null
+  let newest: LogPlace | null = null
   /** Times that subscriptions before this one were resumed; and up to which of this one's it was looked at. */
   let resumed = 0
   let checked = 0

@@ -3,8 +3,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { hasGap } from '../../../projections/live/sequence.ts'
-import { type Logger, type Metrics, reasonOf } from '../observing.ts'
-import type { HeldSpace, Kind } from './held-space.ts'
+import { type Logger, type Metrics, reasonOf } from '../../observing.ts'
+import type { HeldSpace, LiveStreamKind } from './held-space.ts'
 import type { Telling } from './telling.ts'
 import type { Wake } from './waking.ts'
 
@@ -19,9 +19,9 @@ export type Gaps = {
   /** Reads what is missing, unless it comes by itself before. */
   readonly watch: (entry: HeldSpace) => void
   /** The stream is known to be at `revision`. */
-  readonly expect: (entry: HeldSpace, kind: Kind, revision: bigint) => void
+  readonly expect: (entry: HeldSpace, kind: LiveStreamKind, revision: bigint) => void
   /** Reads the stream up to `revision`. */
-  readonly reach: (entry: HeldSpace, kind: Kind, revision: bigint) => Promise<void>
+  readonly reach: (entry: HeldSpace, kind: LiveStreamKind, revision: bigint) => Promise<void>
   readonly stop: () => void
 }
 
@@ -49,7 +49,7 @@ export const createGaps = (deps: {
     entry.gapTimer.unref()
   }
 
-  const fillOne = async (entry: HeldSpace, kind: Kind): Promise<void> => {
+  const fillOne = async (entry: HeldSpace, kind: LiveStreamKind): Promise<void> => {
     const { live } = entry
     const seq = kind === 'space' ? live.spaceSeq : live.chatSeq
     // A gap that has moved on is only the fast path being a little ahead.
@@ -93,13 +93,13 @@ export const createGaps = (deps: {
     watch(entry)
   }
 
-  const expect = (entry: HeldSpace, kind: Kind, revision: bigint): void => {
+  const expect = (entry: HeldSpace, kind: LiveStreamKind, revision: bigint): void => {
     const seq = kind === 'space' ? entry.live.spaceSeq : entry.live.chatSeq
     if (revision > seq.highest) seq.highest = revision
     if (hasGap(seq)) watch(entry)
   }
 
-  const reach = async (entry: HeldSpace, kind: Kind, revision: bigint): Promise<void> => {
+  const reach = async (entry: HeldSpace, kind: LiveStreamKind, revision: bigint): Promise<void> => {
     const seq = () => (kind === 'space' ? entry.live.spaceSeq : entry.live.chatSeq)
     while (seq().last < revision && isHeld(entry)) {
       const from = seq().last + 1n

@@ -2,15 +2,15 @@
 import { type Either, right } from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { CommandError } from '../../../domain/ports.ts'
-import { type Arrived, type LiveSpace, liveSpace } from '../live-space.ts'
+import { type ArrivedEvent, type LiveSpace, liveSpace } from '../live-space.ts'
 
-export type Kind = 'space' | 'chat'
+export type LiveStreamKind = 'space' | 'chat'
 
 export type HeldSpace = {
   readonly live: LiveSpace
   holds: number
   /** What came while it was being woken; null once it is awake. */
-  waiting: Array<{ kind: Kind; arrived: Arrived }> | null
+  waiting: Array<{ kind: LiveStreamKind; arrived: ArrivedEvent }> | null
   ready: Promise<Either<CommandError<never>, void>>
   gapTimer: NodeJS.Timeout | undefined
   gapTries: number

@@ -1,8 +1,9 @@
 /** Tells a room its news in order: what is next is folded and sent, what comes early waits for what is missing. */
 import * as E from 'fp-ts/lib/Either.js'
 import { arrive, hasGap } from '../../../projections/live/sequence.ts'
+import { type Logger, type Metrics, reasonOf } from '../../observing.ts'
 import {
-  type Arrived,
+  type ArrivedEvent,
   finish,
   type LiveSpace,
   type Outlet,
@@ -10,11 +11,10 @@ import {
   tell,
   waitLeft,
 } from '../live-space.ts'
-import { type Logger, type Metrics, reasonOf } from '../observing.ts'
-import type { HeldSpace, Kind } from './held-space.ts'
+import type { HeldSpace, LiveStreamKind } from './held-space.ts'
 
 export type Telling = {
-  readonly take: (entry: HeldSpace, kind: Kind, arrived: Arrived) => void
+  readonly take: (entry: HeldSpace, kind: LiveStreamKind, arrived: ArrivedEvent) => void
   /** After all that came together was taken: what makes one packet of several events is sent. */
   readonly finishAll: () => void
   /** Everybody in the space is asked to join again. */
@@ -46,7 +46,7 @@ export const createTelling = (deps: {
     })
   }
 
-  const take = (entry: HeldSpace, kind: Kind, arrived: Arrived): void => {
+  const take = (entry: HeldSpace, kind: LiveStreamKind, arrived: ArrivedEvent): void => {
     if (entry.waiting !== null) {
       entry.waiting.push({ kind, arrived })
       return

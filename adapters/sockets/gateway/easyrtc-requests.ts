@@ -4,7 +4,7 @@ import { invalid, tooLarge } from '../../refusals.ts'
 import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
 import type { Line } from '../line.ts'
 import type { Member } from '../member.ts'
-import type { Request } from '../requests.ts'
+import type { SocketRequest } from '../requests.ts'
 import type { SocketLine } from '../socket-line.ts'
 import { ABOUT, EasyrtcLine, HANGUP, REJECT } from './easyrtc.ts'
 import { type LanguageDeps, object, request, type Speaking, speaksOther } from './speaking.ts'
@@ -177,7 +177,10 @@ const createMessage =
     return plain(data(member, null, msgType, msgData))
   }
 
-export const easyrtcRequests = (deps: LanguageDeps, speaking: Speaking): ReadonlyMap<string, Request> => {
+export const easyrtcRequests = (
+  deps: LanguageDeps,
+  speaking: Speaking,
+): ReadonlyMap<string, SocketRequest> => {
   const entering = createEntering(deps, speaking)
   return new Map([
     ['easyrtcAuth', request(Message, entering.authenticate, false)],

@@ -7,7 +7,7 @@ import { signalKind } from './naf.ts'
 import { type Payload, TranslatedLine } from './translated.ts'
 
 /** One of the room, as clients of easyrtc know it. */
-export type Client = {
+export type EasyrtcClient = {
   readonly easyrtcid: string
   /** Milliseconds since the epoch. */
   readonly roomJoinTime: number
@@ -39,7 +39,7 @@ const asOwnCandidate = (given: Payload): Payload => ({
 
 export class EasyrtcLine extends TranslatedLine {
   readonly #id = newId()
-  readonly #clients = new Map<string, Client>()
+  readonly #clients = new Map<string, EasyrtcClient>()
   /** What others of this process have said of themselves. */
   readonly #aboutOf: (id: string) => Payload | null
   /** Somebody came who was not told of this one. */
@@ -86,7 +86,7 @@ export class EasyrtcLine extends TranslatedLine {
     if (mine !== undefined) this.#clients.set(this.id, this.#clientOf(this.id, mine.roomJoinTime))
   }
 
-  #clientOf(id: string, roomJoinTime: number, said: Payload | null = null): Client {
+  #clientOf(id: string, roomJoinTime: number, said: Payload | null = null): EasyrtcClient {
     const about = said ?? (id === this.id ? this.about : this.#aboutOf(id)) ?? {}
     return {
       easyrtcid: id,
@@ -101,7 +101,7 @@ export class EasyrtcLine extends TranslatedLine {
       msgData: { roomData: this.roomData('update', { clientListDelta: delta }) },
     })
   }
-  #updated(client: Client): void {
+  #updated(client: EasyrtcClient): void {
     this.#clients.set(client.easyrtcid, client)
     this.#changed({ updateClient: { [client.easyrtcid]: client } })
   }

@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import type { WebSocket } from 'ws'
+import { type Logger, reasonOf } from '../../observing.ts'
 import { invalid } from '../../refusals.ts'
 import { type Ack, type Answer, told } from '../answers.ts'
 import type { Carrier } from '../arriving.ts'
-import type { Connection } from '../connection.ts'
+import type { SocketConnection } from '../connection.ts'
 import type { Member } from '../member.ts'
-import { type Logger, reasonOf } from '../observing.ts'
 import { oversizedName } from '../oversized.ts'
 import type { Receive } from '../receiving.ts'
-import type { Request, Requests } from '../requests.ts'
+import type { Requests, SocketRequest } from '../requests.ts'
 import type { Sending } from '../sending.ts'
-import type { Turn } from '../turns.ts'
+import type { ReadTurn } from '../turns.ts'
 import { isOurs } from '../words.ts'
 import { JsonLine } from './json-line.ts'
 import type { Room } from './places.ts'
@@ -64,9 +64,9 @@ export type JsonSockets = {
 export const jsonRequests = (
   requests: Requests,
   deps: Parameters<typeof roomFor>[2],
-): ReadonlyMap<string, Request> => {
-  const join = requests.get('join-space') as Request
-  const named: Request = {
+): ReadonlyMap<string, SocketRequest> => {
+  const join = requests.get('join-space') as SocketRequest
+  const named: SocketRequest = {
     ...join,
     handle: async (member, payload) => {
       const asked = payload as Payload
@@ -98,7 +98,7 @@ export const jsonRequests = (
         channel: 'space',
         waits: false,
         handle: () => told(invalid('payload', 'A frame is one JSON object with a type.')),
-      } satisfies Request,
+      } satisfies SocketRequest,
     ],
   ])
 }
@@ -125,7 +125,7 @@ export const createJsonSockets = (deps: {
     carrier: Carrier,
   ) => Promise<E.Either<Answer, Member>>
   readonly depart: (member: Member, reason: string) => void
-  readonly took: (turn: Turn, connection: Connection) => void
+  readonly took: (turn: ReadTurn, connection: SocketConnection) => void
 }): JsonSockets => {
   const { receive, requests, logger } = deps
   /** Whether each has answered since it was asked last. */
@@ -222,7 +222,7 @@ export const createJsonSockets = (deps: {
     }
     if (ws.readyState === ws.CLOSED) return gone()
     ws.once('close', gone)
-    const connection = { transport: { socket: ws } } as unknown as Connection
+    const connection = { transport: { socket: ws } } as unknown as SocketConnection
     const hear = (text: Frame): void => {
       open.set(ws, true)
       deps.took(member.turn, connection)

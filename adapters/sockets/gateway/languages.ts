@@ -1,11 +1,11 @@
 /** Each event of easyrtc's and networked-aframe's languages: who speaks one is a member like any other, and what it asks for
  *  is the same as what our own words ask for. */
-import type { Request } from '../requests.ts'
+import type { SocketRequest } from '../requests.ts'
 import { easyrtcRequests } from './easyrtc-requests.ts'
 import { nafRequests } from './naf-requests.ts'
 import { createSpeaking, type LanguageDeps } from './speaking.ts'
 
-export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, Request> => {
+export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, SocketRequest> => {
   const speaking = createSpeaking(deps)
   return new Map([...nafRequests(deps, speaking), ...easyrtcRequests(deps, speaking)])
 }

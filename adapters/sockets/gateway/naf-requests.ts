@@ -3,7 +3,7 @@ import * as t from 'io-ts'
 import type { Answer } from '../answers.ts'
 import type { Line } from '../line.ts'
 import type { Member } from '../member.ts'
-import type { Request } from '../requests.ts'
+import type { SocketRequest } from '../requests.ts'
 import { JoinRoom, NafLine, SIGNAL_TYPE } from './naf.ts'
 import { type LanguageDeps, object, request, type Speaking, speaksOther } from './speaking.ts'
 import type { Payload } from './translated.ts'
@@ -13,7 +13,7 @@ const isNaf = (line: Line): line is NafLine => line instanceof NafLine
 export const nafRequests = (
   { sending }: LanguageDeps,
   { speak, enter, data, signal }: Speaking,
-): ReadonlyMap<string, Request> => {
+): ReadonlyMap<string, SocketRequest> => {
   const joinRoom = async (member: Member, { room }: t.TypeOf<typeof JoinRoom>): Promise<Answer> => {
     const line = speak(member, (socket) => new NafLine(socket, sending), isNaf)
     if (line === null) return speaksOther

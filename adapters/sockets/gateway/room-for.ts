@@ -2,12 +2,12 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Content } from '../../../domain/ports.ts'
 import type { Described } from '../../refusals.ts'
+import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import type { Member } from '../member.ts'
-import { fullBucket, type Pace, take } from '../token-bucket.ts'
 import { findRoom, isNameOf, type Room, wrongRoom } from './places.ts'
 
 /** How often a socket may have a name looked up. */
-const NAMES: Pace = { perSecond: 1, burst: 20 }
+const NAMES: TokenRate = { perSecond: 1, burst: 20 }
 
 /** With a ticket, that of the ticket alone. */
 export const roomFor = async (

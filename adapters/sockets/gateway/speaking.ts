@@ -10,7 +10,7 @@ import type { Member } from '../member.ts'
 import type { Membership } from '../membership.ts'
 import { decodePayload, RoomData } from '../payloads.ts'
 import type { SignalEvent } from '../relayed.ts'
-import type { Request } from '../requests.ts'
+import type { SocketRequest } from '../requests.ts'
 import type { Sending } from '../sending.ts'
 import { SocketLine } from '../socket-line.ts'
 import { roomFor } from './room-for.ts'
@@ -45,7 +45,7 @@ export const request = <A>(
   codec: t.Type<A, unknown, unknown>,
   handle: (member: Member, asked: A) => Answer | Promise<Answer>,
   waits = true,
-): Request => ({
+): SocketRequest => ({
   channel: 'space',
   waits,
   handle: (member, payload) => {

@@ -1,20 +1,20 @@
 /** The commands that begin and move a session, and what they are answered once they have come round as news. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
-import type { Accepted, CommandError, Commands, Ids, Request } from '../../../domain/ports.ts'
+import type { Accepted, CommandError, CommandRequest, Commands, Ids } from '../../../domain/ports.ts'
 import type { ContentFacts, SpaceCommand } from '../../../domain/space/commands.ts'
 import type { SpaceEvent } from '../../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
+import { reasonOf } from '../../observing.ts'
 import { type Answer, doneAt, failed } from '../answers.ts'
 import type { Hold, LiveFeed } from '../feed.ts'
-import type { LiveSpace, Occupant, Snapshot } from '../live-space.ts'
+import type { EntrySnapshot, LiveSpace, Occupant } from '../live-space.ts'
 import { type Member, senderOf } from '../member.ts'
-import { reasonOf } from '../observing.ts'
-import type { JoinSpace } from '../payloads.ts'
+import type { JoinSpacePayload } from '../payloads.ts'
 import { staleSessions } from '../stale.ts'
 import { type Ending, hush } from './ending.ts'
 import type { Enter } from './entering.ts'
-import { type Arrival, arrival, newSession, noSession, type Session, unavailable } from './session.ts'
+import { type Arrival, arrival, type MemberSession, newSession, noSession, unavailable } from './session.ts'
 
 type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
 
@@ -33,13 +33,13 @@ export const createSessionCommands = (deps: {
   readonly ids: Ids
   readonly enter: Enter
   readonly ending: Ending
-  readonly current: (live: LiveSpace, subspace: string) => Snapshot
+  readonly current: (live: LiveSpace, subspace: string) => EntrySnapshot
   readonly answeredFor: Map<string, SpaceRef>
 }) => {
   const { commands, feed, node, ids, enter, ending, current, answeredFor } = deps
   const { drop, leaveNow } = ending
 
-  const occupantOf = (member: Member, session: Session): Occupant => ({
+  const occupantOf = (member: Member, session: MemberSession): Occupant => ({
     entered: (snapshot) => enter(member, session, snapshot),
     left: () => hush(member, session),
     ended: (reason, notice) => ending.ended(member, session, reason, notice),
@@ -47,7 +47,7 @@ export const createSessionCommands = (deps: {
   })
 
   /** A command path that throws has not said whether it happened. */
-  const ask = async (request: Request<SpaceCommand>): Promise<Outcome> => {
+  const ask = async (request: CommandRequest<SpaceCommand>): Promise<Outcome> => {
     try {
       return await commands.space(request)()
     } catch (error) {
@@ -58,7 +58,7 @@ export const createSessionCommands = (deps: {
   /** What a join or a move is answered, once it has come round (or has not). */
   const concluded = async (
     member: Member,
-    session: Session,
+    session: MemberSession,
     arriving: Promise<Arrival>,
     outcome: Outcome & { _tag: 'Right' },
   ): Promise<Answer> => {
@@ -80,7 +80,7 @@ export const createSessionCommands = (deps: {
     }
   }
 
-  const begin = async (member: Member, asked: JoinSpace, at: Beginning): Promise<Answer> => {
+  const begin = async (member: Member, asked: JoinSpacePayload, at: Beginning): Promise<Answer> => {
     const { space, subspace, hold } = at
     const session = newSession({ ...at, ids })
     const replaces = await staleSessions(hold.live, member.caller, asked, node.boot)
@@ -117,8 +117,8 @@ export const createSessionCommands = (deps: {
 
   const move = async (
     member: Member,
-    session: Session,
-    asked: JoinSpace,
+    session: MemberSession,
+    asked: JoinSpacePayload,
     subspace: string,
   ): Promise<Answer> => {
     const arriving = arrival(session, asked.since ?? null)

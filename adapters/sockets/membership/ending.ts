@@ -6,25 +6,30 @@ import type { Departures } from '../departures.ts'
 import { listenOut } from '../live-space.ts'
 import { type Member, senderOf } from '../member.ts'
 import type { Whereabouts } from '../whereabouts.ts'
-import type { Session } from './session.ts'
+import type { MemberSession } from './session.ts'
 
 export type Leaving = ReturnType<Departures['leave']>
 
 export type Ending = {
   /** The session is over as far as this process goes. Once. */
-  readonly drop: (member: Member, session: Session) => void
+  readonly drop: (member: Member, session: MemberSession) => void
   /** The log says that it is over. */
-  readonly ended: (member: Member, session: Session, reason: LeaveReason, notice: KickedNotice | null) => void
+  readonly ended: (
+    member: Member,
+    session: MemberSession,
+    reason: LeaveReason,
+    notice: KickedNotice | null,
+  ) => void
   /** It is over here now, and on the log as soon as that can have it. */
   readonly leaveNow: (
     member: Member,
-    session: Session,
+    session: MemberSession,
     reason: 'left' | 'disconnected' | 'expired',
   ) => Leaving
 }
 
 /** It is told no more of its room's news. */
-export const hush = (member: Member, session: Session): void => {
+export const hush = (member: Member, session: MemberSession): void => {
   session.stopListening?.()
   session.stopListening = null
   if (session.room === null) return
@@ -50,7 +55,7 @@ export const createEnding = (deps: {
 }): Ending => {
   const { departures, whereabouts, answeredFor } = deps
 
-  const drop = (member: Member, session: Session): void => {
+  const drop = (member: Member, session: MemberSession): void => {
     if (session.isOver) return
     session.isOver = true
     hush(member, session)
@@ -63,7 +68,7 @@ export const createEnding = (deps: {
 
   const ended = (
     member: Member,
-    session: Session,
+    session: MemberSession,
     reason: LeaveReason,
     notice: KickedNotice | null,
   ): void => {
@@ -79,7 +84,7 @@ export const createEnding = (deps: {
     sayEnded(member, reason)
   }
 
-  const leaveNow = (member: Member, session: Session, reason: 'left' | 'disconnected' | 'expired') => {
+  const leaveNow = (member: Member, session: MemberSession, reason: 'left' | 'disconnected' | 'expired') => {
     drop(member, session)
     const { sessionId, hold } = session
     const leaving = departures.leave({ space: hold.live.space, sessionId, reason, sender: senderOf(member) })

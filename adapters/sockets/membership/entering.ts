@@ -2,29 +2,29 @@
 import { type RoomKey, roomKey } from '../../../domain/names.ts'
 import type { Clock, EventLog } from '../../../domain/ports.ts'
 import { accessOf } from '../../../domain/space/access.ts'
+import { type Logger, reasonOf } from '../../observing.ts'
 import { type SharedTail, sharedTail } from '../frames.ts'
-import { listenIn, type Snapshot } from '../live-space.ts'
+import { type EntrySnapshot, listenIn } from '../live-space.ts'
 import type { Member } from '../member.ts'
-import { type Logger, reasonOf } from '../observing.ts'
 import { sendInPages } from '../pages.ts'
 import { missedNews, type Revisions } from '../resume.ts'
 import type { Scenes } from '../scene/scenes.ts'
 import type { Sending } from '../sending.ts'
 import { createSharedReads } from '../shared-reads.ts'
 import { type Ending, hush } from './ending.ts'
-import type { Session } from './session.ts'
+import type { MemberSession } from './session.ts'
 
 /** Packets, and their bytes, kept for one who still reads what it missed. */
 const MAX_HELD = 10_000
 const MAX_HELD_BYTES = 1 << 20
 
-export type Enter = (member: Member, session: Session, snapshot: Snapshot) => void
+export type Enter = (member: Member, session: MemberSession, snapshot: EntrySnapshot) => void
 
 /** The start of `space-joined`, up to what all who enter are sent alike. */
 const joinedStart = (
   member: Member,
-  session: Session,
-  snapshot: Snapshot,
+  session: MemberSession,
+  snapshot: EntrySnapshot,
   said: { readonly resumed: boolean; readonly token: string | null; readonly at: number },
 ): string => {
   const { caller } = member
@@ -63,10 +63,10 @@ export const createEntering = (deps: {
   readonly logger: Logger
 }): Enter => {
   const { sending, ending, clock, logger } = deps
-  const tails = new WeakMap<Snapshot, SharedTail>()
+  const tails = new WeakMap<EntrySnapshot, SharedTail>()
   const reads = createSharedReads(deps.log)
 
-  const tailOf = (snapshot: Snapshot): SharedTail => {
+  const tailOf = (snapshot: EntrySnapshot): SharedTail => {
     let tail = tails.get(snapshot)
     if (tail === undefined) {
       tail = sharedTail(`${snapshot.shared()}}]`)
@@ -78,8 +78,8 @@ export const createEntering = (deps: {
   /** The room's news waits until what was missed before it has been read and sent. */
   const resume = (
     room: RoomKey,
-    session: Session,
-    missing: { readonly member: Member; readonly since: Revisions; readonly snapshot: Snapshot },
+    session: MemberSession,
+    missing: { readonly member: Member; readonly since: Revisions; readonly snapshot: EntrySnapshot },
     start: (resumed: boolean) => string,
   ): void => {
     const { member, since, snapshot } = missing
@@ -123,13 +123,13 @@ export const createEntering = (deps: {
       .catch((error) => logger.error({ error: reasonOf(error) }, 'what a client missed could not be sent'))
   }
 
-  const enter: Enter = (member: Member, session: Session, snapshot: Snapshot): void => {
+  const enter: Enter = (member: Member, session: MemberSession, snapshot: EntrySnapshot): void => {
     const { live } = session.hold
     const { line } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
     const tail = tailOf(snapshot)
     // Now that it is in this space it is not in the one before: until here, a refusal leaves it where it was.
-    const before = member.place as Session | null
+    const before = member.place as MemberSession | null
     if (before !== null && before !== session) void ending.leaveNow(member, before, 'left')
     hush(member, session)
     session.subspace = snapshot.subspace

@@ -3,14 +3,14 @@ import type { CommandError, Ids } from '../../../domain/ports.ts'
 import type { ContentFacts } from '../../../domain/space/commands.ts'
 import { type Answer, failed } from '../answers.ts'
 import type { Hold } from '../feed.ts'
-import type { Place } from '../member.ts'
+import type { RoomPlace } from '../member.ts'
 import type { Revisions } from '../resume.ts'
 
 /** How long an accepted join waits for its own news, before the caller is told (ms). */
 const ARRIVAL_MS = 15_000
 
 export type Arrival = 'entered' | 'ended' | 'late'
-export type Session = Place & {
+export type MemberSession = RoomPlace & {
   since: Revisions | null
   arrived: (arrival: Arrival) => void
   stopListening: (() => void) | null
@@ -22,7 +22,7 @@ export const newSession = (of: {
   readonly facts: ContentFacts
   readonly subspace: string
   readonly ids: Ids
-}): Session => ({
+}): MemberSession => ({
   hold: of.hold,
   facts: of.facts,
   sessionId: of.ids.uuid(),
@@ -35,7 +35,7 @@ export const newSession = (of: {
 })
 
 /** Resolves when the session's own news has come round. */
-export const arrival = (session: Session, since: Revisions | null): Promise<Arrival> =>
+export const arrival = (session: MemberSession, since: Revisions | null): Promise<Arrival> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve('late'), ARRIVAL_MS)
     session.since = since

@@ -6,7 +6,7 @@ import { componentsOf } from '../../../domain/scene/entity.ts'
 import type { SpaceCommand } from '../../../domain/space/commands.ts'
 import type { SpaceEvent } from '../../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
-import { type Logger, reasonOf } from '../observing.ts'
+import { type Logger, reasonOf } from '../../observing.ts'
 import type { RoomScene } from './room-scene.ts'
 
 /** At rest is what nobody changed for so long; what is never at rest is kept now and then (ms). */

@@ -6,10 +6,10 @@ import { parseTemplate } from '../../../domain/scene/limits.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
 import { invalid } from '../../refusals.ts'
 import { type Answer, done, doneAt, failed, notInRoom, told } from '../answers.ts'
-import { type Member, type Place, senderOf } from '../member.ts'
+import { type Member, type RoomPlace, senderOf } from '../member.ts'
 import { optional, Text } from '../payload-parts.ts'
 import { decodePayload } from '../payloads.ts'
-import type { Request } from '../request.ts'
+import type { SocketRequest } from '../request.ts'
 import type { Lasting, Of } from './lasting.ts'
 import type { Scenes } from './scenes.ts'
 import { give, remove, spawn, take, type Writer } from './writing.ts'
@@ -32,13 +32,13 @@ export const sceneRequests = (deps: {
   readonly scenes: Scenes
   readonly lasting: Lasting
   readonly uuid: () => string
-}): ReadonlyArray<readonly [string, Request]> => {
+}): ReadonlyArray<readonly [string, SocketRequest]> => {
   const { scenes, lasting } = deps
 
   const request = <A>(
     codec: t.Type<A, unknown, unknown>,
     handle: (writer: Writer, asked: A, member: Member) => Answer | Promise<Answer>,
-  ): Request => ({
+  ): SocketRequest => ({
     channel: 'space',
     waits: true,
     handle: (member, payload) => {
@@ -68,7 +68,7 @@ export const sceneRequests = (deps: {
   }
 
   const ofPin = ({ scene }: Writer, id: string, member: Member): Of => {
-    const { hold, subspace } = member.place as Place
+    const { hold, subspace } = member.place as RoomPlace
     return { scene, space: hold.live.space, subspace, id, sender: senderOf(member) }
   }
   const onPin = async (writer: Writer, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {

@@ -9,6 +9,7 @@ import { accessOf } from '../../../domain/space/access.ts'
 import { type Pin, pinKey } from '../../../domain/space/pin.ts'
 import type { News } from '../../../projections/live/wire.ts'
 import type { Relay } from '../../redis/relay.ts'
+import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
 import type { LiveFeed } from '../feed.ts'
 import { packetOf } from '../frames.ts'
 import type { LiveSpace } from '../live-space.ts'
@@ -16,7 +17,6 @@ import { type Member, senderOf } from '../member.ts'
 import { sessionIn } from '../relayed.ts'
 import type { Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
-import { fullBucket, type Pace, take } from '../token-bucket.ts'
 import { BetweenNodes, SceneMessage } from './between.ts'
 import type { Lasting } from './lasting.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
@@ -35,7 +35,7 @@ export type ScenesDeps = {
 }
 
 /** Spawns of one member. */
-const SPAWN_PACE: Pace = { perSecond: 20, burst: 1_000 }
+const SPAWN_PACE: TokenRate = { perSecond: 20, burst: 1_000 }
 const SWEEP_MS = 5_000
 /** How long one who comes waits for another node to tell what is in the room, and how long that is kept for it (ms). */
 const LEARN_MS = 400

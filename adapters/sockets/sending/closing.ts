@@ -1,6 +1,6 @@
 /** How a connection is closed so that its client comes again. */
 import type { Socket } from 'socket.io'
-import { type Connection, connectionOf } from '../connection.ts'
+import { connectionOf, type SocketConnection } from '../connection.ts'
 
 /** Of RFC 6455's registry. */
 const SERVICE_RESTART = 1012
@@ -9,7 +9,7 @@ const CLOSE_MS = 5_000
 const SLOW_CLOSE_MS = 1_000
 /** Closes the connection as a cut line does: the client connects again by itself, maybe elsewhere. One whose socket the
  *  server disconnects stays away. */
-const sendAway = (connection: Connection, code: number, reason: string, closeMs = CLOSE_MS): void => {
+const sendAway = (connection: SocketConnection, code: number, reason: string, closeMs = CLOSE_MS): void => {
   // The close frame goes before the transport is given up, so that one who still reads learns why.
   const ws = connection.transport.name === 'websocket' ? connection.transport.socket : undefined
   ws?.close(code, reason)
@@ -24,5 +24,5 @@ export const sendLater = (socket: Socket, code: string): void =>
   sendAway(connectionOf(socket), TRY_AGAIN_LATER, code)
 
 /** For one that does not read. */
-export const cutOff = (connection: Connection): void =>
+export const cutOff = (connection: SocketConnection): void =>
   sendAway(connection, TRY_AGAIN_LATER, 'too slow', SLOW_CLOSE_MS)

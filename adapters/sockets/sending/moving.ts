@@ -1,7 +1,7 @@
 /** How scenes move, told to a room: of each sender all that is new, as fast as the room and each of its sockets can take it. */
 import type { Namespace } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
-import type { Connection, Transport, WriteOptions } from '../connection.ts'
+import type { SocketConnection, SocketTransport, WriteOptions } from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
 import type { Budget } from '../room-budget.ts'
@@ -36,12 +36,12 @@ export const createMoving = (deps: {
   readonly hearers: (room: RoomKey) => number
 }): Moving => {
   const { namespace, lines, budget, hearers } = deps
-  const stalled = new WeakMap<Connection, { transport: Transport; newest: Map<string, Moved> }>()
+  const stalled = new WeakMap<SocketConnection, { transport: SocketTransport; newest: Map<string, Moved> }>()
   const moving = new Map<RoomKey, Map<string, Moved>>()
   let isDue = false
   let restUntil = 0
 
-  const release = (connection: Connection): void => {
+  const release = (connection: SocketConnection): void => {
     const waiting = stalled.get(connection)
     if (waiting === undefined || connection.readyState !== 'open') return
     if (waiting.transport !== connection.transport || !connection.transport.writable) {
@@ -57,7 +57,7 @@ export const createMoving = (deps: {
     }
   }
 
-  const writeNewest = (connection: Connection, sender: string, move: Move): void => {
+  const writeNewest = (connection: SocketConnection, sender: string, move: Move): void => {
     const waiting = stalled.get(connection)
     if (waiting === undefined && connection.transport.writable && connection.writeBuffer.length === 0) {
       connection.write(move.packet, move.options)
@@ -90,7 +90,7 @@ export const createMoving = (deps: {
     }
     const whole = optionsOf([all])
     for (const id of ids) {
-      const connection = namespace.sockets.get(id)?.client.conn as unknown as Connection | undefined
+      const connection = namespace.sockets.get(id)?.client.conn as unknown as SocketConnection | undefined
       if (connection === undefined) continue
       const { transport, upgrading, writeBuffer } = connection
       const isReady = transport.writable && writeBuffer.length === 0 && !stalled.has(connection)

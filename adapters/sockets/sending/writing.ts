@@ -1,5 +1,5 @@
 /** Writing straight to a WebSocket, past Engine.IO's queue, where nothing waits in it. */
-import type { Connection, WriteOptions } from '../connection.ts'
+import type { SocketConnection, WriteOptions } from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { Unread } from '../unread.ts'
 
@@ -17,7 +17,7 @@ export const sizeOf = (data: unknown, options: WriteOptions | undefined): number
 /** Straight to the WebSocket where nothing waits before it: what Engine.IO would do in the end, less its queue, its
  *  events and its callbacks, which cost half as much again as the writing. False: it has to go through the queue,
  *  which is also what bounds it. */
-export const writtenAtOnce = (connection: Connection, frames: ReadonlyArray<Buffer>): boolean => {
+export const writtenAtOnce = (connection: SocketConnection, frames: ReadonlyArray<Buffer>): boolean => {
   const { transport } = connection
   const ws = transport.socket
   if (connection.readyState !== 'open' || !transport.writable || connection.writeBuffer.length > 0)
@@ -28,12 +28,12 @@ export const writtenAtOnce = (connection: Connection, frames: ReadonlyArray<Buff
   return true
 }
 
-const direct = new WeakSet<Connection>()
+const direct = new WeakSet<SocketConnection>()
 
 /** What Socket.IO sends by itself (acknowledgements above all) goes the same way as a room's news: straight to the
  *  WebSocket in one buffer where nothing waits. Left alone, it costs several times what the writing does, and a
  *  frame's header and its text are two writes. */
-export const writeDirectly = (connection: Connection, unread: Unread): void => {
+export const writeDirectly = (connection: SocketConnection, unread: Unread): void => {
   // A client may leave and enter the namespace over one connection as often as it likes.
   if (direct.has(connection)) return
   direct.add(connection)

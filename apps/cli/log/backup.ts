@@ -6,9 +6,9 @@ import { backupLog, isLogDir, logDirOf, restoreLog } from '../../operations/inst
 import type { Io } from '../command.ts'
 
 /** Of an instance of `npm start`, or of a node alone. */
-export type Where = { readonly data?: string | undefined; readonly log?: string | undefined }
+export type LogFolder = { readonly data?: string | undefined; readonly log?: string | undefined }
 
-const dirOf = ({ data, log }: Where): string => resolve(log ?? logDirOf(data ?? './data'))
+const dirOf = ({ data, log }: LogFolder): string => resolve(log ?? logDirOf(data ?? './data'))
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -23,7 +23,7 @@ const told = (io: Io, what: string): ((done: number, of: number) => void) => {
 }
 
 /** `null`: the log of DATA_DIR, unless the environment says that the log is another server's. Rejects with a sentence. */
-export const backup = async (file: string, from: Where | null, io: Io): Promise<void> => {
+export const backup = async (file: string, from: LogFolder | null, io: Io): Promise<void> => {
   if (from === null && process.env.EVENTSTORE_URL)
     throw new Error(
       'EVENTSTORE_URL is set, so the log is not the embedded one of DATA_DIR. Back up that server with its own means, use presence log export, or name a folder with --data or --log.',
@@ -40,7 +40,7 @@ export const backup = async (file: string, from: Where | null, io: Io): Promise<
 }
 
 /** Rejects with a sentence. */
-export const restore = async (file: string, to: Where, io: Io): Promise<void> => {
+export const restore = async (file: string, to: LogFolder, io: Io): Promise<void> => {
   const dir = dirOf(to)
   if (!existsSync(file)) throw new Error(`There is no file ${file}.`)
   if (!statSync(file).isFile()) throw new Error(`${file} is no file.`)

@@ -15,7 +15,7 @@ export type Answers = {
   readonly set: Readonly<Record<string, string>>
 }
 
-export type Plan = {
+export type SetupPlan = {
   readonly text: string
   readonly made: ReadonlyArray<string>
   /** Secrets that were there. */
@@ -64,7 +64,7 @@ export const planned = (
   before: string,
   answers: Answers,
   secret: () => string,
-): E.Either<ReadonlyArray<string>, Plan> => {
+): E.Either<ReadonlyArray<string>, SetupPlan> => {
   const there = readEnv(before)
   const domain = domainOf(answers.domain)
   if (domain === null)

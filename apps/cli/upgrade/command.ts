@@ -13,14 +13,14 @@ What this version would change, run before anything of it is started: the migrat
 node's log, what can't be undone, and the way back. It changes nothing.
 Ends with 0 where an upgrade can go on, 1 where it can't.`
 
-export type Check = {
+export type UpgradeCheck = {
   readonly migrations: PendingMigrations
   /** Null where the log is another server's: its form is that server's affair. */
   readonly log: LogFormat | null
 }
 
 /** What is told of it, a line each. */
-export const toldOf = ({ migrations, log }: Check): ReadonlyArray<string> => {
+export const toldOf = ({ migrations, log }: UpgradeCheck): ReadonlyArray<string> => {
   const { fresh, trouble } = migrations
   const lines: string[] = []
   if (trouble !== null) lines.push(trouble)
@@ -46,16 +46,16 @@ export const toldOf = ({ migrations, log }: Check): ReadonlyArray<string> => {
   return lines
 }
 
-const canGoOn = ({ migrations, log }: Check): boolean =>
+const canGoOn = ({ migrations, log }: UpgradeCheck): boolean =>
   migrations.trouble === null && (log === null || log.is <= log.reads)
 
-const look = async (databaseUrl: string): Promise<Check> => {
+const look = async (databaseUrl: string): Promise<UpgradeCheck> => {
   const dir = logDirOf(process.env.DATA_DIR || './data')
   const isOurs = !process.env.EVENTSTORE_URL && existsSync(dir) && isLogDir(dir)
   return { migrations: await pendingMigrations(databaseUrl), log: isOurs ? logFormat(dir) : null }
 }
 
-const tell = (check: Check, json: boolean, io: Io): void => {
+const tell = (check: UpgradeCheck, json: boolean, io: Io): void => {
   if (json) io.out(JSON.stringify({ ok: canGoOn(check), ...check, says: toldOf(check) }))
   else for (const line of toldOf(check)) io.out(line)
 }

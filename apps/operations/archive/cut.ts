@@ -5,7 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { readEvents } from '../../../projections/history/errors.ts'
-import { EVERY, Kept, momentsOf } from '../../../projections/history/kept-streams.ts'
+import { EVERY, KeptMoment, momentsOf } from '../../../projections/history/kept-streams.ts'
 import type { Cut } from '../../../projections/proof/archive.ts'
 import { snapshotStream } from '../../commands/snapshots.ts'
 import { createMomentWriter, type MomentWriter } from '../keep/moment-writer.ts'
@@ -78,7 +78,7 @@ const cutMoments = async (log: Log, stream: string, revision: number): Promise<v
   const k = Math.floor((revision + 1) / EVERY) - 1
   if (k < 1) return
   const [kept] = await readEvents(log, momentsOf(stream), { from: BigInt(k), limit: 1 })
-  if (kept === undefined || Number(kept.revision) !== k || !Kept.is(kept.data)) return
+  if (kept === undefined || Number(kept.revision) !== k || !KeptMoment.is(kept.data)) return
   const whole = kept.data.back ?? k
   if (whole > 0) await truncate(log, momentsOf(stream), whole)
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request as plain } from 'node:http'
 import { request as secure } from 'node:https'
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 
 const ANSWER_MS = 10_000
 
@@ -62,7 +62,7 @@ const ROOM = 0.7
 /** The time before which the log would have to be archived, by the number of its events. `archived`: how many are not on it any
  *  more. */
 export const beforeFor = async (
-  session: Session,
+  session: DatabaseSession,
   sizes: { readonly bytes: number; readonly maxBytes: number; readonly archived: number },
 ): Promise<Date | null> => {
   const { bytes, maxBytes, archived } = sizes

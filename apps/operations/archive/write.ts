@@ -32,7 +32,7 @@ import {
 } from '../../../projections/proof/archive.ts'
 import { type BundleState, emptyState, STREAM_KINDS } from '../../../projections/proof/state.ts'
 import { eventsOfStream } from '../export/kept-states.ts'
-import { exportRoom, type Placed, provedLines, type Source } from '../export/room.ts'
+import { type BundleSource, exportRoom, type Placed, provedLines } from '../export/room.ts'
 import { gatherLeaves, type Leaves } from './leaves.ts'
 import { syncFolder, type WrittenFile, writeFileTo } from './written-file.ts'
 
@@ -49,7 +49,7 @@ type Told = (events: number, what: string) => void
 
 /** What is written of one archive. */
 type Writing = {
-  readonly source: Source
+  readonly source: BundleSource
   /** The log without its archives. */
   readonly plain: StreamReader
   readonly plan: ArchivePlan
@@ -203,7 +203,7 @@ const putRoom = async (writing: Writing, space: SpaceRef, file: string): Promise
   }
 }
 
-const streamsIn = async ({ session }: Source): Promise<ReadonlyArray<string>> =>
+const streamsIn = async ({ session }: BundleSource): Promise<ReadonlyArray<string>> =>
   (await session.run(sql.unsafe`SELECT DISTINCT stream FROM presence_audit_log ORDER BY stream`)).map(
     ({ stream }) => String(stream),
   )
@@ -236,7 +236,7 @@ const putLines = (dir: string, file: string, lines: ReadonlyArray<unknown>): Arc
 
 /** Writes it beside `dir` and gives it that name once all of it is on the disk. Null where there is nothing to archive. */
 export const writeArchive = async (
-  source: Source,
+  source: BundleSource,
   plan: ArchivePlan,
   dir: string,
   {

@@ -11,7 +11,7 @@ import { makePrimary, PRIMARY_ROLE } from '../../../infra/primary/primary.ts'
 import { type Cluster, startCluster } from '../../../infra/testing/cluster.ts'
 import { testPostgres } from '../../../infra/testing/postgres.ts'
 import { followPrimary } from './follow.ts'
-import type { Follower } from './run.ts'
+import type { PrimaryFollower } from './run.ts'
 
 const POSTS = Number(process.env.CONTENT_POSTS ?? 1_000)
 const RATE = Number(process.env.CONTENT_RATE ?? 300)
@@ -48,7 +48,7 @@ const followerUrl = (() => {
   url.password = encodeURIComponent(PASSWORD)
   return url.href
 })()
-const follow = (way: 'replication' | 'polling' | 'auto', more = {}): Follower =>
+const follow = (way: 'replication' | 'polling' | 'auto', more = {}): PrimaryFollower =>
   followPrimary({ primaryUrl: followerUrl, databaseUrl: here.url, logger: silent, way, pollMs: 50, ...more })
 
 const until = async (so: () => Promise<boolean>, ms = WAIT_MS): Promise<void> => {
@@ -124,7 +124,7 @@ const change = () => {
   }
 }
 
-const killEachSide = async (start: () => Follower): Promise<void> => {
+const killEachSide = async (start: () => PrimaryFollower): Promise<void> => {
   let follower = start()
   const stop = change()
   for (let kill = 0; kill < KILLS; kill += 1) {

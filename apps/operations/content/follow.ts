@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { connectPrimary, describePrimary } from '../../../adapters/content/primary/columns.ts'
-import { note, readBookmark, type Way } from '../../../adapters/content/primary/record.ts'
+import { type FollowWay, note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
+import type { Logger } from '../../../adapters/observing.ts'
 import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
-import type { Follower, Logger, Run } from './run.ts'
+import type { FollowRun, PrimaryFollower } from './run.ts'
 
 /** Any two numbers, as long as they stay the same: who has it follows. */
 const LOCK = [7462, 5] as const
@@ -19,7 +20,7 @@ const AGAIN_MS = 600_000
 export type FollowOptions = {
   readonly primaryUrl: string
   readonly databaseUrl: string
-  readonly logger: Logger
+  readonly logger: Pick<Logger, 'info' | 'warn'>
   /** `auto`: streamed where the primary lets it. */
   readonly way?: 'auto' | 'replication' | 'polling'
   /** Milliseconds between polls, at least. Default 500. */
@@ -56,12 +57,12 @@ const connectHere = async (url: string): Promise<pg.Client> => {
 const cut = (client: pg.Client): void =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 
-export const followPrimary = (options: FollowOptions): Follower => {
+export const followPrimary = (options: FollowOptions): PrimaryFollower => {
   const { logger, way = 'auto', now = Date.now } = options
   const stopped = new AbortController()
   const { signal } = stopped
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
-  let state: ReturnType<Follower['state']> = { role: 'starting', way: 'none', lastError: null }
+  let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
   const emptySince = new Map<string, number>()
   const open = new Set<pg.Client>()
   let local: pg.Client | null = null
@@ -84,7 +85,7 @@ export const followPrimary = (options: FollowOptions): Follower => {
     const control = await toPrimary()
     const primary = await describePrimary(control)
     if (primary.tables.length === 0) throw new Error(primary.missing.join('; '))
-    const run: Run = {
+    const run: FollowRun = {
       here,
       control,
       primary,
@@ -94,7 +95,7 @@ export const followPrimary = (options: FollowOptions): Follower => {
       rest,
       now,
       logger,
-      isWell: (by: Way) => {
+      isWell: (by: FollowWay) => {
         if (state.way !== by || state.role !== 'following')
           logger.info({ way: by }, 'Content follows the primary.')
         state = { role: 'following', way: by, lastError: null }

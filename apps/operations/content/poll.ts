@@ -3,7 +3,7 @@ import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
 import { storeChanges } from '../../../adapters/content/primary/store.ts'
-import { inTransaction, type Run, sweep, tellSkipped } from './run.ts'
+import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -22,7 +22,7 @@ export const lastNight = (now: number, hour: number): number => {
 type Marks = Record<string, string>
 
 /** All of some tables, as they are at one moment. */
-const sweepAll = async (run: Run, tables: ReadonlyArray<PrimaryTable>, marks: Marks): Promise<void> => {
+const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, marks: Marks): Promise<void> => {
   const { here, control } = run
   await control.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
   const mark = await markNow(control)
@@ -43,7 +43,7 @@ const sweepAll = async (run: Run, tables: ReadonlyArray<PrimaryTable>, marks: Ma
   await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
 }
 
-const pollTable = async (run: Run, table: PrimaryTable, marks: Marks): Promise<void> => {
+const pollTable = async (run: FollowRun, table: PrimaryTable, marks: Marks): Promise<void> => {
   const { here, control } = run
   const mark = marks[table.name]
   if (mark === undefined) return sweepAll(run, [table], marks)
@@ -67,13 +67,13 @@ const pollTable = async (run: Run, table: PrimaryTable, marks: Marks): Promise<v
   marks[table.name] = next
 }
 
-const hasOtherCount = async (run: Run, table: PrimaryTable, marks: Marks): Promise<boolean> => {
+const hasOtherCount = async (run: FollowRun, table: PrimaryTable, marks: Marks): Promise<boolean> => {
   const more = (await countOf(run.control, table.name)) - (await countOf(run.here, table.name))
   return String(more) !== marks[`${table.name} more`]
 }
 
 /** Ends where the primary may stream by now (after `againMs`), or by throwing. */
-export const pollPrimary = async (run: Run, reason: string, againMs: number | null): Promise<void> => {
+export const pollPrimary = async (run: FollowRun, reason: string, againMs: number | null): Promise<void> => {
   const { here, primary, bookmark, now } = run
   const began = now()
   await note(here, { way: 'polling', reason, copied: false })

@@ -4,10 +4,10 @@ import { type Lsn, lsnText, type Message, parseLsn } from '../../../adapters/con
 import { PUBLICATION } from '../../../adapters/content/primary/publication.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
 import { createSlot, dropSlot, slotLives } from '../../../adapters/content/primary/slot.ts'
-import { type Change, storeChanges } from '../../../adapters/content/primary/store.ts'
+import { type RowChange, storeChanges } from '../../../adapters/content/primary/store.ts'
 import { type ChangeStream, startStream } from '../../../adapters/content/primary/stream.ts'
 import { isTableName, TABLES } from '../../../adapters/content/primary/tables.ts'
-import { inTransaction, type Run, sweep, tellSkipped } from './run.ts'
+import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
 
 const TICK_MS = 1_000
 /** A copy that a change asks for (a truncated table, a row without its key) is made no more often. */
@@ -19,7 +19,7 @@ class CopyAnew extends Error {
 }
 
 /** A slot that begins at one moment, and the tables as they were then. */
-const copy = async (run: Run, replication: pg.Client, old: string | null) => {
+const copy = async (run: FollowRun, replication: pg.Client, old: string | null) => {
   const { here, control, primary } = run
   const slot = old ?? run.newSlot()
   // Known before it is made: whatever ends this, the next one finds it.
@@ -40,7 +40,7 @@ const copy = async (run: Run, replication: pg.Client, old: string | null) => {
   return { slot, from, doubted: doubted.length > 0 }
 }
 
-const startFrom = async (run: Run, replication: pg.Client) => {
+const startFrom = async (run: FollowRun, replication: pg.Client) => {
   const { slot, copied, primaryId, appliedLsn } = run.bookmark
   const lives = slot === null ? 'no' : await slotLives(run.control, slot)
   if (slot !== null && copied && primaryId === run.primary.id && lives === 'yes' && appliedLsn !== null)
@@ -50,7 +50,7 @@ const startFrom = async (run: Run, replication: pg.Client) => {
 }
 
 type Read = {
-  readonly changes: ReadonlyArray<Change>
+  readonly changes: ReadonlyArray<RowChange>
   /** The end of the last transaction that is complete, and when it was committed. */
   readonly upTo: Lsn | null
   readonly at: number
@@ -58,7 +58,7 @@ type Read = {
 }
 
 const read = (messages: ReadonlyArray<Message>, wasOpen: boolean): Read => {
-  const changes: Change[] = []
+  const changes: RowChange[] = []
   let upTo: Lsn | null = null
   let at = 0
   let isOpen = wasOpen
@@ -76,7 +76,7 @@ const read = (messages: ReadonlyArray<Message>, wasOpen: boolean): Read => {
         const { relation, before, after } = message
         if (relation.schema !== 'public' || !isTableName(relation.name)) break
         const { key } = TABLES[relation.name]
-        const hasKey = (row: Change['before']) =>
+        const hasKey = (row: RowChange['before']) =>
           row !== null && key.every((name) => typeof row[name] === 'string')
         if (after === null && !hasKey(before))
           throw new CopyAnew(`a row of ${relation.name} went, without its key`)
@@ -93,7 +93,7 @@ const read = (messages: ReadonlyArray<Message>, wasOpen: boolean): Read => {
   return { changes, upTo, at, isOpen }
 }
 
-const follow = async (run: Run, stream: ChangeStream, copyAgainAt: number): Promise<void> => {
+const follow = async (run: FollowRun, stream: ChangeStream, copyAgainAt: number): Promise<void> => {
   const { here, now } = run
   let isOpen = false
   let noted = 0
@@ -131,7 +131,7 @@ const follow = async (run: Run, stream: ChangeStream, copyAgainAt: number): Prom
 }
 
 /** Ends by throwing. `missing`: what is told of tables that are not there. */
-export const replicate = async (run: Run, missing: string): Promise<void> => {
+export const replicate = async (run: FollowRun, missing: string): Promise<void> => {
   const replication = await run.toPrimary(true)
   const { slot, from, doubted } = await startFrom(run, replication)
   const stream = await startStream(replication, { slot, publication: PUBLICATION, from })

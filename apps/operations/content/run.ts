@@ -1,23 +1,22 @@
 /** What both ways of following are given, and what they share. */
+
 import type pg from 'pg'
 import type { Primary, PrimaryTable } from '../../../adapters/content/primary/columns.ts'
-import { type Bookmark, note, type Way } from '../../../adapters/content/primary/record.ts'
+import { type Bookmark, type FollowWay, note } from '../../../adapters/content/primary/record.ts'
 import { storeStretch, type Taken } from '../../../adapters/content/primary/store.ts'
 import { stretchesOf } from '../../../adapters/content/primary/sweep.ts'
+import type { Logger } from '../../../adapters/observing.ts'
 
-type Say = (fields: Readonly<Record<string, unknown>>, message: string) => void
-export type Logger = { readonly info: Say; readonly warn: Say }
-
-export type Follower = {
+export type PrimaryFollower = {
   readonly state: () => {
     readonly role: 'starting' | 'standby' | 'following' | 'waiting' | 'stopped'
-    readonly way: Way
+    readonly way: FollowWay
     readonly lastError: string | null
   }
   readonly stop: () => Promise<void>
 }
 
-export type Run = {
+export type FollowRun = {
   /** The one connection here: it has the lock, and all is written on it. */
   readonly here: pg.Client
   readonly control: pg.Client
@@ -27,8 +26,8 @@ export type Run = {
   readonly signal: AbortSignal
   readonly rest: (ms: number) => Promise<void>
   readonly now: () => number
-  readonly logger: Logger
-  readonly isWell: (way: Way) => void
+  readonly logger: Pick<Logger, 'info' | 'warn'>
+  readonly isWell: (way: FollowWay) => void
   /** A table that is suddenly empty may be one that is being filled anew: whether it has been so long enough. */
   readonly believesEmpty: (table: string) => boolean
   readonly isNotEmpty: (table: string) => void
@@ -51,7 +50,7 @@ export const inTransaction = async <A>(client: pg.Client, work: () => Promise<A>
 }
 
 const SHOWN = 5
-export const tellSkipped = (logger: Logger, { skipped }: Taken): void => {
+export const tellSkipped = (logger: Pick<Logger, 'info' | 'warn'>, { skipped }: Taken): void => {
   if (skipped.length > 0)
     logger.warn(
       { rows: skipped.length, first: skipped.slice(0, SHOWN) },
@@ -62,7 +61,7 @@ export const tellSkipped = (logger: Logger, { skipped }: Taken): void => {
 /** The tables here become what `from`, a connection in a transaction that sees one moment, has. Answers those that are empty there and
  *  not believed yet. */
 export const sweep = async (
-  run: Run,
+  run: FollowRun,
   from: pg.Client,
   tables: ReadonlyArray<PrimaryTable>,
 ): Promise<ReadonlyArray<PrimaryTable>> => {

@@ -7,7 +7,7 @@ import type { SpaceRef } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { openCheckpoint, type Signer, verifierOf } from '../../../projections/proof/note.ts'
 import { keptStates } from './kept-states.ts'
-import { ExportError, exportRoom, type RoomOptions, type Source } from './room.ts'
+import { type BundleSource, ExportError, exportRoom, type RoomOptions } from './room.ts'
 
 type Where = {
   /** As it stands: sealed where it is sealed. */
@@ -15,7 +15,7 @@ type Where = {
   readonly databaseUrl: string
   readonly signer: Signer
 }
-export type ExportOptions = Where &
+export type BundleExportOptions = Where &
   Omit<RoomOptions, 'from' | 'to' | 'onEvent'> & {
     readonly space: SpaceRef
     readonly from: Date | null
@@ -26,7 +26,7 @@ export type Exported = { readonly events: number; readonly size: number; readonl
 /** What bundles are made from, with the newest checkpoint, while `work` runs. Throws `ExportError` with a sentence. */
 export const withSource = async <A>(
   { log, databaseUrl, signer }: Where,
-  work: (source: Source) => Promise<A>,
+  work: (source: BundleSource) => Promise<A>,
 ): Promise<A> => {
   const pool = await createPostgresPool(databaseUrl, { maxConnections: 2 })
   const session = await connectSession(databaseUrl, 'presence audit export')
@@ -48,7 +48,7 @@ export const withSource = async <A>(
 }
 
 /** Throws `ExportError` with a sentence. */
-export const exportBundleTo = (options: ExportOptions): Promise<Exported> =>
+export const exportBundleTo = (options: BundleExportOptions): Promise<Exported> =>
   withSource(options, async (source) => {
     const [from, to] = [options.from?.toISOString() ?? null, options.to?.toISOString() ?? null]
     const { events, bytes } = await exportRoom(source, { ...options, from, to })

@@ -3,11 +3,12 @@
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
+import type { StreamKind } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { provedJson } from '../../../projections/audit/canonical.ts'
 import { openNote, type Signer, signNote, verifierOf } from '../../../projections/proof/note.ts'
-import { type BundleState, type Kind, stateFromJson, stateToJson } from '../../../projections/proof/state.ts'
+import { type BundleState, stateFromJson, stateToJson } from '../../../projections/proof/state.ts'
 
 /** A state is kept after so many events of a stream. */
 export const KEEP_EVERY = 10_000
@@ -45,16 +46,21 @@ export async function* eventsOfStream(
 
 export type KeptStates = {
   /** The last that was kept of a stream from before a time and up to a position; null where there is none to rely on. */
-  readonly before: (stream: string, kind: Kind, from: string, upTo: bigint) => Promise<BundleState | null>
+  readonly before: (
+    stream: string,
+    kind: StreamKind,
+    from: string,
+    upTo: bigint,
+  ) => Promise<BundleState | null>
   /** `lastId`: of the last event in it. */
-  readonly keep: (stream: string, kind: Kind, state: BundleState, lastId: string) => Promise<void>
+  readonly keep: (stream: string, kind: StreamKind, state: BundleState, lastId: string) => Promise<void>
 }
 
 /** Newer than any time that an event says. */
 export const ANY_TIME = '\uffff'
 export const ANY_PLACE = 2n ** 63n
 
-export const keptStates = (session: Session, log: EventLog, signer: Signer): KeptStates => {
+export const keptStates = (session: DatabaseSession, log: EventLog, signer: Signer): KeptStates => {
   const noteText = (stream: string, revision: number, lastId: string, state: string): string =>
     `dlux-presence-state v1\n${signer.name}\n${stream} ${revision} ${lastId}\n${hash('sha256', state, 'base64')}\n`
   return {

@@ -2,8 +2,8 @@
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
-import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { type SpaceRef, type StreamKind, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { eventText } from '../../../projections/audit/canonical.ts'
 import {
@@ -29,7 +29,6 @@ import {
   applyEvent,
   type BundleState,
   emptyState,
-  type Kind,
   kindOf,
   STREAM_KINDS,
 } from '../../../projections/proof/state.ts'
@@ -40,10 +39,10 @@ export class ExportError extends Error {
 }
 
 /** What every room's bundle of one checkpoint is made from. */
-export type Source = {
+export type BundleSource = {
   /** As it stands: sealed where it is sealed. */
   readonly log: EventLog
-  readonly session: Session
+  readonly session: DatabaseSession
   readonly signer: Signer
   readonly kept: KeptStates
   readonly checkpoint: {
@@ -75,7 +74,7 @@ export type RoomOptions = {
   /** Of the events before `from`, the state is kept after each so many, for the next export. Default 10,000. */
   readonly keepEvery?: number
 }
-export type Written = { readonly events: number; readonly bytes: number; readonly end: BundleState }
+export type WrittenRoom = { readonly events: number; readonly bytes: number; readonly end: BundleState }
 
 const PAGE = 1_000
 
@@ -83,7 +82,7 @@ const PAGE = 1_000
 async function* eventsOf(
   log: EventLog,
   space: SpaceRef,
-  revisions: Readonly<Record<Kind, number>>,
+  revisions: Readonly<Record<StreamKind, number>>,
   upTo: bigint,
 ): AsyncGenerator<RecordedEvent, void> {
   const streams = STREAM_KINDS.map((kind) =>
@@ -111,7 +110,7 @@ const isEmpty = async (log: EventLog, space: SpaceRef): Promise<boolean> => {
 
 /** The tree's nodes, a call's in one answer. */
 const nodesIn =
-  (session: Session): Nodes =>
+  (session: DatabaseSession): Nodes =>
   async (places) => {
     if (places.length === 0) return []
     const [row] = await session.run(joinedHashesAt(places))
@@ -123,7 +122,7 @@ const nodesIn =
 
 /** Each event's line, with its proof in the checkpoint's tree, checked before it is handed on. For events in the order of the
  *  log. */
-export const provedLines = ({ session, checkpoint }: Source) => {
+export const provedLines = ({ session, checkpoint }: BundleSource) => {
   const proofsOf = inclusionProofs(checkpoint.size, nodesIn(session))
   const inTree = inclusionChecker(checkpoint.size, checkpoint.root)
   return async (
@@ -157,10 +156,10 @@ export const provedLines = ({ session, checkpoint }: Source) => {
 
 /** The room as it stood before `from`. What one stream says changes nothing of another's part of the state, so each is folded
  *  by itself. */
-const startAt = async (source: Source, options: RoomOptions, from: string): Promise<BundleState> => {
+const startAt = async (source: BundleSource, options: RoomOptions, from: string): Promise<BundleState> => {
   const { log, kept, checkpoint } = source
   const { space, keepEvery = KEEP_EVERY } = options
-  const foldedTo = async (kind: Kind): Promise<BundleState> => {
+  const foldedTo = async (kind: StreamKind): Promise<BundleState> => {
     const stream = streamName(kind, space)
     const folded = (await kept.before(stream, kind, from, checkpoint.upTo)) ?? emptyState()
     for await (const recorded of eventsOfStream(log, stream, folded.revisions[kind], checkpoint.upTo)) {
@@ -188,7 +187,7 @@ const startAt = async (source: Source, options: RoomOptions, from: string): Prom
 
 /** The events from `state` on, up to `to`, in lines; `state` is then how they leave the room. */
 const putEvents = async (
-  source: Source,
+  source: BundleSource,
   options: RoomOptions,
   state: BundleState,
   put: (line: string, placed: Omit<Placed, 'offset' | 'bytes'>) => Promise<void>,
@@ -227,7 +226,7 @@ const putEvents = async (
 }
 
 /** Throws `ExportError` with a sentence. */
-export const exportRoom = async (source: Source, options: RoomOptions): Promise<Written> => {
+export const exportRoom = async (source: BundleSource, options: RoomOptions): Promise<WrittenRoom> => {
   const { log, signer, checkpoint } = source
   const { space, from, to, write, onEvent } = options
   // Before anything is written.

@@ -2,6 +2,7 @@
  *  whoever can write to the table must not be believed. */
 import * as E from 'fp-ts/lib/Either.js'
 import { connectSession } from '../../../adapters/postgres/session.ts'
+import type { StreamKind } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { asBundled } from '../../../projections/proof/bundled.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
@@ -9,7 +10,6 @@ import {
   applyEvent,
   type BundleState,
   emptyState,
-  type Kind,
   kindOf,
   stateFromJson,
   stateToJson,
@@ -22,7 +22,7 @@ import {
   type KeptStates,
   keptStates,
 } from '../export/kept-states.ts'
-import { type Bounds, type Followed, type Follower, follow } from './stream-follower.ts'
+import { type Bounds, type FollowedStream, follow, type StreamFollower } from './stream-follower.ts'
 
 /** What was never kept for longer than this is left to the first who exports it: it is read by itself for a while then. */
 const FAR = 3
@@ -39,7 +39,7 @@ type Options = Bounds & {
 const entriesIn = ({ named, messages }: BundleState): number =>
   Object.values(named).reduce((sum, { size }) => sum + size, messages.size)
 
-export const keepStates = (options: Options): Follower => {
+export const keepStates = (options: Options): StreamFollower => {
   const { log, databaseUrl, signer, every = KEEP_EVERY } = options
 
   const withKept = async <A>(work: (kept: KeptStates) => Promise<A>): Promise<A> => {
@@ -51,7 +51,7 @@ export const keepStates = (options: Options): Follower => {
     }
   }
 
-  const followed = (stream: string, kind: Kind, state: BundleState): Followed => {
+  const followed = (stream: string, kind: StreamKind, state: BundleState): FollowedStream => {
     let due: Array<{ readonly state: BundleState; readonly lastId: string }> = []
     return {
       revision: () => state.revisions[kind] - 1,
@@ -75,7 +75,7 @@ export const keepStates = (options: Options): Follower => {
     }
   }
 
-  const takeUp = (stream: string, kind: Kind): Promise<Followed | null> =>
+  const takeUp = (stream: string, kind: StreamKind): Promise<FollowedStream | null> =>
     withKept(async (kept) => {
       const state = (await kept.before(stream, kind, ANY_TIME, ANY_PLACE)) ?? emptyState()
       const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()

@@ -7,7 +7,7 @@ import { Failed, type MomentError } from '../../../projections/history/errors.ts
 import type { Keeping } from '../../../projections/history/keeping.ts'
 import { EVERY } from '../../../projections/history/kept-streams.ts'
 import { createMomentWriter } from './moment-writer.ts'
-import { type Bounds, type Followed, type Follower, follow } from './stream-follower.ts'
+import { type Bounds, type FollowedStream, follow, type StreamFollower } from './stream-follower.ts'
 
 /** `log` may be the log as it stands: nothing that is personal is needed. */
 export const keepMoments = (
@@ -16,10 +16,10 @@ export const keepMoments = (
     readonly every?: number
     readonly onError?: (error: MomentError | Error, stream: string) => void
   },
-): Follower => {
+): StreamFollower => {
   const { log, every = EVERY, onError } = options
   const writer = createMomentWriter(log, every)
-  const followed = (keeping: Keeping): Followed => ({
+  const followed = (keeping: Keeping): FollowedStream => ({
     ...keeping,
     revision: () => keeping.point().revision,
     flush: () => writer.write(keeping),

@@ -10,7 +10,7 @@ import type { RecordedEvent } from '../../../domain/ports.ts'
 /** `decoded` is null where it can't be read. */
 export type Noticed = { readonly recorded: RecordedEvent; readonly decoded: Decoded | null }
 
-export type Followed = {
+export type FollowedStream = {
   /** Of the last event that it was given, -1 for none. */
   readonly revision: () => number
   /** The event after that one, and no other. */
@@ -21,13 +21,13 @@ export type Followed = {
   /** How many things it holds. */
   readonly entries: () => number
 }
-export type Following = {
+export type StreamStart = {
   /** Of a stream that has no events yet. */
-  readonly begin: () => Followed
+  readonly begin: () => FollowedStream
   /** From the log, with what was due written; null where it can't be carried on. */
-  readonly takeUp: () => Promise<Followed | null>
+  readonly takeUp: () => Promise<FollowedStream | null>
 }
-export type Follower = {
+export type StreamFollower = {
   /** Returns at once. */
   readonly notice: (events: ReadonlyArray<Noticed>) => void
   /** Resolves when nothing is due. */
@@ -48,16 +48,16 @@ const WEIGHED = 64
 
 export type Bounds = { readonly streams?: number; readonly entries?: number }
 
-type Room = { readonly followed: Followed; readonly entries: number }
+type Room = { readonly followed: FollowedStream; readonly entries: number }
 
 /** `of`: how to follow a stream, null for those that are not. Something is due after every `every` events of one. */
 export const follow = (
   options: Bounds & {
     readonly every: number
-    readonly of: (stream: string) => Following | null
+    readonly of: (stream: string) => StreamStart | null
     readonly onError?: (error: Error, stream: string) => void
   },
-): Follower => {
+): StreamFollower => {
   const { every, of, onError, streams = STREAMS, entries = ENTRIES } = options
   const weighed = Math.min(WEIGHED, every)
   /** The one that was told of longest ago is in front. */
@@ -74,7 +74,7 @@ export const follow = (
     held -= rooms.get(stream)?.entries ?? 0
     rooms.delete(stream)
   }
-  const hold = (stream: string, followed: Followed): void => {
+  const hold = (stream: string, followed: FollowedStream): void => {
     drop(stream)
     const room = { followed, entries: followed.entries() }
     if (room.entries > entries) return
@@ -138,7 +138,7 @@ export const follow = (
       return
     }
     meanwhile.set(stream, [])
-    let followed: Followed | null = null
+    let followed: FollowedStream | null = null
     try {
       followed = (await of(stream)?.takeUp()) ?? null
     } finally {

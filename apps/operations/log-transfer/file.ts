@@ -11,7 +11,7 @@ import { ISSUED_PREFIX } from '../../../projections/proof/issued.ts'
 
 const PAGE = 2_000
 
-export type Line = {
+export type ExportedEvent = {
   readonly id: string
   readonly stream: string
   readonly revision: string
@@ -41,7 +41,7 @@ const uncut = (stream: string, data: unknown): unknown => {
 
 const lineOf = (event: RecordedEvent): string => {
   const { id, stream, type, metadata } = event
-  const line: Line = {
+  const line: ExportedEvent = {
     id,
     stream,
     revision: String(event.revision),
@@ -57,12 +57,12 @@ const lineOf = (event: RecordedEvent): string => {
 export type Progress = (done: number, of: string) => void
 
 /** As `lineOf` writes it; null where it is none. */
-const asLine = (text: string): Line | null => {
+const asLine = (text: string): ExportedEvent | null => {
   try {
-    const line = JSON.parse(text) as Partial<Line> | null
+    const line = JSON.parse(text) as Partial<ExportedEvent> | null
     const texts = [line?.id, line?.stream, line?.type, line?.revision, line?.position]
     const isLine = texts.every((one) => typeof one === 'string') && /^\d+$/.test(line!.position!)
-    return isLine && /^\d+$/.test(line!.revision!) ? (line as Line) : null
+    return isLine && /^\d+$/.test(line!.revision!) ? (line as ExportedEvent) : null
   } catch {
     return null
   }
@@ -73,10 +73,10 @@ const LINE_HEAD = '{"id":"'
  *  kind, which stays as it is. */
 const whereLeft = async (
   file: string,
-): Promise<{ readonly bytes: number; readonly last: Line | null; readonly lines: number }> => {
+): Promise<{ readonly bytes: number; readonly last: ExportedEvent | null; readonly lines: number }> => {
   let bytes = 0
   let lines = 0
-  let last: Line | null = null
+  let last: ExportedEvent | null = null
   const foreign = new Error(`${file} is there already, and is no export of a log: give another name.`)
   try {
     const handle = await open(file, 'r')
@@ -104,7 +104,10 @@ const whereLeft = async (
 }
 
 /** Whether the log has that very event at that place. */
-const hasLine = async (log: EventLog, { id, stream, revision, position }: Line): Promise<boolean> => {
+const hasLine = async (
+  log: EventLog,
+  { id, stream, revision, position }: ExportedEvent,
+): Promise<boolean> => {
   const read = await log.readStream(stream, { from: BigInt(revision), limit: 1 })()
   if (isLeft(read)) {
     if (read.left._tag === 'StreamDeleted') return true

@@ -10,7 +10,7 @@ import type {
   NewEvent,
   RecordedEvent,
 } from '../../../domain/ports.ts'
-import { isOurs, type Line, type Progress } from './file.ts'
+import { type ExportedEvent, isOurs, type Progress } from './file.ts'
 
 const PAGE = 2_000
 /** Events of one stream in a row go in one append, up to this many and to this many characters of their lines. */
@@ -156,7 +156,8 @@ export const importLog = async (log: EventLog, file: string, progress: Progress)
   const ids: string[] = []
   const inOrder = new InOrder(log, ({ events, expected, line }, { revision }) => {
     const wanted = (expected === 'none' || expected === 'any' ? -1n : expected) + BigInt(events.length)
-    if (revision !== wanted) throw new Error(`Line ${line} was appended as ${revision}, not as ${wanted}.`)
+    if (revision !== wanted)
+      throw new Error(`ExportedEvent ${line} was appended as ${revision}, not as ${wanted}.`)
     appended += events.length
     progress(found + appended, `line ${line}`)
   })
@@ -174,12 +175,12 @@ export const importLog = async (log: EventLog, file: string, progress: Progress)
 
   for await (const text of textLinesOf(file)) {
     if (text === '') continue
-    let line: Line
+    let line: ExportedEvent
     try {
-      line = JSON.parse(text) as Line
+      line = JSON.parse(text) as ExportedEvent
     } catch {
       throw new Error(
-        `Line ${number + 1} of ${file} is not JSON: an export that was cut short? Give that again first.`,
+        `ExportedEvent ${number + 1} of ${file} is not JSON: an export that was cut short? Give that again first.`,
       )
     }
     if (!atEnd) {
@@ -199,7 +200,7 @@ export const importLog = async (log: EventLog, file: string, progress: Progress)
       }
     }
     if (typeof line.data === 'string' && line.data.startsWith(BINARY))
-      throw new Error(`Line ${number + 1}: ${line.id} is not JSON; this import writes JSON alone.`)
+      throw new Error(`ExportedEvent ${number + 1}: ${line.id} is not JSON; this import writes JSON alone.`)
     if (
       batch !== null &&
       (batch.stream !== line.stream ||

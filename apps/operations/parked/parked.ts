@@ -3,7 +3,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { appendSettled } from '../../../adapters/eventstore/settle.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { ParkedLetGo } from '../../../domain/audited.ts'
 import { accessStream } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
@@ -25,7 +25,10 @@ export type Retried = {
   readonly stoppedBy: { readonly event: RecordedEvent; readonly reason: string } | null
 }
 
-const withSession = async <T>(databaseUrl: string, work: (session: Session) => Promise<T>): Promise<T> => {
+const withSession = async <T>(
+  databaseUrl: string,
+  work: (session: DatabaseSession) => Promise<T>,
+): Promise<T> => {
   const session = await connectSession(databaseUrl, 'presence parked')
   try {
     return await work(session)
@@ -47,7 +50,7 @@ export const listParked = (databaseUrl: string): Promise<ReadonlyArray<ParkedStr
   )
 
 const eventsOf = async (
-  session: Session,
+  session: DatabaseSession,
   stream: string,
   limit: number,
 ): Promise<ReadonlyArray<RecordedEvent>> =>

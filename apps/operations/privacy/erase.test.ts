@@ -7,7 +7,7 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type ConnectedVault, connectVault } from '../../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../../adapters/privacy/sealed-log.ts'
 import type { AnyEvent } from '../../../domain/codec.ts'
@@ -24,7 +24,7 @@ import { dumpTables } from '../rebuild/compare.ts'
 import { rebuild } from '../rebuild/rebuild.ts'
 import { REBUILD_LOCK, setLock } from '../tables/lock.ts'
 import { erase, reapply } from './erase.ts'
-import { exportPerson, type Held } from './export.ts'
+import { exportPerson, type HeldItem } from './export.ts'
 import { erasureRequests } from './requests.ts'
 
 const test = suite('a person is erased')
@@ -42,7 +42,7 @@ let database: TestDatabase
 let raw: EventStoreLog
 let vault: ConnectedVault
 let log: EventStoreLog
-let session: Session
+let session: DatabaseSession
 let projector: Projector
 let last = 0n
 
@@ -174,8 +174,8 @@ const butRequests = (before: Tables, after: Tables): Tables => ({
   presence_audit_log: after.presence_audit_log!.filter((row) => !/(Erasure|Export)Requested/.test(row)),
   proof_leaves: after.proof_leaves!.slice(0, before.proof_leaves!.length),
 })
-const heldOn = async (subject: string): Promise<ReadonlyArray<Held>> => {
-  const lines: Held[] = []
+const heldOn = async (subject: string): Promise<ReadonlyArray<HeldItem>> => {
+  const lines: HeldItem[] = []
   for await (const line of exportPerson({ log, databaseUrl: database.url, subject })) lines.push(line)
   return lines
 }

@@ -2,7 +2,7 @@
  *  the tables are what a rebuild makes of the log, on which it can't be opened any more. */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'slonik'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { ERASED_CHANNEL } from '../../../adapters/privacy/postgres-vault.ts'
 import { PERSONAL } from '../../../adapters/privacy/seal.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -43,11 +43,15 @@ export type Erasure = {
 /** Tables that hold something of people. */
 const HOLDING = ['chat_messages', 'presence_audit_log', 'presence_sessions', 'parked_events', 'privacy_keys']
 
-const counted = async (session: Session, statement: ReturnType<typeof sql.unsafe>): Promise<number> =>
+const counted = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>): Promise<number> =>
   (await session.run(statement)).length
 
 /** A parked event as the log gives it now: its sealed parts blank, and by which request. */
-const parkedWithout = async (session: Session, subject: string, requestId: string): Promise<number> => {
+const parkedWithout = async (
+  session: DatabaseSession,
+  subject: string,
+  requestId: string,
+): Promise<number> => {
   const rows = await session.run(
     sql.unsafe`SELECT position, type, data, metadata FROM parked_events WHERE metadata LIKE ${`%${JSON.stringify(subject)}%`}`,
   )
@@ -74,7 +78,10 @@ const parkedWithout = async (session: Session, subject: string, requestId: strin
 }
 
 /** Everything in one transaction. The writer of the tables waits, then starts over: what it had opened is void. */
-const destroy = async (session: Session, request: ErasureRequest): Promise<Omit<Erasure, 'requestId'>> =>
+const destroy = async (
+  session: DatabaseSession,
+  request: ErasureRequest,
+): Promise<Omit<Erasure, 'requestId'>> =>
   session.transaction(async () => {
     const { subject, requestId, generation } = request
     await session.run(
@@ -144,7 +151,7 @@ const destroy = async (session: Session, request: ErasureRequest): Promise<Omit<
 const withSession = async <T>(
   databaseUrl: string,
   onWait: () => void,
-  work: (session: Session) => Promise<T>,
+  work: (session: DatabaseSession) => Promise<T>,
 ): Promise<T> => {
   const session = await connectSession(databaseUrl, 'presence privacy', { isOwn: true })
   try {
@@ -160,7 +167,7 @@ const withSession = async <T>(
   }
 }
 
-const tidy = async (session: Session, compact: boolean): Promise<void> => {
+const tidy = async (session: DatabaseSession, compact: boolean): Promise<void> => {
   // Not everybody may: then it happens in its own time.
   const ifAllowed = (text: string) => session.exec(text).catch(() => {})
   for (const table of HOLDING)

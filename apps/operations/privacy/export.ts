@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { unread } from '../unread.ts'
@@ -27,7 +27,7 @@ const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 const PAGE = 1_000
 
-export type Held =
+export type HeldItem =
   | { readonly kind: 'row'; readonly table: string; readonly row: unknown }
   | {
       readonly kind: 'key'
@@ -37,7 +37,7 @@ export type Held =
     }
   | { readonly kind: 'event'; readonly event: Readonly<Record<string, unknown>> }
 
-export type ExportOptions = {
+export type PersonExportOptions = {
   /** A sealed log, so that what is personal comes opened. */
   readonly log: EventLog
   readonly databaseUrl: string
@@ -48,7 +48,7 @@ export type ExportOptions = {
   readonly onProgress?: (events: number) => void
 }
 
-async function* rowsOf(session: Session, subject: string): AsyncGenerator<Held> {
+async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerator<HeldItem> {
   for (const [table, columns] of Object.entries(TABLES)) {
     const is = sql.join(
       columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`),
@@ -96,7 +96,11 @@ const concerns = (event: RecordedEvent, subject: string, sessions: Set<string>):
   return named || (session !== null && sessions.has(session))
 }
 
-async function* eventsOf({ log, subject, onProgress = () => {} }: ExportOptions): AsyncGenerator<Held> {
+async function* eventsOf({
+  log,
+  subject,
+  onProgress = () => {},
+}: PersonExportOptions): AsyncGenerator<HeldItem> {
   const sessions = new Set<string>()
   let after: bigint | undefined
   for (let seen = 0; ; ) {
@@ -130,7 +134,7 @@ async function* eventsOf({ log, subject, onProgress = () => {} }: ExportOptions)
 }
 
 /** The request is on the log before the first line is given. */
-export async function* exportPerson(options: ExportOptions): AsyncGenerator<Held> {
+export async function* exportPerson(options: PersonExportOptions): AsyncGenerator<HeldItem> {
   const { log, databaseUrl, subject, by = 'cli', node = 'cli', now = Date.now } = options
   const at = new Date(now()).toISOString()
   const request = { requestId: randomUUID(), subject, generation: 0, reason: null, requestedBy: by, at }

@@ -1,10 +1,10 @@
 /** Whether two sets of the tables are equal to the byte. */
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type Only, TABLES, tablesOf } from '../../../projections/batch.ts'
 import type { Table } from '../../../projections/projection.ts'
 
-export type Difference = {
+export type TableDifference = {
   readonly table: string
   readonly rowsInA: number
   readonly rowsInB: number
@@ -16,7 +16,7 @@ export type Difference = {
 const SHOWN = 10
 
 /** Postgres joins both by key, and answers what differs alone: nothing is sorted, written out or carried over. */
-const differing = async (session: Session, a: string, b: string, table: Table) => {
+const differing = async (session: DatabaseSession, a: string, b: string, table: Table) => {
   const columns = (
     await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
       WHERE attrelid = ${`"${a}"."${table.name}"`}::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`)
@@ -39,7 +39,7 @@ const differing = async (session: Session, a: string, b: string, table: Table) =
     WHERE a.text IS NULL OR b.text IS NULL OR a.whole *<> b.whole LIMIT ${SHOWN}`)
 }
 
-const rowsIn = async (session: Session, schema: string, table: Table): Promise<number> => {
+const rowsIn = async (session: DatabaseSession, schema: string, table: Table): Promise<number> => {
   const [row] = await session.run(
     sql.unsafe`SELECT count(*) AS rows FROM ${sql.identifier([schema, table.name])}`,
   )
@@ -48,12 +48,12 @@ const rowsIn = async (session: Session, schema: string, table: Table): Promise<n
 
 /** The tables in which schema `a` and schema `b` differ: none where they are equal to the byte. */
 export const compareTables = async (
-  session: Session,
+  session: DatabaseSession,
   a: string,
   b: string,
   only?: Only,
-): Promise<ReadonlyArray<Difference>> => {
-  const differences: Difference[] = []
+): Promise<ReadonlyArray<TableDifference>> => {
+  const differences: TableDifference[] = []
   for (const table of tablesOf(only)) {
     const rows = await differing(session, a, b, table)
     if (rows.length === 0) continue
@@ -71,7 +71,7 @@ export const compareTables = async (
 
 /** Every row of every table, in order of keys, as Postgres writes it: for tests. */
 export const dumpTables = async (
-  session: Session,
+  session: DatabaseSession,
   schema: string,
 ): Promise<Readonly<Record<string, ReadonlyArray<string>>>> => {
   const dump: Record<string, ReadonlyArray<string>> = {}

@@ -7,7 +7,7 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { NewEvent } from '../../../domain/ports.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
@@ -43,7 +43,7 @@ const runAndKill = async (
 }
 
 /** Every table that a rebuild makes, to the byte, but for when something was parked. */
-const dump = async (session: Session): Promise<Readonly<Record<string, ReadonlyArray<string>>>> => {
+const dump = async (session: DatabaseSession): Promise<Readonly<Record<string, ReadonlyArray<string>>>> => {
   const parked = async (table: string, columns: string) =>
     (
       await session.run({

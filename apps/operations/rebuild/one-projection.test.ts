@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type MemoryLog, memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
@@ -16,7 +16,7 @@ const test = suite('a rebuild of one projection')
 const space = { type: 'post', id: 'alice/my-post' } as const
 
 const withTables = async (
-  work: (log: MemoryLog, url: string, session: Session, projector: Projector) => Promise<void>,
+  work: (log: MemoryLog, url: string, session: DatabaseSession, projector: Projector) => Promise<void>,
 ): Promise<void> => {
   const database = await testDatabase()
   const session = await connectSession(database.url, 'test')

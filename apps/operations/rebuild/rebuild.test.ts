@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type MemoryLog, memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
@@ -16,7 +16,9 @@ const test = suite('rebuilds and parked streams')
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
-const withDatabase = async (work: (url: string, session: Session) => Promise<void>): Promise<void> => {
+const withDatabase = async (
+  work: (url: string, session: DatabaseSession) => Promise<void>,
+): Promise<void> => {
   const database = await testDatabase()
   const session = await connectSession(database.url, 'test')
   try {
@@ -37,14 +39,14 @@ const anything = (log: MemoryLog, seed: number, times = 10): bigint => {
   for (const all of fc.sample(anyEvents(60), { numRuns: times, seed })) position = say(log, ...all)
   return position
 }
-const constraints = async (session: Session) =>
+const constraints = async (session: DatabaseSession) =>
   (
     await session.run(
       sql.unsafe`SELECT format('%s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated) AS one
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1`,
     )
   ).map(({ one }) => String(one))
-const indexes = async (session: Session) =>
+const indexes = async (session: DatabaseSession) =>
   (
     await session.run(
       sql.unsafe`SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef`,

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { type AuditMemory, auditMemory } from '../../../projections/audit/fold.ts'
@@ -23,7 +23,7 @@ import {
 import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
 import { unread } from '../unread.ts'
-import { compareTables, type Difference } from './compare.ts'
+import { compareTables, type TableDifference } from './compare.ts'
 import { dropStale, indexShadow, makeShadow, swapShadow } from './shadow-tables.ts'
 
 export type RebuildProgress = {
@@ -50,7 +50,7 @@ export type RebuildOptions = {
   /** Instead of a swap: a look at the live and the new tables at one position, in a transaction that sees nothing later;
    *  nobody waits for it. The new ones have their keys, no other indexes, and go after it. */
   readonly inspect?: (made: {
-    readonly session: Session
+    readonly session: DatabaseSession
     readonly schema: string
     /** Null where nothing was ever projected: then the new tables are at the log's end. */
     readonly position: bigint | null
@@ -76,7 +76,7 @@ export type Rebuilt = {
   /** A sentence where the live tables were of another log than this one: then there was nothing to compare. */
   readonly otherLog: string | null
   /** Null where not compared, because not asked or because the live tables are behind. */
-  readonly differences: ReadonlyArray<Difference> | null
+  readonly differences: ReadonlyArray<TableDifference> | null
   /** Of the new tables where they are kept, else null. */
   readonly schema: string | null
 }
@@ -85,7 +85,7 @@ export class RebuildError extends Error {
 }
 
 type Work = {
-  readonly session: Session
+  readonly session: DatabaseSession
   readonly memory: AuditMemory
   parked: Set<string>
   position: bigint | null
@@ -212,7 +212,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
 }
 
 /** What waits in the live tables must be what waits in the new ones, or a later try would put it in twice or never. */
-const sameParked = async (session: Session, work: Work): Promise<void> => {
+const sameParked = async (session: DatabaseSession, work: Work): Promise<void> => {
   if (work.only === 'audit') return
   await session.exec('SET LOCAL search_path TO public')
   const live = new Set((await session.run(parkedStreams())).map(({ stream }) => String(stream)))
@@ -226,7 +226,7 @@ const sameParked = async (session: Session, work: Work): Promise<void> => {
  *  checkpoint of Postgres's, and whoever waits for an fsync meanwhile, as the event store does for each commit, would wait
  *  for all of that. In blocks of 8 KiB; none where the system can't be told.
  *  Source: https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
-const writeSteadily = (session: Session): Promise<unknown> =>
+const writeSteadily = (session: DatabaseSession): Promise<unknown> =>
   session.run(
     sql.unsafe`SELECT set_config('backend_flush_after', least(max_val::int, 64)::text, false)
       FROM pg_settings WHERE name = 'backend_flush_after'`,
@@ -306,7 +306,7 @@ export const rebuild = async ({
     work.spent.indexing = performance.now() - indexing
     await fill(log, work, { limit: batchSize, upTo: await boundHere(), onBatch: () => tell('catching up') })
 
-    let differences: ReadonlyArray<Difference> | null = null
+    let differences: ReadonlyArray<TableDifference> | null = null
     const result = (left: string | null): Rebuilt => ({
       events: work.events,
       position: work.position,

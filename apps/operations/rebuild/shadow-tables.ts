@@ -1,6 +1,6 @@
 /** A second set of the tables, in a schema of its own, to be filled beside the live ones and then put in their place. */
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { type Only, tablesOf } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
@@ -16,18 +16,18 @@ const swappedFor = (only: Only): ReadonlyArray<string> =>
 const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
-const rows = async (session: Session, statement: ReturnType<typeof sql.unsafe>, column: string) =>
+const rows = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>, column: string) =>
   (await session.run(statement)).map((row) => String(row[column]))
 
 /** Rebuilds that were cut off leave their schema behind. */
-export const dropStale = async (session: Session): Promise<void> => {
+export const dropStale = async (session: DatabaseSession): Promise<void> => {
   const stale = sql.unsafe`SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'rebuild\\_%'`
   for (const schema of await rows(session, stale, 'name'))
     await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
 }
 
 /** `indexed`: the index of the primary key is there, under its name. */
-const constraintsOf = (session: Session, table: string, indexed = false) =>
+const constraintsOf = (session: DatabaseSession, table: string, indexed = false) =>
   rows(
     session,
     // Primary keys first: what refers to them comes after.
@@ -43,7 +43,7 @@ const constraintsOf = (session: Session, table: string, indexed = false) =>
 /** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema.
  *  `passing`: to be looked at and dropped, so that no crash need bring them back. */
 export const makeShadow = async (
-  session: Session,
+  session: DatabaseSession,
   schema: string,
   only?: Only,
   passing = false,
@@ -62,7 +62,10 @@ export const makeShadow = async (
 }
 
 /** Each of these on whichever of the sessions is free. All of them end before the first failure is thrown. */
-const spread = async (sessions: ReadonlyArray<Session>, work: ReadonlyArray<string>): Promise<void> => {
+const spread = async (
+  sessions: ReadonlyArray<DatabaseSession>,
+  work: ReadonlyArray<string>,
+): Promise<void> => {
   const left = [...work]
   const ended = await Promise.allSettled(
     sessions.map(async (session) => {
@@ -73,7 +76,7 @@ const spread = async (sessions: ReadonlyArray<Session>, work: ReadonlyArray<stri
 }
 
 /** What an index is built by, the costliest first: as a guess, those of all rows and of most columns. */
-const indexesOf = (session: Session, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
+const indexesOf = (session: DatabaseSession, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
   rows(
     session,
     sql.unsafe`SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ${` ON ${id(schema)}.`}) AS ddl
@@ -87,7 +90,7 @@ const indexesOf = (session: Session, schema: string, tables: ReadonlyArray<strin
 /** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time, none waiting for
  *  another. `keysOnly`: no other indexes, to compare with the live tables. */
 export const indexShadow = async (
-  sessions: readonly [Session, ...ReadonlyArray<Session>],
+  sessions: readonly [DatabaseSession, ...ReadonlyArray<DatabaseSession>],
   schema: string,
   only?: Only,
   keysOnly = false,
@@ -114,7 +117,7 @@ export const indexShadow = async (
 }
 
 /** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */
-export const swapShadow = async (session: Session, schema: string, only?: Only): Promise<void> => {
+export const swapShadow = async (session: DatabaseSession, schema: string, only?: Only): Promise<void> => {
   const all = swappedFor(only)
   const grants = await rows(
     session,

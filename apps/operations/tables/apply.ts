@@ -1,7 +1,7 @@
 /** Writes events to the tables of whatever schema the session's search path names, inside the caller's transaction. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { ParkedLetGo } from '../../../domain/audited.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
 import { accessStream, isOnlyAudited } from '../../../domain/names.ts'
@@ -37,7 +37,7 @@ const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
 
 /** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
  *  `parked` gains the streams that are parked here. */
-export const sortOut = (
+export const separateParked = (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
 ): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {
@@ -70,7 +70,7 @@ type How = {
 }
 
 const write = async (
-  session: Session,
+  session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   { fresh = false, only, audit = null }: Omit<How, 'careful'>,
 ): Promise<void> => {
@@ -88,19 +88,19 @@ const write = async (
 export type Audit = { readonly rows: Copy; readonly tree: Copy }
 
 /** Appends to both. */
-export const appendAudit = async (session: Session, audit: Audit | null): Promise<void> => {
+export const appendAudit = async (session: DatabaseSession, audit: Audit | null): Promise<void> => {
   if (audit !== null) await session.copy(audit.rows, audit.tree)
 }
 
 /** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
  *  rest of its stream. Answers what was parked. */
 const carefully = async (
-  session: Session,
+  session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   only: Only,
 ): Promise<ReadonlyArray<Parked>> => {
-  const { good, aside } = sortOut(events, parked)
+  const { good, aside } = separateParked(events, parked)
   if (good.length === 0) return aside
   await session.exec('SAVEPOINT part')
   try {
@@ -126,7 +126,7 @@ const carefully = async (
 }
 
 const applyPart = async (
-  session: Session,
+  session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   how: How,
@@ -136,7 +136,7 @@ const applyPart = async (
     await appendAudit(session, how.audit ?? null)
     aside = await carefully(session, events, parked, how.only)
   } else {
-    const sorted = sortOut(events, parked)
+    const sorted = separateParked(events, parked)
     aside = sorted.aside
     await write(session, sorted.good, how)
   }
@@ -149,7 +149,7 @@ const applyPart = async (
 /** All tables but the audit log, and that too where `how` has what it adds to it. `parked` gains the streams that are
  *  parked here. */
 export const applyToTables = async (
-  session: Session,
+  session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   how: How,
@@ -169,7 +169,7 @@ export const applyToTables = async (
 /** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. `ready` is
  *  awaited before the tables are asked for what the memory does not have. */
 export const auditRowsFor = async (
-  session: Session,
+  session: DatabaseSession,
   events: ReadonlyArray<Readable>,
   memory: AuditMemory,
   ready: () => Promise<void> = async () => {},

@@ -3,7 +3,7 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { type TestDatabase, testDatabase } from '../../../infra/testing/postgres.ts'
@@ -18,7 +18,7 @@ const test = suite('batches')
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 25)
 
 let database: TestDatabase
-let session: Session
+let session: DatabaseSession
 test.before(async () => {
   database = await testDatabase()
   session = await connectSession(database.url, 'test')

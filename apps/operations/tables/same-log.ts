@@ -1,7 +1,7 @@
 /** Holds the tables of a session's schema to the log that is read. */
 import * as E from 'fp-ts/lib/Either.js'
 import { archivesOn } from '../../../adapters/archive/archived-log.ts'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { lastAudit } from '../../../projections/audit/queries.ts'
 import { lastPlaces, otherLog, REMEDY } from '../../../projections/same-log.ts'
@@ -14,7 +14,7 @@ export class OtherLog extends Error {
 
 /** A sentence where the tables are of another log, else null. Throws where the log can't be read. */
 export const whyOtherLog = async (
-  session: Session,
+  session: DatabaseSession,
   log: Pick<EventLog, 'readStream'>,
 ): Promise<string | null> => {
   const { statement, row } = lastPlaces()
@@ -28,7 +28,10 @@ export const whyOtherLog = async (
 }
 
 /** Throws `OtherLog` where the tables end before what is not on the log any more: what lies between would be missing in them. */
-export const holdToArchives = async (session: Session, log: Pick<EventLog, 'readStream'>): Promise<void> => {
+export const holdToArchives = async (
+  session: DatabaseSession,
+  log: Pick<EventLog, 'readStream'>,
+): Promise<void> => {
   const made = await archivesOn(log)
   if (E.isLeft(made)) throw new Error(unread(made.left))
   const [last] = await session.run(lastAudit())
@@ -41,7 +44,10 @@ export const holdToArchives = async (session: Session, log: Pick<EventLog, 'read
 }
 
 /** Throws `OtherLog` with the sentence. */
-export const holdToLog = async (session: Session, log: Pick<EventLog, 'readStream'>): Promise<void> => {
+export const holdToLog = async (
+  session: DatabaseSession,
+  log: Pick<EventLog, 'readStream'>,
+): Promise<void> => {
   const why = await whyOtherLog(session, log)
   if (why !== null) throw new OtherLog(why)
 }

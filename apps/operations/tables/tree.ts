@@ -1,6 +1,6 @@
 /** The log's tree as the tables have it: where it ends, and what it lacks. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { leafOf } from '../../../projections/audit/canonical.ts'
@@ -13,7 +13,7 @@ const PAGE = 2_000
 
 /** The nodes of the tree in the schema of the session's search path. Throws where one is missing. */
 export const nodesOf =
-  (session: Session): Nodes =>
+  (session: DatabaseSession): Nodes =>
   async (wanted) => {
     const rows = await session.run(hashesAt(wanted))
     const hashes = rows.map(({ hash }) => Buffer.from(String(hash), 'hex'))
@@ -29,7 +29,7 @@ export class TornTree extends Error {
 /** The right edge of the tree, after adding the leaves that it lacks up to `upTo`: all of them where the tables were made
  *  by a version that kept no tree, or where some are missing (`onTorn` is told). */
 export const treeUpTo = async (
-  session: Session,
+  session: DatabaseSession,
   log: EventLog,
   upTo: bigint | null,
   onTorn: (error: TornTree) => void,

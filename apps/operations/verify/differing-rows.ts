@@ -1,7 +1,7 @@
 /** Two sets of the tables held against each other row by row: which rows differ, and in what. Postgres joins them by key
  *  and answers what differs alone; only a chain that is not the log's is walked here. */
 import { sql } from 'slonik'
-import type { DatabaseRow, Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseRow, DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { chain, GENESIS } from '../../../projections/audit/canonical.ts'
 import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
 import { TABLES } from '../../../projections/batch.ts'
@@ -20,7 +20,7 @@ export type RowDifference = {
   readonly position: string | null
 }
 
-export type Compared = {
+export type ComparedRows = {
   readonly tables: number
   readonly rows: number
   /** Up to `limit` of them for each table; `found` counts all. */
@@ -30,7 +30,7 @@ export type Compared = {
 
 export type DifferOptions = {
   /** In a transaction, which sees the tables in `public` and those in `schema`, made from the log, at one moment. */
-  readonly session: Session
+  readonly session: DatabaseSession
   readonly schema: string
   readonly limit?: number
   readonly onRows?: (table: string, rows: number) => void
@@ -44,7 +44,7 @@ const COMPARED: ReadonlyArray<Table> = [...TABLES, ...PARKED_TABLES]
 const FETCH = 5_000
 
 type Column = { readonly name: string; readonly isNumber: boolean }
-const columnsOf = async (session: Session): Promise<ReadonlyMap<string, ReadonlyArray<Column>>> => {
+const columnsOf = async (session: DatabaseSession): Promise<ReadonlyMap<string, ReadonlyArray<Column>>> => {
   const of = new Map<string, Column[]>()
   const names = COMPARED.map(({ name }) => name)
   for (const row of await session.run(sql.unsafe`SELECT rel.relname AS "table", att.attname AS name,
@@ -64,7 +64,11 @@ const plain = (text: string) => ({ ...sql.unsafe``, sql: text, values: [] })
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-async function* rowsOf(session: Session, cursor: string, select: string): AsyncGenerator<DatabaseRow, void> {
+async function* rowsOf(
+  session: DatabaseSession,
+  cursor: string,
+  select: string,
+): AsyncGenerator<DatabaseRow, void> {
   await session.exec(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${select}`)
   try {
     for (;;) {
@@ -98,7 +102,7 @@ const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, bu
 }
 
 const rowAt = async (
-  session: Session,
+  session: DatabaseSession,
   schema: string,
   table: Table,
   columns: ReadonlyArray<Column>,
@@ -133,7 +137,12 @@ const kindOf = ({ missing, added }: DatabaseRow): RowDifference['kind'] =>
 
 /** The audit log: rows by themselves as any table's, and its chain, which is the log's up to the first row whose hashes
  *  are not. From there each row's is held against the row before it, so that one is not blamed for another. */
-const differAudit = async (session: Session, schema: string, columns: ReadonlyArray<Column>, tell: Tell) => {
+const differAudit = async (
+  session: DatabaseSession,
+  schema: string,
+  columns: ReadonlyArray<Column>,
+  tell: Tell,
+) => {
   const { from, keys, order, missing, added, differs } = joined(schema, AUDIT_TABLE, columns, CHAINED)
   const unchained = CHAINED.map((name) => `a.${name} IS DISTINCT FROM b.${name}`).join(' OR ')
   const marks = `${keys}, ${missing} AS missing, ${added} AS added, ${differs} AS differs`
@@ -182,7 +191,7 @@ export const differ = async ({
   schema,
   limit = 1_000,
   onRows = () => {},
-}: DifferOptions): Promise<Compared> => {
+}: DifferOptions): Promise<ComparedRows> => {
   const differences: RowDifference[] = []
   let found = 0
   let rows = 0

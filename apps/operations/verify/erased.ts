@@ -1,14 +1,14 @@
 /** Each key of a person that is destroyed has its request on the log: whoever can write to Postgres alone can destroy a key and
  *  blank what was sealed under it, and can't make it look as if somebody had asked for that. */
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { erasureRequests } from '../privacy/requests.ts'
 
 const NAMED = 100
 
 /** A sentence for each that has none. */
-export const holdErased = async (session: Session, log: EventLog): Promise<ReadonlyArray<string>> => {
+export const holdErased = async (session: DatabaseSession, log: EventLog): Promise<ReadonlyArray<string>> => {
   const requests = new Map((await erasureRequests(log)).map((request) => [request.requestId, request]))
   const rows = await session.run(sql.unsafe`SELECT subject, generation, erased_by FROM public.privacy_keys
     WHERE wrapped IS NULL ORDER BY subject, generation`)

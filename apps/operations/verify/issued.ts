@@ -1,7 +1,7 @@
 /** Whether a checkpoint that was issued is gone from the table: by its number, and by what stands on the log besides. */
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { issuedIn, issuedStream, numberOf } from '../../../projections/proof/issued.ts'
 import { openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
@@ -38,7 +38,7 @@ export type Covered = { readonly upTo: number; readonly out: ReadonlyArray<reado
 
 /** Each checkpoint on the log has its row. */
 export const holdIssued = async (
-  session: Session,
+  session: DatabaseSession,
   log: EventLog,
   streams: IssuedStreams,
   verifiers: ReadonlyArray<Verifier>,

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../adapters/postgres/proofs.ts'
-import { connectSession, type Session } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
@@ -37,7 +37,7 @@ const other = { type: 'document', id: '123' } as const
 
 /** A log in memory with a parked stream in it, and the tables that a projector made of it. */
 const withTables = async (
-  work: (log: ReturnType<typeof memoryLog>, url: string, session: Session) => Promise<void>,
+  work: (log: ReturnType<typeof memoryLog>, url: string, session: DatabaseSession) => Promise<void>,
 ): Promise<void> => {
   const database = await testDatabase()
   const session = await connectSession(database.url, 'test')

@@ -1,7 +1,7 @@
 /** Makes everything anew from the log, beside the live tables, and names what of them or of the checkpoints differs.
  *  Changes nothing; memory is bounded whatever the log's length. */
 import { sql } from 'slonik'
-import type { Session } from '../../../adapters/postgres/session.ts'
+import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { checkKept, type KeptCheck, type KeptFault } from '../../../projections/history/checking.ts'
 import { EVERY, MARKS_EACH } from '../../../projections/history/kept-streams.ts'
@@ -12,7 +12,7 @@ import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
-import { type Compared, differ } from './differing-rows.ts'
+import { type ComparedRows, differ } from './differing-rows.ts'
 import { holdErased } from './erased.ts'
 import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
 
@@ -25,7 +25,7 @@ export type Verified = {
   /** A sentence where the tables were made of another log than this, or it went back: then they differ. */
   readonly otherLog: string | null
   /** Null where nothing was ever projected, so that there is nothing to compare. */
-  readonly compared: Compared | null
+  readonly compared: ComparedRows | null
   /** Streams of which something waits, and so is in no table. */
   readonly parkedStreams: number
   readonly checkpoints: number
@@ -56,14 +56,14 @@ export type VerifyOptions = {
 }
 
 const PAGE = 500
-type Held = {
+type SignedCheckpoint = {
   readonly from: string
   readonly note: string
   readonly row?: { number: number; size: number; root: string; vkey: string; at: number }
 }
 
 /** The hashes that the roots of these sizes need, asked for at once. */
-const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise<Nodes> => {
+const nodesFor = async (session: DatabaseSession, sizes: ReadonlyArray<number>): Promise<Nodes> => {
   const places = new Map<string, { level: number; index: number }>()
   for (const size of sizes)
     for (const place of edgePlaces(size)) places.set(`${place.level}/${place.index}`, place)
@@ -77,8 +77,8 @@ const nodesFor = async (session: Session, sizes: ReadonlyArray<number>): Promise
 /** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held, and counts
  *  those that name a place of another log for their last leaf. */
 const hold = async (
-  session: Session,
-  held: ReadonlyArray<Held>,
+  session: DatabaseSession,
+  held: ReadonlyArray<SignedCheckpoint>,
   size: number,
   verifiers: ReadonlyArray<Verifier>,
   proved: { size: number; moved: number },
@@ -152,7 +152,7 @@ export const verifyLog = async ({
 }: VerifyOptions): Promise<Verified> => {
   const failures: CheckpointFailure[] = []
   const keys: string[] = []
-  let compared: Compared | null = null
+  let compared: ComparedRows | null = null
   let count = 0
   let moved = 0
   let size = 0

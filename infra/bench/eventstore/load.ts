@@ -28,7 +28,7 @@ export const someEvent = (n: number): NewEvent => ({
 })
 export const someEvents = (count: number): NewEvent[] => Array.from({ length: count }, (_, n) => someEvent(n))
 
-export type Measured = {
+export type MeasuredLoad = {
   readonly rate: number
   readonly seconds: number
   /** Share of a core: of this process, and of the server. */
@@ -45,7 +45,7 @@ export const closedLoop = async (
   calls: number,
   each: number,
   call: (n: number) => Promise<unknown>,
-): Promise<Measured> => {
+): Promise<MeasuredLoad> => {
   let n = 0
   let turns = 0
   let isTurn = false
@@ -76,7 +76,11 @@ export const closedLoop = async (
 }
 
 /** How long it takes to get `count` events, and what both sides use for it. */
-export const timed = async (pid: number, count: number, act: () => Promise<unknown>): Promise<Measured> => {
+export const timed = async (
+  pid: number,
+  count: number,
+  act: () => Promise<unknown>,
+): Promise<MeasuredLoad> => {
   const share = ownShare()
   const used = processorSeconds(pid)
   const begun = performance.now()

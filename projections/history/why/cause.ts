@@ -7,11 +7,11 @@ export type Cause = RefView & {
   readonly type: string
   readonly at: string
   readonly says: string
-  readonly by: Right
+  readonly by: RoleInForce
 }
 
 /** `role` in force and where it came from. `because` is the grant, where it is one. */
-export type Right = {
+export type RoleInForce = {
   readonly actor: Actor
   readonly role: 'owner' | 'admin' | 'moderate' | 'access' | 'none' | 'system'
   readonly via: 'content' | 'grant' | 'public' | 'system' | 'none'

@@ -25,14 +25,14 @@ import { says as inWords } from '../sentences.ts'
 import type { Standing } from '../space-standing.ts'
 import { type AnyCommand, chatCommandOf, isChatCommand, refusedCommandOf, spaceCommandOf } from './asked.ts'
 import type { Explanation, Verdict } from './explanation.ts'
-import type { Past } from './past.ts'
+import type { PastStates } from './past.ts'
 import { createRights, eventView } from './right.ts'
 import { rulesFor } from './rules.ts'
 import { wordsFor } from './words.ts'
 
 /* ── deciding again ─────────────────────────────────────────────────────────────────────────────────────── */
 
-type Asking = {
+type Replayed = {
   readonly id: string
   readonly by: Caller | { readonly kind: 'system'; readonly id: string }
   readonly at: string
@@ -45,8 +45,8 @@ type Asking = {
 }
 
 /** By the domain's own deciders. */
-const decide = (asking: Asking): Verdict => {
-  const { id, by, at, facts: content, command, standing, chat, found, rules } = asking
+const decide = (replayed: Replayed): Verdict => {
+  const { id, by, at, facts: content, command, standing, chat, found, rules } = replayed
   const decision: E.Either<ChatRefusal, ReadonlyArray<SpaceEvent | ChatEvent>> = isChatCommand(command)
     ? chatDecider.decide(
         { id, by, at, content, command, rules, space: standing.state, found },
@@ -77,7 +77,7 @@ const isSame = (a: unknown, b: unknown): boolean => {
 
 /* ── explaining ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-const callerOf = (actor: Actor, group: ReadonlyArray<Decoded>): Asking['by'] => {
+const callerOf = (actor: Actor, group: ReadonlyArray<Decoded>): Replayed['by'] => {
   if (actor.kind !== 'guest') return actor
   const joined = group.find(({ event }) => event.type === 'SessionJoined')?.event.data as
     | { readonly claimed?: string | null }
@@ -86,8 +86,8 @@ const callerOf = (actor: Actor, group: ReadonlyArray<Decoded>): Asking['by'] => 
   return claimed === null ? { kind: 'guest', id: actor.id } : { kind: 'guest', id: actor.id, claimed }
 }
 
-type Told = {
-  readonly past: Past
+type Explained = {
+  readonly past: PastStates
   readonly space: SpaceRef
   readonly group: ReadonlyArray<Decoded>
   readonly actor: Actor
@@ -108,7 +108,7 @@ const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>>
 }
 
 /** The chat as the decision saw it, and when the one who acted had last written. */
-const chatFor = async ({ past, space, actor, at, command, standing, chatRevision }: Told) => {
+const chatFor = async ({ past, space, actor, at, command, standing, chatRevision }: Explained) => {
   if (command === null || !isChatCommand(command) || chatRevision === null)
     return { chat: null, lastPost: null }
   const chat = await past.chatAt(space, chatRevision)
@@ -122,7 +122,7 @@ const chatFor = async ({ past, space, actor, at, command, standing, chatRevision
 }
 
 /** Whether a verdict is what happened. */
-const agreesWith = ({ happened, group }: Told, verdict: Verdict): boolean => {
+const agreesWith = ({ happened, group }: Explained, verdict: Verdict): boolean => {
   if (happened === null) return true
   if (happened.outcome === 'refused') return verdict.outcome === 'refused' && verdict.code === happened.code
   return (
@@ -137,7 +137,7 @@ const agreesWith = ({ happened, group }: Told, verdict: Verdict): boolean => {
 /** The command decided again. `found`: messages beyond the window, which are looked for only where it matters: that is a
  *  walk back through the chat. */
 const decideAgain = async (
-  told: Told,
+  told: Explained,
   command: AnyCommand,
   chat: ChatState | null,
 ): Promise<{ readonly verdict: Verdict; readonly found: Found }> => {
@@ -162,7 +162,7 @@ const decideAgain = async (
   return { verdict: decide({ ...asking, found }), found }
 }
 
-const explain = async (told: Told): Promise<Explanation> => {
+const explain = async (told: Explained): Promise<Explanation> => {
   const { past, space, actor, at, command, standing, facts, happened, gaps } = told
   const { chat, lastPost } = await chatFor(told)
   const again = command === null ? null : await decideAgain(told, command, chat)
@@ -190,7 +190,7 @@ const explain = async (told: Told): Promise<Explanation> => {
   return { ...explanation, says: wordsFor(explanation) }
 }
 
-const explainSpace = async (past: Past, decoded: Decoded): Promise<Explanation> => {
+const explainSpace = async (past: PastStates, decoded: Decoded): Promise<Explanation> => {
   const group = await past.commandOf(decoded)
   const first = group[0]!
   const { space, metadata } = first
@@ -224,7 +224,7 @@ const chatRevisionBefore = async (moments: Moments, space: SpaceRef, position: b
 const OLD_SEEN =
   'The log does not say which state of the space this was decided on: it is taken to be the one just before it.'
 
-const explainChat = async (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> => {
+const explainChat = async (moments: Moments, past: PastStates, decoded: Decoded): Promise<Explanation> => {
   const { space, metadata } = decoded
   const gaps: string[] = []
   const group = await past.commandOf(decoded)
@@ -253,7 +253,7 @@ const explainChat = async (moments: Moments, past: Past, decoded: Decoded): Prom
   })
 }
 
-const explainRefusal = async (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> => {
+const explainRefusal = async (moments: Moments, past: PastStates, decoded: Decoded): Promise<Explanation> => {
   const { space, metadata, position } = decoded
   if (decoded.kind !== 'refusal') throw new Failed({ _tag: 'NoSuchEvent' })
   const { data } = decoded.event
@@ -295,7 +295,7 @@ const explainRefusal = async (moments: Moments, past: Past, decoded: Decoded): P
 }
 
 /** Why what this event records was accepted or refused. Throws `Failed`. */
-export const explainEvent = (moments: Moments, past: Past, decoded: Decoded): Promise<Explanation> =>
+export const explainEvent = (moments: Moments, past: PastStates, decoded: Decoded): Promise<Explanation> =>
   decoded.kind === 'space'
     ? explainSpace(past, decoded)
     : decoded.kind === 'chat'
@@ -305,7 +305,7 @@ export const explainEvent = (moments: Moments, past: Past, decoded: Decoded): Pr
 /** Whether `subject` could have done it at a moment, and why (not). `facts` is what the content says to them now: what
  *  it said then is on the log only for those who acted. Throws `Failed`. */
 export const explainQuestion = async (
-  past: Past,
+  past: PastStates,
   question: {
     readonly space: SpaceRef
     readonly subject: Actor

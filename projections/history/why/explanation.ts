@@ -1,7 +1,7 @@
 /** Why an act was accepted or refused, as it is told. */
 import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
 import type { Actor } from '../../../domain/identity.ts'
-import type { Right } from './cause.ts'
+import type { RoleInForce } from './cause.ts'
 import type { eventView } from './right.ts'
 import type { Rule } from './rules.ts'
 
@@ -28,7 +28,7 @@ export type Explanation = {
   readonly verdict: Verdict | null
   /** Whether the two are the same; null where one of them is not there. */
   readonly agrees: boolean | null
-  readonly right: Right
+  readonly right: RoleInForce
   readonly rules: ReadonlyArray<Rule>
   /** The same in words, sentence by sentence. */
   readonly says: ReadonlyArray<string>

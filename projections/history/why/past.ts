@@ -13,7 +13,7 @@ import type { Cause } from './cause.ts'
 import { commandOf } from './neighbours.ts'
 import { backwards, findMessages } from './past-messages.ts'
 
-export type Past = {
+export type PastStates = {
   /** Found already, by space and revision: what set something does not change. */
   readonly causes: Map<string, Promise<Cause | null>>
   /** After that revision of the space; -1 for before the first. The caller's to keep. */
@@ -47,7 +47,7 @@ const PLACES = 8
 
 /** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
  *  holds digests of words, never words. */
-export const createPast = (moments: Moments): Past => {
+export const createPast = (moments: Moments): PastStates => {
   const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
   let talked: { readonly key: string; readonly revision: number; readonly state: ChatState } | null = null
@@ -78,7 +78,7 @@ export const createPast = (moments: Moments): Past => {
     return events
   }
 
-  const standingAt: Past['standingAt'] = async (space, revision) => {
+  const standingAt: PastStates['standingAt'] = async (space, revision) => {
     const key = spaceKey(space)
     const near = takeNear(key, revision)
     let point: Point<Standing>
@@ -96,7 +96,7 @@ export const createPast = (moments: Moments): Past => {
     return standing.fork(point.state)
   }
 
-  const chatAt: Past['chatAt'] = async (space, revision) => {
+  const chatAt: PastStates['chatAt'] = async (space, revision) => {
     const key = spaceKey(space)
     const near = talked
     talked = null
@@ -110,7 +110,7 @@ export const createPast = (moments: Moments): Past => {
     return chatDecider.fork(state)
   }
 
-  const eventAt: Past['eventAt'] = async (space, kind, revision) => {
+  const eventAt: PastStates['eventAt'] = async (space, kind, revision) => {
     if (revision < 0) return null
     const [event] = await readEvents(log, streamName(kind, space), { from: BigInt(revision), limit: 1 })
     return event === undefined ? null : readable(event)

@@ -10,8 +10,8 @@ import type { Ref } from '../refs.ts'
 import { says } from '../sentences.ts'
 import type { Standing } from '../space-standing.ts'
 import { type RefView, refView } from '../view.ts'
-import type { Cause, Right } from './cause.ts'
-import type { Past } from './past.ts'
+import type { Cause, RoleInForce } from './cause.ts'
+import type { PastStates } from './past.ts'
 
 const ROLES = {
   owner: 'owner',
@@ -21,7 +21,12 @@ const ROLES = {
   none: 'nobody in particular',
 }
 
-const sentence = (who: string, role: keyof typeof ROLES, via: Right['via'], facts: ContentFacts): string => {
+const sentence = (
+  who: string,
+  role: keyof typeof ROLES,
+  via: RoleInForce['via'],
+  facts: ContentFacts,
+): string => {
   switch (via) {
     case 'system':
       return `${who} acts for the service itself and outranks everybody.`
@@ -59,13 +64,13 @@ type Acting = {
 
 export type Rights = {
   /** What `actor` was in the space as it stands there. */
-  readonly of: (acting: Acting) => Promise<Right>
+  readonly of: (acting: Acting) => Promise<RoleInForce>
   /** The event behind `ref`, and by what right it was. Null where it is gone. */
   readonly cause: (ref: Ref | null | undefined) => Promise<Cause | null>
 }
 
-export const createRights = (past: Past, space: SpaceRef): Rights => {
-  const right = async ({ actor, facts, standing, at }: Acting, depth: number): Promise<Right> => {
+export const createRights = (past: PastStates, space: SpaceRef): Rights => {
+  const right = async ({ actor, facts, standing, at }: Acting, depth: number): Promise<RoleInForce> => {
     const { state, refs } = standing
     const { role: given, via } = accessOf(state, actor, facts, at)
     const role = via === 'system' ? 'system' : (given ?? 'none')
@@ -116,7 +121,7 @@ export const createRights = (past: Past, space: SpaceRef): Rights => {
 }
 
 /** The chain as sentences, the nearest first. */
-export const chainOf = (right: Right): ReadonlyArray<string> =>
+export const chainOf = (right: RoleInForce): ReadonlyArray<string> =>
   right.because === null ? [right.says] : [right.says, right.because.says, ...chainOf(right.because.by)]
 
 export const eventView = (decoded: Decoded) => ({

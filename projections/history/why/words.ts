@@ -62,7 +62,7 @@ const why = (refusal: ChatRefusal): string => {
   }
 }
 
-const outcomeOf = ({ actor, at, command: { type }, verdict, happened }: Told): string => {
+const outcomeOf = ({ actor, at, command: { type }, verdict, happened }: Unworded): string => {
   const who = whoIs(actor)
   const isQuestion = happened === null
   if (verdict === null) return `On ${at} ${who} asked for ${type}.`
@@ -73,10 +73,10 @@ const outcomeOf = ({ actor, at, command: { type }, verdict, happened }: Told): s
     : `On ${at} ${type} by ${who} ${isQuestion ? 'would have been' : 'was'} accepted.`
 }
 
-type Told = Omit<Explanation, 'says'>
+type Unworded = Omit<Explanation, 'says'>
 
 /** What was asked for and what came of it, by what right, and each rule with what it rests on; nothing twice. */
-export const wordsFor = (told: Told): ReadonlyArray<string> =>
+export const wordsFor = (told: Unworded): ReadonlyArray<string> =>
   [
     outcomeOf(told),
     ...chainOf(told.right),

@@ -1,5 +1,5 @@
 /** What somebody presses, from the bytes that a terminal sends. */
-export type Key =
+export type KeyPress =
   | {
       readonly kind:
         | 'pause'
@@ -15,7 +15,7 @@ export type Key =
     }
   | { readonly kind: 'text'; readonly text: string }
 
-const SEQUENCES: ReadonlyArray<readonly [string, Key['kind']]> = [
+const SEQUENCES: ReadonlyArray<readonly [string, KeyPress['kind']]> = [
   ['\u001b[C', 'forward'],
   ['\u001bOC', 'forward'],
   ['\u001b[D', 'back'],
@@ -27,7 +27,7 @@ const SEQUENCES: ReadonlyArray<readonly [string, Key['kind']]> = [
   ['\u007f', 'erase'],
   ['\b', 'erase'],
 ]
-const LETTERS: Readonly<Record<string, Key['kind']>> = {
+const LETTERS: Readonly<Record<string, KeyPress['kind']>> = {
   ' ': 'pause',
   g: 'jump',
   q: 'quit',
@@ -41,9 +41,9 @@ const LETTERS: Readonly<Record<string, Key['kind']>> = {
 export const nextKey = (
   bytes: string,
   typing: boolean,
-): { readonly key: Key | null; readonly length: number } => {
+): { readonly key: KeyPress | null; readonly length: number } => {
   const known = SEQUENCES.find(([sequence]) => bytes.startsWith(sequence))
-  if (known !== undefined) return { key: { kind: known[1] } as Key, length: known[0].length }
+  if (known !== undefined) return { key: { kind: known[1] } as KeyPress, length: known[0].length }
   if (bytes.startsWith('\u001b')) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what terminals send
     const other = /^\u001b(\[[0-9;]*[A-Za-z~]|O[A-Za-z])/.exec(bytes)
@@ -53,5 +53,5 @@ export const nextKey = (
   const { length } = letter
   if (typing) return { key: letter >= ' ' ? { kind: 'text', text: letter } : null, length }
   const kind = LETTERS[letter]
-  return { key: kind === undefined ? null : ({ kind } as Key), length }
+  return { key: kind === undefined ? null : ({ kind } as KeyPress), length }
 }

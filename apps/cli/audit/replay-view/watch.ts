@@ -1,6 +1,6 @@
 /** A replay in a terminal: played by the events' own clock, paused, stepped both ways, taken to any time. */
-import type { Player, Step } from '../../../../projections/history/replay.ts'
-import { type Key, nextKey } from './keys.ts'
+import type { Player, ReplayStep } from '../../../../projections/history/replay.ts'
+import { type KeyPress, nextKey } from './keys.ts'
 import { type Picture, picture } from './screen.ts'
 import { readWhen } from './when.ts'
 
@@ -16,7 +16,7 @@ const FRAME_MS = 50
 const TICK_MS = 250
 const RIGHTS = /^(Permission|Account|Settings)/
 
-const newsOf = ({ decoded, at, says }: Step): Picture['news'][number] | null =>
+const newsOf = ({ decoded, at, says }: ReplayStep): Picture['news'][number] | null =>
   decoded?.kind === 'chat'
     ? null
     : { at, says, isRight: decoded === null || decoded.kind === 'refusal' || RIGHTS.test(decoded.event.type) }
@@ -77,7 +77,7 @@ export const watch = async (
     if (state === 'at the end') state = 'paused'
   }
 
-  const press = async (key: Key): Promise<void> => {
+  const press = async (key: KeyPress): Promise<void> => {
     note = null
     if (prompt !== null) {
       if (key.kind === 'text') prompt += key.text

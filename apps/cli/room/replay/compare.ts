@@ -4,10 +4,10 @@ import type { Expected, ExpectedEntry } from './expect.ts'
 import type { Person } from './people.ts'
 import type { Journal, Target, Watch } from './perform.ts'
 
-export type Difference = { readonly table: string; readonly what: string }
-export type Compared = {
+export type RoomDifference = { readonly table: string; readonly what: string }
+export type ComparedRoom = {
   readonly counts: Readonly<Record<string, number>>
-  readonly differences: ReadonlyArray<Difference>
+  readonly differences: ReadonlyArray<RoomDifference>
 }
 
 const LEASE_PATIENCE_MS = 60_000
@@ -33,8 +33,8 @@ export const compare = async (
   expected: Expected,
   journal: Journal,
   watch: Watch,
-): Promise<Compared> => {
-  const differences: Array<Difference> = []
+): Promise<ComparedRoom> => {
+  const differences: Array<RoomDifference> = []
   const differ = (table: string, what: string) => differences.push({ table, what })
   const get = async <T>(path: string): Promise<T> => {
     const end = Date.now() + READ_PATIENCE_MS

@@ -1,11 +1,11 @@
 /** One real client for each account: a Socket.IO connection with a real signature, opened when first needed. */
 import { io, type Socket } from 'socket.io-client'
 
-export type Signer = (
+export type SignAs = (
   account: string,
   challenge: string,
 ) => { readonly signature: string; readonly publicKey: string }
-export type Ack = {
+export type ReplayAck = {
   readonly ok: boolean
   readonly code?: string
   readonly error?: string
@@ -30,13 +30,13 @@ const ACK_TIMEOUT_MS = 15_000
 export type People = {
   readonly of: (account: string) => Person
   readonly connect: (person: Person) => Promise<Socket>
-  readonly send: (person: Person, event: string, payload: object) => Promise<Ack>
+  readonly send: (person: Person, event: string, payload: object) => Promise<ReplayAck>
   readonly disconnect: (person: Person) => void
   readonly all: () => ReadonlyArray<Person>
   readonly close: () => void
 }
 
-export const people = (url: string, sign: Signer): People => {
+export const people = (url: string, sign: SignAs): People => {
   const known = new Map<string, Person>()
 
   const of = (account: string): Person => {
@@ -93,7 +93,7 @@ export const people = (url: string, sign: Signer): People => {
     })
   }
 
-  const send = async (person: Person, event: string, payload: object): Promise<Ack> => {
+  const send = async (person: Person, event: string, payload: object): Promise<ReplayAck> => {
     const socket = await connect(person)
     return new Promise((resolve, reject) => {
       const lost = () => {
@@ -101,7 +101,7 @@ export const people = (url: string, sign: Signer): People => {
         reject(new LineLost(`${person.account}'s line was lost`))
       }
       socket.once('disconnect', lost)
-      socket.timeout(ACK_TIMEOUT_MS).emit(event, payload, (error: Error | null, ack: Ack) => {
+      socket.timeout(ACK_TIMEOUT_MS).emit(event, payload, (error: Error | null, ack: ReplayAck) => {
         socket.off('disconnect', lost)
         if (error) reject(new LineLost(`no answer to ${event} in ${ACK_TIMEOUT_MS / 1000} s`))
         else resolve(ack)

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readTime } from '../../../../domain/time.ts'
-import { type Ack, LineLost, type People, type Person } from './people.ts'
+import { LineLost, type People, type Person, type ReplayAck } from './people.ts'
 import { adminsIn, type RoomLine } from './room-log.ts'
 
 export type Target = {
@@ -82,7 +82,7 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
   }
 
   /** Sends until it is accepted or refused for good. Throws `LineLost` where the connection broke. */
-  const insist = async (attempt: () => Promise<Ack>): Promise<Ack> => {
+  const insist = async (attempt: () => Promise<ReplayAck>): Promise<ReplayAck> => {
     const until = Date.now() + WAIT_FOR_SERVER_MS
     for (;;) {
       const ack = await attempt()
@@ -96,7 +96,7 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
     }
   }
 
-  const rest = (by: Person, method: string, path: string, body: object): Promise<Ack> =>
+  const rest = (by: Person, method: string, path: string, body: object): Promise<ReplayAck> =>
     insist(async () => {
       let response: Response
       try {
@@ -109,7 +109,7 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
       } catch (error) {
         throw new LineLost((error as Error).message)
       }
-      const json = (await response.json().catch(() => ({}))) as Omit<Ack, 'ok'>
+      const json = (await response.json().catch(() => ({}))) as Omit<ReplayAck, 'ok'>
       return { ...json, ok: response.ok, retry_after: Number(response.headers.get('retry-after') ?? 0.25) }
     })
 
@@ -160,7 +160,7 @@ export const perform = async (options: PerformOptions): Promise<{ journal: Journ
           owner.socket?.once('disconnect', lost)
         })
 
-  const refusedForGood = (line: RoomLine, ack: Ack): never => {
+  const refusedForGood = (line: RoomLine, ack: ReplayAck): never => {
     throw new Error(`Line ${line.seq} (${line.kind} ${line.account}) was refused: ${ack.code}: ${ack.error}`)
   }
 

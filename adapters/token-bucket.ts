@@ -1,17 +1,18 @@
 /** A token bucket: `burst` at once, `perSecond` in the long run. */
 export type Bucket = { tokens: number; at: number }
-export type Pace = { readonly perSecond: number; readonly burst: number }
+/** `perSecond` tokens flow in, up to `burst`. */
+export type TokenRate = { readonly perSecond: number; readonly burst: number }
 
-export const fullBucket = (pace: Pace, now: number): Bucket => ({ tokens: pace.burst, at: now })
+export const fullBucket = (pace: TokenRate, now: number): Bucket => ({ tokens: pace.burst, at: now })
 
-export const refill = (bucket: Bucket, pace: Pace, now: number): void => {
+export const refill = (bucket: Bucket, pace: TokenRate, now: number): void => {
   const gained = (Math.max(0, now - bucket.at) * pace.perSecond) / 1_000
   bucket.tokens = Math.min(pace.burst, bucket.tokens + gained)
   bucket.at = now
 }
 
 /** Takes `amount` (1 unless said) if they are there. `now` in ms. */
-export const take = (bucket: Bucket, pace: Pace, now: number, amount = 1): boolean => {
+export const take = (bucket: Bucket, pace: TokenRate, now: number, amount = 1): boolean => {
   refill(bucket, pace, now)
   if (bucket.tokens < amount) return false
   bucket.tokens -= amount
@@ -19,5 +20,5 @@ export const take = (bucket: Bucket, pace: Pace, now: number, amount = 1): boole
 }
 
 /** How long until they are, in ms. */
-export const waitFor = (bucket: Bucket, pace: Pace, amount = 1): number =>
+export const waitFor = (bucket: Bucket, pace: TokenRate, amount = 1): number =>
   Math.max(0, Math.ceil(((amount - bucket.tokens) * 1_000) / pace.perSecond))

@@ -8,6 +8,7 @@ import { type TestEventStore, testEventStore } from '../testing/server.ts'
 import { createCertificate } from './certificate.ts'
 import { createRaw, credentialsOf, type Raw } from './raw.ts'
 import { isHung, type Outcome, type Row, tableOf, within } from './report.ts'
+import { inPool, sharedEnd } from './side-by-side.ts'
 
 const require = createRequire(import.meta.url)
 type Library = typeof import('@eventstore/db-client')
@@ -163,15 +164,27 @@ type Limits = {
   readonly not?: readonly [client: LibraryName, why: string]
   /** What the real server does instead, by a fault of its own: there the case may fail. */
   readonly differs?: string
+  /** What others do meanwhile would be in its way. */
+  readonly alone?: true
 }
 type Run = (kit: Kit) => Promise<void>
 type Add = (title: string, run: Run, limits?: Limits) => void
-const suites: Array<{ readonly name: string; readonly cases: (add: Add) => void; readonly server: Server }> =
-  []
+const suites: Array<{
+  readonly name: string
+  readonly cases: (add: Add) => void
+  readonly server: Server
+  readonly isAlone: boolean
+}> = []
 
-/** Cases of one subject. They run when an entry (`*.test.ts`) calls `runContract`. */
-export const contract = (name: string, cases: (add: Add) => void, server: Server = 'shared'): void => {
-  suites.push({ name, cases, server })
+/** Cases of one subject. They run when an entry (`*.test.ts`) calls `runContract`. `together`: side by side with others, unless a
+ *  case says no. */
+export const contract = (
+  name: string,
+  cases: (add: Add) => void,
+  server: Server = 'shared',
+  together: 'together' | 'alone' = 'together',
+): void => {
+  suites.push({ name, cases, server, isAlone: together === 'alone' })
 }
 
 /** As long as one case may take on a server. */
@@ -215,54 +228,101 @@ const say = (library: LibraryName, external: string | undefined, rows: ReadonlyA
   else console.log(`\n${SHOWN}\n${tableOf(`${library} on EVENTSTORE_URL`, rows)}`)
 }
 
+type Case = { readonly title: string; readonly run: Run; readonly limits: Limits }
+type Opened = Awaited<ReturnType<typeof open>>
+/** Cases at a time. */
+const WIDTH = 6
+
+/** The suites of one kind of server, and what came of each case. */
+const createSession = (library: LibraryName, server: Server, external: string | undefined) => {
+  let embedded: Opened | undefined
+  let named: Opened | undefined
+  const ended = new Map<Case, { readonly here: Outcome; readonly embedded: Outcome }>()
+
+  const runOne = async (one: Case, kit: Kit): Promise<void> => {
+    const onEmbedded = await within(CASE_MS, () => one.run(kit))
+    if (external === undefined) return void ended.set(one, { here: onEmbedded, embedded: onEmbedded })
+    const here: Outcome =
+      named === undefined
+        ? { tag: 'left out', why: `needs a node of its own: ${server}` }
+        : await within(CASE_MS, () => one.run(named!.kit))
+    ended.set(one, { here, embedded: onEmbedded })
+  }
+  /** Those that may, before those that run alone. */
+  const runTogether = async (all: ReadonlyArray<Case>): Promise<void> => {
+    const { kit } = embedded!
+    if (server !== 'own') return inPool(all, WIDTH, (one) => runOne(one, kit))
+    const enter = sharedEnd(kit.store(), all.length)
+    await inPool(all, all.length, async (one) => {
+      const { store, leave } = enter()
+      await runOne(one, { ...kit, store: () => store })
+      leave()
+    })
+  }
+  return {
+    open: async (cases: ReadonlyArray<Case>): Promise<void> => {
+      embedded = await open(library, server, undefined)
+      if (external !== undefined && server === 'shared') named = await open(library, server, external)
+      await runTogether(cases.filter(({ limits }) => limits.alone !== true))
+    },
+    outcome: async (one: Case) => {
+      if (!ended.has(one)) await runOne(one, embedded!.kit)
+      return ended.get(one)!
+    },
+    close: async (): Promise<void> => {
+      await named?.close()
+      await embedded?.close()
+    },
+  }
+}
+
+const casesOf = ({ cases, isAlone }: (typeof suites)[number]): ReadonlyArray<Case> => {
+  const all: Case[] = []
+  cases((title, run, limits = {}) =>
+    all.push({ title, run, limits: isAlone ? { ...limits, alone: true } : limits }),
+  )
+  return all
+}
+
 /** Runs all cases over one client: on embedded nodes, and where EVENTSTORE_URL names a server on that too. Each client has
  *  a process of its own: both keep their generated code in the same global place, so the second to be loaded breaks the
  *  first. */
 export const runContract = (library: LibraryName): void => {
   const external = process.env.EVENTSTORE_URL || undefined
   const rows: Row[] = []
+  const isFor = ({ limits }: Case): boolean => limits.not?.[0] !== library
 
   const servers = [...new Set(suites.map((one) => one.server))]
   for (const server of servers) {
-    let embedded: Awaited<ReturnType<typeof open>> | undefined
-    let named: Awaited<ReturnType<typeof open>> | undefined
-    const here = suites.filter((one) => one.server === server)
+    const session = createSession(library, server, external)
+    const here = suites
+      .filter((one) => one.server === server)
+      .map((one) => ({ name: one.name, cases: casesOf(one) }))
     for (const [index, { name, cases }] of here.entries()) {
       const test = suite(name)
-      if (index === 0)
-        test.before(async () => {
-          embedded = await open(library, server, undefined)
-          if (external !== undefined && server === 'shared') named = await open(library, server, external)
-        })
+      if (index === 0) test.before(() => session.open(here.flatMap((one) => one.cases).filter(isFor)))
       if (index === here.length - 1)
         test.after(async () => {
-          await named?.close()
-          await embedded?.close()
+          await session.close()
           if (server === servers.at(-1) && (external !== undefined || rows.some(isHung)))
             setTimeout(() => process.exit(), LINGER_MS).unref()
         })
-      cases((title, run, { not, differs } = {}) => {
-        const add = (here: Outcome, onEmbedded: Outcome): void =>
-          void rows.push({ title: `${name}: ${title}`, here, embedded: onEmbedded, differs })
-        if (not?.[0] === library) {
-          const out = { tag: 'left out', why: not[1] } as const
-          return add(out, out)
+      for (const one of cases) {
+        const { title, limits } = one
+        const add = (outcome: { readonly here: Outcome; readonly embedded: Outcome }): void =>
+          void rows.push({ title: `${name}: ${title}`, ...outcome, differs: limits.differs })
+        if (!isFor(one)) {
+          const out = { tag: 'left out', why: limits.not![1] } as const
+          add({ here: out, embedded: out })
+          continue
         }
         test(title, async () => {
-          const onEmbedded = await within(CASE_MS, () => run(embedded!.kit))
-          if (external === undefined) {
-            add(onEmbedded, onEmbedded)
-            return orThrow(onEmbedded)
-          }
-          const there: Outcome =
-            named === undefined
-              ? { tag: 'left out', why: `needs a node of its own: ${server}` }
-              : await within(CASE_MS, () => run(named!.kit))
-          add(there, onEmbedded)
-          orThrow(onEmbedded)
-          if (differs === undefined) orThrow(there)
+          const outcome = await session.outcome(one)
+          add(outcome)
+          orThrow(outcome.embedded)
+          if (limits.differs === undefined) orThrow(outcome.here)
         })
-      })
+      }
       test.run()
     }
   }

@@ -263,26 +263,30 @@ contract(
       const positions = read.map(({ event }) => event!.position!.commit)
       assert.ok(positions.every((at, n) => n === 0 || at > positions[n - 1]!))
     })
-    test('given kill -9 while it links, when started again, then each event is linked once', async (kit) => {
-      const name = category()
-      const writing = Promise.allSettled(
-        Array.from({ length: 20 }, async (_, n) => {
-          for (let i = 0; i < 50; i++) await kit.append(`${name}-${n}`, kit.events(4))
-        }),
-      )
-      await until(async () => (await kit.read(`$ce-${name}`, { maxCount: 1 }).catch(() => [])).length > 0)
-      await kit.store().kill()
-      await writing
-      await kit.store().restart()
-      const again = kit.as(null)
-      const stored = new Set<string>()
-      await until(async () => (await again.readAll({ maxCount: 1 }).catch(() => [])).length > 0)
-      for (const { event } of await again.readAll())
-        if (event!.streamId.startsWith(`${name}-`)) stored.add(`${event!.revision}@${event!.streamId}`)
-      const read = await readLinks(again, `$ce-${name}`, stored.size)
-      assert.is(read.length, stored.size)
-      assert.equal(new Set(places(read)), stored)
-    })
+    test(
+      'given kill -9 while it links, when started again, then each event is linked once',
+      async (kit) => {
+        const name = category()
+        const writing = Promise.allSettled(
+          Array.from({ length: 20 }, async (_, n) => {
+            for (let i = 0; i < 50; i++) await kit.append(`${name}-${n}`, kit.events(4))
+          }),
+        )
+        await until(async () => (await kit.read(`$ce-${name}`, { maxCount: 1 }).catch(() => [])).length > 0)
+        await kit.store().kill()
+        await writing
+        await kit.store().restart()
+        const again = kit.as(null)
+        const stored = new Set<string>()
+        await until(async () => (await again.readAll({ maxCount: 1 }).catch(() => [])).length > 0)
+        for (const { event } of await again.readAll())
+          if (event!.streamId.startsWith(`${name}-`)) stored.add(`${event!.revision}@${event!.streamId}`)
+        const read = await readLinks(again, `$ce-${name}`, stored.size)
+        assert.is(read.length, stored.size)
+        assert.equal(new Set(places(read)), stored)
+      },
+      { alone: true },
+    )
   },
   'projections',
 )
@@ -308,6 +312,7 @@ contract(
       })
   },
   'own',
+  'alone',
 )
 
 contract(
@@ -328,4 +333,5 @@ contract(
     })
   },
   'own',
+  'alone',
 )

@@ -84,86 +84,91 @@ contract('reads', (test) => {
   })
 })
 
-contract('reads of $all', (test) => {
-  const seed = async (kit: Parameters<Parameters<typeof test>[1]>[0]) => {
-    const [one, two] = [unique('one'), unique('two')]
-    const positions = []
-    for (let n = 0; n < 3; n++) {
-      positions.push((await kit.append(one, kit.events(1))).position!)
-      positions.push((await kit.append(two, kit.events(1))).position!)
+contract(
+  'reads of $all',
+  (test) => {
+    const seed = async (kit: Parameters<Parameters<typeof test>[1]>[0]) => {
+      const [one, two] = [unique('one'), unique('two')]
+      const positions = []
+      for (let n = 0; n < 3; n++) {
+        positions.push((await kit.append(one, kit.events(1))).position!)
+        positions.push((await kit.append(two, kit.events(1))).position!)
+      }
+      const mine = (read: Awaited<ReturnType<typeof kit.readAll>>) =>
+        read.flatMap(({ event }) =>
+          event!.streamId === one || event!.streamId === two ? [event!.position!.commit] : [],
+        )
+      return { one, two, positions, commits: positions.map(({ commit }) => commit), mine }
     }
-    const mine = (read: Awaited<ReturnType<typeof kit.readAll>>) =>
-      read.flatMap(({ event }) =>
-        event!.streamId === one || event!.streamId === two ? [event!.position!.commit] : [],
-      )
-    return { one, two, positions, commits: positions.map(({ commit }) => commit), mine }
-  }
 
-  test('given appends to two streams, when reading forwards, then in the order of the appends', async (kit) => {
-    const { positions, commits, mine } = await seed(kit)
-    assert.equal(mine(await kit.readAll({ fromPosition: positions[0] })), commits)
-  })
-  test('given a position, when reading forwards from it, then its event is the first', async (kit) => {
-    const { positions } = await seed(kit)
-    const [first] = await kit.readAll({ fromPosition: positions[2], maxCount: 1 })
-    assert.equal(first!.event!.position, positions[2])
-  })
-  test('given a position, when reading backwards from it, then its event is not among them', async (kit) => {
-    const { positions } = await seed(kit)
-    const [first] = await kit.readAll({ direction: 'backwards', fromPosition: positions[2], maxCount: 1 })
-    assert.equal(first!.event!.position, positions[1])
-  })
-  test('when reading backwards from the end, then the last is first', async (kit) => {
-    const { positions, commits, mine } = await seed(kit)
-    const read = await kit.readAll({ direction: 'backwards', fromPosition: 'end', maxCount: 6 })
-    assert.equal(mine(read), [...commits].reverse())
-    assert.equal(read[0]!.event!.position, positions[5])
-  })
-  test('given a position in the middle, when reading backwards a huge count, then all before it, to the beginning', async (kit) => {
-    const { positions, commits, mine } = await seed(kit)
-    const read = await kit.readAll({
-      direction: 'backwards',
-      fromPosition: positions[3],
-      maxCount: Number.MAX_SAFE_INTEGER,
+    test('given appends to two streams, when reading forwards, then in the order of the appends', async (kit) => {
+      const { positions, commits, mine } = await seed(kit)
+      assert.equal(mine(await kit.readAll({ fromPosition: positions[0] })), commits)
     })
-    assert.equal(mine(read), commits.slice(0, 3).reverse())
-    const before = read.map(({ event }) => event!.position!.commit)
-    assert.ok(before.every((at, n) => n === 0 || at < before[n - 1]!))
-    assert.is((await kit.readAll({ maxCount: 1 }))[0]!.event!.position!.commit, before.at(-1))
-  })
-  const OWN_BEGINNING = {
-    not: ['@kurrent/kurrentdb-client', "it sends the direction's own beginning instead"],
-  } as const
-  test(
-    'when reading forwards from the end, then nothing',
-    async (kit) => {
-      await seed(kit)
-      assert.equal(await kit.readAll({ fromPosition: 'end' }), [])
-    },
-    OWN_BEGINNING,
-  )
-  test(
-    'when reading backwards from the start, then nothing',
-    async (kit) => {
-      await seed(kit)
-      assert.equal(await kit.readAll({ direction: 'backwards', fromPosition: 'start' }), [])
-    },
-    OWN_BEGINNING,
-  )
-  for (const count of [1, 2, 4])
-    test(`when reading ${count} from a position, then ${count}`, async (kit) => {
-      const { positions, commits } = await seed(kit)
-      const read = await kit.readAll({ fromPosition: positions[1], maxCount: count })
-      assert.equal(
-        read.map(({ event }) => event!.position!.commit),
-        commits.slice(1, 1 + count),
-      )
+    test('given a position, when reading forwards from it, then its event is the first', async (kit) => {
+      const { positions } = await seed(kit)
+      const [first] = await kit.readAll({ fromPosition: positions[2], maxCount: 1 })
+      assert.equal(first!.event!.position, positions[2])
     })
-  test('then commit and prepare are one, and the event says the position that its append answered', async (kit) => {
-    const stream = unique()
-    const { position } = await kit.append(stream, kit.events(2))
-    const [, last] = await kit.read(stream)
-    assert.equal(last!.event!.position, position)
-    assert.is(position!.commit, position!.prepare)
-  })
-})
+    test('given a position, when reading backwards from it, then its event is not among them', async (kit) => {
+      const { positions } = await seed(kit)
+      const [first] = await kit.readAll({ direction: 'backwards', fromPosition: positions[2], maxCount: 1 })
+      assert.equal(first!.event!.position, positions[1])
+    })
+    test('when reading backwards from the end, then the last is first', async (kit) => {
+      const { positions, commits, mine } = await seed(kit)
+      const read = await kit.readAll({ direction: 'backwards', fromPosition: 'end', maxCount: 6 })
+      assert.equal(mine(read), [...commits].reverse())
+      assert.equal(read[0]!.event!.position, positions[5])
+    })
+    test('given a position in the middle, when reading backwards a huge count, then all before it, to the beginning', async (kit) => {
+      const { positions, commits, mine } = await seed(kit)
+      const read = await kit.readAll({
+        direction: 'backwards',
+        fromPosition: positions[3],
+        maxCount: Number.MAX_SAFE_INTEGER,
+      })
+      assert.equal(mine(read), commits.slice(0, 3).reverse())
+      const before = read.map(({ event }) => event!.position!.commit)
+      assert.ok(before.every((at, n) => n === 0 || at < before[n - 1]!))
+      assert.is((await kit.readAll({ maxCount: 1 }))[0]!.event!.position!.commit, before.at(-1))
+    })
+    const OWN_BEGINNING = {
+      not: ['@kurrent/kurrentdb-client', "it sends the direction's own beginning instead"],
+    } as const
+    test(
+      'when reading forwards from the end, then nothing',
+      async (kit) => {
+        await seed(kit)
+        assert.equal(await kit.readAll({ fromPosition: 'end' }), [])
+      },
+      OWN_BEGINNING,
+    )
+    test(
+      'when reading backwards from the start, then nothing',
+      async (kit) => {
+        await seed(kit)
+        assert.equal(await kit.readAll({ direction: 'backwards', fromPosition: 'start' }), [])
+      },
+      OWN_BEGINNING,
+    )
+    for (const count of [1, 2, 4])
+      test(`when reading ${count} from a position, then ${count}`, async (kit) => {
+        const { positions, commits } = await seed(kit)
+        const read = await kit.readAll({ fromPosition: positions[1], maxCount: count })
+        assert.equal(
+          read.map(({ event }) => event!.position!.commit),
+          commits.slice(1, 1 + count),
+        )
+      })
+    test('then commit and prepare are one, and the event says the position that its append answered', async (kit) => {
+      const stream = unique()
+      const { position } = await kit.append(stream, kit.events(2))
+      const [, last] = await kit.read(stream)
+      assert.equal(last!.event!.position, position)
+      assert.is(position!.commit, position!.prepare)
+    })
+  },
+  'shared',
+  'alone',
+)

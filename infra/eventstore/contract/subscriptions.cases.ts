@@ -255,46 +255,50 @@ contract('catch-up subscriptions to $all', (test) => {
       })
     })
 
-  test('filtered, of which few pass: checkpoints come between them too, each after what was looked at', async (kit) => {
-    const [other, mine] = [unique('other'), unique('mine')]
-    const from = (await kit.append(other, kit.events(1))).position!
-    for (let n = 0; n < 3; n++) {
-      await kit.append(other, kit.events(19))
-      await kit.append(mine, kit.events(1))
-    }
-    await kit.append(other, kit.events(20))
-    const told: Array<['event' | 'checkpoint', bigint]> = []
-    const filter = kit.lib.streamNameFilter({
-      prefixes: [mine],
-      maxSearchWindow: 5,
-      checkpointInterval: 2,
-      checkpointReached: async (_subscription: unknown, position: { commit: bigint }) => {
-        told.push(['checkpoint', position.commit])
-      },
-    } as never)
-    const subscription = kit.client.subscribeToAll({ fromPosition: from, filter })
-    subscription.on('data', ({ event }) => told.push(['event', event!.position!.commit]))
-    await until(() => told.filter(([what]) => what === 'checkpoint').length >= 8)
-    assert.is(told.filter(([what]) => what === 'event').length, 3)
-    // Never ahead of an event that is still to come, and never back.
-    assert.ok(
-      told.every(
-        ([what, at], n) =>
-          n === 0 || at > told[n - 1]![1] || (what === 'checkpoint' && at === told[n - 1]![1]),
-      ),
-    )
-    const looked = (await kit.readAll({ fromPosition: from })).map(({ event }) => event!.position!.commit)
-    const checkpoints = told.flatMap(([what, at]) => (what === 'checkpoint' ? [looked.indexOf(at)] : []))
-    // Ten events apart; a server that looks at a window of five at a time may be one of those late.
-    assert.ok(
-      checkpoints.slice(0, 8).every((at, n) => {
-        const apart = at - (n === 0 ? 0 : checkpoints[n - 1]!)
-        return apart >= 1 && apart <= 15
-      }),
-      checkpoints.join(' '),
-    )
-    await subscription.unsubscribe()
-  })
+  test(
+    'filtered, of which few pass: checkpoints come between them too, each after what was looked at',
+    async (kit) => {
+      const [other, mine] = [unique('other'), unique('mine')]
+      const from = (await kit.append(other, kit.events(1))).position!
+      for (let n = 0; n < 3; n++) {
+        await kit.append(other, kit.events(19))
+        await kit.append(mine, kit.events(1))
+      }
+      await kit.append(other, kit.events(20))
+      const told: Array<['event' | 'checkpoint', bigint]> = []
+      const filter = kit.lib.streamNameFilter({
+        prefixes: [mine],
+        maxSearchWindow: 5,
+        checkpointInterval: 2,
+        checkpointReached: async (_subscription: unknown, position: { commit: bigint }) => {
+          told.push(['checkpoint', position.commit])
+        },
+      } as never)
+      const subscription = kit.client.subscribeToAll({ fromPosition: from, filter })
+      subscription.on('data', ({ event }) => told.push(['event', event!.position!.commit]))
+      await until(() => told.filter(([what]) => what === 'checkpoint').length >= 8)
+      assert.is(told.filter(([what]) => what === 'event').length, 3)
+      // Never ahead of an event that is still to come, and never back.
+      assert.ok(
+        told.every(
+          ([what, at], n) =>
+            n === 0 || at > told[n - 1]![1] || (what === 'checkpoint' && at === told[n - 1]![1]),
+        ),
+      )
+      const looked = (await kit.readAll({ fromPosition: from })).map(({ event }) => event!.position!.commit)
+      const checkpoints = told.flatMap(([what, at]) => (what === 'checkpoint' ? [looked.indexOf(at)] : []))
+      // Ten events apart; a server that looks at a window of five at a time may be one of those late.
+      assert.ok(
+        checkpoints.slice(0, 8).every((at, n) => {
+          const apart = at - (n === 0 ? 0 : checkpoints[n - 1]!)
+          return apart >= 1 && apart <= 15
+        }),
+        checkpoints.join(' '),
+      )
+      await subscription.unsubscribe()
+    },
+    { alone: true },
+  )
 
   for (const [window, interval] of [
     [1, 1],

@@ -345,44 +345,52 @@ contract(
       await denied(kit.client.tombstoneStream(`$$${stream}`))
       assert.is((await kit.client.getStreamMetadata(stream)).metadata?.own, 1)
     })
-    test('a list on $all: who is named reads it, others do not', async (kit) => {
-      const named = await createUser(kit)
-      const other = kit.as(await createUser(kit))
-      await setAcl(kit, '$all', { readRoles: ['$admins', named.username] })
-      assert.ok((await kit.as(named).readAll({ maxCount: 1 })).length === 1)
-      await denied(other.readAll({ maxCount: 1 }))
-      await denied(setAcl(other, '$all', { readRoles: ['$all'] }))
-      await setAcl(kit, '$all', { readRoles: ['$admins'] })
-      await denied(kit.as(named).readAll({ maxCount: 1 }))
-    })
-    test('$settings: the lists of streams that have none of their own', async (kit) => {
-      const [plain, own, system] = [unique(), unique(), `$${unique('own')}`]
-      for (const stream of [plain, own, system]) await kit.append(stream, kit.events(1))
-      const user = kit.as(await createUser(kit, ['staff']))
-      const guest = kit.as(await createUser(kit))
-      await setAcl(kit, own, { readRoles: ['$all'] })
-      const set = (acls: object) =>
-        kit.append('$settings', [kit.lib.jsonEvent({ type: 'update-default-acl', data: acls as never })])
-      await set({
-        $userStreamAcl: { $r: ['staff'], $w: ['staff'], $d: ['$admins'], $mr: ['staff'], $mw: ['$admins'] },
-        $systemStreamAcl: {
-          $r: ['$admins', 'staff'],
-          $w: '$admins',
-          $d: '$admins',
-          $mr: '$admins',
-          $mw: '$admins',
-        },
-      })
-      assert.is((await user.read(plain)).length, 1)
-      assert.is((await user.read(system)).length, 1)
-      await denied(guest.read(plain))
-      await denied(guest.append(plain, guest.events(1)))
-      await denied(user.client.deleteStream(plain))
-      assert.is((await guest.read(own)).length, 1)
-      await set({})
-      assert.is((await guest.read(plain)).length, 1)
-      await denied(user.read(system))
-    })
+    test(
+      'a list on $all: who is named reads it, others do not',
+      async (kit) => {
+        const named = await createUser(kit)
+        const other = kit.as(await createUser(kit))
+        await setAcl(kit, '$all', { readRoles: ['$admins', named.username] })
+        assert.ok((await kit.as(named).readAll({ maxCount: 1 })).length === 1)
+        await denied(other.readAll({ maxCount: 1 }))
+        await denied(setAcl(other, '$all', { readRoles: ['$all'] }))
+        await setAcl(kit, '$all', { readRoles: ['$admins'] })
+        await denied(kit.as(named).readAll({ maxCount: 1 }))
+      },
+      { alone: true },
+    )
+    test(
+      '$settings: the lists of streams that have none of their own',
+      async (kit) => {
+        const [plain, own, system] = [unique(), unique(), `$${unique('own')}`]
+        for (const stream of [plain, own, system]) await kit.append(stream, kit.events(1))
+        const user = kit.as(await createUser(kit, ['staff']))
+        const guest = kit.as(await createUser(kit))
+        await setAcl(kit, own, { readRoles: ['$all'] })
+        const set = (acls: object) =>
+          kit.append('$settings', [kit.lib.jsonEvent({ type: 'update-default-acl', data: acls as never })])
+        await set({
+          $userStreamAcl: { $r: ['staff'], $w: ['staff'], $d: ['$admins'], $mr: ['staff'], $mw: ['$admins'] },
+          $systemStreamAcl: {
+            $r: ['$admins', 'staff'],
+            $w: '$admins',
+            $d: '$admins',
+            $mr: '$admins',
+            $mw: '$admins',
+          },
+        })
+        assert.is((await user.read(plain)).length, 1)
+        assert.is((await user.read(system)).length, 1)
+        await denied(guest.read(plain))
+        await denied(guest.append(plain, guest.events(1)))
+        await denied(user.client.deleteStream(plain))
+        assert.is((await guest.read(own)).length, 1)
+        await set({})
+        assert.is((await guest.read(plain)).length, 1)
+        await denied(user.read(system))
+      },
+      { alone: true },
+    )
     test('a persistent subscription says who its consumers are', async (kit) => {
       const stream = unique()
       const who = await createUser(kit)

@@ -11,6 +11,8 @@ import type { NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
 import { fromSnapshot, SPACE_SNAPSHOT, toSnapshot } from '../../domain/space/snapshot.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
+import { extensionsFor, issuedAt, issuedEvent, issuedIn, issuedStream, numberOf } from '../proof/issued.ts'
+import { openCheckpoint, parseVkey, signCheckpoint, signerOf } from '../proof/note.ts'
 import { applyEvent, emptyState, stateFromJson, stateToJson } from '../proof/state.ts'
 import { checkKept } from './checking.ts'
 import { broughtUp, KEPT_VERSION } from './kept-streams.ts'
@@ -69,6 +71,32 @@ test('given snapshots and a bundle’s state of each version, then they read as 
   const state = golden('bundle-state-1')
   assert.equal(asJson(stateToJson(today.bundle)), state)
   assert.equal(stateFromJson(state), today.bundle)
+})
+
+/** Checkpoints were first signed without a number and a time of their own, and stood in a table alone. */
+test('given checkpoints of each version, then they hold and say what they said', () => {
+  const [first, second] = [golden('checkpoint-1'), golden('checkpoint-2')]
+  const verifier = parseVkey(first.vkey)!
+  const opened = [first.note, issuedIn(second.event.data)!.note].map(
+    (note) => openCheckpoint(note, verifier)!,
+  )
+  for (const { origin, size, root, extensions } of opened) {
+    assert.equal([origin, size, root], ['presence.example', 131, Buffer.alloc(32, 9)])
+    assert.is(extensions[0], 'position 48213')
+  }
+  assert.equal(opened.map(numberOf), [null, 3])
+  assert.equal(opened.map(issuedAt), [null, Date.UTC(2026, 2, 1, 12)])
+  assert.is(issuedStream(second.vkey), second.stream)
+})
+test('given a checkpoint of today, then it is written as the newest golden file has it', () => {
+  const signer = signerOf('presence.example', Buffer.alloc(32, 7))
+  const extensions = extensionsFor(3, '2026-03-01T12:00:00.000Z', '48213')
+  const note = signCheckpoint(
+    { origin: signer.name, size: 131, root: Buffer.alloc(32, 9), extensions },
+    signer,
+  )
+  const { id, type, data } = issuedEvent(3, note)
+  assert.equal({ id, type, data }, golden('checkpoint-2').event)
 })
 
 const EVERY = 8

@@ -42,22 +42,32 @@ export const appendSettled =
   async (): Promise<Either<AppendError, Appended>> => {
     const first = await log.append(stream, expected, events)()
     if (isRight(first) || first.left._tag !== 'OutcomeUnknown') return first
-    return settle(log, stream, expected, events, {
-      cause: first.left.cause,
-      until: performance.now() + deadlineMs,
-      searchBack,
-    })
+    return settle(
+      log,
+      { stream, expected, events },
+      {
+        cause: first.left.cause,
+        until: performance.now() + deadlineMs,
+        searchBack,
+      },
+    )
   }
+
+/** An append as it was sent. */
+type Sent = {
+  readonly stream: string
+  readonly expected: ExpectedRevision
+  readonly events: ReadonlyArray<NewEvent>
+}
 
 type Doubt = { readonly cause: string; readonly until: number; readonly searchBack: number }
 
 const settle = async (
   log: Pick<EventLog, 'append' | 'readStream'>,
-  stream: string,
-  expected: ExpectedRevision,
-  events: ReadonlyArray<NewEvent>,
+  sent: Sent,
   doubt: Doubt,
 ): Promise<Either<AppendError, Appended>> => {
+  const { stream, expected, events } = sent
   let cause = doubt.cause
   let condition = expected
   let refusal: Extract<AppendError, { _tag: 'WrongExpectedRevision' }> | null = null
@@ -65,7 +75,7 @@ const settle = async (
   for (let tries = 0; performance.now() < doubt.until; tries += 1) {
     if (tries > 0) await pause(Math.min(LONGEST_PAUSE_MS, 10 * 2 ** Math.min(tries, 8)))
     const there = await (expected === 'any'
-      ? search(log, stream, events, doubt.searchBack, searched)
+      ? search(log, sent, doubt.searchBack, searched)
       : inPlace(log, stream, expected, events))
     if (there._tag === 'Deleted') return left({ _tag: 'StreamDeleted' })
     if (there._tag === 'Unreadable') {
@@ -153,8 +163,7 @@ const SEARCH_PAGE = 100n
 
 const search = async (
   log: Pick<EventLog, 'readStream'>,
-  stream: string,
-  events: ReadonlyArray<NewEvent>,
+  { stream, events }: Pick<Sent, 'stream' | 'events'>,
   limit: number,
   searched: Searched,
 ): Promise<Found> => {

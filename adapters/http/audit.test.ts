@@ -23,13 +23,8 @@ const entries = async (
   return response.json().entries
 }
 const looks = () => http.log.all().filter(({ stream }) => stream.startsWith('access-'))
-const send = async (
-  method: 'PUT' | 'POST' | 'DELETE',
-  url: string,
-  who: string,
-  payload: object,
-  id = randomUUID(),
-) => {
+const send = async (method: 'PUT' | 'POST' | 'DELETE', url: string, who: string, payload: object) => {
+  const id = randomUUID()
   const response = await http.app.inject({
     method,
     url,

@@ -252,27 +252,35 @@ test(`${TOTAL} malformed requests are answered below 500, in the error's shape`,
   const start = performance.now()
   for (const sample of samples)
     await fc.assert(
-      fc.asyncProperty(place, query, body, headers, type, async (where, ask, payload, head, contentType) => {
-        const base = sample.url(where)
-        const url =
-          ask === '' || ask.includes('min_position') ? base : `${base}${base.includes('?') ? '&' : '?'}${ask}`
-        const response = await http.app.inject({
-          method: sample.method,
-          url,
-          headers: { ...head, ...(sample.method === 'GET' ? {} : { 'content-type': contentType }) },
-          ...(sample.method === 'GET' ? {} : { payload }),
-        })
-        const { statusCode } = response
-        statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1)
-        if (statusCode >= 500)
-          throw new Error(`${statusCode} ${sample.method} ${url} ${payload.slice(0, 200)} ${response.body}`)
-        if (statusCode >= 400) {
-          const told = response.json()
-          assert.type(told.code, 'string')
-          assert.type(told.error, 'string')
-          assert.type(told.request_id, 'string')
-        }
-      }),
+      fc.asyncProperty(
+        fc.tuple(place, query),
+        body,
+        headers,
+        type,
+        async ([where, ask], payload, head, contentType) => {
+          const base = sample.url(where)
+          const url =
+            ask === '' || ask.includes('min_position')
+              ? base
+              : `${base}${base.includes('?') ? '&' : '?'}${ask}`
+          const response = await http.app.inject({
+            method: sample.method,
+            url,
+            headers: { ...head, ...(sample.method === 'GET' ? {} : { 'content-type': contentType }) },
+            ...(sample.method === 'GET' ? {} : { payload }),
+          })
+          const { statusCode } = response
+          statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1)
+          if (statusCode >= 500)
+            throw new Error(`${statusCode} ${sample.method} ${url} ${payload.slice(0, 200)} ${response.body}`)
+          if (statusCode >= 400) {
+            const told = response.json()
+            assert.type(told.code, 'string')
+            assert.type(told.error, 'string')
+            assert.type(told.request_id, 'string')
+          }
+        },
+      ),
       { numRuns: each, endOnFailure: true, includeErrorInReport: true },
     )
   const took = performance.now() - start

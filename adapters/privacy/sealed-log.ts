@@ -77,12 +77,14 @@ const clientOf = (subject: Subject): string => `client ${subject}`
 type Clients = LRUCache<string, { readonly sealed: string; readonly key: KeyObject }>
 const CLIENTS = 10_000
 
+/** What was sealed and opened here lately. */
+type Made = { readonly clients: Clients; readonly recent: OpenedSeals }
+
 const sealClient = (
   client: unknown,
   subject: Subject,
   { generation, key }: SubjectKey,
-  made: Clients,
-  recent: OpenedSeals,
+  { clients: made, recent }: Made,
 ): string => {
   const contents = packed(client, true, undefined, false)
   const name = `${subject} ${contents}`
@@ -95,26 +97,20 @@ const sealClient = (
 }
 
 /** What is personal goes into one seal, in the metadata. Data that left its field there is marked by `sealed: true`. */
-const seal = (
-  event: NewEvent,
-  subject: Subject,
-  under: SubjectKey,
-  clients: Clients,
-  recent: OpenedSeals,
-): NewEvent => {
+const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
   const inClient = hasClient(given)
   const { client, ...rest } = given
   const metadata: Json = inClient ? rest : { ...given }
   if (!isPersonal(event)) {
-    metadata.sealed = sealClient(client, subject, under, clients, recent)
+    metadata.sealed = sealClient(client, subject, under, made)
     return { id, type, data, metadata }
   }
   const { field, blank } = PERSONAL[type]!
   const contents = packed(client, inClient, (data as Json)[field], true)
   const sealed = `${under.generation}.${sealText(contents, under.key, id)}`
-  recent.put(sealed, contents, under.key, id)
+  made.recent.put(sealed, contents, under.key, id)
   metadata.sealed = sealed
   return { id, type, data: { ...(data as Json), [field]: blank, sealed: true }, metadata }
 }
@@ -231,7 +227,7 @@ export type SealedLog<Log extends EventLog> = Log & {
 
 export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedLog<Log> => {
   const recent = recentSeals()
-  const clients: Clients = new LRUCache({ max: CLIENTS })
+  const made: Made = { clients: new LRUCache({ max: CLIENTS }), recent }
   const unavailable = (error: unknown) =>
     E.left({ _tag: 'LogUnavailable' as const, cause: `keys: ${(error as Error).message}` })
   const opened =
@@ -256,7 +252,7 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedL
       const sealed = (keyOf: (subject: Subject) => SubjectKey | undefined): ReadonlyArray<NewEvent> =>
         events.map((event, i) => {
           const subject = subjects[i]!
-          return subject === null ? event : seal(event, subject, keyOf(subject)!, clients, recent)
+          return subject === null ? event : seal(event, subject, keyOf(subject)!, made)
         })
       return async () => {
         const { sealingNow } = vault

@@ -91,9 +91,8 @@ test('given two processes, duplicates, conflicts and unknown outcomes, then it i
       fc.array(sending, { minLength: 1, maxLength: 15 }),
       fc.array(fault, { minLength: 1, maxLength: 30 }),
       fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }),
-      fc.boolean(),
-      fc.constantFrom(2, 1_000),
-      async (sendings, faults, pauses, doesFollow, snapshotEvery) => {
+      fc.record({ doesFollow: fc.boolean(), snapshotEvery: fc.constantFrom(2, 1_000) }),
+      async (sendings, faults, pauses, { doesFollow, snapshotEvery }) => {
         const log = memoryLog()
         let appends = 0
         let calls = 0

@@ -76,8 +76,7 @@ export const bench = async () => {
   const latency = (
     rate: number,
     how: 'p50' | 'p99',
-    here: Steady,
-    there: Steady,
+    [here, there]: readonly [Steady, Steady],
     goal: number,
   ): FigureRow => ({
     what: `chat, send to receipt at ${rate}/s, ${how}`,
@@ -88,10 +87,10 @@ export const bench = async () => {
   })
   const ratio = oursKnee.knee / besideKnee.knee
   const rows: Array<FigureRow> = [
-    latency(STEADY, 'p50', oursSteady, besideSteady, 5),
-    latency(STEADY, 'p99', oursSteady, besideSteady, 15),
-    latency(scaled, 'p50', oursScaled, besideScaled, 5),
-    latency(scaled, 'p99', oursScaled, besideScaled, 15),
+    latency(STEADY, 'p50', [oursSteady, besideSteady], 5),
+    latency(STEADY, 'p99', [oursSteady, besideSteady], 15),
+    latency(scaled, 'p50', [oursScaled, besideScaled], 5),
+    latency(scaled, 'p99', [oursScaled, besideScaled], 15),
     {
       what: 'chat at the knee, 50 rooms of 20',
       ours: `${oursKnee.knee}/s (${ratio.toFixed(2)})`,

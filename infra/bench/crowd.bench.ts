@@ -18,7 +18,7 @@ const measure = async (server: Measured): Promise<Figures> => {
   const used = () => Object.entries(server.pids).map(([name, pid]) => [name, processorSeconds(pid)] as const)
   const before = new Map(used())
   const share = ownShare()
-  const rate = await crowdIn(server.url, COUNT, WIDTH, LOBBY, server.member)
+  const rate = await crowdIn(server.url, { count: COUNT, width: WIDTH }, LOBBY, server.member)
   const loadShare = share()
   const spent = Object.fromEntries(
     used().map(([name, seconds]) => [name, ((seconds - before.get(name)!) * 1000) / COUNT]),

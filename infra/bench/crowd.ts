@@ -5,8 +5,7 @@ import { connect, spread } from './client.ts'
 /** Sockets a second, from the first connect to the last one joined; `width` at a time. */
 export const crowdIn = async (
   url: string,
-  count: number,
-  width: number,
+  { count, width }: { readonly count: number; readonly width: number },
   space: { readonly type: string; readonly id: string },
   member: (index: number) => BenchMember,
 ): Promise<number> => {

@@ -137,7 +137,7 @@ const memoryOf = async (node: TestEventStore, log: EventStoreLog, count: number)
   await node.restart()
   while (log.health().state !== 'up') await new Promise((resolve) => setTimeout(resolve, 5))
   for (let left = OLD; left > 0; left -= count) await readPages(log, Math.min(left, count))
-  await closedLoop(node.pid(), 16, 1_000, 1, appending(log, 'chat-few', 1))
+  await closedLoop(node.pid(), { callers: 16, calls: 1_000, each: 1 }, appending(log, 'chat-few', 1))
   for (let times = 0; times < 2; times += 1) {
     process.kill(node.pid(), 'SIGUSR2')
     await new Promise((resolve) => setTimeout(resolve, 500))
@@ -175,7 +175,11 @@ export const bench = async () => {
   const grow = async (to: number) => {
     const missing = Math.ceil((to - count()) / 500)
     if (missing <= 0) return
-    const grown = await closedLoop(node.pid(), 8, missing, 500, appending(log, 'chat-past', 500))
+    const grown = await closedLoop(
+      node.pid(),
+      { callers: 8, calls: missing, each: 500 },
+      appending(log, 'chat-past', 500),
+    )
     sayMeasured(`grown to ${whole(to)} events`, grown)
   }
   try {
@@ -196,23 +200,49 @@ export const bench = async () => {
     let from = 0
     // In turns, so that what else the machine does meets all alike.
     for (let round = 0; round < ROUNDS; round += 1) {
-      single.push(await closedLoop(node.pid(), CALLERS, SINGLE / ROUNDS, 1, appending(log, 'chat-one', 1)))
+      single.push(
+        await closedLoop(
+          node.pid(),
+          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+          appending(log, 'chat-one', 1),
+        ),
+      )
       singleEmpty.push(
-        await closedLoop(empty.pid, CALLERS, SINGLE / ROUNDS, 1, appending(emptyLog, 'chat-one', 1)),
+        await closedLoop(
+          empty.pid,
+          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+          appending(emptyLog, 'chat-one', 1),
+        ),
       )
       const one = (client: typeof official) => (n: number) =>
         client.append(`chat-his-${n % 64}`, [someEvent(n)])
-      singleOfficial.push(await closedLoop(node.pid(), CALLERS, SINGLE / ROUNDS, 1, one(official)))
-      singleOfficialEmpty.push(await closedLoop(empty.pid, CALLERS, SINGLE / ROUNDS, 1, one(emptyOfficial)))
+      singleOfficial.push(
+        await closedLoop(node.pid(), { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 }, one(official)),
+      )
+      singleOfficialEmpty.push(
+        await closedLoop(
+          empty.pid,
+          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+          one(emptyOfficial),
+        ),
+      )
       from = look<{ at: number }>('SELECT max(position) AS at FROM events').at + 1
       hundred.push(
-        await closedLoop(node.pid(), CALLERS, HUNDREDS / ROUNDS, 100, appending(log, 'chat-many', 100)),
+        await closedLoop(
+          node.pid(),
+          { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
+          appending(log, 'chat-many', 100),
+        ),
       )
       hundredEmpty.push(
-        await closedLoop(empty.pid, CALLERS, HUNDREDS / ROUNDS, 100, appending(emptyLog, 'chat-many', 100)),
+        await closedLoop(
+          empty.pid,
+          { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
+          appending(emptyLog, 'chat-many', 100),
+        ),
       )
       hundredOfficial.push(
-        await closedLoop(node.pid(), CALLERS, HUNDREDS / ROUNDS, 100, (n) =>
+        await closedLoop(node.pid(), { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 }, (n) =>
           official.append(`chat-his-many-${n % 64}`, someEvents(100)),
         ),
       )
@@ -286,9 +316,17 @@ export const bench = async () => {
     const bareStart = median(bareStarts, (value) => value)
     const young = await testEventStore()
     const youngLog = connectEventLog({ url: young.url })
-    await closedLoop(young.pid(), 8, YOUNG / 500, 500, appending(youngLog, 'chat-past', 500))
+    await closedLoop(
+      young.pid(),
+      { callers: 8, calls: YOUNG / 500, each: 500 },
+      appending(youngLog, 'chat-past', 500),
+    )
     const youngMemory = await memoryOf(young, youngLog, YOUNG)
-    await closedLoop(young.pid(), 8, (MIDDLE - YOUNG) / 500, 500, appending(youngLog, 'chat-past', 500))
+    await closedLoop(
+      young.pid(),
+      { callers: 8, calls: (MIDDLE - YOUNG) / 500, each: 500 },
+      appending(youngLog, 'chat-past', 500),
+    )
     const middleMemory = await memoryOf(young, youngLog, MIDDLE)
     await youngLog.close()
     await young.stop()

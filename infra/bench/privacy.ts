@@ -93,8 +93,7 @@ const turn = async (log: EventLog, store: TestEventStore, appends: number, shape
 }
 
 export const inTurns = async (
-  plain: EventLog,
-  sealed: EventLog,
+  { plain, sealed }: { readonly plain: EventLog; readonly sealed: EventLog },
   store: TestEventStore,
   shape: Shape,
   rounds: number,
@@ -155,7 +154,7 @@ export const bench = async (rounds = Number(process.env.PRIVACY_ROUNDS ?? 15)) =
   const sealed = sealedLog(plain, vault)
   try {
     const shapes: Array<Awaited<ReturnType<typeof inTurns>>> = []
-    for (const shape of SHAPES) shapes.push(await inTurns(plain, sealed, store, shape, rounds))
+    for (const shape of SHAPES) shapes.push(await inTurns({ plain, sealed }, store, shape, rounds))
 
     const shut = async (kind: Kind): Promise<ReadonlyArray<RecordedEvent>> => {
       const read = await plain.readStream(`chat-global:bench-${kind}-0`, { limit: 2_000 })()

@@ -46,8 +46,7 @@ kill(
         target,
         crowd.of(OWNER),
         expectedOf(lines, OWNER, adminsIn(lines)),
-        journal,
-        watch,
+        { journal, watch },
       )
       assert.deepEqual(differences, [])
     } finally {

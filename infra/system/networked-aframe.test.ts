@@ -111,8 +111,7 @@ const enter = async (
   context: Context,
   which: 0 | 1,
   account: string,
-  adapter: string,
-  audio: boolean,
+  { adapter, audio }: { readonly adapter: string; readonly audio: boolean },
 ): Promise<Page> => {
   const url = context.product.endpoints().url
   const page = await (context.browsers[which] as Browser).newPage()
@@ -145,9 +144,9 @@ for (const [adapter, audio] of [
   ['easyrtc', true],
 ] as const)
   test(`given networked-aframe on ${adapter}, then a thing is made, seen by a late joiner, moved, taken over and removed${audio ? ', and voice is heard' : ''}`, async (context) => {
-    const alice = await enter(context, 0, 'alice', adapter, audio)
+    const alice = await enter(context, 0, 'alice', { adapter, audio })
     await alice.evaluate("make('ball', '1 2 3')")
-    const bob = await enter(context, 1, 'bob', adapter, audio)
+    const bob = await enter(context, 1, 'bob', { adapter, audio })
     await until(bob, "placeOf('ball') === '1,2,3'")
     await alice.evaluate("document.querySelector('#ball').setAttribute('position', '4 5 6')")
     await until(bob, "placeOf('ball') === '4,5,6'")

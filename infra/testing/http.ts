@@ -186,7 +186,11 @@ export const testHttp = async (
     if (url === undefined || /^\/(docs|page|console)/.test(url) || !isJson || typeof payload !== 'string')
       return
     document ??= app.swagger()
-    const wrong = undocumented(document, request.method, url, reply.statusCode, JSON.parse(payload))
+    const wrong = undocumented(
+      document,
+      { method: request.method, url },
+      { status: reply.statusCode, body: JSON.parse(payload) },
+    )
     if (wrong.length === 0) return
     console.error(`Not as documented: ${wrong.slice(0, 5).join('; ')}.`)
     throw new Error('An answer is not as documented.')

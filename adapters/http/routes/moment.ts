@@ -104,8 +104,7 @@ const recordLook = async (
   deps: HttpDeps,
   space: SpaceRef,
   sender: Sender,
-  call: string,
-  filters: Readonly<Record<string, unknown>>,
+  { call, filters }: { readonly call: string; readonly filters: Readonly<Record<string, unknown>> },
 ): Promise<void> => {
   const given = Object.fromEntries(
     Object.entries(filters)
@@ -206,7 +205,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
         return tellInvalid('time', 'Give exactly one of time, position and revision.')
       const messages = query.messages ?? 50
       const then = orDescribe(await moments.at(space, when, { messages })())
-      await recordLook(deps, space, sender, 'at', { time, position, revision })
+      await recordLook(deps, space, sender, { call: 'at', filters: { time, position, revision } })
       return momentView(then)
     },
   })
@@ -291,7 +290,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
       const sender = senderOf(request, who.caller)
       const may = await mayAudit(deps, space, who.caller)
-      await recordLook(deps, space, sender, 'replay', { from: begin, to, state })
+      await recordLook(deps, space, sender, { call: 'replay', filters: { from: begin, to, state } })
       const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
       // A browser that lost its line says what it had.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
@@ -371,7 +370,7 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
           return explainEvent(moments, past, decoded)
         })()
         const explanation = orDescribe(explained)
-        await recordLook(deps, space, sender, 'why', { event: name })
+        await recordLook(deps, space, sender, { call: 'why', filters: { event: name } })
         return explanationView(explanation)
       }
       if (subject === null) return tellInvalid('subject', 'Say who: subject is missing.')
@@ -399,7 +398,10 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
         }),
       )()
       const explanation = orDescribe(explained)
-      await recordLook(deps, space, sender, 'why', { subject, action, at: when, target, permission })
+      await recordLook(deps, space, sender, {
+        call: 'why',
+        filters: { subject, action, at: when, target, permission },
+      })
       return explanationView(explanation)
     },
   })

@@ -39,10 +39,8 @@ const complaints = (document: Any, schema: Any, value: unknown, at: string): str
 /** What is wrong with a JSON answer of the route `url` (as fastify writes it). */
 export const undocumented = (
   document: Any,
-  method: string,
-  url: string,
-  status: number,
-  body: unknown,
+  { method, url }: { readonly method: string; readonly url: string },
+  { status, body }: { readonly status: number; readonly body: unknown },
 ): ReadonlyArray<string> => {
   // A HEAD is answered as a GET is.
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase()

@@ -84,7 +84,7 @@ const replay: Run = async (args, io) => {
       io.out(
         `refused as the rules say (only the owner changes an admin): line ${expected.refused.join(', ')}`,
       )
-    const { counts, differences } = await compare(target, crowd.of(owner), expected, journal, watch)
+    const { counts, differences } = await compare(target, crowd.of(owner), expected, { journal, watch })
     for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
     for (const difference of differences.slice(0, 40)) io.err(`  ${difference.table}: ${difference.what}`)
     if (differences.length > 40) io.err(`  … and ${differences.length - 40} more`)

@@ -104,8 +104,7 @@ const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, bu
 const rowAt = async (
   session: DatabaseSession,
   schema: string,
-  table: Table,
-  columns: ReadonlyArray<Column>,
+  { table, columns }: { readonly table: Table; readonly columns: ReadonlyArray<Column> },
   key: ReadonlyArray<string>,
 ): Promise<DatabaseRow> => {
   const where = sql.join(
@@ -209,8 +208,8 @@ export const differ = async ({
       if (kind === 'missing') rows += 1
       if (here > limit) return
       const [a, b] = [
-        kind === 'missing' ? {} : await rowAt(session, 'public', table, columns, key),
-        kind === 'added' ? {} : await rowAt(session, schema, table, columns, key),
+        kind === 'missing' ? {} : await rowAt(session, 'public', { table, columns }, key),
+        kind === 'added' ? {} : await rowAt(session, schema, { table, columns }, key),
       ]
       const altered = columns
         .map(({ name }) => name)

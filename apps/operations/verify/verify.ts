@@ -74,13 +74,18 @@ const nodesFor = async (session: DatabaseSession, sizes: ReadonlyArray<number>):
     asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
 }
 
+/** The tree that was made from the log, and whose signatures count. */
+type Made = {
+  readonly session: DatabaseSession
+  readonly size: number
+  readonly verifiers: ReadonlyArray<Verifier>
+}
+
 /** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held, and counts
  *  those that name a place of another log for their last leaf. */
 const hold = async (
-  session: DatabaseSession,
+  { session, size, verifiers }: Made,
   held: ReadonlyArray<SignedCheckpoint>,
-  size: number,
-  verifiers: ReadonlyArray<Verifier>,
   proved: { size: number; moved: number },
 ): Promise<ReadonlyArray<CheckpointFailure>> => {
   const failures: CheckpointFailure[] = []
@@ -195,7 +200,7 @@ export const verifyLog = async ({
           },
         }))
         failures.push(...gaps.among(held.map(({ row }) => row)))
-        failures.push(...(await hold(session, held, size, verifiers, proved)))
+        failures.push(...(await hold({ session, size, verifiers }, held, proved)))
         count += page.length
         const end = page.at(-1)
         if (end === undefined || page.length < PAGE) break
@@ -203,7 +208,7 @@ export const verifyLog = async ({
       }
       for (const one of outside) {
         const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0, moved: 0 }
-        failures.push(...(await hold(session, [one], size, verifiers, reach)))
+        failures.push(...(await hold({ session, size, verifiers }, [one], reach)))
         proved.moved += reach.moved
       }
       moved = proved.moved

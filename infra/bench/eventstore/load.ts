@@ -39,11 +39,11 @@ export type MeasuredLoad = {
 }
 
 /** `callers` that each wait for an answer before their next call, `calls` in all; a call is of `each` events. */
+export type Shape = { readonly callers: number; readonly calls: number; readonly each: number }
+
 export const closedLoop = async (
   pid: number,
-  callers: number,
-  calls: number,
-  each: number,
+  { callers, calls, each }: Shape,
   call: (n: number) => Promise<unknown>,
 ): Promise<MeasuredLoad> => {
   let n = 0

@@ -100,9 +100,7 @@ export const linkOf = (projection: ProjectionName, event: StoredEvent): Link | u
 
 /** One of them: links what is not linked yet, and from then on what is appended, while it is on. */
 const createProjection = (
-  storage: Storage,
-  appender: Appender,
-  hub: Hub,
+  { storage, appender, hub }: { readonly storage: Storage; readonly appender: Appender; readonly hub: Hub },
   name: ProjectionName,
   startOn: boolean,
 ) => {
@@ -169,7 +167,7 @@ const createProjection = (
 
 /** `startOn`: all of them run, whatever was asked for before. */
 export const createProjections = (storage: Storage, appender: Appender, hub: Hub, startOn: boolean) => {
-  const all = PROJECTIONS.map((name) => createProjection(storage, appender, hub, name, startOn))
+  const all = PROJECTIONS.map((name) => createProjection({ storage, appender, hub }, name, startOn))
   return {
     all,
     get: (name: string) => all.find((projection) => projection.name === name),

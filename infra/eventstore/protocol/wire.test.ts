@@ -112,10 +112,9 @@ test('given an append that was written, then its answer reads as the client read
     fc.property(
       fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }),
       fc.constantFrom(-1, -2, -4, 0, 127, 128, 2 ** 33),
-      fc.maxSafeNat(),
-      fc.maxSafeNat(),
+      fc.record({ revision: fc.maxSafeNat(), position: fc.maxSafeNat() }),
       fc.uuid(),
-      (stream, expected, revision, position, id) => {
+      (stream, expected, { revision, position }, id) => {
         const correlation = Buffer.concat([Buffer.from([0x12, 36]), Buffer.from(id)])
         const options = { stream, expected, deadline: 0 }
         const bytes = batchResponse(correlation, options, { tag: 'appended', revision, position })

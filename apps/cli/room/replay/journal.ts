@@ -1,0 +1,48 @@
+/** A performance of a room log: whose room it is, and what came of each line so far. */
+import type { People, Person } from './people.ts'
+
+export type Target = {
+  readonly url: string
+  readonly space: { readonly type: string; readonly id: string }
+  readonly owner: string
+}
+export type Journal = {
+  /** The session that each join of the file was given, by its line. */
+  readonly sessions: Map<number, string>
+  /** Sessions that are not the file's own: the owner's, and those made to come back after an interruption. */
+  readonly own: Set<string>
+  readonly messageIds: Map<number, string>
+  /** Of the last acknowledged command. */
+  position: string
+  interruptions: number
+  slowDowns: number
+  /** Acknowledged commands. */
+  acknowledged: number
+  /** Lines whose first attempt was cut off: a session of theirs may be on the log beside the file's. */
+  readonly cutOff: Set<number>
+}
+export type Watch = {
+  /** What the owner, who stays in the room, was sent: `revision` of each durable event by stream. */
+  readonly seen: Array<{ readonly event: string; readonly revision: string; readonly at: number }>
+}
+export const createJournal = (): Journal => ({
+  sessions: new Map(),
+  own: new Set(),
+  messageIds: new Map(),
+  position: '0',
+  interruptions: 0,
+  slowDowns: 0,
+  acknowledged: 0,
+  cutOff: new Set(),
+})
+
+export type Performance = {
+  readonly target: Target
+  readonly people: People
+  readonly owner: Person
+  readonly journal: Journal
+  readonly watch: Watch
+}
+
+/** How long the server is waited for. */
+export const WAIT_FOR_SERVER_MS = 120_000

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { insist, join, rest } from './asking.ts'
 import type { Performance } from './journal.ts'
-import type { ReplayAck, Person } from './people.ts'
+import type { Person, ReplayAck } from './people.ts'
 import type { RoomLine } from './room-log.ts'
 import type { Watching } from './watching.ts'
 

@@ -1,7 +1,7 @@
 /** What is asked of the server: again and again, until it is accepted or refused for good. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Journal, type Performance, WAIT_FOR_SERVER_MS } from './journal.ts'
-import { type ReplayAck, LineLost, type Person } from './people.ts'
+import { LineLost, type Person, type ReplayAck } from './people.ts'
 
 const RETRY_CODES = new Set([
   'eventstore_unavailable',

@@ -1,4 +1,5 @@
-/** What is on the audit log and in no room: looks at the audit log, and what was let go of. In `access-` streams. */
+/** Events that are on the audit log and in no room, in `access-` streams: looks at the audit log, and parked events that
+ *  were given up. */
 import * as t from 'io-ts'
 import { Time } from './time.ts'
 
@@ -6,22 +7,23 @@ export const AuditRead = t.type({
   type: t.literal('AuditRead'),
   data: t.intersection([
     t.type({
-      /** What was asked: the call, and each filter by its name. Words that were searched for are not told, only that
-       *  some were: they may be somebody's who is erased later. */
+      /** What was asked: the call, and each filter by its name. Of a search only that there was one, never its words: they
+       *  may belong to somebody who is erased later. */
       call: t.string,
       filters: t.UnknownRecord,
       /** How many rows were given; null for an export, which is recorded before its first row. */
       rows: t.union([t.number, t.null]),
       at: Time,
     }),
-    /** Of looks that were too many to tell one by one: how many more there were, since when; `at` is when the last was. */
+    /** Set where looks were too many to record one by one: how many more there were, and since when. `at` is the time of
+     *  the last. */
     t.partial({ times: t.number, from: Time }),
   ]),
 })
 export type AuditRead = t.TypeOf<typeof AuditRead>
 
-/** What waits of a stream (`presence parked`) will never be in the tables: it stays on the log and on the audit log. Holds for
- *  what stands before it; what comes after it is taken as any stream's. In the `access-` stream of no space. */
+/** A stream's parked events (`presence parked`) will never be in the tables; they stay on the log and on the audit log. It
+ *  covers the events before it; later ones are applied as usual. It stands in the `access-` stream of no space. */
 export const ParkedLetGo = t.type({
   type: t.literal('ParkedLetGo'),
   data: t.type({ stream: t.string, reason: t.string, at: Time }),

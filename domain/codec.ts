@@ -77,8 +77,8 @@ const complaint = (codec: t.Mixed, value: unknown, root: string): Undecodable =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What an event of a `space-`, `chat-` or `refusal-` stream says. Strict on what is needed; what else there is
- *  in it is kept. Cheap: no copies, and complaints are worked out only for what is wrong. */
+/** Reads an event of a `space-`, `chat-` or `refusal-` stream. Strict about what is needed; other fields are kept. Cheap:
+ *  it copies nothing, and works out what is wrong only where something is. */
 export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, Decoded> => {
   const { type, stream, revision, position, id, created } = recorded
   const named = readStream(stream)

@@ -12,7 +12,7 @@ export const isCommandName = (name: string): name is CommandName => Object.hasOw
 export const isChatName = (name: string): name is ChatCommandName => Object.hasOwn(CHAT_COMMANDS, name)
 export const isChatCommand = (command: AnyCommand): command is ChatCommand => isChatName(command.type)
 
-/** What is the same of all. */
+/** What all entries have in common. */
 export const commandEntry = (name: CommandName) =>
   COMMANDS[name] as unknown as {
     readonly fields: Fields

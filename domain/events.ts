@@ -23,7 +23,7 @@ export type AnyEvent = SpaceEvent | ChatEvent | CommandRefused
 export const EVENT_NAMES = Object.keys(EVENTS) as ReadonlyArray<EventName>
 export const isEventName = (name: string): name is EventName => Object.hasOwn(EVENTS, name)
 
-/** What is the same of all. */
+/** What all entries have in common. */
 export const eventEntry = (name: EventName) =>
   EVENTS[name] as unknown as {
     readonly stream: 'space' | 'chat' | 'refusal'

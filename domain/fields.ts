@@ -1,8 +1,8 @@
-/** What commands are made of: each field's codec, and what those must know who put commands together: the edges that a
- *  caller's words come in by, and the explanation of an act, which asks a command again. */
+/** What commands are made of: each field's codec, and what is needed to build a command, both at the edges where requests
+ *  come in and in an explanation, which decides a command again. */
 import * as t from 'io-ts'
 
-/** How a caller names it. `own session`: not at all on a socket, which has one; `inner`: each edge's own affair. */
+/** How a caller names it. `own session`: a socket need not, since it has one; `inner`: each edge fills it in by itself. */
 export type Named =
   | 'own session'
   | 'session'
@@ -15,7 +15,7 @@ export type Named =
   | 'switch'
   | 'changes'
   | 'inner'
-/** What a question of what somebody could have done puts there, where it says nothing else. */
+/** What is filled in for the question “could they have done this?” where it says nothing. */
 export type Asks =
   | 'the asker’s session'
   | 'the target’s session'
@@ -30,11 +30,11 @@ export type Field<A> = {
   readonly codec: t.Type<A>
   readonly named: Named
   readonly asks: Asks
-  /** The least that a command needs there to be asked at all. */
+  /** The least value with which the command can be decided at all. */
   readonly blank: A
-  /** Not kept of a refused command: it is personal, or no rule but that of form looks at it. */
+  /** Not kept of a refused command: it is personal, or no rule looks at more than its form. */
   readonly isPersonal: boolean
-  /** Nothing that its sender said: shown in no explanation. */
+  /** Not the sender's own words, and so not shown in explanations. */
   readonly isInner: boolean
 }
 export type Fields = Readonly<Record<string, Field<unknown>>>
@@ -42,7 +42,7 @@ export type Fields = Readonly<Record<string, Field<unknown>>>
 // biome-ignore lint/suspicious/noExplicitAny: of whatever field
 export type AnyFields = Readonly<Record<string, Field<any>>>
 type ValueOf<F> = F extends Field<infer A> ? A : never
-/** `unknown` is there, be it null; what may be undefined may be left out. */
+/** A field of type `unknown` must be present, even as null; one that may be undefined may be left out. */
 type MayLack<A> = unknown extends A ? false : undefined extends A ? true : false
 export type ValuesOf<F extends AnyFields> = {
   readonly [K in keyof F as MayLack<ValueOf<F[K]>> extends true ? never : K]: ValueOf<F[K]>
@@ -59,7 +59,7 @@ export const field = <A>(
 const textOrNull = t.union([t.string, t.null])
 /** A name that no account has: somebody who is nothing here. */
 const NOBODY = 'nobody-at-all'
-/** Stands for words that are not there (any more): no rule but that of form looks at words. */
+/** Stands for words that are missing or erased: rules look at no more than the form of words. */
 export const SOME_WORDS = '…'
 
 export const ownSession = field(t.string, '', { named: 'own session', asks: 'the asker’s session' })

@@ -1,4 +1,4 @@
-/** Why the actor might: the role in force and where it came from. What `why` explains is read off this. */
+/** Why the actor was allowed to act: the role in force and where it came from. `why` explains by it. */
 import * as t from 'io-ts'
 
 export const Grounds = t.type({

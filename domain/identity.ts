@@ -1,4 +1,5 @@
-/** Who acts. A caller is an account only if it proved so, a service if it showed an API key; anything else is a guest; the rest is the system. */
+/** Who acts. A caller is an account if it proved that, a service if it showed an API key, and otherwise a guest. The
+ *  system acts too. */
 import * as t from 'io-ts'
 import { isAccount, isGuest, isService } from './names.ts'
 
@@ -29,7 +30,7 @@ export const isSubject = (s: string): boolean => isAccount(s) || isGuest(s) || i
 
 export const accountOf = (actor: Actor | Caller): AccountId | null =>
   actor.kind === 'account' ? actor.id : null
-/** An account, or a service under its own name, which no account can have: who wrote, where no guest did. */
+/** Who wrote, unless a guest did: an account, or a service under its own name, which no account can have. */
 export const writerOf = (actor: Actor | Caller): string | null =>
   actor.kind === 'account' || actor.kind === 'service' ? actor.id : null
 export const guestOf = (actor: Actor | Caller): GuestId | null => (actor.kind === 'guest' ? actor.id : null)

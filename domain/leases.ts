@@ -14,14 +14,14 @@ export type Lease = {
 }
 
 export interface LeaseStore {
-  /** Renews the boot's lease, or makes it. `wasTaken`: somebody held the boot for dead meanwhile. */
+  /** Renews the boot's lease, or creates it. `wasTaken`: another process took this boot for dead in the meantime. */
   readonly renew: (
     boot: string,
     node: string,
   ) => TaskEither<LeasesUnavailable, { readonly wasTaken: boolean }>
   readonly all: () => TaskEither<LeasesUnavailable, ReadonlyArray<Lease>>
-  /** True for one taker alone: the lease was not renewed for `ttlMs`, and nobody else took it within `ttlMs`. A boot
-   *  without a lease gets one that runs from now on, and the answer is false. */
+  /** True for one taker only: the lease was not renewed for `ttlMs`, and nobody else took it within `ttlMs`. A boot
+   *  without a lease gets one that starts now, and the answer is false. */
   readonly take: (boot: string, by: string, ttlMs: number) => TaskEither<LeasesUnavailable, boolean>
   /** Forgets the lease of `boot`, if it is `by`'s own or taken by it. */
   readonly release: (boot: string, by: string) => TaskEither<LeasesUnavailable, void>

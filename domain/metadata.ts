@@ -20,13 +20,13 @@ export const Metadata = t.intersection([
   t.partial({
     client: t.partial({ ip: t.string, userAgent: t.string }),
     grounds: Grounds,
-    /** Where the caller chose the command's id: a digest of what was asked for, but for the words of a message. */
+    /** Set where the caller chose the command's id: a digest of what was asked for, without a message's words. */
     asked: t.string,
-    /** What the content said, where the space's opening and the grounds don't tell. */
+    /** What the content said, where neither the space's opening nor the grounds tell. */
     content: KeptFacts,
     /** The rules that it was decided by, where they are not the first (`rules.ts`). */
     rules: t.number,
-    /** Of a refusal that must not be told from another by its length. */
+    /** Padding, so that refusals can't be told apart by their length. */
     pad: t.string,
     /** What the decision saw, where the event's own place doesn't tell. */
     seen: SeenRevisions,

@@ -50,7 +50,7 @@ export const parseSpace = (type: unknown, id: unknown): E.Either<InvalidSpace, S
     if (parts.length !== 2) return invalid('A post id is author/permlink, with exactly one slash.')
     const [author, permlink] = parts as [string, string]
     if (!isAccount(author)) return invalid('The author in the post id is not a Hive account name.')
-    // Hive takes hyphens anywhere in it, in front too.
+    // Hive allows hyphens anywhere in it, also at the beginning.
     if (!/^[a-z0-9-]+$/.test(permlink)) return invalid('The permlink in the post id is not of Hive’s form.')
   } else if (id.includes('/')) return invalid(`A ${type} id has no slash.`)
   return E.right({ type: type as SpaceType, id })
@@ -80,8 +80,8 @@ export const parseSpaceKey = (key: SpaceKey): E.Either<InvalidSpace, SpaceRef> =
 }
 
 export type StreamKind = 'space' | 'chat' | 'refusal'
-/** Looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. They are audited, and nothing
- *  else is made of them. */
+/** The stream of looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. Looks are
+ *  audited, and in no other table. */
 export const ACCESS_PREFIX = 'access-'
 /** Keys and subscriptions (`domain/outside`): one stream. They are audited, and in no table. */
 export const OUTSIDE_PREFIX = 'outside-'

@@ -26,8 +26,8 @@ export type RecordedEvent = NewEvent & {
   /** Its commit position in `$all`. */
   readonly position: bigint
   readonly created: Date
-  /** Data and metadata as they stand on the log, where they were sealed there and are opened here. What is proved
-   *  (hashes, bundles) is always what stands on the log. */
+  /** Data and metadata as they stand on the log, set where they are sealed there and were opened here. Proofs (hashes,
+   *  bundles) are always about what stands on the log. */
   readonly stored?: { readonly data: unknown; readonly metadata: unknown }
 }
 
@@ -99,7 +99,7 @@ export interface LogSubscription extends AsyncIterable<ReadonlyArray<Subscriptio
   readonly stop: () => Promise<void>
 }
 
-/** What folds a stream needs no more of the log than this. */
+/** Enough of the log for whoever folds a stream. */
 export interface StreamReader {
   /** A stream that does not exist reads as no events. */
   readonly readStream: (
@@ -132,7 +132,7 @@ export type LogHealth = {
   readonly lastError: string | null
 }
 
-/** Time, ids and randomness come in, so every test states them. */
+/** Time, ids and randomness are passed in, so that tests can state them. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -148,10 +148,11 @@ export type ContentError = {
   /** What does not answer, where it is not the database. */
   readonly what?: 'hive'
 }
-/** What the content behind a space says of it and of this caller. */
+/** What the content says about its space and about this caller. */
 export interface Content {
   readonly factsFor: (space: SpaceRef, by: Caller | null) => TaskEither<ContentError, ContentFacts>
-  /** Called when what is said of a space may be another thing now; with null, of any space. Returns how to stop. */
+  /** Calls the listener when the facts of a space may have changed; with null, those of any space. Returns a function that
+   *  stops it. */
   readonly onChange?: (listener: (space: SpaceRef | null) => void) => () => void
 }
 
@@ -170,7 +171,7 @@ export type CommandRequest<Command> = Sender & {
   readonly space: SpaceRef
   /** Twice the same id (by the same sender) is one command. A UUID. */
   readonly id: string
-  /** The caller chose the id: should it come again with another command, that one is refused. */
+  /** The caller chose the id. If it comes again with another command, that one is refused. */
   readonly isIdChosen?: boolean
   readonly command: Command
 }
@@ -224,8 +225,8 @@ export interface Commands {
   >
   /** People are in the space: its chat is read beforehand, so that the first message need not wait for that. */
   readonly warm: (space: SpaceRef) => void
-  /** An event of the log, in `$all` order, whoever appended it: keeps the cached states warm. */
+  /** Takes an event of the log, in `$all` order, whoever appended it, and so keeps the cached states current. */
   readonly observe: (event: RecordedEvent) => void
-  /** The log is another than it was, or went back: what is held of it is let go of. */
+  /** The log was replaced or went back: everything cached of it is dropped. */
   readonly forget?: () => void
 }

@@ -16,7 +16,7 @@ export const CommandRefused = t.type({
       subspace: t.string,
       target: t.string,
       detail: t.unknown,
-      /** The command's own fields, without what is personal: what is asked again where it is explained. */
+      /** The command's own fields without personal data, from which an explanation decides it again. */
       asked: t.UnknownRecord,
     }),
   ]),

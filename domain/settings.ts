@@ -1,4 +1,4 @@
-/** The settings of a space, one entry each: everything else that knows a setting is made from here. */
+/** The settings of a space, one entry each. Everything else about a setting is derived from its entry. */
 import * as t from 'io-ts'
 import { isCleanJson } from './text.ts'
 
@@ -9,7 +9,7 @@ type Entry<A> = {
   readonly initial: A
   readonly limits: { readonly least: number; readonly most: number } | null
   readonly column: 'bool' | 'int4' | null
-  /** What it may be, as the end of a sentence that begins with its name. */
+  /** What values it takes, as the end of a sentence that begins with its name. */
   readonly mayBe: string
   /** What it is for, in a sentence. */
   readonly says: string
@@ -141,8 +141,8 @@ export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
 /** All of them. */
 export const AllSettings = t.type(codecs)
 
-/** Without those that came later and are as every space begins: what is stored of a space that set none of them is what
- *  it always was. */
+/** Leaves out later settings that have their defaults, so that the stored state of a space that set none of them stays
+ *  what it was. */
 export const storedSettings = (settings: SpaceSettings): SettingsChanges => {
   const stored: Record<string, unknown> = { ...settings }
   for (const name of SETTING_NAMES)
@@ -151,6 +151,6 @@ export const storedSettings = (settings: SpaceSettings): SettingsChanges => {
   return stored as SettingsChanges
 }
 
-/** The same settings and no others, those that are not there as every space begins. */
+/** Exactly these settings; missing ones get their defaults. */
 export const settingsIn = (from: Readonly<Partial<Record<SettingName, unknown>>>): SpaceSettings =>
   eachSetting((name, { initial }) => from[name] ?? initial) as unknown as SpaceSettings

@@ -1,4 +1,4 @@
-/** What may stand in text, JSON and times that come from outside. Postgres takes no NUL and no lone surrogate. */
+/** What text, JSON and times from outside may contain. Postgres takes no NUL and no lone surrogate. */
 import * as E from 'fp-ts/lib/Either.js'
 import { readTime } from './time.ts'
 

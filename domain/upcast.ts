@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { SCHEMA } from './metadata.ts'
 
-/** Data of one schema to data of the next. It may rely on nothing: what it can't read it gives back. */
+/** Turns data of one schema into data of the next. It must not trust them: what it can't read it returns unchanged. */
 export type UpcastStep = (data: unknown) => unknown
 /** By the schema that is left behind, then by event type. A type without a step stays as it is. */
 export type Steps = Readonly<Record<number, Readonly<Record<string, UpcastStep>>>>

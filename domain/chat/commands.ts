@@ -16,7 +16,7 @@ import type { ChatEvent } from './events.ts'
 
 type Entry<F extends AnyFields> = {
   readonly fields: F
-  /** In words; the rule is the decision's. */
+  /** Who may, in words; the rule itself is in the decider. */
   readonly who: string
   /** In words. */
   readonly says: string
@@ -25,7 +25,7 @@ type Entry<F extends AnyFields> = {
   readonly looksAt: ReadonlyArray<LooksAt>
   /** The socket's event; several commands may be one. */
   readonly socket: string
-  /** Its fields, put together again from its event; null where that does not say. */
+  /** The command's fields, rebuilt from its event; null where the event does not say. */
   readonly again: (event: ChatEvent) => ValuesOf<F> | null
 }
 const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Entry<F> => ({
@@ -42,7 +42,7 @@ export const CHAT_COMMANDS = {
   PostMessage: command({
     fields: {
       messageId: messageId(null),
-      /** The server made the id just now, so that no message can have it yet and none is looked up. */
+      /** The server has just made the id, so no message can have it yet and none needs to be looked up. */
       fresh: field(t.union([t.boolean, t.undefined]), undefined, { asks: 'yes', isInner: true }),
       subspace,
       content: words,

@@ -39,8 +39,8 @@ const maySpeak = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
   return E.right(undefined)
 }
 
-/** Seconds until the author may post again, 0 for now. Moderators and above need not wait; nor does anybody for a post of
- *  later than now, as where the clock went back by more than it takes. */
+/** Seconds until the author may post again; 0 means now. Moderators and above need not wait. A last post that lies in the
+ *  future (the clock was set back) makes nobody wait. */
 const wait = ({ state, access, chat, by, at }: Talk, turn: Subject = by.id): number => {
   const seconds = state.settings.slow_mode_seconds
   const last = chat.lastPosts.get(turn)
@@ -49,8 +49,8 @@ const wait = ({ state, access, chat, by, at }: Talk, turn: Subject = by.id): num
   return left > 2 * seconds ? 0 : Math.max(0, left)
 }
 
-/** Whose turn a guest takes beside its own in slow mode: that of the network that it comes from, until it has been in the
- *  room for as long as one waits. Anybody can be a new guest with each message; nobody is in the room for nothing. */
+/** In slow mode a new guest also uses up the turn of its network, until it has been in the room for one waiting time.
+ *  Otherwise anybody could post as a new guest each time. */
 const turnOf = ({ state, by, at }: Talk, network: string | undefined): string | null => {
   const seconds = state.settings.slow_mode_seconds
   if (seconds === 0 || by.kind !== 'guest' || network === undefined) return null
@@ -128,7 +128,8 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
   return E.right([{ type: 'MessageEdited', data }])
 }
 
-/** One's own, muted or not and in a closed chat too; others' as a moderator above them. */
+/** Authors may delete their own messages, even while muted or where chat is off; moderators may delete those of people
+ *  below them. */
 const remove = (talk: Talk, command: DeleteMessage): Decision => {
   const messageId = canonicalId(command.messageId)
   const { access, state, content, by, at } = talk

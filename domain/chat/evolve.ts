@@ -1,5 +1,5 @@
-/** The fold of a chat's events: what falls out of the window is forgotten. It never fails, and it consumes the
- *  state it is given (see `Decider`). */
+/** Folds a chat's events. Whatever falls out of the window is forgotten. It never fails, and it consumes the state it is
+ *  given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../settings.ts'
 import type { ChatEvent } from './events.ts'
 import {

@@ -13,7 +13,7 @@ import {
 } from './state.ts'
 import { canonicalEmoji, canonicalId, isMessageId } from './text.ts'
 
-/** What makes a posting the same one when it comes again. */
+/** What must be equal for a repeated posting to count as the same one. */
 type Post = Pick<MessageFacts, 'subspace' | 'messageType' | 'parentMessageId' | 'content'>
 
 const isSamePlace = (a: Omit<Post, 'content'>, b: Omit<Post, 'content'>): boolean =>
@@ -36,15 +36,15 @@ export type Known = {
 
 const isWholeChat = (state: ChatState): boolean => windowStart(state) === 0
 
-/** The messages that the command names and the window can't speak for: the caller looks them up in the read model
- *  (which must be as new as `windowStart`) and passes them in as `found`, null for one that isn't there. */
+/** The messages that the command names and the window does not hold. The caller looks them up in the read model (which
+ *  must be as new as `windowStart`) and passes them in as `found`, null for a message that does not exist. */
 export const messagesNeeded = (command: ChatCommand, state: ChatState): ReadonlyArray<string> => {
   if (isWholeChat(state)) return []
   return [...new Set(namedBeyond(command, state))].filter(isMessageId)
 }
 
-/** The revision of the posting that `by` repeats or means to replace, where the window has its words no more: a snapshot
- *  holds none. The caller reads them there and passes them in as `found`, as edited where they were erased. */
+/** The revision of the posting that `by` repeats or wants to replace, where the window no longer has its words (a snapshot
+ *  holds none). The caller reads the words there and passes them in as `found`, as edited where they were erased. */
 export const wordsNeeded = (command: ChatCommand, by: Subject, state: ChatState): number | null => {
   if (command.type !== 'PostMessage' || command.fresh === true) return null
   const posted = state.messages.get(canonicalId(command.messageId))?.posted ?? null
@@ -89,7 +89,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     state.reactions.get(reactionKey(id, subject, emoji))?.on ?? hadReaction(facts, subject, emoji)
   const posted = recent?.posted ?? null
   const isWhole = posted !== null && posted.revision >= windowStart(state)
-  /** Of one subject or of all: counted where the window has them all, else put together with what was found. */
+  /** Reactions of one subject or of all: counted in the window if it holds them all, else added to what was found. */
   const count = (subject: Subject | null): number => {
     if (isWhole) return state.counts.get(countKey(id, subject)) ?? 0
     const keys = new Set<string>()
@@ -129,7 +129,7 @@ export const knownMessage = (state: ChatState, found: Found | undefined, id: str
     subspace: facts.subspace,
     threadRootId: facts.threadRootId,
     deleted,
-    // The read model no longer has the first words of one that was edited or deleted: the id must do.
+    // The read model no longer has the first words of an edited or deleted message, so the id alone must do.
     wasPostedAs: (post) =>
       facts.edited ||
       edited !== null ||

@@ -1,4 +1,4 @@
-/** What a chat's decisions are made on: a window on its last events, whatever its length. */
+/** What a chat's decisions are made on: a window of its last events, however long the chat is. */
 import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
 import type { SpaceState } from '../space/state.ts'
@@ -58,7 +58,7 @@ export type ChatState = {
   readonly messages: ReadonlyMap<string, RecentMessage>
   /** By message, subject and emoji (see `reactionKey`), the oldest in front. */
   readonly reactions: ReadonlyMap<string, RecentReaction>
-  /** How many of those are on, by message and by message and subject (see `countKey`): adding one more asks for no walk. */
+  /** How many of those are on, by message and by message and subject (see `countKey`), so that adding one needs no search. */
   readonly counts: ReadonlyMap<string, number>
   /** When each author last posted (ms since the epoch), the oldest in front. */
   readonly lastPosts: ReadonlyMap<Subject, number>
@@ -83,10 +83,10 @@ export const reactionKey = (messageId: string, subject: Subject, emoji: string):
 export const countKey = (messageId: string, subject: Subject | null): string =>
   subject === null ? messageId : `${messageId} ${subject}`
 
-/** Under which the last post of a network stands, beside those of authors. */
+/** The key of a network's last post, among those of authors. */
 export const networkKey = (network: string): Subject => `network ${network}`
 
-/** In the place of a digest where the words are not known any more: after a snapshot, which holds none. */
+/** Stands for the digest where the words are no longer known: a snapshot holds none. */
 export const UNKNOWN_WORDS = ''
 
 /** cyrb53 and the length: enough to tell an author's own words from other words of theirs. */

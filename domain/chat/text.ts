@@ -6,16 +6,16 @@ import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
 /** In code points. */
 export const MAX_CONTENT = 2_000
 const MAX_EMOJI = 32
-/** Of one subject on one message: whoever reads the message reads them all. */
+/** Reactions of one subject on one message: every reader of the message reads them all. */
 export const MAX_REACTIONS = 20
-/** Of everybody on one message: what each further one costs stays what it was. */
+/** Reactions of everybody on one message, so that a further one never costs more. */
 export const MAX_REACTIONS_OF_ALL = 1_000
 const MESSAGE_TYPE = /^[a-z_-]{1,32}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Something to see: not only joiners, marks, fillers and the like. The last are blank by what they are drawn as: braille
- *  without dots, a note without a head. */
+/** Whether there is something to see, more than joiners, marks and fillers. The last two characters are drawn blank:
+ *  braille without dots, a note without a head. */
 const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/u
 const UNSEEN = /[\p{Cc}\p{Z}]/u
 const isUnseen = (words: string): boolean => !VISIBLE.test(words)
@@ -52,7 +52,7 @@ export const parseEmoji = (emoji: unknown, rules?: number): E.Either<Invalid, st
   return E.right(isSince2(rules) ? canonicalEmoji(emoji) : emoji)
 }
 
-/** Clients show such a message as the service's own word: nobody who speaks may have it, whatever their role. */
+/** Clients show such a message as the service's own, so no person may post one, whatever their role. */
 const OF_THE_SYSTEM = /^system(?![a-z])/
 
 /** A kind of message is free for clients to make up, but for `system` and what begins with `system-` or `system_`. */

@@ -1,4 +1,5 @@
-/** What may be done outside the rooms. Who may ask for it is looked at where it comes in: it goes by roles in a space. */
+/** Decides about keys and subscriptions. Whether the caller may ask is checked where the request comes in, by their role
+ *  in the space. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Actor } from '../identity.ts'
 import { isService } from '../names.ts'
@@ -34,7 +35,7 @@ export type OutsideCommand =
   | {
       readonly type: 'ParkSubscription'
       readonly subscription: string
-      /** Of which of its starts this is said: one that was replayed meanwhile is not parked. */
+      /** Which of the subscription's starts this is about: one that was replayed in the meantime is not parked. */
       readonly start: number
       readonly position: string
       readonly after: string
@@ -87,7 +88,7 @@ const createKey = (
   ])
 }
 
-/** Where it leads to is looked at when it is used: a name may lead elsewhere tomorrow. */
+/** The address it resolves to is checked at each delivery: a name may lead elsewhere tomorrow. */
 const wrongUrl = (url: string): E.Either<Invalid, never> | null =>
   url.length > LONGEST_URL || !/^https?:\/\/[^\s/?#@]+([/?#]\S*)?$/.test(url)
     ? invalid(

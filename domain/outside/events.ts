@@ -47,17 +47,17 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, ...Told, subscription: t.string }),
     ({ url }) => `what ${hostOf(url)} is told, or where, was changed`,
   ),
-  /** Whoever has the secrets before may make deliveries for a day more. */
+  /** Deliveries are signed with the previous secrets too for one more day. */
   SubscriptionSecretChanged: event(
     t.type({ ...Done, subscription: t.string, secret: t.number }),
     () => 'a subscription’s secret was changed',
   ),
-  /** It goes on from there, parked or not. */
+  /** Delivery continues from there, whether it was parked or not. */
   SubscriptionReplayed: event(
     t.type({ ...Done, subscription: t.string, after: t.string }),
     ({ after }) => `a subscription goes on after ${after}`,
   ),
-  /** What stands at `position` could not be delivered for too long: nothing more is, until it is replayed. */
+  /** The event at `position` could not be delivered for too long. Nothing more is delivered until somebody replays it. */
   SubscriptionParked: event(
     t.type({
       ...Done,
@@ -83,7 +83,7 @@ export type OutsideEventOf<Name extends OutsideEventName> = {
 }
 export type OutsideEvent = { [Name in OutsideEventName]: OutsideEventOf<Name> }[OutsideEventName]
 
-/** Null for what is none, or is not of its form: what this version can't read changes nothing. */
+/** Null for anything else, or for a malformed event: what this version can't read changes nothing. */
 export const readOutside = (type: string, data: unknown): OutsideEvent | null => {
   if (!Object.hasOwn(OUTSIDE_EVENTS, type)) return null
   const { data: codec } = OUTSIDE_EVENTS[type as OutsideEventName] as { readonly data: t.Mixed }

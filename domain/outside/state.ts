@@ -30,13 +30,13 @@ export type Subscription = {
   readonly url: string
   readonly types: ReadonlyArray<string> | null
   readonly proofs: boolean
-  /** Whose right it goes by. */
+  /** The account whose rights it uses. */
   readonly by: Actor
   readonly at: string
   /** Which of its secrets is today's, from 1, and since when. */
   readonly secret: number
   readonly secretAt: string
-  /** Where it began, or was last replayed from, exclusive; and how often it was. */
+  /** Where it began or was last replayed from (exclusive), and how often it was replayed. */
   readonly after: string
   readonly start: number
   readonly parked: Parked | null

@@ -1,4 +1,4 @@
-/** Who may what. One answer for every door: commands, reads, sockets, and the explanation of an act. */
+/** Who may do what. Commands, reads, sockets and explanations all ask here. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import type { Grounds } from '../metadata.ts'
@@ -13,11 +13,11 @@ export type By = DecisionInput<unknown>['by']
 export type Access = {
   /** What the caller is here; null for a stranger, who may still enter where it is public. */
   readonly role: Role | null
-  /** Where that comes from: the content, this space's own grant, its being public, or being the system. */
+  /** Where the role comes from: the content, a grant of this space, the space being public, or being the system. */
   readonly via: 'content' | 'grant' | 'public' | 'system' | 'none'
   /** False: to this caller the space looks like one that does not exist, whatever is asked. */
   readonly mayKnow: boolean
-  /** In force at the time asked about. Owners and the system are never under one. */
+  /** The restrictions in force at that time. Owners and the system are never under one. */
   readonly ban: Restriction | null
   readonly mute: Restriction | null
   /** Whether the caller may be let in, seats aside. */
@@ -63,7 +63,7 @@ const ownRole = (
 /** What `by` may in this space at `at` (ISO 8601). `content` is what the content says to this same caller. */
 export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: string): Access => {
   if (by.kind === 'system') {
-    // What never was is not there for the system either: nothing opens a space without content.
+    // A space without content does not exist for the system either: nothing can open it.
     const mayKnow = content.exists || state.opened !== null
     return { role: 'owner', via: 'system', mayKnow, ban: null, mute: null, mayEnter: yes }
   }
@@ -84,7 +84,7 @@ export const accessOf = (state: SpaceState, by: By, content: ContentFacts, at: s
   return { role, via, mayKnow, ban, mute, mayEnter: mayEnter() }
 }
 
-/** What is known here of somebody else's role: the content's owner, or this space's grant. */
+/** The role of somebody else, as far as it is known here: as the content's owner, or by a grant of this space. */
 export const roleOf = (state: SpaceState, content: ContentFacts, subject: Subject): Role | null => {
   const owner = content.exists ? content.owner : (state.opened?.owner ?? null)
   if (subject === owner || content.owners?.includes(subject) === true) return 'owner'
@@ -112,7 +112,7 @@ export const mayActOn = (
   return forbidden(ABOVE[role])
 }
 
-/** A restriction that stands is changed or lifted by none below the one who set it. The system may. */
+/** Only somebody of at least the rank of whoever set a restriction may change or lift it; the system may. */
 export const mayOverrule = (
   state: SpaceState,
   content: ContentFacts,
@@ -124,7 +124,7 @@ export const mayOverrule = (
   return setter === null || rank(access.role) >= rank(setter) ? yes : forbidden(setter)
 }
 
-/** For the metadata of what comes of a command, accepted or refused: the role in force and where it came from. */
+/** The role in force and where it came from, for the metadata of a command's events or refusal. */
 export const groundsFor = (state: SpaceState, asked: Omit<DecisionInput<unknown>, 'command'>): Grounds => {
   const { role, via } = accessOf(state, asked.by, asked.content, asked.at)
   return { role: via === 'system' ? 'system' : (role ?? 'none'), via }

@@ -1,5 +1,5 @@
-/** What can be asked of a space, one entry each: its fields, who may, how much of it, in words, and how it is asked again.
- *  Session ids are made by the server; targets come from the caller. What is decided of each is `decide.ts`. */
+/** The commands of a space, one entry each: its fields, who may send it, its rate class, its words, and how it is rebuilt
+ *  from its events. The server makes session ids; targets come from the caller. `decide.ts` decides them. */
 import * as t from 'io-ts'
 import {
   type AnyFields,
@@ -28,8 +28,8 @@ import type { SpaceState } from './state.ts'
 /** Commands that share an allowance (`apps/commands/limits.ts`). */
 export type RateClass = 'presence' | 'moderation' | 'chat' | 'chat-change'
 
-/** What a decision looks at, in the order in which an explanation tells it. A setting by its name is told as it stood;
- *  the others have words of their own. */
+/** What a decision looks at, in the order in which an explanation tells it. A setting is told by its name and value; the
+ *  others have their own words. */
 export type LooksAt =
   | SettingName
   | 'guests'
@@ -47,8 +47,8 @@ export type LooksAt =
   | 'standing mute'
   | 'target’s session'
 
-/** How it is asked for where that is one to one: its fields are what is sent. `rest`: below the space, a field of the
- *  command in the path; the others are the body's. */
+/** How a command whose fields are exactly what is sent is reached. `rest`: the path below the space, which may name a
+ *  field; the other fields are in the body. */
 export type Wire = {
   readonly socket: string
   readonly rest: { readonly method: 'PUT' | 'POST' | 'DELETE'; readonly path: string } | null
@@ -56,7 +56,7 @@ export type Wire = {
 
 type Entry<F extends AnyFields> = {
   readonly fields: F
-  /** In words; the rule is the decision's. */
+  /** Who may, in words; the rule itself is in the decider. */
   readonly who: string
   /** In words. */
   readonly says: string
@@ -64,9 +64,9 @@ type Entry<F extends AnyFields> = {
   /** Whether its decision needs to know what the content says. */
   readonly asksContent: boolean
   readonly looksAt: ReadonlyArray<LooksAt>
-  /** Null where each edge does it in its own way, or where it is the system's alone. */
+  /** Null where each edge has its own code for it, or where only the system sends it. */
   readonly wire: Wire | null
-  /** Its fields, put together again from its events; null where they don't say. */
+  /** The command's fields, rebuilt from its events; null where they don't say. */
   readonly again: (of: Events, before: SpaceState) => ValuesOf<F> | null
 }
 const command = <F extends AnyFields>(
@@ -120,10 +120,10 @@ export const SPACE_COMMANDS = {
       position,
       avatarData: avatar,
       boot: inner(''),
-      /** Sessions that it takes the place of: the client's own from before its line was cut. Those that are not its
-       *  subject's stay. */
+      /** Sessions that this one replaces: the client's own from before its connection was lost. Sessions of another
+       *  subject stay. */
       replaces: field(t.union([t.readonlyArray(t.string), t.undefined]), undefined, { isInner: true }),
-      /** The client says that it was here before: where the room is full, it takes its own place again. */
+      /** The client says that it was here before. In a full room it gets its own place back. */
       returns: field(t.union([t.boolean, t.undefined]), undefined, { isInner: true }),
     },
     who: 'whoever may enter',
@@ -134,7 +134,7 @@ export const SPACE_COMMANDS = {
       const joined = one('SessionJoined')
       if (joined === null) return null
       const { sessionId, socketId, boot, network: from } = joined
-      // Whose place it took, as far as that is on the log: all that there was to end of theirs.
+      // The sessions it replaced, as far as the log says: those that it ended.
       const replaces = all('SessionLeft').flatMap(({ reason: why, sessionId: ended }) =>
         why === 'disconnected' ? [ended] : [],
       )
@@ -150,7 +150,7 @@ export const SPACE_COMMANDS = {
       }
     },
   }),
-  /** `reason` is the server's to say: `left`, `disconnected`, `expired`, or `node-lost` by the system. */
+  /** The server sets `reason`: `left`, `disconnected` or `expired`, or `node-lost` by the system. */
   LeaveSpace: command({
     fields: { sessionId: ownSession, reason: field(left, 'left') },
     who: 'the session’s own, the system; always allowed',
@@ -282,7 +282,7 @@ export const SPACE_COMMANDS = {
     again: ({ one }, before) => {
       const banned = one('AccountBanned')
       if (banned !== null) return { subject: banned.subject, reason: banned.reason, until: banned.until }
-      // The same ban stood already: it only put out whoever had come in nevertheless.
+      // The ban was already in force; it only put out those who had come in all the same.
       const gone = one('SessionLeft')
       const shownOut = whose(gone?.sessionId, before) ?? one('SeatExpired')?.subject ?? null
       if (shownOut === null) return null
@@ -349,7 +349,7 @@ export const SPACE_COMMANDS = {
     says: 'Changes the settings that it names. For admins.',
     rate: 'moderation',
     looksAt: [],
-    // REST answers with the settings as they are then: `adapters/http/routes/settings.ts`.
+    // REST answers with the settings after the change: `adapters/http/routes/settings.ts`.
     wire: { socket: 'settings-change', rest: null },
     again: ({ one }) => {
       const changed = one('SettingsChanged')
@@ -438,8 +438,8 @@ export type Unmute = SpaceCommandOf<'Unmute'>
 export type Kick = SpaceCommandOf<'Kick'>
 export type ChangeSettings = SpaceCommandOf<'ChangeSettings'>
 
-/** What the content behind a space says, looked up when the command comes in. `private` and `role: null` is a
- *  space that the caller may not know of, unless the space's own permissions say otherwise. */
+/** What the content behind a space says, looked up when the command comes in. `private` with `role: null` is a space that
+ *  the caller may not know of, unless the space's own permissions say otherwise. */
 export type ContentFacts = {
   readonly exists: boolean
   readonly title: string
@@ -462,6 +462,6 @@ export type DecisionInput<Command> = {
   readonly at: string
   readonly content: ContentFacts
   readonly command: Command
-  /** Of a decision that is made again: the rules that it was made by (`rules.ts`). Default: today's. */
+  /** For a decision that is made again: the rules it was made by (`rules.ts`). Default: today's. */
   readonly rules?: number
 }

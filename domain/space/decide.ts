@@ -40,7 +40,7 @@ const RULES: {
 const answer = (context: DecisionContext, command: SpaceCommand): Decision =>
   (RULES[command.type] as (context: DecisionContext, command: SpaceCommand) => Decision)(context, command)
 
-/** The first thing that happens in a space opens it. */
+/** The first event of a space opens it. */
 export const decideSpace = (asked: DecisionInput<SpaceCommand>, state: SpaceState): Decision => {
   const decision = answer(contextOf(state, asked), asked.command)
   if (state.opened !== null || E.isLeft(decision) || decision.right.length === 0) return decision

@@ -1,4 +1,4 @@
-/** What ends with a right: the sessions, the held seat and the voices of one subject. */
+/** Ends what somebody loses together with a right: sessions, the held seat, voices. */
 import { isGuest } from '../names.ts'
 import { inForce } from './access.ts'
 import { actorOf, type DecisionContext, subjectOf } from './decision-context.ts'
@@ -6,12 +6,12 @@ import type { LeaveReason, SpaceEvent } from './events.ts'
 import { isOnlyListening } from './stage.ts'
 import type { Session } from './state.ts'
 
-/** At most so many sessions and voices are ended by one command: an append has its limit. The rest is the next
- *  `ExpireSeats`'s. Where each event has a moderator's words in it, fewer. */
+/** One command ends at most so many sessions and voices, since an append has a limit; the next `ExpireSeats` ends the
+ *  rest. Fewer where each event carries a moderator's words. */
 export const AT_ONCE = 500
 export const AT_ONCE_WITH_WORDS = 150
 
-/** How a session ends. `until`: of a ban, null for good. */
+/** How a session ends. `until`: the end of a ban, null if it is for good. */
 type Ending = { readonly reason: LeaveReason; readonly note: string | null; readonly until: string | null }
 
 export const endSession = (
@@ -46,7 +46,7 @@ export const stopVoices = (
   return events
 }
 
-/** Where guests may not be any more, those who are in are shown out, and no seat is held for them. */
+/** Where guests are no longer allowed, those inside are shown out and no seat is held for them. */
 const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const session of context.state.sessions.values()) {
@@ -63,7 +63,7 @@ const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   return events
 }
 
-/** What may not be here any more: guests with their held seats; voices, or of them those that are not on the stage. */
+/** Ends what is no longer allowed: guests with their held seats; voices, or those that are not on the stage. */
 export const endForbidden = (
   context: DecisionContext,
   forbidden: { readonly guests: boolean; readonly voices: 'all' | 'listeners' | 'none' },
@@ -78,7 +78,7 @@ export const endForbidden = (
 
 const isAfter = (a: string, b: string): boolean => Date.parse(a) > Date.parse(b)
 
-/** Sessions that were too many to end with the ban. Who came in since was let in for a reason. */
+/** Sessions that were too many to end with the ban. Sessions that began after it were let in for a reason, and stay. */
 const putOutBanned = ({ state, at }: DecisionContext): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   if (state.bans.size === 0) return events
@@ -117,8 +117,8 @@ const stopMuted = (context: DecisionContext): Array<SpaceEvent> => {
 const whose = ({ data }: SpaceEvent): string =>
   'sessionId' in data ? data.sessionId : 'subject' in data ? data.subject : ''
 
-/** What was too much to end at once with what forbade it, beside `seats`, which are freed already: each once, and no
- *  more than one command may. */
+/** What was too much to end together with the command that forbade it, besides `seats`, which are freed already: each
+ *  once, and no more than one command may end. */
 export const endTheRest = (context: DecisionContext, seats: ReadonlyArray<SpaceEvent>): Array<SpaceEvent> => {
   const { guests_allowed, voice_enabled, stage } = context.state.settings
   const events: Array<SpaceEvent> = []

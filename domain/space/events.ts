@@ -1,5 +1,5 @@
-/** The facts of a space, one entry each: what it says, how it folds, whom it concerns, and how it is told. Each event's
- *  `at` (ISO 8601) and `by` (who did it) are what the fold needs of them. */
+/** The events of a space, one entry each: what it says, how it folds, whom it concerns, and how it is told live. An event
+ *  has `at` (ISO 8601) and `by` (who did it) where the fold needs them. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
@@ -21,7 +21,7 @@ import type { SpaceState } from './state.ts'
 export { Permission, type Role } from './roles.ts'
 export { LeaveReason } from './session.ts'
 
-/** To say an event in words: who acted, whose session one is, and how one who acted is called (null: the actor). */
+/** For an event in words: who acted, whose session it is, and what to call whoever acted (null: the actor). */
 export type Words = {
   readonly actor: string
   readonly whose: (sessionId: string) => string
@@ -53,7 +53,7 @@ type Entry<Data, Told, Sets> = {
   readonly concerns: Concerns
   /** Never fails, and consumes the state. */
   readonly fold: (state: SpaceState, data: Data) => SpaceState
-  /** What it sets on its session, where that is all it does: its fold, tables and bundles are made of this. */
+  /** What it sets on its session, if it does nothing else; its fold, tables and bundles derive from this. */
   readonly sets: Sets
   /** `coming`: a session comes or goes, which `projections/live/news.ts` tells; `nobody`: no news. */
   readonly told: Told
@@ -64,7 +64,7 @@ const event = <Data, Told extends NewsRule<Data> | 'coming' | 'nobody'>(
   rest: Omit<Entry<Data, Told, null>, 'stream' | 'schema' | 'data' | 'sets'> & { readonly schema?: number },
 ): Entry<Data, Told, null> => ({ stream: 'space', schema: 1, data, sets: null, ...rest })
 
-/** Of an event that sets something on a session and does nothing else. */
+/** An event that only sets something on a session. */
 const onSession = <
   Data extends { readonly sessionId: string },
   Told extends NewsRule<Data> | 'coming' | 'nobody',
@@ -194,7 +194,7 @@ export const SPACE_EVENTS = {
         until: nullable(Time),
         at: Time,
       }),
-      /** It was cut off: until then its subject is one who was just here. */
+      /** Set where the connection was lost: until then its subject counts as just here. */
       t.partial({ returnBy: Time }),
     ]),
     {
@@ -246,8 +246,8 @@ export const SPACE_EVENTS = {
     says: ({ sessionId, by }, words) =>
       `the hand of ${words.whose(sessionId)} was lowered by ${words.by(by)}`,
   }),
-  /** It may speak on the stage: a moderator said so, or one who spoke there handed it on, or the one who spoke is back;
-   *  `from` is the session that had the word before it. */
+  /** The session may speak on the stage: a moderator allowed it, a speaker handed the word on, or a speaker is back.
+   *  `from` is the session that had the word before. */
   SpeakGranted: onSession(t.intersection([t.type({ ...Moment, by: Actor }), t.partial({ from: t.string })]), {
     sets: { stage: { of: 'at' } },
     told: {
@@ -266,7 +266,7 @@ export const SPACE_EVENTS = {
     told: {
       to: 'room',
       as: 'stage-state',
-      // What flows between two browsers already is theirs to end.
+      // A call that runs between two browsers can only be ended by them.
       with: ({ by }) => ({ on_stage: false, on_stage_since: null, by: of(by), drop_audio: true }),
     },
     says: ({ sessionId, by }, words) =>
@@ -289,7 +289,7 @@ export const SPACE_EVENTS = {
   PermissionRevoked: event(
     t.intersection([
       t.type(Granted),
-      // The account's sessions were too many to end at once: all that it has now end, the rest of them in rounds.
+      // The account's sessions were too many to end at once: all that it has now will end, the rest of them in rounds.
       t.partial({ inRounds: t.literal(true) }),
     ]),
     {
@@ -451,7 +451,7 @@ export const SPACE_EVENT_NAMES = Object.keys(SPACE_EVENTS) as ReadonlyArray<Spac
 export const isSpaceEvent = (event: { readonly type: string }): event is SpaceEvent =>
   Object.hasOwn(SPACE_EVENTS, event.type)
 
-/** The entry of whichever event, for what is the same of all. */
+/** The entry of any event, for what all entries have in common. */
 export const spaceEntry = (name: SpaceEventName) =>
   SPACE_EVENTS[name] as unknown as Entry<
     SpaceEvent['data'],

@@ -1,4 +1,4 @@
-/** What a decision was made on beside the history, and how the log keeps it, so that it can be made again. */
+/** What a decision depends on besides the history, and how the log keeps it so that the decision can be made again. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseEmoji } from '../chat/text.ts'
@@ -30,12 +30,12 @@ export const KeptFacts = t.intersection([
 ])
 export type KeptFacts = t.TypeOf<typeof KeptFacts>
 
-/** The revisions that a decision saw where its event's place in its own stream does not say it: of the space for a chat's
- *  event, of both for a refusal. -1 for nothing yet. */
+/** The revisions that a decision was made on, where the event's place in its own stream does not tell: the space's for a
+ *  chat event, both for a refusal. -1: nothing had happened yet. */
 export const SeenRevisions = t.partial({ space: t.number, chat: t.number })
 export type SeenRevisions = t.TypeOf<typeof SeenRevisions>
 
-/** Enough to decide what asks nothing of the content: leaving, and freeing seats. */
+/** Facts for decisions that need none of the content: leaving, and freeing seats. */
 export const NO_FACTS: ContentFacts = {
   exists: true,
   title: '',
@@ -43,7 +43,7 @@ export const NO_FACTS: ContentFacts = {
   visibility: 'public',
   role: null,
 }
-/** Of a type that this program does not know: it may. */
+/** A type that this program does not know may need them. */
 export const asksContent = ({ type }: { readonly type: string }): boolean =>
   !isCommandName(type) || commandEntry(type).asksContent
 
@@ -61,8 +61,8 @@ const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined
         : null,
 })
 
-/** What the metadata must keep of `facts` so that `factsOf` finds what the decision needs; null for nothing. Cheap: it
- *  is asked of every command. */
+/** What the metadata must keep of `facts` so that `factsOf` finds all that the decision needs; null for nothing. Cheap,
+ *  since every command asks it. */
 export const factsToKeep = (
   command: Pick<AnyCommand, 'type'>,
   facts: ContentFacts,
@@ -101,8 +101,8 @@ export const factsOf = (
   return impliedFacts(opened, grounds)
 }
 
-/** Held seats freed along the way, at most so many by one command: the rest is the next one's. A seat that has run
- *  out counts for nothing, so leaving some for later is safe. */
+/** At most so many held seats are freed along the way by one command. A seat that has run out counts for nothing, so the
+ *  rest can safely wait for the next command. */
 const SEATS_AT_ONCE = 500
 export const withoutExcessSeats = (events: ReadonlyArray<SpaceEvent>): ReadonlyArray<SpaceEvent> => {
   let expired = 0
@@ -116,8 +116,8 @@ const SAID = new Set(['access', 'moderate', 'admin', 'left', 'disconnected', 'ex
 /** Made by the server, whatever they look like. */
 const OURS = new Set(['socketId', 'boot'])
 
-/** A name, an id, a time, an emoji, a number: nothing in which somebody's words could stand. What a caller sent and no rule
- *  took may be anything, and would stand on the log for good. */
+/** A name, an id, a time, an emoji or a number: nothing that could hold somebody's words. A refused field may be anything,
+ *  and would stay on the log for good. */
 export const isNamed = (name: string, value: unknown): boolean => {
   if (Array.isArray(value)) return value.every((one) => isNamed(name, one))
   if (typeof value !== 'string') return value === null || typeof value === 'boolean'
@@ -135,8 +135,8 @@ export const isNamed = (name: string, value: unknown): boolean => {
   }
 }
 
-/** What a refused command asked for, as far as it is names and ids: what rules look at. What is left out is asked again as
- *  a command of its kind has it at the least. */
+/** What a refused command asked for, as far as it consists of names and ids, which the rules look at. Where it is decided
+ *  again, the fields left out get the least value that such a command has. */
 export const askedFor = (command: AnyCommand): Readonly<Record<string, unknown>> => {
   const kept: Record<string, unknown> = {}
   const { fields } = commandEntry(command.type)

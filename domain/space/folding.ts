@@ -42,7 +42,7 @@ export const change = (state: SpaceState, sessionId: string, to: Partial<Session
   if (session !== undefined) writable(state.sessions).set(sessionId, { ...session, ...to })
 }
 
-/** Those that have ended are dropped now and then, so that the state holds what is true and not what was. */
+/** Restrictions that have ended are dropped now and then, so that the state stays bounded by what is true now. */
 export const restrict = (
   restrictions: ReadonlyMap<string, Restriction>,
   data: Restriction & { readonly subject: string },
@@ -56,7 +56,7 @@ export const restrict = (
 /** At most so many who were just here are remembered. */
 const MAX_LEFT = 500
 
-/** Who was cut off was just here, for a while; who was put out was not. */
+/** Somebody whose connection was lost counts as just here for a while; somebody who was put out does not. */
 export const remember = (
   left: SpaceState['left'],
   { account, guest }: Session,

@@ -30,7 +30,7 @@ export const grantPermission = (context: DecisionContext, command: GrantPermissi
   ])
 }
 
-/** In a private space, whoever loses the permission that let them in is put out. */
+/** In a private space, losing the permission that let somebody in ends their sessions. */
 export const revokePermission = (context: DecisionContext, command: RevokePermission): Decision => {
   const { state, content, access, at } = context
   const { account } = command

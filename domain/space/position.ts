@@ -14,7 +14,7 @@ const TURN = ['x', 'y', 'z', 'w'] as const
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Those of the names that are there, in their order; null where one is no finite number. */
+/** The named numbers that are there, in order; null where one is not a finite number. */
 const numbersIn = (
   value: Readonly<Record<string, unknown>>,
   names: ReadonlyArray<string>,
@@ -34,7 +34,7 @@ const NO_POSITION = invalid(
   'The position is { x, y, z } in numbers, with a rotation in numbers beside them if you like.',
 )
 
-/** What else is in it is left out. By the rules of before, it is any JSON. */
+/** Other fields are dropped. By older rules it is any JSON. */
 export const parsePosition = (value: unknown, rules: number | undefined): E.Either<Invalid, unknown> => {
   const sent = parseJson('position', value, MAX_POSITION)
   if (E.isLeft(sent) || sent.right === null || !isSince3(rules)) return sent

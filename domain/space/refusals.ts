@@ -2,7 +2,7 @@
 import type { Permission } from './events.ts'
 
 export type SpaceRefusal =
-  /** No such space, or the caller may not know of it: the two are one to the caller. */
+  /** No such space, or one that the caller may not know of: the caller can't tell which. */
   | { readonly _tag: 'SpaceNotFound' }
   | { readonly _tag: 'SpaceIsFull'; readonly max: number }
   /** One subject has as many sessions here as one may have. */

@@ -1,4 +1,4 @@
-/** Bans, mutes and kicks: a moderator's, on those below. */
+/** Bans, mutes and kicks: a moderator may, on people below. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSubject } from '../identity.ts'
 import { invalid, parseReason, parseUntil } from '../text.ts'
@@ -33,7 +33,7 @@ const readTerms = (
 const isSame = (restriction: Restriction | null, terms: Terms): boolean =>
   restriction !== null && restriction.reason === terms.reason && restriction.until === terms.until
 
-/** The restriction where it is not so already, and then whatever ends with it. */
+/** The restriction, unless it is in force already, followed by whatever ends with it. */
 const impose = (
   context: DecisionContext,
   command: Ban | Mute,
@@ -60,7 +60,7 @@ const impose = (
   return E.right([...imposed, ...endings(terms.right)])
 }
 
-/** All that the banned one has here ends with it. */
+/** Everything that the banned subject has here ends with the ban. */
 export const ban = (context: DecisionContext, command: Ban): Decision =>
   impose(context, command, { restrictions: context.state.bans, type: 'AccountBanned' }, ({ reason, until }) =>
     putOut(context, command.subject, { reason: 'banned', note: reason, until }).slice(0, AT_ONCE_WITH_WORDS),
@@ -93,7 +93,7 @@ export const unban = (context: DecisionContext, command: Unban): Decision =>
 export const unmute = (context: DecisionContext, command: Unmute): Decision =>
   lift(context, command, context.state.mutes, 'AccountUnmuted')
 
-/** A session that is gone needs no kick. */
+/** A session that has ended needs no kick. */
 export const kick = (context: DecisionContext, command: Kick): Decision => {
   const { state, content, access } = context
   const may = mayAs(access, 'moderate')

@@ -17,13 +17,13 @@ import type { SpaceState } from './state.ts'
 export const SEAT_SECONDS = 60
 /** JSON characters of a session's avatar. */
 export const MAX_AVATAR = 16_384
-/** Of a guest's: enough to name one that clients have, or its hash. */
+/** The same for a guest: enough to name an avatar that clients have, or its hash. */
 export const MAX_GUEST_AVATAR = 1_024
 /** Sessions of one subject in one space. */
 export const MAX_SESSIONS = 10
-/** Seats held at once for those who come from one network: a further one takes the place of the first of them. */
+/** Seats held at once for people of one network: a further one replaces the oldest of them. */
 export const HELD_OF_NETWORK = 5
-/** How long one whose line was cut is one who was just here, in seconds. */
+/** How long somebody whose connection was lost counts as just here, in seconds. */
 const JUST_HERE_SECONDS = 120
 
 const after = (at: string, seconds: number): string =>
@@ -41,7 +41,7 @@ export const readSubspace = (
 
 const expired = (subject: string, at: string): SpaceEvent => ({ type: 'SeatExpired', data: { subject, at } })
 
-/** Every held seat that has run out, whoever's. */
+/** Every held seat that has run out. */
 const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const seat of state.held.values())
@@ -49,7 +49,7 @@ const runOut = (state: SpaceState, at: string): Array<SpaceEvent> => {
   return events
 }
 
-/** Those at the front that have run out: nearly always all of them, at the cost of one look. */
+/** The held seats in front that have run out: nearly always all of them, found with one look. */
 const runOutInFront = (state: SpaceState, at: string): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const seat of state.held.values()) {
@@ -59,12 +59,12 @@ const runOutInFront = (state: SpaceState, at: string): Array<SpaceEvent> => {
   return events
 }
 
-/** `lacks`: how many seats too few there are. */
+/** `lacks`: how many seats are missing. */
 type Room = { readonly free: ReadonlyArray<SpaceEvent>; readonly isFull: boolean; readonly lacks: number }
 
-/** The seats to free on the way and whether there is room for one more of `subject`, whose own held seat counts as
- *  that one; `giving` is one whose held seat is to be freed too. Clocks of several nodes differ, so where it looks full
- *  every held seat is looked at. */
+/** The seats to free along the way, and whether there is room for one more session of `subject`, whose own held seat
+ *  counts as that one; the held seat of `giving` is freed too. Clocks of several nodes differ, so if the room looks full,
+ *  every held seat is checked. */
 const room = (state: SpaceState, subject: string, at: string, giving: string | null = null): Room => {
   const given = giving === null ? [] : [expired(giving, at)]
   const others = ({ data }: SpaceEvent): boolean => !('subject' in data) || data.subject !== giving
@@ -82,14 +82,14 @@ const room = (state: SpaceState, subject: string, at: string, giving: string | n
   return { free: all, isFull: lacks > 0, lacks }
 }
 
-/** Whom no seat that is merely held keeps out: moderators and above, and who was just here. */
+/** Whether somebody takes a merely held seat from another: moderators and above do, and whoever was just here. */
 const mayDisplace = ({ state, by, at, access }: DecisionContext): boolean => {
   const returnBy = state.left.get(by.id)
   return rank(access.role) >= rank('moderate') || (returnBy !== undefined && !isOver(returnBy, at))
 }
 
-/** The held seat that gives way to one who comes: the oldest of a guest, and to whom `mayDisplace`, of anybody but a
- *  moderator. */
+/** The held seat that gives way to a newcomer: the oldest held for a guest; to somebody who `mayDisplace`, the oldest held
+ *  for anybody but a moderator. */
 const givesWay = (
   { state, content }: DecisionContext,
   isFree: (subject: string) => boolean,
@@ -104,7 +104,7 @@ const givesWay = (
   return other
 }
 
-/** The oldest seat held from there, where as many are held as may be. */
+/** The oldest seat held for that network, if it holds as many as it may. */
 const excessOf = ({ state, content, by, at }: DecisionContext, network: string): string | null => {
   const own: string[] = []
   for (const { subject, network: its, expiresAt } of state.held.values())
@@ -113,8 +113,8 @@ const excessOf = ({ state, content, by, at }: DecisionContext, network: string):
   return own.find((subject) => rank(roleOf(state, content, subject)) < rank('moderate')) ?? null
 }
 
-/** The same, where a held seat may give way: for one who enters, to whom `mayDisplace`; for one who joins, of a guest to
- *  anybody. */
+/** The same with held seats giving way: to somebody who enters only if they `mayDisplace`; to anybody who joins, those
+ *  held for guests. */
 const roomFor = (context: DecisionContext, isJoining: boolean): Room => {
   const { state, by, at, rules } = context
   const found = room(state, by.id, at)
@@ -126,8 +126,8 @@ const roomFor = (context: DecisionContext, isJoining: boolean): Room => {
   return giving === null ? found : room(state, by.id, at, giving)
 }
 
-/** The same where it is full, by sessions of guests whose network has more than its share: for those who can be only
- *  themselves, and for who really comes. */
+/** The same in a full room, where guests whose network has more than its share give way to whoever really comes or can't
+ *  be several people. */
 const byShares = (context: DecisionContext, found: Room, network: string | undefined): Room => {
   if (!found.isFull) return found
   const isOneOfUs = context.by.kind === 'account' || mayDisplace(context)
@@ -167,13 +167,13 @@ const ended = (sessionId: string, reason: 'left' | 'disconnected', at: string): 
   data: { sessionId, reason, by: null, note: null, until: null, at },
 })
 
-/** The caller's sessions here, the oldest first. */
+/** The caller's sessions here, oldest first. */
 const ownSessions = ({ state, by }: DecisionContext): ReadonlyArray<string> => state.own.get(by.id) ?? []
-/** Those of its own that it takes the place of: none of another's. */
+/** The sessions of its own that it replaces; never another subject's. */
 const staleOf = (own: ReadonlyArray<string>, { replaces = [] }: JoinSpace): ReadonlyArray<string> =>
   own.filter((sessionId) => replaces.includes(sessionId))
 
-/** A socket's other session here ends as this one begins: whoever changes rooms needs no second seat. */
+/** A socket's other session here ends as this one begins, so changing rooms needs no second seat. */
 export const joinSpace = (context: DecisionContext, command: JoinSpace): Decision => {
   const { state, by, at, access } = context
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
@@ -225,7 +225,7 @@ export const joinSpace = (context: DecisionContext, command: JoinSpace): Decisio
   return E.right([...events, ...keptWord(context, gone, command.sessionId)])
 }
 
-/** Also ends what was too much to end with what forbade it. */
+/** Also ends what was too much to end together with the command that forbade it. */
 export const expireSeats = (context: DecisionContext): Decision => {
   const { state, by, at, access } = context
   if (by.kind !== 'system')

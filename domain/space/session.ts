@@ -1,4 +1,4 @@
-/** What a session is, and the marks on it: what its own events set while it lasts, one entry each. */
+/** What a session is, and its marks: what its own events set while it lasts, one entry each. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -21,7 +21,7 @@ type Mark<A, Shown extends string = string> = {
   readonly initial: A
   /** Its own in `presence_sessions`; a mark without one stands in that table's `marks`. */
   readonly column: 'voice_enabled' | null
-  /** In front of a name where there is room for no more. */
+  /** Shown in front of a name where there is no room for more. */
   readonly sign: string
   /** How callers see it, by the names that they see. */
   readonly shown: Readonly<
@@ -52,7 +52,7 @@ export const MARKS = {
       hand_raised_since: { kind: 'time or null', of: (since) => since },
     },
   }),
-  /** Since when it has the word on the stage; null while it has not. */
+  /** Since when it may speak on the stage; null while it may not. */
   stage: mark<string | null>()({
     codec: nullable(Time),
     initial: null,
@@ -79,7 +79,7 @@ export const eachMark = <A>(of: (name: MarkName, entry: Mark<unknown>) => A) =>
   ) as Record<MarkName, A>
 
 const INITIAL = eachMark((_, { initial }) => initial) as unknown as SessionMarks
-/** A mark that came later than what is read is as it is on a session that has just joined. */
+/** A mark that is newer than the stored state reads as on a session that has just joined. */
 export const marksIn = (from: Readonly<Partial<Record<MarkName, unknown>>>): SessionMarks =>
   eachMark((name, { initial }) => from[name] ?? initial) as unknown as SessionMarks
 
@@ -111,7 +111,7 @@ const came = {
 /** What the event of its joining says. */
 export const Joining = t.intersection([
   t.type({ ...came, at: Time }),
-  // Of a guest: where it came from (`networkTag`), by which sessions are counted that give way in a full room.
+  // For a guest: its network (`networkTag`), by which the sessions that give way in a full room are counted.
   t.partial({ network: t.string }),
 ])
 
@@ -119,12 +119,12 @@ const codecs = eachMark((_, { codec }) => codec) as unknown as { [Name in MarkNa
 const lasting = t.intersection([
   t.type({ ...came, joinedAt: Time }),
   t.partial({
-    /** It is to end, with the permission that let it in; by whom that was revoked, and in which words. */
+    /** Set where it is to end with the permission that let it in: who revoked that, and with which words. */
     revoked: t.type({ by: Actor, note: nullable(t.string) }),
     network: t.string,
   }),
 ])
-/** As a snapshot has it: one from before a mark came lacks it. */
+/** As a snapshot has it: a mark that is newer than the snapshot is missing. */
 export const StoredSession = t.intersection([lasting, t.partial(codecs)])
 export type Session = Readonly<t.TypeOf<typeof lasting>> & SessionMarks
 
@@ -143,8 +143,8 @@ export const sessionOf = ({ at, ...rest }: t.TypeOf<typeof Joining>): Session =>
   ...(rest.network === undefined ? {} : { network: rest.network }),
 })
 
-/** Without the marks that came later and are as on a session that has just joined: what is stored of a session that none
- *  of them was set on is what it always was. */
+/** Leaves out later marks that are as on a session that has just joined, so that the stored form of such a session stays
+ *  what it was. */
 export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> => {
   const stored: Record<string, unknown> = { ...session }
   for (const name of MARK_NAMES)
@@ -152,7 +152,7 @@ export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> 
   return stored as t.TypeOf<typeof StoredSession>
 }
 
-/** What an event sets on its session, by field: what one of its own members says, or always the same. */
+/** What an event sets on its session, by field: the value of one of its own members, or a constant. */
 export type SetsOnSession = Readonly<
   Partial<
     Record<
@@ -161,7 +161,7 @@ export type SetsOnSession = Readonly<
     >
   >
 >
-/** The values of that, of an event with these data. */
+/** The values that an event with these data sets. */
 export const setBy = (
   sets: SetsOnSession,
   data: Readonly<Record<string, unknown>>,

@@ -1,4 +1,4 @@
-/** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject's to do, and the system's. */
+/** What a session does once it is in: moves, speaks, raises a hand, leaves. Its own subject may, and the system. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSince2 } from '../rules.ts'
 import { inForce, mayActOn, mayAs } from './access.ts'
@@ -10,7 +10,7 @@ import { readSubspace, returnByFrom } from './seats.ts'
 import { mayBeHeard } from './stage.ts'
 import type { Session } from './state.ts'
 
-/** Whoever may not know of the space learns nothing of its sessions either. */
+/** A caller who may not know of the space learns nothing about its sessions either. */
 const notYours = ({ access }: DecisionContext): E.Either<SpaceRefusal, never> =>
   E.left(access.mayKnow ? { _tag: 'Forbidden', needs: 'self' } : { _tag: 'SpaceNotFound' })
 
@@ -21,7 +21,7 @@ const ownSession = (context: DecisionContext, sessionId: string): E.Either<Space
   return isOwn(context, session) || context.by.kind === 'system' ? E.right(session) : notYours(context)
 }
 
-/** Leaving is always allowed, whatever became of the space or of one's rights since. */
+/** Leaving is always allowed, whatever happened to the space or to the caller's rights. */
 export const leaveSpace = (context: DecisionContext, { sessionId, reason }: LeaveSpace): Decision => {
   const session = context.state.sessions.get(sessionId)
   if (session === undefined) return E.right([])
@@ -58,7 +58,7 @@ export const setVoice = (context: DecisionContext, { sessionId, enabled }: SetVo
   if (!enabled) return E.right(session.right.voice ? [{ type: 'VoiceStopped', data: { sessionId, at } }] : [])
   if (!access.mayKnow) return E.left({ _tag: 'SpaceNotFound' })
   if (!state.settings.voice_enabled) return E.left({ _tag: 'VoiceDisabled' })
-  // The system answers for nobody: whoever is muted stays silent.
+  // Not even the system makes a muted person heard.
   const mute = by.kind === 'system' ? inForce(state.mutes, subjectOf(session.right), at) : access.mute
   if (mute !== null) return E.left({ _tag: 'Muted', until: mute.until })
   if (!mayBeHeard(context, session.right)) return E.left({ _tag: 'NotOnStage' })
@@ -74,7 +74,7 @@ export const raiseHand = (context: DecisionContext, { sessionId }: SpaceCommandO
   )
 }
 
-/** One's own always; another's as a moderator above them. */
+/** Callers may always lower their own hand; moderators also those of people below them. */
 export const lowerHand = (context: DecisionContext, { sessionId }: SpaceCommandOf<'LowerHand'>): Decision => {
   const { state, content, access, at } = context
   const session = state.sessions.get(sessionId)

@@ -1,4 +1,4 @@
-/** Settings: an admin's to change. What changes nothing is no event. What a change forbids ends with it. */
+/** Settings: admins may change them. A change of nothing is no event. What a change forbids ends with it. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSettingName, SETTINGS, type SettingsChanges, type SpaceSettings } from '../settings.ts'
 import { type Invalid, invalid } from '../text.ts'
@@ -30,7 +30,7 @@ const readChanges = (now: SpaceSettings, wanted: SettingsChanges): E.Either<Inva
   const changes: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(wanted)) {
     if (value === undefined) continue
-    // A name of the caller's own making goes into no code.
+    // An error code never contains a name that the caller made up.
     if (!isSettingName(name)) return invalid('settings', 'There is no such setting.')
     const { allows, mayBe } = SETTINGS[name]
     if (!allows(value)) return invalid(name, `${name} is ${mayBe}.`)

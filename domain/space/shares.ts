@@ -1,12 +1,12 @@
-/** Of one network's guests a room has a share of its seats: those beyond it stay while there is room, and give way, the
- *  newest first, to whoever comes when it is full. */
+/** The guests of one network have a share of a room's seats. Those beyond it stay while there is room; in a full room they
+ *  give way to newcomers, newest first. */
 import { type DecisionContext, isOwn } from './decision-context.ts'
 import { AT_ONCE_WITH_WORDS } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceState } from './state.ts'
 
-/** The tag of this machine's own addresses. A proxy that says of nobody where they come from has one: half of a small
- *  room is not too much for all who come by it. */
+/** The tag of this machine's own addresses, which a proxy has that does not say where people come from. Half of a small
+ *  room is not too much for everybody behind it. */
 export const THIS_MACHINE = 'local'
 const WORDS = 'The room is full, and many guests of your network are in it.'
 
@@ -15,7 +15,7 @@ const shareOf = ({ settings }: SpaceState, network: string): number =>
     ? settings.guests_of_network
     : Math.min(settings.guests_of_network, Math.ceil(settings.max_users / 2))
 
-/** Sessions of guests by their network, the oldest first. Those of before a network was kept are of none. */
+/** Sessions of guests by their network, oldest first. Sessions from before networks were kept belong to none. */
 const guestsByNetwork = ({ sessions }: SpaceState): Map<string, string[]> => {
   const all = new Map<string, string[]>()
   for (const { account, network, sessionId } of sessions.values()) {
@@ -33,8 +33,9 @@ const hasHadItsShare = (
   all: ReadonlyMap<string, ReadonlyArray<string>>,
 ): boolean => network !== undefined && (all.get(network)?.length ?? 0) >= shareOf(state, network)
 
-/** As many sessions as are `needed`, each time the newest of the network that has the most beyond its share; null where
- *  there are not so many. To an account and to one who was just here (`isOneOfUs`) they give way wherever it comes from. */
+/** As many sessions as are `needed`: each time the newest of the network that is furthest beyond its share; null where
+ *  there are too few. They give way to an account, and to somebody who was just here (`isOneOfUs`), wherever these come
+ *  from. */
 export const sessionsThatGiveWay = (
   context: DecisionContext,
   needed: number,
@@ -56,7 +57,7 @@ export const sessionsThatGiveWay = (
   return giving
 }
 
-/** It is no blame, and nobody's doing. */
+/** Nobody is blamed for it, and nobody did it. */
 export const shownOut = ({ at }: DecisionContext, sessionId: string): SpaceEvent => ({
   type: 'SessionLeft',
   data: { sessionId, reason: 'kicked', by: null, note: WORDS, until: null, at },

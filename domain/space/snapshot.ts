@@ -59,7 +59,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   opened: state.opened,
   sessions: [...state.sessions.values()].map(storedSession),
   held: [...state.held.values()],
-  // Left out where there is nothing: states that were kept before it was known stay what they are.
+  // Left out where there is nothing, so that states stored before this field stay what they are.
   ...(state.left.size === 0 ? {} : { left: [...state.left] }),
   ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),

@@ -1,4 +1,4 @@
-/** A stage: where a room has one, moderators speak, and those to whom they give the word. */
+/** A stage: in a room that has one, only moderators speak, and those to whom they give the word. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../identity.ts'
 import { mayActOn, mayAs, rank, roleOf } from './access.ts'
@@ -22,11 +22,11 @@ export const hasTheWord = (state: SpaceState, subject: Subject): boolean =>
 /** Whether the stage, if there is one, lets this session speak. */
 export const mayBeHeard = ({ state, content, access, by }: DecisionContext, session: Session): boolean => {
   if (!state.settings.stage || session.stage !== null) return true
-  // The system answers for nobody: what counts is whose session it is.
+  // What counts is whose session it is, also where the system acts.
   return moderates(by.kind === 'system' ? roleOf(state, content, subjectOf(session)) : access.role)
 }
 
-/** Of anybody's session: whether its voice ends where there is a stage. */
+/** Whether a session's voice ends once there is a stage, whoever's it is. */
 export const isOnlyListening = ({ state, content }: DecisionContext, session: Session): boolean =>
   session.stage === null && !moderates(roleOf(state, content, subjectOf(session)))
 
@@ -47,7 +47,7 @@ const given = ({ by, at }: DecisionContext, session: Session, from?: string): Re
     ...(hand === null ? [] : [{ type: 'HandLowered' as const, data: told }]),
   ]
 }
-/** The voice ends with the word where that was what it spoke by. */
+/** Losing the word ends a voice that depended on it. */
 const taken = (context: DecisionContext, session: Session): ReadonlyArray<SpaceEvent> => {
   const { by, at, state } = context
   const { sessionId } = session
@@ -70,7 +70,7 @@ export const grantSpeak = (
   return E.right(session.right.stage === null ? given(context, session.right) : [])
 }
 
-/** Whoever has it gives it to one other: it is not doubled on the way. */
+/** A speaker hands the word to one other session and no longer has it. */
 export const handOnSpeak = (
   context: DecisionContext,
   { sessionId }: SpaceCommandOf<'HandOnSpeak'>,
@@ -85,7 +85,7 @@ export const handOnSpeak = (
   return E.right([...taken(context, giver), ...given(context, session.right, giver.sessionId)])
 }
 
-/** One's own always; another's as a moderator above them. */
+/** Callers may always give up their own; moderators may take it from people below them. */
 export const takeSpeak = (context: DecisionContext, { sessionId }: SpaceCommandOf<'TakeSpeak'>): Decision => {
   const { state, content, access } = context
   const session = sessionIn(context, sessionId)
@@ -99,7 +99,7 @@ export const takeSpeak = (context: DecisionContext, { sessionId }: SpaceCommandO
   return E.right(session.right.stage === null ? [] : taken(context, session.right))
 }
 
-/** Who comes back in the place of a session that had the word has it still. */
+/** A session that replaces one that had the word still has it. */
 export const keptWord = (
   context: DecisionContext,
   replaced: ReadonlyArray<string>,

@@ -11,6 +11,23 @@ export const svg = (tag, attributes) => {
   return made
 }
 
+const LINES = {
+  speak: 'M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3M6 11a6 6 0 0 0 12 0M12 17v4',
+  heard: 'M4 10v4h3l5 4V6L7 10zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11',
+  hand: 'M7 12V6a1.5 1.5 0 0 1 3 0v5V4.5a1.5 1.5 0 0 1 3 0V11V6a1.5 1.5 0 0 1 3 0v8c0 4-2 7-6 7-3 0-4.5-1.5-6-4l-2-4a1.5 1.5 0 0 1 2.6-1.5z',
+  link: 'M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 6 6l1-1',
+}
+/** A drawn sign, which needs no font of emoji. With `says` it is read aloud. */
+export const icon = (name, says = null) => {
+  const made = svg('svg', { viewBox: '0 0 24 24', class: 'icon', ...(says === null ? { 'aria-hidden': 'true' } : { role: 'img', 'aria-label': says }) })
+  made.append(svg('path', { d: LINES[name] }))
+  return made
+}
+for (const holder of document.querySelectorAll('[data-icon]')) holder.prepend(icon(holder.dataset.icon))
+
+/** How somebody is called where there is room for no more: an account, or the end of a guest's name. */
+export const shortName = (name) => (name.startsWith('guest:') ? `guest ${name.slice(-4)}` : name)
+
 /** The same name has the same hue everywhere. */
 const hue = (name) => {
   let hash = 0

@@ -3,8 +3,9 @@ import { $, el } from './dom.js'
 
 const menu = () => $('menu')
 
-const place = (anchor) => {
-  const { left, bottom, top } = anchor.getBoundingClientRect()
+const place = (anchor, at) => {
+  const here = anchor.getBoundingClientRect()
+  const { left, bottom, top } = at ? { left: at.clientX, top: at.clientY, bottom: at.clientY } : here
   const { offsetWidth: width, offsetHeight: height } = menu()
   const under = bottom + height + 8 < innerHeight
   menu().style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`
@@ -12,7 +13,7 @@ const place = (anchor) => {
 }
 
 /** `items`: `[words, what it does]` each; those that are null are left out. `first`: an element above them. */
-export const openMenu = (anchor, title, items, first = null) => {
+export const openMenu = (anchor, title, items, first = null, at = null) => {
   const buttons = items
     .filter((item) => item !== null)
     .map(([words, act]) =>
@@ -25,10 +26,9 @@ export const openMenu = (anchor, title, items, first = null) => {
         },
       }),
     )
-  for (const button of buttons) button.setAttribute('role', 'menuitem')
   menu().replaceChildren(el('p', { textContent: title }), ...(first === null ? [] : [first]), ...buttons)
   menu().showPopover()
-  place(anchor)
+  place(anchor, at)
   const focusable = menu().querySelector('button')
   focusable?.focus()
   menu().ontoggle = (event) => {

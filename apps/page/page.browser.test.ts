@@ -1,17 +1,29 @@
 // needs: chromium
 // timeout: 120
 /** The start page in a real browser: two people, what they may do to each other, by mouse and keyboard, on a phone's width. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
 import { type Embedded, startEmbedded } from '../../infra/testing/embedded.ts'
 
-type Context = { product: Embedded; browsers: Browser[]; alice: Page; guest: Page }
+type Context = { product: Embedded; browser: Browser; alice: Page; guest: Page }
 const test = suite<Context>('the start page in a browser')
 const errors: string[] = []
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+/** What axe finds wrong in the page as it stands, each with where. */
+const faultsOf = async (page: Page): Promise<ReadonlyArray<string>> => {
+  await page.evaluate(AXE)
+  return (await page.evaluate(
+    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' | ')))`,
+  )) as string[]
+}
 const open = async (browser: Browser, url: string): Promise<Page> => {
-  const page = await browser.newPage()
+  const visitor = await browser.createBrowserContext()
+  const page = await visitor.newPage()
   page.on('pageerror', (error) => errors.push(String(error)))
   page.on('console', (line) => {
     if (line.type() === 'error' && /Content Security Policy/.test(line.text())) errors.push(line.text())
@@ -21,9 +33,17 @@ const open = async (browser: Browser, url: string): Promise<Page> => {
   return page
 }
 const until = (page: Page, condition: string) =>
-  page.waitForFunction(condition, { timeout: 15_000, polling: 50 })
+  page.waitForFunction(condition, { timeout: 15_000, polling: 50 }).catch(async (error) => {
+    const seen = await page
+      .evaluate(
+        "['notice', 'standing', 'speak', 'role', 'people', 'chat'].map((id) => id + ': ' + document.getElementById(id).textContent).join('; ')",
+      )
+      .catch(String)
+    throw new Error(`${condition}: ${error}\n${String(seen).slice(0, 600)}`)
+  })
 const person = (name: string) =>
   `[...document.querySelectorAll('#people button')].find((b) => b.textContent.includes('${name}'))`
+const raised = `document.querySelector('#people [aria-label="hand raised"]')`
 const item = (words: string) =>
   `[...document.querySelectorAll('#menu button')].find((b) => b.textContent === '${words}')`
 const said = (words: string) =>
@@ -35,19 +55,18 @@ const click = async (page: Page, element: string) => {
 
 test.before(async (context) => {
   context.product = await startEmbedded({})
-  context.browsers = await Promise.all([testBrowser(), testBrowser()])
+  context.browser = await testBrowser(['--enable-unsafe-swiftshader', '--window-size=1000,760'])
   const { url } = context.product.endpoints()
-  const [one, two] = context.browsers as [Browser, Browser]
-  context.alice = await open(one, url)
-  await context.alice.waitForSelector('#account:not([hidden])')
-  await context.alice.type('#account', 'alice')
-  await context.alice.keyboard.press('Enter')
+  context.alice = await open(context.browser, url)
+  await context.alice.setViewport({ width: 1000, height: 760 })
+  // Somebody by one click.
+  await click(context.alice, "document.querySelector('#quick:not([hidden]) button')")
   await until(context.alice, "document.getElementById('role').textContent === 'you: owner'")
-  context.guest = await open(two, url)
+  context.guest = await open(context.browser, url)
   await until(context.alice, "document.querySelectorAll('#people li').length === 2")
 })
-test.after(async ({ product, browsers }) => {
-  for (const browser of browsers ?? []) await browser.close()
+test.after(async ({ product, browser }) => {
+  await browser?.close()
   await product?.stop()
 })
 
@@ -83,13 +102,127 @@ test('given a hand that is raised, then the room sees it and the owner lowers it
   guest,
 }) => {
   await guest.click('#raise')
-  await until(alice, `${person('✋')} !== undefined`)
-  await alice.evaluate(`${person('✋')}.focus()`)
+  await until(alice, `${raised} !== null`)
+  await alice.evaluate(`${raised}.closest('button').focus()`)
   await alice.keyboard.press('Enter')
   await until(alice, `document.activeElement?.closest('#menu') !== null`)
   assert.is(await alice.evaluate('document.activeElement.textContent'), 'Lower their hand')
   await alice.keyboard.press('Enter')
-  await until(guest, `${person('✋')} === undefined`)
+  await until(guest, `${raised} === null`)
+})
+
+test('given the room in 3-D, when one walks by keys and by a click, then the others see it', async ({
+  alice,
+  guest,
+}) => {
+  for (const page of [alice, guest]) await page.waitForSelector('#view canvas')
+  const others =
+    "[...(await import('/page/page.js')).here().values()].find(({ userAccount }) => userAccount !== 'alice')"
+  const at = async () =>
+    (await alice.evaluate(`(async () => ${others}.position?.x ?? null)()`)) as number | null
+  await guest.focus('#view')
+  await guest.keyboard.down('ArrowLeft')
+  await until(alice, `(async () => (${others}).position != null)()`)
+  const first = await at()
+  await until(alice, `(async () => (${others}).position.x < ${Number(first) - 0.3})()`)
+  await guest.keyboard.up('ArrowLeft')
+  await guest.click('#view canvas', { offset: { x: 60, y: 230 } })
+  const then = await at()
+  await until(alice, `(async () => (${others}).position.x !== ${then})()`)
+})
+
+test('given somebody who writes and somebody who speaks, then both are seen', async ({ alice, guest }) => {
+  await guest.type('#words', 'a thought')
+  await until(alice, "/is writing/.test(document.getElementById('typing').textContent)")
+  await guest.evaluate("document.getElementById('words').value = ''")
+  await click(guest, "document.querySelector('#speak:not([hidden])')")
+  await until(guest, "document.getElementById('speak').getAttribute('aria-pressed') === 'true'")
+  await until(alice, `document.querySelector('#people [aria-label="speaks"]') !== null`)
+  await click(guest, "document.getElementById('speak')")
+  await until(alice, `document.querySelector('#people [aria-label="speaks"]') === null`)
+})
+
+test('given a stage, when the word is given by the menu of a person, then they may speak, and before not', async ({
+  alice,
+  guest,
+}) => {
+  await click(alice, "document.getElementById('room-settings')")
+  await alice.waitForSelector('#settings[open] input[name=stage]')
+  await alice.evaluate("document.querySelector('#settings input[name=stage]').checked = true")
+  await click(alice, "document.querySelector('#settings button[value=save]')")
+  await until(guest, `${said('settings of this room were changed')} !== undefined`)
+  await click(guest, "document.getElementById('speak')")
+  await until(guest, "/raise your hand/.test(document.getElementById('notice').textContent)")
+  await click(alice, person('guest '))
+  await click(alice, item('Give the word'))
+  await until(guest, `${said('has the word')} !== undefined`)
+  await click(guest, "document.getElementById('speak')")
+  await until(guest, "document.getElementById('speak').getAttribute('aria-pressed') === 'true'")
+  await click(alice, person('guest '))
+  await click(alice, item('Take the word'))
+  await until(guest, "document.getElementById('speak').getAttribute('aria-pressed') === 'false'")
+})
+
+test('given rooms inside a room, a search and a long talk, then one goes in and back, finds rooms, and reads what was said before', async ({
+  alice,
+}) => {
+  await alice.type('#search', 'chess')
+  await until(alice, "document.querySelectorAll('#rooms li').length === 1")
+  await alice.evaluate(
+    "document.getElementById('search').value = ''; document.getElementById('search').dispatchEvent(new Event('input'))",
+  )
+  await until(alice, "document.querySelectorAll('#rooms li').length > 1")
+  await click(alice, `document.querySelector('[aria-label="another room inside this one"]')`)
+  await alice.type('#menu input', 'Quiet corner')
+  await alice.keyboard.press('Enter')
+  await until(
+    alice,
+    "location.hash.endsWith(':main-quiet-corner') && document.querySelectorAll('#people li').length === 1",
+  )
+  await alice.evaluate(`(async () => {
+    const { say } = await import('/page/page.js')
+    for (let n = 1; n <= 53; n++) await say('line ' + n)
+  })()`)
+  await until(alice, `${said('line 53')} !== undefined`)
+  await click(alice, "document.querySelector('#subrooms button')")
+  await until(
+    alice,
+    "!location.hash.includes('quiet') && document.querySelectorAll('#people li').length === 2",
+  )
+  await click(
+    alice,
+    "[...document.querySelectorAll('#subrooms button')].find((b) => b.textContent.startsWith('quiet-corner'))",
+  )
+  await until(
+    alice,
+    `${said('line 53')} !== undefined && ${said('line 4')} !== undefined && !document.getElementById('more').hidden`,
+  )
+  await click(alice, "document.getElementById('more')")
+  await until(
+    alice,
+    `[...document.querySelectorAll('#chat .words')].some(({ textContent }) => textContent === 'line 1')`,
+  )
+  assert.is(await alice.evaluate("document.querySelector('#chat .words').textContent"), 'line 1')
+  assert.is(await alice.evaluate("document.getElementById('more').hidden"), true)
+  await click(alice, "document.querySelector('#subrooms button')")
+  await until(alice, "document.querySelectorAll('#people li').length === 2")
+})
+
+test('given the page light and dark, with a menu, with settings, then axe finds nothing', async ({
+  alice,
+}) => {
+  for (const value of ['light', 'dark']) {
+    await alice.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }])
+    assert.equal(await faultsOf(alice), [], value)
+  }
+  await click(alice, person('guest '))
+  await alice.waitForSelector('#menu input')
+  assert.equal(await faultsOf(alice), [], 'a menu')
+  await alice.keyboard.press('Escape')
+  await click(alice, "document.getElementById('room-settings')")
+  await alice.waitForSelector('#settings[open]')
+  assert.equal(await faultsOf(alice), [], 'settings')
+  await alice.keyboard.press('Escape')
 })
 
 test('given a guest, then the owner’s settings are out of reach; given the owner, then they change for all', async ({
@@ -113,13 +246,26 @@ test('given a phone, then who one is, the log-in and the people are on the scree
     guest,
     "document.querySelectorAll('#people button').length === 2 && !document.getElementById('login').hidden",
   )
-  for (const id of ['login', 'account', 'me', 'people', 'words']) {
+  for (const id of [
+    'login',
+    'account',
+    'me',
+    'quick',
+    'people',
+    'words',
+    'speak',
+    'raise',
+    'share',
+    'view',
+    'rooms',
+  ]) {
     const { left, right, width } = (await guest.evaluate(
       `(() => { const { left, right, width } = document.getElementById('${id}').getBoundingClientRect(); return { left, right, width } })()`,
     )) as { left: number; right: number; width: number }
     assert.ok(width > 0 && left >= 0 && right <= 390, `${id}: ${left} to ${right}`)
   }
   assert.is(await guest.evaluate('document.documentElement.scrollWidth'), 390)
+  assert.equal(await faultsOf(guest), [])
 })
 
 test('given a dark screen, then names are as light as is needed to read them', async ({ guest }) => {

@@ -1,13 +1,18 @@
 // The start page: rooms, who is in, where they stand, and what they say. No build step, nothing from elsewhere.
-import { $, colour, el, ink, svg, withLinks } from './dom.js'
+import { $, colour, el, icon, ink, shortName, svg, withLinks } from './dom.js'
 import { openMenu } from './menu.js'
+import { makeSpeaking } from './speaking.js'
 import { showSettings } from './settings.js'
+import { showSubrooms } from './subrooms.js'
+import { makeTyping } from './typing.js'
+import { makeView } from './view.js'
 
 const LOBBY = { space_type: 'global', space_id: 'lobby' }
 
 const state = {
   rooms: [],
   room: null, // what the list says of the room we are in
+  subspace: 'main', // the room inside it
   people: new Map(), // by socket id
   seen: new Set(), // message ids
   since: null, // revisions, to be told exactly what was missed
@@ -21,6 +26,8 @@ const state = {
 }
 
 const nameOf = (user) => user.userAccount ?? user.user_account ?? user.guestId ?? user.guest_id ?? 'somebody'
+/** As they are shown. */
+const calledOf = (user) => shortName(nameOf(user))
 const clock = (when) => new Date(when ?? Date.now()).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
 
 let noticeTimer
@@ -61,12 +68,19 @@ const showRooms = () => {
 }
 const loadRooms = async () => {
   try {
-    state.rooms = (await api('/api/spaces?limit=50')).spaces
+    const words = $('search').value.trim()
+    state.rooms = (await api(`/api/spaces?limit=50${words === '' ? '' : `&q=${encodeURIComponent(words)}`}`)).spaces
     showRooms()
   } catch (error) {
     if (error.code === 'token_expired' || error.code === 'invalid_proof') logout()
   }
 }
+
+let searching
+$('search').addEventListener('input', () => {
+  clearTimeout(searching)
+  searching = setTimeout(loadRooms, 250)
+})
 
 // ── people, on the floor and in the list ─────────────────────────────────────────────────────────────────
 const RADIUS = 0.35
@@ -83,8 +97,8 @@ const drawPerson = (user) => {
   let mark = marks.get(user.socketId)
   if (!mark) {
     mark = svg('g', {})
-    mark.append(svg('circle', { r: RADIUS, fill: colour(nameOf(user)) }), svg('text', { y: 0.72 }))
-    mark.lastChild.textContent = nameOf(user)
+    mark.append(svg('circle', { r: RADIUS, fill: colour(calledOf(user)) }), svg('text', { y: 0.72 }))
+    mark.lastChild.textContent = calledOf(user)
     if (user.socketId === socket.id) mark.classList.add('me')
     marks.set(user.socketId, mark)
     $('floor').append(mark)
@@ -98,22 +112,27 @@ const showPeople = () => {
       marks.delete(id)
     }
   const users = [...state.people.values()]
-  users.forEach(drawPerson)
+  if (view) view.show(users, socket.id, place)
+  else users.forEach(drawPerson)
   $('count').textContent = users.length
   $('people').replaceChildren(
     ...users.slice(0, 200).map((user) => {
       const dot = el('span', { className: 'dot' })
-      dot.style.background = colour(nameOf(user))
+      dot.style.background = colour(calledOf(user))
       const isMe = user.socketId === socket.id
-      const words = `${user.hand_raised ? '✋ ' : ''}${nameOf(user)}${isMe ? ' (you)' : ''}`
-      const button = el('button', { type: 'button' }, dot, el('span', { textContent: words }))
+      const signs = [
+        user.hand_raised ? icon('hand', 'hand raised') : '',
+        user.on_stage ? icon('speak', 'has the word') : '',
+        user.voice_enabled ? icon('heard', 'speaks') : '',
+      ]
+      const words = `${calledOf(user)}${isMe ? ' (you)' : ''}`
+      const button = el('button', { type: 'button', title: nameOf(user) }, dot, el('span', { textContent: words }), ...signs)
+      button.dataset.socket = user.socketId
       button.onclick = () => personMenu(button, user)
       return el('li', {}, button)
     }),
   )
-  const room = state.rooms.find((one) => sameRoom(one, state.room))
-  if (room) room.active_users = users.length
-  showRooms()
+  showHint()
 }
 
 // ── what may be done to a person, a message, the room ────────────────────────────────────────────────────
@@ -126,7 +145,7 @@ const tell = (event, payload, done) =>
     else if (done) notice(done)
   })
 const IN_AN_HOUR = () => new Date(Date.now() + 3_600_000).toISOString()
-const personMenu = (anchor, user) => {
+const personMenu = (anchor, user, at = null) => {
   const name = nameOf(user)
   const isMe = user.socketId === socket.id
   const raised = user.hand_raised === true
@@ -135,13 +154,22 @@ const personMenu = (anchor, user) => {
     : raised && mayAs('moderate')
       ? ['Lower their hand', () => tell('hand-lower', { session_id: user.sessionId })]
       : null
-  if (isMe) return openMenu(anchor, `${name}, you`, [hand])
+  if (isMe) {
+    const back = user.on_stage ? ['Give the word back', () => tell('speak-take', {})] : null
+    return openMenu(anchor, `${name}, you`, [hand, back], null, at)
+  }
   const reason = el('input', { placeholder: 'why (kept on the record)', maxLength: 300 })
   reason.setAttribute('aria-label', 'reason')
   const because = () => (reason.value.trim() === '' ? {} : { reason: reason.value.trim() })
   const account = user.userAccount
   const grant = (permission) => () =>
     tell('permission-grant', { account, permission, ...because() }, `${name} may now ${permission}.`)
+  const onIt = state.people.get(socket.id)?.on_stage
+  const word = [
+    mayAs('moderate') && !user.on_stage ? ['Give the word', () => tell('speak-grant', { session_id: user.sessionId }, `${name} has the word.`)] : null,
+    mayAs('moderate') && user.on_stage ? ['Take the word', () => tell('speak-take', { session_id: user.sessionId }, `${name} no longer has the word.`)] : null,
+    onIt && !user.on_stage ? ['Hand your word on', () => tell('speak-hand-on', { session_id: user.sessionId }, `${name} has your word now.`)] : null,
+  ]
   const moderation = mayAs('moderate')
     ? [
         ['Mute for an hour', () => tell('mute', { subject: name, until: IN_AN_HOUR(), ...because() }, `${name} is muted.`)],
@@ -156,7 +184,7 @@ const personMenu = (anchor, user) => {
       ]
     : []
   const copy = ['Copy the name', () => navigator.clipboard?.writeText(name)]
-  openMenu(anchor, name, [hand, copy, ...moderation], mayAs('moderate') ? reason : null)
+  openMenu(anchor, name, [hand, ...(state.stage ? word : []), copy, ...moderation], mayAs('moderate') ? reason : null, at)
 }
 const EMOJI = ['👍', '❤️', '😂', '🎉', '🤔']
 const messageMenu = (anchor, message) => {
@@ -182,7 +210,7 @@ const messageMenu = (anchor, message) => {
     anchor,
     nameOf(message),
     [
-      ['Reply', () => compose({ kind: 'reply', message_id, words: `Reply to ${nameOf(message)}` })],
+      ['Reply', () => compose({ kind: 'reply', message_id, words: `Reply to ${calledOf(message)}` })],
       isMine ? ['Edit', () => compose({ kind: 'edit', message_id, words: 'Edit your message' }, words())] : null,
       isMine || mayAs('moderate') ? ['Delete', () => tell('chat-delete', { message_id })] : null,
     ],
@@ -202,13 +230,52 @@ $('raise').addEventListener('click', () => {
   if (me) tell(me.hand_raised ? 'hand-lower' : 'hand-raise', {})
 })
 
-$('floor').addEventListener('pointerdown', (event) => {
+let view = null
+let lastWalk = 0
+const walked = (position, turn) => {
   const me = state.people.get(socket.id)
   if (!me) return
-  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform($('floor').getScreenCTM().inverse())
-  me.position = { x: Math.round(at.x * 100) / 100, y: 0, z: Math.round(at.y * 100) / 100 }
-  drawPerson(me)
-  socket.emit('aframe-update', { position: me.position })
+  me.position = position
+  if (Date.now() - lastWalk < 80) return
+  lastWalk = Date.now()
+  // As three.js has a turn about the upright axis.
+  const rotation = { x: 0, y: Math.sin((turn ?? 0) / 2), z: 0, w: Math.cos((turn ?? 0) / 2) }
+  socket.emit('aframe-update', { position, rotation })
+}
+/** Where there is no WebGL: the same from above. */
+const showFloor = () => {
+  $('floor').toggleAttribute('hidden', false)
+  $('floor').addEventListener('pointerdown', (event) => {
+    const me = state.people.get(socket.id)
+    if (!me) return
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform($('floor').getScreenCTM().inverse())
+    walked({ x: Math.round(at.x * 100) / 100, y: 0, z: Math.round(at.y * 100) / 100 })
+    drawPerson(me)
+  })
+}
+/** What to do next, in a line. */
+const showHint = () => {
+  const alone = state.people.size < 2
+  const walk = matchMedia('(hover: none)').matches ? 'A tap walks' : 'W A S D or a click walk'
+  $('hint').textContent = !state.people.has(socket.id)
+    ? ''
+    : alone
+      ? `You are alone: open this page a second time, or share its link. ${walk}.`
+      : `${walk}, dragging turns. Choose somebody for what you may do.`
+}
+$('share').addEventListener('click', async () => {
+  const { space_type, space_id } = state.room
+  const inside = state.subspace === 'main' ? '' : `:${state.subspace}`
+  const url = `${location.origin}/#${space_type}:${space_id}${inside}`
+  try {
+    if (navigator.share && matchMedia('(hover: none)').matches) await navigator.share({ url })
+    else {
+      await navigator.clipboard.writeText(url)
+      notice('The link is copied.')
+    }
+  } catch {
+    notice(url)
+  }
 })
 
 // ── chat ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,15 +286,16 @@ const stickToEnd = (change) => {
   if (atEnd) list.scrollTop = list.scrollHeight
 }
 const news = (text) => stickToEnd((list) => list.append(el('li', { className: 'news', textContent: text })))
-const showMessage = (message) => {
+/** The last one, or, of earlier ones, above `before`. */
+const showMessage = (message, before = null) => {
   if (state.seen.has(message.message_id)) return
   state.seen.add(message.message_id)
-  const by = el('span', { className: 'by', textContent: `${nameOf(message)} ` })
-  by.style.color = ink(nameOf(message))
+  const by = el('span', { className: 'by', textContent: `${calledOf(message)} `, title: nameOf(message) })
+  by.style.color = ink(calledOf(message))
   const words = el('span', { className: 'words' }, ...withLinks(message.content ?? ''))
   if (message.is_deleted) Object.assign(words, { className: 'words gone', textContent: 'deleted' })
   const more = el('button', { type: 'button', className: 'more', textContent: '⋯' })
-  more.setAttribute('aria-label', `what to do with the message of ${nameOf(message)}`)
+  more.setAttribute('aria-label', `what to do with the message of ${calledOf(message)}`)
   more.onclick = () => messageMenu(more, message)
   const meta = el('span', {
     className: 'meta',
@@ -236,7 +304,8 @@ const showMessage = (message) => {
   })
   const item = el('li', {}, answersTo(message), el('span', {}, by, words), meta, more, el('span', { className: 'reactions' }))
   item.dataset.id = message.message_id
-  stickToEnd((list) => list.append(item))
+  if (before) before.before(item)
+  else stickToEnd((list) => list.append(item))
   for (const { emoji, by: subjects } of message.reactions ?? [])
     for (const subject of subjects) countReaction(message.message_id, emoji, subject, false)
 }
@@ -278,12 +347,14 @@ const changeMessage = (id, change) => {
 }
 const loadChat = async (room) => {
   try {
-    const { messages } = await api(`/api/chat/${pathOf(room)}/messages?limit=50`)
-    if (!sameRoom(room, state.room)) return
+    const subspace = state.subspace
+    const { messages, has_more } = await api(`/api/chat/${pathOf(room)}/messages?limit=50&subspace=${subspace}`)
+    if (!sameRoom(room, state.room) || subspace !== state.subspace) return
+    $('more').hidden = !has_more
     const live = [...$('chat').children]
     state.seen.clear()
     $('chat').replaceChildren()
-    messages.forEach(showMessage)
+    for (const message of messages) showMessage(message)
     // What came while the history was on its way stays, once.
     for (const item of live) if (!item.dataset.id || !state.seen.has(item.dataset.id)) $('chat').append(item)
     $('chat').scrollTop = $('chat').scrollHeight
@@ -292,11 +363,26 @@ const loadChat = async (room) => {
     if (PASSING.test(error.code)) setTimeout(() => sameRoom(room, state.room) && loadChat(room), againAfter(error))
   }
 }
+$('more').addEventListener('click', async () => {
+  const first = $('chat').querySelector('li[data-id]')
+  if (!first) return
+  const query = `limit=50&subspace=${state.subspace}&before=${first.dataset.id}`
+  try {
+    const { messages, has_more } = await api(`/api/chat/${pathOf(state.room)}/messages?${query}`)
+    const { scrollHeight } = $('chat')
+    for (const message of messages) showMessage(message, first)
+    $('chat').scrollTop += $('chat').scrollHeight - scrollHeight
+    $('more').hidden = !has_more
+  } catch (error) {
+    notice(error.message)
+  }
+})
 $('say').addEventListener('submit', (event) => {
   event.preventDefault()
   const content = $('words').value.trim()
   if (!content) return
   $('words').value = ''
+  typing.sent()
   const what = state.composing
   compose(null)
   const [kind, payload] =
@@ -317,11 +403,13 @@ $('say').addEventListener('submit', (event) => {
 let wallet = null // 'stand-in', 'keychain' or null: how a challenge can be signed here
 const showMe = (identity) => {
   const name = identity?.id ?? state.account ?? 'guest'
-  $('me').textContent = name
-  $('me').style.color = ink(name)
+  $('me').textContent = shortName(name)
+  $('me').title = `who you are here: ${name}`
+  $('me').style.color = ink(shortName(name))
   const guest = !state.token
   $('account').hidden = $('login').hidden = !guest || !wallet
   $('logout').hidden = guest
+  $('quick').hidden = !guest || wallet !== 'stand-in'
 }
 const sign = async (account, challenge) => {
   if (wallet === 'stand-in')
@@ -334,9 +422,20 @@ const sign = async (account, challenge) => {
     ),
   )
 }
-$('who').addEventListener('submit', async (event) => {
+/** Made-up accounts, a click each: alice owns the lobby. */
+const showQuick = () =>
+  $('quick').replaceChildren(
+    ...['alice', 'bob', 'carol'].map((account) => {
+      const button = el('button', { type: 'button', textContent: account, onclick: () => logIn(account) })
+      button.setAttribute('aria-label', `be ${account}`)
+      return button
+    }),
+  )
+$('who').addEventListener('submit', (event) => {
   event.preventDefault()
-  const account = $('account').value.trim().toLowerCase()
+  logIn($('account').value.trim().toLowerCase())
+})
+const logIn = async (account) => {
   try {
     const challenge = String(Math.floor(Date.now() / 1000))
     const { signature, publicKey } = await sign(account, challenge)
@@ -346,7 +445,7 @@ $('who').addEventListener('submit', async (event) => {
   } catch (error) {
     notice(error.message)
   }
-})
+}
 const be = (account, token) => {
   state.account = account
   state.token = token
@@ -381,8 +480,10 @@ const againAfter = ({ retry_after = 2 }) => retry_after * 1000 * (1 + Math.rando
 let joinTimer
 const join = () => {
   const room = state.room
-  const since = state.since && sameRoom(state.since.room, room) ? state.since.revisions : undefined
-  const request = { spaceType: room.space_type, spaceId: room.space_id, ...(since ? { since } : {}) }
+  const { subspace } = state
+  const isSame = state.since && sameRoom(state.since.room, room) && state.since.subspace === subspace
+  const since = isSame ? state.since.revisions : undefined
+  const request = { spaceType: room.space_type, spaceId: room.space_id, subspace, ...(since ? { since } : {}) }
   clearTimeout(joinTimer)
   socket.emit('join-space', request, (answer) => {
     if (answer.ok || !sameRoom(room, state.room)) return
@@ -393,9 +494,11 @@ const join = () => {
     } else standing(answer.error)
   })
 }
-const enter = (room) => {
-  if (sameRoom(room, state.room) && state.people.size > 0) return
+const enter = (room, subspace = 'main') => {
+  if (sameRoom(room, state.room) && subspace === state.subspace && state.people.size > 0) return
+  speaking?.leave()
   state.room = room
+  state.subspace = subspace
   state.since = null
   state.people.clear()
   state.seen.clear()
@@ -404,8 +507,9 @@ const enter = (room) => {
   standing(null)
   $('chat').replaceChildren()
   $('title').firstElementChild.textContent = room.display_name ?? room.title ?? room.space_id
-  history.replaceState(null, '', `#${room.space_type}:${room.space_id}`)
+  history.replaceState(null, '', `#${room.space_type}:${room.space_id}${subspace === 'main' ? '' : `:${subspace}`}`)
   showPeople()
+  showRooms()
   if (socket.connected) join()
   else if (!socket.active) socket.connect()
   loadChat(room)
@@ -420,6 +524,7 @@ socket.on('disconnect', () => {
   // Who was sent away comes back by choosing a room.
   $('line').textContent = socket.active ? 'reconnecting' : 'disconnected'
   $('line').className = 'off'
+  if (socket.active) standing('The line is cut. It comes back by itself.')
 })
 socket.on('connect_error', (error) => {
   $('line').textContent = 'reconnecting'
@@ -430,15 +535,19 @@ socket.on('connect_error', (error) => {
   else if (state.guest) be(null, null)
 })
 socket.on('space-joined', (joined) => {
-  if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id) return
+  if (joined.spaceType !== state.room.space_type || joined.spaceId !== state.room.space_id || joined.subspace !== state.subspace) return
   state.people = new Map(joined.users.map((user) => [user.socketId, user]))
-  state.since = { room: state.room, revisions: joined.revisions }
+  state.since = { room: state.room, subspace: state.subspace, revisions: joined.revisions }
+  state.stage = joined.settings?.stage === true
   if (joined.session_token) keepGuest(joined.session_token)
   state.id = joined.identity.id
   showRole(joined.permission?.role ?? joined.permission ?? 'none')
   standing(null)
   showMe(joined.identity)
   showPeople()
+  speaking?.voice.restart()
+  speaking?.ready()
+  subrooms()
 })
 const SAID = {
   granted: ({ permission, by }) => `${by ?? 'Somebody'} gave you a permission here: ${permission}.`,
@@ -467,16 +576,17 @@ socket.on('user-joined', (user) => {
   atRevision('space', user.revision)
   state.people.set(user.socketId, user)
   showPeople()
-  news(`${nameOf(user)} came in`)
+  news(`${calledOf(user)} came in`)
 })
 socket.on('user-left', (user) => {
   atRevision('space', user.revision)
   state.people.delete(user.socketId)
   showPeople()
-  news(`${nameOf(user)} left${user.reason && user.reason !== 'left' ? ` (${user.reason})` : ''}`)
+  news(`${calledOf(user)} left${user.reason && user.reason !== 'left' ? ` (${user.reason})` : ''}`)
 })
 socket.on('chat-message', (message) => {
   atRevision('chat', message.revision)
+  for (const { socketId } of state.people.values()) if (nameOf(state.people.get(socketId)) === nameOf(message)) typing.done(socketId)
   showMessage(message)
 })
 socket.on('chat-edited', (edit) => {
@@ -500,24 +610,37 @@ socket.on('hand-state', (hand) => {
   if (!user) return
   user.hand_raised = hand.hand_raised
   showPeople()
-  if (hand.hand_raised) news(`${nameOf(hand)} raised a hand`)
+  if (hand.hand_raised) news(`${calledOf(hand)} raised a hand`)
 })
-socket.on('voice-state', ({ revision }) => atRevision('space', revision))
+const marked = (message) => {
+  atRevision('space', message.revision)
+  const user = state.people.get(message.socketId)
+  if (!user) return
+  for (const name of ['voice_enabled', 'on_stage']) if (name in message) user[name] = message[name]
+  showPeople()
+}
+socket.on('voice-state', marked)
+socket.on('stage-state', (message) => {
+  marked(message)
+  news(`${calledOf(message)} ${message.on_stage ? 'has the word' : 'no longer has the word'}`)
+})
 socket.on('permission-changed', (changed) => {
   atRevision('space', changed.revision)
   if (nameOf(changed) !== state.id) return
   if (changed.change === 'granted' || changed.change === 'revoked') showRole(changed.permission ?? 'none')
   notice(SAID[changed.change]?.(changed) ?? `What you may do here has changed: ${changed.change}.`)
 })
-socket.on('settings-changed', ({ revision }) => {
+socket.on('settings-changed', ({ revision, changes }) => {
   atRevision('space', revision)
+  if (typeof changes?.stage === 'boolean') state.stage = changes.stage
   news('The settings of this room were changed')
 })
 socket.on('aframe-update', ({ socketId, entityData }) => {
   const user = state.people.get(socketId)
   if (!user || !entityData?.position) return
   user.position = entityData.position
-  drawPerson(user)
+  if (view) view.show([...state.people.values()], socket.id, place)
+  else drawPerson(user)
 })
 socket.on('kicked', ({ reason, by, until }) => {
   const because = reason ? `: “${reason}”` : ''
@@ -531,13 +654,69 @@ socket.on('space-error', (error) => {
 })
 socket.on('chat-error', (error) => notice(error.error))
 
+// ── rooms inside a room ──────────────────────────────────────────────────────────────────────────────────
+const subrooms = async () => {
+  const { room } = state
+  const found = await api(`/api/spaces/${pathOf(room)}/subrooms`).catch(() => null)
+  if (found && sameRoom(room, state.room))
+    showSubrooms(found.subrooms, { room: pathOf(room), subspace: state.subspace, many: state.people.size }, (subspace) => enter(state.room, subspace))
+}
+
 // ── start ────────────────────────────────────────────────────────────────────────────────────────────────
+const typing = makeTyping(socket, (id) => (state.people.has(id) ? calledOf(state.people.get(id)) : null))
+let speaking = null
+const withVoice = async () => {
+  const people = () => [...state.people.values()]
+  speaking = await makeSpeaking({ socket, people, api, notice, changed: showPeople })
+  setInterval(() => {
+    const { voice } = speaking
+    if (voice.streams.size === 0) return
+    view?.speaking((id) => voice.isSpeaking(id))
+    for (const button of $('people').querySelectorAll('button'))
+      button.classList.toggle('speaks', voice.isSpeaking(button.dataset.socket))
+    if (view) voice.hearFrom(view.ear(), view.placeOf)
+  }, 200)
+}
+const inSpace = async () => {
+  const chosen = (id, event) => {
+    const user = state.people.get(id)
+    if (user) personMenu($('view'), user, event)
+  }
+  try {
+    view = await makeView($('view'), { walked, chosen })
+    showPeople()
+  } catch {
+    showFloor()
+    showPeople()
+  }
+}
 const { hive_stand_in: standIn } = await api('/page/config')
 wallet = standIn ? 'stand-in' : window.hive_keychain ? 'keychain' : null
 if (wallet === 'keychain') $('account').placeholder = 'your Hive account'
+showQuick()
 showMe()
 await loadRooms()
-const [type, ...rest] = decodeURIComponent(location.hash.slice(1)).split(':')
-const named = { space_type: type, space_id: rest.join(':') }
-enter(state.rooms.find((room) => sameRoom(room, named)) ?? state.rooms.find((room) => sameRoom(room, LOBBY)) ?? LOBBY)
-setInterval(loadRooms, 10_000)
+/** `type:id` or `type:id:main-…`, from the address. */
+const named = () => {
+  const [type, id, subspace] = decodeURIComponent(location.hash.slice(1)).split(':')
+  return { room: { space_type: type, space_id: id }, subspace: /^main(-.+)?$/.test(subspace ?? '') ? subspace : 'main' }
+}
+const wanted = named()
+const known = state.rooms.find((room) => sameRoom(room, wanted.room))
+if (known) enter(known, wanted.subspace)
+else if (/^(post|document|community|global)$/.test(wanted.room.space_type) && wanted.room.space_id) enter(wanted.room, wanted.subspace)
+else enter(state.rooms.find((room) => sameRoom(room, LOBBY)) ?? LOBBY)
+addEventListener('hashchange', () => {
+  const { room, subspace } = named()
+  if (room.space_id) enter(state.rooms.find((one) => sameRoom(one, room)) ?? room, subspace)
+})
+setInterval(() => {
+  loadRooms()
+  subrooms()
+}, 10_000)
+await Promise.allSettled([inSpace(), withVoice()])
+
+/** For whoever looks on from outside: who is here, and a message of one's own once it is on the log. */
+export const here = () => state.people
+export const say = (content) =>
+  new Promise((resolve) => socket.emit('chat-message', { content, message_id: crypto.randomUUID() }, resolve))

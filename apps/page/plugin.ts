@@ -17,6 +17,10 @@ const FILES = [
   ['/page/dom.js', 'dom.js', 'text/javascript; charset=utf-8'],
   ['/page/menu.js', 'menu.js', 'text/javascript; charset=utf-8'],
   ['/page/settings.js', 'settings.js', 'text/javascript; charset=utf-8'],
+  ['/page/subrooms.js', 'subrooms.js', 'text/javascript; charset=utf-8'],
+  ['/page/speaking.js', 'speaking.js', 'text/javascript; charset=utf-8'],
+  ['/page/typing.js', 'typing.js', 'text/javascript; charset=utf-8'],
+  ['/page/view.js', 'view.js', 'text/javascript; charset=utf-8'],
   ['/page/icon.svg', 'icon.svg', 'image/svg+xml'],
 ] as const
 

@@ -6,6 +6,7 @@ const FIELDS = [
   ['voice_enabled', 'Voice'],
   ['guests_allowed', 'Guests may come in'],
   ['reactions_enabled', 'Reactions by everybody'],
+  ['stage', 'A stage: who speaks is given the word'],
   ['max_users', 'Seats', 1, 10_000],
   ['slow_mode_seconds', 'Seconds between messages', 0, 21_600],
 ]
@@ -17,7 +18,7 @@ export const showSettings = (settings, change) => {
     return el('input', {
       name,
       ...(isSwitch
-        ? { type: 'checkbox', checked: settings[name] !== false }
+        ? { type: 'checkbox', checked: settings[name] === true }
         : { type: 'number', min: least, max: most, required: true, value: settings[name] }),
     })
   })
@@ -32,7 +33,7 @@ export const showSettings = (settings, change) => {
     const changes = {}
     for (const input of inputs) {
       const value = input.type === 'checkbox' ? input.checked : Number(input.value)
-      const before = input.type === 'checkbox' ? settings[input.name] !== false : settings[input.name]
+      const before = input.type === 'checkbox' ? settings[input.name] === true : settings[input.name]
       if (value !== before) changes[input.name] = value
     }
     if (Object.keys(changes).length > 0) change(changes)

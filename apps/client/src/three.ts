@@ -3,7 +3,9 @@ import { Crowd, makeAvatar, type Three } from './avatar.ts'
 import { cameFrom, type JoinOptions, join, type Room, type User } from './index.ts'
 import { showPanel } from './panel.ts'
 
+export { makeAvatar } from './avatar.ts'
 export * from './index.ts'
+export { Voice, type VoiceDeps } from './voice.ts'
 
 cameFrom(new URL(import.meta.url).origin)
 

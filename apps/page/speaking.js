@@ -1,0 +1,56 @@
+// One's own voice and others', over the page's socket: the button, who speaks, and why it stopped.
+import { $ } from './dom.js'
+
+/** `socket`: the page's. `people()`: who is in the room; `api`: REST. */
+export const makeSpeaking = async ({ socket, people, api, notice, changed }) => {
+  const { Voice } = await import('/presence-three.js')
+  let iceServers = []
+  const ask = (event, payload) =>
+    new Promise((resolve, reject) =>
+      socket.timeout(10_000).emit(event, payload, (late, answer) => {
+        if (late) reject(Object.assign(new Error('No answer came in time.'), { code: 'unreachable' }))
+        else if (answer.ok) resolve(answer)
+        else reject(Object.assign(new Error(answer.error), { code: answer.code }))
+      }),
+    )
+  const show = (enabled) => {
+    $('speak').setAttribute('aria-pressed', String(enabled))
+    $('speak').querySelector('span').textContent = enabled ? 'Stop speaking' : 'Speak'
+  }
+  const voice = new Voice({
+    me: () => socket.id ?? '',
+    others: () => people().filter(({ socketId }) => socketId !== socket.id),
+    iceServers: () => iceServers,
+    ask: (enabled) => ask('voice-state', { enabled }),
+    signal: (event, payload) => void ask(event, payload).catch(() => {}),
+    onChange: (enabled, why) => {
+      show(enabled)
+      if (why) notice(why.message)
+      changed()
+    },
+  })
+  socket.onAny((event, payload) => voice.heard(event, payload ?? {}))
+  $('speak').addEventListener('click', async () => {
+    $('speak').disabled = true
+    try {
+      if (voice.enabled) await voice.stop()
+      else {
+        iceServers = (await api('/api/turn-credentials')).iceServers ?? []
+        await voice.start()
+      }
+    } catch (error) {
+      notice(error.message)
+    }
+    $('speak').disabled = false
+  })
+  $('speak').hidden = false
+  return {
+    voice,
+    /** Others' voices come with the next room, and one's own stays off there. */
+    leave: () => voice.close(),
+    ready: async () => {
+      if (iceServers.length === 0) iceServers = (await api('/api/turn-credentials').catch(() => ({}))).iceServers ?? []
+    },
+    isSpeaking: (id) => voice.isSpeaking(id),
+  }
+}

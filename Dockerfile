@@ -31,6 +31,8 @@ COPY infra/migrations ./infra/migrations
 COPY infra/eventstore ./infra/eventstore
 COPY infra/hive ./infra/hive
 COPY infra/postgres ./infra/postgres
+# Where volumes are put: whoever runs here may write there.
+RUN mkdir /log /backups && chown node:node /log /backups
 USER node
 EXPOSE 3000
 STOPSIGNAL SIGTERM

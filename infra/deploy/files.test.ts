@@ -56,6 +56,7 @@ const compose = () =>
 files('compose: every part is there, with a health check, and what it names is there too', () => {
   const { services, networks, volumes } = compose()
   assert.deepEqual(Object.keys(services).sort(), [
+    'backup',
     'caddy',
     'coturn',
     'eventstore',
@@ -73,7 +74,7 @@ files('compose: every part is there, with a health check, and what it names is t
       assert.ok(from.startsWith('./') ? existsSync(join(root, from)) : from in volumes, `${name}: ${volume}`)
     }
     assert.ok(
-      !service.image || /:\d/.test(service.image) || service.build,
+      !service.image || /:\d+\.\d+/.test(service.image) || service.build,
       `${name}: its image has no version`,
     )
     for (const word of [...(service.command ?? []), ...service.healthcheck.test])

@@ -33,7 +33,7 @@ export const complaintsOf = (site: string): string => {
   }
 }
 
-export type TestCaddy = { readonly url: string; readonly stop: () => Promise<void> }
+export type TestCaddy = { readonly url: string; readonly pid: number; readonly stop: () => Promise<void> }
 
 /** Before the servers that `upstream` has an address for, each on `port`. `file`: another than the project's own. */
 export const testCaddy = async (
@@ -71,5 +71,5 @@ export const testCaddy = async (
     await stop()
     throw new Error('Caddy did not start')
   }
-  return { url, stop }
+  return { url, pid: caddy.pid!, stop }
 }

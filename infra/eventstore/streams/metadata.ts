@@ -16,39 +16,67 @@ export { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type Str
 /** `$tb` of a deleted stream, as it is written. */
 export const DELETED_MARK = '9223372036854775807'
 
-const positive = (value: unknown): number | undefined =>
-  typeof value === 'number' && value > 0 ? value : undefined
+/** A known field of another kind than its own: then none of it counts. */
+class Wrong extends Error {}
 
-const roles = (value: unknown): ReadonlyArray<string> | undefined =>
-  typeof value === 'string'
-    ? [value]
-    : Array.isArray(value)
-      ? value.filter((role): role is string => typeof role === 'string')
-      : undefined
+const wholeNumber = (value: unknown): number | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw new Wrong()
+  return value > 0 ? value : undefined
+}
 
-/** A list as it is written; undefined where it is none. */
-export const parseAcl = (value: unknown): Acl | undefined => {
-  if (typeof value !== 'object' || value === null) return undefined
+const roles = (value: unknown): ReadonlyArray<string> | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value === 'string') return [value]
+  if (!Array.isArray(value) || value.some((role) => typeof role !== 'string')) throw new Wrong()
+  return value
+}
+
+const LISTS = ['$r', '$w', '$d', '$mr', '$mw']
+const listOf = (value: unknown): Acl | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Wrong()
   const acl = value as Record<string, unknown>
+  if (Object.keys(acl).some((name) => !LISTS.includes(name))) throw new Wrong()
   return { $r: roles(acl.$r), $w: roles(acl.$w), $d: roles(acl.$d), $mr: roles(acl.$mr), $mw: roles(acl.$mw) }
 }
 
-/** Metadata that is not JSON, or not an object, says nothing. */
-export const parseMetadata = (data: string): StreamMetadata => {
-  let json: unknown
+/** A list as it is written; undefined where it is none. */
+export const parseAcl = (value: unknown): Acl | undefined => {
   try {
-    json = JSON.parse(data)
+    return listOf(value)
+  } catch {
+    return undefined
+  }
+}
+
+const NUMBERS = new Set(['$maxAge', '$maxCount', '$tb', '$cacheControl'])
+const GREATEST = BigInt(DELETED_MARK)
+/** Numbers as they are written: what has a point is no whole one, and beyond what 64 bits hold there is none. */
+const asWritten = (key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+  const source = context?.source
+  if (typeof value !== 'number' || source === undefined || !NUMBERS.has(key)) return value
+  return /^-?\d+$/.test(source) && BigInt(source) <= GREATEST ? value : null
+}
+
+/** Metadata that is not as it should be says nothing: no JSON, no object, or a known field of another kind than its own. A number below
+ *  its least is none. */
+export const parseMetadata = (data: string): StreamMetadata => {
+  try {
+    const json: unknown = JSON.parse(data, asWritten)
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) return NO_METADATA
+    const { $maxAge, $maxCount, $tb, $acl, $tempStream, $cacheControl } = json as Record<string, unknown>
+    wholeNumber($cacheControl)
+    if ($tempStream !== undefined && typeof $tempStream !== 'boolean') return NO_METADATA
+    const truncateBefore = wholeNumber($tb) ?? 0
+    return {
+      maxAge: wholeNumber($maxAge),
+      maxCount: wholeNumber($maxCount),
+      truncateBefore: truncateBefore > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : truncateBefore,
+      acl: listOf($acl),
+    }
   } catch {
     return NO_METADATA
-  }
-  if (typeof json !== 'object' || json === null) return NO_METADATA
-  const { $maxAge, $maxCount, $tb, $acl } = json as Record<string, unknown>
-  const truncateBefore = positive($tb) ?? 0
-  return {
-    maxAge: positive($maxAge),
-    maxCount: positive($maxCount),
-    truncateBefore: truncateBefore > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : truncateBefore,
-    acl: parseAcl($acl),
   }
 }
 

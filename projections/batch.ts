@@ -23,7 +23,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   chat,
 ]
 
-/** Every table that the log says in full, with its key: what a rebuild makes anew and a comparison compares. */
+/** Every table that derives from the log alone, with its key: these are rebuilt and compared. */
 export const TABLES: ReadonlyArray<Table> = [
   ...PROJECTIONS.flatMap(({ tables }) => tables),
   AUDIT_TABLE,

@@ -1,4 +1,4 @@
-/** How far the tables are, guarded by an epoch: who does not know both position and epoch changes nothing. */
+/** How far the tables are, guarded by an epoch: a writer that does not know both position and epoch changes nothing. */
 
 import * as t from 'io-ts'
 import { sql } from 'slonik'

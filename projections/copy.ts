@@ -56,7 +56,7 @@ export class CopyRows {
     this.at += 4
   }
 
-  /** A NUL in it is Postgres' to refuse. */
+  /** Postgres refuses a NUL in it. */
   text(value: string): void {
     const { length } = value
     this.reserve(4 + 3 * length)

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../domain/ports.ts'
 import { recordset, type Statement, type Table } from './projection.ts'
 import { bigint, type Query, query } from './query.ts'
 
-/** The log says them too, but for when. */
+/** The log says the same, except when. */
 export const PARKED_TABLES: ReadonlyArray<Table> = [
   { name: 'parked_streams', key: ['stream'] },
   { name: 'parked_events', key: ['position'] },
@@ -54,7 +54,7 @@ export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<Statement> =>
 
 export const parkedStreams = (): Statement => sql.unsafe`SELECT stream FROM parked_streams`
 
-/** How many streams and events wait: none, where all is well. */
+/** How many streams and events wait; none if all is well. */
 export type Waiting = { readonly streams: bigint; readonly events: bigint }
 export const countParked = (): Query<Waiting> =>
   query(
@@ -80,7 +80,7 @@ export const unpark = (stream: string, upTo: bigint): ReadonlyArray<Statement> =
     AND NOT EXISTS (SELECT FROM parked_events e WHERE e.stream = s.stream)`,
 ]
 
-/** All that waits of it is let go of. */
+/** Everything that waits in the stream is given up. */
 export const letGo = (stream: string): ReadonlyArray<Statement> => [
   sql.unsafe`DELETE FROM parked_events WHERE stream = ${stream}`,
   sql.unsafe`DELETE FROM parked_streams WHERE stream = ${stream}`,

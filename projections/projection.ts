@@ -34,8 +34,8 @@ export type Projection<Changes> = {
   /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
    *  `search_path` says whether it is the live tables or a rebuild's. */
   readonly write: (changes: Changes) => ReadonlyArray<Statement>
-  /** What of a big batch may go by COPY where the rows are surely new, and the rest, for `write`. Only where no change of
-   *  the rest must come before it. */
+  /** The part of a big batch that COPY may write if its rows are surely new, and the rest for `write`. No change of the
+   *  rest may have to come before it. */
   readonly copy?: (changes: Changes) => { readonly copy: Copy; readonly rest: Changes } | null
 }
 export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
@@ -103,10 +103,10 @@ export const remove = (table: Table, columns: Columns, keys: Iterable<Row>): Sta
       sql.fragment` AND `,
     )}`
 
-/** A map of last words: per key the row it now has, or null where it has none. */
+/** The latest row of each key, or null if it was removed. */
 export type Latest = Map<string, { readonly key: Row; readonly row: Row | null }>
 
-/** Writes last words: one upsert and one delete at most. */
+/** Writes the latest rows: one upsert and one delete at most. */
 export const writeLatest = (
   table: Table,
   keyColumns: Columns,

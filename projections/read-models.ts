@@ -48,7 +48,7 @@ export type SettingsRow = SpaceSettings & {
   readonly updated_at: Iso | null
 }
 
-/** A space as the tables know it, by its content or by its history. Who may see it is the asker's to decide. */
+/** A space as the tables know it, by its content or by its history. The caller decides who may see it. */
 export type SpaceRow = SettingsRow & {
   readonly title: string
   readonly description: string
@@ -74,7 +74,7 @@ export type SessionRow = {
   readonly position: unknown
   readonly avatar_data: unknown
   readonly voice_enabled: boolean
-  /** The others, by name: one that is not there is as on a session that has just joined. */
+  /** The other marks, by name; a missing one is as on a session that has just joined. */
   readonly marks: Readonly<Record<string, unknown>>
   readonly node: string
 }
@@ -198,10 +198,10 @@ export type AuditRow = {
   readonly hash: string
   readonly prev_hash: string
 }
-/** How far a subscription's address was told. */
+/** How far a subscription was delivered. */
 export type DeliveryRow = {
   readonly subscription: string
-  /** Of which of its starts. */
+  /** Which of the subscription's starts this is. */
   readonly start: number
   readonly position: Decimal | null
   readonly delivered: number
@@ -226,10 +226,10 @@ export type AuditFilters = {
   /** Both inclusive, on `created_at`. */
   readonly from?: Date
   readonly to?: Date
-  /** Somewhere in a message's words, whatever the case. Walks what else is asked for, so that is best something. */
+  /** Text anywhere in a message's words, in either case. It searches all rows that the other filters leave, so give some. */
   readonly text?: string
   readonly correlation?: string
-  /** Without the refusals that say a space is not there: they are on the log only where it is. */
+  /** Leaves out refusals that say the space is not there: they are on the log only if it is. */
   readonly knownOnly?: boolean
   /** Inclusive: nothing after this position. */
   readonly upTo?: bigint
@@ -280,9 +280,9 @@ export interface ReadModels {
   readonly checkpoint: () => ReadResult<TablesCheckpoint>
   /** The last events that they have, the newest first: to hold a log against. */
   readonly lastPlaces: () => ReadResult<ReadonlyArray<LogPlace>>
-  /** What waits because it could not be applied (`presence parked`). */
+  /** Events that wait because they could not be applied (`presence parked`). */
   readonly parked: () => ReadResult<Waiting>
-  /** What the viewer may know of, the lobby first, then newest first. */
+  /** The spaces that the viewer may know of, the lobby first, then newest first. */
   readonly listSpaces: (request: SpacesRequest) => ReadResult<SpaceList>
   /** Null where neither content nor history knows it. */
   readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
@@ -296,7 +296,7 @@ export interface ReadModels {
   readonly bans: (space: SpaceRef, page: PageRequest) => ReadResult<Page<BanRow>>
   readonly mutes: (space: SpaceRef, page: PageRequest) => ReadResult<Page<MuteRow>>
   readonly messages: (request: MessagesRequest) => ReadResult<Messages>
-  /** Of this space: another may have one under the same id. */
+  /** A message of this space: another space may have one under the same id. */
   readonly message: (space: SpaceRef, messageId: string) => ReadResult<MessageRecord | null>
   /** The ids of a space's messages, deleted ones too, in order from after a revision (-1 for all). */
   readonly messageIds: (

@@ -20,7 +20,7 @@ export const MAX_PROVED_DEPTH = 1_000
 export const cleanText = (text: string): string =>
   text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
 
-/** Texts that stand between quotes as they are: most do, and asking is cheaper than quoting. */
+/** Texts that need no escaping between quotes: most don't, and checking is cheaper than quoting. */
 const PLAIN = /^[ !#-[\]-~]*$/
 const quote = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text))
 const quoteClean = (text: string): string =>
@@ -28,7 +28,7 @@ const quoteClean = (text: string): string =>
 
 export const TOO_DEEP = '"(nested too deep)"'
 
-/** Objects with the same keys in the same order come by the thousand: sorted once, with each key as it is written. */
+/** Objects with the same keys in the same order come by the thousand, so their keys are sorted and quoted once. */
 export type Shape<Head> = {
   readonly keys: ReadonlyArray<string>
   readonly sorted: ReadonlyArray<string>
@@ -115,10 +115,10 @@ const around = writer(quote, MAX_PROVED_DEPTH + 100)
 /** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
 export const canonicalJson = (value: unknown): string => clean(value)
 
-/** The same with every text as it is: no two values have the same bytes. */
+/** The same without replacing anything in texts, so that no two values have the same bytes. */
 export const provedJson = (value: unknown): string => proved(value)
 
-/** The same of what has events, or parts of them, in it: nothing of them is cut off once more. */
+/** The same for values that contain events or parts of them: nothing more of these is cut off. */
 export const aroundJson = (value: unknown): string => around(value)
 
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */

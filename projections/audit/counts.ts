@@ -6,7 +6,7 @@ import { count, nullable, type Query, query } from '../query.ts'
 
 type Span = { readonly first: number | null; readonly last: number | null }
 
-/** The times of a room's first and last event, ms since the epoch; looks aside. */
+/** The times of a room's first and last event, in ms since the epoch, without looks at the audit log. */
 export const auditSpan = ({ type, id }: SpaceRef): Query<Span> =>
   query(
     sql.unsafe`SELECT min(created_at) AS first, max(created_at) AS last FROM presence_audit_log
@@ -16,7 +16,7 @@ export const auditSpan = ({ type, id }: SpaceRef): Query<Span> =>
 
 type Counted = { readonly bucket: number; readonly action: string; readonly events: number }
 
-/** Spans of `width_ms` from `first` on, `last` inclusive. A row for each span and type of which there is any. */
+/** Spans of `width_ms` from `first` to `last` inclusive: a row for each span and type that has any event. */
 export const auditCounts = (
   { type, id }: SpaceRef,
   { first, last, width_ms }: { readonly first: number; readonly last: number; readonly width_ms: number },

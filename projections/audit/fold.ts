@@ -63,7 +63,7 @@ const name = (value: unknown): string | null => {
   const found = text(value)
   return found !== null && found.length > MAX_NAME ? cleanText(found.slice(0, MAX_NAME)) : found
 }
-/** A day that no calendar has is the one that `Date` takes it for. */
+/** A day that no calendar has is read as `Date` reads it. */
 const time = (value: unknown, recorded: Date): number => {
   if (typeof value === 'string') {
     const exact = msOf(value)
@@ -93,8 +93,8 @@ export const unknownSessions = (
   return [...unknown]
 }
 
-/** Whom it was done to: the account, guest or message that it names, or whose session it names; null where that is
- *  who acted. */
+/** Whom it was done to: the account, guest or message that it names, or the subject of the session that it names; null if
+ *  that is the actor. */
 const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { sessions }: AuditMemory) => {
   const session = sessionOf(event)
   if (session !== null) {
@@ -123,7 +123,7 @@ const spaceOf = (stream: string): { readonly type: string; readonly id: string }
   return E.isRight(named) ? named.right.space : unknown
 }
 
-/** What is outside the rooms names its space in its data; every space where it names none. */
+/** Events about keys and subscriptions name their space in their data; those that name none are about every space. */
 const outsidePlace = ({ data }: RecordedEvent): string => {
   const { space } = loose(data)
   return `${ACCESS_PREFIX}${typeof space === 'string' ? space : 'global:*'}`

@@ -117,7 +117,7 @@ export const auditLog = (
   )
 }
 
-/** The last event of a space's rooms before a place: those of the streams that nothing but the audit log has are none of them. */
+/** The last event of a space's rooms before a place, without the streams that only the audit log has. */
 export const positionBefore = (
   space: SpaceRef,
   position: bigint,

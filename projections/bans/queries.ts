@@ -1,4 +1,4 @@
-/** Who is kept out or quiet now: those whose end has passed are not listed. */
+/** Who is kept out or quiet now: restrictions that have run out are not listed. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'

@@ -73,8 +73,8 @@ type Posted = PlacedEvent & { readonly event: Extract<ChatEvent, { readonly type
 type Changes = {
   /** By space and message id, as all of these are. */
   readonly posted: Map<string, Posted>
-  /** To messages that were there before what this batch posts, and to those after it: ids may come again, and the
-   *  tables must not depend on where a batch ends. */
+  /** Changes to messages that were there before this batch, and to those that it posts: ids may come again, and the tables
+   *  must not depend on where a batch ends. */
   readonly before: Map<string, Change>
   readonly after: Map<string, Change>
   readonly reactions: Latest
@@ -184,8 +184,8 @@ const rowOf = ({ event: { data }, space, position, revision }: Posted): Row => (
 const columns = Object.keys(MESSAGE_COLUMNS)
 const values = columns.filter((name) => !MESSAGES.key.includes(name))
 
-/** New messages as COPY takes them: much faster, but it knows no conflict. Null where one of them is not plainly what it
- *  should be: then the other way says what becomes of it. */
+/** New messages in COPY's form, which is much faster but can't handle conflicts. Null if one of them is unusual: then the
+ *  upsert decides. */
 const copyPosted = (posted: Changes['posted']): Copy | null => {
   const rows = new CopyRows(MESSAGES.name, columns, 300 * posted.size)
   for (const { event, space, position, revision } of posted.values()) {

@@ -48,8 +48,8 @@ export const messageIdsOf = (
     t.type({ message_id: t.string, revision: bigint }),
   )
 
-/** Of each emoji the first to react are named, and of a message the first emoji listed: what many people can add to
- *  without end is not told whole each time that it is read. The count is whole. */
+/** Names only the first people of each emoji, and lists only the first emoji of a message, since many people can add to
+ *  them without end. The count is complete. */
 const MOST_NAMED = 100
 const MOST_EMOJI = 100
 
@@ -89,7 +89,7 @@ export const messagesOf = (
   )
 }
 
-/** From before a message's reactions had a bound there may be more: those that are left out are taken for none. */
+/** There may be more from before reactions had a bound: those that are left out count as none. */
 const MOST_FOUND = 2 * MAX_REACTIONS_OF_ALL
 
 const facts = t.type({

@@ -1,4 +1,4 @@
-/** What of rooms' scenes lasts: a row for each entity that is pinned. */
+/** The lasting entities of rooms' scenes: a row for each one that is pinned. */
 import { sql } from 'slonik'
 import { type Latest, type Projection, type Row, recordset, spaceMapKey, writeLatest } from '../projection.ts'
 

@@ -1,4 +1,4 @@
-/** What lasts in a space's rooms. */
+/** The lasting entities of a space's rooms. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'

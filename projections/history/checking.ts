@@ -1,4 +1,5 @@
-/** Whether what is kept beside a room's stream is what its events make: folded from the first, with nothing kept believed. */
+/** Checks the moments kept beside a room's stream: folds its events from the first, trusting nothing that is kept, and
+ *  compares. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../domain/names.ts'
 import type { StreamReader } from '../../domain/ports.ts'
@@ -11,7 +12,7 @@ import { readable } from './point.ts'
 import { talk } from './recent-messages.ts'
 import { standing } from './space-standing.ts'
 
-/** `stream` is the one that is kept; its event `revision` is not what it should be. */
+/** `stream` is the one that holds what is kept; its event `revision` is wrong. */
 export type KeptFault = { readonly stream: string; readonly revision: number; readonly detail: string }
 export type KeptCheck = { readonly events: number; readonly faults: ReadonlyArray<KeptFault> }
 
@@ -26,7 +27,7 @@ const checkFold = async <S>(
   const faults: KeptFault[] = []
   let events = 0
   const made = new Map<string, number>()
-  /** Instead of being written, what is made is held against what is there. */
+  /** Instead of being written, what is made is compared with what is there. */
   const compare = async ({ stream: kept, at, events: all }: ToWrite): Promise<void> => {
     made.set(kept, at + all.length)
     const there = await readEvents(log, kept, { from: BigInt(at), limit: all.length })

@@ -4,7 +4,7 @@ import { readEvents } from './errors.ts'
 import { EVERY, MARKS_EACH, Mark, marksOf } from './kept-streams.ts'
 import type { EventPlace, IsPast } from './point.ts'
 
-/** So few are read together rather than halved one by one: several waits less, for bytes that are few. */
+/** So few marks are read at once instead of by halving: fewer round trips for a few more bytes. */
 const MARKS_AT_ONCE = 64
 /** Marks never change once written, so they are remembered, so many of them in all. */
 const MARKS = 200_000
@@ -13,13 +13,13 @@ export type Marks = {
   readonly at: (stream: string, k: number) => Promise<EventPlace | null>
   /** How many marks there are. */
   readonly count: (stream: string) => Promise<number>
-  /** The same where the moment may lie behind the last that is known of; else what is known is enough. */
+  /** How many marks are enough to find the moment: looked up again only if it may lie behind the last known one. */
   readonly countFor: (stream: string, past: IsPast) => Promise<number>
   /** The first stretch between marks whose end is past; `count` where none is. */
   readonly stretch: (stream: string, count: number, past: IsPast) => Promise<number>
 }
 
-/** How the marks of a log are remembered: all at once let go of where they would become too many. */
+/** A memory of a log's marks; all are dropped at once when they become too many. */
 const createMemory = (step: number) => {
   const marks = new Map<string, Map<number, EventPlace>>()
   /** How many marks of a stream there were when last looked at: never fewer since. */
@@ -52,7 +52,7 @@ export const createMarks = (log: StreamReader, every = EVERY): Marks => {
     const [recorded] = await readEvents(log, marksOf(stream), { from: BigInt(k), limit: 1 })
     return memory.add(stream, k, recorded)
   }
-  /** Has these remembered, in one read where some are not. */
+  /** Makes sure that these are remembered; reads them at once if some are not. */
   const readBetween = async (stream: string, low: number, high: number): Promise<void> => {
     let k = low
     while (k < high && memory.get(stream, k) !== undefined) k += 1

@@ -30,7 +30,7 @@ export type Moment = {
   readonly position: bigint | null
   readonly revision: number
   readonly chatRevision: number
-  /** Events before it that can't be read, so that what they changed is missing: 0 but where they were to be passed over. */
+  /** How many unreadable events were passed over, whose changes are missing. 0 unless they were to be passed over. */
   readonly unread: number
   readonly standing: Standing
   /** Oldest first. */
@@ -144,8 +144,8 @@ export const createMoments = (
     return momentOf(space, { room, chat }, seen, options.messages)
   }
 
-  /** What `until` gives of `bound`'s end, with each stream read once: only where one goes on past the other's end is it
-   *  read again. */
+  /** The same as `until` with `bound`, with each stream read once; a stream is read again only if it went on past the
+   *  other's end. */
   const atTime = async (
     space: SpaceRef,
     ms: number,

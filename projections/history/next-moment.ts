@@ -1,4 +1,4 @@
-/** A moment carried on by the next event, as a replay does: it comes to what asking for that moment would. */
+/** Carries a moment on by the next event, as a replay does; the result is the same as asking for that moment. */
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import type { Decoded } from '../../domain/codec.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
@@ -64,7 +64,7 @@ const say = (messages: ReadonlyArray<MomentMessage>, decoded: Decoded): Readonly
   })
 }
 
-/** Consumes the moment's standing; its caller goes on with what comes back. A refusal changes nothing. */
+/** Consumes the moment's standing; use only what it returns. A refusal changes nothing. */
 export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
   if (decoded.kind === 'refusal') return moment
   const { position, metadata } = decoded
@@ -86,7 +86,7 @@ export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
   }
 }
 
-/** The same by an event that can't be read: what it changed is missing from there on. */
+/** The same for an event that can't be read: what it changed is missing from there on. */
 export const passOver = (moment: Moment, kind: Decoded['kind'], recorded: RecordedEvent): Moment => {
   if (kind === 'refusal') return moment
   return {

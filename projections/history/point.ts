@@ -40,7 +40,7 @@ export const refOf = ({
 
 type Placed = Pick<RecordedEvent, 'revision' | 'position' | 'metadata'>
 
-/** The time that an event says, be it readable or not; null where it says none. */
+/** The time that an event says, even if the event can't be read; null if it says none. */
 const saidAt = (metadata: unknown): string | null => {
   const at = typeof metadata === 'object' && metadata !== null && 'at' in metadata ? metadata.at : null
   return typeof at === 'string' && !Number.isNaN(Date.parse(at)) ? at : null
@@ -48,7 +48,7 @@ const saidAt = (metadata: unknown): string | null => {
 /** The same, or when it was written. */
 export const timeOf = ({ metadata, created }: Pick<RecordedEvent, 'metadata' | 'created'>): string =>
   saidAt(metadata) ?? created.toISOString()
-/** The newest time so far; a date that is none counts for nothing. */
+/** The newest time so far; an invalid date is ignored. */
 const later = (latest: number, metadata: unknown): number => {
   const at = saidAt(metadata)
   return at === null ? latest : Math.max(latest, Date.parse(at))
@@ -84,7 +84,7 @@ export const after = <S>(
   latest,
 })
 
-/** The same behind an event that can't be read: what it changed is missing. */
+/** The same after an event that can't be read: what it changed is missing. */
 export const passed = <S>(point: Point<S>, recorded: RecordedEvent, where: EventPlace): Point<S> => ({
   ...point,
   ...where,

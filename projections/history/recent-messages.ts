@@ -59,7 +59,7 @@ export const talk: Folding<Talk> = {
         }
       return state
     }
-    // Of one further back nothing is shown.
+    // Messages further back are not shown.
     const said = messages.get(data.messageId)
     if (said === undefined) return state
     switch (type) {

@@ -54,7 +54,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   settings: new Map(refs.settings),
 })
 
-/** The state drops restrictions that ended, now and then: so do we. */
+/** The state drops restrictions that have ended, now and then, and so does this. */
 const follow = (refs: Map<string, Ref>, state: ReadonlyMap<string, unknown>): void => {
   if (refs.size === state.size) return
   for (const subject of refs.keys()) if (!state.has(subject)) refs.delete(subject)
@@ -125,7 +125,7 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   },
 }
 
-/** What set a mark, or moved the session: a mark that is again as on a session that has just joined was set by nothing. */
+/** What set a mark, or moved the session. A mark that is as on a session that has just joined was set by nothing. */
 const noteSets = (refs: Refs, sets: SetsOnSession, data: object, ref: Ref): void => {
   const sessionId = 'sessionId' in data ? String(data.sessionId) : ''
   const known = refs.sessions.get(sessionId)
@@ -164,7 +164,7 @@ const FirstRefs = t.type({
   mutes: Rows,
   settings: Rows,
 })
-/** What came later is left out where there is none. */
+/** Later additions are left out if they are empty. */
 export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows })])
 export type PackedRefs = t.TypeOf<typeof PackedRefs>
 type Packed = t.TypeOf<typeof Packed>

@@ -77,7 +77,8 @@ export const readRoom = async (
   }
   const isDry = ({ at, page }: Cursor): boolean => at >= page.length
   let round = 0
-  /** An end that was seen before counts no longer: what others were read since may stand behind what came there. */
+  /** An end that was seen before no longer counts: events may have come there that stand before what was read since from
+   *  the others. */
   let since = 0
   const head = async (): Promise<Cursor | null> => {
     if (cursors.every(isDry)) since = round + 1
@@ -110,11 +111,11 @@ export const readRoom = async (
   }
 }
 
-/** What a replay comes to next. `at`: the time that it says; where it says none, when it was written. */
+/** The next event of a replay. `at`: the time that it says, else when it was written. */
 export type Upcoming = { readonly recorded: RecordedEvent; readonly at: string }
 
-/** An event, in a sentence too. `after` is the room with it in: valid until the next is asked for. One that this version
- *  can't read is told all the same, with what is wrong with it, and what it changed is missing from the room after it. */
+/** An event, also as a sentence. `after` is the room after it, valid until the next step is asked for. An event that this
+ *  version can't read is shown too, with what is wrong with it; what it changed is missing from then on. */
 export type ReplayStep = Upcoming & {
   readonly kind: StreamKind
   readonly says: string
@@ -175,9 +176,9 @@ export type Player = {
   readonly moment: () => Moment
   /** The event that led here; null where one has jumped here. */
   readonly last: () => ReplayStep | null
-  /** The event to come; null at the end (for now). */
+  /** The next event; null at the end, which may move. */
   readonly peek: () => Promise<Upcoming | null>
-  /** Null at the end (for now). */
+  /** Null at the end, which may move. */
   readonly forward: () => Promise<ReplayStep | null>
   /** False at the beginning. */
   readonly back: () => Promise<boolean>
@@ -258,8 +259,8 @@ export const eventAt = async (
   return event === null ? null : readable(event)
 }
 
-/** An event and its change as a replay shows it. `client`: also the address and agent it came from. Of one that can't be
- *  read nothing but its place is shown: what is personal in it is not known either. */
+/** An event and its change as a replay shows it. `client`: also the address and user agent it came from. Of an event that
+ *  can't be read only its place is shown, since nobody knows what in it is personal. */
 export const stepView = (step: ReplayStep, options: { readonly client?: boolean } = {}) => {
   const { recorded, at, kind, says, decoded } = step
   const place = {

@@ -12,8 +12,8 @@ export type Standing = { readonly state: SpaceState; readonly refs: Refs }
 
 const StoredStanding = t.type({ state: t.unknown, refs: PackedRefs })
 
-/** An avatar is personal: a kept moment holds none, so no moment shows one. Nor what an entity is made of: that is in the
- *  event which says so. */
+/** Avatars are personal: a kept moment holds none, so no moment shows one. The same goes for an entity's components, which
+ *  stand in the event that sets them. */
 const plain = (event: SpaceEvent): SpaceEvent => {
   switch (event.type) {
     case 'SessionJoined':

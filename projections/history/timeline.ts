@@ -1,7 +1,5 @@
-/**
- * One of a room's streams, at any moment of it, at a cost that its age does not change: from what is kept beside it
- * (`kept-streams.ts`). Where much of that is missing, the timeline asks for it to be kept (`KeepStream`), and reads on.
- */
+/** One of a room's streams at any of its moments, found from what is kept beside it (`kept-streams.ts`), so that it costs
+ *  the same whatever the stream's age. Where much is not kept yet, the timeline has it kept first (`KeepStream`). */
 
 import { decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -15,7 +13,7 @@ import { createMarks } from './marks.ts'
 import { after, type IsPast, nothing, type Point, passed, readable, whereOf } from './point.ts'
 
 const PAGE = 1_000
-/** Events past the last kept moment that a reader folds before it has them kept first. */
+/** With more events than this past the last kept moment, a reader has them kept first. */
 const PATIENCE = 4 * EVERY
 /** How many events that were read on the way to a moment are handed on. */
 const SEEN = 2 * PAGE
@@ -67,7 +65,7 @@ const foldTo = async <S>(
     if (page === null) return 'foreign'
     if (seen !== undefined && seen.size + page.length > SEEN) seen.clear()
     for (const recorded of page) {
-      // What is past need not be readable.
+      // An event past the end need not be readable.
       const where = whereOf(point.latest, recorded)
       if (past(where)) return { ...point, next: recorded.position, unread }
       if (passing && decodeRecorded(recorded)._tag === 'Left') {

@@ -40,7 +40,7 @@ const messageView = (message: MomentMessage) => ({
 const eventsOfMarks = (marks: Partial<Record<MarkName, Ref>> | undefined) =>
   Object.fromEntries(MARK_NAMES.map((name) => [`${name}_event`, refView(marks?.[name])]))
 
-/** What had run out by then is left out, whoever has or has not noticed. */
+/** Whatever had run out by then is left out, even if no event says so yet. */
 export const momentView = (moment: Moment) => {
   const { standing, time } = moment
   const { state, refs } = standing
@@ -122,7 +122,7 @@ export const momentView = (moment: Moment) => {
       event: refView(refs.pinned.get(key)),
     })),
     settings: { ...named, settings: free },
-    /** By setting; what is not here is as every space begins. */
+    /** By setting; one that is missing has its default. */
     settings_set_by: Object.fromEntries([...refs.settings].map(([name, ref]) => [name, refView(ref)])),
     messages: moment.messages.map(messageView),
   }

@@ -1,4 +1,4 @@
-/** What one event of the log is to those who are there: who hears what, and who comes and goes. */
+/** What an event of the log means to those who are in the room: who hears what, and who comes and goes. */
 import type { ChatEvent, ChatEventName, ChatEventOf } from '../../domain/chat/events.ts'
 import {
   type LeaveReason,
@@ -30,9 +30,9 @@ export type Delivery =
   | { readonly kind: 'space'; readonly news: News }
   /** The session is now in `subspace`: from here on it hears that room. */
   | { readonly kind: 'entered'; readonly sessionId: string; readonly subspace: string }
-  /** It is in `subspace` no more, and hears nothing of what follows. */
+  /** It is no longer in `subspace`, and hears nothing that follows there. */
   | { readonly kind: 'left'; readonly sessionId: string; readonly subspace: string }
-  /** Its session is over. `notice` is for it alone, where it was put out. */
+  /** Its session is over. `notice` is for it alone, if it was put out. */
   | {
       readonly kind: 'ended'
       readonly sessionId: string
@@ -50,7 +50,7 @@ type Tell<Name extends SpaceEventName> = (
   place: At,
 ) => ReadonlyArray<Delivery>
 
-/** Where sessions come and go, more than news is delivered. */
+/** When sessions come and go, more than news must be done. */
 const COMING: { readonly [Name in Coming]: Tell<Name> } = {
   SessionJoined: (data, _, place) => {
     const { sessionId, subspace, at } = data
@@ -82,7 +82,7 @@ const COMING: { readonly [Name in Coming]: Tell<Name> } = {
   },
 }
 
-/** `sessions` are those before the event. An event of a session that is not there is news to nobody. */
+/** `sessions` are those before the event. An event about a session that is not there is news to nobody. */
 export const spaceNews = (
   sessions: ReadonlyMap<string, Session>,
   event: SpaceEvent,

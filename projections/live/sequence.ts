@@ -10,7 +10,7 @@ export type Sequence<T> = {
   highest: bigint
 }
 
-/** Past this many, what came early is forgotten: it will be read from the stream when the gap is seen to. */
+/** Beyond so many, early events are dropped: they are read from the stream once the gap is closed. */
 const MAX_EARLY = 1_000
 
 /** `last` is the revision that is already known; what follows it is let through. */
@@ -36,5 +36,5 @@ export const arrive = <T>(seq: Sequence<T>, revision: bigint, item: T): Readonly
   return run
 }
 
-/** Something later has been heard of than what could be let through. */
+/** An event is known that is later than what could be let through. */
 export const hasGap = (seq: Sequence<unknown>): boolean => seq.highest > seq.last

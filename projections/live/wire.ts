@@ -1,5 +1,5 @@
-/** What clients are sent, as docs/contract.md shapes it. Every moment is the event's own, so that all nodes (and a
- *  client that resumes) see the same words for the same event. */
+/** What clients are sent, in the shape that docs/contract.md gives. Times are the event's own, so that all nodes, and a
+ *  client that resumes, see the same for the same event. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { erasedBy } from '../../domain/erasure.ts'
@@ -29,7 +29,7 @@ export const userOf = (session: Session) => ({
   ...shownMarks(session),
   connected_at: session.joinedAt,
 })
-/** `said`, with its place and its time. */
+/** The payload with its place and its time. */
 export const news = (
   event: string,
   said: Readonly<Record<string, unknown>>,

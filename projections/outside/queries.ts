@@ -1,4 +1,4 @@
-/** How far the addresses of subscriptions were told: written by the one who delivers, and made of nothing. */
+/** How far each subscription was delivered. The deliverer writes it; it derives from no event. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { count, decimal, iso, nullable, type Query, query } from '../query.ts'

@@ -1,10 +1,10 @@
-/** A bundle that is being checked: what is known of it so far, and what is wrong with it. */
+/** The state of a bundle's check: what is known of it so far, and what is wrong with it. */
 import { type Header, SealDigests } from './bundle.ts'
 import type { inclusionChecker } from './merkle.ts'
 import type { Checkpoint, Verifier } from './note.ts'
 import type { BundleState } from './state.ts'
 
-/** `file`: what is no line of its own. */
+/** `file`: faults that belong to no line. */
 export type Lined = 'header' | 'checkpoint' | 'start' | 'event' | 'end' | 'seal'
 export type Part = Lined | 'file'
 export type Fault = {
@@ -31,14 +31,14 @@ export type Checking = {
   readonly digests: SealDigests
   /** Where each part begins. */
   readonly lineOf: Partial<Record<Part, number>>
-  /** The line that is looked at, from 1. */
+  /** The number of the current line, from 1. */
   at: number
-  /** What that line is to be, unless it is the end after the events. */
+  /** What that line must be, unless it is the end after the events. */
   expects: Exclude<Lined, 'end'> | 'nothing'
   header: Header | null
   checkpoint: Checkpoint | null
   inTree: ReturnType<typeof inclusionChecker> | null
-  /** What the events make of the start; null where that can't be known. */
+  /** The state at the start folded with the events; null if that can't be known. */
   state: BundleState | null
   events: number
   lastLeaf: number

@@ -9,14 +9,14 @@ const isPlain = (value: unknown): boolean => !(value instanceof Uint8Array)
 /** `text`, where it was made, is what is proved of it. */
 export const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent => {
   const { data, metadata } = recorded.stored ?? recorded
-  // What JSON can't say as it is, is what it says instead; so is what is too deep.
+  // Values that JSON can't hold become what JSON writes for them; the same goes for what is nested too deep.
   if (!isPlain(data) || !isPlain(metadata) || text?.includes(TOO_DEEP) === true)
     return JSON.parse(text ?? eventText(recorded))
   const { id, revision, stream, type } = recorded
   return { data: data ?? null, id, metadata: metadata ?? null, revision: String(revision), stream, type }
 }
 
-/** A stream's time never goes back, whatever its events say: the latest so far counts. */
+/** A stream's time never goes back: what counts is the latest time that its events said so far. */
 export const latestWith = (state: BundleState, kind: StreamKind, event: BundledEvent): string => {
   const at = (event.metadata as { readonly at?: unknown } | null)?.at
   const latest = state.latest[kind] ?? ''

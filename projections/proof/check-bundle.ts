@@ -1,4 +1,4 @@
-/** Whether a bundle is what was sealed and stands on the log: with nothing but the key. */
+/** Checks with nothing but the key whether a bundle is what was sealed and what stands on the log. */
 import { aroundJson } from '../audit/canonical.ts'
 import { FORMAT } from './bundle.ts'
 import {
@@ -98,12 +98,12 @@ const LINE_FEED = Buffer.from('\n')
 const digestPart = ({ digests }: Checking, part: Exclude<Lined, 'event' | 'seal'>, bytes: Buffer): void =>
   digests.part(part, Buffer.concat([bytes, LINE_FEED]))
 
-/** Of a line that is not canonical JSON, its place says what it was: the next one is looked at as if it had been sound. */
+/** What a line that is not canonical JSON was is clear from its place; the next one is checked as if it had been sound. */
 const passOver = (checking: Checking, part: Lined, bytes: Buffer): void => {
   fault(checking, part, 'The line is not canonical JSON.')
   if (part === 'event') checking.digests.eventBytes(bytes)
   else if (part !== 'seal') digestPart(checking, part, bytes)
-  // What the line would have added is not known: the fold can't be held against anything.
+  // What the line would have added is unknown, so the fold can't be compared.
   if (part === 'event' || part === 'start') checking.state = null
 }
 

@@ -1,4 +1,5 @@
-/** One event of a bundle: it is in the log of the checkpoint, follows the one before it, and is of this room and time. */
+/** Checks one event of a bundle: it is in the checkpoint's log, follows the one before it, and belongs to this room and
+ *  time. */
 import { hash } from 'node:crypto'
 import { parseStreamName, spaceKey } from '../../domain/names.ts'
 import { type Checking, fault } from './bundle-checking.ts'
@@ -34,7 +35,7 @@ const checkPlace = (
   checking.lastLeaf = Math.max(checking.lastLeaf, leaf)
 }
 
-/** None of its stream is missing before it. */
+/** Checks that no event of its stream is missing before it. */
 const checkRevision = (
   checking: Checking,
   state: BundleState,
@@ -49,11 +50,11 @@ const checkRevision = (
       ? missing(expected, Number(revision) - 1, stream)
       : `It should be event ${expected} of ${stream}.`
   fault(checking, 'event', detail, { event: `${stream} ${revision}` })
-  // What follows it is judged by it.
+  // Later events are judged by this one.
   if (isNumber) state.revisions[kind] = Number(revision)
 }
 
-/** Folds it into the state, and holds its time against the header's. */
+/** Folds it into the state, and compares its time with the header's. */
 const follow = (checking: Checking, event: BundledEvent, name: string): void => {
   const { header, state } = checking
   const kind = kindOf(event.stream)

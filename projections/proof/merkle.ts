@@ -162,11 +162,11 @@ const meeting = (a: number, b: number): number => {
   return level
 }
 
-/** `shared`: how many of its last hashes are those of the proof before, the very same objects. */
+/** `shared`: how many of its last hashes are the same objects as in the proof before. */
 export type NextProof = { readonly proof: ReadonlyArray<Hash>; readonly shared: number }
 
-/** Proofs of leaves that only rise, in one tree: of each, what the one before does not share is asked for, all of a call's
- *  at once. Throws RangeError where a leaf can't be in the tree. */
+/** Proofs of ascending leaves in one tree. Only hashes that the proof before does not share are asked for, all of one call
+ *  at once. Throws RangeError if a leaf can't be in the tree. */
 export const inclusionProofs = (
   size: number,
   nodes: Nodes,
@@ -243,7 +243,7 @@ export const inclusionChecker = (
     let step: Step = { fn: index, sn: size - 1, hash: leaf }
     const steps = [step]
     for (const [i, sibling] of proof.entries()) {
-      // From where the rest is the same, and so is what it is put to, the end is the same too.
+      // From the point where the remaining hashes and the running hash are the same, the end is the same too.
       if (shared > 0 && i === proof.length - shared && held !== null) {
         const at = held.proof.length - shared
         const there = held.steps[at]

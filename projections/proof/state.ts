@@ -19,7 +19,7 @@ export type BundledEvent = {
   readonly type: string
 }
 
-/** How many messages back are known. */
+/** How many of the last messages are known. */
 const MESSAGES = 100
 
 const NAMED = ['bans', 'grants', 'mutes', 'seats', 'sessions'] as const
@@ -116,7 +116,7 @@ const take = (map: Map<string, Json>, data: Json, name: string): void => {
   map.delete(keyIn(data, name) ?? '')
 }
 
-/** Data are as they stand on the log: nothing of them is sure. */
+/** Data as they stand on the log, which must not be trusted. */
 const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Json, named: Named) => void } =
   {
     SpaceOpened: (state, data) => {
@@ -142,7 +142,7 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
-    // What lasts of a scene is in a bundle as its events; version 1 of the format folds none of it.
+    // A scene's lasting entities are in a bundle as events; version 1 of the format does not fold them.
     EntityPinned: () => {},
     EntityChanged: () => {},
     EntityUnpinned: () => {},

@@ -11,7 +11,7 @@ export type ProofLine = { readonly leaf: number; readonly position: bigint; read
 
 const pair = Buffer.alloc(65)
 pair[0] = 1
-/** `nodeHash` of two hashes in hex: what needs no buffer of its own costs half. */
+/** `nodeHash` of two hashes in hex: without a buffer of its own it costs half. */
 const over = (left: string, right: string): string => {
   pair.write(left, 1, 'hex')
   pair.write(right, 33, 'hex')

@@ -62,7 +62,7 @@ const patch = (changes: Changes, sessionId: string, { columns, marks }: Patch): 
   }
 }
 
-/** `moved`: null is a place too. */
+/** `moved`: null is a position too. */
 const patchOf = (sets: SetsOnSession, data: Readonly<Record<string, unknown>>): Patch => {
   const columns: Record<string, unknown> = { last_activity: data.at }
   const marks: Record<string, unknown> = {}

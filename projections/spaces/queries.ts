@@ -11,7 +11,7 @@ const DESCRIPTION = 200
 
 type Asked = Pick<SpacesRequest, 'type' | 'contentType' | 'q' | 'viewer'>
 const known = ({ type, contentType, q, viewer }: Asked) => {
-  // Only an account owns, creates or was granted anything.
+  // Only accounts own, create or are granted anything.
   const account = viewer?.kind === 'account' ? viewer.id : null
   const granted = (
     space: 'post' | 'document' | 'community' | 'global',
@@ -55,7 +55,7 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
             (SELECT opened_at FROM presence_spaces WHERE space_type = 'global' AND space_id = ${LOBBY.id})`,
         ]
       : []),
-    // What has no content table is known by having been opened; of communities those that Hive has.
+    // Spaces without a content table are known by having been opened; communities, only those that Hive has.
     ...(['community', 'global', 'post'] as const)
       .filter((each) => type === undefined || type === each)
       .map(

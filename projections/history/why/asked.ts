@@ -1,4 +1,4 @@
-/** The command behind an act, put together again from what it left on the log. */
+/** Rebuilds the command behind an act from what it left on the log. */
 import { CHAT_COMMANDS, type ChatCommand } from '../../../domain/chat/commands.ts'
 import type { ChatEvent } from '../../../domain/chat/events.ts'
 import {
@@ -40,7 +40,7 @@ export const chatCommandOf = (type: string, event: ChatEvent): ChatCommand | nul
   return fields === null ? null : ({ type, ...fields } as ChatCommand)
 }
 
-/** What a command needs to be asked at all. */
+/** What a command needs to be decided at all. */
 const blank = (type: string): Record<string, unknown> | null =>
   isCommandName(type)
     ? Object.fromEntries(

@@ -1,8 +1,5 @@
-/**
- * Why an act was accepted or refused. The command is put together again from what it left on the log, the room is taken
- * back to the moment of the decision, and the very code that decided then decides again: what it says now is held against
- * what happened, and `agrees` tells whether it is the same.
- */
+/** Why an act was accepted or refused. The command is rebuilt from what it left on the log, the room is taken back to the
+ *  moment of the decision, and the same code decides again. `agrees` tells whether its answer is what happened. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatCommand } from '../../../domain/chat/commands.ts'
 import { chatDecider, messagesNeeded } from '../../../domain/chat/decider.ts'
@@ -107,7 +104,7 @@ const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>>
   return Object.fromEntries(Object.entries(command).filter(([name]) => fields[name]?.isInner === false))
 }
 
-/** The chat as the decision saw it, and when the one who acted had last written. */
+/** The chat as the decision saw it, and when the actor had last written. */
 const chatFor = async ({ past, space, actor, at, command, standing, chatRevision }: Explained) => {
   if (command === null || !isChatCommand(command) || chatRevision === null)
     return { chat: null, lastPost: null }
@@ -150,7 +147,7 @@ const decideAgain = async (
     command,
     standing,
     chat,
-    // A question of what could have been is asked of today's.
+    // What could have been is decided by today's rules.
     rules: happened === null ? undefined : (group[0]?.metadata.rules ?? 1),
   }
   const none: Found = new Map()
@@ -289,7 +286,7 @@ const explainRefusal = async (moments: Moments, past: PastStates, decoded: Decod
     gaps: isLimit ? [] : gaps,
   })
   if (!isLimit) return explanation
-  // The limits on how much one may send come before every rule of the space.
+  // The limits on how much a caller may send come before every rule of the space.
   const limited = `${inWords(decoded, standing.state)}: more was sent than one caller may send, so no rule was asked.`
   return { ...explanation, agrees: true, says: [limited, ...explanation.says.slice(1)], gaps: [] }
 }

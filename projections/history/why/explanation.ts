@@ -24,9 +24,9 @@ export type Explanation = {
     readonly code: string | null
     readonly events: ReadonlyArray<ReturnType<typeof eventView>>
   } | null
-  /** What the rules say of it; null where the log does not hold enough of the command to ask them. */
+  /** What the rules say about it; null if the log does not hold enough of the command. */
   readonly verdict: Verdict | null
-  /** Whether the two are the same; null where one of them is not there. */
+  /** Whether the two agree; null if one of them is missing. */
   readonly agrees: boolean | null
   readonly right: RoleInForce
   readonly rules: ReadonlyArray<Rule>

@@ -10,7 +10,7 @@ const isSameCommand = (a: Decoded, b: Decoded): boolean =>
   a.metadata.actor.kind === b.metadata.actor.kind &&
   a.metadata.actor.id === b.metadata.actor.id
 
-/** One that can't be read is of another command, as far as can be known. */
+/** An event that can't be read counts as another command's. */
 const neighbour = (event: RecordedEvent): Decoded | null => {
   const decoded = decodeRecorded(event)
   return decoded._tag === 'Right' ? decoded.right : null

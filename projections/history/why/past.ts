@@ -45,15 +45,14 @@ const STEP = 512
 /** How many places are remembered: a chain of causes goes to and fro. */
 const PLACES = 8
 
-/** Remembers the last places that were looked at, since whoever walks through a room's events asks of the next one. It
- *  holds digests of words, never words. */
+/** Remembers the last places that were looked at, since somebody who walks through a room's events asks for the next one.
+ *  It holds digests of words, never words. */
 export const createPast = (moments: Moments): PastStates => {
   const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
   let talked: { readonly key: string; readonly revision: number; readonly state: ChatState } | null = null
 
-  /** The nearest place from which that one can be folded on. Taken out: nobody else goes on from a state that is being
-   *  written to. */
+  /** The nearest place from which to fold on to that one. It is taken out, since its state will be written to. */
   const takeNear = (key: string, revision: number): Point<Standing> | null => {
     let best = -1
     for (const [i, { key: its, point }] of rooms.entries()) {

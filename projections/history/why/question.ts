@@ -1,4 +1,4 @@
-/** A question of what somebody could have done, as the command that they would have sent. */
+/** The question “could they have done this?”, as the command that they would have sent. */
 import * as E from 'fp-ts/lib/Either.js'
 import { commandEntry, isCommandName } from '../../../domain/commands.ts'
 import type { Asks } from '../../../domain/fields.ts'

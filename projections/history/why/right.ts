@@ -1,4 +1,4 @@
-/** By what right somebody was what they were, back to the content's owner. */
+/** How somebody came to their role, back to the content's owner. */
 import type { Decoded } from '../../../domain/codec.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import { type SpaceRef, spaceKey } from '../../../domain/names.ts'
@@ -54,7 +54,7 @@ const sentence = (
 /** Grants lead back to older ones, so this ends; no chain is followed further than this. */
 const LONGEST = 64
 
-/** Someone in a space as it stands at a moment, and what the content says of them. */
+/** Somebody in a space at a moment, and what the content says about them. */
 type Acting = {
   readonly actor: Actor
   readonly facts: ContentFacts
@@ -65,7 +65,7 @@ type Acting = {
 export type Rights = {
   /** What `actor` was in the space as it stands there. */
   readonly of: (acting: Acting) => Promise<RoleInForce>
-  /** The event behind `ref`, and by what right it was. Null where it is gone. */
+  /** The event behind `ref`, and by what right its actor acted. Null if it is gone. */
   readonly cause: (ref: Ref | null | undefined) => Promise<Cause | null>
 }
 

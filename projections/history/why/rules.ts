@@ -45,7 +45,7 @@ export type Scene = {
 
 const end = (until: string | null): string => (until === null ? 'for good' : `until ${until}`)
 
-/** What a command may name, of what its rules look at. */
+/** What a command may name that its rules look at. */
 type Names = {
   readonly sessionId?: string
   readonly account?: string

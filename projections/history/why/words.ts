@@ -75,7 +75,7 @@ const outcomeOf = ({ actor, at, command: { type }, verdict, happened }: Unworded
 
 type Unworded = Omit<Explanation, 'says'>
 
-/** What was asked for and what came of it, by what right, and each rule with what it rests on; nothing twice. */
+/** What was asked for and what happened, by what right, and each rule with what it rests on; nothing is said twice. */
 export const wordsFor = (told: Unworded): ReadonlyArray<string> =>
   [
     outcomeOf(told),

@@ -19,6 +19,7 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
   banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },
   muted: { status: 403, means: 'Muted in this space; the sentence says until when.' },
+  not_on_stage: { status: 403, means: 'The space has a stage, and the caller does not have the word.' },
   guests_not_allowed: { status: 403, means: 'The space is for accounts only.' },
   chat_disabled: { status: 403, means: 'The space’s chat is off.' },
   voice_disabled: { status: 403, means: 'The space’s voice is off.' },

@@ -177,6 +177,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       permissions: 'array',
       bans: 'array',
       mutes: 'array',
+      entities: 'array',
       settings: 'object',
       settings_set_by: 'object',
       messages: 'array',

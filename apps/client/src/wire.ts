@@ -508,6 +508,7 @@ export type Code =
   | 'forbidden'
   | 'banned'
   | 'muted'
+  | 'not_on_stage'
   | 'guests_not_allowed'
   | 'chat_disabled'
   | 'voice_disabled'

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { appendSettled } from '../../adapters/eventstore/settle.ts'
 import { streamName } from '../../domain/names.ts'
 import { account, asking, join, pathOn, ROOM, uuid } from '../../infra/testing/command-path.ts'
+import { testEventStore } from '../../infra/testing/eventstore.ts'
 import { laggingLog } from '../../infra/testing/lagging-log.ts'
 import { memoryLog } from '../../infra/testing/memory-log.ts'
 
@@ -90,6 +92,41 @@ test('given an append of ours that got through unanswered, when it is not shown 
   })('s', 'none', events)()
   assert.equal(answer, E.right({ revision: 1n, position: 200n }))
   assert.is(appends, 2)
+})
+
+test('given two processes on a node that lags, when many join one space at once through both, then each is in once, and nobody is told of another log', async () => {
+  const node = await testEventStore({ args: ['--lag', '10'] })
+  const logs = [0, 1].map(() => connectEventLog({ url: node.url }))
+  const reads: string[] = []
+  const paths = logs.map((log) =>
+    pathOn({
+      ...log,
+      readStream: (stream, read) => {
+        if (stream === STREAM && read.direction !== 'backwards' && (read.from ?? 0n) === 0n)
+          reads.push(stream)
+        return log.readStream(stream, read)
+      },
+    }),
+  )
+  try {
+    assert.ok(E.isRight(await paths[0]!.space(asking(uuid(1), account('bob'), join(1)))()))
+    assert.ok(E.isRight(await paths[1]!.space(asking(uuid(2), account('carol'), join(2)))()))
+    const before = reads.length
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        paths[n % 2]!.space(asking(uuid(10 + n), account(`visitor-${n}`), join(10 + n)))(),
+      ),
+    )
+    assert.equal(answers.filter(E.isLeft), [])
+    assert.is(reads.length, before, 'nothing was read from the start again')
+    const events = await logs[0]!.readStream(STREAM, { limit: 1_000 })()
+    assert.ok(E.isRight(events))
+    assert.is(events.right.filter(({ type }) => type === 'SessionJoined').length, 42)
+  } finally {
+    await Promise.all(paths.map((path) => path.drain()))
+    await Promise.all(logs.map((log) => log.close()))
+    await node.stop()
+  }
 })
 
 test.run()

@@ -62,6 +62,7 @@ else {
       projections: settings.projections,
       checkpointFrames: settings.checkpointFrames,
       indexBehind: settings.indexBehind,
+      lagMs: settings.lagMs,
       onShutdown: () => stop(),
       dataDir: settings.dataDir,
       host: settings.host,

@@ -48,6 +48,8 @@ export type NodeOptions = {
   readonly checkpointFrames?: number | undefined
   /** Events that the index by stream is behind before it is written. */
   readonly indexBehind?: number | undefined
+  /** Milliseconds for which refusals count what is not acknowledged and read yet, as a real server's do. Default 0. */
+  readonly lagMs?: number | undefined
   /** Called when a client asks the node to shut down. Default: nothing. */
   readonly onShutdown?: () => void
 }
@@ -188,6 +190,7 @@ export const startNode = async ({
   projections = false,
   checkpointFrames,
   indexBehind,
+  lagMs = 0,
   onShutdown = () => {},
 }: NodeOptions): Promise<EmbeddedNode> => {
   if (!LOOPBACK.test(host) && (tls === undefined || authentication === undefined))
@@ -200,7 +203,7 @@ export const startNode = async ({
   const guard = users === undefined ? OPEN_GUARD : createGuard(storage, users)
   const scavenger = createScavenger(storage)
   const hub = createHub()
-  const appender = createAppender(storage, hub.publish)
+  const appender = createAppender(storage, hub.publish, { lagMs })
   const projected = createProjections(storage, appender, hub, projections)
   const registry = createRegistry(storage, appender, hub)
   if (users !== undefined) announceFirst(storage, appender, users.list())

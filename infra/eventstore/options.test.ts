@@ -70,6 +70,7 @@ test('given nothing, then the defaults', () => {
     maxAppendSize: 1048576,
     checkpointFrames: 500,
     indexBehind: 4096,
+    lagMs: 0,
   })
 })
 

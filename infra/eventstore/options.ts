@@ -101,6 +101,15 @@ export const OPTIONS = [
     meaning:
       'Events that the index by stream is behind before it is written: a start after a crash reads up to twice as many.',
   },
+  {
+    flag: 'lag',
+    env: 'EVENTSTORE_LAG_MS',
+    default: '0',
+    kind: 'number',
+    range: [0, 10_000],
+    meaning:
+      'Milliseconds between what refusals count and what is acknowledged and read, to try clients on: a real server has some.',
+  },
 ] as const satisfies ReadonlyArray<Option>
 
 type Env = (typeof OPTIONS)[number]['env']
@@ -117,6 +126,7 @@ export type Settings = {
   readonly maxAppendSize: number
   readonly checkpointFrames: number
   readonly indexBehind: number
+  readonly lagMs: number
 }
 
 export const usage = (): string => {
@@ -193,6 +203,7 @@ export const readSettings = (
     maxAppendSize: number('EVENTSTORE_MAX_APPEND_SIZE'),
     checkpointFrames: number('EVENTSTORE_CHECKPOINT_FRAMES'),
     indexBehind: number('EVENTSTORE_INDEX_BEHIND'),
+    lagMs: number('EVENTSTORE_LAG_MS'),
   }
   for (const name of ['EVENTSTORE_HOST', 'EVENTSTORE_DATA_DIR'] as const)
     if (text(name) === '') faults.push(`${nameOf(name)} is empty.`)

@@ -32,10 +32,12 @@ type Point = {
  * What is wrong, in words; empty where all agrees: each stream numbered without gaps; `$all` in the order of every stream; every
  * acknowledged event where it was said to be; no event twice; nothing written that was said not to be; and each stream
  * linearizable: there is an order of all operations, each at a moment between its start and end, that gives what each saw.
+ * `refusalsAhead`: the real server's rule: what a refusal names may be shown and acknowledged only later.
  */
 export const judge = (
   all: ReadonlyArray<RecordedEvent>,
   history: ReadonlyArray<AppendRecord | EndRecord>,
+  { refusalsAhead = false }: { readonly refusalsAhead?: boolean } = {},
 ): ReadonlyArray<string> => {
   const wrong: string[] = []
   const places = new Map<string, RecordedEvent>()
@@ -108,7 +110,12 @@ export const judge = (
         if (there.length > 0) wrong.push(`${what}: refused, and there`)
         if (outcome.actual === (expected === 'none' ? null : expected))
           wrong.push(`${what}: refused for being where it was expected`)
-        sawEnd(stream, outcome.actual, record, `${what}, refused at ${outcome.actual}`)
+        sawEnd(
+          stream,
+          outcome.actual,
+          refusalsAhead ? { ...record, end: Number.POSITIVE_INFINITY } : record,
+          `${what}, refused at ${outcome.actual}`,
+        )
         break
       case 'LogUnavailable':
       case 'AppendTooLarge':

@@ -97,11 +97,7 @@ test('when the clock is set back, then the order of $all and its positions go on
 test('given a deadline that passes while its append waits for the commit, then it is not written, and its neighbours are', async () => {
   const storage = openStorage(temporaryDirectory('eventstore-clock-'))
   let time = 1_000
-  const appender = createAppender(
-    storage,
-    () => {},
-    () => time,
-  )
+  const appender = createAppender(storage, () => {}, { now: () => time })
   const append = (deadline: number) =>
     new Promise<AppendOutcome>((done) =>
       appender.append({

@@ -14,10 +14,10 @@ const NOTHING_COMMITTED: Committed = { group: [], outcomes: [], own: [], written
 export const createAppender = (
   storage: Storage,
   publish: (events: ReadonlyArray<StoredEvent>) => void,
-  now: () => number = Date.now,
+  { now = Date.now, lagMs = 0 }: { readonly now?: () => number; readonly lagMs?: number } = {},
 ) => {
   const queue = createAppendQueue()
-  const answers = createCommitAnswers(storage, publish, queue.resume)
+  const answers = createCommitAnswers(storage, publish, { answered: queue.resume, lagMs })
 
   const commit = (): Committed => {
     const group = queue.takeGroup()

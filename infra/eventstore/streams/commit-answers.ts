@@ -25,12 +25,20 @@ const failed = (cause: Error): AppendOutcome =>
 export const createCommitAnswers = (
   storage: Storage,
   publish: (events: ReadonlyArray<StoredEvent>) => void,
-  /** Some were answered. */
-  answered: () => void,
+  {
+    answered,
+    lagMs,
+  }: {
+    /** Some were answered. */
+    readonly answered: () => void
+    /** So long what was committed is neither acknowledged nor read, while what is refused for it is told at once. */
+    readonly lagMs: number
+  },
 ) => {
   /** Committed, and waiting for an fsync; and those for which one is under way. */
   let unsynced: Committed[] = []
   let syncing: Committed[] = []
+  let lagging: NodeJS.Timeout | undefined
 
   const answer = ({ group, outcomes, own, written }: Committed, error: Error | undefined): void => {
     for (const [i, request] of group.entries())
@@ -59,6 +67,21 @@ export const createCommitAnswers = (
     })
   }
 
+  /** The rest of a commit, where what it refuses is told already. */
+  const refuse = ({ group, outcomes, ...rest }: Committed): Committed => {
+    const isRefused = (i: number): boolean => outcomes[i]!.tag !== 'appended'
+    for (const [i, request] of group.entries()) if (isRefused(i)) request.done(outcomes[i]!)
+    const isLeft = (_: unknown, i: number): boolean => !isRefused(i)
+    return { ...rest, group: group.filter(isLeft), outcomes: outcomes.filter(isLeft) }
+  }
+
+  const lag = (): void => {
+    lagging ??= setTimeout(() => {
+      lagging = undefined
+      sync()
+    }, lagMs)
+  }
+
   const answerAll = (error?: Error): void => {
     syncing = [...syncing, ...unsynced]
     unsynced = []
@@ -66,6 +89,8 @@ export const createCommitAnswers = (
   }
 
   const syncNow = (): void => {
+    clearTimeout(lagging)
+    lagging = undefined
     let failure: Error | undefined
     try {
       storage.syncNow()
@@ -80,14 +105,15 @@ export const createCommitAnswers = (
 
     /** It waits for the next fsync. */
     add: (committed: Committed): void => {
-      unsynced.push(committed)
+      unsynced.push(lagMs > 0 ? refuse(committed) : committed)
     },
 
     /** Sees to the fsync that the last commit needs. */
     follow: ({ written, own }: Committed): void => {
       // An answer may rest on what is not on the disk yet, without having written anything.
       const nothing = written.length === 0 && own.length === 0 && storage.isSynced()
-      if (nothing) answerAll()
+      if (lagMs > 0) lag()
+      else if (nothing) answerAll()
       else if (syncing.length === 0 && written.length < WORTH_A_THREAD) syncNow()
       else sync()
     },

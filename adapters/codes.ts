@@ -17,6 +17,10 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
       'The time of the session token, or of the signature that opened a socket, is over. A socket is told when it is, or when the token was ended, and closed.',
   },
   forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
+  heard_by_another: {
+    status: 403,
+    means: 'Nobody hears an appeal against what they did themselves.',
+  },
   banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },
   muted: { status: 403, means: 'Muted in this space; the sentence says until when.' },
   not_on_stage: { status: 403, means: 'The space has a stage, and the caller does not have the word.' },
@@ -35,12 +39,23 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
       'No such session here; on a socket also: this socket is in no room, or its target is not in the same one.',
   },
   message_not_found: { status: 404, means: 'No such message here, or a deleted one.' },
+  case_not_found: { status: 404, means: 'No such case here, or none that the caller may know of.' },
   event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
   checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
   key_not_found: { status: 404, means: 'No such API key, or none that the caller may know of.' },
   subscription_not_found: {
     status: 404,
     means: 'No such subscription, or none that the caller may know of.',
+  },
+  case_not_taken: { status: 409, means: 'The case is not in the caller’s hands: take it first.' },
+  case_closed: { status: 409, means: 'The case is closed.' },
+  too_many_reports: {
+    status: 409,
+    means: 'As many reports are open as one caller, one network’s guests, or one space may have.',
+  },
+  nothing_to_appeal: {
+    status: 409,
+    means: 'No appeal to be made or heard: none was made, it was decided, or its time is over.',
   },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
   too_many_sessions: {

@@ -1,10 +1,9 @@
 /** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
 
-import type { ChatRefusal } from '../domain/chat/refusals.ts'
+import type { CaseRefusal } from '../domain/cases/refusals.ts'
 import type { OutsideRefusal } from '../domain/outside/decide.ts'
 import type { Archived, Broken, CommandError, ContentError } from '../domain/ports.ts'
 import { codeOf } from '../domain/refused.ts'
-import type { SpaceRefusal } from '../domain/space/refusals.ts'
 import type { PostgresUnavailable } from '../projections/read-models.ts'
 import type { AuthError } from './auth/errors.ts'
 
@@ -46,8 +45,8 @@ const NEEDS = {
   self: 'Only the one whose it is may do this.',
 } as const
 
-/** A refusal of the domain (spaces and chat). */
-export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described => {
+/** A refusal of the domain (spaces, chat and cases). */
+export const describeRefusal = (refusal: CaseRefusal): Described => {
   const code = codeOf(refusal)
   switch (refusal._tag) {
     case 'SpaceNotFound':
@@ -94,6 +93,18 @@ export const describeRefusal = (refusal: SpaceRefusal | ChatRefusal): Described 
       return said(409, code, 'This entity is pinned: entity-remove unpins and removes it.')
     case 'SceneIsFull':
       return said(409, code, 'The scene of this room is as large as it may be: remove something first.')
+    case 'CaseNotFound':
+      return said(404, code, 'There is no such case.')
+    case 'CaseNotTaken':
+      return said(409, code, 'The case is not in your hands: take it first.')
+    case 'CaseIsClosed':
+      return said(409, code, 'The case is closed.')
+    case 'TooManyReports':
+      return said(409, code, `There are ${refusal.max} reports open already: they are looked at first.`)
+    case 'NothingToAppeal':
+      return said(409, code, 'There is no appeal to be made or heard: it was decided, or its time is over.')
+    case 'HeardByAnother':
+      return said(403, code, 'Another than whoever acted hears an appeal: the owner, or who runs the server.')
     default: {
       const never: never = refusal
       throw new Error(`unknown refusal ${JSON.stringify(never)}`)
@@ -143,7 +154,7 @@ export const describeOutside = (refusal: OutsideRefusal): Described => {
 
 /** A failure that is not the domain's: of proving who asks, of reaching a machine, of the read models' lag. */
 export type EdgeError =
-  | CommandError<SpaceRefusal | ChatRefusal>
+  | CommandError<CaseRefusal>
   | AuthError
   | ContentError
   | { readonly _tag: 'InvalidSpace'; readonly detail: string }

@@ -1,6 +1,7 @@
 /** The one place that turns events into what the log holds, and back. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
+import type { CaseEvent } from './cases/events.ts'
 import type { ChatEvent } from './chat/events.ts'
 import { type AnyEvent, EVENT_NAMES, eventEntry, isEventName } from './events.ts'
 import { Metadata } from './metadata.ts'
@@ -8,7 +9,7 @@ import { parseStreamName, type SpaceRef, type StreamKind } from './names.ts'
 import type { NewEvent, RecordedEvent } from './ports.ts'
 import type { CommandRefused } from './refused.ts'
 import type { SpaceEvent } from './space/events.ts'
-import { STEPS, upcast } from './upcast.ts'
+import { upcast } from './upcast.ts'
 
 export type { AnyEvent } from './events.ts'
 
@@ -27,6 +28,7 @@ export type Decoded = Recorded &
     | { readonly kind: 'space'; readonly event: SpaceEvent }
     | { readonly kind: 'chat'; readonly event: ChatEvent }
     | { readonly kind: 'refusal'; readonly event: CommandRefused }
+    | { readonly kind: 'cases'; readonly event: CaseEvent }
   )
 
 /** `field` is the path of what is wrong, for example `data.sessionId`. */
@@ -77,7 +79,7 @@ const complaint = (codec: t.Mixed, value: unknown, root: string): Undecodable =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Reads an event of a `space-`, `chat-` or `refusal-` stream. Strict about what is needed; other fields are kept. Cheap:
+/** Reads an event of a `space-`, `chat-`, `refusal-` or `cases-` stream. Strict about what is needed; other fields are kept. Cheap:
  *  it copies nothing, and works out what is wrong only where something is. */
 export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, Decoded> => {
   const { type, stream, revision, position, id, created } = recorded

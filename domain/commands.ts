@@ -1,4 +1,5 @@
-/** Every command, by name: a space's and its chat's. */
+/** Every command, by name: a space's, its chat's, and those about reports and cases. */
+import { CASE_COMMANDS, type CaseCommand } from './cases/commands.ts'
 import { CHAT_COMMANDS, type ChatCommand, type ChatCommandName } from './chat/commands.ts'
 import type { Fields } from './fields.ts'
 import { type LooksAt, type RateClass, SPACE_COMMANDS, type SpaceCommand } from './space/commands.ts'
@@ -9,10 +10,27 @@ export type AnyCommand = SpaceCommand | ChatCommand
 
 export const COMMAND_NAMES = Object.keys(COMMANDS) as ReadonlyArray<CommandName>
 export const isCommandName = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
+/** Those of a room, which `why` explains, and those about reports and cases, which only their handlers are told of. */
+export const ALL_COMMANDS = { ...COMMANDS, ...CASE_COMMANDS } as const
+export type SentCommand = AnyCommand | CaseCommand
+type SentName = keyof typeof ALL_COMMANDS
+export const SENT_NAMES = Object.keys(ALL_COMMANDS) as ReadonlyArray<SentName>
+
 export const isChatName = (name: string): name is ChatCommandName => Object.hasOwn(CHAT_COMMANDS, name)
 export const isChatCommand = (command: AnyCommand): command is ChatCommand => isChatName(command.type)
 
 /** What all entries have in common. */
+export const sentEntry = (name: SentName) =>
+  ALL_COMMANDS[name] as unknown as {
+    readonly fields: Fields
+    readonly who: string
+    readonly says: string
+    readonly rate: RateClass
+    readonly asksContent: boolean
+  }
+export const isSentName = (name: string): name is SentName => Object.hasOwn(ALL_COMMANDS, name)
+
+/** The same of those of a room. */
 export const commandEntry = (name: CommandName) =>
   COMMANDS[name] as unknown as {
     readonly fields: Fields

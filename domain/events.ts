@@ -1,5 +1,6 @@
-/** Every event of a room, by name: a space's, its chat's, and the refusals. */
+/** Every event of a room, by name: a space's, its chat's, its cases', and the refusals. */
 import type * as t from 'io-ts'
+import { CASE_EVENTS, type CaseEvent } from './cases/events.ts'
 import { CHAT_EVENTS, type ChatEvent } from './chat/events.ts'
 import { CommandRefused } from './refused.ts'
 import { SPACE_EVENTS, type SpaceEvent, type Words } from './space/events.ts'
@@ -7,6 +8,7 @@ import { SPACE_EVENTS, type SpaceEvent, type Words } from './space/events.ts'
 export const EVENTS = {
   ...SPACE_EVENTS,
   ...CHAT_EVENTS,
+  ...CASE_EVENTS,
   CommandRefused: {
     stream: 'refusal',
     schema: 1,
@@ -18,7 +20,7 @@ export const EVENTS = {
 } as const
 
 export type EventName = keyof typeof EVENTS
-export type AnyEvent = SpaceEvent | ChatEvent | CommandRefused
+export type AnyEvent = SpaceEvent | ChatEvent | CaseEvent | CommandRefused
 
 export const EVENT_NAMES = Object.keys(EVENTS) as ReadonlyArray<EventName>
 export const isEventName = (name: string): name is EventName => Object.hasOwn(EVENTS, name)
@@ -26,7 +28,7 @@ export const isEventName = (name: string): name is EventName => Object.hasOwn(EV
 /** What all entries have in common. */
 export const eventEntry = (name: EventName) =>
   EVENTS[name] as unknown as {
-    readonly stream: 'space' | 'chat' | 'refusal'
+    readonly stream: 'space' | 'chat' | 'refusal' | 'cases'
     readonly schema: number
     readonly data: t.Mixed
     readonly says: (data: AnyEvent['data'], words: Words) => string

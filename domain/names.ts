@@ -79,15 +79,26 @@ export const parseSpaceKey = (key: SpaceKey): E.Either<InvalidSpace, SpaceRef> =
   return colon < 0 ? invalid('A space is type:id.') : parseSpace(key.slice(0, colon), key.slice(colon + 1))
 }
 
-export type StreamKind = 'space' | 'chat' | 'refusal'
+export type StreamKind = 'space' | 'chat' | 'refusal' | 'cases'
+/** Those that a room's past is told from; what is done about cases is none of it. */
+export type RoomStreamKind = Exclude<StreamKind, 'cases'>
 /** The stream of looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. Looks are
  *  audited, and in no other table. */
 export const ACCESS_PREFIX = 'access-'
 /** Keys and subscriptions (`domain/outside`): one stream. They are audited, and in no table. */
 export const OUTSIDE_PREFIX = 'outside-'
 export const OUTSIDE_STREAM = `${OUTSIDE_PREFIX}global:*`
+/** Reports, cases and appeals: of the audit log they are shown to auditors alone, and no room, bundle or feed has them. */
+export const CASES_PREFIX = 'cases-'
 /** Every stream that the audit log has. */
-export const STREAM_PREFIXES = ['space-', 'chat-', 'refusal-', ACCESS_PREFIX, OUTSIDE_PREFIX] as const
+export const STREAM_PREFIXES = [
+  'space-',
+  'chat-',
+  'refusal-',
+  CASES_PREFIX,
+  ACCESS_PREFIX,
+  OUTSIDE_PREFIX,
+] as const
 const EVERYWHERE: SpaceRef = { type: 'global', id: '*' }
 export const accessStream = (space: SpaceRef | null): string =>
   `${ACCESS_PREFIX}${spaceKey(space ?? EVERYWHERE)}`
@@ -101,7 +112,8 @@ export const parseStreamName = (
 ): E.Either<InvalidSpace, { readonly kind: StreamKind; readonly space: SpaceRef }> => {
   const dash = stream.indexOf('-')
   const kind = stream.slice(0, dash)
-  if (kind !== 'space' && kind !== 'chat' && kind !== 'refusal') return invalid('Not a stream of a space.')
+  if (kind !== 'space' && kind !== 'chat' && kind !== 'refusal' && kind !== 'cases')
+    return invalid('Not a stream of a space.')
   return E.map((space: SpaceRef) => ({ kind: kind as StreamKind, space }))(
     parseSpaceKey(stream.slice(dash + 1)),
   )

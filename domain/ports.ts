@@ -1,5 +1,9 @@
 /** What the domain and the command path need of the world, as types. Adapters make them true. */
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { CaseCommand } from './cases/commands.ts'
+import type { CaseEvent } from './cases/events.ts'
+import type { CaseRefusal } from './cases/refusals.ts'
+import type { CasesState } from './cases/state.ts'
 import type { ChatCommand } from './chat/commands.ts'
 import type { ChatEvent } from './chat/events.ts'
 import type { ChatRefusal } from './chat/refusals.ts'
@@ -215,6 +219,14 @@ export interface Commands {
   readonly chat: (
     request: CommandRequest<ChatCommand>,
   ) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>
+  /** About reports and cases. */
+  readonly cases: (
+    request: CommandRequest<CaseCommand>,
+  ) => TaskEither<CommandError<CaseRefusal>, Accepted<CaseEvent>>
+  /** The space's cases as the log has them up to now, and where; a fork. */
+  readonly lookCases: (
+    space: SpaceRef,
+  ) => TaskEither<CommandError<never>, { readonly state: CasesState; readonly position: bigint }>
   /** The space as the log has it up to now (its cached state, brought up to date), for reads that must not lag.
    *  A fork: the caller's to keep. `null` where nothing was ever appended. */
   readonly look: (

@@ -20,6 +20,12 @@ test('each refusal has the code of the contract', () => {
       codeOf({ _tag: 'MessageNotFound' }),
       codeOf({ _tag: 'MessageIdTaken' }),
       codeOf({ _tag: 'SessionNotFound' }),
+      codeOf({ _tag: 'CaseNotFound' }),
+      codeOf({ _tag: 'CaseNotTaken' }),
+      codeOf({ _tag: 'CaseIsClosed' }),
+      codeOf({ _tag: 'TooManyReports', max: 3 }),
+      codeOf({ _tag: 'NothingToAppeal' }),
+      codeOf({ _tag: 'HeardByAnother' }),
     ],
     [
       'space_not_found',
@@ -35,6 +41,12 @@ test('each refusal has the code of the contract', () => {
       'message_not_found',
       'conflict',
       'session_not_found',
+      'case_not_found',
+      'case_not_taken',
+      'case_closed',
+      'too_many_reports',
+      'nothing_to_appeal',
+      'heard_by_another',
     ],
   )
 })

@@ -1,6 +1,6 @@
 /** A refused command is audited too: this is the one event of a `refusal-` stream. */
 import * as t from 'io-ts'
-import type { ChatRefusal } from './chat/refusals.ts'
+import type { CaseRefusal } from './cases/refusals.ts'
 import { Time } from './time.ts'
 
 export const CommandRefused = t.type({
@@ -24,7 +24,7 @@ export const CommandRefused = t.type({
 export type CommandRefused = t.TypeOf<typeof CommandRefused>
 
 /** The code of a refusal (docs/contract.md): what the wire says, and `CommandRefused.reason` on the log. */
-export const codeOf = (refusal: ChatRefusal): string => {
+export const codeOf = (refusal: CaseRefusal): string => {
   switch (refusal._tag) {
     case 'SpaceNotFound':
       return 'space_not_found'
@@ -67,6 +67,18 @@ export const codeOf = (refusal: ChatRefusal): string => {
       return 'entity_pinned'
     case 'SceneIsFull':
       return 'scene_full'
+    case 'CaseNotFound':
+      return 'case_not_found'
+    case 'CaseNotTaken':
+      return 'case_not_taken'
+    case 'CaseIsClosed':
+      return 'case_closed'
+    case 'TooManyReports':
+      return 'too_many_reports'
+    case 'NothingToAppeal':
+      return 'nothing_to_appeal'
+    case 'HeardByAnother':
+      return 'heard_by_another'
     default: {
       const never: never = refusal
       return never

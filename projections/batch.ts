@@ -2,6 +2,7 @@
  *  event as recorded. */
 import { AUDIT_TABLE } from './audit/fold.ts'
 import { bans } from './bans/fold.ts'
+import { cases } from './cases/fold.ts'
 import { chat } from './chat/fold.ts'
 import type { Copy } from './copy.ts'
 import { entities } from './entities/fold.ts'
@@ -21,6 +22,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   settings,
   entities,
   chat,
+  cases,
 ]
 
 /** Every table that derives from the log alone, with its key: these are rebuilt and compared. */

@@ -2,8 +2,20 @@
 import * as t from 'io-ts'
 
 /** How many parts the key of each list has. */
-const PARTS = { spaces: 5, permissions: 1, bans: 1, mutes: 1, audit: 1 } as const
+const PARTS = {
+  spaces: 5,
+  permissions: 1,
+  bans: 1,
+  mutes: 1,
+  audit: 1,
+  cases: 1,
+  receipts: 1,
+  reports: 1,
+} as const
 export type CursorKind = keyof typeof PARTS
+
+/** Whose one part is a position. */
+const BY_POSITION: ReadonlySet<CursorKind> = new Set(['audit', 'cases', 'receipts', 'reports'])
 
 const Parts = t.array(t.string)
 const DIGITS = /^-?[0-9]{1,19}$/
@@ -21,7 +33,7 @@ export const decodeCursor = (kind: CursorKind, text: string): ReadonlyArray<stri
     const parts = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
     if (!Parts.is(parts) || parts.length !== PARTS[kind]) return null
     if (parts.some((part) => part.includes('\u0000'))) return null
-    if (kind === 'audit' && !isNumber(parts[0], 64)) return null
+    if (BY_POSITION.has(kind) && !isNumber(parts[0], 64)) return null
     if (kind === 'spaces' && !(isNumber(parts[0], 32) && isNumber(parts[1], 64) && isNumber(parts[2], 64)))
       return null
     return parts

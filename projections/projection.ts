@@ -1,5 +1,6 @@
 /** What a projection is: a fold of a batch's events into the fewest row changes, and the statements that write them. */
 import { sql } from 'slonik'
+import type { CaseEvent } from '../domain/cases/events.ts'
 import type { ChatEvent } from '../domain/chat/events.ts'
 import type { Metadata } from '../domain/metadata.ts'
 import type { SpaceRef } from '../domain/names.ts'
@@ -11,7 +12,7 @@ import type { Copy } from './copy.ts'
 export type Statement = ReturnType<typeof sql.unsafe>
 
 /** A decoded event and where it stands. */
-export type PlacedEvent<Event = SpaceEvent | ChatEvent | CommandRefused> = {
+export type PlacedEvent<Event = SpaceEvent | ChatEvent | CaseEvent | CommandRefused> = {
   readonly event: Event
   readonly metadata: Metadata
   readonly space: SpaceRef

@@ -1,26 +1,16 @@
 /** What people can ask, as types. `adapters/postgres` answers; every row has the shape that goes out as JSON:
  *  times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
 
-import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller } from '../domain/identity.ts'
 import type { SpaceRef, SpaceType } from '../domain/names.ts'
 import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
+import type { Decimal, Iso, Page, PageRequest, ReadResult } from './asking.ts'
+import type { CaseModels } from './cases/rows.ts'
 import type { Waiting } from './parked.ts'
 import type { LogPlace } from './same-log.ts'
 
-/** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */
-export type PostgresUnavailable = { readonly _tag: 'PostgresUnavailable'; readonly cause: string }
-export type ReadResult<T> = TaskEither<PostgresUnavailable, T>
-
-/** ISO 8601 in UTC, to the millisecond. */
-export type Iso = string
-/** A position or revision as a decimal string. */
-export type Decimal = string
-
-/** `limit` is 1 to 100; `cursor` is a `next_cursor` of the same list (see `cursors.ts` to check one), or null. */
-export type PageRequest = { readonly limit: number; readonly cursor: string | null }
-export type Page<T> = { readonly items: ReadonlyArray<T>; readonly next_cursor: string | null }
+export type { Page, PageRequest, PostgresUnavailable, ReadResult } from './asking.ts'
 
 export type SpaceListRow = {
   readonly space_type: SpaceType
@@ -231,6 +221,8 @@ export type AuditFilters = {
   readonly correlation?: string
   /** Leaves out refusals that say the space is not there: they are on the log only if it is. */
   readonly knownOnly?: boolean
+  /** Without what reports and cases left: who may handle a case is shown it elsewhere. */
+  readonly withoutCases?: boolean
   /** Inclusive: nothing after this position. */
   readonly upTo?: bigint
 }
@@ -274,7 +266,7 @@ export type TablesCheckpoint = {
   readonly at: Iso | null
 }
 
-export interface ReadModels {
+export interface ReadModels extends CaseModels {
   /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => ReadResult<boolean>
   readonly checkpoint: () => ReadResult<TablesCheckpoint>

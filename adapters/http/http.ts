@@ -22,6 +22,7 @@ import { createPressure } from './pressure.ts'
 import { requestId } from './request-id.ts'
 import { audit } from './routes/audit.ts'
 import { auditCounts } from './routes/audit-counts.ts'
+import { cases } from './routes/cases.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
@@ -32,10 +33,12 @@ import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
 import { panel } from './routes/panel.ts'
 import { proof } from './routes/proof.ts'
+import { reports } from './routes/reports.ts'
 import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
 import { spaces } from './routes/spaces.ts'
 import { subscriptions } from './routes/subscriptions.ts'
+import { transparency } from './routes/transparency.ts'
 import { turn } from './routes/turn.ts'
 import { validatorCompiler } from './validate.ts'
 
@@ -179,6 +182,7 @@ const TAGS = [
   ['chat', 'What is said in a space.'],
   ['settings', 'What is allowed in a space.'],
   ['moderation', 'Roles, bans, mutes and kicks.'],
+  ['cases', 'Reports, cases, receipts and appeals.'],
   ['auth', 'Proving who one is.'],
   ['webrtc', 'Credentials for the media relay.'],
   ['audit', 'What happened, and why.'],
@@ -280,6 +284,9 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     spaces,
     settings,
     moderation,
+    reports,
+    cases,
+    transparency,
     commands,
     chat,
     turn,

@@ -24,6 +24,9 @@ const BELOW = new Set([
   'replay',
   'why',
   'capacity',
+  'reports',
+  'cases',
+  'transparency',
   'queue',
 ])
 

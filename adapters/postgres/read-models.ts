@@ -5,6 +5,14 @@ import { cleanText } from '../../projections/audit/canonical.ts'
 import { auditCounts, auditSpan } from '../../projections/audit/counts.ts'
 import { auditLog, positionBefore } from '../../projections/audit/queries.ts'
 import { bansOf, mutesOf } from '../../projections/bans/queries.ts'
+import {
+  caseOf,
+  caseSteps,
+  casesOf,
+  receiptsOf,
+  reportsBy,
+  transparencyRows,
+} from '../../projections/cases/queries.ts'
 import { messageFacts, messageIdsOf, messagesOf, revisionOf } from '../../projections/chat/queries.ts'
 import { readCheckpoint } from '../../projections/checkpoint.ts'
 import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/cursors.ts'
@@ -25,6 +33,7 @@ import { lastPlaces } from '../../projections/same-log.ts'
 import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projections/sessions/queries.ts'
 import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
 import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
+import { COUNTED } from '../../projections/transparency/report.ts'
 import { askingOf, rowsOf } from './query.ts'
 import { advanced } from './wait-for-position.ts'
 
@@ -47,6 +56,11 @@ const cleaned = <T extends object>(request: T): T =>
       typeof value === 'string' ? cleanText(value) : value,
     ]),
   ) as T
+
+/** Of one case: reports are bounded, and the rest is its moderators'. */
+const MOST_STEPS = 1_000
+/** Of a transparency report, at a time. */
+export const ACCOUNTED_PAGE = 2_000
 
 const REVISION = /^\d{1,19}$/
 
@@ -191,6 +205,28 @@ export const createReadModels = (
           buckets: [...found].map(([bucket, counts]) => ({ bucket, counts })),
         }
       }),
+    cases: (space, list, { limit, cursor }) =>
+      asking(async () => {
+        const past = after('cases', cursor)?.[0] ?? null
+        const rows = await rowsOf(pool, casesOf(space, list, past, limit + 1))
+        return page(rows, limit, ({ opened_position }) => [opened_position])
+      }),
+    case: (space, caseId) => asking(async () => (await rowsOf(pool, caseOf(space, caseId)))[0] ?? null),
+    caseSteps: (space, caseId) => all(caseSteps(space, caseId, MOST_STEPS)),
+    receipts: (subject, { limit, cursor }) =>
+      asking(async () => {
+        const past = after('receipts', cursor)?.[0] ?? null
+        const rows = await rowsOf(pool, receiptsOf(subject, past, limit + 1))
+        return page(rows, limit, ({ opened_position }) => [opened_position])
+      }),
+    reportsBy: (reporter, { limit, cursor }) =>
+      asking(async () => {
+        const past = after('reports', cursor)?.[0] ?? null
+        const rows = await rowsOf(pool, reportsBy(reporter, past, limit + 1))
+        return page(rows, limit, ({ position }) => [position])
+      }),
+    accounted: (space, span, past) =>
+      all(transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE })),
     close: () => waits.close(),
   }
 }

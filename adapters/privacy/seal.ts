@@ -12,6 +12,9 @@ export const PERSONAL: Readonly<Record<string, { readonly field: string; readonl
   SessionJoined: { field: 'avatarData', blank: null },
   EntityPinned: { field: 'components', blank: {} },
   EntityChanged: { field: 'components', blank: {} },
+  ReportFiled: { field: 'words', blank: '' },
+  CaseNoted: { field: 'words', blank: '' },
+  AppealMade: { field: 'words', blank: '' },
 }
 
 /** 32 bytes, and which of its subject's keys it is: an erased subject that comes back gets the next. A KeyObject, since

@@ -1,4 +1,5 @@
 /** The events of the socket, for documents: what a client sends, what it hears, and what each is. */
+import { CASE_COMMANDS } from '../../domain/cases/commands.ts'
 import { CHAT_COMMANDS } from '../../domain/chat/commands.ts'
 import type { Named } from '../../domain/fields.ts'
 import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
@@ -91,6 +92,17 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     does: 'Adds a reaction to a message, or with remove takes it back.',
     fields: { message_id: uuid, emoji: text(), remove: yesNo },
     maybe: ['remove'],
+  },
+  report: {
+    does: `${CASE_COMMANDS.FileReport.says} One of message_id, subject and session_id (in this room) names whom.`,
+    fields: {
+      message_id: uuid,
+      subject: shapes.subject,
+      session_id: text(),
+      text: text({ maxLength: 1_000 }),
+      ...elsewhere,
+    },
+    maybe: ['message_id', 'subject', 'session_id', 'text', ...Object.keys(elsewhere)],
   },
   ...commandEvents(),
   'webrtc-offer': signal('offer', 'An offer, to one socket of the room.'),

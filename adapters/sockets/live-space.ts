@@ -174,7 +174,8 @@ const read = (arrived: ArrivedEvent): DecodedArrival => {
   if ('event' in arrived) return E.right(arrived.event)
   const decoded = decodeRecorded(arrived.recorded)
   if (E.isLeft(decoded)) return E.left(decoded.left.reason)
-  if (decoded.right.kind === 'refusal') return E.left('A refusal is no news.')
+  if (decoded.right.kind === 'refusal' || decoded.right.kind === 'cases')
+    return E.left('It is no news of the room.')
   return E.right(decoded.right.event)
 }
 

@@ -14,6 +14,7 @@ import { type Member, type RoomPlace, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
+import { Report, reporting } from './reporting.ts'
 import type { Requests, SocketRequest } from './request.ts'
 import type { Lasting } from './scene/lasting.ts'
 import { sceneRequests } from './scene/requests.ts'
@@ -146,6 +147,7 @@ export const createRequests = (deps: {
         CHAT,
       ),
     ],
+    ['report', request(Report, reporting({ commands, ids }))],
     ...ON_WIRE.map((onWire): [string, SocketRequest] => [
       onWire.wire.socket,
       request(payloadOf(onWire), onSpace(onWire)),

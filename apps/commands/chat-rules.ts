@@ -37,9 +37,10 @@ export type ChatRulesParts = RulesParts & {
   readonly chatState: () => StreamState<ChatState, ChatEvent>
 }
 
-/** Looks up the messages and the words that a decision needs and the chat's state has not. */
-const lookUp = async (
-  parts: ChatRulesParts,
+type LookUpParts = Pick<ChatRulesParts, 'log' | 'messageLookup' | 'space' | 'stream' | 'chatState'>
+/** Looks up the messages and the words that a decision needs and the chat's state has not. `stream` is the chat's. */
+export const lookUp = async (
+  parts: LookUpParts,
   needed: ReadonlyArray<string>,
   words: number | null,
   state: ChatState,

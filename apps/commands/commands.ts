@@ -7,6 +7,10 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { roomStreamOf } from '../../adapters/eventstore/soft-deletion.ts'
 import type { Logger, Metrics } from '../../adapters/observing.ts'
+import type { CaseCommand } from '../../domain/cases/commands.ts'
+import type { CaseEvent } from '../../domain/cases/events.ts'
+import type { CaseRefusal } from '../../domain/cases/refusals.ts'
+import type { CasesState } from '../../domain/cases/state.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
@@ -28,6 +32,7 @@ import type { SpaceEvent } from '../../domain/space/events.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import { createBackgroundWork } from './background-work.ts'
+import { caseRules } from './case-rules.ts'
 import { chatRules } from './chat-rules.ts'
 import { createFollowed } from './followed-position.ts'
 import { type Rules, troubled } from './jobs.ts'
@@ -35,7 +40,7 @@ import { type CommandLimits, createLimiter, DEFAULT_LIMITS } from './limits.ts'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { MessageLookup } from './message-lookup.ts'
 import type { Model } from './model.ts'
-import { chatModel, spaceModel } from './models.ts'
+import { casesModel, chatModel, spaceModel } from './models.ts'
 import { createRecording } from './recording.ts'
 import { createRefusalLog, DEFAULT_REFUSALS, type RefusalLogOptions } from './refusal-log.ts'
 import { createSnapshots, type Snapshots, standingStream } from './snapshots.ts'
@@ -115,11 +120,12 @@ export type CommandsStats = {
 
 type SpaceMailbox = Mailbox<SpaceState, SpaceCommand, SpaceEvent, SpaceRefusal>
 type ChatMailbox = Mailbox<ChatState, ChatCommand, ChatEvent, ChatRefusal>
-type AnyMailbox = SpaceMailbox | ChatMailbox
+type CasesMailbox = Mailbox<CasesState, CaseCommand, CaseEvent, CaseRefusal>
+type AnyMailbox = SpaceMailbox | ChatMailbox | CasesMailbox
 
 const NOBODY: OnAccepted = () => {}
 
-/** The mailboxes of spaces and chats, each made when first asked for. */
+/** The mailboxes of spaces, chats and cases, each made when first asked for. */
 const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
   const { log, clock, ids, node, messageLookup, logger, metrics = {}, onAccepted = NOBODY } = options
   const now = (): number => performance.now()
@@ -207,13 +213,35 @@ const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
     )
     return mailbox
   }
-  return { streams, ofSpace, ofChat, weigh, now, followed, refusals, recording }
+  const ofCases = (space: SpaceRef): CasesMailbox => {
+    const stream = streamName('cases', space)
+    return streams.use(stream, () =>
+      create(
+        stream,
+        casesModel,
+        caseRules({
+          ...parts,
+          log,
+          messageLookup,
+          now,
+          maxStaleMs: tuning.maxStaleMs,
+          space,
+          chatStream: streamName('chat', space),
+          beside: () => ({ space: ofSpace(space).state, chat: ofChat(space).state }),
+        }),
+      ),
+    )
+  }
+  return { streams, ofSpace, ofChat, ofCases, weigh, now, followed, refusals, recording }
 }
 type Mailboxes = ReturnType<typeof createMailboxes>
 
-/** The space as it stands on the log now; null where nothing ever happened in it. */
-const lookAt = async ({ ofSpace, weigh, now }: Mailboxes, space: SpaceRef) => {
-  const mailbox = ofSpace(space)
+/** What a mailbox's stream says now; null where nothing is on it. */
+const lookInto = async <State, Event>(
+  { weigh, now }: Mailboxes,
+  mailbox: Pick<Mailbox<State, never, Event, never>, 'state' | 'pin' | 'unpin'>,
+  fork: (state: State) => State,
+) => {
   const { state } = mailbox
   mailbox.pin()
   try {
@@ -226,11 +254,20 @@ const lookAt = async ({ ofSpace, weigh, now }: Mailboxes, space: SpaceRef) => {
       return troubled(E.isLeft(read) ? read.left : { _tag: 'Trouble', cause })
     }
     if (held.revision < 0) return E.right(null)
-    return E.right({ state: spaceModel.fork(held.state), revision: BigInt(held.revision) })
+    return E.right({ state: fork(held.state), revision: BigInt(held.revision), position: held.position })
   } finally {
     mailbox.unpin()
     weigh(mailbox)
   }
+}
+
+/** The cases of a space; of one that has none, none. */
+const lookAtCases = async (mailboxes: Mailboxes, space: SpaceRef) => {
+  const looked = await lookInto(mailboxes, mailboxes.ofCases(space), casesModel.fork)
+  return E.map((found: { state: CasesState; position: bigint } | null) => ({
+    state: found?.state ?? casesModel.initial(),
+    position: found?.position ?? 0n,
+  }))(looked)
 }
 
 export const createCommands = (
@@ -241,7 +278,7 @@ export const createCommands = (
   const limiter =
     options.limits === 'off' ? null : createLimiter(clock.now, { ...DEFAULT_LIMITS, ...options.limits })
   const mailboxes = createMailboxes(options, tuning)
-  const { streams, ofSpace, ofChat, weigh, now, followed, refusals, recording } = mailboxes
+  const { streams, ofSpace, ofChat, ofCases, weigh, now, followed, refusals, recording } = mailboxes
 
   const submit = createSubmit({
     limiter,
@@ -264,7 +301,10 @@ export const createCommands = (
       submit(request, ofSpace),
     chat: (request) => (): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> =>
       submit(request, ofChat),
-    look: (space) => () => lookAt(mailboxes, space),
+    cases: (request) => (): Promise<E.Either<CommandError<CaseRefusal>, Accepted<CaseEvent>>> =>
+      submit(request, ofCases),
+    look: (space) => () => lookInto(mailboxes, ofSpace(space), spaceModel.fork),
+    lookCases: (space) => () => lookAtCases(mailboxes, space),
     warm: (space) => {
       const mailbox = ofChat(space)
       mailbox.pin()

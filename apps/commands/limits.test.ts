@@ -65,7 +65,7 @@ const flood = async (
 }
 /** Commands by the thousand, so that bytes alone are what is counted. */
 const many = { perSecond: 1_000_000, burst: 1_000_000 }
-const MANY = { presence: many, moderation: many, chat: many, 'chat-change': many }
+const MANY = { presence: many, moderation: many, chat: many, 'chat-change': many, report: many }
 const FAST = { account: MANY, guest: MANY, guestsOfAddress: MANY }
 const AVATAR = { name: 'x'.repeat(900) }
 

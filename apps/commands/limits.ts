@@ -2,11 +2,10 @@
  *  space. Memory is bounded. */
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import type { TokenRate } from '../../adapters/token-bucket.ts'
-import type { ChatCommand } from '../../domain/chat/commands.ts'
-import { COMMANDS } from '../../domain/commands.ts'
+import { ALL_COMMANDS, type SentCommand } from '../../domain/commands.ts'
 import { spaceKey } from '../../domain/names.ts'
 import type { CommandRequest, Sender } from '../../domain/ports.ts'
-import type { RateClass, SpaceCommand } from '../../domain/space/commands.ts'
+import type { RateClass } from '../../domain/space/commands.ts'
 import { writtenBytes } from './written-bytes.ts'
 
 export type CommandLimits = {
@@ -36,18 +35,21 @@ export const DEFAULT_LIMITS: CommandLimits = {
     moderation: { perSecond: 20, burst: 60 },
     chat: { perSecond: 20, burst: 40 },
     'chat-change': { perSecond: 20, burst: 60 },
+    report: { perSecond: 0.05, burst: 20 },
   },
   guest: {
     presence: { perSecond: 10, burst: 30 },
     moderation: { perSecond: 2, burst: 10 },
     chat: { perSecond: 5, burst: 20 },
     'chat-change': { perSecond: 10, burst: 30 },
+    report: { perSecond: 0.02, burst: 5 },
   },
   guestsOfAddress: {
     presence: { perSecond: 200, burst: 1_000 },
     moderation: { perSecond: 10, burst: 50 },
     chat: { perSecond: 100, burst: 400 },
     'chat-change': { perSecond: 100, burst: 400 },
+    report: { perSecond: 0.2, burst: 60 },
   },
   bytes: {
     account: { perSecond: 64_000, burst: 512_000 },
@@ -64,7 +66,7 @@ const NAMED = 100_000
 
 type Bucket = { tokens: number; at: number }
 
-type AnyRequest = CommandRequest<SpaceCommand | ChatCommand>
+type AnyRequest = CommandRequest<SentCommand>
 export type Limiter = {
   /** 0 where the command may go on, else the seconds (a fraction) until one would. */
   readonly take: (request: AnyRequest) => number
@@ -175,7 +177,7 @@ export const createLimiter = (now: () => number, limits: CommandLimits): Limiter
   return {
     size: buckets.size,
     take: (request) => {
-      const kind = COMMANDS[request.command.type].rate
+      const kind = ALL_COMMANDS[request.command.type].rate
       switch (request.by.kind) {
         case 'system':
           return 0

@@ -1,4 +1,4 @@
-/** What the command path needs to know of a kind of stream (a space's, a chat's), so that one mailbox serves both. */
+/** What the command path needs to know of a kind of stream (a space's, a chat's, its cases'), so that one mailbox serves all. */
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { Decider } from '../../domain/decider.ts'
 import type { Broken, RecordedEvent } from '../../domain/ports.ts'
@@ -9,7 +9,7 @@ export type UnreadableEvent = { readonly _tag: 'Undecodable'; readonly detail: s
 export type KeyedEvent<Event> = { readonly event: Event; readonly key: string }
 
 export type Model<State, Event> = {
-  readonly kind: 'space' | 'chat'
+  readonly kind: 'space' | 'chat' | 'cases'
   readonly initial: Decider<State, never, Event, never>['initial']
   readonly evolve: (state: State, event: Event) => State
   readonly fork: (state: State) => State

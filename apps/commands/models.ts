@@ -1,5 +1,9 @@
-/** The two kinds of stream that take commands, as the mailbox needs them. */
+/** The kinds of stream that take commands, as the mailbox needs them. */
 import * as E from 'fp-ts/lib/Either.js'
+import { casesDecider } from '../../domain/cases/decider.ts'
+import type { CaseEvent } from '../../domain/cases/events.ts'
+import * as casesSnapshot from '../../domain/cases/snapshot.ts'
+import type { CasesState } from '../../domain/cases/state.ts'
 import { chatDecider } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import * as chatSnapshot from '../../domain/chat/snapshot.ts'
@@ -16,10 +20,10 @@ import { keyOf } from './recent-commands.ts'
 const undecodable = (detail: string): E.Either<UnreadableEvent, never> =>
   E.left({ _tag: 'Undecodable', detail })
 
-type Kind = 'space' | 'chat'
+type Kind = 'space' | 'chat' | 'cases'
 type EventOf<K extends Kind> = Extract<Decoded, { kind: K }>['event']
 
-/** What is the same of both: the decider's own, and events as the log has them. */
+/** What is the same of all: the decider's own, and events as the log has them. */
 const modelOf = <K extends Kind, State>(
   kind: K,
   { initial, evolve, fork }: Pick<Model<State, EventOf<K>>, 'initial' | 'evolve' | 'fork'>,
@@ -67,4 +71,11 @@ export const chatModel: Model<ChatState, ChatEvent> = {
     }
   },
   fromSnapshot: chatSnapshot.fromSnapshot,
+}
+
+export const casesModel: Model<CasesState, CaseEvent> = {
+  ...modelOf('cases', casesDecider),
+  entries: ({ cases, reports }) => 2 * cases.size + reports.size,
+  toSnapshot: casesSnapshot.toSnapshot,
+  fromSnapshot: casesSnapshot.fromSnapshot,
 }

@@ -1,22 +1,23 @@
 /** What is written on the log of a command that was decided: its events with their ids and metadata, or its refusal. */
 import { hash } from 'node:crypto'
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
-import type { ChatCommand } from '../../domain/chat/commands.ts'
-import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import { isCaseCommand } from '../../domain/cases/commands.ts'
+import type { CaseRefusal } from '../../domain/cases/refusals.ts'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import type { SentCommand } from '../../domain/commands.ts'
 import { eventId } from '../../domain/ids.ts'
 import { type Grounds, type Metadata, SCHEMA } from '../../domain/metadata.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
 import type { CommandRequest, Ids, NewEvent } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
 import { RULES } from '../../domain/rules.ts'
-import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import { askedFor, factsToKeep, isNamed, type SeenRevisions } from '../../domain/space/facts.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import type { RefusalNote } from './refusal-log.ts'
 import { keptDigest } from './same-command.ts'
 
-export type AnyRequest = CommandRequest<SpaceCommand | ChatCommand>
+export type AnyRequest = CommandRequest<SentCommand>
 
 /** What a decision was made on, as far as its events' metadata keep it. */
 export type Basis = {
@@ -44,7 +45,7 @@ const padded = <M extends Metadata>(metadata: M): M => {
   const pad = '.'.repeat(Math.max(0, HIDDEN - JSON.stringify({ content, seen }).length))
   return { ...metadata, pad }
 }
-/** Where a refusal for a space that there is not stands: its name is a caller's words, which would be there for good. A
+/** Where a refusal for a space that there is not stands, and one about cases, which the space's moderators are not to read: its name is a caller's words, which would be there for good. A
  *  stream's name of the same length is made of it. */
 const placeFor = (space: SpaceRef, isThere: boolean): string => {
   const stream = streamName('refusal', space)
@@ -55,7 +56,7 @@ const placeFor = (space: SpaceRef, isThere: boolean): string => {
   return start + hex.repeat(Math.ceil(length / hex.length)).slice(0, length)
 }
 
-const targetOf = (command: SpaceCommand | ChatCommand): string | undefined => {
+const targetOf = (command: SentCommand): string | undefined => {
   if ('account' in command) return command.account
   if ('subject' in command) return command.subject
   if ('sessionId' in command) return command.sessionId
@@ -77,7 +78,7 @@ export type Recording = {
     events: ReadonlyArray<AnyEvent>,
     basis: Basis,
   ) => ReadonlyArray<NewEvent>
-  readonly refusalOf: (request: AnyRequest, refusal: ChatRefusal, basis: Basis) => RefusalNote
+  readonly refusalOf: (request: AnyRequest, refusal: CaseRefusal, basis: Basis) => RefusalNote
 }
 
 export const createRecording = (
@@ -120,8 +121,10 @@ export const createRecording = (
     },
     refusalOf: (request, refusal, basis) => {
       const { space, id, command } = request
+      // A room's refusals are its moderators' to read, and a case may be about one of them.
+      const isOfRoom = !isCaseCommand(command)
       const isThere = basis.facts === null ? basis.opened !== null : basis.facts.exists
-      const stream = placeFor(space, isThere)
+      const stream = placeFor(space, isThere && isOfRoom)
       const reason = codeOf(refusal)
       const target = nameIn('target', targetOf(command))
       const subspace = 'subspace' in command ? nameIn('subspace', command.subspace) : undefined
@@ -144,7 +147,7 @@ export const createRecording = (
           id: isSummary ? ids.uuid() : idOf(id, 0, scopeOf(request, stream)),
           ...encodeEvent(
             { type: 'CommandRefused', data: dataOf(detail) },
-            refusal._tag === 'SpaceNotFound' ? padded(metadata) : metadata,
+            refusal._tag === 'SpaceNotFound' || !isOfRoom ? padded(metadata) : metadata,
           ),
         }),
       }

@@ -1,11 +1,11 @@
-/** What the rules of spaces and of chats have in common: how a command is put to the decider, what becomes of a refusal, and
+/** What the rules of spaces, chats and cases have in common: how a command is put to the decider, what becomes of a refusal, and
  *  ids that callers chose. */
 import type { Metrics } from '../../adapters/observing.ts'
-import type { ChatCommand } from '../../domain/chat/commands.ts'
-import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import type { CaseRefusal } from '../../domain/cases/refusals.ts'
+import type { SentCommand } from '../../domain/commands.ts'
 import type { CommandRequest, OnAccepted, RecordedEvent } from '../../domain/ports.ts'
 import { codeOf } from '../../domain/refused.ts'
-import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { AnyRequest, Basis, Recording } from './recording.ts'
 import type { RefusalLog } from './refusal-log.ts'
@@ -37,7 +37,7 @@ const NOTHING = () => null
 export const onRefused = (
   { recording, refusals, metrics }: RulesParts,
   request: AnyRequest,
-  refusal: ChatRefusal,
+  refusal: CaseRefusal,
   basis: Basis & { readonly facts: ContentFacts },
 ): (() => Promise<void> | null) => {
   const note = () => recording.refusalOf(request, refusal, basis)
@@ -62,7 +62,7 @@ export const onRefused = (
   }
 }
 
-/** The rules that are the same for both kinds of stream. */
+/** The rules that are the same for every kind of stream. */
 export const commonRules = ({ metrics }: RulesParts) => ({
   tooLarge: (maxBytes: number): SpaceRefusal => ({
     _tag: 'Invalid',
@@ -70,11 +70,9 @@ export const commonRules = ({ metrics }: RulesParts) => ({
     detail: `What this would write is larger than the ${maxBytes} bytes that the log takes at once.`,
   }),
   unknown: (): SpaceRefusal => ({ _tag: 'SpaceNotFound' }),
-  isSame: (
-    { command }: { readonly command: SpaceCommand | ChatCommand },
-    happened: ReadonlyArray<RecordedEvent>,
-  ) => isSame(command, happened),
-  digest: ({ command }: { readonly command: SpaceCommand | ChatCommand }): string => wholeDigest(command),
+  isSame: ({ command }: { readonly command: SentCommand }, happened: ReadonlyArray<RecordedEvent>) =>
+    isSame(command, happened),
+  digest: ({ command }: { readonly command: SentCommand }): string => wholeDigest(command),
   idReused: (): SpaceRefusal => {
     metrics.count?.('commands_refused', 1, { reason: 'invalid_idempotency_key' })
     return {

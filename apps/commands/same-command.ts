@@ -1,10 +1,7 @@
 /** Whether a command under an id that was used before is the one that used it. Asked only of ids that callers choose. */
 import { hash } from 'node:crypto'
-import type { ChatCommand } from '../../domain/chat/commands.ts'
+import type { SentCommand } from '../../domain/commands.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
-import type { SpaceCommand } from '../../domain/space/commands.ts'
-
-type AnyCommand = SpaceCommand | ChatCommand
 
 /** Keys in order: whoever asks again need not write JSON down alike. */
 const ordered = (_: string, value: unknown): unknown =>
@@ -13,15 +10,19 @@ const ordered = (_: string, value: unknown): unknown =>
     : value
 
 /** All that the caller says in the command. Of words it tells too much to be kept anywhere but in memory. */
-export const wholeDigest = (command: AnyCommand): string =>
+export const wholeDigest = (command: SentCommand): string =>
   hash('sha256', JSON.stringify({ ...command, fresh: undefined, network: undefined }, ordered), 'hex').slice(
     0,
     32,
   )
 
-/** What the command says but for the words of a message: those are in its event, where they can be erased. */
-export const keptDigest = (command: AnyCommand): string =>
-  wholeDigest('content' in command ? { ...command, content: '' } : command)
+const withoutWords = (command: SentCommand): SentCommand => {
+  if ('content' in command) return { ...command, content: '' }
+  return 'words' in command ? { ...command, words: '' } : command
+}
+
+/** What the command says but for the words of a message or a report: those are in its event, where they can be erased. */
+export const keptDigest = (command: SentCommand): string => wholeDigest(withoutWords(command))
 
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
@@ -35,7 +36,7 @@ const saysTheSame = (content: string, { data }: RecordedEvent): boolean =>
   data.content === content
 
 /** `happened`: the events of the command that used the id. What they don't tell counts as the same. */
-export const isSame = (command: AnyCommand, happened: ReadonlyArray<RecordedEvent>): boolean => {
+export const isSame = (command: SentCommand, happened: ReadonlyArray<RecordedEvent>): boolean => {
   const metadata = happened[0]?.metadata
   if (!isObject(metadata) || !isObject(metadata.command)) return true
   if (metadata.command.type !== command.type) return false

@@ -2,12 +2,12 @@
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
-import type { ChatCommand } from '../../domain/chat/commands.ts'
-import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import type { CaseRefusal } from '../../domain/cases/refusals.ts'
+import type { SentCommand } from '../../domain/commands.ts'
 import type { Subject } from '../../domain/identity.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Clock, CommandError, CommandRequest, Content, ContentError } from '../../domain/ports.ts'
-import type { ContentFacts, SpaceCommand } from '../../domain/space/commands.ts'
+import type { ContentFacts } from '../../domain/space/commands.ts'
 import { asksContent, NO_FACTS } from '../../domain/space/facts.ts'
 import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import type { CommandResult } from './jobs.ts'
@@ -36,23 +36,24 @@ export type SubmitParts = {
   readonly networkTag: NetworkTag | undefined
   readonly maxQueue: number
   /** Told of what the limits held off. */
-  readonly onLimited: (request: AnyRequest, refusal: ChatRefusal, basis: Basis) => void
+  readonly onLimited: (request: AnyRequest, refusal: CaseRefusal, basis: Basis) => void
 }
 
+const ASKED_OF_GUESTS: ReadonlySet<string> = new Set(['PostMessage', 'JoinSpace', 'FileReport'])
 /** Commands whose rules ask where they come from: of guests, who may be anybody anew with each call. */
-const withNetwork = <C extends SpaceCommand | ChatCommand>(
+const withNetwork = <C extends SentCommand>(
   request: CommandRequest<C>,
   tag: NetworkTag | undefined,
 ): CommandRequest<C> => {
   const { command, client, by } = request
-  const asksOfGuests = command.type === 'PostMessage' || command.type === 'JoinSpace'
+  const asksOfGuests = ASKED_OF_GUESTS.has(command.type)
   const asks = command.type === 'EnterSpace' || (asksOfGuests && by.kind === 'guest')
   if (!asks || tag === undefined || client?.ip === undefined) return request
   return { ...request, command: { ...command, network: tag(client.ip) } }
 }
 
 /** What the server does for one who is gone must not wait for their allowance. */
-const isServers = (command: SpaceCommand | ChatCommand): boolean =>
+const isServers = (command: SentCommand): boolean =>
   command.type === 'LeaveSpace' && command.reason !== 'left'
 
 const slowDown = (seconds: number): E.Either<CommandError<SpaceRefusal>, never> =>
@@ -100,7 +101,7 @@ export const createSubmit = (parts: SubmitParts) => {
       : Promise.resolve(E.right(NO_FACTS))
 
   /** `mailboxFor` is asked again where the caller's key had to be waited for: the mailbox may have been let go of. */
-  return <State, Command extends SpaceCommand | ChatCommand, Event, Refusal>(
+  return <State, Command extends SentCommand, Event, Refusal>(
     sent: CommandRequest<Command>,
     mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,
   ): Promise<CommandResult<Event, Refusal | SpaceRefusal>> => {

@@ -1,6 +1,5 @@
 /** About how many bytes a command would put on the log, known before anything is decided. */
-import type { ChatCommand } from '../../domain/chat/commands.ts'
-import type { SpaceCommand } from '../../domain/space/commands.ts'
+import type { SentCommand } from '../../domain/commands.ts'
 
 /** An event's own: its ids, its metadata, names and times, and a client's address, sealed. */
 export const EVENT_BYTES = 1_000
@@ -18,7 +17,7 @@ const jsonBytes = (value: unknown): number => {
 }
 
 /** What is its sender's alone and of any length; the rest is in `EVENT_BYTES`. */
-export const writtenBytes = (command: SpaceCommand | ChatCommand): number => {
+export const writtenBytes = (command: SentCommand): number => {
   switch (command.type) {
     case 'JoinSpace':
       // Its end with it: leaving must not wait.
@@ -33,6 +32,11 @@ export const writtenBytes = (command: SpaceCommand | ChatCommand): number => {
     case 'PinEntity':
     case 'ChangeEntity':
       return EVENT_BYTES + SEALED * jsonBytes(command.components)
+    case 'FileReport':
+      // What it opens, with it.
+      return 2 * EVENT_BYTES + SEALED * jsonBytes(command.words)
+    case 'Appeal':
+      return EVENT_BYTES + SEALED * jsonBytes(command.words)
     case 'ChangeSettings':
       return EVENT_BYTES + jsonBytes(command.changes)
     default:

@@ -26,7 +26,7 @@ import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
 
 /** Commands that share an allowance (`apps/commands/limits.ts`). */
-export type RateClass = 'presence' | 'moderation' | 'chat' | 'chat-change'
+export type RateClass = 'presence' | 'moderation' | 'chat' | 'chat-change' | 'report'
 
 /** What a decision looks at, in the order in which an explanation tells it. A setting is told by its name and value; the
  *  others have their own words. */

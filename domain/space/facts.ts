@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseEmoji } from '../chat/text.ts'
-import { type AnyCommand, commandEntry, isCommandName } from '../commands.ts'
+import { isSentName, type SentCommand, sentEntry } from '../commands.ts'
 import type { Grounds } from '../grounds.ts'
 import { isSubject } from '../identity.ts'
 import { parseSubspace } from '../names.ts'
@@ -45,7 +45,7 @@ export const NO_FACTS: ContentFacts = {
 }
 /** A type that this program does not know may need them. */
 export const asksContent = ({ type }: { readonly type: string }): boolean =>
-  !isCommandName(type) || commandEntry(type).asksContent
+  !isSentName(type) || sentEntry(type).asksContent
 
 /** What the grounds and the space's opening already say of the content. */
 const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined): ContentFacts => ({
@@ -64,7 +64,7 @@ const impliedFacts = (opened: SpaceState['opened'], grounds: Grounds | undefined
 /** What the metadata must keep of `facts` so that `factsOf` finds all that the decision needs; null for nothing. Cheap,
  *  since every command asks it. */
 export const factsToKeep = (
-  command: Pick<AnyCommand, 'type'>,
+  command: Pick<SentCommand, 'type'>,
   facts: ContentFacts,
   opened: SpaceState['opened'],
   /** The event that opens the space is among the command's own, and says the rest. */
@@ -91,7 +91,7 @@ export const factsToKeep = (
 
 /** The content's facts as they were when the command was decided, as far as the log knows them. */
 export const factsOf = (
-  command: Pick<AnyCommand, 'type'>,
+  command: Pick<SentCommand, 'type'>,
   kept: KeptFacts | undefined,
   opened: SpaceState['opened'],
   grounds: Grounds | undefined,
@@ -137,9 +137,9 @@ export const isNamed = (name: string, value: unknown): boolean => {
 
 /** What a refused command asked for, as far as it consists of names and ids, which the rules look at. Where it is decided
  *  again, the fields left out get the least value that such a command has. */
-export const askedFor = (command: AnyCommand): Readonly<Record<string, unknown>> => {
+export const askedFor = (command: SentCommand): Readonly<Record<string, unknown>> => {
   const kept: Record<string, unknown> = {}
-  const { fields } = commandEntry(command.type)
+  const { fields } = sentEntry(command.type)
   for (const [name, value] of Object.entries(command))
     if (value !== undefined && fields[name]?.isPersonal === false && isNamed(name, value)) kept[name] = value
   return kept

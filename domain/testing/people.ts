@@ -1,6 +1,6 @@
 /** Who is who in the tests: bob owns the space, and the clock starts at noon. */
-import type { ChatCommand } from '../chat/commands.ts'
-import type { ContentFacts, DecisionInput, SpaceCommand } from '../space/commands.ts'
+import type { SentCommand } from '../commands.ts'
+import type { ContentFacts, DecisionInput } from '../space/commands.ts'
 import type { SpaceEventOf } from '../space/events.ts'
 
 export const OWNER = 'bob'
@@ -29,7 +29,7 @@ export const contentFor = (by: By, place: ContentKind = 'public'): ContentFacts 
 
 let count = 0
 /** Everything about a command that a test does not care to say. */
-export const asked = <C extends SpaceCommand | ChatCommand>(
+export const asked = <C extends SentCommand>(
   by: By,
   command: C,
   options: { readonly seconds?: number; readonly place?: ContentKind; readonly id?: string } = {},

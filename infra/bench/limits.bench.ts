@@ -119,7 +119,7 @@ const looksOfAMinute = async () => {
 /** Nanoseconds that a command's limits take. */
 const costOf = (sender: (n: number) => Sender): number => {
   const many = { perSecond: 1e9, burst: 1e9 }
-  const all = { presence: many, moderation: many, chat: many, 'chat-change': many }
+  const all = { presence: many, moderation: many, chat: many, 'chat-change': many, report: many }
   const limiter = createLimiter(Date.now, {
     ...DEFAULT_LIMITS,
     account: all,

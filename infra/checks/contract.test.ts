@@ -11,7 +11,7 @@ import { createHttp } from '../../adapters/http/http.ts'
 import { asyncApi, fieldsInWords } from '../../adapters/sockets/asyncapi.ts'
 import { CLIENT_EVENTS, type Documented, SERVER_EVENTS } from '../../adapters/sockets/documented.ts'
 import { createRequests } from '../../adapters/sockets/requests.ts'
-import { COMMAND_NAMES, commandEntry } from '../../domain/commands.ts'
+import { SENT_NAMES, sentEntry } from '../../domain/commands.ts'
 import { EVENT_NAMES, eventEntry } from '../../domain/events.ts'
 import { SETTING_NAMES, SETTINGS } from '../../domain/settings.ts'
 import { SPACE_EVENT_NAMES, spaceEntry } from '../../domain/space/events.ts'
@@ -92,7 +92,7 @@ const MADE: Readonly<Record<string, () => string>> = {
   events: () =>
     table(
       ['stream', 'events'],
-      ['space', 'chat', 'refusal'].map((stream) => [
+      ['space', 'chat', 'refusal', 'cases'].map((stream) => [
         stream,
         EVENT_NAMES.filter((name) => eventEntry(name).stream === stream)
           .map(code)
@@ -109,7 +109,7 @@ const MADE: Readonly<Record<string, () => string>> = {
   commands: () =>
     table(
       ['command', 'who', 'does'],
-      COMMAND_NAMES.map((name) => [code(name), commandEntry(name).who, commandEntry(name).says]),
+      SENT_NAMES.map((name) => [code(name), sentEntry(name).who, sentEntry(name).says]),
     ),
   settings: () =>
     table(

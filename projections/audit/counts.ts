@@ -1,8 +1,12 @@
 /** How much happened in a room, and when: counts by span of time and by type, for an axis of any length. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
+import { CASE_EVENTS } from '../../domain/cases/events.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { count, nullable, type Query, query } from '../query.ts'
+
+/** What happened in the room: neither looks at the record, nor what its moderators do about cases. */
+const HAPPENED = sql.fragment`action <> 'AuditRead' AND action <> ALL(${sql.array(Object.keys(CASE_EVENTS), 'text')})`
 
 type Span = { readonly first: number | null; readonly last: number | null }
 
@@ -10,7 +14,7 @@ type Span = { readonly first: number | null; readonly last: number | null }
 export const auditSpan = ({ type, id }: SpaceRef): Query<Span> =>
   query(
     sql.unsafe`SELECT min(created_at) AS first, max(created_at) AS last FROM presence_audit_log
-      WHERE space_type = ${type} AND space_id = ${id} AND action <> 'AuditRead'`,
+      WHERE space_type = ${type} AND space_id = ${id} AND ${HAPPENED}`,
     t.type({ first: nullable(t.number), last: nullable(t.number) }),
   )
 
@@ -26,7 +30,7 @@ export const auditCounts = (
     sql.unsafe`SELECT floor(extract(epoch FROM created_at - ${from}::timestamptz) * 1000 / ${width_ms}::int8)::int4 AS bucket,
         action, count(*)::int4 AS events
       FROM presence_audit_log
-      WHERE space_type = ${type} AND space_id = ${id} AND action <> 'AuditRead'
+      WHERE space_type = ${type} AND space_id = ${id} AND ${HAPPENED}
         AND created_at >= ${from}::timestamptz AND created_at <= ${new Date(last).toISOString()}::timestamptz
       GROUP BY 1, 2 ORDER BY 1, 2`,
     t.type({ bucket: count, action: t.string, events: count }),

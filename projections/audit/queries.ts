@@ -2,7 +2,8 @@
 
 import * as t from 'io-ts'
 import { sql } from 'slonik'
-import { type SpaceRef, streamName } from '../../domain/names.ts'
+import { CASE_COMMAND_NAMES } from '../../domain/cases/commands.ts'
+import { CASES_PREFIX, type SpaceRef, streamName } from '../../domain/names.ts'
 import type { Statement } from '../projection.ts'
 import { bigint, decimal, iso, nullable, type Query, query } from '../query.ts'
 import type { AuditFilters, AuditOrder, AuditRow } from '../read-models.ts'
@@ -49,8 +50,8 @@ const listed = t.type({
 type Fragment = ReturnType<typeof sql.fragment>
 
 const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment> => {
-  const { space, subspace, guest, target, action, refusal, from, to, text, correlation, knownOnly, upTo } =
-    asked
+  const { space, subspace, guest, target, action, refusal, from, to, text, correlation, upTo } = asked
+  const { knownOnly, withoutCases } = asked
   return [
     ...(space === undefined ? [] : [sql.fragment`space_type = ${space.type} AND space_id = ${space.id}`]),
     ...(subspace === undefined ? [] : [sql.fragment`subspace = ${subspace}`]),
@@ -72,9 +73,14 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
     ...(knownOnly !== true
       ? []
       : [sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`]),
+    ...(withoutCases !== true ? [] : [WITHOUT_CASES]),
     ...(upTo === undefined ? [] : [sql.fragment`position <= ${String(upTo)}::int8`]),
   ]
 }
+
+/** What reports, cases and appeals left, be it refused. */
+const WITHOUT_CASES = sql.fragment`NOT starts_with(stream, ${CASES_PREFIX})
+  AND NOT (action = 'CommandRefused' AND details ->> 'command' = ANY(${sql.array([...CASE_COMMAND_NAMES], 'text')}))`
 
 /** Beyond position `past`, which is exclusive, in the order asked for. */
 export const auditLog = (

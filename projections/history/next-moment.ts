@@ -64,9 +64,9 @@ const say = (messages: ReadonlyArray<MomentMessage>, decoded: Decoded): Readonly
   })
 }
 
-/** Consumes the moment's standing; use only what it returns. A refusal changes nothing. */
+/** Consumes the moment's standing; use only what it returns. Refusals and cases change nothing. */
 export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
-  if (decoded.kind === 'refusal') return moment
+  if (decoded.kind === 'refusal' || decoded.kind === 'cases') return moment
   const { position, metadata } = decoded
   const time = metadata.at
   if (decoded.kind === 'space')
@@ -88,7 +88,7 @@ export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
 
 /** The same for an event that can't be read: what it changed is missing from there on. */
 export const passOver = (moment: Moment, kind: Decoded['kind'], recorded: RecordedEvent): Moment => {
-  if (kind === 'refusal') return moment
+  if (kind === 'refusal' || kind === 'cases') return moment
   return {
     ...moment,
     time: timeOf(recorded),

@@ -1,6 +1,6 @@
 /** A room's events in the log's order, from its three streams, each with the room as it stood before and after. */
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
-import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
+import { type RoomStreamKind, type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { isArchived, readEvents } from './errors.ts'
 import type { Moment, Moments, When } from './moments.ts'
@@ -55,7 +55,7 @@ export const readRoom = async (
   moment: Moment,
   from: bigint | null,
 ): Promise<RoomReader> => {
-  const starts: Record<StreamKind, bigint> = {
+  const starts: Record<RoomStreamKind, bigint> = {
     space: BigInt(moment.revision + 1),
     chat: BigInt(moment.chatRevision + 1),
     refusal: await seek(log, streamName('refusal', moment.space), from ?? (moment.position ?? -1n) + 1n),
@@ -117,7 +117,7 @@ export type Upcoming = { readonly recorded: RecordedEvent; readonly at: string }
 /** An event, also as a sentence. `after` is the room after it, valid until the next step is asked for. An event that this
  *  version can't read is shown too, with what is wrong with it; what it changed is missing from then on. */
 export type ReplayStep = Upcoming & {
-  readonly kind: StreamKind
+  readonly kind: RoomStreamKind
   readonly says: string
   readonly after: Moment
 } & (
@@ -137,9 +137,16 @@ const stepBy = (moment: Moment, recorded: RecordedEvent): ReplayStep => {
     const decoded = read.right
     const sentence = says(decoded, moment.standing.state)
     const after = carryOn(moment, decoded)
-    return { ...comingUp(recorded), kind: decoded.kind, says: sentence, after, decoded, unreadable: null }
+    return {
+      ...comingUp(recorded),
+      kind: decoded.kind as RoomStreamKind,
+      says: sentence,
+      after,
+      decoded,
+      unreadable: null,
+    }
   }
-  const kind = recorded.stream.slice(0, recorded.stream.indexOf('-')) as StreamKind
+  const kind = recorded.stream.slice(0, recorded.stream.indexOf('-')) as RoomStreamKind
   const { reason } = read.left
   return {
     ...comingUp(recorded),

@@ -1,5 +1,5 @@
 /** Events as bundles have them: as they stand on the log. */
-import type { StreamKind } from '../../domain/names.ts'
+import type { RoomStreamKind } from '../../domain/names.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import { eventText, TOO_DEEP } from '../audit/canonical.ts'
 import type { BundledEvent, BundleState } from './state.ts'
@@ -17,7 +17,7 @@ export const asBundled = (recorded: RecordedEvent, text?: string): BundledEvent 
 }
 
 /** A stream's time never goes back: what counts is the latest time that its events said so far. */
-export const latestWith = (state: BundleState, kind: StreamKind, event: BundledEvent): string => {
+export const latestWith = (state: BundleState, kind: RoomStreamKind, event: BundledEvent): string => {
   const at = (event.metadata as { readonly at?: unknown } | null)?.at
   const latest = state.latest[kind] ?? ''
   return typeof at === 'string' && at > latest ? at : latest

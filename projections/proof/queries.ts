@@ -48,11 +48,12 @@ const audited = t.type({
   user_account: nullable(t.string),
   guest_id: nullable(t.string),
   target: nullable(t.string),
+  stream: t.string,
   leaf: decimal,
 })
 export const auditedBy = (by: { readonly position: string } | { readonly event: string }): Query<Audited> =>
   query(
-    sql.unsafe`SELECT a.position, a.event_id, a.space_type, a.space_id, a.user_account, a.guest_id, a.target, p.leaf
+    sql.unsafe`SELECT a.position, a.event_id, a.space_type, a.space_id, a.user_account, a.guest_id, a.target, a.stream, p.leaf
       FROM presence_audit_log a JOIN proof_leaves p USING (position)
       WHERE ${
         'position' in by

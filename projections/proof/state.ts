@@ -1,12 +1,12 @@
 /** A room's state in a bundle: folded from events as they stand on the log, by rules that docs/proof.md writes out, so that
  *  anyone can fold it again. It holds nothing that is sealed. */
 import type { ChatEventName } from '../../domain/chat/events.ts'
-import type { StreamKind } from '../../domain/names.ts'
+import type { RoomStreamKind } from '../../domain/names.ts'
 import { type OtherSpaceEvent, SPACE_EVENT_NAMES, spaceEntry } from '../../domain/space/events.ts'
 import { type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import { aroundJson } from '../audit/canonical.ts'
 
-export const STREAM_KINDS: ReadonlyArray<StreamKind> = ['space', 'chat', 'refusal']
+export const STREAM_KINDS: ReadonlyArray<RoomStreamKind> = ['space', 'chat', 'refusal']
 type Json = Readonly<Record<string, unknown>>
 
 /** An event as a bundle has it, and the log. */
@@ -35,8 +35,8 @@ type Message = Readonly<{
 
 export type BundleState = {
   /** How many events of each stream are in it, and the latest time that any of them says. */
-  readonly revisions: Record<StreamKind, number>
-  readonly latest: Record<StreamKind, string | null>
+  readonly revisions: Record<RoomStreamKind, number>
+  readonly latest: Record<RoomStreamKind, string | null>
   opened: Json | null
   settings: Json
   readonly named: Readonly<Record<(typeof NAMED)[number], Map<string, Json>>>
@@ -75,7 +75,7 @@ const object = (value: unknown): Json => (isObject(value) ? value : {})
 const pick = (from: Json, ...names: ReadonlyArray<string>): Json =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? null]))
 
-export const kindOf = (stream: string): StreamKind | null => {
+export const kindOf = (stream: string): RoomStreamKind | null => {
   const kind = stream.slice(0, stream.indexOf('-'))
   return STREAM_KINDS.find((one) => one === kind) ?? null
 }

@@ -1,6 +1,7 @@
 /** Every space that anything happened in, and how far its two streams are. */
 
 import { sql } from 'slonik'
+import { isCaseEvent } from '../../domain/cases/events.ts'
 import { isChatEvent } from '../../domain/chat/events.ts'
 import type { Projection, Row } from '../projection.ts'
 import { recordset, spaceMapKey } from '../projection.ts'
@@ -23,8 +24,8 @@ export const spaces: Projection<Changes> = {
   tables: [{ name: 'presence_spaces', key: ['space_type', 'space_id'] }],
   start: () => new Map(),
   fold: (changes, { event, space, position, revision }) => {
-    // A refusal may be about a space that does not exist.
-    if (event.type === 'CommandRefused') return
+    // A refusal may be about a space that does not exist, and nobody in the space is to notice a report.
+    if (event.type === 'CommandRefused' || isCaseEvent(event)) return
     const key = spaceMapKey(space)
     let known = changes.get(key)
     if (known === undefined) {

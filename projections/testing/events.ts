@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { type AnyEvent, encodeEvent } from '../../domain/codec.ts'
+import { eventEntry } from '../../domain/events.ts'
 import { derivedUuid } from '../../domain/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
@@ -17,8 +18,7 @@ export const bob: Actor = { kind: 'account', id: 'bob' }
 export const guest: Actor = { kind: 'guest', id: 'guest:9f2c04ab17de' }
 export const system: Actor = { kind: 'system', id: 'node-1' }
 
-const kindOf = (type: AnyEvent['type']): StreamKind =>
-  type === 'CommandRefused' ? 'refusal' : /^(Message|Reaction)/.test(type) ? 'chat' : 'space'
+const kindOf = (type: AnyEvent['type']): StreamKind => eventEntry(type).stream
 
 let made = 0
 const nextId = (): string => {
@@ -119,6 +119,52 @@ const until = fc.constantFrom(null, at(500), at(5_000))
 const emoji = fc.constantFrom('👍', '🎉')
 
 type Draft = (second: number, actor: Actor) => AnyEvent
+/** Each case is opened at most once, as the domain has it: its id is of when it is. */
+const aboutCases = (
+  subjects: fc.Arbitrary<string>,
+  words: fc.Arbitrary<string>,
+): ReadonlyArray<fc.Arbitrary<Draft>> => {
+  const moment = { space: 3, chat: -1 }
+  const of = (n: number, by: Actor, s: number) => ({ caseId: `case-${n}`, by, at: at(s) })
+  return [
+    fc.tuple(subjects, fc.boolean()).map(
+      ([about, isPerson]) =>
+        (s, by) =>
+          ({
+            type: 'CaseOpened',
+            data: {
+              ...of(s, by, s),
+              subject: about,
+              about: isPerson ? { kind: 'person' } : { kind: 'message', messageId: 'm1', subspace: 'main' },
+              moment,
+            },
+          }) as const,
+    ),
+    fc.tuple(fc.nat(40), fc.nat(5), words).map(
+      ([n, which, said]) =>
+        (s, by) =>
+          [
+            { type: 'ReportFiled', data: { ...of(n, by, s), reportId: `report-${s}`, words: said, moment } },
+            { type: 'CaseTaken', data: of(n, by, s) },
+            {
+              type: 'CaseActed',
+              data: {
+                ...of(n, by, s),
+                act: which > 2 ? 'mute' : 'unmute',
+                until: null,
+                rule: said,
+                reason: null,
+                in: 'space',
+                revision: 5,
+              },
+            },
+            { type: 'CaseClosed', data: { ...of(n, by, s), outcome: 'acted', rule: said, reason: said } },
+            { type: 'AppealMade', data: { ...of(n, by, s), words: said } },
+            { type: 'AppealDecided', data: { ...of(n, by, s), outcome: 'lifted', reason: said } },
+          ][which] as AnyEvent,
+    ),
+  ]
+}
 const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
   fc.tuple(nullableText, text).map(
     ([owner, title]) =>
@@ -210,6 +256,7 @@ const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
           data: { messageId, subspace: 'main', by, emoji: it, at: at(s) },
         }) as AnyEvent,
   ),
+  ...aboutCases(subject, text),
   fc.tuple(text, nullableText).map(
     ([reason, target]) =>
       (s) =>

@@ -158,6 +158,8 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
     ...(query.correlation === null ? {} : { correlation: loggedId(query.correlation) }),
     // A space that isn't there keeps no refusals: to show one's own would tell a private space from none.
     ...(only === null || scope.auditor ? {} : { knownOnly: true }),
+    // A case may be about one of those who read here: who handles it is shown it (`cases.ts`).
+    ...(scope.auditor ? {} : { withoutCases: true }),
   }
   const shown = async (rows: ReadonlyArray<AuditRow>): Promise<ReadonlyArray<AuditRow>> =>
     scope.auditor ? rows : (only === null ? rows : await withoutHidden(deps, rows, caller)).map(withoutClient)

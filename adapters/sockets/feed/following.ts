@@ -22,7 +22,8 @@ export type FollowingDeps = {
 }
 
 const LOOK_MS = 1_000
-const PREFIXES = ['space-', 'chat-']
+/** Of cases nothing is told here: the command path keeps its states warm by them. */
+const PREFIXES = ['space-', 'chat-', 'cases-']
 
 export const followLog = (deps: FollowingDeps): FeedFollower => {
   const { log, logger } = deps

@@ -39,6 +39,15 @@ export type Sent = {
     readonly emoji: string
     readonly remove?: boolean
   }
+  /** Reports a message or a person to the moderators. Who did is known to them alone. One of message_id, subject and session_id (in this room) names whom. */
+  readonly report: {
+    readonly message_id?: string
+    readonly subject?: string
+    readonly session_id?: string
+    readonly text?: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
   /** Switches one’s voice on or off. */
   readonly 'voice-state': {
     readonly enabled: boolean
@@ -506,6 +515,7 @@ export type Code =
   | 'invalid_proof'
   | 'token_expired'
   | 'forbidden'
+  | 'heard_by_another'
   | 'banned'
   | 'muted'
   | 'not_on_stage'
@@ -517,10 +527,15 @@ export type Code =
   | 'space_not_found'
   | 'session_not_found'
   | 'message_not_found'
+  | 'case_not_found'
   | 'event_not_found'
   | 'checkpoint_not_found'
   | 'key_not_found'
   | 'subscription_not_found'
+  | 'case_not_taken'
+  | 'case_closed'
+  | 'too_many_reports'
+  | 'nothing_to_appeal'
   | 'space_full'
   | 'too_many_sessions'
   | 'too_many'

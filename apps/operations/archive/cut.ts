@@ -85,16 +85,18 @@ const cutMoments = async (log: Log, stream: string, revision: number): Promise<v
 
 const cutOne = async (logs: CutLogs, moments: MomentWriter, { stream, to }: Cut): Promise<void> => {
   const named = parseStreamName(stream)
-  if (E.isRight(named) && named.right.kind !== 'refusal') {
-    const { kind, space } = named.right
-    await moments.keep(space, kind)
+  const kind = E.isRight(named) ? named.right.kind : null
+  // Cases are never archived: they stay with the log.
+  const hasMoments = kind === 'space' || kind === 'chat'
+  if (E.isRight(named) && hasMoments) {
+    await moments.keep(named.right.space, kind)
     await keepStanding(logs.opened, stream, to)
   }
   const last = await lastOf(logs.plain, stream)
   // Of a stream that was deleted, or of another log, there is nothing to cut.
   if (last === undefined || Number(last.revision) < to) return
   await truncate(logs.plain, stream, to)
-  if (E.isRight(named) && named.right.kind !== 'refusal') await cutMoments(logs.plain, stream, to)
+  if (hasMoments) await cutMoments(logs.plain, stream, to)
 }
 
 export const cutStreams = async (

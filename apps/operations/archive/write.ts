@@ -8,8 +8,8 @@ import { keyRefOf } from '../../../adapters/privacy/sealed-log.ts'
 import {
   isAccessStream,
   parseStreamName,
+  type RoomStreamKind,
   type SpaceRef,
-  type StreamKind,
   spaceKey,
   streamName,
 } from '../../../domain/names.ts'
@@ -144,7 +144,7 @@ const mayCut = ({ cuts }: Writing, stream: string, archived: number): void => {
 }
 
 /** What the state says of one of its streams alone. */
-const partOf = (end: BundleState, kind: StreamKind): BundleState => {
+const partOf = (end: BundleState, kind: RoomStreamKind): BundleState => {
   const part = emptyState()
   part.revisions[kind] = end.revisions[kind]
   part.latest[kind] = end.latest[kind]
@@ -168,7 +168,7 @@ const refusalsBefore = async (writing: Writing, stream: string, end: number): Pr
 
 const putRoom = async (writing: Writing, space: SpaceRef, file: string): Promise<void> => {
   const { source, plan, dir, files } = writing
-  const ends = new Map<StreamKind, number>()
+  const ends = new Map<RoomStreamKind, number>()
   for (const kind of STREAM_KINDS) ends.set(kind, await endOf(writing, streamName(kind, space)))
   const out = writeFileTo(join(dir, file))
   const starts = new Map<string, number>()

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
-import type { StreamKind } from '../../../domain/names.ts'
+import type { RoomStreamKind } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { provedJson } from '../../../projections/audit/canonical.ts'
 import { openNote, type Signer, signNote, verifierOf } from '../../../projections/proof/note.ts'
@@ -48,12 +48,12 @@ export type KeptStates = {
   /** The last that was kept of a stream from before a time and up to a position; null where there is none to rely on. */
   readonly before: (
     stream: string,
-    kind: StreamKind,
+    kind: RoomStreamKind,
     from: string,
     upTo: bigint,
   ) => Promise<BundleState | null>
   /** `lastId`: of the last event in it. */
-  readonly keep: (stream: string, kind: StreamKind, state: BundleState, lastId: string) => Promise<void>
+  readonly keep: (stream: string, kind: RoomStreamKind, state: BundleState, lastId: string) => Promise<void>
 }
 
 /** Newer than any time that an event says. */

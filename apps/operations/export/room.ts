@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
-import { type SpaceRef, type StreamKind, spaceKey, streamName } from '../../../domain/names.ts'
+import { type RoomStreamKind, type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { eventText } from '../../../projections/audit/canonical.ts'
 import {
@@ -82,7 +82,7 @@ const PAGE = 1_000
 async function* eventsOf(
   log: EventLog,
   space: SpaceRef,
-  revisions: Readonly<Record<StreamKind, number>>,
+  revisions: Readonly<Record<RoomStreamKind, number>>,
   upTo: bigint,
 ): AsyncGenerator<RecordedEvent, void> {
   const streams = STREAM_KINDS.map((kind) =>
@@ -159,7 +159,7 @@ export const provedLines = ({ session, checkpoint }: BundleSource) => {
 const startAt = async (source: BundleSource, options: RoomOptions, from: string): Promise<BundleState> => {
   const { log, kept, checkpoint } = source
   const { space, keepEvery = KEEP_EVERY } = options
-  const foldedTo = async (kind: StreamKind): Promise<BundleState> => {
+  const foldedTo = async (kind: RoomStreamKind): Promise<BundleState> => {
     const stream = streamName(kind, space)
     const folded = (await kept.before(stream, kind, from, checkpoint.upTo)) ?? emptyState()
     for await (const recorded of eventsOfStream(log, stream, folded.revisions[kind], checkpoint.upTo)) {

@@ -2,7 +2,7 @@
  *  whoever can write to the table must not be believed. */
 import * as E from 'fp-ts/lib/Either.js'
 import { connectSession } from '../../../adapters/postgres/session.ts'
-import type { StreamKind } from '../../../domain/names.ts'
+import type { RoomStreamKind } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { asBundled } from '../../../projections/proof/bundled.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
@@ -51,7 +51,7 @@ export const keepStates = (options: Options): StreamFollower => {
     }
   }
 
-  const followed = (stream: string, kind: StreamKind, state: BundleState): FollowedStream => {
+  const followed = (stream: string, kind: RoomStreamKind, state: BundleState): FollowedStream => {
     let due: Array<{ readonly state: BundleState; readonly lastId: string }> = []
     return {
       revision: () => state.revisions[kind] - 1,
@@ -75,7 +75,7 @@ export const keepStates = (options: Options): StreamFollower => {
     }
   }
 
-  const takeUp = (stream: string, kind: StreamKind): Promise<FollowedStream | null> =>
+  const takeUp = (stream: string, kind: RoomStreamKind): Promise<FollowedStream | null> =>
     withKept(async (kept) => {
       const state = (await kept.before(stream, kind, ANY_TIME, ANY_PLACE)) ?? emptyState()
       const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()

@@ -30,8 +30,9 @@ export const keepMoments = (
     onError: (error, stream) => onError?.(error instanceof Failed ? error.error : error, stream),
     of: (stream) => {
       const named = parseStreamName(stream)
-      if (E.isLeft(named) || named.right.kind === 'refusal') return null
+      if (E.isLeft(named)) return null
       const { space, kind } = named.right
+      if (kind === 'refusal' || kind === 'cases') return null
       return {
         begin: () => followed(writer.begin(space, kind)),
         takeUp: async () => {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
-import { STREAM_PREFIXES } from '../../../domain/names.ts'
+import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { unread } from '../unread.ts'
 import { recordRequest } from './requests.ts'
@@ -19,6 +19,8 @@ const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   presence_entities: ['pinned_by', 'content_by'],
   chat_messages: ['user_account', 'guest_id', 'deleted_by'],
   chat_reactions: ['subject'],
+  presence_cases: ['subject', 'taken_by', 'acted_by', 'closed_by', 'decided_by'],
+  presence_reports: ['reporter'],
   presence_audit_log: ['user_account', 'guest_id', 'target'],
   posts: ['author'],
   collaboration_documents: ['creator'],
@@ -54,11 +56,17 @@ async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerato
       columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`),
       sql.fragment` OR `,
     )
+    // Who reported somebody is not that one's to be told.
+    const shown =
+      table === 'presence_audit_log'
+        ? sql.fragment`(${is}) AND NOT (starts_with(t.stream, ${CASES_PREFIX}) AND t.target = ${subject}
+            AND t.user_account IS DISTINCT FROM ${subject} AND t.guest_id IS DISTINCT FROM ${subject})`
+        : is
     // By where the rows stand: each table's own key is its own business.
     await session.exec('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
     try {
       await session.run(
-        sql.unsafe`DECLARE held CURSOR FOR SELECT to_jsonb(t) AS row FROM ${sql.identifier([table])} AS t WHERE ${is}`,
+        sql.unsafe`DECLARE held CURSOR FOR SELECT to_jsonb(t) AS row FROM ${sql.identifier([table])} AS t WHERE ${shown}`,
       )
       for (;;) {
         const rows = await session.run(sql.unsafe`FETCH 1000 FROM held`)
@@ -88,8 +96,10 @@ const loose = (value: unknown): Loose => (typeof value === 'object' && value !==
 const concerns = (event: RecordedEvent, subject: string, sessions: Set<string>): boolean => {
   const data = loose(event.data)
   const session = typeof data.sessionId === 'string' ? data.sessionId : null
+  const isBy = loose(loose(event.metadata).actor).id === subject
+  if (event.stream.startsWith(CASES_PREFIX)) return isBy
   const named =
-    loose(loose(event.metadata).actor).id === subject ||
+    isBy ||
     loose(data.by).id === subject ||
     [data.account, data.guest, data.subject, data.target].includes(subject)
   if (event.type === 'SessionJoined' && named && session !== null) sessions.add(session)

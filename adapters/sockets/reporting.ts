@@ -1,0 +1,69 @@
+/** A report that comes by a socket: of a message, of somebody by name, or of whoever a session in the same room is. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { Target } from '../../domain/cases/commands.ts'
+import { parseSpace, type SpaceRef } from '../../domain/names.ts'
+import type { Commands, Ids } from '../../domain/ports.ts'
+import { invalid } from '../refusals.ts'
+import { type Answer, failed, notInRoom, told } from './answers.ts'
+import { type Member, senderOf } from './member.ts'
+import { optional, Text } from './payload-parts.ts'
+
+export const Report = t.type({
+  message_id: optional(Text),
+  subject: optional(Text),
+  session_id: optional(Text),
+  text: optional(Text),
+  spaceType: optional(Text),
+  spaceId: optional(Text),
+})
+type Report = t.TypeOf<typeof Report>
+
+const NO_SESSION: Answer = {
+  ok: false,
+  code: 'session_not_found',
+  error: 'There is no such session in this space.',
+}
+
+/** The space that the payload names, or the one that the socket is in. */
+const spaceOf = ({ place }: Member, { spaceType, spaceId }: Report): E.Either<Answer, SpaceRef> => {
+  if (spaceType == null && spaceId == null)
+    return place === null ? E.left(notInRoom) : E.right(place.hold.live.space)
+  return E.mapLeft(failed)(parseSpace(spaceType, spaceId))
+}
+
+const targetOf = ({ place }: Member, asked: Report): E.Either<Answer, Target> => {
+  const { message_id, subject, session_id } = asked
+  const named = [message_id, subject, session_id].filter((one) => one != null)
+  if (named.length !== 1)
+    return E.left(told(invalid('message_id', 'Name one of message_id, subject and session_id.')))
+  if (message_id != null) return E.right({ kind: 'message', messageId: message_id })
+  if (subject != null) return E.right({ kind: 'person', subject })
+  const session = place?.hold.live.state.sessions.get(session_id!)
+  const who = session?.account ?? session?.guest ?? null
+  return who === null ? E.left(NO_SESSION) : E.right({ kind: 'person', subject: who })
+}
+
+export const reporting =
+  ({ commands, ids }: { readonly commands: Commands; readonly ids: Ids }) =>
+  async (member: Member, asked: Report): Promise<Answer> => {
+    const space = spaceOf(member, asked)
+    if (E.isLeft(space)) return space.left
+    const target = targetOf(member, asked)
+    if (E.isLeft(target)) return target.left
+    const reportId = ids.uuid()
+    const words = asked.text ?? ''
+    const command = { type: 'FileReport', reportId, caseId: ids.uuid(), target: target.right, words } as const
+    const request = {
+      ...senderOf(member),
+      space: space.right,
+      id: ids.uuid(),
+      correlationId: reportId,
+      command,
+    }
+    const outcome = await commands.cases(request)()
+    // No revision: it would tell how much others report.
+    return E.isLeft(outcome)
+      ? failed(outcome.left)
+      : { ok: true, report_id: reportId, position: String(outcome.right.position) }
+  }

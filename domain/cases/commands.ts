@@ -1,0 +1,131 @@
+/** What can be asked about reports and cases, one entry each. Ids are made by the server. What is decided is `decide.ts`.
+ *  Nothing that they say is kept of a refused one: it would tell whoever reads refusals that there was a report. */
+import * as t from 'io-ts'
+import { type AnyFields, field, network, type ValuesOf } from '../fields.ts'
+import type { RateClass } from '../space/commands.ts'
+import { ActKind, type AppealOutcome, type CloseOutcome } from './events.ts'
+
+type Entry<F extends AnyFields> = {
+  readonly fields: F
+  /** In words; the rule is the decision's. */
+  readonly who: string
+  /** In words. */
+  readonly says: string
+  readonly rate: RateClass
+  readonly asksContent: true
+}
+const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Entry<F> => ({
+  asksContent: true,
+  ...entry,
+})
+
+const hidden = { isPersonal: true, isInner: true } as const
+const Target = t.union([
+  t.type({ kind: t.literal('message'), messageId: t.string }),
+  t.type({ kind: t.literal('person'), subject: t.string }),
+])
+export type Target = t.TypeOf<typeof Target>
+
+const target = field(Target, { kind: 'person', subject: '' }, hidden)
+const caseId = field(t.string, '', hidden)
+const words = field(t.string, '', hidden)
+const rule = field(t.union([t.string, t.null]), null, hidden)
+const reason = field(t.union([t.string, t.null]), null, hidden)
+/** The server knows the caller for one of SYSTEM_ADMINS, who stand above every space's owner here. */
+const asSystemAdmin = field(t.union([t.boolean, t.undefined]), undefined, hidden)
+
+export const CASE_COMMANDS = {
+  FileReport: command({
+    fields: {
+      reportId: field(t.string, '', hidden),
+      /** Of the case that it opens where none is open about the same. */
+      caseId,
+      target,
+      words,
+      network: { ...network, isPersonal: true },
+    },
+    who: 'whoever may enter',
+    says: 'Reports a message or a person to the moderators. Who did is known to them alone.',
+    rate: 'report',
+  }),
+  OpenCase: command({
+    fields: { caseId, target, asSystemAdmin },
+    who: 'moderator above the one it is about',
+    says: 'Opens a case that nobody reported.',
+    rate: 'moderation',
+  }),
+  TakeCase: command({
+    fields: { caseId, asSystemAdmin },
+    who: 'moderator above the one it is about',
+    says: 'Takes a case in hand, from whoever had it.',
+    rate: 'moderation',
+  }),
+  NoteCase: command({
+    fields: { caseId, words, asSystemAdmin },
+    who: 'moderator above the one it is about',
+    says: 'Writes a note that moderators read.',
+    rate: 'moderation',
+  }),
+  RecordAct: command({
+    fields: {
+      caseId,
+      act: field(ActKind, 'kick', hidden),
+      until: field(t.union([t.string, t.null]), null, hidden),
+      rule,
+      reason,
+      in: field(t.union([t.literal('space'), t.literal('chat')]), 'space', hidden),
+      revision: field(t.number, -1, hidden),
+      asSystemAdmin,
+    },
+    who: 'whoever has the case in hand; the server, for an act that it carried out for them',
+    says: 'Records in the case what was done about it.',
+    rate: 'moderation',
+  }),
+  CloseCase: command({
+    fields: {
+      caseId,
+      outcome: field<CloseOutcome>(
+        t.union([t.literal('acted'), t.literal('dismissed')]),
+        'dismissed',
+        hidden,
+      ),
+      rule,
+      reason,
+      asSystemAdmin,
+    },
+    who: 'whoever has the case in hand',
+    says: 'Closes a case, with the rule and the reason.',
+    rate: 'moderation',
+  }),
+  Appeal: command({
+    fields: { caseId, words },
+    who: 'the one who was acted on, within 30 days, be they banned',
+    says: 'Asks that another hears what was done, once a case.',
+    rate: 'report',
+  }),
+  DecideAppeal: command({
+    fields: {
+      caseId,
+      outcome: field<AppealOutcome>(t.union([t.literal('stands'), t.literal('lifted')]), 'stands', hidden),
+      reason,
+      asSystemAdmin,
+    },
+    who: 'another than whoever acted, and no lower; the owner or SYSTEM_ADMINS where there is none',
+    says: 'Decides an appeal.',
+    rate: 'moderation',
+  }),
+} as const
+
+type Entries = typeof CASE_COMMANDS
+export type CaseCommandName = keyof Entries
+type Simplified<T> = { readonly [K in keyof T]: T[K] }
+export type CaseCommandOf<Name extends CaseCommandName> = Simplified<
+  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
+>
+export type CaseCommand = { [Name in CaseCommandName]: CaseCommandOf<Name> }[CaseCommandName]
+export type ModeratorsCommand = Exclude<CaseCommand, { readonly type: 'FileReport' | 'Appeal' }>
+
+export const CASE_COMMAND_NAMES = Object.keys(CASE_COMMANDS) as ReadonlyArray<CaseCommandName>
+export const isCaseName = (name: string): name is CaseCommandName => Object.hasOwn(CASE_COMMANDS, name)
+export const isCaseCommand = (command: { readonly type: string }): command is CaseCommand =>
+  isCaseName(command.type)

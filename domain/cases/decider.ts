@@ -1,0 +1,14 @@
+import type { Decider } from '../decider.ts'
+import { decideCase } from './decide.ts'
+import type { CaseEvent } from './events.ts'
+import { evolveCases, forkCases } from './evolve.ts'
+import type { CaseRefusal } from './refusals.ts'
+import { type CaseAsked, type CasesState, initialCases } from './state.ts'
+
+/** What is reported in a space, and what comes of it. Its commands bring the states of the space and of its chat. */
+export const casesDecider: Decider<CasesState, CaseAsked, CaseEvent, CaseRefusal> = {
+  initial: initialCases,
+  decide: decideCase,
+  evolve: evolveCases,
+  fork: forkCases,
+}

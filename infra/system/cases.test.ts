@@ -1,0 +1,256 @@
+/** From a report to an appeal, by six people: who is told what at each step, and what the record has of it. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testHttp } from '../testing/http.ts'
+
+const test = suite('cases')
+const http = await testHttp()
+test.after(() => http.close())
+const SPACE = { type: 'post', id: 'alice/my-360-photo' } as const
+const ROOM = '/api/spaces/post/alice/my-360-photo'
+const CHAT = '/api/chat/post/alice/my-360-photo/messages'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the server sent; the test says what it must be
+type Json = any
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH'
+/** alice owns the room, erin and frank moderate it, carol reports, dave is reported, heidi is a stranger. */
+const headersOf = (who: string) => (who.startsWith('guest:') ? http.guest(who) : http.bearer(who))
+const ask = async (
+  who: string,
+  method: Method,
+  url: string,
+  { key, ...payload }: Json = {},
+): Promise<Json> => {
+  http.clock.ms += 1_000
+  const { statusCode: status, body } = await http.app.inject({
+    method,
+    url,
+    headers: { ...headersOf(who), ...(key === undefined ? {} : { 'idempotency-key': key }) },
+    ...(method === 'GET' ? {} : { payload }),
+  })
+  return { status, ...JSON.parse(body) }
+}
+const done = async (...asked: Parameters<typeof ask>): Promise<Json> => {
+  const answer = await ask(...asked)
+  assert.is(answer.status, 200, `${asked[1]} ${asked[2]}: ${answer.error}`)
+  return answer
+}
+const joined = async (account: string): Promise<string> => {
+  const sessionId = `${account}-session`
+  const rest = {
+    socketId: `${account}-socket`,
+    subspace: 'main',
+    position: null,
+    avatarData: null,
+    boot: 'b',
+  }
+  const command = { type: 'JoinSpace', sessionId, ...rest } as const
+  const by = { kind: 'account', id: account } as const
+  const outcome = await http.commands.space({ by, space: SPACE, id: crypto.randomUUID(), command })()
+  assert.is(outcome._tag, 'Right')
+  return sessionId
+}
+const story: { message: string; caseId: string; position: string } = { message: '', caseId: '', position: '' }
+const caseAt = (path = '') => `${ROOM}/cases/${story.caseId}${path}`
+/** The one case that the queue shows. */
+const queued = async (who: string, query = ''): Promise<Json> => {
+  await http.settled()
+  return (await done(who, 'GET', `${ROOM}/cases${query}`)).cases
+}
+
+test('given a room with its moderators, when a message is reported, then the reporter hears no more than that', async () => {
+  for (const moderator of ['erin', 'frank'])
+    await done('alice', 'PUT', `${ROOM}/permissions/${moderator}`, { permission: 'moderate' })
+  for (const who of ['carol', 'dave']) await joined(who)
+  story.message = (await done('dave', 'POST', CHAT, { content: 'You are no good.' })).message_id
+  const report = { message_id: story.message, text: 'This is about me.' }
+  const first = await done('carol', 'POST', `${ROOM}/reports`, report)
+  assert.equal(Object.keys(first).sort(), ['node', 'position', 'report_id', 'status', 'success'])
+  const again = await done('carol', 'POST', `${ROOM}/reports`, report)
+  assert.equal(Object.keys(again).sort(), Object.keys(first).sort())
+  await done('guest:0123456789ab', 'POST', `${ROOM}/reports`, { message_id: story.message })
+  await done('dave', 'PATCH', `${CHAT}/${story.message}`, { content: 'You are all good.' })
+  await http.settled()
+  const { reports } = await done('carol', 'GET', '/api/me/reports')
+  assert.equal(
+    reports.map(({ report_id, subject, closed, case_id }: Json) => [report_id, subject, closed, case_id]),
+    [[first.report_id, 'dave', false, undefined]],
+  )
+})
+
+test('given the report, then moderators have one case of two reports, with the room as it stood', async () => {
+  const [found, ...others] = await queued('erin')
+  assert.equal(others, [])
+  story.caseId = found.case_id
+  assert.equal(
+    [found.subject, found.message_id, found.status, found.reports],
+    ['dave', story.message, 'open', 2],
+  )
+  const { steps } = await done('erin', 'GET', caseAt())
+  assert.equal(
+    steps.map(({ what, by, text }: Json) => [what, by, text]),
+    [
+      ['opened', 'carol', undefined],
+      ['reported', 'carol', 'This is about me.'],
+      ['reported', 'guest:0123456789ab', ''],
+    ],
+  )
+  const then = await done('erin', 'GET', `${ROOM}/at?position=${found.moment.position}`)
+  assert.equal([then.revision, then.chat_revision], [found.moment.revision, found.moment.chat_revision])
+  assert.is(then.messages.at(-1).content, 'You are no good.')
+})
+
+test('given the case, then to strangers, to the reporter and to the one reported there is none', async () => {
+  for (const who of ['carol', 'dave', 'heidi', 'guest:0123456789ab']) {
+    for (const id of [story.caseId, crypto.randomUUID()]) {
+      const at = `${ROOM}/cases/${id}`
+      assert.is((await ask(who, 'GET', at)).code, 'forbidden')
+      for (const [path, body] of [
+        ['/take', {}],
+        ['/notes', { text: 'x' }],
+        ['/acts', { act: 'ban', rule: 'x', reason: 'x' }],
+        ['/close', { outcome: 'dismissed' }],
+        ['/hearing', { outcome: 'lifted', reason: 'x' }],
+        ['/appeal', { text: 'x' }],
+      ] as const) {
+        const { status, code } = await ask(who, 'POST', at + path, body)
+        assert.equal([status, code], [404, 'case_not_found'], `${who} ${path}`)
+      }
+    }
+    assert.is((await ask(who, 'GET', `${ROOM}/cases`)).code, 'forbidden')
+    assert.is((await ask(who, 'POST', `${ROOM}/cases`, { subject: 'erin' })).code, 'forbidden')
+  }
+  await http.settled()
+  const told = await done('dave', 'GET', '/api/me/audit?limit=100')
+  assert.not.match(JSON.stringify(told), /Case|Report|carol/)
+  assert.equal((await done('dave', 'GET', '/api/me/receipts')).receipts, [])
+})
+
+test('given a case about a moderator, then to them and to their equals there is none, and the owner has it', async () => {
+  await done('carol', 'POST', `${ROOM}/reports`, { subject: 'erin', text: 'Erin laughs along.' })
+  const about = async (who: string) => (await queued(who)).map(({ subject }: Json) => subject)
+  assert.equal(await about('erin'), ['dave'])
+  assert.equal(await about('frank'), ['dave'])
+  assert.equal(await about('alice'), ['dave', 'erin'])
+  const [, hers] = await queued('alice')
+  for (const who of ['erin', 'frank']) {
+    assert.is((await ask(who, 'GET', `${ROOM}/cases/${hers.case_id}`)).code, 'case_not_found')
+    assert.is((await ask(who, 'POST', `${ROOM}/cases/${hers.case_id}/take`, {})).code, 'case_not_found')
+    const audit = await done(who, 'GET', `${ROOM}/audit?limit=100`)
+    assert.not.match(JSON.stringify(audit), /Case|Report/)
+    const counts = await done(who, 'GET', `${ROOM}/audit/counts`)
+    assert.not.match(JSON.stringify(counts), /Case|Report/)
+    const replay = await http.app.inject({ url: `${ROOM}/replay?speed=0`, headers: http.bearer(who) })
+    assert.not.match(replay.body, /Case|Report|laughs/)
+  }
+  await done('carol', 'POST', `${ROOM}/reports`, { subject: 'alice' })
+  assert.equal(await about('alice'), ['dave', 'erin'])
+  assert.equal(await about('admin-one'), ['dave', 'erin', 'alice'])
+})
+
+test('given a moderator with the case in hand, when they act, then the act has its place in the case, and the one acted on a receipt', async () => {
+  const mute = { act: 'mute', rule: 'Be kind', reason: 'Unkind to carol' }
+  assert.is((await ask('erin', 'POST', caseAt('/acts'), mute)).code, 'case_not_taken')
+  await done('erin', 'POST', caseAt('/take'), {})
+  await done('erin', 'POST', caseAt('/notes'), { text: 'Not the first time.' })
+  assert.is((await ask('frank', 'POST', caseAt('/acts'), mute)).code, 'case_not_taken')
+  assert.is((await ask('erin', 'POST', caseAt('/acts'), { ...mute, rule: '' })).code, 'invalid_rule')
+  assert.equal((await done('erin', 'GET', `${ROOM}/mutes`)).mutes, [])
+  const again = { ...mute, key: crypto.randomUUID() }
+  const acted = await done('erin', 'POST', caseAt('/acts'), again)
+  assert.is((await done('erin', 'POST', caseAt('/acts'), again)).position, acted.position)
+  await done('erin', 'POST', caseAt('/acts'), { act: 'delete', rule: 'Be kind', reason: 'Unkind to carol' })
+  await done('erin', 'POST', caseAt('/close'), {
+    outcome: 'acted',
+    rule: 'Be kind',
+    reason: 'Unkind to carol',
+  })
+  assert.is((await ask('dave', 'POST', CHAT, { content: 'But …' })).code, 'muted')
+  await http.settled()
+  const correlated = await done('auditor', 'GET', `${ROOM}/audit?correlation=${story.caseId}&order=oldest`)
+  assert.equal(
+    correlated.entries.map(({ action, user_account, stream }: Json) => [
+      action,
+      user_account,
+      stream.split('-')[0],
+    ]),
+    [
+      ['CaseTaken', 'erin', 'cases'],
+      ['CaseNoted', 'erin', 'cases'],
+      ['AccountMuted', 'erin', 'space'],
+      ['CaseActed', 'erin', 'cases'],
+      ['MessageDeleted', 'erin', 'chat'],
+      ['CaseActed', 'erin', 'cases'],
+      ['CaseClosed', 'erin', 'cases'],
+    ],
+  )
+  const { receipts } = await done('dave', 'GET', '/api/me/receipts')
+  const [receipt] = receipts
+  assert.equal(
+    [receipts.length, receipt.rule, receipt.reason, receipt.did.map(({ act }: Json) => act), receipt.appeal],
+    [1, 'Be kind', 'Unkind to carol', ['mute', 'delete'], null],
+  )
+  assert.ok(receipt.how_to_appeal.includes(`${story.caseId}/appeal`))
+  assert.not.match(JSON.stringify(receipts), /carol[^"]*report|reported|guest:/)
+  assert.ok((await done('carol', 'GET', '/api/me/reports')).reports.some(({ closed }: Json) => closed))
+})
+
+test('given an appeal, then another hears it on the very same moment, and what still stands is lifted', async () => {
+  const appeal = { text: 'It was a joke among friends.' }
+  assert.is((await ask('carol', 'POST', caseAt('/appeal'), appeal)).code, 'case_not_found')
+  await done('dave', 'POST', caseAt('/appeal'), appeal)
+  const [waiting] = await queued('frank', '?status=appealed')
+  assert.equal([waiting.case_id, waiting.appeal], [story.caseId, 'made'])
+  const decision = { outcome: 'lifted', reason: 'It reads as one.' }
+  assert.is((await ask('erin', 'POST', caseAt('/hearing'), decision)).code, 'heard_by_another')
+  assert.is((await ask('carol', 'POST', caseAt('/hearing'), decision)).code, 'case_not_found')
+  assert.is(
+    (await done('frank', 'GET', `${ROOM}/at?position=${waiting.moment.position}`)).revision,
+    waiting.moment.revision,
+  )
+  await done('frank', 'POST', caseAt('/hearing'), decision)
+  await http.settled()
+  assert.equal((await done('alice', 'GET', `${ROOM}/mutes`)).mutes, [])
+  await done('dave', 'POST', CHAT, { content: 'Thank you.' })
+  const [receipt] = (await done('dave', 'GET', '/api/me/receipts')).receipts
+  assert.equal(
+    [receipt.appeal, receipt.decision, receipt.how_to_appeal, receipt.did.map(({ act }: Json) => act)],
+    ['lifted', 'It reads as one.', null, ['mute', 'delete', 'unmute']],
+  )
+  assert.is((await ask('dave', 'POST', caseAt('/appeal'), appeal)).code, 'case_not_found')
+})
+
+test('given what the owner did, then SYSTEM_ADMINS hear the appeal, and lift it in the owner’s stead', async () => {
+  const { case_id } = await done('alice', 'POST', `${ROOM}/cases`, { subject: 'dave' })
+  const at = (path: string) => `${ROOM}/cases/${case_id}${path}`
+  await done('alice', 'POST', at('/take'), {})
+  await done('alice', 'POST', at('/acts'), { act: 'ban', rule: 'Mine', reason: 'I say so', until: null })
+  await done('alice', 'POST', at('/close'), { outcome: 'acted', rule: 'Mine', reason: 'I say so' })
+  assert.is((await ask('dave', 'POST', CHAT, { content: 'Hello?' })).code, 'banned')
+  await done('dave', 'POST', at('/appeal'), { text: 'Why?' })
+  const decision = { outcome: 'lifted', reason: 'No rule of ours.' }
+  assert.is((await ask('alice', 'POST', at('/hearing'), decision)).code, 'heard_by_another')
+  assert.is((await ask('frank', 'POST', at('/hearing'), decision)).code, 'forbidden')
+  await done('admin-one', 'POST', at('/hearing'), decision)
+  await done('dave', 'POST', CHAT, { content: 'Hello.' })
+})
+
+test('given a span, then its owner has it in numbers, and nobody else in the room', async () => {
+  await http.settled()
+  const span = `from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z`
+  for (const who of ['erin', 'carol', 'dave'])
+    assert.is((await ask(who, 'GET', `${ROOM}/transparency?${span}`)).code, 'forbidden')
+  const report = await done('alice', 'GET', `${ROOM}/transparency?${span}`)
+  assert.is(report.reports, 4)
+  assert.equal(
+    [report.cases.opened, report.cases.opened_by_report, report.cases.acted_on, report.cases.open_at_the_end],
+    [4, 3, 2, 2],
+  )
+  assert.equal(report.by_rule, { 'Be kind': 1, Mine: 1 })
+  assert.equal(report.acts, { kick: 0, mute: 1, ban: 1, delete: 1, unmute: 1, unban: 1 })
+  assert.equal([report.appeals.made, report.appeals.lifted, report.appeals.waiting_at_the_end], [2, 2, 0])
+  assert.equal(report.moderation, { bans: 1, bans_lifted: 1, mutes: 1, mutes_lifted: 1, kicks: 0 })
+  assert.not.match(JSON.stringify(report), /carol|dave|erin/)
+})
+
+test.run()

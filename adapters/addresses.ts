@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net'
 
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
-/** An IPv6 address in its one short form, with no zone; one that is an IPv4 address in IPv6's clothes as that. */
+/** An IPv6 address in its canonical short form without a zone; an IPv4-mapped address becomes its IPv4 address. */
 const shortest = (address: string): string => {
   const short = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1)
   const [, high, low] = MAPPED.exec(short) ?? []
@@ -12,8 +12,8 @@ const shortest = (address: string): string => {
   return `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`
 }
 
-/** The address in any of the forms in which proxies and systems write one: with a port, in brackets, in quotes, with a zone, in
- *  IPv6's clothes or its long form. Null where it is none. */
+/** Reads an address in any form that proxies and systems write: with a port, in brackets, in quotes, with a zone,
+ *  IPv4-mapped or in the long form. Null if it is none. */
 export const addressOf = (written: string): string | null => {
   const text = written.trim().replace(/^"(.*)"$/, '$1')
   const bare =
@@ -28,17 +28,17 @@ export const addressOf = (written: string): string | null => {
   }
 }
 
-/** As `addressOf`, where what comes may be no address at all. */
+/** As `addressOf`, for input that may be no address at all. */
 const plain = (ip: string): string => addressOf(ip) ?? ip
 
-/** True of addresses that only this machine can have. */
+/** True for addresses that only this machine can have. */
 export const isLoopback = (ip: string): boolean => {
   const address = plain(ip)
   return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }
 
-/** The first half of an IPv6 address, written out: a network has addresses without number, and one owner. An IPv4
- *  address is its own network. */
+/** The first half of an IPv6 address, written out: such a network has one owner and countless addresses. An IPv4 address
+ *  is its own network. */
 export const networkOf = (ip: string): string => {
   const address = plain(ip)
   if (isIP(address) !== 6) return address
@@ -59,7 +59,7 @@ const NAMED: Readonly<Record<string, ReadonlyArray<string>>> = {
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 }
 
-/** Addresses, networks (`10.0.0.0/8`) and the names `loopback`, `linklocal` and `uniquelocal`, as a question. */
+/** A predicate made from addresses, networks (`10.0.0.0/8`) and the names `loopback`, `linklocal` and `uniquelocal`. */
 export const addressesIn = (names: ReadonlyArray<string>): ((ip: string) => boolean) => {
   const list = new BlockList()
   for (const name of names.flatMap((one) => NAMED[one] ?? [one])) {
@@ -67,7 +67,7 @@ export const addressesIn = (names: ReadonlyArray<string>): ((ip: string) => bool
     const address = addressOf(written)
     if (address === null) continue
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    // Of an IPv4 network in IPv6's clothes, the last 32 bits are its own.
+    // In an IPv4-mapped network the last 32 bits are the IPv4 part.
     const isClothed = family === 'ipv4' && written.includes(':')
     const bits = mask === undefined || !isClothed ? mask : String(Math.max(0, Number(mask) - 96))
     if (bits === undefined) list.addAddress(address, family)
@@ -80,8 +80,8 @@ export const addressesIn = (names: ReadonlyArray<string>): ((ip: string) => bool
   }
 }
 
-/** Who the client is: `peer`, or where that is a proxy of ours, whom it says it had before it, and so on. What the
- *  first one that is not ours says of others is only its word. */
+/** The client's address: `peer`, or if that is a trusted proxy, the address that it names before it, and so on. What the
+ *  first untrusted one claims about others is ignored. */
 export const clientAddress = (
   peer: string,
   forwarded: string | undefined,

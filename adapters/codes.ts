@@ -1,8 +1,8 @@
-/** Every code that a caller can be told, with the status that goes with it on HTTP (null where it is a socket's alone)
- *  and what it means. The documentation is made of this, and a test holds the sources against it. */
+/** Every error code that a caller can get, with its HTTP status (null if only sockets send it) and what it means. The
+ *  documentation is made from this, and a test checks the sources against it. */
 export type CodeMeaning = { readonly status: number | null; readonly means: string }
 
-/** A caller's own mistake in one field; the rest of the code is the field's name. */
+/** A caller's mistake in one field, whose name is the rest of the code. */
 export const INVALID = /^invalid_[a-z0-9_]+$/
 
 export const CODES: Readonly<Record<string, CodeMeaning>> = {

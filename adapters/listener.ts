@@ -7,7 +7,7 @@ import pg from 'pg'
 export type NoticeListener = {
   /** While false, notices are being missed: what is held in memory may be stale. */
   readonly connected: () => boolean
-  /** True once what was said was not heard, until it is again. */
+  /** True from the moment a notice was not heard, until one is heard again. */
   readonly deaf: () => boolean
   /** Resolves when the first connection hears, or was found to be deaf and what there is was fetched. */
   readonly ready: Promise<void>
@@ -17,7 +17,7 @@ export type NoticeListener = {
 export type ListenerOptions = {
   readonly url: string
   readonly channels: ReadonlyArray<string>
-  /** Where it speaks to itself: other connections to the same database. The caller's to end. */
+  /** Other connections to the same database, over which it notifies itself. The caller ends them. */
   readonly pool: Pick<pg.Pool, 'query'>
   readonly onNotice: (channel: string, payload: string) => void
   /** After each (re)connection, once it hears, and while it is deaf again and again: what was missed is fetched here. A
@@ -30,7 +30,7 @@ export type ListenerOptions = {
 type Timings = {
   /** Between two proofs. */
   readonly proveMs: number
-  /** What was said and is not heard for so long is not heard. */
+  /** A notice that is not heard for so long counts as lost. */
   readonly hearMs: number
   /** While it is deaf: between two times that what was missed is fetched. */
   readonly fetchMs: number
@@ -38,7 +38,7 @@ type Timings = {
   readonly silentMs: number
 }
 const TIMINGS: Timings = { proveMs: 3_000, hearMs: 2_000, fetchMs: 700, silentMs: 15_000 }
-/** Who was deaf hears this often in a row before it is believed: a pooler lets a notice through now and then. */
+/** After being deaf it must hear this often in a row, since a pooler lets a notice through now and then. */
 const IN_A_ROW = 3
 
 /** `silent`: Postgres took nothing, so nothing is known. */
@@ -96,7 +96,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
     return isHeard ? 'heard' : 'deaf'
   }
 
-  /** Only where Postgres answers: what is held is not let go of for nothing. */
+  /** Only if Postgres answers, so that nothing cached is dropped in vain. */
   const fetchMissed = async (): Promise<void> => {
     try {
       await pool.query('SELECT 1')
@@ -139,7 +139,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
           if (!connected && row >= (deaf ? IN_A_ROW : 1)) await becomeHearing(mine)
           break
         case 'deaf':
-          // The line may be dead, too: another one is tried.
+          // The connection may be dead: another one is tried.
           becomeDeaf()
           return lost(mine)
         case 'silent':
@@ -168,7 +168,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
     )
     try {
       await mine.connect()
-      // In one statement, so that whatever stands between, hearing one of them is hearing all.
+      // In one statement, so that hearing one channel means hearing all, whatever is in between.
       const all = [...options.channels, own]
       await mine.query(all.map((channel) => `LISTEN ${pg.escapeIdentifier(channel)}`).join('; '))
       await keepProving(mine)
@@ -195,7 +195,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
   }
 }
 
-/** What a server says of those that hear for it; null where all do. */
+/** What a server says about its listeners; null if all of them hear. */
 export const deafSentence = (
   listeners: Readonly<Record<string, Pick<NoticeListener, 'connected' | 'deaf'>>>,
 ): string | null => {

@@ -1,12 +1,12 @@
-/** Where somebody comes from, as far as rules must know it: a tag of their network that tells no address. */
+/** Where somebody comes from, as far as rules need it: a tag of their network that reveals no address. */
 import { LRUCache } from 'lru-cache'
 import { THIS_MACHINE } from '../domain/space/shares.ts'
 import { isLoopback, networkOf } from './addresses.ts'
 import { mac, macKey } from './auth/tokens.ts'
 
 const REMEMBERED = 20_000
-/** Hex digits. So few that each tag is that of 65,000 IPv4 addresses and more, also to one who has the secret; and two
- *  networks that share one share a few seats of a room. */
+/** Hex digits: so few that each tag stands for 65,000 and more IPv4 addresses, even to somebody with the secret. Two
+ *  networks with the same tag share a few seats of a room. */
 const DIGITS = 4
 
 /** The same on every process that has the secret. */

@@ -1,4 +1,4 @@
-/** What this folder tells of itself. */
+/** The logger and the counters that parts report to. */
 export type Logger = {
   readonly info: (fields: Record<string, unknown>, message: string) => void
   readonly warn: (fields: Record<string, unknown>, message: string) => void

@@ -16,7 +16,7 @@ export const originRules = (origins: ReadonlyArray<string>): Array<string | RegE
       : new RegExp(`^${escaped(scheme)}://${LABEL}\\.${escaped(rest)}$`)
   })
 
-/** Whether a page of this origin is one that was meant. */
+/** Whether this origin is allowed. */
 export const createOriginCheck = (origins: ReadonlyArray<string>): ((origin: string) => boolean) => {
   const rules = originRules(origins)
   return (origin) => rules.some((rule) => (typeof rule === 'string' ? rule === origin : rule.test(origin)))

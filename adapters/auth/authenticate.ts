@@ -1,4 +1,4 @@
-/** Who is asking: every proof of docs/contract.md, for REST and for sockets alike. */
+/** Finds out who is asking, by every proof of docs/contract.md, for REST and sockets alike. */
 import { randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -26,15 +26,15 @@ export type Authenticated = {
 export type IssuedToken = { readonly token: string; readonly sid: string; readonly expiresAt: number }
 
 export type Auth = {
-  /** `purpose` is what the proof is used for: a server's challenge made for another one is refused. Default: none.
-   *  `ip` is where it comes from: one that is wrong too often is told to wait. */
+  /** `purpose` is what the proof is used for: a server's challenge made for another purpose is refused. Default: none.
+   *  `ip` is where it comes from: an address that is wrong too often must wait. */
   readonly authenticate: (
     proof: ReadProof,
     purpose?: Purpose,
     ip?: string,
   ) => TaskEither<AuthError, Authenticated>
-  /** Whether a proof that was taken before still holds: its session goes on, its time is not over, its key is the account's.
-   *  Nothing is claimed, and no guess counted. */
+  /** Whether a proof that was accepted before still holds: its session goes on, it has not expired, its key is still the
+   *  account's. It uses up no challenge and counts no guess. */
   readonly stillHolds: (proof: ReadProof) => TaskEither<AuthError, void>
   /** A session token for a caller that was authenticated. */
   readonly issue: (caller: Caller) => IssuedToken
@@ -59,7 +59,7 @@ export type AuthOptions = {
   /** SESSION_SECRET: at least 32 characters. */
   readonly secret: string
   readonly ttlSeconds: number
-  /** Whose an API key is; where there are none, each is wrong. */
+  /** Finds the owner of an API key. Without it every key is wrong. */
   readonly services?: (key: string, now: number) => E.Either<AuthError, Caller>
   /** AUTH_HEADER_MAX_AGE. */
   readonly headerMaxAgeSeconds: number
@@ -122,7 +122,7 @@ export const createAuth = (options: AuthOptions): Auth => {
         ? E.left(verified.left)
         : E.left(invalidProof('no such account'))
     if (!verified.right) return E.left(invalidProof('no key of the account made this signature'))
-    // Claimed only now, so that nobody burns a challenge without the key.
+    // Claimed only now, so that nobody without the key can use up a challenge.
     if (serving.right.once !== null) {
       const first = await store.claim(serving.right.once, serving.right.until)()
       if (E.isLeft(first)) return first
@@ -133,7 +133,7 @@ export const createAuth = (options: AuthOptions): Auth => {
     return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null, until })
   }
 
-  /** One that is wrong counts from before it is looked at. */
+  /** A wrong proof counts from before it is checked. */
   const guessed = async (
     shown: Exclude<PresentedProof, { form: 'token' }>,
     purpose: Purpose | null,
@@ -141,12 +141,12 @@ export const createAuth = (options: AuthOptions): Auth => {
   ): Promise<E.Either<AuthError, Authenticated>> => {
     guessing.count(ip)
     const who = await bySignature(shown, purpose)
-    // What no node could answer was asked all the same.
+    // A question that no node could answer counts all the same.
     if (E.isRight(who)) guessing.giveBack(ip)
     return who
   }
 
-  /** A challenge that serves once served when it came; what was opened with it lasts as long as one in the headers would. */
+  /** A challenge that serves once was used when it came; what it opened lasts as long as with one in the headers. */
   const holds = async (one: PresentedProof): Promise<E.Either<AuthError, unknown>> => {
     if (one.form === 'token') return byToken(one.token)
     const { account, challenge, signature } = one
@@ -174,7 +174,7 @@ export const createAuth = (options: AuthOptions): Auth => {
       if (E.isLeft(proof)) return E.left(invalidProof(proof.left, proof.left))
       const { shown, claimed } = proof.right
       let first: Authenticated | null = null
-      // Each proof that is given must hold, and all must speak of one and the same caller.
+      // Every given proof must hold, and all must be about the same caller.
       for (const one of shown) {
         const wait = one.form === 'token' ? 0 : guessing.wait(ip)
         if (wait > 0) return E.left({ _tag: 'TooManyProofs', retryAfterSeconds: wait })

@@ -33,7 +33,8 @@ const inWords = (ms: number): string => {
   return `${count} ${name}${count === 1 ? '' : 's'}`
 }
 
-/** Null where a challenge made at `made` serves at `now`. Who is too far off is told by how much: its clock may be wrong. */
+/** Null if a challenge made at `made` serves at `now`. Otherwise tells by how much it is off, since the client's clock may
+ *  be wrong. */
 const outOfTime = (made: number, now: number, maxAgeMs: number): E.Either<Unfit, never> | null => {
   const here = `it is ${new Date(now).toISOString()} here`
   if (made > now + SKEW_MS)
@@ -75,7 +76,7 @@ export type Challenges = {
     readonly account: string
     readonly now: number
   }) => E.Either<Unfit, Serving>
-  /** Why what was opened with this challenge is over by now; null where it is not. */
+  /** Why access that this challenge opened has ended; null if it has not. */
   readonly lapsed: (challenge: string, now: number) => Unfit | null
 }
 

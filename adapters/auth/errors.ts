@@ -1,7 +1,7 @@
 /** Why a caller could not be told who it is. */
 export type AuthError =
-  /** Given and wrong: bad signature, used up, another account's, out of time, revoked. `detail` is for the logs. */
-  /** `hint` is for the caller: what it can mend, in a sentence. */
+  /** The proof is wrong: a bad signature, used up, another account's, expired or revoked. `detail` is for the logs. */
+  /** `hint` is for the caller: a sentence about what it can correct. */
   | { readonly _tag: 'InvalidProof'; readonly detail: string; readonly hint?: string }
   | { readonly _tag: 'TokenExpired' }
   /** This address was wrong too often of late. */

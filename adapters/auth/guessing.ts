@@ -1,5 +1,5 @@
-/** How often one address may be wrong about who it is: each wrong proof may cost a Hive node an answer, and those who
- *  run it turn away whoever asks too much. */
+/** Limits how many wrong proofs one address may send: each may cost a Hive node an answer, and Hive nodes turn away
+ *  whoever asks too much. */
 import { LRUCache } from 'lru-cache'
 import { isLoopback, networkOf } from '../addresses.ts'
 
@@ -8,9 +8,9 @@ export const GUESSES = { burst: 60, perSecond: 1 }
 const ADDRESSES = 20_000
 
 export type Guessing = {
-  /** 0 where a proof of this address is looked at, else the seconds until one is. */
+  /** 0 if a proof from this address is checked now, else the seconds until one is. */
   readonly wait: (ip: string | undefined) => number
-  /** Counts one before it is looked at, so that many at once are many; given back where it was not wrong. */
+  /** Counts a proof before it is checked, so that many at once count as many; it is given back if it was right. */
   readonly count: (ip: string | undefined) => void
   readonly giveBack: (ip: string | undefined) => void
 }

@@ -1,4 +1,4 @@
-/** What a caller showed of itself, read from a request or a handshake: four forms, none trusted yet. */
+/** The proof in a request or a handshake, in one of four forms, not checked yet. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount } from '../../domain/names.ts'
 
@@ -23,7 +23,7 @@ export type PresentedProof =
 /** `claimed` is a name given without proof (`Bearer :<account>`). */
 export type ProofInput = { readonly shown: ReadonlyArray<PresentedProof>; readonly claimed: string | null }
 
-/** Left says what is wrong with the form: such a proof is given and wrong, never none. */
+/** Left says what is wrong with its form: a malformed proof is a wrong one, never none. */
 export type ReadProof = E.Either<string, ProofInput>
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== ''

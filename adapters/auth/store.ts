@@ -8,7 +8,7 @@ import type { AuthError } from './errors.ts'
 import { AGAIN_MS, type TicketStore } from './tickets.ts'
 
 export type AuthStore = {
-  /** True for the first who asks, on any node; false for everybody after, until `until` (ms since the epoch). */
+  /** True for the first to ask, on any node; false for everybody after that, until `until` (ms since the epoch). */
   readonly claim: (key: string, until: number) => TaskEither<AuthError, boolean>
   readonly isRevoked: (sid: string) => TaskEither<AuthError, boolean>
   readonly revoke: (sid: string, expiresAt: number) => TaskEither<AuthError, void>
@@ -28,7 +28,7 @@ const CHANNEL = 'auth_revoked'
 const SWEEP_MS = 60_000
 /** Rows are kept a while past their end, for nodes whose clocks are behind. */
 const MARGIN = '10 minutes'
-/** A process that has not said for so long that it lives does not. */
+/** A process that has given no sign of life for so long counts as dead. */
 const LOST = '20 seconds'
 
 const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>> => {
@@ -39,7 +39,7 @@ const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>>
   }
 }
 
-/** A connection whose process no longer says that it lives is over too. */
+/** A connection whose process counts as dead is over too. */
 const postgresTickets = (pool: pg.Pool): TicketStore => {
   const isOne = (text: string, values: ReadonlyArray<unknown>) =>
     tried(async () => (await pool.query({ text, values: [...values] })).rowCount === 1)
@@ -89,7 +89,7 @@ export const createAuthStore = async (options: {
     application_name: 'presence auth',
   })
   pool.on('error', () => {})
-  /** sid to its end: past that, the token has expired anyway. */
+  /** By sid, until when: after that the token has expired anyway. */
   const ended = new Map<string, number>()
   const listeners = new Set<(sid: string) => void>()
 

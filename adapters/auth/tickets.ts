@@ -1,5 +1,5 @@
-/** Tickets for a socket: what a join's answer puts into `websocket_url`, for clients that can send nothing else. One says who
- *  and where to this service alone, is not the session's token, and serves one connection at a time. */
+/** Tickets for a socket: a join's answer puts one into `websocket_url`, for clients that can send nothing else. Only this
+ *  service can read from it who comes and where to. It is not the session's token, and serves one connection at a time. */
 import { createCipheriv, createDecipheriv, createHash, type KeyObject, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -22,14 +22,14 @@ export type Ticket = {
   readonly space: SpaceRef
   readonly subspace: string
 }
-/** Where a ticket comes from: what stays the same when a client connects again. */
+/** The client that shows a ticket, by what stays the same when it connects again. */
 export type TicketClient = { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
 
-/** What was used, on any node. Each answers whether it is so now. */
+/** The tickets that were used, on any node. Each call answers whether it succeeded. */
 export type TicketStore = {
   /** The first use, before `until`. */
   readonly first: (use: TicketUse) => TaskEither<AuthError, boolean>
-  /** A later one: by the same client, none being connected with it. */
+  /** A later use: by the same client, while nobody is connected with it. */
   readonly again: (use: TicketUse) => TaskEither<AuthError, boolean>
   /** The connection of `boot` is over. */
   readonly over: (id: string, boot: string, now: number) => TaskEither<AuthError, void>

@@ -1,4 +1,4 @@
-/** Session tokens: who one is, signed by this service. `v1.<payload>.<HMAC-SHA256>`, both parts in base64url. */
+/** Session tokens, by which this service says who somebody is: `v1.<payload>.<HMAC-SHA256>`, both parts in base64url. */
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -58,7 +58,7 @@ export const createTokens = (secret: string): Tokens => {
         return E.left('malformed')
       }
       if (!Payload.is(json)) return E.left('malformed')
-      // A service has its key, and no session.
+      // A service uses its key and has no session.
       const { kind, id } = json.by
       if (kind === 'service' || (kind === 'account' ? !isAccount(id) : !isGuest(id)))
         return E.left('malformed')

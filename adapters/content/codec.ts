@@ -79,7 +79,7 @@ const reader = (place: string, from: Fields, wrong: string[]) => {
   const time = (field: string): string | null => {
     const value = from[field]
     if (value === undefined || value === null) return null
-    // As a chain writes it, without a zone: that is UTC, wherever this runs.
+    // Chains write times without a zone: these are in UTC, wherever this runs.
     const read = typeof value === 'string' ? readTime(value) : null
     if (read !== null && read.getUTCFullYear() >= 1 && read.getUTCFullYear() <= 9_999)
       return read.toISOString()
@@ -95,7 +95,7 @@ const reader = (place: string, from: Fields, wrong: string[]) => {
   return { say, text, truth, number, time, account }
 }
 
-/** Where the file names no time: fixed, so that loading it again changes nothing. */
+/** The time where the file names none: fixed, so that loading it again changes nothing. */
 const SOME_TIME = '2020-01-01T00:00:00.000Z'
 
 const post = (place: string, from: Fields, wrong: string[]): Post => {

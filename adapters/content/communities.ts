@@ -1,4 +1,4 @@
-/** Hive's communities, held in a table: what a node said of one stands while none answers, and lists are made of it. */
+/** Hive's communities, kept in a table, so that what a node said stays known while none answers; lists are made from it. */
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
@@ -10,7 +10,7 @@ export class HiveSilent extends Error {
   override readonly name = 'HiveSilent'
 }
 
-/** New names that a minute's questions may be of: whoever makes names up asks Hive no more than that. */
+/** How many new names a minute are asked of Hive, so that made-up names can't cost it more. */
 const PER_MINUTE = 300
 
 export type Communities = { readonly find: (name: string) => Promise<Community | null> }

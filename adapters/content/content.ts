@@ -16,11 +16,11 @@ export type ContentOptions = {
   readonly url: string
   readonly systemAdmins: ReadonlyArray<string>
   readonly clock: Clock
-  /** Who knows of communities. Without it there are none. */
+  /** Looks up communities. Without it there are none. */
   readonly hive?: Pick<Hive, 'community'> & Partial<Pick<Hive, 'post'>>
-  /** Held at most this long even where no change is heard. Default 60 s. */
+  /** Cached at most this long, even if no change is heard. Default 60 s. */
   readonly cacheMs?: number
-  /** A post that the tables do not have may be one of Hive's: for where they follow no primary. */
+  /** Looks up posts of Hive that the tables do not have, where no primary is followed. */
   readonly hivePosts?: boolean
   readonly poolSize?: number
   /** How long to wait for the first connection before answering without a cache. Default 5 s. */
@@ -31,7 +31,7 @@ export type ContentOptions = {
 const CHANNEL = 'content_changed'
 const COMMUNITY = /^hive-\d{5,7}$/
 const NONE: ContentRecord = { kind: 'none' }
-/** How long what is held stands beyond its time where the database does not answer, and when that is so. */
+/** How much longer cached entries are used while the database does not answer. */
 const STANDS_MS = 300_000
 const SOON_MS = 300
 const STRUGGLE_MS = 1_000
@@ -126,7 +126,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const held = new LRUCache<string, CachedRecord>({ max: 20_000 })
   /** Until then (by the machine's clock) the database is not waited for where something is held. */
   let strugglesUntil = 0
-  /** A look-up that a change overtook is taken out of here, so that its answer is not held. */
+  /** A look-up that a change overtook is removed from here, so that its answer is not cached. */
   const asking = new Map<string, Promise<ContentRecord>>()
 
   const hearers = new Set<(space: SpaceRef | null) => void>()
@@ -147,7 +147,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     onListening: async () => {
       held.clear()
       asking.clear()
-      // What changed while nobody listened is not known.
+      // Changes while nobody listened are unknown.
       tell(null)
     },
   })
@@ -168,7 +168,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     return asked
   }
 
-  /** What can't be looked up just now has not changed as far as anybody knows: for a while it stands. */
+  /** If it can't be looked up, the cached entry is used for a while. */
   const orCached = async (
     asked: Promise<ContentRecord>,
     { record }: CachedRecord,
@@ -187,7 +187,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const look = async (space: SpaceRef): Promise<ContentRecord> => {
     const key = spaceKey(space)
     const known = held.get(key)
-    // Deaf, nothing held can be trusted while it can be asked for.
+    // While no changes are heard, the cache is not trusted as long as the database answers.
     if (known !== undefined && listener.connected() && clock.now() < known.until) return known.record
     if (known === undefined || clock.now() >= known.until + STANDS_MS) return ask(key, space)
     return Date.now() < strugglesUntil ? known.record : orCached(ask(key, space), known)

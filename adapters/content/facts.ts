@@ -52,7 +52,7 @@ export const factsOf = (
     case 'community': {
       const { owner, team, title } = record
       const ofTeam = account !== null && Object.hasOwn(team, account) ? (team[account] ?? null) : null
-      // What has no owner is the system's admins'.
+      // What has no owner belongs to the system's admins.
       const owns = account !== null && (owner === null ? systemAdmins.includes(account) : account === owner)
       return {
         exists: true,

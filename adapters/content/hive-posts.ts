@@ -1,5 +1,5 @@
-/** Hive's posts that no table of content has, held in a table of their own: what a node said of one stands while none answers, and the
- *  list of rooms is made of it. */
+/** Hive's posts that no content table has, kept in a table of their own, so that what a node said stays known while none
+ *  answers; the list of rooms is made from it. */
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
@@ -7,9 +7,9 @@ import type { Hive } from '../hive/hive.ts'
 import type { HivePost } from '../hive/post.ts'
 import { HiveSilent } from './communities.ts'
 
-/** New names that a minute's questions may be of: whoever makes names up asks Hive no more than that. */
+/** How many new names a minute are asked of Hive, so that made-up names can't cost it more. */
 const PER_MINUTE = 300
-/** So many are held; of more, those go that were asked for longest ago and are no room. */
+/** How many are kept; beyond that, those not asked for longest are removed, unless they have a room. */
 const MAX_HELD = 20_000
 const LOOK_EVERY = 200
 

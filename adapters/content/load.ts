@@ -60,7 +60,7 @@ const PERMISSIONS: Table = {
   columns: { document_id: 'text', user_account: 'text', permission: 'text' },
 }
 
-/** Rows that are the same already are not written, so that nobody is told of a change that is none. */
+/** Rows that are the same already are not written, so that no change is announced that is none. */
 const upsert = (table: Table): string => {
   const names = Object.keys(table.columns)
   const rest = names.filter((name) => !table.key.includes(name))
@@ -81,7 +81,7 @@ type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 /** SQLSTATE's class of data that a column can't hold. */
 const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { code?: unknown }).code))
 
-/** The rows at once; where the database can't hold one of them, each by itself without that one. */
+/** Writes the rows at once; if the database can't hold one of them, one by one without it. */
 const writeBatch = async (
   client: pg.Client,
   table: Table,
@@ -115,7 +115,7 @@ const write = async (client: pg.Client, table: Table, rows: Rows, skipped: strin
   return changed
 }
 
-/** In one transaction. Throws what Postgres says, but of a row that it can't hold, which is skipped. */
+/** In one transaction. Throws what Postgres says, except about a row that it can't hold: that is skipped. */
 export const storeContent = async (url: string, file: ContentFile): Promise<LoadedContent> => {
   const posts = lastOfEach(file.posts, (row) => `${row.author}/${row.permlink}`)
   const documents = lastOfEach(file.documents, (row) => row.id)
@@ -143,7 +143,7 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
   }
 }
 
-/** Of a file on disk, without the rows that can't be taken; left where there is nothing to take, a sentence for each reason. */
+/** Loads a file, without the rows that can't be taken. Left if there is nothing to take: a sentence for each reason. */
 export const loadContent = async (url: string, path: string): Promise<E.Either<Wrong, LoadedContent>> => {
   let text: string
   try {

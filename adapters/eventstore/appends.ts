@@ -1,4 +1,4 @@
-/** Appends over one line: all share one BatchAppend call, each has its own answer, its own timeout, its own fate. */
+/** Appends over one connection: all share one BatchAppend call; each has its own answer and timeout. */
 
 import * as grpc from '@grpc/grpc-js'
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
@@ -127,7 +127,7 @@ export class Appends {
 
   private answer(answer: AppendAnswer): void {
     if (answer.number === null) return
-    // An answer that comes after its append was given up finds nothing here, and that is all.
+    // An answer that comes after its append was given up is ignored.
     const pending = this.pending.get(answer.number)
     if (pending === undefined) return
     this.pending.delete(answer.number)
@@ -147,7 +147,7 @@ export class Appends {
   private expire(): void {
     for (const [number, pending] of this.pending) {
       if (this.line.tick - pending.tick < this.timeoutTicks) return
-      // Nothing at all has come since it was sent: the line is dead, and takes the others with it.
+      // Nothing at all has come since it was sent: the connection is dead, and so are the other appends on it.
       if (this.line.lastHeard <= pending.tick) {
         this.line.close('the server went silent')
         return

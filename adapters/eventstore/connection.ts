@@ -1,4 +1,4 @@
-/** Keeps a line open: opens the next one when the last has ended, going where the leader is. */
+/** Keeps a connection open: opens the next one when the last has ended, at the leader. */
 import { EventStoreDBClient } from '@eventstore/db-client'
 import type { LogHealth } from '../../domain/ports.ts'
 import { causeOf, type EndPoint, type LineOptions, type LogLine, openLine, urlOfNode } from './line.ts'
@@ -100,7 +100,7 @@ export class LogConnection {
         this.line = null
         this.become('down', end.cause)
         leader = end.leader
-        // A line that lived was worth opening: the next is opened at once.
+        // After a connection that worked the next one is opened at once.
         failures = performance.now() - line.openedAt > LONGEST_PAUSE_MS ? 0 : failures + 1
       } catch (error) {
         this.become('down', causeOf(error))
@@ -111,7 +111,7 @@ export class LogConnection {
         const pause = Math.min(LONGEST_PAUSE_MS, 20 * 2 ** Math.min(failures, 8)) * (0.5 + Math.random() / 2)
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, pause)
-          // Whoever waits for the line has a timer of their own; nobody waiting, nothing keeps the process.
+          // Callers that wait have timers of their own; without any, nothing keeps the process alive.
           timer.unref()
           this.wake = () => {
             clearTimeout(timer)

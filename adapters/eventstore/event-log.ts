@@ -117,8 +117,8 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
       : right({ revision, position: last.position })
   }
 
-  /** Nothing, where it never was. A room's history that was deleted so that it may be written again is deleted: written again
-   *  it would be a room without its bans. */
+  /** Nothing, if the stream never existed. A room's stream that was soft-deleted counts as deleted: written anew it would
+   *  be a room without its bans. */
   const missing = async (
     { from }: ReadRequest,
     requiresLeader: boolean,

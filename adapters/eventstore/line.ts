@@ -1,8 +1,6 @@
-/**
- * A line: one connection to the event store, used until its first sign of trouble and then thrown away. The client's part
- * in it is what it does well: connection strings, TLS, credentials, discovery of a cluster's leader, the channel. Its
- * calls are not used (README.md says why); nothing that it caches outlives the line.
- */
+/** A line is one connection to the event store, used until its first sign of trouble and then thrown away. The client does
+ *  what it does well: connection strings, TLS, credentials, finding a cluster's leader, the channel. Its calls are not
+ *  used (README.md says why), and nothing that it caches outlives the line. */
 import { randomBytes } from 'node:crypto'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import * as grpc from '@grpc/grpc-js'
@@ -60,8 +58,8 @@ export class LogLine {
   readonly openedAt = performance.now()
   /** Settles when the line is closed, with why; `leader` where the server named another node to go to. */
   readonly ended: Promise<{ readonly cause: string; readonly leader: EndPoint | null }>
-  /** Counts up every `tickMs` of time that this process had to itself. Timeouts are counted in ticks, so that a process
-   *  that was held up (a long computation, a suspended laptop) does not take its own silence for the server's. */
+  /** Counts every `tickMs` in which this process really ran. Timeouts are counted in ticks, so that a process that was
+   *  held up (a long computation, a suspended laptop) does not take its own pause for the server's silence. */
   tick = 0
   private heardAt = 0
   private probing = false
@@ -105,7 +103,7 @@ export class LogLine {
     return this.heardAt
   }
 
-  /** Calls `tick` every tick and `closed` once, when the line is; gives what forgets both. */
+  /** Calls `tick` every tick, and `closed` once when the line closes; returns a function that stops both. */
   watch(tick: () => void, closed: (cause: string) => void): () => void {
     if (this.cause !== null) {
       closed(this.cause)
@@ -150,7 +148,7 @@ export class LogLine {
         { deadline: Number.POSITIVE_INFINITY },
         (error) => {
           clearTimeout(timer)
-          // A server too old to know the question has answered too.
+          // A server too old to know the call has answered too.
           if (error !== null && error.code !== grpc.status.UNIMPLEMENTED) return reject(error)
           this.heard()
           resolve()
@@ -160,7 +158,7 @@ export class LogLine {
         reject(new Error(`no answer in ${ms} ms`))
         call.cancel()
       }
-      // Not before what has arrived meanwhile is read: this process may have been held up itself.
+      // Reads what has arrived in the meantime first, since this process itself may have been held up.
       const timer = setTimeout(() => setImmediate(giveUp), ms)
     })
   }

@@ -1,4 +1,4 @@
-/** Appends whose outcome is always known, if that can be had in time. */
+/** Appends whose outcome is found out, if that is possible in time. */
 import { type Either, isRight, left, right } from 'fp-ts/lib/Either.js'
 import type {
   AppendError,
@@ -86,9 +86,9 @@ const settle = async (
     if (there._tag === 'Taken') return left({ _tag: 'WrongExpectedRevision', actual: there.actual })
     if (expected === 'any') condition = there.end ?? 'none'
     else if (refusal !== null) {
-      // The stream has not come as far as was expected: nobody is in their place, and nobody will be put there.
+      // The stream is shorter than expected: nothing stands in their place, and nothing will be put there.
       if (!isBeyond(refusal.actual, expected)) return left(refusal)
-      // Somebody is, who is not shown yet: that may be us.
+      // Something does that is not visible yet: it may be ours.
       cause = `the log named event ${refusal.actual} of ${stream} and does not show it`
       continue
     }
@@ -99,7 +99,7 @@ const settle = async (
       case 'LogUnavailable':
         cause = again.left.cause
         break
-      // Someone was faster, or an earlier request of ours was: the next look at the stream tells.
+      // Somebody else or an earlier request of ours was faster: the next read of the stream tells.
       case 'WrongExpectedRevision':
         refusal = again.left
         break
@@ -115,7 +115,7 @@ const settle = async (
 
 type Found =
   | { readonly _tag: 'Written'; readonly appended: Appended }
-  /** Others are where they would be: they were never written and, under their expectation, can't be any more. */
+  /** Other events stand in their place: they were never written, and under their expected revision no longer can be. */
   | { readonly _tag: 'Taken'; readonly actual: bigint | null }
   | { readonly _tag: 'Absent'; readonly end: bigint | null }
   | { readonly _tag: 'Unreadable'; readonly cause: string }
@@ -147,7 +147,7 @@ const inPlace = async (
   if (last === undefined) return { _tag: 'Absent', end: null }
   if (found.length === events.length && found.every((event, index) => event.id === events[index]!.id))
     return written(last)
-  // All that is there of them is theirs: the rest is not shown yet.
+  // All that is there is theirs; the rest is not visible yet.
   if (found.length < events.length && found.every((event, index) => event.id === events[index]!.id))
     return { _tag: 'Unreadable', cause: `${stream} is not shown to its end` }
   const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
@@ -155,8 +155,8 @@ const inPlace = async (
   return { _tag: 'Taken', actual: end.right[0]?.revision ?? null }
 }
 
-/** What of a stream was looked through already, and is not again: so a search gets on over a line that is cut often.
- *  Revisions, both included; `high` is null before the first look. */
+/** The part of a stream that was searched already, so that a search makes progress over a connection that breaks often.
+ *  Revisions, both inclusive; `high` is null before the first read. */
 type Searched = { high: bigint | null; low: bigint }
 
 const SEARCH_PAGE = 100n

@@ -1,4 +1,4 @@
-/** A stream that was deleted softly: its metadata say that all of it is truncated, and a write would begin it anew. */
+/** Soft-deleted streams: their metadata say that everything is truncated, and a write would begin them anew. */
 import type { RecordedEvent } from '../../domain/ports.ts'
 
 const ROOM_STREAM = /^(?:space|chat)-/
@@ -10,12 +10,12 @@ export const isRoomStream = (stream: string): boolean => ROOM_STREAM.test(stream
 export const metastreamOf = (stream: string): string => `$$${stream}`
 
 const METASTREAMS = '$$'
-/** Of which room's stream these are the metadata: of what may be read of it. Null for any other stream. */
+/** The room's stream whose metadata these are; null for any other stream. */
 export const roomStreamOf = (stream: string): string | null => {
   const original = stream.startsWith(METASTREAMS) ? stream.slice(METASTREAMS.length) : ''
   return isRoomStream(original) ? original : null
 }
-/** What one subscribes to beside the rooms' streams, to hear that one of them was deleted or cut. */
+/** The prefixes to subscribe to besides the rooms' streams, to hear that one of them was deleted or cut. */
 export const ROOM_METASTREAMS = [metastreamOf('space-'), metastreamOf('chat-')]
 
 /** The largest revision there is, as a number that JSON is read into. */

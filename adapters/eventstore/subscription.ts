@@ -1,7 +1,6 @@
-/**
- * A subscription to `$all` that survives its lines: it knows the last place that it was given, asks each new line for what
- * comes after it, and drops whatever a server sends twice. It has a line of its own, so that its faults are nobody else's.
- */
+/** A subscription to `$all` that survives lost connections: it knows the last position that it received, asks each new
+ *  line for what comes after that, and drops whatever a server sends twice. It has a line of its own, so that its faults
+ *  concern nobody else. */
 import type * as grpc from '@grpc/grpc-js'
 import type { LogSubscription, SubscriptionItem, SubscriptionState } from '../../domain/ports.ts'
 import { LogConnection } from './connection.ts'
@@ -19,7 +18,7 @@ export type SubscriptionOptions = {
   readonly readTimeoutMs: number
   /** A line on which nothing came for this long is asked whether there is something. */
   readonly silenceMs: number
-  /** Called once, when it is stopped, by whom ever. */
+  /** Called once, when it is stopped, whoever stops it. */
   readonly onStop?: () => void
 }
 
@@ -137,7 +136,7 @@ export class Subscription implements LogSubscription {
       this.call?.pause()
     }
     if (this.waiting !== null && !this.isWakeDue) {
-      // At the end of this turn of the loop, so that what arrived together is handed on together.
+      // At the end of this turn of the event loop, so that events that arrived together are passed on together.
       this.isWakeDue = true
       setImmediate(() => {
         this.isWakeDue = false
@@ -262,7 +261,7 @@ export class Subscription implements LogSubscription {
           if (missing.every((event) => place !== null && event.position <= place.commit)) caughtUp()
           else if (line.tick - heardAt >= silence) finish('the subscription went silent')
         } catch (fault) {
-          // A line that is dead is closed by the read itself; a server that can't answer is asked again.
+          // The read itself closes a dead line; a server that can't answer is asked again.
           this.lastError = (fault as ReadFault).cause
         } finally {
           isLooking = false
@@ -294,14 +293,14 @@ export class Subscription implements LogSubscription {
           finish(causeOf(error))
         }
       })
-      // A server that stops, or a proxy before it, ends a subscription as if all were well: it is not.
+      // A server that stops, or a proxy in front of it, ends a subscription as if all were well.
       call.on('end', () => finish('the server ended the subscription'))
       call.on('error', (error) => {
         const leader = leaderOf(error)
         if (leader !== null) line.close(causeOf(error), leader)
         finish(causeOf(error))
       })
-      // While the consumer is slow nothing is read, so nothing can be told from silence.
+      // While the consumer is slow nothing is read, so silence means nothing.
       if (this.isFull()) {
         this.isPaused = true
         call.pause()

@@ -335,8 +335,8 @@ const readUuid = (reader: Reader): string => {
 /** Data that is not JSON comes as text: this and its bytes in base64. (io-ts takes bytes themselves for a record.) */
 export const BINARY = 'data:application/octet-stream;base64,'
 
-/** What is called JSON and does not parse comes as the text it is. No codec of the domain takes a text for an event: so it
- *  is parked, with nothing of it lost. */
+/** Data that is marked as JSON but does not parse comes as its text. No codec of the domain accepts a text, so it is
+ *  parked with nothing lost. */
 const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
   const text = bytes.toString('utf8', from, to)
   try {

@@ -12,7 +12,7 @@ import { getPost, type HivePost } from './post.ts'
 import { getAccount } from './rpc.ts'
 
 export type HiveError =
-  /** No node knew the account, each tried in order, and not all of them answered. */
+  /** No node that answered knew the account, and not all of them answered. */
   | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
   | { readonly _tag: 'UnknownAccount'; readonly account: string }
 
@@ -49,7 +49,7 @@ export type HiveOptions = {
   readonly allowStandIn?: boolean
 }
 
-/** How long a name that no node knew is held: short, for the account may be made any moment. */
+/** How long a name that no node knew is cached: short, since the account may be created at any moment. */
 const UNKNOWN_MS = 10_000
 /** How long a node that failed is tried after the others. */
 const SHUNNED_MS = 30_000
@@ -70,7 +70,7 @@ export const createHive = (options: HiveOptions): Hive => {
   const held = new LRUCache<string, CachedKeys>({ max: options.maxAccounts ?? 10_000 })
   const asking = new Map<string, Promise<E.Either<HiveError, AccountKeys>>>()
   const failedAt = new Map<string, number>()
-  /** Good signatures, as long as the keys they were checked with are held: wallets send the same one all day. */
+  /** Good signatures, kept as long as the keys they were checked with: wallets send the same one all day. */
   const proved = new WeakMap<AccountKeys, Set<string>>()
 
   const inOrder = (): ReadonlyArray<string> => {
@@ -87,7 +87,7 @@ export const createHive = (options: HiveOptions): Hive => {
         const answer = await getAccount(fetch, node, account, timeoutMs)
         if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
         failedAt.delete(node)
-        // A node that is behind, or has lost its index, knows nobody: it is not the last word.
+        // A node that is behind, or has lost its index, knows nobody, so its no is not final.
         if (answer.account === null) {
           unknown = true
           continue
@@ -174,7 +174,7 @@ export const createHive = (options: HiveOptions): Hive => {
     verify:
       ({ account, message, signature, pubkey }) =>
       async () => {
-        // A signature of a wrong form needs no Hive node to be wrong.
+        // A malformed signature is wrong without asking a Hive node.
         const bytes = parseSignature(signature)
         if (bytes === null) return E.right(false)
         const keys = await keysOf(account)()

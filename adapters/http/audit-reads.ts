@@ -1,5 +1,5 @@
-/** Records who looked at what of the audit log, before they see it. Who looks ever again is told of first, and then
- *  summed up: how often, until when. */
+/** Records who looked at what in the audit log, before they see it. The first looks of a reader are recorded one by one,
+ *  later ones as sums: how often, and until when. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { AuditRead } from '../../domain/audited.ts'
@@ -15,18 +15,18 @@ export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
   readonly space: SpaceRef | null
 }
 export interface Looks {
-  /** Left: it is not known to be on the log, so nothing may be shown. */
+  /** Left: it may not be on the log, so nothing may be shown. */
   readonly record: (look: Look) => TaskEither<CommandError<never>, void>
   /** Writes the sums that wait. */
   readonly flush: () => Promise<void>
 }
 
-/** As long as a reader waits for a look whose answer got lost. */
+/** How long a reader waits if the append's answer was lost. */
 const SETTLE_MS = 5_000
 /** Looks of one reader that are written one by one; the rest are summed up over `SUM_MS`. */
 export const LOOKS: TokenRate = { perSecond: 0.5, burst: 60 }
 const SUM_MS = 10_000
-/** Sums of one reader at once, each of a space; past it they are of all spaces together. */
+/** How many sums of one reader there are at once, each for a space; beyond that one sum covers all spaces. */
 const SUMS_OF_ONE = 10
 const READERS = 20_000
 
@@ -40,7 +40,7 @@ type Sum = {
   to: number
 }
 
-/** An account by its name; guests may be anybody anew each time, so by where they come from. */
+/** An account by its name; guests by their address, since they may be somebody new each time. */
 const readerOf = ({ by, client }: Sender): string =>
   by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
     ? `ip ${networkOf(client.ip)}`
@@ -53,7 +53,7 @@ type Deps = {
   readonly nodeId: string
 }
 
-/** Puts one on the log. Where the answer got lost, the log is read before a second try, so that it is no second look. */
+/** Puts a look on the log. If the answer was lost, the log is read before a second try, so that it is not recorded twice. */
 const writeLook = async (
   { log, clock, ids, nodeId }: Deps,
   { sender, space, call, filters, rows }: Look,
@@ -98,7 +98,7 @@ export const createLooks = (deps: Deps): Looks => {
     readers.set(key, reader)
     if (readers.size > READERS)
       for (const [oldest, { sums }] of readers) {
-        // One whose sums wait is not forgotten before they are written.
+        // A reader whose sums wait is not forgotten before they are written.
         if (sums.size === 0) readers.delete(oldest)
         break
       }
@@ -122,7 +122,7 @@ export const createLooks = (deps: Deps): Looks => {
         )
   }
 
-  /** The first of many is told as it is, before it sees anything; the others wait for that alone. */
+  /** The first of many is recorded before it sees anything; the others wait for that one only. */
   const sumUp = (reader: Reader, look: Look): Promise<E.Either<CommandError<never>, void>> => {
     const at = clock.now()
     const place = accessStream(look.space)
@@ -137,7 +137,7 @@ export const createLooks = (deps: Deps): Looks => {
     const first = isOne ? look : { ...look, space: null }
     const opened = writeLook(deps, first, null)
     reader.sums.set(key, { look: first, opened, times: 0, from: at, to: at })
-    // What was not told is nothing to add to.
+    // A look that was not recorded is nothing to add to.
     void opened.then((written) => {
       if (E.isLeft(written)) reader.sums.delete(key)
     })

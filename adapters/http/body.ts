@@ -1,4 +1,4 @@
-/** Bodies: JSON that the log and the tables can hold, or 400 before anything sees it. */
+/** Bodies: JSON that the log and the tables can hold, else 400 before any handler sees it. */
 import type { FastifyInstance } from 'fastify'
 import { isCleanJson } from '../../domain/text.ts'
 import { invalid } from '../refusals.ts'

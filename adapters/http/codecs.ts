@@ -123,7 +123,7 @@ export const Subject = from(
   subject,
 )
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-/** In any case, as sockets take them; lower case it is from here on. */
+/** Accepted in upper and lower case, as on sockets; lower case from here on. */
 const uuidOf = (value: unknown): string | undefined => {
   const folded = typeof value === 'string' ? value.toLowerCase() : ''
   return UUID.test(folded) ? folded : undefined
@@ -151,7 +151,7 @@ const timeBy = (read: (text: string) => Date | null) =>
   from(
     'a time such as 2026-01-31T12:00:00Z',
     (value) => {
-      // One with a space in it is no time of a URL; the database has none outside these years.
+      // A time in a URL has no blank; the database has no times outside these years.
       const found = typeof value === 'string' && !value.includes(' ') ? read(value) : null
       const year = found?.getUTCFullYear() ?? 0
       return found !== null && year >= 1 && year <= 9_999 ? found : undefined
@@ -215,12 +215,12 @@ export const Content = from(
   (value) => (typeof value === 'string' ? value : undefined),
   text({ minLength: 1, maxLength: 2_000 }),
 )
-/** Passed on as it came, for another to judge. */
+/** Passed on unchanged, for another part to judge. */
 export const asItCame = (name: string, shape: JsonSchema): t.Type<unknown, unknown, unknown> =>
   from<unknown>(name, (value) => value, shape)
 /** `parseSubspace` judges it. */
 export const AnySubspace = asItCame('a subspace', subspace)
-/** The proof's own to judge. */
+/** The proof's check judges it. */
 export const AnyChallenge = asItCame(
   'a challenge',
   text({ description: 'What was signed, beside `Bearer <signature>:<account>`.' }),

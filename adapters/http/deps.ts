@@ -28,7 +28,7 @@ export type HttpConfig = {
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
   readonly version: string
-  /** Shows that who asks for metrics and for what health has in detail runs this. Null: whoever is on this machine. */
+  /** The token that gives access to metrics and to the details of health. Null: only this machine has access. */
   readonly operatorToken?: string | null
   /** Requests that one address may send in a minute. Default 6,000. */
   readonly requestsPerMinute?: number
@@ -49,7 +49,7 @@ export type HttpDeps = {
   readonly feedLog?: Pick<EventLog, 'subscribe' | 'readAll'>
   /** Keys and subscriptions; where there are none, their calls are not there. */
   readonly outside?: Outside
-  /** Which the secrets of subscriptions are made of. */
+  /** The key from which the secrets of subscriptions are made. */
   readonly webhookKey?: KeyObject
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks

@@ -12,7 +12,7 @@ export class Download {
   readonly rows: AsyncIterable<string>
   /** Throws what the caller is told once it may no longer see the rows. */
   readonly check: () => Promise<unknown>
-  /** The last line, where it ends before its end. */
+  /** The last line, if it ends early. */
   readonly word: (why: Described) => string
   constructor(of: Pick<Download, 'contentType' | 'fileName' | 'rows' | 'check' | 'word'>) {
     this.contentType = of.contentType
@@ -23,7 +23,7 @@ export class Download {
   }
 }
 
-/** By what the caller accepts, where it does not say in the address: the first of the two that it names. */
+/** By the `Accept` header, unless the address says it: the first of the two that it names. */
 export const formatOf = (asked: Format | null, accept: string | undefined): Format => {
   if (asked !== null) return asked
   for (const part of (accept ?? '').split(',')) {
@@ -35,7 +35,7 @@ export const formatOf = (asked: Format | null, accept: string | undefined): Form
   return 'json'
 }
 
-/** What a spreadsheet would take for a formula, even after blanks, or in the wide forms of East Asian keyboards. */
+/** Text that a spreadsheet would take for a formula, also after blanks or in the wide forms of East Asian keyboards. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks past
 const FORMULA = /^[\s\u0000-\u001f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/
 
@@ -62,7 +62,7 @@ async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<s
   }
 }
 
-/** Why an answer ends before its end, as its last line. */
+/** Why an answer ends early, as its last line. */
 export const lastLine = (format: ExportFormat, { code, error }: Described): string =>
   format === 'csv'
     ? `${csvCell(`ended: ${code}`)},${csvCell(error)}\r\n`

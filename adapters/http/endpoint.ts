@@ -1,4 +1,4 @@
-/** One call of the API: who asks, what came in, and the answer, with all that every call has in common. */
+/** One call of the API: who asks, what came in, and the answer, with everything that all calls have in common. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -34,7 +34,7 @@ import {
 import { type AnyCodec, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
 
-/** Of two `Authorization` headers Node gives the first and drops the other: here they are two, and so no proof. */
+/** Of two `Authorization` headers Node keeps only the first; here two are an error, not a proof. */
 export const shownBy = ({ headers, body, raw }: FastifyRequest, inBody = false): ReadProof => {
   const { authorization } = headers
   if (authorization === undefined) return proofOfRequest(headers, body, inBody)
@@ -58,7 +58,7 @@ type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
 export type AnswerShape = Readonly<Record<string, Kind | JsonSchema>>
 /** What every write answers beside its own fields. */
 export const WRITTEN: AnswerShape = { success: 'boolean', position, revision }
-/** What a write answers a guest who came without a token beside that: with it the guest is the same one again. */
+/** What a write also answers a guest who came without a token: with it the guest stays the same. */
 export const NEW_GUEST: AnswerShape = {
   identity: sometimes(Identity),
   session_token: sometimes(text()),
@@ -138,7 +138,7 @@ const MAX_AGENT = 512
 
 const agentOf = (request: FastifyRequest): { userAgent?: string } => {
   const agent = request.headers['user-agent']
-  // What was on the wire may be no text; it goes into the log for good, so it is made one.
+  // A header may be no valid text; since it goes into the log for good, it is made valid.
   return agent === undefined
     ? {}
     : { userAgent: agent.slice(0, MAX_AGENT).replaceAll('\0', '').toWellFormed() }
@@ -161,10 +161,10 @@ const commandIdOf = (
   return { id: String(id), isIdChosen: true }
 }
 
-/** What the database has beside that to answer in. */
+/** How long the database has to answer besides that. */
 const GRACE_MS = 500
 
-/** Waits until the tables have what the caller has seen elsewhere; no longer where the database says nothing. */
+/** Waits until the tables have what the caller has seen elsewhere, but not for a database that says nothing. */
 export const catchUp = async (
   position: bigint | undefined,
   { readModels }: { readonly readModels: Pick<ReadModels, 'waitFor'> },

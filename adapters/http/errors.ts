@@ -1,4 +1,4 @@
-/** Anything that goes wrong on HTTP, as the one error shape: `{ error, code, request_id, node, retry_after? }`. */
+/** Turns anything that goes wrong on HTTP into the one error shape: `{ error, code, request_id, node, retry_after? }`. */
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -14,7 +14,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The value, or the end of the request with what went wrong. */
+/** The value, or an `HttpError` with what went wrong. */
 export const orTell = <A>(either: E.Either<EdgeError, A>): A => {
   if (E.isRight(either)) return either.right
   throw new HttpError(describeError(either.left), either.left)
@@ -66,7 +66,7 @@ export const answerError = (
 ): FastifyReply => {
   if (told.retry_after !== undefined) reply.header('retry-after', String(told.retry_after))
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
-  // A request that fastify refuses by itself has been through no hook of ours.
+  // A request that fastify itself refuses has passed none of our hooks.
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
   const { error, code, retry_after, message, archive } = told
   return reply.code(told.status).send({

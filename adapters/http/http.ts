@@ -53,7 +53,7 @@ const BODY_LIMIT = 65_536
 const PER_MINUTE = 6_000
 /** Milliseconds in which a request must have come in whole. */
 const REQUEST_MS = 60_000
-/** As long as Node lets an address be, so that every id is judged for what it is. */
+/** As long as Node allows, so that each id is judged by our own rules. */
 const LONGEST_PARAM = 16_384
 /** Stalls of the event loop past this many milliseconds turn requests away, if they go on. */
 const MAX_STALL_MS = 3_000
@@ -91,7 +91,7 @@ const answerErrors = (app: FastifyInstance, config: HttpConfig, allowed: Allowed
     _tag: 'InvalidSpace',
     detail: 'A post id is author/permlink, with exactly one slash.',
   })
-  // Guessing at addresses is counted as any request is.
+  // Requests for unknown addresses count too.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     if (hasMalformedPost(request.originalUrl)) return answerError(config.nodeId, malformed, request, reply)
     const allow = allowed(request.url)
@@ -122,7 +122,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['x-request-id', 'retry-after'],
     maxAge: 600,
-    // Without the headers of a preflight, OPTIONS is a call like any other, and not told in plain text.
+    // Without a preflight's headers, OPTIONS is a call like any other, and answers JSON.
     strictPreflight: false,
   })
   await app.register(rateLimit, {
@@ -130,7 +130,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     timeWindow: 60_000,
     keyGenerator: (request) => networkOf(request.address),
     cache: 50_000,
-    // A proxy's or this machine's own: behind it is everybody.
+    // A proxy's or this machine's own address: behind it may be everybody.
     allowList: (request) => isLoopback(request.address),
     errorResponseBuilder: (_request, { ttl }) =>
       new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
@@ -139,7 +139,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   await app.register(underPressure, {
     maxEventLoopDelay: MAX_STALL_MS,
     pressureHandler: (request: FastifyRequest, reply: FastifyReply) => {
-      // Who watches the process must still hear from it.
+      // Monitoring must still get an answer.
       if (/^\/(api\/)?health$|^\/metrics$/.test(request.routeOptions.url ?? '')) return
       if (!pressure.isLasting()) return
       const error = 'The server has more to do than it can: try again.'
@@ -153,7 +153,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   })
 }
 
-/** Of what never became a request. */
+/** Answers what never became a request. */
 const ofClient = (code: string | undefined) => {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -204,7 +204,7 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
           'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path: /docs/sockets, for programs /docs/asyncapi.json. ' +
           'Calls that say so refuse a parameter that they do not know; the others ignore it.',
       },
-      // First the one that the page came from: under another name of it, calls would be to a stranger.
+      // The origin of the page itself comes first: under another name its calls would be cross-origin.
       servers: [{ url: '/' }, { url: config.publicUrl }],
       components: { securitySchemes: SECURITY_SCHEMES as never },
       security: SECURITY as never,
@@ -220,7 +220,7 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
   )
 }
 
-/** Never listens: the caller does, and closes it. */
+/** Does not listen: the caller does that, and closes it. */
 export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
   const isOurs = addressesIn(config.trustProxy)
@@ -235,7 +235,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
     requestTimeout: REQUEST_MS,
-    // What comes over an open connection while the server closes is still answered, as the last of it.
+    // A request over an open connection is still answered while the server closes, as its last one.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) =>
       answerError(

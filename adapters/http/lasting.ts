@@ -1,4 +1,4 @@
-/** Answers that last: each ends, with a word why, within a second after the right to it did. */
+/** Long-running answers: each ends, saying why, within a second after the right to it ended. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -10,13 +10,13 @@ import { describeThrown, HttpError } from './errors.ts'
 
 /** Milliseconds between two looks at whether the caller still may. */
 const LOOK_MS = 300
-/** What can't be found out in this time may have ended: two looks and this are a second. */
+/** A check that takes longer counts as ended: two checks and this make a second. */
 const PATIENCE_MS = 400
 
-/** Of one answer: its caller's proof, and what throws `HttpError` once it may no longer see it. */
+/** The right to one answer: the caller's proof, and a check that throws `HttpError` once the caller may no longer see it. */
 export type ReadRight = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
 
-/** Null while the caller may, else what to tell it. */
+/** Null while the caller may see it, else what to answer. */
 type StillMay = () => Promise<Described | null>
 
 const LATE: Described = {
@@ -33,7 +33,7 @@ const stillMay =
     let found: Described | null = LATE
     const look = async (): Promise<Described | null> => {
       const holds = await deps.auth.stillHolds(proof)()
-      // What a node of Hive does not say was proved before.
+      // A Hive node that does not answer changes nothing: it was proved before.
       if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') return describeError(holds.left)
       try {
         await check()
@@ -52,22 +52,22 @@ const stillMay =
     return found
   }
 
-/** Answers of one caller that last, at once: each is looked after for as long as somebody reads it. */
+/** How many long-running answers one caller has at once: each costs something for as long as somebody reads it. */
 const AT_ONCE = 20
-/** Milliseconds that a reader has for the last word: one that reads nothing is hung up on. */
+/** How long a reader has for the last word, in milliseconds: one that reads nothing is cut off. */
 const LAST_WORD_MS = 300
 
 type Lasting = {
   readonly deps: Pick<HttpDeps, 'auth'>
   readonly reply: FastifyReply
   readonly right: ReadRight
-  /** How the last word is put. */
+  /** How the last word is written. */
   readonly word: (why: Described) => string
 }
 
 const open = new WeakMap<object, Map<string, number>>()
 
-/** Takes a place for one more answer of `who`; ends the request where it has as many as may be. Gives it back when called. */
+/** Takes a place for one more answer of `who`; ends the request if they have too many. The result gives the place back. */
 const takePlace = (of: object, who: string): (() => void) => {
   const places = open.get(of) ?? new Map<string, number>()
   open.set(of, places)
@@ -136,12 +136,12 @@ async function* texts(
     if (last !== null) yield last
   } finally {
     how.end()
-    // What it still waits for is nobody's to wait for.
+    // Nobody waits any longer for what it still waits for.
     void steps.return?.()?.catch(() => {})
   }
 }
 
-/** Ends the request where the proof that it came with no longer holds: after a wait, in which it may have ended. */
+/** Ends the request if its proof no longer holds: it may have ended during a wait. */
 export const stillProved = async (deps: Pick<HttpDeps, 'auth'>, proof: ReadProof): Promise<void> => {
   const holds = await deps.auth.stillHolds(proof)()
   if (E.isLeft(holds) && holds.left._tag !== 'HiveUnavailable') throw new HttpError(describeError(holds.left))

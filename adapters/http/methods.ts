@@ -1,4 +1,4 @@
-/** What methods an address takes, by its route alone: so it says nothing of what is or isn't there. */
+/** Which methods an address takes, by its route alone, so that it does not reveal what exists. */
 import type { FastifyInstance } from 'fastify'
 
 /** `url` with or without its query; null where no route has this address. As `Allow` has it. */
@@ -18,7 +18,7 @@ const formOf = (route: string): RegExp =>
 export const allowedMethods = (app: FastifyInstance): Allowed => {
   const routes = new Map<string, { readonly form: RegExp; readonly methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
-    // The preflight's own, which is everywhere.
+    // The preflight's own route, which is everywhere.
     if (url === '*') return
     const route = routes.get(url) ?? { form: formOf(url), methods: new Set() }
     routes.set(url, route)

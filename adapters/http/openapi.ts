@@ -33,7 +33,7 @@ export const SECURITY_SCHEMES = {
     ].map(([name, description]) => [name, { type: 'apiKey', in: 'header', name: `x-${name}`, description }]),
   ),
 } as const
-/** One of the three: a token, the four headers together, or nothing: then a guest. */
+/** One of the three: a token, the four headers together, or nothing, as a guest. */
 export const SECURITY = [{ bearer: [] }, { account: [], challenge: [], pubkey: [], signature: [] }, {}]
 
 const PATH: Readonly<Record<string, Partial<Parameter>>> = {

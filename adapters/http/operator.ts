@@ -1,10 +1,10 @@
-/** Who runs it: whoever asks on this very machine and through no proxy, or shows OPERATOR_TOKEN. */
+/** Whether the operator asks: somebody on this machine and through no proxy, or with OPERATOR_TOKEN. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { isLoopback } from '../addresses.ts'
 import type { Check, Checks } from './deps.ts'
 
-/** What proxies add: behind one on this machine is everybody. */
+/** Headers that proxies add: behind a proxy on this machine may be everybody. */
 const PASSED_ON = ['forwarded', 'via', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip'] as const
 
 const isPassedOn = (headers: FastifyRequest['headers']): boolean =>
@@ -35,8 +35,8 @@ const CLASSES: ReadonlyArray<readonly [RegExp, string]> = [
 const classOf = (error: unknown): string =>
   CLASSES.find(([words]) => words.test(String(error)))?.[1] ?? 'down'
 
-/** What anybody may hear of a part: whether it works, how far behind it is, and the kind of its trouble. What it is called,
- *  where it is and what it said is the operator's. */
+/** What everybody may learn about a part: whether it works, how far behind it is, and the kind of its trouble. Its name,
+ *  address and messages are for the operator. */
 const forAnyone = ({ ok, vital, lag_ms, error }: Check): Check => ({
   ok,
   vital,

@@ -30,11 +30,11 @@ const BELOW = new Set([
   'queue',
 ])
 
-/** Whether it is in a space's id that an address is not even well escaped. */
+/** Whether the malformed escape of an address is in a space's id. */
 export const hasMalformedId = (url: string): boolean =>
   /^\/api\/(?:spaces|chat|presence\/spaces)\/(?:post|document|community|global)\//.test(url)
 
-/** Whether an address that no route took has a post's id with no slash or with two: then it is the id that is wrong. */
+/** Whether an address without a route has a post's id with no slash or two: then the id is what is wrong. */
 export const hasMalformedPost = (url: string): boolean => {
   const parts = /^\/api\/(?:spaces|chat|presence\/spaces)\/post\/([^?#]*)/.exec(url)
   if (parts === null) return false

@@ -1,7 +1,6 @@
-/** One stall that is over is no overload: a machine that woke up, a module that was loaded. Callers are turned away
- *  only where stalls go on. */
+/** A single stall is no overload: a machine woke up, or a module was loaded. Callers are turned away only if stalls go on. */
 
-/** Told of each request that finds the last second's mean stall too long. */
+/** Called for each request that finds the last second's mean stall too long. */
 export type Pressure = { readonly isLasting: () => boolean }
 
 /** `stallMs`: how long a stall is too long; `now`: milliseconds. Lasting is what was there longer than one such stall

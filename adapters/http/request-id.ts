@@ -8,5 +8,5 @@ const sha256 = (text: string): string => hash('sha256', text, 'hex')
 export const requestId = (incoming: unknown): string =>
   typeof incoming === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(incoming) ? incoming : randomUUID()
 
-/** It stands on the log for good, where no words may: one that is no UUID stands there as one that is made of it. */
+/** It stays on the log for good, where no words may be: an id that is no UUID is replaced there by a UUID made from it. */
 export const loggedId = (id: string): string => (UUID.test(id) ? id : derivedUuid(sha256, `request ${id}`))

@@ -1,5 +1,5 @@
-/** Which space a request is about, and what its caller is there. A space that the caller may not know of ends the
- *  request exactly as one that does not exist does, after the same work. */
+/** Which space a request is about, and the caller's role there. A space that the caller may not know of ends the request
+ *  exactly as one that does not exist, after the same work. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
@@ -29,7 +29,7 @@ export const isAuditor = ({ config, outside, clock }: HttpDeps, caller: Caller):
   return key !== null && key.space === null && key.permission !== 'access'
 }
 
-/** Ends the request of a service: what follows is a person's. */
+/** Ends the request of a service: only persons may go on. */
 export const needNoService = (caller: Caller): void => {
   if (caller.kind === 'service')
     tell({ status: 403, code: 'forbidden', error: 'This is for accounts, not for API keys.' })
@@ -42,14 +42,14 @@ export type VisibleSpace = {
   readonly access: Access
 }
 
-/** The space up to the log's end, and what `caller` is there, be it nothing. */
+/** The space up to the log's end, and the role of `caller` there, if any. */
 export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<VisibleSpace> => {
   const [facts, looked] = await Promise.all([
     deps.content.factsFor(space, caller)(),
     deps.commands.look(space)(),
   ])
   const content = orTell(facts)
-  // Of what is broken no more is told to strangers than of what never was.
+  // Strangers learn no more about a broken space than about one that never existed.
   if (E.isLeft(looked) && looked.left._tag === 'Broken')
     if (!accessOf(spaceDecider.initial(), caller, content, new Date(deps.clock.now()).toISOString()).mayKnow)
       tell(describeRefusal({ _tag: 'SpaceNotFound' }))
@@ -65,7 +65,7 @@ export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Pro
   return of
 }
 
-/** Ends the request where the caller may not enter: what is inside is for those who may be there. */
+/** Ends the request unless the caller may enter. */
 export const needEntry = (of: VisibleSpace): void => {
   orTellRefusal(of.access.mayEnter)
 }

@@ -55,7 +55,7 @@ const schemaOf = (codec: Tagged): JsonSchema => {
 }
 
 const codecs = new WeakMap<object, AnyCodec>()
-/** What a schema takes, where it takes nothing else. */
+/** The values of a schema that takes no others. */
 type Only = { readonly part: Part; readonly names: ReadonlyArray<string> }
 type Part = 'query' | 'body'
 const only = new WeakMap<object, Only>()

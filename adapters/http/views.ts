@@ -37,8 +37,8 @@ const named = (space: SpaceRef, of: VisibleSpace) => ({
   visibility: of.content.visibility,
 })
 
-/** From the tables. A space that nothing ever happened in may have no row: then it is as the content says. `users` is
- *  null for one who may not enter, who sees only how many they are. */
+/** From the tables. A space where nothing ever happened may have no row: then it is as the content says. `users` is null
+ *  for a caller who may not enter, who sees only how many they are. */
 export const spaceView = (
   of: VisibleSpace,
   row: SpaceRow | null,
@@ -48,7 +48,7 @@ export const spaceView = (
   ...named(of.space, of),
   description: row?.description ?? '',
   type: row?.type ?? of.space.type,
-  // What is listed and what is counted must agree, whatever happens between two looks.
+  // The list and the count must agree, whatever happens between two reads.
   active_users: users?.length ?? row?.active_users ?? 0,
   connected_users: (users ?? []).map((user) => ({
     session_id: user.session_id,
@@ -57,7 +57,7 @@ export const spaceView = (
     guest_id: user.guest_id,
     subspace: user.subspace,
     connected_at: user.connected_at,
-    // As they told last, which the log does not know.
+    // As they reported last, which the log does not have.
     position: positions.get(user.session_id) ?? user.position,
     ...shownMarks(marksIn({ ...user.marks, voice: user.voice_enabled })),
   })),
@@ -65,7 +65,7 @@ export const spaceView = (
   created_at: row?.created_at ?? null,
 })
 
-/** From the log's own state, for one who has just been let in. */
+/** From the log's own state, for somebody who has just been let in. */
 export const spaceNow = (of: VisibleSpace): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   active_users: of.state.sessions.size,

@@ -1,4 +1,4 @@
-/** The log as it goes on, for those outside the rooms: from any place, each event once and in order. */
+/** The log as a feed for readers outside the rooms: from any position, each event once and in order. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import {
@@ -21,9 +21,9 @@ export type FeedRequest = Wanted & {
   readonly showsClient: boolean
 }
 
-/** Silence longer than this many milliseconds is broken, so that nobody on the way takes the line for dead. */
+/** After this many milliseconds of silence something is sent, so that no proxy takes the connection for dead. */
 const SILENCE_MS = 15_000
-/** Events that wait for a reader; the log is read no further meanwhile. */
+/** How many events wait for a reader; the log is not read further in the meantime. */
 const WAITING = 200
 
 /** Null: nothing happened for a while. */
@@ -57,7 +57,7 @@ export async function* feed(
   }
 }
 
-/** What comes, and null whenever nothing has come for a while. */
+/** The events as they come, and null whenever nothing has come for a while. */
 async function* orSilence<A>(
   from: AsyncIterable<A>,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** That an event is in the log, as a delivery carries it: what `GET /api/audit/proof/inclusion` answers. */
+/** The proof that an event is in the log, as a delivery carries it: the answer of `GET /api/audit/proof/inclusion`. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 
@@ -7,7 +7,7 @@ const or = <A>(either: E.Either<{ readonly _tag: string }, A>): A => {
   return either.right
 }
 
-/** Rejects where it can't be had yet. */
+/** Rejects if there is none yet. */
 export const inclusionOf = async (proofs: Proofs, position: string) => {
   const found = or(await proofs.find({ position })())
   if (found === null) throw new Error('it is not in the tree yet')

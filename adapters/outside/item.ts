@@ -1,4 +1,4 @@
-/** What those outside the rooms are told of an event: a line of the feed, and the body of a delivery. */
+/** An event as readers outside the rooms get it: a line of the feed, and the body of a delivery. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { parseStreamName, type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
@@ -46,7 +46,7 @@ const said = ({ metadata, event }: Decoded, showsClient: boolean) => ({
   data: event.data,
 })
 
-/** `showsClient`: the address and agent too. Of what this version can't read, only where it stands. */
+/** `showsClient`: with address and user agent. Of an event that this version can't read, only its place. */
 export const itemOf = (event: RecordedEvent, previous: bigint | null, showsClient: boolean): Item => {
   const decoded = decodeRecorded(event)
   const space = spaceOfEvent(event)

@@ -1,4 +1,5 @@
-/** API keys: `dpk_<id>_<secret>`. Shown once, held as a hash; what a key may is what it was granted, and ends when it is revoked. */
+/** API keys: `dpk_<id>_<secret>`. A key is shown once and kept as a hash. It may do what it was granted, until it is
+ *  revoked. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../domain/identity.ts'
@@ -33,7 +34,7 @@ export const readApiKey = (
   if (state === null) return E.left({ _tag: 'AuthStoreUnavailable', cause: 'the keys were not read yet' })
   const [, hex] = KEY.exec(token) ?? []
   const key = hex === undefined ? undefined : state.keys.get(uuidOf(hex))
-  // As much work for one that is not there.
+  // The same work for a key that does not exist.
   const isIt = timingSafeEqual(sha256(token), Buffer.from(key?.hash ?? '0'.repeat(64), 'hex'))
   if (key === undefined || !isIt) return E.left(invalidProof('no such API key'))
   if (!isLive(key, new Date(now).toISOString()))
@@ -48,7 +49,7 @@ export const liveKey = (outside: Known, subject: string, now: number): ServiceKe
   return key !== undefined && isLive(key, new Date(now).toISOString()) ? key : null
 }
 
-/** A service has the role that its key grants, as if the content gave it; anywhere else there is nothing for it. */
+/** A service has the role that its key grants, as if the content gave it; in any other space it has none. */
 export const withServices = (content: Content, outside: Known, clock: Clock): Content => ({
   ...content,
   factsFor: (space, by) => async () => {

@@ -1,5 +1,5 @@
-/** Checkpoints in their two places, the table and the log: what one of them lacks is put there from the other. The table is
- *  first, so that one that is on the log was in the table. */
+/** Checkpoints in their two places, the table and the log: each is completed from the other. The table comes first, so
+ *  that a checkpoint on the log was in the table. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { DatabasePool } from 'slonik'
 import type { EventLog } from '../../domain/ports.ts'
@@ -58,7 +58,7 @@ export const createRegister = ({
     if (E.isRight(written)) onLog = { events: there.events + made.length, number: last.number }
   }
 
-  /** Puts into the table what the log has and it has not. */
+  /** Puts checkpoints into the table that only the log has. */
   const restore = async (): Promise<number> => {
     let lost = 0
     for (let from = 0n; log !== undefined; from += BigInt(PAGE)) {
@@ -67,7 +67,7 @@ export const createRegister = ({
       for (const { data } of page.right) {
         const issued = issuedIn(data)
         const signed = issued === null ? null : openCheckpoint(issued.note, verifier)
-        // Whoever can write to the log can't sign: what is no checkpoint of ours is left for audit verify to name.
+        // Somebody who can write to the log can't sign: checkpoints that are not ours are left for audit verify to name.
         if (issued === null || signed === null || issued.number !== (numberOf(signed) ?? issued.number))
           continue
         lost += await put({

@@ -2,7 +2,7 @@
  *  lasts: a lock that is taken there is held by whoever comes next, and by nobody who would let go of it. */
 import pg from 'pg'
 
-/** What is held by a session can't be held over this connection, and no other try will change that. */
+/** Session locks can't be held over this connection, and another try won't change that. */
 export class NoOwnSession extends Error {
   override readonly name = 'NoOwnSession'
   constructor() {

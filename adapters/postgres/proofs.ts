@@ -1,4 +1,4 @@
-/** Proofs from the tree in the tables, and the signing of what it was. */
+/** Proofs from the tree in the tables, and signed checkpoints of it. */
 import type * as t from 'io-ts'
 import type { DatabasePool } from 'slonik'
 import type { Clock, EventLog } from '../../domain/ports.ts'
@@ -28,11 +28,11 @@ export type ProofOptions = {
   readonly clock: Clock
   /** A newer checkpoint is signed at most this often. Default 5,000. */
   readonly everyMs?: number
-  /** So long the next one is waited for where the last one would do. Default 2,000. */
+  /** How long to wait for the next checkpoint if the last one would do. Default 2,000. */
   readonly patienceMs?: number
-  /** Told once each time that the tree is found not to go on from what was signed. */
+  /** Called each time the tree turns out not to continue what was signed. */
   readonly onAltered?: (size: number) => void
-  /** Where checkpoints are written down besides their table, so that one that is gone from it is missed. */
+  /** Where checkpoints are written besides their table, so that one that is removed from it is missed. */
   readonly log?: Pick<EventLog, 'append' | 'readStream' | 'health'>
   /** Told how many rows were gone from the table, and were put back. */
   readonly onLost?: (rows: number) => void
@@ -80,7 +80,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
       const size = now?.size ?? 0
       let latest = Number.NEGATIVE_INFINITY
       if (before !== undefined) {
-        // What was signed counts, not what the row's columns say of it.
+        // The signed text counts, not the row's columns.
         const signed = openCheckpoint(before.note, verifier)
         const holds = signed !== null && size >= signed.size && signed.size === Number(before.size)
         if (!holds || !(await rootAt(signed.size, nodes)).equals(signed.root))
@@ -98,7 +98,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
       const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
       const made = { number, size, vkey, root: root.toString('base64'), note, at }
       const { rows } = await pool.query(keepCheckpoint(made))
-      // Another process was first: its one is looked at, and this one was never told to anybody.
+      // Another process was first: its checkpoint is used, and nobody ever saw this one.
       if (rows.length === 0 && attempt < ATTEMPTS) continue
       if (rows.length === 0) return altered(size)
       mine = made
@@ -121,7 +121,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
         making = null
       })
     making = made
-    // Where nobody waits for it any more, the next one who asks is told.
+    // If nobody waits any more, the next caller gets it.
     made.catch(() => {})
     return made
   }

@@ -6,7 +6,7 @@ import type { Query } from '../../projections/query.ts'
 import type { ReadResult } from '../../projections/read-models.ts'
 import { isDefect, unavailable } from './errors.ts'
 
-/** A row is not what the question says it is: a defect of ours. */
+/** A row is not what the query says it is: a bug. */
 export class UnexpectedRow extends Error {
   override readonly name = 'UnexpectedRow'
 }
@@ -24,7 +24,7 @@ export const rowsOf = async <T>(
   })
 }
 
-/** So long an answer is waited for where Postgres says nothing at all. */
+/** How long to wait for an answer if Postgres says nothing at all. */
 export const SILENCE_MS = 2_000
 
 class Silent extends Error {
@@ -47,8 +47,8 @@ const orLate = async <T>(work: Promise<T>, ms: number): Promise<T | typeof LATE>
   }
 }
 
-/** Waits for work on Postgres no longer than Postgres is silent: what is slow there is waited for as long as it answers
- *  something else (`anything`) meanwhile. While it is silent no more is given to it: questions would pile up. */
+/** Gives up on a Postgres that is silent, but waits for slow work as long as Postgres answers something else (`anything`)
+ *  in the meantime. While it is silent nothing more is sent to it, so that queries don't pile up. */
 export const createPatience = (anything: () => PromiseLike<unknown>, silenceMs = SILENCE_MS) => {
   let beating: Promise<boolean> | null = null
   let isSilent = false
@@ -67,7 +67,7 @@ export const createPatience = (anything: () => PromiseLike<unknown>, silenceMs =
     return beating
   }
   return async <T>(work: () => Promise<T>): Promise<T> => {
-    // Whether it answers again is found out by one for all.
+    // One query finds out for all whether it answers again.
     if (isSilent && (await orLate(beat(), silenceMs)) !== true) throw new Silent(silenceMs)
     const done = work()
     // Its failure is met where it is awaited, or comes too late for anybody.

@@ -1,4 +1,4 @@
-/** The questions of `projections/read-models.ts`, answered by Postgres. */
+/** The queries of `projections/read-models.ts`, answered by Postgres. */
 import type { DatabasePool } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
 import { cleanText } from '../../projections/audit/canonical.ts'
@@ -48,7 +48,7 @@ const page = <T>(rows: ReadonlyArray<T>, limit: number, key: (row: T) => Readonl
   return { items, next_cursor: rows.length > limit && last !== undefined ? encodeCursor(key(last)) : null }
 }
 
-/** Texts from outside, as Postgres takes them: what it refuses could match nothing anyhow. */
+/** Texts from outside, in the form that Postgres takes: what it refuses could match nothing anyway. */
 const cleaned = <T extends object>(request: T): T =>
   Object.fromEntries(
     Object.entries(request).map(([name, value]) => [

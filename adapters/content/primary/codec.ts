@@ -1,5 +1,6 @@
-/** What a primary's row becomes here, however it came (replicated, polled, swept): Postgres' own text in, a row out. It takes
- *  whatever real tables hold; only a key that can't be a space's is no row. What can't be read keeps a room closed. */
+/** What a primary's row becomes here, however it came (replicated, polled, swept): takes Postgres' own text, gives a row.
+ *  It accepts whatever real tables hold, except a key that no space can have. A value that can't be read keeps a room
+ *  closed. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount, parseSpace } from '../../../domain/names.ts'
 import { readTime } from '../../../domain/time.ts'
@@ -25,7 +26,8 @@ const text = (value: string | null | undefined, max: number): string => {
 
 const TRUE = /^(?:t|true|y|yes|on|\+?0*[1-9]\d*(?:\.\d+)?)$/i
 const FALSE = /^(?:f|false|n|no|off|[+-]?0+(?:\.0+)?|)$/i
-/** `closed`: what keeps a room closed, for what is neither true nor false. NULL is false, as the columns' default is. */
+/** `closed`: the value that keeps a room closed, for text that is neither true nor false. NULL is false, as the columns'
+ *  default is. */
 const truth = (value: string | null | undefined, closed: boolean): boolean => {
   const word = (value ?? '').trim()
   return TRUE.test(word) ? true : FALSE.test(word) ? false : closed
@@ -58,7 +60,7 @@ const times = (raw: RawRow) => {
 const shown = (value: string | null | undefined): string =>
   value === null || value === undefined ? 'NULL' : `“${value.slice(0, 60).toWellFormed()}”`
 
-/** The key as the row has it; left is a sentence of why no space can have it. */
+/** The row's key; left is a sentence about why no space can have it. */
 export const keyOf = (table: TableName, raw: RawRow): E.Either<string, ReadonlyArray<string>> => {
   switch (table) {
     case 'posts': {
@@ -86,7 +88,7 @@ export const keyOf = (table: TableName, raw: RawRow): E.Either<string, ReadonlyA
   }
 }
 
-/** Left: a sentence of why there is no such row. */
+/** Left: a sentence about why there is no such row. */
 export const rowOf = (table: TableName, raw: RawRow): E.Either<string, ContentRow> => {
   const key = keyOf(table, raw)
   if (E.isLeft(key)) return key
@@ -109,7 +111,7 @@ export const rowOf = (table: TableName, raw: RawRow): E.Either<string, ContentRo
       return E.right({
         id: raw.id!,
         title: text(raw.title, MAX_TITLE),
-        // Nobody owns what has no creator.
+        // A document without a creator has no owner.
         creator: isAccount(raw.creator ?? '') ? raw.creator! : '',
         is_public: truth(raw.is_public, false),
         is_deleted: truth(raw.is_deleted, true),

@@ -1,4 +1,4 @@
-/** What the primary has of the followed tables, and what of it this role may read. */
+/** Which columns of the followed tables the primary has, and which of them this role may read. */
 import pg from 'pg'
 import { TABLE_NAMES, TABLES, type TableName } from './tables.ts'
 
@@ -65,7 +65,7 @@ export const describePrimary = async (client: pg.Client): Promise<Primary> => {
     }
     const wanted = here.filter((row) => Object.hasOwn(TABLES[name].columns, row.col))
     const { key, access } = TABLES[name]
-    // A column that is not there is one thing; one that is kept from us might say who may enter.
+    // A column may be missing, but one that this role may not read might say who may enter.
     const kept = wanted.find((row) => row.may !== 'true' && [...key, ...access].includes(row.col))
     const absent = key.find((column) => !wanted.some((row) => row.col === column))
     if (kept !== undefined || absent !== undefined) {

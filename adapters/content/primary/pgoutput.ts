@@ -74,7 +74,7 @@ const tuple = (reader: Reader, { columns }: Relation): RawRow => {
   return row
 }
 
-/** Remembers what relations were told of: they come once, before their rows. */
+/** Remembers relations, since each is described once, before its rows. */
 export const createDecoder = (): ((bytes: Buffer) => Message) => {
   const relations = new Map<number, Relation>()
   const known = (oid: number): Relation => {
@@ -133,7 +133,7 @@ export const createDecoder = (): ((bytes: Buffer) => Message) => {
         return { kind: 'truncate', relations: Array.from({ length: count }, () => known(reader.uint32())) }
       }
       default:
-        // Types, origins and messages of others say nothing of rows.
+        // Types, origins and other messages say nothing about rows.
         return { kind: 'other' }
     }
   }

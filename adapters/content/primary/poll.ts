@@ -1,4 +1,4 @@
-/** What changed at a primary that streams nothing: asked for by the time that its rows say, or by a digest of the whole table. */
+/** Finds what changed at a primary that grants no replication: by the time in its rows, or by a digest of the whole table. */
 import pg from 'pg'
 import type { RawRow } from './codec.ts'
 import { orderedBy, type PrimaryTable, selectList } from './columns.ts'
@@ -6,7 +6,7 @@ import { TABLES } from './tables.ts'
 
 const BATCH = 2_000
 const TIMES = new Set(['timestamp with time zone', 'timestamp without time zone', 'date'])
-/** A row's time is when its transaction began, not when it could be seen: the last moments are read again. */
+/** A row's time is when its transaction began, not when it became visible, so the last moments are read again. */
 export const OVERLAP_MS = 10_000
 
 /** Columns that say when a row changed. */

@@ -1,10 +1,10 @@
-/** The row that says how following goes: written by the one who follows, read by health. */
+/** The row that says how following goes: the follower writes it, health reads it. */
 import type pg from 'pg'
 
 export type FollowWay = 'replication' | 'polling' | 'none'
 export type FollowState = 'connecting' | 'copying' | 'following' | 'waiting'
 
-/** What the one who follows needs to go on where it was. */
+/** What the follower needs to continue where it was. */
 export type Bookmark = {
   readonly primaryId: string | null
   readonly slot: string | null
@@ -42,7 +42,7 @@ export type Noted = Readonly<
   Partial<Record<keyof typeof COLUMNS, string | number | boolean | Date | null | object>>
 >
 
-/** Writes what is given, and that the one who follows is there. `taken` is counted. */
+/** Writes the given fields, and that the follower is alive. `taken` is counted. */
 export const note = async (
   client: pg.Client,
   noted: Noted,

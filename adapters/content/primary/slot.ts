@@ -1,4 +1,4 @@
-/** Whether a primary lets its changes be streamed, and the slot from which it does. */
+/** Checks whether a primary lets its changes be streamed, and makes the slot for that. */
 import type pg from 'pg'
 import type { PrimaryTable } from './columns.ts'
 import { type Lsn, parseLsn } from './pgoutput.ts'

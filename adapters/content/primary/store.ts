@@ -1,5 +1,5 @@
-/** Writes what the primary has into the tables here. Rows that are the same already are not written, so that nobody is told of
- *  a change that is none. */
+/** Writes what the primary has into the tables here. Rows that are the same already are not written, so that no change is
+ *  announced that is none. */
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import { type ContentRow, keyOf, type RawRow, rowOf } from './codec.ts'
@@ -29,7 +29,7 @@ const remove = (table: ContentTable): string =>
   `DELETE FROM ${table.name} AS old USING jsonb_to_recordset($1::jsonb) AS gone (${typed(table, table.key)})
    WHERE ${same(table, 'old', 'gone')}`
 
-/** What was made of some changes: how many rows are new or different, and a sentence for each that is none. */
+/** What some changes came to: how many rows are new or different, and a sentence for each one that can't be a row. */
 export type Taken = { readonly changed: number; readonly skipped: ReadonlyArray<string> }
 
 const put = async (
@@ -70,7 +70,7 @@ export type RowChange = {
 
 const lacks = (raw: RawRow): boolean => Object.values(raw).includes(undefined)
 
-/** What was not sent since it did not change is as it stands here. */
+/** Values that were not sent because they did not change are taken from here. */
 const complete = async (
   client: pg.Client,
   table: ContentTable,
@@ -141,7 +141,7 @@ export const storeChanges = async (client: pg.Client, changes: ReadonlyArray<Row
   for (const [name, { upserts, gone }] of fold(changes, skipped)) {
     const table = TABLES[name]
     const rows: ContentRow[] = []
-    // Before what they may need is taken away: a key that changed keeps what was not sent.
+    // Done before rows are removed: a row whose key changed keeps the values that were not sent.
     for (const raw of (await complete(client, table, upserts)).values()) {
       const row = rowOf(name, raw)
       if (E.isRight(row)) rows.push(row.right)
@@ -166,7 +166,8 @@ export type Stretch = {
   readonly raws: ReadonlyArray<RawRow>
 }
 
-/** In the client's transaction: what the primary does not have goes, in the same moment in which the rest comes. */
+/** In the client's transaction: rows that the primary does not have are removed at the same moment as the others are
+ *  written. */
 export const storeStretch = async (
   client: pg.Client,
   { table: name, after, upTo, raws }: Stretch,
@@ -177,7 +178,7 @@ export const storeStretch = async (
   for (const raw of raws) {
     const row = rowOf(name, raw)
     if (E.isLeft(row)) skipped.push(row.left)
-    // Of those that come twice the last stands.
+    // Of rows that come twice the last one counts.
     else rows.set(keyText(table.key.map((key) => row.right[key])), row.right)
   }
   const values: unknown[] = [JSON.stringify([...rows.values()])]

@@ -1,4 +1,4 @@
-/** The stream of a primary's changes from a slot: what came is taken in pieces, and acknowledged once it is safe here. */
+/** The stream of a primary's changes from a slot: changes are taken in batches, and acknowledged once they are safe here. */
 import type pg from 'pg'
 import { createDecoder, type Lsn, lsnText, type Message, millisecondsOf } from './pgoutput.ts'
 
@@ -10,11 +10,11 @@ type Wire = {
 }
 
 export type ChangeStream = {
-  /** What came since the last call; waits for it, so many milliseconds at most. Throws once the line is gone. */
+  /** What came since the last call; waits for something, so many milliseconds at most. Throws once the connection is lost. */
   readonly next: (ms: number) => Promise<ReadonlyArray<Message>>
   /** Nothing waits here. */
   readonly isEmpty: () => boolean
-  /** All before is safe here: the primary may forget it. */
+  /** Everything before is safe here: the primary may forget it. */
   readonly acknowledge: (upTo: Lsn) => void
   /** When the primary last said anything, and up to where it last said that it has sent all. */
   readonly heard: () => { readonly at: number; readonly end: Lsn }
@@ -24,7 +24,7 @@ export type ChangeStream = {
 /** So many messages may wait here; more wait on the wire. */
 const MAX_WAITING = 20_000
 const STATUS_MS = 2_000
-/** A primary that is asked and says nothing for so long is not there. */
+/** A primary that does not answer for so long counts as gone. */
 const SILENT_MS = 15_000
 
 const statusOf = (upTo: Lsn): Buffer => {
@@ -32,7 +32,7 @@ const statusOf = (upTo: Lsn): Buffer => {
   status[0] = 0x72
   for (const at of [1, 9, 17]) status.writeBigUInt64BE(upTo, at)
   status.writeBigInt64BE(BigInt(Date.now() - millisecondsOf(0n)) * 1_000n, 25)
-  // Answer at once: that is how a silent line is told from a quiet one.
+  // Answers at once, so that the other side can tell a dead connection from a quiet one.
   status[33] = 1
   return status
 }

@@ -1,5 +1,5 @@
-/** Reads a primary's table as a whole, in the order of its keys, and makes the one here equal, stretch by stretch: at no moment is it
- *  emptier than it has to be. */
+/** Reads a primary's whole table in the order of its keys, and makes the one here equal piece by piece, so that it is
+ *  never emptier than it has to be. */
 import pg from 'pg'
 import type { RawRow } from './codec.ts'
 import { orderedBy, type PrimaryTable, selectList } from './columns.ts'
@@ -8,8 +8,8 @@ import { TABLES } from './tables.ts'
 
 const BATCH = 2_000
 
-/** In a transaction on the primary that sees one moment. A table that is suddenly empty is given as such: the caller decides
- *  whether to believe it. */
+/** Reads in a transaction on the primary that sees one moment. A table that is suddenly empty is reported as such: the
+ *  caller decides whether to believe it. */
 export async function* stretchesOf(primary: pg.Client, table: PrimaryTable): AsyncGenerator<Stretch> {
   const { key } = TABLES[table.name]
   const there = key.map((name) => `${pg.escapeIdentifier(name)} IS NOT NULL`)

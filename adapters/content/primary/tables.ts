@@ -8,7 +8,7 @@ export type ContentTable = {
   readonly key: ReadonlyArray<string>
   /** Each with its type here. */
   readonly columns: Readonly<Record<string, string>>
-  /** Who may enter depends on these: without them nothing is taken. */
+  /** The columns that decide who may enter: without them nothing is taken. */
   readonly access: ReadonlyArray<string>
 }
 

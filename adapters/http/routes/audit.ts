@@ -1,5 +1,5 @@
-/** The audit log: all of it for auditors, a space's for its moderators, one's own for anyone. Each look at what is not
- *  one's own is on the log itself, before anything of it is shown. */
+/** The audit log: all of it for auditors, a space's for its moderators, their own rows for everybody. Each look at others'
+ *  rows is recorded on the log before anything is shown. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -59,19 +59,19 @@ const COLUMNS = [
 ] as const satisfies ReadonlyArray<keyof AuditRow>
 /** Rows that an export holds at a time. */
 const EXPORT_PAGE = 1_000
-/** Rows looked at together for a page of one's own. */
+/** Rows read at once for a page of the caller's own. */
 const OWN_PAGE = 101
 
 /** Addresses and user agents are for auditors alone. */
 const withoutClient = (row: AuditRow): AuditRow => ({ ...row, ip_address: null, user_agent: null })
 
-/** Whether all of a space's log is the caller's to see. A space that it may not know of ends the request. */
+/** Whether the caller may see all of a space's log. A space that the caller may not know of ends the request. */
 const moderates = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<boolean> => {
   const { access } = await seen(deps, space, caller)
   return mayAs(access, 'moderate')._tag === 'Right'
 }
 
-/** What others did to the caller is no news of a space that it may not know of. */
+/** Hides what others did to the caller in a space that the caller may no longer know of. */
 const withoutHidden = async (
   deps: HttpDeps,
   rows: ReadonlyArray<AuditRow>,
@@ -105,16 +105,16 @@ const FILTERS = {
 const Filters = t.type(FILTERS)
 type Filters = t.TypeOf<typeof Filters>
 
-/** What the caller's question may be answered with. */
+/** Which rows the caller may get. */
 type Scope = {
   readonly call: string
   readonly space: SpaceRef | null
-  /** Whose rows alone; null for everybody's. */
+  /** Only this subject's rows; null for everybody's. */
   readonly only: string | null
   readonly auditor: boolean
 }
 
-/** The filters by name, as the log may keep them: words that were searched for may be somebody's. */
+/** The filters by name, as the log may keep them: not the words that were searched for, which may be somebody's. */
 const noted = (query: Filters): Readonly<Record<string, unknown>> => {
   const { account, guest, room, target, action, refusal, from, to, correlation, order, format } = query
   const all = {
@@ -141,7 +141,7 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
   const { caller } = who
   const order: AuditOrder = query.order ?? 'newest'
   const format = formatOf(query.format, request.headers.accept)
-  // One's own rows, and of those what is asked for: a name that is given then narrows them.
+  // The caller's own rows, narrowed by the filters; a name that is given is one more filter.
   const { only, space } = scope
   const subject = only ?? query.account ?? query.guest
   const filters: AuditFilters = {
@@ -156,20 +156,20 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
     ...(query.to === null ? {} : { to: query.to }),
     ...(query.text === null ? {} : { text: query.text }),
     ...(query.correlation === null ? {} : { correlation: loggedId(query.correlation) }),
-    // A space that isn't there keeps no refusals: to show one's own would tell a private space from none.
+    // A space that does not exist has no refusals: showing the caller's own would tell a private space from none.
     ...(only === null || scope.auditor ? {} : { knownOnly: true }),
     // A case may be about one of those who read here: who handles it is shown it (`cases.ts`).
     ...(scope.auditor ? {} : { withoutCases: true }),
   }
   const shown = async (rows: ReadonlyArray<AuditRow>): Promise<ReadonlyArray<AuditRow>> =>
     scope.auditor ? rows : (only === null ? rows : await withoutHidden(deps, rows, caller)).map(withoutClient)
-  /** One's own are one's own: only looks at others' are looks. */
+  /** Only a look at others' rows is recorded. */
   const record = async (rows: number | null): Promise<void> => {
     if (only !== null) return
     orTell(await deps.looks.record({ sender, space, call: scope.call, filters: noted(query), rows })())
   }
 
-  /** A page of what is shown: what is hidden from the caller is neither in it nor counted by its cursor. */
+  /** A page of rows: those hidden from the caller are neither in it nor counted by its cursor. */
   const ownPage = async () => {
     const visible: AuditRow[] = []
     for (let cursor = page.cursor; ; ) {
@@ -193,7 +193,7 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
   }
 
   const most = query.limit ?? Number.POSITIVE_INFINITY
-  // What comes while it is being given is not part of it.
+  // Rows that come during the answer are not part of it.
   const upTo = orTell(await deps.readModels.checkpoint()()).position ?? 0n
   await record(null)
   const pages = async function* () {
@@ -201,7 +201,7 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
     for (let left = most; left > 0; ) {
       const limit = Math.min(EXPORT_PAGE, left)
       const rows = await deps.readModels.audit({ ...filters, order, upTo, limit, cursor })()
-      // The answer has begun: all that is left is to end it short, which the caller sees.
+      // The answer has begun, so it can only be cut short, which the caller sees.
       if (E.isLeft(rows)) throw new Error(rows.left.cause)
       const given = await shown(rows.right.items)
       yield given
@@ -225,7 +225,7 @@ const EXPORTS = ['application/x-ndjson', 'text/csv']
 export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
   const tag = 'audit'
 
-  /** All of a space for its moderators and for auditors; of others, what concerns themselves. */
+  /** All of a space's rows for its moderators and for auditors; for others, those that concern them. */
   const scopeIn = async (space: SpaceRef, caller: Caller, call: string): Promise<Scope> => {
     const auditor = isAuditor(deps, caller)
     const all = auditor || (await moderates(deps, space, caller))

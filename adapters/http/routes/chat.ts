@@ -1,4 +1,4 @@
-/** What is said in a space. To read it one must be allowed in. */
+/** What is said in a space. Only those who may enter can read it. */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
@@ -26,7 +26,7 @@ type From = Pick<
   'params' | 'sender' | 'commandId'
 >
 
-/** What was said. Of one that was said before, as the tables have it by now: where they are too far behind, nothing. */
+/** The posted message. One that was posted before is as the tables have it now, or missing if they are too far behind. */
 const posted = async (
   deps: HttpDeps,
   space: SpaceRef,

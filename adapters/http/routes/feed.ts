@@ -1,4 +1,4 @@
-/** What happens, as it happens and from any place on: for a space's moderators, and of all spaces for auditors. */
+/** The feed of events, live or from any position: of a space for its moderators, of all spaces for auditors. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -20,7 +20,7 @@ import { mayAudit } from './moment.ts'
 
 /** Feeds that are read at once from one process: each is a subscription of the log. */
 const AT_ONCE = 200
-/** Milliseconds that a feed waits for the tables, where only they know what came before. */
+/** How long a feed waits for the tables, in milliseconds, if only they know what came before. */
 const TABLES_MS = 5_000
 
 export const After = from<bigint | 'start'>(
@@ -68,7 +68,7 @@ const FORBIDDEN: Described = {
   error: 'What happens in all spaces is for auditors: name a space that you moderate.',
 }
 
-/** Ends the request of any but the space's moderators and auditors; of no space, of any but auditors. */
+/** Ends the request unless the caller is a moderator of the space or an auditor; without a space, unless an auditor. */
 export const mayFollow = async (deps: HttpDeps, space: SpaceRef | null, caller: Caller): Promise<void> => {
   if (space !== null) await mayAudit(deps, space, caller)
   else if (!isAuditor(deps, caller)) tell(FORBIDDEN)
@@ -95,7 +95,7 @@ async function* lines(
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
   try {
-    // Told at once that it is open: what happens from now on comes.
+    // The reader is told at once that it is open.
     yield sse ? ': \n\n' : '\n'
     for await (const item of follow(deps.feedLog!, positionBefore(deps), request, signal)) {
       if (item === null) yield sse ? ': \n\n' : '\n'

@@ -46,7 +46,8 @@ const FOR_ADMINS: Described = {
   error: 'What is for every space is for the system’s admins: name a space that you are admin of.',
 }
 
-/** Ends the request of any but the space's admins (where it says so, its owner); for every space, of any but the system's admins. */
+/** Ends the request unless the caller is an admin of the space (or its owner, if asked); for every space, unless an admin
+ *  of the system. */
 export const mayManage = async (
   deps: HttpDeps,
   space: SpaceRef | null,
@@ -152,7 +153,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
       try {
         await mayManage(deps, spaceFrom(key.space), who.caller)
       } catch (error) {
-        // Whoever may not have it may not learn that it is there.
+        // A caller who may not have it must not learn that it exists.
         throw error instanceof HttpError && error.told.status < 500 ? new HttpError(missing) : error
       }
       const command = { type: 'RevokeApiKey', key: params.id, reason: body.reason } as const

@@ -1,4 +1,4 @@
-/** Lists of roles, bans and mutes. To change them are commands (`commands.ts`). */
+/** Lists of roles, bans and mutes. Commands change them (`commands.ts`). */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { SpaceRef } from '../../../domain/names.ts'

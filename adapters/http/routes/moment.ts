@@ -84,7 +84,8 @@ const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
   throw new HttpError(describe(either.left), either.left)
 }
 
-/** Ends the request of any but the space's moderators and auditors; who may not know of it hears that there is none. */
+/** Ends the request unless the caller is a moderator of the space or an auditor; to those who may not know of the space it
+ *  does not exist. */
 export const mayAudit = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -99,7 +100,7 @@ export const mayAudit = async (
   return { isAuditor: true }
 }
 
-/** Puts the look on the log: before anything is shown. Times as ISO 8601, places in decimal. */
+/** Records the look on the log before anything is shown. Times as ISO 8601, positions in decimal. */
 const recordLook = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -149,7 +150,7 @@ const EventName = from('an event’s id or its position', (value) => {
   return E.isRight(Position.decode(value)) ? (value as string) : undefined
 })
 
-/** Silence longer than this many milliseconds is broken, so that nobody on the way takes the line for dead. */
+/** After this many milliseconds of silence something is sent, so that no proxy takes the connection for dead. */
 const HEARTBEAT_MS = 15_000
 
 export const moment = (app: FastifyInstance, deps: HttpDeps): void => {
@@ -293,7 +294,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const may = await mayAudit(deps, space, who.caller)
       await recordLook(deps, space, sender, { call: 'replay', filters: { from: begin, to, state } })
       const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
-      // A browser that lost its line says what it had.
+      // A browser that lost its connection says what it had.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
       const start: When | null = E.isRight(had) ? { kind: 'position', position: had.right + 1n } : begin
       const range = { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) }

@@ -1,4 +1,4 @@
-/** For those who run it: health and metrics. */
+/** Health and metrics, for the operator. */
 import type { FastifyInstance } from 'fastify'
 import type { HttpDeps } from '../deps.ts'
 import { plainText } from '../endpoint.ts'
@@ -6,7 +6,7 @@ import { NOT_FOUND, tell } from '../errors.ts'
 import { checksFor, isOperator } from '../operator.ts'
 import { Health } from '../shapes.ts'
 
-/** However many ask at once, it is found out once: nobody counts these requests, and they cost the database some. */
+/** Found out once for all who ask at the same time: these requests are not limited, and cost the database something. */
 export const shared = <A>(find: () => Promise<A>): (() => Promise<A>) => {
   let underway: Promise<A> | null = null
   return () => {
@@ -60,7 +60,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
       response: plainText('Metrics.'),
     },
     handler: async (request, reply) => {
-      // Whatever the address was written like, it is who asks that counts.
+      // However the address is spelt, what counts is who asks.
       if (!isOperator(request, operatorToken)) return tell(NOT_FOUND)
       reply.type(deps.metrics.contentType)
       return metrics()

@@ -1,5 +1,5 @@
-/** What DLUX's wallet and panel ask for beside rooms: capacity, queues, subscriptions. Nobody pays here and nobody waits, so
- *  most of it says so; nothing of it is stored. */
+/** What DLUX's wallet and panel ask for besides rooms: capacity, queues, subscriptions. Here nobody pays or queues, and
+ *  most answers say so; nothing is stored. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -88,8 +88,8 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
-/** What DLUX's server of before tells the one that keeps what it relays. Sessions are of connections here, and words are
- *  whose connection says them: nothing that it tells of others is taken. */
+/** Calls by which DLUX's former server reported what it relayed. Here sessions belong to connections, and words to whoever
+ *  sends them, so reports about others are not accepted. */
 const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',

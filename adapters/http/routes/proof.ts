@@ -36,12 +36,12 @@ const ALTERED: Described = {
 
 const isBy = (event: Audited, caller: Caller): boolean =>
   event.user_account === caller.id || event.guest_id === caller.id
-/** What is one's own is no look. */
+/** Reading one's own rows is not recorded. */
 const concerns = (event: Audited, caller: Caller): boolean =>
   isBy(event, caller) || event.target === caller.id
 
-/** As for its row of the audit log: auditors, the space's moderators, and whom it concerns. Who may not see the event is
- *  answered as if there were none, after the same work. */
+/** As for its row in the audit log: auditors, the space's moderators, and those whom it concerns. To anybody else it does
+ *  not exist, after the same work. */
 const maySee = async (deps: HttpDeps, event: Audited, caller: Caller): Promise<boolean> => {
   if (isAuditor(deps, caller)) return true
   if (isBy(event, caller)) return true
@@ -111,7 +111,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
         await proofs.find(position === null ? { event: event! } : { position: String(position) })(),
       )
       if (found === null) {
-        // As much work as for one that is hidden.
+        // The same work as for a hidden one.
         await accessTo(deps, LOBBY, who.caller)
         return tell(NO_EVENT)
       }
@@ -154,7 +154,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     handle: async ({ query, who, sender }) => {
       const { from: old, to } = query
       if (old > to) tellInvalid('from', 'from must not be above to.')
-      // Between sizes at will, a stranger could read the hash of any one leaf: auditors may, and it is a look.
+      // With sizes of their choice, strangers could read the hash of any leaf: only auditors may, and it is recorded.
       let free = false
       for (const size of [old, to]) {
         if (size === 0 || orTell(await proofs.isIssued(size)())) continue

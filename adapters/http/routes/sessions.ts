@@ -1,4 +1,4 @@
-/** Proving who one is: challenges, session tokens and their end. */
+/** Logging in and out: challenges, session tokens and their end. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import { PURPOSES } from '../../auth/challenges.ts'
@@ -51,7 +51,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     purpose: 'session',
     handle: async ({ who, body }) => {
       needNoService(who.caller)
-      // What looks like a proof and is none must not quietly make a guest.
+      // A malformed proof must not quietly make the caller a guest.
       const named = body.account ?? null
       const isProved = who.caller.kind === 'account' && (named === null || named === who.caller.id)
       if (!isProved && (named !== null || (body.challenge ?? null) !== null))

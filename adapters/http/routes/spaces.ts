@@ -30,7 +30,7 @@ export const Paging = { limit: optional(Limit), cursor: optional(Text) }
 export const UNREAD = { _: optional(Text) }
 export const DEFAULT_LIMIT = 50
 
-/** A page to ask for; a cursor of another list, or of nobody's making, ends the request. */
+/** The page to ask for; a cursor of another list, or a made-up one, ends the request. */
 export const pageOf = (
   query: { readonly limit: number | null; readonly cursor: string | null },
   list: Parameters<typeof isCursor>[0],
@@ -40,11 +40,11 @@ export const pageOf = (
   return { limit: query.limit ?? DEFAULT_LIMIT, cursor }
 }
 
-/** Under which a browser reaches Socket.IO. With port 0 only the request knows which one it came to be. */
+/** The URL at which a browser reaches Socket.IO. With port 0 only the request knows the port. */
 const websocketUrl = (publicUrl: string, request: FastifyRequest): string =>
   (publicUrl.endsWith(':0') ? `${request.protocol}://${request.host}` : publicUrl).replace(/^http/, 'ws')
 
-/** With a ticket in it, for clients that can show nothing else. */
+/** The same with a ticket in it, for clients that can send nothing else. */
 export const ticketUrl = (deps: HttpDeps, request: FastifyRequest, ticket: Ticket): string =>
   `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${deps.auth.tickets.issue(ticket)}`
 
@@ -57,7 +57,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
     strict: true,
     query: t.type({
-      // The panel's: there are no events to leave out.
+      // For the panel: there are no events to leave out.
       include_events: optional(Text),
       ...UNREAD,
       type: optional(AnyTypeCodec),
@@ -182,7 +182,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         deps.readModels.subrooms(space)(),
       ])
       const rooms = orTell(subrooms)
-      // To one who may not enter, a space with people in it looks as one with none.
+      // To those who may not enter, a space with people in it looks empty.
       return { subrooms: E.isRight(of.access.mayEnter) ? rooms : [{ subspace: MAIN, active_users: 0 }] }
     },
   })

@@ -1,4 +1,5 @@
-/** Subscriptions: addresses that are told of what happens, each event once it is on the log, in order, until they have it. */
+/** Subscriptions (webhooks): addresses to which each event is delivered once it is on the log, in order, until they accept
+ *  it. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -80,7 +81,7 @@ const typesOf = (types: ReadonlyArray<string> | null | undefined): ReadonlyArray
 const at = '/api/subscriptions'
 const tag = 'outside'
 
-/** The one of this id, for whom it is to see: its maker, and whoever manages its space. */
+/** The subscription of this id, for its maker and those who manage its space. */
 const foundFor = async (
   deps: HttpDeps,
   state: OutsideState,
@@ -94,7 +95,7 @@ const foundFor = async (
   try {
     await (isMaker ? mayFollow(deps, space, caller) : mayManage(deps, space, caller))
   } catch (error) {
-    // Whoever may not see it may not learn that it is there.
+    // A caller who may not see it must not learn that it exists.
     throw error instanceof HttpError && error.told.status < 500 ? new HttpError(MISSING) : error
   }
   return one

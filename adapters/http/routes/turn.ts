@@ -1,4 +1,4 @@
-/** Credentials for the media relay: for those who may be somewhere where people speak. */
+/** Credentials for the media relay, for those who may be in a space with voice. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import { LOBBY, type SpaceRef } from '../../../domain/names.ts'
@@ -12,18 +12,19 @@ import { tell } from '../errors.ts'
 import { TurnCredentials } from '../shapes.ts'
 import { needEntry, seen } from '../space-gate.ts'
 
-/** Of who came with a token or a proof, its own; of a guest who is new with each call, its network's. */
+/** The name that credentials are for: the caller's own with a token or a proof; the network's for a guest who is new with
+ *  each call. */
 export const turnFor = (deps: HttpDeps, who: Authenticated, ip: string): Given =>
   deps.turn.credentialsFor(who.via === 'none' ? deps.turn.guestOf(ip) : who.caller.id)
 
-/** Who may enter may listen, muted or not; where nobody may speak there is nothing to hear. */
+/** Those who may enter may listen, muted or not; where voice is off there is nothing to hear. */
 const needVoice = async (deps: HttpDeps, space: SpaceRef, { caller }: Authenticated): Promise<void> => {
   const of = await seen(deps, space, caller)
   needEntry(of)
   if (!of.state.settings.voice_enabled) tell(describeRefusal({ _tag: 'VoiceDisabled' }))
 }
 
-/** Without a space: any account, that may be anywhere; a guest where guests may be in the lobby. */
+/** Without a space: any account; a guest if the lobby admits guests. */
 const needAny = async (deps: HttpDeps, { caller }: Authenticated): Promise<void> => {
   if (caller.kind === 'guest') needEntry(await seen(deps, LOBBY, caller))
 }

@@ -1,4 +1,4 @@
-/** Holds answers against what OpenAPI says of them. For tests alone. */
+/** Checks answers against their OpenAPI schemas. For tests alone. */
 // biome-ignore lint/suspicious/noExplicitAny: a document of any shape is looked into
 type Any = any
 

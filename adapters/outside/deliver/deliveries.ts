@@ -41,7 +41,7 @@ export type Deliveries = {
   readonly stop: () => Promise<void>
 }
 
-/** The connection that has the lock. */
+/** The connection that holds the lock. */
 type Here = { readonly queries: Queries; readonly giveUp: () => void }
 type Running = {
   readonly subscription: Subscription
@@ -49,7 +49,7 @@ type Running = {
   readonly done: Promise<void>
 }
 
-/** What several ask of one connection, one after the other. */
+/** Queries of several users of one connection, one after the other. */
 const inTurn = (client: pg.Client): Queries => {
   let last: Promise<unknown> = Promise.resolve()
   return {
@@ -64,7 +64,7 @@ const inTurn = (client: pg.Client): Queries => {
 const cut = (client: pg.Client): void =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 
-/** Runs one subscription until its signal says otherwise, whatever fails meanwhile. */
+/** Runs one subscription until its signal aborts, whatever fails in the meantime. */
 const keepPumping = async (
   deps: DeliveriesDeps,
   here: Here,
@@ -87,7 +87,7 @@ const keepPumping = async (
   while (!signal.aborted) {
     const saver = createSaver(
       (progress) => writeProgress(here.queries, subscription, progress),
-      // Who can't write down how far it came has lost the connection, and with it the lock.
+      // If the position can't be written, the connection is lost, and the lock with it.
       here.giveUp,
     )
     try {
@@ -96,7 +96,7 @@ const keepPumping = async (
         progress: await readProgress(here.queries, subscription),
         items: (after, of) => deps.items(subscription, after, of),
         deliver: (item, of) => deps.deliver(subscription, item, of),
-        // Asked before each: what happens after the right ended is not sent.
+        // Checked before each delivery: what happens after the right ended is not sent.
         mayStill: () => deps.mayStill(subscription),
         save: saver.save,
         park: async ({ position }, { after, since, error }) => {
@@ -134,7 +134,7 @@ const createManager = (deps: DeliveriesDeps, here: Here) => {
   const running = new Map<string, Running>()
   const start = (subscription: Subscription, before: Promise<void>): void => {
     const over = new AbortController()
-    // Never two of one: its room would be told out of order.
+    // Never two runs of one subscription: its events would be out of order.
     const done = before.then(() => keepPumping(deps, here, subscription, over))
     running.set(subscription.id, { subscription, over, done })
   }

@@ -1,4 +1,4 @@
-/** One subscription: what happens, from where it stands, to its address, again and again until it is taken. */
+/** Delivers one subscription: events from its position on to its address, each tried again until it is accepted. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Subscription } from '../../../domain/outside/state.ts'
 import type { Item } from '../item.ts'
@@ -9,7 +9,7 @@ import type { Outcome } from './send.ts'
 export type Pace = {
   /** Milliseconds before the next try, by how many there were. */
   readonly backoffMs: (failures: number) => number
-  /** What is refused for so long is parked. */
+  /** A delivery that is refused for so long is parked. */
   readonly parkAfterMs: number
 }
 export const DAY: Pace = {
@@ -41,7 +41,7 @@ type Parcel = Parcelled & { readonly item: Item }
 class Over extends Error {}
 const SOON_MS = 1_000
 
-/** Until it is over: stopped, parked or ended. Rejects where the log or the tables fail: run it again. */
+/** Runs until it is stopped, parked or ended. Rejects if the log or the tables fail: then run it again. */
 export const pump = async (deps: PumpDeps): Promise<void> => {
   const { subscription, pace, now } = deps
   const stop = new AbortController()
@@ -49,7 +49,7 @@ export const pump = async (deps: PumpDeps): Promise<void> => {
   let { progress } = deps
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
   const begun = progress.position ?? (subscription.after === 'start' ? 'start' : BigInt(subscription.after))
-  /** What was refused when it stopped is the first that comes. */
+  /** The delivery that was refused when it stopped comes first. */
   let inherited = progress.failingSince
   const place = (): string => (progress.position === null ? subscription.after : String(progress.position))
   const changed = (change: Partial<Progress>): void => {

@@ -1,10 +1,10 @@
-/** Where a delivery may go: to addresses of the public Internet alone, the very one that was looked at. */
+/** Where a delivery may go: only to public Internet addresses, and to the very address that was checked. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
 import { addressesIn, isLoopback } from '../../addresses.ts'
 
-/** Networks that nobody outside has: private, of this machine, of this link, set aside, multicast, or IPv4 in other clothes. */
+/** Networks that are not public: private, loopback, link-local, reserved, multicast, or mapped IPv4. */
 const isInside = addressesIn([
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
   ...['192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15'],
@@ -28,7 +28,7 @@ export type TargetOptions = {
 
 const byName: Resolve = (host) => lookup(host, { all: true })
 
-/** Left: why nothing is sent there. Names with an address inside among theirs are refused as a whole. */
+/** Left: why nothing is sent there. A name is refused if any of its addresses is not public. */
 export const targetOf = async (
   text: string,
   { allowsLoopback, resolve = byName }: TargetOptions,

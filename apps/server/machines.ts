@@ -1,0 +1,129 @@
+import { archivedLog } from '../../adapters/archive/archived-log.ts'
+import { createAuth } from '../../adapters/auth/authenticate.ts'
+import { createAuthStore } from '../../adapters/auth/store.ts'
+import { createContent } from '../../adapters/content/content.ts'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { createHive } from '../../adapters/hive/hive.ts'
+import type { Logger } from '../../adapters/logger.ts'
+import { readApiKey, withServices } from '../../adapters/outside/keys.ts'
+import { createOutside } from '../../adapters/outside/registry.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { createProofs } from '../../adapters/postgres/proofs.ts'
+import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { connectVault } from '../../adapters/privacy/connect.ts'
+import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { createPositions } from '../../adapters/redis/positions.ts'
+import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
+import { createTurn } from '../../adapters/turn/turn.ts'
+import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
+import { signerOf } from '../../projections/proof/note.ts'
+import type { Config } from '../config/load.ts'
+import { watchWrites } from './watched-writes.ts'
+
+export type World = { readonly clock: Clock; readonly ids: Ids }
+
+export type Machines = Awaited<ReturnType<typeof connectMachines>>
+
+const poolFor = (config: Config) =>
+  createPostgresPool(config.database.url, { maxConnections: config.database.poolSize }).catch(
+    (error: unknown) => {
+      throw new Error(`Postgres can't be used: ${error instanceof Error ? error.message : error}.`, {
+        cause: error,
+      })
+    },
+  )
+
+const proofsOf = (
+  config: Config,
+  pool: Awaited<ReturnType<typeof poolFor>>,
+  stored: EventLog,
+  { logger, clock }: { readonly logger: Logger; readonly clock: Clock },
+) =>
+  createProofs({
+    pool,
+    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+    clock,
+    onAltered: (size) =>
+      logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
+    log: stored,
+    onLost: (rows) =>
+      logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
+  })
+
+export const connectMachines = async (config: Config, { clock, ids }: World, logger: Logger) => {
+  const databaseUrl = config.database.url
+  // What is personal is on the log only sealed; from here on everybody sees it opened.
+  const vault = connectVault({
+    databaseUrl,
+    masterKey: config.privacy.masterKey,
+    onWrongMaster: (error) => {
+      process.stderr.write(`${error.message}\n`)
+      process.exit(78)
+    },
+  })
+  const { log: stored, writes } = watchWrites(connectEventLog({ url: config.eventStoreUrl }), ids, clock.now)
+  const log = sealedLog(stored, vault)
+  // Who asks of the past is told of what was archived too, where that is at hand.
+  const past = archivedLog(stored, config.archive.dir)
+  const pool = await poolFor(config)
+  const readModels = createReadModels(pool)
+  const hive = createHive({ nodes: config.hive.nodes, clock, allowStandIn: config.hive.standIn })
+  const [ofTables, authStore] = await Promise.all([
+    createContent({
+      url: databaseUrl,
+      systemAdmins: config.systemAdmins,
+      clock,
+      hive,
+      hivePosts: config.content.hivePosts,
+    }),
+    createAuthStore({ url: databaseUrl }),
+  ])
+  const outside = createOutside({ log, clock, ids, nodeId: config.nodeId })
+  const content = withServices(ofTables, outside, clock)
+  const auth = createAuth({
+    hive,
+    services: (key, now) => readApiKey(outside, key, now),
+    store: authStore,
+    clock,
+    secret: config.session.secret,
+    ttlSeconds: config.session.ttlSeconds,
+    headerMaxAgeSeconds: config.authHeaderMaxAgeSeconds,
+  })
+  const turn = createTurn({ ...config.turn, clock })
+  const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
+  const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
+
+  const proofs = proofsOf(config, pool, stored, { logger, clock })
+
+  return {
+    vault,
+    stored,
+    writes,
+    log,
+    past,
+    pool,
+    readModels,
+    ofTables,
+    authStore,
+    outside,
+    content,
+    auth,
+    turn,
+    relay,
+    positions,
+    proofs,
+    close: async (): Promise<void> => {
+      await Promise.allSettled([
+        relay.close(),
+        positions?.close(),
+        authStore.stop(),
+        ofTables.stop(),
+        outside.stop(),
+      ])
+      await readModels.close()
+      await pool.end()
+      await log.close()
+      await vault.close()
+    },
+  }
+}

@@ -1,4 +1,4 @@
-/** The one map from refusals and errors to what a caller is told, over HTTP and over sockets. */
+/** The one place that turns refusals and errors into what a caller gets, over HTTP and sockets. */
 
 import type { CaseRefusal } from '../domain/cases/refusals.ts'
 import type { OutsideRefusal } from '../domain/outside/decide.ts'
@@ -15,7 +15,7 @@ export type Described = {
   readonly retry_after?: number
   /** The sentence under another name too, for clients that look for it there. */
   readonly message?: string
-  /** Where what was asked for is, that is not on the log any more. */
+  /** Where the requested events are, if they are no longer on the log. */
   readonly archive?: Archived
 }
 
@@ -30,7 +30,7 @@ const snake = (field: string): string =>
     .replace(/[^a-z0-9]+/g, '_')
     .replace(/^_+|_+$/g, '')
 
-/** A caller's own mistake in one field: 400 `invalid_<field>`. */
+/** A caller's mistake in one field: 400 `invalid_<field>`. */
 export const invalid = (field: string, detail: string): Described =>
   said(400, `invalid_${snake(field) || 'request'}`, detail)
 

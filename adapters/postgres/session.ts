@@ -50,7 +50,7 @@ type Wire = {
   endCopyFrom(): void
   query(text: string): void
 }
-/** What pg's client asks of a query object, as far as COPY needs it. */
+/** The part of pg's query object that COPY needs. */
 class CopyIn {
   readonly copies: ReadonlyArray<CopyFrom>
   private readonly settle: (error: Error | null) => void
@@ -73,7 +73,7 @@ class CopyIn {
   }
   handleCopyInResponse(): void {}
   handleCommandComplete(): void {}
-  /** After an error the client forgets whose it was: nothing more is told here. The next one waits all the same. */
+  /** After an error the client forgets the query, so nothing more is reported here. The next one waits all the same. */
   handleError(error: Error): void {
     this.settle(error)
   }
@@ -144,7 +144,7 @@ export const connectSession = async (
     },
     closed,
     close: async () => {
-      // A connection in the middle of something (a lock it waits for) is cut, not waited for.
+      // A connection that is busy (waiting for a lock) is cut off, not waited for.
       const cut = setTimeout(
         () =>
           (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),

@@ -1,11 +1,11 @@
-/** Waits for the tables to have a position: by NOTIFY, and by asking now and then in case one was missed. */
+/** Waits until the tables have a position: by NOTIFY, and by asking now and then in case a notice was missed. */
 import type { DatabasePool } from 'slonik'
 import { ADVANCED, readCheckpoint } from '../../projections/checkpoint.ts'
 import { rowsOf } from './query.ts'
 import { connectSession, type DatabaseSession } from './session.ts'
 
 const POLL_MS = 100
-/** A rebuild of an older log puts the tables back: what was known is believed so long without asking. */
+/** For so long the last known position is believed without asking: a rebuild from an older log may set the tables back. */
 const BELIEVED_MS = 500
 
 export type Advanced = {
@@ -23,7 +23,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
 
   const isKnown = (position: bigint): boolean =>
     position <= known && performance.now() - knownAt < BELIEVED_MS
-  /** What is told last counts, also where it is less than before. */
+  /** The last notice counts, even if it says less than before. */
   const reached = (position: bigint): void => {
     known = position
     knownAt = performance.now()
@@ -39,7 +39,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
         if (closing) await it.close()
         return it
       })
-      // Without it the asking goes on; the next wait tries again.
+      // Without it polling goes on; the next wait tries again.
       .catch(() => {
         session = null
         return null

@@ -22,7 +22,7 @@ export type VaultOptions = {
   readonly databaseUrl: string
   /** PRIVACY_MASTER_KEY: 64 hex digits. */
   readonly masterKey: string
-  /** Told where the database's keys were made under another master key: nothing can be opened or sealed then. */
+  /** Called if the database's keys were made under another master key: then nothing can be opened or sealed. */
   readonly onWrongMaster?: (error: WrongMasterKey) => void
   /** Keys kept in memory. Default 50,000. */
   readonly cacheSize?: number
@@ -49,7 +49,7 @@ export const connectVault = ({
     keepAlive: true,
     allowExitOnIdle: true,
   })
-  // A connection that is lost while it is idle: the next question makes a new one.
+  // A connection was lost while idle: the next query opens a new one.
   pool.on('error', () => {})
   const patience = createPatience(() => pool.query('SELECT 1'), silenceMs)
   const patient = {
@@ -68,7 +68,7 @@ export const connectVault = ({
         if (error instanceof WrongMasterKey) onWrongMaster(error)
         throw error
       }
-      // What was erased while nobody listened is not known here.
+      // Erasures while nobody listened are unknown here.
       vault.forget()
     },
   })

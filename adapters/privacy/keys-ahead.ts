@@ -1,5 +1,5 @@
-/** The keys of those who are about to act, asked for before their acts join anybody else's: while the vault is silent
- *  newcomers are told so soon, and those whose keys are here go on. */
+/** Fetches the keys of people who are about to act, before their commands join a group. While the vault is silent
+ *  newcomers soon get an error, and those whose keys are here go on. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../../domain/identity.ts'
@@ -26,7 +26,7 @@ export const keysAhead = (vault: Pick<Vault, 'sealing' | 'sealingNow'>, patience
   let isAsking = false
 
   const ask = async (): Promise<void> => {
-    // Who else comes in this turn of the event loop is asked for with it.
+    // Everybody else who comes in this turn of the event loop is fetched with it.
     await new Promise<void>((resolve) => setImmediate(resolve))
     while (wanted.size > 0) {
       const subjects = [...wanted].slice(0, AT_ONCE)

@@ -1,5 +1,5 @@
-/** Keys that the log was sealed under and that were never in this database: it is not the one that was beside this log, or
- *  an older one. Found at the start, not in messages that are blank. */
+/** Finds keys that the log was sealed under and that were never in this database: it is not this log's database, or an
+ *  older copy. Found at the start, rather than by blank messages. */
 
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
@@ -15,8 +15,8 @@ export const missingSentence = ({ count, some }: MissingKeys): string | null =>
 /** So many events at either end are looked at. */
 const LOOK = 500
 
-/** Reads the log's first and last events, through the vault that counts what it has not. Throws nothing: a log that is away
- *  is looked at when it is read. */
+/** Reads the log's first and last events through the vault, which counts missing keys. Never throws: a log that is away is
+ *  checked when it is read. */
 export const lookForKeys = async (
   opened: Pick<EventLog, 'readAll'>,
   missing: () => MissingKeys,

@@ -1,12 +1,12 @@
-/** What some seals hold, as this process wrote or read them lately: it need not open again what it sealed itself. */
+/** A cache of seals that this process wrote or opened lately, so that it need not open again what it sealed itself. */
 import type { KeyObject } from 'node:crypto'
 
 type OpenedSeal = { readonly sealed: string; readonly text: string; readonly key: KeyObject }
 
 export type OpenedSeals = {
   readonly put: (sealed: string, text: string, key: KeyObject, bound: string) => void
-  /** Undefined too where that was another seal, or under another key: whoever asks has to show the key that would open it,
-   *  so nothing is seen here that could not be opened. */
+  /** Undefined also for another seal, or under another key: the caller must show the key that would open it, so that
+   *  nothing is revealed that could not be opened. */
   readonly get: (sealed: string, key: KeyObject, bound: string) => string | undefined
 }
 

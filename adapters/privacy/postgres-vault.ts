@@ -70,7 +70,7 @@ export const postgresVault = (options: {
 
   const missing = new Set<string>()
 
-  /** Goes up with each erasure heard of: what was asked before it must not be remembered after it. */
+  /** Increases with each erasure: an answer to a query from before it must not be cached. */
   let epoch = 0
 
   const keep = (row: Row, asked: number): KeyObject | Erased => {

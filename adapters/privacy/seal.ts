@@ -1,8 +1,6 @@
-/**
- * What is personal in an event is on the log only encrypted, under a key of the one who acted: AES-256-GCM, bound to the
- * event's id so that nothing sealed can be moved to another event. A sealed field is left blank in its own place, so an
- * event reads well whether or not it can be opened.
- */
+/** Personal data in an event is on the log only encrypted, under a key of the actor: AES-256-GCM, bound to the event's id
+ *  so that nothing sealed can be moved to another event. A sealed field is left blank in its own place, so an event reads
+ *  well whether or not it can be opened. */
 import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto'
 
 /** The fields of each event's data that are personal, and what stands in for them. */
@@ -61,7 +59,7 @@ const OPTIONS = { authTagLength: TAG }
 export const openText = (sealed: string, from: number, key: KeyObject, bound: string): string => {
   const bytes = benchFor(sealed.length)
   const length = bytes.write(sealed.slice(from), 'base64')
-  // A shorter tag would be taken too, and is easier to guess.
+  // A shorter tag would be accepted too, and is easier to guess.
   if (length < NONCE + TAG) throw new Error('too short')
   const end = length - TAG
   const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE), OPTIONS)

@@ -22,7 +22,7 @@ type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Whose key an event is sealed under: the one who acted. The system has nothing personal. */
+/** Whose key an event is sealed under: the actor's. The system has no personal data. */
 const subjectOf = (metadata: unknown): Subject | null => {
   const actor = isObject(metadata) ? metadata.actor : null
   return isObject(actor) && actor.kind !== 'system' && typeof actor.id === 'string' ? actor.id : null
@@ -39,7 +39,7 @@ const isPersonal = ({ type, data }: NewEvent): boolean => {
   const value = data[personal.field]
   return value !== undefined && value !== personal.blank
 }
-/** One that says nothing of anybody is left as it is. */
+/** An event without personal data stays as it is. */
 const hasClient = ({ client }: Json): boolean => {
   if (!isObject(client)) return false
   for (const _ in client) return true
@@ -96,7 +96,7 @@ const sealClient = (
   return sealed
 }
 
-/** What is personal goes into one seal, in the metadata. Data that left its field there is marked by `sealed: true`. */
+/** Personal data goes into one seal, in the metadata. Data whose field was moved there is marked by `sealed: true`. */
 const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
@@ -165,7 +165,7 @@ const open = (
     let text = recent.get(seal.sealed, key, seal.bound)
     if (text === undefined) {
       text = openText(seal.sealed, seal.from, key, seal.bound)
-      // Another's words are read once; where they came from, again and again.
+      // Words are read once; where somebody came from, again and again.
       if (seal.bound !== event.id) recent.put(seal.sealed, text, key, seal.bound)
     }
     const contents = unpacked(text)
@@ -174,15 +174,15 @@ const open = (
     if (contents.client !== undefined) metadata.client = contents.client
     return { ...event, data: inData ? data : event.data, metadata, stored }
   } catch {
-    // Altered: said in the event itself, which then fails its proof too. It stays blank, as one that was erased.
+    // The seal was altered, and so the event fails its proof too. The field stays blank, as if erased.
     return left({ unreadable: true })
   }
 }
 
 const NOTHING: OpenedSeals = { put: () => {}, get: () => undefined }
 
-/** Throws what the vault throws: an event is never handed on shut because a key could not be asked for. A promise only
- *  where a key must be asked for. */
+/** Throws what the vault throws: an event is never passed on unopened because a key could not be fetched. A promise only
+ *  if a key must be fetched. */
 export const openEvents = (
   events: ReadonlyArray<RecordedEvent>,
   vault: Vault,
@@ -210,7 +210,7 @@ export const openEvents = (
       const seal = seals[i]!
       if (seal === null) return event
       const key = keys[i] ?? told.get(refOf(seal.ref))
-      // No key was ever here: a log without its vault. The event stands, its personal part stays shut.
+      // The key was never here: a log without its vault. The event counts; its personal part stays sealed.
       return key === undefined ? event : open(event, seal, key, recent)
     })
   return asked.size === 0 ? all(new Map()) : vault.opening([...asked.values()]).then(all)

@@ -1,5 +1,5 @@
-/** Where people stand, for the other processes: written at most twice a second, read when somebody comes or asks. Best
- *  effort, as all that Redis is for here. */
+/** People's positions, for the other processes: written at most twice a second, read when somebody comes or asks. Best
+ *  effort, like everything in Redis. */
 import { Redis } from 'ioredis'
 import { within } from '../within.ts'
 
@@ -9,7 +9,7 @@ export type Positions = ReadonlyMap<string, Position>
 export interface SharedPositions {
   readonly put: (space: string, sessionId: string, position: Position) => void
   readonly remove: (space: string, sessionId: string) => void
-  /** None where Redis does not answer at once. */
+  /** Empty if Redis does not answer at once. */
   readonly of: (space: string) => Promise<Positions>
   readonly close: () => Promise<void>
 }
@@ -29,7 +29,7 @@ export const isPosition = (value: unknown): value is Position => {
   return [x, y, z].every((n) => typeof n === 'number' && Number.isFinite(n) && Math.abs(n) < MAX)
 }
 
-/** What stands in Redis may be anybody's. */
+/** Anybody may have written what is in Redis. */
 const read = (text: string): Position | null => {
   try {
     const value: unknown = JSON.parse(text)

@@ -52,7 +52,7 @@ export const createRelay = ({ url }: { readonly url: string }): Relay => {
   }
 
   const options = {
-    // A queue kept while Redis is away would send stale positions after it is back.
+    // A queue kept while Redis is away would send old positions once it is back.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResubscribe: false,

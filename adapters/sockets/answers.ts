@@ -1,4 +1,4 @@
-/** What a client is answered: by its acknowledgement, or by `space-error` and `chat-error` where it gave none. */
+/** Answers a client: by its acknowledgement, or by `space-error` and `chat-error` if it gave none. */
 import type { Appended } from '../../domain/ports.ts'
 import { type Described, describeError, type EdgeError } from '../refusals.ts'
 import type { Line } from './line.ts'
@@ -26,7 +26,7 @@ export const told = ({ code, error, retry_after }: Described): Answer =>
   retry_after === undefined ? { ok: false, code, error } : { ok: false, code, error, retry_after }
 export const failed = (error: EdgeError): Answer => told(describeError(error))
 
-/** To one who asks for something in the room that it is in, and is in none. */
+/** The answer to a client that is in no room and asks for something in its room. */
 export const notInRoom: Answer = {
   ok: false,
   code: 'session_not_found',

@@ -1,4 +1,4 @@
-/** Who comes: by what they show, or by the ticket of a join; and what is kept of them. */
+/** Finds out who connects, by their proof or by the ticket of a join, and what is kept of them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Clock } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
@@ -65,7 +65,7 @@ export const createArriving = (deps: {
     let redeemed = await tickets.redeem(ticket, from, boot)()
     const id = tickets.idOf(ticket)
     const holder = id === null ? undefined : holders.get(id)
-    // Its client may have lost the line that we still hold for open.
+    // Its client may have lost the connection that still looks open here.
     if (E.isLeft(redeemed) && holder !== undefined && !(await holder.carrier.isThere())) {
       holder.carrier.end()
       await holder.over()
@@ -90,7 +90,7 @@ export const createArriving = (deps: {
       if (E.isLeft(who)) return E.left(describeError(who.left))
       if (who.right.via === 'key') return E.left(describeError(invalidProof('an API key', KEYS_ARE_FOR_REST)))
       const { caller, session, until } = who.right
-      // A signature has no session that could be ended, but an age past which it proves nothing.
+      // A signature has no session to end, but an age beyond which it proves nothing.
       const bySignature = until === undefined ? null : { sid: '', expiresAt: until }
       const token = session === null ? bySignature : { sid: session.sid, expiresAt: session.expiresAt }
       if (shown.ticket === undefined) return E.right({ caller, token, client, ticket: null })

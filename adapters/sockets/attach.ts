@@ -54,7 +54,7 @@ export type SocketsDeps = {
   readonly ids: Ids
   /** Default: none, for a process that is alone. */
   readonly relay?: Relay
-  /** Where people stand, for several processes. Default: this one remembers its own. */
+  /** Positions of people, shared by several processes. Default: this process remembers its own. */
   readonly positions?: SharedPositions
   /** ICE servers for one who is called so. Default: none. */
   readonly iceServers?: (id: string) => ReadonlyArray<unknown>
@@ -69,9 +69,9 @@ export type SocketsDeps = {
 
 export type Sockets = {
   readonly io: Server
-  /** News from the log that another than the own subscription brings. What was told already is left out. */
+  /** News from the log that does not come by the own subscription. What was told already is left out. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
-  /** What the command path of this process has just appended, so that rooms here need not wait for it to come round. */
+  /** What this process has just appended, so that rooms here need not wait for the subscription. */
   readonly tellAccepted: OnAccepted
   readonly state: () => {
     readonly sockets: number
@@ -88,8 +88,8 @@ export type Sockets = {
   readonly positions: (space: SpaceRef) => Promise<Positions>
   /** Every socket's session ends, and its client connects again. */
   readonly sendAllElsewhere: () => void
-  /** Every session here ends in the log (within `ms`, default 5,000), and the clients connect again, elsewhere. The HTTP
-   *  server is its owner's to close. */
+  /** Ends every session here in the log (within `ms`, default 5,000); the clients connect again, elsewhere. The HTTP
+   *  server's owner closes it. */
   readonly close: (ms?: number) => Promise<void>
 }
 
@@ -122,7 +122,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     },
     logger,
     metrics,
-    // They come back by themselves, as sessions of the log that there is.
+    // The clients come back by themselves, as sessions of the current log.
     onOtherLog: () => going.sendAllElsewhere(),
   })
   const lasting = createLasting({ commands, ids, logger })

@@ -17,8 +17,8 @@ import { optional, Text } from './payload-parts.ts'
 const elsewhere = { spaceType: optional(Text), spaceId: optional(Text) }
 export type Elsewhere = { readonly spaceType?: string | null; readonly spaceId?: string | null }
 
-/** How a field comes: under which names (the first that is there counts; that of a complaint is the first), as what,
- *  and whether it must. `own`: the socket's session, where none is named. */
+/** How a field is sent: its names (the first one present counts; errors use the first), its codec, and whether it is
+ *  required. `own`: the socket's session, if none is named. */
 type Coming = {
   readonly names: ReadonlyArray<string>
   readonly codec: t.Mixed
@@ -66,7 +66,7 @@ const comingOf = (name: string, { named }: Field<unknown>): Coming | null =>
 export const namesOf = (name: string, field: Field<unknown>): ReadonlyArray<string> =>
   comingOf(name, field)?.names ?? []
 
-/** Of a command on the socket's own session there is no other space. */
+/** A command on the socket's own session has no other space. */
 export const isOfOwnSession = ({ fields }: OnWire): boolean =>
   fields.some(([name, field]) => comingOf(name, field)?.own === true)
 
@@ -84,7 +84,7 @@ export const payloadOf = (
   return (isChanges ? t.intersection([SettingsChanges, codec]) : codec) as never
 }
 
-/** The command that a payload is; what is wrong with it where that is no command. `sessionId`: the socket's own. */
+/** The command that a payload stands for, or what is wrong with it. `sessionId`: the socket's own. */
 export const commandIn = (
   { type, fields }: OnWire,
   asked: Readonly<Record<string, unknown>>,

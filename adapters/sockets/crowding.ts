@@ -1,5 +1,5 @@
-/** How many sockets each network of clients has here, and when that is enough. An IPv6 network is one, and this machine's own
- *  addresses are not counted: behind them is a proxy, or nobody else. */
+/** Limits how many sockets each network of clients has here. An IPv6 network counts as one; this machine's own addresses
+ *  are not counted, since they are a proxy's or nobody else's. */
 import { isLoopback, networkOf } from '../addresses.ts'
 
 /** One connection, from when it is open. */
@@ -11,7 +11,7 @@ export type Visit = {
 }
 export type Crowding = {
   readonly came: (ip: string | undefined) => Visit
-  /** Whether as many connections are open as may be, those included that were not admitted: they are to be told so. */
+  /** Whether as many connections are open as may be, including those not admitted, which still get an answer. */
   readonly isFlood: (ip: string | undefined) => boolean
   /** Networks counted now. */
   readonly networks: () => number

@@ -1,4 +1,4 @@
-/** Sessions that are over are said to be over until the log has it, however long the log is away. */
+/** Ends sessions on the log, trying again for as long as the log is away. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Accepted, CommandError, Commands, Ids, Sender } from '../../domain/ports.ts'
@@ -18,7 +18,7 @@ export interface Departures {
   /** Resolves when it is in the log, or refused (there was no such session to end). Never rejects. */
   readonly leave: (departure: Departure) => Promise<Departed>
   readonly waiting: () => number
-  /** Waits for those on their way, at most `ms`. What is left then is for whoever takes over this node's sessions. */
+  /** Waits for departures under way, at most `ms`. Whoever takes over this node's sessions ends the rest. */
   readonly close: (ms: number) => Promise<void>
 }
 
@@ -61,7 +61,7 @@ export const createDepartures = (deps: {
   }
 
   const persist = async (departure: Departure): Promise<Departed> => {
-    // The same id each time: whichever attempt reached the log, it is one departure.
+    // The same id each time, so that it is one departure whichever attempt reached the log.
     const id = ids.uuid()
     for (let tries = 0; ; tries += 1) {
       const outcome = await attempt(departure, id)

@@ -1,4 +1,4 @@
-/** The events of the socket, for documents: what a client sends, what it hears, and what each is. */
+/** The socket's events for the documentation: what a client sends, what it hears, and what each means. */
 import { CASE_COMMANDS } from '../../domain/cases/commands.ts'
 import { CHAT_COMMANDS } from '../../domain/chat/commands.ts'
 import type { Named } from '../../domain/fields.ts'
@@ -31,7 +31,7 @@ const OF_FIELD: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: Schema 
 }
 const elsewhere = { spaceType: shapes.spaceType, spaceId: shapes.spaceId }
 
-/** Of a command that is what is sent. Of several names for one thing the first is told. */
+/** The payload of a command whose fields are what is sent. Of several names for one field the first is documented. */
 const commandEvents = (): Record<string, Documented> => {
   const made: Record<string, Documented> = {}
   for (const command of ON_WIRE) {
@@ -176,7 +176,7 @@ const signalled = (field: string): DocumentedNews => ({
   fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
 })
 
-/** What a client hears. What has a `revision` is on the log, and comes once and in order. */
+/** What a client hears. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'space-joined': {
     to: 'the one',

@@ -1,5 +1,5 @@
-/** What is not in the log: signalling between two sockets of a room, how a scene's entities move, and what clients tell each
- *  other that must come whole and in order. */
+/** Events that are not on the log: signalling between two sockets of a room, movements of a scene's entities, and messages
+ *  between clients that must arrive whole and in order. */
 import { hearOthers } from './ephemeral/from-others.ts'
 import type { Ephemeral, EphemeralDeps } from './ephemeral/parts.ts'
 import { createRoomData } from './ephemeral/room-data.ts'

@@ -7,7 +7,7 @@ export type Expiring = {
   readonly stop: () => void
 }
 
-/** Ends that lie closer together are seen to at once (ms). */
+/** Ends that lie closer together are handled at once (ms). */
 const TOGETHER_MS = 100
 /** As long as a timer of Node can be set. */
 const LONGEST_MS = 2 ** 31 - 1

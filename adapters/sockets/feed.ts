@@ -28,13 +28,13 @@ export type Hold = { readonly live: LiveSpace; readonly release: () => void }
 export interface LiveFeed {
   /** Wakes the space if it sleeps: state, then news with no gap and none twice. */
   readonly hold: (space: SpaceRef) => Promise<E.Either<CommandError<never>, Hold>>
-  /** An accepted command's events, as the command path says them: told if they are next, else left to the subscription. */
+  /** An accepted command's events from the command path: told if they come next, else left to the subscription. */
   readonly offerAccepted: OnAccepted
   /** What a subscription brings. Told at once. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
-  /** The stream is known to be at `revision`: it is read if the news does not come by itself. */
+  /** The stream has reached `revision`: it is read if the news does not come by itself. */
   readonly expect: (live: LiveSpace, kind: LiveStreamKind, revision: bigint) => void
-  /** Somebody has heard the streams up to these, from another process: what is in the log of them is told here too. */
+  /** A client has heard the streams up to here from another process, so these events are told here too. */
   readonly reach: (
     live: LiveSpace,
     revisions: { readonly space: bigint; readonly chat: bigint },
@@ -52,7 +52,7 @@ export type FeedDeps = {
   readonly outlet: Outlet
   readonly logger: Logger
   readonly metrics: Metrics
-  /** The log is another than it was, or went back, and rooms are as it has them: the sessions of before are not on it. */
+  /** The log was replaced or went back. Rooms are as the log has them, without the sessions of before. */
   readonly onOtherLog?: () => void
   readonly lookMs?: number
 }
@@ -71,7 +71,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
   const { take, finishAll } = telling
   const wake = createWake({ log, commands, telling })
   const gaps = createGaps({ ...deps, telling, wake, isHeld })
-  /** Null where it was let go of since. */
+  /** Null if it was released since. */
   const entryOf = (live: LiveSpace): HeldSpace | null => {
     const entry = entries.get(live.key)
     return entry?.live === live ? entry : null
@@ -154,7 +154,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       }
     },
     onBegunAnew: async () => {
-      // What was read before it began may lack what came before it did.
+      // What was read before the subscription began may lack what came in between.
       commands.forget?.()
       await Promise.all([...entries.values()].map(wakeAnew))
       deps.onOtherLog?.()
@@ -183,10 +183,10 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     offerAccepted: (kind, space, { events, revision, position, isPositionLater }) => {
       const stream = streamName(kind, space)
       if (events.length === 0 || !streams.has(stream)) return
-      // A message is told with its position: where that is not known, the subscription brings it.
+      // A message is told with its position; if that is not known yet, the subscription brings it.
       if (kind === 'chat' && isPositionLater === true) return
       const first = revision - BigInt(events.length - 1)
-      // After the microtasks: a group append answers all its commands at once, and they make one batch here too.
+      // After the microtasks, since a group append answers all its commands at once: they make one batch here too.
       if (offered.length === 0) process.nextTick(flush)
       for (const [i, event] of events.entries())
         offered.push({ stream, revision: first + BigInt(i), position, event })

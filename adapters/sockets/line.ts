@@ -1,4 +1,4 @@
-/** How a member is reached, whatever wire it came by: what it is told is always a room's news, or one thing to it alone. */
+/** How a member is reached, whatever its protocol: it gets its room's news, or messages to it alone. */
 import type { RoomKey } from '../../domain/names.ts'
 import type { SharedTail } from './frames.ts'
 import type { Moved } from './sending/moved.ts'
@@ -14,15 +14,15 @@ export interface Line {
   /** From now on the room's news is for it; no more. */
   readonly join: (room: RoomKey) => void
   readonly leave: (room: RoomKey) => void
-  /** Cuts it off where it has let too much wait. */
+  /** Cuts it off if too much waits for it. */
   readonly guard: () => void
   /** Bytes that wait for its client to read them. */
   readonly waiting: () => number
   /** Whether somebody answers at its other end within `ms`. Left out: it can't be asked, and counts as there. */
   readonly isThere?: (ms: number) => Promise<boolean>
-  /** It is over, and its client stays away. */
+  /** Closes it; its client stays away. */
   readonly close: () => void
-  /** It is over here, and its client is to come again, maybe elsewhere. */
+  /** Closes it; its client is to come again, maybe elsewhere. */
   readonly sendElsewhere: () => void
 }
 

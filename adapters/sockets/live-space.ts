@@ -22,7 +22,7 @@ export type ArrivedEvent = { readonly revision: bigint; readonly position: bigin
 export type Occupant = {
   /** Its `SessionJoined` or `SessionMoved` has been told: this is the room from where its news starts. */
   readonly entered: (snapshot: EntrySnapshot) => void
-  /** It is moving on: nothing of this room is for it any more. */
+  /** It moves on: from now on nothing of this room is for it. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
   /** Whether its client answers within `ms`. */
@@ -57,9 +57,9 @@ export type LiveSpace = {
   readonly outbox: Map<string, News[]>
   /** Sessions to be given a snapshot when the batch is done, and their subspace. */
   readonly entering: Map<string, string>
-  /** Somebody said or did something that is in the outbox: it doesn't wait as comings and goings may. */
+  /** The outbox holds something that must not wait, unlike comings and goings. */
   isUrgent: boolean
-  /** Comings and goings are told then (as performance.now() counts); 0 where none wait. */
+  /** When comings and goings are told (by performance.now()); 0 if none wait. */
   dueAt: number
 }
 
@@ -147,7 +147,7 @@ const carryOut = (live: LiveSpace, outlet: Outlet, delivery: Delivery): void => 
     case 'entered':
       if (live.occupants.has(delivery.sessionId)) live.entering.set(delivery.sessionId, delivery.subspace)
       return
-    // One who goes has heard all that was before, and hears nothing of what comes after.
+    // A leaving session has heard everything before, and hears nothing after.
     case 'left':
       live.entering.delete(delivery.sessionId)
       send(live, outlet, delivery.subspace)
@@ -211,7 +211,7 @@ const waitOf = (live: LiveSpace): number => {
   return hearers < FEW_HEARERS ? 0 : Math.min(hearers / HEARERS_PER_MS, LONGEST_WAIT_MS)
 }
 
-/** How long `finish` should still wait (ms, 0 for not at all), where all there is to tell is who came and went. */
+/** How long `finish` should still wait (ms, 0 for not at all) if there are only comings and goings to tell. */
 export const waitLeft = (live: LiveSpace): number => {
   if (live.isUrgent || (live.outbox.size === 0 && live.entering.size === 0)) return 0
   const now = performance.now()

@@ -16,20 +16,20 @@ export type RoomPlace = {
   /** What the content said when it came in. */
   readonly facts: ContentFacts
   readonly sessionId: string
-  /** Null while it is not (or not yet, or no more) told the room's news. */
+  /** Null while it does not hear the room's news. */
   room: RoomKey | null
   subspace: string
 }
 
 export type Member = {
-  /** Another one once it has said that it speaks another language. */
+  /** Replaced once the client turns out to speak another language. */
   line: Line
   readonly caller: Caller
   /** The session token it came with or was given, or the signature (`sid` is empty): when that ends (`expiresAt` in ms), so
    *  does the socket. */
   token: { readonly sid: string; readonly expiresAt: number } | null
   readonly client: Sender['client']
-  /** Which join it was let in by, and where it may go by that: nowhere else. Null for one that came without. */
+  /** The ticket it came by, and the only place it may go with that. Null for a member without one. */
   readonly ticket: { readonly id: string; readonly space: SpaceRef; readonly subspace: string } | null
   place: RoomPlace | null
   /** Joins and leaves of one socket are carried out one after another. */
@@ -41,9 +41,9 @@ export type Member = {
   excess: number
   /** Packets whose answer is not known yet. */
   pending: number
-  /** Of asking again for the room that it is in; null until it first does. */
+  /** Tokens for asking again for its own room; null until it first does. */
   again: Bucket | null
-  /** Of having names of rooms looked up; null until it first does. */
+  /** Tokens for looking up names of rooms; null until it first does. */
   names: Bucket | null
   /** The network id of its avatar, as networked-aframe tells of it; null until it does. */
   body: string | null

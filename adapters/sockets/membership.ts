@@ -27,7 +27,7 @@ import type { Whereabouts } from './whereabouts.ts'
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpacePayload) => Promise<Answer>
   readonly leave: (member: Member) => Promise<Answer>
-  /** The content may say another thing of who may know of the space: whoever may not any more is put out. */
+  /** The content changed: members who may no longer know of the space are put out. */
   readonly recheck: (member: Member) => Promise<void>
   /** The socket is gone: its session too, as soon as the log can have it. */
   readonly gone: (member: Member, reason: 'disconnected' | 'expired') => Promise<void>
@@ -36,7 +36,7 @@ export interface Membership {
 }
 
 export type MembershipDeps = {
-  /** A session token for one that has none and needs it to come back as who it is, once. */
+  /** A session token for a guest who came without one, given once, so that they can come back as the same guest. */
   readonly tokenFor: (member: Member) => string | null
   readonly commands: Commands
   readonly content: Content
@@ -57,7 +57,7 @@ export type MembershipDeps = {
 const LEAVE_MS = 5_000
 /** How often a socket may ask for the state of the room that it is in. */
 const AGAIN: TokenRate = { perSecond: 1, burst: 20 }
-/** One for whom so many bytes wait reads those first, before it is told of a room once more. */
+/** A client for which so many bytes wait must read those before it gets a room's state again. */
 const MAX_UNREAD = 524_288
 
 const tooOften: CommandError<SpaceRefusal> = {
@@ -92,7 +92,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   const { begin, move } = createSessionCommands({ ...deps, enter, ending, current, answeredFor })
 
-  /** What it heard from another process may not have come round to this one yet: it must not hear it again. */
+  /** What it heard from another process may not have reached this one yet: it must not hear that twice. */
   const reachSince = async (live: LiveSpace, { since }: JoinSpacePayload): Promise<void> => {
     if (since != null) await feed.reach(live, since)
   }
@@ -151,7 +151,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     })
   }
 
-  /** Of a space that is broken no more is told to strangers than of one that never was. */
+  /** Strangers learn no more about a broken space than about one that never existed. */
   const brokenTo = (
     { caller }: Member,
     facts: ContentFacts,
@@ -166,7 +166,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (session === null) return
     const { live } = session.hold
     const facts = await content.factsFor(live.space, member.caller)()
-    // What can't be looked up has not changed as far as anybody knows.
+    // If it can't be looked up, nothing is taken to have changed.
     if (E.isLeft(facts) || session.isOver) return
     const now = new Date(clock.now()).toISOString()
     if (accessOf(live.state, member.caller, facts.right, now).mayKnow) return

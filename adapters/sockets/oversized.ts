@@ -1,5 +1,5 @@
-/** Packets over the limit that are not absurd: instead of what they carry comes a short one, so that each is answered as
- *  every other, and nobody's line is cut for it. */
+/** Packets that are too large but not absurdly so are replaced by a short one, so that they are answered like any other,
+ *  and no connection is cut for it. */
 import type { Socket } from 'socket.io'
 import { tooLarge } from '../refusals.ts'
 import { told } from './answers.ts'

@@ -1,4 +1,4 @@
-/** What a client missed goes to it a page at a time, the next when it has read the one before. */
+/** Sends what a client missed a page at a time, the next when it has read the one before. */
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { News } from '../../projections/live/wire.ts'
 import { packetOf } from './frames.ts'
@@ -31,7 +31,7 @@ const read = async (line: Pick<Line, 'waiting'>, { goesOn, onWait }: Going): Pro
   }
 }
 
-/** Whether all of it is on its way. One who reads nothing is sent elsewhere. */
+/** Whether all of it was sent. A client that reads nothing is sent elsewhere. */
 export const sendInPages = async (
   line: Pick<Line, 'waiting' | 'packets' | 'sendElsewhere'>,
   news: ReadonlyArray<News>,

@@ -34,7 +34,7 @@ export const JoinSpacePayload = t.type({
   position: t.unknown,
   avatar_data: t.unknown,
   since: optional(t.type({ space: Revision, chat: Revision })),
-  /** The client's own session of before its line was cut. */
+  /** The client's own session from before its connection was lost. */
   replaces: optional(Text),
 })
 export type JoinSpacePayload = t.TypeOf<typeof JoinSpacePayload>
@@ -52,7 +52,7 @@ export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: opti
 export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
 export const AframeUpdate = JsonObject
 const MAX_NAME = 64
-/** What kind of thing a client tells the others. What the service itself tells is none of theirs to say. */
+/** The type of a client's message to the others. Types of the server's own events are refused. */
 const DataType = new t.Type<string, string, unknown>(
   'DataType',
   (u): u is string => typeof u === 'string',
@@ -79,7 +79,7 @@ const isJson = (value: unknown, depth = 0): boolean => {
   return true
 }
 
-/** Wrong in any of these, it is the space that is wrong. */
+/** An error in any of these is an error in the space. */
 const SPACE_FIELDS: ReadonlySet<string> = new Set(['spaceType', 'spaceId', 'subspace'])
 
 /** The field that is wrong, as the wire calls it, and what is wrong with it. */

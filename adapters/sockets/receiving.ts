@@ -1,4 +1,4 @@
-/** What each thing that a member sends becomes: one that is too many is told so, the rest are carried out and answered. */
+/** Handles what a member sends: refuses what is too much, carries out and answers the rest. */
 import type { Clock } from '../../domain/ports.ts'
 import { type Logger, type Metrics, reasonOf } from '../observing.ts'
 import { type Described, invalid } from '../refusals.ts'
@@ -9,7 +9,7 @@ import type { Requests } from './requests.ts'
 
 /** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
 const MAX_EXCESS = 2_000
-/** Packets of one socket whose answers are not known yet: what is asked while the log is away must not pile up. */
+/** How many packets of one socket may wait for answers: requests must not pile up while the log is away. */
 const MAX_PENDING = 512
 const SLOW_DOWN: Described = {
   status: 429,

@@ -1,5 +1,5 @@
-/** What processes tell each other of what is not on the log. Redis is not believed: only these are taken, and who it is
- *  from is what the log says of that socket. */
+/** Messages between processes about what is not on the log. Redis is not trusted: only these forms are accepted, and the
+ *  sender is who the log says has that socket. */
 import * as t from 'io-ts'
 import type { RoomKey } from '../../domain/names.ts'
 import type { Session } from '../../domain/space/session.ts'
@@ -54,7 +54,7 @@ export const sessionIn = (feed: Pick<LiveFeed, 'live'>, room: RoomKey, socketId:
   return session?.subspace === room.slice(cut + 1) ? session : null
 }
 
-/** What came before the news that its sender is in the room: Redis is faster than the log. */
+/** Messages that came before the news that their sender is in the room: Redis is faster than the log. */
 export type Early = {
   readonly add: (room: RoomKey, message: Relayed) => void
   /** Tries what waits again: before what comes after it. */
@@ -80,7 +80,7 @@ export const createEarly = (act: (room: RoomKey, message: Relayed) => boolean): 
   return {
     add: (room, message) => {
       if (waiting.length >= MAX_EARLY) return
-      // Of what moves, the newest.
+      // For movements, the newest.
       if (message.kind === 'aframe')
         waiting = waiting.filter(
           (one) => one.room !== room || one.message.kind !== 'aframe' || one.message.from !== message.from,

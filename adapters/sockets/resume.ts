@@ -23,9 +23,9 @@ export type Missed = {
   readonly sessions: ReadonlyMap<string, Session>
 }
 
-/** More than this of either stream, and a fresh state is the better answer. */
+/** With more events than this of either stream a fresh state is the better answer. */
 const MAX_MISSED = 1_000n
-/** How far before `since` it looks for who those were that left after it. */
+/** How far back before `since` to look for who left after it. */
 const MAX_BEFORE = 2_000n
 const PAGE = 500n
 /** More bytes than this, as `roughBytes` counts them: likewise. */
@@ -83,7 +83,7 @@ const heardIn = (subspace: string, delivery: Delivery): News | null => {
   return delivery.kind === 'room' && delivery.subspace === subspace ? delivery.news : null
 }
 
-/** Words that were changed or taken back since are not told again: each event stands as it did, with the last words. */
+/** Words that were edited or deleted since are not sent again: each event stays in its place with the latest words. */
 const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDecoded> => {
   const last = new Map<string, string | null>()
   for (const { event } of events.toReversed()) {
@@ -101,7 +101,7 @@ const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDec
   })
 }
 
-/** In the order of the log. Null where it can't be told exactly: too much, too long ago, or not of this log. */
+/** In the order of the log. Null if it can't be told exactly: too much, too long ago, or from another log. */
 export const missedNews = async (reads: SharedReads, missed: Missed): Promise<ReadonlyArray<News> | null> => {
   const { space, subspace, since, until } = missed
   const [spaceCount, chatCount] = [until.space - since.space, until.chat - since.chat]

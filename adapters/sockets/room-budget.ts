@@ -1,9 +1,9 @@
-/** How much of what moves a room may make its server send. Past that its scenes move at a lower rate: the newest of each
- *  sender waits, and the small go before the large, so that one who sends much slows nobody who sends little. */
+/** Limits how much movement a room makes its server send. Beyond that its scenes move at a lower rate: the newest of each
+ *  sender waits, and small updates go before large ones, so that nobody slows others by sending much. */
 import { type Bucket, fullBucket, refill, type TokenRate } from '../token-bucket.ts'
 
 export type Budget = {
-  /** Of what waits in a room, what is to go now; `cost` in bytes for the whole room. */
+  /** Which of the waiting updates of a room go now; `cost` in bytes for the whole room. */
   readonly affordable: <M extends { readonly bytes: number }>(
     room: string,
     waiting: ReadonlyMap<string, M>,

@@ -27,14 +27,15 @@ export interface Sending {
   /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
    *  move at once, so does the whole room; where they move too much, the newest waits. */
   readonly newest: (room: RoomKey, sender: string, moved: Moved) => void
-  /** To all in the room but the sender, in the order of its calls: whoever does not read is cut off, nothing is left out. */
+  /** To everybody in the room but the sender, in the order of its calls: a socket that does not read is cut off, nothing
+   *  is left out. */
   readonly others: (room: RoomKey, sender: string, packet: string) => void
   /** A line that is written to by itself hears the room from now on; no more. */
   readonly hear: (room: RoomKey, line: OtherLine) => void
   readonly unhear: (room: RoomKey, line: OtherLine) => void
   /** Called as a room gets its first hearer here, and as it loses its last. Once, at the start. */
   readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
-  /** Cuts the socket off if it has let too much wait. */
+  /** Cuts the socket off if too much waits for it. */
   readonly guard: (socket: Socket) => void
   /** To be called once its handshake is done. */
   readonly connected: (socket: Socket) => void
@@ -198,7 +199,7 @@ export const createSending = (options: SendingOptions): Sending => {
     shared: (socket, start, tail) => {
       const connection = connectionOf(socket)
       const frames = optionsOf(frameWithTail(start, tail.bytes))
-      // A large room's state is more than may wait otherwise: it has its time to be read.
+      // A large room's state is more than may usually wait, so its reader gets time.
       unread.credit(connection, sizeOf(null, frames))
       connection.write(`${start}${tail.text}`, frames)
       guard(socket)

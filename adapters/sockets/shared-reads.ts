@@ -1,5 +1,5 @@
-/** Stretches of streams, for those who ask for much the same at about the same time: when a server has started again, all
- *  its clients come back at once and have missed the same. Each event is read and decoded once for all of them. */
+/** Shares reads of streams between clients that ask for much the same at about the same time: after a server's restart all
+ *  its clients come back at once and missed the same. Each event is read and decoded once for all of them. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
@@ -20,7 +20,7 @@ export type SharedReads = {
 const KEPT_MS = 10_000
 const MAX_KEPT = 20_000
 const MAX_KEPT_BYTES = 32 << 20
-/** More than so many bytes are no answer to anybody, and are not read to their end. */
+/** A read of more bytes than this is of use to nobody, and stops there. */
 const MAX_BYTES = 4 << 20
 const PAGE = 100
 
@@ -30,7 +30,7 @@ type SharedRead = {
   events: ReadonlyArray<Decoded>
   bytes: number
   timer: NodeJS.Timeout | undefined
-  /** Who comes meanwhile waits, and then finds it read. */
+  /** Whoever comes in the meantime waits, and then finds it read. */
   turn: Promise<unknown>
 }
 

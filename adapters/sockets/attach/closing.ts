@@ -1,4 +1,4 @@
-/** How all sockets stop: every session's end is asked for and awaited, for a while. */
+/** Stops all sockets: asks for the end of every session, and waits for that a while. */
 import type { Server } from 'socket.io'
 import type { createDepartures } from '../departures.ts'
 import type { Member } from '../member.ts'
@@ -26,7 +26,7 @@ export const closing = async (
   stopTaking: () => void,
 ): Promise<void> => {
   stopTaking()
-  // How what lasts is, is kept first: those who moved it are still in.
+  // Lasting entities are saved first, while those who moved them are still in.
   await Promise.race([lasting.flush(), new Promise((resolve) => setTimeout(resolve, ms / 2).unref())])
   lasting.stop()
   const here = [...members.values()]

@@ -1,4 +1,5 @@
-/** Who may connect at all: by where their page is from, by how many of their address are here, and while this server runs. */
+/** Whether somebody may connect at all: by the origin of their page, by how many of their network are here, and while this
+ *  server runs. */
 import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'socket.io'
 import type { Clock } from '../../../domain/ports.ts'
@@ -44,7 +45,7 @@ const TELL_EVERY = 60_000
 const createOriginAllowed = (origins: ReadonlyArray<string> | '*') => {
   const isMeant = origins === '*' ? () => true : createOriginCheck(origins)
   return (origin: string | undefined, host: string | undefined): boolean => {
-    // Only browsers say where a page is from, and only they act for somebody who did not ask them to.
+    // Only browsers send an origin, and only they act for people who did not ask them to.
     if (origin === undefined || isMeant(origin)) return true
     return URL.canParse(origin) && new URL(origin).host === host
   }
@@ -85,7 +86,7 @@ export const createGate = (deps: {
     const now = clock.now()
     if (now - toldCrowded < TELL_EVERY) return
     toldCrowded = now
-    // Whose it is would be personal.
+    // The address would be personal data.
     logger.warn(
       { limit: perAddress },
       'an address has all its sockets, and more are refused; a proxy of ours belongs in TRUST_PROXY',

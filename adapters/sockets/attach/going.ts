@@ -1,4 +1,4 @@
-/** How members go: one by one, all at once when the server stops, and those who may not know of their space any more. */
+/** How members leave: one by one, all at once when the server stops, and those who may no longer know of their space. */
 import { spaceKey } from '../../../domain/names.ts'
 import type { Content } from '../../../domain/ports.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
@@ -24,7 +24,7 @@ export const createGoing = (deps: {
   const { members, membership, ephemeral, logger } = deps
 
   const depart = (member: Member, reason: string): void => {
-    // One who was sent away is gone already.
+    // Somebody who was sent away has left already.
     if (!members.delete(member.line.id)) return
     ephemeral.forget(member)
     membership
@@ -45,7 +45,7 @@ export const createGoing = (deps: {
       const key = space === null ? null : spaceKey(space)
       for (const member of members.values()) {
         const isIn = member.place !== null && (key === null || member.place.hold.live.key === key)
-        // One that is on its way in is asked about once it is in.
+        // A session on its way in is checked once it is in.
         if (isIn || member.busy !== null)
           membership
             .recheck(member)

@@ -1,4 +1,4 @@
-/** Socket.IO's handshake: who comes is found out, and let in, refused, or sent away to come again. */
+/** Socket.IO's handshake: finds out who comes, and lets them in, refuses them, or sends them away to come again. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Socket } from 'socket.io'
 import type { WebSocket } from 'ws'
@@ -17,7 +17,7 @@ import { CROWDED, type Gate } from './gate.ts'
 
 /** Namespaces of one connection. */
 const NAMESPACES = 4
-/** How long one is held, on average, before it is sent away for something of ours that is out of reach (ms). */
+/** How long a client is held, on average, before it is sent away because a part of ours can't be reached (ms). */
 const TURNED_AWAY_MS = 1_000
 const passes = ({ status }: Described): boolean => status === 503 || status === 429
 /** As it came in the address; older clients bring that of a namespace's address as what they show. */
@@ -61,8 +61,8 @@ export const createHandshake = (deps: {
   const { gate, arriving, sending, pace, logger } = deps
   const visits = new WeakMap<Socket['conn'], Visit>()
 
-  /** What passes must not be told with a CONNECT_ERROR: Socket.IO's client would never try again by itself. Its line is
-   *  cut instead, after a while, so that a crowd that comes back does not do so in step. */
+  /** Passing trouble must not be answered with a CONNECT_ERROR, after which Socket.IO's client never tries again. The
+   *  connection is cut instead, after a while, so that a crowd does not come back in step. */
   const turnAway = async (socket: Socket, described: Described): Promise<Error | undefined> => {
     if (!passes(described)) return refuse(described)
     gate.countRefused(described)

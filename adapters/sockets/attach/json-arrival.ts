@@ -1,4 +1,4 @@
-/** Who comes over a plain WebSocket: found out as at Socket.IO's handshake. */
+/** Finds out who comes over a plain WebSocket, as at Socket.IO's handshake. */
 import * as E from 'fp-ts/lib/Either.js'
 import { proofOfRequest } from '../../auth/proof.ts'
 import { told } from '../answers.ts'

@@ -1,4 +1,4 @@
-/** What other processes relay: told to the sockets of this one, where the log says that its sender is in the room. */
+/** Passes what other processes relay to the sockets here, if the log says that its sender is in the room. */
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Session } from '../../../domain/space/session.ts'
 import { createEarly, Relayed, sessionIn } from '../relayed.ts'
@@ -19,7 +19,7 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
     if (session === null) return false
     switch (message.kind) {
       case 'aframe': {
-        // As nodes of before scenes told it.
+        // The form of nodes from before scenes.
         scenes.tellOwn(room, from, message.data)
         return true
       }
@@ -48,7 +48,7 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
   const early = createEarly(takeIn)
   relay.onMessage((room, message) => {
     if (scenes.take(room, message)) return
-    // One of this process is not told by another.
+    // A socket of this process is not reported by another.
     if (!Relayed.is(message) || members.has(message.from)) return
     early.look()
     if (!takeIn(room, message)) early.add(room, message)

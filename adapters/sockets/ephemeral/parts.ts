@@ -13,7 +13,7 @@ import type { Sending } from '../sending.ts'
 import type { Whereabouts } from '../whereabouts.ts'
 
 export interface Ephemeral {
-  /** To one socket of the sender's room; any other looks like one that does not exist. */
+  /** To one socket of the sender's room; any other socket looks as if it did not exist. */
   readonly signal: (member: Member, event: SignalEvent, target: string, value: unknown) => Answer
   /** To the others in the room; past the pace, all that is new is sent when its turn comes. */
   readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
@@ -45,7 +45,7 @@ export const askedBy = ({ caller }: Member, { hold, facts }: RoomPlace, clock: C
 })
 export const timeOf = (clock: Clock): string => new Date(clock.now()).toISOString()
 
-/** Of one on another node the log says whether it is in this room. */
+/** The log says whether a socket of another node is in this room. */
 export const isOfRoom = (
   feed: EphemeralDeps['feed'],
   room: RoomKey,

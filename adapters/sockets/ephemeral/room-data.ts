@@ -1,4 +1,4 @@
-/** What clients tell each other that must come whole and in order: to the others in the room, or to one of them. */
+/** Messages between clients that must arrive whole and in order: to the others in the room, or to one of them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
@@ -37,7 +37,7 @@ export const createRoomData = (deps: EphemeralDeps): Ephemeral['data'] => {
   const { members, feed, sending, relay, clock, whereabouts } = deps
   const spent = new Map<RoomKey, Bucket>()
   const dataOf = (room: RoomKey): Bucket => {
-    // Of rooms that were forgotten the few that had spent something begin anew.
+    // Of the rooms that are forgotten the few that had spent something begin anew.
     if (spent.size >= MAX_ROOMS) spent.clear()
     const bucket = spent.get(room) ?? fullBucket(ROOM_DATA_PACE, clock.now())
     spent.set(room, bucket)

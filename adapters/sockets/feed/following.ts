@@ -1,5 +1,4 @@
-/** Follows the log from its end, and begins anew where another log than before answers: its place would lie beyond that one's
- *  end, or between events that it does not know. */
+/** Follows the log from its end, and begins anew if another log answers, where its position would be meaningless. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, LogSubscription, SubscriptionItem, SubscriptionState } from '../../../domain/ports.ts'
 import { type LogPlace, otherLog } from '../../../projections/same-log.ts'
@@ -27,7 +26,7 @@ const PREFIXES = ['space-', 'chat-', 'cases-']
 
 export const followLog = (deps: FollowingDeps): FeedFollower => {
   const { log, logger } = deps
-  /** The last event that came by: whatever answers over a new connection must have it where it stood. */
+  /** The last event that came: the log behind a new connection must have it at the same place. */
   let newest: LogPlace | null = null
   /** Times that subscriptions before this one were resumed; and up to which of this one's it was looked at. */
   let resumed = 0
@@ -80,7 +79,7 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
     const { reconnects } = subscription.state()
     if (isStopped || newest === null || reconnects === checked) return
     const found = await otherLog(log, [newest])
-    // One that can't be asked is asked again.
+    // A log that can't be asked is asked again.
     if (E.isLeft(found) || isStopped) return
     checked = reconnects
     if (found.right === null) return

@@ -1,4 +1,4 @@
-/** News that did not come by itself is read from its stream. */
+/** Reads news from its stream if it did not come by itself. */
 import * as E from 'fp-ts/lib/Either.js'
 import { streamName } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
@@ -52,7 +52,7 @@ export const createGaps = (deps: {
   const fillOne = async (entry: HeldSpace, kind: LiveStreamKind): Promise<void> => {
     const { live } = entry
     const seq = kind === 'space' ? live.spaceSeq : live.chatSeq
-    // A gap that has moved on is only the fast path being a little ahead.
+    // A gap that moves on only means that the fast path is a little ahead.
     if (!hasGap(seq) || seq.last !== entry.gapAt[kind]) return
     const events = await log.readStream(streamName(kind, live.space), {
       from: seq.last + 1n,
@@ -104,12 +104,12 @@ export const createGaps = (deps: {
     while (seq().last < revision && isHeld(entry)) {
       const from = seq().last + 1n
       const events = await log.readStream(streamName(kind, entry.live.space), { from, limit: GAP_READ })()
-      // No such revisions: of another log, or made up.
+      // There are no such revisions: they are from another log, or made up.
       if (E.isLeft(events) || events.right.length === 0) return
       for (const recorded of events.right)
         take(entry, kind, { revision: recorded.revision, position: recorded.position, recorded })
       finishAll()
-      // What it has is not what comes next: the stream was cut short, and its gap will be seen to.
+      // The event is not the next one: the stream was cut short, and the gap will be closed.
       if (seq().last < from) return
     }
   }

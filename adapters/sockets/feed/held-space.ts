@@ -1,4 +1,4 @@
-/** A space that is live in this process: its state, who holds it, what waits for it, and what is missing. */
+/** A space that is live in this process: its state, its users, the events that wait, and those that are missing. */
 import { type Either, right } from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { CommandError } from '../../../domain/ports.ts'

@@ -1,4 +1,4 @@
-/** Tells a room its news in order: what is next is folded and sent, what comes early waits for what is missing. */
+/** Tells a room its news in order: the next event is folded and sent; an early one waits for what is missing. */
 import * as E from 'fp-ts/lib/Either.js'
 import { arrive, hasGap } from '../../../projections/live/sequence.ts'
 import { type Logger, type Metrics, reasonOf } from '../../observing.ts'

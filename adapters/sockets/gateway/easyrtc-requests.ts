@@ -1,4 +1,4 @@
-/** The words of easyrtc's clients: who they are, the room, what they say of themselves, signals and messages. */
+/** The requests of easyrtc's clients: authenticating, entering a room, describing themselves, signals and messages. */
 import * as t from 'io-ts'
 import { invalid, tooLarge } from '../../refusals.ts'
 import { type Answer, done, failed, notInRoom, told } from '../answers.ts'
@@ -61,7 +61,7 @@ const createEntering = (deps: LanguageDeps, { speak, enter, data }: Speaking) =>
 
   const authenticate = async (member: Member, { msgData }: Message): Promise<Answer> => {
     const make = (socket: SocketLine['socket']): EasyrtcLine => {
-      // One of another process has not heard what was said before it came.
+      // A socket of another process has not heard what was said before it came.
       const onNewcomer = (id: string): void => {
         if (line.about.apiField !== null && !members.has(id)) say(member, line, id)
       }

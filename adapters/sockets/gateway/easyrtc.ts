@@ -1,4 +1,4 @@
-/** What easyrtc's client speaks, and so networked-aframe's `easyrtc` and `wseasyrtc` adapters. */
+/** The language of easyrtc's client, and so of networked-aframe's `easyrtc` and `wseasyrtc` adapters. */
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'socket.io'
 import type { Answer } from '../answers.ts'
@@ -42,7 +42,7 @@ export class EasyrtcLine extends TranslatedLine {
   readonly #clients = new Map<string, EasyrtcClient>()
   /** What others of this process have said of themselves. */
   readonly #aboutOf: (id: string) => Payload | null
-  /** Somebody came who was not told of this one. */
+  /** Somebody came who was not told about this client. */
   readonly #onNewcomer: (id: string) => void
   /** As the client calls it; null while it is in none. */
   room: string | null = null

@@ -69,7 +69,7 @@ export class JsonLine implements OtherLine {
       this.#write(packet.startsWith('2["room-data",') ? this.#data(readPacket(packet)[1]) : frameOf(packet))
     this.guard()
   }
-  /** A client's own type and fields, as it sent them; who it is from is ours to say. */
+  /** A client's own type and fields, as it sent them; the server adds who sent it. */
   #data({ type, data, from, ...whose }: Payload): string {
     if (this.asRoomData) return JSON.stringify({ type: 'room-data', data_type: type, data, from, ...whose })
     const fields = typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { data }

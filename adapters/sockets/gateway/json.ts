@@ -1,4 +1,4 @@
-/** JSON sockets: the wallet's room API, and whoever would rather not load a library. */
+/** JSON sockets, for the wallet's room API and for anybody who would rather not load a library. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
@@ -39,7 +39,7 @@ export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined
   })
 }
 
-/** Frames that are no object with a type, under a name that nobody can send. */
+/** Frames that are no object with a type get a name that nobody can send. */
 const MALFORMED = '\u0000'
 /** In the place of a frame that is. */
 const TOO_LARGE = Symbol('too large')
@@ -60,7 +60,7 @@ export type JsonSockets = {
   readonly stop: () => void
 }
 
-/** What the receiver of requests knows beside our own words. */
+/** What the receiver of requests accepts besides our own events. */
 export const jsonRequests = (
   requests: Requests,
   deps: Parameters<typeof roomFor>[2],
@@ -132,7 +132,7 @@ export const createJsonSockets = (deps: {
   const open = new Map<WebSocket, boolean>()
   const silent = new WeakSet<WebSocket>()
 
-  /** What is no text is no JSON either. */
+  /** A binary frame is no JSON. */
   const frameOf = (data: WebSocket.RawData, isBinary: boolean): Frame => {
     if ((data as Buffer).byteLength > deps.maxPacket) return TOO_LARGE
     return isBinary ? '' : String(data)
@@ -151,7 +151,7 @@ export const createJsonSockets = (deps: {
   }, deps.pingInterval)
   asking.unref()
 
-  /** To one who gave a `request_id`, every answer; else refusals alone. */
+  /** With a `request_id` every answer is sent, else only refusals. */
   const ackOf = (line: JsonLine, message: Payload, isJoin: boolean, member: Member): Ack | null => {
     const { request_id } = message
     const isAsked = typeof request_id === 'string' && request_id.length <= 64
@@ -159,7 +159,7 @@ export const createJsonSockets = (deps: {
     return (answer) => {
       if (isAsked) line.tell('answer', { request_id, ...answer })
       else if (!answer.ok) line.tell('space-error', answer)
-      // It has nothing else to do here.
+      // It has no other purpose here.
       if (!answer.ok && isJoin && member.place === null && answer.code !== 'slow_down') line.close()
     }
   }
@@ -184,7 +184,7 @@ export const createJsonSockets = (deps: {
       const { data_type, data, to } = message
       receive(member, type, { type: data_type, data, to }, ack)
     }
-    // Nobody is told by another what is ours to tell.
+    // Clients may not send each other what only the server says.
     else if (isOurs(type)) receive(member, 'none', undefined, ack)
     else {
       const data = without(message, 'type', 'targetSocketId', 'request_id')
@@ -242,7 +242,7 @@ export const createJsonSockets = (deps: {
         if (open.has(ws)) open.set(ws, true)
       })
       ws.once('close', () => setImmediate(() => open.delete(ws)))
-      // What comes before it is known who this is waits; not without end.
+      // Frames that come before the client is known wait, up to a limit.
       ws.on('message', (data, isBinary) => {
         early.push(frameOf(data, isBinary))
         if (early.length >= 8) ws.pause()

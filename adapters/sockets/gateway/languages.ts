@@ -1,5 +1,5 @@
-/** Each event of easyrtc's and networked-aframe's languages: who speaks one is a member like any other, and what it asks for
- *  is the same as what our own words ask for. */
+/** The events of easyrtc's and networked-aframe's languages. Whoever speaks one is a member like any other, and each event
+ *  does the same as one of our own. */
 import type { SocketRequest } from '../requests.ts'
 import { easyrtcRequests } from './easyrtc-requests.ts'
 import { nafRequests } from './naf-requests.ts'

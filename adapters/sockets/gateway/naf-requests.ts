@@ -1,4 +1,4 @@
-/** The words of networked-aframe's socketio and webrtc adapters. */
+/** The requests of networked-aframe's socketio and webrtc adapters. */
 import * as t from 'io-ts'
 import type { Answer } from '../answers.ts'
 import type { Line } from '../line.ts'
@@ -18,7 +18,7 @@ export const nafRequests = (
     const line = speak(member, (socket) => new NafLine(socket, sending), isNaf)
     if (line === null) return speaksOther
     const answer = await enter(member, room)
-    // Its client waits for nothing else, and a room of its own beside a full one would be no room of ours.
+    // Its client waits for nothing else, and another room beside a full one would not be this room.
     if (!answer.ok && member.place === null) {
       line.tell('space-error', answer)
       line.close()

@@ -1,4 +1,4 @@
-/** What networked-aframe's `socketio` and `webrtc` adapters speak. */
+/** The language of networked-aframe's `socketio` and `webrtc` adapters. */
 import * as t from 'io-ts'
 import type { RoomData } from '../payloads.ts'
 import { type Payload, TranslatedLine } from './translated.ts'

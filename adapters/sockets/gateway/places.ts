@@ -83,7 +83,7 @@ export const isSameRoom = (a: Room, b: Room): boolean =>
 export const wrongRoom = ({ space, subspace }: Room): Described =>
   invalid('room', `This ticket is for ${roomKey(space, subspace)} alone: join again for another room.`)
 
-/** By a name alone. Where it can be read in several ways, the one that is there for the caller to know of. */
+/** By a name alone. If it can be read in several ways, the room that exists and that the caller may know of. */
 export const findRoom = async (
   name: string,
   by: Caller,

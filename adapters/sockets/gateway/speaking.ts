@@ -1,4 +1,4 @@
-/** What a member of another language does as any other does: come into a room, pass things on. */
+/** What members of another language do like any other: enter a room, pass things on. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { Content } from '../../../domain/ports.ts'

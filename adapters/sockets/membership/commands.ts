@@ -46,7 +46,7 @@ export const createSessionCommands = (deps: {
     isThere: (ms) => member.line.isThere?.(ms) ?? Promise.resolve(true),
   })
 
-  /** A command path that throws has not said whether it happened. */
+  /** If the command path throws, it is unknown whether the command happened. */
   const ask = async (request: CommandRequest<SpaceCommand>): Promise<Outcome> => {
     try {
       return await commands.space(request)()
@@ -106,7 +106,7 @@ export const createSessionCommands = (deps: {
     })
     if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)
     session.arrived('ended')
-    // It may have happened all the same: then it is over at once.
+    // It may have happened all the same: then the session ends at once.
     if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
     else {
       drop(member, session)

@@ -1,4 +1,4 @@
-/** How a session ends here: its socket hears its room no more, and whoever must be told is told. */
+/** Ends a session here: its socket no longer hears its room, and those who must know are told. */
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { LeaveReason } from '../../../domain/space/events.ts'
 import type { KickedNotice } from '../../../projections/live/wire.ts'
@@ -11,7 +11,7 @@ import type { MemberSession } from './session.ts'
 export type Leaving = ReturnType<Departures['leave']>
 
 export type Ending = {
-  /** The session is over as far as this process goes. Once. */
+  /** Ends the session as far as this process goes. Once. */
   readonly drop: (member: Member, session: MemberSession) => void
   /** The log says that it is over. */
   readonly ended: (
@@ -20,7 +20,7 @@ export type Ending = {
     reason: LeaveReason,
     notice: KickedNotice | null,
   ) => void
-  /** It is over here now, and on the log as soon as that can have it. */
+  /** Ends it here now, and on the log as soon as possible. */
   readonly leaveNow: (
     member: Member,
     session: MemberSession,
@@ -28,7 +28,7 @@ export type Ending = {
   ) => Leaving
 }
 
-/** It is told no more of its room's news. */
+/** It no longer gets its room's news. */
 export const hush = (member: Member, session: MemberSession): void => {
   session.stopListening?.()
   session.stopListening = null

@@ -44,7 +44,7 @@ const joinedStart = (
       ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
     },
     ...(said.token === null ? {} : { session_token: said.token }),
-    // Whoever is in has access, also where that is because the space is everybody's.
+    // Everybody who is in has access, also where the space is public.
     permission: access.role ?? 'access',
     revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
     resumed: said.resumed,
@@ -106,7 +106,7 @@ export const createEntering = (deps: {
       })
       .then(async (missed) => {
         const goesOn = () => session.stopListening === stop
-        // It is in: how long it takes to read is its own affair.
+        // It is in, however long it takes to read.
         const onWait = () => session.arrived('entered')
         if (!goesOn()) return
         line.entered(missed === null ? fresh : resumed, tail)
@@ -116,7 +116,7 @@ export const createEntering = (deps: {
         stop()
         session.stopListening = null
         line.join(room)
-        // What moved meanwhile was for those who were in.
+        // Movements in the meantime were for those who were in.
         deps.scenes.catchUp(member)
         session.arrived('entered')
       })
@@ -128,7 +128,7 @@ export const createEntering = (deps: {
     const { line } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
     const tail = tailOf(snapshot)
-    // Now that it is in this space it is not in the one before: until here, a refusal leaves it where it was.
+    // Only now does it leave the space before: until here a refusal leaves it where it was.
     const before = member.place as MemberSession | null
     if (before !== null && before !== session) void ending.leaveNow(member, before, 'left')
     hush(member, session)

@@ -1,4 +1,4 @@
-/** How a connection is closed so that its client comes again. */
+/** Closes connections so that their clients come again. */
 import type { Socket } from 'socket.io'
 import { connectionOf, type SocketConnection } from '../connection.ts'
 
@@ -19,7 +19,7 @@ const sendAway = (connection: SocketConnection, code: number, reason: string, cl
 /** Now, and maybe to another server. */
 export const sendElsewhere = (socket: Socket): void =>
   sendAway(connectionOf(socket), SERVICE_RESTART, 'connect again')
-/** For what passes: its client comes again by itself, later. `code` is why, in the close frame. */
+/** For passing trouble: the client comes again by itself, later. `code` is why, in the close frame. */
 export const sendLater = (socket: Socket, code: string): void =>
   sendAway(connectionOf(socket), TRY_AGAIN_LATER, code)
 

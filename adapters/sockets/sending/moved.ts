@@ -1,7 +1,7 @@
 /** How one sender's scene moved, on its way to those who are to be told. */
 
 export type Moved = {
-  /** Written when it goes out: what it tells of is as it is then. */
+  /** Encoded when it is sent, so that it says how things are then. */
   readonly packet: () => string
   /** With what its sender said before and others were not told yet. Left out: the newer stands for the older. */
   readonly over?: (older: Moved) => Moved
@@ -38,7 +38,7 @@ export class LateMoves {
     }
     if (this.#moves.size > 0) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref()
   }
-  /** It is in that room no more. */
+  /** It is no longer in that room. */
   clear(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

@@ -21,8 +21,8 @@ const moveOf = (moved: Moved): Move => {
   const frame = frameOf(packet)
   return { moved, packet, frame, bytes: frame.length, options: optionsOf([frame]) }
 }
-/** After passing on how scenes move, that rests for so many times as long as it took, at most so long (ms): whatever
- *  moves, most of the time is for what is on the log. */
+/** After passing on movements, rests for so many times as long as that took, at most so long (ms), so that most of the
+ *  time is left for what is on the log. */
 const REST = 3
 const LONGEST_REST_MS = 50
 

@@ -12,6 +12,7 @@ import { type Child, startChild } from './child.ts'
 import type { Display } from './display.ts'
 import { createLogs } from './logs.ts'
 import { startPostgresPart } from './postgres.ts'
+import { PRIMARY_SETTINGS, startPrimary, wantsPrimary } from './primary.ts'
 import { type Addresses, environmentFor, type Settings } from './settings.ts'
 import type { Started } from './started.ts'
 
@@ -39,6 +40,8 @@ type World = {
 
 /** Where a part is, and its process: 0 where that is not ours. */
 type Part = { readonly url: string; readonly pid: () => number }
+/** `primary`: what the parts read of the one that was asked for. */
+type Database = Part & { readonly primary: Readonly<Record<string, string>> }
 
 type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready'>
 type StartProcess = (process: Process) => Promise<Child>
@@ -70,15 +73,32 @@ const startEventStore = async (world: World, start: StartProcess): Promise<Part>
   return { url: store.ready(), pid: store.pid }
 }
 
-const startDatabase = async ({ settings, display, secrets, started, onRestart }: World): Promise<Part> => {
-  if (settings.given.database !== null) return { url: settings.given.database, pid: () => 0 }
+const startDatabase = async ({
+  settings,
+  env,
+  display,
+  secrets,
+  started,
+  onRestart,
+}: World): Promise<Database> => {
+  if (settings.given.database !== null) return { url: settings.given.database, pid: () => 0, primary: {} }
+  const asksForPrimary = wantsPrimary(env)
   const part = startPostgresPart({
     dataDir: settings.dataDir,
     password: secrets.postgres,
     say: (line) => display.say(`  ${line}`),
     onRestart,
+    ...(asksForPrimary ? { settings: PRIMARY_SETTINGS } : {}),
   })
-  return started.keep('PostgreSQL', await display.during('PostgreSQL', part, (one) => one.dataDir))
+  const postgres = started.keep('PostgreSQL', await display.during('PostgreSQL', part, (one) => one.dataDir))
+  const primary = asksForPrimary
+    ? await display.during(
+        'primary',
+        startPrimary(postgres.urlOf, secrets.postgres),
+        () => 'a small one of DLUX’s kind',
+      )
+    : {}
+  return { ...postgres, primary }
 }
 
 const prepareTables = async (url: string, dataDir: string) => {
@@ -92,7 +112,7 @@ const prepareTables = async (url: string, dataDir: string) => {
   return { applied, sample: true }
 }
 
-const startTables = async (world: World): Promise<Part> => {
+const startTables = async (world: World): Promise<Database> => {
   const { settings, display, signal } = world
   const database = await startDatabase(world)
   signal?.throwIfAborted()
@@ -135,14 +155,14 @@ export type Parts = {
 export const startParts = async (world: World, port: number): Promise<Parts> => {
   const { env, display, programs, secrets, signal } = world
   const start = processStarter(world)
-  const [eventStore, database, hive] = await allOf<[Part, Part, string]>([
+  const [eventStore, database, hive] = await allOf<[Part, Database, string]>([
     startEventStore(world, start),
     startTables(world),
     startHive(world),
   ])
   signal?.throwIfAborted()
   const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
-  const partEnv = environmentFor(env, secrets, to)
+  const partEnv = { ...environmentFor(env, secrets, to), ...database.primary }
   const serverEnv = { ...partEnv, NODE_OPTIONS: env.SERVER_NODE_OPTIONS }
   const program = (name: 'projector' | 'server', ready: RegExp, env: NodeJS.ProcessEnv): Promise<Child> =>
     display.during(name, start({ name, args: [programs[name]], env, ready }))

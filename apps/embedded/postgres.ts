@@ -5,6 +5,8 @@ import { ensureDatabase, freePort, type Postgres, startPostgres } from '../../in
 
 export type PostgresPart = {
   readonly url: string
+  /** Of another database of it. */
+  readonly urlOf: (database: string) => string
   readonly fresh: boolean
   readonly dataDir: string
   readonly pid: () => number
@@ -19,11 +21,18 @@ export const startPostgresPart = async (options: {
   readonly password: string
   readonly say: (line: string) => void
   readonly onRestart: () => void
+  readonly settings?: Readonly<Record<string, string>>
 }): Promise<PostgresPart> => {
   const { say } = options
   const port = await freePort()
   const start = () =>
-    startPostgres({ dataDir: join(options.dataDir, 'postgres'), password: options.password, port, say })
+    startPostgres({
+      dataDir: join(options.dataDir, 'postgres'),
+      password: options.password,
+      port,
+      say,
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+    })
   let postgres: Postgres = await start()
   let stopping = false
   await ensureDatabase(postgres.url('postgres'), DATABASE)
@@ -54,6 +63,7 @@ export const startPostgresPart = async (options: {
   void keep()
   return {
     url: postgres.url(DATABASE),
+    urlOf: (database) => postgres.url(database),
     fresh: postgres.fresh,
     dataDir: postgres.dataDir,
     pid: () => postgres.pid,

@@ -1,6 +1,13 @@
 /** From a report to an appeal, by six people: who is told what at each step, and what the record has of it. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { transparencyOf } from '../../apps/operations/transparency/from-log.ts'
+import { inWords } from '../../projections/transparency/report.ts'
 import { testHttp } from '../testing/http.ts'
 
 const test = suite('cases')
@@ -251,6 +258,36 @@ test('given a span, then its owner has it in numbers, and nobody else in the roo
   assert.equal([report.appeals.made, report.appeals.lifted, report.appeals.waiting_at_the_end], [2, 2, 0])
   assert.equal(report.moderation, { bans: 1, bans_lifted: 1, mutes: 1, mutes_lifted: 1, kicks: 0 })
   assert.not.match(JSON.stringify(report), /carol|dave|erin/)
+})
+
+test('given the record, then anybody who has it counts the same numbers, in another language too', async () => {
+  const [from, to] = ['2020-01-01T00:00:00.000Z', '2099-12-31T00:00:00.000Z']
+  const {
+    status: _,
+    node: __,
+    ...told
+  } = await done('alice', 'GET', `${ROOM}/transparency?from=${from}&to=${to}`)
+  assert.equal(await transparencyOf(http.log, SPACE, { from, to }), told)
+  assert.match(inWords('post:alice/my-360-photo', told as never), 'Reports: 4\n')
+  const folder = mkdtempSync(join(tmpdir(), 'numbers-'))
+  const record = await http.app.inject({
+    url: '/api/audit?space=post:alice/my-360-photo&format=ndjson&order=oldest',
+    headers: http.bearer('auditor'),
+  })
+  writeFileSync(join(folder, 'record'), record.body)
+  const script = fileURLToPath(
+    new URL('../../projections/transparency/independent_count.py', import.meta.url),
+  )
+  const count = (report: object) => {
+    writeFileSync(join(folder, 'told'), JSON.stringify(report))
+    const args = [script, join(folder, 'record'), 'post:alice/my-360-photo', from, to, join(folder, 'told')]
+    return spawnSync('python3', args, { encoding: 'utf8' })
+  }
+  const [same, other] = [count(told), count({ ...told, reports: 5 })]
+  rmSync(folder, { recursive: true })
+  if (same.error !== undefined) return
+  assert.is(same.status, 0, `${same.stdout}${same.stderr}`)
+  assert.equal([other.status, other.stderr], [1, 'reports differs: 5 is told\n'])
 })
 
 test.run()

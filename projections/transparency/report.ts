@@ -1,5 +1,5 @@
 /** What a space's moderators did in a span of time, counted from the log: nothing in it names anybody. Anybody who has the log
- *  counts it again (`docs/transparency.py` does, in another language). */
+ *  counts it again (`independent_count.py` beside this does, in another language). */
 import { ACT_KINDS } from '../../domain/cases/events.ts'
 import { CASES_PREFIX } from '../../domain/names.ts'
 import type { AccountedRow } from '../cases/rows.ts'

@@ -33,6 +33,15 @@ export const audit: Command = {
       },
     },
     {
+      name: 'transparency',
+      takes: '--space TYPE:ID --from TIME --to TIME [--json]',
+      says: 'counts what was reported in a room in a span of time, and what came of it',
+      load: async () => {
+        const { transparency, transparencyUsage } = await import('./transparency.ts')
+        return { run: transparency, usage: transparencyUsage }
+      },
+    },
+    {
       name: 'replay',
       takes: 'TYPE:ID [--from WHEN] [--to WHEN] [--speed 60x] [--plain | --json]',
       says: 'shows a room as it was: who was in, what was said and what happened, played, paused and stepped in the terminal',

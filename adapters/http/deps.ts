@@ -32,6 +32,8 @@ export type HttpConfig = {
   readonly operatorToken?: string | null
   /** Requests that one address may send in a minute. Default 6,000. */
   readonly requestsPerMinute?: number
+  /** Of these, such as cost much (`costly.ts`). Default 600. */
+  readonly costlyPerMinute?: number
   /** Bytes. Default 65,536. */
   readonly bodyLimit?: number
 }

@@ -866,6 +866,28 @@ test('given too many requests from one address, then slow_down', async () => {
   await small.close()
 })
 
+test('given too many costly reads from one address, of whatever kinds, then slow_down, and what costs little goes on', async () => {
+  const small = await testHttp({ costlyPerMinute: 4 })
+  const from = (remoteAddress: string, url: string) => small.app.inject({ method: 'GET', url, remoteAddress })
+  const costly = [
+    '/api/spaces/global/lobby/at?revision=0',
+    '/api/audit?text=hello',
+    '/api/spaces/global/lobby/why?position=0',
+    '/api/me/audit',
+    '/api/spaces/global/lobby/replay',
+    '/api/audit/proof/consistency?from=1&to=2',
+  ]
+  const codes = []
+  for (const url of costly) codes.push((await from('203.0.113.9', url)).statusCode)
+  assert.ok(codes.slice(0, 4).every((code) => code !== 429))
+  assert.equal(codes.slice(4), [429, 429])
+  assert.is((await from('203.0.113.9', '/api/spaces')).statusCode, 200)
+  assert.is.not((await from('203.0.113.10', costly[0]!)).statusCode, 429)
+  // This machine's own addresses are a proxy's.
+  for (let n = 0; n < 6; n += 1) assert.is.not((await from('127.0.0.1', costly[0]!)).statusCode, 429)
+  await small.close()
+})
+
 test('given a server that closes, then what comes over a connection in use is answered as ever, and is the last of it', async () => {
   const { port } = http.app.server.address() as AddressInfo
   const socket = connect(port, '127.0.0.1')

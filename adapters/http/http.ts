@@ -13,6 +13,7 @@ import { originRules } from '../origins.ts'
 import { describeError, describeRefusal } from '../refusals.ts'
 import { asyncApi, asyncApiPage } from '../sockets/asyncapi.ts'
 import { acceptJson } from './body.ts'
+import { limitCostly } from './costly.ts'
 import type { HttpConfig, HttpDeps } from './deps.ts'
 import { answerError, describeThrown, HttpError, NOT_ALLOWED, NOT_FOUND } from './errors.ts'
 import { type Allowed, allowedMethods } from './methods.ts'
@@ -275,6 +276,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     const allow = request.method === 'OPTIONS' ? allowed(request.url) : null
     if (allow !== null) reply.header('allow', allow)
   })
+  limitCostly(app, deps.clock, config.costlyPerMinute)
   await protect(app, config)
   answerErrors(app, config, allowed)
   await document(app, config)

@@ -34,6 +34,7 @@ import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
 import type { Member } from './member.ts'
 import { createMembership } from './membership.ts'
+import { createNetworkBuckets } from './network-paces.ts'
 import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
@@ -170,7 +171,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     }),
   ])
   const jsonOnes = jsonRequests(own, places)
-  const paced = { packets: limits.packets, clock, logger, metrics }
+  const ofNetwork = limits.packetsOfNetwork
+  const sharedBy = createNetworkBuckets(ofNetwork, clock)
+  const paced = { packets: limits.packets, ofNetwork, sharedBy, clock, logger, metrics }
   const receive = createReceive({ ...paced, requests: withOversized(requests, limits.maxPacket) })
 
   const arriving = createArriving({ auth, boot: node.boot })

@@ -64,7 +64,7 @@ test.before.each(async (context) => {
   context.counts = counts
   context.node = await testNode(memoryLog(), {
     trustProxy: ['loopback'],
-    limits: { perAddress: 2 },
+    limits: { perAddress: 2, packetsOfNetwork: { perSecond: 1, burst: 10 } },
     metrics: { count: (name, value) => counts.set(name, (counts.get(name) ?? 0) + value) },
   })
 })
@@ -100,6 +100,19 @@ test('given an address with all its sockets, when one more comes, then its line 
   await until('the first is gone', () => node.sockets.io.engine.clientsCount === 2)
   const again = await node.connect(null, { ...from('192.0.2.1'), transports: ['polling', 'websocket'] })
   assert.is((await again.ask('join-space', { spaceType: 'post', spaceId: 'alice/x' })).ok, true)
+})
+
+test('given an address whose sockets send more together than one address may, then all of them hear slow_down, and others none', async ({
+  node,
+}) => {
+  const clients = await Promise.all([1, 2].map(() => node.connect(null, from('192.0.2.1'))))
+  const other = await node.connect(null, from('192.0.2.2'))
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => clients[n % 2]!.ask('leave-space', {})),
+  )
+  const refused = answers.filter(({ code }) => code === 'slow_down').length
+  assert.ok(refused >= 18 && refused < 30, `${refused} of 30`)
+  assert.is((await other.ask('leave-space', {})).ok, true)
 })
 
 test('given that no proxy is between, then this machine’s own sockets are not counted', async ({ node }) => {

@@ -2,7 +2,7 @@
 import type { Clock } from '../../domain/ports.ts'
 import { type Logger, type Metrics, reasonOf } from '../observing.ts'
 import { type Described, invalid } from '../refusals.ts'
-import { type TokenRate, take } from '../token-bucket.ts'
+import { type Bucket, type TokenRate, take } from '../token-bucket.ts'
 import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import type { Member } from './member.ts'
 import type { Requests } from './requests.ts'
@@ -23,11 +23,14 @@ export type Receive = (member: Member, name: string, payload: unknown, ack: Ack 
 export const createReceive = (deps: {
   readonly requests: Requests
   readonly packets: TokenRate
+  /** Of all sockets of a network, and whose bucket a member's packets are taken from. */
+  readonly ofNetwork: TokenRate
+  readonly sharedBy: (member: Member) => Bucket | null
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
 }): Receive => {
-  const { requests, clock, logger, metrics } = deps
+  const { requests, clock, logger, metrics, sharedBy } = deps
 
   /** The answer to come, or null where it was given at once. */
   const respond = (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> | null => {
@@ -58,7 +61,11 @@ export const createReceive = (deps: {
   return (member, name, payload, ack) => {
     const { line } = member
     line.guard()
-    if (!take(member.bucket, deps.packets, clock.now()) || member.pending >= MAX_PENDING) {
+    const now = clock.now()
+    const shared = sharedBy(member)
+    const isPaced =
+      take(member.bucket, deps.packets, now) && (shared === null || take(shared, deps.ofNetwork, now))
+    if (!isPaced || member.pending >= MAX_PENDING) {
       member.excess += 1
       metrics.count?.('presence_packets_in_excess', 1)
       if (member.excess > MAX_EXCESS) line.close()

@@ -9,7 +9,8 @@ const parentOf = (pid: string): string | null => {
     return null
   }
 }
-const family = (root: number): ReadonlyArray<number> => {
+/** The process and all that it started. */
+export const family = (root: number): ReadonlyArray<number> => {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const parents = new Map(all.map((pid) => [pid, parentOf(pid)]))
   const found = [String(root)]

@@ -4,6 +4,8 @@ import type { TokenRate } from '../../token-bucket.ts'
 export type SocketLimits = {
   /** Packets of one socket, of any kind. */
   readonly packets: TokenRate
+  /** Packets of all sockets of one network of clients. */
+  readonly packetsOfNetwork: TokenRate
   /** aframe-updates of one socket that are passed on; past it the newest waits for its turn. */
   readonly aframe: TokenRate
   /** Bytes of one packet: a larger one is `too_large`, and one of four times as much closes the connection. */
@@ -19,6 +21,7 @@ export type SocketLimits = {
 
 export const DEFAULT_LIMITS: SocketLimits = {
   packets: { perSecond: 200, burst: 400 },
+  packetsOfNetwork: { perSecond: 10_000, burst: 20_000 },
   aframe: { perSecond: 60, burst: 60 },
   maxPacket: 262_144,
   maxWaiting: 4 << 20,

@@ -1,0 +1,30 @@
+/** What all sockets of one network send together: each may have its own pace, and a thousand of them are one address's. */
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../../domain/ports.ts'
+import { isLoopback, networkOf } from '../addresses.ts'
+import { type Bucket, fullBucket, type TokenRate } from '../token-bucket.ts'
+import type { Member } from './member.ts'
+
+const REMEMBERED = 50_000
+
+/** Of a member; null for one of this machine, which may be a proxy's. */
+export const createNetworkBuckets = (pace: TokenRate, clock: Clock): ((member: Member) => Bucket | null) => {
+  const ofNetworks = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const ofMembers = new WeakMap<Member, { readonly bucket: Bucket | null }>()
+  const find = (ip: string | undefined): Bucket | null => {
+    if (ip === undefined || isLoopback(ip)) return null
+    const network = networkOf(ip)
+    const known = ofNetworks.get(network)
+    if (known !== undefined) return known
+    const bucket = fullBucket(pace, clock.now())
+    ofNetworks.set(network, bucket)
+    return bucket
+  }
+  return (member) => {
+    const known = ofMembers.get(member)
+    if (known !== undefined) return known.bucket
+    const bucket = find(member.client?.ip)
+    ofMembers.set(member, { bucket })
+    return bucket
+  }
+}

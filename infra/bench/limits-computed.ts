@@ -1,0 +1,84 @@
+/** Processor time that one address can use up in a minute by the calls that cost most, of the server and of PostgreSQL. */
+import { randomUUID } from 'node:crypto'
+import { COSTLY_PER_MINUTE } from '../../adapters/http/costly.ts'
+import { LOBBY, streamName } from '../../domain/names.ts'
+import { posted, recorded } from '../../projections/testing/events.ts'
+import { family } from '../testing/freeze.ts'
+import { testHttp } from '../testing/http.ts'
+import { processorMs } from './processor.ts'
+
+const SAID = 5_000
+const TIMES = 60
+/** `requestsPerMinute`, where nothing else is set. */
+const PER_MINUTE = 6_000
+/** A quarter of a core; half of one for what every visitor asks for. */
+const GOAL_SECONDS = { costly: 15, other: 30 }
+
+const spent = (): number => family(process.pid).reduce((sum, pid) => sum + processorMs(pid), 0)
+
+export const computedByOneAddress = async () => {
+  const http = await testHttp()
+  try {
+    for (let said = 0; said < SAID; said += 500) {
+      const events = Array.from({ length: 500 }, (_, n) =>
+        recorded(LOBBY, posted(randomUUID(), `word ${said + n}`, said + n)),
+      )
+      await http.log.append(
+        streamName('chat', LOBBY),
+        'any',
+        events.map(({ event }) => event),
+      )()
+    }
+    await http.settled()
+    const auditor = { ...http.bearer('auditor') }
+    const guest = { ...http.guest() }
+    const room = '/api/spaces/global/lobby'
+    const calls = [
+      ['search the record for a word', 'costly', auditor, () => '/api/audit?text=word%204711'],
+      [
+        'a moment (at)',
+        'costly',
+        auditor,
+        () => `${room}/at?position=${1 + Math.floor(Math.random() * SAID)}`,
+      ],
+      ['an export of 5,000 rows', 'costly', auditor, () => '/api/audit?format=csv'],
+      ['a replay', 'costly', auditor, () => `${room}/replay`],
+      ['why', 'costly', auditor, () => `${room}/why?position=${1 + Math.floor(Math.random() * SAID)}`],
+      ['a proof of inclusion', 'costly', auditor, () => `/api/audit/proof/inclusion?position=${SAID - 1}`],
+      ['the list of rooms', 'other', guest, () => '/api/spaces'],
+      ['the last messages', 'other', guest, () => '/api/chat/global/lobby/messages?limit=100'],
+      ['a join by REST', 'other', guest, () => `POST ${room}/join`],
+    ] as const
+    const rows = []
+    for (const [what, kind, headers, url] of calls) {
+      const one = async () => {
+        const path = url()
+        const isPost = path.startsWith('POST ')
+        const answer = await http.app.inject({
+          method: isPost ? 'POST' : 'GET',
+          url: path.replace('POST ', ''),
+          headers,
+          ...(isPost ? { payload: {} } : {}),
+        })
+        return answer.statusCode
+      }
+      const codes = new Set<number>()
+      for (let n = 0; n < 5; n += 1) codes.add(await one())
+      const before = spent()
+      for (let n = 0; n < TIMES; n += 1) await one()
+      const ms = (spent() - before) / TIMES
+      const times = kind === 'costly' ? COSTLY_PER_MINUTE : PER_MINUTE
+      const seconds = (ms * times) / 1_000
+      rows.push({
+        what: `computed in a minute: ${what}, ${times} times`,
+        figure: { ms, seconds, codes: [...codes] },
+        ours: `${seconds.toFixed(1)} s of a processor (${ms.toFixed(1)} ms each)`,
+        goal: `≤ ${GOAL_SECONDS[kind]} s`,
+        met: seconds <= GOAL_SECONDS[kind],
+      })
+    }
+    return rows
+  } finally {
+    await http.close()
+  }
+}

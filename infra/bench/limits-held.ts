@@ -1,0 +1,187 @@
+/** What one address can make a server hold, each as much as it is let, in bytes of memory after garbage is collected. */
+import { randomUUID } from 'node:crypto'
+import { connect as dial, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import * as E from 'fp-ts/lib/Either.js'
+import { createCommands } from '../../apps/commands/commands.ts'
+import { LOBBY, type SpaceRef } from '../../domain/names.ts'
+import type { SpaceCommand } from '../../domain/space/commands.ts'
+import { memoryLog } from '../testing/memory-log.ts'
+import { testNode } from '../testing/sockets.ts'
+import { guestOf, joinOf } from './limits-callers.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const held = async (): Promise<number> => {
+  for (let round = 0; round < 4; round += 1) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+/** Bytes more that are held while what `fill` answers is. `fill` says how to let go of it. */
+const more = async (fill: () => Promise<() => unknown>): Promise<number> => {
+  const before = await held()
+  const letGo = await fill()
+  const bytes = (await held()) - before
+  await letGo()
+  return Math.max(0, bytes)
+}
+
+const BASE = 1_767_225_600_000
+/** A log that keeps nothing: what a real one writes is on a disk, and no part of this. */
+const pathOf = () => {
+  const clock = { ms: BASE, now: () => clock.ms }
+  const path = createCommands({
+    log: memoryLog(),
+    content: {
+      factsFor: () => async () =>
+        E.right({ exists: true, title: 'Bench', owner: 'alice', visibility: 'public', role: null }),
+    },
+    clock,
+    ids: { uuid: randomUUID },
+    node: { id: 'bench', boot: 'bench' },
+    messageLookup: () => async () => E.right(new Map()),
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  })
+  return { path, clock }
+}
+
+const ask = async (
+  { path }: ReturnType<typeof pathOf>,
+  n: number,
+  space: SpaceRef,
+  command: SpaceCommand,
+): Promise<boolean> => E.isRight(await path.space({ ...guestOf(n), id: randomUUID(), space, command })())
+
+/** A minute of seats in ever new rooms, with what stands on the log for them. */
+const rooms = () =>
+  more(async () => {
+    const all = pathOf()
+    for (let second = 0; second < 60; second += 1) {
+      for (let n = 0; n < (second === 0 ? 220 : 8); n += 1) {
+        const space: SpaceRef = { type: 'post', id: `alice/room-${second}-${n}` }
+        const seat = { type: 'EnterSpace', subspace: 'main' } as const
+        if (!(await ask(all, (second * 1_000 + n) % 900, space, seat))) break
+      }
+      all.clock.ms += 1_000
+    }
+    return () => all.path.drain()
+  })
+/** A room full of guests with the largest avatars that they may have. */
+const sessions = () =>
+  more(async () => {
+    const all = pathOf()
+    for (let n = 0; n < 50; n += 1) await ask(all, n, LOBBY, joinOf(n, 900))
+    return () => all.path.drain()
+  })
+
+const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
+const SOCKETS = 300
+/** Sockets that are in no room, a socket. Their other ends are in this process too. */
+const sockets = async (): Promise<number> => {
+  const node = await testNode(memoryLog())
+  try {
+    await Promise.all(Array.from({ length: 20 }, () => node.connect()))
+    const lines: Socket[] = []
+    const bytes = await more(async () => {
+      for (let n = 0; n < SOCKETS; n += 1) lines.push(await deaf(node.url))
+      return () => {}
+    })
+    for (const line of lines) line.destroy()
+    return bytes / SOCKETS
+  } finally {
+    await node.stop()
+  }
+}
+
+const frame = (text: string): Buffer => {
+  const data = Buffer.from(text)
+  const short = data.length < 126
+  const head = short ? [0x81, 0x80 | data.length] : [0x81, 0xfe, data.length >> 8, data.length & 255]
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(4), data])
+}
+/** A WebSocket by hand, connected as a guest, that reads nothing from then on. */
+const deaf = (url: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url)
+    const line = dial(Number(port), hostname)
+    line.on('error', reject)
+    line.write(
+      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+    let heard = ''
+    line.on('data', (data) => {
+      const said = heard.length
+      heard += data.toString('latin1')
+      if (said === 0) line.write(frame('40'))
+      if (heard.includes('40{')) {
+        line.removeAllListeners('data')
+        line.pause()
+        resolve(line)
+      }
+    })
+  })
+
+const UNREAD = 40
+/** What waits for sockets in a full room that read nothing, at the most while it talks for some seconds. */
+const unread = async (seconds = 10): Promise<number> => {
+  const node = await testNode(memoryLog(), { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
+  try {
+    const speaker = await node.connect()
+    await speaker.ask('join-space', POST)
+    const lines = await Promise.all(Array.from({ length: UNREAD }, () => deaf(node.url)))
+    for (const line of lines) line.write(frame(`42["join-space",${JSON.stringify(POST)}]`))
+    const before = await held()
+    let most = 0
+    const content = '\u{1F600}'.repeat(990)
+    for (const end = performance.now() + seconds * 1_000; performance.now() < end; ) {
+      await Promise.all(Array.from({ length: 50 }, () => speaker.ask('chat-message', { content })))
+      const { heapUsed, external } = process.memoryUsage()
+      most = Math.max(most, heapUsed + external - before)
+    }
+    for (const line of lines) line.destroy()
+    return most
+  } finally {
+    await node.stop()
+  }
+}
+
+const MB = 1e6
+/** By what is held: measured, the bound, and the words for both. */
+export const heldByOneAddress = async () => {
+  const [seats, full, socket, waiting] = [await rooms(), await sessions(), await sockets(), await unread()]
+  const say = (bytes: number): string => `${(bytes / MB).toFixed(1)} MB`
+  return [
+    {
+      what: 'held: 500 rooms that guests of one address named in a minute, a seat in each, and their log',
+      figure: seats,
+      ours: say(seats),
+      goal: '≤ 32 MB',
+      met: seats <= 32 * MB,
+    },
+    {
+      what: 'held: a room of 50 guests with 1 KB avatars, and its log',
+      figure: full,
+      ours: say(full),
+      goal: '≤ 4 MB',
+      met: full <= 4 * MB,
+    },
+    {
+      what: 'held: 1,000 sockets of one address',
+      figure: socket * 1_000,
+      ours: `${say(socket * 1_000)} (${(socket / 1_024).toFixed(1)} KB each)`,
+      goal: '≤ 40 MB',
+      met: socket * 1_000 <= 40 * MB,
+    },
+    {
+      what: `held: ${UNREAD} sockets in a room that read nothing while it talks`,
+      figure: waiting,
+      ours: say(waiting),
+      goal: '≤ 256 MB and what the room itself says',
+      met: waiting <= 300 * MB,
+    },
+  ]
+}

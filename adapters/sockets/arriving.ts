@@ -126,6 +126,7 @@ export const newMember = (
   names: null,
   body: null,
   data: null,
+  isPacked: false,
   spawns: null,
   aframe: null,
 })

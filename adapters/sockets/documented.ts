@@ -72,8 +72,12 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
       avatar_data: anything,
       since: { type: 'object', properties: { space: revision, chat: revision }, required: ['space', 'chat'] },
       replaces: text({ description: 'The client’s own session of before its line was cut.' }),
+      scene: text({
+        enum: ['json', 'packed'],
+        description: 'packed: binary frames say where things are (docs/scene.md).',
+      }),
     },
-    maybe: ['subspace', 'position', 'avatar_data', 'since', 'replaces'],
+    maybe: ['subspace', 'position', 'avatar_data', 'since', 'replaces', 'scene'],
   },
   'leave-space': { does: SPACE_COMMANDS.LeaveSpace.says, fields: {} },
   'chat-message': {
@@ -325,6 +329,11 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
     to: 'the room',
     does: 'An entity does not last any more.',
     fields: { id: text(), by: actor, ...placed },
+  },
+  'scene-frame': {
+    to: 'the one',
+    does: 'Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame by itself.',
+    fields: {},
   },
   'entity-asked': {
     to: 'the one',

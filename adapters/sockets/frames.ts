@@ -5,11 +5,13 @@
 /** `2["event",payload]`: an event of the default namespace. */
 export const packetOf = (event: string, payload: unknown): string => `2${JSON.stringify([event, payload])}`
 
-const header = (length: number): Buffer => {
-  if (length < 126) return Buffer.from([0x81, length])
-  if (length < 65_536) return Buffer.from([0x81, 126, length >>> 8, length & 0xff])
+const TEXT = 0x81
+const BINARY = 0x82
+const header = (length: number, what = TEXT): Buffer => {
+  if (length < 126) return Buffer.from([what, length])
+  if (length < 65_536) return Buffer.from([what, 126, length >>> 8, length & 0xff])
   const bytes = Buffer.alloc(10)
-  bytes[0] = 0x81
+  bytes[0] = what
   bytes[1] = 127
   bytes.writeBigUInt64BE(BigInt(length), 2)
   return bytes
@@ -25,6 +27,15 @@ export const frameOf = (packet: string): Buffer => {
   frame.write(packet, head.length + 1)
   return frame
 }
+
+/** Bytes as a WebSocket's binary frame. */
+export const binaryFrameOf = (bytes: Buffer): Buffer => Buffer.concat([header(bytes.length, BINARY), bytes])
+/** Bytes as the one attachment of an event of Socket.IO's: the packet with its placeholder, and they themselves. */
+export const attachedFrameOf = (event: string, bytes: Buffer): Buffer =>
+  Buffer.concat([
+    frameOf(`51-${JSON.stringify([event, { _placeholder: true, num: 0 }])}`),
+    binaryFrameOf(bytes),
+  ])
 
 /** A packet whose end is the same for many: the bytes of that end are shared, not copied. */
 export const frameWithTail = (start: string, tail: Buffer): [Buffer, Buffer] => {

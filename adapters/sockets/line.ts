@@ -18,6 +18,8 @@ export interface Line {
   readonly guard: () => void
   /** Bytes that wait for its client to read them. */
   readonly waiting: () => number
+  /** A frame of the packed wire; false, and nothing is sent, where too much waits. Left out: this line can't take any. */
+  readonly frame?: (bytes: Buffer) => boolean
   /** Whether somebody answers at its other end within `ms`. Left out: it can't be asked, and counts as there. */
   readonly isThere?: (ms: number) => Promise<boolean>
   /** Closes it; its client stays away. */

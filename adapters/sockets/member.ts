@@ -51,6 +51,8 @@ export type Member = {
   data: Bucket | null
   /** Of signals to others; null until the first. */
   signals: Bucket | null
+  /** It is told by the packed wire where things are. */
+  isPacked: boolean
   /** Spawns of entities; null until the first. */
   spawns: Bucket | null
   /** `latest` waits for its turn, in the room that it was meant for. */

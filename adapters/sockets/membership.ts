@@ -45,7 +45,7 @@ export type MembershipDeps = {
   readonly sending: Sending
   readonly departures: Departures
   readonly whereabouts: Whereabouts
-  readonly scenes: Pick<Scenes, 'learn' | 'catchUp'>
+  readonly scenes: Pick<Scenes, 'learn' | 'entered' | 'catchUp'>
   readonly node: { readonly boot: string }
   readonly clock: Clock
   readonly ids: Ids
@@ -130,6 +130,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
       !isSameRoom(member.ticket, { space: space.right, subspace: subspace.right })
     )
       return told(wrongRoom(member.ticket))
+    member.isPacked = asked.scene === 'packed'
     const current = member.place as MemberSession | null
     if (current !== null && current.hold.live.key === spaceKey(space.right)) {
       if (current.subspace === subspace.right) return refresh(member, current, asked)

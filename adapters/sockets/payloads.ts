@@ -36,6 +36,8 @@ export const JoinSpacePayload = t.type({
   since: optional(t.type({ space: Revision, chat: Revision })),
   /** The client's own session from before its connection was lost. */
   replaces: optional(Text),
+  /** How it is to be told where things are. */
+  scene: optional(t.keyof({ json: null, packed: null })),
 })
 export type JoinSpacePayload = t.TypeOf<typeof JoinSpacePayload>
 export const Nothing = t.union([t.UnknownRecord, t.undefined, t.null])

@@ -11,7 +11,7 @@ import type { OtherLine } from './line.ts'
 import { createBudget } from './room-budget.ts'
 import { cutOff } from './sending/closing.ts'
 import type { Moved } from './sending/moved.ts'
-import { createMoving } from './sending/moving.ts'
+import { createMoving, type PackedHearers } from './sending/moving.ts'
 import { optionsOf, sizeOf, writeDirectly, writtenAtOnce } from './sending/writing.ts'
 import { createUnread } from './unread.ts'
 
@@ -27,6 +27,10 @@ export interface Sending {
   /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
    *  move at once, so does the whole room; where they move too much, the newest waits. */
   readonly newest: (room: RoomKey, sender: string, moved: Moved) => void
+  /** Whether one in the room is told by the packed wire where things are, and so not by `newest`. */
+  readonly pack: (room: RoomKey, id: string, isPacked: boolean) => void
+  /** Straight to a WebSocket that has nothing waiting, or `otherwise`; false, and neither, where too much waits. */
+  readonly frame: (socket: Socket, frames: ReadonlyArray<Buffer>, otherwise: () => void) => boolean
   /** To everybody in the room but the sender, in the order of its calls: a socket that does not read is cut off, nothing
    *  is left out. */
   readonly others: (room: RoomKey, sender: string, packet: string) => void
@@ -63,6 +67,8 @@ export type SendingOptions = {
 
 /** Frames that may wait, however small. */
 const MAX_FRAMES = 4_096
+/** Bytes that may wait for one who is told where things are: there will be a newer frame. */
+const FEW_BYTES = 65_536
 const MAX_BUFFERS = 256 << 20
 const PATIENCE_MS = 15_000
 /** 50 people who each move ten times a second with 300 bytes make 7 MB/s. */
@@ -107,7 +113,8 @@ export const createSending = (options: SendingOptions): Sending => {
     (namespace.adapter.rooms.get(room)?.size ?? 0) + (lines.get(room)?.size ?? 0)
 
   const budget = createBudget(options.movesOfRoom ?? OF_ROOM, options.movesOfAll ?? OF_ALL)
-  const moving = createMoving({ namespace, lines, budget, hearers })
+  const packed: PackedHearers = new Map()
+  const moving = createMoving({ namespace, lines, budget, hearers, packed })
 
   /** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
   const writer = (packets: ReadonlyArray<string>) => {
@@ -205,5 +212,21 @@ export const createSending = (options: SendingOptions): Sending => {
       guard(socket)
     },
     newest: moving.newest,
+    pack: (room, id, isPacked) => {
+      const ids = packed.get(room) ?? new Set()
+      if (isPacked) ids.add(id)
+      else ids.delete(id)
+      if (ids.size === 0) packed.delete(room)
+      else packed.set(room, ids)
+    },
+    frame: (socket, frames, otherwise) => {
+      const connection = connectionOf(socket)
+      const { transport, upgrading } = connection
+      const isSettled = transport.name === 'websocket' && !upgrading && socket.conn.protocol === 4
+      if (isSettled && writtenAtOnce(connection, frames)) return true
+      if (unread.bytes(connection) > FEW_BYTES) return false
+      otherwise()
+      return true
+    },
   }
 }

@@ -1,10 +1,14 @@
 /** A Socket.IO socket of the default namespace as a member's line. */
 import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
-import type { SharedTail } from './frames.ts'
+import { attachedFrameOf, type SharedTail } from './frames.ts'
 import type { Line } from './line.ts'
 import { sendElsewhere } from './sending/closing.ts'
 import type { Sending } from './sending.ts'
+
+/** All lines of a room are given the same frame, one after another. */
+let lastBytes: Buffer | null = null
+let lastFrames: ReadonlyArray<Buffer> = []
 
 /** A class, since there are thousands: what they all can do is kept once. */
 export class SocketLine implements Line {
@@ -25,6 +29,13 @@ export class SocketLine implements Line {
   }
   entered(start: string, tail: SharedTail): void {
     this.#sending.shared(this.socket, start, tail)
+  }
+  frame(bytes: Buffer): boolean {
+    if (lastBytes !== bytes) {
+      lastBytes = bytes
+      lastFrames = [attachedFrameOf('scene-frame', bytes)]
+    }
+    return this.#sending.frame(this.socket, lastFrames, () => this.socket.emit('scene-frame', bytes))
   }
   join(room: RoomKey): void {
     this.socket.join(room)

@@ -21,6 +21,7 @@ const OURS: ReadonlySet<string> = new Set([
   'aframe-update',
   'room-data',
   'scene-changed',
+  'scene-frame',
   'entity-asked',
   'entity-pinned',
   'entity-changed',

@@ -44,7 +44,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
         }
         paced.latest = null
         // Where somebody stood in the room before says nothing in this one.
-        if (latest.scene.room === member.place?.room) pass(member, latest.scene, latest.update)
+        pass(member, latest.scene, latest.update)
       },
       waitFor(paced.bucket, aframePace, units) + 1,
     )
@@ -117,6 +117,8 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
     },
     forget: (member) => {
       clearTimeout(member.aframe?.timer)
+      const latest = member.aframe?.latest ?? null
+      if (latest !== null) pass(member, latest.scene, latest.update)
       member.aframe = null
     },
   }

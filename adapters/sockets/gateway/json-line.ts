@@ -1,7 +1,7 @@
 /** A plain WebSocket that speaks JSON as a member's line: one object a frame, whose `type` says what it is. */
 import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
-import type { SharedTail } from '../frames.ts'
+import { binaryFrameOf, type SharedTail } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
 import { LateMoves, type Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
@@ -26,6 +26,12 @@ const frameOf = (packet: string): string => {
   const type = `{"type":${packet.slice(2, comma + 1)}`
   return rest === '{}' ? `${type}}` : `${type},${rest.slice(1)}`
 }
+
+/** The `ws` library's: what it writes to by itself. */
+type WithSender = { readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void } }
+/** All lines of a room are given the same frame, one after another. */
+let lastBytes: Buffer | null = null
+let lastFrames: ReadonlyArray<Buffer> = []
 
 export class JsonLine implements OtherLine {
   readonly id: string
@@ -84,6 +90,22 @@ export class JsonLine implements OtherLine {
   }
   moved(sender: string, moved: Moved, packet: string): void {
     this.#late.tell(sender, moved, packet)
+  }
+  frame(bytes: Buffer): boolean {
+    const { ws } = this
+    if (ws.bufferedAmount >= FEW) return false
+    const sender = (ws as unknown as WithSender)._sender
+    if (ws.readyState !== ws.OPEN) return true
+    if (sender?.sendFrame === undefined) {
+      ws.send(bytes, { binary: true })
+      return true
+    }
+    if (lastBytes !== bytes) {
+      lastBytes = bytes
+      lastFrames = [binaryFrameOf(bytes)]
+    }
+    sender.sendFrame(lastFrames)
+    return true
   }
   join(room: RoomKey): void {
     this.#sending.hear(room, this)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import type { WebSocket } from 'ws'
+import { readMove } from '../../../domain/scene/packed.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import { invalid } from '../../refusals.ts'
 import { type Ack, type Answer, told } from '../answers.ts'
@@ -43,7 +44,7 @@ export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined
 const MALFORMED = '\u0000'
 /** In the place of a frame that is. */
 const TOO_LARGE = Symbol('too large')
-type Frame = string | typeof TOO_LARGE
+type Frame = string | Uint8Array | typeof TOO_LARGE
 const read = (text: string): Payload | null => {
   try {
     const value: unknown = JSON.parse(text)
@@ -132,10 +133,10 @@ export const createJsonSockets = (deps: {
   const open = new Map<WebSocket, boolean>()
   const silent = new WeakSet<WebSocket>()
 
-  /** A binary frame is no JSON. */
+  /** What is no text is where one's avatar is, packed. */
   const frameOf = (data: WebSocket.RawData, isBinary: boolean): Frame => {
     if ((data as Buffer).byteLength > deps.maxPacket) return TOO_LARGE
-    return isBinary ? '' : String(data)
+    return isBinary ? (data as Buffer) : String(data)
   }
 
   const asking = setInterval(() => {
@@ -167,6 +168,11 @@ export const createJsonSockets = (deps: {
   const onFrame = (member: Member, line: JsonLine, text: Frame): void => {
     if (text === TOO_LARGE) {
       receive(member, oversizedName(''), undefined, null)
+      return
+    }
+    if (typeof text !== 'string') {
+      const move = readMove(text)
+      receive(member, move === null ? MALFORMED : 'aframe-update', move ?? undefined, null)
       return
     }
     const message = read(text)

@@ -87,6 +87,7 @@ export const createSpeaking = (deps: LanguageDeps) => {
       avatar_data: undefined,
       since: undefined,
       replaces: undefined,
+      scene: undefined,
     })
   }
 

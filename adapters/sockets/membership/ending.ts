@@ -32,6 +32,8 @@ export type Ending = {
 export const hush = (member: Member, session: MemberSession): void => {
   session.stopListening?.()
   session.stopListening = null
+  session.unpack?.()
+  session.unpack = null
   if (session.room === null) return
   member.line.leave(session.room)
   listenOut(session.hold.live, session.subspace)

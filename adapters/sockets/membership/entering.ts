@@ -57,7 +57,7 @@ export const createEntering = (deps: {
   readonly tokenFor: (member: Member) => string | null
   readonly log: EventLog
   readonly sending: Sending
-  readonly scenes: Pick<Scenes, 'catchUp'>
+  readonly scenes: Pick<Scenes, 'entered' | 'catchUp'>
   readonly ending: Ending
   readonly clock: Clock
   readonly logger: Logger
@@ -116,6 +116,7 @@ export const createEntering = (deps: {
         stop()
         session.stopListening = null
         line.join(room)
+        session.unpack = deps.scenes.entered(member, room)
         // Movements in the meantime were for those who were in.
         deps.scenes.catchUp(member)
         session.arrived('entered')
@@ -143,6 +144,7 @@ export const createEntering = (deps: {
     if (since === null) {
       line.entered(start(false), tail)
       line.join(room)
+      session.unpack = deps.scenes.entered(member, room)
       session.arrived('entered')
       return
     }

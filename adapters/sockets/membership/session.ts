@@ -14,6 +14,8 @@ export type MemberSession = RoomPlace & {
   since: Revisions | null
   arrived: (arrival: Arrival) => void
   stopListening: (() => void) | null
+  /** Ends what it is told by the packed wire; null where it is not. */
+  unpack: (() => void) | null
   isOver: boolean
 }
 
@@ -31,6 +33,7 @@ export const newSession = (of: {
   since: null,
   arrived: () => {},
   stopListening: null,
+  unpack: null,
   isOver: false,
 })
 

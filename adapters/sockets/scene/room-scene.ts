@@ -32,6 +32,8 @@ export type Avatar = { readonly position: unknown; readonly rotation: unknown }
 
 /** One that is not there is forgotten after so long (ms): what comes late of it must find that it is gone. */
 const FORGET_MS = 60_000
+/** So long after one has changed it, another who does is told of it too (ms): what each has said may have crossed. */
+const CROSSING_MS = 5_000
 
 export class RoomScene {
   readonly room: RoomKey
@@ -42,6 +44,7 @@ export class RoomScene {
   readonly #shown = new Map<string, string>()
   readonly #untold = new Map<string, 'all' | 'head'>()
   readonly #hiddenSince = new Map<string, number>()
+  readonly #lastBy = new Map<string, { readonly by: string; readonly at: number }>()
   /** By socket. */
   readonly avatars = new Map<string, Avatar>()
   #weight = 0
@@ -98,6 +101,13 @@ export class RoomScene {
     const has: Record<string, unknown> = {}
     for (const name of touched) has[name] = entity.components[name]?.value ?? null
     return has
+  }
+  /** By a member, here or on another node. */
+  applyBy(by: string, change: Change): void {
+    const now = performance.now()
+    const last = this.#lastBy.get(change.id)
+    this.apply(change, last !== undefined && last.by !== by && now - last.at < CROSSING_MS)
+    this.#lastBy.set(change.id, { by, at: now })
   }
   /** `loud`: those here are told of all of it, and not of what is new about it alone. */
   apply(change: Change, loud = false): void {
@@ -182,6 +192,24 @@ export class RoomScene {
     this.#untold.clear()
     return isAny ? said : null
   }
+  /** Where an entity is; null where it is not there, or nowhere. */
+  placeOf(id: string): Avatar | null {
+    const entity = this.get(id)
+    const position = entity?.components.position?.value ?? null
+    return position === null ? null : { position, rotation: entity?.components.rotation?.value ?? null }
+  }
+  /** What is told of somebody may be faster than that they are here. */
+  *avatarsHere(): Generator<readonly [string, Avatar]> {
+    for (const [socketId, avatar] of this.avatars) if (this.#around.isHere(socketId)) yield [socketId, avatar]
+  }
+  /** Of avatars by socket, of entities by id. */
+  *places(): Generator<readonly [string, Avatar]> {
+    yield* this.avatarsHere()
+    for (const id of this.#entities.keys()) {
+      const place = this.placeOf(id)
+      if (place !== null) yield [id, place]
+    }
+  }
   /** For one who comes. */
   whole(): {
     readonly entities: Readonly<Record<string, ToldEntity>>
@@ -192,7 +220,7 @@ export class RoomScene {
       const told = this.told(id)
       if (told !== null) entities[id] = told
     }
-    return { entities, avatars: Object.fromEntries(this.avatars) }
+    return { entities, avatars: Object.fromEntries(this.avatarsHere()) }
   }
   /** All that was said, for another node. */
   *changes(): Generator<Change> {
@@ -211,9 +239,8 @@ export class RoomScene {
       this.#hiddenSince.set(id, since)
       if (now - since < FORGET_MS) continue
       this.#weight -= this.weightOf(id)
-      for (const map of [this.#entities, this.#weights, this.#hiddenSince, this.#shown]) map.delete(id)
+      for (const map of [this.#entities, this.#weights, this.#hiddenSince, this.#shown, this.#lastBy])
+        map.delete(id)
     }
-    for (const socketId of this.avatars.keys())
-      if (!this.#around.isHere(socketId)) this.avatars.delete(socketId)
   }
 }

@@ -4,6 +4,7 @@ import { accountOf } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import type { Change } from '../../../domain/scene/entity.ts'
+import { packPose } from '../../../domain/scene/packed.ts'
 import { type Stamp, type StampClock, stampClock } from '../../../domain/scene/stamp.ts'
 import { accessOf } from '../../../domain/space/access.ts'
 import { type Pin, pinKey } from '../../../domain/space/pin.ts'
@@ -19,8 +20,9 @@ import type { Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { BetweenNodes, SceneMessage } from './between.ts'
 import type { Lasting } from './lasting.ts'
+import { PackedRooms } from './packed-rooms.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
-import { emptyUpdate, entityDataOf, over, type Update } from './update.ts'
+import { emptyUpdate, entityDataOf, over, restOf, type Update } from './update.ts'
 import type { Writer } from './writing.ts'
 
 export type ScenesDeps = {
@@ -34,12 +36,17 @@ export type ScenesDeps = {
   readonly node: string
 }
 
+/** What waits to be told, and what it is. */
+export type ToldUpdate = Moved & { readonly update: Update }
+
 /** Spawns of one member. */
 const SPAWN_PACE: TokenRate = { perSecond: 20, burst: 1_000 }
 const SWEEP_MS = 5_000
 /** How long one who comes waits for another node to tell what is in the room, and how long that is kept for it (ms). */
 const LEARN_MS = 400
 const EXPECT_MS = 20_000
+const COME_BACK_MS = 2_000
+const LOOK_MS = 1_000
 
 const spaceOf = (room: RoomKey): string => room.slice(0, room.lastIndexOf(':'))
 const subspaceOf = (room: RoomKey): string => room.slice(room.lastIndexOf(':') + 1)
@@ -64,10 +71,13 @@ export class Scenes {
   readonly #due = new Set<RoomKey>()
   readonly #stamps: StampClock
   readonly #between: BetweenNodes
+  readonly #packed: PackedRooms
   readonly #sweeping: NodeJS.Timeout
+  readonly #looking: NodeJS.Timeout
 
   constructor(deps: ScenesDeps) {
     this.#deps = deps
+    this.#packed = new PackedRooms(deps.sending, deps.clock)
     this.#stamps = stampClock(deps.node, deps.clock.now)
     this.#between = new BetweenNodes(deps.relay, deps.node, {
       changed: (room, by, changes) => this.#heardOf(room, by, changes),
@@ -77,19 +87,21 @@ export class Scenes {
       give: (room) => this.#give(room),
     })
     this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    this.#looking = setInterval(() => this.#closeEmpty(), LOOK_MS).unref()
     deps.sending.onRooms(
       (room) => {
         deps.relay.join(room)
         this.#expected.delete(room)
       },
-      (room) => {
-        if (!this.#expected.has(room)) this.#close(room)
-      },
+      // Who asks for the room once more leaves it for a moment.
+      (room) => this.#expect(room, COME_BACK_MS),
     )
   }
   stop(): void {
     clearInterval(this.#sweeping)
+    clearInterval(this.#looking)
     this.#between.stop()
+    this.#packed.stop()
   }
 
   // ── the rooms ──────────────────────────────────────────────────────────────────────────────────────────
@@ -102,6 +114,10 @@ export class Scenes {
       lasts: (id) => this.#live(room)?.state.pinned.has(pinKey(subspaceOf(room), id)) === true,
     })
     this.#rooms.set(room, made)
+    made.onChange((id, touched) => {
+      if (touched === 'all' || touched.has('position') || touched.has('rotation'))
+        this.#packed.put(room, id, made.placeOf(id))
+    })
     const live = this.#live(room)
     live?.scenes.set(subspaceOf(room), () => made.whole())
     for (const pin of live?.state.pinned.values() ?? [])
@@ -122,15 +138,24 @@ export class Scenes {
     this.#rooms.delete(room)
     this.#live(room)?.scenes.delete(subspaceOf(room))
   }
-  #sweep(): void {
+  #expect(room: RoomKey, ms: number): void {
+    const until = performance.now() + ms
+    this.#expected.set(room, Math.max(until, this.#expected.get(room) ?? 0))
+  }
+  #closeEmpty(): void {
     const now = performance.now()
     for (const [room, until] of this.#expected) {
       if (until > now) continue
       this.#expected.delete(room)
       if (this.#deps.sending.hearers(room) === 0) this.#close(room)
     }
+  }
+  #sweep(): void {
+    const now = performance.now()
     for (const [room, scene] of this.#rooms) {
       scene.sweep(now)
+      for (const socketId of scene.avatars.keys())
+        if (!this.isIn(room, socketId)) this.#forgetAvatar(scene, socketId)
       this.#schedule(room, scene)
     }
   }
@@ -139,8 +164,9 @@ export class Scenes {
     const room: RoomKey = `${live.key}:${subspace}`
     const scene = this.of(room)
     live.scenes.set(subspace, () => scene.whole())
+    for (const pin of live.state.pinned.values()) if (pin.subspace === subspace) scene.apply(changeOf(pin))
     if (this.#deps.sending.hearers(room) > 0) return
-    this.#expected.set(room, performance.now() + EXPECT_MS)
+    this.#expect(room, EXPECT_MS)
     this.#deps.relay.join(room)
     const nodes = new Set<string>()
     for (const session of live.state.sessions.values())
@@ -154,12 +180,16 @@ export class Scenes {
     for (const { event, payload } of news)
       switch (event) {
         case 'user-left':
-          scene.avatars.delete(String(payload.socketId))
+          this.#forgetAvatar(scene, String(payload.socketId))
           scene.recheck(String(payload.socketId))
           break
-        case 'user-joined':
-          scene.recheck(String(payload.socketId))
+        case 'user-joined': {
+          const socketId = String(payload.socketId)
+          const avatar = scene.avatars.get(socketId)
+          if (avatar !== undefined) this.#packed.put(room, socketId, avatar)
+          scene.recheck(socketId)
           break
+        }
         case 'entity-pinned':
         case 'entity-changed':
         case 'entity-unpinned': {
@@ -200,7 +230,7 @@ export class Scenes {
   }
   /** Of a member here: it holds from now on, and the other nodes are told. */
   put(scene: RoomScene, by: string, change: Change): void {
-    scene.apply(change)
+    scene.applyBy(by, change)
     const { components } = change
     if (components !== undefined && Object.keys(components).length > 0 && scene.isLasting(change.id))
       this.#keepLater(scene, by, change.id)
@@ -224,6 +254,10 @@ export class Scenes {
     this.#keepAvatar(scene, by, own)
     this.#between.own(scene.room, by, own)
   }
+  #forgetAvatar(scene: RoomScene, socketId: string): void {
+    scene.avatars.delete(socketId)
+    this.#packed.put(scene.room, socketId, null)
+  }
   #keepAvatar(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
     const { position = null, rotation = null } = own
     const known = scene.avatars.get(by)
@@ -233,6 +267,7 @@ export class Scenes {
       rotation: isShort(rotation) ? rotation : (known?.rotation ?? null),
     }
     scene.avatars.set(by, avatar)
+    if (this.isIn(scene.room, by)) this.#packed.put(scene.room, by, avatar)
   }
   /** Those who know nothing of spawning hear of it as of any update. */
   tellOthers(scene: RoomScene, by: string, id: string): void {
@@ -258,35 +293,27 @@ export class Scenes {
 
   // ── what is told ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** Of what one said, for the others in the room; written when it goes out. */
-  moved(
-    scene: RoomScene,
-    socketId: string,
-    update: Update,
-    isThere: () => boolean,
-  ): Moved & { readonly update: Update } {
+  /** Of what one said, for the others in the room; written when it goes out. Where its sender has left, what it did to
+   *  entities is told all the same. */
+  moved(scene: RoomScene, socketId: string, update: Update, isThere: () => boolean): ToldUpdate {
     const { room } = scene
+    const now = (): Update => (isThere() ? update : { ...update, own: {} })
     return {
       update,
-      isThere,
+      isThere: () => update.entities.size > 0 || isThere(),
       over: (older) =>
-        'update' in older
-          ? this.moved(scene, socketId, over(older.update as Update, update), isThere)
-          : this.moved(scene, socketId, update, isThere),
-      packet: () =>
-        packetOf('aframe-update', {
+        this.moved(
+          scene,
           socketId,
-          userAccount: this.#accountOf(room, socketId),
-          entityData: entityDataOf(update, scene),
-          timestamp: this.#at(),
-        }),
+          'update' in older ? over((older as ToldUpdate).update, update) : update,
+          isThere,
+        ),
+      packet: () => this.#packet(room, socketId, entityDataOf(now(), scene)),
+      rest: () => {
+        const rest = restOf(now(), scene, this.#isPacked(scene, socketId, update))
+        return rest === null ? null : this.#packet(room, socketId, rest)
+      },
     }
-  }
-  /** All of it once more, for one who heard the room's news and not how things move. */
-  catchUp({ place, line }: Member): void {
-    const scene = place?.room ? this.#rooms.get(place.room) : undefined
-    const { entities } = scene?.whole() ?? { entities: {} }
-    if (Object.keys(entities).length > 0) line.tell('scene-changed', { entities, timestamp: this.#at() })
   }
   #at(): string {
     return new Date(this.#deps.clock.now()).toISOString()
@@ -296,6 +323,29 @@ export class Scenes {
     return member === undefined
       ? (sessionIn(this.#deps.feed, room, socketId)?.account ?? null)
       : accountOf(member.caller)
+  }
+  #packet(room: RoomKey, socketId: string, entityData: Readonly<Record<string, unknown>>): string {
+    const userAccount = this.#accountOf(room, socketId)
+    return packetOf('aframe-update', { socketId, userAccount, entityData, timestamp: this.#at() })
+  }
+  /** Whether where it said that it is, is what the packed wire tells. */
+  #isPacked(scene: RoomScene, socketId: string, { own }: Update): boolean {
+    const avatar = scene.avatars.get(socketId)
+    if (avatar === undefined || packPose(avatar.position, avatar.rotation) === null) return false
+    return (
+      (own.position ?? avatar.position) === avatar.position &&
+      (own.rotation ?? avatar.rotation) === avatar.rotation
+    )
+  }
+  /** One that speaks the packed wire is told by it from now on; answers what ends that. */
+  entered(member: Member, room: RoomKey): (() => void) | null {
+    return member.isPacked ? this.#packed.join(member, this.of(room)) : null
+  }
+  /** All of it once more, for one who heard the room's news and not how things move. */
+  catchUp({ place, line }: Member): void {
+    const scene = place?.room ? this.#rooms.get(place.room) : undefined
+    const { entities } = scene?.whole() ?? { entities: {} }
+    if (Object.keys(entities).length > 0) line.tell('scene-changed', { entities, timestamp: this.#at() })
   }
   /** Once for all that changes in one round of the event loop. */
   #schedule(room: RoomKey, scene: RoomScene): void {
@@ -333,7 +383,7 @@ export class Scenes {
     const entities = new Map<string, Touched>()
     for (const change of changes) {
       this.#stampsIn(change)
-      scene.apply(change)
+      scene.applyBy(by, change)
       const isHead = change.made != null || change.gone != null
       entities.set(change.id, isHead ? 'all' : new Set(Object.keys(change.components ?? {})))
     }

@@ -1,5 +1,6 @@
 /** What one client said of its scene and others have not been told yet: which things of the room's scene it touched, and its
  *  own words beside them. More of the same goes over it, and loses nothing but what is older. */
+import { packPose } from '../../../domain/scene/packed.ts'
 import type { RoomScene, Touched } from './room-scene.ts'
 
 export type Update = {
@@ -35,6 +36,30 @@ export const entityDataOf = (update: Update, scene: RoomScene): Readonly<Record<
       ? said.map(([id, components]) => ({ id, ...(components ?? { removed: true }) }))
       : Object.fromEntries(said),
   }
+}
+
+const POSE: ReadonlySet<string> = new Set(['position', 'rotation'])
+const without = (from: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => !POSE.has(name)))
+
+/** What is left for those who are told by the packed wire where things are; null for nothing. */
+export const restOf = (
+  update: Update,
+  scene: RoomScene,
+  isOwnPacked: boolean,
+): Readonly<Record<string, unknown>> | null => {
+  const own = isOwnPacked ? without(update.own) : update.own
+  const entities: Record<string, unknown> = {}
+  for (const [id, touched] of update.entities) {
+    const place = scene.placeOf(id)
+    const has = scene.read(id, touched)
+    const isPacked = place !== null && packPose(place.position, place.rotation) !== null
+    const rest = has !== null && isPacked ? without(has) : has
+    if (rest === null || touched === 'all' || Object.keys(rest).length > 0) entities[id] = rest
+  }
+  const isAny = Object.keys(entities).length > 0
+  if (!isAny && Object.keys(own).length === 0) return null
+  return isAny ? { ...own, entities } : own
 }
 
 type Parts = { readonly own: Update['own']; readonly isList: boolean } & {

@@ -3,6 +3,8 @@
 export type Moved = {
   /** Encoded when it is sent, so that it says how things are then. */
   readonly packet: () => string
+  /** What is left of it for those who are told by the packed wire where things are; null for nothing. */
+  readonly rest?: () => string | null
   /** With what its sender said before and others were not told yet. Left out: the newer stands for the older. */
   readonly over?: (older: Moved) => Moved
   /** Whether the sender is still in the room: asked before each write, since nothing moves that has left. */

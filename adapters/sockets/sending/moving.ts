@@ -1,7 +1,12 @@
 /** How scenes move, told to a room: of each sender all that is new, as fast as the room and each of its sockets can take it. */
 import type { Namespace } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
-import type { SocketConnection, SocketTransport, WriteOptions } from '../connection.ts'
+import {
+  connectionOf,
+  type SocketConnection,
+  type SocketTransport,
+  type WriteOptions,
+} from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { OtherLine } from '../line.ts'
 import type { Budget } from '../room-budget.ts'
@@ -27,6 +32,9 @@ const REST = 3
 const LONGEST_REST_MS = 50
 
 export type Moving = { readonly newest: (room: RoomKey, sender: string, moved: Moved) => void }
+/** Those who are told by the packed wire where things are, by room. */
+export type PackedHearers = Map<RoomKey, Set<string>>
+const NOBODY: ReadonlySet<string> = new Set()
 
 export const createMoving = (deps: {
   readonly namespace: Namespace
@@ -34,8 +42,9 @@ export const createMoving = (deps: {
   readonly lines: ReadonlyMap<RoomKey, ReadonlyMap<string, OtherLine>>
   readonly budget: Budget
   readonly hearers: (room: RoomKey) => number
+  readonly packed: PackedHearers
 }): Moving => {
-  const { namespace, lines, budget, hearers } = deps
+  const { namespace, lines, budget, hearers, packed } = deps
   const stalled = new WeakMap<SocketConnection, { transport: SocketTransport; newest: Map<string, Moved> }>()
   const moving = new Map<RoomKey, Map<string, Moved>>()
   let isDue = false
@@ -74,7 +83,11 @@ export const createMoving = (deps: {
   }
 
   /** To each who is ready for it, all that moved is one write: the same bytes for all, less one's own. */
-  const tellMoves = (ids: ReadonlySet<string>, moves: ReadonlyArray<readonly [string, Move]>): void => {
+  const tellMoves = (
+    ids: ReadonlySet<string>,
+    but: ReadonlySet<string>,
+    moves: ReadonlyArray<readonly [string, Move]>,
+  ): void => {
     const first = moves[0]
     if (first === undefined) return
     const all = Buffer.concat(moves.map(([, { frame }]) => frame))
@@ -90,6 +103,7 @@ export const createMoving = (deps: {
     }
     const whole = optionsOf([all])
     for (const id of ids) {
+      if (but.has(id)) continue
       const connection = namespace.sockets.get(id)?.client.conn as unknown as SocketConnection | undefined
       if (connection === undefined) continue
       const { transport, upgrading, writeBuffer } = connection
@@ -102,20 +116,55 @@ export const createMoving = (deps: {
     }
   }
 
-  /** What a room can afford of what moves in it. */
+  /** To those on the packed wire: what that has no words for. */
+  const tellRest = (
+    room: RoomKey,
+    to: ReadonlySet<string>,
+    moves: Iterable<readonly [string, Moved]>,
+  ): void => {
+    if (to.size === 0) return
+    for (const [sender, { rest }] of moves) {
+      const packet = rest?.() ?? null
+      if (packet === null) continue
+      const options = optionsOf([frameOf(packet)])
+      for (const id of to) {
+        if (id === sender) continue
+        const line = lines.get(room)?.get(id)
+        const socket = namespace.sockets.get(id)
+        if (line !== undefined) line.packets([packet])
+        else if (socket !== undefined) connectionOf(socket).write(packet, options)
+      }
+    }
+  }
+
   const passOnIn = (room: RoomKey, senders: Map<string, Moved>, now: number): void => {
-    const ready = new Map<string, Move>()
-    for (const [sender, moved] of senders)
-      if (moved.isThere()) ready.set(sender, moveOf(moved))
-      else senders.delete(sender)
-    const ids = namespace.adapter.rooms.get(room)
-    const moves = budget.affordable(room, ready, hearers(room), now)
+    for (const [sender, { isThere }] of senders) if (!isThere()) senders.delete(sender)
+    const onPacked = packed.get(room) ?? NOBODY
+    if (onPacked.size >= hearers(room)) {
+      tellRest(room, onPacked, senders)
+      moving.delete(room)
+      return
+    }
+    const moves = affordable(room, senders, now)
     for (const [sender] of moves) senders.delete(sender)
-    if (ids !== undefined) tellMoves(ids, moves)
+    tellRest(
+      room,
+      onPacked,
+      moves.map(([sender, { moved }]) => [sender, moved]),
+    )
+    const ids = namespace.adapter.rooms.get(room)
+    if (ids !== undefined) tellMoves(ids, onPacked, moves)
     for (const line of lines.get(room)?.values() ?? [])
-      for (const [sender, { moved, packet }] of moves)
-        if (sender !== line.id) line.moved(sender, moved, packet)
+      if (!onPacked.has(line.id))
+        for (const [sender, { moved, packet }] of moves)
+          if (sender !== line.id) line.moved(sender, moved, packet)
     if (senders.size === 0) moving.delete(room)
+  }
+  /** What a room can afford of what moves in it. */
+  const affordable = (room: RoomKey, senders: ReadonlyMap<string, Moved>, now: number) => {
+    const ready = new Map<string, Move>()
+    for (const [sender, moved] of senders) ready.set(sender, moveOf(moved))
+    return budget.affordable(room, ready, hearers(room), now)
   }
 
   const passOn = (): void => {

@@ -14,6 +14,7 @@ export type Sent = {
       readonly chat: string
     }
     readonly replaces?: string
+    readonly scene?: 'json' | 'packed'
   }
   /** Leaves. */
   readonly 'leave-space': Readonly<Record<string, unknown>>
@@ -475,6 +476,8 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
+  /** Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame by itself. */
+  readonly 'scene-frame': Readonly<Record<string, unknown>>
   /** Somebody asks for an entity of one’s own: entity-give gives it. */
   readonly 'entity-asked': {
     readonly id: string

@@ -1,34 +1,83 @@
-/** The scene as a client has it that merges what it hears; for tests alone. */
-import type { Client } from '../../../../infra/testing/sockets.ts'
+/** The scene as a client has it that merges what it hears, on either wire; for tests alone. */
+import { PackedReader } from '../../../../apps/client/src/packed.ts'
+import type { Heard } from '../../../../infra/testing/sockets.ts'
 
 export type Entities = Record<string, Record<string, unknown> | null>
-/** The components that a client has heard of, as one that merges what it hears. */
-export const heardBy = (client: Client): Entities => {
-  const scene: Entities = {}
-  for (const { event, payload } of client.heard) {
-    if (event === 'space-joined') {
-      for (const id of Object.keys(scene)) delete scene[id]
-      for (const [id, { components }] of Object.entries<{ components: Record<string, unknown> }>(
-        payload.scene.entities,
-      ))
-        scene[id] = { ...components }
+type Said = Record<string, { readonly components?: Record<string, unknown>; readonly owner?: unknown } | null>
+
+export class SceneView {
+  readonly scene: Entities = {}
+  readonly owners = new Map<string, unknown>()
+  /** By socket. */
+  readonly avatars = new Map<string, unknown>()
+  readonly #reader = new PackedReader()
+
+  hear({ event, payload }: Heard): void {
+    switch (event) {
+      case 'space-joined':
+        for (const id of Object.keys(this.scene)) delete this.scene[id]
+        this.owners.clear()
+        this.avatars.clear()
+        this.#reader.clear()
+        for (const [id, { position }] of Object.entries<{ position: unknown }>(payload.scene.avatars))
+          this.avatars.set(id, position)
+        this.#said(payload.scene.entities)
+        return
+      case 'scene-changed':
+        this.#said(payload.entities)
+        return
+      case 'aframe-update':
+        if (payload.entityData.position != null)
+          this.avatars.set(payload.socketId, payload.entityData.position)
+        for (const [id, components] of Object.entries<Record<string, unknown> | null>(
+          payload.entityData.entities ?? {},
+        ))
+          this.#merge(id, components)
+        return
+      case 'user-left':
+        this.avatars.delete(payload.socketId)
+        return
+      case 'scene-frame':
+        this.#framed(payload)
     }
-    const said: Entities =
-      event === 'aframe-update'
-        ? (payload.entityData.entities ?? {})
-        : event === 'scene-changed'
-          ? Object.fromEntries(
-              Object.entries<{ components?: Record<string, unknown> } | null>(payload.entities).map(
-                ([id, one]) => [id, one === null ? null : (one.components ?? {})],
-              ),
-            )
-          : {}
-    for (const [id, components] of Object.entries(said))
-      if (components === null) delete scene[id]
-      else {
-        const merged = { ...scene[id], ...components }
-        scene[id] = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null))
-      }
   }
-  return scene
+  /** One's own, once it is known that it holds: nobody tells one what one said. */
+  wrote(event: string, payload: Record<string, unknown>, answer: Record<string, unknown>): void {
+    if (event !== 'aframe-update' || answer.ok !== true) return
+    const refused = (answer.refused ?? {}) as Record<string, unknown>
+    const entities = (payload.entities ?? {}) as Record<string, Record<string, unknown> | null>
+    for (const [id, components] of Object.entries(entities)) if (!(id in refused)) this.#merge(id, components)
+  }
+  #said(entities: Said): void {
+    for (const [id, one] of Object.entries(entities)) {
+      this.#merge(id, one === null ? null : (one.components ?? {}))
+      if (one !== null && 'owner' in one) this.owners.set(id, one.owner)
+    }
+  }
+  #merge(id: string, components: Record<string, unknown> | null): void {
+    if (components === null) {
+      delete this.scene[id]
+      this.owners.delete(id)
+      return
+    }
+    const merged = Object.entries({ ...this.scene[id], ...components })
+    this.scene[id] = Object.fromEntries(merged.filter(([, value]) => value !== null))
+  }
+  #framed(bytes: Uint8Array): void {
+    const { moved, gone } = this.#reader.read(new Uint8Array(bytes))
+    for (const id of gone) this.avatars.delete(id)
+    for (const [id, { position, rotation }] of moved) {
+      const entity = this.scene[id]
+      if (entity) Object.assign(entity, { position }, rotation === null ? {} : { rotation })
+      else if (!id.startsWith('e')) this.avatars.set(id, position)
+    }
+  }
+}
+
+/** The components that a client has heard of. */
+export const heardBy = (client: { readonly heard: ReadonlyArray<Heard> }): Entities => viewOf(client).scene
+export const viewOf = ({ heard }: { readonly heard: ReadonlyArray<Heard> }): SceneView => {
+  const view = new SceneView()
+  for (const one of heard) view.hear(one)
+  return view
 }

@@ -1,0 +1,297 @@
+/** Where everything in a room is, for those who speak the packed wire: one frame a tick, written once for all who stand in one
+ *  part of the room. What is near them is in each frame, what is far in one a second. */
+import {
+  type Body,
+  CHANGES,
+  type Form,
+  type Named,
+  type Pose,
+  packPose,
+  WHOLE,
+  Writer,
+  writeAbsolute,
+  writeDelta,
+  writeHead,
+  writeMove,
+} from '../../../domain/scene/packed.ts'
+
+/** One who is told: `frame` is false where too much waits for it already. */
+export type Hearer = {
+  readonly id: string
+  readonly frame: (bytes: Buffer) => boolean
+}
+type Slot = {
+  readonly slot: number
+  readonly id: string
+  form: Form
+  pose: Pose
+  before: Pose
+  /** Counts its changes: who was told the one before can be told what changed since. */
+  version: number
+}
+type Group = {
+  readonly hearers: Set<Hearer>
+  /** The version that all of them were told, by slot. */
+  readonly told: Map<number, number>
+  readonly toldAt: Map<number, number>
+  /** Slots whose newest version they were not told yet. */
+  readonly behind: Set<number>
+  /** What is far from it; null where everything is near. */
+  far: ReadonlySet<number> | null
+}
+/** The cost of a tick follows what is near: at most so many, within so many metres. */
+export type Interest = {
+  readonly most: number
+  readonly metres: number
+  readonly cell: number
+  readonly farMs: number
+}
+export const INTEREST: Interest = { most: 100, metres: 48, cell: 32, farMs: 900 }
+/** How often it is looked at who stands where (ms). */
+const LOOK_MS = 500
+const EVERYWHERE = 'all'
+
+export class PackedRoom {
+  readonly #slots = new Map<string, Slot>()
+  readonly #bySlot: Array<Slot | undefined> = []
+  readonly #free: number[] = []
+  readonly #groups = new Map<string, Group>()
+  readonly #hearers = new Map<Hearer, Group>()
+  /** Those for whom too much waited: they are told all of it once they have read. */
+  readonly #late = new Set<Hearer>()
+  readonly #dirty = new Map<string, { position: unknown; rotation: unknown } | null>()
+  readonly #interest: Interest
+  readonly #frame = new Writer()
+  readonly #bodies = new Writer()
+  #lookedAt = Number.NEGATIVE_INFINITY
+
+  constructor(interest: Interest = INTEREST) {
+    this.#interest = interest
+  }
+  get size(): number {
+    return this.#hearers.size
+  }
+  get isIdle(): boolean {
+    if (this.#dirty.size > 0 || this.#late.size > 0) return false
+    for (const { behind } of this.#groups.values()) if (behind.size > 0) return false
+    return true
+  }
+  has(id: string): boolean {
+    return this.#slots.has(id) || this.#dirty.has(id)
+  }
+
+  /** Takes effect with the next tick. Null: it is gone, or is nowhere that this wire has words for. */
+  put(id: string, place: { readonly position: unknown; readonly rotation: unknown } | null): void {
+    this.#dirty.set(id, place)
+  }
+  join(hearer: Hearer, now: number): void {
+    const group = this.#groupOf(this.#cellOf(hearer.id))
+    group.hearers.add(hearer)
+    this.#hearers.set(hearer, group)
+    if (!hearer.frame(this.#whole(now))) this.#late.add(hearer)
+  }
+  leave(hearer: Hearer): void {
+    const group = this.#hearers.get(hearer)
+    this.#hearers.delete(hearer)
+    this.#late.delete(hearer)
+    group?.hearers.delete(hearer)
+    this.#dropEmpty()
+  }
+  #dropEmpty(): void {
+    for (const [key, { hearers }] of this.#groups) if (hearers.size === 0) this.#groups.delete(key)
+  }
+
+  /** `now`: ms of the server's clock. */
+  tick(now: number): void {
+    const named: Named[] = []
+    const freed: number[] = []
+    this.#bodies.clear()
+    // Before anything new: who changes parts of the room has what there was.
+    if (now - this.#lookedAt >= LOOK_MS) this.#look(now)
+    const changed = this.#take(named, freed)
+    const fresh = new Set(changed)
+    const deltas = new Map<number, Body>()
+    const absolutes = new Map<number, Body>()
+    for (const group of this.#groups.values()) {
+      for (const slot of changed) group.behind.add(slot)
+      for (const slot of freed) for (const map of [group.told, group.toldAt, group.behind]) map.delete(slot)
+      this.#tell(group, now, { named, freed, fresh, deltas, absolutes })
+    }
+    this.#catchUp(now)
+  }
+
+  /** What was said since the last tick; answers the slots that moved. */
+  #take(named: Named[], freed: number[]): ReadonlyArray<number> {
+    const changed: number[] = []
+    const nowFree: number[] = []
+    for (const [id, place] of this.#dirty) {
+      const packed = place === null ? null : packPose(place.position, place.rotation)
+      let known = this.#slots.get(id)
+      if (known !== undefined && (packed === null || packed.form !== known.form)) {
+        this.#slots.delete(id)
+        this.#bySlot[known.slot] = undefined
+        freed.push(known.slot)
+        // Taken again from the next tick on: in this frame its number is let go of after names are given.
+        nowFree.push(known.slot)
+        known = undefined
+      }
+      if (packed === null) continue
+      if (known === undefined) {
+        const slot = this.#free.pop() ?? this.#bySlot.length
+        known = { slot, id, form: packed.form, pose: packed.pose, before: packed.pose, version: 0 }
+        this.#slots.set(id, known)
+        this.#bySlot[slot] = known
+        named.push({ slot, form: packed.form, id })
+        changed.push(slot)
+        continue
+      }
+      const { x, y, z, turn } = packed.pose
+      const { pose } = known
+      if (x === pose.x && y === pose.y && z === pose.z && turn === pose.turn) continue
+      known.before = pose
+      known.pose = packed.pose
+      known.version += 1
+      changed.push(known.slot)
+    }
+    this.#dirty.clear()
+    this.#free.push(...nowFree)
+    return changed
+  }
+
+  #tell(
+    group: Group,
+    now: number,
+    tick: {
+      readonly named: ReadonlyArray<Named>
+      readonly freed: ReadonlyArray<number>
+      /** What changed in this tick. */
+      readonly fresh: ReadonlySet<number>
+      readonly deltas: Map<number, Body>
+      readonly absolutes: Map<number, Body>
+    },
+  ): void {
+    const due: number[] = []
+    for (const slot of group.behind) {
+      const isFar = group.far?.has(slot) === true
+      if (!isFar || !group.told.has(slot) || now - (group.toldAt.get(slot) ?? 0) >= this.#interest.farMs)
+        due.push(slot)
+    }
+    if (due.length === 0 && tick.named.length === 0 && tick.freed.length === 0) return
+    due.sort((a, b) => a - b)
+    this.#frame.clear()
+    writeHead(this.#frame, CHANGES, now, tick)
+    let last = -1
+    for (const slot of due) {
+      const known = this.#bySlot[slot]
+      group.behind.delete(slot)
+      if (known === undefined) continue
+      const body = this.#bodyFor(known, group.told.get(slot), tick)
+      group.told.set(slot, known.version)
+      group.toldAt.set(slot, now)
+      if (body === null) continue
+      writeMove(this.#frame, { last, slot }, body, this.#bodies.view())
+      last = slot
+    }
+    const bytes = Buffer.from(this.#frame.view())
+    for (const hearer of group.hearers)
+      if (!this.#late.has(hearer) && !hearer.frame(bytes)) this.#late.add(hearer)
+  }
+  #bodyFor(
+    known: Slot,
+    told: number | undefined,
+    {
+      fresh,
+      deltas,
+      absolutes,
+    }: {
+      readonly fresh: ReadonlySet<number>
+      readonly deltas: Map<number, Body>
+      readonly absolutes: Map<number, Body>
+    },
+  ): Body | null {
+    const { slot, before, pose, form, version } = known
+    if (told === version) return null
+    // Of an older change whoever came since has it already: it is told from nothing.
+    if (told === version - 1 && fresh.has(slot)) {
+      const body = deltas.get(slot) ?? writeDelta(this.#bodies, before, pose)
+      if (body !== null) deltas.set(slot, body)
+      return body
+    }
+    const body = absolutes.get(slot) ?? writeAbsolute(this.#bodies, pose, form)
+    absolutes.set(slot, body)
+    return body
+  }
+
+  #catchUp(now: number): void {
+    for (const hearer of this.#late) if (hearer.frame(this.#whole(now))) this.#late.delete(hearer)
+  }
+  /** All of it, for one who has nothing. */
+  #whole(now: number): Buffer {
+    const slots = this.#bySlot.filter((slot) => slot !== undefined)
+    return this.#some(WHOLE, now, slots)
+  }
+  #some(kind: typeof CHANGES | typeof WHOLE, now: number, slots: ReadonlyArray<Slot>): Buffer {
+    const [frame, bodies] = [new Writer(), new Writer()]
+    writeHead(frame, kind, now, { named: kind === WHOLE ? slots : [], freed: [] })
+    let last = -1
+    for (const { slot, pose, form } of slots) {
+      bodies.clear()
+      writeMove(frame, { last, slot }, writeAbsolute(bodies, pose, form), bodies.view())
+      last = slot
+    }
+    return Buffer.from(frame.view())
+  }
+
+  // ── who stands where ───────────────────────────────────────────────────────────────────────────────────
+
+  #cellOf(id: string): string {
+    const pose = this.#slots.get(id)?.pose
+    if (this.#slots.size <= this.#interest.most || pose === undefined) return EVERYWHERE
+    const side = this.#interest.cell * 1_000
+    return `${Math.floor(pose.x / side)} ${Math.floor(pose.z / side)}`
+  }
+  /** One that is new knows what everybody who comes is told: all, as it is. */
+  #groupOf(key: string): Group {
+    const known = this.#groups.get(key)
+    if (known !== undefined) return known
+    const told = new Map<number, number>()
+    for (const slot of this.#slots.values()) told.set(slot.slot, slot.version)
+    const made: Group = { hearers: new Set(), told, toldAt: new Map(), behind: new Set(), far: null }
+    this.#groups.set(key, made)
+    return made
+  }
+  #look(now: number): void {
+    this.#lookedAt = now
+    for (const [hearer, group] of this.#hearers) {
+      const next = this.#groupOf(this.#cellOf(hearer.id))
+      if (next === group) continue
+      // What it was not told in the part that it comes from.
+      const missed = [...group.behind].sort((a, b) => a - b).map((slot) => this.#bySlot[slot])
+      group.hearers.delete(hearer)
+      next.hearers.add(hearer)
+      this.#hearers.set(hearer, next)
+      if (!this.#late.has(hearer) && missed.length > 0) {
+        const known = missed.filter((slot): slot is Slot => slot !== undefined && group.told.has(slot.slot))
+        if (!hearer.frame(this.#some(CHANGES, now, known))) this.#late.add(hearer)
+      }
+    }
+    this.#dropEmpty()
+    for (const [key, group] of this.#groups)
+      group.far = key === EVERYWHERE ? this.#tooMany() : this.#farFrom(key)
+  }
+  /** Nobody knows where they stand: the first are told of, the others seldom. */
+  #tooMany(): ReadonlySet<number> | null {
+    if (this.#slots.size <= this.#interest.most) return null
+    return new Set([...this.#slots.values()].slice(this.#interest.most).map(({ slot }) => slot))
+  }
+  #farFrom(key: string): ReadonlySet<number> {
+    const { cell, metres, most } = this.#interest
+    const [column = 0, row = 0] = key.split(' ').map(Number)
+    const [x, z] = [(column + 0.5) * cell * 1_000, (row + 0.5) * cell * 1_000]
+    const away = [...this.#slots.values()]
+      .map(({ slot, pose }) => ({ slot, away: Math.hypot(pose.x - x, pose.z - z) }))
+      .sort((a, b) => a.away - b.away)
+    const reach = (metres + cell / 2) * 1_000
+    return new Set(away.filter((one, n) => n >= most || one.away > reach).map(({ slot }) => slot))
+  }
+}

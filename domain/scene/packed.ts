@@ -1,0 +1,237 @@
+/** Where things are, in few bytes: how frames of the packed wire are written (docs/scene.md). Their reader is the client's,
+ *  `apps/client/src/packed.ts`; a test holds the two together. */
+
+/** Millimetres; a turn as 32 bits, of which `form` says how. */
+export type Pose = { readonly x: number; readonly y: number; readonly z: number; readonly turn: number }
+export const NO_TURN = 0
+export const QUATERNION = 1
+/** Degrees around x, y, z, as A-Frame writes them. */
+export const EULER = 2
+export type Form = typeof NO_TURN | typeof QUATERNION | typeof EULER
+
+export const CHANGES = 1
+export const WHOLE = 2
+export const HORIZONTAL = 1
+export const VERTICAL = 2
+export const TURN = 4
+export const ABSOLUTE = 8
+/** From there on the rest of a gap follows. */
+const LONG_GAP = 15
+
+/** Millimetres: a thousand kilometres either way. */
+const FARTHEST = 1_000_000_000
+const STEPS = 1_023
+const MAX_PART = Math.SQRT1_2
+
+type Numbers = Readonly<Record<string, unknown>>
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+const only = (value: unknown, names: string): value is Readonly<Record<string, number>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.keys(value).length === names.length &&
+  [...names].every((name) => isNumber((value as Numbers)[name]))
+
+/** The largest part of a unit quaternion goes unsaid: its place, and ten bits for each of the others. */
+export const packQuaternion = (q: Readonly<Record<'x' | 'y' | 'z' | 'w', number>>): number => {
+  const length = Math.hypot(q.x, q.y, q.z, q.w) || 1
+  const parts = [q.x / length, q.y / length, q.z / length, q.w / length]
+  let largest = 0
+  for (let i = 1; i < 4; i += 1) if (Math.abs(parts[i]!) > Math.abs(parts[largest]!)) largest = i
+  const sign = parts[largest]! < 0 ? -1 : 1
+  let packed = largest
+  for (let i = 0; i < 4; i += 1)
+    if (i !== largest)
+      packed =
+        packed * (STEPS + 1) +
+        Math.round(((Math.max(-1, Math.min(1, (sign * parts[i]!) / MAX_PART)) + 1) / 2) * STEPS)
+  return packed >>> 0
+}
+const angle = (degrees: number, bits: number): number => {
+  const steps = 2 ** bits
+  return ((Math.round((degrees / 360) * steps) % steps) + steps) % steps
+}
+export const packEuler = ({ x, y, z }: Readonly<Record<'x' | 'y' | 'z', number>>): number =>
+  (angle(x, 11) * 2 ** 21 + angle(y, 11) * 2 ** 10 + angle(z, 10)) >>> 0
+
+/** Null where that is more, or other, than the wire has words for. */
+export const packPose = (
+  position: unknown,
+  rotation: unknown,
+): { readonly pose: Pose; readonly form: Form } | null => {
+  if (!only(position, 'xyz')) return null
+  const [x, y, z] = [position.x!, position.y!, position.z!].map((metres) => Math.round(metres * 1_000)) as [
+    number,
+    number,
+    number,
+  ]
+  if (Math.max(Math.abs(x), Math.abs(y), Math.abs(z)) > FARTHEST) return null
+  if (rotation === null || rotation === undefined) return { pose: { x, y, z, turn: 0 }, form: NO_TURN }
+  if (only(rotation, 'xyzw'))
+    return { pose: { x, y, z, turn: packQuaternion(rotation as never) }, form: QUATERNION }
+  if (only(rotation, 'xyz')) return { pose: { x, y, z, turn: packEuler(rotation as never) }, form: EULER }
+  return null
+}
+
+/** Bytes that grow. */
+export class Writer {
+  #bytes = new Uint8Array(4_096)
+  length = 0
+  #room(more: number): void {
+    if (this.length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more))
+    grown.set(this.#bytes.subarray(0, this.length))
+    this.#bytes = grown
+  }
+  clear(): void {
+    this.length = 0
+  }
+  byte(value: number): void {
+    this.#room(1)
+    this.#bytes[this.length++] = value
+  }
+  uint32(value: number): void {
+    this.#room(4)
+    for (let shift = 0; shift < 32; shift += 8) this.#bytes[this.length++] = (value >>> shift) & 255
+  }
+  /** Seven bits a byte, the least first. Up to 2^32. */
+  varint(value: number): void {
+    this.#room(5)
+    let rest = value
+    while (rest > 127) {
+      this.#bytes[this.length++] = (rest & 127) | 128
+      rest = Math.floor(rest / 128)
+    }
+    this.#bytes[this.length++] = rest
+  }
+  /** Either sign: 0, -1, 1, -2, … */
+  signed(value: number): void {
+    this.varint(value < 0 ? -2 * value - 1 : 2 * value)
+  }
+  bytes(from: Uint8Array, start = 0, end = from.length): void {
+    this.#room(end - start)
+    this.#bytes.set(from.subarray(start, end), this.length)
+    this.length += end - start
+  }
+  /** What was written, as it is until more is. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+}
+
+/** A move's body, without the byte that says of which slot and what follows. */
+export type Body = { readonly flags: number; readonly start: number; readonly end: number }
+
+/** From where its hearers have it. Null where nothing differs. */
+export const writeDelta = (to: Writer, before: Pose, after: Pose): Body | null => {
+  const start = to.length
+  const [dx, dy, dz] = [after.x - before.x, after.y - before.y, after.z - before.z]
+  let flags = 0
+  if (dx !== 0 || dz !== 0) {
+    flags |= HORIZONTAL
+    to.signed(dx)
+    to.signed(dz)
+  }
+  if (dy !== 0) {
+    flags |= VERTICAL
+    to.signed(dy)
+  }
+  if (after.turn !== before.turn) {
+    flags |= TURN
+    to.uint32(after.turn)
+  }
+  return flags === 0 ? null : { flags, start, end: to.length }
+}
+export const writeAbsolute = (to: Writer, pose: Pose, form: Form): Body => {
+  const start = to.length
+  to.signed(pose.x)
+  to.signed(pose.y)
+  to.signed(pose.z)
+  if (form !== NO_TURN) to.uint32(pose.turn)
+  return { flags: ABSOLUTE | (form === NO_TURN ? 0 : TURN), start, end: to.length }
+}
+
+const text = new TextEncoder()
+export type Named = { readonly slot: number; readonly form: Form; readonly id: string }
+/** `time`: the server's, ms modulo 2^32. */
+export const writeHead = (
+  to: Writer,
+  kind: typeof CHANGES | typeof WHOLE,
+  time: number,
+  changed: { readonly named: ReadonlyArray<Named>; readonly freed: ReadonlyArray<number> },
+): void => {
+  to.byte(kind)
+  to.uint32(time % 2 ** 32)
+  to.varint(changed.named.length)
+  for (const { slot, form, id } of changed.named) {
+    to.varint(slot)
+    to.byte(form)
+    const bytes = text.encode(id)
+    to.varint(bytes.length)
+    to.bytes(bytes)
+  }
+  to.varint(changed.freed.length)
+  for (const slot of changed.freed) to.varint(slot)
+}
+/** Of slots in rising order. `last`: the slot before, -1 at first. */
+export const writeMove = (
+  to: Writer,
+  { last, slot }: { readonly last: number; readonly slot: number },
+  body: Body,
+  bodies: Uint8Array,
+): void => {
+  const gap = slot - last - 1
+  to.byte((Math.min(gap, LONG_GAP) << 4) | body.flags)
+  if (gap >= LONG_GAP) to.varint(gap - LONG_GAP)
+  to.bytes(bodies, body.start, body.end)
+}
+
+/** One's own place as a client sends it: null where it is none. */
+export const readMove = (
+  bytes: Uint8Array,
+): {
+  readonly position: Readonly<Record<string, number>>
+  readonly rotation?: Readonly<Record<string, number>>
+} | null => {
+  if (bytes.length < 5 || bytes[0] !== 1) return null
+  let at = 2
+  const signed = (): number => {
+    let [value, factor] = [0, 1]
+    for (let i = 0; i < 5; i += 1) {
+      const byte = bytes[at++]
+      if (byte === undefined) return Number.NaN
+      value += (byte & 127) * factor
+      if (byte < 128) return value % 2 === 1 ? -(value + 1) / 2 : value / 2
+      factor *= 128
+    }
+    return Number.NaN
+  }
+  const position = { x: signed() / 1_000, y: signed() / 1_000, z: signed() / 1_000 }
+  if (!Number.isFinite(position.x + position.y + position.z)) return null
+  const form = bytes[1]
+  if (form === NO_TURN) return at === bytes.length ? { position } : null
+  if (bytes.length !== at + 4) return null
+  const turn = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true)
+  if (form === QUATERNION) return { position, rotation: unpackQuaternion(turn) }
+  return form === EULER ? { position, rotation: unpackEuler(turn) } : null
+}
+export const unpackQuaternion = (packed: number): Readonly<Record<'x' | 'y' | 'z' | 'w', number>> => {
+  const largest = packed >>> 30
+  const parts = [0, 0, 0, 0]
+  let [rest, squares] = [1, 0]
+  let shift = 20
+  for (let i = 0; i < 4; i += 1) {
+    if (i === largest) continue
+    const part = ((((packed >>> shift) & STEPS) / STEPS) * 2 - 1) * MAX_PART
+    parts[i] = part
+    squares += part * part
+    shift -= 10
+  }
+  rest = Math.sqrt(Math.max(0, 1 - squares))
+  parts[largest] = rest
+  return { x: parts[0]!, y: parts[1]!, z: parts[2]!, w: parts[3]! }
+}
+export const unpackEuler = (packed: number): Readonly<Record<'x' | 'y' | 'z', number>> => ({
+  x: ((packed >>> 21) * 360) / 2_048,
+  y: (((packed >>> 10) & 2_047) * 360) / 2_048,
+  z: ((packed & 1_023) * 360) / 1_024,
+})

@@ -10,6 +10,7 @@ export type { Login, Proof } from './login.ts'
 export type { Move, Pose, Quaternion, Vector } from './moves.ts'
 export type { Proofs } from './proof.ts'
 export { type Identity, type Message, type PastMessage, Room, type RoomEvents, type User } from './room.ts'
+export type { Entity } from './scene.ts'
 export type { Line, LineEvents, Transport } from './transport.ts'
 export type { Code, Sent, Told } from './wire.ts'
 
@@ -109,11 +110,13 @@ export const join = async (space: string, options: JoinOptions = {}): Promise<Ro
     transport,
     enter,
     greeting: () => ({
+      scene: 'packed',
       ...(position === undefined ? {} : { position }),
       ...(avatar === undefined ? {} : { avatar_data: avatar }),
     }),
     onJoined: (joined, isAgain) => room.joined(joined, isAgain),
     onMessage: (type, message) => room.heard(type, message),
+    onBytes: (bytes) => room.framed(bytes),
     onCut: () => room.cut(),
     onEnd: (why) => room.ended(why),
     now,

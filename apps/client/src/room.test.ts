@@ -163,4 +163,33 @@ test('given names of spaces, then each is read, and what is none is invalid_spac
   assert.is(spaceOfPage('/about'), 'global:lobby')
 })
 
+test('given an entity that one spawns, changes, pins and removes, then the other has it as it is, one who comes later too', async ({
+  enter,
+}) => {
+  const alice = await enter()
+  const bob = await enter()
+  const came = next(bob, 'scene-changed')
+  assert.is(await alice.spawn({ id: 'box', template: '#box', components: { color: 'red' } }), 'box')
+  await came
+  assert.equal(bob.entities.get('box'), {
+    owner: alice.me?.socketId,
+    template: '#box',
+    pinned: false,
+    components: { color: 'red' },
+  })
+  const changed = next(bob, 'aframe-update')
+  await alice.change({ box: { color: null, size: 2 } })
+  await changed
+  for (const room of [alice, bob]) assert.equal(room.entities.get('box')?.components, { size: 2 })
+  const pinned = next(bob, 'scene-changed')
+  await alice.pin('box')
+  await pinned
+  assert.is(bob.entities.get('box')?.pinned, true)
+  assert.is((await enter()).entities.get('box')?.pinned, true)
+  const gone = next(bob, 'scene-changed')
+  await alice.removeEntity('box')
+  await gone
+  assert.is(bob.entities.size, 0)
+})
+
 test.run()

@@ -2,7 +2,9 @@
 import { Emitter } from './emitter.ts'
 import { PresenceError } from './errors.ts'
 import { type Move, Mover, Places, type Pose, poseIn } from './moves.ts'
+import { packMove } from './packed.ts'
 import { type Proofs, verify } from './proof.ts'
+import { type Entity, SceneState } from './scene.ts'
 import type { Joined, Session } from './session.ts'
 import type { Json, Transport } from './transport.ts'
 import { Voice } from './voice.ts'
@@ -55,6 +57,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #deps: RoomDeps
   readonly #users = new Map<string, User>()
   readonly #places = new Places()
+  readonly #scene = new SceneState()
   readonly #mover: Mover
   readonly #told: Array<{ readonly position: string; readonly own: boolean }> = []
   readonly voice: Voice
@@ -63,7 +66,12 @@ export class Room extends Emitter<RoomEvents> {
   constructor(deps: RoomDeps) {
     super()
     this.#deps = deps
-    this.#mover = new Mover((move) => deps.session.tell('aframe-update', move))
+    this.#mover = new Mover((move) => {
+      const { position, rotation = null, ...more } = move
+      const isPlace = Object.keys(more).length === 0
+      if (!isPlace || !deps.session.tellBytes(packMove(position, rotation)))
+        deps.session.tell('aframe-update', move)
+    })
     this.voice = new Voice({
       me: () => this.me?.socketId ?? '',
       others: () => [...this.#users.values()].filter(({ socketId }) => socketId !== this.me?.socketId),
@@ -81,6 +89,10 @@ export class Room extends Emitter<RoomEvents> {
   /** By socket id, oneself too. */
   get users(): ReadonlyMap<string, User> {
     return this.#users
+  }
+  /** What is in the room beside people, by id. */
+  get entities(): ReadonlyMap<string, Entity> {
+    return this.#scene.entities
   }
   get me(): User | null {
     const id = this.#joined?.sessionId
@@ -150,6 +162,43 @@ export class Room extends Emitter<RoomEvents> {
   async roomData(type: string, data: unknown, to?: string): Promise<void> {
     await this.#deps.session.ask('room-data', { data_type: type, data, ...(to === undefined ? {} : { to }) })
   }
+  // ── the scene ──────────────────────────────────────────────────────────────────────────────────────────
+  /** Adds an entity, as one's own; answers its id. With `stays` it is there after one has left. */
+  async spawn(entity: {
+    readonly id?: string
+    readonly template?: string
+    readonly ownership?: 'free' | 'ask' | 'locked'
+    readonly stays?: boolean
+    readonly components?: Readonly<Record<string, unknown>>
+  }): Promise<string> {
+    const { id } = await this.#deps.session.ask('entity-spawn', entity)
+    return String(id)
+  }
+  /** Components by entity: of each the newest wins, null removes one. */
+  async change(entities: Readonly<Record<string, Readonly<Record<string, unknown>>>>): Promise<void> {
+    const { refused } = await this.#deps.session.ask('aframe-update', { entities })
+    const isRefused = (id: string) => Object.hasOwn((refused ?? {}) as object, id)
+    this.#scene.changed(Object.fromEntries(Object.entries(entities).filter(([id]) => !isRefused(id))))
+  }
+  async removeEntity(id: string): Promise<void> {
+    await this.#deps.session.ask('entity-remove', { id })
+  }
+  /** False: its owner is asked. */
+  async take(id: string): Promise<boolean> {
+    return (await this.#deps.session.ask('entity-take', { id })).asked !== true
+  }
+  /** Without `to` it is nobody's. */
+  async give(id: string, to?: string): Promise<void> {
+    await this.#deps.session.ask('entity-give', { id, ...(to === undefined ? {} : { to }) })
+  }
+  /** From now on it lasts. */
+  async pin(id: string): Promise<void> {
+    await this.#deps.session.ask('entity-pin', { id })
+  }
+  async unpin(id: string): Promise<void> {
+    await this.#deps.session.ask('entity-unpin', { id })
+  }
+
   async raiseHand(up = true): Promise<void> {
     await this.#deps.session.ask(up ? 'hand-raise' : 'hand-lower', {})
   }
@@ -218,6 +267,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#joined = joined
     this.#users.clear()
     this.#places.clear()
+    this.#scene.joined(joined.scene)
     for (const user of joined.users) this.#arrived(user)
     this.emit('space-joined', joined)
     this.emit('users', this.#users)
@@ -225,6 +275,14 @@ export class Room extends Emitter<RoomEvents> {
     if (!isAgain) return
     this.voice.restart()
     this.emit('back', { resumed: joined.resumed })
+  }
+  /** Where things are, on the packed wire. */
+  framed(bytes: Uint8Array): void {
+    const now = this.#deps.now()
+    for (const [socketId, pose] of this.#scene.framed(bytes)) {
+      const at = poseIn(pose)
+      if (at !== null && this.#users.has(socketId)) this.#places.arrived(socketId, at, now)
+    }
   }
   heard(type: string, message: Json): void {
     this.#fold(type, message)
@@ -278,7 +336,13 @@ export class Room extends Emitter<RoomEvents> {
         if (user !== undefined) this.#users.set(socketId, { ...user, ...Object.fromEntries(marks) })
         break
       }
+      case 'scene-changed':
+        this.#scene.said(message.entities as Parameters<SceneState['said']>[0])
+        return
       case 'aframe-update': {
+        const { entities } = message.entityData as { entities?: unknown }
+        if (typeof entities === 'object' && entities !== null && !Array.isArray(entities))
+          this.#scene.changed(entities as Readonly<Record<string, unknown>>)
         const pose = poseIn(message.entityData)
         if (pose !== null && this.#users.has(socketId)) this.#places.arrived(socketId, pose, this.#deps.now())
         return

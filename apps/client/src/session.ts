@@ -19,6 +19,8 @@ export type SessionDeps = {
   readonly greeting: () => Json
   readonly onJoined: (joined: Joined, isAgain: boolean) => void
   readonly onMessage: (type: string, message: Json) => void
+  /** A frame of the packed wire. */
+  readonly onBytes?: (bytes: Uint8Array) => void
   readonly onCut: () => void
   /** It does not come back. */
   readonly onEnd: (why: PresenceError) => void
@@ -98,6 +100,13 @@ export class Session {
   tell(type: keyof Sent, payload: Json): void {
     if (this.#state === 'connected') this.#line?.send({ ...payload, type })
   }
+  /** Likewise; false where the line carries none. */
+  tellBytes(bytes: Uint8Array): boolean {
+    const send = this.#line?.sendBytes
+    if (send === undefined) return false
+    if (this.#state === 'connected') send(bytes)
+    return true
+  }
   /** Until there is a line again; at once where there is one. */
   connected(): Promise<void> {
     if (this.#state === 'connected') return Promise.resolve()
@@ -137,6 +146,9 @@ export class Session {
     const line = await this.#deps.transport.open(entry.websocket_url, {
       onMessage: (message) => {
         if (isCurrent) this.#heard(message)
+      },
+      onBytes: (bytes) => {
+        if (isCurrent) this.#deps.onBytes?.(bytes)
       },
       onClose: (code) => {
         if (!isCurrent) return

@@ -60,6 +60,14 @@ export const createStub = (): Stub => {
     toAll({ type: 'user-left', ...person.user, reason, ...next('space') })
   }
 
+  const entities = new Map<string, Json>()
+  const setEntity = (id: string, entity: Json | null): Json => {
+    if (entity === null) entities.delete(id)
+    else entities.set(id, entity)
+    toAll({ type: 'scene-changed', entities: { [id]: entity }, timestamp: timestamp() })
+    return { id }
+  }
+
   const enter = (person: Person, asked: Json): void => {
     const { position = null, avatar_data = null } = asked
     person.user = { ...who(person), position, avatar_data }
@@ -83,6 +91,7 @@ export const createStub = (): Stub => {
       identity: { kind: 'guest', id: person.guestId, verified: false },
       users,
       settings: DEFAULT_SETTINGS,
+      scene: { entities: Object.fromEntries(entities), avatars: {} },
       permission: 'access',
       revisions: { space: String(revisions.space), chat: String(revisions.chat) },
       resumed: 'since' in asked,
@@ -122,6 +131,24 @@ export const createStub = (): Stub => {
         const { socketId } = person
         return toAll({ type, socketId, userAccount: null, entityData: asked, timestamp: timestamp() }, person)
       }
+      case 'entity-spawn': {
+        const id = String(asked.id ?? `entity-${++count}`)
+        const { template = null, components = {} } = asked
+        return setEntity(id, { owner: person.socketId, template, pinned: false, components })
+      }
+      case 'entity-remove':
+        return setEntity(String(asked.id), null)
+      case 'entity-take':
+      case 'entity-give': {
+        const owner = type === 'entity-take' ? person.socketId : (asked.to ?? null)
+        return setEntity(String(asked.id), { ...entities.get(String(asked.id)), owner })
+      }
+      case 'entity-pin':
+      case 'entity-unpin':
+        return setEntity(String(asked.id), {
+          ...entities.get(String(asked.id)),
+          pinned: type === 'entity-pin',
+        })
       case 'room-data': {
         const from = { id: person.guestId, verified: false }
         const { socketId: fromSocketId, guestId: fromUser } = person
@@ -158,9 +185,9 @@ export const createStub = (): Stub => {
           later(() => {
             const refusal = refusals.get(String(type))
             refusals.delete(String(type))
-            if (refusal === undefined) carryOut(person, String(type), asked)
+            const done = refusal === undefined ? carryOut(person, String(type), asked) : refusal
             if (request_id !== undefined)
-              events.onMessage({ type: 'answer', request_id, ok: refusal === undefined, ...refusal })
+              events.onMessage({ type: 'answer', request_id, ok: refusal === undefined, ...(done ?? {}) })
           }),
         close: () => gone(person, 'disconnected'),
       }

@@ -5,10 +5,13 @@ export type Json = Readonly<Record<string, unknown>>
 
 export type Line = {
   readonly send: (message: Json) => void
+  /** As a binary frame. Left out: this line carries none. */
+  readonly sendBytes?: (bytes: Uint8Array) => void
   readonly close: () => void
 }
 export type LineEvents = {
   readonly onMessage: (message: Json) => void
+  readonly onBytes?: (bytes: Uint8Array) => void
   /** With the close code. */
   readonly onClose: (code: number) => void
 }
@@ -56,9 +59,10 @@ export const webTransport = (server: string): Transport => ({
     if (!response.ok) throw refusalOf(typeof answer === 'object' && answer !== null ? (answer as Json) : {})
     return answer
   },
-  open: (url, { onMessage, onClose }) =>
+  open: (url, { onMessage, onBytes, onClose }) =>
     new Promise((resolve, reject) => {
       const socket = new WebSocket(url)
+      socket.binaryType = 'arraybuffer'
       let isOpen = false
       socket.onopen = () => {
         isOpen = true
@@ -66,10 +70,17 @@ export const webTransport = (server: string): Transport => ({
           send: (message) => {
             if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
           },
+          sendBytes: (bytes) => {
+            if (socket.readyState === WebSocket.OPEN) socket.send(bytes as Uint8Array<ArrayBuffer>)
+          },
           close: () => socket.close(),
         })
       }
       socket.onmessage = ({ data }) => {
+        if (data instanceof ArrayBuffer) {
+          onBytes?.(new Uint8Array(data))
+          return
+        }
         const message = read(String(data))
         if (typeof message === 'object' && message !== null) onMessage(message as Json)
       }

@@ -4,7 +4,7 @@ import { CHAT_COMMANDS, type ChatCommand, type ChatCommandName } from './chat/co
 import type { Fields } from './fields.ts'
 import { type LooksAt, type RateClass, SPACE_COMMANDS, type SpaceCommand } from './space/commands.ts'
 
-export const COMMANDS = { ...SPACE_COMMANDS, ...CHAT_COMMANDS } as const
+const COMMANDS = { ...SPACE_COMMANDS, ...CHAT_COMMANDS } as const
 export type CommandName = keyof typeof COMMANDS
 export type AnyCommand = SpaceCommand | ChatCommand
 

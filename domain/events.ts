@@ -5,7 +5,7 @@ import { CHAT_EVENTS, type ChatEvent } from './chat/events.ts'
 import { CommandRefused } from './refused.ts'
 import { SPACE_EVENTS, type SpaceEvent, type Words } from './space/events.ts'
 
-export const EVENTS = {
+const EVENTS = {
   ...SPACE_EVENTS,
   ...CHAT_EVENTS,
   ...CASE_EVENTS,

@@ -138,9 +138,6 @@ const codecs = eachSetting((_, { codec }) => codec) as unknown as Codecs
 /** Some of them. */
 export const SettingsChanges = t.partial(codecs)
 export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
-/** All of them. */
-export const AllSettings = t.type(codecs)
-
 /** Leaves out later settings that have their defaults, so that the stored state of a space that set none of them stays
  *  what it was. */
 export const storedSettings = (settings: SpaceSettings): SettingsChanges => {

@@ -8,7 +8,7 @@ export type UpcastStep = (data: unknown) => unknown
 export type Steps = Readonly<Record<number, Readonly<Record<string, UpcastStep>>>>
 
 /** Schema 1 is the first: nothing is older yet. */
-export const STEPS: Steps = {}
+const STEPS: Steps = {}
 
 /** `data` as an event of schema `to` has it; a sentence where the schema is not one that can be read. */
 export const upcast = (

@@ -73,7 +73,7 @@ const definition = (columns: Columns) =>
   )
 
 /** `json_to_recordset` over a JSON array of objects as one parameter, with the columns' names and types. */
-export const recordsetOf = (json: string, columns: Columns) =>
+const recordsetOf = (json: string, columns: Columns) =>
   sql.fragment`json_to_recordset(${json}::json) AS r (${definition(columns)})`
 
 export const recordset = (rows: Iterable<Row>, columns: Columns) =>

@@ -23,7 +23,7 @@ import { MANIFEST } from '../../projections/proof/archive.ts'
 import { type ArchiveFolder, isArchive, openArchive } from './folder.ts'
 
 type Read = E.Either<ReadError, ReadonlyArray<RecordedEvent>>
-export type Archives = {
+type Archives = {
   readonly made: ReadonlyArray<ArchiveMade>
   /** Those at hand, the oldest first. */
   readonly folders: ReadonlyArray<ArchiveFolder>

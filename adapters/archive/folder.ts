@@ -16,7 +16,7 @@ import {
 } from '../../projections/proof/archive.ts'
 
 /** What it says is not what an archive has. */
-export class ArchiveError extends Error {
+class ArchiveError extends Error {
   override readonly name = 'ArchiveError'
 }
 

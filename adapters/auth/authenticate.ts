@@ -72,7 +72,7 @@ const pubkeyOf = (shown: PresentedProof): { readonly pubkey?: string } =>
 export const newGuest = (): string => `guest:${randomBytes(6).toString('hex')}`
 
 /** `dpk_…`: see `adapters/outside/keys.ts`. */
-export const isApiKey = (token: string): boolean => token.startsWith('dpk_')
+const isApiKey = (token: string): boolean => token.startsWith('dpk_')
 
 export const createAuth = (options: AuthOptions): Auth => {
   const { hive, store, clock } = options

@@ -8,9 +8,9 @@ export const PURPOSES = ['login', 'session', 'join', 'socket'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
 /** A `dlux_vr_` challenge and the server's own serve this long. */
-export const CHALLENGE_MS = 300_000
+const CHALLENGE_MS = 300_000
 /** How far ahead of ours a client's clock may be. */
-export const SKEW_MS = 60_000
+const SKEW_MS = 60_000
 
 /** Where the challenge came: in a body beside `Bearer <signature>:<account>`, or in the DLUX headers. */
 export type Slot = 'body' | 'headers'

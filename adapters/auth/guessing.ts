@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { isLoopback, networkOf } from '../addresses.ts'
 
 /** Wrong proofs at once, and how many more a second. */
-export const GUESSES = { burst: 60, perSecond: 1 }
+const GUESSES = { burst: 60, perSecond: 1 }
 const ADDRESSES = 20_000
 
 export type Guessing = {

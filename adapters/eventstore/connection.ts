@@ -5,7 +5,7 @@ import { causeOf, type EndPoint, type LineOptions, type LogLine, openLine, urlOf
 
 const LONGEST_PAUSE_MS = 1_000
 
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 export class LogConnection {
   private line: LogLine | null = null

@@ -1,3 +1,3 @@
-export { connectEventLog, type EventLogOptions, type EventLogStats, type EventStoreLog } from './event-log.ts'
-export { appendSettled, type SettleOptions } from './settle.ts'
+export { connectEventLog, type EventStoreLog } from './event-log.ts'
+export { appendSettled } from './settle.ts'
 export { BINARY } from './wire.ts'

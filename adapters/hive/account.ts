@@ -1,11 +1,10 @@
 /** A Hive account's authorities, as `condenser_api.get_accounts` tells them, and the keys that alone suffice. */
 import * as t from 'io-ts'
 
-export const Authority = t.type({
+const Authority = t.type({
   weight_threshold: t.number,
   key_auths: t.array(t.tuple([t.string, t.number])),
 })
-export type Authority = t.TypeOf<typeof Authority>
 
 export const HiveAccount = t.type({
   name: t.string,

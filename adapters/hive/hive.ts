@@ -194,7 +194,7 @@ export const createHive = (options: HiveOptions): Hive => {
 
 /** Which of these nodes are the stand-in (a name of the ones that say so), for the check at the start of a process.
  *  A node that does not answer is not named: it can't be believed later either, for each answer is checked. */
-export const standInsAmong = async (
+const standInsAmong = async (
   nodes: ReadonlyArray<string>,
   fetch: typeof globalThis.fetch = globalThis.fetch,
   timeoutMs = 3_000,

@@ -4,8 +4,8 @@ import * as t from 'io-ts'
 import { HiveAccount } from './account.ts'
 
 /** The stand-in of infra/hive says so in this header and in this field of each answer. */
-export const STAND_IN_HEADER = 'x-hive-stand-in'
-export const STAND_IN_FIELD = 'stand_in'
+const STAND_IN_HEADER = 'x-hive-stand-in'
+const STAND_IN_FIELD = 'stand_in'
 
 const Answer = t.type({ result: t.array(HiveAccount) })
 const MAX_BYTES = 1_000_000

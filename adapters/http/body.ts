@@ -15,7 +15,7 @@ const notClean = () =>
   )
 
 /** No body at all (a DELETE with a content type) reads as none. */
-export const readJson = (bytes: Buffer): unknown => {
+const readJson = (bytes: Buffer): unknown => {
   if (bytes.length === 0) return undefined
   let json: unknown
   try {

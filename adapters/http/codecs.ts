@@ -216,12 +216,12 @@ export const Content = from(
   text({ minLength: 1, maxLength: 2_000 }),
 )
 /** Passed on unchanged, for another part to judge. */
-export const asItCame = (name: string, shape: JsonSchema): t.Type<unknown, unknown, unknown> =>
+const asItCame = (name: string, shape: JsonSchema): t.Type<unknown, unknown, unknown> =>
   from<unknown>(name, (value) => value, shape)
 /** `parseSubspace` judges it. */
 export const AnySubspace = asItCame('a subspace', subspace)
 /** The proof's check judges it. */
-export const AnyChallenge = asItCame(
+const AnyChallenge = asItCame(
   'a challenge',
   text({ description: 'What was signed, beside `Bearer <signature>:<account>`.' }),
 )

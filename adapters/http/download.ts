@@ -63,7 +63,7 @@ async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<s
 }
 
 /** Why an answer ends early, as its last line. */
-export const lastLine = (format: ExportFormat, { code, error }: Described): string =>
+const lastLine = (format: ExportFormat, { code, error }: Described): string =>
   format === 'csv'
     ? `${csvCell(`ended: ${code}`)},${csvCell(error)}\r\n`
     : `${JSON.stringify({ error, code })}\n`

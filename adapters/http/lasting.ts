@@ -14,7 +14,7 @@ const LOOK_MS = 300
 const PATIENCE_MS = 400
 
 /** The right to one answer: the caller's proof, and a check that throws `HttpError` once the caller may no longer see it. */
-export type ReadRight = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
+type ReadRight = { readonly proof: ReadProof; readonly check: () => Promise<unknown> }
 
 /** Null while the caller may see it, else what to answer. */
 type StillMay = () => Promise<Described | null>

@@ -21,7 +21,7 @@ export const isWanted = ({ space, types }: Wanted, event: RecordedEvent): boolea
   (types === null || types.includes(event.type))
 
 /** The space of an event of a room; null for a stream whose name is none. */
-export const spaceOfEvent = (event: Pick<RecordedEvent, 'stream'>): SpaceRef | null => {
+const spaceOfEvent = (event: Pick<RecordedEvent, 'stream'>): SpaceRef | null => {
   const named = parseStreamName(event.stream)
   return E.isRight(named) ? named.right.space : null
 }

@@ -7,7 +7,7 @@ import type { ReadResult } from '../../projections/read-models.ts'
 import { isDefect, unavailable } from './errors.ts'
 
 /** A row is not what the query says it is: a bug. */
-export class UnexpectedRow extends Error {
+class UnexpectedRow extends Error {
   override readonly name = 'UnexpectedRow'
 }
 

@@ -60,7 +60,7 @@ const cleaned = <T extends object>(request: T): T =>
 /** Of one case: reports are bounded, and the rest is its moderators'. */
 const MOST_STEPS = 1_000
 /** Of a transparency report, at a time. */
-export const ACCOUNTED_PAGE = 2_000
+const ACCOUNTED_PAGE = 2_000
 
 const REVISION = /^\d{1,19}$/
 

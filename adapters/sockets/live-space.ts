@@ -169,7 +169,7 @@ const carryOut = (live: LiveSpace, outlet: Outlet, delivery: Delivery): void => 
   }
 }
 
-export type DecodedArrival = E.Either<string, SpaceEvent | ChatEvent>
+type DecodedArrival = E.Either<string, SpaceEvent | ChatEvent>
 const read = (arrived: ArrivedEvent): DecodedArrival => {
   if ('event' in arrived) return E.right(arrived.event)
   const decoded = decodeRecorded(arrived.recorded)

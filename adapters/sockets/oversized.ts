@@ -23,7 +23,7 @@ export const withOversized = (requests: Requests, maxPacket: number): Requests =
   return new Map([...requests, [OF_SPACE, request('space')], [OF_CHAT, request('chat')]])
 }
 
-export const isOver = (data: string | Buffer, max: number): boolean => {
+const isOver = (data: string | Buffer, max: number): boolean => {
   if (typeof data !== 'string') return data.byteLength > max
   return data.length > max || (data.length * 3 > max && Buffer.byteLength(data) > max)
 }
@@ -32,7 +32,7 @@ export const isOver = (data: string | Buffer, max: number): boolean => {
 const EVENT = /^2(\/[^,]{0,128},)?(\d{0,16})\["([^"\\]{0,64})"/
 
 /** The same packet without what it carries; null where it is none that could be answered. */
-export const shortened = (data: string | Buffer): string | Buffer | null => {
+const shortened = (data: string | Buffer): string | Buffer | null => {
   if (typeof data !== 'string') return Buffer.alloc(0)
   const [, namespace = '', id = '', event] = EVENT.exec(data) ?? []
   return event === undefined ? null : `2${namespace}${id}${JSON.stringify([oversizedName(event), event])}`

@@ -4,7 +4,7 @@ import { type FileHandle, link, lstat, open, realpath, rename, rm, stat } from '
 import { dirname } from 'node:path'
 import { fileError } from './file-errors.ts'
 
-export class OutputError extends Error {
+class OutputError extends Error {
   override readonly name = 'OutputError'
 }
 

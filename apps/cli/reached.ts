@@ -5,7 +5,7 @@ import { SILENCE_MS } from '../../adapters/postgres/query.ts'
 import { type Connections, connections } from './connections.ts'
 
 /** Null where it answers; else a sentence. */
-export const whyUnreached = async (databaseUrl: string): Promise<string | null> => {
+const whyUnreached = async (databaseUrl: string): Promise<string | null> => {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'presence command',

@@ -86,7 +86,7 @@ export type Tuning = Omit<MailboxOptions, 'now' | 'wait' | 'background'> & {
   readonly pageSize: number
 }
 
-export const DEFAULT_TUNING: Tuning = {
+const DEFAULT_TUNING: Tuning = {
   batchCommands: 500,
   batchEvents: 2_000,
   // An append may have 1 MiB.

@@ -9,7 +9,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, Ids, RecordedEvent } from '../../domain/ports.ts'
 import type { Trouble } from './model.ts'
 
-export const SNAPSHOT_VERSION = 1
+const SNAPSHOT_VERSION = 1
 export const snapshotStream = (stream: string): string => `snapshot-${stream}`
 /** How a stream stood when its beginning was archived: no shortcut, since what it was made of is not on the log any more. */
 export const standingStream = (stream: string): string => `standing-${stream}`

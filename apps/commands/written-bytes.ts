@@ -2,7 +2,7 @@
 import type { SentCommand } from '../../domain/commands.ts'
 
 /** An event's own: its ids, its metadata, names and times, and a client's address, sealed. */
-export const EVENT_BYTES = 1_000
+const EVENT_BYTES = 1_000
 /** What is sealed stands there as base64, of JSON that may escape each character. */
 const SEALED = 4 / 3
 

@@ -30,7 +30,7 @@ export const onOff: Text<boolean> = text('on or off', (s) =>
   s === 'on' ? true : s === 'off' ? false : undefined,
 )
 
-export const listOf = <A>(item: Text<A>, name: string): Text<ReadonlyArray<A>> =>
+const listOf = <A>(item: Text<A>, name: string): Text<ReadonlyArray<A>> =>
   text<ReadonlyArray<A>>(name, (s) => {
     const items: A[] = []
     for (const part of s.split(',').map((one) => one.trim())) {

@@ -74,7 +74,7 @@ export type Config = {
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]'])
 /** True of addresses that only this machine can reach. */
-export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
+const isLoopback = (host: string): boolean => LOOPBACK.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
 
 /** A log's name where none is given: its address without the scheme. */
 export const originOf = (publicUrl: string): string => {
@@ -84,7 +84,7 @@ export const originOf = (publicUrl: string): string => {
 
 const shown = (s: string): string => (s.length > 60 ? `${s.slice(0, 60)}…` : s)
 
-export const databaseUrl = (c: DatabaseParts): string => {
+const databaseUrl = (c: DatabaseParts): string => {
   const host = c.host.includes(':') ? `[${c.host}]` : c.host
   const [user, password, name] = [c.user, c.password, c.name].map(encodeURIComponent)
   return `postgres://${user}:${password}@${host}:${c.port}/${name}`

@@ -8,7 +8,7 @@ const read = (name: string): Buffer => readFileSync(new URL(`./page/${name}`, im
 const hidden = { schema: { hide: true } }
 
 /** Nothing inline, nothing from elsewhere, nothing that makes code or markup of text. Lit's templates alone are markup. */
-export const POLICY = [
+const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

@@ -37,7 +37,7 @@ const LONGEST_PAUSE_MS = 15_000
 /** One that stayed up this long starts afresh with the shortest pause. */
 const STEADY_MS = 30_000
 
-export const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
 const howItEnded = (child: ChildProcess): string =>
   child.signalCode !== null ? `was ended by ${child.signalCode}` : `ended with code ${child.exitCode}`
 

@@ -13,7 +13,7 @@ export type Logs = {
 }
 
 /** A log line of ours is JSON: its message where it is a warning or worse. Anything else is for the user as it is. */
-export const worthSaying = (line: string): string | null => {
+const worthSaying = (line: string): string | null => {
   if (!line.startsWith('{')) return line.trim() === '' ? null : line
   try {
     const { level, msg, err } = JSON.parse(line)

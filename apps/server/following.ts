@@ -11,7 +11,7 @@ const MAX_LAG_MS = 60_000
 const FRESH_MS = 1_000
 
 /** How far what is here is behind the primary, as far as is known. */
-export const lagOf = ({ state, lagMs, heardMs, seenMs }: FollowHealth): number =>
+const lagOf = ({ state, lagMs, heardMs, seenMs }: FollowHealth): number =>
   Math.round(Math.max(lagMs, state === 'following' && (seenMs ?? 0) < GONE_MS ? 0 : (heardMs ?? 0)))
 
 const troubleOf = (following: FollowHealth | null): string | null => {
@@ -24,7 +24,7 @@ const troubleOf = (following: FollowHealth | null): string | null => {
 }
 
 /** `ago`: milliseconds since. */
-export const contentCheck = (following: FollowHealth | null): Check => {
+const contentCheck = (following: FollowHealth | null): Check => {
   const error = troubleOf(following)
   if (following === null) return { ok: false, vital: false, error }
   const { way, state, reason, rowsApplied, rowsSkipped, lastSkipped, heardMs, changedMs } = following

@@ -4,7 +4,7 @@ import { isSince2 } from '../rules.ts'
 import { type Invalid, invalid, isLongerThan, isText } from '../text.ts'
 
 /** In code points. */
-export const MAX_CONTENT = 2_000
+const MAX_CONTENT = 2_000
 const MAX_EMOJI = 32
 /** Reactions of one subject on one message: every reader of the message reads them all. */
 export const MAX_REACTIONS = 20

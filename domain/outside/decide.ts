@@ -64,7 +64,7 @@ const LONGEST_URL = 2_000
 const NAME = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/
 
 /** Told apart from others of its name by its key's id. */
-export const serviceName = (name: string, key: string): string => `service:${name}-${key.slice(0, 8)}`
+const serviceName = (name: string, key: string): string => `service:${name}-${key.slice(0, 8)}`
 
 const createKey = (
   state: OutsideState,

@@ -11,9 +11,9 @@ export const MAX_OF_GUEST = 200
 export const MAX_ENTITY = 16_384
 export const MAX_SCENE = 2 << 20
 export const MAX_COMPONENTS = 64
-export const MAX_NAME = 64
-export const MAX_ID = 128
-export const MAX_TEMPLATE = 1_024
+const MAX_NAME = 64
+const MAX_ID = 128
+const MAX_TEMPLATE = 1_024
 
 const invalid = (field: string, detail: string): E.Either<SpaceRefusal, never> =>
   E.left({ _tag: 'Invalid', field, detail })

@@ -22,7 +22,7 @@ export const may = (actor: Pick<Actor, 'role'>, settings: SpaceSettings, act: Sc
   return needs === 'everyone' || rank(actor.role) >= rank(needs) ? yes : forbidden(needs)
 }
 
-export const ownershipOf = ({ made }: Entity, settings: SpaceSettings): Ownership =>
+const ownershipOf = ({ made }: Entity, settings: SpaceSettings): Ownership =>
   made?.value.ownership ?? settings.scene_ownership
 
 /** Of one who left it is nobody's. */

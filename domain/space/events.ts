@@ -28,7 +28,7 @@ export type Words = {
   readonly by: (actor: Actor | null) => string
 }
 /** Whom an event is about, and so which member of its data names them. */
-export const CONCERNS = {
+const CONCERNS = {
   space: null,
   session: 'sessionId',
   subject: 'subject',

@@ -10,8 +10,8 @@ import { readSubspace } from './seats.ts'
 
 export const MAX_PINNED = 500
 /** Characters of JSON of all that is pinned in a space, and of one. */
-export const MAX_PINNED_WEIGHT = 262_144
-export const MAX_PIN = 16_384
+const MAX_PINNED_WEIGHT = 262_144
+const MAX_PIN = 16_384
 
 type PinEntity = {
   readonly subspace: string

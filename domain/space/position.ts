@@ -5,7 +5,7 @@ import { isSince3 } from '../rules.ts'
 import { type Invalid, invalid, parseJson } from '../text.ts'
 
 /** Characters of JSON that one may have as it is sent. */
-export const MAX_POSITION = 1_024
+const MAX_POSITION = 1_024
 
 const PLACE = ['x', 'y', 'z'] as const
 /** As angles, or as a quaternion. */

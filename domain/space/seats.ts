@@ -14,15 +14,15 @@ import { keptWord } from './stage.ts'
 import type { SpaceState } from './state.ts'
 
 /** How long a held seat waits for its session, in seconds. */
-export const SEAT_SECONDS = 60
+const SEAT_SECONDS = 60
 /** JSON characters of a session's avatar. */
-export const MAX_AVATAR = 16_384
+const MAX_AVATAR = 16_384
 /** The same for a guest: enough to name an avatar that clients have, or its hash. */
-export const MAX_GUEST_AVATAR = 1_024
+const MAX_GUEST_AVATAR = 1_024
 /** Sessions of one subject in one space. */
-export const MAX_SESSIONS = 10
+const MAX_SESSIONS = 10
 /** Seats held at once for people of one network: a further one replaces the oldest of them. */
-export const HELD_OF_NETWORK = 5
+const HELD_OF_NETWORK = 5
 /** How long somebody whose connection was lost counts as just here, in seconds. */
 const JUST_HERE_SECONDS = 120
 

@@ -10,7 +10,7 @@ import type { SpaceEvent } from './events.ts'
 import { mergeSettings } from './folding.ts'
 
 /** Characters of JSON, of all the free settings together. */
-export const MAX_SETTINGS = 16_384
+const MAX_SETTINGS = 16_384
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 

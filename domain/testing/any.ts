@@ -16,7 +16,7 @@ const anyNumber = fc.integer({ min: 1, max: 2 })
 const anySession = fc.tuple(anySubject, anyNumber).map(([subject, n]) => `${subject}-${n}`)
 const anyRoom = fc.constantFrom('main', 'main-chess')
 const anyPermission = fc.constantFrom('access' as const, 'moderate' as const, 'admin' as const)
-export const anyBy = fc.oneof(
+const anyBy = fc.oneof(
   { weight: 5, arbitrary: fc.constant(account(OWNER)) },
   { weight: 8, arbitrary: anyName.map(account) },
   { weight: 3, arbitrary: fc.constantFrom(guest(1), guest(2)) },

@@ -1,7 +1,7 @@
 /** Numbers as a person reads them. */
 import { readFileSync } from 'node:fs'
 
-export const quantile = (sorted: ArrayLike<number>, q: number): number =>
+const quantile = (sorted: ArrayLike<number>, q: number): number =>
   sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
 
 export const summary = (values: Array<number>) => {

@@ -42,7 +42,7 @@ const settled = async (server: Measured): Promise<MemoryHeld> => {
 }
 
 /** The slope of the straight line that fits best. */
-export const slope = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): number => {
+const slope = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): number => {
   const mean = (values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0) / values.length
   const [mx, my] = [mean(xs), mean(ys)]
   const over = xs.reduce((sum, x, i) => sum + (x - mx) * (ys[i]! - my), 0)

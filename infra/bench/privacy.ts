@@ -55,7 +55,7 @@ const eventOf = (kind: Kind, i: number): NewEvent => {
 }
 
 type Shape = { readonly what: string; readonly kind: Kind; readonly size: number; readonly callers: number }
-export const SHAPES: ReadonlyArray<Shape> = [
+const SHAPES: ReadonlyArray<Shape> = [
   { what: 'a message', kind: 'message', size: 1, callers: 1 },
   { what: 'messages of 64 callers', kind: 'message', size: 1, callers: 64 },
   { what: 'appends of 100 messages', kind: 'message', size: 100, callers: 4 },
@@ -92,7 +92,7 @@ const turn = async (log: EventLog, store: TestEventStore, appends: number, shape
   }
 }
 
-export const inTurns = async (
+const inTurns = async (
   { plain, sealed }: { readonly plain: EventLog; readonly sealed: EventLog },
   store: TestEventStore,
   shape: Shape,

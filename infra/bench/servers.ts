@@ -52,8 +52,8 @@ export const plain = async (silent = false): Promise<Measured> => {
   }
 }
 
-export const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
-export const BENCH_OWNER = 'bench-owner'
+const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
+const BENCH_OWNER = 'bench-owner'
 
 /** What `npm start` starts, with `accounts` signed in beforehand. */
 export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { PrivateKey } from 'hive-tx'
 
-export const ROLES = ['owner', 'active', 'posting', 'memo'] as const
+const ROLES = ['owner', 'active', 'posting', 'memo'] as const
 export type KeyRole = (typeof ROLES)[number]
 export type KeyPair = { readonly private: string; readonly public: string }
 export type DevKeys = Readonly<Record<KeyRole, KeyPair>>

@@ -12,7 +12,7 @@ import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { type TestHttp, testHttp } from './http.ts'
 import { QUIET_EVENING } from './replay.ts'
 
-export const EVENING: SpaceRef = { type: 'document', id: '123' }
+const EVENING: SpaceRef = { type: 'document', id: '123' }
 const LINES = 90
 
 type Line = {

@@ -56,7 +56,7 @@ export type TestHttp = {
   readonly close: () => Promise<void>
 }
 
-export const SECRET = 'for-tests-only-0123456789abcdef0123456789abcdef'
+const SECRET = 'for-tests-only-0123456789abcdef0123456789abcdef'
 
 /** Of the log's checkpoints. */
 export const SIGNER: Signer = signerOf('presence.test/log', Buffer.alloc(32, 9))

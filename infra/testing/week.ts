@@ -16,7 +16,7 @@ import { type MemoryLog, memoryLog } from './memory-log.ts'
 export const ROOM: SpaceRef = { type: 'post', id: 'alice/my-post' }
 
 /** The folder that ROOM_LOGS names holds the busy week; else a quiet evening, which comes with the project. */
-export const roomFile = (): string => {
+const roomFile = (): string => {
   const week = join(process.env.ROOM_LOGS ?? '/nowhere', 'busy-week.jsonl.gz')
   return existsSync(week) ? week : join(import.meta.dirname, 'rooms/quiet-evening.jsonl.gz')
 }

@@ -18,7 +18,7 @@ import { chain, cleanText, GENESIS } from './canonical.ts'
 import { written } from './written.ts'
 
 export const AUDIT_TABLE = { name: 'presence_audit_log', key: ['position'] }
-export const AUDIT_COLUMNS = {
+const AUDIT_COLUMNS = {
   position: 'int8',
   event_id: 'text',
   created_at: 'timestamptz',

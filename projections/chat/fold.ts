@@ -24,7 +24,7 @@ const REACTIONS = {
   name: 'chat_reactions',
   key: ['space_type', 'space_id', 'message_id', 'emoji', 'subject'],
 }
-export const MESSAGE_COLUMNS = {
+const MESSAGE_COLUMNS = {
   message_id: 'text',
   space_type: 'text',
   space_id: 'text',

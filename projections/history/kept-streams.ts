@@ -26,7 +26,7 @@ export const partsOf = (stream: string, k: number): string => `momentparts-${str
  *  one before gets a step to it here, and a golden file (`golden/kept-N.json`). */
 export const KEPT_VERSION = 1
 /** State of one version to that of the next, by the version that is left behind. */
-export const KEPT_STEPS: Readonly<Record<number, (state: unknown) => unknown>> = {}
+const KEPT_STEPS: Readonly<Record<number, (state: unknown) => unknown>> = {}
 
 /** As this version has it; null for a newer program's. */
 export const broughtUp = (

@@ -1,5 +1,3 @@
-/** Any moment of a room: who was there, what was in force and what had been said, from the log alone. */
-import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
@@ -189,11 +187,4 @@ export const createMoments = (
     spaces,
     chats,
   }
-}
-
-/** The value, or the failure thrown: for use inside this folder. */
-export const orFail = async <A>(task: TaskEither<MomentError, A>): Promise<A> => {
-  const result = await task()
-  if (E.isLeft(result)) throw new Failed(result.left)
-  return result.right
 }

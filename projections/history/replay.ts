@@ -50,11 +50,7 @@ export type RoomReader = {
 }
 
 /** The events at or after `from`, of a room that stands at `moment` there. */
-export const readRoom = async (
-  log: StreamReader,
-  moment: Moment,
-  from: bigint | null,
-): Promise<RoomReader> => {
+const readRoom = async (log: StreamReader, moment: Moment, from: bigint | null): Promise<RoomReader> => {
   const starts: Record<RoomStreamKind, bigint> = {
     space: BigInt(moment.revision + 1),
     chat: BigInt(moment.chatRevision + 1),

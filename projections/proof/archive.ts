@@ -59,7 +59,7 @@ export const streamIn = (line: string): ArchiveStream | null => decoded(Stream, 
 export const cutIn = (line: string): Cut | null => decoded(Cut, line)
 
 /** A file's name in an archive: no way leads out of it. */
-export const isFileName = (name: string): boolean => /^(rooms\/)?[a-z0-9]+\.(ndjson|bin|bundle)$/.test(name)
+const isFileName = (name: string): boolean => /^(rooms\/)?[a-z0-9]+\.(ndjson|bin|bundle)$/.test(name)
 
 /* ── the manifest ─────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -16,7 +16,7 @@ export const leafHash = (bytes: Uint8Array): Hash => createHash('sha256').update
 /** A node's bytes, written anew for each: the tree is as long as the log. */
 const scratch = Buffer.alloc(65)
 scratch[0] = 1
-export const nodeHash = (left: Hash, right: Hash): Hash => {
+const nodeHash = (left: Hash, right: Hash): Hash => {
   if (left.length !== 32 || right.length !== 32)
     return createHash('sha256').update(NODE).update(left).update(right).digest()
   scratch.set(left, 1)

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { TABLE_NAMES, TABLES, type TableName } from './tables.ts'
 
 /** All values as Postgres writes them: the codec reads them. */
-export const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
+const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
 
 export type PrimaryUrl = string
 const SILENT_MS = 20_000

@@ -7,7 +7,7 @@ import { TABLES } from './tables.ts'
 const BATCH = 2_000
 const TIMES = new Set(['timestamp with time zone', 'timestamp without time zone', 'date'])
 /** A row's time is when its transaction began, not when it became visible, so the last moments are read again. */
-export const OVERLAP_MS = 10_000
+const OVERLAP_MS = 10_000
 
 /** Columns that say when a row changed. */
 export const timesOf = (table: PrimaryTable): ReadonlyArray<string> =>

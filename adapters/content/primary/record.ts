@@ -80,7 +80,7 @@ export type FollowHealth = {
 }
 
 const AGO = (column: string) => `(extract(epoch FROM now() - ${column}) * 1000)::float8`
-export const FOLLOWING_SQL = `SELECT way, state, reason, ${AGO('seen_at')} AS "seenMs", ${AGO('heard_at')} AS "heardMs",
+const FOLLOWING_SQL = `SELECT way, state, reason, ${AGO('seen_at')} AS "seenMs", ${AGO('heard_at')} AS "heardMs",
     ${AGO('changed_at')} AS "changedMs", lag_ms AS "lagMs", rows_applied::float8 AS "rowsApplied",
     rows_skipped::float8 AS "rowsSkipped", last_skipped AS "lastSkipped", last_error AS "lastError"
   FROM content_follow`

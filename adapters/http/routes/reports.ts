@@ -35,7 +35,7 @@ export const targetIn = (body: t.TypeOf<typeof TargetBody>): Target => {
 }
 
 export const CaseParams = t.intersection([SpaceParams, t.type({ case_id: Uuid })])
-export const Words = from('text', (value) => (typeof value === 'string' ? value : undefined))
+const Words = from('text', (value) => (typeof value === 'string' ? value : undefined))
 
 const file = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {

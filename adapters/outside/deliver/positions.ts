@@ -15,7 +15,7 @@ export type Progress = {
   readonly deliveredAt: number | null
   readonly failedAt: number | null
 }
-export const NO_PROGRESS: Progress = {
+const NO_PROGRESS: Progress = {
   position: null,
   delivered: 0,
   failingSince: null,

@@ -10,7 +10,7 @@ import { type Payload, readPacket } from './translated.ts'
 /** Close codes: of RFC 6455's registry, and the ones that are ours to choose. */
 const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
-export const REFUSED = 4403
+const REFUSED = 4403
 const CLOSE_MS = 5_000
 /** Bytes that may wait while a newer move is left out. */
 const FEW = 65_536

@@ -40,7 +40,7 @@ const withSubspace = (type: string, rest: string): Room | null => {
 }
 
 /** What a name says by itself: `type:id[:subspace]`, or `author/permlink[:subspace]`. */
-export const namedRoom = (name: string): Room | null => {
+const namedRoom = (name: string): Room | null => {
   const colon = name.indexOf(':')
   const type = name.slice(0, Math.max(0, colon))
   if ((SPACE_TYPES as ReadonlyArray<string>).includes(type)) return withSubspace(type, name.slice(colon + 1))
@@ -48,7 +48,7 @@ export const namedRoom = (name: string): Room | null => {
 }
 
 /** `alice-my-post-main`: authors and permlinks may have hyphens too, so it can be cut in several ways. */
-export const cutsOf = (name: string): ReadonlyArray<Room> => {
+const cutsOf = (name: string): ReadonlyArray<Room> => {
   const parts = name.split('-')
   const cuts: Room[] = []
   for (let author = 1; author < parts.length; author += 1) {

@@ -45,7 +45,7 @@ const complaint = ({ method, headers, url = '' }: IncomingMessage): Described | 
   return /^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '') ? null : NO_KEY
 }
 
-export const refuseUpgrade = (socket: Duplex, { status, code, error }: Described): void => {
+const refuseUpgrade = (socket: Duplex, { status, code, error }: Described): void => {
   if (!socket.writable) {
     socket.destroy()
     return

@@ -23,7 +23,7 @@ something does, with 2 where it could not be looked at.
   --key VKEY|FILE     a key that checkpoints may be signed with, besides AUDIT_SIGNING_KEY's
   --limit N           name at most so many rows of a table (100)`
 
-export const differenceLine = ({ table, key, kind, columns, position }: RowDifference): string => {
+const differenceLine = ({ table, key, kind, columns, position }: RowDifference): string => {
   const where = Object.entries(key)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ')

@@ -16,7 +16,7 @@ import { clockFinding } from './machine.ts'
 const database = about('database')
 const OLDEST = 15
 
-export const connected = async (url: string): Promise<pg.Client> => {
+const connected = async (url: string): Promise<pg.Client> => {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'presence doctor',

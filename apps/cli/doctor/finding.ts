@@ -41,7 +41,7 @@ export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
   }
 }
 
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 /** Of a certificate. Null where it has long to go. */
 export const endOf = (validTo: string, now: number): { readonly ended: boolean; readonly days: number } => {
   const left = Date.parse(validTo) - now

@@ -6,7 +6,7 @@ import type { Room, User } from './room.ts'
 export type Three = any
 
 /** The same name has the same hue everywhere. */
-export const hueOf = (name: string): number => {
+const hueOf = (name: string): number => {
   let hash = 0
   for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 360
   return hash

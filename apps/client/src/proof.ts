@@ -39,7 +39,7 @@ const sha256 = async (...parts: ReadonlyArray<Uint8Array>): Promise<Uint8Array<A
 const node = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1), left, right)
 
 /** RFC 9162, 2.1.3.2. Null: the proof is not of this length. */
-export const rootFromInclusion = async (
+const rootFromInclusion = async (
   leaf: string,
   place: { readonly index: number; readonly size: number },
   proof: ReadonlyArray<string>,
@@ -71,8 +71,8 @@ const keyIn = (text: string): { readonly name: string; readonly bytes: Uint8Arra
   return { name, bytes }
 }
 
-export type Checkpoint = Proofs['checkpoint'] & { readonly isSigned: boolean }
-export const readCheckpoint = async (note: string, vkey: string): Promise<Checkpoint> => {
+type Checkpoint = Proofs['checkpoint'] & { readonly isSigned: boolean }
+const readCheckpoint = async (note: string, vkey: string): Promise<Checkpoint> => {
   const { name, bytes } = keyIn(vkey)
   const end = note.indexOf('\n\n')
   const text = note.slice(0, end + 1)
@@ -97,7 +97,7 @@ const isPowerOfTwo = (size: number): boolean => {
   return rest === 1
 }
 /** RFC 9162, 2.1.4.2: whether the log of `from` is how that of `to` begins. */
-export const isConsistent = async (
+const isConsistent = async (
   from: Pick<Checkpoint, 'size' | 'root'>,
   to: Pick<Checkpoint, 'size' | 'root'>,
   given: ReadonlyArray<string>,

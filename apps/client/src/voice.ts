@@ -28,8 +28,8 @@ type Tagged = {
 }
 
 /** A mesh: each speaker sends to everybody. Larger rooms want a relay. */
-export const MOST_SPEAKERS = 8
-export const MOST_LISTENERS = 30
+const MOST_SPEAKERS = 8
+const MOST_LISTENERS = 30
 const LEVEL_OF_SPEECH = 0.01
 
 class Peer {

@@ -21,7 +21,7 @@ import { checkArchive } from './check.ts'
 import { type CutReport, cutStreams } from './cut.ts'
 import { type ArchivePlan, writeArchive } from './write.ts'
 
-export class ArchivingError extends Error {
+class ArchivingError extends Error {
   override readonly name = 'ArchivingError'
 }
 

@@ -24,7 +24,7 @@ export type CutReport = {
   readonly left: ReadonlyArray<string>
 }
 
-export class CutError extends Error {
+class CutError extends Error {
   override readonly name = 'CutError'
 }
 

@@ -14,7 +14,7 @@ const SHARE = 4
 const LONGEST_REST_MS = 5_000
 
 /** The last time that the clock struck the hour of sweeping. */
-export const lastNight = (now: number, hour: number): number => {
+const lastNight = (now: number, hour: number): number => {
   const today = Math.floor(now / DAY_MS) * DAY_MS + hour * HOUR_MS
   return today <= now ? today : today - DAY_MS
 }

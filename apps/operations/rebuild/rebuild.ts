@@ -80,7 +80,7 @@ export type Rebuilt = {
   /** Of the new tables where they are kept, else null. */
   readonly schema: string | null
 }
-export class RebuildError extends Error {
+class RebuildError extends Error {
   override readonly name = 'RebuildError'
 }
 

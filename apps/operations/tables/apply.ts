@@ -37,7 +37,7 @@ const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
 
 /** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
  *  `parked` gains the streams that are parked here. */
-export const separateParked = (
+const separateParked = (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
 ): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {

@@ -22,7 +22,7 @@ export const nodesOf =
     return hashes
   }
 
-export class TornTree extends Error {
+class TornTree extends Error {
   override readonly name = 'TornTree'
 }
 

@@ -76,7 +76,7 @@ export const failure = async (
 export const unique = (prefix = 'contract'): string => `${prefix}-${randomUUID().replaceAll('-', '')}`
 
 /** The name and password of the embedded node's admin, where a suite's node has users. */
-export const ADMIN: Credentials = { username: 'admin', password: 'changeit' }
+const ADMIN: Credentials = { username: 'admin', password: 'changeit' }
 
 const withCredentials = (url: string, who: Credentials | null): string =>
   url.replace(

@@ -18,8 +18,6 @@ export const readMark = (dataDir: string): number => {
   }
 }
 
-export type Mark = ReturnType<typeof openMark>
-
 export const openMark = (dataDir: string) => {
   // Not 'w': what it says must not be lost by opening it.
   const handle = openSync(join(dataDir, MARK_FILE), 'a')

@@ -4,8 +4,6 @@
 /** Where a remembered event id was appended. */
 export type Remembered = { readonly stream: number; readonly revision: number }
 
-export type RememberedIds = ReturnType<typeof createRememberedIds>
-
 const WORDS = 4
 /** Where the four words of a UUID begin, dashes left out. */
 const DIGITS = [

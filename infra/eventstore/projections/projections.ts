@@ -34,8 +34,8 @@ const categoryOf = (stream: string): string | undefined => {
 }
 
 /** The system projections of this node, by the names that a real one gives them. */
-export const PROJECTIONS = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams'] as const
-export type ProjectionName = (typeof PROJECTIONS)[number]
+const PROJECTIONS = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams'] as const
+type ProjectionName = (typeof PROJECTIONS)[number]
 
 const correlationOf = (metadata: Buffer): string | undefined => {
   if (!metadata.includes('"$correlationId"')) return undefined
@@ -49,7 +49,7 @@ const correlationOf = (metadata: Buffer): string | undefined => {
 
 /** The link that a projection gives for an event, undefined where none. A deletion counts as an event of the deleted stream's
  *  category and of the type `$deleted`, as on a real node. */
-export const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefined => {
+const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefined => {
   const { body, revision, position } = event
   if (projection === '$streams' && revision !== 0) return undefined
   locateNames(body, names)

@@ -199,7 +199,7 @@ export const decodeBody = (body: Buffer): DecodedEvent => {
 }
 
 /** One entry of a map<string, string>. */
-export const readEntry = (entry: Reader): [string, string] => {
+const readEntry = (entry: Reader): [string, string] => {
   let key = ''
   let value = ''
   while (entry.more()) {

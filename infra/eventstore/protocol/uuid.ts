@@ -13,7 +13,7 @@ const WIDTHS = [8, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2]
 /** No form is longer than so many characters, white space within it included. */
 const LONGEST = 256
 
-export const dashed = (hex: string): string =>
+const dashed = (hex: string): string =>
   `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 
 /** The id as 36 characters in lower case; undefined where the text is none. */

@@ -11,7 +11,7 @@ import {
 } from '../log/stream-metadata.ts'
 import { decodeBody, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
 
-export { type Acl, isMetastream, metastreamOf, NO_METADATA, originalOf, type StreamMetadata }
+export { type Acl, isMetastream, metastreamOf, originalOf }
 
 /** `$tb` of a deleted stream, as it is written. */
 export const DELETED_MARK = '9223372036854775807'

@@ -16,7 +16,7 @@ export const programs = Object.keys(PACKAGE_OF)
 
 const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
-export const isInstalled = (program: string): boolean =>
+const isInstalled = (program: string): boolean =>
   PATH.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)

@@ -14,7 +14,6 @@ import type { SpaceEvent } from '../../../domain/space/events.ts'
 import type { SpaceState } from '../../../domain/space/state.ts'
 
 export { type AnyCommand, isChatCommand } from '../../../domain/commands.ts'
-export { SOME_WORDS } from '../../../domain/fields.ts'
 
 export const COMMAND_TYPES: ReadonlyArray<string> = COMMAND_NAMES
 

@@ -36,7 +36,7 @@ export const HOUR = 3_600_000
 export const roomOf = (n: number): SpaceRef => ({ type: 'document', id: `room-${n}` })
 
 /** The command path's own world: people, and a clock. */
-export const createPeople = (log: EventLog, rooms: number) => {
+const createPeople = (log: EventLog, rooms: number) => {
   const clock = stepClock(BEGIN)
   const fresh = () => pathOn(log, { clock })
   let path = fresh()

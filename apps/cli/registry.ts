@@ -31,6 +31,11 @@ export const registry: ReadonlyArray<Entry> = [
     load: async () => (await import('./doctor/command.ts')).doctor,
   },
   {
+    name: 'load',
+    summary: 'how your own server does under so many people who say so much: a table, a chart, JSON',
+    load: async () => (await import('./load/command.ts')).load,
+  },
+  {
     name: 'log',
     summary: 'the whole log: back up, restore, export, import into any EventStoreDB, archive, scavenge',
     load: async () => (await import('./log/command.ts')).log,

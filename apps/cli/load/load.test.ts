@@ -1,0 +1,120 @@
+// timeout: 120
+/** Load, on a whole product: for those alone who have its admin's key, with a picture that says what the figures do. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { devKeys, signAs } from '../../../infra/hive/keys.ts'
+import { type Embedded, startEmbedded } from '../../../infra/testing/embedded.ts'
+import { runCommand } from '../dispatcher.ts'
+import { chartOf } from './chart.ts'
+import { load } from './command.ts'
+
+type Context = { product: Embedded; dir: string }
+const test = suite<Context>('presence load')
+const run = async (...args: string[]) => {
+  const said: string[] = []
+  const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
+  return { code: await runCommand(load, args, io), said: said.join('\n') }
+}
+const keyFrom = async ({ product }: Context, permission: string): Promise<string> => {
+  const challenge = String(Math.floor(Date.now() / 1_000))
+  const answer = await fetch(`${product.endpoints().url}/api/keys`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-account': 'alice',
+      'x-challenge': challenge,
+      'x-pubkey': devKeys('alice').posting.public,
+      'x-signature': signAs('alice', challenge),
+    },
+    body: JSON.stringify({ name: 'load', permission }),
+  })
+  return ((await answer.json()) as { secret: string }).secret
+}
+test.before(async (context) => {
+  context.product = await startEmbedded()
+  context.dir = mkdtempSync(join(tmpdir(), 'presence-load-'))
+  writeFileSync(join(context.dir, 'key'), `${await keyFrom(context, 'moderate')}\n`)
+  writeFileSync(join(context.dir, 'weak'), `${await keyFrom(context, 'access')}\n`)
+})
+test.after(async ({ product, dir }) => {
+  await product?.stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+const asked = ({ product, dir }: Context, key: string, ...more: string[]) => [
+  ...['--url', product.endpoints().url, '--token-file', join(dir, key), '--out', join(dir, 'result')],
+  ...['--rooms', '3', '--people', '3', '--rate', '20', '--steps', '2', '--seconds', '1', ...more],
+]
+
+test('given the admins’ key, when rooms are filled and talk, then everybody hears everything, and picture and figures say how fast', async (context) => {
+  const { code, said } = await run(...asked(context, 'key', '--json'))
+  assert.is(code, 0, said)
+  const result = JSON.parse(readFileSync(join(context.dir, 'result.json'), 'utf8'))
+  assert.equal(
+    result.steps.map(({ asked: rate }: { asked: number }) => rate),
+    [10, 20],
+  )
+  for (const { heard, missed, p50, p99, refused } of result.steps) {
+    assert.ok(heard > 0 && p50 <= p99)
+    assert.is(missed, 0)
+    assert.equal(refused, {})
+  }
+  const svg = readFileSync(join(context.dir, 'result.svg'), 'utf8')
+  assert.match(
+    svg,
+    `p99 ${result.steps[1].p99.toLocaleString('en', { maximumFractionDigits: result.steps[1].p99 < 10 ? 1 : 0 })} ms`,
+  )
+  assert.equal(JSON.parse(said.split('\n').at(-1)!).steps, result.steps)
+  const again = await run(...asked(context, 'key'))
+  assert.match(again.said, 'is there already')
+})
+
+test('given a key that is not the admins’, or none, then nobody comes in', async (context) => {
+  for (const key of ['weak', 'missing']) {
+    const { code, said } = await run(...asked(context, key, '--force'))
+    assert.is(code, 1, said)
+  }
+  writeFileSync(join(context.dir, 'wrong'), 'dpk_nothing')
+  assert.match((await run(...asked(context, 'wrong', '--force'))).said, 'does not take this key')
+})
+
+test('given more people than the space has room for, then it says so before anybody comes', async (context) => {
+  const { code, said } = await run(...asked(context, 'key', '--force', '--rooms', '100'))
+  assert.is(code, 1)
+  assert.match(said, 'has room for 50, and 300 are to come')
+})
+
+for (const [args, sentence] of [
+  [[], 'Give --url'],
+  [['--url', 'http://127.0.0.1:1', '--rate', '0'], '--rate takes a number'],
+  [['--url', 'http://127.0.0.1:1', '--space', 'nowhere'], '--space'],
+] as const)
+  test(`when it is asked for with ${args.join(' ')}, then it says what is wrong`, async () => {
+    const { code, said } = await run(...args)
+    assert.is(code, 2)
+    assert.match(said, sentence)
+  })
+
+test('given steps of which nothing was heard, then the picture is one all the same', () => {
+  const step = {
+    asked: 10,
+    said: 0,
+    p50: null,
+    p99: null,
+    max: null,
+    heard: 0,
+    missed: 3,
+    refused: { slow_down: 10 },
+  }
+  const svg = chartOf('a <title>', 'and more', [step])
+  assert.not.match(svg, 'NaN')
+  assert.match(svg, 'a &#60;title&#62;')
+})
+
+test('given a run, then nothing is left half written', ({ dir }) => {
+  assert.ok(existsSync(join(dir, 'result.svg')))
+})
+
+test.run()

@@ -1,10 +1,13 @@
 /** The socket's events for the documentation: what a client sends, what it hears, and what each means. */
+import type * as t from 'io-ts'
 import { CASE_COMMANDS } from '../../domain/cases/commands.ts'
 import { CHAT_COMMANDS } from '../../domain/chat/commands.ts'
 import type { Named } from '../../domain/fields.ts'
 import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
 import * as shapes from '../http/shapes.ts'
 import { isOfOwnSession, namesOf, ON_WIRE } from './command-payloads.ts'
+import * as p from './payloads.ts'
+import { Report } from './reporting.ts'
 
 type Schema = shapes.JsonSchema
 /** `maybe` may be left out. `does`: a sentence. */
@@ -56,58 +59,79 @@ const commandEvents = (): Record<string, Documented> => {
   return made
 }
 
+type Fields<P> = { readonly [Name in keyof P]: Schema }
+/** A payload as its codec has it: the compiler wants each field said once, and the codec tells which may be left out. `more`: fields that
+ *  may be sent too. */
+const payload = <P extends t.Props>(
+  codec: t.TypeC<P>,
+  does: string,
+  holds: Fields<P>,
+  more: Readonly<Record<string, Schema>> = {},
+): Documented => {
+  const maybe = Object.entries(codec.props).flatMap(([name, one]) => (one.is(undefined) ? [name] : []))
+  const left = [...maybe, ...Object.keys(more)]
+  return { does, fields: { ...holds, ...more }, ...(left.length > 0 ? { maybe: left } : {}) }
+}
+
 const signal = (field: string, does: string): Documented => ({
   does,
   fields: { targetSocketId: text(), [field]: anything },
 })
+const since: Schema = {
+  type: 'object',
+  properties: { space: revision, chat: revision },
+  required: ['space', 'chat'],
+}
 
 /** What a client may send. Each takes an acknowledgement. */
 export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
-  'join-space': {
-    does: 'Comes into a room; joining another leaves the one before. With since, what was missed comes first.',
-    fields: {
+  'join-space': payload(
+    p.JoinSpacePayload,
+    'Comes into a room; joining another leaves the one before. With since, what was missed comes first.',
+    {
       ...elsewhere,
       subspace: shapes.subspace,
       position: anything,
       avatar_data: anything,
-      since: { type: 'object', properties: { space: revision, chat: revision }, required: ['space', 'chat'] },
-      replaces: text({ description: 'The client’s own session of before its line was cut.' }),
+      since,
+      replaces: text({ description: 'The client’s own session from before its connection was lost.' }),
       scene: text({
         enum: ['json', 'packed'],
         description: 'packed: binary frames say where things are (docs/scene.md).',
       }),
     },
-    maybe: ['subspace', 'position', 'avatar_data', 'since', 'replaces', 'scene'],
-  },
-  'leave-space': { does: SPACE_COMMANDS.LeaveSpace.says, fields: {} },
-  'chat-message': {
-    does: CHAT_COMMANDS.PostMessage.says,
-    fields: {
-      content: text({ minLength: 1, maxLength: 2_000 }),
-      message_type: text(),
-      parent_message_id: uuid,
-      message_id: uuid,
+    {
+      room_data: {
+        ...yesNo,
+        description: 'On a JSON socket: messages of clients’ own types come and go as room-data.',
+      },
     },
-    maybe: ['message_type', 'parent_message_id', 'message_id'],
-  },
-  'chat-edit': { does: CHAT_COMMANDS.EditMessage.says, fields: { message_id: uuid, content: text() } },
-  'chat-delete': { does: CHAT_COMMANDS.DeleteMessage.says, fields: { message_id: uuid } },
-  'chat-reaction': {
-    does: 'Adds a reaction to a message, or with remove takes it back.',
-    fields: { message_id: uuid, emoji: text(), remove: yesNo },
-    maybe: ['remove'],
-  },
-  report: {
-    does: `${CASE_COMMANDS.FileReport.says} One of message_id, subject and session_id (in this room) names whom.`,
-    fields: {
+  ),
+  'leave-space': { does: SPACE_COMMANDS.LeaveSpace.says, fields: {} },
+  'chat-message': payload(p.ChatMessage, CHAT_COMMANDS.PostMessage.says, {
+    content: text({ minLength: 1, maxLength: 2_000 }),
+    message_type: text(),
+    parent_message_id: uuid,
+    message_id: uuid,
+  }),
+  'chat-edit': payload(p.ChatEdit, CHAT_COMMANDS.EditMessage.says, { message_id: uuid, content: text() }),
+  'chat-delete': payload(p.ChatDelete, CHAT_COMMANDS.DeleteMessage.says, { message_id: uuid }),
+  'chat-reaction': payload(p.ChatReaction, 'Adds a reaction to a message, or with remove takes it back.', {
+    message_id: uuid,
+    emoji: text(),
+    remove: yesNo,
+  }),
+  report: payload(
+    Report,
+    `${CASE_COMMANDS.FileReport.says} One of message_id, subject and session_id (in this room) names whom.`,
+    {
       message_id: uuid,
       subject: shapes.subject,
       session_id: text(),
       text: text({ maxLength: 1_000 }),
       ...elsewhere,
     },
-    maybe: ['message_id', 'subject', 'session_id', 'text', ...Object.keys(elsewhere)],
-  },
+  ),
   ...commandEvents(),
   'webrtc-offer': signal('offer', 'An offer, to one socket of the room.'),
   'webrtc-answer': signal('answer', 'An answer, to one socket of the room.'),
@@ -117,37 +141,43 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     fields: { position: anything, rotation: anything, entities: anything },
     maybe: ['position', 'rotation', 'entities'],
   },
-  'entity-spawn': {
-    does: 'Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left.',
-    fields: {
+  'entity-spawn': payload(
+    p.Spawn,
+    'Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left.',
+    {
       id: text({ maxLength: 128 }),
       template: text({ maxLength: 1_024 }),
       ownership: text({ enum: ['free', 'ask', 'locked'] }),
       stays: yesNo,
       components: free,
     },
-    maybe: ['id', 'template', 'ownership', 'stays', 'components'],
-  },
-  'entity-remove': {
-    does: 'Removes an entity that one owns or made; another’s as scene_delete says.',
-    fields: { id: text() },
-  },
-  'entity-pin': { does: SPACE_COMMANDS.PinEntity.says, fields: { id: text() } },
-  'entity-unpin': { does: SPACE_COMMANDS.UnpinEntity.says, fields: { id: text() } },
-  'entity-take': {
-    does: 'Takes an entity over, or asks its owner for it, as its ownership says.',
-    fields: { id: text() },
-  },
-  'entity-give': {
-    does: 'Gives an entity of one’s own to a socket of the room; without to it is nobody’s.',
-    fields: { id: text(), to: text() },
-    maybe: ['to'],
-  },
-  'room-data': {
-    does: 'What clients tell each other whole and in order; to one of them with to.',
-    fields: { type: text({ maxLength: 64 }), data: anything, to: text() },
-    maybe: ['to', 'data'],
-  },
+  ),
+  'entity-remove': payload(
+    p.Entity,
+    'Removes an entity that one owns or made; another’s as scene_delete says.',
+    {
+      id: text(),
+    },
+  ),
+  'entity-pin': payload(p.Entity, SPACE_COMMANDS.PinEntity.says, { id: text() }),
+  'entity-unpin': payload(p.Entity, SPACE_COMMANDS.UnpinEntity.says, { id: text() }),
+  'entity-take': payload(p.Entity, 'Takes an entity over, or asks its owner for it, as its ownership says.', {
+    id: text(),
+  }),
+  'entity-give': payload(
+    p.Give,
+    'Gives an entity of one’s own to a socket of the room; without to it is nobody’s.',
+    { id: text(), to: text() },
+  ),
+  'room-data': payload(
+    p.RoomData,
+    'What clients tell each other whole and in order; to one of them with to.',
+    {
+      type: text({ maxLength: 64 }),
+      data: anything,
+      to: text(),
+    },
+  ),
 }
 
 const who = {

@@ -1,6 +1,7 @@
 /** What clients send, decoded once. Forms and types are checked here; what words and numbers may be is the domain's. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import type { OWNERSHIP } from '../../domain/scene/entity.ts'
 import { type Described, invalid } from '../refusals.ts'
 import { optional, Text } from './payload-parts.ts'
 import { isOurs } from './words.ts'
@@ -66,6 +67,19 @@ const DataType = new t.Type<string, string, unknown>(
 )
 export const RoomData = t.type({ to: optional(Text), type: DataType, data: t.unknown })
 export type RoomData = t.TypeOf<typeof RoomData>
+
+/** An entity by its id. */
+export const Entity = t.type({ id: Text })
+export const Spawn = t.type({
+  id: optional(Text),
+  template: optional(Text),
+  ownership: optional(
+    t.keyof({ free: null, ask: null, locked: null } satisfies Record<(typeof OWNERSHIP)[number], null>),
+  ),
+  stays: optional(t.boolean),
+  components: optional(t.UnknownRecord),
+})
+export const Give = t.type({ id: Text, to: optional(Text) })
 
 const MAX_DEPTH = 64
 /** Nothing but JSON: no binary attachments, and not so deep that walking it is a danger. */

@@ -1,30 +1,16 @@
 /** What a member may ask of its room's scene beside moving things: spawn, remove, take over, give away, pin. */
 import * as E from 'fp-ts/lib/Either.js'
-import * as t from 'io-ts'
-import type { OWNERSHIP } from '../../../domain/scene/entity.ts'
+import type * as t from 'io-ts'
 import { parseTemplate } from '../../../domain/scene/limits.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
 import { invalid } from '../../refusals.ts'
 import { type Answer, done, doneAt, failed, notInRoom, told } from '../answers.ts'
 import { type Member, type RoomPlace, senderOf } from '../member.ts'
-import { optional, Text } from '../payload-parts.ts'
-import { decodePayload } from '../payloads.ts'
+import { decodePayload, Entity, Give, Spawn } from '../payloads.ts'
 import type { SocketRequest } from '../request.ts'
 import type { Lasting, Of } from './lasting.ts'
 import type { Scenes } from './scenes.ts'
 import { give, remove, spawn, take, type Writer } from './writing.ts'
-
-const Entity = t.type({ id: Text })
-const Spawn = t.type({
-  id: optional(Text),
-  template: optional(Text),
-  ownership: optional(
-    t.keyof({ free: null, ask: null, locked: null } satisfies Record<(typeof OWNERSHIP)[number], null>),
-  ),
-  stays: optional(t.boolean),
-  components: optional(t.UnknownRecord),
-})
-const Give = t.type({ id: Text, to: optional(Text) })
 
 const refused = (refusal: SpaceRefusal): Answer => failed({ _tag: 'Refused', refusal })
 

@@ -15,6 +15,7 @@ export type Sent = {
     }
     readonly replaces?: string
     readonly scene?: 'json' | 'packed'
+    readonly room_data?: boolean
   }
   /** Leaves. */
   readonly 'leave-space': Readonly<Record<string, unknown>>

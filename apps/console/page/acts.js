@@ -45,6 +45,13 @@ export const ACTS = {
     send: () => ({ method: 'DELETE', chat: true, path: `/messages/${at(message_id)}` }),
     stays: 'It can’t be put back: what it said stays on the log, for those who may see the record.',
   }),
+  report: ({ name, message_id }) => ({
+    says: message_id ? `Report a message of ${name}` : `Report ${name}`,
+    done: 'The moderators have your report',
+    quiet: true,
+    send: (text) => ({ method: 'POST', path: '/reports', body: { ...(message_id ? { message_id } : { subject: name }), text } }),
+    stays: 'Who reported is known to the moderators alone. You see at “Me” whether it is still looked into.',
+  }),
   settings: ({ changes, before }) => ({
     says: `Change ${Object.keys(changes).join(', ')}`,
     done: `${Object.keys(changes).join(', ')} changed`,
@@ -104,7 +111,7 @@ class ActDialog extends View {
     this.sending = true
     try {
       const { position, success } = await this.send(act.send(form.get('reason') || undefined, until))
-      this.tell({ says: act.done, position, success, undo: act.undo, stays: act.stays })
+      this.tell({ says: act.done, position: act.quiet ? undefined : position, success, undo: act.undo, stays: act.stays })
       this.close()
     } catch (problem) {
       this.problem = problem
@@ -139,7 +146,7 @@ class ActDialog extends View {
   form(act) {
     return html`<form @submit=${this.go}>
       <h3 id="act-title">${act.says}</h3>
-      ${act.reasonless ? nothing : html`<label>Reason<input name="reason" maxlength="500" autocomplete="off" placeholder="kept on the log"></label>`}
+      ${act.reasonless ? nothing : html`<label>Reason<input name="reason" maxlength="500" autocomplete="off" placeholder=${act.quiet ? 'for the moderators' : 'kept on the log'}></label>`}
       ${act.mayEnd ? html`<label>For<select name="minutes">${MINUTES.map(([value, label]) => html`<option value=${value}>${label}</option>`)}</select></label>` : nothing}
       ${act.stays ? html`<p>${act.stays}</p>` : nothing}
       ${problemBox(this.problem)}

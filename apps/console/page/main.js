@@ -10,6 +10,7 @@ import './person.js'
 import './search.js'
 import './proof.js'
 import './operations.js'
+import './me.js'
 import { problemBox } from './view.js'
 
 const whereFrom = (hash) => {
@@ -76,7 +77,7 @@ class PresenceConsole extends LitElement {
     const { view } = this.where
     const links = [
       ['rooms', 'Rooms', to.rooms()],
-      ...(me.account ? [['person', 'Me', to.person(me.account)]] : []),
+      ...(me.account ? [['me', 'Me', to.me()]] : []),
       ['search', 'Search', '#/search'],
       ['proof', 'Proof', to.proof()],
       ...(this.runs ? [['operations', 'Operations', '#/operations']] : []),
@@ -107,6 +108,8 @@ class PresenceConsole extends LitElement {
       }
       case 'person':
         return html`<person-view .name=${rest[0] ?? ''} .space=${query.space ?? ''} .generation=${g}></person-view>`
+      case 'me':
+        return html`<me-view .generation=${g}></me-view>`
       case 'search':
         return html`<search-view .filters=${JSON.stringify(query)} .generation=${g}></search-view>`
       case 'proof':

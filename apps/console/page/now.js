@@ -100,6 +100,7 @@ class NowView extends View {
         return html`<li>${who(name, this.space)}
           <span class="words ${message.is_deleted ? 'gone' : ''}">${message.is_deleted ? `deleted${message.deleted_by ? ` by ${message.deleted_by}` : ''}` : message.content}</span>
           <small>${when(message.created_at)}${message.edited_at ? ' · edited' : ''} <a href=${to.why(this.space, message.position)}>why</a> <a href=${to.time(this.space, message.position)}>moment</a></small>
+          ${name !== me.account && !message.is_deleted ? this.button('Report', 'report', { name, message_id: message.message_id }) : nothing}
           ${(acts || name === me.account) && !message.is_deleted ? this.button('Delete', 'remove', { name, message_id: message.message_id }) : nothing}</li>`
       })}</ol>
       ${chat.messages.length === 0 ? html`<p class="empty">Nothing was said.</p>` : nothing}</section>`

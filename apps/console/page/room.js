@@ -1,7 +1,9 @@
 // A room: what is there now, and its other sides (time, record, why) as tabs.
 import { html, nothing } from 'lit'
 import './acts.js'
+import './cases.js'
 import './now.js'
+import { me } from './api.js'
 import { to } from './parts.js'
 import { View } from './view.js'
 
@@ -10,13 +12,14 @@ const TABS = [
   ['time', 'Time', to.time],
   ['record', 'Record', (key) => `${to.room(key)}/record`],
 ]
+const CASES = ['cases', 'Cases', to.cases]
 
 class RoomFrame extends View {
   static properties = { space: {}, tab: {}, event: {}, at: {}, generation: {} }
   render() {
     const { space, tab, generation } = this
     return html`<div class="bar"><h2><code>${space}</code></h2>
-        <nav class="tabs" aria-label="sides of the room">${TABS.map(
+        <nav class="tabs" aria-label="sides of the room">${(me.token ? [...TABS, CASES] : TABS).map(
           ([name, label, href]) =>
             html`<a href=${href(space)} aria-current=${name === tab ? 'page' : nothing}>${label}</a>`,
         )}${tab === 'why' ? html`<a href=${to.why(space, this.event)} aria-current="page">Why</a>` : nothing}</nav></div>
@@ -26,6 +29,10 @@ class RoomFrame extends View {
     switch (tab) {
       case 'time':
         return html`<time-view .space=${space} .at=${this.at} .generation=${generation}></time-view>`
+      case 'cases':
+        return this.event
+          ? html`<case-view .space=${space} .id=${this.event} .generation=${generation}></case-view>`
+          : html`<cases-view .space=${space} .generation=${generation}></cases-view>`
       case 'why':
         return html`<why-view .space=${space} .event=${this.event} .generation=${generation}></why-view>`
       case 'record':

@@ -155,6 +155,30 @@ test('given a community on the log that Hive does not have any more, then it is 
   assert.not((await list('&type=community')).some(({ space_id }) => space_id === 'hive-200003'))
 })
 
+test('given 3,000 made-up communities that were opened before Hive was asked of any, then none of them is listed, and posts stand where they did', async () => {
+  const before = (await list()).map(({ space_id }) => space_id)
+  await db.query(
+    `INSERT INTO presence_spaces (space_type, space_id, title, owner, visibility, opened_at, revision, position)
+     SELECT 'community', 'hive-' || n, 'Made up ' || n, NULL, 'public', now(), 0, 1000000 + n
+     FROM generate_series(700001, 703000) AS n`,
+  )
+  try {
+    assert.equal((await list()).map(({ space_id }) => space_id), before)
+    assert.equal((await list('&type=community')).filter(({ space_id }) => space_id.startsWith('hive-70')), [])
+    assert.equal((await list('&q=Made%20up')).map(({ space_id }) => space_id), [])
+    const { total } = (await http.app.inject({ url: '/api/spaces?limit=1&offset=0&type=community' })).json()
+    assert.ok(total < 100, `${total} are counted`)
+    // One of them that Hive has is listed once somebody asked for it, behind the posts.
+    http.hive.setCommunity('hive-701234', [['hive-701234', 'owner']])
+    assert.is((await facts('hive-701234')).exists, true)
+    const listed = (await list()).map(({ space_type, space_id }) => `${space_type}:${space_id}`)
+    assert.is(listed.filter((one) => one.startsWith('community:hive-70')).length, 1)
+    assert.ok(listed.indexOf('community:hive-701234') > listed.findLastIndex((one) => one.startsWith('post:alice/')))
+  } finally {
+    await db.query(`DELETE FROM presence_spaces WHERE space_id LIKE 'hive-70____'`)
+  }
+})
+
 test('given its mod on Hive, then they ban there; one of the team is banned by none of the same rank', async () => {
   http.hive.setCommunity('hive-300001', [
     ['hive-300001', 'owner'],

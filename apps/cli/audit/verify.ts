@@ -124,7 +124,7 @@ const verifyAll = async (
     )
     io.out(`tree of ${done.size} leaves, root ${done.root.toString('base64')}`)
     for (const { from, size, detail } of done.failures)
-      io.err(`checkpoint${size === null ? '' : ` of ${size}`} (${from}): ${detail}`)
+      io.err(plain(`checkpoint${size === null ? '' : ` of ${size}`} (${from}): ${detail}`))
     io.out(`${counted(done.checkpoints, 'checkpoint')}, ${counted(done.failures.length, 'failure')}`)
     if (done.moved > 0)
       io.out(

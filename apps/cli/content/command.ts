@@ -17,7 +17,7 @@ const tell = (io: Io, sentences: ReadonlyArray<string>): void => {
 }
 
 const failed = (io: Io, sentence: string): number => {
-  io.err(sentence)
+  io.err(plain(sentence))
   return 1
 }
 

@@ -1,4 +1,5 @@
 /** `presence restore` */
+import { shown } from '../shown.ts'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -88,7 +89,7 @@ const run: Run = async (args, io) => {
   const asked = { folder, manifest, told: io.err }
   if (dataDir !== null) await toData(asked, dataDir)
   else await toParts(asked, values.log)
-  io.out(`${manifest.log.events} events of ${manifest.createdAt} are back.`)
+  io.out(`${manifest.log.events} events of ${shown(manifest.createdAt)} are back.`)
   if (secrets !== null) {
     const others = restoreSecrets(secrets, dataDir)
     const to = values['secrets-to']

@@ -1,4 +1,5 @@
 /** `presence upgrade --check` */
+import { plain, plainJson } from '../audit/replay-view/screen.ts'
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
@@ -56,8 +57,8 @@ const look = async (databaseUrl: string): Promise<UpgradeCheck> => {
 }
 
 const tell = (check: UpgradeCheck, json: boolean, io: Io): void => {
-  if (json) io.out(JSON.stringify({ ok: canGoOn(check), ...check, says: toldOf(check) }))
-  else for (const line of toldOf(check)) io.out(line)
+  if (json) io.out(plainJson(JSON.stringify({ ok: canGoOn(check), ...check, says: toldOf(check) })))
+  else for (const line of toldOf(check)) io.out(plain(line))
 }
 
 export const upgrade: Command = {

@@ -321,7 +321,7 @@ test('given a second request, then there is nothing to erase, and nothing change
     waits += 1
     void rebuilding.close()
   }
-  assert.equal(await reapply(log, database.url, onWait), [])
+  assert.equal(await reapply(log, database.url, onWait, { isOurs: () => true }), [])
   assert.is(waits, 1)
 })
 

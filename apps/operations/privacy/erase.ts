@@ -212,22 +212,28 @@ export const erase = ({
   })
 
 export type Reapplied = {
-  /** Of a request on the log: whether it was made here. A forged one must erase nobody. Default: each. */
-  readonly isOurs?: (request: ErasureRequest) => boolean
+  /** Of a request on the log: whether it was made here. A forged one must erase nobody. */
+  readonly isOurs: (request: ErasureRequest) => boolean
   readonly onRefused?: (request: ErasureRequest) => void
 }
 
 /** Carries out again every request on the log: after Postgres was restored from a backup that still had the keys. */
-export const reapply = (
+export const reapply: (
   log: EventLog,
   databaseUrl: string,
-  onWait = () => {},
-  { isOurs, onRefused = () => {} }: Reapplied = {},
-): Promise<ReadonlyArray<Erasure>> =>
+  onWait: () => void,
+  how: Reapplied,
+) => Promise<ReadonlyArray<Erasure>> = (
+  log,
+  databaseUrl,
+  onWait,
+  // Whoever gets around the type erases nobody.
+  { isOurs, onRefused = () => {} } = { isOurs: () => false },
+) =>
   withSession(databaseUrl, onWait, async (session) => {
     const done: Erasure[] = []
     for (const request of await erasureRequests(log)) {
-      if (isOurs?.(request) === false) {
+      if (!isOurs(request)) {
         onRefused(request)
         continue
       }

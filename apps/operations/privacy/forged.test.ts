@@ -98,6 +98,10 @@ test('given requests that somebody wrote to the log, when all are carried out ag
       stored.push(REQUESTS, { id: randomUUID(), type: 'ErasureRequested', data, metadata: {} })
     // As from a backup that still had hers.
     await exec(`UPDATE privacy_keys SET wrapped = 'x', erased_by = NULL, erased_at = NULL`)
+    // Who does not say which are ours does not compile, and else erases nobody.
+    // @ts-expect-error: it must be said
+    assert.equal(await reapply(stored, databaseUrl, () => {}), [])
+    assert.equal([await keysOf('alice'), await keysOf('bob')], [1, 1])
     const refused: string[] = []
     const done = await reapply(stored, databaseUrl, () => {}, {
       isOurs: (request) => isSigned(request, masterKey),

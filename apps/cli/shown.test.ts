@@ -32,9 +32,13 @@ test('given lines of ours with a value that moves the cursor, then the lines sta
 })
 
 /** What would pass for a line of ours, clear the screen, and turn what follows around. */
-const HOSTILE = 'x\r\nIt holds: every event is in the log.\n0 differences\u001b[2J\u009b1A\u202e\u2028It holds'
+const HOSTILE =
+  'x\r\nIt holds: every event is in the log.\n0 differences\u001b[2J\u009b1A\u202e\u2028It holds'
 /** All that these commands print, as the terminal gets it. */
-const printed = async (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>): Promise<string> => {
+const printed = async (
+  env: Readonly<Record<string, string>>,
+  ...args: ReadonlyArray<string>
+): Promise<string> => {
   Object.assign(process.env, env)
   const lines: string[] = []
   const write = (text: string): void => void lines.push(`${asLines(text)}\n`)
@@ -50,17 +54,17 @@ test('given a database, a log and files that say such words, when they are shown
   await client.connect()
   const env = { DATABASE_URL: database.url, EVENTSTORE_URL: store.url, PRIVACY_MASTER_KEY: '5e'.repeat(32) }
   try {
-    await client.query(
-      `INSERT INTO parked_streams (stream, position, reason) VALUES ($1, 1, $1)`,
-      [HOSTILE],
-    )
+    await client.query(`INSERT INTO parked_streams (stream, position, reason) VALUES ($1, 1, $1)`, [HOSTILE])
     await client.query(
       `INSERT INTO parked_events (position, stream, revision, event_id, type, data, metadata, created)
        VALUES (1, $1, 0, '00000000-0000-4000-8000-000000000001', $1, $2, '{}', now())`,
       [HOSTILE, JSON.stringify({ said: HOSTILE })],
     )
     const content = join(folder, 'content.json')
-    writeFileSync(content, JSON.stringify({ posts: [{ author: HOSTILE, permlink: HOSTILE, title: HOSTILE }] }))
+    writeFileSync(
+      content,
+      JSON.stringify({ posts: [{ author: HOSTILE, permlink: HOSTILE, title: HOSTILE }] }),
+    )
     const roomLog = join(folder, 'room.jsonl')
     writeFileSync(roomLog, `${JSON.stringify({ kind: HOSTILE, account: HOSTILE })}\n`)
     const all = [

@@ -1,5 +1,5 @@
 /** `presence restore` */
-import { shown } from '../shown.ts'
+
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -17,6 +17,7 @@ import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { isLogDir, logDirOf } from '../../operations/instance/log-backup.ts'
 import { passphraseOf } from '../backup/passphrase.ts'
 import { type CommandAlone, Misused, type Run } from '../command.ts'
+import { shown } from '../shown.ts'
 
 const usage = `presence restore FOLDER --data DIR | --log DIR | (EVENTSTORE_URL)  [--passphrase-file FILE] [--secrets-to FILE]
 

@@ -1,5 +1,5 @@
 /** `presence room replay FILE`: performs a real room's log with real clients, then compares every table. */
-import { plain } from '../audit/replay-view/screen.ts'
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey, spaceKey } from '../../../domain/names.ts'
 import { devSign } from '../../operations/instance/sign-as.ts'
+import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, Misused, type Run } from '../command.ts'
 import { compare } from './replay/compare.ts'
 import { expectedOf } from './replay/expect.ts'
@@ -87,7 +88,8 @@ const replay: Run = async (args, io) => {
       )
     const { counts, differences } = await compare(target, crowd.of(owner), expected, { journal, watch })
     for (const [table, count] of Object.entries(counts)) io.out(`  ${String(count).padStart(7)} ${table}`)
-    for (const difference of differences.slice(0, 40)) io.err(plain(`  ${difference.table}: ${difference.what}`))
+    for (const difference of differences.slice(0, 40))
+      io.err(plain(`  ${difference.table}: ${difference.what}`))
     if (differences.length > 40) io.err(`  … and ${differences.length - 40} more`)
     io.out(differences.length === 0 ? 'no differences' : `${differences.length} differences`)
     return differences.length === 0 ? 0 : 1

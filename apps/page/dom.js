@@ -37,7 +37,7 @@ const hue = (name) => {
 /** For a shape. */
 export const colour = (name) => `hsl(${hue(name)} 65% 55%)`
 /** For words: readable on a light ground and on a dark one. */
-export const ink = (name) => `light-dark(hsl(${hue(name)} 75% 28%), hsl(${hue(name)} 80% 78%))`
+export const ink = (name) => `light-dark(hsl(${hue(name)} 75% 24%), hsl(${hue(name)} 80% 78%))`
 
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g
 /** Text with its web addresses as links; nothing in it is ever markup. */

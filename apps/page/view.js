@@ -116,10 +116,21 @@ export const makeView = async (holder, { walked, chosen, moved }) => {
     camera.position.set(at.x + Math.sin(yaw) * AWAY, at.y + 1.5, at.z + Math.cos(yaw) * AWAY)
     camera.lookAt(at.x, at.y - 0.1, at.z)
   }
+  /** Where frames are slow, they are coarser. */
+  let ratio = Math.min(2, devicePixelRatio)
+  let slow = 0
+  const ease = (seconds) => {
+    slow = seconds > 0.045 ? slow + 1 : Math.max(0, slow - 1)
+    if (slow < 6 || ratio < 0.5) return
+    slow = 0
+    ratio *= 0.7
+    renderer.setPixelRatio(ratio)
+  }
   const frame = (now) => {
     asked = false
     const seconds = Math.min(0.1, (now - last) / 1000)
     last = now
+    ease(seconds)
     const goesOn = [step(seconds), glide(seconds)].some(Boolean)
     look()
     renderer.render(scene, camera)

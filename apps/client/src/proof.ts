@@ -164,7 +164,7 @@ export const verify = async (
     else if (found.position !== position || root !== of.root)
       faults.push(`The event at ${position} is not in the log that was signed.`)
     else proved++
-    if (of.size > checkpoint.size) [newest, checkpoint] = [note, of]
+    if (of.isSigned && of.size > checkpoint.size) [newest, checkpoint] = [note, of]
   }
   if (!checkpoint.isSigned) faults.push('The newest checkpoint is not signed by the log’s key.')
   const before = seen.get(transport)

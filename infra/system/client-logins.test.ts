@@ -2,10 +2,15 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { refusalOf } from '../../apps/client/src/errors.ts'
-import { type Login, logIn } from '../../apps/client/src/login.ts'
 import type { Call, Transport } from '../../apps/client/src/transport.ts'
 import { signAs } from '../hive/keys.ts'
 import { testHttp } from '../testing/http.ts'
+
+type Login = 'auto' | 'guest' | 'wallet' | 'keychain'
+type LogIn = (transport: Transport, login: Login, account: string | null) => Promise<string | null>
+// By its address: it is a browser's, whose types are not the server's.
+const client = new URL('../../apps/client/src/login.ts', import.meta.url).href
+const { logIn } = (await import(client)) as { readonly logIn: LogIn }
 
 const test = suite('logging in from a page')
 const http = await testHttp()

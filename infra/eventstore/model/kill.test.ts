@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert'
 import { testEventStore } from '../testing/server.ts'
 
 const KILLS = Number(process.env.KILL_RUNS ?? 4)
+/** Of the stream that is scavenged. */
+const EVENTS = 1_000
 
 type Attempt = { readonly stream: string; readonly ids: ReadonlyArray<string>; acknowledged: bigint | null }
 
@@ -83,6 +85,51 @@ test('given a node that is killed at any moment, when it is started again, then 
     }
     const again = await client.appendToStream(`kill-${randomUUID()}`, [jsonEvent({ type: 'T', data: {} })])
     assert.ok(again.success)
+    await client.dispose()
+  } finally {
+    await store.stop()
+  }
+})
+
+test('given a node that is killed while it scavenges, when it is started again, then all that may be read is there, and the scavenge can be ended', async () => {
+  const store = await testEventStore({ env: { EVENTSTORE_CHECKPOINT_FRAMES: '30' } })
+  const scavenge = (method: 'GET' | 'POST') =>
+    fetch(`http://127.0.0.1:${store.port}/admin/scavenge${method === 'GET' ? '/current' : ''}`, { method })
+  const revisions = async (client: EventStoreDBClient): Promise<number[]> => {
+    const found: number[] = []
+    for await (const { event } of client.readStream('cut')) found.push(Number(event!.revision))
+    return found
+  }
+  try {
+    let client = EventStoreDBClient.connectionString(store.url)
+    const events = Array.from({ length: EVENTS }, (_, n) =>
+      jsonEvent({ type: 'T', data: { text: 'x'.repeat(500), n } }),
+    )
+    await client.appendToStream('cut', events)
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const first = Math.floor((EVENTS * kill) / (KILLS + 1))
+      await client.setStreamMetadata('cut', { truncateBefore: first })
+      assert.is((await scavenge('POST')).status, 200)
+      await new Promise((resolve) => setTimeout(resolve, randomInt(0, 30)))
+      await store.kill()
+      await client.dispose()
+      await store.restart()
+      client = EventStoreDBClient.connectionString(store.url)
+      assert.equal(
+        await revisions(client),
+        Array.from({ length: EVENTS - first }, (_, n) => first + n),
+      )
+    }
+    await scavenge('POST')
+    for (;;) {
+      const { state } = (await (await scavenge('GET')).json()) as { state: string }
+      assert.is.not(state, 'failed')
+      if (state === 'done') break
+    }
+    const left: number[] = []
+    for await (const { event } of client.readAll())
+      if (event?.streamId === 'cut') left.push(Number(event.revision))
+    assert.equal(left, await revisions(client))
     await client.dispose()
   } finally {
     await store.stop()

@@ -23,6 +23,7 @@ export type Op =
       readonly count: number
     }
   | { readonly op: 'reopen' }
+  | { readonly op: 'scavenge' }
 
 /** What an operation gives: a verdict, or what was read as `revision:id`. */
 export type Outcome = string | ReadonlyArray<string>
@@ -35,14 +36,16 @@ type Stream = {
   /** Infinite where the stream is deleted. */
   truncateBefore: number
   tombstoned: boolean
+  /** What a scavenge took out: all below it. */
+  gone: number
 }
 
 export type Model = {
   readonly streams: Map<number, Stream>
   /** Where each id was appended last. */
   readonly known: Map<number, { readonly stream: number; readonly revision: number }>
-  /** All that was appended, in order. */
-  readonly all: string[]
+  /** All that is there of what was appended, in order. */
+  all: string[]
 }
 
 export const emptyModel = (): Model => ({ streams: new Map(), known: new Map(), all: [] })
@@ -56,6 +59,7 @@ const streamOf = (model: Model, name: number): Stream => {
     hasMetadata: false,
     truncateBefore: 0,
     tombstoned: false,
+    gone: 0,
   }
   model.streams.set(name, fresh)
   return fresh
@@ -88,19 +92,43 @@ const decide = (
   const at = expected === 'none' ? -1 : expected
   if (at > last) return `wrong ${last}`
   if (at === last) return 'write'
-  const there = stream.events.slice(at + 1, at + 1 + ids.length).map(({ id }) => id)
+  const there = stream.events
+    .slice(at + 1, at + 1 + ids.length)
+    .map(({ id, revision }) => (revision < stream.gone ? undefined : id))
   if (ids.length > 0 && ids.every((id, i) => there[i] === id)) return `ok ${at + ids.length}`
   const begunAnew = expected === 'none' && isDeleted(stream) && (ids.length === 0 || there[0] !== ids[0])
   return begunAnew ? 'write' : `wrong ${last}`
 }
 
-const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
-  if (stream.tombstoned) return 'stream-deleted'
-  if (stream.events.length === 0 || isDeleted(stream)) return 'not-found'
-  const first = Math.max(
+/** The first revision that may be read. */
+const firstOf = (stream: Stream): number =>
+  Math.max(
+    stream.gone,
     stream.truncateBefore,
     stream.maxCount === null ? 0 : stream.events.length - stream.maxCount,
   )
+
+/** What can't be read any more is taken out, but for the last of each stream. */
+const scavenge = (model: Model): void => {
+  for (const stream of model.streams.values()) {
+    const last = stream.events.length - 1
+    stream.gone = stream.tombstoned ? last + 1 : Math.max(stream.gone, Math.min(firstOf(stream), last))
+  }
+  model.all = model.all.filter((one) => {
+    const [, name, revision] = /^(\d+)\/(\d+):/.exec(one)!
+    return Number(revision) >= streamOf(model, Number(name)).gone
+  })
+}
+/** What is not in the log is not remembered over a start. */
+const forget = (model: Model): void => {
+  for (const [id, { stream, revision }] of model.known)
+    if (revision < streamOf(model, stream).gone) model.known.delete(id)
+}
+
+const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
+  if (stream.tombstoned) return 'stream-deleted'
+  if (stream.events.length === 0 || isDeleted(stream)) return 'not-found'
+  const first = firstOf(stream)
   const last = stream.events.length - 1
   const from = op.from === 'start' ? 0 : op.from === 'end' ? (op.backwards ? last : last + 1) : op.from
   const visible = stream.events.filter(
@@ -112,7 +140,11 @@ const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
 
 /** Does it to the model, and says what the answer is. */
 export const step = (model: Model, op: Op): Outcome => {
-  if (op.op === 'reopen') return 'done'
+  if (op.op === 'reopen' || op.op === 'scavenge') {
+    if (op.op === 'scavenge') scavenge(model)
+    else forget(model)
+    return 'done'
+  }
   const stream = streamOf(model, op.stream)
   switch (op.op) {
     case 'append': {

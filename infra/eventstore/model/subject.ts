@@ -1,10 +1,10 @@
 /** The node's storage and rules, without the wire, so that thousands of histories can be run. */
 import { randomUUID } from 'node:crypto'
 import { OPEN_GUARD } from '../auth/guard.ts'
+import { createScavenger } from '../log/scavenge.ts'
 import { openStorage } from '../log/storage.ts'
 import { decodeBody, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { shared, streams } from '../protocol/stubs.ts'
-import type { Call } from '../server/grpc.ts'
 import { createAppender } from '../streams/append.ts'
 import {
   type AppendOutcome,
@@ -15,6 +15,7 @@ import {
 } from '../streams/append-request.ts'
 import { read } from '../streams/read.ts'
 import { createHub } from '../subscriptions/hub.ts'
+import { fakeCall } from '../testing/call.ts'
 import type { Expected, Op, Outcome } from './model.ts'
 
 const expectedOf = (expected: Expected): number =>
@@ -28,40 +29,6 @@ const expectedOf = (expected: Expected): number =>
 
 const idOf = (n: number, history: string): string => `${n.toString(16).padStart(8, '0')}${history}`
 const numberOf = (id: string): number => Number.parseInt(id.slice(0, 8), 16)
-
-/** A call that keeps what is written to it. */
-const fakeCall = (): { call: Call; frames: Buffer[]; ended: Promise<unknown> } => {
-  const frames: Buffer[] = []
-  let open = true
-  let finish: (error: unknown) => void = () => {}
-  const ended = new Promise<unknown>((resolve) => {
-    finish = (error) => {
-      open = false
-      resolve(error)
-    }
-  })
-  const call: Call = {
-    headers: {},
-    peer: '',
-    deadline: Number.POSITIVE_INFINITY,
-    onMessage: () => {},
-    onEnd: () => {},
-    onClose: () => {},
-    open: () => open,
-    write: (frame, rest) => {
-      frames.push(rest === undefined ? frame : Buffer.concat([frame, rest]))
-      return true
-    },
-    blocked: () => false,
-    ready: () => Promise.resolve(),
-    end: () => finish(undefined),
-    fail: finish,
-    pause: () => {},
-    whenSent: () => {},
-    resume: () => {},
-  }
-  return { call, frames, ended }
-}
 
 export const openSubject = (dataDir: string) => {
   // So that it is written within the short histories.
@@ -140,6 +107,12 @@ export const openSubject = (dataDir: string) => {
         hub = createHub()
         appender = createAppender(storage, hub.publish)
         return 'done'
+      }
+      if (op.op === 'scavenge') {
+        const scavenger = createScavenger(storage, () => {})
+        scavenger.start()
+        while (scavenger.running()) await new Promise(setImmediate)
+        return scavenger.progress()?.state ?? 'none'
       }
       const name = `model${history}/${op.stream}`
       switch (op.op) {

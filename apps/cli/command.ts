@@ -4,6 +4,8 @@
 export type Io = {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** What it found, for programs: with --json it stands beside what was said. */
+  readonly data?: (value: unknown) => void
 }
 
 /** `1 event`, `2 events`. */

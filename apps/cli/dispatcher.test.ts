@@ -160,6 +160,46 @@ cli(
     })
   },
 )
+cli(
+  'given --json and a command that has none of its own, then it says as JSON how it ended, what it found and what it said',
+  async () => {
+    const { code, out } = await call('rebuild', '--json')
+    assert.equal(code, 7)
+    assert.deepEqual(JSON.parse(out), { ok: false, exit_code: 7, data: null, out: [], err: [] })
+    const found: Command = {
+      name: 'rebuild',
+      summary: '',
+      otherwise: 'list',
+      notes: '',
+      words: [
+        {
+          name: 'list',
+          takes: '[--all]',
+          says: 'lists',
+          load: async () => ({
+            run: async (args, io) => {
+              if (args.length > 0) throw new Misused('too many words')
+              io.data?.([{ position: 5n }])
+              io.out('one\ntwo')
+              return 0
+            },
+          }),
+        },
+      ],
+    }
+    const of = async (...args: string[]) => {
+      let said = ''
+      const io = { out: (text: string) => (said += text), err: () => assert.fail() }
+      await presence(['rebuild', ...args], [{ name: 'rebuild', summary: '', load: async () => found }], io)
+      return JSON.parse(said)
+    }
+    const listed = { ok: true, exit_code: 0, data: [{ position: '5' }], out: ['one', 'two'], err: [] }
+    assert.deepEqual(await of('list', '--json'), listed)
+    assert.deepEqual(await of('--json'), listed)
+    const misused = await of('list', 'x', '--json')
+    assert.deepEqual([misused.ok, misused.exit_code, misused.err[0]], [false, 2, 'too many words'])
+  },
+)
 cli('given a wrong command, then one sentence names the nearest', async () => {
   const { code, err } = await call('rebiuld')
   assert.equal(code, 2)

@@ -18,10 +18,30 @@ const list = (entries: ReadonlyArray<Entry>): string => {
       .map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     'They talk to what npm start runs on DATA_DIR (./data), or to what the environment names (see .env.example).',
+    'Each takes --json, and ends with 0 where it is done, 1 where it failed or found something wrong, 2 where it was asked for wrongly.',
   ].join('\n')
 }
 
 const isHelp = (word: string): boolean => word === '--help' || word === '-h'
+
+const asText = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))
+
+/** For programs, of a command that has no JSON of its own: how it ended, what it found, and what it said, a line each. */
+const withJson = async (run: (io: Io) => Promise<number>, io: Io): Promise<number> => {
+  const [out, err]: [string[], string[]] = [[], []]
+  const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+  let data: unknown = null
+  const code = await run({
+    out: (text) => void out.push(...lines(text)),
+    err: (text) => void err.push(...lines(text)),
+    data: (value) => {
+      data = value
+    },
+  })
+  io.out(asText({ ok: code === 0, exit_code: code, data, out, err }))
+  return code
+}
 
 /** Ends with 2 where the command was asked for wrongly, with 1 where it failed. */
 const carryOut = async (
@@ -30,6 +50,17 @@ const carryOut = async (
   io: Io,
   usage: () => string | Promise<string>,
 ): Promise<number> => {
+  if (args.includes('--json') && !(await usage()).includes('--json'))
+    return withJson(
+      (quiet) =>
+        carryOut(
+          run,
+          args.filter((word) => word !== '--json'),
+          quiet,
+          usage,
+        ),
+      io,
+    )
   try {
     return await run(args, io)
   } catch (error) {
@@ -61,7 +92,11 @@ export const runCommand = async (command: Command, args: ReadonlyArray<string>, 
     io.out(command.usage)
     return 0
   }
-  const [name = command.otherwise, ...rest] = args
+  // Options alone are for the word that is taken where none is given.
+  const isNamed = args[0] !== undefined && !args[0].startsWith('-')
+  const [name, rest] = isNamed
+    ? [args[0], args.slice(1)]
+    : [command.otherwise ?? args[0], command.otherwise === undefined ? args.slice(1) : args]
   const word = wordOf(command, name)
   if (args.some(isHelp)) {
     io.out(word === undefined ? usageOf(command) : await usageOfWord(command, word))

@@ -118,6 +118,7 @@ const verifyAll = async (
       onProgress: progressTo(io),
     })
     clearLine()
+    io.data?.({ ...done, root: done.root.toString('base64') })
     const seconds = (performance.now() - began) / 1_000
     io.out(
       `${counted(done.events, 'event')} in ${seconds.toFixed(1)} s, ${Math.round(done.events / seconds)} a second, up to ${done.position ?? 'the start'}`,

@@ -56,6 +56,7 @@ const letGo: Run = async ([stream, flag, reason, ...rest], io) => {
 const list: Run = async (args, io) => {
   if (args.length > 0) throw new Misused('presence parked list takes nothing more.')
   const streams = await listParked((await connected()).databaseUrl)
+  io.data?.(streams)
   for (const { stream, events, parkedAt, position, reason } of streams)
     io.out(
       plain(

@@ -120,6 +120,7 @@ const requests: Run = async (args, io) => {
   const log = connectEventLog({ url: to.eventStoreUrl })
   try {
     const all = await erasureRequests(log)
+    io.data?.(all)
     for (const { requestId, at, subject, requestedBy, reason } of all)
       io.out(
         `${shown(at)}  ${shown(requestId)}  ${shown(subject)}  by ${shown(requestedBy)}${reason === null ? '' : `: ${JSON.stringify(reason)}`}`,

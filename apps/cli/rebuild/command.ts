@@ -77,6 +77,7 @@ export const rebuild: Command = {
         missingKeys: options['without-keys'] === true ? () => null : log.missingKeys,
       })
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      io.data?.({ ...done, swapped: !dry })
       const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
       io.out(
         `${counted(done.events, 'event')} in ${done.seconds.toFixed(1)} s, ${rate} a second, up to ${done.position ?? 'the start'}`,

@@ -1,5 +1,5 @@
 /** `presence status` */
-import { readEndpoints } from '../../operations/instance/endpoints.ts'
+import { type Endpoints, readEndpoints } from '../../operations/instance/endpoints.ts'
 import { plainJson } from '../audit/replay-view/screen.ts'
 import type { Command } from '../command.ts'
 
@@ -7,6 +7,13 @@ const usage = `presence status [--url URL]
 
 What npm start runs on DATA_DIR (./data): where it listens, its processes, and what /api/health says of each part.
 Ends with 0 where all is well, 1 where it is not.`
+
+/** Without the database’s password. */
+const told = (endpoints: Endpoints | null) => {
+  if (endpoints === null) return null
+  const { databaseUrl: _, ...rest } = endpoints
+  return rest
+}
 
 export const status: Command = {
   name: 'status',
@@ -33,9 +40,9 @@ export const status: Command = {
       const response = await fetch(`${url.replace(/\/$/, '')}/api/health`, {
         signal: AbortSignal.timeout(5000),
       })
-      io.out(
-        `health  ${plainJson(JSON.stringify(await response.json(), null, 2)).replaceAll('\n', '\n        ')}`,
-      )
+      const health: unknown = await response.json()
+      io.data?.({ url, endpoints: told(endpoints), health })
+      io.out(`health  ${plainJson(JSON.stringify(health, null, 2)).replaceAll('\n', '\n        ')}`)
       return response.ok ? 0 : 1
     } catch (error) {
       io.err(`${url} does not answer: ${(error as Error).message}.`)

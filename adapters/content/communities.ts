@@ -1,17 +1,9 @@
 /** Hive's communities, kept in a table, so that what a node said stays known while none answers; lists are made from it. */
-import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
 import type { Community } from '../hive/community.ts'
 import type { Hive } from '../hive/hive.ts'
-
-/** No node of Hive can be asked, and nothing is known of it. */
-export class HiveSilent extends Error {
-  override readonly name = 'HiveSilent'
-}
-
-/** How many new names a minute are asked of Hive, so that made-up names can't cost it more. */
-const PER_MINUTE = 300
+import { lastKnown } from './last-known.ts'
 
 export type Communities = { readonly find: (name: string) => Promise<Community | null> }
 
@@ -20,16 +12,7 @@ export const createCommunities = (
   hive: Pick<Hive, 'community'>,
   clock: Clock,
 ): Communities => {
-  let minute = 0
-  let asked = 0
-  const mayAsk = (): boolean => {
-    const now = Math.floor(clock.now() / 60_000)
-    if (now !== minute) asked = 0
-    minute = now
-    asked += 1
-    return asked <= PER_MINUTE
-  }
-  const held = async (name: string): Promise<Community | null> => {
+  const read = async (name: string): Promise<Community | null> => {
     const { rows } = await pool.query<Community>({
       text: 'SELECT title, owner, team FROM hive_communities WHERE name = $1',
       values: [name],
@@ -53,16 +36,5 @@ export const createCommunities = (
       values: [name, title, owner, JSON.stringify(team), clock.now() / 1_000],
     })
   }
-  return {
-    find: async (name) => {
-      const answer = mayAsk() ? await hive.community(name)() : null
-      if (answer !== null && E.isRight(answer)) {
-        await keep(name, answer.right)
-        return answer.right
-      }
-      const known = await held(name)
-      if (known === null) throw new HiveSilent(answer === null ? 'too many were asked for' : answer.left._tag)
-      return known
-    },
-  }
+  return lastKnown(clock, { ask: hive.community, keep, read })
 }

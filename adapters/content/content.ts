@@ -8,9 +8,10 @@ import type { Clock, Content, ContentError } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'
 import { listen, type NoticeListener } from '../listener.ts'
 import { within } from '../within.ts'
-import { type Communities, createCommunities, HiveSilent } from './communities.ts'
+import { type Communities, createCommunities } from './communities.ts'
 import { type ContentRecord, factsOf } from './facts.ts'
 import { createHivePosts, type HivePosts } from './hive-posts.ts'
+import { HiveSilent } from './last-known.ts'
 
 export type ContentOptions = {
   readonly url: string

@@ -1,14 +1,11 @@
 /** Hive's posts that no content table has, kept in a table of their own, so that what a node said stays known while none
  *  answers; the list of rooms is made from it. */
-import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'
 import type { HivePost } from '../hive/post.ts'
-import { HiveSilent } from './communities.ts'
+import { lastKnown } from './last-known.ts'
 
-/** How many new names a minute are asked of Hive, so that made-up names can't cost it more. */
-const PER_MINUTE = 300
 /** How many are kept; beyond that, those not asked for longest are removed, unless they have a room. */
 const MAX_HELD = 20_000
 const LOOK_EVERY = 200
@@ -20,17 +17,8 @@ export const createHivePosts = (
   hive: Required<Pick<Hive, 'post'>>,
   clock: Clock,
 ): HivePosts => {
-  let minute = 0
-  let asked = 0
   let kept = 0
-  const mayAsk = (): boolean => {
-    const now = Math.floor(clock.now() / 60_000)
-    if (now !== minute) asked = 0
-    minute = now
-    asked += 1
-    return asked <= PER_MINUTE
-  }
-  const held = async (id: string): Promise<HivePost | null> => {
+  const read = async (id: string): Promise<HivePost | null> => {
     const { rows } = await pool.query<HivePost>({
       text: 'SELECT title, shown, created_at::text AS "createdAt" FROM hive_posts WHERE id = $1',
       values: [id],
@@ -59,16 +47,5 @@ export const createHivePosts = (
         values: [MAX_HELD],
       })
   }
-  return {
-    find: async (id) => {
-      const answer = mayAsk() ? await hive.post(id)() : null
-      if (answer !== null && E.isRight(answer)) {
-        await keep(id, answer.right)
-        return answer.right
-      }
-      const known = await held(id)
-      if (known === null) throw new HiveSilent(answer === null ? 'too many were asked for' : answer.left._tag)
-      return known
-    },
-  }
+  return lastKnown(clock, { ask: hive.post, keep, read })
 }

@@ -4,6 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { readTextFile, UnreadableFile } from '../text-file.ts'
 import { type ContentFile, parseContent, type Wrong } from './codec.ts'
+import { type ContentTable, TABLES } from './primary/tables.ts'
 
 /** How many rows of each were in the file, and how many of them were new or different. */
 type Counts = Readonly<
@@ -18,50 +19,8 @@ const MAX_BYTES = 256 * 1024 * 1024
 const BATCH = 500
 export const SAMPLE = fileURLToPath(new URL('./sample.json', import.meta.url))
 
-type Table = {
-  readonly name: string
-  readonly key: ReadonlyArray<string>
-  readonly columns: Readonly<Record<string, string>>
-}
-const POSTS: Table = {
-  name: 'posts',
-  key: ['author', 'permlink'],
-  columns: {
-    author: 'text',
-    permlink: 'text',
-    type: 'text',
-    title: 'text',
-    content: 'text',
-    votes: 'integer',
-    rating: 'numeric',
-    nsfw: 'boolean',
-    hidden: 'boolean',
-    flagged: 'boolean',
-    created_at: 'timestamptz',
-    updated_at: 'timestamptz',
-  },
-}
-const DOCUMENTS: Table = {
-  name: 'collaboration_documents',
-  key: ['id'],
-  columns: {
-    id: 'text',
-    title: 'text',
-    creator: 'text',
-    is_public: 'boolean',
-    is_deleted: 'boolean',
-    created_at: 'timestamptz',
-    updated_at: 'timestamptz',
-  },
-}
-const PERMISSIONS: Table = {
-  name: 'collaboration_permissions',
-  key: ['document_id', 'user_account'],
-  columns: { document_id: 'text', user_account: 'text', permission: 'text' },
-}
-
 /** Rows that are the same already are not written, so that no change is announced that is none. */
-const upsert = (table: Table): string => {
+const upsert = (table: ContentTable): string => {
   const names = Object.keys(table.columns)
   const rest = names.filter((name) => !table.key.includes(name))
   const typed = Object.entries(table.columns).map(([name, type]) => `${name} ${type}`)
@@ -84,7 +43,7 @@ const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { c
 /** Writes the rows at once; if the database can't hold one of them, one by one without it. */
 const writeBatch = async (
   client: pg.Client,
-  table: Table,
+  table: ContentTable,
   rows: Rows,
   skipped: string[],
 ): Promise<number> => {
@@ -108,7 +67,12 @@ const writeBatch = async (
   }
 }
 
-const write = async (client: pg.Client, table: Table, rows: Rows, skipped: string[]): Promise<number> => {
+const write = async (
+  client: pg.Client,
+  table: ContentTable,
+  rows: Rows,
+  skipped: string[],
+): Promise<number> => {
   let changed = 0
   for (let i = 0; i < rows.length; i += BATCH)
     changed += await writeBatch(client, table, rows.slice(i, i + BATCH), skipped)
@@ -126,14 +90,14 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
   try {
     await client.query('BEGIN')
     const skipped: string[] = []
-    const put = async (table: Table, rows: Rows) => ({
+    const put = async (table: ContentTable, rows: Rows) => ({
       rows: rows.length,
       changed: await write(client, table, rows, skipped),
     })
     const loaded: LoadedContent = {
-      posts: await put(POSTS, posts),
-      documents: await put(DOCUMENTS, documents),
-      permissions: await put(PERMISSIONS, permissions),
+      posts: await put(TABLES.posts, posts),
+      documents: await put(TABLES.collaboration_documents, documents),
+      permissions: await put(TABLES.collaboration_permissions, permissions),
       skipped,
     }
     await client.query('COMMIT')

@@ -1,4 +1,4 @@
-/** The three tables that are followed: their columns here, and what of a primary's row makes them. */
+/** The three content tables, which a file or a primary fills: their keys and columns. */
 
 export const TABLE_NAMES = ['posts', 'collaboration_documents', 'collaboration_permissions'] as const
 export type TableName = (typeof TABLE_NAMES)[number]

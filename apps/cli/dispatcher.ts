@@ -92,16 +92,15 @@ export const runCommand = async (command: Command, args: ReadonlyArray<string>, 
     io.out(command.usage)
     return 0
   }
-  // Options alone are for the word that is taken where none is given.
-  const isNamed = args[0] !== undefined && !args[0].startsWith('-')
-  const [name, rest] = isNamed
-    ? [args[0], args.slice(1)]
-    : [command.otherwise ?? args[0], command.otherwise === undefined ? args.slice(1) : args]
-  const word = wordOf(command, name)
   if (args.some(isHelp)) {
-    io.out(word === undefined ? usageOf(command) : await usageOfWord(command, word))
+    const about = wordOf(command, args[0])
+    io.out(about === undefined ? usageOf(command) : await usageOfWord(command, about))
     return 0
   }
+  // Options alone are for the word that is taken where none is given.
+  const hasWord = command.otherwise === undefined || args[0]?.startsWith('-') === false
+  const [name, ...rest] = hasWord ? args : [command.otherwise, ...args]
+  const word = wordOf(command, name)
   if (name === undefined) {
     io.err(usageOf(command))
     return 2

@@ -57,6 +57,12 @@ io.on('connection', (socket) => {
     })
     ack?.({ ok: true, message_id })
   })
+  socket.on('aframe-update', (entityData) => {
+    const timestamp = new Date().toISOString()
+    socket
+      .to(room)
+      .emit('aframe-update', { socketId: socket.id, userAccount: account, entityData, timestamp })
+  })
   socket.on('disconnect', () => {
     const user = rooms.get(room)?.get(socket.id)
     rooms.get(room)?.delete(socket.id)

@@ -16,6 +16,12 @@ const AFRAME_UNIT = 4_096
 const MOST_REFUSED = 20
 
 type Refused = Readonly<Record<string, string>>
+type Outcome = {
+  readonly touched: ReadonlyMap<string, Touched>
+  readonly refused: Refused
+  readonly first: string | null
+}
+const NOTHING: Outcome = { touched: new Map(), refused: {}, first: null }
 
 export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe' | 'forget'> => {
   const { sending, clock, aframePace, whereabouts, scenes } = deps
@@ -51,14 +57,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
   }
 
   /** Puts what may be into the scene; says what was touched, and what was refused. */
-  const write = (
-    writer: Writer,
-    entities: ReadonlyArray<readonly [string, unknown]>,
-  ): {
-    readonly touched: ReadonlyMap<string, Touched>
-    readonly refused: Refused
-    readonly first: string | null
-  } => {
+  const write = (writer: Writer, entities: ReadonlyArray<readonly [string, unknown]>): Outcome => {
     const touched = new Map<string, Touched>()
     const refused: Record<string, string> = {}
     let first: string | null = null
@@ -84,18 +83,20 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
 
   return {
     aframe: (member, entityData) => {
-      const writer = scenes.writer(member)
-      if (writer === null) return notInRoom
+      const room = member.place?.room
+      if (!room) return notInRoom
+      const scene = scenes.of(room)
       const { length } = JSON.stringify(entityData)
       if (length * 3 > MAX_AFRAME && Buffer.byteLength(JSON.stringify(entityData)) > MAX_AFRAME)
         return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
       whereabouts.moved(member, entityData)
       const { own, entities, isList } = partsOf(entityData)
-      const { touched, refused, first } = write(writer, entities)
+      // Most say where they are, and nothing that any rule looks at.
+      const writer = entities.length === 0 ? null : scenes.writer(member)
+      const { touched, refused, first } = writer === null ? NOTHING : write(writer, entities)
       const codes = Object.values(refused)
       if (codes[0] !== undefined && touched.size === 0 && Object.keys(own).length === 0)
         return told({ status: 403, code: codes[0], error: first ?? '' })
-      const { scene } = writer
       scenes.own(scene, member.line.id, own)
       const update: Update = { own, entities: touched, isList }
       const answer = codes.length === 0 ? done() : done({ refused })

@@ -11,12 +11,12 @@ export type Io = {
 /** `1 event`, `2 events`. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
-/** Thrown by a command that was asked for wrongly: the dispatcher tells the sentence and how the command is used, and ends with 2. */
+/** Thrown by a command that is used wrongly: the dispatcher prints the sentence and the usage, and ends with 2. */
 export class Misused extends Error {
   override readonly name = 'Misused'
 }
 
-/** Gets the words after the command's own. Ends with the exit code: 0 done, 1 failed, 2 asked for wrongly. */
+/** Gets the words after the command's own. Resolves to the exit code: 0 done, 1 failed, 2 used wrongly. */
 export type Run = (args: ReadonlyArray<string>, io: Io) => Promise<number>
 
 /** A word that a command is followed by, such as `backup` in `presence log backup FILE`. */
@@ -26,7 +26,7 @@ export type Word = {
   readonly takes: string
   /** What it does, in a line or a few. */
   readonly says: string
-  /** `usage`: where there is more to say than `takes` and `says` do. */
+  /** `usage`: the help text, if there is more to say than `takes` and `says`. */
   readonly load: () => Promise<{ readonly run: Run; readonly usage?: string }>
 }
 
@@ -36,7 +36,7 @@ type Named = {
   /** Half a line, for the list of commands. */
   readonly summary: string
 }
-/** A command with words says the rest of its help in `notes`, and names in `otherwise` the word that it takes where none is given. */
+/** A command with words. `notes` ends its help; `otherwise` is the word that is meant if none is given. */
 export type CommandOfWords = Named & {
   readonly words: ReadonlyArray<Word>
   readonly notes: string

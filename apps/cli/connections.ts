@@ -10,7 +10,7 @@ export type Connections = {
   readonly eventStoreUrl: string
   /** `postgres://…` */
   readonly databaseUrl: string
-  /** PRIVACY_MASTER_KEY: 64 hex digits; null where there is none, and people's data stays shut. */
+  /** PRIVACY_MASTER_KEY: 64 hex digits; null if there is none, and personal data stays sealed. */
   readonly masterKey: string | null
   /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null where there is no seed. */
   readonly audit: { readonly signingKey: string; readonly origin: string } | null

@@ -43,7 +43,7 @@ const withJson = async (run: (io: Io) => Promise<number>, io: Io): Promise<numbe
   return code
 }
 
-/** Ends with 2 where the command was asked for wrongly, with 1 where it failed. */
+/** Resolves to 2 if the command was used wrongly, to 1 if it failed. */
 const carryOut = async (
   run: Run,
   args: ReadonlyArray<string>,

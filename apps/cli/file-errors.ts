@@ -11,7 +11,7 @@ const SAYS: Readonly<Record<string, (file: string) => string>> = {
   EDQUOT: (file) => `${file}: the disk is full.`,
 }
 
-/** As the system says it, where it is nothing of a file. */
+/** The system's message, if it is not about a file. */
 export const fileError = (error: unknown, file: string): string => {
   const { code = '', message } = error as NodeJS.ErrnoException
   return Object.hasOwn(SAYS, code) ? SAYS[code]!(file) : message

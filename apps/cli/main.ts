@@ -3,7 +3,7 @@ import { presence } from './dispatcher.ts'
 import { registry } from './registry.ts'
 import { asLines } from './shown.ts'
 
-// A pipe that was closed (`| head`) is no mistake of ours.
+// A closed pipe (`| head`) is no error.
 process.stdout.on('error', () => process.exit(0))
 
 const io = {

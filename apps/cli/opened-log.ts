@@ -1,4 +1,4 @@
-/** The log as people may read it: what is personal in it is opened where its key is there. */
+/** The log with personal data opened where the key exists. */
 import * as E from 'fp-ts/lib/Either.js'
 import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
@@ -25,7 +25,7 @@ export const storedLog = (url: string): EventStoreLog => {
 export const openedLog = (to: Connections): OpenedLog => {
   if (to.masterKey === null)
     throw new Error('PRIVACY_MASTER_KEY is not set: without it people’s data on the log can’t be opened.')
-  // What takes long is not given up for a moment's silence: that the database answers at all was looked at first.
+  // Long work does not give up after a moment's silence; that the database answers at all was checked first.
   const vault = connectVault({ databaseUrl: to.databaseUrl, masterKey: to.masterKey, silenceMs: 10_000 })
   const log = sealedLog(storedLog(to.eventStoreUrl), vault)
   return {

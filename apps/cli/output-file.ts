@@ -1,4 +1,4 @@
-/** A file that a command writes: whole under its name, or not there at all. */
+/** A file that a command writes: complete under its name, or not there at all. */
 import { rmSync } from 'node:fs'
 import { type FileHandle, link, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -9,7 +9,7 @@ class OutputError extends Error {
 }
 
 export type Output = {
-  /** A device or a pipe: what is said of it goes elsewhere. */
+  /** A device or a pipe: messages about it go elsewhere. */
   readonly isDirect: boolean
   readonly write: (text: string) => Promise<void>
   /** Gives the file its name. */
@@ -21,7 +21,7 @@ export type Output = {
 /** So many characters are written at once. */
 const CHUNK = 1 << 18
 
-/** Of what is there already only a device or a pipe is written to without being asked. */
+/** Of existing paths only devices and pipes are written to without --force. */
 const targetOf = async (file: string, force: boolean): Promise<{ name: string; isDirect: boolean }> => {
   const there = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
@@ -82,7 +82,7 @@ export const openOutput = async (file: string, { force = false } = {}): Promise<
     length = 0
     if (text !== '') await handle.writeFile(text)
   }
-  /** One that came there meanwhile stays. */
+  /** A file that appeared there in the meantime stays. */
   const giveName = async (from: string): Promise<void> => {
     if (force) return rename(from, name)
     try {

@@ -1,10 +1,10 @@
-/** What a file or a log says, as text on a terminal: it can neither move the cursor nor pass for a line of ours. */
+/** Text from a file or a log, made safe for a terminal: it can neither move the cursor nor look like a line of ours. */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it escapes
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Lines of ours stay lines; every other control character is escaped, whoever it came from. */
+/** Our line breaks stay; every other control character is escaped, wherever it came from. */
 export const asLines = (text: string): string =>
   text.replace(CONTROL, (c) => (c === '\n' || c === '\t' ? c : escaped(c)))
 

@@ -1,4 +1,4 @@
-/** How a command is used, made of what it says of itself: for help, for whoever asks wrongly, and for the shell's completion. */
+/** A command's usage, made from its own description: for help, for errors, and for the shell's completion. */
 import type { Command, CommandOfWords, Word } from './command.ts'
 
 const lineOf = (command: CommandOfWords, { name, takes }: Word): string =>
@@ -12,7 +12,7 @@ export const usageOf = (command: Command): string => {
   return [...words, command.notes].filter((part) => part !== '').join('\n\n')
 }
 
-/** Of one word: its own longer text, else what it takes and does, with the notes that hold for all. */
+/** The usage of one word: its own longer text, else what it takes and does, with the notes that hold for all. */
 export const usageOfWord = async (command: CommandOfWords, word: Word): Promise<string> =>
   (await word.load()).usage ??
   [`${lineOf(command, word)}\n\n${word.says}`, command.notes].filter((part) => part !== '').join('\n\n')

@@ -6,14 +6,14 @@ import { type Ready, troubled } from './jobs.ts'
 import type { Trouble } from './model.ts'
 import type { AppendPlan, PlanParts } from './plan.ts'
 
-/** By what the content says alone: what the space itself granted stood in what is broken. */
+/** By the content alone, since the space's own grants were in what is broken. */
 const mayKnowOf = (by: Sender['by'], content: ContentFacts): boolean =>
   by.kind === 'system' || (content.exists && (content.visibility === 'public' || content.role !== null))
 
 export type Answering<State, Command, Event, Refusal, Beside> = {
   readonly refused: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
-  /** Where the space is broken, whoever may not know of it hears no more than where it never was. Gives back
-   *  those that are still to be carried out. */
+  /** If the space is broken, callers who may not know of it get the same answer as for a space that never existed. Returns
+   *  the jobs that are still to be carried out. */
   readonly trouble: (
     jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
     trouble: Trouble | ContentError,
@@ -27,7 +27,7 @@ export type Answering<State, Command, Event, Refusal, Beside> = {
   readonly repeats: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
   /** `position`: of the append. */
   readonly accepted: (plan: AppendPlan<State, Command, Event, Refusal, Beside>, position: bigint) => void
-  /** Those that others were always faster than; an earlier try of theirs may have got through. */
+  /** Jobs for which others were always faster; an earlier try of theirs may have got through. */
   readonly unsettled: (jobs: ReadonlyArray<Ready<Command, Event, Refusal>>) => void
 }
 

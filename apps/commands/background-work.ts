@@ -1,7 +1,5 @@
-/**
- * Work that may wait and must not crowd out what may not: one piece at a time, and after each a rest in proportion to
- * it. Rooms that are equally busy come due at the same moment; their snapshots must not stand before their messages.
- */
+/** Work that may wait and must not delay what may not: one piece at a time, each followed by a rest in proportion to it.
+ *  Equally busy rooms come due at the same moment, and their snapshots must not delay their messages. */
 export type BackgroundWork = {
   /** Resolves when the work is done; `work` itself never rejects. */
   readonly run: (work: () => Promise<void>) => Promise<void>
@@ -23,7 +21,7 @@ export const createBackgroundWork = (options: {
         started = options.now()
         return work()
       })
-      // The rest is not part of the work: whoever waits for that need not wait for this.
+      // The rest is not part of the work: nobody needs to wait for it.
       last = done.then(() =>
         options.wait(Math.min(options.longestRestMs, options.rest * (options.now() - started))),
       )

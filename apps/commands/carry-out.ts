@@ -1,5 +1,5 @@
 /** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
- *  Where another writer was first, what is new is read and all is planned again. */
+ *  If another writer was first, the new events are read and everything is planned again. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -32,7 +32,7 @@ export type CarryOut<Command, Event, Refusal> = (
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
 ) => Promise<ReadonlyArray<Ready<Command, Event, Refusal>>>
 
-/** How often `prepare` may be asked again before the answer is that it can't be had. */
+/** How often `prepare` is asked again before giving up. */
 const PREPARATIONS = 3
 
 export const createCarryOut = <State, Command, Event, Refusal, Beside>(
@@ -47,12 +47,12 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   /** Null: all that is left is to be planned again. */
   type Left = Jobs | null
   const labels = { kind: model.kind }
-  /** Halved where the log takes less than it was believed to. */
+  /** Halved if the log accepts less than expected. */
   let batchBytes = options.batchBytes
 
   const { trouble: answerTrouble } = answering
 
-  /** The log refuses against what it has taken and shows what it has committed: what it named is waited for. */
+  /** The log may refuse by events that it does not show yet: those are waited for. */
   const refreshTo = async (revision: number): Promise<E.Either<Trouble, unknown>> => {
     const end = options.now() + options.unavailableMs
     for (let pause = 1; ; pause = Math.min(2 * pause, 100)) {
@@ -71,12 +71,12 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     state.loseDraft()
     metrics.count?.('commands_conflicts', 1, labels)
     const end = actual === null ? -1 : Number(actual)
-    // Overtaken by nothing: what is held is not this log's.
+    // Nothing overtook it: the state in memory is not this log's.
     if (end <= plan.base) state.drop()
     else {
       const refreshed = await refreshTo(end)
       if (E.isLeft(refreshed)) {
-        // An earlier try may be what overtook us.
+        // What overtook us may be an earlier try.
         state.drop()
         return answerTrouble(settledBy(plan, work.jobs), refreshed.left, plan.rest)
       }
@@ -139,7 +139,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     if (E.isLeft(loaded)) return answerTrouble(work.jobs, loaded.left)
     const prepared = await rules.prepare()
     if (E.isLeft(prepared)) return answerTrouble(work.jobs, prepared.left)
-    // Something may have let go of the state while the rules prepared.
+    // The state may have been dropped while the rules prepared.
     if (state.held() === null) return null
     const revision = rules.besideRevision(prepared.right)
     if (revision === null) {

@@ -1,4 +1,4 @@
-/** How a chat's stream decides: on its own state, on the space's beside it, and on older messages that are looked up. */
+/** How a chat's commands are decided: on the chat's state, on its space's, and on older messages that are looked up. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { chatDecider, messagesNeeded, windowStart, wordsNeeded } from '../../domain/chat/decider.ts'
@@ -32,7 +32,7 @@ export type ChatRulesParts = RulesParts & {
   readonly maxStaleMs: number
   readonly space: SpaceRef
   readonly stream: string
-  /** Of the space, and of the chat itself: each time anew, since either may be let go of. */
+  /** The space's and the chat's state, fetched each time, since either may be dropped. */
   readonly spaceState: () => Space
   readonly chatState: () => StreamState<ChatState, ChatEvent>
 }

@@ -1,8 +1,6 @@
-/**
- * The command path: from a command of a caller to its events on the log, or to why not. See `mailbox.ts` for how a
- * stream's commands are carried out, `space-rules.ts` and `chat-rules.ts` for how they are decided, `stream-state.ts` for what
- * is kept in memory, `refusal-log.ts` for refusals.
- */
+/** The command path: from a caller's command to its events on the log, or to a refusal. See `mailbox.ts` for how a
+ *  stream's commands are carried out, `space-rules.ts` and `chat-rules.ts` for how they are decided, `stream-state.ts` for
+ *  what is kept in memory, `refusal-log.ts` for refusals. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import { roomStreamOf } from '../../adapters/eventstore/soft-deletion.ts'
@@ -64,7 +62,7 @@ export type CommandsOptions = {
   readonly metrics?: Metrics
   readonly tuning?: Partial<Tuning>
   readonly refusals?: Partial<RefusalLogOptions>
-  /** What a caller must have before their command may join the others', so that nobody else waits for it. */
+  /** What a caller must have before their command may join a group, so that nobody else waits for it. */
   readonly keys?: PersonalKeys
   /** Default: where anybody comes from is not known. */
   readonly networkTag?: NetworkTag
@@ -314,11 +312,11 @@ export const createCommands = (
         mailbox.unpin()
         weigh(mailbox)
       }
-      // What fails here is tried again, and told, by the first message.
+      // If this fails, the first message tries again and reports it.
       void mailbox.state.load().then(rest, rest)
     },
     observe: (event) => {
-      // Of it something may be gone, or all: what is held is read anew.
+      // Some of its events, or all, may be gone: the state is read anew.
       const cut = roomStreamOf(event.stream)
       if (cut !== null) streams.get(cut)?.state.drop()
       options.messageLookup.observe?.(event)

@@ -61,7 +61,7 @@ export const createConcluding = <State, Command, Event, Refusal, Beside>(
     answering.unchanged(plan, BigInt(revision), position)
     answering.repeats(plan)
     if (plan.refused.length === 0) return rest
-    // Beside a chat stands the space's state, which this append says nothing of.
+    // A chat also depends on the space's state, about which this append says nothing.
     const beside = work.isFresh
       ? E.right(false)
       : await rules.refreshBeside(on.beside, on.besideRevision, sentAt)

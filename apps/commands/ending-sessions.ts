@@ -32,7 +32,7 @@ export const createEndingSessions = (deps: {
 }): EndingSessions => {
   const { commands, models, metrics } = deps
 
-  /** Of spaces that can't be read any more: they can't be ended, and are not tried again. */
+  /** Sessions of spaces that can no longer be read: they can't be ended, and are not tried again. */
   const unendable = new Set<string>()
 
   const leave = async (
@@ -46,7 +46,7 @@ export const createEndingSessions = (deps: {
         sessions.slice(i, i + AT_ONCE).map(({ space, sessionId }) =>
           commands.space({
             by: SYSTEM,
-            // The same whoever sends it: sent twice it is one command.
+            // The same id whoever sends it, so that sent twice it is one command.
             id: derivedUuid((text) => hash('sha1', text, 'hex'), `${reason} ${boot} ${sessionId}`),
             space,
             command: { type: 'LeaveSpace', sessionId, reason },

@@ -4,7 +4,7 @@ import type { Model } from './model.ts'
 import type { StreamState } from './stream-state.ts'
 
 export type Draft<State, Event> = {
-  /** With everything that was added. Read it at once: the next `add` may write to it. */
+  /** The state with everything added so far. Read it at once: the next `add` may write to it. */
   readonly state: () => State
   readonly add: (events: ReadonlyArray<Event>) => void
   /** For the next group, where there is a copy: `revision` is of the last event that was added. */

@@ -19,7 +19,7 @@ export type LookedUp = { readonly found: Found; readonly until: number }
 
 export type Job<Command, Event, Refusal> = {
   readonly request: CommandRequest<Command>
-  /** Who sent it and its id, as `recent-commands.ts` has it: what makes it the same command when it comes again. */
+  /** Its sender and id (`recent-commands.ts`), by which a repeated command is recognised. */
   readonly key: string
   readonly facts: Promise<E.Either<ContentError, ContentFacts>>
   readonly queuedAt: number
@@ -33,7 +33,7 @@ export type Ready<Command, Event, Refusal> = {
   readonly content: ContentFacts
 }
 
-/** The command waits for something of its own that the others need not wait for, and then comes back to the queue. */
+/** The command needs something that the others need not wait for, and comes back to the queue afterwards. */
 export type Aside = {
   readonly _tag: 'Aside'
   readonly until: () => Promise<E.Either<Trouble | ContentError, LookedUp>>
@@ -50,7 +50,7 @@ export type DecidedOn<State, Beside> = {
   readonly revision: number
 }
 
-/** What the mailbox does not know: how this kind of stream decides, and what that takes. */
+/** What the mailbox does not know: how this kind of stream decides, and what it needs for that. */
 export type Rules<State, Command, Event, Refusal, Beside> = {
   /** Gets what the decisions need beside the stream itself; called before each round of deciding. */
   readonly prepare: () => Promise<E.Either<Trouble, Beside>>
@@ -72,15 +72,15 @@ export type Rules<State, Command, Event, Refusal, Beside> = {
     revision: number,
     asked: number,
   ) => Promise<E.Either<Trouble, boolean>>
-  /** A refusal as it was decided. What it gives is called once that is for good, and answers when the caller may be
-   *  told (the refusal may be on its way to the log), or null for at once. */
+  /** Takes a refusal as it was decided. The function that it returns is called once the refusal is final, and resolves
+   *  when the caller may be told (the refusal may be on its way to the log); null: at once. */
   readonly refused: (
     ready: Ready<Command, Event, Refusal>,
     refusal: Refusal,
     on: DecidedOn<State, Beside>,
   ) => () => Promise<void> | null
   readonly tooLarge: (maxBytes: number) => Refusal
-  /** What whoever may not know of the space is told, whatever became of it. */
+  /** The answer to callers who may not know of the space, whatever happened to it. */
   readonly unknown: () => Refusal
   /** Of a request whose id the caller chose: whether these are the events of the same request. */
   readonly isSame: (request: CommandRequest<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean

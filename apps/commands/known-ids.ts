@@ -1,5 +1,5 @@
-/** Which message ids a room surely has not had: a new message of a room that is known here then needs no database. A few bits an
- *  id (a Bloom filter), made of the tables once and of the log from there. */
+/** Which message ids a room has surely never had, so that a new message needs no database. A Bloom filter of a few bits an
+ *  id, filled from the tables once and then from the log. */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { LRUCache } from 'lru-cache'
@@ -38,7 +38,7 @@ const postedId = ({ type, data }: RecordedEvent): string | null => {
   return typeof messageId === 'string' ? messageId : null
 }
 
-/** The same lookup, which asks only for what may be there. */
+/** The same lookup, which asks only for messages that may exist. */
 export const withKnownIds = (
   lookup: MessageLookup,
   models: Pick<ReadModels, 'waitFor' | 'messageIds'>,
@@ -109,7 +109,7 @@ export const withKnownIds = (
       const ids = rooms.peek(event.stream)
       if (ids === undefined) return
       put(ids, id)
-      // Fuller than it was made for: it is made anew by the next that asks.
+      // It is fuller than planned: the next caller makes it anew.
       if (ids.count > ids.room) rooms.delete(event.stream)
     },
   })

@@ -1,8 +1,6 @@
-/**
- * Presence as a lease. Each process renews its boot's lease; a live one ends the sessions of a boot that no longer does,
- * once, with `node-lost`. While the store of leases is out of reach nobody is held for dead, nor for a while after: every
- * live process must have had the time to renew first.
- */
+/** Presence as a lease. Each process renews its boot's lease; a live one ends the sessions of a boot that no longer does,
+ *  once, with `node-lost`. While the leases can't be reached, and for a while after, nobody counts as dead: every live
+ *  process must first have time to renew. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Logger, Metrics } from '../../adapters/observing.ts'
@@ -20,7 +18,7 @@ export type LeaseKeeperOptions = {
   readonly node: { readonly id: string; readonly boot: string }
   readonly logger: Logger
   readonly metrics?: Metrics
-  /** Without a renewal for this long a boot is held for dead. Default 15,000 ms. */
+  /** Without a renewal for this long a boot counts as dead. Default 15,000 ms. */
   readonly ttlMs?: number
   /** How often a lease is renewed and the others are looked at. Default a fifth of `ttlMs`. */
   readonly everyMs?: number
@@ -29,7 +27,7 @@ export type LeaseKeeperOptions = {
   /** The sessions of this boot that have their socket. Those without one are ended: a departure may have been lost
    *  while the log was away. */
   readonly here?: () => ReadonlySet<string>
-  /** Another process held this one for dead and has ended its sessions: they must join again. */
+  /** Another process took this one for dead and ended its sessions: they must join again. */
   readonly onLost?: () => void
 }
 
@@ -70,7 +68,7 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
       healthySince = null
       return false
     }
-    // A gap of ours is most likely one of everybody's.
+    // If our renewals failed, everybody's probably did.
     if (healthySince === null || asked - renewedAt > ttlMs) healthySince = asked
     renewedAt = asked
     if (renewed.right.wasTaken) {
@@ -168,7 +166,7 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
         const known = (await sessionsOf(node.boot)) ?? []
         const all = new Map([...known, ...sessions].map((session) => [session.sessionId, session]))
         const failed = await leave([...all.values()], 'disconnected', node.boot)
-        // What could not be ended here another process will end, once it finds the lease run out.
+        // Another process ends the remaining sessions once the lease has run out.
         if (failed === 0) await leases.release(node.boot, node.boot)()
       }
       await within(

@@ -68,9 +68,9 @@ type Bucket = { tokens: number; at: number }
 
 type AnyRequest = CommandRequest<SentCommand>
 export type Limiter = {
-  /** 0 where the command may go on, else the seconds (a fraction) until one would. */
+  /** 0 if the command may go on, else the seconds (a fraction) until one may. */
   readonly take: (request: AnyRequest) => number
-  /** The same, of one who needs a key of its own first. */
+  /** The same for a caller who first needs a key of their own. */
   readonly takeKey: (sender: Sender) => number
   readonly size: () => number
 }
@@ -112,7 +112,7 @@ export const createBuckets = (now: () => number, capacity: number) => {
 const countedNetwork = ({ by, client }: Sender): string | null =>
   by.kind !== 'guest' || client?.ip === undefined || isLoopback(client.ip) ? null : networkOf(client.ip)
 
-/** Which spaces networks have named of late, whoever is in them: one that exists and one that does not count alike. */
+/** Which spaces networks have named lately: existing and missing ones count alike. */
 const createNamed = () => {
   const named = new Set<string>()
   return {
@@ -142,7 +142,7 @@ export const createLimiter = (now: () => number, limits: CommandLimits): Limiter
     if (seconds === 0) named.add(network, space)
     return seconds
   }
-  /** Of each in turn, as long as none says to wait. */
+  /** Asks each in turn, as long as none says to wait. */
   const first = (...asked: ReadonlyArray<() => number>): number => {
     for (const ask of asked) {
       const seconds = ask()

@@ -1,8 +1,6 @@
-/**
- * One stream's commands, one after another: what is queued is drained, decided against the evolving state and appended
- * as one group (`plan.ts`, `carry-out.ts`). Nothing is answered before it is certain: an acceptance is on the log, a refusal
- * was decided on the log's end, and what can't be known is said to be so.
- */
+/** One stream's commands, one after another: the queue is drained, decided against the evolving state and appended as one
+ *  group (`plan.ts`, `carry-out.ts`). Nothing is answered before it is certain: an acceptance is on the log, a refusal was
+ *  decided at the log's end, and an unknown outcome is reported as unknown. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -85,7 +83,7 @@ const createSnapshotting = <State, Event>(
   return {
     ifWorth,
     stopTimer: (): void => clearTimeout(timer),
-    /** A state that takes long to write is written the more seldom. */
+    /** A state that takes long to write is written less often. */
     ifDue: (): void => {
       const held = state.held()
       if (held === null) return
@@ -160,7 +158,7 @@ export const createMailbox = <State, Command, Event, Refusal, Beside>(
     return taken
   }
 
-  /** A defect: nothing is known of what was under way, so nothing is claimed and nothing kept. */
+  /** A bug: the outcome of what was under way is unknown, so nothing is claimed and nothing kept. */
   const failAll = (error: unknown, jobs: ReadonlyArray<AReady>, taken: ReadonlyArray<AJob>): void => {
     state.drop()
     const cause = `a defect: ${error instanceof Error ? error.stack : String(error)}`
@@ -171,7 +169,7 @@ export const createMailbox = <State, Command, Event, Refusal, Beside>(
 
   const run = async (): Promise<void> => {
     snapshots.stopTimer()
-    // What else comes in this turn of the event loop goes with it.
+    // Whatever else comes in this turn of the event loop goes with it.
     await new Promise<void>((resolve) => setImmediate(resolve))
     let waiting: ReadonlyArray<AReady> = []
     while (waiting.length > 0 || queue.length > 0) {

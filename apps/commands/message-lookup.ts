@@ -1,4 +1,4 @@
-/** Messages that the chat's window no longer holds, looked up in the read model; and words that it has lost, on the log. */
+/** Looks up messages that the chat's window no longer holds in the read model, and words that it has lost on the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
@@ -33,7 +33,7 @@ const factsOf = (row: MessageRow & { readonly edited?: boolean }): MessageFacts 
   content: row.content,
   parentMessageId: row.parentMessageId,
   threadRootId: row.threadRootId,
-  // Where it is not known, the words it was posted with may be gone: its id and author must do.
+  // If it is unknown, its first words may be gone: its id and author must do.
   edited: row.edited ?? true,
   deleted: row.deleted,
   reactions: row.reactions.map(({ emoji, by }) => ({ subject: by, emoji })),

@@ -23,7 +23,7 @@ const undecodable = (detail: string): E.Either<UnreadableEvent, never> =>
 type Kind = 'space' | 'chat' | 'cases'
 type EventOf<K extends Kind> = Extract<Decoded, { kind: K }>['event']
 
-/** What is the same of all: the decider's own, and events as the log has them. */
+/** What all models have in common: the decider, and events as the log has them. */
 const modelOf = <K extends Kind, State>(
   kind: K,
   { initial, evolve, fork }: Pick<Model<State, EventOf<K>>, 'initial' | 'evolve' | 'fork'>,
@@ -56,7 +56,7 @@ export const spaceModel: Model<SpaceState, SpaceEvent> = {
 export const chatModel: Model<ChatState, ChatEvent> = {
   ...modelOf('chat', chatDecider),
   entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
-  // A digest of a few words tells the words to whoever tries enough of them: they stay in memory.
+  // A digest of a few words can be guessed, so digests stay in memory.
   toSnapshot: (state) => {
     const snapshot = chatSnapshot.toSnapshot(state)
     return {

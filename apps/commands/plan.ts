@@ -1,4 +1,4 @@
-/** What is to become of queued commands: each is decided in order, on what those before it leave. Nothing is appended or
+/** Plans queued commands: each is decided in order, on the state that those before it leave. Nothing is appended or
  *  answered here; `carry-out.ts` does that. */
 import type { Clock, NewEvent } from '../../domain/ports.ts'
 import { createDraft, createSize, type Draft, type Size } from './group.ts'

@@ -19,7 +19,7 @@ const HEX = 32
 /** 16 bytes of key, 4 of how far its revision is behind the newest. */
 const ROW = 20
 
-/** 32 hex digits. Who sends a command is in it: nobody meets another's command by using its id. */
+/** 32 hex digits. The sender is part of it, so that nobody can hit another's command by using its id. */
 export const keyOf = (by: { readonly kind: string; readonly id: string }, commandId: string): string =>
   hash('sha1', `${by.kind}:${by.id}\n${commandId}`, 'hex').slice(0, HEX)
 

@@ -1,4 +1,4 @@
-/** What is written on the log of a command that was decided: its events with their ids and metadata, or its refusal. */
+/** What goes onto the log for a decided command: its events with ids and metadata, or its refusal. */
 import { hash } from 'node:crypto'
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import { isCaseCommand } from '../../domain/cases/commands.ts'
@@ -33,12 +33,12 @@ export type Basis = {
 const digest = (text: string): string => hash('sha1', text, 'hex')
 const idOf = eventId(digest)
 
-/** What a refused command names may be anything: what is no name is not kept. */
+/** A refused command may name anything: only proper names are kept. */
 const nameIn = (field: string, value: string | undefined): string | undefined =>
   value !== undefined && isNamed(field, value) ? value : undefined
 
-/** A refusal for a space that one may not know of says as much as one for a space that there is not: the same events, as
- *  long, so that no position tells the two apart. */
+/** A refusal for a space that the caller may not know of looks like one for a space that does not exist: the same events
+ *  of the same length, so that no position tells the two apart. */
 const HIDDEN = 320
 const padded = <M extends Metadata>(metadata: M): M => {
   const { content, seen } = metadata

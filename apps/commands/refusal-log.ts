@@ -1,7 +1,5 @@
-/**
- * Refusals on the log, `refusal-<space>`: one event each as far as a caller's allowance goes, and past it one event now
- * and then that says how many. The answer waits until its refusal is safe, but not for a log that is down.
- */
+/** Refusals on the log, `refusal-<space>`: one event each as far as a caller's allowance goes, and past it one event now
+ *  and then that says how many. The answer waits until the refusal is on the log, but not for a log that is down. */
 import type { Logger, Metrics } from '../../adapters/observing.ts'
 import type { TokenRate } from '../../adapters/token-bucket.ts'
 import type { Clock, EventLog, NewEvent } from '../../domain/ports.ts'
@@ -35,7 +33,7 @@ export type RefusalLogOptions = {
   /** Bytes of those of one caller, and of all that are written one by one. */
   readonly bytes: TokenRate
   readonly bytesOfAll: TokenRate
-  /** Sums of one caller that wait at once: who is refused in ever new places is counted, not told place by place. */
+  /** How many sums of one caller wait at once: somebody who is refused in ever new places is only counted. */
   readonly summariesOfOne: number
   readonly summaryMs: number
   /** How long an answer waits for its refusal to be safe. */
@@ -75,7 +73,7 @@ export const createRefusalLog = (
   const queues = new Map<string, Waiting[]>()
   const running = new Map<string, Promise<void>>()
   const buckets = createBuckets(clock.now, 50_000)
-  /** Ids written of late: a command that is refused again is not news. */
+  /** Ids written lately: a repeated refusal is not written again. */
   const written = new Set<string>()
   const summaries = new Map<string, Summary>()
   /** How many of them are whose. */

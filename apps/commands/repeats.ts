@@ -1,4 +1,4 @@
-/** Commands that come again: one that changed nothing is remembered here, one that did is read from the log. */
+/** Repeated commands: answers of those that changed nothing are remembered here, the others are read from the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { type Job, type Rules, troubled, unavailable } from './jobs.ts'
@@ -19,7 +19,7 @@ export type Repeats<Command, Event, Refusal> = {
   readonly rememberUnchanged: (job: Job<Command, Event, Refusal>, at: Stand) => void
   /** Answers with what the command did when it first came; its first event has this revision. */
   readonly answer: (job: Job<Command, Event, Refusal>, revision: number) => Promise<void>
-  /** The id that the caller chose belongs to another request. */
+  /** The chosen id belongs to another request. */
   readonly answerReused: (job: Job<Command, Event, Refusal>) => void
 }
 
@@ -41,7 +41,7 @@ export const createRepeats = <State, Command, Event, Refusal, Beside>(parts: {
 
   const answerReused = (job: AJob): void => job.answer(E.left({ _tag: 'Refused', refusal: rules.idReused() }))
 
-  /** Most commands are an event or two, and whoever repeats one over and over must not have thousands read each time. */
+  /** Most commands have an event or two, and somebody who repeats one over and over must not cause thousands of reads. */
   const answer = async (job: AJob, revision: number): Promise<void> => {
     const events: Event[] = []
     const happened: RecordedEvent[] = []

@@ -43,11 +43,11 @@ export const onRefused = (
   const note = () => recording.refusalOf(request, refusal, basis)
   metrics.count?.('commands_refused', 1, { reason: codeOf(refusal) })
   switch (refusal._tag) {
-    // The caller's own malformed request is no act in the space.
+    // A malformed request is no act in the space.
     case 'Invalid':
       return NOTHING
     case 'SpaceNotFound':
-      // A private space or none: nothing in the answer, nor the time it takes, nor what the log grows by, may tell which.
+      // Neither the answer nor its time nor the log's growth may tell a private space from none.
       return () => {
         void refusals.record(note())
         return null

@@ -1,4 +1,4 @@
-/** Whether a command under an id that was used before is the one that used it. Asked only of ids that callers choose. */
+/** Whether a command under a used id is the same command. Only for ids that callers choose. */
 import { hash } from 'node:crypto'
 import type { SentCommand } from '../../domain/commands.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
@@ -9,7 +9,7 @@ const ordered = (_: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
-/** All that the caller says in the command. Of words it tells too much to be kept anywhere but in memory. */
+/** All that the caller says in the command. It reveals too much about words to be kept anywhere but in memory. */
 export const wholeDigest = (command: SentCommand): string =>
   hash('sha256', JSON.stringify({ ...command, fresh: undefined, network: undefined }, ordered), 'hex').slice(
     0,
@@ -27,7 +27,7 @@ export const keptDigest = (command: SentCommand): string => wholeDigest(withoutW
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
 
-/** Words that are not on the log any more are no other words. */
+/** Words that are no longer on the log count as the same. */
 const saysTheSame = (content: string, { data }: RecordedEvent): boolean =>
   !isObject(data) ||
   typeof data.content !== 'string' ||

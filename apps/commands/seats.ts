@@ -1,6 +1,6 @@
 /** Frees held seats that ran out, in the spaces that this process let people into, and ends the sessions and voices that
- *  were too many to end with what forbade them (a setting, a ban, a mute, a revoked permission). Whatever it misses, the space's own
- *  rules make up for: a seat that ran out counts for nothing when the next one asks. */
+ *  were too many to end with what forbade them (a setting, a ban, a mute, a revoked permission). The space's own rules
+ *  make up for whatever it misses: a seat that ran out counts for nothing at the next request. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Commands, Ids, OnAccepted } from '../../domain/ports.ts'
@@ -56,7 +56,7 @@ export const keepSeats = (options: {
           .commands()
           .space({ by: SYSTEM, id: ids.uuid(), space, command: { type: 'ExpireSeats' } })()
         if (E.isLeft(answer)) {
-          // Of a space that can't be read any more nothing is due.
+          // Nothing is due in a space that can no longer be read.
           if (answer.left._tag !== 'Broken') note(space, now + togetherMs)
         } else if (answer.right.events.length >= MANY) note(space, now)
         else if (last > now) note(space, Math.min(last, now + togetherMs))

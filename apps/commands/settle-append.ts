@@ -1,4 +1,4 @@
-/** One append, brought to an end that is known wherever that can be had. */
+/** One append, repeated until its outcome is known, if that is possible. */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { AppendError, Appended, EventLog, ExpectedRevision, NewEvent } from '../../domain/ports.ts'
 
@@ -10,7 +10,7 @@ export type Settled =
   /** Nothing was written. */
   | { readonly _tag: 'NotWritten'; readonly cause: string }
   | { readonly _tag: 'Deleted' }
-  /** It may have been written, or may still be: whoever answers must not say either. */
+  /** It may have been written, or may still be: the answer must claim neither. */
   | { readonly _tag: 'Unsettled'; readonly cause: string }
   | { readonly _tag: 'TooLarge'; readonly maxBytes: number }
 

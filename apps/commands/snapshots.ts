@@ -1,7 +1,5 @@
-/**
- * Snapshots of a stream's state in a stream beside it, `snapshot-<stream>`: a shortcut, never the truth. One that is of
- * another version, undecodable, half-written or of another history than the stream's is left aside.
- */
+/** Snapshots of a stream's state in a stream beside it, `snapshot-<stream>`: a shortcut, never the truth. A snapshot of
+ *  another version, one that can't be decoded, a half-written one or one of another history is ignored. */
 
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
@@ -70,7 +68,7 @@ export const createSnapshots = (
 ): Snapshots => {
   const bounded = new Set<string>()
 
-  /** Old snapshots are of no use: asks the log to keep few. It is no matter if it does not. */
+  /** Old snapshots are useless: asks the log to keep few. It does not matter if it does not. */
   const bound = async (name: string): Promise<void> => {
     if (bounded.has(name)) return
     if (bounded.size > 10_000) bounded.clear()
@@ -142,7 +140,7 @@ export const createSnapshots = (
         const size = Math.ceil(packed.length / of)
         let at: bigint | 'any' = 'any'
         for (let i = 0; i < of; i++) {
-          // Each part right behind the one before: another node's parts between them would spoil both.
+          // Each part directly after the one before: another node's parts in between would spoil both.
           const written: Awaited<ReturnType<ReturnType<EventLog['append']>>> = await log.append(name, at, [
             part(packed.slice(i * size, (i + 1) * size), i, of),
           ])()

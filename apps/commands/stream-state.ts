@@ -1,8 +1,6 @@
-/**
- * What this process knows of one stream: its state at a revision, kept warm. Whatever brings events (an append of our
- * own, a read, the log's follower) folds them through one gate that takes exactly the next revision, so that any order
- * and any repetition of them ends in the same state.
- */
+/** What this process knows about one stream: its state at a revision, kept current. Whatever brings events (an append of
+ *  our own, a read, the log's follower) folds them through one gate that takes exactly the next revision, so that any
+ *  order and any repetition of them ends in the same state. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { NewEvent, RecordedEvent } from '../../domain/ports.ts'
 import type { KeyedEvent, Trouble } from './model.ts'
@@ -103,7 +101,7 @@ export const createStreamState = <State, Event>(
     const mine = epoch
     const loaded = await folding.load()
     if (E.isLeft(loaded)) return loaded
-    // Dropped meanwhile: what was read may be from before the reason for it.
+    // Dropped in the meantime: what was read may be older than the reason for that.
     if (mine !== epoch) return load()
     held = loaded.right.holding
     sinceSnapshot = loaded.right.folded
@@ -124,7 +122,7 @@ export const createStreamState = <State, Event>(
     return E.right(undefined)
   }
 
-  /** Whoever asks while a read is under way shares the next one: that one began after they asked. */
+  /** Callers that come during a read share the next one, which begins after they asked. */
   let reading: Promise<E.Either<Trouble, void>> | null = null
   let nextReading: Promise<E.Either<Trouble, void>> | null = null
   const refresh = (): Promise<E.Either<Trouble, void>> => {

@@ -1,9 +1,9 @@
-/** The mailboxes that this process has at hand: made when first needed, and let go of, the least recently used first, where
- *  they are too many or their states too large. */
+/** The mailboxes of this process: created when first needed and, if there are too many or their states are too large,
+ *  dropped, the least recently used first. */
 import type { Metrics } from '../../adapters/observing.ts'
 import type { Mailbox } from './mailbox.ts'
 
-/** Any mailbox, as far as keeping it goes. */
+/** The part of any mailbox that keeping it needs. */
 export type HeldMailbox = Pick<
   Mailbox<never, never, never, never>,
   'stream' | 'queued' | 'isBusy' | 'pin' | 'unpin' | 'idle' | 'snapshotIfWorth' | 'rest'
@@ -17,7 +17,7 @@ export type Streams<M extends HeldMailbox> = {
   readonly use: <One extends M>(stream: string, create: () => One) => One
   /** To be called when its weight may have changed. */
   readonly weigh: (mailbox: M) => void
-  /** Lets go of what is too much. */
+  /** Drops what is too much. */
   readonly evict: () => void
   /** Least recently used first. */
   readonly all: () => ReadonlyArray<M>
@@ -86,7 +86,7 @@ export const allIdle = async <M extends HeldMailbox>(streams: Streams<M>): Promi
   }
 }
 
-/** Snapshots of those that were used last, so that whoever wakes them next is spared their tails. A few at a time. */
+/** Writes snapshots of those used last, so that the next process need not read their tails. A few at a time. */
 export const snapshotLatest = async <M extends HeldMailbox>(streams: Streams<M>): Promise<void> => {
   const worth = [...streams.all()].reverse().slice(0, 500)
   const workers = Array.from({ length: 8 }, async () => {

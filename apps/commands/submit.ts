@@ -1,4 +1,5 @@
-/** The door of the command path: limits, what the content says, the caller's key; then the command joins its stream's queue. */
+/** The entrance of the command path: limits, the content's facts, the caller's key; then the command joins its stream's
+ *  queue. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -16,7 +17,7 @@ import type { Mailbox } from './mailbox.ts'
 import { keyOf } from './recent-commands.ts'
 import type { AnyRequest, Basis } from './recording.ts'
 
-/** What a caller must have before their command may join the others', so that nobody else waits for it. */
+/** What a caller must have before their command may join a group, so that nobody else waits for it. */
 export type PersonalKeys = {
   readonly has: (subject: Subject) => boolean
   readonly ask: (subject: Subject) => Promise<E.Either<ContentError, void>>
@@ -35,7 +36,7 @@ export type SubmitParts = {
   readonly keys: PersonalKeys | undefined
   readonly networkTag: NetworkTag | undefined
   readonly maxQueue: number
-  /** Told of what the limits held off. */
+  /** Called for each command that the limits refused. */
   readonly onLimited: (request: AnyRequest, refusal: CaseRefusal, basis: Basis) => void
 }
 
@@ -52,7 +53,7 @@ const withNetwork = <C extends SentCommand>(
   return { ...request, command: { ...command, network: tag(client.ip) } }
 }
 
-/** What the server does for one who is gone must not wait for their allowance. */
+/** What the server does for somebody who has left must not wait for their allowance. */
 const isServers = (command: SentCommand): boolean =>
   command.type === 'LeaveSpace' && command.reason !== 'left'
 

@@ -20,7 +20,7 @@ export const answerAll = <Command, Event, Refusal>(
   return rest
 }
 
-/** Those of the jobs that the plan settles: all but its rest. */
+/** The jobs that the plan settles: all but its rest. */
 export const settledBy = <Job>({ rest }: { readonly rest: ReadonlyArray<Job> }, jobs: ReadonlyArray<Job>) => {
   if (rest.length === 0) return jobs
   const left = new Set(rest)

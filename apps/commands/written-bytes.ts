@@ -1,4 +1,4 @@
-/** About how many bytes a command would put on the log, known before anything is decided. */
+/** Estimates how many bytes a command would put on the log, before it is decided. */
 import type { SentCommand } from '../../domain/commands.ts'
 
 /** An event's own: its ids, its metadata, names and times, and a client's address, sealed. */
@@ -20,7 +20,7 @@ const jsonBytes = (value: unknown): number => {
 export const writtenBytes = (command: SentCommand): number => {
   switch (command.type) {
     case 'JoinSpace':
-      // Its end with it: leaving must not wait.
+      // Includes the session's end, since leaving must not wait.
       return 2 * EVENT_BYTES + jsonBytes(command.position) + SEALED * jsonBytes(command.avatarData)
     case 'LeaveSpace':
       return 0

@@ -1,4 +1,4 @@
-/** What a variable's text may be. Each codec decodes a string; its name finishes the sentence "X must be …". */
+/** Codecs for variables. Each decodes a string; its name finishes the sentence "X must be …". */
 import { isIP } from 'node:net'
 import * as t from 'io-ts'
 import { isAccount } from '../../domain/names.ts'

@@ -38,7 +38,7 @@ export type Config = {
     readonly way: 'auto' | 'replication' | 'polling'
     readonly pollMs: number
     readonly sweepHour: number
-    /** A post that the tables do not have is looked for on Hive. */
+    /** Whether posts that the tables do not have are looked for on Hive. */
     readonly hivePosts: boolean
   }
   /** Null where there is none: one process alone. */

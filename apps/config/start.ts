@@ -1,4 +1,4 @@
-/** What keeps a process from starting, as one sentence on stderr; a defect of ours with its stack. */
+/** Prints what keeps a process from starting as one sentence on stderr; a bug with its stack. */
 
 const isDefect = (error: unknown): boolean =>
   !(error instanceof Error) ||

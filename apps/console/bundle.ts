@@ -26,7 +26,7 @@ const bundle = async (): Promise<Buffer> => {
 export type ConsoleScript = { readonly plain: Buffer; readonly brotli: Buffer; readonly gzip: Buffer }
 let made: Promise<ConsoleScript> | null = null
 
-/** Made once a process. One that fails is tried again by who asks next. */
+/** Made once a process. If it fails, the next request tries again. */
 export const consoleScript = (): Promise<ConsoleScript> => {
   made ??= (existsSync(MADE) ? Promise.resolve(readFileSync(MADE)) : bundle()).then((plain) => ({
     plain,

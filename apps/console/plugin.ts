@@ -7,7 +7,7 @@ import { consoleScript } from './bundle.ts'
 const read = (name: string): Buffer => readFileSync(new URL(`./page/${name}`, import.meta.url))
 const hidden = { schema: { hide: true } }
 
-/** Nothing inline, nothing from elsewhere, nothing that makes code or markup of text. Lit's templates alone are markup. */
+/** Nothing inline, nothing from elsewhere, nothing that turns text into code or markup, except Lit's templates. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -1,4 +1,4 @@
-/** What would make a start fail later with something hard to read: each looked at first, each with one sentence. */
+/** Checks before a start, each with one sentence, for what would otherwise fail later with a message that is hard to read. */
 import {
   accessSync,
   constants,

@@ -77,7 +77,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
             if (!match) {
               if (isReady) return options.onLine(line)
               if (line.trim() === '') return
-              // What stands under an error's own line says nothing by itself.
+              // The lines below an error's first line mean nothing by themselves.
               if (last !== '' && /^\s*(at |Node\.js v|\}|\^)/.test(line)) return options.onLine(line)
               pass()
               last = line.trim()

@@ -1,4 +1,4 @@
-/** What the user of `npm start` sees: a line for each part as it comes up, and what is still awaited meanwhile. */
+/** What the user of `npm start` sees: a line for each part as it comes up, and what is still awaited. */
 import { styleText } from 'node:util'
 
 type Out = NodeJS.WriteStream

@@ -25,7 +25,7 @@ const FILES = [
 ] as const
 
 const SignRequest = t.type({ account: t.string, message: t.string })
-// Only what a log-in asks to be signed: a time, or a challenge of ours.
+// Signs only what a log-in needs: a time, or one of our challenges.
 const CHALLENGE = /^(\d{10,13}|dlux_vr_[\w-]{1,200}|dlux_presence_[\w.-]{1,300})$/
 const hidden = { schema: { hide: true } }
 

@@ -1,4 +1,4 @@
-/** What the subscription gives, into the tables: a batch a transaction. */
+/** Writes what the subscription gives into the tables, a batch a transaction. */
 import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'

@@ -1,4 +1,4 @@
-/** While it follows: whether the log that answers is still the one that the tables are of. */
+/** Checks while following whether the log that answers is still the one that the tables were made from. */
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
 import { holdToLog, OtherLog } from '../operations/tables/same-log.ts'

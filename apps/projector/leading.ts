@@ -11,12 +11,12 @@ import { holdToArchives, holdToLog } from '../operations/tables/same-log.ts'
 import { treeUpTo } from '../operations/tables/tree.ts'
 import type { ProjectorLogger } from './logger.ts'
 
-/** Somebody else moved the checkpoint: what is known here is not true any more. */
+/** Somebody else moved the checkpoint, so the state here is out of date. */
 class LostLead extends Error {
   override readonly name = 'LostLead'
 }
 
-/** What the one who leads knows, as long as nobody else does. */
+/** The leader's state. */
 export type Lead = {
   readonly epoch: bigint
   position: bigint | null
@@ -42,7 +42,7 @@ export const takeTheLead = async (
     const moved = await session.run(advance((checkpoint?.position as bigint | null) ?? null, position, epoch))
     if (moved.length === 0) throw new LostLead('Another projector leads.')
   }
-  // The tree has what the audit log has: the log is read only where it does not.
+  // Usually the tree has what the audit log has; the log is read only if not.
   const audited = (last?.position as bigint | undefined) ?? null
   const edge = await treeUpTo(session, log, audited, (error) =>
     logger.error({ error: error.message }, 'The log’s tree was torn, and is made anew from the log.'),
@@ -78,7 +78,7 @@ export const commit = async (
       if (moved.backend !== session.backend) throw new NoOwnSession()
       if (events.length === 0) return []
       if (parked.size > 0) {
-        // A retry may have let streams go: it holds the checkpoint while it does, so this is how it stands.
+        // A retry may have released streams; it holds the checkpoint meanwhile, so this is the current state.
         parked.clear()
         for (const { stream } of await session.run(parkedStreams())) parked.add(String(stream))
       }

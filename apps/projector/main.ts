@@ -79,7 +79,7 @@ const projector = runProjector({
   log,
   databaseUrl: config.database.url,
   logger,
-  // An erasure makes the one who leads start over: what it knew of keys is not true any more.
+  // An erasure makes the leader start over: its cached keys are out of date.
   onLead: () => {
     vault.forget()
     void lookForKeys(log, vault.missing).then((why) => {
@@ -106,7 +106,7 @@ stop = async () => {
 
 let told = false
 let behind = false
-/** What was last said of parked streams, and when: while there are any it is said again. */
+/** When parked streams were last reported, and what was said: it is repeated while there are any. */
 let parked = { streams: 0, at: 0 }
 const AGAIN_MS = 15 * 60_000
 const watch = setInterval(() => {

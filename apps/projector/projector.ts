@@ -117,7 +117,7 @@ const follow = async (run: Run): Promise<void> => {
     state.set({ lastError: null })
     const now = performance.now()
     pace.committed(isNew ? state.now().events - before : 0, now - begun, now)
-    // What is far behind goes on at once.
+    // A projector that is far behind does not rest.
     if (items.length < MAX_BATCH / 2) await rest(pace.rest(), stopped)
   }
   held.stop()

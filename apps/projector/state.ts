@@ -1,4 +1,4 @@
-/** What a projector tells of itself: whether it leads, and how far it is. */
+/** The state that a projector reports: whether it leads, and how far it is. */
 
 export type ProjectorState = {
   /** `standby` waits for another to stop leading; `waiting` for the log or Postgres to come back. */
@@ -9,7 +9,7 @@ export type ProjectorState = {
   readonly epoch: bigint | null
   /** The last that the subscription gave. */
   readonly seen: bigint | null
-  /** Since when what was seen is not yet committed, null where all is. */
+  /** Since when received events are not committed; null if all are. */
   readonly behindSince: Date | null
   /** Events given and not yet committed. */
   readonly pending: number

@@ -52,7 +52,7 @@ const ids = { uuid: () => randomUUID() }
 
 type Node = { readonly id: string; readonly boot: string }
 
-/** What the outside may know of the settings. */
+/** The part of the settings that may be shown. */
 const httpConfigOf = (config: Config, version: string): HttpDeps['config'] => ({
   nodeId: config.nodeId,
   publicUrl: config.publicUrl,
@@ -216,7 +216,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     logger,
     metrics: metrics.parts,
     here: () => new Set(sockets.sessions().map(({ sessionId }) => sessionId)),
-    // Their sessions are over on the log: they come back as new ones.
+    // Their sessions ended on the log, so they come back as new ones.
     onLost: () => sockets.sendAllElsewhere(),
   })
   watchParts(metrics, { sockets, commands, log, readModels, health })

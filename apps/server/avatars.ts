@@ -1,5 +1,5 @@
-/** What sessions look like to others. A space that wakes from a snapshot does not know: snapshots have nothing personal
- *  in them. The tables do. */
+/** Avatars of sessions. A space restored from a snapshot lacks them, since snapshots hold nothing personal; the tables
+ *  have them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Commands } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'

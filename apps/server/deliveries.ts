@@ -59,7 +59,7 @@ export const deliverFor = (
         await mayFollow(deps, space, caller)
         return 'yes'
       } catch (error) {
-        // What can't be found out is asked again.
+        // If it can't be found out, it is asked again.
         return error instanceof HttpError && error.told.status < 500 ? 'no' : 'unknown'
       }
     },

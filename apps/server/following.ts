@@ -1,4 +1,4 @@
-/** What the one who follows DLUX's primary wrote of it, for health and metrics. */
+/** What the follower of DLUX's primary reported, for health and metrics. */
 import pg from 'pg'
 import { type FollowHealth, readFollowing } from '../../adapters/content/primary/record.ts'
 import type { Check, Checks } from '../../adapters/http/deps.ts'
@@ -6,11 +6,11 @@ import type { MetricsRegistry } from './metrics.ts'
 
 /** It says every second that it is there. */
 const GONE_MS = 30_000
-/** Rooms are served what is known meanwhile. */
+/** In the meantime rooms get what is known. */
 const MAX_LAG_MS = 60_000
 const FRESH_MS = 1_000
 
-/** How far what is here is behind the primary, as far as is known. */
+/** How far the tables here are behind the primary, as far as is known. */
 const lagOf = ({ state, lagMs, heardMs, seenMs }: FollowHealth): number =>
   Math.round(Math.max(lagMs, state === 'following' && (seenMs ?? 0) < GONE_MS ? 0 : (heardMs ?? 0)))
 

@@ -1,4 +1,4 @@
-/** What `/api/health` says of each part: whether it is there, since when not, and how far behind. */
+/** What `/api/health` says about each part: whether it works, since when not, and how far behind it is. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Checks } from '../../adapters/http/deps.ts'
 import { deafSentence } from '../../adapters/listener.ts'
@@ -22,12 +22,12 @@ export type HealthParts = {
   readonly writes: WatchedWrites
   /** Keys that the log was sealed under and that are not in the database. */
   readonly missingKeys: () => MissingKeys
-  /** What is heard of by PostgreSQL's notices, and whether it is. */
+  /** What depends on PostgreSQL's notices, and whether these are heard. */
   readonly hearing: Parameters<typeof deafSentence>[0]
   readonly now: () => number
 }
 
-/** Who asks for health is answered within this time, whatever hangs. */
+/** Health answers within this time, whatever hangs. */
 const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
@@ -63,7 +63,7 @@ const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   }
 }
 
-/** Those who are here are served without: what is lost is what others wrote. */
+/** Sockets here work without it: only messages of other processes are lost. */
 const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   const error = missingSentence(missing)
   return {
@@ -71,13 +71,13 @@ const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   }
 }
 
-/** What is missed is asked for meanwhile: it is no reason to take the server out. */
+/** Missed notices are made up for by asking: no reason to take the server out. */
 const noticesCheck = (hearing: HealthParts['hearing']): Pick<Checks, 'notices'> => {
   const error = deafSentence(hearing)
   return { notices: { ok: error === null, vital: false, ...(error === null ? {} : { error }) } }
 }
 
-/** A write that is not answered is not taken. */
+/** A write without an answer counts as refused. */
 const soon = async (asked: Promise<string | null>): Promise<string | null> => {
   let found: string | null = 'no answer in time'
   await within(

@@ -13,7 +13,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId })
 
-// A defect must be seen and survived: one caller's packet is not worth everybody's room.
+// A bug must be logged and survived: one caller's packet must not end everybody's room.
 process.on('unhandledRejection', (reason) =>
   logger.error({ err: reason, defect: true }, 'unhandled rejection'),
 )

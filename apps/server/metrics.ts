@@ -23,7 +23,7 @@ const wordsOf = (name: string) => name.replaceAll('_', ' ')
 const prefixed = (name: string) => (name.startsWith('presence_') ? name : `presence_${name}`)
 
 const SOON_MS = 1_000
-/** Who watches the process must hear of the rest of it where one part says nothing. */
+/** Monitoring must get the rest if one part does not answer. */
 const soon = async (value: number | Promise<number>): Promise<number> => {
   let told = Number.NaN
   const asked = (async () => {

@@ -1,5 +1,5 @@
-/** What the entities that last are made of. A space that wakes from a snapshot does not know: snapshots have nothing personal
- *  in them. The tables do. */
+/** Components of pinned entities. A space restored from a snapshot lacks them, since snapshots hold nothing personal; the
+ *  tables have them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Commands } from '../../domain/ports.ts'
 import { pinKey } from '../../domain/space/pin.ts'

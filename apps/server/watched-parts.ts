@@ -1,4 +1,4 @@
-/** What the server's parts say of themselves at each scrape. */
+/** The metrics of the server's parts, read at each scrape. */
 import type { connectEventLog } from '../../adapters/eventstore/index.ts'
 import type { Sockets } from '../../adapters/sockets/attach.ts'
 import type { ReadModels } from '../../projections/read-models.ts'

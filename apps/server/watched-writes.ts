@@ -1,8 +1,8 @@
-/** Whether the event store takes writes: one whose disk is full answers reads as ever. */
+/** Whether the event store accepts writes: with a full disk it still answers reads. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, Ids } from '../../domain/ports.ts'
 
-/** Of what is written to find out whether writes are taken again, in a stream that nobody reads. */
+/** The event that is written to find out whether writes work again, in a stream that nobody reads. */
 const PROBES = 'health-probes'
 const PROBE_EVERY_MS = 2_000
 

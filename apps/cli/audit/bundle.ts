@@ -82,7 +82,7 @@ export const exportBundle: Run = async (args, io) => {
       signer,
       space: space.right,
       from,
-      // Of what is yet to come nothing can be said.
+      // Nothing can be said about the future.
       to: to !== null && to.getTime() > Date.now() ? null : to,
       write: out.write,
       onProgress: (events) => {

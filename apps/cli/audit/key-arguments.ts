@@ -3,7 +3,7 @@ import { readSmallFile } from '../../../adapters/text-file.ts'
 import { parseVkey, signerOf, type Verifier, verifierOf } from '../../../projections/proof/note.ts'
 import type { Connections } from '../connections.ts'
 
-/** Each line of a file is one; a sentence where it is none. */
+/** Each line of a file is a key; answers a sentence if one is not. */
 export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> | string => {
   const keys: Verifier[] = []
   for (const one of given) {
@@ -30,7 +30,7 @@ export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> 
 export const signerFor = ({ audit }: Pick<Connections, 'audit'>) =>
   audit === null ? null : signerOf(audit.origin, Buffer.from(audit.signingKey, 'hex'))
 
-/** Those given, and the one that this server signs with. */
+/** The given keys, and the one that this server signs with. */
 export const keysFor = (to: Connections, given: ReadonlyArray<Verifier>): ReadonlyArray<Verifier> => {
   const signer = signerFor(to)
   return signer === null ? given : [...given, verifierOf(signer)]

@@ -9,7 +9,7 @@ import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { reached } from '../reached.ts'
 
-/** Of what is wrong with a file, so many sentences are shown. */
+/** How many errors of a file are shown. */
 const MAX_TOLD = 20
 const tell = (io: Io, sentences: ReadonlyArray<string>): void => {
   for (const sentence of sentences.slice(0, MAX_TOLD)) io.err(plain(sentence))

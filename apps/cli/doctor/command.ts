@@ -31,7 +31,7 @@ Ends with 0 where nothing is wrong, 1 where something is, 2 where it was asked f
 const needs = (given: Given, ...names: ReadonlyArray<string>): boolean =>
   names.every((name) => !given.wrong.has(name))
 
-/** What can't be looked at for a wrong setting is left out: the setting itself is told. */
+/** Checks that need a wrong setting are left out; the setting itself is reported. */
 export const examine = async (given: Given, voice: VoiceOptions = {}): Promise<Findings> => {
   const { config, direct } = given
   const asksDatabase = needs(

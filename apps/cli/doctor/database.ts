@@ -1,4 +1,4 @@
-/** PostgreSQL: whether it can be used as it is used, and what hangs on it. */
+/** Checks PostgreSQL, and what depends on it. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import {
@@ -171,7 +171,7 @@ const parkedFinding = async (client: pg.Client): Promise<Finding> => {
 
 const masterFinding = async (client: pg.Client, config: Config): Promise<Finding> => {
   const keys = about('keys')
-  // With none there the first to come would say which it is, and that is not for a doctor to do.
+  // Without keys the first process would decide on the master key; a doctor must not.
   if ((await client.query('SELECT 1 FROM privacy_master')).rowCount === 0)
     return keys.well('No key of people was made yet.')
   const asked = { query: client.query.bind(client) } as unknown as Pick<pg.Pool, 'query'>

@@ -1,4 +1,4 @@
-/** What the doctor finds of one thing: a sentence, and where something is wrong one more with what to do. */
+/** One finding of the doctor: a sentence, and if something is wrong another one about what to do. */
 
 export type Finding = {
   /** What was looked at: `log`, `turn`. */
@@ -42,7 +42,7 @@ export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
 }
 
 const DAY_MS = 86_400_000
-/** Of a certificate. Null where it has long to go. */
+/** About a certificate. Null if it is valid for long enough. */
 export const endOf = (validTo: string, now: number): { readonly ended: boolean; readonly days: number } => {
   const left = Date.parse(validTo) - now
   return { ended: left <= 0, days: Math.floor(left / DAY_MS) }

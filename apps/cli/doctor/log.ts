@@ -1,4 +1,4 @@
-/** The log: whether it answers, its clock, whether the tables are of it, and whether its keys are there. */
+/** Checks the log: whether it answers, its clock, whether the tables belong to it, and whether its keys are there. */
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
 import { connectSession } from '../../../adapters/postgres/session.ts'
@@ -30,7 +30,7 @@ const infoOf = async (
   }
 }
 
-/** A reading of the last event: that it can be read, and that it is not from the future. */
+/** Checks the last event: that it can be read, and that it is not from the future. */
 const answers = async (store: EventStoreLog, url: string): Promise<Findings> => {
   const read = await soon(
     store.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })(),

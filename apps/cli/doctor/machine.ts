@@ -31,7 +31,7 @@ export const memoryFindings = (total = totalmem()): Findings => {
   ]
 }
 
-/** Proofs of Hive and held seats are told by the clock; a second is nothing. */
+/** Hive's proofs and held seats depend on the clock; a second does not matter. */
 const MOST_MS = 5_000
 
 /** `theirs` and `ours` at one moment, in milliseconds. */

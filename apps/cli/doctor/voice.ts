@@ -28,7 +28,7 @@ const echoes = async (
     const word = Buffer.from('presence doctor')
     const heard = new Promise<boolean>((resolve) => second.onData((data) => resolve(data.equals(word))))
     const to = other.relay
-    // One may be lost on the way.
+    // A packet may be lost on the way.
     first.send(to, word)
     const again = setInterval(() => first.send(to, word), 300)
     try {
@@ -97,7 +97,7 @@ export const certificateOf = (host: string, port: number): Promise<X509Certifica
     })
   })
 
-/** Null where it has long to go. */
+/** Null if it is valid for long enough. */
 export const certificateFinding = (of: string, certificate: X509Certificate, now: number): Finding => {
   const found = about('certificate')
   const { ended, days } = endOf(certificate.validTo, now)

@@ -1,4 +1,4 @@
-/** What `presence setup` puts into an .env: secrets that are missing, and what was answered, each held to the start's own rules. */
+/** What `presence setup` puts into an .env: missing secrets and the answers, checked by the same rules as at the start. */
 import * as E from 'fp-ts/lib/Either.js'
 import { host } from '../../config/codecs.ts'
 import { loadConfig } from '../../config/load.ts'
@@ -40,7 +40,7 @@ const isSecret = (name: string): boolean =>
   (SECRETS as ReadonlyArray<string>).includes(name) ||
   (Object.hasOwn(variables, name) && 'secret' in variables[name as keyof typeof variables])
 
-/** Where docker-compose.yml puts the parts; a file that names them itself is held to what it says. */
+/** Where docker-compose.yml puts the parts; a file that names them itself wins. */
 const asComposed = (env: EnvFile): EnvFile => ({
   ...env,
   EVENTSTORE_URL: env.EVENTSTORE_URL || 'esdb://eventstore:2113?tls=false',

@@ -1,4 +1,4 @@
-/** What the words of `presence space …` ask of a space. */
+/** The commands that `presence space …` sends to a space. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isSettingName, SETTING_NAMES, SettingsChanges } from '../../../domain/settings.ts'
 import type { SpaceCommand } from '../../../domain/space/commands.ts'

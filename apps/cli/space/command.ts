@@ -1,4 +1,5 @@
-/** `presence space …`: an operator's hand in a room, by the same deciders as everybody's, as the system, with their name. */
+/** `presence space …`: an operator acts in a room as the system, through the same deciders as everybody; the log has their
+ *  name. */
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'

@@ -17,11 +17,11 @@ Ends with 0 where an upgrade can go on, 1 where it can't.`
 
 export type UpgradeCheck = {
   readonly migrations: PendingMigrations
-  /** Null where the log is another server's: its form is that server's affair. */
+  /** Null if another server keeps the log, and so its format. */
   readonly log: LogFormat | null
 }
 
-/** What is told of it, a line each. */
+/** What is printed about it, a line each. */
 export const toldOf = ({ migrations, log }: UpgradeCheck): ReadonlyArray<string> => {
   const { fresh, trouble } = migrations
   const lines: string[] = []

@@ -1,4 +1,4 @@
-/** The command path for one who acts from a shell: the same deciders, on a log that is opened for it. */
+/** The command path for an operator at a shell: the same deciders, on a log opened for it. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { createContent } from '../../../adapters/content/content.ts'
@@ -16,7 +16,7 @@ export type ActingOptions = {
 }
 export type Acting = {
   readonly commands: Pick<Commands, 'space' | 'look'>
-  /** What was refused is on the log then too. */
+  /** By then refusals are on the log too. */
   readonly close: () => Promise<void>
 }
 

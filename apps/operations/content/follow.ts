@@ -1,4 +1,4 @@
-/** Follows DLUX's primary into the tables of content: one leader, whatever becomes of either side meanwhile. */
+/** Follows DLUX's primary into the content tables, with one leader, through failures of either side. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -11,10 +11,10 @@ import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
 import type { FollowRun, PrimaryFollower } from './run.ts'
 
-/** Any two numbers, as long as they stay the same: who has it follows. */
+/** Any two numbers, as long as they stay the same: whoever holds the lock follows. */
 const LOCK = [7462, 5] as const
 const LONGEST_PAUSE_MS = 5_000
-/** So often a primary that did not stream is asked whether it does by now. */
+/** How often a primary that did not stream is asked whether it does now. */
 const AGAIN_MS = 600_000
 
 export type FollowOptions = {

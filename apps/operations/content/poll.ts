@@ -1,4 +1,4 @@
-/** Following a primary that streams nothing: asked again and again for what changed, and read as a whole at night. */
+/** Follows a primary without replication: asks again and again what changed, and reads everything at night. */
 import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
@@ -7,7 +7,7 @@ import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** So often rows are counted on both sides, since one that is deleted has no time to be asked for by. */
+/** How often rows are counted on both sides, since a deleted row can't be found by its time. */
 const COUNT_MS = 60_000
 /** After a poll that took long it rests longer, so that the primary has most of its time for others. */
 const SHARE = 4
@@ -37,7 +37,7 @@ const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, mar
   for (const table of tables) {
     if (doubted.includes(table)) continue
     marks[table.name] = digests.get(table.name) ?? mark
-    // Rows that are none here, or come twice, are no difference.
+    // Rows that can't be taken here, or come twice, make no difference.
     marks[`${table.name} more`] = String((counts.get(table.name) ?? 0) - (await countOf(here, table.name)))
   }
   await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })

@@ -13,7 +13,7 @@ const TICK_MS = 1_000
 /** A copy that a change asks for (a truncated table, a row without its key) is made no more often. */
 const COPY_AGAIN_MS = 5_000
 
-/** What was sent says not enough: all is to be copied anew. */
+/** What was sent is not enough: everything must be copied anew. */
 class CopyAnew extends Error {
   override readonly name = 'CopyAnew'
 }
@@ -120,7 +120,7 @@ const follow = async (run: FollowRun, stream: ChangeStream, copyAgainAt: number)
       tellSkipped(run.logger, taken)
       if (upTo !== null) stream.acknowledge(upTo)
     } else if (!isOpen && stream.isEmpty()) {
-      // What is not of these tables is let go too, or the primary keeps it for us.
+      // Changes of other tables are acknowledged too, or the primary would keep them.
       stream.acknowledge(stream.heard().end)
       if (now() - noted >= TICK_MS) {
         noted = now()

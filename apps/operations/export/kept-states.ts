@@ -34,7 +34,7 @@ export async function* eventsOfStream(
     const last = page.right.at(-1)
     next =
       last === undefined || page.right.length < PAGE || last.position > upTo ? null : read(last.revision + 1n)
-    // Its failure is met where it is awaited.
+    // A failure is handled where it is awaited.
     next?.catch(() => {})
     for (const event of page.right) {
       if (event.position > upTo) return
@@ -72,7 +72,7 @@ export const keptStates = (session: DatabaseSession, log: EventLog, signer: Sign
       const last = await log.readStream(stream, { from: BigInt(revision - 1), limit: 1 })()
       const event = E.isRight(last) ? last.right[0] : undefined
       if (event === undefined || Number(event.revision) !== revision - 1 || event.position > upTo) return null
-      // Signed by this very key, for this place: whoever can write to the table can't make one.
+      // Signed by this key for this place, so that somebody who can only write to the table can't forge it.
       if (openNote(String(row.note), verifierOf(signer)) !== noteText(stream, revision, event.id, text))
         return null
       const state = stateFromJson(JSON.parse(text))

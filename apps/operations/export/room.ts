@@ -154,8 +154,7 @@ export const provedLines = ({ session, checkpoint }: BundleSource) => {
   }
 }
 
-/** The room as it stood before `from`. What one stream says changes nothing of another's part of the state, so each is folded
- *  by itself. */
+/** The room as it stood before `from`. Streams change separate parts of the state, so each is folded by itself. */
 const startAt = async (source: BundleSource, options: RoomOptions, from: string): Promise<BundleState> => {
   const { log, kept, checkpoint } = source
   const { space, keepEvery = KEEP_EVERY } = options

@@ -1,4 +1,4 @@
-/** A mistake that the user can mend: the message is for them, and needs no stack. */
+/** An error that the user can fix: the message is for them, and needs no stack. */
 export class CannotStart extends Error {
   override readonly name = 'CannotStart'
 }

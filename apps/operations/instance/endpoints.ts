@@ -48,7 +48,7 @@ export const readEndpoints = (dataDir: string): Endpoints | null => {
   return found !== null && alive(found.pids.supervisor ?? 0) ? found : null
 }
 
-/** Ended, and only not looked after by whoever is its parent now. */
+/** Ended, but not yet reaped by its current parent. */
 const isZombie = (pid: number): boolean => {
   try {
     return /\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))

@@ -24,7 +24,7 @@ import {
 } from '../export/kept-states.ts'
 import { type Bounds, type FollowedStream, follow, type StreamFollower } from './stream-follower.ts'
 
-/** What was never kept for longer than this is left to the first who exports it: it is read by itself for a while then. */
+/** A longer unkept stretch than this is left to the first export, which then takes a while. */
 const FAR = 3
 
 type Options = Bounds & {

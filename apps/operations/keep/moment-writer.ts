@@ -1,5 +1,5 @@
-/** Writes the moments that are kept beside a room's streams (`projections/history/kept-streams.ts`): what no event of the room's
- *  own says is never written here, so several writers of one room write the same. */
+/** Writes the moments that are kept beside a room's streams (`projections/history/kept-streams.ts`). They derive from the
+ *  room's events alone, so several writers of one room write the same. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -19,15 +19,14 @@ type Log = Pick<EventLog, 'append' | 'readStream'>
 type Kind = 'space' | 'chat'
 
 export type MomentWriter = {
-  /** Keeps what is not kept yet of a room's stream, so that asking is quick; answers how many moments it added. One at a
-   *  time for each stream. Throws `Failed`. */
+  /** Writes what is not kept yet of a room's stream, so that looks are quick; resolves to the number of moments that it
+   *  added. One at a time for each stream. Throws `Failed`. */
   readonly keep: (space: SpaceRef, kind: Kind) => Promise<number>
-  /** The same, and gives what carries it on from the stream's end; null where it can't be carried on. For one caller
-   *  alone. */
+  /** The same, and returns what continues from the stream's end; null if that is impossible. For one caller alone. */
   readonly takeUp: (space: SpaceRef, kind: Kind) => Promise<Keeping | null>
   /** Of a stream that has no events yet. */
   readonly begin: (space: SpaceRef, kind: Kind) => Keeping
-  /** Writes what is due. False where that failed: then it is of no use any more. One at a time. */
+  /** Writes what is due. False if that failed: then `keeping` is useless. One at a time. */
   readonly write: (keeping: Keeping) => Promise<boolean>
 }
 
@@ -72,7 +71,7 @@ const catchingUp = <S>(log: Log, folding: Folding<S>, every: number) => {
   const catchUp = async (stream: string): Promise<CaughtUp> => {
     const marked = await marks.count(stream)
     const count = Math.floor(marked / MARKS_EACH)
-    // Where none can be read it goes on all the same, from the first event: what is kept from here on can be.
+    // If none can be read, it starts with the first event: what is kept from here on can be read.
     const near = await nearest(stream, count - 1)
     const stood = await standingAt(log, folding, stream)
     const isCut = stood !== null && stood.revision > (near?.point.revision ?? -1)

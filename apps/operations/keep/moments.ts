@@ -1,5 +1,5 @@
-/** Keeps moments as rooms go on: folded from what the projector is told, read again where it must be (`stream-follower.ts`). What it
- *  misses altogether is caught up with the next moment, or when somebody asks. */
+/** Keeps moments as rooms go on: folds what the projector gets, and reads again where it must (`stream-follower.ts`). The
+ *  next moment, or the next look, makes up for what it misses. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'

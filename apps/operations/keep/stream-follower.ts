@@ -1,9 +1,6 @@
-/**
- * Makes something of each stream from its events, beside whatever follows the log: told of each event once, it adds it to
- * what it holds of the stream, and has that written when something is due. A stream that it does not hold (it has just
- * started, an event was missed or could not be read, or there are too many) is read when something is due, and held from
- * there.
- */
+/** Derives something from each stream beside whatever follows the log: it gets each event once, adds it to what it holds
+ *  of the stream, and writes when something is due. A stream that it does not hold (after a start, a missed or unreadable
+ *  event, or because there are too many) is read when something is due, and held from then on. */
 import type { Decoded } from '../../../domain/codec.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 
@@ -36,14 +33,14 @@ export type StreamFollower = {
   readonly stop: () => Promise<void>
 }
 
-/** Rooms that are equally busy come due at the same moment: between two of them, this many times as long as one took,
- *  goes to what must not wait. */
+/** Equally busy rooms come due at the same moment: after each one it rests this many times as long as that took, for work
+ *  that must not wait. */
 const REST = 2
 const LONGEST_REST_MS = 500
 /** What is held at the most: streams, and things in them (people, messages, reactions, bans). */
 const STREAMS = 2_000
 const ENTRIES = 60_000
-/** After so many events of a stream it is looked at how much it holds. */
+/** After so many events of a stream its size is measured again. */
 const WEIGHED = 64
 
 export type Bounds = { readonly streams?: number; readonly entries?: number }
@@ -109,7 +106,7 @@ export const follow = (
     }
     const coming = meanwhile.get(stream)
     if (coming !== undefined) {
-      // More than this would be a moment by itself: it is read again then.
+      // More than this would make another moment: the stream is read again then.
       if (coming.length < 2 * every) coming.push(noticed)
       return
     }

@@ -1,4 +1,5 @@
-/** A file of events into a log: in the file's order, many appends under way at once, and each event once whatever is killed. */
+/** Imports a file of events into a log: in the file's order, with many appends under way, and each event once even if it
+ *  is killed. */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import { appendSettled, BINARY } from '../../../adapters/eventstore/index.ts'
 import { textLinesOf } from '../../../adapters/text-file.ts'

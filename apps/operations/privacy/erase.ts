@@ -23,7 +23,7 @@ export type EraseOptions = {
   readonly now?: () => number
   /** Rewrites the tables after it, so that no old row is left in their files: they can't be read meanwhile. */
   readonly compact?: boolean
-  /** Told where a rebuild or a check is at work, whose end is waited for. */
+  /** Called if it must wait for a rebuild or a verification. */
   readonly onWait?: () => void
   /** PRIVACY_MASTER_KEY, which the request is signed under, so that `reapply` knows it for one that was made here. */
   readonly masterKey?: string
@@ -36,7 +36,7 @@ export type Erasure = {
   readonly auditRows: number
   readonly sessions: number
   readonly parkedEvents: number
-  /** The tables still hold something: only a rebuild puts them right. Never of a first request. */
+  /** The tables still hold something: only a rebuild corrects them. Never at a first request. */
   readonly needsRebuild?: boolean
 }
 
@@ -168,7 +168,7 @@ const withSession = async <T>(
 }
 
 const tidy = async (session: DatabaseSession, compact: boolean): Promise<void> => {
-  // Not everybody may: then it happens in its own time.
+  // Not every role may: then it happens in its own time.
   const ifAllowed = (text: string) => session.exec(text).catch(() => {})
   for (const table of HOLDING)
     await session.exec(`VACUUM ${compact ? '(FULL, ANALYZE)' : '(ANALYZE)'} ${table}`)

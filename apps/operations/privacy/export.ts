@@ -1,4 +1,4 @@
-/** Everything that is held on a person: rows of every table and events of the log, opened, a JSON object each. */
+/** Exports everything held about a person: rows of every table and opened events of the log, a JSON object each. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -56,7 +56,7 @@ async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerato
       columns.map((column) => sql.fragment`t.${sql.identifier([column])} = ${subject}`),
       sql.fragment` OR `,
     )
-    // Who reported somebody is not that one's to be told.
+    // A reported person must not learn who reported them.
     const shown =
       table === 'presence_audit_log'
         ? sql.fragment`(${is}) AND NOT (starts_with(t.stream, ${CASES_PREFIX}) AND t.target = ${subject}

@@ -176,7 +176,7 @@ const fill = async (
     // Its failure is met where it is awaited.
     next.catch(() => {})
     const events = page.map(readable)
-    // Who is not known here may be in what is not yet written.
+    // A session that is unknown here may be in rows that are not written yet.
     const audit = await auditFor(work, events, async () => writing.at(-1))
     const folded = performance.now()
     work.spent.folding += folded - got
@@ -199,7 +199,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
   const { session, only } = work
   while (upTo !== null && (work.position ?? -1n) < upTo) {
     const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
-    // What lies between is bookkeeping, or is not there any more.
+    // In between there is only bookkeeping, or nothing any more.
     if (page.length === 0) return
     const events = page.map(readable)
     await appendAudit(session, await auditFor(work, events))
@@ -222,10 +222,10 @@ const sameParked = async (session: DatabaseSession, work: Work): Promise<void> =
     )
 }
 
-/** What is written goes on its way to the disk as it comes. Left to the kernel it would go there by the gigabyte, at a
- *  checkpoint of Postgres's, and whoever waits for an fsync meanwhile, as the event store does for each commit, would wait
- *  for all of that. In blocks of 8 KiB; none where the system can't be told.
- *  Source: https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
+/** Writes go to the disk as they come. Otherwise the kernel would write gigabytes at Postgres's checkpoints, and everybody
+ *  who waits for an fsync then, as the event store does at each commit, would wait for all of that. In blocks of 8 KiB;
+ *  none where the system can't be told. Source:
+ *  https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
 const writeSteadily = (session: DatabaseSession): Promise<unknown> =>
   session.run(
     sql.unsafe`SELECT set_config('backend_flush_after', least(max_val::int, 64)::text, false)
@@ -357,7 +357,7 @@ export const rebuild = async ({
           if (only !== undefined && livePosition === null)
             throw new RebuildError('Nothing was ever projected: rebuild all tables.')
           await session.exec(`SET LOCAL search_path TO "${schema}"`)
-          // The writer waits for us: what it has and we don't is little.
+          // The writer waits for this, so the difference is small.
           await catchUp(log, work, batchSize, only === undefined ? await endOf(log) : livePosition)
           if (!swap) return
           if (only !== undefined) await sameParked(session, work)

@@ -27,7 +27,7 @@ export const readable = (recorded: RecordedEvent): Readable => {
     : { recorded, decoded: null, reason: decoded.left.reason }
 }
 
-/** The stream that this event lets go of; null for any other event. */
+/** The stream whose parked events this event gives up; null for any other event. */
 const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
   const event = { type, data }
   return type === 'ParkedLetGo' && stream === accessStream(null) && ParkedLetGo.is(event)
@@ -157,7 +157,7 @@ export const applyToTables = async (
   const at = events.findIndex(({ recorded }) => letGoBy(recorded) !== null)
   const event = events[at]
   if (event === undefined) return applyPart(session, events, parked, how)
-  // What stands before it is parked first, so that batches of any size end the same.
+  // Events before it are parked first, so that batches of any size give the same result.
   const stream = letGoBy(event.recorded)!
   const before = await applyPart(session, events.slice(0, at), parked, how)
   for (const statement of letGo(stream)) await session.run(statement)

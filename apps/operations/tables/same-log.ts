@@ -1,4 +1,4 @@
-/** Holds the tables of a session's schema to the log that is read. */
+/** Checks that the tables of a session's schema belong to the log that is read. */
 import * as E from 'fp-ts/lib/Either.js'
 import { archivesOn } from '../../../adapters/archive/archived-log.ts'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
@@ -7,7 +7,7 @@ import { lastAudit } from '../../../projections/audit/queries.ts'
 import { lastPlaces, otherLog, REMEDY } from '../../../projections/same-log.ts'
 import { unread } from '../unread.ts'
 
-/** The tables were made of another log than this one: nothing of it may go into them. */
+/** The tables were made from another log: nothing of this one may go into them. */
 export class OtherLog extends Error {
   override readonly name = 'OtherLog'
 }

@@ -1,5 +1,5 @@
-/** Makes everything anew from the log, beside the live tables, and names what of them or of the checkpoints differs.
- *  Changes nothing; memory is bounded whatever the log's length. */
+/** Makes everything anew from the log beside the live tables, and names the rows and checkpoints that differ. Changes
+ *  nothing; memory is bounded whatever the log's length. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -119,7 +119,7 @@ const hold = async (
       (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64') || ofAnother)
     )
       fail('row', 'The columns size, root and vkey are not those of its note.')
-    // Those of before they were numbered say neither.
+    // Checkpoints from before they were numbered say neither.
     const [number, at] = [numberOf(checkpoint), issuedAt(checkpoint)]
     if (row !== undefined && ((number ?? row.number) !== row.number || (at ?? row.at) !== row.at))
       fail('row', 'The columns number and issued_at are not those of its note.')

@@ -32,7 +32,7 @@ export const watch = async (
   let state: Picture['state'] = 'playing'
   let prompt: string | null = null
   let note: string | null = null
-  /** One for each step, so that a step back takes away what it brought; null for what is in the chat. */
+  /** One for each step, so that a step back removes what it added; null for chat events. */
   const news: Array<Picture['news'][number] | null> = []
   let clock: number | null = null
   let quit = false
@@ -146,7 +146,7 @@ export const watch = async (
     if (state === 'playing' && clock !== null && prompt === null) clock += (now - ticked) * speed
     ticked = now
     if (input !== '') {
-      // One by one: what a key means may hang on the one before it.
+      // One by one, since a key's meaning may depend on the one before.
       while (input !== '' && !quit) {
         const { key, length } = nextKey(input, prompt !== null)
         input = input.slice(length)

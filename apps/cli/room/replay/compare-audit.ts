@@ -3,7 +3,7 @@ import type { Expected, ExpectedEntry } from './expect.ts'
 import type { Journal } from './journal.ts'
 import type { AuditRow } from './reading.ts'
 
-/** What is right of the audit log, and who looks on. */
+/** What the audit log should hold, and who reads it. */
 type Implied = { readonly expected: Expected; readonly journal: Journal; readonly owner: string }
 type Differ = (table: string, what: string) => void
 type Rows = ReadonlyArray<AuditRow>
@@ -57,7 +57,7 @@ const isExtra = (
 ): boolean => {
   if (['SpaceOpened', 'SettingsChanged', 'EntryGranted', 'SeatExpired', 'AuditRead'].includes(row.action))
     return true
-  // Faster than the real people were: what was asked to wait was sent again, and is compared as that.
+  // The replay is faster than the real people were: commands that had to wait were sent again, and are compared as such.
   if (row.action === 'CommandRefused' && row.details.reason === 'slow_down') return journal.slowDowns > 0
   if (row.action === 'SessionJoined' || row.action === 'SessionLeft') {
     if (journal.own.has(sessionOf(row)) && accountOf.get(sessionOf(row)) === owner) return true

@@ -22,7 +22,7 @@ export type Person = {
   sessionId: string | null
 }
 
-/** Thrown where the line is gone and what was asked may or may not have happened. */
+/** Thrown if the connection is lost and the request may or may not have happened. */
 export class LineLost extends Error {}
 
 const ACK_TIMEOUT_MS = 15_000

@@ -90,6 +90,15 @@ const ERROR = {
     request_id: { type: 'string' },
     message: { type: 'string', description: 'The sentence again, where the panel looks for it there.' },
     retry_after: { type: 'number', description: 'Seconds, with 429 and 503.' },
+    archive: {
+      type: 'object',
+      description: 'With archived: where what was asked for is.',
+      properties: {
+        name: { type: 'string' },
+        place: { type: 'string' },
+        before: { type: 'string', description: 'What was before then is in it; ISO 8601.' },
+      },
+    },
     node: { type: 'string' },
   },
   required: ['error', 'code', 'request_id'],

@@ -1,4 +1,5 @@
 /** A room at any moment, its replay and its explanations over REST, on the real command path and tables. */
+import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
@@ -238,6 +239,36 @@ test('given a client that goes away in the middle of a slow replay, the server i
   gone.abort()
   await reader.read().catch(() => {})
   // Closing waits for every answer under way: one that went on would hold it for minutes.
+})
+
+test('given a room whose beginning is in an archive that is not at hand, when a moment of it is asked for, then 410, with the archive and its place; to who may not ask, as ever', async () => {
+  const { readStream } = http.log
+  const archive = {
+    name: 'archive-000001',
+    place: '/mnt/archives/archive-000001',
+    before: '2026-01-01T00:00:00.000Z',
+  }
+  const gone = E.left({ _tag: 'LogUnavailable' as const, cause: 'It is in the archive.', archive })
+  const isOfRoom = (stream: string): boolean => /^(space|chat|refusal)-post:/.test(stream)
+  Object.assign(http.log, {
+    readStream: (stream: string, read: Parameters<typeof readStream>[1]) =>
+      isOfRoom(stream) && (read.from ?? 0n) === 0n && read.direction !== 'backwards'
+        ? async () => gone
+        : readStream(stream, read),
+  })
+  try {
+    for (const url of [`${ROOM}/at?time=${begun}`, `${ROOM}/why?event=${banned.position}`]) {
+      const told = await ask('GET', url, as('moderator-m'))
+      assert.is(told.status, 410, told.text)
+      assert.is(told.body.code, 'archived')
+      assert.equal(told.body.archive, archive)
+      assert.is((await ask('GET', url, as('mallory'))).status, 403)
+    }
+    const replayed = await ask('GET', `${ROOM}/replay`, as('auditor'))
+    assert.is(lines(replayed.text)[0].code, 'archived')
+  } finally {
+    Object.assign(http.log, { readStream })
+  }
 })
 
 test.after(() => http.close())

@@ -123,9 +123,8 @@ export type CaseCommandOf<Name extends CaseCommandName> = Simplified<
   { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
 >
 export type CaseCommand = { [Name in CaseCommandName]: CaseCommandOf<Name> }[CaseCommandName]
-export type ModeratorsCommand = Exclude<CaseCommand, { readonly type: 'FileReport' | 'Appeal' }>
 
 export const CASE_COMMAND_NAMES = Object.keys(CASE_COMMANDS) as ReadonlyArray<CaseCommandName>
-export const isCaseName = (name: string): name is CaseCommandName => Object.hasOwn(CASE_COMMANDS, name)
+const isCaseName = (name: string): name is CaseCommandName => Object.hasOwn(CASE_COMMANDS, name)
 export const isCaseCommand = (command: { readonly type: string }): command is CaseCommand =>
   isCaseName(command.type)

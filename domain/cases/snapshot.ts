@@ -5,7 +5,7 @@ import { About } from './events.ts'
 import { type Case, type CasesState, initialCases, keyOfAbout, keyOfNetwork } from './state.ts'
 
 /** Of the shape below: a snapshot of another version is not read, and the cases are folded anew. */
-export const CASES_SNAPSHOT = 1
+const CASES_SNAPSHOT = 1
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const KeptCase = t.type({

@@ -67,8 +67,8 @@ export type CaseAsked = DecisionInput<CaseCommand> & {
   readonly found?: Found
 }
 
-export const keyOfMessage = (messageId: string): string => `message ${messageId}`
-export const keyOfPerson = (subject: Subject): string => `person ${subject}`
+const keyOfMessage = (messageId: string): string => `message ${messageId}`
+const keyOfPerson = (subject: Subject): string => `person ${subject}`
 export const keyOfAbout = (about: About, subject: Subject): string =>
   about.kind === 'message' ? keyOfMessage(about.messageId) : keyOfPerson(subject)
 export const keyOfTarget = (target: Target): string =>

@@ -3,8 +3,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Invalid, invalid, isLongerThan, isText, MAX_REASON } from '../text.ts'
 
 /** In code points. */
-export const MAX_WORDS = 1_000
-export const MAX_RULE = 100
+const MAX_WORDS = 1_000
+const MAX_RULE = 100
 
 const parse = (field: string, words: unknown, most: number): E.Either<Invalid, string> => {
   if (!isText(words)) return invalid(field, `The ${field} is not text.`)

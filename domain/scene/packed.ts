@@ -3,18 +3,18 @@
 
 /** Millimetres; a turn as 32 bits, of which `form` says how. */
 export type Pose = { readonly x: number; readonly y: number; readonly z: number; readonly turn: number }
-export const NO_TURN = 0
-export const QUATERNION = 1
+const NO_TURN = 0
+const QUATERNION = 1
 /** Degrees around x, y, z, as A-Frame writes them. */
-export const EULER = 2
+const EULER = 2
 export type Form = typeof NO_TURN | typeof QUATERNION | typeof EULER
 
 export const CHANGES = 1
 export const WHOLE = 2
-export const HORIZONTAL = 1
-export const VERTICAL = 2
-export const TURN = 4
-export const ABSOLUTE = 8
+const HORIZONTAL = 1
+const VERTICAL = 2
+const TURN = 4
+const ABSOLUTE = 8
 /** From there on the rest of a gap follows. */
 const LONG_GAP = 15
 
@@ -32,7 +32,7 @@ const only = (value: unknown, names: string): value is Readonly<Record<string, n
   [...names].every((name) => isNumber((value as Numbers)[name]))
 
 /** The largest part of a unit quaternion goes unsaid: its place, and ten bits for each of the others. */
-export const packQuaternion = (q: Readonly<Record<'x' | 'y' | 'z' | 'w', number>>): number => {
+const packQuaternion = (q: Readonly<Record<'x' | 'y' | 'z' | 'w', number>>): number => {
   const length = Math.hypot(q.x, q.y, q.z, q.w) || 1
   const parts = [q.x / length, q.y / length, q.z / length, q.w / length]
   let largest = 0
@@ -50,7 +50,7 @@ const angle = (degrees: number, bits: number): number => {
   const steps = 2 ** bits
   return ((Math.round((degrees / 360) * steps) % steps) + steps) % steps
 }
-export const packEuler = ({ x, y, z }: Readonly<Record<'x' | 'y' | 'z', number>>): number =>
+const packEuler = ({ x, y, z }: Readonly<Record<'x' | 'y' | 'z', number>>): number =>
   (angle(x, 11) * 2 ** 21 + angle(y, 11) * 2 ** 10 + angle(z, 10)) >>> 0
 
 /** Null where that is more, or other, than the wire has words for. */
@@ -214,7 +214,7 @@ export const readMove = (
   if (form === QUATERNION) return { position, rotation: unpackQuaternion(turn) }
   return form === EULER ? { position, rotation: unpackEuler(turn) } : null
 }
-export const unpackQuaternion = (packed: number): Readonly<Record<'x' | 'y' | 'z' | 'w', number>> => {
+const unpackQuaternion = (packed: number): Readonly<Record<'x' | 'y' | 'z' | 'w', number>> => {
   const largest = packed >>> 30
   const parts = [0, 0, 0, 0]
   let [rest, squares] = [1, 0]
@@ -230,7 +230,7 @@ export const unpackQuaternion = (packed: number): Readonly<Record<'x' | 'y' | 'z
   parts[largest] = rest
   return { x: parts[0]!, y: parts[1]!, z: parts[2]!, w: parts[3]! }
 }
-export const unpackEuler = (packed: number): Readonly<Record<'x' | 'y' | 'z', number>> => ({
+const unpackEuler = (packed: number): Readonly<Record<'x' | 'y' | 'z', number>> => ({
   x: ((packed >>> 21) * 360) / 2_048,
   y: (((packed >>> 10) & 2_047) * 360) / 2_048,
   z: ((packed & 1_023) * 360) / 1_024,

@@ -12,14 +12,14 @@ import { granted } from './space-events.ts'
 
 export const MESSAGE = '00000000-0000-4000-8000-0000000000aa'
 export const CASE = 'case-1'
-export const MOMENT = { space: 4, chat: 0 }
+const MOMENT = { space: 4, chat: 0 }
 const TEAM: ReadonlyArray<SpaceEvent> = [
   granted('erin', 'moderate'),
   granted('frank', 'moderate'),
   granted('grace', 'admin'),
 ]
 
-export const said = (author = 'dave', messageId = MESSAGE): ChatEvent => ({
+const said = (author = 'dave', messageId = MESSAGE): ChatEvent => ({
   type: 'MessagePosted',
   data: {
     messageId,

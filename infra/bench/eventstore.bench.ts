@@ -3,519 +3,191 @@
  * process of its own, and what the same client reaches against a node that stores nothing.
  * BENCH_SCALE (default 1) makes it smaller: 0.05 takes half a minute, 1 some five.
  */
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
-import { officialClient } from '../../adapters/eventstore/testing/official.ts'
-import { decodeRead } from '../../adapters/eventstore/wire.ts'
-import type { RecordedEvent } from '../../domain/ports.ts'
-import { LOG_FILE } from '../eventstore/log/storage.ts'
-import { type TestEventStore, testEventStore } from '../testing/eventstore.ts'
+import type { MeasuredLoad } from './eventstore/load.ts'
 import {
-  closedLoop,
-  held,
-  type MeasuredLoad,
-  median,
-  nothing,
-  raw,
-  someEvent,
-  someEvents,
-  timed,
-} from './eventstore/load.ts'
-import { type FigureRow, summary } from './figures.ts'
+  cores,
+  MIDDLE,
+  measureAppends,
+  measureLive,
+  measureMemory,
+  measureOpening,
+  measureReads,
+  measureStarts,
+  ms,
+  type Nodes,
+  perSecond,
+  RATE,
+  SCALE,
+  startNodes,
+  whole,
+  YOUNG,
+} from './eventstore/measure.ts'
+import type { FigureRow } from './figures.ts'
 
-const SCALE = Number(process.env.BENCH_SCALE ?? 1)
-const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
-const SINGLE = scaled(18_000, 2_000)
-const HUNDREDS = scaled(3_000, 200)
-/** So many wait each for their answer, with single appends and with hundreds. */
-const CALLERS = 64
-const YOUNG = scaled(10_000, 1_000)
-const MIDDLE = scaled(100_000, 5_000)
-const OLD = scaled(1_000_000, 10_000)
-const RATE = 2_000
-const LIVE_SECONDS = scaled(10, 4)
-const ROUNDS = 3
-const PREFIXES = ['chat-']
+type Measured = Awaited<ReturnType<typeof measureAll>>
 
-const whole = (value: number) => Math.round(value).toLocaleString('en')
-const perSecond = (value: number) => `${whole(value)}/s`
-const ms = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`
-const cores = (share: number) => `${Math.round(100 * share)} %`
-
-const appending = (log: EventStoreLog, stream: string, each: number) => async (n: number) => {
-  const result = await log.append(
-    `${stream}-${n % 64}`,
-    'any',
-    each === 1 ? [someEvent(n)] : someEvents(each),
-  )()
-  if (result._tag === 'Left') throw new Error(`an append ended in ${JSON.stringify(result.left)}`)
+const measureAll = async (nodes: Nodes) => {
+  const appends = await measureAppends(nodes)
+  const live = await measureLive(nodes)
+  const starts = await measureStarts()
+  const memory = await measureMemory(nodes)
+  const reads = await measureReads(nodes, memory.total)
+  await nodes.log.close()
+  const opening = await measureOpening(nodes)
+  return { bytes: nodes.bytes, appends, live, starts, memory, reads, opening }
 }
 
-/** A varint of protobuf, and a message of one field that holds these bytes. */
-const varint = (value: number): number[] =>
-  value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]
-const field = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x0a, ...varint(bytes.length)]), bytes])
-
-/** Microseconds to make an event of the bytes of one, and of these for JSON alone. */
-const decodeCost = (frame: Buffer) => {
-  const times = 20_000
-  let event: RecordedEvent | undefined
-  const run = () => {
-    const begun = performance.now()
-    for (let n = 0; n < times; n += 1) {
-      const reading = decodeRead(frame)
-      if (reading.kind === 'event') event = reading.event
-    }
-    return ((performance.now() - begun) * 1000) / times
-  }
-  run()
-  const all = run()
-  const [data, metadata] = [JSON.stringify(event?.data), JSON.stringify(event?.metadata)]
-  const begun = performance.now()
-  for (let n = 0; n < times; n += 1) {
-    JSON.parse(data)
-    JSON.parse(metadata)
-  }
-  return { all, json: ((performance.now() - begun) * 1000) / times }
+const rowsOf = ({ appends, live, starts, memory, reads, opening }: Measured): FigureRow[] => {
+  const { one, oneEmpty, many, manyEmpty, rawOne, rawMany } = appends
+  const { reading, catching, emptyReading, emptyCatching, rawRead } = reads
+  const { lively, rawLive } = live
+  const { emptyOpen, bareStart } = starts
+  const { youngMemory, middleMemory, oldMemory, total } = memory
+  const { cold, rawOpen } = opening
+  return [
+    {
+      what: 'single appends by 64 callers',
+      ours: perSecond(one.rate),
+      beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}`,
+      goal: '≥ 0.8 of nothing stored',
+      met: one.rate >= 0.8 * oneEmpty.rate,
+    },
+    {
+      what: 'events by appends of 100',
+      ours: perSecond(many.rate),
+      beside: `${perSecond(manyEmpty.rate)} where nothing is stored`,
+      goal: '≥ 60,000/s',
+      met: many.rate >= 60_000,
+    },
+    {
+      what: 'the same, beside SQLite itself',
+      ours: `${perSecond(many.rate)} (${(many.rate / rawMany).toFixed(2)})`,
+      beside: perSecond(rawMany),
+      goal: '≥ 0.5 of SQLite',
+      met: many.rate >= 0.5 * rawMany,
+    },
+    {
+      what: 'catch-up of $all, subscription',
+      ours: perSecond(catching.rate),
+      beside: `${perSecond(emptyCatching.rate)} where nothing is read; SQLite itself ${perSecond(rawRead.count / rawRead.seconds)}`,
+      goal: '≥ 50,000/s',
+      met: catching.rate >= 50_000,
+    },
+    {
+      what: 'catch-up of $all, reads of 5,000',
+      ours: perSecond(reading.rate),
+      beside: `${perSecond(emptyReading.rate)} where nothing is read`,
+      goal: '≥ 50,000/s',
+      met: reading.rate >= 50_000,
+    },
+    {
+      what: `live delivery at ${whole(RATE)}/s, p50`,
+      ours: ms(lively.p50),
+      beside: `${ms(rawLive.p50)} SQLite’s commit`,
+      goal: '',
+      met: null,
+    },
+    {
+      what: `live delivery at ${whole(RATE)}/s, p99`,
+      ours: ms(lively.p99),
+      beside: `${ms(rawLive.p99)} SQLite’s commit`,
+      goal: '< 5 ms',
+      met: lively.p99 < 5,
+    },
+    {
+      what: `cold open of ${whole(total)} events`,
+      ours: ms(cold),
+      beside: `${ms(bareStart)} a process that does nothing, ${ms(emptyOpen)} with no log; SQLite itself ${ms(rawOpen.ms)}`,
+      goal: '< 1 s',
+      met: cold < 1_000,
+    },
+    {
+      what: `memory at ${whole(total)} events`,
+      ours: `${oldMemory.toFixed(0)} MB (${(oldMemory / youngMemory).toFixed(2)})`,
+      beside: `${youngMemory.toFixed(0)} MB at ${whole(YOUNG)}, ${middleMemory.toFixed(0)} MB at ${whole(MIDDLE)}`,
+      goal: 'flat (≤ 1.25)',
+      met: oldMemory <= 1.25 * youngMemory,
+    },
+  ]
 }
 
-const readPages = async (log: EventStoreLog, count: number) => {
-  let after: bigint | undefined
-  for (let left = count; left > 0; ) {
-    const page = await log.readAll({
-      limit: Math.min(left, 5_000),
-      ...(after === undefined ? {} : { after }),
-    })()
-    if (page._tag === 'Left' || page.right.length === 0) throw new Error('$all could not be read')
-    left -= page.right.length
-    after = page.right[page.right.length - 1]!.position
-  }
+const notesOf = ({ bytes, appends, reads, opening: { size } }: Measured): string[] => {
+  const { one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial } = appends
+  const { group, groupOfMany } = appends
+  const { reading, catching, officialReading, emptyReading, emptyCatching, decoding } = reads
+  const limit = 1e6 / decoding.all
+  const each = ({ rate, client, server }: MeasuredLoad) =>
+    `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
+  return [
+    `Event store, ${whole(bytes)} bytes an event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits as the node did, told by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,
+    `Where the client is the limit: single appends used ${cores(one.client)} of a core in the client and ${cores(one.server)} in the node (${cores(oneEmpty.client)} and ${cores(oneEmpty.server)} where nothing is stored); appends of 100, ${cores(many.client)} and ${cores(many.server)}; the subscription, ${cores(catching.client)} and ${cores(catching.server)}; reads, ${cores(reading.client)} and ${cores(reading.server)}.`,
+    `Decoding alone costs the client ${decoding.all.toFixed(1)} µs an event (${decoding.json.toFixed(1)} of them JSON.parse), so at most ${perSecond(limit)} on one core; with gRPC's part, from a node that reads nothing, it gets ${perSecond(emptyReading.rate)} by reads with ${cores(emptyReading.client)} of a core, and ${perSecond(emptyCatching.rate)} by a subscription with ${cores(emptyCatching.client)}.`,
+    `Processor time an event, of this process and of the server, in µs: single appends ${each(one)} (where nothing is stored ${each(oneEmpty)}), appends of 100 ${each(many)} (${each(manyEmpty)}), the subscription ${each(catching)} (${each(emptyCatching)}), reads ${each(reading)} (${each(emptyReading)}). With a core to each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
+    `The official client's own calls: ${perSecond(oneOfficial.rate)} single appends (${perSecond(oneOfficialEmpty.rate)} where nothing is stored, ${cores(oneOfficialEmpty.client)} of a core), ${perSecond(manyOfficial.rate)} by appends of 100 (${cores(manyOfficial.client)} of a core), ${perSecond(officialReading.rate)} read (${cores(officialReading.client)} of a core).`,
+  ]
 }
 
-const catchUp = async (log: EventStoreLog, count: number) => {
-  let left = count
-  for await (const batch of log.subscribe({ after: 'start', prefixes: PREFIXES })) {
-    for (const item of batch) if (item.kind === 'event') left -= 1
-    if (left <= 0) return
-  }
-}
-
-/** Events due at a rate, whatever became of those before, each timed from when it was due to when it was delivered. */
-const live = async (log: EventStoreLog, rate: number, seconds: number) => {
-  const total = rate * seconds
-  const due = new Map<string, number>()
-  const latencies: number[] = []
-  const subscription = log.subscribe({ after: 'end', prefixes: ['chat-live'] })
-  const following = (async () => {
-    for await (const batch of subscription) {
-      const now = performance.now()
-      for (const item of batch) if (item.kind === 'event') latencies.push(now - due.get(item.event.id)!)
-      if (latencies.length >= total) return
-    }
-  })()
-  while (subscription.state().state !== 'live') await new Promise((resolve) => setTimeout(resolve, 5))
-  const begun = performance.now()
-  for (let sent = 0; sent < total; ) {
-    const now = performance.now()
-    for (; sent < total && begun + (sent * 1000) / rate <= now; sent += 1) {
-      const event = someEvent(sent)
-      due.set(event.id, begun + (sent * 1000) / rate)
-      void log.append(`chat-live-${sent % 50}`, 'any', [event])()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  await following
-  return summary(latencies)
-}
-
-/** What a node holds when it was started on its log, all of that was read, and some was appended; its garbage collected.
- *  As many events are read of a short log as of a long one, over and over: only what the log adds is to differ. */
-const memoryOf = async (node: TestEventStore, log: EventStoreLog, count: number) => {
-  await node.restart()
-  while (log.health().state !== 'up') await new Promise((resolve) => setTimeout(resolve, 5))
-  for (let left = OLD; left > 0; left -= count) await readPages(log, Math.min(left, count))
-  await closedLoop(node.pid(), { callers: 16, calls: 1_000, each: 1 }, appending(log, 'chat-few', 1))
-  for (let times = 0; times < 2; times += 1) {
-    process.kill(node.pid(), 'SIGUSR2')
-    await new Promise((resolve) => setTimeout(resolve, 500))
-  }
-  const megabytes = held(node.pid())
-  console.log(`${whole(count)} events, all of them read: the node holds ${megabytes.toFixed(0)} MB`)
-  return megabytes
-}
+const figuresOf = ({ appends, live, starts, memory, reads, opening }: Measured) => ({
+  scale: SCALE,
+  single: {
+    node: appends.rounds.single,
+    nothing: appends.rounds.singleEmpty,
+    official: appends.rounds.singleOfficial,
+    officialNothing: appends.rounds.singleOfficialEmpty,
+  },
+  hundred: {
+    node: appends.rounds.hundred,
+    nothing: appends.rounds.hundredEmpty,
+    official: appends.rounds.hundredOfficial,
+  },
+  sqlite: {
+    single: appends.rawOne,
+    group: appends.group,
+    hundred: appends.rawMany,
+    groupOfMany: appends.groupOfMany,
+    read: reads.rawRead,
+    live: live.rawLive,
+    open: opening.rawOpen,
+  },
+  live: live.lively,
+  reads: {
+    pages: reads.rounds.reads,
+    catchUps: reads.rounds.catchUps,
+    official: reads.rounds.officialReads,
+    nothing: reads.rounds.emptyReads,
+    nothingCatchUps: reads.rounds.emptyCatchUps,
+  },
+  decoding: reads.decoding,
+  open: opening.opens,
+  emptyOpen: starts.emptyOpen,
+  bareStart: starts.bareStart,
+  memory: {
+    [YOUNG]: memory.youngMemory,
+    [MIDDLE]: memory.middleMemory,
+    [memory.total]: memory.oldMemory,
+  },
+  bytes: opening.size,
+})
 
 export const bench = async () => {
   const collect = fileURLToPath(new URL('./collect.ts', import.meta.url))
   // The node's garbage can be collected when it is asked to, so that what it holds is measured.
   const options = process.env.NODE_OPTIONS
   process.env.NODE_OPTIONS = `${options ?? ''} --expose-gc --import ${collect}`
-  const node = await testEventStore()
-  const file = join(node.dataDir, LOG_FILE)
-  const log = connectEventLog({ url: node.url })
-  const official = officialClient(node.url)
-  const look = <A>(sql: string): A => {
-    const db = new DatabaseSync(file, { readOnly: true })
-    try {
-      return db.prepare(sql).get() as A
-    } finally {
-      db.close()
-    }
-  }
-  const count = () => look<{ n: number }>('SELECT count(*) AS n FROM events').n
-  const say = (text: string) => console.log(text)
-  const sayMeasured = (what: string, { rate, client, server, together }: MeasuredLoad) =>
-    say(
-      `${what.padEnd(44)} ${perSecond(rate).padStart(12)}  this process ${cores(client)}, the server ${cores(server)} of a core` +
-        (together > 1.5 ? `, ${together.toFixed(1)} answered together` : ''),
-    )
-
-  const grow = async (to: number) => {
-    const missing = Math.ceil((to - count()) / 500)
-    if (missing <= 0) return
-    const grown = await closedLoop(
-      node.pid(),
-      { callers: 8, calls: missing, each: 500 },
-      appending(log, 'chat-past', 500),
-    )
-    sayMeasured(`grown to ${whole(to)} events`, grown)
-  }
+  let nodes: Nodes | undefined
   try {
-    await grow(YOUNG)
-    const body = Buffer.from(look<{ body: Uint8Array }>('SELECT body FROM events LIMIT 1').body)
-    const frame = field(field(body))
-    const empty = await nothing(frame)
-    const emptyLog = connectEventLog({ url: empty.url })
-    const emptyOfficial = officialClient(empty.url)
-
-    const single: MeasuredLoad[] = []
-    const singleEmpty: MeasuredLoad[] = []
-    const singleOfficial: MeasuredLoad[] = []
-    const singleOfficialEmpty: MeasuredLoad[] = []
-    const hundred: MeasuredLoad[] = []
-    const hundredEmpty: MeasuredLoad[] = []
-    const hundredOfficial: MeasuredLoad[] = []
-    let from = 0
-    // In turns, so that what else the machine does meets all alike.
-    for (let round = 0; round < ROUNDS; round += 1) {
-      single.push(
-        await closedLoop(
-          node.pid(),
-          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
-          appending(log, 'chat-one', 1),
-        ),
-      )
-      singleEmpty.push(
-        await closedLoop(
-          empty.pid,
-          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
-          appending(emptyLog, 'chat-one', 1),
-        ),
-      )
-      const one = (client: typeof official) => (n: number) =>
-        client.append(`chat-his-${n % 64}`, [someEvent(n)])
-      singleOfficial.push(
-        await closedLoop(node.pid(), { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 }, one(official)),
-      )
-      singleOfficialEmpty.push(
-        await closedLoop(
-          empty.pid,
-          { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
-          one(emptyOfficial),
-        ),
-      )
-      from = look<{ at: number }>('SELECT max(position) AS at FROM events').at + 1
-      hundred.push(
-        await closedLoop(
-          node.pid(),
-          { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
-          appending(log, 'chat-many', 100),
-        ),
-      )
-      hundredEmpty.push(
-        await closedLoop(
-          empty.pid,
-          { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
-          appending(emptyLog, 'chat-many', 100),
-        ),
-      )
-      hundredOfficial.push(
-        await closedLoop(node.pid(), { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 }, (n) =>
-          official.append(`chat-his-many-${n % 64}`, someEvents(100)),
-        ),
-      )
-    }
-    const rate = ({ rate }: MeasuredLoad) => rate
-    const [one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
-      single,
-      singleEmpty,
-      singleOfficial,
-      singleOfficialEmpty,
-      hundred,
-      hundredEmpty,
-      hundredOfficial,
-    ].map((rounds) => median(rounds, rate)) as [
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-    ]
-    sayMeasured('single appends by 64', one)
-    sayMeasured('  against a node that stores nothing', oneEmpty)
-    sayMeasured('  the official client', oneOfficial)
-    sayMeasured('  the official client, nothing stored', oneOfficialEmpty)
-    sayMeasured('appends of 100 by 64', many)
-    sayMeasured('  against a node that stores nothing', manyEmpty)
-    sayMeasured('  the official client', manyOfficial)
-    const group = Math.max(1, Math.round(one.together))
-    const groupOfMany = 100 * Math.max(1, Math.round(many.together))
-    type Written = { count: number; seconds: number }
-    const rawRate = async (start: number, events: number, each: number) => {
-      const rounds: number[] = []
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const { count, seconds } = await raw<Written>('write', file, start, events, each)
-        rounds.push(count / seconds)
-      }
-      return median(rounds, (value) => value)
-    }
-    const rawOne = await rawRate(0, Math.round(SINGLE / ROUNDS), group)
-    const rawMany = await rawRate(from, Math.round((HUNDREDS * 100) / ROUNDS), groupOfMany)
-    say(
-      `SQLite itself: ${perSecond(rawOne)} by ${group} to a commit, ${perSecond(rawMany)} by ${groupOfMany}`,
-    )
-
-    const lively = await live(log, RATE, LIVE_SECONDS)
-    const rawLive = await raw<{ p50: number; p99: number; max: number }>('live', file, RATE, LIVE_SECONDS)
-    say(`live at ${RATE}/s: p50 ${ms(lively.p50)}, p99 ${ms(lively.p99)}, max ${ms(lively.max)}`)
-    say(
-      `  SQLite itself, commit alone: p50 ${ms(rawLive.p50)}, p99 ${ms(rawLive.p99)}, max ${ms(rawLive.max)}`,
-    )
-
-    // A node of its own for this: the one above has grown meanwhile.
-    const emptyOpens: number[] = []
-    const bareStarts: number[] = []
-    for (let round = 0; round < ROUNDS; round += 1) {
-      let begun = performance.now()
-      spawnSync(process.execPath, ['-e', '0'])
-      bareStarts.push(performance.now() - begun)
-      begun = performance.now()
-      const fresh = await testEventStore()
-      const opened = connectEventLog({ url: fresh.url })
-      await opened.readAll({ direction: 'backwards', limit: 1 })()
-      emptyOpens.push(performance.now() - begun)
-      await opened.close()
-      await fresh.stop()
-    }
-    // What opening a long log adds to this is the log's part.
-    const emptyOpen = median(emptyOpens, (value) => value)
-    const bareStart = median(bareStarts, (value) => value)
-    const young = await testEventStore()
-    const youngLog = connectEventLog({ url: young.url })
-    await closedLoop(
-      young.pid(),
-      { callers: 8, calls: YOUNG / 500, each: 500 },
-      appending(youngLog, 'chat-past', 500),
-    )
-    const youngMemory = await memoryOf(young, youngLog, YOUNG)
-    await closedLoop(
-      young.pid(),
-      { callers: 8, calls: (MIDDLE - YOUNG) / 500, each: 500 },
-      appending(youngLog, 'chat-past', 500),
-    )
-    const middleMemory = await memoryOf(young, youngLog, MIDDLE)
-    await youngLog.close()
-    await young.stop()
-
-    await grow(OLD)
-    const oldMemory = await memoryOf(node, log, count())
-    const total = count()
-
-    const reads: MeasuredLoad[] = []
-    const catchUps: MeasuredLoad[] = []
-    const officialReads: MeasuredLoad[] = []
-    const emptyReads: MeasuredLoad[] = []
-    const emptyCatchUps: MeasuredLoad[] = []
-    const share = Math.min(total, 150_000)
-    for (let round = 0; round < ROUNDS; round += 1) {
-      reads.push(await timed(node.pid(), share, () => readPages(log, share)))
-      catchUps.push(await timed(node.pid(), share, () => catchUp(log, share)))
-      officialReads.push(await timed(node.pid(), share / 3, () => official.read(Math.round(share / 3))))
-      emptyReads.push(
-        await timed(empty.pid, share, async () => {
-          for (let left = share; left > 0; left -= 5_000)
-            await emptyLog.readAll({ limit: Math.min(left, 5_000) })()
-        }),
-      )
-      emptyCatchUps.push(await timed(empty.pid, share, () => catchUp(emptyLog, share)))
-    }
-    const [reading, catching, officialReading, emptyReading, emptyCatching] = [
-      reads,
-      catchUps,
-      officialReads,
-      emptyReads,
-      emptyCatchUps,
-    ].map((rounds) => median(rounds, rate)) as [
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-      MeasuredLoad,
-    ]
-    const decoding = decodeCost(frame)
-    const rawRead = await raw<Written>('read', file)
-    sayMeasured('$all, read in pages of 5,000', reading)
-    sayMeasured('$all, catch-up subscription', catching)
-    sayMeasured('  the official client, read', officialReading)
-    sayMeasured('  read from a node that stores nothing', emptyReading)
-    sayMeasured('  subscribed to one that stores nothing', emptyCatching)
-    say(`SQLite itself reads ${perSecond(rawRead.count / rawRead.seconds)}`)
-    say(`decoding: ${decoding.all.toFixed(1)} µs an event, ${decoding.json.toFixed(1)} of them JSON.parse`)
-
-    await log.close()
-    const opens: number[] = []
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await node.kill()
-      // Out of the machine's file cache, where the system does as it is asked.
-      spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
-      const begun = performance.now()
-      await node.restart()
-      const opened = connectEventLog({ url: node.url })
-      await opened.readAll({ direction: 'backwards', limit: 1 })()
-      opens.push(performance.now() - begun)
-      await opened.close()
-    }
-    const cold = median(opens, (value) => value)
-    await node.kill()
-    spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
-    const rawOpen = await raw<{ ms: number }>('open', file)
-    const size = look<{ bytes: number }>(
-      'SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size',
-    ).bytes
-    say(`opened after kill -9, up to the first answer: ${ms(cold)}; SQLite itself ${ms(rawOpen.ms)}`)
-
-    await official.close()
-    await emptyOfficial.close()
-    await emptyLog.close()
-    await empty.stop()
-
-    const rows: FigureRow[] = [
-      {
-        what: 'single appends by 64 callers',
-        ours: perSecond(one.rate),
-        beside: `${perSecond(oneEmpty.rate)} where nothing is stored; SQLite itself ${perSecond(rawOne)}`,
-        goal: '≥ 0.8 of nothing stored',
-        met: one.rate >= 0.8 * oneEmpty.rate,
-      },
-      {
-        what: 'events by appends of 100',
-        ours: perSecond(many.rate),
-        beside: `${perSecond(manyEmpty.rate)} where nothing is stored`,
-        goal: '≥ 60,000/s',
-        met: many.rate >= 60_000,
-      },
-      {
-        what: 'the same, beside SQLite itself',
-        ours: `${perSecond(many.rate)} (${(many.rate / rawMany).toFixed(2)})`,
-        beside: perSecond(rawMany),
-        goal: '≥ 0.5 of SQLite',
-        met: many.rate >= 0.5 * rawMany,
-      },
-      {
-        what: 'catch-up of $all, subscription',
-        ours: perSecond(catching.rate),
-        beside: `${perSecond(emptyCatching.rate)} where nothing is read; SQLite itself ${perSecond(rawRead.count / rawRead.seconds)}`,
-        goal: '≥ 50,000/s',
-        met: catching.rate >= 50_000,
-      },
-      {
-        what: 'catch-up of $all, reads of 5,000',
-        ours: perSecond(reading.rate),
-        beside: `${perSecond(emptyReading.rate)} where nothing is read`,
-        goal: '≥ 50,000/s',
-        met: reading.rate >= 50_000,
-      },
-      {
-        what: `live delivery at ${whole(RATE)}/s, p50`,
-        ours: ms(lively.p50),
-        beside: `${ms(rawLive.p50)} SQLite’s commit`,
-        goal: '',
-        met: null,
-      },
-      {
-        what: `live delivery at ${whole(RATE)}/s, p99`,
-        ours: ms(lively.p99),
-        beside: `${ms(rawLive.p99)} SQLite’s commit`,
-        goal: '< 5 ms',
-        met: lively.p99 < 5,
-      },
-      {
-        what: `cold open of ${whole(total)} events`,
-        ours: ms(cold),
-        beside: `${ms(bareStart)} a process that does nothing, ${ms(emptyOpen)} with no log; SQLite itself ${ms(rawOpen.ms)}`,
-        goal: '< 1 s',
-        met: cold < 1_000,
-      },
-      {
-        what: `memory at ${whole(total)} events`,
-        ours: `${oldMemory.toFixed(0)} MB (${(oldMemory / youngMemory).toFixed(2)})`,
-        beside: `${youngMemory.toFixed(0)} MB at ${whole(YOUNG)}, ${middleMemory.toFixed(0)} MB at ${whole(MIDDLE)}`,
-        goal: 'flat (≤ 1.25)',
-        met: oldMemory <= 1.25 * youngMemory,
-      },
-    ]
-    const limit = 1e6 / decoding.all
-    const each = ({ rate, client, server }: MeasuredLoad) =>
-      `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
-    const notes = [
-      `Event store, ${whole(body.length)} bytes an event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits as the node did, told by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,
-      `Where the client is the limit: single appends used ${cores(one.client)} of a core in the client and ${cores(one.server)} in the node (${cores(oneEmpty.client)} and ${cores(oneEmpty.server)} where nothing is stored); appends of 100, ${cores(many.client)} and ${cores(many.server)}; the subscription, ${cores(catching.client)} and ${cores(catching.server)}; reads, ${cores(reading.client)} and ${cores(reading.server)}.`,
-      `Decoding alone costs the client ${decoding.all.toFixed(1)} µs an event (${decoding.json.toFixed(1)} of them JSON.parse), so at most ${perSecond(limit)} on one core; with gRPC's part, from a node that reads nothing, it gets ${perSecond(emptyReading.rate)} by reads with ${cores(emptyReading.client)} of a core, and ${perSecond(emptyCatching.rate)} by a subscription with ${cores(emptyCatching.client)}.`,
-      `Processor time an event, of this process and of the server, in µs: single appends ${each(one)} (where nothing is stored ${each(oneEmpty)}), appends of 100 ${each(many)} (${each(manyEmpty)}), the subscription ${each(catching)} (${each(emptyCatching)}), reads ${each(reading)} (${each(emptyReading)}). With a core to each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
-      `The official client's own calls: ${perSecond(oneOfficial.rate)} single appends (${perSecond(oneOfficialEmpty.rate)} where nothing is stored, ${cores(oneOfficialEmpty.client)} of a core), ${perSecond(manyOfficial.rate)} by appends of 100 (${cores(manyOfficial.client)} of a core), ${perSecond(officialReading.rate)} read (${cores(officialReading.client)} of a core).`,
-    ]
-    const figures = {
-      scale: SCALE,
-      single: {
-        node: single,
-        nothing: singleEmpty,
-        official: singleOfficial,
-        officialNothing: singleOfficialEmpty,
-      },
-      hundred: { node: hundred, nothing: hundredEmpty, official: hundredOfficial },
-      sqlite: {
-        single: rawOne,
-        group,
-        hundred: rawMany,
-        groupOfMany,
-        read: rawRead,
-        live: rawLive,
-        open: rawOpen,
-      },
-      live: lively,
-      reads: {
-        pages: reads,
-        catchUps,
-        official: officialReads,
-        nothing: emptyReads,
-        nothingCatchUps: emptyCatchUps,
-      },
-      decoding,
-      open: opens,
-      emptyOpen,
-      bareStart,
-      memory: { [YOUNG]: youngMemory, [MIDDLE]: middleMemory, [total]: oldMemory },
-      bytes: size,
-    }
-    return { rows, figures, notes }
+    nodes = await startNodes()
+    const measured = await measureAll(nodes)
+    await nodes.official.close()
+    await nodes.emptyOfficial.close()
+    await nodes.emptyLog.close()
+    await nodes.empty.stop()
+    return { rows: rowsOf(measured), figures: figuresOf(measured), notes: notesOf(measured) }
   } finally {
     if (options === undefined) delete process.env.NODE_OPTIONS
     else process.env.NODE_OPTIONS = options
-    await log.close()
-    await node.stop()
+    await nodes?.log.close()
+    await nodes?.node.stop()
   }
 }

@@ -1,7 +1,7 @@
 /** The linter's own rules (`biome.json`) say what ARCHITECTURE says of imports: tried on files made up for it. */
 import { strict as assert } from 'node:assert'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
@@ -16,6 +16,7 @@ const RULES = [
   'suspicious/noImportCycles',
   'correctness/noUndeclaredDependencies',
   'complexity/useMaxParams',
+  'complexity/noExcessiveLinesPerFunction',
 ]
 
 /** What the linter finds in these files, in a project that has our settings and our manifest. */
@@ -129,6 +130,22 @@ linter('given a function of five parameters, then it is told', () => {
     'domain/a.ts': 'export const f = (a: 1, b: 2, c: 3, d: 4, e: 5) => [a, b, c, d, e]\n',
   })
   assert.equal(found?.category, 'complexity/useMaxParams')
+})
+
+linter('given a function of 151 lines, in a test too, then it is told', () => {
+  const long = `export const f = () => {\n${'  f()\n'.repeat(151)}}\n`
+  assert.deepEqual(
+    lint({ 'domain/a.ts': long, 'domain/a.test.ts': long }).map(
+      ({ category, path }) => `${category} ${path}`,
+    ),
+    ['domain/a.test.ts', 'domain/a.ts'].map((path) => `complexity/noExcessiveLinesPerFunction ${path}`),
+  )
+})
+
+linter('given our settings, then no file is exempt from a rule', () => {
+  const settings = readFileSync(join(root, 'biome.json'), 'utf8')
+  const { overrides } = JSON.parse(settings) as { overrides: ReadonlyArray<{ linter: { rules: object } }> }
+  assert.equal(JSON.stringify(overrides.map(({ linter }) => linter.rules)).includes('"off"'), false)
 })
 
 linter.run()

@@ -46,7 +46,7 @@ export type Interest = {
   readonly cell: number
   readonly farMs: number
 }
-export const INTEREST: Interest = { most: 100, metres: 48, cell: 32, farMs: 900 }
+const INTEREST: Interest = { most: 100, metres: 48, cell: 32, farMs: 900 }
 /** How often it is looked at who stands where (ms). */
 const LOOK_MS = 500
 const EVERYWHERE = 'all'

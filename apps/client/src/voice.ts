@@ -189,7 +189,7 @@ export class Voice {
     const socketId = String(message.socketId)
     const peer = this.#peers.get(socketId)
     if (message.enabled !== false) {
-      if (peer !== undefined && peer.isHushed) this.#play(peer)
+      if (peer?.isHushed) this.#play(peer)
       return
     }
     // The server switched it off, or another page of ours did.

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
-import { contract, failure, unique, until } from './kit.ts'
+import { type Add, contract, failure, unique, until } from './kit.ts'
 
-contract('deletes', (test) => {
+const beginningAnew = (test: Add): void => {
   test('given a stream, when deleted, then it reads as not found', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
@@ -50,6 +50,9 @@ contract('deletes', (test) => {
       [6n, 5n],
     )
   })
+}
+
+const expectedRevisions = (test: Add): void => {
   for (const [expected, accepted] of [
     // Not stream_exists, which neither client can send with a delete.
     ['any', true],
@@ -121,6 +124,9 @@ contract('deletes', (test) => {
     await kit.client.deleteStream(stream)
     assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
   })
+}
+
+const metadataOfWhatIsDeleted = (test: Add): void => {
   test('given own metadata, a maxCount and an acl, when deleted, then $tb alone is left of its metadata', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
@@ -144,6 +150,9 @@ contract('deletes', (test) => {
       [3n, 4n, 5n],
     )
   })
+}
+
+const subscribers = (test: Add): void => {
   for (const subscribed of ['before its events', 'when it has caught up'] as const)
     test(`given a subscription from ${subscribed}, when its stream is tombstoned, then it ends with stream-deleted`, async (kit) => {
       const stream = unique()
@@ -189,6 +198,9 @@ contract('deletes', (test) => {
     assert.equal(seen, [0n, 1n, 2n, 3n])
     await subscription.unsubscribe()
   })
+}
+
+const tombstones = (test: Add): void => {
   test('given a tombstoned stream, then reads, appends and deletes answer stream-deleted', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
@@ -230,4 +242,9 @@ contract('deletes', (test) => {
     assert.equal(revisions, [2n])
     await subscription.unsubscribe()
   })
+}
+
+contract('deletes', (test) => {
+  for (const cases of [beginningAnew, expectedRevisions, metadataOfWhatIsDeleted, subscribers, tombstones])
+    cases(test)
 })

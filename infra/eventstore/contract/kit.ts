@@ -168,7 +168,8 @@ type Limits = {
   readonly alone?: true
 }
 type Run = (kit: Kit) => Promise<void>
-type Add = (title: string, run: Run, limits?: Limits) => void
+/** Adds a case to a suite. */
+export type Add = (title: string, run: Run, limits?: Limits) => void
 const suites: Array<{
   readonly name: string
   readonly cases: (add: Add) => void

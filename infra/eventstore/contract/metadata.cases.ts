@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert'
-import { contract, failure, unique, until } from './kit.ts'
+import { type Add, contract, failure, unique, until } from './kit.ts'
 
 const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined }>): number[] =>
   read.map(({ event }) => Number(event!.revision))
 
-contract('stream metadata', (test) => {
+const settingAndReading = (test: Add): void => {
   test('given none, then there is none', async (kit) => {
     const { metadata, metastreamRevision } = await kit.client.getStreamMetadata(unique())
     assert.is(metadata, undefined)
@@ -38,6 +38,9 @@ contract('stream metadata', (test) => {
     )
     assert.is(type, 'wrong-expected-version')
   })
+}
+
+const limits = (test: Add): void => {
   for (const [title, metadata, options, expected] of [
     ['maxCount 3', { maxCount: 3 }, {}, [7, 8, 9]],
     ['maxCount 3, from 0', { maxCount: 3 }, { fromRevision: 0n }, [7, 8, 9]],
@@ -120,6 +123,9 @@ contract('stream metadata', (test) => {
     await kit.client.setStreamMetadata(stream, {})
     assert.is((await kit.read(stream)).length, 10)
   })
+}
+
+const metastreams = (test: Add): void => {
   test('given metadata of a system stream, then it holds there too', async (kit) => {
     const stream = `$${unique('system')}`
     await kit.append(stream, kit.events(4))
@@ -176,4 +182,8 @@ contract('stream metadata', (test) => {
     const read = await kit.read(stream).catch(() => [])
     assert.is(read.length, 0)
   })
+}
+
+contract('stream metadata', (test) => {
+  for (const cases of [settingAndReading, limits, metastreams]) cases(test)
 })

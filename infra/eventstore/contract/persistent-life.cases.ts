@@ -1,7 +1,7 @@
 /** What becomes of a persistent subscription while it is used: parking, replays, updates, deletions, what its source loses. */
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { contract, type Kit, unique, until } from './kit.ts'
+import { type Add, contract, type Kit, unique, until } from './kit.ts'
 import { connect, consume, create, revisions } from './persistent-kit.ts'
 import { refusalOf } from './raw.ts'
 
@@ -146,7 +146,7 @@ contract('parking', (test) => {
   })
 })
 
-contract('a persistent subscription that changes', (test) => {
+const whenItChanges = (test: Add): void => {
   test('when updated, then its consumers are dropped, and who comes next goes on after what was acknowledged', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
@@ -230,6 +230,9 @@ contract('a persistent subscription that changes', (test) => {
     await three.have(1)
     await three.stop()
   })
+}
+
+const whenItsStreamChanges = (test: Add): void => {
   test('a link to what is gone, when resolved, comes as the link alone, and can be acknowledged', async (kit) => {
     const [target, links] = [unique(), unique()]
     await kit.append(target, kit.events(1))
@@ -269,6 +272,9 @@ contract('a persistent subscription that changes', (test) => {
     assert.equal(revisions(consumer.seen), [0, 1, 2])
     await consumer.stop()
   })
+}
+
+const strayAnswers = (test: Add): void => {
   test('an acknowledgement given twice, and a refusal after it, change nothing', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
@@ -301,6 +307,9 @@ contract('a persistent subscription that changes', (test) => {
     assert.equal(consumer.errors, [])
     await consumer.stop()
   })
+}
+
+const strategies = (test: Add): void => {
   test('PinnedByCorrelation: when a consumer leaves, what was its comes to another', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { consumerStrategyName: 'PinnedByCorrelation' })
@@ -377,6 +386,10 @@ contract('a persistent subscription that changes', (test) => {
     )
     assert.is(refusal, 'persistent-subscription-failed')
   })
+}
+
+contract('a persistent subscription that changes', (test) => {
+  for (const cases of [whenItChanges, whenItsStreamChanges, strayAnswers, strategies]) cases(test)
 })
 
 contract(

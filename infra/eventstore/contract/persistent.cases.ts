@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert'
-import { contract, failure, unique, until } from './kit.ts'
+import { type Add, contract, failure, unique, until } from './kit.ts'
 import { connect, consume, create, revisions } from './persistent-kit.ts'
 
-contract('persistent subscriptions to a stream', (test) => {
+const creating = (test: Add): void => {
   test('given one, when created again, then persistent-subscription-exists', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream)
@@ -43,6 +43,9 @@ contract('persistent subscriptions to a stream', (test) => {
       assert.equal(revisions(consumer.seen), [...expected])
       await consumer.stop()
     })
+}
+
+const acknowledging = (test: Add): void => {
   test('given acknowledged events, when it connects again, then it goes on after them', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(5))
@@ -106,6 +109,9 @@ contract('persistent subscriptions to a stream', (test) => {
     assert.is(consumer.seen.length, 2)
     await consumer.stop()
   })
+}
+
+const refusing = (test: Add): void => {
   test('nack retry: it comes again, and says how often', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1))
@@ -218,6 +224,9 @@ contract('persistent subscriptions to a stream', (test) => {
     )
     if (!ended) await consumer.stop()
   })
+}
+
+const sharing = (test: Add): void => {
   test('RoundRobin: two consumers share', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { consumerStrategyName: 'RoundRobin' })
@@ -313,6 +322,9 @@ contract('persistent subscriptions to a stream', (test) => {
     for (const consumer of consumers) await consumer.unsubscribe()
     await kit.client.deletePersistentSubscriptionToAll(group)
   })
+}
+
+const consumersThatGo = (test: Add): void => {
   test('given a maximum of one consumer, then the second is refused', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { maxSubscriberCount: 1 })
@@ -340,6 +352,9 @@ contract('persistent subscriptions to a stream', (test) => {
     const info = kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
     assert.is((await failure(info)).type, 'persistent-subscription-does-not-exist')
   })
+}
+
+const telling = (test: Add): void => {
   test('info: says its settings, and an update changes them', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { maxRetryCount: 7, messageTimeout: 5000, startFrom: 3n })
@@ -439,6 +454,9 @@ contract('persistent subscriptions to a stream', (test) => {
     const all = await kit.client.listAllPersistentSubscriptions()
     assert.ok(groups.every((group) => all.some(({ groupName }) => groupName === group)))
   })
+}
+
+const links = (test: Add): void => {
   test('given links, when it resolves them, then what they point to, acknowledged by the link', async (kit) => {
     const [target, links] = [unique(), unique()]
     await kit.append(target, kit.events(2))
@@ -459,6 +477,11 @@ contract('persistent subscriptions to a stream', (test) => {
     )
     await consumer.stop()
   })
+}
+
+contract('persistent subscriptions to a stream', (test) => {
+  for (const cases of [creating, acknowledging, refusing, sharing, consumersThatGo, telling, links])
+    cases(test)
 })
 
 contract('persistent subscriptions to $all', (test) => {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { type Client, contract, type Kit, unique, until } from './kit.ts'
+import { type Add, type Client, contract, type Kit, unique, until } from './kit.ts'
 import type { Field } from './raw.ts'
 
 type Subscription = ReturnType<Client['subscribeToStream']>
@@ -164,7 +164,7 @@ export const mix = async (kit: Kit, tag: string): Promise<Array<[string, string]
   return written
 }
 
-contract('catch-up subscriptions to $all', (test) => {
+const filters = (test: Add): void => {
   for (const [name, filter, passes] of FILTERS) {
     test(`filtered by ${name}: what was and what comes, in order`, async (kit) => {
       const tag = unique('f').slice(2)
@@ -182,7 +182,9 @@ contract('catch-up subscriptions to $all', (test) => {
       })
     })
   }
+}
 
+const places = (test: Add): void => {
   test('from a position: exclusive', async (kit) => {
     const stream = unique()
     const { position } = await kit.append(stream, kit.events(1))
@@ -214,7 +216,9 @@ contract('catch-up subscriptions to $all', (test) => {
       await until(() => seen.events.filter(({ streamId }) => streamId === stream).length === 3)
     })
   })
+}
 
+const checkpoints = (test: Add): void => {
   for (const [window, interval, wanted] of [
     [4, 1, 4],
     [2, 5, 10],
@@ -349,6 +353,9 @@ contract('catch-up subscriptions to $all', (test) => {
     })
 
   /** A subscription to `$all` as no client sends it; the error that it ends with. */
+}
+
+const refusals = (test: Add): void => {
   const refused = async (kit: Kit, filter: ReadonlyArray<Field>): Promise<unknown> => {
     const call = kit.raw.converse('/event_store.client.streams.Streams/Read')
     call.send([
@@ -382,7 +389,9 @@ contract('catch-up subscriptions to $all', (test) => {
     ])
     assert.ok(error !== undefined)
   })
+}
 
+const writersBeside = (test: Add): void => {
   test('given writers while it catches up, then each event once and in order', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1000))
@@ -396,4 +405,8 @@ contract('catch-up subscriptions to $all', (test) => {
       )
     })
   })
+}
+
+contract('catch-up subscriptions to $all', (test) => {
+  for (const cases of [filters, places, checkpoints, refusals, writersBeside]) cases(test)
 })

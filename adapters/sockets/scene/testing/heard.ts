@@ -76,7 +76,7 @@ export class SceneView {
 
 /** The components that a client has heard of. */
 export const heardBy = (client: { readonly heard: ReadonlyArray<Heard> }): Entities => viewOf(client).scene
-export const viewOf = ({ heard }: { readonly heard: ReadonlyArray<Heard> }): SceneView => {
+const viewOf = ({ heard }: { readonly heard: ReadonlyArray<Heard> }): SceneView => {
   const view = new SceneView()
   for (const one of heard) view.hear(one)
   return view

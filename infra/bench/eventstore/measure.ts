@@ -1,0 +1,449 @@
+/** The measurements of the embedded node and the log adapter, stage by stage. */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
+import { officialClient } from '../../../adapters/eventstore/testing/official.ts'
+import { decodeRead } from '../../../adapters/eventstore/wire.ts'
+import type { RecordedEvent } from '../../../domain/ports.ts'
+import { LOG_FILE } from '../../eventstore/log/storage.ts'
+import { type TestEventStore, testEventStore } from '../../testing/eventstore.ts'
+import { summary } from '../figures.ts'
+import {
+  closedLoop,
+  held,
+  type MeasuredLoad,
+  median,
+  nothing,
+  raw,
+  someEvent,
+  someEvents,
+  timed,
+} from './load.ts'
+
+export const SCALE = Number(process.env.BENCH_SCALE ?? 1)
+const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
+const SINGLE = scaled(18_000, 2_000)
+const HUNDREDS = scaled(3_000, 200)
+/** So many wait each for their answer, with single appends and with hundreds. */
+const CALLERS = 64
+export const YOUNG = scaled(10_000, 1_000)
+export const MIDDLE = scaled(100_000, 5_000)
+const OLD = scaled(1_000_000, 10_000)
+export const RATE = 2_000
+const LIVE_SECONDS = scaled(10, 4)
+const ROUNDS = 3
+const PREFIXES = ['chat-']
+
+export const whole = (value: number) => Math.round(value).toLocaleString('en')
+export const perSecond = (value: number) => `${whole(value)}/s`
+export const ms = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`
+export const cores = (share: number) => `${Math.round(100 * share)} %`
+
+const appending = (log: EventStoreLog, stream: string, each: number) => async (n: number) => {
+  const result = await log.append(
+    `${stream}-${n % 64}`,
+    'any',
+    each === 1 ? [someEvent(n)] : someEvents(each),
+  )()
+  if (result._tag === 'Left') throw new Error(`an append ended in ${JSON.stringify(result.left)}`)
+}
+
+/** A varint of protobuf, and a message of one field that holds these bytes. */
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]
+const field = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x0a, ...varint(bytes.length)]), bytes])
+
+/** Microseconds to make an event of the bytes of one, and of these for JSON alone. */
+const decodeCost = (frame: Buffer) => {
+  const times = 20_000
+  let event: RecordedEvent | undefined
+  const run = () => {
+    const begun = performance.now()
+    for (let n = 0; n < times; n += 1) {
+      const reading = decodeRead(frame)
+      if (reading.kind === 'event') event = reading.event
+    }
+    return ((performance.now() - begun) * 1000) / times
+  }
+  run()
+  const all = run()
+  const [data, metadata] = [JSON.stringify(event?.data), JSON.stringify(event?.metadata)]
+  const begun = performance.now()
+  for (let n = 0; n < times; n += 1) {
+    JSON.parse(data)
+    JSON.parse(metadata)
+  }
+  return { all, json: ((performance.now() - begun) * 1000) / times }
+}
+
+const readPages = async (log: EventStoreLog, count: number) => {
+  let after: bigint | undefined
+  for (let left = count; left > 0; ) {
+    const page = await log.readAll({
+      limit: Math.min(left, 5_000),
+      ...(after === undefined ? {} : { after }),
+    })()
+    if (page._tag === 'Left' || page.right.length === 0) throw new Error('$all could not be read')
+    left -= page.right.length
+    after = page.right[page.right.length - 1]!.position
+  }
+}
+
+const catchUp = async (log: EventStoreLog, count: number) => {
+  let left = count
+  for await (const batch of log.subscribe({ after: 'start', prefixes: PREFIXES })) {
+    for (const item of batch) if (item.kind === 'event') left -= 1
+    if (left <= 0) return
+  }
+}
+
+/** Events due at a rate, whatever became of those before, each timed from when it was due to when it was delivered. */
+const live = async (log: EventStoreLog, rate: number, seconds: number) => {
+  const total = rate * seconds
+  const due = new Map<string, number>()
+  const latencies: number[] = []
+  const subscription = log.subscribe({ after: 'end', prefixes: ['chat-live'] })
+  const following = (async () => {
+    for await (const batch of subscription) {
+      const now = performance.now()
+      for (const item of batch) if (item.kind === 'event') latencies.push(now - due.get(item.event.id)!)
+      if (latencies.length >= total) return
+    }
+  })()
+  while (subscription.state().state !== 'live') await new Promise((resolve) => setTimeout(resolve, 5))
+  const begun = performance.now()
+  for (let sent = 0; sent < total; ) {
+    const now = performance.now()
+    for (; sent < total && begun + (sent * 1000) / rate <= now; sent += 1) {
+      const event = someEvent(sent)
+      due.set(event.id, begun + (sent * 1000) / rate)
+      void log.append(`chat-live-${sent % 50}`, 'any', [event])()
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await following
+  return summary(latencies)
+}
+
+/** What a node holds when it was started on its log, all of that was read, and some was appended; its garbage collected.
+ *  As many events are read of a short log as of a long one, over and over: only what the log adds is to differ. */
+const memoryOf = async (node: TestEventStore, log: EventStoreLog, count: number) => {
+  await node.restart()
+  while (log.health().state !== 'up') await new Promise((resolve) => setTimeout(resolve, 5))
+  for (let left = OLD; left > 0; left -= count) await readPages(log, Math.min(left, count))
+  await closedLoop(node.pid(), { callers: 16, calls: 1_000, each: 1 }, appending(log, 'chat-few', 1))
+  for (let times = 0; times < 2; times += 1) {
+    process.kill(node.pid(), 'SIGUSR2')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  const megabytes = held(node.pid())
+  console.log(`${whole(count)} events, all of them read: the node holds ${megabytes.toFixed(0)} MB`)
+  return megabytes
+}
+
+const look = <A>(file: string, sql: string): A => {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    return db.prepare(sql).get() as A
+  } finally {
+    db.close()
+  }
+}
+
+export type Nodes = Awaited<ReturnType<typeof startNodes>>
+
+const sayMeasured = (what: string, { rate, client, server, together }: MeasuredLoad) =>
+  console.log(
+    `${what.padEnd(44)} ${perSecond(rate).padStart(12)}  this process ${cores(client)}, the server ${cores(server)} of a core` +
+      (together > 1.5 ? `, ${together.toFixed(1)} answered together` : ''),
+  )
+
+const countIn = (file: string): number => look<{ n: number }>(file, 'SELECT count(*) AS n FROM events').n
+
+const grow = async ({ node, log, file }: Pick<Nodes, 'node' | 'log' | 'file'>, to: number): Promise<void> => {
+  const missing = Math.ceil((to - countIn(file)) / 500)
+  if (missing <= 0) return
+  const grown = await closedLoop(
+    node.pid(),
+    { callers: 8, calls: missing, each: 500 },
+    appending(log, 'chat-past', 500),
+  )
+  sayMeasured(`grown to ${whole(to)} events`, grown)
+}
+
+/** The node, with a short log, and one that stores nothing; a client of ours and an official one for each. */
+export const startNodes = async () => {
+  const node = await testEventStore()
+  const file = join(node.dataDir, LOG_FILE)
+  const log = connectEventLog({ url: node.url })
+  try {
+    await grow({ node, log, file }, YOUNG)
+    const body = Buffer.from(look<{ body: Uint8Array }>(file, 'SELECT body FROM events LIMIT 1').body)
+    const frame = field(field(body))
+    const empty = await nothing(frame)
+    const emptyLog = connectEventLog({ url: empty.url })
+    const [official, emptyOfficial] = [officialClient(node.url), officialClient(empty.url)]
+    return { node, file, log, official, empty, emptyLog, emptyOfficial, frame, bytes: body.length }
+  } catch (error) {
+    await log.close()
+    await node.stop()
+    throw error
+  }
+}
+
+type Written = { count: number; seconds: number }
+const rate = ({ rate }: MeasuredLoad) => rate
+
+/** In turns, so that what else the machine does meets all alike. `from`: where the events of appends of 100 begin. */
+const appendInTurns = async ({ node, file, log, official, empty, emptyLog, emptyOfficial }: Nodes) => {
+  const single: MeasuredLoad[] = []
+  const singleEmpty: MeasuredLoad[] = []
+  const singleOfficial: MeasuredLoad[] = []
+  const singleOfficialEmpty: MeasuredLoad[] = []
+  const hundred: MeasuredLoad[] = []
+  const hundredEmpty: MeasuredLoad[] = []
+  const hundredOfficial: MeasuredLoad[] = []
+  let from = 0
+  for (let round = 0; round < ROUNDS; round += 1) {
+    single.push(
+      await closedLoop(
+        node.pid(),
+        { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+        appending(log, 'chat-one', 1),
+      ),
+    )
+    singleEmpty.push(
+      await closedLoop(
+        empty.pid,
+        { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 },
+        appending(emptyLog, 'chat-one', 1),
+      ),
+    )
+    const one = (client: typeof official) => (n: number) =>
+      client.append(`chat-his-${n % 64}`, [someEvent(n)])
+    singleOfficial.push(
+      await closedLoop(node.pid(), { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 }, one(official)),
+    )
+    singleOfficialEmpty.push(
+      await closedLoop(empty.pid, { callers: CALLERS, calls: SINGLE / ROUNDS, each: 1 }, one(emptyOfficial)),
+    )
+    from = look<{ at: number }>(file, 'SELECT max(position) AS at FROM events').at + 1
+    hundred.push(
+      await closedLoop(
+        node.pid(),
+        { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
+        appending(log, 'chat-many', 100),
+      ),
+    )
+    hundredEmpty.push(
+      await closedLoop(
+        empty.pid,
+        { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 },
+        appending(emptyLog, 'chat-many', 100),
+      ),
+    )
+    hundredOfficial.push(
+      await closedLoop(node.pid(), { callers: CALLERS, calls: HUNDREDS / ROUNDS, each: 100 }, (n) =>
+        official.append(`chat-his-many-${n % 64}`, someEvents(100)),
+      ),
+    )
+  }
+  return {
+    from,
+    rounds: {
+      single,
+      singleEmpty,
+      singleOfficial,
+      singleOfficialEmpty,
+      hundred,
+      hundredEmpty,
+      hundredOfficial,
+    },
+  }
+}
+
+const rawRate = async (file: string, start: number, events: number, each: number) => {
+  const rounds: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { count, seconds } = await raw<Written>('write', file, start, events, each)
+    rounds.push(count / seconds)
+  }
+  return median(rounds, (value) => value)
+}
+
+export const measureAppends = async (nodes: Nodes) => {
+  const { file } = nodes
+  const { from, rounds } = await appendInTurns(nodes)
+  const [one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
+    rounds.single,
+    rounds.singleEmpty,
+    rounds.singleOfficial,
+    rounds.singleOfficialEmpty,
+    rounds.hundred,
+    rounds.hundredEmpty,
+    rounds.hundredOfficial,
+  ].map((rounds) => median(rounds, rate)) as [
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+  ]
+  sayMeasured('single appends by 64', one)
+  sayMeasured('  against a node that stores nothing', oneEmpty)
+  sayMeasured('  the official client', oneOfficial)
+  sayMeasured('  the official client, nothing stored', oneOfficialEmpty)
+  sayMeasured('appends of 100 by 64', many)
+  sayMeasured('  against a node that stores nothing', manyEmpty)
+  sayMeasured('  the official client', manyOfficial)
+  const group = Math.max(1, Math.round(one.together))
+  const groupOfMany = 100 * Math.max(1, Math.round(many.together))
+  const rawOne = await rawRate(file, 0, Math.round(SINGLE / ROUNDS), group)
+  const rawMany = await rawRate(file, from, Math.round((HUNDREDS * 100) / ROUNDS), groupOfMany)
+  console.log(
+    `SQLite itself: ${perSecond(rawOne)} by ${group} to a commit, ${perSecond(rawMany)} by ${groupOfMany}`,
+  )
+  return {
+    rounds,
+    ...{ one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial },
+    ...{ group, groupOfMany, rawOne, rawMany },
+  }
+}
+
+export const measureLive = async ({ log, file }: Nodes) => {
+  const lively = await live(log, RATE, LIVE_SECONDS)
+  const rawLive = await raw<{ p50: number; p99: number; max: number }>('live', file, RATE, LIVE_SECONDS)
+  console.log(`live at ${RATE}/s: p50 ${ms(lively.p50)}, p99 ${ms(lively.p99)}, max ${ms(lively.max)}`)
+  console.log(
+    `  SQLite itself, commit alone: p50 ${ms(rawLive.p50)}, p99 ${ms(rawLive.p99)}, max ${ms(rawLive.max)}`,
+  )
+  return { lively, rawLive }
+}
+
+/** What opening a long log adds to this is the log's part. */
+export const measureStarts = async () => {
+  const emptyOpens: number[] = []
+  const bareStarts: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    let begun = performance.now()
+    spawnSync(process.execPath, ['-e', '0'])
+    bareStarts.push(performance.now() - begun)
+    begun = performance.now()
+    const fresh = await testEventStore()
+    const opened = connectEventLog({ url: fresh.url })
+    await opened.readAll({ direction: 'backwards', limit: 1 })()
+    emptyOpens.push(performance.now() - begun)
+    await opened.close()
+    await fresh.stop()
+  }
+  const emptyOpen = median(emptyOpens, (value) => value)
+  const bareStart = median(bareStarts, (value) => value)
+  return { emptyOpen, bareStart }
+}
+
+/** A node of its own for this: the other has grown meanwhile. */
+const measureShortMemory = async () => {
+  const young = await testEventStore()
+  const youngLog = connectEventLog({ url: young.url })
+  await closedLoop(
+    young.pid(),
+    { callers: 8, calls: YOUNG / 500, each: 500 },
+    appending(youngLog, 'chat-past', 500),
+  )
+  const youngMemory = await memoryOf(young, youngLog, YOUNG)
+  await closedLoop(
+    young.pid(),
+    { callers: 8, calls: (MIDDLE - YOUNG) / 500, each: 500 },
+    appending(youngLog, 'chat-past', 500),
+  )
+  const middleMemory = await memoryOf(young, youngLog, MIDDLE)
+  await youngLog.close()
+  await young.stop()
+  return { youngMemory, middleMemory }
+}
+
+export const measureMemory = async (nodes: Nodes) => {
+  const short = await measureShortMemory()
+  await grow(nodes, OLD)
+  const oldMemory = await memoryOf(nodes.node, nodes.log, countIn(nodes.file))
+  return { ...short, oldMemory, total: countIn(nodes.file) }
+}
+
+export const measureReads = async (nodes: Nodes, total: number) => {
+  const { node, file, log, official, empty, emptyLog, frame } = nodes
+  const reads: MeasuredLoad[] = []
+  const catchUps: MeasuredLoad[] = []
+  const officialReads: MeasuredLoad[] = []
+  const emptyReads: MeasuredLoad[] = []
+  const emptyCatchUps: MeasuredLoad[] = []
+  const share = Math.min(total, 150_000)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    reads.push(await timed(node.pid(), share, () => readPages(log, share)))
+    catchUps.push(await timed(node.pid(), share, () => catchUp(log, share)))
+    officialReads.push(await timed(node.pid(), share / 3, () => official.read(Math.round(share / 3))))
+    emptyReads.push(
+      await timed(empty.pid, share, async () => {
+        for (let left = share; left > 0; left -= 5_000)
+          await emptyLog.readAll({ limit: Math.min(left, 5_000) })()
+      }),
+    )
+    emptyCatchUps.push(await timed(empty.pid, share, () => catchUp(emptyLog, share)))
+  }
+  const [reading, catching, officialReading, emptyReading, emptyCatching] = [
+    reads,
+    catchUps,
+    officialReads,
+    emptyReads,
+    emptyCatchUps,
+  ].map((rounds) => median(rounds, rate)) as [
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+    MeasuredLoad,
+  ]
+  const decoding = decodeCost(frame)
+  const rawRead = await raw<Written>('read', file)
+  sayMeasured('$all, read in pages of 5,000', reading)
+  sayMeasured('$all, catch-up subscription', catching)
+  sayMeasured('  the official client, read', officialReading)
+  sayMeasured('  read from a node that stores nothing', emptyReading)
+  sayMeasured('  subscribed to one that stores nothing', emptyCatching)
+  console.log(`SQLite itself reads ${perSecond(rawRead.count / rawRead.seconds)}`)
+  console.log(
+    `decoding: ${decoding.all.toFixed(1)} µs an event, ${decoding.json.toFixed(1)} of them JSON.parse`,
+  )
+  return {
+    rounds: { reads, catchUps, officialReads, emptyReads, emptyCatchUps },
+    ...{ reading, catching, officialReading, emptyReading, emptyCatching, decoding, rawRead },
+  }
+}
+
+/** Ends the node, again and again. */
+export const measureOpening = async ({ node, file }: Nodes) => {
+  const opens: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await node.kill()
+    // Out of the machine's file cache, where the system does as it is asked.
+    spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
+    const begun = performance.now()
+    await node.restart()
+    const opened = connectEventLog({ url: node.url })
+    await opened.readAll({ direction: 'backwards', limit: 1 })()
+    opens.push(performance.now() - begun)
+    await opened.close()
+  }
+  const cold = median(opens, (value) => value)
+  await node.kill()
+  spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
+  const rawOpen = await raw<{ ms: number }>('open', file)
+  const size = look<{ bytes: number }>(
+    file,
+    'SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size',
+  ).bytes
+  console.log(`opened after kill -9, up to the first answer: ${ms(cold)}; SQLite itself ${ms(rawOpen.ms)}`)
+  return { opens, cold, rawOpen, size }
+}

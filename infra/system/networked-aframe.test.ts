@@ -28,6 +28,7 @@ const SCENE = `<!doctype html><meta charset="utf-8"><title>a scene</title>
   document.write('<script src="' + server + '/socket.io/socket.io.js"><\\/script>')
   document.write('<script src="' + server + '/easyrtc/easyrtc.js"><\\/script>')
   document.write('<script src="/naf.js"><\\/script>')
+  document.write('<script src="' + server + '/presence-aframe.js"><\\/script>')
 </script>
 <body><script>
   document.write('<a-scene embedded vr-mode-ui="enabled:false" networked-scene="serverURL:' + asked.get('socket') +
@@ -121,8 +122,9 @@ const enter = async (
   page.on('console', (message) => errors.push(`${message.type()}: ${message.text()}`))
   const query = new URLSearchParams({
     server: url,
-    socket: await join(url, account),
-    room: `${POST.replace('/', '-')}-main`,
+    // Our own adapter asks for a seat by itself, here as a guest.
+    socket: adapter === 'dlux' ? url : await join(url, account),
+    room: adapter === 'dlux' ? `post:${POST}` : `${POST.replace('/', '-')}-main`,
     adapter,
     audio: String(audio),
   })
@@ -142,6 +144,7 @@ for (const [adapter, audio] of [
   ['wseasyrtc', false],
   ['webrtc', true],
   ['easyrtc', true],
+  ['dlux', true],
 ] as const)
   test(`given networked-aframe on ${adapter}, then a thing is made, seen by a late joiner, moved, taken over and removed${audio ? ', and voice is heard' : ''}`, async (context) => {
     const alice = await enter(context, 0, 'alice', { adapter, audio })

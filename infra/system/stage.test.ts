@@ -1,4 +1,9 @@
 /** The word on a stage, everywhere that it shows: the room, REST, the audit log, the past, its reasons, a bundle. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
@@ -92,18 +97,25 @@ test('given a room with a stage, when the word is given, handed on and taken ove
   assert.ok(refused.rules.some(({ rule, value }: Json) => rule === 'word' && value === false))
 })
 
-test('given a room whose stage was used, when it is exported, then its bundle holds', async () => {
+test('given a room whose stage was used, when it is exported, then its bundle holds, and an independent check agrees', async () => {
   let text = ''
   const write = async (line: string) => {
     text += line
   }
   const { log, databaseUrl } = http
   await exportBundleTo({ log, databaseUrl, signer: SIGNER, space: SPACE, from: null, to: null, write })
+  const verifier = verifierOf(SIGNER)
   const { faults } = await checkBundle(
     text.split('\n').map((line) => Buffer.from(line)),
-    verifierOf(SIGNER),
+    verifier,
   )
   assert.equal(faults, [])
+  const folder = mkdtempSync(join(tmpdir(), 'stage-'))
+  writeFileSync(join(folder, 'bundle'), text)
+  const script = fileURLToPath(new URL('../../projections/proof/independent_check.py', import.meta.url))
+  const done = spawnSync('python3', [script, join(folder, 'bundle'), verifier.vkey], { encoding: 'utf8' })
+  rmSync(folder, { recursive: true })
+  if (done.error === undefined) assert.is(done.status, 0, `${done.stdout}${done.stderr}`)
 })
 
 test('given people on sockets and a stage, when one asks by a hand and is given the word, then the room hears it, and signals with a voice pass only then', async () => {

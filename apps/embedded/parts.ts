@@ -164,10 +164,11 @@ export const startParts = async (world: World, port: number): Promise<Parts> => 
   const to: Addresses = { port, eventStore: eventStore.url, database: database.url, hive }
   const partEnv = { ...environmentFor(env, secrets, to), ...database.primary }
   const serverEnv = { ...partEnv, NODE_OPTIONS: env.SERVER_NODE_OPTIONS }
+  const projectorEnv = { ...partEnv, NODE_OPTIONS: env.PROJECTOR_NODE_OPTIONS }
   const program = (name: 'projector' | 'server', ready: RegExp, env: NodeJS.ProcessEnv): Promise<Child> =>
     display.during(name, start({ name, args: [programs[name]], env, ready }))
   const [projector, server] = await allOf<[Child, Child]>([
-    program('projector', /(projecting)/i, partEnv),
+    program('projector', /(projecting)/i, projectorEnv),
     program('server', /^listening on (\S+)/, serverEnv),
   ])
   return { eventStore, database, hive, projector, server }

@@ -9,6 +9,7 @@ import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { isTracing, traceApplied } from '../../adapters/tracing.ts'
 import { within } from '../../adapters/within.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
@@ -75,6 +76,7 @@ const states = keepStates({
   signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
   onError: (error, stream) => logger.warn({ err: error, stream }, 'a state was not kept'),
 })
+const traces = isTracing()
 const projector = runProjector({
   log,
   databaseUrl: config.database.url,
@@ -89,6 +91,7 @@ const projector = runProjector({
   onApplied: (events) => {
     keeper.notice(events)
     states.notice(events)
+    if (traces) traceApplied(events.map(({ recorded }) => recorded))
   },
 })
 const { content } = config

@@ -11,6 +11,7 @@ import { keysAhead } from '../../adapters/privacy/keys-ahead.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { attachSockets, type Sockets } from '../../adapters/sockets/attach.ts'
+import { tracedCommands, tracedLog, tracedTelling } from '../../adapters/tracing.ts'
 import { watchTurn } from '../../adapters/turn/stun-probe.ts'
 import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
@@ -88,10 +89,10 @@ const socketsOn = (
 ): Sockets => {
   const { readModels, auth, content, log, relay, positions, turn } = machines
   return attachSockets(http.server, {
-    commands: withPinned(withAvatars(commands, readModels), readModels),
+    commands: withPinned(withAvatars(tracedCommands(commands), readModels), readModels),
     auth,
     content,
-    log,
+    log: tracedTelling(log),
     node,
     clock,
     ids,
@@ -162,7 +163,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
 
   const seats = keepSeats({ commands: (): Commands => commands, clock, ids })
   const commands = createCommands({
-    log,
+    log: tracedLog(log),
     content,
     clock,
     ids,
@@ -181,7 +182,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const looks = createLooks({ log, clock, ids, nodeId: config.nodeId })
   const httpDeps: HttpDeps = {
     config: httpConfigOf(config, version),
-    commands,
+    commands: tracedCommands(commands),
     content,
     readModels,
     looks,

@@ -11,13 +11,13 @@ export const PARKED_TABLES: ReadonlyArray<Table> = [
   { name: 'parked_events', key: ['position'] },
 ]
 
-export type Parked = { readonly event: RecordedEvent; readonly reason: string }
+export type ParkedEvent = { readonly event: RecordedEvent; readonly reason: string }
 
 const json = (value: unknown): string => JSON.stringify(value) ?? 'null'
 
 /** Parks each event behind its stream; the first of a stream says why. Data and metadata stay as JSON text, in which
  *  what Postgres refuses is escaped. */
-export const park = (parked: ReadonlyArray<Parked>): ReadonlyArray<Statement> => [
+export const park = (parked: ReadonlyArray<ParkedEvent>): ReadonlyArray<Statement> => [
   sql.unsafe`INSERT INTO parked_streams (stream, reason, position)
     SELECT DISTINCT ON (stream) stream, reason, position
     FROM ${recordset(

@@ -3,11 +3,11 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } fro
 import { join } from 'node:path'
 import type { RecordedEvent } from '../../domain/ports.ts'
 import {
+  type ArchiveManifest,
   type ArchiveStream,
   LEAVES,
   type LeafRecord,
   MANIFEST,
-  type Manifest,
   RECORD,
   readManifest,
   readRecord,
@@ -22,7 +22,7 @@ class ArchiveError extends Error {
 
 export type ArchiveFolder = {
   readonly dir: string
-  readonly manifest: Manifest
+  readonly manifest: ArchiveManifest
   readonly streams: ReadonlyArray<ArchiveStream>
   readonly events: number
   readonly record: (index: number) => LeafRecord

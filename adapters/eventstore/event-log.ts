@@ -14,7 +14,7 @@ import { LogConnection } from './connection.ts'
 import { causeOf, type LineOptions, type LogLine } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
 import { isRoomStream, isSoftDeletion, metastreamOf } from './soft-deletion.ts'
-import { Subscription } from './subscription.ts'
+import { AllSubscription } from './subscription.ts'
 import type { ReadRequest } from './wire.ts'
 
 export type EventLogOptions = {
@@ -64,7 +64,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
     tickMs: Math.max(10, Math.min(250, shortest / 10)),
   }
   const connection = new LogConnection(options.url, lineOptions)
-  const subscriptions = new Set<Subscription>()
+  const subscriptions = new Set<AllSubscription>()
   let isClosed = false
   let appends: { readonly line: LogLine; readonly over: Appends } | null = null
   const stats = {
@@ -187,7 +187,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         )
       },
     subscribe: ({ after, prefixes, bufferSize = 2_000 }) => {
-      const subscription = new Subscription(options.url, lineOptions, {
+      const subscription = new AllSubscription(options.url, lineOptions, {
         after,
         prefixes,
         bufferSize,

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { type TestEventStore, testEventStore } from '../../infra/testing/eventstore.ts'
 import { type FaultProxy, startProxy } from '../../infra/testing/proxy.ts'
 import { appendSettled, connectEventLog, type EventStoreLog } from './index.ts'
-import { Subscription } from './subscription.ts'
+import { AllSubscription } from './subscription.ts'
 import { collect, fakeServer, must, notLeader, someEvents, until } from './testing/helpers.ts'
 
 type Context = { node: TestEventStore; proxy: FaultProxy; direct: EventStoreLog; log: EventStoreLog }
@@ -355,7 +355,7 @@ subscriptions(
   async ({ direct, proxy }) => {
     const prefix = aPrefix()
     await write(direct, prefix, 20)
-    const subscription = new Subscription(
+    const subscription = new AllSubscription(
       proxy.url,
       { connectTimeoutMs: 1_500, heartbeatMs: 400, tickMs: 30 },
       {

@@ -32,7 +32,7 @@ const isAfter = (place: WirePosition, last: WirePosition | null): boolean =>
   place.commit > last.commit ||
   (place.commit === last.commit && place.prepare > last.prepare)
 
-export class Subscription implements LogSubscription {
+export class AllSubscription implements LogSubscription {
   private readonly connection: LogConnection
   private readonly options: SubscriptionOptions
   /** The last place put into the buffer: where the next line goes on. Null: before the first event. */

@@ -1,7 +1,7 @@
 /** A report that comes by a socket: of a message, of somebody by name, or of whoever a session in the same room is. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import type { Target } from '../../domain/cases/commands.ts'
+import type { CaseTarget } from '../../domain/cases/commands.ts'
 import { parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Commands, Ids } from '../../domain/ports.ts'
 import { invalid } from '../refusals.ts'
@@ -32,7 +32,7 @@ const spaceOf = ({ place }: Member, { spaceType, spaceId }: Report): E.Either<An
   return E.mapLeft(failed)(parseSpace(spaceType, spaceId))
 }
 
-const targetOf = ({ place }: Member, asked: Report): E.Either<Answer, Target> => {
+const targetOf = ({ place }: Member, asked: Report): E.Either<Answer, CaseTarget> => {
   const { message_id, subject, session_id } = asked
   const named = [message_id, subject, session_id].filter((one) => one != null)
   if (named.length !== 1)

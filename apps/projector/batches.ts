@@ -2,7 +2,7 @@
 import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
-import type { Parked } from '../../projections/parked.ts'
+import type { ParkedEvent } from '../../projections/parked.ts'
 import { type Readable, readable } from '../operations/tables/apply.ts'
 import { type BeforeCommit, commit, type Lead } from './leading.ts'
 import type { StateKeeper } from './state.ts'
@@ -53,14 +53,14 @@ export const createBatches = ({
   readonly state: StateKeeper
   readonly isStopping: () => boolean
   readonly beforeCommit: BeforeCommit | undefined
-  readonly onParked: (parked: Parked) => void
+  readonly onParked: (parked: ParkedEvent) => void
   readonly onApplied: ((events: ReadonlyArray<Readable>) => void) | undefined
 }) => {
   const { isStopping, beforeCommit, onParked, onApplied } = options
 
   const take = async (recorded: ReadonlyArray<RecordedEvent>, to: bigint): Promise<void> => {
     const batch = { events: recorded.map(readable), to }
-    let aside: ReadonlyArray<Parked>
+    let aside: ReadonlyArray<ParkedEvent>
     try {
       aside = await commit(session, leading, batch, { careful: false, beforeCommit })
     } catch (error) {

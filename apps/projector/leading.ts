@@ -5,7 +5,7 @@ import type { EventLog } from '../../domain/ports.ts'
 import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
-import { type Parked, parkedStreams } from '../../projections/parked.ts'
+import { type ParkedEvent, parkedStreams } from '../../projections/parked.ts'
 import { appendAudit, applyToTables, auditRowsFor, type Readable } from '../operations/tables/apply.ts'
 import { holdToArchives, holdToLog } from '../operations/tables/same-log.ts'
 import { treeUpTo } from '../operations/tables/tree.ts'
@@ -67,7 +67,7 @@ export const commit = async (
   leading: Lead,
   { events, to }: EventBatch,
   { careful, beforeCommit }: { readonly careful: boolean; readonly beforeCommit: BeforeCommit | undefined },
-): Promise<ReadonlyArray<Parked>> => {
+): Promise<ReadonlyArray<ParkedEvent>> => {
   const { hash, edge } = leading.memory
   const parked = new Set(leading.parked)
   try {

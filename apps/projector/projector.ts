@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
-import type { Parked } from '../../projections/parked.ts'
+import type { ParkedEvent } from '../../projections/parked.ts'
 import type { Readable } from '../operations/tables/apply.ts'
 import { LEADER_LOCK, setLock } from '../operations/tables/lock.ts'
 import { OtherLog } from '../operations/tables/same-log.ts'
@@ -19,7 +19,7 @@ export type ProjectorOptions = {
   readonly databaseUrl: string
   readonly logger?: ProjectorLogger
   /** An event was parked: raise an alarm. */
-  readonly onParked?: (parked: Parked) => void
+  readonly onParked?: (parked: ParkedEvent) => void
   /** Called each time that it takes the lead, before it reads the log. */
   readonly onLead?: () => void
   /** Told of each batch once it is in the tables. Must not throw. */
@@ -44,7 +44,7 @@ type Run = {
   readonly open: { session: DatabaseSession | null; subscription: LogSubscription | null }
 }
 
-const parkedBy = ({ options, logger }: Run, parked: Parked): void => {
+const parkedBy = ({ options, logger }: Run, parked: ParkedEvent): void => {
   const { event, reason } = parked
   logger.error(
     { stream: event.stream, position: String(event.position), type: event.type, id: event.id, reason },

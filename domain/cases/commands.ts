@@ -20,13 +20,13 @@ const command = <F extends AnyFields>(entry: Omit<Entry<F>, 'asksContent'>): Ent
 })
 
 const hidden = { isPersonal: true, isInner: true } as const
-const Target = t.union([
+const CaseTarget = t.union([
   t.type({ kind: t.literal('message'), messageId: t.string }),
   t.type({ kind: t.literal('person'), subject: t.string }),
 ])
-export type Target = t.TypeOf<typeof Target>
+export type CaseTarget = t.TypeOf<typeof CaseTarget>
 
-const target = field(Target, { kind: 'person', subject: '' }, hidden)
+const target = field(CaseTarget, { kind: 'person', subject: '' }, hidden)
 const caseId = field(t.string, '', hidden)
 const words = field(t.string, '', hidden)
 const rule = field(t.union([t.string, t.null]), null, hidden)

@@ -6,7 +6,7 @@ import { isSubject, type Subject } from '../identity.ts'
 import { accessOf, mayActOn, mayAs, rank, roleOf } from '../space/access.ts'
 import { actorOf, type DecisionContext } from '../space/decision-context.ts'
 import { invalid } from '../text.ts'
-import type { CaseCommand, CaseCommandOf, Target } from './commands.ts'
+import type { CaseCommand, CaseCommandOf, CaseTarget } from './commands.ts'
 import type { About, CaseEvent, StoodAt } from './events.ts'
 import type { CaseRefusal } from './refusals.ts'
 import {
@@ -73,7 +73,7 @@ const inHand = (talk: Talk, command: OfCase): E.Either<CaseRefusal, Case> => {
 type Aimed = { readonly subject: Subject; readonly about: About; readonly key: string }
 
 /** Who a target is, and in which room a message was said. */
-const aim = ({ find, by }: Talk, target: Target): E.Either<CaseRefusal, Aimed> => {
+const aim = ({ find, by }: Talk, target: CaseTarget): E.Either<CaseRefusal, Aimed> => {
   const key = keyOfTarget(
     target.kind === 'message' ? { kind: 'message', messageId: canonicalId(target.messageId) } : target,
   )

@@ -4,7 +4,7 @@ import type { ChatState, Found } from '../chat/state.ts'
 import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
 import type { SpaceState } from '../space/state.ts'
-import type { CaseCommand, Target } from './commands.ts'
+import type { CaseCommand, CaseTarget } from './commands.ts'
 import type { About, StoodAt } from './events.ts'
 
 /** Days in which an act can be appealed against. */
@@ -71,6 +71,6 @@ const keyOfMessage = (messageId: string): string => `message ${messageId}`
 const keyOfPerson = (subject: Subject): string => `person ${subject}`
 export const keyOfAbout = (about: About, subject: Subject): string =>
   about.kind === 'message' ? keyOfMessage(about.messageId) : keyOfPerson(subject)
-export const keyOfTarget = (target: Target): string =>
+export const keyOfTarget = (target: CaseTarget): string =>
   target.kind === 'message' ? keyOfMessage(target.messageId) : keyOfPerson(target.subject)
 export const keyOfNetwork = (network: string): string => `network ${network}`

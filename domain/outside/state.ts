@@ -16,7 +16,7 @@ export type ServiceKey = {
   readonly revokedAt: string | null
 }
 
-export type Parked = {
+export type ParkedAt = {
   readonly position: string
   /** Where it goes on if nobody says otherwise. */
   readonly after: string
@@ -39,7 +39,7 @@ export type Subscription = {
   /** Where it began or was last replayed from (exclusive), and how often it was replayed. */
   readonly after: string
   readonly start: number
-  readonly parked: Parked | null
+  readonly parked: ParkedAt | null
 }
 
 export type OutsideState = {

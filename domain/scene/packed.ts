@@ -151,13 +151,13 @@ export const writeAbsolute = (to: Writer, pose: Pose, form: Form): Body => {
 }
 
 const text = new TextEncoder()
-export type Named = { readonly slot: number; readonly form: Form; readonly id: string }
+export type NamedSlot = { readonly slot: number; readonly form: Form; readonly id: string }
 /** `time`: the server's, ms modulo 2^32. */
 export const writeHead = (
   to: Writer,
   kind: typeof CHANGES | typeof WHOLE,
   time: number,
-  changed: { readonly named: ReadonlyArray<Named>; readonly freed: ReadonlyArray<number> },
+  changed: { readonly named: ReadonlyArray<NamedSlot>; readonly freed: ReadonlyArray<number> },
 ): void => {
   to.byte(kind)
   to.uint32(time % 2 ** 32)

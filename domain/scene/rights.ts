@@ -7,7 +7,7 @@ import type { Role } from '../space/roles.ts'
 import type { Entity, Ownership } from './entity.ts'
 
 /** Who asks: by which socket, as whom, and what they are in the space. */
-export type Actor = { readonly socketId: string; readonly subject: string; readonly role: Role | null }
+export type SceneActor = { readonly socketId: string; readonly subject: string; readonly role: Role | null }
 export type SceneAct = 'spawn' | 'draw' | 'pin' | 'delete'
 type Answer = E.Either<SpaceRefusal, void>
 
@@ -17,7 +17,7 @@ export const STROKE = 'stroke'
 const yes: Answer = E.right(undefined)
 const forbidden = (needs: Role | 'self'): Answer => E.left({ _tag: 'Forbidden', needs })
 
-export const may = (actor: Pick<Actor, 'role'>, settings: SpaceSettings, act: SceneAct): Answer => {
+export const may = (actor: Pick<SceneActor, 'role'>, settings: SpaceSettings, act: SceneAct): Answer => {
   const needs = settings[`scene_${act}`]
   return needs === 'everyone' || rank(actor.role) >= rank(needs) ? yes : forbidden(needs)
 }
@@ -29,7 +29,12 @@ const ownershipOf = ({ made }: Entity, settings: SpaceSettings): Ownership =>
 export type Whose = { readonly owner: string | null }
 
 /** Say how it is: its owner may; where taking is free, anyone. */
-export const mayChange = (entity: Entity, { owner }: Whose, actor: Actor, settings: SpaceSettings): Answer =>
+export const mayChange = (
+  entity: Entity,
+  { owner }: Whose,
+  actor: SceneActor,
+  settings: SpaceSettings,
+): Answer =>
   owner === null || owner === actor.socketId || ownershipOf(entity, settings) === 'free'
     ? yes
     : forbidden('self')
@@ -38,7 +43,7 @@ export const mayChange = (entity: Entity, { owner }: Whose, actor: Actor, settin
 export const mayTake = (
   entity: Entity,
   { owner }: Whose,
-  actor: Actor,
+  actor: SceneActor,
   settings: SpaceSettings,
 ): E.Either<SpaceRefusal, 'takes' | 'asks'> => {
   if (owner === null || owner === actor.socketId) return E.right('takes')
@@ -58,7 +63,7 @@ export const mayTake = (
 export const mayRemove = (
   { made }: Entity,
   { owner }: Whose,
-  actor: Actor,
+  actor: SceneActor,
   settings: SpaceSettings,
 ): Answer =>
   owner === actor.socketId || made?.value.by === actor.subject ? yes : may(actor, settings, 'delete')

@@ -1,5 +1,5 @@
 /** Cases as tests tell them: bob owns the space, erin and frank moderate it, dave says what is reported. */
-import type { CaseCommand, CaseCommandOf, Target } from '../cases/commands.ts'
+import type { CaseCommand, CaseCommandOf, CaseTarget } from '../cases/commands.ts'
 import type { CaseEvent, CaseEventOf } from '../cases/events.ts'
 import type { CaseAsked } from '../cases/state.ts'
 import { chatDecider } from '../chat/decider.ts'
@@ -35,14 +35,14 @@ const said = (author = 'dave', messageId = MESSAGE): ChatEvent => ({
   },
 })
 
-export type Around = {
+export type CaseSituation = {
   readonly seconds?: number
   readonly place?: ContentKind
   readonly space?: ReadonlyArray<SpaceEvent>
   readonly chat?: ReadonlyArray<ChatEvent>
 }
 /** A command in a space that has its team, and in whose chat dave said something. */
-export const ask = (by: CaseAsked['by'], command: CaseCommand, around: Around = {}): CaseAsked => {
+export const ask = (by: CaseAsked['by'], command: CaseCommand, around: CaseSituation = {}): CaseAsked => {
   const { place = 'public', space = [], chat = [said()], seconds = 0 } = around
   return {
     ...asked(by, command, { seconds, place }),
@@ -52,8 +52,8 @@ export const ask = (by: CaseAsked['by'], command: CaseCommand, around: Around = 
   }
 }
 
-export const theMessage: Target = { kind: 'message', messageId: MESSAGE }
-export const person = (subject: string): Target => ({ kind: 'person', subject })
+export const theMessage: CaseTarget = { kind: 'message', messageId: MESSAGE }
+export const person = (subject: string): CaseTarget => ({ kind: 'person', subject })
 export const report = (over: Partial<CaseCommandOf<'FileReport'>> = {}): CaseCommandOf<'FileReport'> => ({
   type: 'FileReport',
   reportId: 'report-1',

@@ -77,7 +77,7 @@ export const manifestText = (
   return text + lineOf({ seal })
 }
 
-export type Manifest = {
+export type ArchiveManifest = {
   readonly header: ArchiveHeader
   /** The signed note. */
   readonly checkpoint: string
@@ -89,7 +89,7 @@ export type Manifest = {
 }
 
 /** Null where it is not of a manifest's form. */
-export const readManifest = (text: string): Manifest | null => {
+export const readManifest = (text: string): ArchiveManifest | null => {
   const lines = text.split('\n')
   if (lines.length < 4 || lines.pop() !== '') return null
   const [first, second, ...rest] = lines
@@ -104,7 +104,7 @@ export const readManifest = (text: string): Manifest | null => {
   return { header, checkpoint, files: files as ReadonlyArray<ArchiveFile>, seal, sealed }
 }
 
-export const isSealed = ({ header, seal, sealed }: Manifest, verifier: Verifier): boolean =>
+export const isSealed = ({ header, seal, sealed }: ArchiveManifest, verifier: Verifier): boolean =>
   header.origin === verifier.name &&
   openNote(seal, verifier) === sealText(header.origin, createHash('sha256').update(sealed))
 

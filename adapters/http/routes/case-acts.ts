@@ -21,7 +21,7 @@ import { isSystemAdmin, moderatesHere, standing } from './case-gate.ts'
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
 
 type From = Pick<EndpointRequest<unknown, unknown, unknown>, 'who' | 'sender' | 'commandId'>
-export type Acting = {
+export type CaseActing = {
   readonly deps: HttpDeps
   readonly from: From
   readonly space: SpaceRef
@@ -34,14 +34,14 @@ export type Terms = {
 }
 
 /** Each part of what one call does has an id of its own, the same when the call comes again. */
-const partOf = ({ from, caseId }: Acting, part: string) => ({
+const partOf = ({ from, caseId }: CaseActing, part: string) => ({
   ...from.sender,
   correlationId: caseId,
   id: derivedUuid(sha1, `${part} ${from.commandId.id}`),
 })
 
 export const send = async (
-  acting: Acting,
+  acting: CaseActing,
   command: CaseCommand,
   part = 'case',
 ): Promise<Accepted<CaseEvent>> => {
@@ -53,7 +53,7 @@ export const send = async (
 type Looked = { readonly of: VisibleSpace; readonly known: Case | null; readonly position: bigint }
 
 /** The case as the log has it; where the command would be refused, it is sent, so that it is refused as any is. */
-const lookAhead = async (acting: Acting, command: CaseCommand): Promise<Looked> => {
+const lookAhead = async (acting: CaseActing, command: CaseCommand): Promise<Looked> => {
   const { deps, from, space, caseId } = acting
   const { caller } = from.who
   const [of, looked] = await Promise.all([accessTo(deps, space, caller), deps.commands.lookCases(space)()])
@@ -73,21 +73,21 @@ const lookAhead = async (acting: Acting, command: CaseCommand): Promise<Looked> 
 }
 
 /** By whoever acts; by the system in their name where they have no say in the space but as one of SYSTEM_ADMINS. */
-const actorFor = ({ deps, from }: Acting, of: VisibleSpace) => {
+const actorFor = ({ deps, from }: CaseActing, of: VisibleSpace) => {
   const { caller } = from.who
   return isSystemAdmin(deps, caller) && !moderatesHere(of)
     ? ({ by: { kind: 'system', id: caller.id } } as const)
     : {}
 }
 
-const onSpace = async (acting: Acting, of: VisibleSpace, command: SpaceCommand, part: string) => {
+const onSpace = async (acting: CaseActing, of: VisibleSpace, command: SpaceCommand, part: string) => {
   const { deps, space } = acting
   const request = { ...partOf(acting, part), ...actorFor(acting, of), space, command }
   return orTell(await deps.commands.space(request)())
 }
 
 /** Of all the sessions that they have here; the last one's place. */
-const kick = async (acting: Acting, of: VisibleSpace, subject: string, reason: string | null) => {
+const kick = async (acting: CaseActing, of: VisibleSpace, subject: string, reason: string | null) => {
   const sessions = of.state.own.get(subject) ?? []
   let last: Accepted<unknown> | null = null
   for (const sessionId of sessions)
@@ -95,7 +95,7 @@ const kick = async (acting: Acting, of: VisibleSpace, subject: string, reason: s
   return last ?? tellInvalid('act', 'They have no session here: there is nobody to kick.')
 }
 
-const deleteMessage = async (acting: Acting, of: VisibleSpace, { about }: Case) => {
+const deleteMessage = async (acting: CaseActing, of: VisibleSpace, { about }: Case) => {
   const { deps, space } = acting
   if (about.kind !== 'message')
     return tellInvalid('act', 'The case is about a person: there is no message to delete.')
@@ -106,7 +106,7 @@ const deleteMessage = async (acting: Acting, of: VisibleSpace, { about }: Case) 
 }
 
 /** Acting, with what was seen before. */
-type Doing = Acting & { readonly of: VisibleSpace; readonly known: Case }
+type Doing = CaseActing & { readonly of: VisibleSpace; readonly known: Case }
 
 const carryOut = (doing: Doing, act: ActKind, { reason, until }: Terms) => {
   const { of, known } = doing
@@ -129,7 +129,7 @@ const carryOut = (doing: Doing, act: ActKind, { reason, until }: Terms) => {
   }
 }
 
-const recordOf = (acting: Acting, act: ActKind, terms: Terms): CaseCommand & { type: 'RecordAct' } => ({
+const recordOf = (acting: CaseActing, act: ActKind, terms: Terms): CaseCommand & { type: 'RecordAct' } => ({
   type: 'RecordAct',
   caseId: acting.caseId,
   act,
@@ -139,7 +139,7 @@ const recordOf = (acting: Acting, act: ActKind, terms: Terms): CaseCommand & { t
   ...standing(acting.deps, acting.from.who.caller),
 })
 
-export const actOn = async (acting: Acting, act: ActKind, terms: Terms): Promise<Accepted<CaseEvent>> => {
+export const actOn = async (acting: CaseActing, act: ActKind, terms: Terms): Promise<Accepted<CaseEvent>> => {
   const record = recordOf(acting, act, terms)
   const { of, known } = await lookAhead(acting, record)
   const done = await carryOut({ ...acting, of, known: known! }, act, terms)
@@ -148,7 +148,7 @@ export const actOn = async (acting: Acting, act: ActKind, terms: Terms): Promise
 
 /** Bans and mutes that stand as this case set them: another's, or one that was set anew since, is no matter of this appeal. */
 const standingActs = async (
-  acting: Acting,
+  acting: CaseActing,
   { of, known, position }: Looked,
 ): Promise<ReadonlyArray<'unban' | 'unmute'>> => {
   const { deps, space, caseId } = acting
@@ -170,7 +170,7 @@ const standingActs = async (
 }
 
 export const hear = async (
-  acting: Acting,
+  acting: CaseActing,
   outcome: 'stands' | 'lifted',
   reason: string,
 ): Promise<Accepted<CaseEvent>> => {

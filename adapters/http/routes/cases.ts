@@ -16,7 +16,7 @@ import { orTell, tell } from '../errors.ts'
 import { listOf, text, time, uuid } from '../shapes.ts'
 import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
-import { type Acting, actOn, hear, send } from './case-acts.ts'
+import { actOn, type CaseActing, hear, send } from './case-acts.ts'
 import { caseReader, standing } from './case-gate.ts'
 import { CaseShape, caseView, StepShape, stepView } from './case-shapes.ts'
 import { CaseParams, idFor, TargetBody, targetIn } from './reports.ts'
@@ -103,7 +103,7 @@ const open = (app: FastifyInstance, deps: HttpDeps): void => {
 const actingIn = (
   deps: HttpDeps,
   asked: EndpointRequest<t.TypeOf<typeof CaseParams>, unknown, unknown>,
-): Acting => ({
+): CaseActing => ({
   deps,
   from: asked,
   space: spaceOf(asked.params),

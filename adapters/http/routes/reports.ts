@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
-import type { Target } from '../../../domain/cases/commands.ts'
+import type { CaseTarget } from '../../../domain/cases/commands.ts'
 import { APPEAL_DAYS } from '../../../domain/cases/state.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { spaceKey } from '../../../domain/names.ts'
@@ -25,7 +25,7 @@ export const idFor = (
 
 export const TargetBody = t.type({ message_id: optional(Uuid), subject: optional(Subject) })
 /** One of both, and no more. */
-export const targetIn = (body: t.TypeOf<typeof TargetBody>): Target => {
+export const targetIn = (body: t.TypeOf<typeof TargetBody>): CaseTarget => {
   const { message_id, subject } = body
   if ((message_id === null) === (subject === null))
     return tellInvalid('message_id', 'Name either a message_id or a subject.')

@@ -10,7 +10,7 @@ import type { Item } from '../item.ts'
 import type { Outside } from '../registry.ts'
 import { createSaver, type Queries, readProgress, writeProgress } from './positions.ts'
 import { type Pace, pump } from './pump.ts'
-import type { Outcome } from './send.ts'
+import type { DeliveryOutcome } from './send.ts'
 
 /** Any two numbers, as long as they stay the same: who has it delivers. */
 const LOCK = [7462, 6] as const
@@ -30,7 +30,7 @@ export type DeliveriesDeps = {
     after: bigint | 'start',
     signal: AbortSignal,
   ) => AsyncIterable<Item | null>
-  readonly deliver: (subscription: Subscription, item: Item, signal: AbortSignal) => Promise<Outcome>
+  readonly deliver: (subscription: Subscription, item: Item, signal: AbortSignal) => Promise<DeliveryOutcome>
   readonly mayStill: (subscription: Subscription) => Promise<'yes' | 'no' | 'unknown'>
   readonly logger: { readonly info: Say; readonly warn: Say; readonly error: Say }
   readonly count: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void

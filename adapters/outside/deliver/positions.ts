@@ -4,7 +4,7 @@ import type { Subscription } from '../../../domain/outside/state.ts'
 
 export type Queries = { readonly query: (query: QueryConfig) => Promise<QueryResult> }
 
-export type Progress = {
+export type DeliveryProgress = {
   /** Everything up to here was taken; null before the first. */
   readonly position: bigint | null
   readonly delivered: number
@@ -15,7 +15,7 @@ export type Progress = {
   readonly deliveredAt: number | null
   readonly failedAt: number | null
 }
-const NO_PROGRESS: Progress = {
+const NO_PROGRESS: DeliveryProgress = {
   position: null,
   delivered: 0,
   failingSince: null,
@@ -25,7 +25,10 @@ const NO_PROGRESS: Progress = {
   failedAt: null,
 }
 
-export const readProgress = async (client: Queries, { id, start }: Subscription): Promise<Progress> => {
+export const readProgress = async (
+  client: Queries,
+  { id, start }: Subscription,
+): Promise<DeliveryProgress> => {
   const { rows } = await client.query({
     text: `SELECT position::text, delivered::int4, failures::int4, last_error, extract(epoch FROM failing_since)::float8 * 1000 AS since
        FROM subscription_positions WHERE subscription = $1 AND start = $2`,
@@ -50,7 +53,7 @@ const seconds = (ms: number | null): number | null => (ms === null ? null : ms /
 export const writeProgress = async (
   client: Queries,
   { id, start }: Subscription,
-  progress: Progress,
+  progress: DeliveryProgress,
 ): Promise<void> => {
   const { position, delivered, failingSince, failures, lastError, deliveredAt, failedAt } = progress
   await client.query({
@@ -80,10 +83,10 @@ export const writeProgress = async (
 
 /** Writes the newest that it was given, one at a time. */
 export const createSaver = (
-  write: (progress: Progress) => Promise<void>,
+  write: (progress: DeliveryProgress) => Promise<void>,
   onFailed: (error: unknown) => void,
 ) => {
-  let next: Progress | null = null
+  let next: DeliveryProgress | null = null
   let writing: Promise<void> | null = null
   const run = async (): Promise<void> => {
     while (next !== null) {
@@ -93,7 +96,7 @@ export const createSaver = (
     }
   }
   return {
-    save: (progress: Progress): void => {
+    save: (progress: DeliveryProgress): void => {
       next = progress
       writing ??= run()
         .catch(onFailed)

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Subscription } from '../../../domain/outside/state.ts'
 import type { Item } from '../item.ts'
 import { createLanes, type Parcelled } from './lanes.ts'
-import type { Progress } from './positions.ts'
-import type { Outcome } from './send.ts'
+import type { DeliveryProgress } from './positions.ts'
+import type { DeliveryOutcome } from './send.ts'
 
 export type Pace = {
   /** Milliseconds before the next try, by how many there were. */
@@ -19,12 +19,12 @@ export const DAY: Pace = {
 
 export type PumpDeps = {
   readonly subscription: Subscription
-  readonly progress: Progress
+  readonly progress: DeliveryProgress
   readonly items: (after: bigint | 'start', signal: AbortSignal) => AsyncIterable<Item | null>
-  readonly deliver: (item: Item, signal: AbortSignal) => Promise<Outcome>
+  readonly deliver: (item: Item, signal: AbortSignal) => Promise<DeliveryOutcome>
   /** Whether its maker still may see this; `unknown` where that can't be found out just now. */
   readonly mayStill: () => Promise<'yes' | 'no' | 'unknown'>
-  readonly save: (progress: Progress) => void
+  readonly save: (progress: DeliveryProgress) => void
   readonly park: (
     item: Item,
     why: { readonly after: string; readonly since: number; readonly error: string },
@@ -52,7 +52,7 @@ export const pump = async (deps: PumpDeps): Promise<void> => {
   /** The delivery that was refused when it stopped comes first. */
   let inherited = progress.failingSince
   const place = (): string => (progress.position === null ? subscription.after : String(progress.position))
-  const changed = (change: Partial<Progress>): void => {
+  const changed = (change: Partial<DeliveryProgress>): void => {
     progress = { ...progress, ...change }
     deps.save(progress)
   }

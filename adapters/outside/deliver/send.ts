@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
 import { type TargetOptions, targetOf } from './target.ts'
 
-export type Outcome =
+export type DeliveryOutcome =
   | { readonly _tag: 'Taken' }
   | {
       readonly _tag: 'NotTaken'
@@ -20,21 +20,21 @@ export type Parcel = {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
-export type Send = (parcel: Parcel, signal: AbortSignal) => Promise<Outcome>
+export type Send = (parcel: Parcel, signal: AbortSignal) => Promise<DeliveryOutcome>
 
 const TIMEOUT_MS = 15_000
 const LONGEST_WAIT_MS = 300_000
 /** Bytes of an answer that are read: nothing in it is looked at. */
 const LONGEST_ANSWER = 65_536
 
-const notTaken = (error: string, retryAfterMs = 0, isGone = false): Outcome => ({
+const notTaken = (error: string, retryAfterMs = 0, isGone = false): DeliveryOutcome => ({
   _tag: 'NotTaken',
   error,
   retryAfterMs,
   isGone,
 })
 
-const outcomeOf = ({ statusCode = 0, headers }: http.IncomingMessage): Outcome => {
+const outcomeOf = ({ statusCode = 0, headers }: http.IncomingMessage): DeliveryOutcome => {
   if (statusCode >= 200 && statusCode < 300) return { _tag: 'Taken' }
   const seconds = Number(headers['retry-after'] ?? 0)
   const wait = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_WAIT_MS) : 0
@@ -58,7 +58,7 @@ export const createSend = (
       asked.all === true ? answer(null, [{ address, family }]) : answer(null, address, family)
     const until = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)])
     const { request } = url.protocol === 'https:' ? https : http
-    return new Promise<Outcome>((resolve) => {
+    return new Promise<DeliveryOutcome>((resolve) => {
       const asking = request(
         url,
         {

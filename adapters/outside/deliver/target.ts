@@ -14,7 +14,7 @@ const isInside = addressesIn([
 ])
 
 export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>
-export type Target = {
+export type DeliveryTarget = {
   readonly url: URL
   /** What is connected to, whatever the name leads to a moment later. */
   readonly address: string
@@ -32,7 +32,7 @@ const byName: Resolve = (host) => lookup(host, { all: true })
 export const targetOf = async (
   text: string,
   { allowsLoopback, resolve = byName }: TargetOptions,
-): Promise<E.Either<string, Target>> => {
+): Promise<E.Either<string, DeliveryTarget>> => {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !/^https?:$/.test(url.protocol)) return E.left('The address is none.')
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')

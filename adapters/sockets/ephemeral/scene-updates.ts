@@ -7,7 +7,7 @@ import type { Member } from '../member.ts'
 import { MAX_AFRAME } from '../relayed.ts'
 import type { RoomScene, Touched } from '../scene/room-scene.ts'
 import { over, partsOf, type Update } from '../scene/update.ts'
-import { change, remove, type Writer } from '../scene/writing.ts'
+import { change, remove, type SceneWriter } from '../scene/writing.ts'
 import { type Ephemeral, type EphemeralDeps, unitsOf } from './parts.ts'
 
 /** A scene update counts once for each so many bytes. */
@@ -57,7 +57,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
   }
 
   /** Puts what may be into the scene; says what was touched, and what was refused. */
-  const write = (writer: Writer, entities: ReadonlyArray<readonly [string, unknown]>): Outcome => {
+  const write = (writer: SceneWriter, entities: ReadonlyArray<readonly [string, unknown]>): Outcome => {
     const touched = new Map<string, Touched>()
     const refused: Record<string, string> = {}
     let first: string | null = null

@@ -63,7 +63,7 @@ type Outbox = {
   changes: Map<string, { by: string; change: Change }>
   timer: NodeJS.Timeout | undefined
 }
-export type Heard = {
+export type SceneListener = {
   /** What members on another node said. */
   readonly changed: (room: RoomKey, by: string, changes: ReadonlyArray<Change>) => void
   readonly own: (room: RoomKey, by: string, own: Readonly<Record<string, unknown>>) => void
@@ -87,7 +87,7 @@ export type Heard = {
 export class BetweenNodes {
   readonly #relay: Relay
   readonly #node: string
-  readonly #heard: Heard
+  readonly #heard: SceneListener
   readonly #rooms = new Map<RoomKey, Outbox>()
   /** The last tick heard of each node, by room. */
   readonly #seen = new Map<RoomKey, Map<string, number>>()
@@ -97,7 +97,7 @@ export class BetweenNodes {
   readonly #waiting = new Map<RoomKey, Set<() => void>>()
   readonly #beating: NodeJS.Timeout
 
-  constructor(relay: Relay, node: string, heard: Heard) {
+  constructor(relay: Relay, node: string, heard: SceneListener) {
     this.#relay = relay
     this.#node = node
     this.#heard = heard

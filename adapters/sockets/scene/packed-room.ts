@@ -4,7 +4,7 @@ import {
   type Body,
   CHANGES,
   type Form,
-  type Named,
+  type NamedSlot,
   type Pose,
   packPose,
   WHOLE,
@@ -103,7 +103,7 @@ export class PackedRoom {
 
   /** `now`: ms of the server's clock. */
   tick(now: number): void {
-    const named: Named[] = []
+    const named: NamedSlot[] = []
     const freed: number[] = []
     this.#bodies.clear()
     // Before anything new: who changes parts of the room has what there was.
@@ -121,7 +121,7 @@ export class PackedRoom {
   }
 
   /** What was said since the last tick; answers the slots that moved. */
-  #take(named: Named[], freed: number[]): ReadonlyArray<number> {
+  #take(named: NamedSlot[], freed: number[]): ReadonlyArray<number> {
     const changed: number[] = []
     const nowFree: number[] = []
     for (const [id, place] of this.#dirty) {
@@ -162,7 +162,7 @@ export class PackedRoom {
     group: Group,
     now: number,
     tick: {
-      readonly named: ReadonlyArray<Named>
+      readonly named: ReadonlyArray<NamedSlot>
       readonly freed: ReadonlyArray<number>
       /** What changed in this tick. */
       readonly fresh: ReadonlySet<number>

@@ -10,7 +10,7 @@ import { decodePayload, Entity, Give, Spawn } from '../payloads.ts'
 import type { SocketRequest } from '../request.ts'
 import type { Lasting, Of } from './lasting.ts'
 import type { Scenes } from './scenes.ts'
-import { give, remove, spawn, take, type Writer } from './writing.ts'
+import { give, remove, type SceneWriter, spawn, take } from './writing.ts'
 
 const refused = (refusal: SpaceRefusal): Answer => failed({ _tag: 'Refused', refusal })
 
@@ -23,7 +23,7 @@ export const sceneRequests = (deps: {
 
   const request = <A>(
     codec: t.Type<A, unknown, unknown>,
-    handle: (writer: Writer, asked: A, member: Member) => Answer | Promise<Answer>,
+    handle: (writer: SceneWriter, asked: A, member: Member) => Answer | Promise<Answer>,
   ): SocketRequest => ({
     channel: 'space',
     waits: true,
@@ -35,7 +35,7 @@ export const sceneRequests = (deps: {
     },
   })
 
-  const onSpawn = (writer: Writer, asked: t.TypeOf<typeof Spawn>): Answer => {
+  const onSpawn = (writer: SceneWriter, asked: t.TypeOf<typeof Spawn>): Answer => {
     const template = parseTemplate(asked.template)
     if (E.isLeft(template)) return refused(template.left)
     const id = asked.id ?? deps.uuid()
@@ -53,16 +53,20 @@ export const sceneRequests = (deps: {
     return done({ id, owner: writer.actor.socketId })
   }
 
-  const ofPin = ({ scene }: Writer, id: string, member: Member): Of => {
+  const ofPin = ({ scene }: SceneWriter, id: string, member: Member): Of => {
     const { hold, subspace } = member.place as RoomPlace
     return { scene, space: hold.live.space, subspace, id, sender: senderOf(member) }
   }
-  const onPin = async (writer: Writer, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {
+  const onPin = async (
+    writer: SceneWriter,
+    { id }: t.TypeOf<typeof Entity>,
+    member: Member,
+  ): Promise<Answer> => {
     const pinned = await lasting.pin(ofPin(writer, id, member))
     return E.isLeft(pinned) ? failed(pinned.left) : doneAt(pinned.right)
   }
   const onUnpin = async (
-    writer: Writer,
+    writer: SceneWriter,
     { id }: t.TypeOf<typeof Entity>,
     member: Member,
   ): Promise<Answer> => {
@@ -71,7 +75,7 @@ export const sceneRequests = (deps: {
   }
 
   const onRemove = async (
-    writer: Writer,
+    writer: SceneWriter,
     { id }: t.TypeOf<typeof Entity>,
     member: Member,
   ): Promise<Answer> => {
@@ -89,7 +93,7 @@ export const sceneRequests = (deps: {
     return done()
   }
 
-  const onTake = (writer: Writer, { id }: t.TypeOf<typeof Entity>): Answer => {
+  const onTake = (writer: SceneWriter, { id }: t.TypeOf<typeof Entity>): Answer => {
     const taken = take(writer, id)
     if (E.isLeft(taken)) return refused(taken.left)
     const { socketId } = writer.actor
@@ -101,7 +105,7 @@ export const sceneRequests = (deps: {
     return done({ owner: socketId })
   }
 
-  const onGive = (writer: Writer, { id, to }: t.TypeOf<typeof Give>): Answer => {
+  const onGive = (writer: SceneWriter, { id, to }: t.TypeOf<typeof Give>): Answer => {
     if (to != null && !scenes.isIn(writer.scene.room, to))
       return told(invalid('to', 'There is no such socket in this room.'))
     const given = give(writer, id, to ?? null)

@@ -23,7 +23,7 @@ import type { Lasting } from './lasting.ts'
 import { PackedRooms } from './packed-rooms.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
 import { emptyUpdate, entityDataOf, over, restOf, type Update } from './update.ts'
-import type { Writer } from './writing.ts'
+import type { SceneWriter } from './writing.ts'
 
 export type ScenesDeps = {
   readonly members: ReadonlyMap<string, Member>
@@ -206,7 +206,7 @@ export class Scenes {
   // ── what members say ───────────────────────────────────────────────────────────────────────────────────
 
   /** Null where it is in no room. */
-  writer(member: Member): Writer | null {
+  writer(member: Member): SceneWriter | null {
     const { place } = member
     const room = place?.room
     if (!place || !room) return null

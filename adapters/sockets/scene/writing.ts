@@ -12,15 +12,15 @@ import {
   parseEntityId,
   weightOf,
 } from '../../../domain/scene/limits.ts'
-import { type Actor, may, mayChange, mayRemove, mayTake, STROKE } from '../../../domain/scene/rights.ts'
+import { may, mayChange, mayRemove, mayTake, type SceneActor, STROKE } from '../../../domain/scene/rights.ts'
 import type { StampClock } from '../../../domain/scene/stamp.ts'
 import type { SpaceSettings } from '../../../domain/settings.ts'
 import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
 import type { RoomScene } from './room-scene.ts'
 
-export type Writer = {
+export type SceneWriter = {
   readonly scene: RoomScene
-  readonly actor: Actor
+  readonly actor: SceneActor
   readonly settings: SpaceSettings
   readonly clock: StampClock
   /** Whether this member may spawn one more just now. */
@@ -66,7 +66,7 @@ const fits = (
 const said = (components: Readonly<Record<string, unknown>>, at: Said<unknown>['at']): Change['components'] =>
   Object.fromEntries(Object.entries(components).map(([name, value]) => [name, { value, at }]))
 
-export const spawn = (writer: Writer, asked: Spawn): Written => {
+export const spawn = (writer: SceneWriter, asked: Spawn): Written => {
   const { scene, actor, settings, clock } = writer
   const id = parseEntityId(asked.id)
   if (E.isLeft(id)) return id
@@ -93,7 +93,7 @@ export const spawn = (writer: Writer, asked: Spawn): Written => {
 }
 
 /** An entity that is not there yet is spawned by being named. */
-export const change = (writer: Writer, id: string, asked: unknown): Written => {
+export const change = (writer: SceneWriter, id: string, asked: unknown): Written => {
   const { scene, actor, settings, clock } = writer
   const entity = scene.get(id)
   if (entity === null)
@@ -118,7 +118,7 @@ export const change = (writer: Writer, id: string, asked: unknown): Written => {
 }
 
 /** Null: there was none. */
-export const remove = ({ scene, actor, settings, clock }: Writer, id: string): Written => {
+export const remove = ({ scene, actor, settings, clock }: SceneWriter, id: string): Written => {
   const entity = scene.get(id)
   if (entity === null) return E.right(null)
   const allowed = mayRemove(entity, { owner: scene.ownerOf(id) }, actor, settings)
@@ -127,7 +127,7 @@ export const remove = ({ scene, actor, settings, clock }: Writer, id: string): W
 }
 
 export const take = (
-  { scene, actor, settings, clock }: Writer,
+  { scene, actor, settings, clock }: SceneWriter,
   id: string,
 ): E.Either<SpaceRefusal, { readonly change: Change } | { readonly asks: string }> => {
   const entity = scene.get(id)
@@ -140,7 +140,7 @@ export const take = (
 }
 
 /** `to` null: it is nobody's from now on. */
-export const give = ({ scene, actor, clock }: Writer, id: string, to: string | null): Written => {
+export const give = ({ scene, actor, clock }: SceneWriter, id: string, to: string | null): Written => {
   if (!scene.has(id)) return refuse({ _tag: 'EntityNotFound' })
   if (scene.ownerOf(id) !== actor.socketId) return refuse({ _tag: 'Forbidden', needs: 'self' })
   return E.right({ id, owner: { value: to, at: clock.next() } })

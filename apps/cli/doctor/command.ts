@@ -7,9 +7,9 @@ import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io } from '../command.ts'
 import { fileError } from '../file-errors.ts'
 import { readEnv } from '../setup/env-file.ts'
+import { type Configuration, whatIsGiven } from './configuration.ts'
 import { databaseFindings } from './database.ts'
 import type { Finding, Findings } from './finding.ts'
-import { type Given, whatIsGiven } from './given.ts'
 import { logFindings } from './log.ts'
 import { diskFindings, memoryFindings } from './machine.ts'
 import { hiveFindings, redisFindings } from './others.ts'
@@ -28,11 +28,11 @@ It changes nothing. It looks at what the environment names (or --env FILE does),
   --quiet      what is not well alone
 Ends with 0 where nothing is wrong, 1 where something is, 2 where it was asked for wrongly. What is “worth knowing” is not wrong.`
 
-const needs = (given: Given, ...names: ReadonlyArray<string>): boolean =>
+const needs = (given: Configuration, ...names: ReadonlyArray<string>): boolean =>
   names.every((name) => !given.wrong.has(name))
 
 /** Checks that need a wrong setting are left out; the setting itself is reported. */
-export const examine = async (given: Given, voice: VoiceOptions = {}): Promise<Findings> => {
+export const examine = async (given: Configuration, voice: VoiceOptions = {}): Promise<Findings> => {
   const { config, direct } = given
   const asksDatabase = needs(
     given,

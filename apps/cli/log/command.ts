@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
-import { exportLog, type Progress } from '../../operations/log-transfer/file.ts'
+import { exportLog, type OnProgress } from '../../operations/log-transfer/file.ts'
 import { importLog } from '../../operations/log-transfer/import.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { storedLog } from '../opened-log.ts'
@@ -12,7 +12,7 @@ import { archive } from './archive.ts'
 import { backup, restore } from './backup.ts'
 import { scavenge } from './scavenge.ts'
 
-const every = (io: Io, what: string): Progress => {
+const every = (io: Io, what: string): OnProgress => {
   const startedAt = performance.now()
   let first: number | null = null
   let toldAt = startedAt

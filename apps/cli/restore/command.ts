@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Manifest } from '../../operations/backup/manifest.ts'
+import type { BackupManifest } from '../../operations/backup/manifest.ts'
 import {
   checkedBackup,
   importLogTo,
@@ -32,7 +32,7 @@ Start the projector afterwards: it makes the tables from the log. Then: presence
 
 type Asked = {
   readonly folder: string
-  readonly manifest: Manifest
+  readonly manifest: BackupManifest
   readonly told: (line: string) => void
 }
 

@@ -45,7 +45,7 @@ export type ArchiveOptions = {
   readonly now?: () => number
   readonly onProgress?: (stage: ArchiveStage, what: string) => void
 }
-export type Archived = {
+export type ArchivingResult = {
   /** Null where there was nothing to archive. */
   readonly made: ArchiveMade | null
   readonly place: string | null
@@ -188,10 +188,10 @@ const write = async (
   }
 }
 
-const NOTHING: Archived = { made: null, place: null, report: { streams: 0, left: [] } }
+const NOTHING: ArchivingResult = { made: null, place: null, report: { streams: 0, left: [] } }
 
 /** One that was begun before is finished, with the time that it was given then. */
-const archiveHere = async (options: ArchiveOptions): Promise<Archived> => {
+const archiveHere = async (options: ArchiveOptions): Promise<ArchivingResult> => {
   const { plain, dir, onProgress = () => {} } = options
   const known = await archivesOn(plain)
   if (E.isLeft(known)) throw new ArchivingError(unread(known.left))
@@ -221,7 +221,7 @@ const archiveHere = async (options: ArchiveOptions): Promise<Archived> => {
 }
 
 /** Throws `ArchivingError`, `ExportError` or `CutError` with a sentence. */
-export const archiveLog = async (options: ArchiveOptions): Promise<Archived> => {
+export const archiveLog = async (options: ArchiveOptions): Promise<ArchivingResult> => {
   mkdirSync(options.dir, { recursive: true })
   const session = await connectSession(options.databaseUrl, 'presence log archive')
   try {

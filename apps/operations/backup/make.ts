@@ -6,7 +6,7 @@ import { type Name, variables } from '../../config/variables.ts'
 import { backupLog } from '../instance/log-backup.ts'
 import { readKept } from '../instance/secrets.ts'
 import { exportLog } from '../log-transfer/file.ts'
-import { type Manifest, SECRETS_FILE, SETTINGS_FILE, writeManifest } from './manifest.ts'
+import { type BackupManifest, SECRETS_FILE, SETTINGS_FILE, writeManifest } from './manifest.ts'
 import { type KeptSecrets, sealSecrets } from './sealed-secrets.ts'
 import { dumpTables } from './tables.ts'
 
@@ -58,7 +58,7 @@ const copyLog = async (
   log: BackupOptions['log'],
   folder: string,
   onProgress: BackupOptions['onProgress'],
-): Promise<Manifest['log']> => {
+): Promise<BackupManifest['log']> => {
   if ('dir' in log) {
     const file = 'log.backup'
     const { events, lastPosition } = await backupLog(log.dir, join(folder, file), {
@@ -85,7 +85,7 @@ const copyLog = async (
 /** Answers where it is. What was begun and not ended is taken away. */
 export const makeBackup = async (
   options: BackupOptions,
-): Promise<{ readonly folder: string; readonly manifest: Manifest }> => {
+): Promise<{ readonly folder: string; readonly manifest: BackupManifest }> => {
   const { to, databaseUrl, passphrase, onProgress, now } = options
   mkdirSync(to, { recursive: true, mode: 0o700 })
   const folder = join(to, nameOf(now))

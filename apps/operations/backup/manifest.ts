@@ -7,7 +7,7 @@ import * as t from 'io-ts'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
-const Manifest = t.type({
+const BackupManifest = t.type({
   format: t.literal(1),
   /** Of the program that made it. */
   version: t.string,
@@ -26,7 +26,7 @@ const Manifest = t.type({
   secrets: nullable(t.string),
   sha256: t.record(t.string, t.string),
 })
-export type Manifest = t.TypeOf<typeof Manifest>
+export type BackupManifest = t.TypeOf<typeof BackupManifest>
 
 const FILE = 'manifest.json'
 export const SETTINGS_FILE = 'settings.env'
@@ -42,19 +42,19 @@ const sha256Of = async (file: string): Promise<string> => {
 export const writeManifest = async (
   folder: string,
   files: ReadonlyArray<string>,
-  manifest: Omit<Manifest, 'sha256'>,
-): Promise<Manifest> => {
+  manifest: Omit<BackupManifest, 'sha256'>,
+): Promise<BackupManifest> => {
   const sha256: Record<string, string> = {}
   for (const file of files) sha256[file] = await sha256Of(join(folder, file))
-  const whole: Manifest = { ...manifest, sha256 }
+  const whole: BackupManifest = { ...manifest, sha256 }
   writeFileSync(join(folder, FILE), `${JSON.stringify(whole, null, 2)}\n`, { mode: 0o600 })
   return whole
 }
 
 /** Left is a sentence. */
-export const readManifest = (folder: string): E.Either<string, Manifest> => {
+export const readManifest = (folder: string): E.Either<string, BackupManifest> => {
   try {
-    const read = Manifest.decode(JSON.parse(readFileSync(join(folder, FILE), 'utf8')))
+    const read = BackupManifest.decode(JSON.parse(readFileSync(join(folder, FILE), 'utf8')))
     if (E.isRight(read)) return read
     return E.left(`${join(folder, FILE)} is not the manifest of a backup that this version reads.`)
   } catch (error) {
@@ -63,7 +63,10 @@ export const readManifest = (folder: string): E.Either<string, Manifest> => {
 }
 
 /** The files that are not what the manifest says, or not there. */
-export const alteredFiles = async (folder: string, { sha256 }: Manifest): Promise<ReadonlyArray<string>> => {
+export const alteredFiles = async (
+  folder: string,
+  { sha256 }: BackupManifest,
+): Promise<ReadonlyArray<string>> => {
   const altered: string[] = []
   for (const [file, wanted] of Object.entries(sha256)) {
     const is = await sha256Of(join(folder, file)).catch(() => null)

@@ -6,7 +6,7 @@ import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { restoreLog } from '../instance/log-backup.ts'
 import { importLog } from '../log-transfer/import.ts'
-import { alteredFiles, type Manifest, readManifest, SECRETS_FILE } from './manifest.ts'
+import { alteredFiles, type BackupManifest, readManifest, SECRETS_FILE } from './manifest.ts'
 import { type KeptSecrets, openSecrets } from './sealed-secrets.ts'
 import { areFresh, loadTables } from './tables.ts'
 
@@ -17,7 +17,7 @@ const progressOf = (told: Told) => ({
 })
 
 /** Read, and each of its files what it was. Throws with a sentence. */
-export const checkedBackup = async (folder: string): Promise<Manifest> => {
+export const checkedBackup = async (folder: string): Promise<BackupManifest> => {
   const read = readManifest(folder)
   if (E.isLeft(read)) throw new Error(read.left)
   const altered = await alteredFiles(folder, read.right)
@@ -36,7 +36,7 @@ export const secretsOf = (folder: string, passphrase: string): KeptSecrets => {
 /** Of a log into a folder of the embedded node. */
 export const restoreLogTo = async (
   folder: string,
-  { log }: Manifest,
+  { log }: BackupManifest,
   dir: string,
   told: Told,
 ): Promise<void> => {
@@ -49,7 +49,7 @@ export const restoreLogTo = async (
 /** Of a log's events into an event store that has none of ours. */
 export const importLogTo = async (
   folder: string,
-  { log }: Manifest,
+  { log }: BackupManifest,
   url: string,
   told: Told,
 ): Promise<void> => {
@@ -66,7 +66,7 @@ export const importLogTo = async (
 /** Of keys and content into a database that is fresh: the projector makes all other tables. */
 export const restoreTables = async (
   folder: string,
-  { log, tables }: Manifest,
+  { log, tables }: BackupManifest,
   url: string,
 ): Promise<void> => {
   await migrate(url)
@@ -79,7 +79,7 @@ export const restoreTables = async (
 
 const WAITING = 'restored'
 /** What `npm start` on that folder loads at its next start, once its own Postgres runs. */
-export const leaveTables = (folder: string, { tables }: Manifest, dataDir: string): void => {
+export const leaveTables = (folder: string, { tables }: BackupManifest, dataDir: string): void => {
   mkdirSync(join(dataDir, WAITING), { recursive: true, mode: 0o700 })
   copyFileSync(join(folder, tables.file), join(dataDir, WAITING, 'tables.ndjson'))
 }

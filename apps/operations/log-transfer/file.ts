@@ -54,7 +54,7 @@ const lineOf = (event: RecordedEvent): string => {
   return `${JSON.stringify(line)}\n`
 }
 
-export type Progress = (done: number, of: string) => void
+export type OnProgress = (done: number, of: string) => void
 
 /** As `lineOf` writes it; null where it is none. */
 const asLine = (text: string): ExportedEvent | null => {
@@ -123,7 +123,7 @@ const hasLine = async (
  * Writes the log as it is now to a file, or goes on where an export into that file stopped. Gives the number of events that
  * the file holds in the end. Throws where the log can't be read.
  */
-export const exportLog = async (log: EventLog, file: string, progress: Progress): Promise<number> => {
+export const exportLog = async (log: EventLog, file: string, progress: OnProgress): Promise<number> => {
   const left = await whereLeft(file)
   if (left.last !== null && !(await hasLine(log, left.last)))
     throw new Error(`${file} is an export of another log: give another name.`)

@@ -11,7 +11,7 @@ import type {
   NewEvent,
   RecordedEvent,
 } from '../../../domain/ports.ts'
-import { type ExportedEvent, isOurs, type Progress } from './file.ts'
+import { type ExportedEvent, isOurs, type OnProgress } from './file.ts'
 
 const PAGE = 2_000
 /** Events of one stream in a row go in one append, up to this many and to this many characters of their lines. */
@@ -145,7 +145,7 @@ export type Imported = {
  * Ids, data and metadata stay, and revisions but where the source had lost events; positions and the server's own times are
  * new. Then reads what it appended and compares. Throws where the log holds something else, and where the file is damaged.
  */
-export const importLog = async (log: EventLog, file: string, progress: Progress): Promise<Imported> => {
+export const importLog = async (log: EventLog, file: string, progress: OnProgress): Promise<Imported> => {
   const there = oursOf(log, null)
   let atEnd = false
   let found = 0

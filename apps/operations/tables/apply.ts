@@ -10,7 +10,7 @@ import { type AuditMemory, copyAudit, remember, unknownSessions } from '../../..
 import { sessionSubjects } from '../../../projections/audit/queries.ts'
 import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
-import { letGo, type Parked, park } from '../../../projections/parked.ts'
+import { letGo, type ParkedEvent, park } from '../../../projections/parked.ts'
 import { copyTree, grow } from '../../../projections/proof/tree.ts'
 
 export type Readable = {
@@ -40,8 +40,8 @@ const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
 const separateParked = (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
-): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<Parked> } => {
-  const aside: Parked[] = []
+): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<ParkedEvent> } => {
+  const aside: ParkedEvent[] = []
   const good = events.filter(({ recorded, decoded, reason }) => {
     // A look at the audit log is on it, and nowhere else.
     if (isOnlyAudited(recorded.stream)) return false
@@ -99,7 +99,7 @@ const carefully = async (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   only: Only,
-): Promise<ReadonlyArray<Parked>> => {
+): Promise<ReadonlyArray<ParkedEvent>> => {
   const { good, aside } = separateParked(events, parked)
   if (good.length === 0) return aside
   await session.exec('SAVEPOINT part')
@@ -130,8 +130,8 @@ const applyPart = async (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   how: How,
-): Promise<ReadonlyArray<Parked>> => {
-  let aside: ReadonlyArray<Parked>
+): Promise<ReadonlyArray<ParkedEvent>> => {
+  let aside: ReadonlyArray<ParkedEvent>
   if (how.careful) {
     await appendAudit(session, how.audit ?? null)
     aside = await carefully(session, events, parked, how.only)
@@ -153,7 +153,7 @@ export const applyToTables = async (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
   how: How,
-): Promise<ReadonlyArray<Parked>> => {
+): Promise<ReadonlyArray<ParkedEvent>> => {
   const at = events.findIndex(({ recorded }) => letGoBy(recorded) !== null)
   const event = events[at]
   if (event === undefined) return applyPart(session, events, parked, how)

@@ -1,14 +1,14 @@
 /** The audit log, entry by entry, against what the file implies. */
 import type { Expected, ExpectedEntry } from './expect.ts'
 import type { Journal } from './journal.ts'
-import type { AuditRow } from './reading.ts'
+import type { ReadAuditRow } from './reading.ts'
 
 /** What the audit log should hold, and who reads it. */
 type Implied = { readonly expected: Expected; readonly journal: Journal; readonly owner: string }
 type Differ = (table: string, what: string) => void
-type Rows = ReadonlyArray<AuditRow>
+type Rows = ReadonlyArray<ReadAuditRow>
 
-const detailOf = (row: AuditRow): string | null => {
+const detailOf = (row: ReadAuditRow): string | null => {
   const text = (name: string) =>
     typeof row.details[name] === 'string' ? (row.details[name] as string) : null
   switch (row.action) {
@@ -25,7 +25,7 @@ const detailOf = (row: AuditRow): string | null => {
   }
 }
 
-const sessionOf = (row: AuditRow): string => String(row.details.sessionId ?? '')
+const sessionOf = (row: ReadAuditRow): string => String(row.details.sessionId ?? '')
 
 /** Whose a session is, by its id. */
 const accountsIn = (rows: Rows): ReadonlyMap<string, string> =>
@@ -51,7 +51,7 @@ const compareOrder = (rows: Rows, differ: Differ): void => {
 
 /** Entries that the file does not imply and that are right all the same. */
 const isExtra = (
-  row: AuditRow,
+  row: ReadAuditRow,
   { journal, owner }: Implied,
   accountOf: ReadonlyMap<string, string>,
 ): boolean => {
@@ -67,7 +67,7 @@ const isExtra = (
   return false
 }
 
-const entryOf = (row: AuditRow, accountOf: ReadonlyMap<string, string>): ExpectedEntry => {
+const entryOf = (row: ReadAuditRow, accountOf: ReadonlyMap<string, string>): ExpectedEntry => {
   const left = row.action === 'SessionLeft'
   const who = left ? (accountOf.get(sessionOf(row)) ?? '') : null
   const kicked = left && row.details.reason === 'kicked'

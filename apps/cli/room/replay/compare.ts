@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { compareAudit } from './compare-audit.ts'
 import type { Expected } from './expect.ts'
-import type { Journal, Target, Watch } from './journal.ts'
+import type { Journal, ReplayTarget, Watch } from './journal.ts'
 import type { Person } from './people.ts'
-import { createReading, type MessageRow, type Reading } from './reading.ts'
+import { createReading, type ReadMessageRow, type RoomReading } from './reading.ts'
 
 export type RoomDifference = { readonly table: string; readonly what: string }
 export type ComparedRoom = {
@@ -17,7 +17,7 @@ const LEASE_PATIENCE_MS = 60_000
 type Differ = (table: string, what: string) => void
 
 const comparePresent = async (
-  { present }: Reading,
+  { present }: RoomReading,
   expected: Expected,
   { journal, owner }: { readonly journal: Journal; readonly owner: string },
   differ: Differ,
@@ -53,7 +53,7 @@ const comparePermissions = (
 }
 
 const compareChat = (
-  messages: ReadonlyArray<MessageRow>,
+  messages: ReadonlyArray<ReadMessageRow>,
   expected: Expected,
   journal: Journal,
   differ: Differ,
@@ -99,7 +99,7 @@ const compareLive = (watch: Watch, expected: Expected, journal: Journal, differ:
 }
 
 export const compare = async (
-  target: Target,
+  target: ReplayTarget,
   owner: Person,
   expected: Expected,
   { journal, watch }: { readonly journal: Journal; readonly watch: Watch },

@@ -1,7 +1,7 @@
 /** A performance of a room log: whose room it is, and what came of each line so far. */
 import type { People, Person } from './people.ts'
 
-export type Target = {
+export type ReplayTarget = {
   readonly url: string
   readonly space: { readonly type: string; readonly id: string }
   readonly owner: string
@@ -37,7 +37,7 @@ export const createJournal = (): Journal => ({
 })
 
 export type Performance = {
-  readonly target: Target
+  readonly target: ReplayTarget
   readonly people: People
   readonly owner: Person
   readonly journal: Journal

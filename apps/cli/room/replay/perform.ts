@@ -11,7 +11,7 @@ import {
   createJournal,
   type Journal,
   type Performance,
-  type Target,
+  type ReplayTarget,
   WAIT_FOR_SERVER_MS,
   type Watch,
 } from './journal.ts'
@@ -20,7 +20,7 @@ import { adminsIn, type RoomLine } from './room-log.ts'
 import { createWatching, type Watching } from './watching.ts'
 
 export type PerformOptions = {
-  readonly target: Target
+  readonly target: ReplayTarget
   readonly people: People
   readonly lines: ReadonlyArray<RoomLine>
   /** How many times the file's clock; null for as fast as it goes. */

@@ -1,12 +1,12 @@
 /** What is read of a room over REST, as any reader gets it, after all that was performed. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Journal, Target } from './journal.ts'
+import type { Journal, ReplayTarget } from './journal.ts'
 import type { Person } from './people.ts'
 
 /** How long a read is asked again where a part is not there, or not caught up. */
 const READ_PATIENCE_MS = 60_000
 
-export type AuditRow = {
+export type ReadAuditRow = {
   position: string
   event_id: string
   action: string
@@ -17,9 +17,9 @@ export type AuditRow = {
   revision: string
   details: Record<string, unknown>
 }
-export type MessageRow = { message_id: string; user_account: string; content: string }
+export type ReadMessageRow = { message_id: string; user_account: string; content: string }
 
-export type Reading = ReturnType<typeof createReading>
+export type RoomReading = ReturnType<typeof createReading>
 
 const getter =
   (url: string, reader: Person) =>
@@ -39,7 +39,7 @@ const getter =
     }
   }
 
-export const createReading = (target: Target, reader: Person, journal: Journal) => {
+export const createReading = (target: ReplayTarget, reader: Person, journal: Journal) => {
   const get = getter(target.url, reader)
   const { type, id } = target.space
   const space = `${type}/${id}`
@@ -76,10 +76,10 @@ export const createReading = (target: Target, reader: Person, journal: Journal) 
     },
 
     /** Oldest first. */
-    messages: async (): Promise<ReadonlyArray<MessageRow>> => {
-      const found: MessageRow[] = []
+    messages: async (): Promise<ReadonlyArray<ReadMessageRow>> => {
+      const found: ReadMessageRow[] = []
       for (let before: string | null = null; ; before = found[0]!.message_id) {
-        const page: { messages: Array<MessageRow>; has_more: boolean } = await get(
+        const page: { messages: Array<ReadMessageRow>; has_more: boolean } = await get(
           `/api/chat/${space}/messages?limit=100&${fresh}${before ? `&before=${before}` : ''}`,
         )
         found.unshift(...page.messages)
@@ -88,10 +88,10 @@ export const createReading = (target: Target, reader: Person, journal: Journal) 
     },
 
     /** Oldest first. */
-    audit: async (): Promise<ReadonlyArray<AuditRow>> => {
-      type Page = { entries: Array<AuditRow>; next_cursor: string | null }
+    audit: async (): Promise<ReadonlyArray<ReadAuditRow>> => {
+      type Page = { entries: Array<ReadAuditRow>; next_cursor: string | null }
       const key = encodeURIComponent(`${type}:${id}`)
-      const found: AuditRow[] = []
+      const found: ReadAuditRow[] = []
       for await (const page of pages<Page>(`/api/audit?space=${key}&limit=100&${fresh}`))
         found.unshift(...[...page.entries].reverse())
       return found

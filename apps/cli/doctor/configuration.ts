@@ -7,7 +7,7 @@ import { readKept } from '../../operations/instance/secrets.ts'
 import { nearest } from '../nearest.ts'
 import { about, type Finding, type Findings } from './finding.ts'
 
-export type Given = {
+export type Configuration = {
   readonly config: Config
   readonly env: Environment
   readonly endpoints: Endpoints | null
@@ -95,7 +95,7 @@ const wishes = (config: Config): Findings => {
 }
 
 /** Left is a sentence: there is nothing to look at. */
-export const whatIsGiven = (env: Environment): E.Either<string, Given> => {
+export const whatIsGiven = (env: Environment): E.Either<string, Configuration> => {
   const dataDir = env.DATA_DIR || './data'
   const isNamed = Boolean(env.EVENTSTORE_URL || env.DATABASE_URL || env.DB_REPLICA_HOST || env.SESSION_SECRET)
   const endpoints = isNamed ? null : readEndpoints(dataDir)

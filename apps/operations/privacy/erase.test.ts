@@ -91,6 +91,28 @@ test.before(async () => {
       from(space, joined(`b${n}`, bob, 1, { avatarData: { model: 'a plain hat' } }), bob),
       from(space, joined(`g${n}`, guest, 1), guest),
     )
+    const box = { subspace: 'main', entityId: `box-${n}`, weight: 30 }
+    all.push(
+      from(
+        space,
+        {
+          type: 'EntityPinned',
+          data: {
+            ...box,
+            template: null,
+            ownership: null,
+            components: { text: 'what bob wrote' },
+            by: bob,
+            at: at(9_003),
+          },
+        },
+        bob,
+      ),
+      from(space, {
+        type: 'EntityChanged',
+        data: { ...box, components: { text: 'alicesaid in 3-D' }, by: alice, at: at(9_004) },
+      }),
+    )
     for (let i = 0; i < MESSAGES / rooms.length; i += 1) {
       all.push(from(space, message(`a${n}-${i}`, `alicesaid ${n} ${i} “so”`, i)))
       if (i % 10 === 0) all.push(from(space, message(`b${n}-${i}`, `bob answers ${i}`, i, BOB), bob))
@@ -192,10 +214,11 @@ test('given live tables, then they equal rebuilt ones, and an export has all of 
   const { differences } = await rebuild({ log, databaseUrl: database.url, compare: true, swap: false })
   assert.equal(differences, [])
   const held = await heldOn('alice')
+  // Her messages, those that she edited, one that is parked, and a thing of each room's scene.
   const said = held.filter(
     (line) => line.kind === 'event' && /alicesaid/.test(JSON.stringify(line.event.data)),
   )
-  assert.is(said.length, MESSAGES + 2 * Math.ceil(MESSAGES / rooms.length / 50) + 1)
+  assert.is(said.length, MESSAGES + 2 * Math.ceil(MESSAGES / rooms.length / 50) + 1 + rooms.length)
   assert.ok(held.some((line) => line.kind === 'row' && line.table === 'chat_messages'))
   assert.not.ok(held.some((line) => JSON.stringify(line).includes('bob answers')))
 })

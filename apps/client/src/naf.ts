@@ -7,6 +7,12 @@ type Listener = (clientId: string, type?: string, data?: unknown, target?: strin
 type Naf = any
 const naf = (): Naf => (globalThis as { NAF?: Naf }).NAF
 
+/** Whose an entity is that lasts, as networked-aframe asks for. */
+const SCENE = 'scene'
+const SHOW_MS = 100
+const KEEP_MS = 500
+type Moved = { readonly networkId: string; readonly components: Readonly<Record<string, unknown>> }
+
 class DluxAdapter {
   #server = ''
   #room = ''
@@ -14,6 +20,9 @@ class DluxAdapter {
   #joined: Room | null = null
   #me = ''
   readonly #known = new Set<string>()
+  /** How entities that last were moved here, not told yet. */
+  #changed: Record<string, Readonly<Record<string, unknown>>> = {}
+  #timer: ReturnType<typeof setTimeout> | undefined
   #succeeded: (id: string) => void = () => {}
   #failed: (code: string, sentence: string) => void = () => {}
   #occupants: (occupants: Readonly<Record<string, true>>) => void = () => {}
@@ -65,8 +74,10 @@ class DluxAdapter {
     room.on('users', () => this.#look())
     room.on('back', () => this.#becomeAnother())
     room.on('end', () => this.#leaveAll())
+    room.on('scene-changed', () => this.#showSoon())
     this.#succeeded(this.#me)
     this.#look()
+    this.#showSoon()
     if (this.#audio) room.voice.start().catch((error) => console.warn(`presence: ${error.message}`))
   }
   disconnect(): void {
@@ -80,6 +91,7 @@ class DluxAdapter {
     for (const id of [...this.#known].filter((known) => !ids.includes(known))) {
       this.#known.delete(id)
       this.#closed(id)
+      this.#showSoon()
     }
     for (const id of ids.filter((one) => !this.#known.has(one))) {
       this.#known.add(id)
@@ -105,6 +117,48 @@ class DluxAdapter {
     }
     this.#known.clear()
     this.#look()
+  }
+
+  // ── what lasts ─────────────────────────────────────────────────────────────────────────────────────────
+  /** An entity of networked-aframe’s lasts from now on: it is there after everybody has left. */
+  async pin(networkId: string): Promise<void> {
+    const room = this.#joined
+    const networked = naf().entities.getEntity(networkId)?.components.networked
+    if (room === null || networked === undefined) throw new Error(`There is no entity ${networkId}.`)
+    const { template, components } = networked.createSyncData(networked.gatherComponentsData(true), true)
+    if (!room.entities.has(networkId))
+      await room.spawn({ id: networkId, template, components: JSON.parse(JSON.stringify(components)) })
+    await room.pin(networkId)
+  }
+  async unpin(networkId: string): Promise<void> {
+    await this.#joined?.unpin(networkId)
+  }
+  /** Once networked-aframe has taken away what was of those who left. */
+  #showSoon(): void {
+    setTimeout(() => this.#showPinned(), SHOW_MS)
+  }
+  /** As its own clients tell of a thing, by one who never leaves. */
+  #showPinned(): void {
+    for (const [id, { pinned, template, components }] of this.#joined?.entities ?? []) {
+      if (!pinned || template === null || naf().entities.hasEntity(id)) continue
+      const whose = { networkId: id, owner: SCENE, creator: SCENE, lastOwnerTime: 0 }
+      const rest = { template, persistent: false, parent: null, components, isFirstSync: true }
+      this.#received(SCENE, 'u', { ...whose, ...rest })
+    }
+  }
+  /** What lasts and is moved here is told to the scene too, so that it is kept as it is at rest. */
+  #keep(type: string, data: unknown): void {
+    const all = type === 'um' ? (data as { d?: ReadonlyArray<Moved> }).d : type === 'u' ? [data as Moved] : []
+    for (const { networkId, components } of all ?? [])
+      if (this.#joined?.entities.get(networkId)?.pinned === true)
+        this.#changed[networkId] = { ...this.#changed[networkId], ...components }
+    if (Object.keys(this.#changed).length === 0) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      const changed = this.#changed
+      this.#changed = {}
+      void this.#joined?.change(changed).catch(() => {})
+    }, KEEP_MS)
   }
 
   shouldStartConnectionTo(): boolean {
@@ -134,6 +188,7 @@ class DluxAdapter {
   }
 
   #send(type: string, data: unknown, to?: string): void {
+    if (to === undefined) this.#keep(type, data)
     this.#joined?.roomData(type, data, to).catch((error) => {
       // Another update comes.
       if (error?.code !== 'disconnected' && error?.code !== 'slow_down')

@@ -16,7 +16,7 @@ const offered = (script: string, ...words: ReadonlyArray<string>): ReadonlyArray
 
 completions('in bash it offers the commands, their words and their flags', async () => {
   const script = await completionOf('bash', registry)
-  assert.deepEqual(offered(script, 'presence', 're'), ['rebuild'])
+  assert.deepEqual(offered(script, 'presence', 're'), ['rebuild', 'restore'])
   const names = offered(script, 'presence', '')
   for (const { name } of registry) assert.ok(names.includes(name), name)
   assert.deepEqual(offered(script, 'presence', 'space', 'un'), ['unban', 'unmute'])

@@ -197,6 +197,7 @@ test('given what the wallet reads of a join and of TURN, then it is there, and n
   for (const path of ['/api/turn-credentials', '/api/webrtc/turn-config']) {
     const { body } = await call(http, 'GET', path)
     assert.ok(body.iceServers.some(({ username, credential }: Json) => username && credential))
+    assert.equal([body.iceTransportPolicy, body.iceCandidatePoolSize], ['all', 10])
   }
   await http.app.inject({
     method: 'GET',

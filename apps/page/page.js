@@ -667,7 +667,8 @@ const typing = makeTyping(socket, (id) => (state.people.has(id) ? calledOf(state
 let speaking = null
 const withVoice = async () => {
   const people = () => [...state.people.values()]
-  speaking = await makeSpeaking({ socket, people, api, notice, changed: showPeople })
+  const space = () => `${state.room.space_type}:${state.room.space_id}`
+  speaking = await makeSpeaking({ socket, people, space, api, notice, changed: showPeople })
   setInterval(() => {
     const { voice } = speaking
     if (voice.streams.size === 0) return

@@ -1,10 +1,11 @@
 // One's own voice and others', over the page's socket: the button, who speaks, and why it stopped.
 import { $ } from './dom.js'
 
-/** `socket`: the page's. `people()`: who is in the room; `api`: REST. */
-export const makeSpeaking = async ({ socket, people, api, notice, changed }) => {
+/** `socket`: the page's. `people()`: who is in the room `space()`; `api`: REST. */
+export const makeSpeaking = async ({ socket, people, space, api, notice, changed }) => {
   const { Voice } = await import('/presence-three.js')
   let iceServers = []
+  const servers = async () => (await api(`/api/turn-credentials?space=${encodeURIComponent(space())}`)).iceServers ?? []
   const ask = (event, payload) =>
     new Promise((resolve, reject) =>
       socket.timeout(10_000).emit(event, payload, (late, answer) => {
@@ -35,7 +36,7 @@ export const makeSpeaking = async ({ socket, people, api, notice, changed }) => 
     try {
       if (voice.enabled) await voice.stop()
       else {
-        iceServers = (await api('/api/turn-credentials')).iceServers ?? []
+        iceServers = await servers()
         await voice.start()
       }
     } catch (error) {
@@ -49,7 +50,7 @@ export const makeSpeaking = async ({ socket, people, api, notice, changed }) => 
     /** Others' voices come with the next room, and one's own stays off there. */
     leave: () => voice.close(),
     ready: async () => {
-      if (iceServers.length === 0) iceServers = (await api('/api/turn-credentials').catch(() => ({}))).iceServers ?? []
+      iceServers = await servers().catch(() => iceServers)
     },
     isSpeaking: (id) => voice.isSpeaking(id),
   }

@@ -9,7 +9,7 @@ import { optional, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { type AnswerShape, mount } from '../endpoint.ts'
 import { tell } from '../errors.ts'
-import { TurnCredentials } from '../shapes.ts'
+import { TurnCredentials, text, whole } from '../shapes.ts'
 import { needEntry, seen } from '../space-gate.ts'
 
 /** The name that credentials are for: the caller's own with a token or a proof; the network's for a guest who is new with
@@ -29,19 +29,26 @@ const needAny = async (deps: HttpDeps, { caller }: Authenticated): Promise<void>
   if (caller.kind === 'guest') needEntry(await seen(deps, LOBBY, caller))
 }
 
+/** Beside the servers, for pages that give the whole answer to `RTCPeerConnection`. */
+const CONNECTION = { iceTransportPolicy: 'all', iceCandidatePoolSize: 10 } as const
+
 export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
   for (const path of ['/api/turn-credentials', '/api/webrtc/turn-config'])
     mount(app, deps, {
       method: 'GET',
       path,
-      answer: TurnCredentials.properties as AnswerShape,
+      answer: {
+        ...(TurnCredentials.properties as AnswerShape),
+        iceTransportPolicy: text(),
+        iceCandidatePoolSize: whole(),
+      },
       tag: 'webrtc',
       summary:
         'TURN credentials for the caller, which end by themselves: in a `space` for those who may enter where voice is on; without one for accounts, and for guests where the lobby takes guests.',
       query: t.type({ space: optional(SpaceKeyCodec) }),
       handle: async ({ query, who, request }) => {
         await (query.space === null ? needAny(deps, who) : needVoice(deps, query.space, who))
-        return { ...turnFor(deps, who, request.address) }
+        return { ...turnFor(deps, who, request.address), ...CONNECTION }
       },
     })
 }

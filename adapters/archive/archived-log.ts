@@ -6,6 +6,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type {
   AllRead,
+  Archived,
   EventLog,
   ReadError,
   RecordedEvent,
@@ -48,6 +49,14 @@ export const archivesOn = async (
     if (last === undefined || page.right.length < 500) return E.right(made)
     from = last.revision + 1n
   }
+}
+
+/** The newest archive that has something after that place, which no subscription will be given; null where none has. */
+export const archivedAfter = async (log: StreamReader, after: bigint | 'start'): Promise<Archived | null> => {
+  const made = await archivesOn(log)
+  if (E.isLeft(made)) return null
+  const found = made.right.findLast(({ position }) => after === 'start' || BigInt(position) > after)
+  return found === undefined ? null : { name: found.name, place: found.place, before: found.before }
 }
 
 /** Where it was put, or in the folder where archives are kept now; null where it is in neither. */

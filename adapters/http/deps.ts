@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import type { SpaceRef } from '../../domain/names.ts'
-import type { Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
+import type { Archived, Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
 import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
@@ -47,6 +47,8 @@ export type HttpDeps = {
   readonly proofs?: Proofs
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
+  /** What is not on the log any more after that place, and where it is. */
+  readonly archivedAfter?: (after: bigint | 'start') => Promise<Archived | null>
   /** What the feed follows; where there is none, its call is not there. */
   readonly feedLog?: Pick<EventLog, 'subscribe' | 'readAll'>
   /** Keys and subscriptions; where there are none, their calls are not there. */

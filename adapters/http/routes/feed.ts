@@ -5,6 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
+import type { Archived } from '../../../domain/ports.ts'
 import { type FeedRequest, feed as follow } from '../../outside/feed.ts'
 import type { PositionBefore } from '../../outside/item.ts'
 import { type Described, describeRefusal } from '../../refusals.ts'
@@ -67,6 +68,13 @@ const FORBIDDEN: Described = {
   code: 'forbidden',
   error: 'What happens in all spaces is for auditors: name a space that you moderate.',
 }
+
+const archivedIn = (archive: Archived): Described => ({
+  status: 410,
+  code: 'archived',
+  error: `Some of what came after that is in the archive ${archive.name}, up to ${archive.before}: ask from there on.`,
+  archive,
+})
 
 /** Ends the request unless the caller is a moderator of the space or an auditor; without a space, unless an auditor. */
 export const mayFollow = async (deps: HttpDeps, space: SpaceRef | null, caller: Caller): Promise<void> => {
@@ -134,6 +142,8 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
       const had = sse && last !== undefined ? Position.decode(last) : null
       if (had !== null && E.isLeft(had)) tellInvalid('last_event_id', 'Last-Event-ID must be a position.')
       const from = had !== null && E.isRight(had) ? had.right : (after ?? 'end')
+      const archive = from === 'end' ? null : ((await deps.archivedAfter?.(from)) ?? null)
+      if (archive !== null) tell(archivedIn(archive))
       const filters = {
         after: String(from),
         ...(types === null ? {} : { types }),

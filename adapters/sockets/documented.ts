@@ -123,11 +123,13 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   }),
   report: payload(
     Report,
-    `${CASE_COMMANDS.FileReport.says} One of message_id, subject and session_id (in this room) names whom.`,
+    `${CASE_COMMANDS.FileReport.says} One of message_id, subject, session_id (in this room) and entity_id (what is pinned) names what.`,
     {
       message_id: uuid,
       subject: shapes.subject,
       session_id: text(),
+      entity_id: text(),
+      subspace: shapes.subspace,
       text: text({ maxLength: 1_000 }),
       ...elsewhere,
     },

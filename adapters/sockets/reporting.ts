@@ -1,8 +1,9 @@
-/** A report that comes by a socket: of a message, of somebody by name, or of whoever a session in the same room is. */
+/** A report that comes by a socket: of a message, of somebody by name, of whoever a session in the same room is, or of what is
+ *  pinned. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { CaseTarget } from '../../domain/cases/commands.ts'
-import { parseSpace, type SpaceRef } from '../../domain/names.ts'
+import { MAIN, parseSpace, type SpaceRef } from '../../domain/names.ts'
 import type { Commands, Ids } from '../../domain/ports.ts'
 import { invalid } from '../refusals.ts'
 import { type Answer, failed, notInRoom, told } from './answers.ts'
@@ -13,6 +14,9 @@ export const Report = t.type({
   message_id: optional(Text),
   subject: optional(Text),
   session_id: optional(Text),
+  entity_id: optional(Text),
+  /** Of an entity; the socket's own where it is left out. */
+  subspace: optional(Text),
   text: optional(Text),
   spaceType: optional(Text),
   spaceId: optional(Text),
@@ -33,12 +37,16 @@ const spaceOf = ({ place }: Member, { spaceType, spaceId }: Report): E.Either<An
 }
 
 const targetOf = ({ place }: Member, asked: Report): E.Either<Answer, CaseTarget> => {
-  const { message_id, subject, session_id } = asked
-  const named = [message_id, subject, session_id].filter((one) => one != null)
+  const { message_id, subject, session_id, entity_id } = asked
+  const named = [message_id, subject, session_id, entity_id].filter((one) => one != null)
   if (named.length !== 1)
-    return E.left(told(invalid('message_id', 'Name one of message_id, subject and session_id.')))
+    return E.left(told(invalid('message_id', 'Name one of message_id, subject, session_id and entity_id.')))
   if (message_id != null) return E.right({ kind: 'message', messageId: message_id })
   if (subject != null) return E.right({ kind: 'person', subject })
+  if (entity_id != null) {
+    const subspace = asked.subspace ?? place?.subspace ?? MAIN
+    return E.right({ kind: 'entity', entityId: entity_id, subspace })
+  }
   const session = place?.hold.live.state.sessions.get(session_id!)
   const who = session?.account ?? session?.guest ?? null
   return who === null ? E.left(NO_SESSION) : E.right({ kind: 'person', subject: who })

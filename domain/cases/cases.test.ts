@@ -59,6 +59,23 @@ test('given a person, when somebody reports them, then a case is opened about th
     .when(ask(carol, report({ target: person('dave') })))
     .happens(caseOpened('dave', { about: { kind: 'person' } }), filed())
 })
+test('given what somebody pinned, when it is reported, then the case is about whoever pinned it; what is not there is not found', () => {
+  const entity = { kind: 'entity', entityId: 'statue', subspace: 'main' } as const
+  const pin = { ...entity, template: null, ownership: null, components: {}, weight: 2 }
+  const { kind: _, ...pinned } = pin
+  const space = [{ type: 'EntityPinned', data: { ...pinned, by: dave, at: at() } } as const]
+  given()
+    .when(ask(carol, report({ target: entity }), { space }))
+    .happens(caseOpened('dave', { about: entity }), filed())
+  given(caseOpened('dave', { about: entity }), filed())
+    .when(ask(carol, report({ target: entity }), { space }))
+    .happens()
+  given()
+    .when(ask(carol, report({ target: entity })))
+    .refuses({ _tag: 'EntityNotFound' })
+  const own = given().when(ask(dave, report({ target: entity }), { space })).decision
+  assert.is(E.isLeft(own) ? codeOf(own.left) : 'accepted', 'invalid_entity_id')
+})
 test('given a case that is open, when another reports the same, then it joins the case; the first again changes nothing', () => {
   given(caseOpened(), filed())
     .when(ask(heidi, report({ caseId: 'another', reportId: 'report-2' })))

@@ -23,6 +23,7 @@ const hidden = { isPersonal: true, isInner: true } as const
 const CaseTarget = t.union([
   t.type({ kind: t.literal('message'), messageId: t.string }),
   t.type({ kind: t.literal('person'), subject: t.string }),
+  t.type({ kind: t.literal('entity'), entityId: t.string, subspace: t.string }),
 ])
 export type CaseTarget = t.TypeOf<typeof CaseTarget>
 
@@ -45,7 +46,7 @@ export const CASE_COMMANDS = {
       network: { ...network, isPersonal: true },
     },
     who: 'whoever may enter',
-    says: 'Reports a message or a person to the moderators. Who did is known to them alone.',
+    says: 'Reports a message, a person or a pinned entity to the moderators. Who did is known to them alone.',
     rate: 'report',
   }),
   OpenCase: command({

@@ -5,6 +5,7 @@ import { canonicalId, isMessageId } from '../chat/text.ts'
 import { isSubject, type Subject } from '../identity.ts'
 import { accessOf, mayActOn, mayAs, rank, roleOf } from '../space/access.ts'
 import { actorOf, type DecisionContext } from '../space/decision-context.ts'
+import { pinKey } from '../space/pin.ts'
 import { invalid } from '../text.ts'
 import type { CaseCommand, CaseCommandOf, CaseTarget } from './commands.ts'
 import type { About, CaseEvent, StoodAt } from './events.ts'
@@ -70,26 +71,46 @@ const inHand = (talk: Talk, command: OfCase): E.Either<CaseRefusal, Case> => {
 
 // ── what is reported ───────────────────────────────────────────────────────────────────────────────────────
 
+type Of<Kind extends CaseTarget['kind']> = Extract<CaseTarget, { readonly kind: Kind }>
 type Aimed = { readonly subject: Subject; readonly about: About; readonly key: string }
 
-/** Who a target is, and in which room a message was said. */
-const aim = ({ find, by }: Talk, target: CaseTarget): E.Either<CaseRefusal, Aimed> => {
-  const key = keyOfTarget(
-    target.kind === 'message' ? { kind: 'message', messageId: canonicalId(target.messageId) } : target,
-  )
-  if (target.kind === 'person') {
-    const { subject } = target
-    if (!isSubject(subject)) return invalid('subject', 'That is neither a Hive account nor a guest.')
-    if (subject === by.id) return invalid('subject', 'That is yourself.')
-    return E.right({ subject, about: { kind: 'person' }, key })
-  }
+const aimAtPerson = ({ by }: Talk, target: Of<'person'>): E.Either<CaseRefusal, Aimed> => {
+  const { subject } = target
+  if (!isSubject(subject)) return invalid('subject', 'That is neither a Hive account nor a guest.')
+  if (subject === by.id) return invalid('subject', 'That is yourself.')
+  return E.right({ subject, about: { kind: 'person' }, key: keyOfTarget(target) })
+}
+
+const aimAtMessage = ({ find, by }: Talk, target: Of<'message'>): E.Either<CaseRefusal, Aimed> => {
   const messageId = canonicalId(target.messageId)
   if (!isMessageId(messageId)) return invalid('message_id', 'A message id is a UUID.')
   const message = find(messageId)
   if (message === null || message.deleted) return refuse({ _tag: 'MessageNotFound' })
   if (message.author === by.id) return invalid('message_id', 'That is a message of your own.')
-  const about: About = { kind: 'message', messageId, subspace: message.subspace }
-  return E.right({ subject: message.author, about, key })
+  const about = { kind: 'message', messageId, subspace: message.subspace } as const
+  return E.right({ subject: message.author, about, key: keyOfTarget(about) })
+}
+
+/** What lasts in a scene has somebody who pinned it; the rest of a scene is in no record. */
+const aimAtEntity = ({ state, by }: Talk, target: Of<'entity'>): E.Either<CaseRefusal, Aimed> => {
+  const pinned = state.pinned.get(pinKey(target.subspace, target.entityId))
+  if (pinned === undefined || !isSubject(pinned.by.id)) return refuse({ _tag: 'EntityNotFound' })
+  if (pinned.by.id === by.id) return invalid('entity_id', 'You pinned that yourself.')
+  return E.right({ subject: pinned.by.id, about: target, key: keyOfTarget(target) })
+}
+
+/** Who a target is of, and where it is. */
+const aim = (talk: Talk, target: CaseTarget): E.Either<CaseRefusal, Aimed> => {
+  switch (target.kind) {
+    case 'person':
+      return aimAtPerson(talk, target)
+    case 'message':
+      return aimAtMessage(talk, target)
+    case 'entity':
+      return aimAtEntity(talk, target)
+    default:
+      return target satisfies never
+  }
 }
 
 const openedBy = (talk: Talk, caseId: string, { subject, about }: Aimed): CaseEvent => ({

@@ -22,10 +22,11 @@ const event = <Data>(data: t.Type<Data>, says: Entry<Data>['says']): Entry<Data>
   says,
 })
 
-/** What a case is about: a message, or a person as such. */
+/** What a case is about: a message, a person as such, or what somebody pinned in a room's scene. */
 export const About = t.union([
   t.type({ kind: t.literal('message'), messageId: t.string, subspace: t.string }),
   t.type({ kind: t.literal('person') }),
+  t.type({ kind: t.literal('entity'), entityId: t.string, subspace: t.string }),
 ])
 export type About = t.TypeOf<typeof About>
 
@@ -53,11 +54,12 @@ export type AppealOutcome = t.TypeOf<typeof AppealOutcome>
 const step = { caseId: t.string, by: Actor, at: Time }
 const orNothing = (words: string): string => (words === '' ? '(the words were erased)' : words)
 
+const OF = { message: 'a message of ', person: '', entity: 'something pinned by ' } as const
+
 export const CASE_EVENTS = {
   CaseOpened: event(
     t.type({ ...step, subject: t.string, about: About, moment: StoodAt }),
-    ({ subject, about }, { actor }) =>
-      `${actor} brought ${about.kind === 'message' ? `a message of ${subject}` : subject} before the moderators`,
+    ({ subject, about }, { actor }) => `${actor} brought ${OF[about.kind]}${subject} before the moderators`,
   ),
   ReportFiled: event(
     t.intersection([

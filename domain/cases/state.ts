@@ -3,6 +3,7 @@
 import type { ChatState, Found } from '../chat/state.ts'
 import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
+import { pinKey } from '../space/pin.ts'
 import type { SpaceState } from '../space/state.ts'
 import type { CaseCommand, CaseTarget } from './commands.ts'
 import type { About, StoodAt } from './events.ts'
@@ -67,10 +68,18 @@ export type CaseAsked = DecisionInput<CaseCommand> & {
   readonly found?: Found
 }
 
-const keyOfMessage = (messageId: string): string => `message ${messageId}`
-const keyOfPerson = (subject: Subject): string => `person ${subject}`
+export const keyOfTarget = (it: CaseTarget): string => {
+  switch (it.kind) {
+    case 'message':
+      return `message ${it.messageId}`
+    case 'person':
+      return `person ${it.subject}`
+    case 'entity':
+      return `entity ${pinKey(it.subspace, it.entityId)}`
+    default:
+      return it satisfies never
+  }
+}
 export const keyOfAbout = (about: About, subject: Subject): string =>
-  about.kind === 'message' ? keyOfMessage(about.messageId) : keyOfPerson(subject)
-export const keyOfTarget = (target: CaseTarget): string =>
-  target.kind === 'message' ? keyOfMessage(target.messageId) : keyOfPerson(target.subject)
+  keyOfTarget(about.kind === 'person' ? { kind: 'person', subject } : about)
 export const keyOfNetwork = (network: string): string => `network ${network}`

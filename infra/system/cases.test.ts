@@ -242,19 +242,52 @@ test('given what the owner did, then SYSTEM_ADMINS hear the appeal, and lift it 
   await done('dave', 'POST', CHAT, { content: 'Hello.' })
 })
 
+test('given what somebody pinned, when it is reported, then it goes by an act of the case', async () => {
+  const pin = {
+    entityId: 'statue',
+    subspace: 'main',
+    template: null,
+    ownership: null,
+    components: { shape: 'box' },
+  }
+  const command = { type: 'PinEntity', ...pin } as never
+  const by = { kind: 'account', id: 'frank' } as const
+  const pinned = await http.commands.space({ by, space: SPACE, id: crypto.randomUUID(), command })()
+  assert.is(pinned._tag, 'Right')
+  assert.is(
+    (await ask('carol', 'POST', `${ROOM}/reports`, { entity_id: 'nothing' })).code,
+    'entity_not_found',
+  )
+  assert.is((await ask('carol', 'POST', `${ROOM}/reports`, {})).code, 'invalid_message_id')
+  await done('carol', 'POST', `${ROOM}/reports`, { entity_id: 'statue', subspace: 'main' })
+  const found = (await queued('alice')).find(({ about }: Json) => about === 'entity')
+  assert.equal([found.subject, found.entity_id, found.subspace], ['frank', 'statue', 'main'])
+  const at = `${ROOM}/cases/${found.case_id}`
+  await done('alice', 'POST', `${at}/take`, {})
+  await done('alice', 'POST', `${at}/acts`, { act: 'delete', rule: 'No statues', reason: 'In the way' })
+  const { entities } = await done('alice', 'GET', `${ROOM}/at?time=2999-01-01`)
+  assert.equal(entities, [])
+  await http.settled()
+  const { receipts } = await done('frank', 'GET', '/api/me/receipts')
+  assert.equal(
+    [receipts[0].about, receipts[0].entity_id, receipts[0].rule],
+    ['entity', 'statue', 'No statues'],
+  )
+})
+
 test('given a span, then its owner has it in numbers, and nobody else in the room', async () => {
   await http.settled()
   const span = `from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z`
   for (const who of ['erin', 'carol', 'dave'])
     assert.is((await ask(who, 'GET', `${ROOM}/transparency?${span}`)).code, 'forbidden')
   const report = await done('alice', 'GET', `${ROOM}/transparency?${span}`)
-  assert.is(report.reports, 4)
+  assert.is(report.reports, 5)
   assert.equal(
     [report.cases.opened, report.cases.opened_by_report, report.cases.acted_on, report.cases.open_at_the_end],
-    [4, 3, 2, 2],
+    [5, 4, 2, 3],
   )
   assert.equal(report.by_rule, { 'Be kind': 1, Mine: 1 })
-  assert.equal(report.acts, { kick: 0, mute: 1, ban: 1, delete: 1, unmute: 1, unban: 1 })
+  assert.equal(report.acts, { kick: 0, mute: 1, ban: 1, delete: 2, unmute: 1, unban: 1 })
   assert.equal([report.appeals.made, report.appeals.lifted, report.appeals.waiting_at_the_end], [2, 2, 0])
   assert.equal(report.moderation, { bans: 1, bans_lifted: 1, mutes: 1, mutes_lifted: 1, kicks: 0 })
   assert.not.match(JSON.stringify(report), /carol|dave|erin/)
@@ -268,7 +301,7 @@ test('given the record, then anybody who has it counts the same numbers, in anot
     ...told
   } = await done('alice', 'GET', `${ROOM}/transparency?from=${from}&to=${to}`)
   assert.equal(await transparencyOf(http.log, SPACE, { from, to }), told)
-  assert.match(inWords('post:alice/my-360-photo', told as never), 'Reports: 4\n')
+  assert.match(inWords('post:alice/my-360-photo', told as never), 'Reports: 5\n')
   const folder = mkdtempSync(join(tmpdir(), 'numbers-'))
   const record = await http.app.inject({
     url: '/api/audit?space=post:alice/my-360-photo&format=ndjson&order=oldest',
@@ -283,11 +316,11 @@ test('given the record, then anybody who has it counts the same numbers, in anot
     const args = [script, join(folder, 'record'), 'post:alice/my-360-photo', from, to, join(folder, 'told')]
     return spawnSync('python3', args, { encoding: 'utf8' })
   }
-  const [same, other] = [count(told), count({ ...told, reports: 5 })]
+  const [same, other] = [count(told), count({ ...told, reports: 6 })]
   rmSync(folder, { recursive: true })
   if (same.error !== undefined) return
   assert.is(same.status, 0, `${same.stdout}${same.stderr}`)
-  assert.equal([other.status, other.stderr], [1, 'reports differs: 5 is told\n'])
+  assert.equal([other.status, other.stderr], [1, 'reports differs: 6 is told\n'])
 })
 
 test.run()

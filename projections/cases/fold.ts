@@ -22,6 +22,7 @@ const FIRST = {
   subject: 'text',
   about: 'text',
   message_id: 'text',
+  entity_id: 'text',
   subspace: 'text',
   opened_at: 'timestamptz',
   /** Of the event that opened it: the room just before it is the moment. */
@@ -98,7 +99,8 @@ const firstOf = ({ data }: CaseEventOf<'CaseOpened'>, position: bigint): Row => 
   subject: data.subject,
   about: data.about.kind,
   message_id: data.about.kind === 'message' ? data.about.messageId : null,
-  subspace: data.about.kind === 'message' ? data.about.subspace : null,
+  entity_id: data.about.kind === 'entity' ? data.about.entityId : null,
+  subspace: data.about.kind === 'person' ? null : data.about.subspace,
   opened_at: data.at,
   opened_position: String(position),
   moment_space: data.moment.space,

@@ -11,6 +11,7 @@ const row = {
   subject: t.string,
   about: t.string,
   message_id: nullable(t.string),
+  entity_id: nullable(t.string),
   subspace: nullable(t.string),
   opened_at: iso,
   opened_position: decimal,
@@ -104,7 +105,7 @@ export const receiptsOf = (subject: string, past: string | null, limit: number):
 /** What somebody reported, the newest first, before position `past`. */
 export const reportsBy = (reporter: string, past: string | null, limit: number): Query<ReportRow> =>
   query(
-    sql.unsafe`SELECT r.space_type, r.space_id, r.report_id, r.reported_at, r.position, c.subject, c.about, c.message_id,
+    sql.unsafe`SELECT r.space_type, r.space_id, r.report_id, r.reported_at, r.position, c.subject, c.about, c.message_id, c.entity_id,
         c.status = 'closed' AS is_closed
       FROM presence_reports r JOIN presence_cases c USING (space_type, space_id, case_id)
       WHERE r.reporter = ${reporter} ${past === null ? sql.fragment`` : sql.fragment`AND r.position < ${past}::int8`}
@@ -117,6 +118,7 @@ export const reportsBy = (reporter: string, past: string | null, limit: number):
       subject: t.string,
       about: t.string,
       message_id: nullable(t.string),
+      entity_id: nullable(t.string),
       is_closed: t.boolean,
     }) as unknown as t.Type<ReportRow, ReportRow, unknown>,
   )

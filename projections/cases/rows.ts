@@ -17,6 +17,7 @@ export type CaseRow = {
   readonly subject: string
   readonly about: string
   readonly message_id: string | null
+  readonly entity_id: string | null
   readonly subspace: string | null
   readonly opened_at: Iso
   /** The room just before it is the moment. */
@@ -52,6 +53,7 @@ export type ReportRow = Placed & {
   readonly subject: string
   readonly about: string
   readonly message_id: string | null
+  readonly entity_id: string | null
   readonly is_closed: boolean
 }
 /** An event of a case, as the audit log has it. */

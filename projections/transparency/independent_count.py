@@ -53,7 +53,7 @@ def count(path, space, start, end):
     acts = dict.fromkeys(["kick", "mute", "ban", "delete", "unmute", "unban"], 0)
     done = dict.fromkeys(["bans", "bans_lifted", "mutes", "mutes_lifted", "kicks"], 0)
     of = dict.fromkeys(
-        ["reports", "opened", "by_report", "messages", "people", "acted", "dismissed", "made", "stand", "lifted"], 0
+        ["reports", "opened", "by_report", "messages", "people", "entities", "acted", "dismissed", "made", "stand", "lifted"], 0
     )
     for _, stream, kind, at, data in events(path, space):
         if at > last:
@@ -68,7 +68,7 @@ def count(path, space, start, end):
         if kind == "CaseOpened":
             cases[data["caseId"]] = {"at": at, "reported": False, "closed": False, "appealed": None}
             of["opened"] += within
-            of["messages" if data["about"]["kind"] == "message" else "people"] += within
+            of[{"message": "messages", "entity": "entities"}.get(data["about"]["kind"], "people")] += within
         elif kind == "ReportFiled":
             of["reports"] += within
             if case is not None and not case["reported"] and case["at"] == at:
@@ -105,6 +105,7 @@ def count(path, space, start, end):
             "opened_by_moderators": of["opened"] - of["by_report"],
             "about_messages": of["messages"],
             "about_people": of["people"],
+            "about_entities": of["entities"],
             "closed": of["acted"] + of["dismissed"],
             "acted_on": of["acted"],
             "dismissed": of["dismissed"],

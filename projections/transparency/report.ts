@@ -25,6 +25,7 @@ export type Transparency = {
     readonly opened_by_moderators: number
     readonly about_messages: number
     readonly about_people: number
+    readonly about_entities: number
     readonly closed: number
     readonly acted_on: number
     readonly dismissed: number
@@ -93,11 +94,12 @@ type Account = {
 }
 type Told = { readonly id: string; readonly data: Loose; readonly at: number; readonly isIn: boolean }
 
+const ABOUT: Readonly<Record<string, string>> = { message: 'messages', person: 'people', entity: 'entities' }
 const opened = ({ known, counts }: Account, { id, data, at, isIn }: Told): void => {
   known.set(id, { openedAt: at, isReported: false, isClosed: false, appealedAt: null })
   if (!isIn) return
   tally(counts, 'opened')
-  tally(counts, loose(data.about).kind === 'message' ? 'messages' : 'people')
+  tally(counts, ABOUT[String(loose(data.about).kind)] ?? 'people')
 }
 const filed = ({ known, counts }: Account, { id, at, isIn }: Told): void => {
   const one = known.get(id)
@@ -177,6 +179,7 @@ export const reportOf = ({ from, to, known, ...account }: Account): Transparency
       opened_by_moderators: of('opened') - of('byReport'),
       about_messages: of('messages'),
       about_people: of('people'),
+      about_entities: of('entities'),
       closed: of('acted') + of('dismissed'),
       acted_on: of('acted'),
       dismissed: of('dismissed'),
@@ -210,7 +213,7 @@ export const inWords = (space: string, report: Transparency): string => {
     '',
     `Reports: ${report.reports}`,
     `Cases: ${cases.opened} opened (${cases.opened_by_report} by a report, ${cases.opened_by_moderators} by moderators; ` +
-      `${cases.about_messages} about a message, ${cases.about_people} about a person)`,
+      `${cases.about_messages} about a message, ${cases.about_people} about a person, ${cases.about_entities} about what was pinned)`,
     `  ${cases.closed} closed: ${cases.acted_on} acted on, ${cases.dismissed} dismissed${seconds(cases.median_seconds_to_close)}`,
     `  ${cases.open_at_the_end} open at the end`,
     `Rules: ${list(report.by_rule)}`,

@@ -95,10 +95,15 @@ const kick = async (acting: CaseActing, of: VisibleSpace, subject: string, reaso
   return last ?? tellInvalid('act', 'They have no session here: there is nobody to kick.')
 }
 
-const deleteMessage = async (acting: CaseActing, of: VisibleSpace, { about }: Case) => {
+/** What was reported goes: a message, or what was pinned. */
+const remove = async (acting: CaseActing, of: VisibleSpace, { about }: Case) => {
   const { deps, space } = acting
-  if (about.kind !== 'message')
-    return tellInvalid('act', 'The case is about a person: there is no message to delete.')
+  if (about.kind === 'person')
+    return tellInvalid('act', 'The case is about a person: there is nothing to delete.')
+  if (about.kind === 'entity') {
+    const { entityId, subspace } = about
+    return onSpace(acting, of, { type: 'UnpinEntity', entityId, subspace }, 'unpin')
+  }
   const command = { type: 'DeleteMessage', messageId: about.messageId } as const
   return orTell(
     await deps.commands.chat({ ...partOf(acting, 'delete'), ...actorFor(acting, of), space, command })(),
@@ -115,7 +120,7 @@ const carryOut = (doing: Doing, act: ActKind, { reason, until }: Terms) => {
     case 'kick':
       return kick(doing, of, subject, reason)
     case 'delete':
-      return deleteMessage(doing, of, known)
+      return remove(doing, of, known)
     case 'mute':
       return onSpace(doing, of, { type: 'Mute', subject, reason, until }, act)
     case 'ban':
@@ -134,7 +139,7 @@ const recordOf = (acting: CaseActing, act: ActKind, terms: Terms): CaseCommand &
   caseId: acting.caseId,
   act,
   ...terms,
-  in: act === 'delete' ? 'chat' : 'space',
+  in: 'space',
   revision: -1,
   ...standing(acting.deps, acting.from.who.caller),
 })
@@ -143,7 +148,8 @@ export const actOn = async (acting: CaseActing, act: ActKind, terms: Terms): Pro
   const record = recordOf(acting, act, terms)
   const { of, known } = await lookAhead(acting, record)
   const done = await carryOut({ ...acting, of, known: known! }, act, terms)
-  return send(acting, { ...record, revision: Number(done.revision) })
+  const isOfChat = act === 'delete' && known?.about.kind === 'message'
+  return send(acting, { ...record, in: isOfChat ? 'chat' : 'space', revision: Number(done.revision) })
 }
 
 /** Bans and mutes that stand as this case set them: another's, or one that was set anew since, is no matter of this appeal. */

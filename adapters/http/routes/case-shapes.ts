@@ -31,9 +31,10 @@ const Moment = shape('CaseMoment', {
   chat_revision: revision,
 })
 const about = {
-  about: text({ enum: ['message', 'person'] }),
+  about: text({ enum: ['message', 'person', 'entity'] }),
   subject,
   message_id: orNull(uuid),
+  entity_id: orNull(text()),
   subspace: orNull(subspace),
 }
 const outcome = {
@@ -86,6 +87,7 @@ export const ReceiptShape = shape('Receipt', {
   case_id: uuid,
   about: about.about,
   message_id: about.message_id,
+  entity_id: about.entity_id,
   subspace: about.subspace,
   moment: Moment,
   ...outcome,
@@ -96,7 +98,7 @@ export const ReportShape = shape('Report', {
   space_type: spaceType,
   space_id: spaceId,
   report_id: uuid,
-  ...{ about: about.about, subject, message_id: about.message_id },
+  ...{ about: about.about, subject, message_id: about.message_id, entity_id: about.entity_id },
   reported_at: time,
   closed: sometimes({ type: 'boolean' }),
 })
@@ -153,11 +155,11 @@ export const receiptView = (
   const last = Math.max(...acts.map(({ at }) => Date.parse(at)))
   const until = Number.isFinite(last) ? last + days * DAY : null
   const isOpen = row.appeal === null && until !== null && now <= until
-  const { space_type, space_id, case_id, message_id, subspace: room, rule, reason, did } = row
+  const { space_type, space_id, case_id, message_id, entity_id, subspace: room, rule, reason, did } = row
   const { appeal, appealed_at, decided_at, decision } = row
   const address = `/api/spaces/${space_type}/${space_id}/cases/${case_id}/appeal`
   return {
-    ...{ space_type, space_id, case_id, about: row.about, message_id, subspace: room },
+    ...{ space_type, space_id, case_id, about: row.about, message_id, entity_id, subspace: room },
     moment: momentOf(row),
     ...{ rule, reason, did, appeal, appealed_at, decided_at, decision },
     appeal_until: until === null ? null : new Date(until).toISOString(),

@@ -5,8 +5,8 @@ import * as t from 'io-ts'
 import type { CaseTarget } from '../../../domain/cases/commands.ts'
 import { APPEAL_DAYS } from '../../../domain/cases/state.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
-import { spaceKey } from '../../../domain/names.ts'
-import { from, optional, Subject, Text, Uuid } from '../codecs.ts'
+import { MAIN, spaceKey } from '../../../domain/names.ts'
+import { from, optional, Subject, SubspaceCodec, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { type EndpointRequest, mount } from '../endpoint.ts'
 import { orTell, tellInvalid } from '../errors.ts'
@@ -23,15 +23,21 @@ export const idFor = (
   { params, who, commandId }: EndpointRequest<t.TypeOf<typeof SpaceParams>, unknown, unknown>,
 ): string => derivedUuid(sha256, `${what} ${who.caller.id} ${spaceKey(spaceOf(params))} ${commandId.id}`)
 
-export const TargetBody = t.type({ message_id: optional(Uuid), subject: optional(Subject) })
-/** One of both, and no more. */
+export const TargetBody = t.type({
+  message_id: optional(Uuid),
+  subject: optional(Subject),
+  entity_id: optional(Text),
+  /** Of an entity. */
+  subspace: optional(SubspaceCodec),
+})
+/** One of them, and no more. */
 export const targetIn = (body: t.TypeOf<typeof TargetBody>): CaseTarget => {
-  const { message_id, subject } = body
-  if ((message_id === null) === (subject === null))
-    return tellInvalid('message_id', 'Name either a message_id or a subject.')
-  return message_id === null
-    ? { kind: 'person', subject: subject! }
-    : { kind: 'message', messageId: message_id }
+  const { message_id, subject, entity_id, subspace } = body
+  if ([message_id, subject, entity_id].filter((one) => one !== null).length !== 1)
+    return tellInvalid('message_id', 'Name one of message_id, subject and entity_id.')
+  if (message_id !== null) return { kind: 'message', messageId: message_id }
+  if (subject !== null) return { kind: 'person', subject }
+  return { kind: 'entity', entityId: entity_id!, subspace: subspace ?? MAIN }
 }
 
 export const CaseParams = t.intersection([SpaceParams, t.type({ case_id: Uuid })])
@@ -44,7 +50,7 @@ const file = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { success: 'boolean', report_id: uuid, position },
     tag: 'cases',
     summary:
-      'Reports a message or a person to the moderators, on the room as it stands now. Who did is known to them alone; a second report of the same changes nothing.',
+      'Reports a message, a person or a pinned entity to the moderators, on the room as it stands now. Who did is known to them alone; a second report of the same changes nothing.',
     params: SpaceParams,
     body: t.intersection([TargetBody, t.type({ text: optional(Words) })]),
     handle: async (asked) => {

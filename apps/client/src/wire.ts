@@ -41,11 +41,13 @@ export type Sent = {
     readonly emoji: string
     readonly remove?: boolean
   }
-  /** Reports a message or a person to the moderators. Who did is known to them alone. One of message_id, subject and session_id (in this room) names whom. */
+  /** Reports a message, a person or a pinned entity to the moderators. Who did is known to them alone. One of message_id, subject, session_id (in this room) and entity_id (what is pinned) names what. */
   readonly report: {
     readonly message_id?: string
     readonly subject?: string
     readonly session_id?: string
+    readonly entity_id?: string
+    readonly subspace?: string
     readonly text?: string
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string

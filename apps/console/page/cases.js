@@ -29,7 +29,8 @@ const WORDS = {
 }
 const stateOf = ({ status, outcome, appeal }) =>
   appeal === 'made' ? 'appealed' : appeal ? `appeal: ${appeal}` : status === 'closed' ? `closed: ${outcome}` : status
-const about = (one) => (one.about === 'message' ? 'a message of ' : '')
+const OF = { message: 'a message of ', entity: 'something pinned by ' }
+const about = (one) => OF[one.about] ?? ''
 
 class CasesView extends View {
   static properties = { ...View.properties, space: {}, generation: {}, list: { state: true } }
@@ -117,7 +118,7 @@ class CaseView extends View {
     if (one.taken_by !== me.account)
       return html`<section class="panel" aria-label="yours"><h3>Yours to do</h3>
         <button type="button" class="primary" @click=${() => this.send('/take', {})}>Take it in hand</button>${this.note()}</section>`
-    const acts = ['mute', 'ban', 'kick', ...(one.about === 'message' ? ['delete'] : [])]
+    const acts = ['mute', 'ban', 'kick', ...(one.about === 'person' ? [] : ['delete'])]
     const until = ({ minutes, ...given }) =>
       minutes ? { ...given, until: new Date(Date.now() + Number(minutes) * 60_000).toISOString() } : given
     return html`<section class="panel" aria-label="yours"><h3>Yours to do</h3>

@@ -37,7 +37,7 @@ class MeView extends View {
         <section class="panel" aria-label="reports"><h3>What you reported <small>${reports.length}</small></h3>
           ${reports.length === 0 ? html`<p class="empty">Nothing.</p>` : nothing}
           <ul class="rows">${reports.map(
-            (one) => html`<li>${one.about === 'message' ? 'a message of ' : ''}<b>${one.subject}</b> in ${one.space_type}:${one.space_id}
+            (one) => html`<li>${one.about === 'person' ? '' : `${one.about} of `}<b>${one.subject}</b> in ${one.space_type}:${one.space_id}
               <small>${when(one.reported_at)} · ${one.closed ? 'it was looked into' : 'it is being looked into'}</small></li>`,
           )}</ul></section>
         <section class="panel" aria-label="record"><h3>Your record</h3>

@@ -1,6 +1,7 @@
 /** The server's parts put together. Never listens: `main.ts` does. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { archivedAfter } from '../../adapters/archive/archived-log.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
 import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
@@ -190,6 +191,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     proofs,
     moments: momentsOf(machines),
     feedLog: log,
+    archivedAfter: (after) => archivedAfter(log, after),
     outside,
     webhookKey: webhookKeyOf(config.privacy.masterKey),
     auth: machines.auth,

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { archivedLog } from '../../../adapters/archive/archived-log.ts'
+import { archivedAfter, archivedLog, archivesOn } from '../../../adapters/archive/archived-log.ts'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { createMoments, type When } from '../../../projections/history/moments.ts'
@@ -233,6 +233,16 @@ test('given a bundle of what comes after the cut, then it needs no archive; one 
     renameSync(to, at)
     await bare.close()
   }
+})
+
+test('given who follows the log from before the cut, then it is said that some of it is in the archive; from after it, nothing', async ({
+  rooms,
+}) => {
+  assert.is((await archivedAfter(rooms.plain, 'start'))?.name, 'archive-000001')
+  assert.is((await archivedAfter(rooms.plain, 1_000n))?.name, 'archive-000001')
+  const made = await archivesOn(rooms.plain)
+  assert.ok(E.isRight(made))
+  assert.is(await archivedAfter(rooms.plain, BigInt(made.right[0]!.position)), null)
 })
 
 test('given a second archive after the first, then it begins where that ended, and all of it still holds', async ({

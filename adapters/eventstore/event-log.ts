@@ -50,32 +50,39 @@ export type EventStoreLog = EventLog & { readonly stats: () => EventLogStats }
 const READ_TRIES = 3
 const BUFFER_BYTES = 16 * 1024 * 1024
 
+const lineOptionsOf = ({
+  connectTimeoutMs,
+  heartbeatMs,
+  ...others
+}: Required<Omit<EventLogOptions, 'url'>>): LineOptions => ({
+  // One try ends in time for another within the same wait.
+  connectTimeoutMs: Math.max(50, connectTimeoutMs / 2),
+  heartbeatMs,
+  tickMs: Math.max(10, Math.min(250, Math.min(heartbeatMs, ...Object.values(others)) / 10)),
+})
+
+const noStats = () => ({
+  appends: 0,
+  appendedEvents: 0,
+  conflicts: 0,
+  unknownOutcomes: 0,
+  unavailable: 0,
+  reads: 0,
+  retriedReads: 0,
+})
+
 /** Throws where the connection string is wrong. Connects by itself, and goes on trying until it is closed. */
 export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
   const appendTimeoutMs = options.appendTimeoutMs ?? 5_000
   const readTimeoutMs = options.readTimeoutMs ?? 5_000
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000
   const heartbeatMs = options.heartbeatMs ?? 5_000
-  const shortest = Math.min(appendTimeoutMs, readTimeoutMs, heartbeatMs)
-  const lineOptions: LineOptions = {
-    // One try ends in time for another within the same wait.
-    connectTimeoutMs: Math.max(50, connectTimeoutMs / 2),
-    heartbeatMs,
-    tickMs: Math.max(10, Math.min(250, shortest / 10)),
-  }
+  const lineOptions = lineOptionsOf({ appendTimeoutMs, readTimeoutMs, connectTimeoutMs, heartbeatMs })
   const connection = new LogConnection(options.url, lineOptions)
   const subscriptions = new Set<AllSubscription>()
   let isClosed = false
   let appends: { readonly line: LogLine; readonly over: Appends } | null = null
-  const stats = {
-    appends: 0,
-    appendedEvents: 0,
-    conflicts: 0,
-    unknownOutcomes: 0,
-    unavailable: 0,
-    reads: 0,
-    retriedReads: 0,
-  }
+  const stats = noStats()
 
   const appendsOver = (line: LogLine): Appends => {
     if (appends?.line !== line) appends = { line, over: new Appends(line, appendTimeoutMs) }

@@ -64,6 +64,35 @@ const ACCOUNTED_PAGE = 2_000
 
 const REVISION = /^\d{1,19}$/
 
+/** Reports, cases and what they come to in numbers. */
+const caseReads = (
+  pool: DatabasePool,
+  asking: ReturnType<typeof askingOf>,
+): Pick<ReadModels, 'cases' | 'case' | 'caseSteps' | 'receipts' | 'reportsBy' | 'accounted'> => ({
+  cases: (space, list, { limit, cursor }) =>
+    asking(async () => {
+      const past = after('cases', cursor)?.[0] ?? null
+      const rows = await rowsOf(pool, casesOf(space, list, past, limit + 1))
+      return page(rows, limit, ({ opened_position }) => [opened_position])
+    }),
+  case: (space, caseId) => asking(async () => (await rowsOf(pool, caseOf(space, caseId)))[0] ?? null),
+  caseSteps: (space, caseId) => asking(() => rowsOf(pool, caseSteps(space, caseId, MOST_STEPS))),
+  receipts: (subject, { limit, cursor }) =>
+    asking(async () => {
+      const past = after('receipts', cursor)?.[0] ?? null
+      const rows = await rowsOf(pool, receiptsOf(subject, past, limit + 1))
+      return page(rows, limit, ({ opened_position }) => [opened_position])
+    }),
+  reportsBy: (reporter, { limit, cursor }) =>
+    asking(async () => {
+      const past = after('reports', cursor)?.[0] ?? null
+      const rows = await rowsOf(pool, reportsBy(reporter, past, limit + 1))
+      return page(rows, limit, ({ position }) => [position])
+    }),
+  accounted: (space, span, past) =>
+    asking(() => rowsOf(pool, transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE }))),
+})
+
 /** `close` ends the connection that `waitFor` listens on; the pool is the caller's to end. */
 export const createReadModels = (
   pool: DatabasePool,
@@ -205,28 +234,7 @@ export const createReadModels = (
           buckets: [...found].map(([bucket, counts]) => ({ bucket, counts })),
         }
       }),
-    cases: (space, list, { limit, cursor }) =>
-      asking(async () => {
-        const past = after('cases', cursor)?.[0] ?? null
-        const rows = await rowsOf(pool, casesOf(space, list, past, limit + 1))
-        return page(rows, limit, ({ opened_position }) => [opened_position])
-      }),
-    case: (space, caseId) => asking(async () => (await rowsOf(pool, caseOf(space, caseId)))[0] ?? null),
-    caseSteps: (space, caseId) => all(caseSteps(space, caseId, MOST_STEPS)),
-    receipts: (subject, { limit, cursor }) =>
-      asking(async () => {
-        const past = after('receipts', cursor)?.[0] ?? null
-        const rows = await rowsOf(pool, receiptsOf(subject, past, limit + 1))
-        return page(rows, limit, ({ opened_position }) => [opened_position])
-      }),
-    reportsBy: (reporter, { limit, cursor }) =>
-      asking(async () => {
-        const past = after('reports', cursor)?.[0] ?? null
-        const rows = await rowsOf(pool, reportsBy(reporter, past, limit + 1))
-        return page(rows, limit, ({ position }) => [position])
-      }),
-    accounted: (space, span, past) =>
-      all(transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE })),
+    ...caseReads(pool, asking),
     close: () => waits.close(),
   }
 }

@@ -8,6 +8,7 @@ import type {
   Commands,
   EventLog,
   OnAccepted,
+  RecordedEvent,
   SubscriptionItem,
   SubscriptionState,
 } from '../../domain/ports.ts'
@@ -60,8 +61,17 @@ export type FeedDeps = {
 /** Between two tries to wake a space of another log. */
 const WAKE_MS = 250
 
+/** The command path's own trouble with an event keeps no room from it. */
+const observe = ({ commands, logger }: FeedDeps, event: RecordedEvent): void => {
+  try {
+    commands.observe(event)
+  } catch (error) {
+    logger.error({ stream: event.stream, error: reasonOf(error) }, 'the command path could not take an event')
+  }
+}
+
 export const startFeed = (deps: FeedDeps): LiveFeed => {
-  const { log, commands, logger } = deps
+  const { log, commands } = deps
   const entries = new Map<string, HeldSpace>()
   const streams = new Map<string, { readonly entry: HeldSpace; readonly kind: LiveStreamKind }>()
   let offered: Offered[] = []
@@ -91,14 +101,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     for (const item of items) {
       if (item.kind !== 'event') continue
       const { event } = item
-      try {
-        commands.observe(event)
-      } catch (error) {
-        logger.error(
-          { stream: event.stream, error: reasonOf(error) },
-          'the command path could not take an event',
-        )
-      }
+      observe(deps, event)
       const target = streams.get(event.stream)
       if (target === undefined) continue
       const { revision, position } = event

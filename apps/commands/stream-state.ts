@@ -69,6 +69,29 @@ export type StreamStateOptions = FoldingOptions & {
 const SMALL = 256
 const BYTES_AN_ENTRY = 400
 const BYTES_A_RECENT = 110
+
+type Reading = () => Promise<E.Either<Trouble, void>>
+
+/** Callers that come during a read share the next one, which begins after they asked. */
+const sharedReads = (read: Reading): Reading => {
+  let reading: ReturnType<Reading> | null = null
+  let nextReading: ReturnType<Reading> | null = null
+  const share: Reading = () => {
+    if (reading === null) {
+      reading = read().finally(() => {
+        reading = null
+      })
+      return reading
+    }
+    nextReading ??= reading.then(() => {
+      nextReading = null
+      return share()
+    })
+    return nextReading
+  }
+  return share
+}
+
 export const createStreamState = <State, Event>(
   parts: StreamStateParts<State, Event>,
   options: StreamStateOptions,
@@ -122,22 +145,7 @@ export const createStreamState = <State, Event>(
     return E.right(undefined)
   }
 
-  /** Callers that come during a read share the next one, which begins after they asked. */
-  let reading: Promise<E.Either<Trouble, void>> | null = null
-  let nextReading: Promise<E.Either<Trouble, void>> | null = null
-  const refresh = (): Promise<E.Either<Trouble, void>> => {
-    if (reading === null) {
-      reading = readNew().finally(() => {
-        reading = null
-      })
-      return reading
-    }
-    nextReading ??= reading.then(() => {
-      nextReading = null
-      return refresh()
-    })
-    return nextReading
-  }
+  const refresh = sharedReads(readNew)
 
   return {
     held: () => held,

@@ -74,6 +74,37 @@ const trailersOf = (error: errors.GrpcError): Record<string, string> => ({
   ...error.metadata,
 })
 
+/** Gives the call each message as it is whole. */
+const readMessages = (stream: ServerHttp2Stream, call: Call): void => {
+  // What came of a message that is not whole yet; `wanted`: how much there must be to go on.
+  let rest: Buffer[] = []
+  let gotten = 0
+  let wanted = 5
+  stream.on('data', (chunk: Buffer) => {
+    if (!call.open()) return
+    gotten += chunk.length
+    if (gotten < wanted) {
+      rest.push(chunk)
+      return
+    }
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([...rest, chunk], gotten)
+    let at = 0
+    wanted = 5
+    while (bytes.length - at >= 5) {
+      const length = bytes.readUInt32BE(at + 1)
+      if (bytes[at] !== 0) return call.fail(errors.unimplemented('Messages may not be compressed'))
+      if (length > MAX_MESSAGE) return call.fail(errors.tooLarge(MAX_MESSAGE))
+      wanted = 5 + length
+      if (bytes.length - at < wanted) break
+      call.onMessage(bytes.subarray(at + 5, at + wanted))
+      at += wanted
+      wanted = 5
+    }
+    gotten = bytes.length - at
+    rest = gotten === 0 ? [] : [bytes.subarray(at)]
+  })
+}
+
 const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler): void => {
   let open = true
   let responded = false
@@ -197,33 +228,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
   // A stream's end is seen by 'close'; without a listener its error would end the process.
   stream.on('error', close)
 
-  // What came of a message that is not whole yet; `wanted`: how much there must be to go on.
-  let rest: Buffer[] = []
-  let gotten = 0
-  let wanted = 5
-  stream.on('data', (chunk: Buffer) => {
-    if (!open) return
-    gotten += chunk.length
-    if (gotten < wanted) {
-      rest.push(chunk)
-      return
-    }
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([...rest, chunk], gotten)
-    let at = 0
-    wanted = 5
-    while (bytes.length - at >= 5) {
-      const length = bytes.readUInt32BE(at + 1)
-      if (bytes[at] !== 0) return call.fail(errors.unimplemented('Messages may not be compressed'))
-      if (length > MAX_MESSAGE) return call.fail(errors.tooLarge(MAX_MESSAGE))
-      wanted = 5 + length
-      if (bytes.length - at < wanted) break
-      call.onMessage(bytes.subarray(at + 5, at + wanted))
-      at += wanted
-      wanted = 5
-    }
-    gotten = bytes.length - at
-    rest = gotten === 0 ? [] : [bytes.subarray(at)]
-  })
+  readMessages(stream, call)
   stream.on('end', () => {
     if (open) call.onEnd()
   })

@@ -21,6 +21,36 @@ const newsOf = ({ decoded, at, says }: ReplayStep): Picture['news'][number] | nu
     ? null
     : { at, says, isRight: decoded === null || decoded.kind === 'refusal' || RIGHTS.test(decoded.event.type) }
 
+/** What was typed and not read yet. */
+const createTyped = (terminal: Terminal) => {
+  let input = ''
+  let wake = (): void => {}
+  terminal.onInput((bytes) => {
+    input += bytes
+    wake()
+  })
+  terminal.onResize(() => wake())
+
+  return {
+    isEmpty: (): boolean => input === '',
+    next: (isText: boolean): KeyPress | null => {
+      const { key, length } = nextKey(input, isText)
+      input = input.slice(length)
+      return key
+    },
+    /** Until a key, a new size, or so long. */
+    rest: (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        if (input !== '') wake()
+      }),
+  }
+}
+
 /** Resolves when somebody quits. `end`: a place in the log at which it stops, exclusive. */
 export const watch = async (
   player: Player,
@@ -36,8 +66,7 @@ export const watch = async (
   const news: Array<Picture['news'][number] | null> = []
   let clock: number | null = null
   let quit = false
-  let wake = (): void => {}
-  let input = ''
+  const typed = createTyped(terminal)
 
   const setClock = (): void => {
     const { time } = player.moment()
@@ -122,22 +151,6 @@ export const watch = async (
     }
   }
 
-  terminal.onInput((bytes) => {
-    input += bytes
-    wake()
-  })
-  terminal.onResize(() => wake())
-  /** Until a key, a new size, or so long. */
-  const rest = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      if (input !== '') wake()
-    })
-
   draw()
   let drawn = performance.now()
   let ticked = performance.now()
@@ -145,11 +158,10 @@ export const watch = async (
     const now = performance.now()
     if (state === 'playing' && clock !== null && prompt === null) clock += (now - ticked) * speed
     ticked = now
-    if (input !== '') {
+    if (!typed.isEmpty()) {
       // One by one, since a key's meaning may depend on the one before.
-      while (input !== '' && !quit) {
-        const { key, length } = nextKey(input, prompt !== null)
-        input = input.slice(length)
+      while (!typed.isEmpty() && !quit) {
+        const key = typed.next(prompt !== null)
         if (key !== null) await press(key)
       }
       draw()
@@ -179,6 +191,6 @@ export const watch = async (
       draw()
       drawn = performance.now()
     }
-    if (wait > 0) await rest(wait)
+    if (wait > 0) await typed.rest(wait)
   }
 }

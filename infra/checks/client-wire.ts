@@ -1,4 +1,4 @@
-/** The client's types of what goes over the wire, as TypeScript, from the records that the documents are made of. */
+/** Generates the client's TypeScript types of the wire from the records that the documents are made from. */
 import { CODES } from '../../adapters/codes.ts'
 import type { Documented } from '../../adapters/sockets/documented.ts'
 import { CLIENT_EVENTS, SERVER_EVENTS } from '../../adapters/sockets/documented.ts'

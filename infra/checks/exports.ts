@@ -1,9 +1,9 @@
-/** Names that a file exports and no other file uses. */
+/** Finds names that a file exports and no other file uses. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FOLDERS, importsOf } from './imports.ts'
 
-/** Files by which others than ours come in: what the packages export, and the pages' scripts. */
+/** Entry points that others use: what the packages export, and the pages' scripts. */
 const DOORS: ReadonlySet<string> = new Set([
   ...['index', 'options', 'log/backup'].map((name) => `infra/eventstore/${name}.ts`),
   ...['index', 'module', 'script', 'aframe', 'three', 'stub'].map((name) => `apps/client/src/${name}.ts`),
@@ -17,7 +17,7 @@ const STATEMENT = /^(?=(?:export|import|const|let|async|function|class|type|inte
 const DECLARED = /^export (?:async )?(?<kind>const|let|function\*?|class|type|interface) +(?<name>[\w$]+)/
 const LISTED = /^export (?:type )?\{(?<names>[^}]*)\}/
 
-/** Of `a`, `type b` and `c as d`: what others know each by. */
+/** The exported names of `a`, `type b` and `c as d`. */
 const namesOf = (list: string): ReadonlyArray<string> =>
   list
     .split(',')
@@ -29,7 +29,7 @@ const namesOf = (list: string): ReadonlyArray<string> =>
     )
     .filter((name) => name !== '')
 
-/** A type that another export of the file mentions is what that one's users may name. */
+/** A type that another export of the file mentions may be named by that export's users. */
 const isMentioned = (name: string, own: string, statements: ReadonlyArray<string>): boolean =>
   statements.some(
     (one) => one !== own && one.startsWith('export') && new RegExp(`(?<![\\w$])${name}(?![\\w$])`).test(one),

@@ -44,7 +44,7 @@ export type HiveStandIn = {
   readonly close: () => Promise<void>
   /** `null` for the account's own keys again. */
   readonly set: (account: string, answer: StandInAnswer | null) => void
-  /** Who the team of a community is; `null` for none such, undefined for the made-up team again. */
+  /** Sets a community's team; `null` for no such community, undefined for the made-up team again. */
   readonly setCommunity: (name: string, team: StandInTeam | null | undefined) => void
   /** A post as Hive has it, by author/permlink; `null` for none such again. Posts are made up only where they are set. */
   readonly setPost: (id: string, post: StandInPost | null) => void

@@ -112,7 +112,7 @@ const reachableDataDir = async (dataDir: string, user: User | null, say: (line: 
   } catch {
     const hash = createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 8)
     const moved = join(elsewhere(), `data-${hash}`)
-    // Whoever removed the folder meant its tables too: these are of another password, and of a log that is gone.
+    // Removing the folder meant its tables too: these have another password, and belong to a log that is gone.
     if (isNew && existsSync(moved)) {
       rmSync(`${moved}.before`, { recursive: true, force: true })
       renameSync(moved, `${moved}.before`)

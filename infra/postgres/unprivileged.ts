@@ -1,4 +1,4 @@
-/** PostgreSQL refuses to run as root: who runs it then. */
+/** PostgreSQL refuses to run as root: finds the user that runs it. */
 import { execFileSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 
@@ -16,10 +16,8 @@ const idOf = (name: string): User | null => {
   }
 }
 
-/**
- * Null for an ordinary user, who runs it himself. For root, the owner of the data that is there, else a user of the
- * machine that serves, else one made for it. Throws a sentence where none can be made.
- */
+/** Null for an ordinary user, who runs it. For root, the owner of existing data, else a suitable user of the machine, else
+ *  a new one. Throws a sentence where none can be made. */
 export const postgresUser = (dataDir: string, say: (line: string) => void): User | null => {
   if (process.getuid?.() !== 0) return null
   const there = statSync(`${dataDir}/PG_VERSION`, { throwIfNoEntry: false })

@@ -1,4 +1,4 @@
-/** A small primary of DLUX's kind, for npm start and for tests: its tables as such a site has them, not as they are here. */
+/** A small primary like DLUX's, for npm start and for tests: with the tables that such a site has, not those here. */
 import pg from 'pg'
 import { publicationSql } from '../../adapters/content/primary/publication.ts'
 

@@ -13,7 +13,7 @@ export const testBrowser = (more: ReadonlyArray<string> = []): Promise<Browser> 
   puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      // As root it runs without one; what is opened here is ours.
+      // As root it runs without a sandbox; only our own pages are opened.
       '--no-sandbox',
       '--disable-dev-shm-usage',
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',

@@ -18,7 +18,7 @@ const environment = (folder: string) => ({
 const scratch = () => mkdtempSync(join(tmpdir(), 'presence-caddy-'))
 const drop = (folder: string) => rmSync(folder, { recursive: true, force: true })
 
-/** What Caddy has against the file, as it would serve `site`; '' for nothing. */
+/** What Caddy finds wrong with the file when it serves `site`; '' for nothing. */
 export const complaintsOf = (site: string): string => {
   const folder = scratch()
   try {

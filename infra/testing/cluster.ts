@@ -56,8 +56,8 @@ const tmpRoot = (): string => {
 }
 
 const PASSWORD = 'postgres'
-/** Where TEST_POSTGRES_DURABLE is set, it writes as in production: what is heavy is tried so, since a Postgres that never
- *  flushes leaves the kernel gigabytes to write at once, and everybody else's fsync waits for that. */
+/** With TEST_POSTGRES_DURABLE it writes as in production. Heavy tests need that, since a Postgres that never flushes
+ *  leaves the kernel gigabytes to write at once, and every fsync waits for that. */
 const AS_IN_PRODUCTION = process.env.TEST_POSTGRES_DURABLE === '1'
 const LOST_WITH_THE_MACHINE = ['fsync', 'full_page_writes', 'max_wal_size', 'checkpoint_timeout']
 const FLAGS = [
@@ -65,7 +65,7 @@ const FLAGS = [
   ['unix_socket_directories', ''],
   ['max_connections', '200'],
   ['shared_buffers', '64MB'],
-  // What is lost without these is lost only if the machine itself goes down.
+  // Without these, data is lost only if the machine itself goes down.
   ['fsync', 'off'],
   ['full_page_writes', 'off'],
   ['max_wal_size', '2GB'],

@@ -1,4 +1,4 @@
-/** A command path on a memory log, with everything that decides stated: time, ids, content. For tests alone. */
+/** A command path on a memory log, where tests state time, ids and content. For tests alone. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Logger } from '../../adapters/observing.ts'
 import { type CommandsOptions, createCommands } from '../../apps/commands/commands.ts'
@@ -38,7 +38,7 @@ export const countedIds = (prefix = 0): Ids => {
 export const uuid = (n: number, prefix = 0): string =>
   `${prefix.toString(16).padStart(8, '0')}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`
 
-/** A public post of alice's, whoever asks. */
+/** The facts of a public post of alice's, for any caller. */
 export const publicPost = (by: Caller | null): ContentFacts => ({
   exists: true,
   title: 'My post',

@@ -101,7 +101,7 @@ const giveRoles = async (http: TestHttp): Promise<void> => {
         headers: http.bearer(who),
       })
   }
-  // One who may not: the refusal is on the record too.
+  // Somebody who may not: the refusal is on the record too.
   const refused = { method: 'PUT' as const, url: '/api/spaces/document/1/bans/judy', payload: {} }
   await http.app.inject({ ...refused, headers: http.bearer('peggy') })
 }

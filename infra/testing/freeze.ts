@@ -1,4 +1,4 @@
-/** SIGSTOP of a process and all that it started, and SIGCONT: what is frozen holds its connections and says nothing. */
+/** SIGSTOP and SIGCONT for a process and everything it started: a frozen one keeps its connections and says nothing. */
 import { readdirSync, readFileSync } from 'node:fs'
 
 const parentOf = (pid: string): string | null => {
@@ -18,7 +18,7 @@ export const family = (root: number): ReadonlyArray<number> => {
   return found.map(Number)
 }
 
-/** Answers how to let them go on. */
+/** Returns a function that lets them go on. */
 export const freeze = (root: number): (() => void) => {
   // The first of them starts no more once it stands still.
   process.kill(root, 'SIGSTOP')
@@ -29,7 +29,7 @@ export const freeze = (root: number): (() => void) => {
       try {
         process.kill(pid, 'SIGCONT')
       } catch {
-        // It was killed meanwhile.
+        // It was killed in the meantime.
       }
   }
 }

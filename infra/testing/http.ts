@@ -178,7 +178,7 @@ export const testHttp = async (
     metrics: new Registry(),
   }
   const app = await createHttp(deps)
-  // Whatever a test asks, the answer is held against the documentation.
+  // Every answer in a test is checked against the documentation.
   let document: object | null = null
   app.addHook('onSend', async (request, reply, payload) => {
     const { url } = request.routeOptions

@@ -1,5 +1,5 @@
-/** A log that refuses against what it has taken and shows only what it has committed, as EventStoreDB does: right after
- *  "wrong expected version, it is at N" its reads still end before N. For tests alone. */
+/** A log that checks appends against everything accepted but shows only what is committed, as EventStoreDB does: right
+ *  after "wrong expected version, it is at N" its reads still end before N. For tests alone. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog } from '../../domain/ports.ts'
 

@@ -12,15 +12,15 @@ import { killAll, runCommand } from './runner/run.ts'
 
 const root = join(import.meta.dirname, '../..')
 const patterns = process.argv.slice(2).map((pattern) => pattern.replace(/^\.\//, ''))
-/** One where all share a server of which each wants to be the only user. */
+/** One process, if all share a server of which each test wants to be the only user. */
 const AT_ONCE = Number(process.env.TEST_PROCESSES ?? (process.env.EVENTSTORE_URL ? 1 : 2))
-/** So many files that failed are run once more, alone, and named `unsteady` where they pass then. 0 but in CI, whose
- *  machines stall; where more files failed than that, none is run again. */
+/** How many failed files are run once more, alone, and named `unsteady` if they pass then. 0 except in CI, whose machines
+ *  stall; if more files failed, none is run again. */
 const AGAIN = Number(process.env.TEST_AGAIN ?? 0)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-/** What tests put into the system's folder for that goes with the run, also of tests that fail, hang or are killed. As open
- *  as that folder is: a server may run as another user. */
+/** Temporary files of tests are removed with the run, also those of tests that fail, hang or are killed. As open as the
+ *  system's own folder, since a server may run as another user. */
 const scratch = mkdtempSync(join(tmpdir(), 'presence-tests-'))
 chmodSync(scratch, 0o1777)
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 5 }))
@@ -35,7 +35,7 @@ const ROOM_LOGS = [join(root, '../shared/data/rooms'), join(root, 'infra/testing
 env.ROOM_LOGS ??= ROOM_LOGS.find((folder) => existsSync(folder))
 
 const total = { passed: 0, failed: 0 }
-/** What failed, with what to say of it at the end. */
+/** What failed, and what to say about it at the end. */
 const failures = new Map<string, ReadonlyArray<string>>()
 const failed: Array<{ file: TestFile; outcome: Outcome }> = []
 
@@ -86,7 +86,7 @@ const runTest = async (file: TestFile, missing: ReadonlyMap<string, string>): Pr
   if (outcome.failed > 0) failed.push({ file, outcome })
 }
 
-/** What failed in company, run again alone. */
+/** Runs files that failed beside others again, alone. */
 const runAgain = async (missing: ReadonlyMap<string, string>): Promise<ReadonlyArray<string>> => {
   if (failed.length > AGAIN) return []
   const unsteady: string[] = []

@@ -1,4 +1,4 @@
-/** Texts that are made to run where somebody takes them for markup, an address or code. For tests. */
+/** Hostile texts that would run if taken for markup, an address or code. For tests. */
 const RUN = 'globalThis.ran=1'
 const TAGS = [
   'img src=x',

@@ -1,5 +1,5 @@
-/** A pooler in transaction mode, as PgBouncer is one: whoever comes gets a connection that another may have had before, with
- *  what was set on it, and what Postgres says between two transactions reaches nobody. For tests alone. */
+/** A pooler in transaction mode, like PgBouncer: clients get connections that others may have had before, with their
+ *  settings, and what Postgres says between two transactions reaches nobody. For tests alone. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export type Pooler = {

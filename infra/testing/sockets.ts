@@ -1,4 +1,4 @@
-/** Nodes with real sockets over real HTTP, on one log, for the tests of sockets. Who one is comes from a made-up token:
+/** Nodes with real sockets over real HTTP, on one log, for the tests of sockets. A made-up token says who somebody is:
  *  `account:alice`, `guest:9f2c04ab17de`, or nothing for a new guest. */
 import { createSecretKey } from 'node:crypto'
 import { once } from 'node:events'
@@ -109,7 +109,7 @@ export const clientOf = (url: string, options: Partial<ManagerOptions & SocketOp
   return new Promise((resolve, reject) => {
     socket.once('connect', () => resolve(client))
     socket.once('connect_error', reject)
-    // What passes is no refusal: the line is cut, and why stands in the close frame.
+    // Passing trouble is no refusal: the connection is cut, and the close frame says why.
     socket.io.once('close', (_reason, details) => {
       if (!socket.active) return
       const { code, reason } = (details as { context?: { code?: number; reason?: string } })?.context ?? {}

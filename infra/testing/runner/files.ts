@@ -1,4 +1,4 @@
-/** The test files, and what each says of itself in comments at its top. */
+/** The test files, and what the comments at their top say. */
 import { globSync, readFileSync } from 'node:fs'
 import { programs } from './packages.ts'
 

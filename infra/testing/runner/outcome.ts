@@ -11,7 +11,7 @@ export type Ended = {
 export type Outcome = {
   readonly passed: number
   readonly failed: number
-  /** Beside the output: what uvu itself does not say. */
+  /** Problems that uvu itself does not report. */
   readonly problems: ReadonlyArray<string>
   /** The tests that failed, as they are called. */
   readonly names: ReadonlyArray<string>

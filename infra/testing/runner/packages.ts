@@ -1,4 +1,4 @@
-/** Programs that tests need and npm doesn't bring: installed from Debian where they are missing and it may. */
+/** Programs that tests need and npm doesn't bring: installed from Debian if they are missing and that is allowed. */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -32,7 +32,7 @@ const shell = (command: ReadonlyArray<string>): boolean =>
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   }).status === 0
 
-/** Root installs; so does one who may sudo without being asked for a password. */
+/** Root may install, and so may a user with sudo without a password. */
 const asRoot = (): ReadonlyArray<string> | null => {
   if (process.getuid?.() === 0) return []
   return isInstalled('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
@@ -40,7 +40,7 @@ const asRoot = (): ReadonlyArray<string> | null => {
     : null
 }
 
-/** What still misses after trying, each with a sentence that says what to do. */
+/** What is still missing after trying, each with a sentence that says what to do. */
 export const installMissing = (
   needed: ReadonlyArray<string>,
   say: (line: string) => void,

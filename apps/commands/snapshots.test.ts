@@ -106,7 +106,9 @@ waking(
       'none',
       log.stream(STREAM).map(({ id, type, data, metadata }) => ({ id, type, data, metadata })),
     )()
-    assert.equal(woken, right(await pathOn(plain).look(ROOM)()))
+    // On that log no snapshot stands between its events: only their places differ.
+    const again = right(await pathOn(plain).look(ROOM)())
+    assert.equal({ ...woken, position: null }, { ...again, position: null })
   },
 )
 

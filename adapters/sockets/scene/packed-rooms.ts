@@ -31,6 +31,8 @@ export class PackedRooms {
     const ticking = known ?? this.#begin(scene)
     const hearer: Hearer = { id: line.id, frame: (bytes) => line.frame?.(bytes) ?? true }
     this.#sending.pack(room, line.id, true)
+    // What is gone, and waits for the next tick, is not among what it is told.
+    ticking.packed.tick(this.#clock.now())
     ticking.packed.join(hearer, this.#clock.now())
     this.#schedule(ticking)
     return () => {

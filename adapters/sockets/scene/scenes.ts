@@ -186,7 +186,11 @@ export class Scenes {
         case 'user-joined': {
           const socketId = String(payload.socketId)
           const avatar = scene.avatars.get(socketId)
-          if (avatar !== undefined) this.#packed.put(room, socketId, avatar)
+          // What it said before the log had it here was told to nobody.
+          if (avatar !== undefined) {
+            this.#packed.put(room, socketId, avatar)
+            this.#tellOf(scene, socketId, { ...emptyUpdate, own: { ...avatar } })
+          }
           scene.recheck(socketId)
           break
         }

@@ -64,12 +64,12 @@ export class SceneView {
     this.scene[id] = Object.fromEntries(merged.filter(([, value]) => value !== null))
   }
   #framed(bytes: Uint8Array): void {
-    const { moved, gone } = this.#reader.read(new Uint8Array(bytes))
-    for (const id of gone) this.avatars.delete(id)
+    // What has no slot any more is told otherwise from now on, or `user-left` says that it is gone.
+    const { moved } = this.#reader.read(new Uint8Array(bytes))
     for (const [id, { position, rotation }] of moved) {
       const entity = this.scene[id]
       if (entity) Object.assign(entity, { position }, rotation === null ? {} : { rotation })
-      else if (!id.startsWith('e')) this.avatars.set(id, position)
+      else if (!/^e\d+$/.test(id)) this.avatars.set(id, position)
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Reads that cost the server some twenty times what others do: an address may ask for all of these together less often. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
@@ -24,6 +24,14 @@ const COSTLY = new Set([
   '/api/feed',
 ])
 
+/** What one counts as: a search for words three times, an export as forty (`npm run bench -- limits` measures both). */
+export const WORTH = { search: 3, export: 40 }
+const worthOf = ({ query, headers }: FastifyRequest): number => {
+  const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
+  const isExport = (format !== undefined && format !== 'json') || /csv|ndjson/.test(headers.accept ?? '')
+  return isExport ? WORTH.export : text === undefined ? 1 : WORTH.search
+}
+
 export const limitCostly = (app: FastifyInstance, clock: Clock, perMinute = COSTLY_PER_MINUTE): void => {
   const pace = { perSecond: perMinute / 60, burst: perMinute }
   const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED })
@@ -32,8 +40,9 @@ export const limitCostly = (app: FastifyInstance, clock: Clock, perMinute = COST
     const network = networkOf(request.address)
     const bucket = buckets.get(network) ?? fullBucket(pace, clock.now())
     buckets.set(network, bucket)
-    if (take(bucket, pace, clock.now())) return
-    const retryAfterSeconds = Math.ceil(waitFor(bucket, pace) / 1_000)
+    const worth = Math.min(worthOf(request), pace.burst)
+    if (take(bucket, pace, clock.now(), worth)) return
+    const retryAfterSeconds = Math.ceil(waitFor(bucket, pace, worth) / 1_000)
     throw new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds }))
   })
 }

@@ -871,7 +871,7 @@ test('given too many costly reads from one address, of whatever kinds, then slow
   const from = (remoteAddress: string, url: string) => small.app.inject({ method: 'GET', url, remoteAddress })
   const costly = [
     '/api/spaces/global/lobby/at?revision=0',
-    '/api/audit?text=hello',
+    '/api/audit',
     '/api/spaces/global/lobby/why?position=0',
     '/api/me/audit',
     '/api/spaces/global/lobby/replay',
@@ -882,6 +882,11 @@ test('given too many costly reads from one address, of whatever kinds, then slow
   assert.ok(codes.slice(0, 4).every((code) => code !== 429))
   assert.equal(codes.slice(4), [429, 429])
   assert.is((await from('203.0.113.9', '/api/spaces')).statusCode, 200)
+  // A search for words counts as three, an export as all that there is.
+  assert.is((await from('203.0.113.11', '/api/audit?text=hello')).statusCode, 200)
+  assert.is((await from('203.0.113.11', '/api/audit?text=hello')).statusCode, 429)
+  assert.is((await from('203.0.113.12', '/api/audit?format=csv')).statusCode, 200)
+  assert.is((await from('203.0.113.12', '/api/audit')).statusCode, 429)
   assert.is.not((await from('203.0.113.10', costly[0]!)).statusCode, 429)
   // This machine's own addresses are a proxy's.
   for (let n = 0; n < 6; n += 1) assert.is.not((await from('127.0.0.1', costly[0]!)).statusCode, 429)

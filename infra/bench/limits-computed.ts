@@ -1,6 +1,6 @@
 /** Processor time that one address can use up in a minute by the calls that cost most, of the server and of PostgreSQL. */
 import { randomUUID } from 'node:crypto'
-import { COSTLY_PER_MINUTE } from '../../adapters/http/costly.ts'
+import { COSTLY_PER_MINUTE, WORTH } from '../../adapters/http/costly.ts'
 import { LOBBY, streamName } from '../../domain/names.ts'
 import { posted, recorded } from '../../projections/testing/events.ts'
 import { family } from '../testing/freeze.ts'
@@ -8,11 +8,17 @@ import { testHttp } from '../testing/http.ts'
 import { processorMs } from './processor.ts'
 
 const SAID = 5_000
-const TIMES = 60
+const TIMES = { costly: 25, search: 15, export: 6, other: 25 }
 /** `requestsPerMinute`, where nothing else is set. */
 const PER_MINUTE = 6_000
 /** A quarter of a core; half of one for what every visitor asks for. */
-const GOAL_SECONDS = { costly: 15, other: 30 }
+const GOAL_SECONDS = { costly: 15, search: 15, export: 15, other: 30 }
+const PER = {
+  costly: COSTLY_PER_MINUTE,
+  search: COSTLY_PER_MINUTE / WORTH.search,
+  export: COSTLY_PER_MINUTE / WORTH.export,
+  other: PER_MINUTE,
+}
 
 const spent = (): number => family(process.pid).reduce((sum, pid) => sum + processorMs(pid), 0)
 
@@ -34,44 +40,54 @@ export const computedByOneAddress = async () => {
     const guest = { ...http.guest() }
     const room = '/api/spaces/global/lobby'
     const calls = [
-      ['search the record for a word', 'costly', auditor, () => '/api/audit?text=word%204711'],
+      ['search the record for a word', 'search', auditor, () => '/api/audit?text=word%204711'],
       [
         'a moment (at)',
         'costly',
         auditor,
         () => `${room}/at?position=${1 + Math.floor(Math.random() * SAID)}`,
       ],
-      ['an export of 5,000 rows', 'costly', auditor, () => '/api/audit?format=csv'],
       ['a replay', 'costly', auditor, () => `${room}/replay`],
       ['why', 'costly', auditor, () => `${room}/why?position=${1 + Math.floor(Math.random() * SAID)}`],
       ['a proof of inclusion', 'costly', auditor, () => `/api/audit/proof/inclusion?position=${SAID - 1}`],
       ['the list of rooms', 'other', guest, () => '/api/spaces'],
       ['the last messages', 'other', guest, () => '/api/chat/global/lobby/messages?limit=100'],
       ['a join by REST', 'other', guest, () => `POST ${room}/join`],
+      ['an export of 5,000 rows', 'export', auditor, () => '/api/audit?format=csv'],
     ] as const
     const rows = []
     for (const [what, kind, headers, url] of calls) {
       const one = async () => {
         const path = url()
         const isPost = path.startsWith('POST ')
-        const answer = await http.app.inject({
-          method: isPost ? 'POST' : 'GET',
-          url: path.replace('POST ', ''),
-          headers,
-          ...(isPost ? { payload: {} } : {}),
-        })
-        return answer.statusCode
+        const ask = () =>
+          http.app.inject({
+            method: isPost ? 'POST' : 'GET',
+            url: path.replace('POST ', ''),
+            headers,
+            ...(isPost ? { payload: {} } : {}),
+          })
+        let answer = await ask()
+        // A machine that is busy with others turns requests away for a while.
+        while (answer.statusCode === 503) {
+          await new Promise((resolve) => setTimeout(resolve, 300))
+          answer = await ask()
+        }
+        if (answer.statusCode !== 200)
+          throw new Error(`${path}: ${answer.statusCode} ${answer.body.slice(0, 200)}`)
+        // The process is not under pressure by this: a request comes when the one before is over.
+        await new Promise((resolve) => setTimeout(resolve, 5))
       }
-      const codes = new Set<number>()
-      for (let n = 0; n < 5; n += 1) codes.add(await one())
+      for (let n = 0; n < 2; n += 1) await one()
       const before = spent()
-      for (let n = 0; n < TIMES; n += 1) await one()
-      const ms = (spent() - before) / TIMES
-      const times = kind === 'costly' ? COSTLY_PER_MINUTE : PER_MINUTE
+      for (let n = 0; n < TIMES[kind]; n += 1) await one()
+      const ms = (spent() - before) / TIMES[kind]
+      const times = PER[kind]
       const seconds = (ms * times) / 1_000
+      console.log(`${what}: ${ms.toFixed(1)} ms`)
       rows.push({
         what: `computed in a minute: ${what}, ${times} times`,
-        figure: { ms, seconds, codes: [...codes] },
+        figure: { ms, seconds },
         ours: `${seconds.toFixed(1)} s of a processor (${ms.toFixed(1)} ms each)`,
         goal: `≤ ${GOAL_SECONDS[kind]} s`,
         met: seconds <= GOAL_SECONDS[kind],

@@ -28,6 +28,7 @@ const start = async (
   app: 'server' | 'projector',
   env: Readonly<Record<string, string>>,
   ready: RegExp,
+  heard: (line: string) => void = () => {},
 ): Promise<ServerProcess> => {
   const child: ChildProcess = spawn(process.execPath, [main(app)], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -46,6 +47,7 @@ const start = async (
     for (const stream of [child.stdout!, child.stderr!])
       createInterface({ input: stream }).on('line', (line) => {
         output = `${output.slice(-200_000)}${line}\n`
+        heard(line)
         if (found) return
         found = ready.exec(line)
         if (found) resolve()
@@ -72,8 +74,11 @@ const start = async (
   }
 }
 
-export const startServerProcess = (env: Readonly<Record<string, string>>): Promise<ServerProcess> =>
-  start('server', env, /(http:\/\/127\.0\.0\.1:\d+)/)
+/** `heard`: told of each line that it prints, before it is ready too. */
+export const startServerProcess = (
+  env: Readonly<Record<string, string>>,
+  heard?: (line: string) => void,
+): Promise<ServerProcess> => start('server', env, /(http:\/\/127\.0\.0\.1:\d+)/, heard)
 
 export const startProjectorProcess = (env: Readonly<Record<string, string>>): Promise<ServerProcess> =>
   start('projector', env, /(projecting)/i)

@@ -16,7 +16,8 @@ const test = suite('a data folder that is removed')
 const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))
 const isRoot = process.getuid?.() === 0
 const run = isRoot ? test : test.skip
-if (!isRoot) console.log('Only as root does the database run as another user, whose data may be outside: skipped.')
+if (!isRoot)
+  console.log('Only as root does the database run as another user, whose data may be outside: skipped.')
 
 // A folder that no other user may enter, as one under /root is.
 const parent = mkdtempSync(join(tmpdir(), 'presence-removed-'))
@@ -54,28 +55,32 @@ const started = async () => {
     },
   }
 }
-const json = async (url: string, init?: RequestInit) => (await fetch(url, init)).json() as Promise<Record<string, never>>
+const json = async (url: string, init?: RequestInit) =>
+  (await fetch(url, init)).json() as Promise<Record<string, never>>
 
-run('given a start, when the folder is removed and it is started again, twice, then each begins with nothing', async () => {
-  for (let round = 0; round < 3; round += 1) {
-    const product = await started()
-    try {
-      const messages = `${product.url}/api/chat/global/lobby/messages`
-      assert.equal((await json(messages)).messages, [], `round ${round}: ${product.output()}`)
-      const said = await json(messages, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ content: `round ${round}` }),
-      })
-      assert.ok(said.success, JSON.stringify(said))
-      const back = await json(`${messages}?min_position=${said.position}`)
-      assert.is((back.messages as ReadonlyArray<unknown>).length, 1)
-      assert.is((await fetch(`${product.url}/health`)).status, 200)
-    } finally {
-      await product.stop()
+run(
+  'given a start, when the folder is removed and it is started again, twice, then each begins with nothing',
+  async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const product = await started()
+      try {
+        const messages = `${product.url}/api/chat/global/lobby/messages`
+        assert.equal((await json(messages)).messages, [], `round ${round}: ${product.output()}`)
+        const said = await json(messages, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ content: `round ${round}` }),
+        })
+        assert.ok(said.success, JSON.stringify(said))
+        const back = await json(`${messages}?min_position=${said.position}`)
+        assert.is((back.messages as ReadonlyArray<unknown>).length, 1)
+        assert.is((await fetch(`${product.url}/health`)).status, 200)
+      } finally {
+        await product.stop()
+      }
+      rmSync(dataDir, { recursive: true })
     }
-    rmSync(dataDir, { recursive: true })
-  }
-})
+  },
+)
 
 test.run()

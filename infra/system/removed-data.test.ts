@@ -56,7 +56,7 @@ const started = async () => {
   }
 }
 const json = async (url: string, init?: RequestInit) =>
-  (await fetch(url, init)).json() as Promise<Record<string, never>>
+  (await fetch(url, init)).json() as Promise<Record<string, unknown>>
 
 run(
   'given a start, when the folder is removed and it is started again, twice, then each begins with nothing',

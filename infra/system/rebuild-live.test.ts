@@ -197,6 +197,20 @@ const questions = (past: string, now: string, event: { readonly id: string; read
     '/api/audit/checkpoint': ['/api/audit/checkpoint'],
     '/api/audit/key': ['/api/audit/key'],
     '/api/audit/proof/inclusion': [`/api/audit/proof/inclusion?event=${event.id}`],
+    '/api/presence/health': ['/api/presence/health'],
+    '/api/me/reports': ['/api/me/reports'],
+    '/api/me/receipts': ['/api/me/receipts'],
+    '/api/spaces/{type}/{id}/cases': ['/api/spaces/global/lobby/cases'],
+    // There is none here.
+    '/api/spaces/{type}/{id}/cases/{case_id}': [],
+    '/api/spaces/{type}/{id}/transparency': [
+      '/api/spaces/global/lobby/transparency?from=2020-01-01&to=2030-01-01',
+    ],
+    '/api/feed': [`/api/feed?after=start&space=community:${past}&limit=5&live=false`],
+    '/api/keys': ['/api/keys'],
+    '/api/subscriptions': ['/api/subscriptions'],
+    // There is none here.
+    '/api/subscriptions/{id}': [],
     '/api/audit/proof/consistency': ['/api/audit/proof/consistency?from=1&to=1000'],
   }
   return table

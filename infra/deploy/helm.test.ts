@@ -1,4 +1,5 @@
 // timeout: 120
+// needs: helm
 /** The Helm chart, rendered by Helm itself: what it makes is whole, and starts. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'

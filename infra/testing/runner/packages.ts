@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { helmProgram } from '../helm.ts'
 
 /** By the program that a test starts: the Debian package it comes with. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
@@ -12,7 +13,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   pgbouncer: 'pgbouncer',
 }
 /** Chromium is large, so it comes only where a test asks for it. */
-export const programs = Object.keys(PACKAGE_OF)
+export const programs = [...Object.keys(PACKAGE_OF), 'helm']
 
 const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
@@ -40,8 +41,32 @@ const asRoot = (): ReadonlyArray<string> | null => {
     : null
 }
 
+/** Debian has no Helm: it comes by npm. A sentence where it doesn't. */
+const withoutHelm = (): ReadonlyMap<string, string> => {
+  try {
+    helmProgram()
+    return new Map()
+  } catch {
+    return new Map([
+      ['helm', 'Helm is not installed, and npm did not bring it: install it, or name it by HELM'],
+    ])
+  }
+}
+
 /** What is still missing after trying, each with a sentence that says what to do. */
 export const installMissing = (
+  needed: ReadonlyArray<string>,
+  say: (line: string) => void,
+): ReadonlyMap<string, string> =>
+  new Map([
+    ...fromDebian(
+      needed.filter((program) => program !== 'helm'),
+      say,
+    ),
+    ...(needed.includes('helm') ? withoutHelm() : []),
+  ])
+
+const fromDebian = (
   needed: ReadonlyArray<string>,
   say: (line: string) => void,
 ): ReadonlyMap<string, string> => {

@@ -75,6 +75,26 @@ const PATIENCE_MS = 15_000
 const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
 
+/** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
+const writerWith = (guard: (socket: Socket) => void) => (packets: ReadonlyArray<string>) => {
+  const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
+  const first = single[0]
+  if (first === undefined) return () => {}
+  const frames =
+    single.length === 1
+      ? (first.options.wsPreEncodedFrame as ReadonlyArray<Buffer>)
+      : [Buffer.concat(single.map(({ options }) => options.wsPreEncodedFrame?.[0] as Buffer))]
+  const all = optionsOf(frames)
+  return (socket: Socket): void => {
+    const connection = connectionOf(socket)
+    if (connection.transport.name === 'websocket' && !connection.upgrading) {
+      if (writtenAtOnce(connection, frames)) return
+      connection.write(first.packet, all)
+    } else for (const { packet, options } of single) connection.write(packet, options)
+    guard(socket)
+  }
+}
+
 export const createSending = (options: SendingOptions): Sending => {
   const { io, metrics, maxWaiting, onSlow } = options
   const namespace = io.of('/')
@@ -116,25 +136,7 @@ export const createSending = (options: SendingOptions): Sending => {
   const packed: PackedHearers = new Map()
   const moving = createMoving({ namespace, lines, budget, hearers, packed })
 
-  /** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
-  const writer = (packets: ReadonlyArray<string>) => {
-    const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
-    const first = single[0]
-    if (first === undefined) return () => {}
-    const frames =
-      single.length === 1
-        ? (first.options.wsPreEncodedFrame as ReadonlyArray<Buffer>)
-        : [Buffer.concat(single.map(({ options }) => options.wsPreEncodedFrame?.[0] as Buffer))]
-    const all = optionsOf(frames)
-    return (socket: Socket): void => {
-      const connection = connectionOf(socket)
-      if (connection.transport.name === 'websocket' && !connection.upgrading) {
-        if (writtenAtOnce(connection, frames)) return
-        connection.write(first.packet, all)
-      } else for (const { packet, options } of single) connection.write(packet, options)
-      guard(socket)
-    }
-  }
+  const writer = writerWith(guard)
 
   return {
     guard,

@@ -109,6 +109,15 @@ const placeOf = ({ space, subspace }: Room): Payload => ({
   subspace,
 })
 
+const carrierOf = (ws: WebSocket): Carrier => ({
+  isThere: () => answers(ws),
+  end: () => ws.terminate(),
+  onClose: (listener) => {
+    if (ws.readyState === ws.CLOSED) listener()
+    else ws.once('close', listener)
+  },
+})
+
 export const createJsonSockets = (deps: {
   readonly sending: Sending
   readonly receive: Receive
@@ -204,15 +213,7 @@ export const createJsonSockets = (deps: {
       maxWaiting: deps.maxWaiting,
       onSlow: () => logger.warn({ socket: line.id }, 'a socket that does not read was closed'),
     })
-    const carrier: Carrier = {
-      isThere: () => answers(ws),
-      end: () => ws.terminate(),
-      onClose: (listener) => {
-        if (ws.readyState === ws.CLOSED) listener()
-        else ws.once('close', listener)
-      },
-    }
-    const arrived = await deps.arrive(line, request, carrier)
+    const arrived = await deps.arrive(line, request, carrierOf(ws))
     if (E.isLeft(arrived)) {
       line.tell('space-error', arrived.left)
       line.close()

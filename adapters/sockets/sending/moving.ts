@@ -31,6 +31,22 @@ const moveOf = (moved: Moved): Move => {
 const REST = 3
 const LONGEST_REST_MS = 50
 
+/** All moves in one buffer, and what of it each sender gets: all but its own. */
+const joined = (moves: ReadonlyArray<readonly [string, Move]>) => {
+  const all = Buffer.concat(moves.map(([, { frame }]) => frame))
+  const others = new Map<string, ReadonlyArray<Buffer>>()
+  let from = 0
+  for (const [sender, { frame }] of moves) {
+    const to = from + frame.length
+    others.set(
+      sender,
+      [all.subarray(0, from), all.subarray(to)].filter(({ length }) => length > 0),
+    )
+    from = to
+  }
+  return { all, others }
+}
+
 export type Moving = { readonly newest: (room: RoomKey, sender: string, moved: Moved) => void }
 /** Those who are told by the packed wire where things are, by room. */
 export type PackedHearers = Map<RoomKey, Set<string>>
@@ -90,17 +106,7 @@ export const createMoving = (deps: {
   ): void => {
     const first = moves[0]
     if (first === undefined) return
-    const all = Buffer.concat(moves.map(([, { frame }]) => frame))
-    const others = new Map<string, ReadonlyArray<Buffer>>()
-    let from = 0
-    for (const [sender, { frame }] of moves) {
-      const to = from + frame.length
-      others.set(
-        sender,
-        [all.subarray(0, from), all.subarray(to)].filter(({ length }) => length > 0),
-      )
-      from = to
-    }
+    const { all, others } = joined(moves)
     const whole = optionsOf([all])
     for (const id of ids) {
       if (but.has(id)) continue

@@ -32,6 +32,47 @@ const DEFAULT_SETTINGS = {
   settings: {},
 }
 
+const NO_MARKS = {
+  voice_enabled: false,
+  hand_raised: false,
+  hand_raised_since: null,
+  on_stage: false,
+  on_stage_since: null,
+}
+
+/** The room's things: whose each is, what it is made of, whether it is pinned. */
+const createScene = (toAll: (news: Json) => void, next: () => number) => {
+  const entities = new Map<string, Json>()
+  const set = (id: string, entity: Json | null): Json => {
+    if (entity === null) entities.delete(id)
+    else entities.set(id, entity)
+    toAll({ type: 'scene-changed', entities: { [id]: entity } })
+    return { id }
+  }
+  const carryOut = (by: string, type: string, asked: Json): unknown => {
+    const id = String(asked.id)
+    switch (type) {
+      case 'entity-spawn': {
+        const { template = null, components = {} } = asked
+        const entity = { owner: by, template, pinned: false, components }
+        return set(String(asked.id ?? `entity-${next()}`), entity)
+      }
+      case 'entity-remove':
+        return set(id, null)
+      case 'entity-take':
+        return set(id, { ...entities.get(id), owner: by })
+      case 'entity-give':
+        return set(id, { ...entities.get(id), owner: asked.to ?? null })
+      case 'entity-pin':
+      case 'entity-unpin':
+        return set(id, { ...entities.get(id), pinned: type === 'entity-pin' })
+      default:
+        return
+    }
+  }
+  return { entities: entities as ReadonlyMap<string, Json>, carryOut }
+}
+
 export const createStub = (): Stub => {
   const people = new Set<Person>()
   const refusals = new Map<string, { readonly code: string; readonly error: string }>()
@@ -60,27 +101,17 @@ export const createStub = (): Stub => {
     toAll({ type: 'user-left', ...person.user, reason, ...next('space') })
   }
 
-  const entities = new Map<string, Json>()
-  const setEntity = (id: string, entity: Json | null): Json => {
-    if (entity === null) entities.delete(id)
-    else entities.set(id, entity)
-    toAll({ type: 'scene-changed', entities: { [id]: entity }, timestamp: timestamp() })
-    return { id }
-  }
+  const scene = createScene(
+    (news) => toAll({ ...news, timestamp: timestamp() }),
+    () => ++count,
+  )
 
   const enter = (person: Person, asked: Json): void => {
     const { position = null, avatar_data = null } = asked
     person.user = { ...who(person), position, avatar_data }
     toAll({ type: 'user-joined', ...person.user, ...next('space') })
     person.isIn = true
-    const marks = {
-      voice_enabled: false,
-      hand_raised: false,
-      hand_raised_since: null,
-      on_stage: false,
-      on_stage_since: null,
-    }
-    const users = [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...marks, ...user }))
+    const users = [...people].filter(({ isIn }) => isIn).map(({ user }) => ({ ...NO_MARKS, ...user }))
     person.events.onMessage({
       type: 'space-joined',
       success: true,
@@ -91,7 +122,7 @@ export const createStub = (): Stub => {
       identity: { kind: 'guest', id: person.guestId, verified: false },
       users,
       settings: DEFAULT_SETTINGS,
-      scene: { entities: Object.fromEntries(entities), avatars: {} },
+      scene: { entities: Object.fromEntries(scene.entities), avatars: {} },
       permission: 'access',
       revisions: { space: String(revisions.space), chat: String(revisions.chat) },
       resumed: 'since' in asked,
@@ -131,24 +162,6 @@ export const createStub = (): Stub => {
         const { socketId } = person
         return toAll({ type, socketId, userAccount: null, entityData: asked, timestamp: timestamp() }, person)
       }
-      case 'entity-spawn': {
-        const id = String(asked.id ?? `entity-${++count}`)
-        const { template = null, components = {} } = asked
-        return setEntity(id, { owner: person.socketId, template, pinned: false, components })
-      }
-      case 'entity-remove':
-        return setEntity(String(asked.id), null)
-      case 'entity-take':
-      case 'entity-give': {
-        const owner = type === 'entity-take' ? person.socketId : (asked.to ?? null)
-        return setEntity(String(asked.id), { ...entities.get(String(asked.id)), owner })
-      }
-      case 'entity-pin':
-      case 'entity-unpin':
-        return setEntity(String(asked.id), {
-          ...entities.get(String(asked.id)),
-          pinned: type === 'entity-pin',
-        })
       case 'room-data': {
         const from = { id: person.guestId, verified: false }
         const { socketId: fromSocketId, guestId: fromUser } = person
@@ -159,7 +172,7 @@ export const createStub = (): Stub => {
         return
       }
       default:
-        return
+        return scene.carryOut(person.socketId, type, asked)
     }
   }
 

@@ -282,3 +282,24 @@ export const anyEvents = (maxLength = 40) =>
         recorded(space, ofSpace(draft(i, actor), space), actor, `any ${i}`),
       ),
     )
+
+const filler = { kind: 'account', id: 'alice' } as const
+const step = { caseId: 'a-case', by: filler, at: at(1) }
+const moment = { space: 0, chat: -1 }
+const pinned = {
+  subspace: 'main',
+  entityId: 'e1',
+  template: null,
+  ownership: null,
+  components: {},
+  weight: 2,
+}
+const FILLERS: ReadonlyArray<AnyEvent> = [
+  { type: 'AccountBanned', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
+  { type: 'AccountMuted', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
+  { type: 'EntityPinned', data: { ...pinned, by: filler, at: at(1) } },
+  { type: 'CaseOpened', data: { ...step, subject: 'bob', about: { kind: 'person' }, moment } },
+  { type: 'ReportFiled', data: { ...step, reportId: 'a-report', words: '', moment } },
+]
+/** Of tables that events drawn at random may leave empty: each has rows, whatever is drawn. */
+export const FILLING = FILLERS.map((event) => recorded({ type: 'global', id: 'lobby' }, event))

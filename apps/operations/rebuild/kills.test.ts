@@ -12,7 +12,7 @@ import type { NewEvent } from '../../../domain/ports.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
-import { anyEvents, posted, recorded } from '../../../projections/testing/events.ts'
+import { anyEvents, FILLING, posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
 import { dumpTables } from './compare.ts'
@@ -81,7 +81,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the
       )
     // Something of everything, so that no table is empty.
     const byStream = new Map<string, Array<ReturnType<typeof recorded>>>()
-    for (const one of fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }).flat())
+    for (const one of [...fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }).flat(), ...FILLING])
       byStream.set(one.stream, [...(byStream.get(one.stream) ?? []), one])
     for (const events of byStream.values())
       for (let from = 0; from < events.length; from += 100) await append(events.slice(from, from + 100))

@@ -10,7 +10,6 @@ import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../adapters/postgres/proofs.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
-import type { AnyEvent } from '../../../domain/codec.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../../infra/testing/postgres.ts'
@@ -20,7 +19,7 @@ import { TABLES } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import { EMPTY_EDGE, extend, rootOf } from '../../../projections/proof/merkle.ts'
 import { signCheckpoint, signerOf, verifierOf } from '../../../projections/proof/note.ts'
-import { anyEvents, at, posted, recorded } from '../../../projections/testing/events.ts'
+import { anyEvents, FILLING, posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
 import { rebuild } from '../rebuild/rebuild.ts'
 import { differ } from './differing-rows.ts'
@@ -36,26 +35,6 @@ const verifiers = [verifierOf(signer)]
 const space = { type: 'post', id: 'alice/my-post' } as const
 const other = { type: 'document', id: '123' } as const
 
-/** Of tables that events drawn at random may leave empty: each has rows, whatever is drawn. */
-const by = { kind: 'account', id: 'alice' } as const
-const step = { caseId: 'a-case', by, at: at(1) }
-const moment = { space: 0, chat: -1 }
-const pinned = {
-  subspace: 'main',
-  entityId: 'e1',
-  template: null,
-  ownership: null,
-  components: {},
-  weight: 2,
-}
-const FILLING: ReadonlyArray<AnyEvent> = [
-  { type: 'AccountBanned', data: { subject: 'bob', by, reason: null, until: null, at: at(1) } },
-  { type: 'AccountMuted', data: { subject: 'bob', by, reason: null, until: null, at: at(1) } },
-  { type: 'EntityPinned', data: { ...pinned, by, at: at(1) } },
-  { type: 'CaseOpened', data: { ...step, subject: 'bob', about: { kind: 'person' }, moment } },
-  { type: 'ReportFiled', data: { ...step, reportId: 'a-report', words: '', moment } },
-]
-
 /** A log in memory with a parked stream in it, and the tables that a projector made of it. */
 const withTables = async (
   work: (log: ReturnType<typeof memoryLog>, url: string, session: DatabaseSession) => Promise<void>,
@@ -66,10 +45,7 @@ const withTables = async (
     const log = memoryLog(97)
     for (const all of fc.sample(anyEvents(60), { numRuns: 16, seed: 11 }))
       for (const { stream, event } of all) log.push(stream, event)
-    for (const event of FILLING) {
-      const one = recorded({ type: 'global', id: 'lobby' }, event)
-      log.push(one.stream, one.event)
-    }
+    for (const { stream, event } of FILLING) log.push(stream, event)
     const strange = recorded({ type: 'document', id: '999' }, posted('px', 'parked', 2))
     log.push(strange.stream, { ...strange.event, type: 'MessageShouted' }, strange.event)
     const projector = runProjector({ log, databaseUrl: database.url })

@@ -32,6 +32,8 @@ type Archives = {
   readonly missing: ArchiveMade | null
   /** Of the last event in any of them. */
   readonly position: bigint
+  /** Of the last that the log said of its archives when this was made; null where it had said nothing. */
+  readonly revision: bigint | null
 }
 
 export const archivesOn = async (
@@ -80,8 +82,15 @@ const createShelf = (log: StreamReader, dir: string | null) => {
   const open = new Map<number, ArchiveFolder>()
   let known: Archives | null = null
   let at = Number.NEGATIVE_INFINITY
+  const lastSaid = async (): Promise<E.Either<ReadError, bigint | null>> => {
+    const page = await log.readStream(ARCHIVES, { direction: 'backwards', limit: 1 })()
+    if (E.isLeft(page)) return page.left._tag === 'StreamDeleted' ? E.right(null) : page
+    return E.right(page.right[0]?.revision ?? null)
+  }
   const look = async (anew = false): Promise<E.Either<ReadError, Archives>> => {
     if (!anew && known !== null && performance.now() - at < FRESH_MS) return E.right(known)
+    const revision = await lastSaid()
+    if (E.isLeft(revision)) return revision
     const made = await archivesOn(log)
     if (E.isLeft(made)) return made
     const folders: ArchiveFolder[] = []
@@ -97,12 +106,19 @@ const createShelf = (log: StreamReader, dir: string | null) => {
       (last, one) => (BigInt(one.position) > last ? BigInt(one.position) : last),
       -1n,
     )
-    known = { made: made.right, folders, missing, position }
+    known = { made: made.right, folders, missing, position, revision: revision.right }
     at = performance.now()
     return E.right(known)
   }
   return {
     look,
+    /** With what was archived since. */
+    lookNow: async (): Promise<E.Either<ReadError, Archives>> => {
+      if (known === null) return look(true)
+      const revision = await lastSaid()
+      if (E.isLeft(revision)) return revision
+      return revision.right === known.revision ? E.right(known) : look(true)
+    },
     close: () => {
       for (const folder of open.values()) folder.close()
       open.clear()
@@ -213,7 +229,8 @@ const shelfPage = (folder: ArchiveFolder, read: AllRead): ReadonlyArray<Recorded
 const readAll = async (log: EventLog, shelf: Shelf, read: AllRead): Promise<Read> => {
   const page = await log.readAll(read)()
   if (E.isLeft(page)) return page
-  const shelved = await shelf.look()
+  // A page tells of nothing that is not in it, so an archive that was made just now must be known.
+  const shelved = await shelf.lookNow()
   if (E.isLeft(shelved)) return shelved
   const { made, folders, missing, position } = shelved.right
   const isBack = read.direction === 'backwards'

@@ -12,7 +12,8 @@ export class NoOwnSession extends Error {
   }
 }
 
-const ROUNDS = 3
+/** Behind a busy pooler two connections may be given a backend each for a while, as if they had it to themselves. */
+const ROUNDS = 16
 const TIMEOUT_MS = 10_000
 
 /** Two connections that are open at once have a backend each, and keep it. `backend` asks the one that is to be proved;

@@ -9,6 +9,7 @@ import { MAX_FAULTS } from '../../../projections/proof/bundle-checking.ts'
 import { checkBundle } from '../../../projections/proof/check-bundle.ts'
 import { exportBundleTo } from '../../operations/export/bundle.ts'
 import { counted, Misused, type Run } from '../command.ts'
+import { connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { storedLog } from '../opened-log.ts'
 import { type Output, openOutput } from '../output-file.ts'
@@ -55,7 +56,7 @@ export const exportBundle: Run = async (args, io) => {
   if (from !== null && to !== null && to < from) throw new Misused('--to is before --from.')
   const file = given.out
   if (file === undefined) throw new Misused('Where to? Give -o FILE.')
-  const connected = await reached()
+  const connected = connections()
   if (E.isLeft(connected)) {
     io.err(connected.left)
     return 1
@@ -75,6 +76,8 @@ export const exportBundle: Run = async (args, io) => {
   const { databaseUrl, eventStoreUrl } = connected.right
   const log = storedLog(eventStoreUrl)
   try {
+    const answers = await reached()
+    if (E.isLeft(answers)) throw new Error(answers.left)
     const began = performance.now()
     const done = await exportBundleTo({
       log,

@@ -644,7 +644,8 @@ socket.on('aframe-update', ({ socketId, entityData }) => {
 })
 socket.on('kicked', ({ reason, by, until }) => {
   const because = reason ? `: “${reason}”` : ''
-  standing(`${by ?? 'A moderator'} removed you from this room${because}.${until ? ` Until ${new Date(until).toLocaleString()}.` : ''}`)
+  const what = by ? `${by} removed you from this room` : 'Your place in this room is over'
+  standing(`${what}${because}.${until ? ` Until ${new Date(until).toLocaleString()}.` : ''}`)
   state.people.clear()
   showPeople()
 })

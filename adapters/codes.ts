@@ -9,17 +9,20 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   invalid_proof: {
     status: 401,
     means:
-      'A proof was given and is wrong: expired, used, another’s, no signature, or a token whose session was ended.',
+      'The proof is wrong: expired, already used, somebody else’s, not a signature, or a token whose session has ended.',
   },
   token_expired: {
     status: 401,
     means:
-      'The time of the session token, or of the signature that opened a socket, is over. A socket is told when it is, or when the token was ended, and closed.',
+      'The session token, or the signature that opened the socket, has expired. A socket is told this when it happens, or when its token is revoked, and is closed.',
   },
-  forbidden: { status: 403, means: 'The caller’s role is too low, or it is not their own.' },
+  forbidden: {
+    status: 403,
+    means: 'The caller’s role is too low, or what they want to change is not their own.',
+  },
   heard_by_another: {
     status: 403,
-    means: 'Nobody hears an appeal against what they did themselves.',
+    means: 'Nobody decides an appeal against their own act.',
   },
   banned: { status: 403, means: 'Banned from this space; the sentence says until when.' },
   muted: { status: 403, means: 'Muted in this space; the sentence says until when.' },
@@ -27,98 +30,102 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   guests_not_allowed: { status: 403, means: 'The space is for accounts only.' },
   chat_disabled: { status: 403, means: 'The space’s chat is off.' },
   voice_disabled: { status: 403, means: 'The space’s voice is off.' },
-  not_found: { status: 404, means: 'No such address.' },
+  not_found: { status: 404, means: 'There is no such address.' },
   method_not_allowed: {
     status: 405,
-    means: 'The address is one, the method not of it: Allow says which are.',
+    means: 'The address exists but does not support this method; Allow lists those it supports.',
   },
-  space_not_found: { status: 404, means: 'No such space, or none that the caller may know of.' },
+  space_not_found: { status: 404, means: 'There is no such space, or none that the caller may know of.' },
   session_not_found: {
     status: 404,
     means:
-      'No such session here; on a socket also: this socket is in no room, or its target is not in the same one.',
+      'There is no such session here. On a socket also: this socket is in no room, or its target is not in the same room.',
   },
-  message_not_found: { status: 404, means: 'No such message here, or a deleted one.' },
-  case_not_found: { status: 404, means: 'No such case here, or none that the caller may know of.' },
-  event_not_found: { status: 404, means: 'No such event, or none that the caller may know of.' },
-  checkpoint_not_found: { status: 404, means: 'No such checkpoint.' },
-  key_not_found: { status: 404, means: 'No such API key, or none that the caller may know of.' },
+  message_not_found: { status: 404, means: 'There is no such message here, or it was deleted.' },
+  case_not_found: { status: 404, means: 'There is no such case here, or none that the caller may know of.' },
+  event_not_found: { status: 404, means: 'There is no such event, or none that the caller may know of.' },
+  checkpoint_not_found: { status: 404, means: 'There is no such checkpoint.' },
+  key_not_found: { status: 404, means: 'There is no such API key, or none that the caller may know of.' },
   subscription_not_found: {
     status: 404,
-    means: 'No such subscription, or none that the caller may know of.',
+    means: 'There is no such subscription, or none that the caller may know of.',
   },
-  case_not_taken: { status: 409, means: 'The case is not in the caller’s hands: take it first.' },
+  case_not_taken: { status: 409, means: 'The caller has not taken the case: take it first.' },
   case_closed: { status: 409, means: 'The case is closed.' },
   too_many_reports: {
     status: 409,
-    means: 'As many reports are open as one caller, one network’s guests, or one space may have.',
+    means: 'One caller, the guests of one network, or one space already has as many open reports as allowed.',
   },
   nothing_to_appeal: {
     status: 409,
-    means: 'No appeal to be made or heard: none was made, it was decided, or its time is over.',
+    means:
+      'There is no appeal to make or decide: none was made, it was already decided, or the time for it is over.',
   },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
   too_many_sessions: {
     status: 409,
-    means: 'One account or guest has ten sessions in this space, as many as one may have.',
+    means: 'The account or guest already has ten sessions in this space, which is the maximum.',
   },
-  too_many: { status: 409, means: 'As many API keys or subscriptions as there may be.' },
-  entity_not_found: { status: 404, means: 'No such entity in the room’s scene.' },
+  too_many: { status: 409, means: 'There are already as many API keys or subscriptions as allowed.' },
+  entity_not_found: { status: 404, means: 'There is no such entity in the room’s scene.' },
   too_many_entities: {
     status: 409,
-    means: 'A room has 2,000 entities, or one account 1,000 in it, or one guest 200.',
+    means: 'The room already has 2,000 entities, or one account has 1,000 in it, or one guest has 200.',
   },
-  entity_pinned: { status: 409, means: 'The entity is pinned: entity-remove unpins it too.' },
-  scene_full: { status: 409, means: 'The components of a room’s entities are 2 MB of JSON together.' },
+  entity_pinned: { status: 409, means: 'The entity is pinned; entity-remove unpins and removes it.' },
+  scene_full: { status: 409, means: 'The components of the room’s entities have reached 2 MB of JSON.' },
   conflict: {
     status: 409,
     means:
-      'Another message of this space has the message_id, another entity of the room the id, or others were faster too often: then try again.',
+      'Another message of this space has this message_id, another entity of the room has this id, or others were faster too often; in the last case try again.',
   },
   space_unreadable: {
     status: 409,
     means:
-      'An event of the space can’t be read by this version of the server: no other try will change that, its operator may.',
+      'This version of the server can’t read an event of the space. Trying again will not help; the operator may be able to.',
   },
   space_deleted: {
     status: 410,
-    means: 'What happened in the space was deleted from the log: no other try will change that.',
+    means: 'The space’s events were deleted from the log. Trying again will not help.',
   },
   space_cut: {
     status: 410,
-    means: 'The log has lost the beginning of the space (cut by hand): no other try will change that.',
+    means: 'The log has lost the beginning of the space (it was cut by hand). Trying again will not help.',
   },
   archived: {
     status: 410,
-    means: 'It is not on the log any more: archive says in which archive it is, and where that was put.',
+    means: 'It is no longer on the log; archive says which archive it is in, and where that was put.',
   },
-  too_large: { status: 413, means: 'More than is taken at once (431 where it is the headers).' },
-  slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when.' },
-  internal: { status: 500, means: 'A defect of ours; its cause is in the logs under the request_id.' },
+  too_large: { status: 413, means: 'The request is larger than allowed (431 if its headers are).' },
+  slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when to try again.' },
+  internal: { status: 500, means: 'A defect on our side; its cause is in the logs under the request_id.' },
   eventstore_unavailable: {
     status: 503,
     means:
-      'The event log can’t be reached, or whether it happened is not known: send it again under the same id.',
+      'The event log can’t be reached, or it is not known whether the command was carried out: send it again under the same id.',
   },
   postgres_unavailable: { status: 503, means: 'The database can’t be reached.' },
   hive_unavailable: { status: 503, means: 'No Hive node can be reached to check a proof.' },
   checkpoint_unavailable: { status: 503, means: 'There is no signed checkpoint yet.' },
-  moment_unavailable: { status: 503, means: 'A look at the past can’t be had now.' },
-  server_unavailable: { status: 503, means: 'This process has more to do than it can, or is stopping.' },
-  not_caught_up: { status: 504, means: 'The tables have not come to min_position within two seconds.' },
+  moment_unavailable: { status: 503, means: 'Past moments can’t be shown at the moment.' },
+  server_unavailable: { status: 503, means: 'This process is overloaded, or is stopping.' },
+  not_caught_up: { status: 504, means: 'The tables did not reach min_position within two seconds.' },
   session_ended: {
     status: null,
     means:
-      'This socket’s session is over though it did not leave; reason says why (expired: it may not know of the space any more). The socket stays: join again.',
+      'This socket’s session has ended although it did not leave; reason says why (expired: it may no longer know of the space). The socket stays open: join again.',
   },
-  resync: { status: null, means: 'News was lost on the way to this socket: join again for a fresh state.' },
+  resync: {
+    status: null,
+    means: 'News was lost on the way to this socket: join again to get a fresh state.',
+  },
 }
 
 const words = (code: string, { means }: CodeMeaning): string => `- \`${code}\`: ${means}`
 /** One line a code, for OpenAPI. */
 export const codesInWords = (): string =>
   [
-    '- `invalid_<field>`: 400; that field is missing, or not of its form.',
+    '- `invalid_<field>`: 400; that field is missing, or does not have the required form.',
     ...Object.entries(CODES)
       .filter(([, { status }]) => status !== null)
       .map(([code, told]) => words(code, { ...told, means: `${told.status}; ${told.means}` })),

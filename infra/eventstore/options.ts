@@ -23,7 +23,7 @@ export const OPTIONS = [
     default: '127.0.0.1',
     kind: 'text',
     meaning:
-      'The address to listen on. Any but a loopback one needs a certificate, a key and authentication.',
+      'The address to listen on. Any address but a loopback one requires a certificate, a key and authentication.',
   },
   {
     flag: 'port',
@@ -31,35 +31,35 @@ export const OPTIONS = [
     default: '2113',
     kind: 'number',
     range: [0, 65_535],
-    meaning: 'The port, for gRPC and HTTP alike. 0: any that is free.',
+    meaning: 'The port, for both gRPC and HTTP. 0: any free port.',
   },
   {
     flag: 'data',
     env: 'EVENTSTORE_DATA_DIR',
     default: './data/eventstore',
     kind: 'text',
-    meaning: 'The directory of the log. Made where it is not there.',
+    meaning: 'The directory of the log. Created if it does not exist.',
   },
   {
     flag: 'tls-cert',
     env: 'EVENTSTORE_TLS_CERT',
     default: '',
     kind: 'text',
-    meaning: 'A file with the certificate, in PEM, and those between it and its authority. With it: TLS.',
+    meaning: 'A PEM file with the certificate and any intermediate certificates. Switches TLS on.',
   },
   {
     flag: 'tls-key',
     env: 'EVENTSTORE_TLS_KEY',
     default: '',
     kind: 'text',
-    meaning: 'A file with its key, in PEM.',
+    meaning: 'A PEM file with the key of the certificate.',
   },
   {
     flag: 'auth',
     env: 'EVENTSTORE_AUTH',
     default: 'off',
     kind: 'switch',
-    meaning: 'Users, passwords and access lists. Clients send a password over TLS alone.',
+    meaning: 'Users, passwords and access lists. Clients send a password only over TLS.',
   },
   {
     flag: null,
@@ -67,14 +67,14 @@ export const OPTIONS = [
     default: '',
     kind: 'text',
     meaning:
-      'The password of `admin`, at the first start with authentication. Later it is kept, and this is not looked at.',
+      'The password of `admin` at the first start with authentication. It is then stored, and this variable is ignored.',
   },
   {
     flag: 'projections',
     env: 'EVENTSTORE_PROJECTIONS',
     default: 'off',
     kind: 'switch',
-    meaning: 'Start the system projections. Off: those alone that a client has enabled.',
+    meaning: 'Start the system projections. Off: only those that a client has enabled run.',
   },
   {
     flag: 'max-append-size',
@@ -82,7 +82,7 @@ export const OPTIONS = [
     default: '1048576',
     kind: 'number',
     range: [1, 16 * MIB],
-    meaning: 'How many bytes one append may have, at most 16 MiB.',
+    meaning: 'The most bytes that one append may have; at most 16 MiB.',
   },
   {
     flag: null,
@@ -90,7 +90,7 @@ export const OPTIONS = [
     default: '500',
     kind: 'number',
     range: [1, 1_000_000_000],
-    meaning: 'Pages of 8 KiB in the write-ahead log from which on they are copied into the file.',
+    meaning: 'When the write-ahead log has this many pages of 8 KiB, they are copied into the file.',
   },
   {
     flag: null,
@@ -99,7 +99,7 @@ export const OPTIONS = [
     kind: 'number',
     range: [1, 10_000_000],
     meaning:
-      'Events that the index by stream is behind before it is written: a start after a crash reads up to twice as many.',
+      'How many events the index by stream lags before it is written. A start after a crash reads up to twice as many.',
   },
   {
     flag: 'lag',
@@ -108,7 +108,7 @@ export const OPTIONS = [
     kind: 'number',
     range: [0, 10_000],
     meaning:
-      'Milliseconds between what refusals count and what is acknowledged and read, to try clients on: a real server has some.',
+      'Milliseconds by which acknowledgements and reads lag behind what appends are checked against, for testing clients: a real server has some lag.',
   },
 ] as const satisfies ReadonlyArray<Option>
 
@@ -131,11 +131,11 @@ export type Settings = {
 
 export const usage = (): string => {
   const rows = (OPTIONS as ReadonlyArray<Option>).map(({ flag, env, default: value, kind, meaning }) => {
-    const named = flag === null ? '(environment alone)' : `--${flag}${kind === 'switch' ? '' : ' …'}`
+    const named = flag === null ? '(environment only)' : `--${flag}${kind === 'switch' ? '' : ' …'}`
     return `  ${named.padEnd(21)} ${env}\n      ${meaning}${value === '' ? '' : ` Default: ${value}.`}`
   })
   return [
-    'The event store alone. npm run eventstore -- [--flag value]…',
+    'The event store on its own. npm run eventstore -- [--flag value]…',
     '',
     ...rows,
     '',

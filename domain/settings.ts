@@ -67,7 +67,7 @@ const free: Entry<Record<string, unknown>> = {
   limits: null,
   column: null,
   mayBe: 'a plain JSON object',
-  says: 'The clients’ own.',
+  says: 'A free object for clients.',
   allows: (value) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && isCleanJson(value),
 }
@@ -78,30 +78,37 @@ export const MAX_SLOW_MODE_SECONDS = 21_600
 export const SETTINGS = {
   chat_enabled: onOff(true, 'Whether people may write.', 'bool'),
   voice_enabled: onOff(true, 'Whether people may speak.', 'bool'),
-  guests_allowed: onOff(true, 'Whether those may enter who are signed in to no account.', 'bool'),
-  max_users: whole({ initial: 50, least: 1, most: 10_000 }, 'How many sessions there is room for.', 'int4'),
-  reactions_enabled: onOff(true, 'Whether anyone may react to messages; else moderators and above alone.'),
+  guests_allowed: onOff(true, 'Whether people may enter without signing in to an account.', 'bool'),
+  max_users: whole(
+    { initial: 50, least: 1, most: 10_000 },
+    'How many sessions the space has room for.',
+    'int4',
+  ),
+  reactions_enabled: onOff(
+    true,
+    'Whether anyone may react to messages; otherwise only moderators and above may.',
+  ),
   stage: onOff(
     false,
-    'Whether only moderators, and those to whom they give the word, may speak; a raised hand asks for it.',
+    'Whether only moderators, and people to whom they give the word, may speak; a raised hand asks for the word.',
   ),
   slow_mode_seconds: whole(
     { initial: 0, least: 0, most: MAX_SLOW_MODE_SECONDS },
-    'How long each below moderator waits between two messages.',
+    'How many seconds everybody below moderator has to wait between two messages.',
     'int4',
   ),
   guests_of_network: whole(
     { initial: 10, least: 1, most: 10_000 },
-    'How many guests of one network (and of at most half the seats) stay where others come into a full room.',
+    'How many guests of one network keep their seats when others come into a full room (at most half of the seats).',
   ),
-  scene_spawn: choice(ROLES, 'everyone', 'The least role that may add entities to a room’s scene.'),
-  scene_draw: choice(ROLES, 'everyone', 'The least role that may draw in a room’s scene.'),
-  scene_pin: choice(ROLES, 'moderate', 'The least role that may pin entities, so that they last.'),
-  scene_delete: choice(ROLES, 'moderate', 'The least role that may remove others’ entities.'),
+  scene_spawn: choice(ROLES, 'everyone', 'The lowest role that may add entities to a room’s scene.'),
+  scene_draw: choice(ROLES, 'everyone', 'The lowest role that may draw in a room’s scene.'),
+  scene_pin: choice(ROLES, 'moderate', 'The lowest role that may pin entities, so that they last.'),
+  scene_delete: choice(ROLES, 'moderate', 'The lowest role that may remove others’ entities.'),
   scene_ownership: choice(
     ['free', 'ask', 'locked'],
     'free',
-    'Who may take an entity that is another’s: anyone, whoever its owner gives it to, nobody.',
+    'Who may take somebody else’s entity: anyone, whoever its owner gives it to, nobody.',
   ),
   settings: free,
   // biome-ignore lint/suspicious/noExplicitAny: of whatever setting

@@ -17,14 +17,16 @@ export type Documented = {
   readonly maybe?: ReadonlyArray<string>
 }
 /** `to`: who hears it. */
-export type DocumentedNews = Documented & { readonly to: 'the room' | 'every room of the space' | 'the one' }
+export type DocumentedNews = Documented & {
+  readonly to: 'the room' | 'every room of the space' | 'this socket'
+}
 
 const { text, yesNo, orNull, free, anything, uuid, time, revision, position, whole } = shapes
 
 const OF_FIELD: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: Schema } = {
   'own session': text(),
   session: text(),
-  'own session or another': text({ description: 'The socket’s own where it is left out.' }),
+  'own session or another': text({ description: 'By default the socket’s own.' }),
   account: shapes.account,
   subject: shapes.subject,
   permission: shapes.permission,
@@ -87,7 +89,7 @@ const since: Schema = {
 export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   'join-space': payload(
     p.JoinSpacePayload,
-    'Comes into a room; joining another leaves the one before. With since, what was missed comes first.',
+    'Joins a room; joining another leaves the previous one. With since, what was missed comes first.',
     {
       ...elsewhere,
       subspace: shapes.subspace,
@@ -116,14 +118,14 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   }),
   'chat-edit': payload(p.ChatEdit, CHAT_COMMANDS.EditMessage.says, { message_id: uuid, content: text() }),
   'chat-delete': payload(p.ChatDelete, CHAT_COMMANDS.DeleteMessage.says, { message_id: uuid }),
-  'chat-reaction': payload(p.ChatReaction, 'Adds a reaction to a message, or with remove takes it back.', {
+  'chat-reaction': payload(p.ChatReaction, 'Adds a reaction to a message or, with remove, removes it.', {
     message_id: uuid,
     emoji: text(),
     remove: yesNo,
   }),
   report: payload(
     Report,
-    `${CASE_COMMANDS.FileReport.says} One of message_id, subject, session_id (in this room) and entity_id (what is pinned) names what.`,
+    `${CASE_COMMANDS.FileReport.says} The target is given by one of message_id, subject, session_id (in this room) and entity_id (if pinned).`,
     {
       message_id: uuid,
       subject: shapes.subject,
@@ -135,17 +137,17 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     },
   ),
   ...commandEvents(),
-  'webrtc-offer': signal('offer', 'An offer, to one socket of the room.'),
-  'webrtc-answer': signal('answer', 'An answer, to one socket of the room.'),
-  'webrtc-ice-candidate': signal('candidate', 'A candidate, to one socket of the room.'),
+  'webrtc-offer': signal('offer', 'An offer to one socket of the room.'),
+  'webrtc-answer': signal('answer', 'An answer to one socket of the room.'),
+  'webrtc-ice-candidate': signal('candidate', 'A candidate for one socket of the room.'),
   'aframe-update': {
-    does: 'Where one’s avatar is, and how entities are: any JSON object up to 16 KB. Of each component of each entity the newest wins; null removes a component, or an entity; one that is not there yet is spawned by being named.',
+    does: 'Where the caller’s avatar is, and the state of entities: any JSON object up to 16 KB. The newest value of each component of each entity wins; null removes a component or an entity; an entity that does not exist is spawned by being named.',
     fields: { position: anything, rotation: anything, entities: anything },
     maybe: ['position', 'rotation', 'entities'],
   },
   'entity-spawn': payload(
     p.Spawn,
-    'Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left.',
+    'Adds an entity to the room’s scene, owned by the caller. With stays it remains after its owner has left.',
     {
       id: text({ maxLength: 128 }),
       template: text({ maxLength: 1_024 }),
@@ -156,24 +158,28 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   ),
   'entity-remove': payload(
     p.Entity,
-    'Removes an entity that one owns or made; another’s as scene_delete says.',
+    'Removes an entity that the caller owns or made; anybody else’s as scene_delete says.',
     {
       id: text(),
     },
   ),
   'entity-pin': payload(p.Entity, SPACE_COMMANDS.PinEntity.says, { id: text() }),
   'entity-unpin': payload(p.Entity, SPACE_COMMANDS.UnpinEntity.says, { id: text() }),
-  'entity-take': payload(p.Entity, 'Takes an entity over, or asks its owner for it, as its ownership says.', {
-    id: text(),
-  }),
+  'entity-take': payload(
+    p.Entity,
+    'Takes an entity over, or asks its owner for it, depending on its ownership.',
+    {
+      id: text(),
+    },
+  ),
   'entity-give': payload(
     p.Give,
-    'Gives an entity of one’s own to a socket of the room; without to it is nobody’s.',
+    'Gives the caller’s own entity to a socket of the room; without to, to nobody.',
     { id: text(), to: text() },
   ),
   'room-data': payload(
     p.RoomData,
-    'What clients tell each other whole and in order; to one of them with to.',
+    'A client’s own data for the others in the room, or with to for one of them; it arrives whole and in order.',
     {
       type: text({ maxLength: 64 }),
       data: anything,
@@ -201,13 +207,13 @@ const said = {
   ...placed,
 }
 const refused: DocumentedNews = {
-  to: 'the one',
-  does: 'A refusal of what came without an acknowledgement.',
+  to: 'this socket',
+  does: 'A refusal of something that was sent without asking for an acknowledgement.',
   fields: { ok: yesNo, code: text(), error: text(), retry_after: whole() },
   maybe: ['retry_after'],
 }
 const signalled = (field: string): DocumentedNews => ({
-  to: 'the one',
+  to: 'this socket',
   does: 'From another socket of the room.',
   fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
 })
@@ -215,8 +221,8 @@ const signalled = (field: string): DocumentedNews => ({
 /** What a client hears. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'space-joined': {
-    to: 'the one',
-    does: 'The room as it is on coming in.',
+    to: 'this socket',
+    does: 'The state of the room when the socket joined.',
     fields: {
       success: yesNo,
       spaceType: shapes.spaceType,
@@ -235,7 +241,7 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
     },
     maybe: ['session_token'],
   },
-  'user-joined': { to: 'the room', does: 'Somebody came into the room.', fields: { ...seen, ...placed } },
+  'user-joined': { to: 'the room', does: 'Somebody joined the room.', fields: { ...seen, ...placed } },
   'user-left': {
     to: 'the room',
     does: 'Somebody left the room.',
@@ -243,56 +249,56 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   },
   'voice-state': {
     to: 'the room',
-    does: 'A voice went on or off.',
+    does: 'Somebody’s voice was switched on or off.',
     fields: { ...who, enabled: yesNo, voice_enabled: yesNo, ...placed },
   },
   'hand-state': {
     to: 'the room',
-    does: 'A hand went up, or down and by whom.',
+    does: 'Somebody’s hand was raised, or lowered, and by whom.',
     fields: { ...who, hand_raised: yesNo, hand_raised_since: orNull(time), by: actor, ...placed },
     maybe: ['by'],
   },
   'stage-state': {
     to: 'the room',
-    does: 'Somebody has the word on the stage, or has it no longer, and by whom.',
+    does: 'Somebody has the word on the stage, or no longer has it, and by whom.',
     fields: {
       ...who,
       on_stage: yesNo,
       on_stage_since: orNull(time),
       by: actor,
-      drop_audio: { ...yesNo, description: 'The tracks of that one are to be dropped.' },
+      drop_audio: { ...yesNo, description: 'That person’s tracks have to be dropped.' },
       ...placed,
     },
     maybe: ['drop_audio'],
   },
   'permission-changed': {
     to: 'every room of the space',
-    does: 'A permission was granted or revoked, a mute set or lifted (change says which).',
+    does: 'A permission was granted or revoked, or somebody was muted or unmuted (change says which).',
     fields: {
       change: text({ enum: ['granted', 'revoked', 'muted', 'unmuted'] }),
       user_account: orNull(shapes.account),
       guest_id: orNull(shapes.guest),
       permission: orNull(shapes.permission),
       by: actor,
-      drop_audio: { ...yesNo, description: 'The tracks of that one are to be dropped.' },
+      drop_audio: { ...yesNo, description: 'That person’s tracks have to be dropped.' },
       ...placed,
     },
     maybe: ['drop_audio'],
   },
   'settings-changed': {
     to: 'every room of the space',
-    does: 'Settings were changed: those that changes names; null in its free part removes a key.',
+    does: 'Settings were changed: those in changes; null in its free part removes a key.',
     fields: {
       changes: free,
       by: actor,
-      drop_audio: { ...yesNo, description: 'Everybody’s tracks are to be dropped.' },
+      drop_audio: { ...yesNo, description: 'Everybody’s tracks have to be dropped.' },
       ...placed,
     },
     maybe: ['drop_audio'],
   },
   'chat-message': {
     to: 'the room',
-    does: 'A message. Where its words were erased they are empty, and erased_by says by which request.',
+    does: 'A message. If its words were erased, content is empty, and erased_by says by which request.',
     fields: {
       ...said,
       display_name: text(),
@@ -307,23 +313,23 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   },
   'chat-edited': {
     to: 'the room',
-    does: 'A message reads otherwise now.',
+    does: 'A message was rewritten.',
     fields: { ...said, content: text(), erased_by: text(), edited_at: time },
     maybe: ['erased_by'],
   },
   'chat-deleted': {
     to: 'the room',
-    does: 'A message is gone.',
+    does: 'A message was deleted.',
     fields: { ...said, deleted_by: text(), deleted_at: time },
   },
   'chat-reaction': {
     to: 'the room',
-    does: 'A reaction is on a message, or off it.',
+    does: 'A reaction was added to a message, or removed.',
     fields: { ...said, emoji: text(), removed: yesNo },
   },
   kicked: {
-    to: 'the one',
-    does: 'Kicked or banned; then the server disconnects it.',
+    to: 'this socket',
+    does: 'This socket was kicked or banned; the server then disconnects it.',
     fields: { reason: orNull(text()), by: orNull(text()), until: time },
     maybe: ['until'],
   },
@@ -332,17 +338,17 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'webrtc-ice-candidate': signalled('candidate'),
   'aframe-update': {
     to: 'the room',
-    does: 'Where another is and how its entities are; not on the log.',
+    does: 'Where somebody else is, and the state of their entities; not on the log.',
     fields: { socketId: text(), userAccount: orNull(text()), entityData: free, timestamp: time },
   },
   'scene-changed': {
     to: 'the room',
-    does: 'Entities that came, changed hands or went (null), by id; not on the log.',
+    does: 'Entities that appeared, changed hands or went away (null), by id; not on the log.',
     fields: { entities: free, timestamp: time },
   },
   'entity-pinned': {
     to: 'the room',
-    does: 'An entity lasts from now on.',
+    does: 'An entity was pinned, and lasts from now on.',
     fields: {
       id: text(),
       template: orNull(text()),
@@ -354,27 +360,27 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   },
   'entity-changed': {
     to: 'the room',
-    does: 'An entity that lasts is so, at rest.',
+    does: 'The state of a pinned entity once it has come to rest.',
     fields: { id: text(), components: free, by: actor, ...placed },
   },
   'entity-unpinned': {
     to: 'the room',
-    does: 'An entity does not last any more.',
+    does: 'An entity was unpinned, and no longer lasts.',
     fields: { id: text(), by: actor, ...placed },
   },
   'scene-frame': {
-    to: 'the one',
-    does: 'Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame by itself.',
+    to: 'this socket',
+    does: 'Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame of its own.',
     fields: {},
   },
   'entity-asked': {
-    to: 'the one',
-    does: 'Somebody asks for an entity of one’s own: entity-give gives it.',
+    to: 'this socket',
+    does: 'Somebody asks for an entity that the receiver owns: entity-give gives it.',
     fields: { id: text(), fromSocketId: text(), fromUser: anything },
   },
   'room-data': {
     to: 'the room',
-    does: 'What another client told, whole and in order; not on the log.',
+    does: 'What another client sent, whole and in order; not on the log.',
     fields: {
       type: text(),
       data: anything,

@@ -51,7 +51,7 @@ export const CHAT_COMMANDS = {
       network,
     },
     who: 'whoever may enter, is not muted, and has waited out slow mode (moderators need not)',
-    says: 'Says something in a room. The same message_id twice is one message.',
+    says: 'Posts a message in a room. The same message_id sent twice is one message.',
     rate: 'chat',
     looksAt: ['guests', 'chat', 'mute', 'slow mode'],
     socket: 'chat-message',
@@ -72,7 +72,7 @@ export const CHAT_COMMANDS = {
   EditMessage: command({
     fields: { messageId: messageId('a message of the asker’s'), content: words },
     who: 'the author',
-    says: 'Rewrites one’s own message.',
+    says: 'Rewrites the caller’s own message.',
     rate: 'chat-change',
     looksAt: ['guests', 'chat', 'mute', 'message'],
     socket: 'chat-edit',
@@ -82,7 +82,7 @@ export const CHAT_COMMANDS = {
   DeleteMessage: command({
     fields: { messageId: messageId('a message of the asker’s') },
     who: 'the author, or a moderator above the author',
-    says: 'Deletes one’s own message, or as a moderator one of those below.',
+    says: 'Deletes the caller’s own message or, for a moderator, that of somebody below.',
     rate: 'chat-change',
     looksAt: ['guests', 'message', 'author'],
     socket: 'chat-delete',
@@ -100,7 +100,7 @@ export const CHAT_COMMANDS = {
   RemoveReaction: command({
     fields: { messageId: messageId('a message'), emoji },
     who: 'whoever may enter',
-    says: 'Takes one’s reaction back.',
+    says: 'Removes the caller’s reaction.',
     rate: 'chat-change',
     looksAt: ['guests', 'message'],
     socket: 'chat-reaction',

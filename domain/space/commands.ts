@@ -101,7 +101,7 @@ export const SPACE_COMMANDS = {
   EnterSpace: command({
     fields: { subspace, network },
     who: 'whoever may enter',
-    says: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
+    says: 'Asks to be let in: holds a seat for a minute, in which the socket should connect.',
     rate: 'presence',
     looksAt: ['guests', 'seats'],
     again: ({ one }) => {
@@ -127,7 +127,7 @@ export const SPACE_COMMANDS = {
       returns: field(t.union([t.boolean, t.undefined]), undefined, { isInner: true }),
     },
     who: 'whoever may enter',
-    says: 'Comes in: the held seat is used up, and the socket’s session before it ends.',
+    says: 'Comes in: the held seat is used up, and the socket’s previous session ends.',
     rate: 'presence',
     looksAt: ['guests', 'seats'],
     again: ({ one, all }) => {
@@ -177,8 +177,8 @@ export const SPACE_COMMANDS = {
   }),
   SetVoice: command({
     fields: { sessionId: ownSession, enabled: field(t.boolean, true, { named: 'switch' }) },
-    who: 'the session’s own, not muted, where voice is on; on a stage, who has the word, and moderators',
-    says: 'Switches one’s voice on or off.',
+    who: 'the session’s own, not muted, if voice is on; on a stage, whoever has the word, and moderators',
+    says: 'Switches the caller’s voice on or off.',
     rate: 'presence',
     looksAt: ['voice', 'mute', 'session', 'stage', 'word'],
     wire: { socket: 'voice-state', rest: null },
@@ -191,7 +191,7 @@ export const SPACE_COMMANDS = {
   RaiseHand: command({
     fields: { sessionId: ownSession },
     who: 'the session’s own',
-    says: 'Raises one’s hand.',
+    says: 'Raises the caller’s hand.',
     rate: 'presence',
     looksAt: ['session'],
     wire: { socket: 'hand-raise', rest: { method: 'PUT', path: 'hands/:session_id' } },
@@ -203,7 +203,7 @@ export const SPACE_COMMANDS = {
   LowerHand: command({
     fields: { sessionId: ownOrAnotherSession },
     who: 'the session’s own, or a moderator above them',
-    says: 'Lowers one’s hand, or as a moderator that of one below.',
+    says: 'Lowers the caller’s hand or, for a moderator, that of somebody below.',
     rate: 'presence',
     looksAt: ['session', 'target’s session'],
     wire: { socket: 'hand-lower', rest: { method: 'DELETE', path: 'hands/:session_id' } },
@@ -226,7 +226,7 @@ export const SPACE_COMMANDS = {
   }),
   HandOnSpeak: command({
     fields: { sessionId: anotherSession },
-    who: 'who has the word',
+    who: 'whoever has the word',
     says: 'Hands the word on the stage on to somebody else.',
     rate: 'presence',
     looksAt: ['word'],
@@ -239,7 +239,7 @@ export const SPACE_COMMANDS = {
   TakeSpeak: command({
     fields: { sessionId: ownOrAnotherSession },
     who: 'the session’s own, or a moderator above them',
-    says: 'Gives the word on the stage back, or as a moderator takes it from one below.',
+    says: 'Gives the word on the stage back or, for a moderator, takes it from somebody below.',
     rate: 'presence',
     looksAt: ['session', 'target’s session'],
     wire: { socket: 'speak-take', rest: { method: 'DELETE', path: 'speakers/:session_id' } },
@@ -251,7 +251,7 @@ export const SPACE_COMMANDS = {
   GrantPermission: command({
     fields: { account, permission, reason },
     who: 'admin up to moderate; owner up to admin',
-    says: 'Gives an account a permission. Admins give up to moderate, owners admin too.',
+    says: 'Grants an account a permission. Admins may grant up to moderate, owners also admin.',
     rate: 'moderation',
     looksAt: ['target'],
     wire: { socket: 'permission-grant', rest: { method: 'PUT', path: 'permissions/:account' } },
@@ -263,7 +263,7 @@ export const SPACE_COMMANDS = {
   RevokePermission: command({
     fields: { account, reason },
     who: 'admin',
-    says: 'Takes an account’s permission back.',
+    says: 'Revokes an account’s permission.',
     rate: 'moderation',
     looksAt: ['target'],
     wire: { socket: 'permission-revoke', rest: { method: 'DELETE', path: 'permissions/:account' } },
@@ -275,7 +275,7 @@ export const SPACE_COMMANDS = {
   Ban: command({
     fields: { subject, reason, until },
     who: 'moderator',
-    says: 'Bans an account or a guest, until a time or for good.',
+    says: 'Bans an account or a guest, until a given time or for good.',
     rate: 'moderation',
     looksAt: ['target', 'standing ban'],
     wire: { socket: 'ban', rest: { method: 'PUT', path: 'bans/:subject' } },
@@ -306,7 +306,7 @@ export const SPACE_COMMANDS = {
   Mute: command({
     fields: { subject, reason, until },
     who: 'moderator',
-    says: 'Mutes an account or a guest, until a time or for good.',
+    says: 'Mutes an account or a guest, until a given time or for good.',
     rate: 'moderation',
     looksAt: ['target', 'standing mute'],
     wire: { socket: 'mute', rest: { method: 'PUT', path: 'mutes/:subject' } },
@@ -346,7 +346,7 @@ export const SPACE_COMMANDS = {
   ChangeSettings: command({
     fields: { changes: field(SettingsChanges, {}, { named: 'changes', isPersonal: true }) },
     who: 'admin',
-    says: 'Changes the settings that it names. For admins.',
+    says: 'Changes the settings that are given. For admins.',
     rate: 'moderation',
     looksAt: [],
     // REST answers with the settings after the change: `adapters/http/routes/settings.ts`.
@@ -365,7 +365,7 @@ export const SPACE_COMMANDS = {
       components,
     },
     who: 'as scene_pin says',
-    says: 'Pins an entity of the room’s scene: from now on it lasts.',
+    says: 'Pins an entity of the room’s scene, so that it lasts.',
     rate: 'presence',
     looksAt: ['scene_pin'],
     again: ({ one }) => {
@@ -379,7 +379,7 @@ export const SPACE_COMMANDS = {
   ChangeEntity: command({
     fields: { subspace, entityId, components },
     who: 'whoever may change the entity',
-    says: 'Keeps how an entity that lasts is, once it is at rest.',
+    says: 'Stores the state of a pinned entity once it has come to rest.',
     rate: 'presence',
     looksAt: [],
     again: ({ one }) => {
@@ -396,7 +396,7 @@ export const SPACE_COMMANDS = {
   UnpinEntity: command({
     fields: { subspace, entityId },
     who: 'whoever pinned it, or as scene_pin says',
-    says: 'Unpins an entity: it goes with its owner again.',
+    says: 'Unpins an entity, so that it goes when its owner goes.',
     rate: 'presence',
     looksAt: ['scene_pin'],
     again: ({ one }) => {
@@ -408,7 +408,7 @@ export const SPACE_COMMANDS = {
   ExpireSeats: command({
     fields: {},
     who: 'the system',
-    says: 'Frees the held seats that ran out, and ends what was too much to end at once.',
+    says: 'Frees the held seats that ran out, and ends whatever was too much to end at once.',
     rate: 'moderation',
     asksContent: false,
     looksAt: [],

@@ -28,7 +28,7 @@ export const auditCounts = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag: 'audit',
     summary:
-      'How many events of each type a space had in each of up to 500 spans of time, looks at its record aside: for its moderators and auditors.',
+      'How many events of each type a space had in each of up to 500 spans of time, not counting looks at its record. For its moderators and for auditors.',
     params: SpaceParams,
     strict: true,
     query: t.type({ from: optional(Time), to: optional(EndTime), buckets: optional(Buckets) }),

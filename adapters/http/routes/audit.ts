@@ -243,7 +243,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     exports: EXPORTS,
     tag,
     summary:
-      'What happened, newest first. Auditors see all, moderators their space’s, anyone what concerns them. `format` (or Accept) gives all that matches as lines of JSON or CSV.',
+      'What happened, newest first. Auditors see everything, moderators what happened in their space, anyone what concerns them. With `format` (or Accept), everything that matches comes as lines of JSON or CSV.',
     strict: true,
     query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
     handle: async (asked) => {
@@ -264,7 +264,8 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: ANSWER,
     exports: EXPORTS,
     tag,
-    summary: 'What happened in a space: all for its moderators and auditors, else what concerns the caller.',
+    summary:
+      'What happened in a space: everything, for its moderators and for auditors; otherwise what concerns the caller.',
     params: SpaceParams,
     strict: true,
     query: Filters,
@@ -281,7 +282,7 @@ export const audit = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: ANSWER,
     exports: EXPORTS,
     tag,
-    summary: 'What the caller did and what was done to it, in spaces that it may know of.',
+    summary: 'What the caller did and what was done to them, in spaces that they may know of.',
     strict: true,
     query: t.type({ space: optional(SpaceKeyCodec), ...FILTERS }),
     handle: async (asked) => {

@@ -36,7 +36,7 @@ const list = (app: FastifyInstance, deps: HttpDeps): void => {
     path: AT,
     answer: { cases: listOf(CaseShape), next_cursor: 'string?' },
     tag,
-    summary: 'The cases of a space, the longest open first: of those below the caller. For moderators.',
+    summary: 'The cases of a space about people below the caller, the longest open first. For moderators.',
     params: SpaceParams,
     strict: true,
     query: t.type({ status: optional(oneOf(CASE_LISTS)), ...Paging }),
@@ -66,7 +66,8 @@ const one = (app: FastifyInstance, deps: HttpDeps): void => {
     path: `${AT}/:case_id`,
     answer: { case: CaseShape, steps: listOf(StepShape) },
     tag,
-    summary: 'A case with all that was written about it. The room at its moment’s position is as it stood.',
+    summary:
+      'A case with everything written about it. Look at the room at its moment’s position to see it as it stood.',
     params: CaseParams,
     handle: async ({ params, who, sender }) => {
       const space = spaceOf(params)
@@ -86,7 +87,7 @@ const open = (app: FastifyInstance, deps: HttpDeps): void => {
     path: AT,
     answer: { ...WRITTEN, case_id: uuid },
     tag,
-    summary: 'Opens a case that nobody reported. For moderators above the one it is about.',
+    summary: 'Opens a case that nobody reported. For moderators above the person it is about.',
     params: SpaceParams,
     body: TargetBody,
     handle: async (asked) => {
@@ -133,13 +134,17 @@ const step = <B extends t.Mixed>(
 }
 
 const steps = (app: FastifyInstance, deps: HttpDeps): void => {
-  const take = { path: 'take', summary: 'Takes a case in hand, from whoever had it.', body: t.type({}) }
+  const take = {
+    path: 'take',
+    summary: 'Takes a case, even from somebody else who had taken it.',
+    body: t.type({}),
+  }
   step(app, deps, take, (caseId) => ({ type: 'TakeCase', caseId }))
   const note = { path: 'notes', summary: 'Writes a note that moderators read.', body: t.type({ text: Text }) }
   step(app, deps, note, (caseId, { text: words }) => ({ type: 'NoteCase', caseId, words }))
   const close = {
     path: 'close',
-    summary: 'Closes a case that the caller has in hand: acted on, by a rule and for a reason, or dismissed.',
+    summary: 'Closes a case that the caller has taken: acted on, by a rule and for a reason, or dismissed.',
     body: t.type({
       outcome: oneOf(['acted', 'dismissed'] as const),
       rule: optional(Text),
@@ -164,7 +169,7 @@ const acts = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: WRITTEN,
     tag,
     summary:
-      'Acts on the one whom a case in the caller’s hands is about, by the rules of the act itself; its correlation id is the case’s. They get a receipt.',
+      'Acts on the person whom a case is about that the caller has taken, by the rules of the act itself; the act’s correlation id is the case’s. The person gets a receipt.',
     params: CaseParams,
     body: t.type({ act: oneOf(ACTS), rule: Text, reason: Text, until: optional(Until) }),
     handle: async (asked) => {
@@ -178,7 +183,7 @@ const acts = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: WRITTEN,
     tag,
     summary:
-      'Decides an appeal, by another than whoever acted and no lower one: the act stands, or what of it still stands is lifted.',
+      'Decides an appeal: the act stands, or whatever is still in force of it is lifted. For somebody other than the moderator who acted, and not lower.',
     params: CaseParams,
     body: t.type({ outcome: oneOf(['stands', 'lifted'] as const), reason: Text }),
     handle: async (asked) => {

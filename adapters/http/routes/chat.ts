@@ -75,7 +75,8 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     path: at,
     answer: { messages: listOf(Message), has_more: 'boolean' },
     tag,
-    summary: 'Messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
+    summary:
+      'The messages of a room, oldest to newest; `before` and `after` take a message id or a revision.',
     params: SpaceParams,
     strict: true,
     query: t.type({
@@ -113,7 +114,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
       ...SAID,
     },
     tag,
-    summary: 'Says something in a room. The same message_id twice is one message.',
+    summary: 'Posts a message in a room. The same message_id sent twice is one message.',
     params: SpaceParams,
     body: t.type({
       content: Content,
@@ -149,7 +150,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     path: `${at}/:message_id`,
     answer: { ...WRITTEN, message_id: uuid },
     tag,
-    summary: 'Rewrites one’s own message.',
+    summary: 'Rewrites the caller’s own message.',
     params: MessageParams,
     body: t.type({ content: Content }),
     handle: async (asked) => {
@@ -164,7 +165,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     path: `${at}/:message_id`,
     answer: { ...WRITTEN, message_id: uuid },
     tag,
-    summary: 'Deletes one’s own message, or as a moderator one of those below.',
+    summary: 'Deletes the caller’s own message or, for a moderator, that of somebody below.',
     params: MessageParams,
     handle: async (asked) => {
       const messageId = asked.params.message_id
@@ -175,7 +176,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
 
   for (const [method, type, summary] of [
     ['PUT', 'AddReaction', 'Adds a reaction to a message.'],
-    ['DELETE', 'RemoveReaction', 'Takes one’s reaction back.'],
+    ['DELETE', 'RemoveReaction', 'Removes the caller’s reaction.'],
   ] as const)
     mount(app, deps, {
       method,

@@ -126,7 +126,7 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
     schema: {
       tags: ['feed'],
       summary:
-        'What happens, as NDJSON, or as server-sent events where those are asked for: of a space for its moderators, of all for auditors. From after a position on the log (start: from the first; else from now on), each event with its position and that of the one before it in its space. An empty line says that nothing happened.',
+        'Events as they happen, as NDJSON or, if requested, as server-sent events: those of a space for its moderators, those of all spaces for auditors. Begins after a position on the log (start: with the first event; by default from now on). Each event has its position and that of the previous one in its space. An empty line means that nothing happened.',
       description: STRICT,
       querystring: schemaFor(Query, { strict: 'query' }),
       response: plainText('The events, one a line.', ['application/x-ndjson', 'text/event-stream']),

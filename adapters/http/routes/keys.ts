@@ -94,7 +94,8 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/keys',
     answer: { keys: listOf(ApiKey) },
     tag,
-    summary: 'The API keys of a space, for its admins; without one, those for every space, for the system’s.',
+    summary:
+      'The API keys of a space, for its admins. Without a space, those for every space, for the system’s admins.',
     strict: true,
     query: t.type({ space: optional(SpaceKeyCodec) }),
     handle: async ({ query: { space }, who }) => {
@@ -111,7 +112,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { ...WRITTEN, key: ApiKey, secret: text({ description: 'Shown this once.' }) },
     tag,
     summary:
-      'An API key for a bot or a backend, with a role in a space (or, by the system’s admins, in every one). Its secret is shown this once: Authorization: Bearer dpk_….',
+      'Makes an API key for a bot or a backend, with a role in a space or, for the system’s admins, in every space. Its secret is shown only this once: Authorization: Bearer dpk_….',
     strict: true,
     body: t.type({
       name: Text,

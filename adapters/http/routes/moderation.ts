@@ -25,7 +25,7 @@ export const moderation = (app: FastifyInstance, deps: HttpDeps): void => {
     path: `${at}/permissions`,
     answer: { permissions: listOf(GrantedPermission), next_cursor: 'string?' },
     tag,
-    summary: 'Who was given what in a space. For those who may enter.',
+    summary: 'Who has which permission in a space. For those who may enter.',
     params: SpaceParams,
     strict: true,
     query: PageQuery,

@@ -185,7 +185,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
     },
     tag: 'audit',
     summary:
-      'The room at a moment, from the log: who was present, what was in force and by which event, the last messages as they read then. Exactly one of time, position (in the log, inclusive) and revision (of the space).',
+      'The room at a moment, from the log: who was present, what was in force and by which event, and the last messages as they read then. Takes exactly one of time, position (in the log, inclusive) and revision (of the space).',
     params: SpaceParams,
     strict: true,
     query: t.type({
@@ -275,7 +275,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     schema: {
       tags: ['audit'],
       summary:
-        'The room’s events in the log’s order, as NDJSON, or as server-sent events where those are asked for. Paced by the events’ own clock with speed (60x), else as fast as they are read; state=true adds the room after each.',
+        'The room’s events in the log’s order, as NDJSON or, if requested, as server-sent events. With speed (60x) they are paced by their own clock, otherwise they come as fast as they are read; state=true adds the room after each event.',
       params: schemaFor(SpaceParams),
       description: STRICT,
       querystring: schemaFor(Query, { strict: 'query' }),
@@ -346,7 +346,7 @@ const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
     },
     tag: 'audit',
     summary:
-      'Why an act was accepted or refused: of an event (its id or position), or whether subject could have done action (a command, such as Ban) at a moment. The rules themselves are asked again, on the room as it stood.',
+      'Why an act was accepted or refused: that of an event (by its id or position), or whether subject could have done action (a command, such as Ban) at a moment. The rules themselves decide again, on the room as it stood.',
     params: SpaceParams,
     strict: true,
     query: t.type({

@@ -29,7 +29,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
       schema: {
         tags: ['operations'],
         summary:
-          'Whether each part works; 503 where a vital one does not. Details are for who runs it: on this machine, or with OPERATOR_TOKEN as bearer.',
+          'Whether each part works; 503 if a vital one does not. Details are for the operator: on this machine, or with OPERATOR_TOKEN as bearer token.',
         security: [],
         response: {
           200: { description: 'Every vital part works.', ...Health },
@@ -55,7 +55,8 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
     config: { rateLimit: false },
     schema: {
       tags: ['operations'],
-      summary: 'Prometheus text, for who runs it: on this machine, or with OPERATOR_TOKEN as bearer.',
+      summary:
+        'Metrics as Prometheus text, for the operator: on this machine, or with OPERATOR_TOKEN as bearer token.',
       security: [],
       response: plainText('Metrics.'),
     },

@@ -39,7 +39,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/spaces/:type/:id/capacity',
     answer: { success: 'boolean', space: 'object' },
     tag: 'panel',
-    summary: 'How many are in a space, and how many may be.',
+    summary: 'How many people are in a space, and how many may be.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const of = await seen(deps, spaceOf(params), who.caller)
@@ -52,7 +52,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/spaces/:type/:id/queue',
     answer: { success: 'boolean', queue_info: 'object' },
     tag: 'panel',
-    summary: 'Who waits for a seat: nobody. A seat that is free goes to whoever asks next.',
+    summary: 'Who is waiting for a seat: nobody. A free seat goes to whoever asks next.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
       await seen(deps, spaceOf(params), who.caller)
@@ -64,7 +64,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/users/:id/spaces',
     answer: { success: 'boolean', spaces: 'array', is_guest: 'boolean' },
     tag: 'panel',
-    summary: 'Rooms that keep one from entering another: there are none, for guests neither.',
+    summary: 'The rooms that keep a person from entering another: there are none, not even for guests.',
     params: t.type({ id: Text }),
     handle: async ({ who }) => ({ success: true, spaces: [], is_guest: who.caller.kind === 'guest' }),
   })
@@ -73,7 +73,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/waitlist/:id/status',
     answer: { success: 'boolean', waitlist_entries: 'array' },
     tag: 'panel',
-    summary: 'What one waits for: nothing, as there is no waiting list.',
+    summary: 'What a person is waiting for: nothing, since there is no waiting list.',
     params: t.type({ id: Text }),
     handle: async () => ({ success: true, waitlist_entries: [] }),
   })
@@ -82,7 +82,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/subscriptions/user/:name',
     answer: { has_active_subscription: 'boolean', current_tier: 'string', is_premium: 'boolean' },
     tag: 'panel',
-    summary: 'Whether somebody pays for more: there is nothing to pay for.',
+    summary: 'Whether somebody pays for more: nobody does, since there is nothing to pay for.',
     params: t.type({ name: Text }),
     handle: async () => ({ has_active_subscription: false, current_tier: 'free', is_premium: false }),
   })
@@ -96,7 +96,7 @@ const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/activity',
     answer: {},
     tag: 'panel',
-    summary: 'Takes what a relay tells of others’ coming and going, and keeps nothing of it.',
+    summary: 'Accepts what a relay reports about others’ coming and going, and keeps none of it.',
     handle: async () => ({}),
   })
   for (const method of ['PUT', 'DELETE'] as const)
@@ -105,7 +105,7 @@ const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
       path: '/api/presence/sessions/:id',
       answer: { success: 'boolean', sessions: shapes.whole() },
       tag: 'panel',
-      summary: 'A session begins, moves and ends with its own connection: none is changed by this.',
+      summary: 'Changes nothing: a session begins, moves and ends with its own connection.',
       params: t.type({ id: Text }),
       handle: async () => ({ success: true, sessions: 0 }),
     })
@@ -114,7 +114,8 @@ const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/chat/messages',
     answer: {},
     tag: 'panel',
-    summary: 'Refused: nobody speaks for others. POST /api/chat/{type}/{id}/messages is for one’s own words.',
+    summary:
+      'Refused, because nobody may speak for others. Use POST /api/chat/{type}/{id}/messages for the caller’s own words.',
     handle: async () =>
       tell({
         status: 403,
@@ -132,7 +133,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/waitlist/:id/leave',
     answer: { success: 'boolean', removed_entries: shapes.whole() },
     tag: 'panel',
-    summary: 'Stops waiting: there is no waiting list.',
+    summary: 'Changes nothing: there is no waiting list.',
     params: t.type({ id: Text }),
     handle: async () => ({ success: true, removed_entries: 0 }),
   })
@@ -141,7 +142,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/viral/track',
     answer: {},
     tag: 'panel',
-    summary: 'Takes what a client would count, and keeps nothing of it.',
+    summary: 'Accepts what a client counts, and keeps none of it.',
     handle: async () => ({}),
   })
   mount(app, deps, {
@@ -160,7 +161,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag: 'panel',
     summary:
-      'A join, as the panel asks for one. The account in the body proves nothing: without a proof it is a guest’s. 429 where the room is full.',
+      'A join in the form that the panel uses. The account in the body proves nothing: without a proof the caller is a guest. 429 if the room is full.',
     body: t.partial({ space_type: t.unknown, space_id: t.unknown, subspace: AnySubspace }),
     handle: async ({ body, who, sender, commandId, request }) => {
       needNoService(who.caller)

@@ -100,7 +100,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
       checkpoint: 'string?',
     },
     tag: 'proof',
-    summary: 'That an event is in the log: for those who may see it in the audit log.',
+    summary: 'Proof that an event is in the log. For people who may see it in the audit log.',
     strict: true,
     query: t.type({ position: optional(Position), event: optional(Uuid), size: optional(Size) }),
     handle: async ({ query, who, sender }) => {
@@ -148,7 +148,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/audit/proof/consistency',
     answer: { from: 'number', to: 'number', proof: listOf(text({ description: 'A hash.' })) },
     tag: 'proof',
-    summary: 'That the log of one checkpoint begins with that of another.',
+    summary: 'Proof that the log of one checkpoint begins with that of another.',
     strict: true,
     query: t.type({ from: Size, to: Size }),
     handle: async ({ query, who, sender }) => {

@@ -50,7 +50,7 @@ const file = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { success: 'boolean', report_id: uuid, position },
     tag: 'cases',
     summary:
-      'Reports a message, a person or a pinned entity to the moderators, on the room as it stands now. Who did is known to them alone; a second report of the same changes nothing.',
+      'Reports a message, a person or a pinned entity to the moderators, and records the room as it stands now. Only the moderators learn who reported it; a second report of the same target changes nothing.',
     params: SpaceParams,
     body: t.intersection([TargetBody, t.type({ text: optional(Words) })]),
     handle: async (asked) => {
@@ -85,7 +85,7 @@ const own = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/me/reports',
     answer: { reports: listOf(ReportShape), next_cursor: 'string?' },
     tag: 'cases',
-    summary: 'What the caller reported, the newest first, and whether it is still looked into.',
+    summary: 'What the caller reported, newest first, and whether it is still being looked into.',
     strict: true,
     query: t.type(Paging),
     handle: async ({ query, who }) => {
@@ -101,7 +101,7 @@ const own = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/me/receipts',
     answer: { receipts: listOf(ReceiptShape), next_cursor: 'string?' },
     tag: 'cases',
-    summary: 'What was done to the caller, why, by which rule, and how to appeal; the newest first.',
+    summary: 'What was done to the caller, why, by which rule, and how to appeal; newest first.',
     strict: true,
     query: t.type(Paging),
     handle: async ({ query, who }) => {
@@ -118,7 +118,7 @@ const own = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { success: 'boolean', position },
     tag: 'cases',
     summary:
-      'Asks that another hears what was done to the caller: once a case, within 30 days, also when banned.',
+      'Asks that somebody else decide about what was done to the caller: once per case, within 30 days, even if banned.',
     params: CaseParams,
     body: t.type({ text: Text }),
     handle: async ({ params, body, sender, commandId }) => {

@@ -27,7 +27,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag,
     summary:
-      'A text to sign, which serves once within five minutes, for a purpose and an account where named.',
+      'A text to sign, valid once and for five minutes; only for the purpose and the account, if they are given.',
     body: t.type({ purpose: optional(PurposeCodec), account: optional(Account) }),
     strict: true,
     handle: async ({ body }) => {
@@ -44,7 +44,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     answer: { token: 'string', identity: Identity, expires_at: time },
     tag,
     summary:
-      'A session token for a proof, in the headers or as account, challenge and signature in the body; without one, for a guest.',
+      'A session token in return for a proof, in the headers or as account, challenge and signature in the body; without a proof, a guest’s.',
     body: t.partial(PROOF),
     strict: true,
     proofInBody: true,
@@ -68,7 +68,7 @@ export const sessions = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/auth/session',
     answer: { success: 'boolean' },
     tag,
-    summary: 'Ends the session whose token is shown, on every node and for its sockets.',
+    summary: 'Ends the session of the token that is sent, on every node, and closes its sockets.',
     handle: async ({ who }) => {
       if (who.session === null) return tell(describeError(invalidProof('no token was shown')))
       orTell(await deps.auth.end(who.session)())

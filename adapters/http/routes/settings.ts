@@ -34,7 +34,7 @@ export const settings = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/spaces/:type/:id/settings',
     answer: { ...SETTINGS, ...WRITTEN },
     tag: 'settings',
-    summary: 'Changes the settings that it names. For admins.',
+    summary: 'Changes the settings that are given. For admins.',
     params: SpaceParams,
     body: SettingsChanges,
     handle: async ({ params, body, sender, commandId, who }) => {

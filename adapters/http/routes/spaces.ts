@@ -54,7 +54,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/spaces',
     answer: { spaces: shapes.listOf(shapes.ListedSpace), total: shapes.whole(), next_cursor: 'string?' },
     tag: 'spaces',
-    summary: 'Spaces that the caller may know of, the lobby first, then the newest.',
+    summary: 'The spaces that the caller may know of: the lobby first, then the newest.',
     strict: true,
     query: t.type({
       // For the panel: there are no events to leave out.
@@ -101,7 +101,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       position: shapes.orNull(shapes.position),
     },
     tag: 'spaces',
-    summary: 'A space: who is in, what is allowed, and what the caller is there.',
+    summary: 'A space: who is in, what is allowed, and which role the caller has.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const space = spaceOf(params)
@@ -137,7 +137,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       websocket_url: 'string',
     },
     tag: 'spaces',
-    summary: 'Asks to be let in: holds a seat for a minute, in which the socket is to come.',
+    summary: 'Asks to be let in: holds a seat for a minute, in which the socket should connect.',
     params: SpaceParams,
     body: t.partial({ subspace: AnySubspace, ...PROOF }),
     proofInBody: true,

@@ -113,7 +113,7 @@ const reading = (app: FastifyInstance, deps: HttpDeps, { state, rows }: Parts): 
     answer: { subscriptions: listOf(SubscriptionShape) },
     tag,
     summary:
-      'The subscriptions of a space, for its moderators (those they made) and admins (all); without one, those of all spaces, for auditors.',
+      'The subscriptions of a space, for its moderators (those they made) and admins (all). Without a space, those to all spaces, for auditors.',
     strict: true,
     query: t.type({ space: optional(SpaceKeyCodec) }),
     handle: async ({ query: { space }, who }) => {
@@ -143,7 +143,8 @@ const reading = (app: FastifyInstance, deps: HttpDeps, { state, rows }: Parts): 
     path: `${at}/:id`,
     answer: { subscription: SubscriptionShape },
     tag,
-    summary: 'A subscription, and how far its address was told. For its maker, and the admins of its space.',
+    summary:
+      'A subscription, and how far its deliveries have come. For whoever made it, and the admins of its space.',
     params: ParamsId,
     handle: async ({ params, who }) => {
       const one = await foundFor(deps, state(), params.id, who.caller)
@@ -163,7 +164,7 @@ const making = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag,
     summary:
-      'Has an address told of what happens in a space (for its moderators) or in all (for auditors), signed as Standard Webhooks: from now on, or after a place.',
+      'Subscribes an address to the events of a space (for its moderators) or of all spaces (for auditors), signed as Standard Webhooks: from now on, or after a position.',
     strict: true,
     body: t.type({
       url: Text,
@@ -208,7 +209,7 @@ const changing = (app: FastifyInstance, deps: HttpDeps, { state }: Parts): void 
     path: `${at}/:id`,
     answer: { ...WRITTEN, subscription: SubscriptionShape },
     tag,
-    summary: 'Changes what it names of a subscription.',
+    summary: 'Changes the given fields of a subscription.',
     params: ParamsId,
     strict: true,
     body: t.type({ url: optional(Text), types: Types, proofs: optional(Switch) }),
@@ -231,7 +232,7 @@ const changing = (app: FastifyInstance, deps: HttpDeps, { state }: Parts): void 
     answer: WRITTEN,
     tag,
     summary:
-      'Goes on after a place (start: from the first event), be it one that was told before; also what is parked. Left out: where it stood.',
+      'Continues after a position (start: with the first event), even one that was delivered before, and even if the subscription is parked. Without a position it continues where it stopped.',
     params: ParamsId,
     strict: true,
     body: t.type({ after: optional(After) }),
@@ -248,7 +249,7 @@ const changing = (app: FastifyInstance, deps: HttpDeps, { state }: Parts): void 
     path: `${at}/:id/secret`,
     answer: { ...WRITTEN, secret: text({ description: 'Shown this once.' }) },
     tag,
-    summary: 'A new secret; for a day deliveries are signed with the one before too.',
+    summary: 'Makes a new secret; for a day deliveries are also signed with the previous one.',
     params: ParamsId,
     strict: true,
     body: t.type({}),

@@ -25,8 +25,7 @@ export const transparency = (app: FastifyInstance, deps: HttpDeps): void => {
       moderation: free,
     },
     tag: 'cases',
-    summary:
-      'What was reported and done in a span of time, in numbers that name nobody. For owners and auditors.',
+    summary: 'What was reported and done in a period, in numbers that name nobody. For owners and auditors.',
     params: SpaceParams,
     strict: true,
     query: t.type({ from: Time, to: EndTime }),

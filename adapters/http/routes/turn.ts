@@ -44,7 +44,7 @@ export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
       },
       tag: 'webrtc',
       summary:
-        'TURN credentials for the caller, which end by themselves: in a `space` for those who may enter where voice is on; without one for accounts, and for guests where the lobby takes guests.',
+        'TURN credentials for the caller, which expire. With a `space`: for those who may enter it, if voice is on there. Without one: for accounts, and for guests if the lobby admits guests.',
       query: t.type({ space: optional(SpaceKeyCodec) }),
       handle: async ({ query, who, request }) => {
         await (query.space === null ? needAny(deps, who) : needVoice(deps, query.space, who))

@@ -2,7 +2,7 @@
 
 /** What a client sends, by event. */
 export type Sent = {
-  /** Comes into a room; joining another leaves the one before. With since, what was missed comes first. */
+  /** Joins a room; joining another leaves the previous one. With since, what was missed comes first. */
   readonly 'join-space': {
     readonly spaceType: 'post' | 'document' | 'community' | 'global'
     readonly spaceId: string
@@ -19,29 +19,29 @@ export type Sent = {
   }
   /** Leaves. */
   readonly 'leave-space': Readonly<Record<string, unknown>>
-  /** Says something in a room. The same message_id twice is one message. */
+  /** Posts a message in a room. The same message_id sent twice is one message. */
   readonly 'chat-message': {
     readonly content: string
     readonly message_type?: string
     readonly parent_message_id?: string
     readonly message_id?: string
   }
-  /** Rewrites one’s own message. */
+  /** Rewrites the caller’s own message. */
   readonly 'chat-edit': {
     readonly message_id: string
     readonly content: string
   }
-  /** Deletes one’s own message, or as a moderator one of those below. */
+  /** Deletes the caller’s own message or, for a moderator, that of somebody below. */
   readonly 'chat-delete': {
     readonly message_id: string
   }
-  /** Adds a reaction to a message, or with remove takes it back. */
+  /** Adds a reaction to a message or, with remove, removes it. */
   readonly 'chat-reaction': {
     readonly message_id: string
     readonly emoji: string
     readonly remove?: boolean
   }
-  /** Reports a message, a person or a pinned entity to the moderators. Who did is known to them alone. One of message_id, subject, session_id (in this room) and entity_id (what is pinned) names what. */
+  /** Reports a message, a person or a pinned entity to the moderators. Only they learn who reported it. The target is given by one of message_id, subject, session_id (in this room) and entity_id (if pinned). */
   readonly report: {
     readonly message_id?: string
     readonly subject?: string
@@ -52,13 +52,13 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Switches one’s voice on or off. */
+  /** Switches the caller’s voice on or off. */
   readonly 'voice-state': {
     readonly enabled: boolean
   }
-  /** Raises one’s hand. */
+  /** Raises the caller’s hand. */
   readonly 'hand-raise': Readonly<Record<string, unknown>>
-  /** Lowers one’s hand, or as a moderator that of one below. */
+  /** Lowers the caller’s hand or, for a moderator, that of somebody below. */
   readonly 'hand-lower': {
     readonly session_id?: string
   }
@@ -74,11 +74,11 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Gives the word on the stage back, or as a moderator takes it from one below. */
+  /** Gives the word on the stage back or, for a moderator, takes it from somebody below. */
   readonly 'speak-take': {
     readonly session_id?: string
   }
-  /** Gives an account a permission. Admins give up to moderate, owners admin too. */
+  /** Grants an account a permission. Admins may grant up to moderate, owners also admin. */
   readonly 'permission-grant': {
     readonly account: string
     readonly permission: 'access' | 'moderate' | 'admin'
@@ -86,14 +86,14 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Takes an account’s permission back. */
+  /** Revokes an account’s permission. */
   readonly 'permission-revoke': {
     readonly account: string
     readonly reason?: string | null
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Bans an account or a guest, until a time or for good. */
+  /** Bans an account or a guest, until a given time or for good. */
   readonly ban: {
     readonly subject: string
     readonly reason?: string | null
@@ -108,7 +108,7 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Mutes an account or a guest, until a time or for good. */
+  /** Mutes an account or a guest, until a given time or for good. */
   readonly mute: {
     readonly subject: string
     readonly reason?: string | null
@@ -130,7 +130,7 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Changes the settings that it names. For admins. */
+  /** Changes the settings that are given. For admins. */
   readonly 'settings-change': {
     readonly chat_enabled?: boolean
     readonly voice_enabled?: boolean
@@ -149,28 +149,28 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** An offer, to one socket of the room. */
+  /** An offer to one socket of the room. */
   readonly 'webrtc-offer': {
     readonly targetSocketId: string
     readonly offer: unknown
   }
-  /** An answer, to one socket of the room. */
+  /** An answer to one socket of the room. */
   readonly 'webrtc-answer': {
     readonly targetSocketId: string
     readonly answer: unknown
   }
-  /** A candidate, to one socket of the room. */
+  /** A candidate for one socket of the room. */
   readonly 'webrtc-ice-candidate': {
     readonly targetSocketId: string
     readonly candidate: unknown
   }
-  /** Where one’s avatar is, and how entities are: any JSON object up to 16 KB. Of each component of each entity the newest wins; null removes a component, or an entity; one that is not there yet is spawned by being named. */
+  /** Where the caller’s avatar is, and the state of entities: any JSON object up to 16 KB. The newest value of each component of each entity wins; null removes a component or an entity; an entity that does not exist is spawned by being named. */
   readonly 'aframe-update': {
     readonly position?: unknown
     readonly rotation?: unknown
     readonly entities?: unknown
   }
-  /** Adds an entity to the room’s scene, as one’s own. With stays it is there after one has left. */
+  /** Adds an entity to the room’s scene, owned by the caller. With stays it remains after its owner has left. */
   readonly 'entity-spawn': {
     readonly id?: string
     readonly template?: string
@@ -178,28 +178,28 @@ export type Sent = {
     readonly stays?: boolean
     readonly components?: Readonly<Record<string, unknown>>
   }
-  /** Removes an entity that one owns or made; another’s as scene_delete says. */
+  /** Removes an entity that the caller owns or made; anybody else’s as scene_delete says. */
   readonly 'entity-remove': {
     readonly id: string
   }
-  /** Pins an entity of the room’s scene: from now on it lasts. */
+  /** Pins an entity of the room’s scene, so that it lasts. */
   readonly 'entity-pin': {
     readonly id: string
   }
-  /** Unpins an entity: it goes with its owner again. */
+  /** Unpins an entity, so that it goes when its owner goes. */
   readonly 'entity-unpin': {
     readonly id: string
   }
-  /** Takes an entity over, or asks its owner for it, as its ownership says. */
+  /** Takes an entity over, or asks its owner for it, depending on its ownership. */
   readonly 'entity-take': {
     readonly id: string
   }
-  /** Gives an entity of one’s own to a socket of the room; without to it is nobody’s. */
+  /** Gives the caller’s own entity to a socket of the room; without to, to nobody. */
   readonly 'entity-give': {
     readonly id: string
     readonly to?: string
   }
-  /** What clients tell each other whole and in order; to one of them with to. */
+  /** A client’s own data for the others in the room, or with to for one of them; it arrives whole and in order. */
   readonly 'room-data': {
     readonly type: string
     readonly data?: unknown
@@ -209,7 +209,7 @@ export type Sent = {
 
 /** What the server tells, by event. */
 export type Told = {
-  /** The room as it is on coming in. */
+  /** The state of the room when the socket joined. */
   readonly 'space-joined': {
     readonly success: boolean
     readonly spaceType: 'post' | 'document' | 'community' | 'global'
@@ -265,7 +265,7 @@ export type Told = {
     readonly resumed: boolean
     readonly timestamp: string
   }
-  /** Somebody came into the room. */
+  /** Somebody joined the room. */
   readonly 'user-joined': {
     readonly socketId: string
     readonly sessionId: string
@@ -288,7 +288,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** A voice went on or off. */
+  /** Somebody’s voice was switched on or off. */
   readonly 'voice-state': {
     readonly socketId: string
     readonly sessionId: string
@@ -299,7 +299,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** A hand went up, or down and by whom. */
+  /** Somebody’s hand was raised, or lowered, and by whom. */
   readonly 'hand-state': {
     readonly socketId: string
     readonly sessionId: string
@@ -314,7 +314,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** Somebody has the word on the stage, or has it no longer, and by whom. */
+  /** Somebody has the word on the stage, or no longer has it, and by whom. */
   readonly 'stage-state': {
     readonly socketId: string
     readonly sessionId: string
@@ -330,7 +330,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** A permission was granted or revoked, a mute set or lifted (change says which). */
+  /** A permission was granted or revoked, or somebody was muted or unmuted (change says which). */
   readonly 'permission-changed': {
     readonly change: 'granted' | 'revoked' | 'muted' | 'unmuted'
     readonly user_account: string | null
@@ -344,7 +344,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** Settings were changed: those that changes names; null in its free part removes a key. */
+  /** Settings were changed: those in changes; null in its free part removes a key. */
   readonly 'settings-changed': {
     readonly changes: Readonly<Record<string, unknown>>
     readonly by: {
@@ -355,7 +355,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** A message. Where its words were erased they are empty, and erased_by says by which request. */
+  /** A message. If its words were erased, content is empty, and erased_by says by which request. */
   readonly 'chat-message': {
     readonly message_id: string
     readonly subspace: string
@@ -372,7 +372,7 @@ export type Told = {
     readonly thread_root_id: string | null
     readonly created_at: string
   }
-  /** A message reads otherwise now. */
+  /** A message was rewritten. */
   readonly 'chat-edited': {
     readonly message_id: string
     readonly subspace: string
@@ -385,7 +385,7 @@ export type Told = {
     readonly erased_by?: string
     readonly edited_at: string
   }
-  /** A message is gone. */
+  /** A message was deleted. */
   readonly 'chat-deleted': {
     readonly message_id: string
     readonly subspace: string
@@ -397,7 +397,7 @@ export type Told = {
     readonly deleted_by: string
     readonly deleted_at: string
   }
-  /** A reaction is on a message, or off it. */
+  /** A reaction was added to a message, or removed. */
   readonly 'chat-reaction': {
     readonly message_id: string
     readonly subspace: string
@@ -409,7 +409,7 @@ export type Told = {
     readonly emoji: string
     readonly removed: boolean
   }
-  /** Kicked or banned; then the server disconnects it. */
+  /** This socket was kicked or banned; the server then disconnects it. */
   readonly kicked: {
     readonly reason: string | null
     readonly by: string | null
@@ -433,19 +433,19 @@ export type Told = {
     readonly fromUser: unknown
     readonly candidate: unknown
   }
-  /** Where another is and how its entities are; not on the log. */
+  /** Where somebody else is, and the state of their entities; not on the log. */
   readonly 'aframe-update': {
     readonly socketId: string
     readonly userAccount: string | null
     readonly entityData: Readonly<Record<string, unknown>>
     readonly timestamp: string
   }
-  /** Entities that came, changed hands or went (null), by id; not on the log. */
+  /** Entities that appeared, changed hands or went away (null), by id; not on the log. */
   readonly 'scene-changed': {
     readonly entities: Readonly<Record<string, unknown>>
     readonly timestamp: string
   }
-  /** An entity lasts from now on. */
+  /** An entity was pinned, and lasts from now on. */
   readonly 'entity-pinned': {
     readonly id: string
     readonly template: string | null
@@ -458,7 +458,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** An entity that lasts is so, at rest. */
+  /** The state of a pinned entity once it has come to rest. */
   readonly 'entity-changed': {
     readonly id: string
     readonly components: Readonly<Record<string, unknown>>
@@ -469,7 +469,7 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** An entity does not last any more. */
+  /** An entity was unpinned, and no longer lasts. */
   readonly 'entity-unpinned': {
     readonly id: string
     readonly by: {
@@ -479,15 +479,15 @@ export type Told = {
     readonly revision: string
     readonly timestamp: string
   }
-  /** Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame by itself. */
+  /** Where things are, packed: on a Socket.IO socket one binary attachment, on a JSON socket a binary frame of its own. */
   readonly 'scene-frame': Readonly<Record<string, unknown>>
-  /** Somebody asks for an entity of one’s own: entity-give gives it. */
+  /** Somebody asks for an entity that the receiver owns: entity-give gives it. */
   readonly 'entity-asked': {
     readonly id: string
     readonly fromSocketId: string
     readonly fromUser: unknown
   }
-  /** What another client told, whole and in order; not on the log. */
+  /** What another client sent, whole and in order; not on the log. */
   readonly 'room-data': {
     readonly type: string
     readonly data: unknown
@@ -500,14 +500,14 @@ export type Told = {
     readonly to?: string
     readonly timestamp: string
   }
-  /** A refusal of what came without an acknowledgement. */
+  /** A refusal of something that was sent without asking for an acknowledgement. */
   readonly 'space-error': {
     readonly ok: boolean
     readonly code: string
     readonly error: string
     readonly retry_after?: number
   }
-  /** A refusal of what came without an acknowledgement. */
+  /** A refusal of something that was sent without asking for an acknowledgement. */
   readonly 'chat-error': {
     readonly ok: boolean
     readonly code: string

@@ -9,6 +9,7 @@ import { sufficientKeys } from './account.ts'
 import { type Community, getCommunity } from './community.ts'
 import { keyObject, parseSignature, signedBy } from './keys.ts'
 import { getPost, type HivePost } from './post.ts'
+import { getRankedPosts, type RankedPost } from './ranked.ts'
 import { getAccount } from './rpc.ts'
 
 export type HiveError =
@@ -24,6 +25,8 @@ export type Hive = {
   readonly community: (name: string) => TaskEither<HiveError, Community | null>
   /** A post, by author/permlink; null where no node knows it. */
   readonly post: (id: string) => TaskEither<HiveError, HivePost | null>
+  /** Posts of a tag or a community that are read now, as the first node that answers has them. Nothing of it is held. */
+  readonly ranked: (tag: string) => TaskEither<HiveError, ReadonlyArray<RankedPost>>
   readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
   /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
   readonly verify: (asked: {
@@ -153,6 +156,21 @@ export const createHive = (options: HiveOptions): Hive => {
   const community = lookUp((node, name) => getCommunity(fetch, node, name, timeoutMs))
   const post = lookUp((node, id) => getPost(fetch, node, id, timeoutMs))
 
+  const ranked: Hive['ranked'] = (tag) => async () => {
+    const causes: string[] = []
+    for (const node of inOrder())
+      try {
+        const answer = await getRankedPosts(fetch, node, tag, timeoutMs)
+        if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
+        failedAt.delete(node)
+        return E.right(answer.found)
+      } catch (error) {
+        failedAt.set(node, clock.now())
+        causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
+  }
+
   const keysOf =
     (account: string): TaskEither<HiveError, AccountKeys> =>
     async () => {
@@ -170,6 +188,7 @@ export const createHive = (options: HiveOptions): Hive => {
   return {
     community,
     post,
+    ranked,
     keysOf,
     verify:
       ({ account, message, signature, pubkey }) =>

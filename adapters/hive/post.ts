@@ -13,7 +13,7 @@ export type HivePost = {
 }
 
 const MAX_TITLE = 1_024
-const Found = t.intersection([
+export const PostOfHive = t.intersection([
   t.type({ author: t.string, permlink: t.string }),
   t.partial({
     title: t.string,
@@ -27,7 +27,7 @@ const Answer = t.partial({ result: t.unknown, error: t.unknown })
 const isNone = (error: unknown): boolean =>
   /not (?:exist|found)|no such|does not exist|was deleted/i.test(JSON.stringify(error ?? null))
 
-const postOf = ({ title = '', created, stats }: t.TypeOf<typeof Found>): HivePost => ({
+export const postOf = ({ title = '', created, stats }: t.TypeOf<typeof PostOfHive>): HivePost => ({
   title: title.replaceAll('\0', '').toWellFormed().slice(0, MAX_TITLE).toWellFormed().trim(),
   shown: stats?.hide !== true && stats?.gray !== true,
   createdAt: (created === undefined ? null : readTime(created))?.toISOString() ?? null,
@@ -54,7 +54,7 @@ export const getPost = async (
   }
   if (result === null || (typeof result === 'object' && Object.keys(result as object).length === 0))
     return { found: null, standIn }
-  const found = Found.decode(result)
+  const found = PostOfHive.decode(result)
   if (E.isLeft(found) || found.right.author !== author || found.right.permlink !== permlink)
     throw new Error('the answer is not of the form of bridge.get_post, or about another one')
   return { found: postOf(found.right), standIn }

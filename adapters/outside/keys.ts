@@ -42,6 +42,17 @@ export const readApiKey = (
   return E.right({ kind: 'service', id: key.subject })
 }
 
+/** Whether its holder may bring a crowd to measure with: by a right of its own, or as whoever moderates every space. */
+export const mayBringCrowd = ({ space, permission, load }: ServiceKey): boolean =>
+  space === null && (load === true || permission !== 'access')
+
+/** The service whose key this is, where it may bring a crowd now; else null. */
+export const crowdBringer = (outside: Known, token: unknown, now: number): string | null => {
+  const service = typeof token === 'string' ? readApiKey(outside, token, now) : null
+  const key = service !== null && E.isRight(service) ? liveKey(outside, service.right.id, now) : null
+  return key !== null && mayBringCrowd(key) ? key.subject : null
+}
+
 /** A service's key while it opens anything. */
 export const liveKey = (outside: Known, subject: string, now: number): ServiceKey | null => {
   const state = outside.state()

@@ -66,6 +66,8 @@ export type SocketsDeps = {
   /** Proxies of ours, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
   readonly trustProxy?: ReadonlyArray<string>
   readonly limits?: Partial<SocketLimits>
+  /** The service whose key it is, where a crowd may come by it that measures. Default: nobody's. */
+  readonly crowdBringer?: (key: unknown) => string | null
 }
 
 export type Sockets = {
@@ -178,7 +180,10 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
 
   const arriving = createArriving({ auth, boot: node.boot })
   const pace = { packets: limits.packets, clock }
-  const handshake = createHandshake({ gate, arriving, sending, pace, logger })
+  const handshake = createHandshake({
+    ...{ gate, arriving, sending, pace, logger },
+    crowdBringer: deps.crowdBringer ?? (() => null),
+  })
   io.engine.on('connection', (connection: Socket['conn']) => {
     handshake.connected(connection)
     shortenOversized(connection, limits.maxPacket)

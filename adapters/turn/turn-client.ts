@@ -33,6 +33,8 @@ export type TurnServer = {
   readonly transport: TurnTransport
   /** Certificates that vouch for it over TLS, in PEM. Default: those that Node trusts. */
   readonly ca?: string
+  /** The name that is asked for over TLS. Default: the host. */
+  readonly name?: string
 }
 export type Address = { readonly address: string; readonly port: number }
 /** `relay`: where the relay listens, of an allocation alone. */
@@ -121,7 +123,7 @@ const overUdp = async ({ host, port }: TurnServer, hear: Hear): Promise<Line> =>
 
 /** Over a stream a message ends where its head says. */
 const overStream = async (
-  { host, port, transport, ca }: TurnServer,
+  { host, port, transport, ca, name = host }: TurnServer,
   hear: Hear,
   timeoutMs: number,
 ): Promise<Line> => {
@@ -130,7 +132,7 @@ const overStream = async (
       ? connectTls({
           host,
           port,
-          ...(/^[0-9.:]+$/.test(host) ? {} : { servername: host }),
+          ...(/^[0-9.:]+$/.test(name) ? {} : { servername: name }),
           ...(ca ? { ca } : {}),
         })
       : connect({ host, port })

@@ -25,54 +25,77 @@ export type TurnService = {
   readonly credentialsFor: (id: string) => TurnCredentials
   /** In whose name a guest without a token has them: its network's, since with each call it is another guest. */
   readonly guestOf: (ip: string) => string
+  /** As they are advertised now. */
   readonly uris: ReadonlyArray<string>
   /** Where each server is asked over UDP. */
-  readonly servers: ReadonlyArray<{ readonly name: string; readonly port: number }>
+  readonly servers: ReadonlyArray<TurnPlace>
+  /** Where each may be over TLS, whether it is advertised or not. */
+  readonly tlsServers: ReadonlyArray<TurnPlace>
 }
+
+export type TurnPlace = { readonly name: string; readonly port: number }
 
 export type TurnOptions = {
   /** coturn's `static-auth-secret`. */
   readonly secret: string
   /** `host` or `host:port`; none where there is no coturn. */
   readonly hosts: ReadonlyArray<string>
+  /** Where it speaks TLS, `host` or `host:port`. Default: each of `hosts`, at port 5349. */
+  readonly tlsHosts?: ReadonlyArray<string>
   readonly ttlSeconds: number
   readonly clock: Clock
+  /** Whether TURN over TLS is there: only then it is advertised. Default: it is. */
+  readonly speaksTls?: (place: TurnPlace) => boolean
 }
 
 const REMEMBERED = 50_000
 const HOST = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)(?::(\d{1,5}))?$/
 
-const portsOf = (host: string): { readonly name: string; readonly plain: number; readonly tls: number } => {
+const PLAIN_PORT = 3478
+const TLS_PORT = 5349
+
+const placeOf = (variable: string, host: string, otherwise: number): TurnPlace => {
   const parts = HOST.exec(host)
-  if (parts === null) throw new Error(`TURN_HOST must be host or host:port, and is “${host}”.`)
-  const plain = parts[2] === undefined ? 3478 : Number(parts[2])
-  if (plain < 1 || plain > 65_535)
-    throw new Error(`The port in TURN_HOST must be 1 to 65535, and is ${plain}.`)
-  return { name: parts[1]!, plain, tls: 5349 }
+  if (parts === null) throw new Error(`${variable} must be host or host:port, and is “${host}”.`)
+  const port = parts[2] === undefined ? otherwise : Number(parts[2])
+  if (port < 1 || port > 65_535)
+    throw new Error(`The port in ${variable} must be 1 to 65535, and is ${port}.`)
+  return { name: parts[1]!, port }
 }
 
 /** Throws a sentence for what is wrong in the options. */
-export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): TurnService => {
+export const createTurn = (options: TurnOptions): TurnService => {
+  const { secret, hosts, ttlSeconds, clock, speaksTls = () => true } = options
   if (secret.length === 0) throw new Error('TURN_SECRET is empty: credentials could be made by anyone.')
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1)
     throw new Error('TURN_TTL must be a whole number of seconds above zero.')
-  const servers = hosts.map(portsOf)
-  const stun = servers.map(({ name, plain }) => `stun:${name}:${plain}`)
-  const turn = servers.flatMap(({ name, plain, tls }) => [
-    `turn:${name}:${plain}?transport=udp`,
-    `turn:${name}:${plain}?transport=tcp`,
-    `turns:${name}:${tls}?transport=tcp`,
+  const servers = hosts.map((host) => placeOf('TURN_HOST', host, PLAIN_PORT))
+  const tlsServers =
+    options.tlsHosts === undefined || options.tlsHosts.length === 0
+      ? servers.map(({ name }) => ({ name, port: TLS_PORT }))
+      : options.tlsHosts.map((host) => placeOf('TURN_TLS_HOST', host, TLS_PORT))
+  const stun = servers.map(({ name, port }) => `stun:${name}:${port}`)
+  const plain = servers.flatMap(({ name, port }) => [
+    `turn:${name}:${port}?transport=udp`,
+    `turn:${name}:${port}?transport=tcp`,
   ])
+  const advertised = (): ReadonlyArray<string> => [
+    ...plain,
+    ...tlsServers.filter(speaksTls).map(({ name, port }) => `turns:${name}:${port}?transport=tcp`),
+  ]
   /** When the credentials of each end that were given last. */
   const ends = new LRUCache<string, number>({ max: REMEMBERED })
   return {
-    uris: turn,
+    get uris() {
+      return advertised()
+    },
     guestOf: (ip) =>
       `guest:${createHmac('sha256', secret)
         .update(`network ${networkOf(ip)}`)
         .digest('hex')
         .slice(0, 12)}`,
-    servers: servers.map(({ name, plain }) => ({ name, port: plain })),
+    servers,
+    tlsServers,
     credentialsFor: (id) => {
       const now = Math.floor(clock.now() / 1_000)
       const before = ends.get(id)
@@ -83,6 +106,7 @@ export const createTurn = ({ secret, hosts, ttlSeconds, clock }: TurnOptions): T
       if (end !== before) ends.set(id, end)
       const username = `${end}:${id}`
       const credential = createHmac('sha1', secret).update(username).digest('base64')
+      const turn = advertised()
       return {
         username,
         credential,

@@ -103,6 +103,10 @@ export const networks = listOf(network, 'loopback, addresses or networks (10.0.0
 export const nodeName: Text<string> = text('1 to 64 letters, digits, dots, hyphens and underscores', (s) =>
   /^[A-Za-z0-9._-]{1,64}$/.test(s) ? s : undefined,
 )
+/** A tag of Hive, or a community’s name. */
+export const hiveTag: Text<string> = text('a tag of Hive, of lower-case letters, digits and hyphens', (s) =>
+  /^[a-z0-9-]{1,32}$/.test(s) ? s : undefined,
+)
 export const anyText: Text<string> = text('some text', (s) => (s.length > 0 ? s : undefined))
 export const secretOf = (min: number): Text<string> =>
   text(`at least ${min} characters long (try: openssl rand -hex 32)`, (s) =>

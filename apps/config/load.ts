@@ -40,6 +40,8 @@ export type Config = {
     readonly sweepHour: number
     /** Whether posts that the tables do not have are looked for on Hive. */
     readonly hivePosts: boolean
+    /** Who is asked what is read now; null where nobody is, or a primary is followed. */
+    readonly alive: { readonly dluxApiUrl: string | null; readonly tag: string | null } | null
   }
   /** Null where there is none: one process alone. */
   readonly redisUrl: string | null
@@ -53,6 +55,10 @@ export type Config = {
     readonly secret: string
     /** `host` or `host:port`; empty where there is no coturn. */
     readonly hosts: ReadonlyArray<string>
+    /** Whether TURN over TLS is advertised; `auto`: where it is not found shut. */
+    readonly tls: 'auto' | 'on' | 'off'
+    /** Empty for each of `hosts`. */
+    readonly tlsHosts: ReadonlyArray<string>
     readonly ttlSeconds: number
   }
   readonly hive: {
@@ -160,6 +166,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
   const primary = connection('DB_PRIMARY')
   const sslMode = read('DB_PRIMARY_SSLMODE') ?? 'disable'
   const follow = read('CONTENT_FOLLOW') ?? 'auto'
+  const [dluxApiUrl, tag] = [read('DLUX_API_URL')?.replace(/\/+$/, '') ?? null, read('CONTENT_TAG') ?? null]
 
   const config = {
     production,
@@ -186,6 +193,10 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       pollMs: read('CONTENT_POLL_MS') ?? 500,
       sweepHour: read('CONTENT_SWEEP_HOUR') ?? 3,
       hivePosts: read('CONTENT_HIVE') ?? primary === null,
+      alive:
+        primary !== null || follow === 'off' || (dluxApiUrl === null && tag === null)
+          ? null
+          : { dluxApiUrl, tag },
     },
     redisUrl: redis ?? (redisHost === undefined ? null : `redis://${redisHost}:${redisPort}`),
     session: {
@@ -206,11 +217,13 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     turn: {
       secret: need('TURN_SECRET', 'it makes TURN credentials, and has no default.') ?? '',
       hosts: read('TURN_HOST') ?? [],
+      tls: read('TURN_TLS') ?? 'auto',
+      tlsHosts: read('TURN_TLS_HOST') ?? [],
       ttlSeconds: read('TURN_TTL') ?? 86_400,
     },
     hive: { nodes, standIn },
     webhooks: { allowsLoopback: webhooksLoopback },
-    dluxApiUrl: read('DLUX_API_URL') ?? null,
+    dluxApiUrl,
     systemAdmins: read('SYSTEM_ADMINS') ?? [],
     auditors: read('AUDITORS') ?? [],
     operatorToken: read('OPERATOR_TOKEN') ?? null,

@@ -57,6 +57,10 @@ export const variables = {
     'The hour, in UTC, from which a primary that is polled is read as a whole, once a day.',
   ),
   CONTENT_HIVE: variable(c.onOff, 'A post that the tables do not have is looked for on Hive.'),
+  CONTENT_TAG: variable(
+    c.hiveTag,
+    'A tag or a community of Hive whose posts that are read now are listed as rooms, where no primary is followed.',
+  ),
   REDIS_URL: variable(c.redisUrl, 'Redis, which several processes need; one process does without.'),
   REDIS_HOST: variable(c.host, 'Redis in parts, where REDIS_URL is not set.'),
   REDIS_PORT: variable(c.wholeNumber(1, 65535), 'Its port.'),
@@ -84,6 +88,14 @@ export const variables = {
   ),
   TURN_SECRET: secret(c.secretOf(16), 'Shared with coturn (static-auth-secret): makes TURN credentials.'),
   TURN_HOST: variable(c.hostPorts, 'Where coturn is. Without it, credentials name no server.'),
+  TURN_TLS: variable(
+    c.oneOf('auto', 'on', 'off'),
+    'Whether clients are told of TURN over TLS. auto: not where it is found shut or with a certificate that nobody trusts.',
+  ),
+  TURN_TLS_HOST: variable(
+    c.hostPorts,
+    'Where coturn speaks TLS. Without it, each of TURN_HOST at port 5349.',
+  ),
   TURN_TTL: variable(c.wholeNumber(60, 604_800), 'Seconds that TURN credentials serve.'),
   HIVE_NODE: variable(c.httpUrls, 'Hive nodes, tried in order.'),
   HIVE_STANDIN: variable(c.onOff, 'HIVE_NODE is a stand-in with made-up accounts. Never in production.'),
@@ -91,7 +103,10 @@ export const variables = {
     c.onOff,
     'Subscriptions may name addresses of this machine, also without TLS: to try them. Never in production.',
   ),
-  DLUX_API_URL: variable(c.httpUrl, 'DLUX’s own API.'),
+  DLUX_API_URL: variable(
+    c.httpUrl,
+    'DLUX’s own API: what is read there now is listed as rooms, where no primary is followed.',
+  ),
   SYSTEM_ADMINS: variable(c.accounts, 'Accounts that own the lobby.'),
   AUDITORS: variable(c.accounts, 'Accounts that may read the whole audit log.'),
   DATA_DIR: variable(c.anyText, 'Where npm start keeps its data.'),

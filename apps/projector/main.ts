@@ -14,7 +14,7 @@ import { within } from '../../adapters/within.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import { configOrExit } from '../config/load.ts'
 import { startedOrExit } from '../config/start.ts'
-import { followPrimary } from '../operations/content/follow.ts'
+import { followContent } from '../operations/content/source.ts'
 import { keepStates } from '../operations/keep/bundle-states.ts'
 import { keepMoments } from '../operations/keep/moments.ts'
 import { holdLogSize } from './log-size.ts'
@@ -94,11 +94,7 @@ const projector = runProjector({
     if (traces) traceApplied(events.map(({ recorded }) => recorded))
   },
 })
-const { content } = config
-const follower =
-  content.url === null
-    ? null
-    : followPrimary({ ...content, primaryUrl: content.url, databaseUrl: config.database.url, logger })
+const follower = followContent(config, logger)
 const size = holdLogSize(config, logger, { leads: () => projector.state().role === 'leading' })
 stop = async () => {
   await Promise.all([projector.stop(), follower?.stop(), size.stop()])

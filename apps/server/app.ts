@@ -7,6 +7,7 @@ import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { createNetworkTag } from '../../adapters/networks.ts'
+import { crowdBringer } from '../../adapters/outside/keys.ts'
 import { createLeaseStore } from '../../adapters/postgres/leases.ts'
 import { keysAhead } from '../../adapters/privacy/keys-ahead.ts'
 import { lookForKeys } from '../../adapters/privacy/missing-keys.ts'
@@ -88,7 +89,7 @@ const socketsOn = (
   machines: Machines,
   { config, commands, node, metrics, logger }: Serving,
 ): Sockets => {
-  const { readModels, auth, content, log, relay, positions, turn } = machines
+  const { readModels, auth, content, log, relay, positions, turn, outside } = machines
   return attachSockets(http.server, {
     commands: withPinned(withAvatars(tracedCommands(commands), readModels), readModels),
     auth,
@@ -105,20 +106,34 @@ const socketsOn = (
     origins: config.corsOrigins,
     trustProxy: config.trustProxy,
     limits: { perAddress: config.socketsPerAddress },
+    crowdBringer: (key) => crowdBringer(outside, key, clock.now()),
   })
 }
+
+const turnPart = ({ turn, turnTls }: Machines) => ({
+  uris: () => turn.uris,
+  look: watchTurn(turn.servers, clock.now),
+  ...(turnTls === null
+    ? {}
+    : {
+        tls: () =>
+          Object.fromEntries(
+            turn.tlsServers.map((place) => [`${place.name}:${place.port}`, turnTls.stateOf(place)]),
+          ),
+      }),
+})
 
 const healthOf = (
   machines: Machines,
   { config, sockets, following }: Pick<Serving, 'config'> & { sockets: Sockets; following: WatchedFollowing },
 ): HttpDeps['health'] => {
-  const { stored, readModels, relay, turn, writes, vault, authStore, ofTables } = machines
+  const { stored, readModels, relay, writes, vault, authStore, ofTables } = machines
   const own = createHealth({
     log: stored,
     readModels,
     relay: { configured: config.redisUrl !== null, state: relay.state },
     feed: () => sockets.state().feed,
-    turn: { uris: turn.uris, look: watchTurn(turn.servers, clock.now) },
+    turn: turnPart(machines),
     writes,
     missingKeys: vault.missing,
     hearing: {
@@ -208,7 +223,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
 
   const serving: Serving = { config, commands, node, metrics, logger }
   const sockets = socketsOn(http, machines, serving)
-  const following = watchFollowing(config.database.url, config.content.url !== null)
+  const following = watchFollowing(
+    config.database.url,
+    config.content.url !== null || config.content.alive !== null,
+  )
   const health = healthOf(machines, { config, sockets, following })
   void sayWhichKeysAreMissing(machines, logger)
   const keeper = keepLeases({

@@ -16,9 +16,9 @@ const lagOf = ({ state, lagMs, heardMs, seenMs }: FollowHealth): number =>
 
 const troubleOf = (following: FollowHealth | null): string | null => {
   if (following === null || following.seenMs === null || following.seenMs > GONE_MS)
-    return 'Nobody follows the primary: the projector does.'
+    return 'Nobody follows content: the projector does.'
   if (following.state === 'waiting' || following.lastError !== null)
-    return following.lastError ?? 'The primary can’t be followed.'
+    return following.lastError ?? 'Content can’t be followed.'
   const lag = lagOf(following)
   return lag > MAX_LAG_MS ? `Content is ${Math.round(lag / 1_000)} s behind the primary.` : null
 }
@@ -45,7 +45,7 @@ const contentCheck = (following: FollowHealth | null): Check => {
 }
 
 export type WatchedFollowing = {
-  /** A primary is named. */
+  /** A primary is named, or DLUX’s API or Hive are asked. */
   readonly isAsked: boolean
   /** Undefined where nothing is to be followed. */
   readonly check: () => Promise<Check | undefined>

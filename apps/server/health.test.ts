@@ -50,7 +50,7 @@ const parts = () => {
     },
     relay: { configured: false, state: () => ({}) },
     feed: () => ({ state: 'live', since, reconnects: 0, position: world.log }),
-    turn: { uris: ['turn:turn.test:3478'], look: async () => world.turn },
+    turn: { uris: () => ['turn:turn.test:3478'], look: async () => world.turn },
     writes: { refused: async () => world.refused },
     missingKeys: () => ({ count: world.missing, some: ['alice', 'bob'] }),
     hearing: { erasures: { connected: () => world.hears, deaf: () => world.deaf } },

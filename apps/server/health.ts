@@ -4,6 +4,7 @@ import type { Checks } from '../../adapters/http/deps.ts'
 import { deafSentence } from '../../adapters/listener.ts'
 import { type MissingKeys, missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import type { RelayState } from '../../adapters/redis/relay.ts'
+import type { TlsState } from '../../adapters/turn/tls-watch.ts'
 import { within } from '../../adapters/within.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, SubscriptionState } from '../../domain/ports.ts'
@@ -18,7 +19,12 @@ export type HealthParts = {
   /** Of this process's own following of the log: how far the log is. */
   readonly feed: () => SubscriptionState
   /** `look`: null where each server answers, else a sentence. */
-  readonly turn: { readonly uris: ReadonlyArray<string>; readonly look: () => Promise<string | null> }
+  readonly turn: {
+    readonly uris: () => ReadonlyArray<string>
+    readonly look: () => Promise<string | null>
+    /** Of TURN over TLS, by place. */
+    readonly tls?: () => Readonly<Record<string, TlsState>>
+  }
   readonly writes: WatchedWrites
   /** Keys that the log was sealed under and that are not in the database. */
   readonly missingKeys: () => MissingKeys
@@ -200,7 +206,9 @@ export const createHealth = ({
         ok: silentTurn === null,
         vital: false,
         ...(silentTurn === null ? {} : { error: silentTurn }),
-        ...(turn.uris.length > 0 ? { uris: turn.uris } : { state: 'not configured' }),
+        ...(turn.uris().length > 0
+          ? { uris: turn.uris(), ...(turn.tls === undefined ? {} : { tls: turn.tls() }) }
+          : { state: 'not configured' }),
       },
     }
   }

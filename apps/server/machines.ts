@@ -14,7 +14,8 @@ import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createPositions } from '../../adapters/redis/positions.ts'
 import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
-import { createTurn } from '../../adapters/turn/turn.ts'
+import { type TlsWatch, watchTls } from '../../adapters/turn/tls-watch.ts'
+import { createTurn, type TurnService } from '../../adapters/turn/turn.ts'
 import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
 import { signerOf } from '../../projections/proof/note.ts'
 import type { Config } from '../config/load.ts'
@@ -49,6 +50,21 @@ const proofsOf = (
     onLost: (rows) =>
       logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
   })
+
+/** TURN, and what is known of it over TLS; null where nobody looks. */
+const turnFor = (
+  { turn }: Pick<Config, 'turn'>,
+  clock: Clock,
+): { readonly turn: TurnService; readonly tls: TlsWatch | null } => {
+  const { tls, ...settings } = turn
+  if (tls !== 'auto')
+    return { turn: createTurn({ ...settings, clock, speaksTls: () => tls === 'on' }), tls: null }
+  const { tlsServers } = createTurn({ ...settings, clock })
+  const watch = watchTls(tlsServers, { now: clock.now })
+  void watch.look()
+  const speaksTls = (place: { name: string; port: number }) => watch.stateOf(place) !== 'shut'
+  return { turn: createTurn({ ...settings, clock, speaksTls }), tls: watch }
+}
 
 export const connectMachines = async (config: Config, { clock, ids }: World, logger: Logger) => {
   const databaseUrl = config.database.url
@@ -89,7 +105,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     ttlSeconds: config.session.ttlSeconds,
     headerMaxAgeSeconds: config.authHeaderMaxAgeSeconds,
   })
-  const turn = createTurn({ ...config.turn, clock })
+  const { turn, tls: turnTls } = turnFor(config, clock)
   const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
   const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
 
@@ -109,6 +125,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     content,
     auth,
     turn,
+    turnTls,
     relay,
     positions,
     proofs,

@@ -19,6 +19,8 @@ export type OutsideCommand =
       readonly name: string
       readonly space: string | null
       readonly permission: KeyPermission
+      /** It may bring a crowd to measure with: of a key for every space alone. */
+      readonly load?: boolean
       readonly hash: string
       readonly expires: string | null
     }
@@ -71,9 +73,10 @@ const createKey = (
   command: Extract<OutsideCommand, { type: 'CreateApiKey' }>,
   { by, at }: OutsideAsked,
 ): Decision => {
-  const { key, name, space, permission, hash, expires } = command
+  const { key, name, space, permission, hash, expires, load = false } = command
   if (!NAME.test(name))
     return invalid('name', 'A name has 2 to 32 lower-case letters, digits and hyphens, a letter first.')
+  if (load && space !== null) return invalid('load', 'Only a key for every space may bring a crowd.')
   if (expires !== null && expires <= at) return invalid('expires', 'It must end later than now.')
   const subject = serviceName(name, key)
   if (state.keys.has(key) || !isService(subject))
@@ -84,7 +87,10 @@ const createKey = (
   if (live.length >= KEYS_OF_SPACE || state.keys.size >= KEYS)
     return E.left({ _tag: 'TooManyOutside', what: 'keys', max: KEYS_OF_SPACE })
   return E.right([
-    { type: 'ApiKeyCreated', data: { key, subject, space, permission, hash, expires, by, at } },
+    {
+      type: 'ApiKeyCreated',
+      data: { key, subject, space, permission, hash, expires, by, at, ...(load ? { load } : {}) },
+    },
   ])
 }
 

@@ -22,16 +22,19 @@ const hostOf = (url: string): string => /^https?:\/\/([^/?#]+)/.exec(url)?.[1] ?
 const where = (space: string | null): string => space ?? 'every space'
 
 export const OUTSIDE_EVENTS = {
-  /** `hash`: SHA-256 of the secret in hex; the secret itself was shown once. */
+  /** `hash`: SHA-256 of the secret in hex; the secret itself was shown once. `load`: it may bring a crowd to measure with. */
   ApiKeyCreated: event(
-    t.type({
-      ...Done,
-      key: t.string,
-      subject: t.string,
-      permission: KeyPermission,
-      hash: t.string,
-      expires: nullable(Time),
-    }),
+    t.intersection([
+      t.type({
+        ...Done,
+        key: t.string,
+        subject: t.string,
+        permission: KeyPermission,
+        hash: t.string,
+        expires: nullable(Time),
+      }),
+      t.partial({ load: t.boolean }),
+    ]),
     ({ subject, permission, space }) => `${subject} got a key: ${permission} in ${where(space)}`,
   ),
   ApiKeyRevoked: event(

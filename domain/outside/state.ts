@@ -9,6 +9,8 @@ export type ServiceKey = {
   /** `type:id`; null for every space. */
   readonly space: string | null
   readonly permission: KeyPermission
+  /** It may bring a crowd to measure with. */
+  readonly load?: boolean
   readonly hash: string
   readonly expires: string | null
   readonly by: Actor

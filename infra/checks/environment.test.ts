@@ -57,12 +57,14 @@ const configOf = (env: Environment) =>
     }),
   )
 const plain = configOf(enough)
-const compose = [...read('docker-compose.yml').matchAll(/\$\{(\w+):/g)].map(([, name = '']) => name)
+const compose = ['docker-compose.yml', 'docker-compose.small.yml', 'docker-compose.turn443.yml']
+  .flatMap((file) => [...read(file).matchAll(/\$\{(\w+):/g)])
+  .map(([, name = '']) => name)
 
 environment('what a process reads is in .env.example, once', () => {
   assert.equal(lines.length, listed.size)
   for (const name of asked) assert.ok(listed.has(name), `${name} is read by the config`)
-  for (const name of compose) assert.ok(listed.has(name), `${name} is read by docker-compose.yml`)
+  for (const name of compose) assert.ok(listed.has(name), `${name} is read by a compose file`)
   for (const { env } of OPTIONS) assert.ok(listed.has(env), `${env} is read by the event store`)
   for (const { path, name } of readers)
     if (!isForTests(path) && !MACHINE.has(name)) assert.ok(listed.has(name), `${name} is read by ${path}`)

@@ -145,6 +145,24 @@ files('compose: no two servers would have one name', () => {
   const text = composeText.slice(composeText.indexOf('  server:'), composeText.indexOf('  projector:'))
   assert.ok(!/hostname:|NODE_ID:|container_name:/.test(text))
 })
+files('compose: TURN has Caddy’s certificate, and port 443 where HAProxy tells the two apart', () => {
+  for (const file of ['docker-compose.yml', 'docker-compose.small.yml']) {
+    const { services, volumes } = parse(read(file), { merge: true })
+    const { coturn, projector } = services
+    assert.deepEqual(coturn.volumes, ['./infra/coturn:/etc/coturn:ro', 'caddy-data:/caddy:ro'])
+    assert.ok('caddy-data' in volumes)
+    assert.equal(coturn.environment.CERTIFICATES, '/caddy/caddy/certificates')
+    assert.ok(existsSync(join(root, 'infra/coturn/start.sh')))
+    // Out to DLUX's primary: of the small one all share a network that leads out.
+    assert.ok(projector.networks?.includes('outside') || projector.network_mode === 'service:house', file)
+  }
+  const over = parse(read('docker-compose.turn443.yml').replace('!override', ''))
+  for (const { volumes = [] } of Object.values(over.services) as { volumes?: string[] }[])
+    for (const volume of volumes) assert.ok(existsSync(join(root, volume.split(':')[0] ?? '')), volume)
+  assert.deepEqual(over.services.haproxy.ports, ['443:443'])
+  assert.ok(!over.services.caddy.ports.includes('443:443'))
+  assert.match(over.services.haproxy.image, /:\d+\.\d+/)
+})
 files('compose: where the client has it, docker reads it too', () => {
   if (spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' }).status !== 0) return
   const env = {

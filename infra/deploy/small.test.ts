@@ -105,7 +105,8 @@ test('given the systemd units, then what each starts is there, and systemd finds
   try {
     assert.equal(names.sort(), [
       ...['presence-backup.service', 'presence-backup.timer', 'presence-log.service'],
-      ...['presence-projector.service', 'presence-server.service'],
+      ...['presence-projector.service', 'presence-server.service', 'presence-server@.service'],
+      'presence-turn.service',
     ])
     for (const name of names) {
       const program = /^ExecStart=\S+ (\S+)/m.exec(read(`infra/systemd/${name}`))?.[1]

@@ -48,6 +48,8 @@ export type HiveStandIn = {
   readonly setCommunity: (name: string, team: StandInTeam | null | undefined) => void
   /** A post as Hive has it, by author/permlink; `null` for none such again. Posts are made up only where they are set. */
   readonly setPost: (id: string, post: StandInPost | null) => void
+  /** What is read now under a tag, by author/permlink of posts that are set; `null` for nothing again. */
+  readonly setRanked: (tag: string, ids: ReadonlyArray<string> | null) => void
   /** How many requests came. */
   readonly asked: () => number
 }
@@ -116,6 +118,16 @@ const postJson = (id: string, post: StandInPost): unknown => {
   }
 }
 
+/** Which tag is asked for; null where none is. */
+const tagIn = (body: string): string | null => {
+  try {
+    const { method, params } = JSON.parse(body) as { method?: unknown; params?: { tag?: unknown } }
+    return method === 'bridge.get_ranked_posts' && typeof params?.tag === 'string' ? params.tag : null
+  } catch {
+    return null
+  }
+}
+
 const namesIn = (body: string): ReadonlyArray<string> | null => {
   try {
     const request = JSON.parse(body) as { method?: unknown; params?: unknown }
@@ -137,6 +149,7 @@ export const startHiveStandIn = async (
   const special = new Map<string, StandInAnswer>()
   const teams = new Map<string, StandInTeam | null>()
   const posts = new Map<string, StandInPost>()
+  const ranked = new Map<string, ReadonlyArray<string>>()
   let asked = 0
 
   const send = (response: ServerResponse, status: number, body: string) => {
@@ -170,7 +183,19 @@ export const startHiveStandIn = async (
     send(response, 200, rpc(post === undefined ? { error: none } : { result: postJson(id, post) }))
   }
 
+  const answerRanked = (response: ServerResponse, tag: string) => {
+    const how = special.get(tag)
+    if (how === 'silent') return
+    if (how === 'broken') return send(response, 500, 'Internal Server Error')
+    if (how === 'malformed') return send(response, 200, '{"jsonrpc":"2.0","result":[{"author"')
+    if (how === 'error') return send(response, 200, rpc({ error: { code: -32000, message: 'out of sync' } }))
+    const result = (ranked.get(tag) ?? []).map((id) => postJson(id, posts.get(id) ?? {}))
+    send(response, 200, rpc({ result }))
+  }
+
   const answer = (response: ServerResponse, body: string) => {
+    const tag = tagIn(body)
+    if (tag !== null) return answerRanked(response, tag)
     const community = communityIn(body)
     if (community !== null) return answerCommunity(response, community)
     const post = postIn(body)
@@ -239,6 +264,10 @@ export const startHiveStandIn = async (
     setPost: (id, post) => {
       if (post === null) posts.delete(id)
       else posts.set(id, post)
+    },
+    setRanked: (tag, ids) => {
+      if (ids === null) ranked.delete(tag)
+      else ranked.set(tag, ids)
     },
     asked: () => asked,
     close: () =>

@@ -32,6 +32,12 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
             FROM posts p
             WHERE NOT (p.hidden OR p.flagged) OR ${is(sql.fragment`p.author`)}
               OR ${granted('post', sql.fragment`p.author || '/' || p.permlink`)}`,
+          // Read now, where no primary is followed, and not opened yet.
+          sql.fragment`SELECT 2, 'post', a.id, coalesce(nullif(a.title, ''), a.id), '', a.type, a.author, a.created_at
+            FROM alive_posts a
+            WHERE NOT EXISTS (SELECT FROM posts p
+                WHERE p.author = split_part(a.id, '/', 1) AND p.permlink = split_part(a.id, '/', 2))
+              AND NOT EXISTS (SELECT FROM presence_spaces o WHERE o.space_type = 'post' AND o.space_id = a.id)`,
         ]
       : []),
     ...(type === undefined || type === 'document'

@@ -1,7 +1,8 @@
 /** The row that says how following goes: the follower writes it, health reads it. */
 import type pg from 'pg'
 
-export type FollowWay = 'replication' | 'polling' | 'none'
+/** `asking`: DLUX's API and Hive, where there is no primary. */
+export type FollowWay = 'replication' | 'polling' | 'asking' | 'none'
 export type FollowState = 'connecting' | 'copying' | 'following' | 'waiting'
 
 /** What the follower needs to continue where it was. */

@@ -7,7 +7,7 @@ import { type SpaceRef, spaceKey } from '../../../domain/names.ts'
 import type { OutsideCommand } from '../../../domain/outside/decide.ts'
 import { isLive, type OutsideState, type ServiceKey } from '../../../domain/outside/state.ts'
 import type { Sender } from '../../../domain/ports.ts'
-import { newSecret } from '../../outside/keys.ts'
+import { mayBringCrowd, newSecret } from '../../outside/keys.ts'
 import type { OutsideDone } from '../../outside/registry.ts'
 import { type Described, describeOutside } from '../../refusals.ts'
 import { optional, PermissionCodec, SpaceKeyCodec, spaceFrom, Text, Time, Uuid } from '../codecs.ts'
@@ -22,6 +22,7 @@ const ApiKey = shape('ApiKey', {
   service: text({ description: 'Who acts with it: service:name-1a2b3c4d.' }),
   space: orNull(text({ description: 'type:id; null for every space.' })),
   permission,
+  load: { type: 'boolean', description: 'It may bring a crowd to measure with (presence load).' },
   expires_at: orNull(time),
   created_by: text(),
   created_at: time,
@@ -33,6 +34,7 @@ const keyView = (key: ServiceKey, now: string) => ({
   service: key.subject,
   space: key.space,
   permission: key.permission,
+  load: mayBringCrowd(key),
   expires_at: key.expires,
   created_by: key.by.id,
   created_at: key.at,
@@ -118,6 +120,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
       name: Text,
       space: optional(SpaceKeyCodec),
       permission: PermissionCodec as t.Type<'access' | 'moderate' | 'admin', unknown, unknown>,
+      load: optional(t.boolean),
       expires_at: optional(Time),
     }),
     handle: async ({ body, who, sender, commandId }) => {
@@ -131,6 +134,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
         name: body.name,
         space: space === null ? null : spaceKey(space),
         permission: body.permission,
+        load: body.load === true,
         hash,
         expires: body.expires_at?.toISOString() ?? null,
       })

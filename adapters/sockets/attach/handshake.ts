@@ -24,6 +24,16 @@ const passes = ({ status }: Described): boolean => status === 503 || status === 
 const ticketOf = ({ query, auth }: Socket['handshake']): unknown =>
   query.ticket ?? (auth as Record<string, unknown> | undefined)?.ticket
 
+/** Of `presence load`, whose guests all come from one place. */
+const loadKeyOf = ({ auth }: Socket['handshake']): unknown =>
+  (auth as Record<string, unknown> | undefined)?.load
+const THIS_MACHINE = '127.0.0.1'
+const NO_LOAD: Described = {
+  status: 403,
+  code: 'forbidden',
+  error: 'This key may bring no crowd: an admin of the system makes one that may (load).',
+}
+
 const refuse = (described: Described): Error =>
   Object.assign(new Error(described.error), { data: told(described) })
 
@@ -56,9 +66,11 @@ export const createHandshake = (deps: {
   readonly arriving: ReturnType<typeof createArriving>
   readonly sending: Sending
   readonly pace: Parameters<typeof newMember>[2]
+  /** The service whose key it is, where a crowd may come by it that measures. */
+  readonly crowdBringer: (key: unknown) => string | null
   readonly logger: Logger
 }): Handshake => {
-  const { gate, arriving, sending, pace, logger } = deps
+  const { gate, arriving, sending, pace, crowdBringer, logger } = deps
   const visits = new WeakMap<Socket['conn'], Visit>()
 
   /** Passing trouble must not be answered with a CONNECT_ERROR, after which Socket.IO's client never tries again. The
@@ -73,7 +85,14 @@ export const createHandshake = (deps: {
 
   const arrive = async (socket: Socket): Promise<Error | undefined> => {
     const { handshake, client: connected } = socket
-    const client = gate.clientOf(socket.request, handshake.address)
+    const load = loadKeyOf(handshake)
+    const bringer = load === undefined ? null : crowdBringer(load)
+    if (load !== undefined && bringer === null) return refuse(NO_LOAD)
+    // The limits of networks do not hold for whoever may measure, as for this machine itself.
+    const client =
+      bringer === null
+        ? gate.clientOf(socket.request, handshake.address)
+        : { ip: THIS_MACHINE, userAgent: `presence load (${bringer})` }
     if (visits.get(connected.conn)?.admit() === false) {
       gate.tellCrowded()
       return turnAway(socket, CROWDED)

@@ -13,6 +13,7 @@ import { connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { storedLog } from '../opened-log.ts'
 import { type Output, openOutput } from '../output-file.ts'
+import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
 import { checkArchiveFolder } from './archive-check.ts'
@@ -75,6 +76,7 @@ export const exportBundle: Run = async (args, io) => {
   }
   const { databaseUrl, eventStoreUrl } = connected.right
   const log = storedLog(eventStoreUrl)
+  const progress = progressTo(io)
   try {
     const answers = await reached()
     if (E.isLeft(answers)) throw new Error(answers.left)
@@ -88,31 +90,24 @@ export const exportBundle: Run = async (args, io) => {
       // Nothing can be said about the future.
       to: to !== null && to.getTime() > Date.now() ? null : to,
       write: out.write,
-      onProgress: (events) => {
-        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${events} events`)
-      },
-    })
+      onProgress: (events) => progress.at({ what: 'exporting', more: `${events} events` }),
+    }).finally(progress.end)
     await out.done()
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)
     const { events, bytes, size } = done
     const say = out.isDirect ? io.err : io.out
-    clearLine()
+    io.data?.({ file, space: given.space, ...done })
     say(
       `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}`,
     )
     return 0
   } catch (error) {
-    clearLine()
     io.err((error as Error).message)
     return 1
   } finally {
     await out.abandon()
     await log.close()
   }
-}
-
-const clearLine = (): void => {
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
 
 export const checkBundleFile: Run = async (args, io) => {
@@ -154,6 +149,13 @@ export const checkBundleFile: Run = async (args, io) => {
     io.err(`${file} is no file of presence audit export, or its first lines were altered.`)
     return 1
   }
+  io.data?.({
+    holds: faults.length === 0,
+    faults,
+    events,
+    header,
+    checkpoint: checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') },
+  })
   for (const { line, part, event, detail } of faults)
     io.err(plain(`line ${line}, ${part}${event === null ? '' : ` ${event}`}: ${detail}`))
   if (header !== null && checkpoint !== null) {

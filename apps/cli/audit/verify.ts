@@ -9,6 +9,7 @@ import { counted, type Io, type Run } from '../command.ts'
 import type { Connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { openedLog } from '../opened-log.ts'
+import { progressTo, type Shown } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { keysFor, readKeys } from './key-arguments.ts'
 import { plain } from './replay-view/screen.ts'
@@ -37,26 +38,15 @@ const differenceLine = ({ table, key, kind, columns, position }: RowDifference):
   return `${table} ${where}: ${what}${at}`
 }
 
-const progressTo = (io: Io) => {
-  const every = process.stderr.isTTY ? 100 : 5_000
-  let shown = performance.now()
-  return (progress: VerifyProgress): void => {
-    const now = performance.now()
-    if (now - shown < every) return
-    shown = now
-    let line: string
-    if (progress.phase === 'rows') line = `comparing ${progress.table}: ${progress.rows} rows`
-    else if (progress.phase === 'moments')
-      line = `kept moments of ${progress.stream}: ${progress.events} so far`
-    else {
-      const { phase, events, position, target, seconds } = progress
-      const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
-      const left = share > 0.01 && share < 1 ? `, ${Math.ceil((seconds * (1 - share)) / share)} s left` : ''
-      line = `${phase}: ${events} events, ${Math.round(events / Math.max(seconds, 0.001))} a second, ${(100 * Math.min(1, share)).toFixed(0)} %${left}`
-    }
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
-    else io.err(line)
-  }
+const shownOf = (progress: VerifyProgress): Shown => {
+  if (progress.phase === 'rows') return { what: `comparing ${progress.table}`, more: `${progress.rows} rows` }
+  if (progress.phase === 'moments')
+    return { what: `kept moments of ${progress.stream}`, more: `${progress.events} so far` }
+  const { phase, events, position, target, seconds } = progress
+  const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
+  const left = share > 0.01 && share < 1 ? `, ${Math.ceil((seconds * (1 - share)) / share)} s left` : ''
+  const rate = Math.round(events / Math.max(seconds, 0.001))
+  return { what: phase, share, more: `${events} events, ${rate} a second${left}` }
 }
 
 export const verify: Run = async (args, io) => {
@@ -89,13 +79,8 @@ export const verify: Run = async (args, io) => {
   try {
     return await verifyAll(to.right, { verifiers, checkpoints, limit }, io)
   } catch (error) {
-    clearLine()
     return wrongly((error as Error).message)
   }
-}
-
-const clearLine = (): void => {
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
 
 const verifyAll = async (
@@ -106,6 +91,7 @@ const verifyAll = async (
   const { databaseUrl } = to
   await migrate(databaseUrl)
   const log = openedLog(to)
+  const progress = progressTo(io)
   try {
     const began = performance.now()
     const done = await verifyLog({
@@ -115,9 +101,8 @@ const verifyAll = async (
       checkpoints,
       limit,
       missingKeys: log.missingKeys,
-      onProgress: progressTo(io),
-    })
-    clearLine()
+      onProgress: (at) => progress.at(shownOf(at)),
+    }).finally(progress.end)
     io.data?.({ ...done, root: done.root.toString('base64') })
     const seconds = (performance.now() - began) / 1_000
     io.out(

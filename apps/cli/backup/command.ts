@@ -9,6 +9,7 @@ import { keepNewest, makeBackup } from '../../operations/backup/make.ts'
 import { isLogDir, logDirOf } from '../../operations/instance/log-backup.ts'
 import { type CommandAlone, type Io, Misused, type Run } from '../command.ts'
 import type { Connections } from '../connections.ts'
+import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { drill } from './drill.ts'
 import { passphraseOf } from './passphrase.ts'
@@ -55,17 +56,6 @@ const runAfter = async (command: string, folder: string, io: Io): Promise<void> 
   if (code !== 0) throw new Error(`${folder} is made, but ${command} failed (${code}).`)
 }
 
-/** One line a change, half a second apart. */
-const told = (io: Io): ((line: string) => void) => {
-  let last = 0
-  return (line) => {
-    const now = performance.now()
-    if (now - last < 500) return
-    last = now
-    io.err(line)
-  }
-}
-
 const connected = async (): Promise<Connections> => {
   const to = await reached()
   if (E.isLeft(to)) throw new Error(to.left)
@@ -93,6 +83,7 @@ const make: Run = async (args, io) => {
   if (withSecrets && values['passphrase-file'] === undefined)
     throw new Misused('Secrets are kept under a passphrase alone: give --passphrase-file.')
   const to = await connected()
+  const progress = progressTo(io)
   const { folder, manifest } = await makeBackup({
     to: resolve(values.to),
     log: logOf(to, values.log),
@@ -103,8 +94,8 @@ const make: Run = async (args, io) => {
     passphrase: withSecrets ? passphraseOf(values['passphrase-file']!) : null,
     version: versionOf(),
     now: new Date(),
-    onProgress: told(io),
-  })
+    onProgress: (what, share) => progress.at({ what, share: share ?? null }),
+  }).finally(progress.end)
   if (values.run !== undefined) await runAfter(values.run, folder, io)
   const gone = keep === null ? [] : keepNewest(resolve(values.to), keep)
   if (values.json === true) io.out(JSON.stringify({ folder, removed: gone, ...manifest }))

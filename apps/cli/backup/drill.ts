@@ -16,6 +16,7 @@ import {
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { logDirOf } from '../../operations/instance/log-backup.ts'
 import type { Io } from '../command.ts'
+import { progressTo } from '../progress.ts'
 
 export type DrillOptions = {
   readonly folder: string
@@ -69,12 +70,20 @@ const until = async <A>(child: Child, look: () => A | null | undefined): Promise
   throw new Error('The spare place did not start in time.')
 }
 
+const shownOn = (io: Io) => {
+  const progress = progressTo(io)
+  return {
+    told: (what: string, share?: number) => progress.at({ what, share: share ?? null }),
+    end: progress.end,
+  }
+}
+
 /** A backup of events goes into a node of the spare place, which is stopped again. */
 const importInto = async (folder: string, dir: string, io: Io): Promise<void> => {
   const node = start([program('infra/eventstore/start.js'), '--port', '0', '--data', dir], environment({}))
   try {
     const url = await until(node, () => /^eventstore ready (esdb:\S+)/m.exec(node.output())?.[1])
-    await importLogTo(folder, await checkedBackup(folder), url, io.err)
+    await importLogTo(folder, await checkedBackup(folder), url, shownOn(io).told)
   } finally {
     await node.stop()
   }
@@ -107,7 +116,8 @@ export const drill = async ({ folder, databaseUrl, secrets, io }: DrillOptions):
   })
   let place: Child | null = null
   try {
-    if (manifest.log.form === 'copy') await restoreLogTo(folder, manifest, logDirOf(dataDir), io.err)
+    if (manifest.log.form === 'copy')
+      await restoreLogTo(folder, manifest, logDirOf(dataDir), shownOn(io).told)
     else await importInto(folder, logDirOf(dataDir), io)
     if (databaseUrl === null) leaveTables(folder, manifest, dataDir)
     else await restoreTables(folder, manifest, databaseUrl)
@@ -116,6 +126,7 @@ export const drill = async ({ folder, databaseUrl, secrets, io }: DrillOptions):
     const at = place
     await until(at, () => readEndpoints(dataDir))
     const code = await run(['audit', 'verify'], env, io)
+    io.data?.({ folder, events: manifest.log.events, holds: code === 0 })
     io.out(
       code === 0 ? 'The backup was put back into a spare place, and holds.' : 'The backup does not hold.',
     )

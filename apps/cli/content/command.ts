@@ -2,9 +2,14 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { loadContent } from '../../../adapters/content/load.ts'
 import { publicationSql } from '../../../adapters/content/primary/publication.ts'
+import { createHive } from '../../../adapters/hive/hive.ts'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
+import type { Text } from '../../config/codecs.ts'
 import { primaryOf } from '../../config/primary.ts'
+import { variables } from '../../config/variables.ts'
+import { followAlive } from '../../operations/content/alive.ts'
 import { followPrimary } from '../../operations/content/follow.ts'
+import type { PrimaryFollower } from '../../operations/content/run.ts'
 import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { reached } from '../reached.ts'
@@ -33,6 +38,7 @@ const load: Run = async (args, io) => {
     return 1
   }
   const { skipped, ...tables } = loaded.right
+  io.data?.({ ...tables, skipped })
   for (const [name, { rows, changed }] of Object.entries(tables))
     io.out(`${String(rows).padStart(7)} ${name}, ${changed} new or changed`)
   if (skipped.length > 0) io.err('Left out:')
@@ -50,30 +56,57 @@ const publish: Run = async (args, io) => {
     throw new Misused('presence content publish takes --sql, and --role NAME if it is another.')
   const role = (at < 0 ? process.env.DB_PRIMARY_USER : args[at + 1]) || 'presence_follow'
   if (!ROLE.test(role)) return failed(io, 'A role is named by letters, digits, _ and -, 63 at most.')
-  io.out(publicationSql({ role, password: process.env.DB_PRIMARY_PASSWORD || null }).trimEnd())
+  const sql = publicationSql({ role, password: process.env.DB_PRIMARY_PASSWORD || null }).trimEnd()
+  io.data?.({ role, sql })
+  io.out(sql)
+  return 0
+}
+
+/** Whom to ask where there is no primary; null for nobody. Throws where a setting is wrong. */
+const sourcesOf = (env: NodeJS.ProcessEnv): { dluxApiUrl: string | null; tag: string | null } | null => {
+  const of = <A>(name: 'DLUX_API_URL' | 'CONTENT_TAG', codec: Text<A>): A | null => {
+    if (!env[name]) return null
+    const read = codec.decode(env[name])
+    if (E.isLeft(read)) throw new Error(`${name} must be ${codec.name}.`)
+    return read.right
+  }
+  const dluxApiUrl = of('DLUX_API_URL', variables.DLUX_API_URL.codec)?.replace(/\/+$/, '') ?? null
+  const tag = of('CONTENT_TAG', variables.CONTENT_TAG.codec)
+  return dluxApiUrl === null && tag === null ? null : { dluxApiUrl, tag }
+}
+
+const untilStopped = async (follower: PrimaryFollower): Promise<number> => {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+  await follower.stop()
   return 0
 }
 
 const follow: Run = async (args, io) => {
   if (args.length > 0) throw new Misused('presence content follow takes nothing more.')
   const primary = primaryOf(process.env)
-  if (E.isLeft(primary)) return failed(io, primary.left)
+  const sources = E.isLeft(primary) && !process.env.DB_PRIMARY_HOST ? sourcesOf(process.env) : null
+  if (E.isLeft(primary) && sources === null) return failed(io, primary.left)
   const to = await reached()
   if (E.isLeft(to)) return failed(io, to.left)
-  await migrate(to.right.databaseUrl)
+  const { databaseUrl, endpoints } = to.right
+  await migrate(databaseUrl)
   const say = (fields: Readonly<Record<string, unknown>>, message: string) =>
     io.out(plain(`${message} ${JSON.stringify(fields)}`))
-  const follower = followPrimary({
-    primaryUrl: primary.right.url,
-    databaseUrl: to.right.databaseUrl,
-    logger: { info: say, warn: say },
+  const logger = { info: say, warn: say }
+  if (E.isRight(primary)) {
+    io.out(`Following ${primary.right.connection.host}; Ctrl-C ends it.`)
+    return untilStopped(followPrimary({ primaryUrl: primary.right.url, databaseUrl, logger }))
+  }
+  if (sources === null) return 1
+  io.out('Asking what is read on DLUX and Hive; Ctrl-C ends it.')
+  const hive = createHive({
+    nodes: (process.env.HIVE_NODE || endpoints?.hiveNode || 'https://api.hive.blog').split(','),
+    clock: { now: () => Date.now() },
+    allowStandIn: endpoints?.hiveStandIn === true,
   })
-  io.out(`Following ${primary.right.connection.host}; Ctrl-C ends it.`)
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
-  await follower.stop()
-  return 0
+  return untilStopped(followAlive({ ...sources, databaseUrl, logger, hive }))
 }
 
 export const content: Command = {
@@ -101,7 +134,7 @@ DB_PRIMARY_PASSWORD only what checks it. Nothing is connected to`,
       name: 'follow',
       takes: '',
       says: `follows DB_PRIMARY_HOST, as the projector does by itself where that is set: one of all that try does, until Ctrl-C.
-How it goes is in presence status and /api/health`,
+Where it is not set, asks DLUX_API_URL and Hive (CONTENT_TAG) what is read there. How it goes is in presence status and /api/health`,
       load: async () => ({ run: follow }),
     },
   ],

@@ -12,7 +12,7 @@ import { databaseFindings } from './database.ts'
 import type { Finding, Findings } from './finding.ts'
 import { logFindings } from './log.ts'
 import { diskFindings, memoryFindings } from './machine.ts'
-import { hiveFindings, redisFindings } from './others.ts'
+import { contentFindings, hiveFindings, redisFindings } from './others.ts'
 import { type VoiceOptions, voiceFindings } from './voice.ts'
 import { webFindings } from './web.ts'
 
@@ -48,10 +48,11 @@ export const examine = async (given: Configuration, voice: VoiceOptions = {}): P
     : []
   const hasTables = ofDatabase.some((one) => one.about === 'tables' && one.is === 'well')
   const hasMaster = masterIsSet && ofDatabase.some((one) => isAboutKeys(one) && one.is === 'well')
-  const [log, redis, hive, turn, web] = await Promise.all([
+  const [log, redis, hive, content, turn, web] = await Promise.all([
     needs(given, 'EVENTSTORE_URL') ? logFindings(config, hasTables, hasMaster) : [],
     needs(given, 'REDIS_URL') ? redisFindings(config) : [],
     needs(given, 'HIVE_NODE', 'HIVE_STANDIN') ? hiveFindings(config) : [],
+    needs(given, 'HIVE_NODE', 'HIVE_STANDIN', 'DLUX_API_URL', 'CONTENT_TAG') ? contentFindings(config) : [],
     needs(given, 'TURN_SECRET', 'TURN_HOST') ? voiceFindings(config, voice) : [],
     needs(given, 'PUBLIC_URL', 'HOST', 'PORT') ? webFindings(config, direct) : [],
   ])
@@ -63,6 +64,7 @@ export const examine = async (given: Configuration, voice: VoiceOptions = {}): P
     ...log,
     ...redis,
     ...hive,
+    ...content,
     ...turn,
     ...web,
   ]

@@ -1,5 +1,8 @@
 /** Redis, and each Hive node. */
+import * as E from 'fp-ts/lib/Either.js'
 import { Redis } from 'ioredis'
+import { trendingOnDlux } from '../../../adapters/content/dlux-api.ts'
+import { createHive } from '../../../adapters/hive/hive.ts'
 import { getAccount } from '../../../adapters/hive/rpc.ts'
 import type { Config } from '../../config/load.ts'
 import { about, type Finding, type Findings, reasonOf, soon } from './finding.ts'
@@ -75,4 +78,37 @@ export const hiveFindings = async ({ hive, production }: Config): Promise<Findin
   return found.map((one) =>
     one.is === 'wrong' && works && !isStandIn(one) ? { ...one, is: 'worth knowing' } : one,
   )
+}
+
+/** What is asked what is read now: DLUX's API, and Hive's list of a tag. */
+export const contentFindings = async ({ content, hive }: Config): Promise<Findings> => {
+  const of = about('content')
+  if (content.alive === null) return []
+  const { dluxApiUrl, tag } = content.alive
+  const found: Finding[] = []
+  if (dluxApiUrl !== null)
+    found.push(
+      await trendingOnDlux(fetch, dluxApiUrl, 5_000).then(
+        (posts) => of.well(`${dluxApiUrl} lists ${posts.length} posts.`),
+        (error) =>
+          of.wrong(
+            `${dluxApiUrl} lists no posts: ${reasonOf(error)}.`,
+            'Look at DLUX_API_URL (https://data.dlux.io), or leave it out: rooms are known by what it said last.',
+          ),
+      ),
+    )
+  if (tag === null) return found
+  const clock = { now: () => Date.now() }
+  const asked = await createHive({ nodes: hive.nodes, clock, allowStandIn: hive.standIn }).ranked(tag)()
+  if (E.isLeft(asked))
+    found.push(
+      of.wrong(
+        `No Hive node lists the posts of ${tag}: ${asked.left._tag === 'HiveUnavailable' ? asked.left.cause : asked.left._tag}.`,
+        'Name a node with hivemind (bridge.get_ranked_posts) in HIVE_NODE, or leave CONTENT_TAG out.',
+      ),
+    )
+  else if (asked.right.length === 0)
+    found.push(of.note(`Nothing of ${tag} is read on Hive just now.`, 'Look at CONTENT_TAG.'))
+  else found.push(of.well(`Hive lists ${asked.right.length} posts of ${tag}.`))
+  return found
 }

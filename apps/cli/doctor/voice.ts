@@ -1,7 +1,7 @@
 /** TURN as a browser uses it: a relay over each transport by credentials of ours, and an echo through two of them. */
 import type { X509Certificate } from 'node:crypto'
 import { connect as connectTls } from 'node:tls'
-import { createTurn } from '../../../adapters/turn/turn.ts'
+import { createTurn, type TurnPlace } from '../../../adapters/turn/turn.ts'
 import { type TurnClient, type TurnServer, turnClient } from '../../../adapters/turn/turn-client.ts'
 import type { Config } from '../../config/load.ts'
 import { about, endOf, type Finding, type Findings, reasonOf, soon } from './finding.ts'
@@ -108,7 +108,7 @@ export const certificateFinding = (of: string, certificate: X509Certificate, now
 }
 
 const overTls = async (
-  { host, port }: { host: string; port: number },
+  { host, port, isTold }: { host: string; port: number; isTold: boolean },
   credentials: { username: string; credential: string },
   ca: string | undefined,
 ): Promise<Findings> => {
@@ -116,12 +116,9 @@ const overTls = async (
   try {
     certificate = await certificateOf(host, port)
   } catch (error) {
-    return [
-      turn.note(
-        `TURN at ${host}:${port} over TLS can’t be reached: ${reasonOf(error)}.`,
-        'Give coturn a certificate (--cert, --pkey) and open TCP 5349: some networks let TLS alone through.',
-      ),
-    ]
+    const says = `TURN at ${host}:${port} over TLS can’t be reached: ${reasonOf(error)}.`
+    const todo = `Give coturn a certificate and open TCP ${port}: some networks let TLS alone through.`
+    return [isTold ? turn.wrong(says, `${todo} Until then set TURN_TLS to auto.`) : turn.note(says, todo)]
   }
   const held = certificateFinding(`TURN at ${host}:${port}`, certificate, Date.now())
   try {
@@ -139,11 +136,32 @@ const overTls = async (
 
 export type VoiceOptions = { readonly tlsPort?: number; readonly ca?: string }
 
+const plainFindings = async (
+  { name, port }: TurnPlace,
+  credentials: { username: string; credential: string },
+): Promise<Findings> => {
+  const host = name.replace(/^\[|\]$/g, '')
+  const found: Finding[] = []
+  for (const transport of ['udp', 'tcp'] as const)
+    found.push(
+      await over({ host, port, transport }, credentials).catch((error) =>
+        turn.wrong(
+          `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${reasonOf(error)}.`,
+          OPEN[transport]!,
+        ),
+      ),
+    )
+  return found
+}
+
 export const voiceFindings = async (
   config: Config,
-  { tlsPort = 5349, ca }: VoiceOptions = {},
+  { tlsPort, ca }: VoiceOptions = {},
 ): Promise<Findings> => {
-  const { servers, credentialsFor } = createTurn({ ...config.turn, clock: { now: () => Date.now() } })
+  const { servers, tlsServers, credentialsFor } = createTurn({
+    ...config.turn,
+    clock: { now: () => Date.now() },
+  })
   if (servers.length === 0)
     return [
       turn.note(
@@ -153,18 +171,22 @@ export const voiceFindings = async (
     ]
   const credentials = credentialsFor('presence-doctor')
   const found: Finding[] = []
-  for (const { name, port } of servers) {
-    const host = name.replace(/^\[|\]$/g, '')
-    for (const transport of ['udp', 'tcp'] as const)
-      found.push(
-        await over({ host, port, transport }, credentials).catch((error) =>
-          turn.wrong(
-            `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${reasonOf(error)}.`,
-            OPEN[transport]!,
-          ),
-        ),
-      )
-    found.push(...(await overTls({ host, port: tlsPort }, credentials, ca)))
-  }
+  for (const place of servers) found.push(...(await plainFindings(place, credentials)))
+  if (config.turn.tls === 'off')
+    return [
+      ...found,
+      turn.note(
+        'TURN_TLS is off: whoever’s network lets TLS alone through has no voice.',
+        'Give coturn a certificate, and set TURN_TLS to auto.',
+      ),
+    ]
+  for (const { name, port } of tlsServers)
+    found.push(
+      ...(await overTls(
+        { host: name.replace(/^\[|\]$/g, ''), port: tlsPort ?? port, isTold: config.turn.tls === 'on' },
+        credentials,
+        ca,
+      )),
+    )
   return found
 }

@@ -6,6 +6,8 @@ import type { Step } from './chart.ts'
 
 export type CrowdOptions = {
   readonly url: string
+  /** The key by which a crowd may come. */
+  readonly token: string
   readonly space: SpaceRef
   readonly rooms: number
   readonly people: number
@@ -32,8 +34,21 @@ const asked = async (socket: Socket, event: string, payload: object): Promise<An
 }
 
 /** Throws with a sentence where one can't come in. */
-const comeIn = async ({ url, space }: CrowdOptions, room: number): Promise<Person> => {
-  const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false })
+const comeIn = async ({ url, token, space }: CrowdOptions, room: number): Promise<Person> => {
+  const socket = io(url, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    auth: { load: token },
+  })
+  const refused = await new Promise<Error | null>((resolve) => {
+    socket.once('connect', () => resolve(null))
+    socket.once('connect_error', resolve)
+  })
+  if (refused !== null) {
+    socket.disconnect()
+    throw new Error(`A guest can’t connect: ${refused.message}`)
+  }
   const subspace = `main-load-${room}`
   const joined = await asked(socket, 'join-space', { spaceType: space.type, spaceId: space.id, subspace })
   if (joined.ok) return { socket, room }

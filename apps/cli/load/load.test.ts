@@ -18,26 +18,31 @@ const run = async (...args: string[]) => {
   const io = { out: (text: string) => void said.push(text), err: (text: string) => void said.push(text) }
   return { code: await runCommand(load, args, io), said: said.join('\n') }
 }
-const keyFrom = async ({ product }: Context, permission: string): Promise<string> => {
+const proof = (): Record<string, string> => {
   const challenge = String(Math.floor(Date.now() / 1_000))
+  return {
+    'x-account': 'alice',
+    'x-challenge': challenge,
+    'x-pubkey': devKeys('alice').posting.public,
+    'x-signature': signAs('alice', challenge),
+  }
+}
+const keyFrom = async ({ product }: Context, name: string, rights: object): Promise<string> => {
   const answer = await fetch(`${product.endpoints().url}/api/keys`, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'x-account': 'alice',
-      'x-challenge': challenge,
-      'x-pubkey': devKeys('alice').posting.public,
-      'x-signature': signAs('alice', challenge),
-    },
-    body: JSON.stringify({ name: 'load', permission }),
+    headers: { 'content-type': 'application/json', ...proof() },
+    body: JSON.stringify({ name, ...rights }),
   })
   return ((await answer.json()) as { secret: string }).secret
 }
 test.before(async (context) => {
   context.product = await startEmbedded()
   context.dir = mkdtempSync(join(tmpdir(), 'presence-load-'))
-  writeFileSync(join(context.dir, 'key'), `${await keyFrom(context, 'moderate')}\n`)
-  writeFileSync(join(context.dir, 'weak'), `${await keyFrom(context, 'access')}\n`)
+  writeFileSync(
+    join(context.dir, 'key'),
+    `${await keyFrom(context, 'load', { permission: 'access', load: true })}\n`,
+  )
+  writeFileSync(join(context.dir, 'weak'), `${await keyFrom(context, 'weak', { permission: 'access' })}\n`)
 })
 test.after(async ({ product, dir }) => {
   await product?.stop()
@@ -77,7 +82,31 @@ test('given a key that is not the admins’, or none, then nobody comes in', asy
     assert.is(code, 1, said)
   }
   writeFileSync(join(context.dir, 'wrong'), 'dpk_nothing')
-  assert.match((await run(...asked(context, 'wrong', '--force'))).said, 'does not take this key')
+  const refused = await run(...asked(context, 'wrong', '--force'))
+  assert.match(refused.said, 'may bring no crowd')
+  assert.is(refused.code, 1)
+})
+
+test('given a key that moderates every space, then it may bring a crowd too, until it is revoked', async (context) => {
+  const { product, dir } = context
+  writeFileSync(join(dir, 'moderator'), await keyFrom(context, 'moderator', { permission: 'moderate' }))
+  const { code, said } = await run(...asked(context, 'moderator', '--force'))
+  assert.is(code, 0, said)
+  const { url } = product.endpoints()
+  const signed = { 'content-type': 'application/json', ...proof() }
+  const { keys } = (await (await fetch(`${url}/api/keys`, { headers: proof() })).json()) as {
+    keys: { id: string; service: string }[]
+  }
+  const { id } = keys.find(({ service }) => service.startsWith('service:moderator-'))!
+  const revoked = await fetch(`${url}/api/keys/${id}`, { method: 'DELETE', headers: signed, body: '{}' })
+  assert.is(revoked.status, 200)
+  assert.match((await run(...asked(context, 'moderator', '--force'))).said, 'may bring no crowd')
+  const ofRoom = await fetch(`${url}/api/keys`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...proof() },
+    body: JSON.stringify({ name: 'of-a-room', space: 'global:lobby', permission: 'access', load: true }),
+  })
+  assert.is(ofRoom.status, 400)
 })
 
 test('given more people than the space has room for, then it says so before anybody comes', async (context) => {

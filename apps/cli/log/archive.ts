@@ -13,6 +13,7 @@ import { signerFor } from '../audit/key-arguments.ts'
 import { counted, type Io, Misused } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
+import { progressTo } from '../progress.ts'
 import { scavenge } from './scavenge.ts'
 
 type Given = {
@@ -61,15 +62,20 @@ const beforeOf = async (given: Given, to: Connections, io: Io): Promise<Date | n
   return time
 }
 
+/** Each stage a line; how far one is, where it takes long. */
 const tellTo = (io: Io) => {
-  let shown = performance.now()
+  const progress = progressTo(io)
   let last: ArchiveStage | null = null
-  return (stage: ArchiveStage, what: string): void => {
-    const now = performance.now()
-    if (stage === last && now - shown < 2_000) return
-    shown = now
-    last = stage
-    io.err(`${stage}: ${what}`)
+  return {
+    tell: (stage: ArchiveStage, what: string): void => {
+      if (stage === last) progress.at({ what: stage, more: what })
+      else {
+        progress.end()
+        io.err(`${stage}: ${what}`)
+      }
+      last = stage
+    },
+    end: progress.end,
   }
 }
 
@@ -79,6 +85,7 @@ const run = async (to: Connections, settings: ArchiveSettings, before: Date, io:
   const plain = connectEventLog({ url: to.eventStoreUrl })
   const archived = archivedLog(connectEventLog({ url: to.eventStoreUrl }), settings.dir)
   const opened = openedLog(to)
+  const told = tellTo(io)
   try {
     const { databaseUrl } = to
     const { made, place, report } = await archiveLog({
@@ -86,8 +93,9 @@ const run = async (to: Connections, settings: ArchiveSettings, before: Date, io:
       refusalDays: settings.refusals,
       lookDays: settings.looks,
       snapshotDays: settings.snapshots,
-      onProgress: tellTo(io),
-    })
+      onProgress: told.tell,
+    }).finally(told.end)
+    io.data?.({ made, place, report })
     if (made === null) {
       io.out(`Nothing happened before ${before.toISOString()} that is not archived: nothing is cut.`)
       return 0

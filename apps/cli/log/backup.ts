@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { backupLog, isLogDir, logDirOf, restoreLog } from '../../operations/instance/log-backup.ts'
 import type { Io } from '../command.ts'
+import { progressTo } from '../progress.ts'
 
 /** Of an instance of `npm start`, or of a node alone. */
 export type LogFolder = { readonly data?: string | undefined; readonly log?: string | undefined }
@@ -12,13 +13,15 @@ const dirOf = ({ data, log }: LogFolder): string => resolve(log ?? logDirOf(data
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
-const told = (io: Io, what: string): ((done: number, of: number) => void) => {
-  let toldAt = performance.now()
-  return (done, of) => {
-    const now = performance.now()
-    if (now - toldAt < 500 || of === 0) return
-    toldAt = now
-    io.err(`${what} ${Math.floor((100 * done) / of)} % of ${megabytes(of)}`)
+const told = (io: Io, checking: string) => {
+  const progress = progressTo(io)
+  return {
+    onProgress: (done: number, of: number): void =>
+      progress.at({ what: 'copying', share: of === 0 ? 1 : done / of, more: megabytes(of) }),
+    onCheck: (): void => {
+      progress.end()
+      io.err(checking)
+    },
   }
 }
 
@@ -32,10 +35,8 @@ export const backup = async (file: string, from: LogFolder | null, io: Io): Prom
   if (!isLogDir(dir)) throw new Error(`There is no log of an embedded node in ${dir}.`)
   if (existsSync(file)) throw new Error(`${file} is there already; a backup does not overwrite.`)
   if (!existsSync(dirname(file))) throw new Error(`There is no folder ${dirname(file)}.`)
-  const { bytes, events, lastPosition } = await backupLog(dir, file, {
-    onProgress: told(io, 'copied'),
-    onCheck: () => io.err('checking the copy …'),
-  })
+  const { bytes, events, lastPosition } = await backupLog(dir, file, told(io, 'checking the copy …'))
+  io.data?.({ file, events, lastPosition, bytes })
   io.out(`${file} holds ${events} events up to position ${lastPosition}, ${megabytes(bytes)}, checked.`)
 }
 
@@ -50,10 +51,8 @@ export const restore = async (file: string, to: LogFolder, io: Io): Promise<void
     throw new Error(
       `There is a log in ${dir} already, and a restore does not overwrite: move it away first, or name another folder.`,
     )
-  const { events, lastPosition } = await restoreLog(file, dir, {
-    onProgress: told(io, 'copied'),
-    onCheck: () => io.err('checking the backup …'),
-  })
+  const { events, lastPosition } = await restoreLog(file, dir, told(io, 'checking the backup …'))
+  io.data?.({ dir, events, lastPosition })
   io.out(`${dir} holds ${events} events up to position ${lastPosition}.`)
   if (to.data !== undefined && existsSync(join(to.data, 'postgres')))
     io.out('The tables there are of another log: run npm start, then npm run presence -- rebuild.')

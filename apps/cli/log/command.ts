@@ -8,21 +8,22 @@ import { exportLog, type OnProgress } from '../../operations/log-transfer/file.t
 import { importLog } from '../../operations/log-transfer/import.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { storedLog } from '../opened-log.ts'
+import { progressTo } from '../progress.ts'
 import { archive } from './archive.ts'
 import { backup, restore } from './backup.ts'
 import { scavenge } from './scavenge.ts'
 
-const every = (io: Io, what: string): OnProgress => {
+const every = (io: Io, what: string): { readonly onProgress: OnProgress; readonly end: () => void } => {
   const startedAt = performance.now()
+  const progress = progressTo(io)
   let first: number | null = null
-  let toldAt = startedAt
-  return (done, at) => {
-    first ??= done
-    const now = performance.now()
-    if (now - toldAt < 1_000) return
-    toldAt = now
-    const rate = Math.round(((done - first) / (now - startedAt)) * 1_000)
-    io.err(`${what} ${done} events (${at}), ${rate} a second`)
+  return {
+    onProgress: (done, at) => {
+      first ??= done
+      const rate = Math.round(((done - first) / Math.max(1, performance.now() - startedAt)) * 1_000)
+      progress.at({ what, more: `${done} events (${at}), ${rate} a second` })
+    },
+    end: progress.end,
   }
 }
 
@@ -58,16 +59,20 @@ const exportFile: Run = async (args, io) => {
   const { file, values } = given(args, ['from'])
   const url = logOf(values.from)
   if (!existsSync(dirname(resolve(file)))) throw new Error(`There is no folder ${dirname(resolve(file))}.`)
-  const count = await through(storedLog(url), (log) => exportLog(log, file, every(io, 'exported')))
+  const { onProgress, end } = every(io, 'exporting')
+  const count = await through(storedLog(url), (log) => exportLog(log, file, onProgress)).finally(end)
+  io.data?.({ file, events: count })
   io.out(`${file} holds ${count} events.`)
   return 0
 }
 const importFile: Run = async (args, io) => {
   const { file, values } = given(args, ['to'])
   if (!values.to) throw new Misused('Import where? Give --to esdb://….')
+  const { onProgress, end } = every(io, 'importing')
   const { appended, renumbered } = await through(connectEventLog({ url: values.to }), (log) =>
-    importLog(log, file, every(io, 'imported')),
-  )
+    importLog(log, file, onProgress),
+  ).finally(end)
+  io.data?.({ file, appended, renumbered })
   io.out(`${appended} events appended.`)
   if (renumbered > 0)
     io.out(`${renumbered} of them have another revision than before: their streams had been cut short.`)
@@ -89,7 +94,7 @@ const restoreFile: Run = async (args, io) => {
 }
 const scavengeNode: Run = async (args, io) => {
   const { values } = parseArgs({ args: [...args], options: { from: { type: 'string' } } })
-  await scavenge(logOf(values.from), io)
+  io.data?.(await scavenge(logOf(values.from), io))
   return 0
 }
 

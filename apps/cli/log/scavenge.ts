@@ -30,7 +30,7 @@ const refused = (status: number): string => {
 }
 
 /** Rejects where the node can't be reached, refuses, or fails. */
-export const scavenge = async (url: string, io: Io): Promise<void> => {
+export const scavenge = async (url: string, io: Io): Promise<Progress> => {
   const started = await ask(url, 'POST', '/admin/scavenge')
   const id = started.body.scavengeId
   if (id === undefined || (started.status !== 200 && started.status !== 409))
@@ -43,7 +43,10 @@ export const scavenge = async (url: string, io: Io): Promise<void> => {
     const { state, streamsDone = 0, streams = 0, eventsRemoved = 0, bytesFreed = 0 } = body
     if (state === 'failed') throw new Error(`Scavenge ${id} failed: ${body.error}`)
     const sum = `${counted(eventsRemoved, 'event')} removed, ${bytesFreed} bytes given back to the disk`
-    if (state !== 'running') return io.out(`Scavenge ${id} is ${state}: ${sum}.`)
+    if (state !== 'running') {
+      io.out(`Scavenge ${id} is ${state}: ${sum}.`)
+      return body
+    }
     if (streamsDone !== told) io.err(`${streamsDone} of ${counted(streams, 'stream')}, ${sum}`)
     told = streamsDone
   }

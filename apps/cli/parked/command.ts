@@ -46,9 +46,11 @@ const letGo: Run = async ([stream, flag, reason, ...rest], io) => {
   }
   for (const end = Date.now() + LET_GO_MS; Date.now() < end; await delay(100))
     if ((await waiting()) === undefined) {
+      io.data?.({ stream, events: before.events, isLetGo: true })
       io.out(plain(`${counted(before.events, 'event')} of ${stream} let go of`))
       return 0
     }
+  io.data?.({ stream, events: before.events, isLetGo: false })
   io.err('It is on the log; the projector has not come to it yet.')
   return 0
 }
@@ -72,6 +74,7 @@ const show: Run = async (args, io) => {
   const { databaseUrl } = await connected()
   const events = await showParked(databaseUrl, stream, SHOWN)
   if (events.length === 0) throw new Error(`Nothing of ${stream} is parked.`)
+  io.data?.(events)
   io.out(json(events))
   if (events.length === SHOWN) {
     const waiting = (await listParked(databaseUrl)).find((one) => one.stream === stream)?.events ?? 0
@@ -84,6 +87,7 @@ const retry: Run = async (args, io) => {
   const stream = oneStream(args)
   const { applied, stoppedBy } = await retryParked((await connected()).databaseUrl, stream)
   if (applied === 0 && stoppedBy === null) throw new Error(`Nothing of ${stream} is parked.`)
+  io.data?.({ stream, applied, stoppedBy })
   io.out(`${counted(applied, 'event')} applied`)
   if (stoppedBy)
     io.err(plain(`${stoppedBy.event.type} at ${stoppedBy.event.position} still waits: ${stoppedBy.reason}`))

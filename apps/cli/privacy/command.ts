@@ -12,6 +12,7 @@ import type { Connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { operator } from '../operator.ts'
 import { openOutput } from '../output-file.ts'
+import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
 
@@ -56,6 +57,7 @@ const eraseOne: Run = async (args, io) => {
       onWait,
       ...signed,
     })
+    io.data?.({ subject, ...done })
     io.out(`request ${done.requestId}`)
     if (!done.erased) {
       io.out(
@@ -84,11 +86,10 @@ const exportOne: Run = async (args, io) => {
   const { out, force = false } = values
   const file = out === undefined ? null : await openOutput(out, { force })
   const log = openedLog(to)
+  const progress = progressTo(io)
   let lines = 0
   const all = async function* () {
-    const onProgress = (events: number) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${events} events looked at`)
-    }
+    const onProgress = (events: number) => progress.at({ what: 'looking', more: `${events} events so far` })
     for await (const held of exportPerson({
       log,
       databaseUrl: to.databaseUrl,
@@ -105,7 +106,7 @@ const exportOne: Run = async (args, io) => {
       if (file === null) io.out(line.trimEnd())
       else await file.write(line)
     await file?.done()
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+    progress.end()
     io.err(`${counted(lines, 'line')}${out === undefined ? '' : ` in ${out}`}`)
     return 0
   } finally {
@@ -155,6 +156,7 @@ const reapplyAll: Run = async (args, io) => {
       io.err(
         `${shown(requestId)} is not signed under PRIVACY_MASTER_KEY: nobody is erased for it. If you know that it was made here, before requests were signed, give --unsigned ${shown(requestId)}.`,
       )
+    io.data?.({ refused, carriedOut: done })
     for (const { requestId, needsRebuild } of done)
       io.out(`${requestId} carried out again${needsRebuild ? '; now presence rebuild must follow' : ''}`)
     io.out(`${done.length} requests had to be carried out again`)

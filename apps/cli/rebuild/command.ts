@@ -6,8 +6,9 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { PROJECTION_NAMES } from '../../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../../operations/rebuild/rebuild.ts'
 import { plainJson } from '../audit/replay-view/screen.ts'
-import { type Command, counted, type Io } from '../command.ts'
+import { type Command, counted } from '../command.ts'
 import { openedLog } from '../opened-log.ts'
+import { progressTo, type Shown } from '../progress.ts'
 import { reached } from '../reached.ts'
 
 const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run] [--without-keys]
@@ -20,21 +21,11 @@ one that is cut off has changed nothing, and the next one starts over.
   --dry-run           compare, and leave the live tables as they are
   --without-keys      swap also where keys are lost that the log was sealed under: what they seal is blank then`
 
-/** On a terminal one line, drawn again; elsewhere a line now and then. */
-const progressTo = (io: Io) => {
-  const every = process.stderr.isTTY ? 100 : 5000
-  let shown = 0
-  return ({ phase, events, position, target, seconds }: RebuildProgress): void => {
-    const now = performance.now()
-    if (now - shown < every) return
-    shown = now
-    const rate = seconds > 0 ? Math.round(events / seconds) : 0
-    const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
-    const left = share > 0.01 && share < 1 ? `, ${Math.ceil((seconds * (1 - share)) / share)} s left` : ''
-    const line = `${phase}: ${events} events, ${rate} a second, ${(100 * Math.min(1, share)).toFixed(0)} %${left}`
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
-    else io.err(line)
-  }
+const shownOf = ({ phase, events, position, target, seconds }: RebuildProgress): Shown => {
+  const rate = seconds > 0 ? Math.round(events / seconds) : 0
+  const share = position !== null && target ? Number((position * 1000n) / target) / 1000 : 0
+  const left = share > 0.01 && share < 1 ? `, ${Math.ceil((seconds * (1 - share)) / share)} s left` : ''
+  return { what: phase, share, more: `${events} events, ${rate} a second${left}` }
 }
 
 export const rebuild: Command = {
@@ -64,6 +55,7 @@ export const rebuild: Command = {
     const { databaseUrl } = to.right
     await migrate(databaseUrl)
     const log = openedLog(to.right)
+    const progress = progressTo(io)
     try {
       const dry = options['dry-run'] === true
       const compare = dry || options.compare === true
@@ -73,10 +65,9 @@ export const rebuild: Command = {
         compare,
         swap: !dry,
         only,
-        onProgress: progressTo(io),
+        onProgress: (at) => progress.at(shownOf(at)),
         missingKeys: options['without-keys'] === true ? () => null : log.missingKeys,
-      })
-      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      }).finally(progress.end)
       io.data?.({ ...done, swapped: !dry })
       const rate = Math.round(done.events / Math.max(done.seconds, 0.001))
       io.out(

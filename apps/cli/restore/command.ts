@@ -17,6 +17,7 @@ import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { isLogDir, logDirOf } from '../../operations/instance/log-backup.ts'
 import { passphraseOf } from '../backup/passphrase.ts'
 import { type CommandAlone, Misused, type Run } from '../command.ts'
+import { progressTo } from '../progress.ts'
 import { shown } from '../shown.ts'
 
 const usage = `presence restore FOLDER --data DIR | --log DIR | (EVENTSTORE_URL)  [--passphrase-file FILE] [--secrets-to FILE]
@@ -33,7 +34,7 @@ Start the projector afterwards: it makes the tables from the log. Then: presence
 type Asked = {
   readonly folder: string
   readonly manifest: BackupManifest
-  readonly told: (line: string) => void
+  readonly told: (what: string, share?: number) => void
 }
 
 const refuseUsed = (dir: string): void => {
@@ -87,9 +88,11 @@ const run: Run = async (args, io) => {
   const manifest = await checkedBackup(folder)
   const file = values['passphrase-file']
   const secrets = file === undefined ? null : secretsOf(folder, passphraseOf(file))
-  const asked = { folder, manifest, told: io.err }
-  if (dataDir !== null) await toData(asked, dataDir)
-  else await toParts(asked, values.log)
+  const progress = progressTo(io)
+  const told = (what: string, share?: number) => progress.at({ what, share: share ?? null })
+  const asked = { folder, manifest, told }
+  await (dataDir !== null ? toData(asked, dataDir) : toParts(asked, values.log)).finally(progress.end)
+  io.data?.({ folder, events: manifest.log.events, createdAt: manifest.createdAt, origin: manifest.origin })
   io.out(`${manifest.log.events} events of ${shown(manifest.createdAt)} are back.`)
   if (secrets !== null) {
     const others = restoreSecrets(secrets, dataDir)

@@ -23,7 +23,8 @@ export type BackupOptions = {
   readonly passphrase: string | null
   readonly version: string
   readonly now: Date
-  readonly onProgress: (line: string) => void
+  /** `share`: 0 to 1, where the end is known. */
+  readonly onProgress: (what: string, share?: number) => void
 }
 
 const NAME = /^presence-\d{8}T\d{6}Z$/
@@ -62,8 +63,8 @@ const copyLog = async (
   if ('dir' in log) {
     const file = 'log.backup'
     const { events, lastPosition } = await backupLog(log.dir, join(folder, file), {
-      onProgress: (done, of) => onProgress(`log: ${of === 0 ? 100 : Math.floor((100 * done) / of)} %`),
-      onCheck: () => onProgress('log: checking the copy'),
+      onProgress: (done, of) => onProgress('copying the log', of === 0 ? 1 : done / of),
+      onCheck: () => onProgress('checking the copy of the log'),
     })
     return {
       form: 'copy',
@@ -75,7 +76,9 @@ const copyLog = async (
   const file = 'log.ndjson'
   const store = connectEventLog({ url: log.url })
   try {
-    const events = await exportLog(store, join(folder, file), (done) => onProgress(`log: ${done} events`))
+    const events = await exportLog(store, join(folder, file), (done) =>
+      onProgress(`copying the log, ${done} events`),
+    )
     return { form: 'events', file, events, lastPosition: null }
   } finally {
     await store.close()

@@ -10,10 +10,11 @@ import { alteredFiles, type BackupManifest, readManifest, SECRETS_FILE } from '.
 import { type KeptSecrets, openSecrets } from './sealed-secrets.ts'
 import { areFresh, loadTables } from './tables.ts'
 
-type Told = (line: string) => void
+/** `share`: 0 to 1, where the end is known. */
+type Told = (what: string, share?: number) => void
 const progressOf = (told: Told) => ({
-  onProgress: (done: number, of: number) => told(`log: ${of === 0 ? 100 : Math.floor((100 * done) / of)} %`),
-  onCheck: () => told('log: checking'),
+  onProgress: (done: number, of: number) => told('copying the log', of === 0 ? 1 : done / of),
+  onCheck: () => told('checking the log'),
 })
 
 /** Read, and each of its files what it was. Throws with a sentence. */
@@ -57,7 +58,7 @@ export const importLogTo = async (
     throw new Error('This backup is of an embedded node’s file: name a folder with --data or --log.')
   const store = connectEventLog({ url })
   try {
-    await importLog(store, join(folder, log.file), (done) => told(`log: ${done} events`))
+    await importLog(store, join(folder, log.file), (done) => told(`copying the log, ${done} events`))
   } finally {
     await store.close()
   }

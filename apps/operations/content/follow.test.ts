@@ -53,8 +53,10 @@ const follow = (way: 'replication' | 'polling' | 'auto', more = {}): PrimaryFoll
 
 const until = async (so: () => Promise<boolean>, ms = WAIT_MS): Promise<void> => {
   for (const end = Date.now() + ms; Date.now() < end; ) {
+    const asked = Date.now()
     if (await so().catch(() => false)) return
-    await delay(5)
+    // Where a look takes long, half of the time is left to those who work.
+    await delay(Math.max(5, Date.now() - asked))
   }
   const state = await local.query('SELECT * FROM content_follow').catch(String)
   assert.unreachable(`it never came to be: ${JSON.stringify(typeof state === 'string' ? state : state.rows)}`)
@@ -140,8 +142,10 @@ const killEachSide = async (start: () => PrimaryFollower): Promise<void> => {
       follower = start()
     }
   }
+  const killed = Date.now()
   await stop()
   await until(isEqual)
+  if (process.env.CONTENT_KILLS) console.log(`equal ${Date.now() - killed} ms after ${KILLS} kills`)
   await follower.stop()
 }
 

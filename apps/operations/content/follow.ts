@@ -1,18 +1,17 @@
 /** Follows DLUX's primary into the content tables, with one leader, through failures of either side. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { connectPrimary, describePrimary } from '../../../adapters/content/primary/columns.ts'
 import { type FollowWay, note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
 import type { Logger } from '../../../adapters/observing.ts'
 import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
+import { connectHere, cut, FOLLOW_LOCK, reasonOf } from './here.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
 import type { FollowRun, PrimaryFollower } from './run.ts'
 
-/** Any two numbers, as long as they stay the same: whoever holds the lock follows. */
-const LOCK = [7462, 5] as const
 const LONGEST_PAUSE_MS = 5_000
 /** How often a primary that did not stream is asked whether it does now. */
 const AGAIN_MS = 600_000
@@ -31,31 +30,6 @@ export type FollowOptions = {
   readonly emptyMs?: number
   readonly now?: () => number
 }
-
-const reasonOf = (error: unknown): string => {
-  const [first] = error instanceof AggregateError ? error.errors : [error]
-  return first instanceof Error ? first.message : String(first)
-}
-
-const connectHere = async (url: string): Promise<pg.Client> => {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'presence content follower',
-    keepAlive: true,
-    connectionTimeoutMillis: 5_000,
-  })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    return client
-  } catch (error) {
-    await client.end().catch(() => {})
-    throw error
-  }
-}
-
-const cut = (client: pg.Client): void =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 
 export const followPrimary = (options: FollowOptions): PrimaryFollower => {
   const { logger, way = 'auto', now = Date.now } = options
@@ -146,7 +120,7 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
       if (signal.aborted) return
       state = { ...state, role: 'standby' }
       await proveOwnSession(options.databaseUrl, backendOf(here))
-      await here.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
+      await here.query('SELECT pg_advisory_lock($1, $2)', [...FOLLOW_LOCK])
       await readBookmark(here)
       for (let failures = 0; !signal.aborted && !isGone; ) {
         try {

@@ -9,6 +9,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
   turnserver: 'coturn',
   caddy: 'caddy',
+  haproxy: 'haproxy',
   chromium: 'chromium',
   pgbouncer: 'pgbouncer',
 }

@@ -1,0 +1,36 @@
+/** Asks one Hive node which posts of a tag or a community are read now. */
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import { parseSpace } from '../../domain/names.ts'
+import { type HivePost, PostOfHive, postOf } from './post.ts'
+import { askNode } from './rpc.ts'
+
+export type RankedPost = HivePost & { readonly id: string; readonly author: string }
+
+/** As many as nodes give at once. */
+const RANKED_AT_ONCE = 20
+const Answer = t.type({ result: t.array(t.unknown) })
+
+/** Posts that can be a room, in the node's order; what is none is left out. Rejects on anything but a list. */
+export const getRankedPosts = async (
+  fetch: typeof globalThis.fetch,
+  node: string,
+  tag: string,
+  timeoutMs: number,
+): Promise<{ readonly found: ReadonlyArray<RankedPost>; readonly standIn: boolean }> => {
+  const { json, standIn } = await askNode(fetch, node, timeoutMs, {
+    method: 'bridge.get_ranked_posts',
+    params: { sort: 'trending', tag, limit: RANKED_AT_ONCE, observer: '' },
+  })
+  const answer = Answer.decode(json)
+  if (E.isLeft(answer)) throw new Error('the answer is not of the form of bridge.get_ranked_posts')
+  const found: RankedPost[] = []
+  for (const one of answer.right.result.slice(0, RANKED_AT_ONCE)) {
+    const post = PostOfHive.decode(one)
+    if (E.isLeft(post)) continue
+    const { author, permlink } = post.right
+    const space = parseSpace('post', `${author}/${permlink}`)
+    if (E.isRight(space)) found.push({ ...postOf(post.right), id: space.right.id, author })
+  }
+  return { found, standIn }
+}

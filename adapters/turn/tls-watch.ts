@@ -1,0 +1,73 @@
+/** Whether TURN is there over TLS, with a certificate that is trusted: what is not there is not advertised. */
+import type { TurnPlace } from './turn.ts'
+import { turnClient } from './turn-client.ts'
+
+/** `unknown`: it can't be told from here (no such name, no answer), as behind a NAT that does not lead back in. */
+export type TlsState = 'there' | 'shut' | 'unknown'
+
+export type TlsWatch = {
+  /** What was found last; a look that is older than a minute begins another. */
+  readonly stateOf: (place: TurnPlace) => TlsState
+  /** Looks now. */
+  readonly look: () => Promise<void>
+}
+
+const BELIEVED_MS = 60_000
+const PATIENCE_MS = 3_000
+const keyOf = ({ name, port }: TurnPlace): string => `${name}:${port}`
+
+/** Of an answer that says nothing about the port itself. */
+const SAYS_NOTHING = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+const stateAt = async ({ name, port }: TurnPlace, ca: string | undefined): Promise<TlsState> => {
+  try {
+    const host = name.replace(/^\[|\]$/g, '')
+    const client = await turnClient(
+      { host, port, transport: 'tls', ...(ca === undefined ? {} : { ca }) },
+      { username: '', credential: '' },
+      PATIENCE_MS,
+    )
+    try {
+      // Asked for a relay without credentials it says 401, which is an answer.
+      await client.allocate(4)
+      return 'there'
+    } finally {
+      client.close()
+    }
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    return SAYS_NOTHING.has(code) || message === 'it does not answer' ? 'unknown' : 'shut'
+  }
+}
+
+export const watchTls = (
+  places: ReadonlyArray<TurnPlace>,
+  { now, ca }: { readonly now: () => number; readonly ca?: string },
+): TlsWatch => {
+  const found = new Map<string, TlsState>()
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let looking: Promise<void> | null = null
+  const look = (): Promise<void> => {
+    lookedAt = now()
+    looking ??= Promise.all(
+      places.map(async (place) => {
+        found.set(keyOf(place), await stateAt(place, ca))
+      }),
+    ).then(
+      () => {
+        looking = null
+      },
+      () => {
+        looking = null
+      },
+    )
+    return looking
+  }
+  return {
+    stateOf: (place) => {
+      if (now() - lookedAt > BELIEVED_MS) void look()
+      return found.get(keyOf(place)) ?? 'unknown'
+    },
+    look,
+  }
+}

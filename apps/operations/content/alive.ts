@@ -1,0 +1,206 @@
+/** Where no primary is followed: asks DLUX's API and Hive now and then what is read, with one leader, and lists it as rooms. */
+import { setTimeout as delay } from 'node:timers/promises'
+import * as E from 'fp-ts/lib/Either.js'
+import type pg from 'pg'
+import { trendingOnDlux } from '../../../adapters/content/dlux-api.ts'
+import { note, readBookmark } from '../../../adapters/content/primary/record.ts'
+import type { Hive } from '../../../adapters/hive/hive.ts'
+import type { Logger } from '../../../adapters/observing.ts'
+import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
+import { connectHere, cut, FOLLOW_LOCK, reasonOf } from './here.ts'
+import type { PrimaryFollower } from './run.ts'
+
+export type AliveOptions = {
+  readonly databaseUrl: string
+  /** DLUX's API; null: it is not asked. No slash at the end. */
+  readonly dluxApiUrl: string | null
+  /** A tag or a community of Hive; null: Hive is not asked for a list. */
+  readonly tag: string | null
+  readonly hive: Pick<Hive, 'post' | 'ranked'>
+  readonly logger: Pick<Logger, 'info' | 'warn'>
+  readonly fetch?: typeof globalThis.fetch
+  /** Milliseconds between two looks. Default five minutes. */
+  readonly everyMs?: number
+  readonly now?: () => number
+}
+
+const TIMEOUT_MS = 5_000
+const LONGEST_PAUSE_MS = 60_000
+/** How often it says that it is there. */
+const SIGN_MS = 5_000
+/** How many titles are asked for in one look: DLUX's list has none. */
+const TITLES = 50
+
+type Alive = {
+  readonly id: string
+  readonly author: string
+  readonly title: string
+  readonly type: string
+  readonly created_at: string | null
+}
+type Look = {
+  readonly posts: ReadonlyArray<Alive>
+  readonly troubles: ReadonlyArray<string>
+  readonly answered: number
+}
+
+const fromHive = async ({ hive, tag }: AliveOptions): Promise<ReadonlyArray<Alive>> => {
+  if (tag === null) return []
+  const ranked = await hive.ranked(tag)()
+  if (E.isLeft(ranked))
+    throw new Error(ranked.left._tag === 'HiveUnavailable' ? ranked.left.cause : ranked.left._tag)
+  return ranked.right
+    .filter(({ shown }) => shown)
+    .map(({ id, author, title, createdAt }) => ({ id, author, title, type: 'post', created_at: createdAt }))
+}
+
+/** With what Hive says of each: one that it doesn't know, or hides, is left out; one that no node can be asked of is listed by its name. */
+const fromDlux = async (options: AliveOptions): Promise<ReadonlyArray<Alive>> => {
+  const { dluxApiUrl, hive, fetch = globalThis.fetch } = options
+  if (dluxApiUrl === null) return []
+  const posts: Alive[] = []
+  const listed = await trendingOnDlux(fetch, dluxApiUrl, TIMEOUT_MS)
+  for (const { id, author, type } of listed.slice(0, TITLES)) {
+    const found = await hive.post(id)()
+    if (E.isRight(found) && found.right?.shown !== true) continue
+    const post = E.isRight(found) ? found.right : null
+    posts.push({
+      id,
+      author,
+      type: type || 'post',
+      title: post?.title ?? '',
+      created_at: post?.createdAt ?? null,
+    })
+  }
+  return posts
+}
+
+/** Each source by itself, so that one which is away does not take the other along. */
+const look = async (options: AliveOptions): Promise<Look> => {
+  const asked = [
+    ...(options.dluxApiUrl === null ? [] : [['DLUX’s API', fromDlux(options)] as const]),
+    ...(options.tag === null ? [] : [['Hive', fromHive(options)] as const]),
+  ]
+  const posts = new Map<string, Alive>()
+  const troubles: string[] = []
+  for (const [name, answer] of asked)
+    try {
+      for (const post of await answer) if (!posts.has(post.id)) posts.set(post.id, post)
+    } catch (error) {
+      troubles.push(`${name}: ${reasonOf(error)}`)
+    }
+  return { posts: [...posts.values()], troubles, answered: asked.length - troubles.length }
+}
+
+/** All that is listed becomes this; what one silent source said last stays. */
+const store = async (here: pg.Client, { posts, troubles }: Look): Promise<number> => {
+  const values = [JSON.stringify(posts)]
+  const { rows } = await here.query<{ changed: number }>({
+    text: `WITH new AS (SELECT * FROM jsonb_to_recordset($1::jsonb)
+             AS one (id text, title text, type text, author text, created_at timestamptz)),
+           gone AS (DELETE FROM alive_posts WHERE ${troubles.length === 0} AND id NOT IN (SELECT id FROM new) RETURNING 1),
+           put AS (INSERT INTO alive_posts AS old (id, title, type, author, created_at, seen_at)
+             SELECT id, title, type, author, created_at, now() FROM new
+             ON CONFLICT (id) DO UPDATE SET title = excluded.title, type = excluded.type,
+               created_at = excluded.created_at, seen_at = excluded.seen_at
+             WHERE (old.title, old.type, old.created_at) IS DISTINCT FROM (excluded.title, excluded.type, excluded.created_at)
+             RETURNING 1)
+           SELECT (SELECT count(*) FROM gone)::int + (SELECT count(*) FROM put)::int AS changed`,
+    values,
+  })
+  // What a silent source listed long ago goes too.
+  await here.query(
+    `DELETE FROM alive_posts WHERE id IN (SELECT id FROM alive_posts ORDER BY seen_at DESC OFFSET 500)`,
+  )
+  return rows[0]?.changed ?? 0
+}
+
+/** What was listed goes: a primary is followed, or nobody is asked any more. */
+export const forgetAlive = async (databaseUrl: string): Promise<void> => {
+  const here = await connectHere(databaseUrl)
+  try {
+    await here.query('DELETE FROM alive_posts')
+  } finally {
+    await here.end()
+  }
+}
+
+export const followAlive = (options: AliveOptions): PrimaryFollower => {
+  const { logger, everyMs = 300_000, now = Date.now } = options
+  const stopped = new AbortController()
+  const { signal } = stopped
+  const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
+  let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
+  let local: pg.Client | null = null
+
+  /** Says now and then that it is there. */
+  const waitHere = async (here: pg.Client, ms: number): Promise<void> => {
+    for (const end = now() + ms; !signal.aborted && now() < end; ) {
+      await note(here, {})
+      await rest(Math.max(1, Math.min(SIGN_MS, end - now())))
+    }
+  }
+
+  const lead = async (): Promise<void> => {
+    const here = await connectHere(options.databaseUrl)
+    local = here
+    try {
+      if (signal.aborted) return
+      state = { ...state, role: 'standby' }
+      await proveOwnSession(options.databaseUrl, backendOf(here))
+      await here.query('SELECT pg_advisory_lock($1, $2)', [...FOLLOW_LOCK])
+      await readBookmark(here)
+      await note(here, { way: 'asking', reason: null, state: 'connecting' })
+      for (let failures = 0; !signal.aborted; ) {
+        const seen = await look(options)
+        const changed = await store(here, seen)
+        const lastError = seen.troubles.length === 0 ? null : seen.troubles.join('; ')
+        if (lastError !== null && lastError !== state.lastError)
+          logger.warn({ error: lastError }, 'What is alive can’t be asked for just now.')
+        failures = lastError === null ? 0 : failures + 1
+        state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
+        await note(
+          here,
+          {
+            state: lastError === null ? 'following' : 'waiting',
+            lastError,
+            lagMs: 0,
+            ...(seen.answered > 0 ? { heardAt: new Date(now()) } : {}),
+            failedAt: lastError === null ? null : new Date(now()),
+          },
+          { changed, skipped: [] },
+        )
+        await waitHere(
+          here,
+          failures === 0 ? everyMs : Math.min(everyMs, 1_000 * 2 ** failures, LONGEST_PAUSE_MS),
+        )
+      }
+    } finally {
+      local = null
+      cut(here)
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await lead()
+        failures = 0
+      } catch (error) {
+        if (!signal.aborted) state = { ...state, role: 'waiting', lastError: reasonOf(error) }
+        failures = Math.min(failures + 1, 7)
+      }
+      if (!signal.aborted) await rest(50 * 2 ** failures)
+    }
+    state = { ...state, role: 'stopped' }
+  }
+  const running = run()
+  return {
+    state: () => state,
+    stop: async () => {
+      stopped.abort()
+      if (local !== null) cut(local)
+      await running
+    },
+  }
+}

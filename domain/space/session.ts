@@ -128,27 +128,33 @@ const lasting = t.intersection([
 export const StoredSession = t.intersection([lasting, t.partial(codecs)])
 export type Session = Readonly<t.TypeOf<typeof lasting>> & SessionMarks
 
-export const sessionOf = ({ at, ...rest }: t.TypeOf<typeof Joining>): Session => ({
-  sessionId: rest.sessionId,
-  socketId: rest.socketId,
-  account: rest.account,
-  guest: rest.guest,
-  claimed: rest.claimed,
-  subspace: rest.subspace,
-  position: rest.position,
-  avatarData: rest.avatarData,
-  ...INITIAL,
-  boot: rest.boot,
-  joinedAt: at,
-  ...(rest.network === undefined ? {} : { network: rest.network }),
-})
+export const sessionOf = (joining: t.TypeOf<typeof Joining>): Session => {
+  const session: Session = {
+    sessionId: joining.sessionId,
+    socketId: joining.socketId,
+    account: joining.account,
+    guest: joining.guest,
+    claimed: joining.claimed,
+    subspace: joining.subspace,
+    position: joining.position,
+    avatarData: joining.avatarData,
+    ...INITIAL,
+    boot: joining.boot,
+    joinedAt: joining.at,
+  }
+  return joining.network === undefined ? session : { ...session, network: joining.network }
+}
+
+/** Marks that a session of an older program does not have. */
+const isLater = new Set<string>(MARK_NAMES.filter((name) => MARKS[name].column === null))
 
 /** Leaves out later marks that are as on a session that has just joined, so that the stored form of such a session stays
  *  what it was. */
 export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> => {
-  const stored: Record<string, unknown> = { ...session }
-  for (const name of MARK_NAMES)
-    if (MARKS[name].column === null && session[name] === INITIAL[name]) delete stored[name]
+  const stored: Record<string, unknown> = {}
+  // Not a copy from which some are deleted: an object with deleted members is slow to copy and to write.
+  for (const [name, value] of Object.entries(session))
+    if (!isLater.has(name) || value !== INITIAL[name as MarkName]) stored[name] = value
   return stored as t.TypeOf<typeof StoredSession>
 }
 

@@ -1,12 +1,13 @@
 /** The embedded server as `npm start` runs it, for tests and benchmarks: on a data folder of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Endpoints, readEndpoints } from '../../apps/operations/instance/endpoints.ts'
+import { copyStartedFolder } from './started-folder.ts'
 
 export type Embedded = {
   /** As they are now: a part that was started again has another pid. */
@@ -19,11 +20,31 @@ export type Embedded = {
 
 const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))
 
+/** Whoever runs Postgres in the place of root must reach its folder: else its data goes elsewhere and stays there. */
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'presence-embedded-'))
+  chmodSync(folder, 0o711)
+  return folder
+}
+
 /** Throws where it does not start, with what it said. `dataDir` is removed when it stops. */
 export const startEmbedded = async (
   env: Readonly<Record<string, string>> = {},
-  dataDir = mkdtempSync(join(tmpdir(), 'presence-embedded-')),
+  given?: string,
 ): Promise<Embedded> => {
+  const dataDir = given ?? newFolder()
+  if (given === undefined) await copyStartedFolder(dataDir, startAndStop)
+  const embedded = await startOn(env, dataDir)
+  const stop = async () => {
+    await embedded.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  return { ...embedded, stop }
+}
+
+const startAndStop = async (dataDir: string): Promise<void> => (await startOn({}, dataDir)).stop()
+
+const startOn = async (env: Readonly<Record<string, string>>, dataDir: string): Promise<Embedded> => {
   const child = spawn(process.execPath, [MAIN], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },
@@ -42,12 +63,12 @@ export const startEmbedded = async (
       child.kill('SIGTERM')
       await once(child, 'exit')
     }
-    rmSync(dataDir, { recursive: true, force: true })
   }
   let last = readEndpoints(dataDir)
   while (last === null) {
     if (child.exitCode !== null) {
       await stop()
+      rmSync(dataDir, { recursive: true, force: true })
       throw new Error(`The embedded server did not start:\n${output}`)
     }
     await delay(25)

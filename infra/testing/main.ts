@@ -29,6 +29,7 @@ const env: NodeJS.ProcessEnv = {
   ...process.env,
   NODE_ENV: 'test',
   TMPDIR: scratch,
+  TEST_STARTED_FOLDER: join(scratch, 'started'),
   PATH: [join(root, 'node_modules/.bin'), process.env.PATH, '/usr/sbin'].join(':'),
 }
 const ROOM_LOGS = [join(root, '../shared/data/rooms'), join(root, 'infra/testing/rooms')]

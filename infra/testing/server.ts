@@ -34,6 +34,10 @@ const start = async (
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH ?? '',
+      // Compiled once for all processes of a run.
+      ...(process.env.NODE_COMPILE_CACHE === undefined
+        ? {}
+        : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',

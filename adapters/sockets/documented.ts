@@ -7,6 +7,7 @@ import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
 import * as shapes from '../http/shapes.ts'
 import { isOfOwnSession, namesOf, ON_WIRE } from './command-payloads.ts'
 import * as p from './payloads.ts'
+import { SIGNALS, type SignalEvent } from './relayed.ts'
 import { Report } from './reporting.ts'
 
 type Schema = shapes.JsonSchema
@@ -75,10 +76,18 @@ const payload = <P extends t.Props>(
   return { does, fields: { ...holds, ...more }, ...(left.length > 0 ? { maybe: left } : {}) }
 }
 
-const signal = (field: string, does: string): Documented => ({
-  does,
-  fields: { targetSocketId: text(), [field]: anything },
-})
+/** The signals, each as `make` documents it from the field that carries it. */
+const signals = <D extends Documented>(
+  make: (field: string, event: SignalEvent) => D,
+): Record<SignalEvent, D> =>
+  Object.fromEntries(
+    (Object.keys(SIGNALS) as SignalEvent[]).map((event) => [event, make(SIGNALS[event], event)]),
+  ) as Record<SignalEvent, D>
+const SIGNAL_DOES: Readonly<Record<SignalEvent, string>> = {
+  'webrtc-offer': 'An offer to one socket of the room.',
+  'webrtc-answer': 'An answer to one socket of the room.',
+  'webrtc-ice-candidate': 'A candidate for one socket of the room.',
+}
 const since: Schema = {
   type: 'object',
   properties: { space: revision, chat: revision },
@@ -137,9 +146,10 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     },
   ),
   ...commandEvents(),
-  'webrtc-offer': signal('offer', 'An offer to one socket of the room.'),
-  'webrtc-answer': signal('answer', 'An answer to one socket of the room.'),
-  'webrtc-ice-candidate': signal('candidate', 'A candidate for one socket of the room.'),
+  ...signals((field, event) => ({
+    does: SIGNAL_DOES[event],
+    fields: { targetSocketId: text(), [field]: anything },
+  })),
   'aframe-update': {
     does: 'Where the caller’s avatar is, and the state of entities: any JSON object up to 16 KB. The newest value of each component of each entity wins; null removes a component or an entity; an entity that does not exist is spawned by being named.',
     fields: { position: anything, rotation: anything, entities: anything },
@@ -212,12 +222,6 @@ const refused: DocumentedNews = {
   fields: { ok: yesNo, code: text(), error: text(), retry_after: whole() },
   maybe: ['retry_after'],
 }
-const signalled = (field: string): DocumentedNews => ({
-  to: 'this socket',
-  does: 'From another socket of the room.',
-  fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
-})
-
 /** What a client hears. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'space-joined': {
@@ -333,9 +337,13 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
     fields: { reason: orNull(text()), by: orNull(text()), until: time },
     maybe: ['until'],
   },
-  'webrtc-offer': signalled('offer'),
-  'webrtc-answer': signalled('answer'),
-  'webrtc-ice-candidate': signalled('candidate'),
+  ...signals(
+    (field): DocumentedNews => ({
+      to: 'this socket',
+      does: 'From another socket of the room.',
+      fields: { fromSocketId: text(), fromUser: anything, [field]: anything },
+    }),
+  ),
   'aframe-update': {
     to: 'the room',
     does: 'Where somebody else is, and the state of their entities; not on the log.',

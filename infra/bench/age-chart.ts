@@ -1,4 +1,4 @@
-/** How long a room's moments take to tell, by its age: as text, and as SVG. */
+/** A chart of how long it takes to answer for a room's moments, by the room's age: as text, and as SVG. */
 
 export type AgePoint = { readonly age: number; readonly p50: number; readonly p99: number }
 
@@ -16,7 +16,7 @@ export const chartInText = (points: ReadonlyArray<AgePoint>): string => {
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 360, 56, 84, 44, 40]
 
-/** The age on a logarithmic scale, the milliseconds on a plain one from 0. */
+/** The age is on a logarithmic scale, the milliseconds are on a linear one from 0. */
 export const chartInSvg = (points: ReadonlyArray<AgePoint>): string => {
   const ages = points.map(({ age }) => Math.log10(age))
   const [first, last] = [Math.min(...ages), Math.max(...ages)]

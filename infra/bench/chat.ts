@@ -1,12 +1,13 @@
-/** Chat: from send to receipt at a fixed rate, and the rate at the knee. Open loop: a message is sent when it is due,
- *  and its latency counts from when it was due, so a stalled server can't hide its queue. */
+/** Measures chat: the time from sending to receipt at a fixed rate, and the highest rate that is kept up with (the
+ *  knee). Open loop: a message is sent when it is due, and its latency counts from that time, so a stalled server
+ *  can't hide its queue. */
 import { type BenchClient, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
 
 export type Crowd = { readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>; readonly close: () => void }
 export type BenchMember = { readonly auth: object | null; readonly account: string }
 
-/** `rooms` rooms of `size`, everyone joined. */
+/** `rooms` rooms of `size` people, all joined. */
 export const gather = async (
   url: string,
   rooms: number,
@@ -51,7 +52,7 @@ export type ChatFigures = {
 }
 
 /** Sends `rate` messages a second for `seconds`, round-robin over rooms and members. Latency is measured at two
- *  receivers of each message's room (the sender's own copy among neither), delivery is counted at all. */
+ *  receivers in each message's room (neither of them its sender); deliveries are counted at all receivers. */
 export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promise<ChatFigures> => {
   const latencies: Array<number> = []
   const size = crowd.rooms[0]!.length
@@ -98,7 +99,7 @@ export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promi
     tick()
   })
   const until = performance.now() + 5_000
-  // What is late is still counted, for five seconds.
+  // Late messages are still counted for five seconds.
   while (delivered < (sent - refused) * size && performance.now() < until)
     await new Promise((r) => setTimeout(r, 20))
   const loadShare = share()
@@ -108,7 +109,7 @@ export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promi
   return { offered: rate, sent, delivered, expected: sent * size, refused, p50, p99, max, loadShare }
 }
 
-/** The highest rate that is still kept up with: all delivered, none refused, p99 under 200 ms. */
+/** Finds the highest rate that is kept up with: everything delivered, nothing refused, p99 under 200 ms. */
 export const knee = async (
   crowd: Crowd,
   from: number,

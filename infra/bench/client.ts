@@ -7,12 +7,12 @@
 import { randomBytes } from 'node:crypto'
 import { connect as dial, type Socket } from 'node:net'
 
-/** Only what every answer may have. */
+/** The fields that any answer may have. */
 export type Answer = { ok: boolean; code?: string; error?: string; retry_after?: number }
 
 export type BenchClient = {
   readonly emit: (event: string, payload: unknown, ack?: (answer: Answer) => void) => void
-  /** Every event packet as it came: `42["name",…]`. */
+  /** Every event packet as it arrived: `42["name",…]`. */
   onPacket: ((packet: string) => void) | null
   readonly id: string
   readonly close: () => void
@@ -37,8 +37,8 @@ const frameOf = (opcode: number, text: string): Buffer => {
   return frame
 }
 
-/** Calls back with each whole frame; what is cut short is kept for the next bytes, each byte copied once. A long frame
- *  that `wants` says no to by its first two characters is passed over uncopied. */
+/** Calls back with each complete frame. An incomplete frame is kept until more bytes come, and each byte is copied
+ *  once. A long frame that `wants` rejects by its first two characters is skipped without copying. */
 const frames = (
   wants: (first: number, second: number) => boolean,
   onFrame: (opcode: number, bytes: Buffer, from: number, to: number) => void,
@@ -91,15 +91,15 @@ const frames = (
       }
       return
     }
-    // The chunk's memory is the next read's.
+    // The next read reuses the chunk's memory.
     if (at < bytes.length) kept = Buffer.from(bytes.subarray(at))
   }
 }
 
-/** What all sockets read into: each read is done with before the next. */
+/** All sockets read into this buffer: each read is finished before the next. */
 const READ = Buffer.allocUnsafe(65_536)
 
-/** Resolves once the namespace is joined. Rejects with the server's words where it refuses. */
+/** Resolves once the namespace is joined. Rejects with the server's error if it refuses. */
 export const connect = (url: string, auth: object | null): Promise<BenchClient> =>
   new Promise((resolve, reject) => {
     const { hostname, port, host } = new URL(url)
@@ -202,7 +202,7 @@ export const connect = (url: string, auth: object | null): Promise<BenchClient> 
     socket.on('error', (error) => reject(error))
   })
 
-/** Runs `count` of them, `width` at a time. */
+/** Runs `count` tasks, `width` at a time. */
 export const spread = async <T>(
   count: number,
   width: number,

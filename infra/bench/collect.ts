@@ -1,4 +1,5 @@
-/** Loaded into a server under test: on SIGUSR2 it collects its garbage and writes down what it still holds, in bytes. */
+/** Loaded into a server under test: on SIGUSR2 the server collects its garbage and writes down how many bytes it
+ *  still holds. */
 import { renameSync, writeFileSync } from 'node:fs'
 import { memoryFileOf } from './memory-file.ts'
 
@@ -7,7 +8,7 @@ const file = memoryFileOf(process.pid)
 process.on('SIGUSR2', () => {
   const gc = (globalThis as { gc?: () => void }).gc
   gc?.()
-  // What finalizers let go of in the first is collected in the second.
+  // Whatever finalizers release in the first collection is collected in the second.
   setImmediate(() => {
     gc?.()
     writeFileSync(`${file}.new`, JSON.stringify(process.memoryUsage()))

@@ -7,9 +7,9 @@ const WIDTH = 64
 const LOBBY = { type: 'global', id: 'lobby' }
 
 type Figures = {
-  /** Sockets a second. */
+  /** Sockets per second. */
   readonly rate: number
-  /** Processor time of each process, in ms a socket. */
+  /** Processor time of each process, in ms per socket. */
   readonly spent: Readonly<Record<string, number>>
   readonly loadShare: number
 }

@@ -1,8 +1,8 @@
-/** Many sockets: how fast they connect and join one room. */
+/** Measures how fast many sockets connect and join one room. */
 import { type BenchMember, joinRoom } from './chat.ts'
 import { connect, spread } from './client.ts'
 
-/** Sockets a second, from the first connect to the last one joined; `width` at a time. */
+/** Sockets per second, from the first connection until the last socket has joined; `width` at a time. */
 export const crowdIn = async (
   url: string,
   { count, width }: { readonly count: number; readonly width: number },

@@ -120,10 +120,10 @@ const notesOf = ({ bytes, appends, reads, opening: { size } }: Measured): string
   const each = ({ rate, client, server }: MeasuredLoad) =>
     `${((1e6 * client) / rate).toFixed(1)} + ${((1e6 * server) / rate).toFixed(1)}`
   return [
-    `Event store, ${whole(bytes)} bytes an event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits as the node did, told by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,
-    `Where the client is the limit: single appends used ${cores(one.client)} of a core in the client and ${cores(one.server)} in the node (${cores(oneEmpty.client)} and ${cores(oneEmpty.server)} where nothing is stored); appends of 100, ${cores(many.client)} and ${cores(many.server)}; the subscription, ${cores(catching.client)} and ${cores(catching.server)}; reads, ${cores(reading.client)} and ${cores(reading.server)}.`,
-    `Decoding alone costs the client ${decoding.all.toFixed(1)} µs an event (${decoding.json.toFixed(1)} of them JSON.parse), so at most ${perSecond(limit)} on one core; with gRPC's part, from a node that reads nothing, it gets ${perSecond(emptyReading.rate)} by reads with ${cores(emptyReading.client)} of a core, and ${perSecond(emptyCatching.rate)} by a subscription with ${cores(emptyCatching.client)}.`,
-    `Processor time an event, of this process and of the server, in µs: single appends ${each(one)} (where nothing is stored ${each(oneEmpty)}), appends of 100 ${each(many)} (${each(manyEmpty)}), the subscription ${each(catching)} (${each(emptyCatching)}), reads ${each(reading)} (${each(emptyReading)}). With a core to each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
+    `Event store: ${whole(bytes)} bytes per event, a file of ${(size / 1e9).toFixed(2)} GB${SCALE < 1 ? ` (BENCH_SCALE ${SCALE})` : ''}. SQLite itself commits in the same groups as the node did, as shown by which answers came together: ${group} events, ${groupOfMany} for appends of 100.`,
+    `Where the client is the limiting side: single appends used ${cores(one.client)} of a core in the client and ${cores(one.server)} in the node (${cores(oneEmpty.client)} and ${cores(oneEmpty.server)} where nothing is stored); appends of 100, ${cores(many.client)} and ${cores(many.server)}; the subscription, ${cores(catching.client)} and ${cores(catching.server)}; reads, ${cores(reading.client)} and ${cores(reading.server)}.`,
+    `Decoding alone costs the client ${decoding.all.toFixed(1)} µs per event (${decoding.json.toFixed(1)} of them in JSON.parse), so it can reach at most ${perSecond(limit)} on one core; including gRPC, from a node that reads nothing, it reaches ${perSecond(emptyReading.rate)} by reads with ${cores(emptyReading.client)} of a core, and ${perSecond(emptyCatching.rate)} by a subscription with ${cores(emptyCatching.client)}.`,
+    `Processor time per event, in this process and in the server, in µs: single appends ${each(one)} (where nothing is stored ${each(oneEmpty)}), appends of 100 ${each(many)} (${each(manyEmpty)}), the subscription ${each(catching)} (${each(emptyCatching)}), reads ${each(reading)} (${each(emptyReading)}). With one core each, a side that takes 16.7 reaches 60,000 events a second, one that takes 20 reaches 50,000.`,
     `The official client's own calls: ${perSecond(oneOfficial.rate)} single appends (${perSecond(oneOfficialEmpty.rate)} where nothing is stored, ${cores(oneOfficialEmpty.client)} of a core), ${perSecond(manyOfficial.rate)} by appends of 100 (${cores(manyOfficial.client)} of a core), ${perSecond(officialReading.rate)} read (${cores(officialReading.client)} of a core).`,
   ]
 }
@@ -172,7 +172,7 @@ const figuresOf = ({ appends, live, starts, memory, reads, opening }: Measured) 
 
 export const bench = async () => {
   const collect = fileURLToPath(new URL('./collect.ts', import.meta.url))
-  // The node's garbage can be collected when it is asked to, so that what it holds is measured.
+  // The node collects its garbage on request, so that only what it holds is measured.
   const options = process.env.NODE_OPTIONS
   process.env.NODE_OPTIONS = `${options ?? ''} --expose-gc --import ${collect}`
   let nodes: Nodes | undefined

@@ -14,7 +14,7 @@ export const summary = (values: Array<number>) => {
   }
 }
 
-/** Share of one core that this process used since the last call. */
+/** The share of one core that this process has used since the last call. */
 export const ownShare = (): (() => number) => {
   let cpu = process.cpuUsage()
   let at = performance.now()
@@ -44,13 +44,13 @@ export type FigureRow = {
 
 export const printTable = (rows: ReadonlyArray<FigureRow>): void => {
   const cells = [
-    ['what', 'here', 'beside it', 'goal', ''],
+    ['what', 'this server', 'for comparison', 'goal', ''],
     ...rows.map((row) => [
       row.what,
       row.ours,
       row.beside,
       row.goal,
-      row.met === null ? '' : row.met ? 'met' : 'short',
+      row.met === null ? '' : row.met ? 'met' : 'missed',
     ]),
   ]
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))

@@ -1,4 +1,4 @@
-/** A made-up room that grows: half comings and goings, half talk, as the command path writes it. */
+/** A made-up room that grows: half comings and goings, half talk, in the form that the command path writes. */
 import { randomUUID } from 'node:crypto'
 import { encodeEvent } from '../../domain/codec.ts'
 import type { Actor } from '../../domain/identity.ts'
@@ -122,7 +122,7 @@ export const grow = async (log: EventLog) => {
       by,
     )
   }
-  /** Until the room has so many events. Answers the last position. */
+  /** Appends until the room has this many events. Returns the last position. */
   return async (
     events: number,
   ): Promise<{ readonly position: bigint; readonly clock: number; readonly revision: number }> => {

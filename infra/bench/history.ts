@@ -1,4 +1,5 @@
-/** A made-up past for benchmarks: rooms where people come, talk and go, appended as the command path writes it. */
+/** A made-up past for benchmarks: rooms in which people come, talk and go, appended in the form that the command
+ *  path writes. */
 import { randomUUID } from 'node:crypto'
 import { encodeEvent } from '../../domain/codec.ts'
 import type { Actor } from '../../domain/identity.ts'

@@ -11,7 +11,7 @@ export const bench = async () => {
     console.log(figures)
     const rows: Array<FigureRow> = [
       {
-        what: 'joins into one space, command path alone',
+        what: 'joins into one space, command path only',
         ours: `${figures.perSecond}/s (p99 ${figures.p99ms.toFixed(0)} ms at ${figures.outstanding} outstanding)`,
         beside: '',
         goal: '≥ 5,000/s',

@@ -1,4 +1,4 @@
-/** Who asks, where limits are measured. */
+/** The callers in measurements of limits. */
 import type { Sender } from '../../domain/ports.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'
 

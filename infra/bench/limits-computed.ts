@@ -1,4 +1,5 @@
-/** Processor time that one address can use up in a minute by the calls that cost most, of the server and of PostgreSQL. */
+/** Measures the processor time of the server and of PostgreSQL that one address can use up in a minute with the most
+ *  expensive calls. */
 import { randomUUID } from 'node:crypto'
 import { COSTLY_PER_MINUTE, WORTH } from '../../adapters/http/costly.ts'
 import { LOBBY, streamName } from '../../domain/names.ts'
@@ -9,9 +10,9 @@ import { processorMs } from './processor.ts'
 
 const SAID = 5_000
 const TIMES = { costly: 25, search: 15, export: 6, other: 25 }
-/** `requestsPerMinute`, where nothing else is set. */
+/** The default of `requestsPerMinute`. */
 const PER_MINUTE = 6_000
-/** A quarter of a core; half of one for what every visitor asks for. */
+/** A quarter of a core; half a core for requests that every visitor makes. */
 const GOAL_SECONDS = { costly: 15, search: 15, export: 15, other: 30 }
 const PER = {
   costly: COSTLY_PER_MINUTE,
@@ -68,14 +69,14 @@ export const computedByOneAddress = async () => {
             ...(isPost ? { payload: {} } : {}),
           })
         let answer = await ask()
-        // A machine that is busy with others turns requests away for a while.
+        // A machine that is busy with other work turns requests away for a while.
         while (answer.statusCode === 503) {
           await new Promise((resolve) => setTimeout(resolve, 300))
           answer = await ask()
         }
         if (answer.statusCode !== 200)
           throw new Error(`${path}: ${answer.statusCode} ${answer.body.slice(0, 200)}`)
-        // The process is not under pressure by this: a request comes when the one before is over.
+        // This puts the process under no pressure, because each request starts when the previous one is over.
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
       for (let n = 0; n < 2; n += 1) await one()

@@ -1,4 +1,5 @@
-/** What one address can make a server hold, each as much as it is let, in bytes of memory after garbage is collected. */
+/** Measures how many bytes of memory one address can make a server hold, as much of each kind as it is allowed,
+ *  after garbage collection. */
 import { randomUUID } from 'node:crypto'
 import { connect as dial, type Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -21,7 +22,7 @@ const held = async (): Promise<number> => {
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
-/** Bytes more that are held while what `fill` answers is. `fill` says how to let go of it. */
+/** How many more bytes are held while the result of `fill` exists. `fill` returns how to release it. */
 const more = async (fill: () => Promise<() => unknown>): Promise<number> => {
   const before = await held()
   const letGo = await fill()
@@ -31,7 +32,7 @@ const more = async (fill: () => Promise<() => unknown>): Promise<number> => {
 }
 
 const BASE = 1_767_225_600_000
-/** A log that keeps nothing: what a real one writes is on a disk, and no part of this. */
+/** A log that keeps nothing: what a real log writes is on a disk, and is not measured here. */
 const pathOf = () => {
   const clock = { ms: BASE, now: () => clock.ms }
   const path = createCommands({
@@ -56,7 +57,7 @@ const ask = async (
   command: SpaceCommand,
 ): Promise<boolean> => E.isRight(await path.space({ ...guestOf(n), id: randomUUID(), space, command })())
 
-/** A minute of seats in ever new rooms, with what stands on the log for them. */
+/** A minute's worth of seats in ever new rooms, with their events on the log. */
 const rooms = () =>
   more(async () => {
     const all = pathOf()
@@ -70,7 +71,7 @@ const rooms = () =>
     }
     return () => all.path.drain()
   })
-/** A room full of guests with the largest avatars that they may have. */
+/** A room full of guests with the largest avatars allowed. */
 const sessions = () =>
   more(async () => {
     const all = pathOf()
@@ -80,7 +81,7 @@ const sessions = () =>
 
 const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
 const SOCKETS = 300
-/** Sockets that are in no room, a socket. Their other ends are in this process too. */
+/** Bytes per socket, for sockets that are in no room. Their other ends are in this process too. */
 const sockets = async (): Promise<number> => {
   const node = await testNode(memoryLog())
   try {
@@ -103,7 +104,7 @@ const frame = (text: string): Buffer => {
   const head = short ? [0x81, 0x80 | data.length] : [0x81, 0xfe, data.length >> 8, data.length & 255]
   return Buffer.concat([Buffer.from(head), Buffer.alloc(4), data])
 }
-/** A WebSocket by hand, connected as a guest, that reads nothing from then on. */
+/** A hand-written WebSocket, connected as a guest, that reads nothing from then on. */
 const deaf = (url: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url)
@@ -126,7 +127,7 @@ const deaf = (url: string): Promise<Socket> =>
   })
 
 const UNREAD = 40
-/** What waits for sockets in a full room that read nothing, at the most while it talks for some seconds. */
+/** The most that waits for sockets that read nothing, in a full room that talks for some seconds. */
 const unread = async (seconds = 10): Promise<number> => {
   const node = await testNode(memoryLog(), { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
   try {
@@ -150,7 +151,7 @@ const unread = async (seconds = 10): Promise<number> => {
 }
 
 const MB = 1e6
-/** By what is held: measured, the bound, and the words for both. */
+/** For each kind of thing that is held: what was measured, the bound, and the words for both. */
 export const heldByOneAddress = async () => {
   const [seats, full, socket, waiting] = [await rooms(), await sessions(), await sockets(), await unread()]
   const say = (bytes: number): string => `${(bytes / MB).toFixed(1)} MB`
@@ -170,17 +171,17 @@ export const heldByOneAddress = async () => {
       met: full <= 4 * MB,
     },
     {
-      what: 'held: 1,000 sockets of one address',
+      what: 'held: 1,000 sockets from one address',
       figure: socket * 1_000,
       ours: `${say(socket * 1_000)} (${(socket / 1_024).toFixed(1)} KB each)`,
       goal: '≤ 40 MB',
       met: socket * 1_000 <= 40 * MB,
     },
     {
-      what: `held: ${UNREAD} sockets in a room that read nothing while it talks`,
+      what: `held: ${UNREAD} sockets that read nothing in a room that talks`,
       figure: waiting,
       ours: say(waiting),
-      goal: '≤ 256 MB and what the room itself says',
+      goal: '≤ 256 MB plus what the room itself says',
       met: waiting <= 300 * MB,
     },
   ]

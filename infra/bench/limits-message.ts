@@ -1,5 +1,5 @@
-/** Processor time of a server for a message to a room of 20, in the same run as what the limits take of it: a server of its
- *  own process, on the embedded event store and PostgreSQL. */
+/** Measures a server's processor time for a message to a room of 20, in the same run as the limits' share of it. The
+ *  server is a process of its own, on the embedded event store and PostgreSQL. */
 import { randomUUID } from 'node:crypto'
 import { startEmbedded } from '../testing/embedded.ts'
 import { clientOf } from '../testing/sockets.ts'
@@ -8,7 +8,7 @@ import { processorMs } from './processor.ts'
 const PEOPLE = 20
 const WARM = 200
 const SAID = 1_500
-/** Below what a guest's allowance is: each says one in its turn. */
+/** Below a guest's allowance: each guest posts one message in turn. */
 const PER_SECOND = 60
 
 /** Microseconds. */

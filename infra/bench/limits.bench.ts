@@ -1,5 +1,5 @@
-/** What callers can make the server write and send in a minute, each asking as fast as it is let; and what the limits
- *  themselves cost. On a log in memory, with a clock of its own where a minute is meant. */
+/** Measures what callers can make the server write and send in a minute, each asking as fast as it is allowed, and
+ *  what the limits themselves cost. It uses a log in memory, and a clock of its own for the minute. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
@@ -18,7 +18,7 @@ import { heldByOneAddress } from './limits-held.ts'
 import { aMessage } from './limits-message.ts'
 
 const SECONDS = 60
-/** Of a second. */
+/** As a fraction of a second. */
 const TICKS = 10
 const BASE = 1_767_225_600_000
 
@@ -30,7 +30,7 @@ type Sent = { readonly sender: Sender; readonly space: SpaceRef } & (
   | { readonly presence: SpaceCommand }
 )
 
-/** One minute of what `next` makes, each second until it was told to wait three times. */
+/** One minute of the commands that `next` makes; in each second until it has been told three times to wait. */
 const aMinute = async (next: (n: number) => Sent, exists = true) => {
   const log = memoryLog()
   const clock = { ms: BASE, now: () => clock.ms }
@@ -64,7 +64,8 @@ const aMinute = async (next: (n: number) => Sent, exists = true) => {
           : await path.space({ ...request, command: asked.presence })()
       const refusal = E.isLeft(answer) && answer.left._tag === 'Refused' ? answer.left.refusal._tag : null
       if (refusal === 'SlowDown') slow += 1
-      // What is refused for another reason writes too, but nobody need ask a hundred thousand times to see how much.
+      // Commands refused for another reason are written too, but there is no need to ask a hundred thousand times to
+      // see how much.
       else if (refusal !== null && n > 20_000) break
     }
     clock.ms += 1_000 / TICKS
@@ -105,7 +106,7 @@ const looksOfAMinute = async () => {
   return { events: log.all().length, bytes: sizeOf(log.all()) }
 }
 
-/** Nanoseconds that a command's limits take. */
+/** How many nanoseconds the limits take for a command. */
 const costOf = (sender: (n: number) => Sender): number => {
   const many = { perSecond: 1e9, burst: 1e9 }
   const all = { presence: many, moderation: many, chat: many, 'chat-change': many, report: many }
@@ -133,7 +134,7 @@ const costOf = (sender: (n: number) => Sender): number => {
   return Math.min(...Array.from({ length: 5 }, () => round(200_000)))
 }
 
-/** Bytes a second that 40 guests in one room are sent, each moving a scene of 15 KB 60 times a second. */
+/** How many bytes a second 40 guests in one room are sent while each moves a scene of 15 KB 60 times a second. */
 const scenes = async (guests = 40, seconds = 5) => {
   const node = await testNode(memoryLog())
   try {
@@ -218,7 +219,7 @@ export const bench = async () => {
     false,
   )
   add(
-    'written in a minute: refusals of one address in ever new spaces',
+    'written in a minute: refusals for one address in ever new spaces',
     [`${mb(refused.bytes)}, ${refused.events} events`, '≤ 2 MB', refused.bytes <= 2e6],
     refused,
   )
@@ -254,8 +255,8 @@ export const bench = async () => {
   add(
     '40 guests move 15 KB scenes 60 times a second',
     [
-      `${mb(scene.bytesPerSecond)} a second sent (${Math.round(scene.share * 100)} % of a core, clients too)`,
-      '≤ 8 MB a second and the burst',
+      `${mb(scene.bytesPerSecond)} a second sent (${Math.round(scene.share * 100)} % of a core, including the clients)`,
+      '≤ 8 MB a second plus the burst',
       scene.bytesPerSecond <= 12e6,
     ],
     scene,

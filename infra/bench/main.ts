@@ -11,7 +11,7 @@ type Bench = () => Promise<{
   readonly rows: ReadonlyArray<FigureRow>
   readonly figures: unknown
   readonly notes?: ReadonlyArray<string>
-  /** By name: what is written beside the JSON. */
+  /** Files written beside the JSON, by name. */
   readonly files?: Readonly<Record<string, string>>
 }>
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where the server of that pid writes down what it holds. */
+/** Where the server with this pid writes down what it holds. */
 export const memoryFileOf = (pid: number): string => join(tmpdir(), `presence-memory-${pid}.json`)

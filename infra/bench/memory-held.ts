@@ -1,4 +1,5 @@
-/** What each more socket makes a server hold: read in the server itself, after its garbage is collected. */
+/** Measures how much memory each additional socket makes a server hold, read in the server itself after garbage
+ *  collection. */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { joinRoom } from './chat.ts'
@@ -6,8 +7,8 @@ import { type BenchClient, connect, spread } from './client.ts'
 import { memoryFileOf } from './memory-file.ts'
 import type { Measured } from './servers.ts'
 
-/** Bytes. `held` is the JavaScript heap and what it holds outside of itself (buffers too); `rss` is what the kernel
- *  has given the process, which it rarely gives back. */
+/** In bytes. `held` is the JavaScript heap and what it holds outside itself (including buffers); `rss` is what the
+ *  kernel has given to the process, which rarely gives it back. */
 export type MemoryHeld = { readonly held: number; readonly rss: number }
 
 const read = async ({ pid }: Measured): Promise<MemoryHeld> => {
@@ -16,20 +17,20 @@ const read = async ({ pid }: Measured): Promise<MemoryHeld> => {
   process.kill(pid, 'SIGUSR2')
   const until = performance.now() + 30_000
   while (!existsSync(memoryFile)) {
-    if (performance.now() > until) throw new Error('The server does not say what it holds.')
+    if (performance.now() > until) throw new Error('The server does not report how much it holds.')
     await delay(20)
   }
   const { heapUsed, external, rss } = JSON.parse(readFileSync(memoryFile, 'utf8')) as NodeJS.MemoryUsage
   rmSync(memoryFile)
-  // `external` has `arrayBuffers` in it.
+  // `external` includes `arrayBuffers`.
   return { held: heapUsed + external, rss }
 }
 
 const ENOUGH_ALIKE = 64 * 1024
-/** Code that was not run for some collections is let go of: so at least these many. */
+/** Code that has not run for several collections is discarded, so there are at least this many. */
 const LEAST_READS = 6
 
-/** Reads until two in a row agree: what was under way is over then. */
+/** Reads until two readings in a row agree: whatever was under way is over then. */
 const settled = async (server: Measured): Promise<MemoryHeld> => {
   let last = await read(server)
   for (let reads = 2; reads < 40; reads++) {
@@ -50,14 +51,14 @@ const slope = (xs: ReadonlyArray<number>, ys: ReadonlyArray<number>): number => 
 }
 
 export type IdleCost = {
-  /** Bytes a socket: the slope of `held` over the steps, and of `rss`. */
+  /** Bytes per socket: the slope of `held` over the steps, and that of `rss`. */
   readonly held: number
   readonly rss: number
   readonly steps: ReadonlyArray<MemoryHeld & { readonly sockets: number }>
 }
 
-/** Of sockets that are connected, joined in rooms of `size`, and idle. The step at 0 is left out of the fit: with the
- *  first sockets come code and caches that no later one adds to. */
+/** For sockets that are connected, have joined rooms of `size`, and are idle. The step at 0 is left out of the fit,
+ *  because the first sockets load code and caches that later ones share. */
 export const idleCost = async (
   server: Measured,
   counts: ReadonlyArray<number>,

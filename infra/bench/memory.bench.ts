@@ -14,7 +14,7 @@ export const bench = async () => {
       console.log(`${server.name}, ${sockets} sockets: ${mb(held)} held, ${mb(rss)} resident`),
     )
     await server.stop()
-    console.log(`${server.name}: ${kb(cost.held)} held, ${kb(cost.rss)} resident a socket`)
+    console.log(`${server.name}: ${kb(cost.held)} held, ${kb(cost.rss)} resident per socket`)
     return cost
   }
   const beside = await measure(await plain())

@@ -1,6 +1,6 @@
-/** How long it takes to tell a room as it was at any moment, by the room's age: one room that grows, on the embedded node,
- *  what is personal in it sealed, asked for random times, positions and revisions as a server asks that has not seen the
- *  room before. AUDIT_EVENTS (1,000,000) is the oldest age. */
+/** Measures how long it takes to answer for any moment of a room, by the room's age. One room grows on the embedded
+ *  node, with its personal data sealed, and is asked for random times, positions and revisions by a server that has
+ *  not seen it before. AUDIT_EVENTS (1,000,000) is the oldest age. */
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
@@ -18,11 +18,11 @@ import { processorMs } from './processor.ts'
 
 const AGES = [1_000, 10_000, 100_000, 1_000_000]
 const ASKED = 400
-/** Asked before anything is measured, so that a small room does not pay for code that is run for the first time. */
+/** Asked before anything is measured, so that a small room does not pay for code that runs for the first time. */
 const WARM = 150
 const GOAL = { p50: 50, p99: 150 }
 
-/** What reading cost since the last `take`. */
+/** What reading has cost since the last `take`. */
 const counting = (log: EventLog) => {
   let reads = 0
   let events = 0
@@ -46,7 +46,7 @@ const counting = (log: EventLog) => {
 
 type End = { readonly position: bigint; readonly clock: number; readonly revision: number }
 
-/** Asks for one moment, as it is answered over HTTP. */
+/** Asks for one moment, in the form in which HTTP answers. */
 const asker = (moments: Moments, end: End) => {
   let i = 0
   return async (): Promise<number> => {
@@ -82,12 +82,13 @@ export const bench = async (oldest = Number(process.env.AUDIT_EVENTS ?? 1_000_00
     readonly p50: number
     readonly p99: number
     readonly max: number
-    /** Processor time of the asking process and of the node, a moment; its reads and the events that they gave. */
+    /** For one moment: the processor time of the asking process and of the node, its reads and the events that they
+     *  returned. */
     readonly ownMs: number
     readonly nodeMs: number
     readonly reads: number
     readonly read: number
-    /** The first question of a server that has not seen the room: the median of some. */
+    /** The first question of a server that has not seen the room: the median of several. */
     readonly firstMs: number
     readonly keepEventsPerSecond: number
     readonly kept: number
@@ -106,7 +107,7 @@ export const bench = async (oldest = Number(process.env.AUDIT_EVENTS ?? 1_000_00
         coldMs = await asker(open(), end)()
         await times(WARM, asker(open(), end))
       }
-      // Keys are at hand in a server that has been up for a while.
+      // A server that has been running for a while has the keys in memory.
       await times(20, asker(open(), end))
       const first = summary(await times(15, () => asker(open(), end)()))
       take()

@@ -1,4 +1,4 @@
-/** The yardstick: a plain Socket.IO server that speaks the same events, checks nothing and stores nothing. */
+/** The server to compare with: a plain Socket.IO server with the same events that checks nothing and stores nothing. */
 
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -13,7 +13,7 @@ type User = {
   position: unknown
   connected_at: string
 }
-/** Tells nobody who is there: a room and nothing else. */
+/** Tells nobody who is in the room. */
 const isSilent = process.env.PLAIN_SILENT === '1'
 const rooms = new Map<string, Map<string, User>>()
 

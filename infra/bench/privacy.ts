@@ -1,6 +1,6 @@
-/** What keeping people's data sealed adds to an append and to a read: the same events to the same node with and without,
- *  in short turns one after the other, so that whatever else the machine does falls on both. An append is judged by the
- *  processor time that it takes of both, the client and the node: elapsed time is told beside it. */
+/** Measures what sealing people's data adds to an append and to a read. The same events go to the same node with and
+ *  without sealing, in short turns, so that whatever else the machine does affects both. An append is judged by the
+ *  processor time of client and node together; elapsed time is given beside it. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
@@ -18,7 +18,7 @@ const WORDS = 'What a chat message says: some sixty characters, as most do.'
 const GOAL = 0.05
 
 type Kind = 'message' | 'act'
-/** A message, or an act that says nothing but who did it and from where. */
+/** A message, or an act that contains only who did it and from where. */
 const eventOf = (kind: Kind, i: number): NewEvent => {
   const account = `person-${i % PEOPLE}`
   const at = new Date().toISOString()
@@ -64,7 +64,7 @@ const SHAPES: ReadonlyArray<Shape> = [
   { what: 'appends of 100 other acts', kind: 'act', size: 100, callers: 4 },
 ]
 
-/** Microseconds an event. */
+/** Microseconds per event. */
 type Turn = { readonly wall: number; readonly client: number; readonly node: number }
 
 const turn = async (log: EventLog, store: TestEventStore, appends: number, shape: Shape): Promise<Turn> => {
@@ -112,7 +112,7 @@ const inTurns = async (
     client: median(all.map(({ client }) => client)),
     node: median(all.map(({ node }) => node)),
   })
-  // Round by round: what else the machine did in a round fell on both.
+  // Compared round by round, because whatever else the machine did in a round affected both.
   const ratio = (value: (one: Turn) => number) =>
     median(turns.sealed.map((one, i) => value(one) / value(turns.plain[i]!) - 1))
   return {
@@ -124,7 +124,7 @@ const inTurns = async (
   }
 }
 
-/** Processor µs a piece, of the quietest of some rounds. */
+/** Processor µs per item, in the quietest of several rounds. */
 const least = async (pieces: number, work: () => unknown): Promise<number> => {
   let best = Number.POSITIVE_INFINITY
   for (let i = 0; i < 15; i += 1) {
@@ -136,7 +136,7 @@ const least = async (pieces: number, work: () => unknown): Promise<number> => {
   return best
 }
 
-/** A log that takes everything at once, and puts it into `kept`. */
+/** A log that accepts everything at once, and puts it into `kept`. */
 const nowhere = (log: EventLog, kept: NewEvent[] = []): EventLog => ({
   ...log,
   append: (_stream, _expected, events) => async () => {
@@ -187,7 +187,8 @@ export const bench = async (rounds = Number(process.env.PRIVACY_ROUNDS ?? 15)) =
     const cipher = await least(2_000, () => {
       for (let i = 0; i < 2_000; i += 1) sealText(WORDS, subjectKey!.key, id)
     })
-    // The same between two appends, when others have had the caches since: elapsed, as there is little else to go by.
+    // The same between two appends, after others have used the caches: as elapsed time, since there is little else to
+    // go by.
     const alone: number[] = []
     for (let i = 0; i < 300; i += 1) {
       await plain.append('chat-global:bench-alone', 'any', [eventOf('message', i)])()
@@ -224,7 +225,7 @@ export const bench = async (rounds = Number(process.env.PRIVACY_ROUNDS ?? 15)) =
       short.length === 0
         ? []
         : [
-            `Sealing: over the goal with ${short.map(({ what }) => what).join(', ')}. A message is sealed in ${us(costs.message.seal)}, ${us(cipher)} of it in the cipher (Node sets up an object and three buffers for each; AES itself is a few hundredths), once for each message since nobody shares a key; between two appends, when others have had the processor’s caches, ${us(cipherAlone)}. Many in one append cost ${us(shapes[2]!.plain.client + shapes[2]!.plain.node)} each without it, so it weighs most there. What has no words costs ${us(costs.act.seal)}: where one came from is sealed once.`,
+            `Sealing costs more than the goal with ${short.map(({ what }) => what).join(', ')}. Sealing a message takes ${us(costs.message.seal)}, of which ${us(cipher)} are the cipher (Node sets up an object and three buffers for each message; AES itself takes a few hundredths of that), or ${us(cipherAlone)} between two appends, when other work has filled the processor’s caches. Each message is sealed on its own, since no two people share a key. Without sealing, messages in large appends cost only ${us(shapes[2]!.plain.client + shapes[2]!.plain.node)} each, so it weighs most there. An act without words costs ${us(costs.act.seal)}, because where a person comes from is sealed once.`,
           ]
     return { rows, figures: { shapes, costs, cipher, cipherAlone }, notes }
   } finally {

@@ -1,4 +1,4 @@
-/** Processor time of processes, to the nanosecond where the kernel tells it. */
+/** The processor time of processes, to the nanosecond if the kernel reports it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { processorSeconds } from './figures.ts'
 
@@ -14,17 +14,17 @@ export const processorMs = (pid: number): number => {
   return ns / 1e6
 }
 
-/** Seconds that the process and its children have used so far, those that ended among them (to a hundredth). */
+/** Seconds that the process and its children have used so far, including children that ended (to a hundredth). */
 export const familySeconds = (pid: number): number => {
   const fieldsOf = (one: number | string): number[] => {
     const text = readFileSync(`/proc/${one}/stat`, 'utf8')
-    // What stands before them is a name, which may hold anything.
+    // They are preceded by a name, which may contain anything.
     return text
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
       .map(Number)
   }
-  // Its own, in user and system mode, and the same of its children that ended.
+  // Its own time, in user and system mode, and that of its children that ended.
   let ticks = fieldsOf(pid)
     .slice(11, 15)
     .reduce((sum, one) => sum + one, 0)

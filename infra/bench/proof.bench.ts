@@ -7,15 +7,16 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { exportBundleTo } from '../../apps/operations/export/bundle.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { verifyLog } from '../../apps/operations/verify/verify.ts'
+import type { EventLog } from '../../domain/ports.ts'
 import { checkBundle } from '../../projections/proof/check-bundle.ts'
 import { EMPTY_EDGE, type Hash, verifyInclusion } from '../../projections/proof/merkle.ts'
-import { openCheckpoint, signerOf, verifierOf } from '../../projections/proof/note.ts'
+import { openCheckpoint, type Signer, signerOf, verifierOf } from '../../projections/proof/note.ts'
 import { copyTree, grow } from '../../projections/proof/tree.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
 import { type FigureRow, ownShare, summary } from './figures.ts'
 import { writeHistory } from './history.ts'
-import { treeLive } from './tree.ts'
+import { type TreeLive, treeLive } from './tree.ts'
 
 const ROOMS = 200
 const PROOFS = 1_000
@@ -27,8 +28,8 @@ const timed = async <T>(work: () => Promise<T>): Promise<{ readonly ms: number; 
   return { ms: performance.now() - begun, value }
 }
 
-/** What keeping the tree costs, by itself: growing it and putting its rows into a table with its two indexes. The leaves'
- *  own hashes are made for the chain anyhow. */
+/** What the tree costs by itself: growing it and inserting its rows into a table with its two indexes. The leaves'
+ *  own hashes are made for the chain anyway. */
 const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
   const session = await connectSession(databaseUrl, 'bench')
   try {
@@ -53,6 +54,150 @@ const treeAlone = async (databaseUrl: string, leaves: ReadonlyArray<Hash>) => {
   }
 }
 
+/** Asks for the inclusion proofs of random leaves, and checks each. */
+const inclusionProofs = async (
+  proofs: Pick<ReturnType<typeof createProofs>, 'inclusion'>,
+  { size, root }: { readonly size: number; readonly root: Hash },
+) => {
+  const asked: number[] = []
+  const checked: number[] = []
+  let hashes = 0
+  const leaves: Hash[] = []
+  for (let i = 0; i < PROOFS; i += 1) {
+    const leaf = Math.floor(Math.random() * size)
+    const { ms, value } = await timed(() => proofs.inclusion(leaf, size)())
+    if (value._tag === 'Left') throw new Error(value.left.cause)
+    asked.push(ms)
+    hashes += value.right.proof.length
+    leaves.push(value.right.leaf)
+    const begun = performance.now()
+    if (!verifyInclusion(value.right.leaf, leaf, value.right.proof, { size, root }))
+      throw new Error('no proof')
+    checked.push(performance.now() - begun)
+  }
+  return { asked, checked, hashes, leaves }
+}
+
+/** Writes one room's bundle, and checks it. */
+const bundleOfARoom = async (of: {
+  readonly log: EventLog
+  readonly databaseUrl: string
+  readonly signer: Signer
+}) => {
+  const lines: Buffer[] = []
+  let proofBytes = 0
+  const exported = await timed(() =>
+    exportBundleTo({
+      ...of,
+      space: { type: 'community', id: 'hive-500007' },
+      from: null,
+      to: null,
+      write: async (text) => {
+        lines.push(Buffer.from(text.slice(0, -1)))
+        proofBytes += text.startsWith('{"event":') ? text.length - text.lastIndexOf(',"leaf":') : 0
+      },
+    }),
+  )
+  const check = await timed(() => checkBundle([...lines, Buffer.alloc(0)], verifierOf(of.signer)))
+  if (check.value.faults.length > 0) throw new Error('the bundle does not hold')
+  return { ...exported.value, exportMs: exported.ms, checkMs: check.ms, proofBytes }
+}
+
+const rate = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000)}/s`
+const rowsOf = ({
+  events,
+  rebuildMs,
+  verifyMs,
+  checkpointMs,
+  share,
+  live,
+  size,
+  inclusion,
+  bundle,
+}: {
+  readonly events: number
+  readonly rebuildMs: number
+  readonly verifyMs: number
+  readonly checkpointMs: number
+  readonly share: number
+  readonly live: TreeLive
+  readonly size: number
+  readonly inclusion: {
+    readonly hashes: number
+    readonly ask: ReturnType<typeof summary>
+    readonly look: ReturnType<typeof summary>
+  }
+  readonly bundle: Awaited<ReturnType<typeof bundleOfARoom>>
+}): FigureRow[] => {
+  return [
+    {
+      what: `verify of ${events} events`,
+      ours: rate(events, verifyMs),
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    {
+      what: `rebuild of ${events} events, tree included`,
+      ours: rate(events, rebuildMs),
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    {
+      what: 'the tree’s share of the projector’s time for the same events',
+      ours: `${(100 * share).toFixed(1)} %`,
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    {
+      what: `the tree’s share of a live commit of ${live.batch} events`,
+      ours: `${(100 * live.added).toFixed(1)} % of ${live.without.processor.toFixed(1)} ms of processor`,
+      beside: `${(100 * live.addedWall).toFixed(1)} % of ${live.without.wall.toFixed(1)} ms elapsed`,
+      goal: 'none added to an append',
+      met: null,
+    },
+    {
+      what: `inclusion proof in ${size} leaves`,
+      ours: `${inclusion.hashes.toFixed(1)} hashes`,
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    {
+      what: '… made, p50 / p99',
+      ours: `${inclusion.ask.p50.toFixed(2)} / ${inclusion.ask.p99.toFixed(2)} ms`,
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    { what: '… checked, p50', ours: `${inclusion.look.p50.toFixed(3)} ms`, beside: '', goal: '', met: null },
+    {
+      what: 'a checkpoint, signed and kept',
+      ours: `${checkpointMs.toFixed(1)} ms`,
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    {
+      what: `a bundle of ${bundle.events} events, written`,
+      ours: rate(bundle.events, bundle.exportMs),
+      beside: '',
+      goal: '',
+      met: null,
+    },
+    { what: '… checked', ours: rate(bundle.events, bundle.checkMs), beside: '', goal: '', met: null },
+    {
+      what: '… of which proofs',
+      ours: `${Math.round(bundle.proofBytes / bundle.events)} bytes per event`,
+      beside: `of ${Math.round(bundle.bytes / bundle.events)}`,
+      goal: '',
+      met: null,
+    },
+  ]
+}
+
 export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000)) => {
   const [store, database] = await Promise.all([testEventStore(), testDatabase()])
   const vault = connectVault({ databaseUrl: database.url, masterKey: 'ab'.repeat(32) })
@@ -65,7 +210,7 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
   try {
     const events = await writeHistory(log, count, ROOMS)
     const live = await treeLive(log, database.url)
-    // Another process's: it has nothing of what it wrote at hand.
+    // The connection of another process, which has nothing of what it wrote in memory.
     const reading = sealedLog(stored, vault)
     const own = ownShare()
     const made = await rebuild({ log: reading, databaseUrl: database.url })
@@ -78,22 +223,7 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
     })
     const { size, root } = signing.value
 
-    const asked: number[] = []
-    const checked: number[] = []
-    let hashes = 0
-    const leaves: Hash[] = []
-    for (let i = 0; i < PROOFS; i += 1) {
-      const leaf = Math.floor(Math.random() * size)
-      const { ms, value } = await timed(() => proofs.inclusion(leaf, size)())
-      if (value._tag === 'Left') throw new Error(value.left.cause)
-      asked.push(ms)
-      hashes += value.right.proof.length
-      leaves.push(value.right.leaf)
-      const begun = performance.now()
-      if (!verifyInclusion(value.right.leaf, leaf, value.right.proof, { size, root }))
-        throw new Error('no proof')
-      checked.push(performance.now() - begun)
-    }
+    const { asked, checked, hashes, leaves } = await inclusionProofs(proofs, { size, root })
     const many = Array.from({ length: size }, (_, i) => leaves[i % leaves.length]!)
     const alone = await treeAlone(database.url, many)
 
@@ -103,96 +233,19 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
     if (verified.value.compared?.found !== 0 || verified.value.failures.length > 0)
       throw new Error('it differs')
 
-    const lines: Buffer[] = []
-    let proofBytes = 0
-    const exported = await timed(() =>
-      exportBundleTo({
-        log,
-        databaseUrl: database.url,
-        signer,
-        space: { type: 'community', id: 'hive-500007' },
-        from: null,
-        to: null,
-        write: async (text) => {
-          lines.push(Buffer.from(text.slice(0, -1)))
-          proofBytes += text.startsWith('{"event":') ? text.length - text.lastIndexOf(',"leaf":') : 0
-        },
-      }),
-    )
-    const bundle = exported.value
-    const check = await timed(() => checkBundle([...lines, Buffer.alloc(0)], verifier))
-    if (check.value.faults.length > 0) throw new Error('the bundle does not hold')
-
-    const rate = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000)}/s`
-    const [ask, look] = [summary(asked), summary(checked)]
+    const bundle = await bundleOfARoom({ log, databaseUrl: database.url, signer })
     const share = alone / (made.seconds * 1_000)
-    const rows: Array<FigureRow> = [
-      {
-        what: `verify of ${events} events`,
-        ours: rate(events, verified.ms),
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      {
-        what: `rebuild of ${events} events, tree included`,
-        ours: rate(events, made.seconds * 1_000),
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      {
-        what: 'the tree, of the projector’s time for the same events',
-        ours: `${(100 * share).toFixed(1)} %`,
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      {
-        what: `the tree, of a live commit of ${live.batch} events`,
-        ours: `${(100 * live.added).toFixed(1)} % of ${live.without.processor.toFixed(1)} ms of processor`,
-        beside: `${(100 * live.addedWall).toFixed(1)} % of ${live.without.wall.toFixed(1)} ms elapsed`,
-        goal: 'none added to an append',
-        met: null,
-      },
-      {
-        what: `inclusion proof in ${size} leaves`,
-        ours: `${(hashes / PROOFS).toFixed(1)} hashes`,
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      {
-        what: '… made, p50 / p99',
-        ours: `${ask.p50.toFixed(2)} / ${ask.p99.toFixed(2)} ms`,
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      { what: '… checked, p50', ours: `${look.p50.toFixed(3)} ms`, beside: '', goal: '', met: null },
-      {
-        what: 'a checkpoint, signed and kept',
-        ours: `${signing.ms.toFixed(1)} ms`,
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      {
-        what: `a bundle of ${bundle.events} events, written`,
-        ours: rate(bundle.events, exported.ms),
-        beside: '',
-        goal: '',
-        met: null,
-      },
-      { what: '… checked', ours: rate(bundle.events, check.ms), beside: '', goal: '', met: null },
-      {
-        what: '… of it proofs',
-        ours: `${Math.round(proofBytes / bundle.events)} bytes an event`,
-        beside: `of ${Math.round(bundle.bytes / bundle.events)}`,
-        goal: '',
-        met: null,
-      },
-    ]
+    const rows = rowsOf({
+      events,
+      rebuildMs: made.seconds * 1_000,
+      verifyMs: verified.ms,
+      checkpointMs: signing.ms,
+      share,
+      live,
+      size,
+      inclusion: { hashes: hashes / PROOFS, ask: summary(asked), look: summary(checked) },
+      bundle,
+    })
     const figures = {
       events,
       size,
@@ -203,14 +256,14 @@ export const bench = async (count = Number(process.env.BENCH_EVENTS ?? 300_000))
       treeMs: alone,
       treeShare: share,
       treeLive: live,
-      inclusion: { hashes: hashes / PROOFS, ask, look },
+      inclusion: { hashes: hashes / PROOFS, ask: summary(asked), look: summary(checked) },
       checkpointMs: signing.ms,
-      bundle: { ...bundle, exportMs: exported.ms, checkMs: check.ms, proofBytes },
+      bundle,
     }
     const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
     const notes = [
-      `The tree is kept by the projector, after an append was answered, and adds nothing to it. Of the projector it takes ${alone.toFixed(0)} ms of ${(made.seconds * 1_000).toFixed(0)} ms in a rebuild of ${events} events, and of a live commit of ${live.batch} events ${(live.with.processor - live.without.processor).toFixed(2)} ms of processor.`,
-      `Rebuild, what is personal opened on the way: of ${seconds(made.seconds * 1_000)}, ${seconds(made.spent.reading)} waiting for the log, ${seconds(made.spent.folding)} decoding and folding, ${seconds(made.spent.writing)} waiting for Postgres, ${seconds(made.spent.indexing)} building indexes; this process used ${(100 * rebuildShare).toFixed(0)} % of a core.`,
+      `The projector writes the tree after an append was answered, so the tree adds nothing to the append. It takes ${alone.toFixed(0)} ms of the projector’s ${(made.seconds * 1_000).toFixed(0)} ms in a rebuild of ${events} events, and ${(live.with.processor - live.without.processor).toFixed(2)} ms of processor time in a live commit of ${live.batch} events.`,
+      `The rebuild, which opens personal data on the way, took ${seconds(made.seconds * 1_000)}: ${seconds(made.spent.reading)} waiting for the log, ${seconds(made.spent.folding)} decoding and folding, ${seconds(made.spent.writing)} waiting for PostgreSQL, ${seconds(made.spent.indexing)} building indexes; this process used ${(100 * rebuildShare).toFixed(0)} % of a core.`,
     ]
     return { rows, figures, notes }
   } finally {

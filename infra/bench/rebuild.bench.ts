@@ -17,7 +17,7 @@ export const bench = async () => {
     const begun = performance.now()
     const events = await writeHistory(log, COUNT, 200)
     console.log(`${events} events written in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
-    // Postgres' processes come and go: their parent knows what all of them have used.
+    // PostgreSQL's processes come and go; their parent knows what all of them have used.
     const session = await connectSession(database.url, 'bench')
     const [backend] = await session.run(sql.unsafe`SELECT pg_backend_pid() AS pid`)
     const postmaster = parentOf(Number(backend?.pid))

@@ -1,5 +1,5 @@
-/** A room of movers: each at 15 Hz, everybody hears all. This server with the packed wire and with JSON, beside a plain Socket.IO
- *  server that passes each update on. */
+/** Measures a room of movers, each at 15 Hz, in which everybody hears everybody. Compares this server, with the
+ *  packed wire and with JSON, with a plain Socket.IO server that passes each update on. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { PackedReader, packMove } from '../../apps/client/src/packed.ts'
@@ -13,9 +13,9 @@ const SIZES = (process.env.BENCH_SCENE ?? '50,100,200,300').split(',').map(Numbe
 const RATE = 15
 const SECONDS = Number(process.env.BENCH_SCENE_SECONDS ?? 8)
 const WARM_UP_S = 3
-/** Clients that read what they are told; the others count bytes alone. */
+/** Clients that read what they are told; the others only count bytes. */
 const READERS = 3
-/** Movers on the packed wire whose height is the time at which they moved. */
+/** Movers on the packed wire that use their height to send the time at which they moved. */
 const TIMED = 10
 const CLOCK = 100_000
 const now = (): number => (performance.timeOrigin + performance.now()) % CLOCK
@@ -78,7 +78,7 @@ const onPacked = async (server: Measured, index: number, heard: Heard): Promise<
     heard.bytes += data.byteLength
     const { moved } = reader.read(data)
     heard.moves += moved.size
-    // Only those whose height is a time go up.
+    // Only those whose height is a time move upwards.
     for (const [id, { position }] of moved)
       if (position.y > 5 && timed.get(id) !== position.y) {
         timed.set(id, position.y)
@@ -114,7 +114,7 @@ const WIRES: ReadonlyArray<Wire> = [
   { name: 'plain Socket.IO', server: () => plain(), join: onSocketIo },
 ]
 
-/** Each in its turn, evenly through a tick; open loop. */
+/** Each moves in turn, spread evenly over a tick; open loop. */
 const moveAll = async (movers: ReadonlyArray<Mover>, seconds: number): Promise<void> => {
   const started = performance.now()
   let sent = 0
@@ -177,7 +177,7 @@ export const bench = async () => {
     for (const size of SIZES) {
       const one = await measure(wire, size)
       all.push(one)
-      // It is past what it can hold: more would say nothing else.
+      // It is beyond what it can sustain; more would tell nothing new.
       if (one.p99 > 2_000) break
     }
   }

@@ -1,4 +1,4 @@
-/** The two servers that are measured, each started afresh and stopped by its own handle. */
+/** The two servers that are measured, each started anew and stopped through its own handle. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -17,9 +17,9 @@ const plainOptions = nodeOptions.split(' ').filter((option) => option !== '')
 export type Measured = {
   readonly name: string
   readonly url: string
-  /** Of the process that holds the sockets. */
+  /** That of the process that holds the sockets. */
   readonly pid: number
-  /** Of every process that the measured work is done in, by name. */
+  /** Those of every process that does the measured work, by name. */
   readonly pids: Readonly<Record<string, number>>
   readonly member: (index: number) => BenchMember
   readonly stop: () => Promise<void>
@@ -55,7 +55,7 @@ export const plain = async (silent = false): Promise<Measured> => {
 const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'
 
-/** What `npm start` starts, with `accounts` signed in beforehand. */
+/** Everything that `npm start` starts, with `accounts` signed in beforehand. */
 export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {
   const embedded = await startEmbedded({
     SYSTEM_ADMINS: BENCH_OWNER,

@@ -1,5 +1,6 @@
-/** What one small machine needs when nobody is there: the processes of docker-compose.small.yml, without containers, with its heaps and its
- *  Postgres's settings. Memory is each process's share (PSS), so that what several have in common counts once. */
+/** Measures what one small machine needs when nobody is connected: the processes of docker-compose.small.yml,
+ *  without containers, with the same heaps and PostgreSQL settings. Memory is each process's share (PSS), so that
+ *  memory that several share counts once. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,7 @@ import { testCaddy } from '../testing/caddy.ts'
 import type { FigureRow } from './figures.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** Seconds after which nothing is under way any more. */
+/** How many seconds until nothing is under way any more. */
 const IDLE_S = Number(process.env.BENCH_IDLE_S ?? 60)
 
 type Services = Readonly<
@@ -33,7 +34,7 @@ const childrenOf = (pid: number): number[] =>
         return false
       }
     })
-/** Megabytes of a process and all below it. */
+/** The megabytes of a process and all its descendants. */
 const pssOf = (pid: number): number => {
   let kilobytes = 0
   try {
@@ -44,7 +45,7 @@ const pssOf = (pid: number): number => {
   return kilobytes / 1_024 + childrenOf(pid).reduce((sum, one) => sum + pssOf(one), 0)
 }
 
-/** Resolves once it says what it says when it is up. */
+/** Resolves once the process prints that it is ready. */
 const started = async (
   args: ReadonlyArray<string>,
   env: NodeJS.ProcessEnv,
@@ -88,7 +89,7 @@ export const bench = async () => {
     TURN_SECRET: 't'.repeat(64),
     PRIVACY_MASTER_KEY: 'ab'.repeat(32),
     AUDIT_SIGNING_KEY: 'cd'.repeat(32),
-    // Nobody is asked.
+    // Asks nobody.
     HIVE_NODE: 'http://127.0.0.1:9',
   }
   const children: Record<string, ChildProcess> = {}
@@ -137,7 +138,7 @@ export const bench = async () => {
         met: null,
       })),
       {
-        what: 'idle: all of the small machine',
+        what: 'idle: the whole small machine',
         ours: shown(sum),
         beside: '',
         goal: 'under 500 MB',

@@ -1,4 +1,5 @@
-/** From `npm start` to the first accepted join: on an empty folder with nothing compiled yet, and on the same data. */
+/** Measures the time from `npm start` to the first accepted join: on an empty folder with nothing compiled yet, and
+ *  again on the same data. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,5 @@
-/** What the tree adds to the projector as events come: the same small commits with it and without, in turns. */
+/** Measures what the tree adds to the projector as events come: the same small commits with it and without it, in
+ *  turns. */
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { connectSession } from '../../adapters/postgres/session.ts'
@@ -11,12 +12,12 @@ import { EMPTY_EDGE } from '../../projections/proof/merkle.ts'
 import { copyTree, grow } from '../../projections/proof/tree.ts'
 import { median, processorMs } from './processor.ts'
 
-/** Events a commit: what comes in some ten milliseconds of a busy server. */
+/** Events per commit: what arrives in about ten milliseconds on a busy server. */
 const BATCH = 50
 const BATCHES = 240
 
 export type TreeLive = {
-  /** Milliseconds a commit of `batch` events: elapsed, and of processor (this process and Postgres' own). */
+  /** Milliseconds per commit of `batch` events: elapsed, and of processor time (of this process and of PostgreSQL). */
   readonly batch: number
   readonly without: { readonly wall: number; readonly processor: number }
   readonly with: { readonly wall: number; readonly processor: number }
@@ -24,7 +25,7 @@ export type TreeLive = {
   readonly addedWall: number
 }
 
-/** On a database that was migrated and holds nothing. `log`'s first events are applied. */
+/** Uses a migrated, empty database, and applies the first events of `log`. */
 export const treeLive = async (log: EventLog, databaseUrl: string): Promise<TreeLive> => {
   const page = await log.readAll({ limit: BATCH * BATCHES, prefixes: STREAM_PREFIXES })()
   if (E.isLeft(page)) throw new Error(page.left._tag)
@@ -50,7 +51,7 @@ export const treeLive = async (log: EventLog, databaseUrl: string): Promise<Tree
       const turn = [performance.now() - before[0], used() - before[1]]
       if (at > (BATCH * BATCHES) / 6) turns[withTree ? 'with' : 'without'].push(turn)
     }
-    // The tree's rows are made in both: what that takes is no part of `without`.
+    // The tree's rows are made in both cases; the time that takes is not counted in `without`.
     const leaves = events
       .slice(0, BATCH)
       .map(({ recorded }) => ({ position: recorded.position, hash: written(recorded).leaf }))

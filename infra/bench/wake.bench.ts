@@ -11,7 +11,7 @@ export const bench = async () => {
     console.log(figures)
     const rows: Array<FigureRow> = [
       {
-        what: 'waking a space of 100,000 events',
+        what: 'loading a space of 100,000 events',
         ours: `${figures.old.ms.toFixed(1)} ms (${figures.ratio.toFixed(2)})`,
         beside: `${figures.young.ms.toFixed(1)} ms for 10 events`,
         goal: '≤ 2 times',

@@ -1,4 +1,4 @@
-/** Checks answers against their OpenAPI schemas. For tests alone. */
+/** Checks values against the schemas that document them: answers of REST, and events of sockets. For tests alone. */
 // biome-ignore lint/suspicious/noExplicitAny: a document of any shape is looked into
 type Any = any
 
@@ -35,6 +35,10 @@ const complaints = (document: Any, schema: Any, value: unknown, at: string): str
   }
   return found
 }
+
+/** What is wrong with a value, by a schema without references. `at`: what it is called. */
+export const complaintsOf = (schema: object, value: unknown, at: string): ReadonlyArray<string> =>
+  complaints({}, schema, value, at)
 
 /** What is wrong with a JSON answer of the route `url` (as fastify writes it). */
 export const undocumented = (

@@ -31,14 +31,14 @@ export const someEvents = (count: number): NewEvent[] => Array.from({ length: co
 export type MeasuredLoad = {
   readonly rate: number
   readonly seconds: number
-  /** Share of a core: of this process, and of the server. */
+  /** The share of a core that this process, and the server, used. */
   readonly client: number
   readonly server: number
-  /** Calls that were answered together, on average: a commit's, where the server commits in groups. */
+  /** How many calls were answered together on average: if the server commits in groups, the size of a commit. */
   readonly together: number
 }
 
-/** `callers` that each wait for an answer before their next call, `calls` in all; a call is of `each` events. */
+/** Runs `callers` that each wait for an answer before their next call, `calls` in all, with `each` events per call. */
 export type Shape = { readonly callers: number; readonly calls: number; readonly each: number }
 
 export const closedLoop = async (
@@ -75,7 +75,7 @@ export const closedLoop = async (
   }
 }
 
-/** How long it takes to get `count` events, and what both sides use for it. */
+/** Measures how long it takes to read `count` events, and the processor time of both sides. */
 export const timed = async (
   pid: number,
   count: number,
@@ -98,7 +98,7 @@ export const timed = async (
 export const median = <A>(values: ReadonlyArray<A>, by: (value: A) => number): A =>
   [...values].sort((a, b) => by(a) - by(b))[Math.floor(values.length / 2)]!
 
-/** What raw.ts prints. */
+/** The output of raw.ts. */
 export const raw = async <A>(...args: ReadonlyArray<string | number>): Promise<A> => {
   const child = spawn(process.execPath, [here('./raw.ts'), ...args.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -108,7 +108,7 @@ export const raw = async <A>(...args: ReadonlyArray<string | number>): Promise<A
   return JSON.parse(line) as A
 }
 
-/** The node that stores nothing. `frame`: what it gives for each event that is read. */
+/** The node that stores nothing. `frame`: what it returns for each event that is read. */
 export const nothing = async (frame: Buffer) => {
   const child = spawn(process.execPath, [here('./nothing.ts'), frame.toString('base64')], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -25,7 +25,7 @@ export const SCALE = Number(process.env.BENCH_SCALE ?? 1)
 const scaled = (count: number, least = 0) => Math.max(least, Math.round(count * SCALE))
 const SINGLE = scaled(18_000, 2_000)
 const HUNDREDS = scaled(3_000, 200)
-/** So many wait each for their answer, with single appends and with hundreds. */
+/** How many callers wait for their answers, with single appends and with appends of a hundred. */
 const CALLERS = 64
 export const YOUNG = scaled(10_000, 1_000)
 export const MIDDLE = scaled(100_000, 5_000)
@@ -49,12 +49,12 @@ const appending = (log: EventStoreLog, stream: string, each: number) => async (n
   if (result._tag === 'Left') throw new Error(`an append ended in ${JSON.stringify(result.left)}`)
 }
 
-/** A varint of protobuf, and a message of one field that holds these bytes. */
+/** A protobuf varint, and a message with one field that contains these bytes. */
 const varint = (value: number): number[] =>
   value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]
 const field = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x0a, ...varint(bytes.length)]), bytes])
 
-/** Microseconds to make an event of the bytes of one, and of these for JSON alone. */
+/** Microseconds to decode an event from its bytes, and how many of these are for JSON alone. */
 const decodeCost = (frame: Buffer) => {
   const times = 20_000
   let event: RecordedEvent | undefined
@@ -98,7 +98,8 @@ const catchUp = async (log: EventStoreLog, count: number) => {
   }
 }
 
-/** Events due at a rate, whatever became of those before, each timed from when it was due to when it was delivered. */
+/** Appends events at a fixed rate, whatever became of the earlier ones. Each is timed from when it was due until it
+ *  was delivered. */
 const live = async (log: EventStoreLog, rate: number, seconds: number) => {
   const total = rate * seconds
   const due = new Map<string, number>()
@@ -126,8 +127,9 @@ const live = async (log: EventStoreLog, rate: number, seconds: number) => {
   return summary(latencies)
 }
 
-/** What a node holds when it was started on its log, all of that was read, and some was appended; its garbage collected.
- *  As many events are read of a short log as of a long one, over and over: only what the log adds is to differ. */
+/** How much memory a node holds after it was started on its log, the log was read and something was appended, with
+ *  its garbage collected. As many events are read from a short log as from a long one, over and over, so that only
+ *  what the log adds differs. */
 const memoryOf = async (node: TestEventStore, log: EventStoreLog, count: number) => {
   await node.restart()
   while (log.health().state !== 'up') await new Promise((resolve) => setTimeout(resolve, 5))
@@ -138,7 +140,7 @@ const memoryOf = async (node: TestEventStore, log: EventStoreLog, count: number)
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
   const megabytes = held(node.pid())
-  console.log(`${whole(count)} events, all of them read: the node holds ${megabytes.toFixed(0)} MB`)
+  console.log(`${whole(count)} events, after all were read: the node holds ${megabytes.toFixed(0)} MB`)
   return megabytes
 }
 
@@ -195,7 +197,8 @@ export const startNodes = async () => {
 type Written = { count: number; seconds: number }
 const rate = ({ rate }: MeasuredLoad) => rate
 
-/** In turns, so that what else the machine does meets all alike. `from`: where the events of appends of 100 begin. */
+/** Takes turns, so that whatever else the machine does affects all alike. `from`: where the events of the appends of
+ *  100 begin. */
 const appendInTurns = async ({ node, file, log, official, empty, emptyLog, emptyOfficial }: Nodes) => {
   const single: MeasuredLoad[] = []
   const singleEmpty: MeasuredLoad[] = []
@@ -323,7 +326,7 @@ export const measureLive = async ({ log, file }: Nodes) => {
   return { lively, rawLive }
 }
 
-/** What opening a long log adds to this is the log's part. */
+/** Whatever opening a long log adds to this is the log's part. */
 export const measureStarts = async () => {
   const emptyOpens: number[] = []
   const bareStarts: number[] = []
@@ -344,7 +347,7 @@ export const measureStarts = async () => {
   return { emptyOpen, bareStart }
 }
 
-/** A node of its own for this: the other has grown meanwhile. */
+/** This uses a node of its own, because the other one has grown meanwhile. */
 const measureShortMemory = async () => {
   const young = await testEventStore()
   const youngLog = connectEventLog({ url: young.url })
@@ -422,12 +425,12 @@ export const measureReads = async (nodes: Nodes, total: number) => {
   }
 }
 
-/** Ends the node, again and again. */
+/** Kills the node, again and again. */
 export const measureOpening = async ({ node, file }: Nodes) => {
   const opens: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     await node.kill()
-    // Out of the machine's file cache, where the system does as it is asked.
+    // Dropped from the file cache, if the system complies.
     spawnSync('dd', [`if=${file}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' })
     const begun = performance.now()
     await node.restart()
@@ -444,6 +447,6 @@ export const measureOpening = async ({ node, file }: Nodes) => {
     file,
     'SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size',
   ).bytes
-  console.log(`opened after kill -9, up to the first answer: ${ms(cold)}; SQLite itself ${ms(rawOpen.ms)}`)
+  console.log(`opened after kill -9, until the first answer: ${ms(cold)}; SQLite itself ${ms(rawOpen.ms)}`)
   return { opens, cold, rawOpen, size }
 }

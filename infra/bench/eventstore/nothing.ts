@@ -1,4 +1,4 @@
-/** A node that stores nothing: what a client reaches against it, no store behind it can better. A process of its own. */
+/** A node that stores nothing, in a process of its own: no store can make a client faster than this node does. */
 import { createServer } from 'node:net'
 import { eventFrame } from '../../eventstore/protocol/frames.ts'
 import { parseReadOptions } from '../../eventstore/protocol/read-options.ts'
@@ -16,10 +16,10 @@ import {
   unary,
 } from '../../eventstore/server/grpc.ts'
 
-/** The `ReadResp` that every read gives, over and over, in base64. */
+/** The `ReadResp` that every read returns, over and over, in base64. */
 const frame = Buffer.from(process.argv[2] ?? '', 'base64')
 
-/** The event's own bytes in that: within two messages of one field each. */
+/** The event's own bytes in that response, inside two messages of one field each. */
 const bodyOf = (read: Buffer): Buffer => {
   const outer = new Reader(read)
   outer.varint()
@@ -28,7 +28,7 @@ const bodyOf = (read: Buffer): Buffer => {
   return inner.bytes()
 }
 
-/** The same with another position: a subscription gives none twice. `n`: below 2^28. */
+/** The same with a different position, because a subscription delivers none twice. `n` is below 2^28. */
 const numbered = (() => {
   const { id, type, contentType, stream, revision, created, data, metadata } = decodeBody(bodyOf(frame))
   const proposed = { id, type, contentType, data, metadata }
@@ -39,7 +39,7 @@ const numbered = (() => {
     ticks: `${created}`,
   })
   const whole = eventFrame({ position: least, stream: 1, revision: 0, body, head: undefined }, 'string')
-  // Wherever it is, it takes as many bytes: five.
+  // It always takes five bytes, whatever its value.
   const mark = Buffer.alloc(5)
   putVarint(mark, 0, least)
   const places: number[] = []

@@ -80,6 +80,58 @@ contract('one call with many appends', (test) => {
     },
     LOSES_ANSWERS,
   )
+  for (const [what, bad] of [
+    ['an id that is no UUID', eventOf(1, 'not-a-uuid')],
+    [
+      'an event without a type',
+      [
+        3,
+        [
+          [1, [[2, randomUUID()]]],
+          [4, '{}'],
+        ],
+      ],
+    ],
+  ] as ReadonlyArray<[string, Field]>)
+    test(`given one with ${what} among good ones, then it alone is refused`, async (kit) => {
+      const call = open(kit)
+      const stream = unique()
+      const ids = [0, 1, 2].map(() => randomUUID() as string)
+      for (const [n, id] of ids.entries()) call.send(id, optionsOf(stream), n === 1 ? bad : eventOf(n), LAST)
+      const [first, refused, last] = [
+        await call.answered(ids[0]!),
+        await call.answered(ids[1]!),
+        await call.answered(ids[2]!),
+      ]
+      assert.equal([succeeded(first), succeeded(refused), succeeded(last)], [true, false, true])
+      assert.is(refusal(refused)[0], 3)
+      assert.equal(await numbersOf(kit, stream), [0, 2])
+      call.cancel()
+    })
+  test('given an id that was answered, when it comes again, then it is another append', async (kit) => {
+    const call = open(kit)
+    const stream = unique()
+    const id = randomUUID()
+    call.send(id, optionsOf(stream), eventOf(0), LAST)
+    await call.answered(id)
+    call.send(id, optionsOf(stream), eventOf(1), LAST)
+    await until(() => call.answersTo(id).length === 2)
+    assert.ok(call.answersTo(id).every(succeeded))
+    assert.equal(await numbersOf(kit, stream), [0, 1])
+    call.cancel()
+  })
+  test('given no time at all, then it is told so, and not written', async (kit) => {
+    const call = open(kit)
+    const stream = unique()
+    const id = randomUUID()
+    call.send(id, optionsOf(stream, ANY, [7, []]), eventOf(0), LAST)
+    assert.equal(refusal(await call.answered(id)), [4, 'Timeout'])
+    assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
+    call.cancel()
+  })
+})
+
+contract('one call with appends that come in pieces', (test) => {
   test('given two that come in pieces, by turns, then each is whole, and one append', async (kit) => {
     const call = open(kit)
     const [a, b] = [unique(), unique()]
@@ -110,34 +162,6 @@ contract('one call with many appends', (test) => {
     assert.equal(await numbersOf(kit, stream), [0])
     call.cancel()
   })
-  for (const [what, bad] of [
-    ['an id that is no UUID', eventOf(1, 'not-a-uuid')],
-    [
-      'an event without a type',
-      [
-        3,
-        [
-          [1, [[2, randomUUID()]]],
-          [4, '{}'],
-        ],
-      ],
-    ],
-  ] as ReadonlyArray<[string, Field]>)
-    test(`given one with ${what} among good ones, then it alone is refused`, async (kit) => {
-      const call = open(kit)
-      const stream = unique()
-      const ids = [0, 1, 2].map(() => randomUUID() as string)
-      for (const [n, id] of ids.entries()) call.send(id, optionsOf(stream), n === 1 ? bad : eventOf(n), LAST)
-      const [first, refused, last] = [
-        await call.answered(ids[0]!),
-        await call.answered(ids[1]!),
-        await call.answered(ids[2]!),
-      ]
-      assert.equal([succeeded(first), succeeded(refused), succeeded(last)], [true, false, true])
-      assert.is(refusal(refused)[0], 3)
-      assert.equal(await numbersOf(kit, stream), [0, 2])
-      call.cancel()
-    })
   test('given one that grows too large, then it is refused once, and what still comes of it is not written', async (kit) => {
     const call = open(kit)
     const [stream, other] = [unique(), unique()]
@@ -151,18 +175,6 @@ contract('one call with many appends', (test) => {
     assert.ok(succeeded(await call.answered(next)))
     assert.is(call.answersTo(id).length, 1)
     assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
-    call.cancel()
-  })
-  test('given an id that was answered, when it comes again, then it is another append', async (kit) => {
-    const call = open(kit)
-    const stream = unique()
-    const id = randomUUID()
-    call.send(id, optionsOf(stream), eventOf(0), LAST)
-    await call.answered(id)
-    call.send(id, optionsOf(stream), eventOf(1), LAST)
-    await until(() => call.answersTo(id).length === 2)
-    assert.ok(call.answersTo(id).every(succeeded))
-    assert.equal(await numbersOf(kit, stream), [0, 1])
     call.cancel()
   })
   test('given an id that is under way, when it comes with other options, then the first hold', async (kit) => {
@@ -198,15 +210,6 @@ contract('one call with many appends', (test) => {
     call.send(next, optionsOf(other), eventOf(2), LAST)
     await call.answered(next)
     assert.is(call.answersTo(id).length, 1)
-    assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
-    call.cancel()
-  })
-  test('given no time at all, then it is told so, and not written', async (kit) => {
-    const call = open(kit)
-    const stream = unique()
-    const id = randomUUID()
-    call.send(id, optionsOf(stream, ANY, [7, []]), eventOf(0), LAST)
-    assert.equal(refusal(await call.answered(id)), [4, 'Timeout'])
     assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
     call.cancel()
   })

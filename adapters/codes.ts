@@ -62,6 +62,15 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
       'There is no appeal to make or decide: none was made, it was already decided, or the time for it is over.',
   },
   space_full: { status: 409, means: 'Every seat is taken or held.' },
+  queued: {
+    status: null,
+    means:
+      'Every seat is taken, and the caller now has a place in the queue: `queue` says where. Told by `queue-place` and `queue-turn`.',
+  },
+  queue_full: {
+    status: 409,
+    means: 'As many wait for a seat as may: of the room, or of one network’s guests.',
+  },
   too_many_sessions: {
     status: 409,
     means: 'The account or guest already has ten sessions in this space, which is the maximum.',

@@ -53,6 +53,8 @@ export const describeRefusal = (refusal: CaseRefusal): Described => {
       return said(404, code, 'There is no such space.')
     case 'SpaceIsFull':
       return said(409, code, `All ${refusal.max} seats of this space are taken.`)
+    case 'QueueIsFull':
+      return said(409, code, `${refusal.max} wait for a seat already, as many as may: try again later.`)
     case 'TooManySessions':
       return said(409, code, `You have ${refusal.max} sessions in this space: end one of them first.`)
     case 'Banned':

@@ -30,6 +30,8 @@ export const codeOf = (refusal: CaseRefusal): string => {
       return 'space_not_found'
     case 'SpaceIsFull':
       return 'space_full'
+    case 'QueueIsFull':
+      return 'queue_full'
     case 'TooManySessions':
       return 'too_many_sessions'
     case 'Banned':

@@ -101,6 +101,13 @@ export const SETTINGS = {
     { initial: 10, least: 1, most: 10_000 },
     'How many guests of one network keep their seats when others come into a full room (at most half of the seats).',
   ),
+  queue: onOff(false, 'Whether a full room gives a place in a queue instead of turning people away.'),
+  queue_length: whole({ initial: 200, least: 1, most: 1_000 }, 'How many may wait for a seat at once.'),
+  queue_order: choice(
+    ['roles', 'arrival'],
+    'roles',
+    'Whose turn is first: moderators’, then those’ who have access by name, then everybody’s; or whoever came first.',
+  ),
   scene_spawn: choice(ROLES, 'everyone', 'The lowest role that may add entities to a room’s scene.'),
   scene_draw: choice(ROLES, 'everyone', 'The lowest role that may draw in a room’s scene.'),
   scene_pin: choice(ROLES, 'moderate', 'The lowest role that may pin entities, so that they last.'),

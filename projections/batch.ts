@@ -9,6 +9,7 @@ import { entities } from './entities/fold.ts'
 import { permissions } from './permissions/fold.ts'
 import type { PlacedEvent, Projection, Statement, Table } from './projection.ts'
 import { PROOF_TABLE } from './proof/tree.ts'
+import { queue } from './queue/fold.ts'
 import { sessions } from './sessions/fold.ts'
 import { settings } from './settings/fold.ts'
 import { spaces } from './spaces/fold.ts'
@@ -23,6 +24,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   entities,
   chat,
   cases,
+  queue,
 ]
 
 /** Every table that derives from the log alone, with its key: these are rebuilt and compared. */

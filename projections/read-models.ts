@@ -1,7 +1,7 @@
 /** What people can ask, as types. `adapters/postgres` answers; every row has the shape that goes out as JSON:
  *  times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
 
-import type { Caller } from '../domain/identity.ts'
+import type { Caller, Subject } from '../domain/identity.ts'
 import type { SpaceRef, SpaceType } from '../domain/names.ts'
 import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
@@ -85,6 +85,9 @@ export type PermissionRow = {
   readonly reason: string | null
   readonly created_at: Iso
 }
+/** A space in whose queue somebody has a place. */
+export type PlaceRow = { readonly space_type: SpaceType; readonly space_id: string }
+
 export type BanRow = {
   /** An account or a guest. */
   readonly subject: string
@@ -280,6 +283,7 @@ export interface ReadModels extends CaseModels {
   readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
   readonly connectedUsers: (space: SpaceRef) => ReadResult<ReadonlyArray<SessionRow>>
   /** What lasts in its rooms' scenes. */
+  readonly placesOf: (subject: Subject) => ReadResult<ReadonlyArray<PlaceRow>>
   readonly entities: (space: SpaceRef) => ReadResult<ReadonlyArray<EntityRow>>
   /** `main` first, even when it is empty. */
   readonly subrooms: (space: SpaceRef) => ReadResult<ReadonlyArray<SubroomRow>>

@@ -121,6 +121,8 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly tag: string
   /** The fields of the answer, for the documentation. */
   readonly answer: AnswerShape
+  /** What is answered with 202 where the answer’s `queue` is a place to wait in. */
+  readonly waits?: AnswerShape
   /** Media types that the same is given in where those are asked for. */
   readonly exports?: ReadonlyArray<string>
   readonly params?: P
@@ -194,6 +196,9 @@ export const sendStream = (request: FastifyRequest, reply: FastifyReply, body: R
   return reply.send(Readable.from([]))
 }
 
+const mustWait = (answer: Readonly<Record<string, unknown>>): boolean =>
+  ('queue' in answer && answer.queue !== null) || 'queue_info' in answer
+
 export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>(
   app: FastifyInstance,
   deps: HttpDeps,
@@ -217,6 +222,14 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
             ...Object.fromEntries((endpoint.exports ?? []).map((type) => [type, { schema: text() }])),
           },
         },
+        ...(endpoint.waits === undefined
+          ? {}
+          : {
+              202: {
+                description: 'Every seat is taken: a place in the queue.',
+                content: { 'application/json': { schema: answerSchema(endpoint.waits) } },
+              },
+            }),
         default: REFUSED,
       },
       ...(params === undefined ? {} : { params: schemaFor(params) }),
@@ -255,6 +268,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         const body = lasting({ deps, reply, right, word: answer.word }, reader, () => answer.rows)
         return sendStream(request, reply, Readable.from(body, { objectMode: true, highWaterMark: 1 }))
       }
+      if (endpoint.waits !== undefined && mustWait(answer)) reply.code(202)
       const isNew = !isRead && who.via === 'none' && 'revision' in answer && !('session_token' in answer)
       const own = isNew
         ? { identity: identityOf(who.caller), session_token: deps.auth.tokenFor(who).token }

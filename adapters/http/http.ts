@@ -34,6 +34,7 @@ import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
 import { panel } from './routes/panel.ts'
 import { proof } from './routes/proof.ts'
+import { queue } from './routes/queue.ts'
 import { reports } from './routes/reports.ts'
 import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
@@ -285,6 +286,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     sessions,
     spaces,
     settings,
+    queue,
     moderation,
     reports,
     cases,

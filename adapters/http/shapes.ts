@@ -63,6 +63,20 @@ export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
   },
 )
 
+/** Where one stands in the queue of a full room. */
+export const QUEUE = {
+  position: whole({ description: 'From 1; 0 where it is one’s turn.' }),
+  waiting: whole({ description: 'How many wait.' }),
+  expected_wait_seconds: orNull(
+    whole({ description: 'By the pace of the last turns; null before there were any.' }),
+  ),
+  until: orNull(
+    text({ format: 'date-time', description: 'So long the place is kept unless one asks again.' }),
+  ),
+  expires_at: orNull(text({ format: 'date-time', description: 'Of one’s turn: so long the seat is held.' })),
+}
+export const Queue = shape('Queue', QUEUE)
+
 export const Identity = shape(
   'Identity',
   {

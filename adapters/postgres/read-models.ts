@@ -21,6 +21,7 @@ import { deliveriesOf } from '../../projections/outside/queries.ts'
 import { countParked } from '../../projections/parked.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
+import { placesOf } from '../../projections/queue/queries.ts'
 import type {
   Messages,
   MessagesRequest,
@@ -168,6 +169,7 @@ export const createReadModels = (
         return described === undefined ? null : { ...settingsRow(space, settings), ...described }
       }),
     connectedUsers: (space) => all(connectedUsers(space)),
+    placesOf: (subject) => all(placesOf(subject)),
     entities: (space) => all(entitiesOf(space)),
     subrooms: (space) => all(subrooms(space)),
     settings: (space) => asking(async () => settingsRow(space, (await rowsOf(pool, settingsOf(space)))[0])),

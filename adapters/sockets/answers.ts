@@ -1,5 +1,6 @@
 /** Answers a client: by its acknowledgement, or by `space-error` and `chat-error` if it gave none. */
 import type { Appended } from '../../domain/ports.ts'
+import type { QueueView } from '../queue-view.ts'
 import { type Described, describeError, type EdgeError } from '../refusals.ts'
 import type { Line } from './line.ts'
 
@@ -10,6 +11,8 @@ export type Answer =
       readonly code: string
       readonly error: string
       readonly retry_after?: number
+      /** With `queued`: where one stands. */
+      readonly queue?: QueueView
     }
 
 export const done = (fields: Readonly<Record<string, unknown>> = {}): Answer => ({ ok: true, ...fields })

@@ -42,6 +42,7 @@ import { createLasting } from './scene/lasting.ts'
 import { Scenes } from './scene/scenes.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
+import { createWaiting } from './waiting.ts'
 import { createWhereabouts } from './whereabouts.ts'
 
 export type SocketsDeps = {
@@ -132,7 +133,9 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, node: node.boot })
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)
+  const waiting = createWaiting({ commands, feed, clock, ids })
   const membership = createMembership({
+    waiting,
     whereabouts,
     scenes,
     tokenFor: tokens.tokenFor,
@@ -233,6 +236,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     close: (ms = 5_000) =>
       closing({ members, going, lasting, departures, feed, io }, ms, () => {
         gate.close()
+        waiting.stop()
         tokens.stop()
         stopWatching?.()
         upgrades.close()

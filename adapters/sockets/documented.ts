@@ -216,11 +216,12 @@ const said = {
   position,
   ...placed,
 }
+const { expires_at: _, ...standing } = shapes.QUEUE
 const refused: DocumentedNews = {
   to: 'this socket',
   does: 'A refusal of something that was sent without asking for an acknowledgement.',
-  fields: { ok: yesNo, code: text(), error: text(), retry_after: whole() },
-  maybe: ['retry_after'],
+  fields: { ok: yesNo, code: text(), error: text(), retry_after: whole(), queue: shapes.Queue },
+  maybe: ['retry_after', 'queue'],
 }
 /** What a client hears. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
@@ -336,6 +337,21 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
     does: 'This socket was kicked or banned; the server then disconnects it.',
     fields: { reason: orNull(text()), by: orNull(text()), until: time },
     maybe: ['until'],
+  },
+  'queue-place': {
+    to: 'this socket',
+    does: 'Where one stands in the queue of a full room, whenever that changes.',
+    fields: { ...elsewhere, subspace: shapes.subspace, ...standing, timestamp: time },
+  },
+  'queue-turn': {
+    to: 'this socket',
+    does: 'It is one’s turn: a seat is held until then, and join-space takes it.',
+    fields: { ...elsewhere, subspace: shapes.subspace, expires_at: time, timestamp: time },
+  },
+  'queue-over': {
+    to: 'this socket',
+    does: 'One waits no longer: the turn was missed, the place was given up or taken away, the queue is off, or a code of why one may not enter.',
+    fields: { ...elsewhere, subspace: shapes.subspace, reason: text(), timestamp: time },
   },
   ...signals(
     (field): DocumentedNews => ({

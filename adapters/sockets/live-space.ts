@@ -51,6 +51,8 @@ export type LiveSpace = {
   readonly positions: Map<string, Position>
   /** What is in the scene of each subspace, where somebody here is in it. */
   readonly scenes: Map<string, () => unknown>
+  /** Those here who wait for a seat, by whoever waits, and what to do once something has happened. */
+  readonly waits: Map<unknown, () => void>
   /** Local listeners of each subspace. */
   readonly rooms: Map<string, number>
   /** Told but not sent yet, by subspace, in order. */
@@ -77,6 +79,7 @@ export const liveSpace = (space: SpaceRef): LiveSpace => ({
   occupants: new Map(),
   positions: new Map(),
   scenes: new Map(),
+  waits: new Map(),
   rooms: new Map(),
   outbox: new Map(),
   entering: new Map(),
@@ -230,6 +233,11 @@ export const finish = (live: LiveSpace, outlet: Outlet): void => {
   live.isUrgent = false
   live.dueAt = 0
   for (const subspace of [...live.outbox.keys()]) send(live, outlet, subspace)
+  // One works it out for all.
+  for (const moved of live.waits.values()) {
+    moved()
+    break
+  }
   if (live.entering.size === 0) return
   const snapshots = new Map<string, EntrySnapshot>()
   const entering = [...live.entering]

@@ -22,6 +22,7 @@ import { arrival, type MemberSession, noSession, unavailable } from './membershi
 import type { JoinSpacePayload } from './payloads.ts'
 import type { Scenes } from './scene/scenes.ts'
 import type { Sending } from './sending.ts'
+import type { Waiting } from './waiting.ts'
 import type { Whereabouts } from './whereabouts.ts'
 
 export interface Membership {
@@ -45,6 +46,7 @@ export type MembershipDeps = {
   readonly sending: Sending
   readonly departures: Departures
   readonly whereabouts: Whereabouts
+  readonly waiting: Waiting
   readonly scenes: Pick<Scenes, 'learn' | 'entered' | 'catchUp'>
   readonly node: { readonly boot: string }
   readonly clock: Clock
@@ -78,7 +80,7 @@ const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
 }
 
 export const createMembership = (deps: MembershipDeps): Membership => {
-  const { content, feed, sending, departures, whereabouts, scenes, clock } = deps
+  const { content, waiting, feed, sending, departures, whereabouts, scenes, clock } = deps
   const answeredFor = new Map<string, SpaceRef>()
   const ending = createEnding({ departures, whereabouts, answeredFor })
   const { leaveNow } = ending
@@ -190,6 +192,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     recheck: (member) => inTurn(member, () => recheck(member)),
     gone: (member, reason) => {
       member.isGone = true
+      waiting.end(member)
       return inTurn(member, async () => {
         const session = member.place as MemberSession | null
         if (session !== null) await leaveNow(member, session, reason)

@@ -34,6 +34,7 @@ export type LooksAt =
   | SettingName
   | 'guests'
   | 'seats'
+  | 'line'
   | 'voice'
   | 'word'
   | 'mute'
@@ -83,6 +84,18 @@ const whose = (sessionId: string | undefined, before: SpaceState): string | null
   return session?.account ?? session?.guest ?? null
 }
 
+/** A join into a full room that gave a place instead: the log has nothing of the session that it asked for. */
+const waitedInstead = (taken: SpaceEventOf<'PlaceTaken'>['data'] | null) =>
+  taken && {
+    sessionId: '',
+    socketId: '',
+    subspace: taken.subspace,
+    position: null,
+    avatarData: null,
+    boot: '',
+    ...(taken.network === undefined ? {} : { network: taken.network }),
+  }
+
 const entityId = field(t.string, '')
 const components = field<Readonly<Record<string, unknown>>>(
   t.UnknownRecord,
@@ -103,9 +116,9 @@ export const SPACE_COMMANDS = {
     who: 'whoever may enter',
     says: 'Asks to be let in: holds a seat for a minute, in which the socket should connect.',
     rate: 'presence',
-    looksAt: ['guests', 'seats'],
+    looksAt: ['guests', 'seats', 'line'],
     again: ({ one }) => {
-      const granted = one('EntryGranted')
+      const granted = one('PlaceTaken') ?? one('EntryGranted')
       if (granted === null) return null
       const { subspace: entered, network: from } = granted
       return from === undefined ? { subspace: entered } : { subspace: entered, network: from }
@@ -129,10 +142,10 @@ export const SPACE_COMMANDS = {
     who: 'whoever may enter',
     says: 'Comes in: the held seat is used up, and the socket’s previous session ends.',
     rate: 'presence',
-    looksAt: ['guests', 'seats'],
+    looksAt: ['guests', 'seats', 'line'],
     again: ({ one, all }) => {
       const joined = one('SessionJoined')
-      if (joined === null) return null
+      if (joined === null) return waitedInstead(one('PlaceTaken'))
       const { sessionId, socketId, boot, network: from } = joined
       // The sessions it replaced, as far as the log says: those that it ended.
       const replaces = all('SessionLeft').flatMap(({ reason: why, sessionId: ended }) =>
@@ -157,7 +170,7 @@ export const SPACE_COMMANDS = {
     says: 'Leaves.',
     rate: 'presence',
     asksContent: false,
-    looksAt: ['session'],
+    looksAt: ['session', 'line'],
     again: ({ one }) => {
       const gone = one('SessionLeft')
       if (gone === null || gone.reason === 'kicked' || gone.reason === 'banned') return null
@@ -277,7 +290,7 @@ export const SPACE_COMMANDS = {
     who: 'moderator',
     says: 'Bans an account or a guest, until a given time or for good.',
     rate: 'moderation',
-    looksAt: ['target', 'standing ban'],
+    looksAt: ['target', 'standing ban', 'line'],
     wire: { socket: 'ban', rest: { method: 'PUT', path: 'bans/:subject' } },
     again: ({ one }, before) => {
       const banned = one('AccountBanned')
@@ -336,7 +349,7 @@ export const SPACE_COMMANDS = {
     who: 'moderator',
     says: 'Sends a session out of the room; it may come back.',
     rate: 'moderation',
-    looksAt: ['target’s session'],
+    looksAt: ['target’s session', 'line'],
     wire: { socket: 'kick', rest: { method: 'POST', path: 'kick' } },
     again: ({ one }) => {
       const gone = one('SessionLeft')
@@ -348,7 +361,7 @@ export const SPACE_COMMANDS = {
     who: 'admin',
     says: 'Changes the settings that are given. For admins.',
     rate: 'moderation',
-    looksAt: [],
+    looksAt: ['line'],
     // REST answers with the settings after the change: `adapters/http/routes/settings.ts`.
     wire: { socket: 'settings-change', rest: null },
     again: ({ one }) => {
@@ -404,6 +417,18 @@ export const SPACE_COMMANDS = {
       return unpinned && { subspace: unpinned.subspace, entityId: unpinned.entityId }
     },
   }),
+  LeaveQueue: command({
+    fields: { subject, reason },
+    who: 'whose place it is, or a moderator above them',
+    says: 'Gives up one’s place in the queue, or as a moderator takes that of one below.',
+    rate: 'presence',
+    looksAt: ['target', 'line'],
+    wire: { socket: 'queue-leave', rest: { method: 'DELETE', path: 'queue/:subject' } },
+    again: ({ one }) => {
+      const gone = one('PlaceGivenUp')
+      return gone && { subject: gone.subject, reason: gone.note }
+    },
+  }),
   /** The system's: appends `SeatExpired` for every held seat that has run out. */
   ExpireSeats: command({
     fields: {},
@@ -411,7 +436,7 @@ export const SPACE_COMMANDS = {
     says: 'Frees the held seats that ran out, and ends whatever was too much to end at once.',
     rate: 'moderation',
     asksContent: false,
-    looksAt: [],
+    looksAt: ['line'],
     again: () => ({}),
   }),
 } as const

@@ -2,8 +2,11 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { DecisionInput, SpaceCommand, SpaceCommandName, SpaceCommandOf } from './commands.ts'
 import { contextOf, type Decision, type DecisionContext } from './decision-context.ts'
+import type { SpaceEvent } from './events.ts'
+import { evolveSpace, forkSpace } from './evolve.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { changeEntity, pinEntity, unpinEntity } from './pinned.ts'
+import { giveTurns, leaveQueue } from './queue.ts'
 import { ban, kick, mute, unban, unmute } from './restrictions.ts'
 import { enterSpace, expireSeats, joinSpace } from './seats.ts'
 import { leaveSpace, lowerHand, moveSession, raiseHand, setVoice } from './sessions.ts'
@@ -36,13 +39,36 @@ const RULES: {
   ChangeEntity: changeEntity,
   UnpinEntity: unpinEntity,
   ExpireSeats: expireSeats,
+  LeaveQueue: leaveQueue,
 }
 const answer = (context: DecisionContext, command: SpaceCommand): Decision =>
   (RULES[command.type] as (context: DecisionContext, command: SpaceCommand) => Decision)(context, command)
+/** Whatever frees a seat gives it to the next in the queue, in the same append. */
+const withTurns = (context: DecisionContext, command: SpaceCommand, decided: Decision): Decision => {
+  if (E.isLeft(decided)) return decided
+  const { right: events } = decided
+  const mayWait = context.state.queue.size > 0 || events.some(({ type }) => type === 'PlaceTaken')
+  if (!mayWait || (events.length === 0 && command.type !== 'ExpireSeats')) return decided
+  return E.right([...events, ...giveTurns(context, events)])
+}
+/** One whose turn comes with the place comes in at once. */
+const withEntry = (asked: DecisionInput<SpaceCommand>, state: SpaceState, decided: Decision): Decision => {
+  if (E.isLeft(decided) || asked.command.type !== 'JoinSpace') return decided
+  const isTurn = decided.right.some(
+    ({ type, data }) => type === 'EntryGranted' && data.subject === asked.by.id,
+  )
+  if (!isTurn) return decided
+  const after = decided.right.reduce(evolveSpace, forkSpace(state))
+  return E.map((more: ReadonlyArray<SpaceEvent>) => [...decided.right, ...more])(
+    answer(contextOf(after, asked), asked.command),
+  )
+}
 
 /** The first event of a space opens it. */
 export const decideSpace = (asked: DecisionInput<SpaceCommand>, state: SpaceState): Decision => {
-  const decision = answer(contextOf(state, asked), asked.command)
+  const context = contextOf(state, asked)
+  const decided = withTurns(context, asked.command, answer(context, asked.command))
+  const decision = withEntry(asked, state, decided)
   if (state.opened !== null || E.isLeft(decision) || decision.right.length === 0) return decision
   const { title, owner, visibility } = asked.content
   return E.right([

@@ -2,7 +2,7 @@
 import { isGuest } from '../names.ts'
 import { inForce } from './access.ts'
 import { actorOf, type DecisionContext, subjectOf } from './decision-context.ts'
-import type { LeaveReason, SpaceEvent } from './events.ts'
+import type { LeaveReason, SpaceEvent, SpaceEventOf } from './events.ts'
 import { isOnlyListening } from './stage.ts'
 import type { Session } from './state.ts'
 
@@ -23,12 +23,28 @@ export const endSession = (
   data: { sessionId, reason, by: actorOf(by), note, until, at },
 })
 
+type GivenUp = SpaceEventOf<'PlaceGivenUp'>['data']
+export const givenUp = (
+  subject: string,
+  { why, at, by = null, note = null }: Pick<GivenUp, 'why' | 'at'> & Partial<Pick<GivenUp, 'by' | 'note'>>,
+): SpaceEvent => ({ type: 'PlaceGivenUp', data: { subject, why, by, note, at } })
+
+/** The place in the queue of somebody who is put out goes too. */
+export const endPlace = (
+  { state, by, at }: DecisionContext,
+  subject: string,
+  ending: Pick<GivenUp, 'why' | 'note'>,
+): ReadonlyArray<SpaceEvent> =>
+  state.queue.has(subject) ? [givenUp(subject, { ...ending, by: actorOf(by), at })] : []
+
 /** Ends every session of `subject` and gives up the seat held for it. */
 export const putOut = (context: DecisionContext, subject: string, ending: Ending): Array<SpaceEvent> => {
   const events: Array<SpaceEvent> = []
   for (const sessionId of context.state.own.get(subject) ?? [])
     events.push(endSession(context, sessionId, ending))
   if (context.state.held.has(subject)) events.push({ type: 'SeatExpired', data: { subject, at: context.at } })
+  const why = ending.reason === 'banned' ? 'banned' : 'kicked'
+  events.push(...endPlace(context, subject, { why, note: ending.note }))
   return events
 }
 
@@ -59,6 +75,10 @@ const putOutGuests = (context: DecisionContext): Array<SpaceEvent> => {
   for (const subject of context.state.held.keys()) {
     if (events.length >= AT_ONCE) break
     if (isGuest(subject)) events.push({ type: 'SeatExpired', data: { subject, at: context.at } })
+  }
+  for (const subject of context.state.queue.keys()) {
+    if (events.length >= AT_ONCE) break
+    if (isGuest(subject)) events.push(...endPlace(context, subject, { why: 'kicked', note: ACCOUNTS_ONLY }))
   }
   return events
 }

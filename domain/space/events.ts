@@ -6,6 +6,7 @@ import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
 import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
 import { Changing, Pinning, pinKey, Unpinning } from './pin.ts'
+import { GivingUp, keptPlace, Taking, turnsAfter } from './place.ts'
 import { Permission } from './roles.ts'
 import {
   Joining,
@@ -144,11 +145,13 @@ export const SPACE_EVENTS = {
     ]),
     {
       concerns: 'subject',
-      fold: (state, { subject, subspace, expiresAt, network }) => {
+      fold: (state, { subject, subspace, expiresAt, network, at }) => {
         const held = writable(state.held)
         held.delete(subject)
         held.set(subject, { subject, subspace, expiresAt, ...(network === undefined ? {} : { network }) })
-        return state
+        // It was their turn in the queue.
+        if (!writable(state.queue).delete(subject)) return state
+        return { ...state, turns: turnsAfter(state.turns, at) }
       },
       told: 'nobody',
       says: ({ subject, expiresAt }) => `${subject} was let in and holds a seat until ${expiresAt}`,
@@ -163,6 +166,30 @@ export const SPACE_EVENTS = {
     told: 'nobody',
     says: ({ subject }) => `the seat held for ${subject} was freed`,
   }),
+  /** Somebody waits for a seat in a full room; or goes on waiting, in the same place. */
+  PlaceTaken: event(Taking, {
+    concerns: 'subject',
+    fold: (state, data) => {
+      const { subject, at } = data
+      const begins = state.queue.size === 0
+      writable(state.queue).set(subject, keptPlace(data, state.queue.get(subject)))
+      return begins ? { ...state, turns: { at, seconds: state.turns?.seconds ?? null } } : state
+    },
+    told: 'nobody',
+    says: ({ subject, until: end }) => `${subject} waits for a seat, for now until ${end}`,
+  }),
+  PlaceGivenUp: event(GivingUp, {
+    concerns: 'subject',
+    fold: (state, { subject }) => {
+      writable(state.queue).delete(subject)
+      return state
+    },
+    told: 'nobody',
+    says: ({ subject, why, by, note }, words) =>
+      by === null
+        ? `${subject} waits for a seat no longer${why === 'expired' ? ': they did not ask again' : ''}`
+        : `${subject}’s place in the queue was taken away by ${words.by(by)}${because(note)}`,
+  }),
   SessionJoined: event(Joining, {
     concerns: 'session',
     fold: (state, data) => {
@@ -171,6 +198,7 @@ export const SPACE_EVENTS = {
       join(state, sessionOf(data))
       writable(state.held).delete(account ?? guest ?? '')
       writable(state.left).delete(account ?? guest ?? '')
+      writable(state.queue).delete(account ?? guest ?? '')
       return state
     },
     told: 'coming',
@@ -364,6 +392,8 @@ export const SPACE_EVENTS = {
     concerns: 'space',
     fold: (state, { changes }) => ({
       ...state,
+      // Without a queue nobody waits.
+      ...(changes.queue === false ? { queue: new Map(), turns: null } : {}),
       settings: mergeSettings(state.settings, changes as Partial<SpaceState['settings']>),
     }),
     // `changes` is what the change named; null in its free part removes a key.

@@ -42,6 +42,18 @@ const states: Readonly<Record<string, readonly [ContentKind, ReadonlyArray<Space
   ],
   'a seat held for alice': ['public', [opened(), entered('alice')]],
   full: ['public', [opened(), ...full]],
+  'full, with a queue in which alice waits': [
+    'public',
+    [
+      opened(),
+      settled({ max_users: 1, queue: true }),
+      joined('dave'),
+      {
+        type: 'PlaceTaken',
+        data: { subject: 'alice', subspace: 'main', ahead: 'others', until: at(300), at: at() },
+      },
+    ],
+  ],
   'full of seats held for guests': [
     'public',
     [opened(), settled({ max_users: 2 }), entered(guest(1).id), entered(guest(2).id)],
@@ -123,6 +135,7 @@ const commands: ReadonlyArray<SpaceCommand> = [
   { ...box, type: 'PinEntity', template: null, ownership: null, components: { color: 'red' } },
   { ...box, type: 'ChangeEntity', components: { color: 'blue' } },
   { ...box, type: 'UnpinEntity' },
+  { type: 'LeaveQueue', subject: 'alice', reason: null },
   ask.expire,
 ]
 const callers = { alice: account('alice'), bob: account('bob'), guest: seven, system }

@@ -14,6 +14,8 @@ export const initialSpace = (): SpaceState => ({
   bans: new Map(),
   mutes: new Map(),
   pinned: new Map(),
+  queue: new Map(),
+  turns: null,
   settings: DEFAULT_SETTINGS,
 })
 
@@ -29,6 +31,7 @@ export const forkSpace = (state: SpaceState): SpaceState => ({
   bans: new Map(state.bans),
   mutes: new Map(state.mutes),
   pinned: new Map(state.pinned),
+  queue: new Map(state.queue),
 })
 
 export const evolveSpace = (state: SpaceState, event: SpaceEvent): SpaceState =>

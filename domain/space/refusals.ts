@@ -5,6 +5,8 @@ export type SpaceRefusal =
   /** No such space, or one that the caller may not know of: the caller can't tell which. */
   | { readonly _tag: 'SpaceNotFound' }
   | { readonly _tag: 'SpaceIsFull'; readonly max: number }
+  /** As many wait as may: of the room, or of one network’s guests. */
+  | { readonly _tag: 'QueueIsFull'; readonly max: number }
   /** One subject has as many sessions here as one may have. */
   | { readonly _tag: 'TooManySessions'; readonly max: number }
   | { readonly _tag: 'Banned'; readonly until: string | null }

@@ -5,7 +5,7 @@ import { invalid, parseReason, parseUntil } from '../text.ts'
 import { inForce, mayActOn, mayAs, mayOverrule } from './access.ts'
 import type { Ban, Kick, Mute, Unban, Unmute } from './commands.ts'
 import { actorOf, type Decision, type DecisionContext, subjectOf } from './decision-context.ts'
-import { AT_ONCE, AT_ONCE_WITH_WORDS, endSession, putOut, stopVoices } from './endings.ts'
+import { AT_ONCE, AT_ONCE_WITH_WORDS, endPlace, endSession, putOut, stopVoices } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import type { SpaceRefusal } from './refusals.ts'
 import type { Restriction } from './state.ts'
@@ -106,5 +106,6 @@ export const kick = (context: DecisionContext, command: Kick): Decision => {
   if (E.isLeft(mayOn)) return mayOn
   return E.right([
     endSession(context, session.sessionId, { reason: 'kicked', note: reason.right, until: null }),
+    ...endPlace(context, subjectOf(session), { why: 'kicked', note: reason.right }),
   ])
 }

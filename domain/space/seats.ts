@@ -9,6 +9,7 @@ import { type Decision, type DecisionContext, isOwn } from './decision-context.t
 import { endTheRest } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { parsePosition } from './position.ts'
+import { othersWait, takePlace } from './queue.ts'
 import { sessionsThatGiveWay, shownOut } from './shares.ts'
 import { keptWord } from './stage.ts'
 import type { SpaceState } from './state.ts'
@@ -137,6 +138,9 @@ const byShares = (context: DecisionContext, found: Room, network: string | undef
   return { free, isFull: false, lacks: 0 }
 }
 
+/** Whether it is others’ turn first: not where one is a moderator, or was just here. */
+const mustWait = (context: DecisionContext): boolean => othersWait(context) && !mayDisplace(context)
+
 export const enterSpace = (context: DecisionContext, command: EnterSpace): Decision => {
   const { state, by, at, access } = context
   if (by.kind === 'system') return E.left({ _tag: 'Forbidden', needs: 'self' })
@@ -152,7 +156,8 @@ export const enterSpace = (context: DecisionContext, command: EnterSpace): Decis
   const found = excess === null ? roomFor(context, false) : room(state, by.id, at, excess)
   const mayShow = by.kind === 'account' || mayDisplace(context)
   const { free, isFull } = mayShow ? byShares(context, found, network) : found
-  if (isFull) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
+  const goesOn = own !== undefined && !isOver(own.expiresAt, at)
+  if (isFull || (!goesOn && mustWait(context))) return takePlace(context, subspace.right, network)
   const data = network === undefined ? granted : { ...granted, network }
   return E.right([...free, { type: 'EntryGranted', data }])
 }
@@ -200,9 +205,12 @@ export const joinSpace = (context: DecisionContext, command: JoinSpace): Decisio
     return E.left({ _tag: 'TooManySessions', max: MAX_SESSIONS })
   if (events.length === 0) {
     const found = roomFor(context, true)
-    const again = found.isFull && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
+    const seat = state.held.get(by.id)
+    const waits = (seat === undefined || isOver(seat.expiresAt, at)) && mustWait(context)
+    const again =
+      (found.isFull || waits) && (by.kind === 'guest' || command.returns === true) ? own[0] : undefined
     const { free, isFull } = again === undefined ? byShares(context, found, command.network) : found
-    if (isFull && again === undefined) return E.left({ _tag: 'SpaceIsFull', max: state.settings.max_users })
+    if (again === undefined && (isFull || waits)) return takePlace(context, subspace.right, command.network)
     events.push(...(again === undefined ? free : [ended(again, 'disconnected', at)]))
   }
   events.push({

@@ -10,7 +10,7 @@ import type { SpaceState } from './state.ts'
 export const THIS_MACHINE = 'local'
 const WORDS = 'The room is full, and many guests of your network are in it.'
 
-const shareOf = ({ settings }: SpaceState, network: string): number =>
+export const shareOf = ({ settings }: Pick<SpaceState, 'settings'>, network: string): number =>
   network === THIS_MACHINE
     ? settings.guests_of_network
     : Math.min(settings.guests_of_network, Math.ceil(settings.max_users / 2))
@@ -25,6 +25,18 @@ const guestsByNetwork = ({ sessions }: SpaceState): Map<string, string[]> => {
     else known.push(sessionId)
   }
   return all
+}
+
+/** How many guests of that network are in, without the sessions of `gone`. */
+export const guestsOfNetwork = (
+  { sessions }: SpaceState,
+  network: string,
+  gone: ReadonlySet<string>,
+): number => {
+  let count = 0
+  for (const { account, network: its, sessionId } of sessions.values())
+    if (account === null && its === network && !gone.has(sessionId)) count += 1
+  return count
 }
 
 const hasHadItsShare = (

@@ -7,6 +7,7 @@ import { Time } from '../time.ts'
 import { initialSpace } from './evolve.ts'
 import { join } from './folding.ts'
 import { type Pin, pinKey, StoredPin } from './pin.ts'
+import { StoredPlace, Turns } from './place.ts'
 import { Permission } from './roles.ts'
 import { marksIn, nullable, StoredSession, storedSession } from './session.ts'
 import type { SpaceState } from './state.ts'
@@ -47,7 +48,12 @@ const Whole = t.type({
 })
 const SpaceSnapshot = t.intersection([
   Whole,
-  t.partial({ left: t.array(t.tuple([t.string, Time])), pinned: t.array(StoredPin) }),
+  t.partial({
+    left: t.array(t.tuple([t.string, Time])),
+    pinned: t.array(StoredPin),
+    queue: t.array(StoredPlace),
+    turns: Turns,
+  }),
 ])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
 
@@ -62,6 +68,8 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   // Left out where there is nothing, so that states stored before this field stay what they are.
   ...(state.left.size === 0 ? {} : { left: [...state.left] }),
   ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
+  ...(state.queue.size === 0 ? {} : { queue: [...state.queue.values()] }),
+  ...(state.turns === null ? {} : { turns: state.turns }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
@@ -81,6 +89,8 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     pinned: new Map(
       (json.pinned ?? []).map((pin) => [pinKey(pin.subspace, pin.entityId), { ...pin, components: null }]),
     ),
+    queue: new Map((json.queue ?? []).map((place) => [place.subject, place])),
+    turns: json.turns ?? null,
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),

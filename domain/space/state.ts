@@ -2,6 +2,7 @@
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
 import type { Pin } from './pin.ts'
+import type { Turns, WaitingPlace } from './place.ts'
 import type { Permission } from './roles.ts'
 import type { Session } from './session.ts'
 
@@ -47,5 +48,9 @@ export type SpaceState = {
   readonly mutes: ReadonlyMap<Subject, Restriction>
   /** What of its rooms' scenes lasts, by `pinKey`. */
   readonly pinned: ReadonlyMap<string, Pin>
+  /** Who waits for a seat, whoever came first in front. */
+  readonly queue: ReadonlyMap<Subject, WaitingPlace>
+  /** How fast the turns of the queue come; null before anybody waited. */
+  readonly turns: Turns | null
   readonly settings: SpaceSettings
 }

@@ -39,6 +39,7 @@ const anySettings: fc.Arbitrary<SettingsChanges> = fc.record(
     voice_enabled: fc.boolean(),
     guests_allowed: fc.boolean(),
     max_users: fc.integer({ min: 1, max: 6 }),
+    queue: fc.boolean(),
     slow_mode_seconds: fc.integer({ min: 0, max: 60 }),
     settings: fc.dictionary(
       fc.constantFrom('sky', 'fog'),

@@ -23,6 +23,7 @@ export type Refs = {
     { readonly joined: Ref; readonly moved: Ref | null; readonly marks: Partial<Record<MarkName, Ref>> }
   >
   readonly held: Map<string, Ref>
+  readonly queue: Map<string, Ref>
   readonly grants: Map<string, Ref>
   readonly bans: Map<string, Ref>
   readonly mutes: Map<string, Ref>
@@ -36,6 +37,7 @@ export const noRefs = (): Refs => ({
   opened: null,
   sessions: new Map(),
   held: new Map(),
+  queue: new Map(),
   grants: new Map(),
   bans: new Map(),
   mutes: new Map(),
@@ -47,6 +49,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   opened: refs.opened,
   sessions: new Map(refs.sessions),
   held: new Map(refs.held),
+  queue: new Map(refs.queue),
   grants: new Map(refs.grants),
   bans: new Map(refs.bans),
   mutes: new Map(refs.mutes),
@@ -70,17 +73,25 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   SpaceOpened: (refs, _, ref) => {
     refs.opened = ref
   },
-  EntryGranted: ({ held }, { subject }, ref) => {
+  EntryGranted: ({ held, queue }, { subject }, ref) => {
+    queue.delete(subject)
     held.delete(subject)
     held.set(subject, ref)
   },
   SeatExpired: ({ held }, { subject }) => {
     held.delete(subject)
   },
-  SessionJoined: ({ sessions, held }, { sessionId, account, guest }, ref) => {
+  PlaceTaken: ({ queue }, { subject }, ref) => {
+    queue.set(subject, ref)
+  },
+  PlaceGivenUp: ({ queue }, { subject }) => {
+    queue.delete(subject)
+  },
+  SessionJoined: ({ sessions, held, queue }, { sessionId, account, guest }, ref) => {
     sessions.delete(sessionId)
     sessions.set(sessionId, { joined: ref, moved: null, marks: {} })
     held.delete(account ?? guest ?? '')
+    queue.delete(account ?? guest ?? '')
   },
   SessionLeft: ({ sessions }, { sessionId }) => {
     sessions.delete(sessionId)
@@ -114,7 +125,8 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   EntityUnpinned: ({ pinned }, { subspace, entityId }) => {
     pinned.delete(pinKey(subspace, entityId))
   },
-  SettingsChanged: ({ settings }, { changes }, ref) => {
+  SettingsChanged: ({ settings, queue }, { changes }, ref) => {
+    if (changes.queue === false) queue.clear()
     for (const [name, value] of Object.entries(changes)) {
       if (name !== 'settings') settings.set(name, ref)
       else
@@ -165,7 +177,7 @@ const FirstRefs = t.type({
   settings: Rows,
 })
 /** Later additions are left out if they are empty. */
-export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows })])
+export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows, queue: Rows })])
 export type PackedRefs = t.TypeOf<typeof PackedRefs>
 type Packed = t.TypeOf<typeof Packed>
 
@@ -191,6 +203,7 @@ export const packRefs = (refs: Refs): PackedRefs => ({
   bans: packRows(refs.bans),
   mutes: packRows(refs.mutes),
   ...(refs.pinned.size === 0 ? {} : { pinned: packRows(refs.pinned) }),
+  ...(refs.queue.size === 0 ? {} : { queue: packRows(refs.queue) }),
   settings: packRows(refs.settings),
 })
 
@@ -214,5 +227,6 @@ export const unpackRefs = (packed: PackedRefs): Refs => ({
   bans: unpackRows(packed.bans),
   mutes: unpackRows(packed.mutes),
   pinned: unpackRows(packed.pinned ?? []),
+  queue: unpackRows(packed.queue ?? []),
   settings: unpackRows(packed.settings),
 })

@@ -43,7 +43,8 @@ export const standing: Folding<Standing> = {
     state.grants.size +
     state.bans.size +
     state.mutes.size +
-    state.pinned.size,
+    state.pinned.size +
+    state.queue.size,
   toJson: ({ state, refs }) => ({ state: toSnapshot(state), refs: packRefs(refs) }),
   fromJson: (json) => {
     if (!StoredStanding.is(json)) return null

@@ -1,6 +1,7 @@
 /** A moment as it is shown: over REST, in files, in the terminal. JSON values alone. */
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { inForce } from '../../domain/space/access.ts'
+import { lineOf } from '../../domain/space/queue.ts'
 import { MARK_NAMES, type MarkName, shownMarks } from '../../domain/space/session.ts'
 import type { Restriction } from '../../domain/space/state.ts'
 import { isOver } from '../../domain/text.ts'
@@ -100,6 +101,16 @@ export const momentView = (moment: Moment) => {
         until: expiresAt,
         event: refView(refs.held.get(subject)),
       })),
+    /** Who waits for a seat, in the order of the turns. */
+    queue: lineOf(state, at).map(({ place, position }) => ({
+      subject: place.subject,
+      subspace: place.subspace,
+      position,
+      ahead: place.ahead,
+      since: place.since,
+      until: place.until,
+      event: refView(refs.queue.get(place.subject)),
+    })),
     permissions: [...state.grants].map(([user_account, grant]) => ({
       user_account,
       permission: grant.permission,

@@ -142,7 +142,9 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
-    // A scene's lasting entities are in a bundle as events; version 1 of the format does not fold them.
+    // Who waits, and a scene's lasting entities, are in a bundle as events; version 1 of the format does not fold them.
+    PlaceTaken: () => {},
+    PlaceGivenUp: () => {},
     EntityPinned: () => {},
     EntityChanged: () => {},
     EntityUnpinned: () => {},

@@ -179,6 +179,19 @@ const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
           data: { subject: it, subspace: room, expiresAt: at(s + 60), at: at(s) },
         }) as const,
   ),
+  fc.tuple(subject, subspace, fc.constantFrom('moderators', 'others'), fc.boolean()).map(
+    ([it, room, ahead, comes]) =>
+      (s) =>
+        (comes
+          ? {
+              type: 'PlaceTaken',
+              data: { subject: it, subspace: room, ahead, until: at(s + 300), at: at(s) },
+            }
+          : {
+              type: 'PlaceGivenUp',
+              data: { subject: it, why: 'left', by: null, note: null, at: at(s) },
+            }) as AnyEvent,
+  ),
   fc.tuple(session, people, subspace, json, json).map(
     ([id, who, room, position, avatarData]) =>
       (s) =>
@@ -224,6 +237,7 @@ const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
         chat_enabled: fc.boolean(),
         voice_enabled: fc.boolean(),
         guests_allowed: fc.boolean(),
+        queue: fc.boolean(),
         max_users: fc.integer({ min: 1, max: 1000 }),
         slow_mode_seconds: fc.integer({ min: 0, max: 60 }),
         settings: fc.dictionary(fc.constantFrom('sky', 'floor', 'music'), fc.option(json, { nil: null }), {
@@ -298,6 +312,10 @@ const FILLERS: ReadonlyArray<AnyEvent> = [
   { type: 'AccountBanned', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
   { type: 'AccountMuted', data: { subject: 'bob', by: filler, reason: null, until: null, at: at(1) } },
   { type: 'EntityPinned', data: { ...pinned, by: filler, at: at(1) } },
+  {
+    type: 'PlaceTaken',
+    data: { subject: 'bob', subspace: 'main', ahead: 'others', until: at(300), at: at(1) },
+  },
   { type: 'CaseOpened', data: { ...step, subject: 'bob', about: { kind: 'person' }, moment } },
   { type: 'ReportFiled', data: { ...step, reportId: 'a-report', words: '', moment } },
 ]

@@ -175,6 +175,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       chat_revision: 'string?',
       present: 'array',
       seats_held: 'array',
+      queue: 'array',
       permissions: 'array',
       bans: 'array',
       mutes: 'array',

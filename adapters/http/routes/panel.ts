@@ -1,16 +1,19 @@
-/** What DLUX's wallet and panel ask for besides rooms: capacity, queues, subscriptions. Here nobody pays or queues, and
- *  most answers say so; nothing is stored. */
+/** What DLUX's wallet and panel ask for besides rooms: capacity, queues, subscriptions. Here nobody pays, and most answers
+ *  say so. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import type { Caller } from '../../../domain/identity.ts'
 import { parseSpace, parseSubspace } from '../../../domain/names.ts'
+import type { Authenticated } from '../../auth/authenticate.ts'
+import { inWords, placeOf, type QueueView, queueViews } from '../../queue-view.ts'
 import { describeError } from '../../refusals.ts'
 import { AnySubspace, Text } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
 import * as shapes from '../shapes.ts'
-import { needNoService, SpaceParams, seen, spaceOf, type VisibleSpace } from '../space-gate.ts'
+import { accessTo, needNoService, SpaceParams, seen, spaceOf, type VisibleSpace } from '../space-gate.ts'
 import { capacityOf, identityOf, written } from '../views.ts'
 import { ticketUrl } from './spaces.ts'
 import { turnFor } from './turn.ts'
@@ -52,11 +55,12 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/spaces/:type/:id/queue',
     answer: { success: 'boolean', queue_info: 'object' },
     tag: 'panel',
-    summary: 'Who is waiting for a seat: nobody. A free seat goes to whoever asks next.',
+    summary: 'How many wait for a seat; nobody, where the room has no queue.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
-      await seen(deps, spaceOf(params), who.caller)
-      return { success: true, queue_info: { current_queue: { total_waiting: 0 } } }
+      const { state } = await seen(deps, spaceOf(params), who.caller)
+      const { waiting } = queueViews(state, timeNow(deps))
+      return { success: true, queue_info: { current_queue: { total_waiting: waiting } } }
     },
   })
   mount(app, deps, {
@@ -73,9 +77,9 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/waitlist/:id/status',
     answer: { success: 'boolean', waitlist_entries: 'array' },
     tag: 'panel',
-    summary: 'What a person is waiting for: nothing, since there is no waiting list.',
+    summary: 'Where the caller waits for a seat, whatever the path names.',
     params: t.type({ id: Text }),
-    handle: async () => ({ success: true, waitlist_entries: [] }),
+    handle: async ({ who }) => ({ success: true, waitlist_entries: await waitsOf(deps, who.caller) }),
   })
   mount(app, deps, {
     method: 'GET',
@@ -125,6 +129,66 @@ const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
+const timeNow = ({ clock }: HttpDeps): string => new Date(clock.now()).toISOString()
+const userTypeOf = ({ kind }: Caller): string => (kind === 'guest' ? 'guest' : 'regular')
+const waitIn = ({ expected_wait_seconds }: QueueView) => ({
+  estimated_seconds: expected_wait_seconds,
+  estimated_message:
+    expected_wait_seconds === null
+      ? 'not known yet'
+      : `about ${Math.max(1, Math.round(expected_wait_seconds / 60))} min`,
+})
+
+const WAITS = {
+  ...WRITTEN,
+  queue_info: 'object',
+  capacity: 'object',
+  is_premium: 'boolean',
+  viral_info: 'string?',
+  upgrade_options: 'array',
+  message: 'string',
+  identity: shapes.Identity,
+  session_token: 'string',
+} as const
+/** With the token by which a guest is the same one when its turn comes. */
+const waitingAnswer = (deps: HttpDeps, who: Authenticated, of: VisibleSpace, place: QueueView) => ({
+  queue_info: {
+    position: place.position,
+    user_type: userTypeOf(who.caller),
+    estimated_wait: waitIn(place),
+  },
+  capacity: capacityIn(of).capacity,
+  is_premium: false,
+  viral_info: null,
+  upgrade_options: [],
+  message: inWords(place),
+  identity: identityOf(who.caller),
+  session_token: deps.auth.tokenFor(who).token,
+})
+
+const waitsOf = async (deps: HttpDeps, caller: Caller) => {
+  const rows = orTell(await deps.readModels.placesOf(caller.id)())
+  const entries = await Promise.all(
+    rows.map(async ({ space_type, space_id }) => {
+      const { state, access } = await accessTo(deps, { type: space_type, id: space_id }, caller)
+      const view = access.mayKnow ? placeOf(state, caller.id, timeNow(deps)) : null
+      if (view === null) return []
+      return [
+        {
+          space_type,
+          space_id,
+          status: 'waiting',
+          queue_position: view.position,
+          users_ahead: view.position - 1,
+          user_type: userTypeOf(caller),
+          estimated_wait: waitIn(view),
+        },
+      ]
+    }),
+  )
+  return entries.flat()
+}
+
 export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
   reads(app, deps)
   relayed(app, deps)
@@ -133,9 +197,18 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/waitlist/:id/leave',
     answer: { success: 'boolean', removed_entries: shapes.whole() },
     tag: 'panel',
-    summary: 'Changes nothing: there is no waiting list.',
+    summary: 'Gives up the caller’s place in the queue of the space in the body.',
     params: t.type({ id: Text }),
-    handle: async () => ({ success: true, removed_entries: 0 }),
+    body: t.partial({ space_type: t.unknown, space_id: t.unknown }),
+    handle: async ({ body, who, sender, commandId }) => {
+      const space = orTell(parseSpace(body.space_type, body.space_id))
+      const command = { type: 'LeaveQueue', subject: who.caller.id, reason: null } as const
+      const accepted = orTell(await deps.commands.space({ ...sender, ...commandId, space, command })())
+      const removed = accepted.events.filter(
+        ({ type, data }) => type === 'PlaceGivenUp' && data.subject === who.caller.id,
+      )
+      return { success: true, removed_entries: removed.length }
+    },
   })
   mount(app, deps, {
     method: 'POST',
@@ -159,9 +232,10 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
       turn_credentials: shapes.TurnCredentials,
       websocket_url: 'string',
     },
+    waits: WAITS,
     tag: 'panel',
     summary:
-      'A join in the form that the panel uses. The account in the body proves nothing: without a proof the caller is a guest. 429 if the room is full.',
+      'A join, as the panel asks for one. The account in the body proves nothing: without a proof it is a guest’s. 202 with a place where the room is full and has a queue, else 429.',
     body: t.partial({ space_type: t.unknown, space_id: t.unknown, subspace: AnySubspace }),
     handle: async ({ body, who, sender, commandId, request }) => {
       needNoService(who.caller)
@@ -174,6 +248,8 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
         return tell(told.code === 'space_full' ? { ...told, status: FULL, message: told.error } : told)
       }
       const of = await seen(deps, space, who.caller)
+      const place = placeOf(of.state, who.caller.id, timeNow(deps))
+      if (place !== null) return { ...written(accepted.right), ...waitingAnswer(deps, who, of, place) }
       const session = deps.auth.tokenFor(who)
       const isGuest = who.caller.kind === 'guest'
       return {

@@ -5,6 +5,7 @@ import * as t from 'io-ts'
 import { MAIN, parseSubspace } from '../../../domain/names.ts'
 import { isCursor } from '../../../projections/cursors.ts'
 import type { Ticket } from '../../auth/tickets.ts'
+import { placeOf } from '../../queue-view.ts'
 import {
   AnySubspace,
   AnyTypeCodec,
@@ -47,6 +48,17 @@ const websocketUrl = (publicUrl: string, request: FastifyRequest): string =>
 /** The same with a ticket in it, for clients that can send nothing else. */
 export const ticketUrl = (deps: HttpDeps, request: FastifyRequest, ticket: Ticket): string =>
   `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${deps.auth.tickets.issue(ticket)}`
+
+const JOINED = {
+  ...WRITTEN,
+  space: shapes.JoinedSpace,
+  subspace: shapes.subspace,
+  identity: shapes.Identity,
+  session_token: 'string',
+  turn_credentials: shapes.TurnCredentials,
+  websocket_url: 'string',
+  queue: shapes.orNull(shapes.Queue),
+} as const
 
 export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
@@ -127,17 +139,11 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
     path: '/api/spaces/:type/:id/join',
-    answer: {
-      ...WRITTEN,
-      space: shapes.JoinedSpace,
-      subspace: shapes.subspace,
-      identity: shapes.Identity,
-      session_token: 'string',
-      turn_credentials: shapes.TurnCredentials,
-      websocket_url: 'string',
-    },
+    answer: JOINED,
+    waits: JOINED,
     tag: 'spaces',
-    summary: 'Asks to be let in: holds a seat for a minute, in which the socket should connect.',
+    summary:
+      'Asks to be let in: holds a seat for a minute, in which the socket is to come. 202 where every seat is taken and the room has a queue: then the socket is told when it is one’s turn.',
     params: SpaceParams,
     body: t.partial({ subspace: AnySubspace, ...PROOF }),
     proofInBody: true,
@@ -164,6 +170,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         session_token: session.token,
         turn_credentials: turnFor(deps, who, request.address),
         websocket_url: ticketUrl(deps, request, { caller: who.caller, session, space, subspace }),
+        queue: placeOf(of.state, who.caller.id, new Date(deps.clock.now()).toISOString()),
       }
     },
   })

@@ -12,6 +12,7 @@ import type { EntrySnapshot, LiveSpace, Occupant } from '../live-space.ts'
 import { type Member, senderOf } from '../member.ts'
 import type { JoinSpacePayload } from '../payloads.ts'
 import { staleSessions } from '../stale.ts'
+import type { Waiting } from '../waiting.ts'
 import { type Ending, hush } from './ending.ts'
 import type { Enter } from './entering.ts'
 import { type Arrival, arrival, type MemberSession, newSession, noSession, unavailable } from './session.ts'
@@ -35,8 +36,9 @@ export const createSessionCommands = (deps: {
   readonly ending: Ending
   readonly current: (live: LiveSpace, subspace: string) => EntrySnapshot
   readonly answeredFor: Map<string, SpaceRef>
+  readonly waiting: Waiting
 }) => {
-  const { commands, feed, node, ids, enter, ending, current, answeredFor } = deps
+  const { commands, waiting, feed, node, ids, enter, ending, current, answeredFor } = deps
   const { drop, leaveNow } = ending
 
   const occupantOf = (member: Member, session: MemberSession): Occupant => ({
@@ -104,8 +106,20 @@ export const createSessionCommands = (deps: {
         ...(asked.since == null ? {} : { returns: true }),
       },
     })
-    if (E.isRight(outcome)) return concluded(member, session, arriving, outcome)
+    const isIn = E.isRight(outcome) && outcome.right.events.some(({ type }) => type === 'SessionJoined')
+    if (isIn) {
+      waiting.end(member)
+      return concluded(member, session, arriving, outcome)
+    }
     session.arrived('ended')
+    if (E.isRight(outcome)) {
+      // Every seat is taken, and it has a place in the queue now.
+      const held = await feed.hold(space)
+      drop(member, session)
+      answeredFor.delete(session.sessionId)
+      if (E.isLeft(held)) return failed(held.left)
+      return waiting.begin(member, { space, subspace, hold: held.right }, outcome.right)
+    }
     // It may have happened all the same: then the session ends at once.
     if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
     else {

@@ -2,13 +2,14 @@
 import type { Code } from './wire.ts'
 
 /** The server's codes, and the client's own: `unreachable` (no answer), `disconnected` (the line was cut before one came),
- *  `left` (the room was left, or is over), `microphone` (there is none, or the user said no), `voice_full`, `not_signed`. */
+ *  `left` (the room was left, or is over), `queue_over` (one waits for a seat no longer), `microphone` (there is none, or the user said no), `voice_full`, `not_signed`. */
 export type PresenceCode =
   | Code
   | 'unreachable'
   | 'disconnected'
   | 'left'
   | 'microphone'
+  | 'queue_over'
   | 'voice_full'
   | 'not_signed'
 

@@ -2,7 +2,7 @@
 import { PresenceError } from './errors.ts'
 import { type Login, logIn } from './login.ts'
 import { Room, type Where } from './room.ts'
-import { type Entry, Session } from './session.ts'
+import { type Entry, type QueuePlace, Session } from './session.ts'
 import { type Transport, webTransport } from './transport.ts'
 
 export { type PresenceCode, PresenceError } from './errors.ts'
@@ -29,6 +29,8 @@ export type JoinOptions = {
   /** Where the token stays for the next page; `sessionStorage` unless said, null for nowhere. */
   readonly storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null
   readonly transport?: Transport
+  /** Every seat is taken and the room has a queue: told where one stands, until it is one’s turn and one is in. */
+  readonly onQueue?: (place: QueuePlace) => void
 }
 
 const SPACE = /^(post|document|community|global):([^:]+)(?::(main(?:-.+)?))?$/
@@ -118,6 +120,7 @@ export const join = async (space: string, options: JoinOptions = {}): Promise<Ro
     onMessage: (type, message) => room.heard(type, message),
     onBytes: (bytes) => room.framed(bytes),
     onCut: () => room.cut(),
+    ...(options.onQueue === undefined ? {} : { onQueue: options.onQueue }),
     onEnd: (why) => room.ended(why),
     now,
   })

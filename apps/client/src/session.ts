@@ -22,10 +22,13 @@ export type SessionDeps = {
   /** A frame of the packed wire. */
   readonly onBytes?: (bytes: Uint8Array) => void
   readonly onCut: () => void
+  /** Every seat is taken: where one stands in the queue, whenever that changes. */
+  readonly onQueue?: (place: QueuePlace) => void
   /** It does not come back. */
   readonly onEnd: (why: PresenceError) => void
   readonly now: () => number
 }
+export type QueuePlace = Pick<Told['queue-place'], 'position' | 'waiting' | 'expected_wait_seconds'>
 type Waiting = { readonly resolve: (answer: Json) => void; readonly reject: (error: PresenceError) => void }
 type State = 'connecting' | 'connected' | 'ended'
 
@@ -49,6 +52,8 @@ export class Session {
   #counter = 0
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** Of the queue of a full room, while one waits in it. */
+  #turn: Waiting | null = null
   iceServers: ReadonlyArray<RTCIceServer> = []
 
   constructor(deps: SessionDeps) {
@@ -131,6 +136,7 @@ export class Session {
   #failAll(why: PresenceError): void {
     for (const { reject } of [...this.#waiting.values()]) reject(why)
     this.#waiting.clear()
+    this.#turn?.reject(why)
   }
   #wait(error: PresenceError | null): number {
     if (error?.retryAfter != null) return error.retryAfter * 1_000 + Math.random() * 500
@@ -173,16 +179,40 @@ export class Session {
   }
   async #join(withSince: boolean): Promise<void> {
     const last = this.#last
-    await this.ask('join-space', {
-      ...this.#deps.greeting(),
-      room_data: true,
-      ...(last === null ? {} : { replaces: last.sessionId }),
-      ...(withSince && last !== null ? { since: { space: last.space, chat: last.chat } } : {}),
-    })
+    const turn = this.#nextTurn()
+    try {
+      await this.ask('join-space', {
+        ...this.#deps.greeting(),
+        room_data: true,
+        ...(last === null ? {} : { replaces: last.sessionId }),
+        ...(withSince && last !== null ? { since: { space: last.space, chat: last.chat } } : {}),
+      })
+    } catch (error) {
+      if (asPresenceError(error).code !== 'queued') throw error
+      await turn
+      return this.#join(withSince)
+    }
     this.#failures = 0
     this.#state = 'connected'
     for (const { resolve } of this.#whenConnected) resolve({})
     this.#whenConnected.clear()
+  }
+
+  /** Resolves when a seat is held for one. */
+  #nextTurn(): Promise<unknown> {
+    const turn = new Promise<Json>((resolve, reject) => {
+      this.#turn = { resolve, reject }
+    })
+    // Where there was room, nobody waits for it.
+    turn.catch(() => {})
+    return turn
+  }
+
+  #queued(type: string, message: Json): void {
+    if (type === 'queue-turn') this.#turn?.resolve(message)
+    else if (type === 'queue-place') this.#deps.onQueue?.(message as unknown as QueuePlace)
+    else if (type === 'queue-over')
+      this.#turn?.reject(new PresenceError('queue_over', `One waits no longer: ${String(message.reason)}.`))
   }
 
   #heard(message: Json): void {
@@ -202,6 +232,7 @@ export class Session {
       this.#deps.onJoined(joined, isAgain)
       return
     }
+    this.#queued(type, rest)
     if (type === 'space-error') this.#refused(refusalOf(rest))
     this.#deps.onMessage(type, rest)
     if (type === 'kicked') {

@@ -140,12 +140,22 @@ export type Sent = {
     readonly stage?: boolean
     readonly slow_mode_seconds?: number
     readonly guests_of_network?: number
+    readonly queue?: boolean
+    readonly queue_length?: number
+    readonly queue_order?: 'roles' | 'arrival'
     readonly scene_spawn?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_draw?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_pin?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_delete?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_ownership?: 'free' | 'ask' | 'locked'
     readonly settings?: Readonly<Record<string, unknown>>
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Gives up one’s place in the queue, or as a moderator takes that of one below. */
+  readonly 'queue-leave': {
+    readonly subject: string
+    readonly reason?: string | null
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
@@ -246,6 +256,9 @@ export type Told = {
       readonly stage: boolean
       readonly slow_mode_seconds: number
       readonly guests_of_network: number
+      readonly queue: boolean
+      readonly queue_length: number
+      readonly queue_order: 'roles' | 'arrival'
       readonly scene_spawn: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
       readonly scene_draw: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
       readonly scene_pin: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
@@ -415,6 +428,33 @@ export type Told = {
     readonly by: string | null
     readonly until?: string
   }
+  /** Where one stands in the queue of a full room, whenever that changes. */
+  readonly 'queue-place': {
+    readonly spaceType: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId: string
+    readonly subspace: string
+    readonly position: number
+    readonly waiting: number
+    readonly expected_wait_seconds: number | null
+    readonly until: string | null
+    readonly timestamp: string
+  }
+  /** It is one’s turn: a seat is held until then, and join-space takes it. */
+  readonly 'queue-turn': {
+    readonly spaceType: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId: string
+    readonly subspace: string
+    readonly expires_at: string
+    readonly timestamp: string
+  }
+  /** One waits no longer: the turn was missed, the place was given up or taken away, the queue is off, or a code of why one may not enter. */
+  readonly 'queue-over': {
+    readonly spaceType: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId: string
+    readonly subspace: string
+    readonly reason: string
+    readonly timestamp: string
+  }
   /** From another socket of the room. */
   readonly 'webrtc-offer': {
     readonly fromSocketId: string
@@ -506,6 +546,13 @@ export type Told = {
     readonly code: string
     readonly error: string
     readonly retry_after?: number
+    readonly queue?: {
+      readonly position: number
+      readonly waiting: number
+      readonly expected_wait_seconds: number | null
+      readonly until: string | null
+      readonly expires_at: string | null
+    }
   }
   /** A refusal of something that was sent without asking for an acknowledgement. */
   readonly 'chat-error': {
@@ -513,6 +560,13 @@ export type Told = {
     readonly code: string
     readonly error: string
     readonly retry_after?: number
+    readonly queue?: {
+      readonly position: number
+      readonly waiting: number
+      readonly expected_wait_seconds: number | null
+      readonly until: string | null
+      readonly expires_at: string | null
+    }
   }
 }
 
@@ -543,6 +597,8 @@ export type Code =
   | 'too_many_reports'
   | 'nothing_to_appeal'
   | 'space_full'
+  | 'queued'
+  | 'queue_full'
   | 'too_many_sessions'
   | 'too_many'
   | 'entity_not_found'

@@ -31,6 +31,12 @@ export const ACTS = {
     send: (reason) => ({ method: 'DELETE', path: `/permissions/${at(name)}`, body: { reason } }),
     undo: { says: 'Give it again', method: 'PUT', path: `/permissions/${at(name)}`, body: { permission: was } },
   }),
+  unqueue: ({ name }) => ({
+    says: `Take ${name}’s place in the queue`,
+    done: `${name} waits no longer`,
+    send: (reason) => ({ method: 'DELETE', path: `/queue/${at(name)}`, body: { reason } }),
+    stays: 'They may wait again, at the end.',
+  }),
   lower: ({ session_id, name }) => ({
     says: `Lower ${name}’s hand`,
     done: `${name}’s hand is down`,

@@ -30,14 +30,15 @@ class NowView extends View {
     const room = await api(`${base}${fresh}`)
     const mayEnter = room.has_access
     const moderates = rank(room.permission) >= 1
-    const [chat, permissions, bans, mutes, settings] = await Promise.all([
+    const [chat, permissions, bans, mutes, settings, queue] = await Promise.all([
       ifMay(mayEnter, () => api(`/api/chat/${pathOf(this.space)}/messages${query({ limit: 50, min_position: this.since })}`)),
       ifMay(mayEnter, () => api(`${base}/permissions?limit=100`)),
       ifMay(moderates, () => api(`${base}/bans?limit=100`)),
       ifMay(moderates, () => api(`${base}/mutes?limit=100`)),
       ifMay(true, () => api(`${base}/settings`)),
+      ifMay(mayEnter, () => api(`${base}/queue`)),
     ])
-    return { ...room, chat, permissions, bans, mutes, settings }
+    return { ...room, chat, permissions, bans, mutes, settings, queue }
   }
   ask(name, about) {
     this.querySelector('act-dialog').ask(name, about)
@@ -51,7 +52,7 @@ class NowView extends View {
         · you: <b>${permission ?? 'no role'}</b></p>
       <act-dialog .space=${this.space}></act-dialog>
       <div class="panels">
-        ${this.people(data)} ${this.chat(data)} ${this.settings(data)}
+        ${this.people(data)} ${this.queue(data)} ${this.chat(data)} ${this.settings(data)}
         ${this.list(data, 'permissions', 'Permissions', (row) => this.permission(data, row))}
         ${this.list(data, 'bans', 'Bans', (row) => this.restricted(row, 'unban', 'Unban', row.banned_by))}
         ${this.list(data, 'mutes', 'Mutes', (row) => this.restricted(row, 'unmute', 'Unmute', row.muted_by))}
@@ -75,6 +76,18 @@ class NowView extends View {
             ${this.button('Kick', 'kick', about)}${this.button('Mute', 'mute', about)}${this.button('Ban', 'ban', about)}</span>` : nothing}</li>`
       })}</ul>
       ${acts ? this.another(permission) : nothing}</section>`
+  }
+  queue({ queue }) {
+    if (!queue?.queue) return nothing
+    const { waiting, queue_length, expected_wait_seconds: wait, mine, places } = queue
+    return html`<section class="panel" aria-label="queue"><h3>Queue <small>${waiting} / ${queue_length}</small></h3>
+      ${mine ? html`<p>${mine.position === 0 ? 'It is your turn.' : html`You are number <b>${mine.position}</b>.`}</p>` : nothing}
+      <p class="empty">${waiting === 0 ? 'Nobody waits.' : wait === null ? 'How long it takes is not known yet.' : `Who comes now waits about ${wait} s.`}</p>
+      ${places ? html`<ol class="rows">${places.map(
+        (one) => html`<li>${one.position}. ${who(one.subject, this.space)}
+          <small>since ${when(one.since)}${one.ahead === 'others' ? nothing : ` · before others: ${one.ahead}`}</small>
+          <span class="acts">${this.button('Take away', 'unqueue', { name: one.subject })}</span></li>`,
+      )}</ol>` : nothing}</section>`
   }
   /** An act on one who is not in. */
   another(permission) {
@@ -133,7 +146,7 @@ class NowView extends View {
       const before = {}
       for (const input of event.target.querySelectorAll('[data-setting]')) {
         const name = input.dataset.setting
-        const value = input.type === 'checkbox' ? input.checked : Number(input.value)
+        const value = input.type === 'checkbox' ? input.checked : input.type === 'number' ? Number(input.value) : input.value
         if (value === values[name]) continue
         changes[name] = value
         before[name] = values[name]
@@ -154,6 +167,8 @@ const field = (name, value, may) => {
     return html`<label class="switch"><input type="checkbox" data-setting=${name} .defaultChecked=${value} ?disabled=${!may}> ${label}</label>`
   if (typeof value === 'number')
     return html`<label>${label}<input type="number" data-setting=${name} .defaultValue=${String(value)} min="0" required ?disabled=${!may}></label>`
+  if (typeof value === 'string')
+    return html`<label>${label}<input type="text" data-setting=${name} .defaultValue=${value} maxlength="32" required autocomplete="off" ?disabled=${!may}></label>`
   return nothing
 }
 customElements.define('now-view', NowView)

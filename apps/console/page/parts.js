@@ -37,7 +37,7 @@ export const when = (iso, how = 'short') => {
 }
 
 export const KINDS = {
-  people: { label: 'people', of: /^(Entry|Seat|Session|Voice|Hand)/ },
+  people: { label: 'people', of: /^(Entry|Seat|Session|Place|Voice|Hand)/ },
   words: { label: 'words', of: /^(Message|Reaction)/ },
   moderation: { label: 'moderation', of: /^(Permission|Account|Settings|SpaceOpened)/ },
   refusals: { label: 'refusals', of: /^CommandRefused$/ },

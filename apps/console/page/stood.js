@@ -21,6 +21,7 @@ const rows = (label, list, row) =>
 export const stood = (moment, space) => html`
   <section class="panel" aria-label="people then"><h3>In then <small id="present">${moment.present.length}</small></h3>${floor(moment.present)}
     <ul class="rows people">${moment.present.map((one) => html`<li>${who(nameOf(one), space)} <small>${one.subspace} · since ${when(one.since, 'long')}${one.voice_enabled ? ' · speaking' : ''}</small>${one.hand_raised ? ' ✋' : nothing}</li>`)}</ul>
+    ${moment.queue.length > 0 ? rows('Waiting for a seat', moment.queue, (one) => html`<li>${one.position}. ${one.subject} <small>since ${when(one.since, 'long')}</small></li>`) : nothing}
     ${moment.seats_held.length > 0 ? rows('Seats held', moment.seats_held, (seat) => html`<li>${seat.subject} <small>until ${when(seat.until, 'long')}</small></li>`) : nothing}</section>
   <section class="panel wide" aria-label="chat then"><h3>Chat, as it read then</h3><ol class="chat" tabindex="0" aria-label="messages then">${moment.messages.toReversed().map(
     (message) => html`<li>${who(nameOf(message), space)} <span class="words ${message.is_deleted ? 'gone' : ''}">${message.erased_by_request ? 'erased' : message.is_deleted ? `deleted by ${message.deleted_by}` : message.content}</span>

@@ -5,6 +5,7 @@ import type { Actor } from '../../../domain/identity.ts'
 import { isSettingName, type SettingName } from '../../../domain/settings.ts'
 import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
+import { lineOf, nextInQueue } from '../../../domain/space/queue.ts'
 import { hasTheWord } from '../../../domain/space/stage.ts'
 import type { Restriction } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
@@ -77,15 +78,18 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       )
   }
 
-  if (actor.kind === 'system') return rules
+  const isSystem = actor.kind === 'system'
+  if (isSystem && !commandEntry(command.type).looksAt.includes('line')) return rules
   const access = accessOf(state, actor, facts, at)
-  await add(
-    'visibility',
-    facts.exists ? facts.visibility : 'gone',
-    facts.exists ? `The space was ${facts.visibility}.` : 'The content of the space was gone.',
-    refs.opened,
-  )
-  await restriction('ban', access.ban)
+  if (!isSystem) {
+    await add(
+      'visibility',
+      facts.exists ? facts.visibility : 'gone',
+      facts.exists ? `The space was ${facts.visibility}.` : 'The content of the space was gone.',
+      refs.opened,
+    )
+    await restriction('ban', access.ban)
+  }
 
   const subjectOf = (sessionId: string | undefined): string | null => {
     const session = state.sessions.get(sessionId ?? '')
@@ -142,6 +146,23 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
         `The space had ${max_users} seats: ${state.sessions.size} were taken and ${held} held for others.`,
       )
     },
+    line: async () => {
+      if (!settings.queue) return
+      const line = lineOf(state, at)
+      const own = line.find(({ place }) => place.subject === actor.id)
+      const order =
+        settings.queue_order === 'roles'
+          ? 'moderators’ turns come first, then those’ who have access by name'
+          : 'turns come as people came'
+      const next = nextInQueue(state)
+      const before =
+        own === undefined ? `${line.length} waited` : `theirs was place ${own.position} of ${line.length}`
+      const passed = (next?.passedOver ?? []).map(({ subject }) => subject).join(', ')
+      const share =
+        passed === '' ? '' : ` Before it ${passed} came, whose network had its share of the seats.`
+      const turn = next === null ? '' : ` The next turn was ${next.next.subject}’s.${share}`
+      await setting('queue', `The room had a queue: ${before}; ${order}.${turn}`)
+    },
     voice: () =>
       setting('voice_enabled', `Voice was switched ${onOrOff(settings.voice_enabled)} in the space.`),
     word: async () => {
@@ -179,7 +200,7 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       if (owner !== actor.id || command.type === 'Kick') await target(owner)
     },
   }
-  for (const what of commandEntry(command.type).looksAt)
+  for (const what of commandEntry(command.type).looksAt.filter((one) => !isSystem || one === 'line'))
     await (isSettingName(what)
       ? setting(what, `${what} was ${JSON.stringify(settings[what])}.`)
       : looks[what]())

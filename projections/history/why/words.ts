@@ -15,6 +15,8 @@ const why = (refusal: ChatRefusal): string => {
   switch (refusal._tag) {
     case 'SpaceNotFound':
       return 'to them there is no such space'
+    case 'QueueIsFull':
+      return `${refusal.max} waited for a seat already`
     case 'SpaceIsFull':
       return `all ${refusal.max} seats were taken`
     case 'TooManySessions':

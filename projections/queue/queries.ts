@@ -1,0 +1,16 @@
+/** Where somebody waits for a seat. */
+import * as t from 'io-ts'
+import { sql } from 'slonik'
+import type { Subject } from '../../domain/identity.ts'
+import { type Query, query, spaceType } from '../query.ts'
+import type { PlaceRow } from '../read-models.ts'
+
+/** More are shown to nobody: whoever waits in so many rooms wants none of them. */
+const MOST = 100
+
+export const placesOf = (subject: Subject): Query<PlaceRow> =>
+  query(
+    sql.unsafe`SELECT space_type, space_id FROM presence_queue
+      WHERE subject = ${subject} AND until > now() ORDER BY space_type, space_id LIMIT ${MOST}`,
+    t.type({ space_type: spaceType, space_id: t.string }),
+  )

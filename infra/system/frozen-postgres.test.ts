@@ -1,4 +1,4 @@
-// test: alone
+// test: calm
 // timeout: 240
 /** A real Postgres that stands still (SIGSTOP): every read of the contract and every way to say something has an answer or a
  *  code within seconds, the command line too; and all is as before when it goes on. */

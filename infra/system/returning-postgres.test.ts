@@ -1,4 +1,4 @@
-// test: alone
+// test: calm
 // timeout: 240
 // needs: chromium
 /** A server that starts before PostgreSQL, and whose PostgreSQL is gone for six seconds: it waits and says so, and whoever

@@ -1,5 +1,5 @@
 /** A whole server whose Postgres is frozen: every read ends in time with a code, and those in a room go on talking. */
-// test: alone
+// test: calm
 // timeout: 240
 import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'

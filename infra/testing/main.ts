@@ -143,10 +143,10 @@ const main = async (): Promise<number> => {
   }
   try {
     say(`${files.length} test files, ${AT_ONCE} at a time`)
-    const together = files.filter((file) => !file.alone).map((file) => () => runTest(file, missing))
-    const alone = files.filter((file) => file.alone).map((file) => () => runTest(file, missing))
+    const together = files.filter((file) => !file.calm).map((file) => () => runTest(file, missing))
+    const calm = files.filter((file) => file.calm).map((file) => () => runTest(file, missing))
     await inParallel([...checks.map((check) => () => runCheck(check)), ...together], AT_ONCE)
-    await inParallel(alone, 1)
+    await inParallel(calm, Math.min(AT_ONCE, 2))
     unsteady = await runAgain(missing)
   } finally {
     await stopPostgres()

@@ -4,8 +4,8 @@ import { programs } from './packages.ts'
 
 export type TestFile = {
   readonly path: string
-  /** `// test: alone`: nothing else runs beside it. */
-  readonly alone: boolean
+  /** `// test: calm`: it holds answers to seconds, and runs after the others, beside one of its kind. */
+  readonly calm: boolean
   /** `// timeout: 300`, in seconds. */
   readonly timeoutSeconds: number
   /** Programs that it starts: `// needs: turnserver, caddy` (commas or spaces), or the harness that starts one. */
@@ -25,7 +25,7 @@ export const describe = (path: string, text: string): TestFile => {
     if (!programs.includes(need)) throw new Error(`${path} needs ${need}, which the runner doesn't know.`)
   return {
     path,
-    alone: /^\/\/ test: alone\b/m.test(header),
+    calm: /^\/\/ test: calm\b/m.test(header),
     timeoutSeconds: Number(header.match(/^\/\/ timeout: (\d+)$/m)?.[1] ?? DEFAULT_TIMEOUT_SECONDS),
     needs: [...needs],
   }

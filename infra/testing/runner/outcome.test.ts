@@ -73,10 +73,10 @@ outcome('given a child that outlives its test, then it is killed with it', async
   assert.deepEqual(counts(o), [1, 0])
 })
 outcome('given comments at its top, then a file says what it needs', () => {
-  const file = describe('x.test.ts', '// test: alone\n// timeout: 300\n// needs: turnserver, caddy\n')
+  const file = describe('x.test.ts', '// test: calm\n// timeout: 300\n// needs: turnserver, caddy\n')
   assert.deepEqual(file, {
     path: 'x.test.ts',
-    alone: true,
+    calm: true,
     timeoutSeconds: 300,
     needs: ['turnserver', 'caddy'],
   })

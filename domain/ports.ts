@@ -52,7 +52,13 @@ export type AppendError =
   | { readonly _tag: 'StreamDeleted' }
 
 /** Where a part of the log is that was taken out of it. `before`: ISO 8601. */
-export type Archived = { readonly name: string; readonly place: string; readonly before: string }
+export type Archived = {
+  readonly name: string
+  readonly place: string
+  readonly before: string
+  /** Of the last event in it: after that, all is on the log. */
+  readonly position?: string
+}
 export type ReadError =
   /** `archive`: what was asked for is there, and that is not at hand. */
   | { readonly _tag: 'LogUnavailable'; readonly cause: string; readonly archive?: Archived }

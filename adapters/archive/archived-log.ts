@@ -58,7 +58,9 @@ export const archivedAfter = async (log: StreamReader, after: bigint | 'start'):
   const made = await archivesOn(log)
   if (E.isLeft(made)) return null
   const found = made.right.findLast(({ position }) => after === 'start' || BigInt(position) > after)
-  return found === undefined ? null : { name: found.name, place: found.place, before: found.before }
+  if (found === undefined) return null
+  const { name, place, before, position } = found
+  return { name, place, before, position }
 }
 
 /** Where it was put, or in the folder where archives are kept now; null where it is in neither. */

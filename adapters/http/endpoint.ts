@@ -97,6 +97,7 @@ const ERROR = {
         name: { type: 'string' },
         place: { type: 'string' },
         before: { type: 'string', description: 'What was before then is in it; ISO 8601.' },
+        position: { type: 'string', description: 'Of the last event in it: after that, all is on the log.' },
       },
     },
     node: { type: 'string' },

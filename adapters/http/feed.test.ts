@@ -173,6 +173,42 @@ test('given a feed that was asked for, then the look is on the audit log', async
   assert.ok(entries.some(({ details }: Json) => details.call === 'feed'))
 })
 
+test('given a log whose beginning is archived, when its feed is asked for from before the cut, then 410, with the archive and from where on all is there; from then on it is given', async () => {
+  const [, granted, first] = await once('space=document:2&after=start')
+  const archive = {
+    name: 'archive-000001',
+    place: '/mnt/archives/archive-000001',
+    before: '2026-01-01T00:00:00.000Z',
+    position: granted.position as string,
+  }
+  const archivedAfter = async (after: bigint | 'start') =>
+    after === 'start' || after < BigInt(archive.position) ? archive : null
+  Object.assign(http.deps, { archivedAfter })
+  try {
+    for (const [after, headers] of [
+      ['start', {}],
+      ['0', {}],
+      [first.position, { accept: 'text/event-stream', 'last-event-id': '0' }],
+    ] as const) {
+      const told = await http.app.inject({
+        url: `/api/feed?live=false&space=document:2&after=${after}`,
+        headers: { ...as('bob'), ...headers },
+      })
+      const body = told.json()
+      assert.equal([told.statusCode, body.code, body.archive], [410, 'archived', archive], after)
+      assert.match(body.error, `ask for what came after position ${archive.position}`)
+    }
+    assert.is((await once(`space=document:2&after=${archive.position}`))[0].position, first.position)
+    const stranger = await http.app.inject({
+      url: '/api/feed?live=false&space=document:2&after=start',
+      headers: as('frank'),
+    })
+    assert.is.not(stranger.statusCode, 410)
+  } finally {
+    Object.assign(http.deps, { archivedAfter: undefined })
+  }
+})
+
 test.after(async () => {
   http.app.server.closeAllConnections()
   await http.close()

@@ -50,6 +50,7 @@ export const deliverFor = (
     count: options.metrics.count,
     log: feedLog!,
     before: positionBefore(deps),
+    archivedAfter: async (after) => (await deps.archivedAfter?.(after)) ?? null,
     proofs: proofs!,
     key: webhookKey!,
     target: { allowsLoopback: options.allowsLoopback },

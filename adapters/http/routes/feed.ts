@@ -72,9 +72,18 @@ const FORBIDDEN: Described = {
 const archivedIn = (archive: Archived): Described => ({
   status: 410,
   code: 'archived',
-  error: `Some of what came after that is in the archive ${archive.name}, up to ${archive.before}: ask from there on.`,
+  error: `Some of what came after that is in the archive ${archive.name}, up to ${archive.before}: ask for what came after position ${archive.position}.`,
   archive,
 })
+
+/** Ends the request where something after that place is not on the log any more: nobody is given a feed with a gap in it. */
+export const mustBeOnLog = async (
+  { archivedAfter }: HttpDeps,
+  after: bigint | 'start' | 'end',
+): Promise<void> => {
+  const archive = after === 'end' ? null : ((await archivedAfter?.(after)) ?? null)
+  if (archive !== null) tell(archivedIn(archive))
+}
 
 /** Ends the request unless the caller is a moderator of the space or an auditor; without a space, unless an auditor. */
 export const mayFollow = async (deps: HttpDeps, space: SpaceRef | null, caller: Caller): Promise<void> => {
@@ -142,8 +151,7 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
       const had = sse && last !== undefined ? Position.decode(last) : null
       if (had !== null && E.isLeft(had)) tellInvalid('last_event_id', 'Last-Event-ID must be a position.')
       const from = had !== null && E.isRight(had) ? had.right : (after ?? 'end')
-      const archive = from === 'end' ? null : ((await deps.archivedAfter?.(from)) ?? null)
-      if (archive !== null) tell(archivedIn(archive))
+      await mustBeOnLog(deps, from)
       const filters = {
         after: String(from),
         ...(types === null ? {} : { types }),

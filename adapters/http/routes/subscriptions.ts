@@ -14,7 +14,7 @@ import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { HttpError, orTell, tell, tellInvalid } from '../errors.ts'
 import { listOf, orNull, shape, text, time, uuid, whole } from '../shapes.ts'
-import { After, mayFollow } from './feed.ts'
+import { After, mayFollow, mustBeOnLog } from './feed.ts'
 import { actOutside, doneView, mayManage } from './keys.ts'
 
 const maybeText = orNull(text())
@@ -177,6 +177,7 @@ const making = (app: FastifyInstance, deps: HttpDeps): void => {
       const { space, url } = body
       await mayFollow(deps, space, who.caller)
       const after = body.after ?? (await endOf(deps))
+      if (body.after !== null) await mustBeOnLog(deps, body.after)
       const { id } = commandId
       const done = await actOutside(deps, sender, id, {
         type: 'Subscribe',
@@ -240,6 +241,7 @@ const changing = (app: FastifyInstance, deps: HttpDeps, { state }: Parts): void 
       const one = await foundFor(deps, state(), params.id, who.caller)
       const after = body.after === null ? (one.parked?.after ?? null) : String(body.after)
       if (after === null) return tellInvalid('after', 'It is not parked: say after which place it goes on.')
+      await mustBeOnLog(deps, after === 'start' ? after : BigInt(after))
       const command = { type: 'ReplaySubscription', subscription: one.id, after } as const
       return doneView(await actOutside(deps, sender, commandId.id, command))
     },

@@ -295,6 +295,70 @@ test('given ten subscriptions of a space, when another is asked for, then there 
   assert.is(answer.body.code, 'too_many')
 })
 
+test('given a log whose beginning is archived, when deliveries are asked for from before the cut, then 410 with where all is there; one that stood there is parked and says so, and goes on from after it', async () => {
+  const one = receiver()
+  const { subscription } = await subscribe(one.url)
+  const first = await say('taken')
+  await until('it came', () => one.got.length === 1)
+  await isShown(subscription.id, 'it is told', ({ position }) => position === first)
+  await deliveries.stop()
+  const cut = await say('archived before it was delivered')
+  const archive = {
+    ...{ name: 'archive-000001', place: '/mnt/archives/archive-000001' },
+    ...{ before: '2026-01-01T00:00:00.000Z', position: cut },
+  }
+  const archivedAfter = async (after: bigint | 'start') =>
+    after === 'start' || after < BigInt(cut) ? archive : null
+  Object.assign(http.deps, { archivedAfter })
+  try {
+    deliveries = start()
+    await isShown(subscription.id, 'it is parked', ({ status }) => status === 'parked')
+    const { parked } = await shown(subscription.id)
+    assert.match(parked.error, `is in the archive archive-000001: have it replayed after position ${cut}`)
+    const again = (body: object) => call(`POST /api/subscriptions/${subscription.id}/replay`, as('bob'), body)
+    for (const body of [{}, { after: 'start' }, { after: first }]) {
+      const told = await again(body)
+      assert.equal([told.status, told.body.code, told.body.archive], [410, 'archived', archive])
+    }
+    const made = await call('POST /api/subscriptions', as('bob'), {
+      ...{ url: receiver().url, space: 'document:2', after: 'start' },
+    })
+    assert.equal([made.status, made.body.code], [410, 'archived'])
+    assert.is((await again({ after: cut })).status, 200)
+    await say('after the cut')
+    await until('it came', () => one.got.length === 2)
+    assert.equal(words(one.got), ['taken', 'after the cut'])
+  } finally {
+    Object.assign(http.deps, { archivedAfter: undefined })
+  }
+  await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
+})
+
+test('given an archive whose end is after what was last delivered, when nothing of it was for this address, then deliveries go on as ever', async () => {
+  const one = receiver()
+  const { subscription } = await subscribe(one.url, { types: ['MessagePosted'] })
+  await say('taken')
+  await until('it came', () => one.got.length === 1)
+  await isShown(subscription.id, 'it is told', ({ delivered }) => delivered === 1)
+  await deliveries.stop()
+  const position = await say('elsewhere', 'document/1', 'alice')
+  await http.settled()
+  const archive = { name: 'archive-000001', place: '/mnt', before: '2026-01-01T00:00:00.000Z', position }
+  Object.assign(http.deps, {
+    archivedAfter: async (after: bigint | 'start') =>
+      after === 'start' || after < BigInt(position) ? archive : null,
+  })
+  try {
+    deliveries = start()
+    await say('still here')
+    await until('it came', () => one.got.length === 2)
+    assert.equal(words(one.got), ['taken', 'still here'])
+  } finally {
+    Object.assign(http.deps, { archivedAfter: undefined })
+  }
+  await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
+})
+
 test.after(async () => {
   await deliveries.stop()
   server.closeAllConnections()

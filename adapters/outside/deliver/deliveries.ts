@@ -5,7 +5,7 @@ import pg from 'pg'
 import type { Actor } from '../../../domain/identity.ts'
 import type { OutsideCommand } from '../../../domain/outside/decide.ts'
 import type { OutsideState, Subscription } from '../../../domain/outside/state.ts'
-import type { Clock, Ids } from '../../../domain/ports.ts'
+import type { Archived, Clock, Ids } from '../../../domain/ports.ts'
 import type { Item } from '../item.ts'
 import type { Outside } from '../registry.ts'
 import { createSaver, type Queries, readProgress, writeProgress } from './positions.ts'
@@ -30,6 +30,8 @@ export type DeliveriesDeps = {
     after: bigint | 'start',
     signal: AbortSignal,
   ) => AsyncIterable<Item | null>
+  /** An archive with something after that place that was to be delivered. */
+  readonly missed: (subscription: Subscription, after: bigint | 'start') => Promise<Archived | null>
   readonly deliver: (subscription: Subscription, item: Item, signal: AbortSignal) => Promise<DeliveryOutcome>
   readonly mayStill: (subscription: Subscription) => Promise<'yes' | 'no' | 'unknown'>
   readonly logger: { readonly info: Say; readonly warn: Say; readonly error: Say }
@@ -64,6 +66,10 @@ const inTurn = (client: pg.Client): Queries => {
 const cut = (client: pg.Client): void =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 
+const PARKED = 'a subscription is parked: nothing more is delivered'
+const goneIn = ({ name, position }: Archived): string =>
+  `Some of what comes next is in the archive ${name}: have it replayed after position ${position}.`
+
 /** Runs one subscription until its signal aborts, whatever fails in the meantime. */
 const keepPumping = async (
   deps: DeliveriesDeps,
@@ -91,19 +97,27 @@ const keepPumping = async (
       here.giveUp,
     )
     try {
+      const progress = await readProgress(here.queries, subscription)
+      const after = String(progress.position ?? subscription.after)
+      const missed = await deps.missed(subscription, after === 'start' ? after : BigInt(after))
+      if (missed !== null) {
+        const since = new Date(progress.failingSince ?? clock.now()).toISOString()
+        const position = after === 'start' ? '0' : after
+        const error = goneIn(missed)
+        logger.error({ subscription: id, position, error }, PARKED)
+        await act({ type: 'ParkSubscription', subscription: id, start, position, after, since, error })
+        return
+      }
       await pump({
         subscription,
-        progress: await readProgress(here.queries, subscription),
+        progress,
         items: (after, of) => deps.items(subscription, after, of),
         deliver: (item, of) => deps.deliver(subscription, item, of),
         // Checked before each delivery: what happens after the right ended is not sent.
         mayStill: () => deps.mayStill(subscription),
         save: saver.save,
         park: async ({ position }, { after, since, error }) => {
-          logger.error(
-            { subscription: id, position, error },
-            'a subscription is parked: nothing more is delivered',
-          )
+          logger.error({ subscription: id, position, error }, PARKED)
           const from = new Date(since).toISOString()
           await act({
             type: 'ParkSubscription',

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Caller } from '../../../domain/identity.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { Subscription } from '../../../domain/outside/state.ts'
-import type { EventLog } from '../../../domain/ports.ts'
+import type { Archived, EventLog } from '../../../domain/ports.ts'
 import type { Proofs } from '../../../projections/proof/proofs.ts'
 import { feed } from '../feed.ts'
 import { inclusionOf } from '../inclusion.ts'
@@ -13,9 +13,10 @@ import { createSend } from './send.ts'
 import { signedHeaders } from './sign.ts'
 import type { TargetOptions } from './target.ts'
 
-export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill'> & {
+export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill' | 'missed'> & {
   readonly log: Pick<EventLog, 'subscribe'>
   readonly before: PositionBefore
+  readonly archivedAfter: (after: bigint | 'start') => Promise<Archived | null>
   readonly proofs: Proofs
   readonly key: KeyObject
   readonly target: TargetOptions
@@ -29,6 +30,18 @@ const makerOf = ({ by }: Subscription): Caller => ({
   kind: by.kind === 'service' ? 'service' : 'account',
   id: by.id,
 })
+
+/** What is archived after that place, and was to be delivered: by the tables, where they can say so. */
+const missedBy =
+  ({ archivedAfter, before, spaceFrom }: StartDeps) =>
+  async ({ space, types }: Subscription, after: bigint | 'start'): Promise<Archived | null> => {
+    const archive = await archivedAfter(after)
+    if (archive?.position === undefined) return null
+    const named = spaceFrom(space)
+    if (named === null) return types === null ? archive : null
+    const last = await before(named, BigInt(archive.position) + 1n, { space: named, types })
+    return last !== null && (after === 'start' || last > after) ? archive : null
+  }
 
 export const startDeliveries = (deps: StartDeps): Deliveries => {
   const { send, close } = createSend(deps.target)
@@ -54,6 +67,7 @@ export const startDeliveries = (deps: StartDeps): Deliveries => {
         return { _tag: 'NotTaken', error: (error as Error).message, retryAfterMs: 0, isGone: false }
       }
     },
+    missed: missedBy(deps),
     mayStill: (subscription) => deps.mayFollow(deps.spaceFrom(subscription.space), makerOf(subscription)),
   })
   return {

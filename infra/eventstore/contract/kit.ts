@@ -209,7 +209,7 @@ const open = async (library: LibraryName, server: Server, external: string | und
   return {
     kit,
     close: async (): Promise<void> => {
-      for (const close of opened) await close()
+      await Promise.all(opened.map((close) => close()))
       await node?.stop()
     },
   }

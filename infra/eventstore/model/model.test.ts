@@ -53,8 +53,20 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       count: fc.integer({ min: 1, max: 8 }),
     }),
   },
-  { weight: 1, arbitrary: fc.constantFrom({ op: 'reopen' as const }, { op: 'scavenge' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('cut' as const), stream, to: fc.integer({ min: 1, max: 6 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.constantFrom({ op: 'reopen' as const }, { op: 'scavenge' as const }),
+      fc.record({ op: fc.constant('archive' as const), keep: fc.integer({ min: 1, max: 3 }) }),
+    ),
+  },
 )
+/** They cost more than all the rest of a history. */
+const COSTLY: ReadonlySet<Op['op']> = new Set(['reopen', 'scavenge', 'archive'])
 
 const test = suite('the model')
 
@@ -68,8 +80,7 @@ test('given any history, then the node answers as the rules say', async () => {
         const history = randomUUID().slice(8)
         const model = emptyModel()
         for (const one of ops) {
-          // Opening and scavenging cost more than all the rest of a history.
-          if ((one.op === 'reopen' || one.op === 'scavenge') && ++costly % 10 !== 0) continue
+          if (COSTLY.has(one.op) && ++costly % 10 !== 0) continue
           assert.equal(await subject.step(one, history), step(model, one), JSON.stringify(one))
         }
         if (RUNS <= 300) assert.equal(subject.all(history), model.all)

@@ -22,6 +22,10 @@ export type Op =
       readonly from: number | 'start' | 'end'
       readonly count: number
     }
+  /** As an archive cuts: `$tb` beside what else the stream's metadata says, never back. */
+  | { readonly op: 'cut'; readonly stream: number; readonly to: number }
+  /** Every stream is cut, but for its last so many events, and the log scavenged. */
+  | { readonly op: 'archive'; readonly keep: number }
   | { readonly op: 'reopen' }
   | { readonly op: 'scavenge' }
 
@@ -138,8 +142,25 @@ const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
   return visible.slice(0, op.count).map(({ revision, id }) => `${revision}:${id}`)
 }
 
+/** What is not there, or is cut so far already, is left as it is. */
+const cut = (stream: Stream, to: number): Outcome => {
+  if (stream.tombstoned || isDeleted(stream) || to < 1 || stream.events.length - 1 < to)
+    return 'nothing to cut'
+  if (stream.truncateBefore >= to) return 'nothing to cut'
+  stream.truncateBefore = to
+  stream.hasMetadata = true
+  return 'set'
+}
+
+const archive = (model: Model, keep: number): Outcome => {
+  for (const stream of model.streams.values()) cut(stream, stream.events.length - keep)
+  scavenge(model)
+  return 'done'
+}
+
 /** Does it to the model, and says what the answer is. */
 export const step = (model: Model, op: Op): Outcome => {
+  if (op.op === 'archive') return archive(model, op.keep)
   if (op.op === 'reopen' || op.op === 'scavenge') {
     if (op.op === 'scavenge') scavenge(model)
     else forget(model)
@@ -183,6 +204,8 @@ export const step = (model: Model, op: Op): Outcome => {
       stream.truncateBefore = wasDeleted ? stream.events.length : (op.truncateBefore ?? 0)
       return 'set'
     }
+    case 'cut':
+      return cut(stream, op.to)
     case 'read':
       return read(stream, op)
     default:

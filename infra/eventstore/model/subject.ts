@@ -30,6 +30,26 @@ const expectedOf = (expected: Expected): number =>
 const idOf = (n: number, history: string): string => `${n.toString(16).padStart(8, '0')}${history}`
 const numberOf = (id: string): number => Number.parseInt(id.slice(0, 8), 16)
 
+const nameOf = (history: string, stream: number): string => `model${history}/${stream}`
+
+const readRequest = (name: string, op: Omit<Extract<Op, { op: 'read' }>, 'op' | 'stream'>) => {
+  const options = new streams.ReadReq.Options()
+  const target = new streams.ReadReq.Options.StreamOptions()
+  const identifier = new shared.StreamIdentifier()
+  identifier.setStreamName(Buffer.from(name))
+  target.setStreamIdentifier(identifier)
+  if (op.from === 'start') target.setStart(new shared.Empty())
+  else if (op.from === 'end') target.setEnd(new shared.Empty())
+  else target.setRevision(`${op.from}`)
+  options.setStream(target)
+  options.setReadDirection(op.backwards ? 1 : 0)
+  options.setCount(`${op.count}`)
+  options.setNoFilter(new shared.Empty())
+  const request = new streams.ReadReq()
+  request.setOptions(options)
+  return request
+}
+
 export const openSubject = (dataDir: string) => {
   // So that it is written within the short histories.
   const open = () => openStorage(dataDir, { indexBehind: 5 })
@@ -66,35 +86,71 @@ export const openSubject = (dataDir: string) => {
     }
   }
 
-  const readStream = async (name: string, op: Extract<Op, { op: 'read' }>): Promise<Outcome> => {
-    const options = new streams.ReadReq.Options()
-    const target = new streams.ReadReq.Options.StreamOptions()
-    const identifier = new shared.StreamIdentifier()
-    identifier.setStreamName(Buffer.from(name))
-    target.setStreamIdentifier(identifier)
-    if (op.from === 'start') target.setStart(new shared.Empty())
-    else if (op.from === 'end') target.setEnd(new shared.Empty())
-    else target.setRevision(`${op.from}`)
-    options.setStream(target)
-    options.setReadDirection(op.backwards ? 1 : 0)
-    options.setCount(`${op.count}`)
-    options.setNoFilter(new shared.Empty())
-    const request = new streams.ReadReq()
-    request.setOptions(options)
+  /** What the node answers, or the exception that it names. */
+  const ask = async (name: string, op: Omit<Extract<Op, { op: 'read' }>, 'op' | 'stream'>) => {
+    const request = readRequest(name, op)
     const { call, frames, ended } = fakeCall()
     const done = read({ storage, hub, guard: OPEN_GUARD })(request, call)
     const error = await Promise.race([ended, done.then(() => ended)])
     if (error !== undefined)
       return String((error as { metadata?: { exception?: string } }).metadata?.exception)
+    return frames.map((frame) => streams.ReadResp.deserializeBinary(new Uint8Array(frame)))
+  }
+
+  const readStream = async (name: string, op: Extract<Op, { op: 'read' }>): Promise<Outcome> => {
+    const responses = await ask(name, op)
+    if (typeof responses === 'string') return responses
     const events: string[] = []
-    for (const frame of frames) {
-      const response = streams.ReadResp.deserializeBinary(new Uint8Array(frame))
+    for (const response of responses) {
       if (response.hasStreamNotFound()) return 'not-found'
       const event = response.getEvent()?.getEvent()
       if (event !== undefined)
         events.push(`${event.getStreamRevision()}:${numberOf(event.getId()!.getString())}`)
     }
     return events
+  }
+
+  /** The stream's last event, where it has one that may be read. */
+  const lastOf = async (name: string) => {
+    const responses = await ask(name, { backwards: true, from: 'end', count: 1 })
+    if (typeof responses === 'string') return undefined
+    return responses.map((response) => response.getEvent()?.getEvent()).find((event) => event !== undefined)
+  }
+
+  const setMetadata = async (name: string, expected: Expected, json: object): Promise<string> => {
+    const event = {
+      id: randomUUID(),
+      type: '$metadata',
+      contentType: 'application/json',
+      data: Buffer.from(JSON.stringify(json)),
+      metadata: Buffer.alloc(0),
+    }
+    return verdict(await change(`$$${name}`, expected, { kind: 'append', events: [event] }), 'set')
+  }
+
+  const cut = async (name: string, to: number): Promise<Outcome> => {
+    const [last, told] = [await lastOf(name), await lastOf(`$$${name}`)]
+    if (last === undefined || to < 1 || Number(last.getStreamRevision()) < to) return 'nothing to cut'
+    const now = told === undefined ? {} : JSON.parse(Buffer.from(told.getData_asU8()).toString())
+    if (typeof now.$tb === 'number' && now.$tb >= to) return 'nothing to cut'
+    const at = told === undefined ? ('none' as const) : Number(told.getStreamRevision())
+    return setMetadata(name, at, { ...now, $tb: to })
+  }
+
+  const scavenge = async (): Promise<string> => {
+    const scavenger = createScavenger(storage, () => {})
+    scavenger.start()
+    while (scavenger.running()) await new Promise(setImmediate)
+    return scavenger.progress()?.state ?? 'none'
+  }
+
+  const archive = async (history: string, keep: number): Promise<string> => {
+    for (let n = 0; n < 3; n += 1) {
+      const name = nameOf(history, n)
+      const last = await lastOf(name)
+      if (last !== undefined) await cut(name, Number(last.getStreamRevision()) + 1 - keep)
+    }
+    return scavenge()
   }
 
   return {
@@ -108,13 +164,9 @@ export const openSubject = (dataDir: string) => {
         appender = createAppender(storage, hub.publish)
         return 'done'
       }
-      if (op.op === 'scavenge') {
-        const scavenger = createScavenger(storage, () => {})
-        scavenger.start()
-        while (scavenger.running()) await new Promise(setImmediate)
-        return scavenger.progress()?.state ?? 'none'
-      }
-      const name = `model${history}/${op.stream}`
+      if (op.op === 'scavenge') return scavenge()
+      if (op.op === 'archive') return archive(history, op.keep)
+      const name = nameOf(history, op.stream)
       switch (op.op) {
         case 'append': {
           const events = op.ids.map((id) => ({
@@ -129,20 +181,13 @@ export const openSubject = (dataDir: string) => {
         case 'delete':
         case 'tombstone':
           return verdict(await change(name, op.expected, { kind: op.op }), 'deleted')
-        case 'metadata': {
-          const json = {
+        case 'metadata':
+          return setMetadata(name, 'any', {
             ...(op.maxCount === null ? {} : { $maxCount: op.maxCount }),
             ...(op.truncateBefore === null ? {} : { $tb: op.truncateBefore }),
-          }
-          const event = {
-            id: randomUUID(),
-            type: '$metadata',
-            contentType: 'application/json',
-            data: Buffer.from(JSON.stringify(json)),
-            metadata: Buffer.alloc(0),
-          }
-          return verdict(await change(`$$${name}`, 'any', { kind: 'append', events: [event] }), 'set')
-        }
+          })
+        case 'cut':
+          return cut(name, op.to)
         case 'read':
           return readStream(name, op)
         default:

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
  * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild, start;
- * all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore, limits, small, scene.
+ * all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore, limits, small, scene, archive.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
@@ -30,6 +30,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   limits: () => import('./limits.bench.ts'),
   small: () => import('./small.bench.ts'),
   scene: () => import('./scene.bench.ts'),
+  archive: () => import('./archive.bench.ts'),
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
 

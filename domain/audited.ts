@@ -1,5 +1,5 @@
-/** Events that are on the audit log and in no room, in `access-` streams: looks at the audit log, and parked events that
- *  were given up. */
+/** Events that are on the audit log and in no room, in `access-` streams: looks at the audit log, parked events that were given up,
+ *  and what the tables have no more. */
 import * as t from 'io-ts'
 import { Time } from './time.ts'
 
@@ -29,3 +29,19 @@ export const ParkedLetGo = t.type({
   data: t.type({ stream: t.string, reason: t.string, at: Time }),
 })
 export type ParkedLetGo = t.TypeOf<typeof ParkedLetGo>
+
+/** Of what is in an archive, the tables have no rows any more: of the audit log, of messages and of reactions, where they say an earlier
+ *  time than these. It stands in the `access-` stream of no space. */
+export const TablesCut = t.type({
+  type: t.literal('TablesCut'),
+  data: t.type({
+    /** Of rooms. */
+    before: Time,
+    refusals: Time,
+    looks: Time,
+    /** The archive that has them. */
+    archive: t.string,
+    at: Time,
+  }),
+})
+export type TablesCut = t.TypeOf<typeof TablesCut>

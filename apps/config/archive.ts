@@ -12,6 +12,8 @@ export type ArchiveSettings = {
   readonly refusals: number | null
   readonly looks: number | null
   readonly snapshots: number | null
+  /** Whether the tables let go of what is archived. */
+  readonly cutTables: boolean
 }
 
 type Read = <N extends Name>(name: N) => ValueOf<N> | undefined
@@ -22,6 +24,7 @@ export const archiveFrom = (read: Read): ArchiveSettings => ({
   refusals: read('REFUSALS_DAYS') ?? null,
   looks: read('LOOKS_DAYS') ?? null,
   snapshots: read('SNAPSHOTS_DAYS') ?? null,
+  cutTables: read('ARCHIVE_TABLES') ?? false,
 })
 
 /** Left is a sentence. */

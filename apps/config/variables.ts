@@ -127,6 +127,10 @@ export const variables = {
     c.wholeNumber(1, 36_500),
     'Days after which a snapshot of an archived room goes. Without it, they stay.',
   ),
+  ARCHIVE_TABLES: variable(
+    c.onOff,
+    'on: rows of what is archived go from the tables too: of the audit log, of messages and of reactions.',
+  ),
   LOG_LEVEL: variable(
     c.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'How much is logged.',

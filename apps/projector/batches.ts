@@ -3,7 +3,7 @@ import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
 import type { ParkedEvent } from '../../projections/parked.ts'
-import { type Readable, readable } from '../operations/tables/apply.ts'
+import { batchFrom, type Readable, readable } from '../operations/tables/apply.ts'
 import { type BeforeCommit, commit, type Lead } from './leading.ts'
 import type { StateKeeper } from './state.ts'
 
@@ -58,8 +58,8 @@ export const createBatches = ({
 }) => {
   const { isStopping, beforeCommit, onParked, onApplied } = options
 
-  const take = async (recorded: ReadonlyArray<RecordedEvent>, to: bigint): Promise<void> => {
-    const batch = { events: recorded.map(readable), to }
+  const take = async (events: ReadonlyArray<Readable>, to: bigint): Promise<void> => {
+    const batch = { events, to }
     let aside: ReadonlyArray<ParkedEvent>
     try {
       aside = await commit(session, leading, batch, { careful: false, beforeCommit })
@@ -67,7 +67,7 @@ export const createBatches = ({
       if (!isDataError(error)) throw error
       aside = await commit(session, leading, batch, { careful: true, beforeCommit })
     }
-    state.applied(recorded.length, leading.position, leading.parked.size)
+    state.applied(events.length, leading.position, leading.parked.size)
     for (const parked of aside) onParked(parked)
     onApplied?.(batch.events)
   }
@@ -75,9 +75,11 @@ export const createBatches = ({
   return async (items: ReadonlyArray<SubscriptionItem>): Promise<void> => {
     const { events, to, caughtUp } = newIn(items, leading.position)
     state.given(events.length, to)
-    for (let at = 0; at < events.length && !isStopping(); at += MAX_BATCH) {
-      const part = events.slice(at, at + MAX_BATCH)
-      await take(part, at + MAX_BATCH >= events.length ? to! : part.at(-1)!.position)
+    const decoded = events.map(readable)
+    for (let at = 0; at < decoded.length && !isStopping(); ) {
+      const part = batchFrom(decoded, at, MAX_BATCH)
+      at += part.length
+      await take(part, at >= decoded.length ? to! : part.at(-1)!.recorded.position)
     }
     if (events.length === 0 && to !== null && to !== leading.position) await take([], to)
     if (caughtUp && !state.now().caughtUp) state.set({ caughtUp })

@@ -6,7 +6,13 @@ import { type AuditMemory, auditMemory } from '../../projections/audit/fold.ts'
 import { lastAudit } from '../../projections/audit/queries.ts'
 import { advance, takeLead } from '../../projections/checkpoint.ts'
 import { type ParkedEvent, parkedStreams } from '../../projections/parked.ts'
-import { appendAudit, applyToTables, auditRowsFor, type Readable } from '../operations/tables/apply.ts'
+import {
+  appendAudit,
+  applyCut,
+  applyToTables,
+  auditRowsFor,
+  type Readable,
+} from '../operations/tables/apply.ts'
 import { holdToArchives, holdToLog } from '../operations/tables/same-log.ts'
 import { treeUpTo } from '../operations/tables/tree.ts'
 import type { ProjectorLogger } from './logger.ts'
@@ -84,6 +90,7 @@ export const commit = async (
       }
       await appendAudit(session, await auditRowsFor(session, events, leading.memory))
       const parkedNow = await applyToTables(session, events, parked, { careful })
+      await applyCut(session, events)
       await beforeCommit?.(to)
       return parkedNow
     })

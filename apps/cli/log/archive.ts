@@ -20,6 +20,7 @@ type Given = {
   readonly before?: string | undefined
   readonly maxBytes?: string | undefined
   readonly to?: string | undefined
+  readonly tables?: boolean | undefined
 }
 
 const LIVE_MS = 60_000
@@ -93,6 +94,7 @@ const run = async (to: Connections, settings: ArchiveSettings, before: Date, io:
       refusalDays: settings.refusals,
       lookDays: settings.looks,
       snapshotDays: settings.snapshots,
+      cutTables: settings.cutTables,
       onProgress: told.tell,
     }).finally(told.end)
     io.data?.({ made, place, report })
@@ -119,5 +121,6 @@ export const archive = async (given: Given, io: Io): Promise<number> => {
   const before = await beforeOf(given, to.right, io)
   if (before === null) return 0
   const dir = given.to === undefined ? settings.right.dir : resolve(given.to)
-  return run(to.right, { ...settings.right, dir }, before, io)
+  const cutTables = given.tables ?? settings.right.cutTables
+  return run(to.right, { ...settings.right, dir, cutTables }, before, io)
 }

@@ -100,8 +100,10 @@ const scavengeNode: Run = async (args, io) => {
 
 const archiveRange: Run = (args, io) => {
   const text = { type: 'string' } as const
-  const { values } = parseArgs({ args: [...args], options: { before: text, 'max-bytes': text, to: text } })
-  return archive({ before: values.before, maxBytes: values['max-bytes'], to: values.to }, io)
+  const options = { before: text, 'max-bytes': text, to: text, tables: { type: 'boolean' } } as const
+  const { values } = parseArgs({ args: [...args], options })
+  const { before, to, tables } = values
+  return archive({ before, maxBytes: values['max-bytes'], to, tables }, io)
 }
 
 export const log: Command = {
@@ -137,11 +139,11 @@ or KurrentDB, and back. Stop the server first, so that nothing is written meanwh
     },
     {
       name: 'archive',
-      takes: '--before TIME | --max-bytes N [--to DIR]',
+      takes: '--before TIME | --max-bytes N [--to DIR] [--tables]',
       says: `makes a signed archive of what happened before TIME: a bundle of each room, which presence audit check reads. It is
 read again whole, and only then cut from the log, which is scavenged. How rooms stand, every leaf and every checkpoint stay, so
 each proof holds. --to: LOG_ARCHIVE_DIR unless given, else archives in DATA_DIR. --max-bytes: as much as makes the log's file
-fit. Killed, it goes on when it is given again. docs/archives.md says more`,
+fit. --tables: rows of it go from the tables too (ARCHIVE_TABLES). Killed, it goes on when it is given again. docs/archives.md says more`,
       load: async () => ({ run: archiveRange }),
     },
     {

@@ -3,22 +3,24 @@
 import { createHash, hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { archivesOn, placeOf } from '../../../adapters/archive/archived-log.ts'
 import { type ArchiveFolder, openArchive, readLines } from '../../../adapters/archive/folder.ts'
 import { appendSettled } from '../../../adapters/eventstore/index.ts'
-import { connectSession } from '../../../adapters/postgres/session.ts'
+import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../../domain/ports.ts'
 import { ARCHIVES, type ArchiveMade, archiveCutIn, CUT, MADE } from '../../../projections/archives.ts'
-import { CUTS, cutIn, MANIFEST } from '../../../projections/proof/archive.ts'
+import { CUTS, type Cut, cutIn, MANIFEST } from '../../../projections/proof/archive.ts'
 import { type Signer, verifierOf } from '../../../projections/proof/note.ts'
 import { withSource } from '../export/bundle.ts'
 import { ARCHIVE_LOCK, tryLock } from '../tables/lock.ts'
 import { unread } from '../unread.ts'
 import { checkArchive } from './check.ts'
 import { type CutReport, cutStreams } from './cut.ts'
+import { cutStates, stepsOf, type TableLimits } from './tables.ts'
 import { type ArchivePlan, writeArchive } from './write.ts'
 
 class ArchivingError extends Error {
@@ -41,6 +43,8 @@ export type ArchiveOptions = {
   readonly lookDays?: number | null
   /** After which snapshots of what is cut go; null for never. */
   readonly snapshotDays?: number | null
+  /** Whether the tables let go of what is archived too. */
+  readonly cutTables?: boolean
   readonly by?: string
   readonly now?: () => number
   readonly onProgress?: (stage: ArchiveStage, what: string) => void
@@ -50,6 +54,15 @@ export type ArchivingResult = {
   readonly made: ArchiveMade | null
   readonly place: string | null
   readonly report: CutReport
+}
+
+/** One run of it. */
+type Archiving = {
+  readonly options: ArchiveOptions
+  /** That holds the lock. */
+  readonly session: DatabaseSession
+  /** Of what was written in this run; null where it was written before. */
+  plan: ArchivePlan | null
 }
 
 /** What is as new as this may still be under way to the log. */
@@ -62,13 +75,13 @@ const append = async (log: EventLog, stream: string, event: NewEvent): Promise<v
   if (E.isLeft(written)) throw new ArchivingError(`The log can't be written to: ${written.left._tag}.`)
 }
 
-/** On the record, where auditors see it; and where readers of the log look for what is gone. Twice the same is once. */
-const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void> => {
-  const { plain, by = 'cli', now = Date.now } = options
+/** In the audit log, where auditors see it. */
+const tell = async (
+  { plain, by = 'cli', now = Date.now }: ArchiveOptions,
+  what: { readonly id: string; readonly type: string; readonly data: object },
+): Promise<void> => {
+  const { id, type } = what
   const at = new Date(now()).toISOString()
-  const id = derivedUuid(sha256, `archived ${made.manifest}`)
-  const { number, name, from, before, events, manifest } = made
-  const data = { number, name, from, before, events, manifest, at }
   const metadata = {
     $correlationId: id,
     $causationId: id,
@@ -78,7 +91,15 @@ const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void>
     at,
     schema: 1,
   }
-  await append(plain, accessStream(null), { id, type: 'LogArchived', data, metadata })
+  await append(plain, accessStream(null), { id, type, data: { ...what.data, at }, metadata })
+}
+
+/** On the record; and where readers of the log look for what is gone. Twice the same is once. */
+const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void> => {
+  const { plain } = options
+  const id = derivedUuid(sha256, `archived ${made.manifest}`)
+  const { number, name, from, before, events, manifest } = made
+  await tell(options, { id, type: 'LogArchived', data: { number, name, from, before, events, manifest } })
   const own = derivedUuid(sha256, `${ARCHIVES} ${made.manifest}`)
   await append(plain, ARCHIVES, { id: own, type: MADE, data: made, metadata: {} })
 }
@@ -114,7 +135,37 @@ const holdArchive = async ({ signer }: ArchiveOptions, place: string): Promise<A
   }
 }
 
-const cutBy = async (options: ArchiveOptions, made: ArchiveMade, place: string): Promise<CutReport> => {
+/** Refusals and looks that stay longer: what of them is archived is known while it is made. Later, what the archive before has. */
+const limitsOf = (
+  { refusalDays = null, lookDays = null }: ArchiveOptions,
+  { before, from }: ArchiveMade,
+  plan: ArchivePlan | null,
+): TableLimits => {
+  const earlier = new Date(from ?? 0).toISOString()
+  const limit = (days: number | null, planned: string | undefined): string =>
+    planned ?? (days === null ? before : earlier)
+  return {
+    before,
+    refusals: limit(refusalDays, plan?.refusals),
+    looks: limit(lookDays, plan?.looks),
+  }
+}
+
+const cutTablesBy = async (
+  { options, session, plan }: Archiving,
+  made: ArchiveMade,
+  cuts: ReadonlyArray<Cut>,
+): Promise<void> => {
+  if (options.cutTables !== true) return
+  for (const step of await stepsOf(session, limitsOf(options, made, plan))) {
+    const id = derivedUuid(sha256, `tables ${made.manifest} ${JSON.stringify(step)}`)
+    await tell(options, { id, type: 'TablesCut', data: { ...step, archive: made.name } })
+  }
+  for (const { stream, to } of cuts) await cutStates(session, stream, to)
+}
+
+const cutBy = async (archiving: Archiving, made: ArchiveMade, place: string): Promise<CutReport> => {
+  const { options } = archiving
   const { plain, opened, onProgress = () => {} } = options
   const cuts = readLines(place, CUTS, cutIn)
   onProgress('cutting', `${cuts.length} streams`)
@@ -122,6 +173,7 @@ const cutBy = async (options: ArchiveOptions, made: ArchiveMade, place: string):
     snapshotDays: options.snapshotDays ?? null,
     onProgress: (done, of) => onProgress('cutting', `${done} of ${of} streams`),
   })
+  await cutTablesBy(archiving, made, cuts)
   const id = derivedUuid(sha256, `${CUT} ${made.manifest}`)
   await append(plain, ARCHIVES, { id, type: CUT, data: { number: made.number }, metadata: {} })
   onProgress('cut', made.name)
@@ -162,27 +214,47 @@ const foldersOf = (made: ReadonlyArray<ArchiveMade>, dir: string): ReadonlyArray
     return place === null ? [] : [openArchive(place)]
   })
 
+/** How long the tables may take to have what was on the log when it began, and how often they are asked. */
+const TABLES_MS = 60_000
+const ASK_MS = 100
+
+/** Null where the tables have not come to that place of the log yet. */
+const writeFrom = (
+  options: ArchiveOptions,
+  plan: ArchivePlan,
+  { place, head, earlier }: { place: string; head: bigint; earlier: ReadonlyArray<ArchiveFolder> },
+): Promise<{ readonly isAny: boolean } | null> => {
+  const { archived, databaseUrl, signer, onProgress = () => {} } = options
+  return withSource({ log: archived, databaseUrl, signer }, async (source) => {
+    if (source.checkpoint.upTo < head) return null
+    onProgress('writing', place)
+    const header = await writeArchive(source, plan, place, {
+      plain: options.plain,
+      earlier,
+      onProgress: (events, what) => onProgress('writing', `${events} events, ${what}`),
+    })
+    return { isAny: header !== null }
+  })
+}
+
+/** The plan of what was written; null where there is nothing to archive. */
 const write = async (
   options: ArchiveOptions,
   before: ReadonlyArray<ArchiveMade>,
   place: string,
-): Promise<boolean> => {
-  const { archived, databaseUrl, signer, dir, onProgress = () => {} } = options
+): Promise<ArchivePlan | null> => {
   const plan = planFor(options, before.at(-1))
   const head = await headOf(options.plain)
-  const earlier = foldersOf(before, dir)
+  const earlier = foldersOf(before, options.dir)
+  const end = performance.now() + TABLES_MS
   try {
-    const header = await withSource({ log: archived, databaseUrl, signer }, (source) => {
-      if (source.checkpoint.upTo < head)
+    for (;;) {
+      const written = await writeFrom(options, plan, { place, head, earlier })
+      if (written !== null) return written.isAny ? plan : null
+      if (performance.now() > end)
         throw new ArchivingError('The tables are behind the log: wait until the projector has caught up.')
-      onProgress('writing', place)
-      return writeArchive(source, plan, place, {
-        plain: options.plain,
-        earlier,
-        onProgress: (events, what) => onProgress('writing', `${events} events, ${what}`),
-      })
-    })
-    return header !== null
+      await pause(ASK_MS)
+    }
   } finally {
     for (const folder of earlier) folder.close()
   }
@@ -191,7 +263,8 @@ const write = async (
 const NOTHING: ArchivingResult = { made: null, place: null, report: { streams: 0, left: [] } }
 
 /** One that was begun before is finished, with the time that it was given then. */
-const archiveHere = async (options: ArchiveOptions): Promise<ArchivingResult> => {
+const archiveHere = async (archiving: Archiving): Promise<ArchivingResult> => {
+  const { options } = archiving
   const { plain, dir, onProgress = () => {} } = options
   const known = await archivesOn(plain)
   if (E.isLeft(known)) throw new ArchivingError(unread(known.left))
@@ -204,11 +277,14 @@ const archiveHere = async (options: ArchiveOptions): Promise<ArchivingResult> =>
       )
     onProgress('checking', place)
     await holdArchive(options, place)
-    return { made: last, place, report: await cutBy(options, last, place) }
+    return { made: last, place, report: await cutBy(archiving, last, place) }
   }
   const place = join(dir, nameOf((last?.number ?? 0) + 1))
-  // Written whole, and not on the record yet.
-  if (!existsSync(place) && !(await write(options, known.right, place))) return NOTHING
+  // Where it is there it was written whole, and is not on the record yet.
+  if (!existsSync(place)) {
+    archiving.plan = await write(options, known.right, place)
+    if (archiving.plan === null) return NOTHING
+  }
   onProgress('checking', place)
   const made = await holdArchive(options, place)
   if (made.from !== (last?.before ?? null) || made.number !== (last?.number ?? 0) + 1)
@@ -217,7 +293,7 @@ const archiveHere = async (options: ArchiveOptions): Promise<ArchivingResult> =>
     )
   await record(options, made)
   onProgress('recorded', made.name)
-  return { made, place, report: await cutBy(options, made, place) }
+  return { made, place, report: await cutBy(archiving, made, place) }
 }
 
 /** Throws `ArchivingError`, `ExportError` or `CutError` with a sentence. */
@@ -227,7 +303,7 @@ export const archiveLog = async (options: ArchiveOptions): Promise<ArchivingResu
   try {
     const [lock] = await session.run(tryLock(ARCHIVE_LOCK))
     if (lock?.got !== true) throw new ArchivingError('Another archive of this log is being made.')
-    return await archiveHere(options)
+    return await archiveHere({ options, session, plan: null })
   } finally {
     await session.close()
   }

@@ -161,7 +161,8 @@ const refusalsBefore = async (writing: Writing, stream: string, end: number): Pr
   for await (const recorded of eventsOfStream(source.log, stream, first, source.checkpoint.upTo)) {
     const at = timeIn(recorded)
     if (at > latest) latest = at
-    if (latest >= plan.refusals || Number(recorded.revision) >= end) return Number(recorded.revision)
+    if (latest >= plan.refusals || Number(recorded.revision) >= end)
+      return Math.min(Number(recorded.revision), end)
   }
   return end
 }
@@ -197,9 +198,10 @@ const putRoom = async (writing: Writing, space: SpaceRef, file: string): Promise
     const lastId = lastIds.get(stream)
     if (lastId !== undefined) await source.kept.keep(stream, kind, partOf(done.end, kind), lastId)
     if (kind !== 'refusal') mayCut(writing, stream, end)
-    else if (plan.refusals > plan.before)
-      mayCut(writing, stream, await putOthers(writing, stream, end, { before: plan.refusals }))
-    else mayCut(writing, stream, await refusalsBefore(writing, stream, end))
+    else if (plan.refusals > plan.before) {
+      const from = Math.max(end, ends.get(kind)!)
+      mayCut(writing, stream, await putOthers(writing, stream, from, { before: plan.refusals }))
+    } else mayCut(writing, stream, await refusalsBefore(writing, stream, end))
   }
 }
 

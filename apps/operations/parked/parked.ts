@@ -9,7 +9,7 @@ import { accessStream } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { ADVANCED, holdCheckpoint } from '../../../projections/checkpoint.ts'
 import { parkedEvents, parkedList, stillParked, unpark } from '../../../projections/parked.ts'
-import { applyToTables, readable } from '../tables/apply.ts'
+import { applyLastCut, applyToTables, readable } from '../tables/apply.ts'
 
 export type ParkedStream = {
   readonly stream: string
@@ -91,6 +91,7 @@ export const retryParked = (databaseUrl: string, stream: string): Promise<Retrie
         })
         const done = stoppedBy === null ? events : events.filter((e) => e.position < stoppedBy.event.position)
         const last = done.at(-1)
+        await applyLastCut(session)
         if (last !== undefined)
           for (const statement of unpark(stream, last.position)) await session.run(statement)
         if (stoppedBy !== null)

@@ -15,8 +15,10 @@ import { parkedStreams } from '../../../projections/parked.ts'
 import {
   type Audit,
   appendAudit,
+  applyCut,
   applyToTables,
   auditRowsFor,
+  batchFrom,
   type Readable,
   readable,
 } from '../tables/apply.ts'
@@ -106,6 +108,7 @@ const writeBatch = async (
     await session.transaction(async () => {
       if (work.only === 'audit') await appendAudit(session, audit)
       else await applyToTables(session, events, parked, { careful, fresh: true, only: work.only, audit })
+      await applyCut(session, events, work.only)
     })
     work.parked = parked
   }
@@ -146,6 +149,28 @@ const auditFor = async (
 /** Batches that may wait for Postgres while the next is read and folded. */
 const AHEAD = 2
 
+/** Folds a page, and lets what is to be written of it follow what is being written. */
+const foldPage = async (
+  work: Work,
+  page: ReadonlyArray<Readable>,
+  writing: Promise<void>[],
+): Promise<void> => {
+  for (let at = 0; at < page.length; ) {
+    const events = batchFrom(page, at, page.length)
+    at += events.length
+    const before = performance.now()
+    // A session that is unknown here may be in rows that are not written yet.
+    const audit = await auditFor(work, events, async () => writing.at(-1))
+    const folded = performance.now()
+    work.spent.folding += folded - before
+    if (writing.length === AHEAD) await writing.shift()
+    work.spent.writing += performance.now() - folded
+    const written = (writing.at(-1) ?? Promise.resolve()).then(() => writeBatch(work, events, audit))
+    written.catch(() => {})
+    writing.push(written)
+  }
+}
+
 /** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and those before that are
  *  written. */
 const fill = async (
@@ -175,16 +200,7 @@ const fill = async (
     next = read(last.position)
     // Its failure is met where it is awaited.
     next.catch(() => {})
-    const events = page.map(readable)
-    // A session that is unknown here may be in rows that are not written yet.
-    const audit = await auditFor(work, events, async () => writing.at(-1))
-    const folded = performance.now()
-    work.spent.folding += folded - got
-    if (writing.length === AHEAD) await writing.shift()
-    work.spent.writing += performance.now() - folded
-    const written = (writing.at(-1) ?? Promise.resolve()).then(() => writeBatch(work, events, audit))
-    written.catch(() => {})
-    writing.push(written)
+    await foldPage(work, page.map(readable), writing)
     work.position = last.position
     work.events += page.length
     onBatch()
@@ -201,13 +217,15 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
     const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
     // In between there is only bookkeeping, or nothing any more.
     if (page.length === 0) return
-    const events = page.map(readable)
+    // Up to what cuts the tables: the rest is read again.
+    const events = batchFrom(page.map(readable), 0, page.length)
     await appendAudit(session, await auditFor(work, events))
     const parked = new Set(work.parked)
     if (only !== 'audit') await applyToTables(session, events, parked, { careful: true, only })
+    await applyCut(session, events, only)
     work.parked = parked
-    work.position = page.at(-1)!.position
-    work.events += page.length
+    work.position = events.at(-1)!.recorded.position
+    work.events += events.length
   }
 }
 

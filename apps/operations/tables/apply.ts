@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
-import { ParkedLetGo } from '../../../domain/audited.ts'
+import { ParkedLetGo, TablesCut } from '../../../domain/audited.ts'
 import { type Decoded, decodeRecorded } from '../../../domain/codec.ts'
 import { accessStream, isOnlyAudited } from '../../../domain/names.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
@@ -12,6 +12,7 @@ import { type Only, writesFor } from '../../../projections/batch.ts'
 import type { Copy } from '../../../projections/copy.ts'
 import { letGo, type ParkedEvent, park } from '../../../projections/parked.ts'
 import { copyTree, grow } from '../../../projections/proof/tree.ts'
+import { cutTables, lastTablesCut } from '../../../projections/tables-cut.ts'
 
 export type Readable = {
   readonly recorded: RecordedEvent
@@ -33,6 +34,43 @@ const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
   return type === 'ParkedLetGo' && stream === accessStream(null) && ParkedLetGo.is(event)
     ? event.data.stream
     : null
+}
+
+/** What of the tables the event cuts; null for any other event. */
+const cutBy = ({ recorded: { stream, type, data } }: Readable): TablesCut['data'] | null => {
+  const event = { type, data }
+  return type === 'TablesCut' && stream === accessStream(null) && TablesCut.is(event) ? event.data : null
+}
+
+/** Up to `limit` of the events from `at` on: what cuts the tables is the last of its batch, so that it meets the same rows however
+ *  the rest fall into batches. */
+export const batchFrom = (
+  events: ReadonlyArray<Readable>,
+  at: number,
+  limit: number,
+): ReadonlyArray<Readable> => {
+  const cut = events.findIndex((event, i) => i >= at && cutBy(event) !== null)
+  return events.slice(at, Math.min(at + limit, cut < 0 ? events.length : cut + 1))
+}
+
+/** After a batch was written: what its last event cuts goes. */
+export const applyCut = async (
+  session: DatabaseSession,
+  events: ReadonlyArray<Readable>,
+  only?: Only,
+): Promise<void> => {
+  const last = events.at(-1)
+  const cut = last === undefined ? null : cutBy(last)
+  if (cut === null) return
+  for (const statement of cutTables(cut, last!.recorded.position, only)) await session.run(statement)
+}
+
+/** After events of before were applied late: what is cut of the tables is cut of these too. */
+export const applyLastCut = async (session: DatabaseSession): Promise<void> => {
+  const [row] = await session.run(lastTablesCut())
+  const event = { type: 'TablesCut', data: row?.details }
+  if (row === undefined || !TablesCut.is(event)) return
+  for (const statement of cutTables(event.data, row.position as bigint, 'chat')) await session.run(statement)
 }
 
 /** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.

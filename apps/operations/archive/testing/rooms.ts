@@ -77,6 +77,23 @@ const createPeople = (log: EventLog, rooms: number) => {
         )(),
       )
     },
+    /** Somebody who comes and stays: answers how they leave. */
+    enter: async (room: number): Promise<() => Promise<void>> => {
+      serial += 1
+      const n = serial
+      const [by, space] = [account(`guest-${n % 50}`), roomOf(room % rooms)]
+      const leave = { type: 'LeaveSpace', sessionId: `session-${n}`, reason: 'left' } as const
+      told(await path.space(asking(uuid(n, 1), by, joining(n), space))())
+      return async () => told(await path.space(asking(uuid(n, 4), by, leave, space))())
+    },
+    /** Somebody who may not: it is refused, and that is on the log. */
+    refused: async (room: number): Promise<void> => {
+      serial += 1
+      const command = { type: 'Ban' as const, subject: 'alice', reason: null, until: null }
+      const by = account(`user-${serial % 50}`)
+      const done = await path.space(asking(uuid(serial, 5), by, command, roomOf(room % rooms)))()
+      if (E.isRight(done)) failures.push('It was not refused.')
+    },
     /** A process that has just started, with nothing held. */
     startAgain: async (): Promise<void> => {
       await path.drain()

@@ -36,10 +36,9 @@ const look = async (rooms: Rooms, at: Date): Promise<void> => {
   assert.ok(E.isRight(await rooms.plain.append(stream, 'any', [{ id, type: 'AuditRead', data, metadata }])()))
 }
 
-/** An hour: visits in both rooms, a refusal and a look. */
-const live = async (rooms: Rooms): Promise<void> => {
-  await rooms.people.visit(0)
-  await rooms.people.visit(1)
+/** An hour: a visit in one of the rooms, a refusal and a look. */
+const live = async (rooms: Rooms, n: number): Promise<void> => {
+  await rooms.people.visit(n)
   await rooms.people.refused(0)
   await look(rooms, new Date(rooms.people.clock.now()))
   rooms.people.clock.advance(HOUR)
@@ -72,7 +71,7 @@ test.before(async (context) => {
   context.rooms = await openRooms(2)
   context.session = await connectSession(context.rooms.database.url, 'retention test')
   context.leave = await context.rooms.people.enter(0)
-  for (let n = 0; n < 100; n += 1) await live(context.rooms)
+  for (let n = 0; n < 100; n += 1) await live(context.rooms, n)
   await context.rooms.settled()
   await context.rooms.checkpoint()
 })
@@ -93,7 +92,7 @@ test('given days for refusals, looks and snapshots, when the log is archived, th
   assert.is(await firstHour(rooms, 'refusal-document:room-0'), 76)
   assert.is(await firstHour(rooms, accessStream(roomOf(0))), 28)
   const [metadata] = await left(rooms, '$$snapshot-space-document:room-0')
-  assert.is((metadata?.data as { $maxAge?: number }).$maxAge, 7 * 86_400)
+  assert.is((metadata!.data as { $maxAge?: number }).$maxAge, 7 * 86_400)
   await holds(rooms)
 })
 
@@ -120,7 +119,7 @@ test('given rows in plenty, when they are to go, then in steps of so many, the l
   session,
 }) => {
   const iso = hour(60).toISOString()
-  const steps = await stepsOf(session, { before: iso, refusals: hour(5).toISOString(), looks: iso }, 50)
+  const steps = await stepsOf(session, { before: iso, refusals: hour(5).toISOString(), looks: iso }, 30)
   assert.ok(steps.length > 8)
   assert.equal(steps.at(-1), { before: iso, refusals: hour(5).toISOString(), looks: iso })
   for (const [i, { before }] of steps.entries()) assert.ok(i === 0 || before > steps[i - 1]!.before)
@@ -144,12 +143,12 @@ test('given an archive that takes the tables with it, then what is in it is in n
   assert.is(await audited('access-', 28), 0)
   assert.ok((await audited('access-', 70)) > 0)
   assert.is(await rowsOf(session, 'chat_messages', before(70)), 0)
-  assert.ok((await rowsOf(session, 'chat_messages', 'true')) >= 120)
+  assert.ok((await rowsOf(session, 'chat_messages', 'true')) >= 60)
   assert.is(await rowsOf(session, 'proof_leaves', 'true'), await rowsOf(session, 'proof_leaves', 'leaf >= 0'))
   await holds(rooms)
   await leave()
   await rooms.people.startAgain()
-  for (let n = 0; n < 4; n += 1) await live(rooms)
+  for (let n = 0; n < 4; n += 1) await live(rooms, n)
   assert.equal(rooms.people.failures, [])
   await holds(rooms)
   const made = await rebuild({
@@ -188,7 +187,7 @@ test('given tables that were cut, when more is archived, then it goes on from th
     ...{ log: rooms.archived, databaseUrl: rooms.database.url, signer: rooms.signer, space: roomOf(1) },
     ...{ from: hour(20), to: hour(90), write: async () => {} },
   })
-  assert.ok(events >= 4 * 69)
+  assert.ok(events >= 4 * 34)
   await holds(rooms)
 })
 

@@ -1,6 +1,6 @@
 /** Where somebody stands in the queue of a full room, as REST and sockets tell it. */
 import type { Subject } from '../domain/identity.ts'
-import { type Line, lineOf } from '../domain/space/queue.ts'
+import { lineOf, type PlaceInQueue } from '../domain/space/queue.ts'
 import type { SpaceState } from '../domain/space/state.ts'
 import { isOver } from '../domain/text.ts'
 
@@ -14,7 +14,7 @@ export type QueueView = {
   readonly expires_at: string | null
 }
 
-const placeView = ({ place, position, waiting, expectedSeconds }: Line): QueueView => ({
+const placeView = ({ place, position, waiting, expectedSeconds }: PlaceInQueue): QueueView => ({
   position,
   waiting,
   expected_wait_seconds: expectedSeconds,
@@ -28,7 +28,7 @@ export const queueViews = (
   at: string,
 ): { readonly waiting: number; readonly of: (subject: Subject) => QueueView | null } => {
   const lines = lineOf(state, at)
-  let places: Map<Subject, Line> | null = null
+  let places: Map<Subject, PlaceInQueue> | null = null
   return {
     waiting: lines.length,
     of: (subject) => {

@@ -55,11 +55,11 @@ export const park = (parked: ReadonlyArray<ParkedEvent>): ReadonlyArray<Statemen
 export const parkedStreams = (): Statement => sql.unsafe`SELECT stream FROM parked_streams`
 
 /** How many streams and events wait; none if all is well. */
-export type Waiting = { readonly streams: bigint; readonly events: bigint }
-export const countParked = (): Query<Waiting> =>
+export type ParkedCounts = { readonly streams: bigint; readonly events: bigint }
+export const countParked = (): Query<ParkedCounts> =>
   query(
     sql.unsafe`SELECT (SELECT count(*) FROM parked_streams) AS streams, (SELECT count(*) FROM parked_events) AS events`,
-    t.type({ streams: bigint, events: bigint }) as t.Type<Waiting, Waiting, unknown>,
+    t.type({ streams: bigint, events: bigint }) as t.Type<ParkedCounts, ParkedCounts, unknown>,
   )
 
 /** Every parked stream, with how many events wait and since when. */

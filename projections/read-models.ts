@@ -7,7 +7,7 @@ import type { SpaceSettings } from '../domain/settings.ts'
 import type { Permission } from '../domain/space/events.ts'
 import type { Decimal, Iso, Page, PageRequest, ReadResult } from './asking.ts'
 import type { CaseModels } from './cases/rows.ts'
-import type { Waiting } from './parked.ts'
+import type { ParkedCounts } from './parked.ts'
 import type { LogPlace } from './same-log.ts'
 
 export type { Page, PageRequest, PostgresUnavailable, ReadResult } from './asking.ts'
@@ -276,7 +276,7 @@ export interface ReadModels extends CaseModels {
   /** The last events that they have, the newest first: to hold a log against. */
   readonly lastPlaces: () => ReadResult<ReadonlyArray<LogPlace>>
   /** Events that wait because they could not be applied (`presence parked`). */
-  readonly parked: () => ReadResult<Waiting>
+  readonly parked: () => ReadResult<ParkedCounts>
   /** The spaces that the viewer may know of, the lobby first, then newest first. */
   readonly listSpaces: (request: SpacesRequest) => ReadResult<SpaceList>
   /** Null where neither content nor history knows it. */

@@ -9,12 +9,12 @@ export type Shown = {
   /** `300 events, 15,000 a second`. */
   readonly more?: string
 }
-export type Progress = {
+export type ProgressLine = {
   readonly at: (shown: Shown) => void
   /** Takes the line away. */
   readonly end: () => void
 }
-export type Terminal = {
+export type ProgressOutput = {
   readonly isTTY?: boolean
   readonly columns?: number
   readonly write: (text: string) => unknown
@@ -38,9 +38,9 @@ const lineOf = ({ what, share = null, more = '' }: Shown, isDrawn: boolean): str
 
 export const progressTo = (
   io: Io,
-  terminal: Terminal = process.stderr,
+  terminal: ProgressOutput = process.stderr,
   now: () => number = () => performance.now(),
-): Progress => {
+): ProgressLine => {
   const isDrawn = terminal.isTTY === true
   const every = isDrawn ? DRAWN_MS : TOLD_MS
   let shownAt = now()

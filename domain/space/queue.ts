@@ -37,7 +37,7 @@ const inLine = (
 }
 
 /** Where somebody stands in the queue, from 1, and how long the wait is at the pace of the last turns. */
-export type Line = {
+export type PlaceInQueue = {
   readonly place: WaitingPlace
   readonly position: number
   readonly waiting: number
@@ -45,7 +45,7 @@ export type Line = {
   readonly expectedSeconds: number | null
 }
 /** Of each who waits, in the order of the turns. */
-export const lineOf = (state: SpaceState, at: string): ReadonlyArray<Line> => {
+export const lineOf = (state: SpaceState, at: string): ReadonlyArray<PlaceInQueue> => {
   const places = inLine(state.queue.values(), state.settings).filter(({ until }) => !isOver(until, at))
   const pace = state.turns?.seconds ?? null
   return places.map((place, i) => ({

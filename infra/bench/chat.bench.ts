@@ -1,5 +1,5 @@
 import { cpus } from 'node:os'
-import { type ChatFigures, type Crowd, chatAt, gather, knee } from './chat.ts'
+import { type ChatFigures, chatAt, gather, type JoinedRooms, knee } from './chat.ts'
 import { type FigureRow, processorSeconds } from './figures.ts'
 import { type Measured, plain, whole } from './servers.ts'
 
@@ -23,7 +23,7 @@ const measurement = (server: Measured) => {
     console.log(
       `${server.name}: ${figures.offered}/s offered, ${figures.delivered}/${figures.expected} delivered, ${figures.refused} refused, p50 ${figures.p50.toFixed(1)} ms, p99 ${figures.p99.toFixed(1)} ms (load ${(100 * figures.loadShare).toFixed(0)} % of a core)`,
     )
-  const steadyAt = async (crowd: Crowd, rate: number): Promise<Steady> => {
+  const steadyAt = async (crowd: JoinedRooms, rate: number): Promise<Steady> => {
     const before = usedBy(server)
     const figures = await chatAt(crowd, rate, 10)
     tell(figures)
@@ -46,7 +46,7 @@ const measurement = (server: Measured) => {
       return crowd
     },
     steadyAt,
-    knee: (crowd: Crowd, from: number) => knee(crowd, from, tell),
+    knee: (crowd: JoinedRooms, from: number) => knee(crowd, from, tell),
   }
 }
 

@@ -4,7 +4,10 @@
 import { type BenchClient, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
 
-export type Crowd = { readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>; readonly close: () => void }
+export type JoinedRooms = {
+  readonly rooms: ReadonlyArray<ReadonlyArray<BenchClient>>
+  readonly close: () => void
+}
 export type BenchMember = { readonly auth: object | null; readonly account: string }
 
 /** `rooms` rooms of `size` people, all joined. */
@@ -13,7 +16,7 @@ export const gather = async (
   rooms: number,
   size: number,
   member: (index: number) => BenchMember,
-): Promise<Crowd> => {
+): Promise<JoinedRooms> => {
   const clients = await spread(rooms * size, 16, async (index) => {
     const client = await connect(url, member(index).auth)
     const room = Math.floor(index / size)
@@ -53,7 +56,7 @@ export type ChatFigures = {
 
 /** Sends `rate` messages a second for `seconds`, round-robin over rooms and members. Latency is measured at two
  *  receivers in each message's room (neither of them its sender); deliveries are counted at all receivers. */
-export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promise<ChatFigures> => {
+export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number): Promise<ChatFigures> => {
   const latencies: Array<number> = []
   const size = crowd.rooms[0]!.length
   let delivered = 0
@@ -111,7 +114,7 @@ export const chatAt = async (crowd: Crowd, rate: number, seconds: number): Promi
 
 /** Finds the highest rate that is kept up with: everything delivered, nothing refused, p99 under 200 ms. */
 export const knee = async (
-  crowd: Crowd,
+  crowd: JoinedRooms,
   from: number,
   onStep: (figures: ChatFigures) => void,
 ): Promise<{ readonly knee: number; readonly steps: ReadonlyArray<ChatFigures> }> => {

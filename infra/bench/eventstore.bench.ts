@@ -15,7 +15,7 @@ import {
   measureReads,
   measureStarts,
   ms,
-  type Nodes,
+  type NodesUnderTest,
   perSecond,
   RATE,
   SCALE,
@@ -27,7 +27,7 @@ import type { FigureRow } from './figures.ts'
 
 type Measured = Awaited<ReturnType<typeof measureAll>>
 
-const measureAll = async (nodes: Nodes) => {
+const measureAll = async (nodes: NodesUnderTest) => {
   const appends = await measureAppends(nodes)
   const live = await measureLive(nodes)
   const starts = await measureStarts()
@@ -175,7 +175,7 @@ export const bench = async () => {
   // The node collects its garbage on request, so that only what it holds is measured.
   const options = process.env.NODE_OPTIONS
   process.env.NODE_OPTIONS = `${options ?? ''} --expose-gc --import ${collect}`
-  let nodes: Nodes | undefined
+  let nodes: NodesUnderTest | undefined
   try {
     nodes = await startNodes()
     const measured = await measureAll(nodes)

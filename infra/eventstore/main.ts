@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { textOf } from './log/refusals.ts'
 import { startNode } from './node.ts'
-import { readSettings, type Settings, usage } from './options.ts'
+import { type NodeSettings, readSettings, usage } from './options.ts'
 
 const give = (sentence: string): never => {
   console.error(sentence)
   process.exit(1)
 }
 
-const readTls = ({ tlsCert, tlsKey }: Settings) => {
+const readTls = ({ tlsCert, tlsKey }: NodeSettings) => {
   if (tlsCert === undefined || tlsKey === undefined) return undefined
   const read = (file: string): Buffer => {
     try {
@@ -29,7 +29,7 @@ const readTls = ({ tlsCert, tlsKey }: Settings) => {
 }
 
 /** What keeps it from listening, or the error's own words. */
-const sentenceOf = (error: unknown, { host, port }: Settings): string => {
+const sentenceOf = (error: unknown, { host, port }: NodeSettings): string => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'EADDRINUSE':

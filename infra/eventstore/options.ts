@@ -114,7 +114,7 @@ export const OPTIONS = [
 
 type Env = (typeof OPTIONS)[number]['env']
 
-export type Settings = {
+export type NodeSettings = {
   readonly host: string
   readonly port: number
   readonly dataDir: string
@@ -150,7 +150,10 @@ const OFF = /^(off|false|0|no|none)$/i
 export const readSettings = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>,
-): { readonly help: true } | { readonly faults: ReadonlyArray<string> } | { readonly settings: Settings } => {
+):
+  | { readonly help: true }
+  | { readonly faults: ReadonlyArray<string> }
+  | { readonly settings: NodeSettings } => {
   const faults: string[] = []
   const options: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } }
   for (const { flag, kind } of OPTIONS)
@@ -191,7 +194,7 @@ export const readSettings = (
       faults.push(`${nameOf(name)} is a whole number from ${least} to ${most}, and not "${value}".`)
     return parsed
   }
-  const settings: Settings = {
+  const settings: NodeSettings = {
     host: text('EVENTSTORE_HOST'),
     port: number('EVENTSTORE_PORT'),
     dataDir: text('EVENTSTORE_DATA_DIR'),

@@ -17,7 +17,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import pg from 'pg'
-import { postgresUser, type User } from './unprivileged.ts'
+import { postgresUser, type SystemUser } from './unprivileged.ts'
 
 export type PostgresOptions = {
   /** Made where it is not there. */
@@ -61,7 +61,7 @@ const binaries = async (): Promise<Binaries> => {
   }
 }
 
-const run = (file: string, args: ReadonlyArray<string>, user: User | null): Promise<string> =>
+const run = (file: string, args: ReadonlyArray<string>, user: SystemUser | null): Promise<string> =>
   new Promise((done, failed) => {
     const as = user ? { uid: user.uid, gid: user.gid } : {}
     execFile(file, args, { ...as, cwd: '/', env: { ...process.env, LC_ALL: 'C' } }, (error, out, err) =>
@@ -75,7 +75,7 @@ const elsewhere = (): string => {
 }
 
 /** The user may have no way into a checkout under /root: then a copy of the programs is put where it has. */
-const reachableBinaries = async (user: User | null, say: (line: string) => void): Promise<Binaries> => {
+const reachableBinaries = async (user: SystemUser | null, say: (line: string) => void): Promise<Binaries> => {
   const ours = await binaries()
   for (const file of [ours.initdb, ours.postgres]) {
     try {
@@ -101,7 +101,7 @@ const reachableBinaries = async (user: User | null, say: (line: string) => void)
 }
 
 /** The same for the data: a place of its own under /var/lib where the user has no way into the one asked for. */
-const reachableDataDir = async (dataDir: string, user: User | null, say: (line: string) => void) => {
+const reachableDataDir = async (dataDir: string, user: SystemUser | null, say: (line: string) => void) => {
   const isNew = !existsSync(dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if (!user) return dataDir
@@ -135,7 +135,7 @@ export const freePort = (): Promise<number> =>
     })
   })
 
-const initialise = async (programs: Binaries, dataDir: string, user: User | null, password: string) => {
+const initialise = async (programs: Binaries, dataDir: string, user: SystemUser | null, password: string) => {
   const secret = await mkdtemp(join(tmpdir(), 'presence-pg-'))
   const file = join(secret, 'password')
   try {

@@ -2,11 +2,11 @@
 import { execFileSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 
-export type User = { readonly uid: number; readonly gid: number; readonly name: string }
+export type SystemUser = { readonly uid: number; readonly gid: number; readonly name: string }
 
 const USERS = ['postgres', 'dlux-presence']
 
-const idOf = (name: string): User | null => {
+const idOf = (name: string): SystemUser | null => {
   try {
     const ask = (flag: string) =>
       Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
@@ -18,7 +18,7 @@ const idOf = (name: string): User | null => {
 
 /** Null for an ordinary user, who runs it. For root, the owner of existing data, else a suitable user of the machine, else
  *  a new one. Throws a sentence where none can be made. */
-export const postgresUser = (dataDir: string, say: (line: string) => void): User | null => {
+export const postgresUser = (dataDir: string, say: (line: string) => void): SystemUser | null => {
   if (process.getuid?.() !== 0) return null
   const there = statSync(`${dataDir}/PG_VERSION`, { throwIfNoEntry: false })
   if (there && there.uid !== 0) return { uid: there.uid, gid: there.gid, name: `user ${there.uid}` }

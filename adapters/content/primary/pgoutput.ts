@@ -15,7 +15,7 @@ export type Relation = {
   readonly name: string
   readonly columns: ReadonlyArray<string>
 }
-export type Message =
+export type ReplicationMessage =
   | { readonly kind: 'begin' }
   /** `end`: from there on is what comes after. `at`: milliseconds since 1970, by the primary's clock. */
   | { readonly kind: 'commit'; readonly end: Lsn; readonly at: number }
@@ -75,7 +75,7 @@ const tuple = (reader: Reader, { columns }: Relation): RawRow => {
 }
 
 /** Remembers relations, since each is described once, before its rows. */
-export const createDecoder = (): ((bytes: Buffer) => Message) => {
+export const createDecoder = (): ((bytes: Buffer) => ReplicationMessage) => {
   const relations = new Map<number, Relation>()
   const known = (oid: number): Relation => {
     const relation = relations.get(oid)
@@ -83,7 +83,7 @@ export const createDecoder = (): ((bytes: Buffer) => Message) => {
       throw new Error(`the primary sent a row of a table that it did not name (${oid})`)
     return relation
   }
-  const relation = (reader: Reader): Message => {
+  const relation = (reader: Reader): ReplicationMessage => {
     const oid = reader.uint32()
     const schema = reader.text() || 'pg_catalog'
     const name = reader.text()
@@ -98,7 +98,7 @@ export const createDecoder = (): ((bytes: Buffer) => Message) => {
     relations.set(oid, { schema, name, columns })
     return { kind: 'other' }
   }
-  const changed = (reader: Reader, isDelete: boolean): Message => {
+  const changed = (reader: Reader, isDelete: boolean): ReplicationMessage => {
     const of = known(reader.uint32())
     let tag = reader.tag()
     let before: RawRow | null = null

@@ -1,6 +1,6 @@
 /** The stream of a primary's changes from a slot: changes are taken in batches, and acknowledged once they are safe here. */
 import type pg from 'pg'
-import { createDecoder, type Lsn, lsnText, type Message, millisecondsOf } from './pgoutput.ts'
+import { createDecoder, type Lsn, lsnText, millisecondsOf, type ReplicationMessage } from './pgoutput.ts'
 
 type Wire = {
   readonly stream: { pause(): void; resume(): void; destroy(): void }
@@ -11,7 +11,7 @@ type Wire = {
 
 export type ChangeStream = {
   /** What came since the last call; waits for something, so many milliseconds at most. Throws once the connection is lost. */
-  readonly next: (ms: number) => Promise<ReadonlyArray<Message>>
+  readonly next: (ms: number) => Promise<ReadonlyArray<ReplicationMessage>>
   /** Nothing waits here. */
   readonly isEmpty: () => boolean
   /** Everything before is safe here: the primary may forget it. */
@@ -44,7 +44,7 @@ export const startStream = async (
 ): Promise<ChangeStream> => {
   const wire = (client as unknown as { readonly connection: Wire }).connection
   const decode = createDecoder()
-  let waiting: Message[] = []
+  let waiting: ReplicationMessage[] = []
   let wake: () => void = () => {}
   let failure: Error | null = null
   let safe = options.from

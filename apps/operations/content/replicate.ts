@@ -1,6 +1,11 @@
 /** Following by Postgres' logical replication: a copy of one moment, then every change since, each once. */
 import type pg from 'pg'
-import { type Lsn, lsnText, type Message, parseLsn } from '../../../adapters/content/primary/pgoutput.ts'
+import {
+  type Lsn,
+  lsnText,
+  parseLsn,
+  type ReplicationMessage,
+} from '../../../adapters/content/primary/pgoutput.ts'
 import { PUBLICATION } from '../../../adapters/content/primary/publication.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
 import { createSlot, dropSlot, slotLives } from '../../../adapters/content/primary/slot.ts'
@@ -57,7 +62,7 @@ type Read = {
   readonly isOpen: boolean
 }
 
-const read = (messages: ReadonlyArray<Message>, wasOpen: boolean): Read => {
+const read = (messages: ReadonlyArray<ReplicationMessage>, wasOpen: boolean): Read => {
   const changes: RowChange[] = []
   let upTo: Lsn | null = null
   let at = 0

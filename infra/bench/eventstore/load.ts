@@ -39,11 +39,11 @@ export type MeasuredLoad = {
 }
 
 /** Runs `callers` that each wait for an answer before their next call, `calls` in all, with `each` events per call. */
-export type Shape = { readonly callers: number; readonly calls: number; readonly each: number }
+export type LoadShape = { readonly callers: number; readonly calls: number; readonly each: number }
 
 export const closedLoop = async (
   pid: number,
-  { callers, calls, each }: Shape,
+  { callers, calls, each }: LoadShape,
   call: (n: number) => Promise<unknown>,
 ): Promise<MeasuredLoad> => {
   let n = 0

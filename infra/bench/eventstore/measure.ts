@@ -153,7 +153,7 @@ const look = <A>(file: string, sql: string): A => {
   }
 }
 
-export type Nodes = Awaited<ReturnType<typeof startNodes>>
+export type NodesUnderTest = Awaited<ReturnType<typeof startNodes>>
 
 const sayMeasured = (what: string, { rate, client, server, together }: MeasuredLoad) =>
   console.log(
@@ -163,7 +163,10 @@ const sayMeasured = (what: string, { rate, client, server, together }: MeasuredL
 
 const countIn = (file: string): number => look<{ n: number }>(file, 'SELECT count(*) AS n FROM events').n
 
-const grow = async ({ node, log, file }: Pick<Nodes, 'node' | 'log' | 'file'>, to: number): Promise<void> => {
+const grow = async (
+  { node, log, file }: Pick<NodesUnderTest, 'node' | 'log' | 'file'>,
+  to: number,
+): Promise<void> => {
   const missing = Math.ceil((to - countIn(file)) / 500)
   if (missing <= 0) return
   const grown = await closedLoop(
@@ -199,7 +202,15 @@ const rate = ({ rate }: MeasuredLoad) => rate
 
 /** Takes turns, so that whatever else the machine does affects all alike. `from`: where the events of the appends of
  *  100 begin. */
-const appendInTurns = async ({ node, file, log, official, empty, emptyLog, emptyOfficial }: Nodes) => {
+const appendInTurns = async ({
+  node,
+  file,
+  log,
+  official,
+  empty,
+  emptyLog,
+  emptyOfficial,
+}: NodesUnderTest) => {
   const single: MeasuredLoad[] = []
   const singleEmpty: MeasuredLoad[] = []
   const singleOfficial: MeasuredLoad[] = []
@@ -275,7 +286,7 @@ const rawRate = async (file: string, start: number, events: number, each: number
   return median(rounds, (value) => value)
 }
 
-export const measureAppends = async (nodes: Nodes) => {
+export const measureAppends = async (nodes: NodesUnderTest) => {
   const { file } = nodes
   const { from, rounds } = await appendInTurns(nodes)
   const [one, oneEmpty, oneOfficial, oneOfficialEmpty, many, manyEmpty, manyOfficial] = [
@@ -316,7 +327,7 @@ export const measureAppends = async (nodes: Nodes) => {
   }
 }
 
-export const measureLive = async ({ log, file }: Nodes) => {
+export const measureLive = async ({ log, file }: NodesUnderTest) => {
   const lively = await live(log, RATE, LIVE_SECONDS)
   const rawLive = await raw<{ p50: number; p99: number; max: number }>('live', file, RATE, LIVE_SECONDS)
   console.log(`live at ${RATE}/s: p50 ${ms(lively.p50)}, p99 ${ms(lively.p99)}, max ${ms(lively.max)}`)
@@ -368,14 +379,14 @@ const measureShortMemory = async () => {
   return { youngMemory, middleMemory }
 }
 
-export const measureMemory = async (nodes: Nodes) => {
+export const measureMemory = async (nodes: NodesUnderTest) => {
   const short = await measureShortMemory()
   await grow(nodes, OLD)
   const oldMemory = await memoryOf(nodes.node, nodes.log, countIn(nodes.file))
   return { ...short, oldMemory, total: countIn(nodes.file) }
 }
 
-export const measureReads = async (nodes: Nodes, total: number) => {
+export const measureReads = async (nodes: NodesUnderTest, total: number) => {
   const { node, file, log, official, empty, emptyLog, frame } = nodes
   const reads: MeasuredLoad[] = []
   const catchUps: MeasuredLoad[] = []
@@ -426,7 +437,7 @@ export const measureReads = async (nodes: Nodes, total: number) => {
 }
 
 /** Kills the node, again and again. */
-export const measureOpening = async ({ node, file }: Nodes) => {
+export const measureOpening = async ({ node, file }: NodesUnderTest) => {
   const opens: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     await node.kill()

@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, failure, type Kit, unique, until } from './kit.ts'
-import { type Field, inside, type Message, text } from './raw.ts'
+import { inside, text, type WireField, type WireMessage } from './raw.ts'
 
-const NO_STREAM: Field = [3, []]
-const ANY: Field = [4, []]
+const NO_STREAM: WireField = [3, []]
+const ANY: WireField = [4, []]
 /** As long as a call may take. */
-const MINUTE: Field = [7, [[1, 60]]]
+const MINUTE: WireField = [7, [[1, 60]]]
 
-const eventOf = (n: number, id: string = randomUUID(), size = 0): Field => [
+const eventOf = (n: number, id: string = randomUUID(), size = 0): WireField => [
   3,
   [
     [1, [[2, id]]],
@@ -30,19 +30,19 @@ const eventOf = (n: number, id: string = randomUUID(), size = 0): Field => [
     [4, JSON.stringify({ n, text: 'x'.repeat(size) })],
   ],
 ]
-const optionsOf = (stream: string, expected: Field = ANY, deadline: Field = MINUTE): Field => [
+const optionsOf = (stream: string, expected: WireField = ANY, deadline: WireField = MINUTE): WireField => [
   2,
   [[1, [[3, stream]]], expected, deadline],
 ]
-const LAST: Field = [4, 1]
+const LAST: WireField = [4, 1]
 
 const open = (kit: Kit) => {
   const call = kit.raw.converse('/event_store.client.streams.Streams/BatchAppend')
-  const answersTo = (id: string): Message[] =>
+  const answersTo = (id: string): WireMessage[] =>
     call.answers.filter((answer) => text(inside(answer, 1), 2) === id)
   return {
     ...call,
-    send: (id: string, ...fields: ReadonlyArray<Field>) => call.send([[1, [[2, id]]], ...fields]),
+    send: (id: string, ...fields: ReadonlyArray<WireField>) => call.send([[1, [[2, id]]], ...fields]),
     answersTo,
     answered: (id: string) => until(() => answersTo(id)[0]),
   }
@@ -51,9 +51,9 @@ const open = (kit: Kit) => {
 const LOSES_ANSWERS = {
   differs: 'it ends a call that its client has half-closed, and loses the answers on their way',
 }
-const succeeded = (answer: Message): boolean => answer.has(3) && !answer.has(2)
+const succeeded = (answer: WireMessage): boolean => answer.has(3) && !answer.has(2)
 /** The code and the message of a refusal. */
-const refusal = (answer: Message): [code: number, message: string] => {
+const refusal = (answer: WireMessage): [code: number, message: string] => {
   const status = inside(answer, 2)
   return [Number(status.get(1)?.[0] ?? 0), text(status, 2)]
 }
@@ -92,7 +92,7 @@ contract('one call with many appends', (test) => {
         ],
       ],
     ],
-  ] as ReadonlyArray<[string, Field]>)
+  ] as ReadonlyArray<[string, WireField]>)
     test(`given one with ${what} among good ones, then it alone is refused`, async (kit) => {
       const call = open(kit)
       const stream = unique()

@@ -1,21 +1,21 @@
 /** Where a stream begins and ends: told to the clients that say, with the compatibility they ask for, that they know it. */
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
-import { type Field, inside, type Message } from './raw.ts'
+import { inside, type WireField, type WireMessage } from './raw.ts'
 
 const READ = '/event_store.client.streams.Streams/Read'
 const [EVENT, FIRST, LAST, LAST_OF_ALL] = [1, 5, 6, 7]
-const COMPATIBLE: Field = [10, [[1, 1]]]
-const IDS: Field = [9, [[2, []]]]
+const COMPATIBLE: WireField = [10, [[1, 1]]]
+const IDS: WireField = [9, [[2, []]]]
 
 type Asked = {
-  readonly from?: Field
+  readonly from?: WireField
   readonly count?: number
   readonly backwards?: boolean
-  readonly more?: ReadonlyArray<Field>
+  readonly more?: ReadonlyArray<WireField>
 }
-const START: Field = [3, []]
-const END: Field = [4, []]
+const START: WireField = [3, []]
+const END: WireField = [4, []]
 
 const readStream = (
   kit: Kit,
@@ -25,14 +25,14 @@ const readStream = (
   kit.raw.stream(READ, [
     [1, [[1, [[1, [[3, stream]]], from]], [3, backwards ? 1 : 0], [5, count], [8, []], IDS, ...more]],
   ])
-const readAll = (kit: Kit, more: ReadonlyArray<Field>, backwards = true) =>
+const readAll = (kit: Kit, more: ReadonlyArray<WireField>, backwards = true) =>
   kit.raw.stream(READ, [
     [1, [[2, [backwards ? [3, []] : [2, []]]], [3, backwards ? 1 : 0], [5, 1], [8, []], IDS, ...more]],
   ])
 
-const of = (messages: ReadonlyArray<Message>, field: number): number[] =>
+const of = (messages: ReadonlyArray<WireMessage>, field: number): number[] =>
   messages.flatMap((message) => message.get(field) ?? []).map(Number)
-const eventsIn = (messages: ReadonlyArray<Message>): number =>
+const eventsIn = (messages: ReadonlyArray<WireMessage>): number =>
   messages.filter((message) => message.has(EVENT)).length
 
 contract(

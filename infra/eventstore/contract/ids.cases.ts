@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
-import type { Field } from './raw.ts'
+import type { WireField } from './raw.ts'
 
-const proposed = (id: string): ReadonlyArray<Field> => [
+const proposed = (id: string): ReadonlyArray<WireField> => [
   [1, [[2, id]]],
   [2, [[1, 'type'], [2, 'Happened']]], // biome-ignore format: as it is on the wire
   [

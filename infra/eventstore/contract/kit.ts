@@ -7,7 +7,7 @@ import { suite } from 'uvu'
 import { type TestEventStore, testEventStore } from '../testing/server.ts'
 import { createCertificate } from './certificate.ts'
 import { createRaw, credentialsOf, type Raw } from './raw.ts'
-import { isHung, type Outcome, type Row, tableOf, within } from './report.ts'
+import { type CaseOutcome, isHung, type ReportLine, tableOf, within } from './report.ts'
 import { inPool, sharedEnd } from './side-by-side.ts'
 
 const require = createRequire(import.meta.url)
@@ -15,14 +15,14 @@ type Library = typeof import('@eventstore/db-client')
 
 export type LibraryName = '@eventstore/db-client' | '@kurrent/kurrentdb-client'
 export type Expected = 'any' | 'no_stream' | 'stream_exists' | bigint
-export type Client = EventStoreDBClient
+export type OfficialClient = EventStoreDBClient
 export type Credentials = { readonly username: string; readonly password: string }
 
 export type Kit = {
   /** The package's name. */
   readonly name: LibraryName
   readonly lib: Library
-  readonly client: Client
+  readonly client: OfficialClient
   /** A connection string. */
   readonly url: string
   /** Whom it names; where it names nobody, some that a server without users passes over. */
@@ -40,16 +40,16 @@ export type Kit = {
     events: ReadonlyArray<ReturnType<Library['jsonEvent'] | Library['binaryEvent']>>,
     expected?: Expected,
     options?: { credentials?: Credentials; deadline?: number },
-  ) => ReturnType<Client['appendToStream']>
+  ) => ReturnType<OfficialClient['appendToStream']>
   readonly read: (
     stream: string,
-    options?: Parameters<Client['readStream']>[1],
+    options?: Parameters<OfficialClient['readStream']>[1],
   ) => Promise<Array<Awaited<ReturnType<typeof collect>>[number]>>
   readonly readAll: (options?: object) => Promise<Array<Awaited<ReturnType<typeof collect>>[number]>>
 }
 
 /** Everything that a read gives. */
-export const collect = async (stream: ReturnType<Client['readStream']>) => {
+export const collect = async (stream: ReturnType<OfficialClient['readStream']>) => {
   const all = []
   for await (const event of stream) all.push(event)
   return all
@@ -215,12 +215,12 @@ const open = async (library: LibraryName, server: Server, external: string | und
   }
 }
 
-const orThrow = (outcome: Outcome): void => {
+const orThrow = (outcome: CaseOutcome): void => {
   if (outcome.tag === 'fails') throw outcome.error ?? new Error(outcome.why)
 }
 
 /** Said at the end: what was left out, and where a server was named, the table. */
-const say = (library: LibraryName, external: string | undefined, rows: ReadonlyArray<Row>): void => {
+const say = (library: LibraryName, external: string | undefined, rows: ReadonlyArray<ReportLine>): void => {
   const leftOut = rows.filter(({ here }) => here.tag === 'left out')
   console.log(`${library}: ${rows.length - leftOut.length} cases run, ${leftOut.length} not applicable`)
   if (external === undefined)
@@ -238,12 +238,12 @@ const WIDTH = 6
 const createSession = (library: LibraryName, server: Server, external: string | undefined) => {
   let embedded: Opened | undefined
   let named: Opened | undefined
-  const ended = new Map<Case, { readonly here: Outcome; readonly embedded: Outcome }>()
+  const ended = new Map<Case, { readonly here: CaseOutcome; readonly embedded: CaseOutcome }>()
 
   const runOne = async (one: Case, kit: Kit): Promise<void> => {
     const onEmbedded = await within(CASE_MS, () => one.run(kit))
     if (external === undefined) return void ended.set(one, { here: onEmbedded, embedded: onEmbedded })
-    const here: Outcome =
+    const here: CaseOutcome =
       named === undefined
         ? { tag: 'left out', why: `needs a node of its own: ${server}` }
         : await within(CASE_MS, () => one.run(named!.kit))
@@ -290,7 +290,7 @@ const casesOf = ({ cases, isAlone }: (typeof suites)[number]): ReadonlyArray<Cas
  *  first. */
 export const runContract = (library: LibraryName): void => {
   const external = process.env.EVENTSTORE_URL || undefined
-  const rows: Row[] = []
+  const rows: ReportLine[] = []
   const isFor = ({ limits }: Case): boolean => limits.not?.[0] !== library
 
   const servers = [...new Set(suites.map((one) => one.server))]
@@ -310,7 +310,7 @@ export const runContract = (library: LibraryName): void => {
         })
       for (const one of cases) {
         const { title, limits } = one
-        const add = (outcome: { readonly here: Outcome; readonly embedded: Outcome }): void =>
+        const add = (outcome: { readonly here: CaseOutcome; readonly embedded: CaseOutcome }): void =>
           void rows.push({ title: `${name}: ${title}`, ...outcome, differs: limits.differs })
         if (!isFor(one)) {
           const out = { tag: 'left out', why: limits.not![1] } as const

@@ -1,16 +1,22 @@
 /** Persistent subscriptions for cases: created, consumed, looked at. */
 import { type Kit, unique, until } from './kit.ts'
 
-export type Settings = Parameters<Kit['lib']['persistentSubscriptionToStreamSettingsFromDefaults']>[0]
-export type Subscription = ReturnType<Kit['client']['subscribeToPersistentSubscriptionToStream']>
+export type ClientGroupSettings = Parameters<
+  Kit['lib']['persistentSubscriptionToStreamSettingsFromDefaults']
+>[0]
+export type GroupConsumer = ReturnType<Kit['client']['subscribeToPersistentSubscriptionToStream']>
 export type Seen = {
   id: string
   revision: bigint
   retries: number
-  event: Parameters<Subscription['ack']>[0]
+  event: Parameters<GroupConsumer['ack']>[0]
 }
 
-export const create = async (kit: Kit, stream: string, settings: Settings = {}): Promise<string> => {
+export const create = async (
+  kit: Kit,
+  stream: string,
+  settings: ClientGroupSettings = {},
+): Promise<string> => {
   const group = unique('group')
   await kit.client.createPersistentSubscriptionToStream(
     stream,
@@ -22,8 +28,8 @@ export const create = async (kit: Kit, stream: string, settings: Settings = {}):
 
 /** Connects, and gives each event to `handle`. */
 export const consume = (
-  subscription: Subscription,
-  handle: (seen: Seen, subscription: Subscription) => unknown = ({ event }) => subscription.ack(event),
+  subscription: GroupConsumer,
+  handle: (seen: Seen, subscription: GroupConsumer) => unknown = ({ event }) => subscription.ack(event),
 ) => {
   const seen: Seen[] = []
   const errors: string[] = []

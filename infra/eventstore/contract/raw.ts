@@ -9,16 +9,16 @@ import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
 import { putVarint, Reader, varintSize } from '../protocol/wire.ts'
 
 /** A field's number and its content: text, a number, or a message of fields. */
-export type Field = readonly [number: number, value: string | number | ReadonlyArray<Field>]
+export type WireField = readonly [number: number, value: string | number | ReadonlyArray<WireField>]
 /** What a message holds, by field number. Varints as numbers. */
-export type Message = ReadonlyMap<number, ReadonlyArray<number | Buffer>>
+export type WireMessage = ReadonlyMap<number, ReadonlyArray<number | Buffer>>
 
 const varint = (value: number): Buffer => {
   const bytes = Buffer.alloc(varintSize(value))
   putVarint(bytes, 0, value)
   return bytes
 }
-const encode = (fields: ReadonlyArray<Field>): Buffer =>
+const encode = (fields: ReadonlyArray<WireField>): Buffer =>
   Buffer.concat(
     fields.flatMap(([number, value]) => {
       if (typeof value === 'number') return [varint(number * 8), varint(value)]
@@ -27,7 +27,7 @@ const encode = (fields: ReadonlyArray<Field>): Buffer =>
     }),
   )
 
-export const decode = (bytes: Buffer): Message => {
+export const decode = (bytes: Buffer): WireMessage => {
   const message = new Map<number, Array<number | Buffer>>()
   const reader = new Reader(bytes)
   while (reader.more()) {
@@ -39,11 +39,11 @@ export const decode = (bytes: Buffer): Message => {
 }
 
 /** A message within a message. */
-export const inside = (message: Message, field: number): Message => {
+export const inside = (message: WireMessage, field: number): WireMessage => {
   const value = message.get(field)?.[0]
   return decode(Buffer.isBuffer(value) ? value : Buffer.alloc(0))
 }
-export const text = (message: Message, field: number): string => String(message.get(field)?.[0] ?? '')
+export const text = (message: WireMessage, field: number): string => String(message.get(field)?.[0] ?? '')
 
 /** Who a connection string says one is; null where it says nobody. */
 export const credentialsOf = (url: string): { username: string; password: string } | null => {
@@ -81,15 +81,15 @@ export const createRaw = (url: string) => {
   const headers = basic === undefined ? {} : { authorization: basic }
   return {
     /** One request, one response. Rejects with the gRPC error; `exception` is in its metadata. */
-    call: (path: string, fields: ReadonlyArray<Field> = []): Promise<Message> =>
+    call: (path: string, fields: ReadonlyArray<WireField> = []): Promise<WireMessage> =>
       new Promise((resolve, reject) =>
         client.makeUnaryRequest(path, pass, pass, encode(fields), metadata(), (error, response) =>
           error === null ? resolve(decode(response ?? Buffer.alloc(0))) : reject(error),
         ),
       ),
     /** One request, all responses. */
-    stream: async (path: string, fields: ReadonlyArray<Field> = []): Promise<Message[]> => {
-      const messages: Message[] = []
+    stream: async (path: string, fields: ReadonlyArray<WireField> = []): Promise<WireMessage[]> => {
+      const messages: WireMessage[] = []
       for await (const bytes of client.makeServerStreamRequest(path, pass, pass, encode(fields), metadata()))
         messages.push(decode(bytes as Buffer))
       return messages
@@ -97,7 +97,7 @@ export const createRaw = (url: string) => {
     /** A call in which both sides send as they like. */
     converse: (path: string) => {
       const call = client.makeBidiStreamRequest(path, pass, pass, metadata())
-      const answers: Message[] = []
+      const answers: WireMessage[] = []
       let isOver = false
       let error: unknown
       call.on('data', (bytes: Buffer) => answers.push(decode(bytes)))
@@ -117,7 +117,7 @@ export const createRaw = (url: string) => {
             call.on('error', () => resolve())
             call.on('end', () => resolve())
           }),
-        send: (fields: ReadonlyArray<Field>): void => void call.write(encode(fields)),
+        send: (fields: ReadonlyArray<WireField>): void => void call.write(encode(fields)),
         /** No more is sent. */
         end: (): void => void call.end(),
         /** The server has ended it, well or with `error`. */

@@ -1,10 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isFailure, type Row, tableOf, within } from './report.ts'
+import { isFailure, type ReportLine, tableOf, within } from './report.ts'
 
 const test = suite('the table of a contract run')
 const holds = { tag: 'holds' } as const
-const row = (given: Partial<Row>): Row => ({
+const row = (given: Partial<ReportLine>): ReportLine => ({
   title: 'reads: all',
   here: holds,
   embedded: holds,

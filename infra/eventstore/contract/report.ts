@@ -1,16 +1,16 @@
 /** What each case came to, and the table of it: this server, the embedded node, why they differ. */
 
-export type Outcome =
+export type CaseOutcome =
   | { readonly tag: 'holds' }
   /** It does not, or it did not end in time. */
   | { readonly tag: 'fails'; readonly why: string; readonly error?: Error; readonly late?: true }
   /** It was not asked. */
   | { readonly tag: 'left out'; readonly why: string }
 
-export type Row = {
+export type ReportLine = {
   readonly title: string
-  readonly here: Outcome
-  readonly embedded: Outcome
+  readonly here: CaseOutcome
+  readonly embedded: CaseOutcome
   /** Where a real server has a fault: what it does instead. */
   readonly differs: string | undefined
 }
@@ -21,23 +21,24 @@ const inBrief = (why: string): string => {
   return line.trim().replaceAll('|', '/').slice(0, 160)
 }
 
-const whyOf = ({ here, embedded, differs }: Row): string => {
+const whyOf = ({ here, embedded, differs }: ReportLine): string => {
   const told = [here, embedded].flatMap((one) => (one.tag === 'holds' ? [] : [inBrief(one.why)]))
   if (here.tag === 'fails' && differs !== undefined) return `the real server differs: ${differs} (${told[0]})`
   return [...new Set(told)].join('; ')
 }
 
 /** Whether it speaks against the server. */
-export const isFailure = ({ here, differs }: Row): boolean => here.tag === 'fails' && differs === undefined
+export const isFailure = ({ here, differs }: ReportLine): boolean =>
+  here.tag === 'fails' && differs === undefined
 
 /** Whether it may still be waiting for something. */
-export const isHung = ({ here, embedded }: Row): boolean =>
+export const isHung = ({ here, embedded }: ReportLine): boolean =>
   [here, embedded].some((one) => one.tag === 'fails' && one.late === true)
 
 /** In Markdown. Each case on which the two are not the same is a line; those that hold on both are counted. */
-export const tableOf = (server: string, rows: ReadonlyArray<Row>): string => {
-  const isSame = ({ here, embedded }: Row): boolean => here.tag === 'holds' && embedded.tag === 'holds'
-  const count = (which: (row: Row) => boolean): number => rows.filter(which).length
+export const tableOf = (server: string, rows: ReadonlyArray<ReportLine>): string => {
+  const isSame = ({ here, embedded }: ReportLine): boolean => here.tag === 'holds' && embedded.tag === 'holds'
+  const count = (which: (row: ReportLine) => boolean): number => rows.filter(which).length
   const lines = rows
     .filter((row) => !isSame(row))
     .map((row) => `| ${inBrief(row.title)} | ${row.here.tag} | ${row.embedded.tag} | ${whyOf(row)} |`)
@@ -54,15 +55,15 @@ export const tableOf = (server: string, rows: ReadonlyArray<Row>): string => {
 }
 
 /** What `run` came to within `ms`. It goes on in the background where it did not end. */
-export const within = async (ms: number, run: () => Promise<void>): Promise<Outcome> => {
+export const within = async (ms: number, run: () => Promise<void>): Promise<CaseOutcome> => {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Outcome>((resolve) => {
+  const late = new Promise<CaseOutcome>((resolve) => {
     timer = setTimeout(
       () => resolve({ tag: 'fails', why: `it did not end within ${ms / 1000} s`, late: true }),
       ms,
     )
   })
-  const ended = (async (): Promise<Outcome> => {
+  const ended = (async (): Promise<CaseOutcome> => {
     try {
       await run()
       return { tag: 'holds' }

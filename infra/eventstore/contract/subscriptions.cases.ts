@@ -1,11 +1,11 @@
 import * as assert from 'uvu/assert'
-import { type Add, type Client, contract, type Kit, unique, until } from './kit.ts'
-import type { Field } from './raw.ts'
+import { type Add, contract, type Kit, type OfficialClient, unique, until } from './kit.ts'
+import type { WireField } from './raw.ts'
 
-type Subscription = ReturnType<Client['subscribeToStream']>
+type Subscription = ReturnType<OfficialClient['subscribeToStream']>
 
 /** What a subscription brings, and a way to wait for so many. */
-const follow = (subscription: Subscription | ReturnType<Client['subscribeToAll']>) => {
+const follow = (subscription: Subscription | ReturnType<OfficialClient['subscribeToAll']>) => {
   const events: Array<{ id: string; revision: bigint; streamId: string; commit: bigint }> = []
   const marks: string[] = []
   subscription.on(
@@ -39,7 +39,7 @@ const follow = (subscription: Subscription | ReturnType<Client['subscribeToAll']
 }
 
 const withSubscription = async (
-  subscription: Subscription | ReturnType<Client['subscribeToAll']>,
+  subscription: Subscription | ReturnType<OfficialClient['subscribeToAll']>,
   run: (seen: ReturnType<typeof follow>) => Promise<void>,
 ) => {
   try {
@@ -356,7 +356,7 @@ const checkpoints = (test: Add): void => {
 }
 
 const refusals = (test: Add): void => {
-  const refused = async (kit: Kit, filter: ReadonlyArray<Field>): Promise<unknown> => {
+  const refused = async (kit: Kit, filter: ReadonlyArray<WireField>): Promise<unknown> => {
     const call = kit.raw.converse('/event_store.client.streams.Streams/Read')
     call.send([
       [

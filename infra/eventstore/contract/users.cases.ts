@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert'
 import { type Add, type Credentials, contract, failure, type Kit, unique, until } from './kit.ts'
-import { type Field, inside, refusalOf, text } from './raw.ts'
+import { inside, refusalOf, text, type WireField } from './raw.ts'
 
 const SERVICE = '/event_store.client.users.Users'
-const list = (number: number, values: ReadonlyArray<string>): Field[] =>
+const list = (number: number, values: ReadonlyArray<string>): WireField[] =>
   values.map((value) => [number, value] as const)
 
 const createUser = async (

@@ -7,7 +7,7 @@ import { MARK_FILE } from './acknowledged.ts'
 import { checkFile, LOG_FILE, logFormatOf } from './storage.ts'
 
 export type Summary = { readonly events: number; readonly lastPosition: number }
-export type Watch = {
+export type BackupWatch = {
   /** In bytes. */
   readonly onProgress?: (done: number, of: number) => void
   /** All of the file is read now, to see that it is sound: nothing is told meanwhile. */
@@ -46,7 +46,7 @@ const intoOneFile = (file: string): void => {
 export const backupLog = async (
   dir: string,
   file: string,
-  { onProgress = () => {}, onCheck = () => {} }: Watch = {},
+  { onProgress = () => {}, onCheck = () => {} }: BackupWatch = {},
 ): Promise<Summary & { readonly bytes: number }> => {
   if (!isLogDir(dir)) throw new Error(`There is no event store in ${dir}.`)
   if (existsSync(file)) throw new Error(`${file} is there already; a backup does not overwrite.`)
@@ -83,7 +83,7 @@ export const backupLog = async (
 export const restoreLog = async (
   file: string,
   dir: string,
-  { onProgress = () => {}, onCheck = () => {} }: Watch = {},
+  { onProgress = () => {}, onCheck = () => {} }: BackupWatch = {},
 ): Promise<Summary> => {
   const target = join(dir, LOG_FILE)
   if (existsSync(target))

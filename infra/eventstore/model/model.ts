@@ -30,7 +30,7 @@ export type Op =
   | { readonly op: 'scavenge' }
 
 /** What an operation gives: a verdict, or what was read as `revision:id`. */
-export type Outcome = string | ReadonlyArray<string>
+export type ModelOutcome = string | ReadonlyArray<string>
 
 type Stream = {
   events: Array<{ readonly revision: number; readonly id: number }>
@@ -44,7 +44,7 @@ type Stream = {
   gone: number
 }
 
-export type Model = {
+export type LogModel = {
   readonly streams: Map<number, Stream>
   /** Where each id was appended last. */
   readonly known: Map<number, { readonly stream: number; readonly revision: number }>
@@ -52,9 +52,9 @@ export type Model = {
   all: string[]
 }
 
-export const emptyModel = (): Model => ({ streams: new Map(), known: new Map(), all: [] })
+export const emptyModel = (): LogModel => ({ streams: new Map(), known: new Map(), all: [] })
 
-const streamOf = (model: Model, name: number): Stream => {
+const streamOf = (model: LogModel, name: number): Stream => {
   const found = model.streams.get(name)
   if (found !== undefined) return found
   const fresh: Stream = {
@@ -73,7 +73,7 @@ const isDeleted = (stream: Stream): boolean => stream.truncateBefore === Number.
 
 /** `write`, or the answer where nothing is to be written. */
 const decide = (
-  model: Model,
+  model: LogModel,
   name: number,
   expected: Expected,
   ids: ReadonlyArray<number>,
@@ -113,7 +113,7 @@ const firstOf = (stream: Stream): number =>
   )
 
 /** What can't be read any more is taken out, but for the last of each stream. */
-const scavenge = (model: Model): void => {
+const scavenge = (model: LogModel): void => {
   for (const stream of model.streams.values()) {
     const last = stream.events.length - 1
     stream.gone = stream.tombstoned ? last + 1 : Math.max(stream.gone, Math.min(firstOf(stream), last))
@@ -124,12 +124,12 @@ const scavenge = (model: Model): void => {
   })
 }
 /** What is not in the log is not remembered over a start. */
-const forget = (model: Model): void => {
+const forget = (model: LogModel): void => {
   for (const [id, { stream, revision }] of model.known)
     if (revision < streamOf(model, stream).gone) model.known.delete(id)
 }
 
-const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
+const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): ModelOutcome => {
   if (stream.tombstoned) return 'stream-deleted'
   if (stream.events.length === 0 || isDeleted(stream)) return 'not-found'
   const first = firstOf(stream)
@@ -143,7 +143,7 @@ const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): Outcome => {
 }
 
 /** What is not there, or is cut so far already, is left as it is. */
-const cut = (stream: Stream, to: number): Outcome => {
+const cut = (stream: Stream, to: number): ModelOutcome => {
   if (stream.tombstoned || isDeleted(stream) || to < 1 || stream.events.length - 1 < to)
     return 'nothing to cut'
   if (stream.truncateBefore >= to) return 'nothing to cut'
@@ -152,14 +152,14 @@ const cut = (stream: Stream, to: number): Outcome => {
   return 'set'
 }
 
-const archive = (model: Model, keep: number): Outcome => {
+const archive = (model: LogModel, keep: number): ModelOutcome => {
   for (const stream of model.streams.values()) cut(stream, stream.events.length - keep)
   scavenge(model)
   return 'done'
 }
 
 /** Does it to the model, and says what the answer is. */
-export const step = (model: Model, op: Op): Outcome => {
+export const step = (model: LogModel, op: Op): ModelOutcome => {
   if (op.op === 'archive') return archive(model, op.keep)
   if (op.op === 'reopen' || op.op === 'scavenge') {
     if (op.op === 'scavenge') scavenge(model)

@@ -16,7 +16,7 @@ import {
 import { read } from '../streams/read.ts'
 import { createHub } from '../subscriptions/hub.ts'
 import { fakeCall } from '../testing/call.ts'
-import type { Expected, Op, Outcome } from './model.ts'
+import type { Expected, ModelOutcome, Op } from './model.ts'
 
 const expectedOf = (expected: Expected): number =>
   expected === 'any'
@@ -97,7 +97,7 @@ export const openSubject = (dataDir: string) => {
     return frames.map((frame) => streams.ReadResp.deserializeBinary(new Uint8Array(frame)))
   }
 
-  const readStream = async (name: string, op: Extract<Op, { op: 'read' }>): Promise<Outcome> => {
+  const readStream = async (name: string, op: Extract<Op, { op: 'read' }>): Promise<ModelOutcome> => {
     const responses = await ask(name, op)
     if (typeof responses === 'string') return responses
     const events: string[] = []
@@ -128,7 +128,7 @@ export const openSubject = (dataDir: string) => {
     return verdict(await change(`$$${name}`, expected, { kind: 'append', events: [event] }), 'set')
   }
 
-  const cut = async (name: string, to: number): Promise<Outcome> => {
+  const cut = async (name: string, to: number): Promise<ModelOutcome> => {
     const [last, told] = [await lastOf(name), await lastOf(`$$${name}`)]
     if (last === undefined || to < 1 || Number(last.getStreamRevision()) < to) return 'nothing to cut'
     const now = told === undefined ? {} : JSON.parse(Buffer.from(told.getData_asU8()).toString())
@@ -155,7 +155,7 @@ export const openSubject = (dataDir: string) => {
 
   return {
     /** `history` tells one history's streams and ids from another's: 28 characters of a UUID. */
-    step: async (op: Op, history: string): Promise<Outcome> => {
+    step: async (op: Op, history: string): Promise<ModelOutcome> => {
       if (op.op === 'reopen') {
         appender.drain()
         storage.close()

@@ -8,7 +8,7 @@ import type { Storage } from '../log/storage.ts'
 import * as errors from '../protocol/errors.ts'
 import { SERVER_VERSION } from './cluster.ts'
 
-export type HttpDeps = {
+export type HttpParts = {
   readonly storage: Storage
   readonly scavenger: Scavenger
   readonly guard: Guard
@@ -24,7 +24,7 @@ export type HttpDeps = {
   readonly startedAt: number
 }
 
-export type Ask = {
+export type HttpRequest = {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
@@ -34,7 +34,7 @@ export type Answer = {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
-export type Answers = (ask: Ask) => Promise<Answer>
+export type Responder = (ask: HttpRequest) => Promise<Answer>
 
 const text = (status: number, body: string, type = 'text/plain; charset=utf-8'): Answer => ({
   status,
@@ -63,7 +63,7 @@ const STATUS: Readonly<Record<number, readonly [status: number, error: string]>>
 
 /** Whoever asks needs an administrator's credentials; undefined where they are that. */
 const refused = async (
-  { users, guard }: HttpDeps,
+  { users, guard }: HttpParts,
   headers: IncomingHttpHeaders,
 ): Promise<Answer | undefined> => {
   try {
@@ -82,8 +82,8 @@ const refused = async (
 
 /** What is answered to whom, by path and method. */
 const tableOf = (
-  deps: HttpDeps,
-): Readonly<Record<string, Readonly<Record<string, (ask: Ask) => Answer | Promise<Answer>>>>> => {
+  deps: HttpParts,
+): Readonly<Record<string, Readonly<Record<string, (ask: HttpRequest) => Answer | Promise<Answer>>>>> => {
   const { storage, scavenger, users, linked, startedAt } = deps
   const held = () => ({
     ...storage.stats(),
@@ -142,13 +142,13 @@ const tableOf = (
     ])
     return text(200, `${lines.join('\n')}\n`, 'text/plain; version=0.0.4; charset=utf-8')
   }
-  const scavenge = async ({ headers }: Ask): Promise<Answer> => {
+  const scavenge = async ({ headers }: HttpRequest): Promise<Answer> => {
     const no = await refused(deps, headers)
     if (no !== undefined) return no
     const { id, started } = scavenger.start()
     return json(started ? 200 : 409, { scavengeId: id })
   }
-  const scavenging = async ({ headers }: Ask): Promise<Answer> =>
+  const scavenging = async ({ headers }: HttpRequest): Promise<Answer> =>
     (await refused(deps, headers)) ?? json(200, scavenger.progress() ?? { scavengeId: '' })
   const alive = (): Answer => ({ status: 204, headers: {}, body: '' })
   return {
@@ -167,7 +167,7 @@ const tableOf = (
   }
 }
 
-export const httpAnswers = (deps: HttpDeps): Answers => {
+export const httpAnswers = (deps: HttpParts): Responder => {
   const table = tableOf(deps)
   return async (ask) => {
     const path = ask.path.replace(/[?#].*/s, '').replace(/(.)\/$/, '$1')
@@ -192,7 +192,7 @@ const headersOf = ({ status, headers, body }: Answer): Record<string, string> =>
   status === 204 ? { ...headers } : { ...headers, 'content-length': `${Buffer.byteLength(body)}` }
 
 export const overHttp1 =
-  (answers: Answers): RequestListener =>
+  (answers: Responder): RequestListener =>
   async (request, response) => {
     request.resume()
     const { method = 'GET', url = '/', headers } = request
@@ -201,7 +201,7 @@ export const overHttp1 =
   }
 
 export const overHttp2 =
-  (answers: Answers) =>
+  (answers: Responder) =>
   async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
     stream.resume()
     const method = String(headers[':method'] ?? 'GET')

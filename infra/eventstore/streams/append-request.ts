@@ -19,7 +19,7 @@ export type AppendOutcome =
   | { readonly tag: 'full' }
 
 /** What is to be done to the stream. */
-export type Change =
+export type StreamChange =
   | { readonly kind: 'append'; readonly events: ReadonlyArray<ProposedEvent> }
   /** Its events can't be read any more; appending goes on with the next number. */
   | { readonly kind: 'delete' }
@@ -29,7 +29,7 @@ export type Change =
 export type AppendRequest = {
   readonly stream: string
   readonly expected: Expected
-  readonly change: Change
+  readonly change: StreamChange
   /** Milliseconds since the epoch; not written after it. */
   readonly deadline: number
   readonly bytes: number

@@ -30,13 +30,13 @@ export const insist = async (journal: Journal, attempt: () => Promise<ReplayAck>
   }
 }
 
-export type Call = { readonly method: string; readonly path: string; readonly body: object }
+export type RoomCall = { readonly method: string; readonly path: string; readonly body: object }
 
 /** `path`: within the space. */
 export const rest = (
   { target, journal }: Pick<Performance, 'target' | 'journal'>,
   by: Person,
-  { method, path, body }: Call,
+  { method, path, body }: RoomCall,
 ): Promise<ReplayAck> =>
   insist(journal, async () => {
     let response: Response

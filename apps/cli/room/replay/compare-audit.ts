@@ -1,10 +1,10 @@
 /** The audit log, entry by entry, against what the file implies. */
-import type { Expected, ExpectedEntry } from './expect.ts'
+import type { ExpectedEntry, ExpectedRoom } from './expect.ts'
 import type { Journal } from './journal.ts'
 import type { ReadAuditRow } from './reading.ts'
 
 /** What the audit log should hold, and who reads it. */
-type Implied = { readonly expected: Expected; readonly journal: Journal; readonly owner: string }
+type Implied = { readonly expected: ExpectedRoom; readonly journal: Journal; readonly owner: string }
 type Differ = (table: string, what: string) => void
 type Rows = ReadonlyArray<ReadAuditRow>
 

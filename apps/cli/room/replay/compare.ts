@@ -1,7 +1,7 @@
 /** What the server's tables say, over REST as any reader gets it, against what the file implies. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { compareAudit } from './compare-audit.ts'
-import type { Expected } from './expect.ts'
+import type { ExpectedRoom } from './expect.ts'
 import type { Journal, ReplayTarget, Watch } from './journal.ts'
 import type { Person } from './people.ts'
 import { createReading, type ReadMessageRow, type RoomReading } from './reading.ts'
@@ -18,7 +18,7 @@ type Differ = (table: string, what: string) => void
 
 const comparePresent = async (
   { present }: RoomReading,
-  expected: Expected,
+  expected: ExpectedRoom,
   { journal, owner }: { readonly journal: Journal; readonly owner: string },
   differ: Differ,
 ): Promise<void> => {
@@ -39,7 +39,7 @@ const comparePresent = async (
 
 const comparePermissions = (
   permissions: ReadonlyMap<string, string>,
-  expected: Expected,
+  expected: ExpectedRoom,
   differ: Differ,
 ): void => {
   for (const [account, permission] of expected.permissions) {
@@ -54,7 +54,7 @@ const comparePermissions = (
 
 const compareChat = (
   messages: ReadonlyArray<ReadMessageRow>,
-  expected: Expected,
+  expected: ExpectedRoom,
   journal: Journal,
   differ: Differ,
 ): void => {
@@ -76,7 +76,7 @@ const compareChat = (
 }
 
 /** What the owner saw live: each stream's news once and in order. */
-const compareLive = (watch: Watch, expected: Expected, journal: Journal, differ: Differ): void => {
+const compareLive = (watch: Watch, expected: ExpectedRoom, journal: Journal, differ: Differ): void => {
   const doubled = { space: new Set<string>(), chat: new Set<string>() }
   let lastSpace = -1n
   let lastChat = -1n
@@ -101,7 +101,7 @@ const compareLive = (watch: Watch, expected: Expected, journal: Journal, differ:
 export const compare = async (
   target: ReplayTarget,
   owner: Person,
-  expected: Expected,
+  expected: ExpectedRoom,
   { journal, watch }: { readonly journal: Journal; readonly watch: Watch },
 ): Promise<ComparedRoom> => {
   const differences: Array<RoomDifference> = []

@@ -14,7 +14,7 @@ export type ExpectedEntry = {
   /** What more must agree: the permission, the reason, the words. */
   readonly detail: string | null
 }
-export type Expected = {
+export type ExpectedRoom = {
   readonly present: ReadonlySet<string>
   readonly permissions: ReadonlyMap<string, string>
   /** In order. */
@@ -28,7 +28,7 @@ export const expectedOf = (
   lines: ReadonlyArray<RoomLine>,
   owner: string,
   admins: ReadonlyArray<string>,
-): Expected => {
+): ExpectedRoom => {
   const present = new Set<string>()
   const permissions = new Map<string, string>()
   const chat: Array<{ seq: number; account: string; content: string }> = []

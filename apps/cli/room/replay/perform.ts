@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { readTime } from '../../../../domain/time.ts'
 import { createActing } from './acting.ts'
-import { type Call, join, rest } from './asking.ts'
+import { join, type RoomCall, rest } from './asking.ts'
 import {
   createJournal,
   type Journal,
@@ -87,7 +87,7 @@ const createInsisting = (
   }
 }
 
-const asOwner = async (performance: Performance, call: Call, otherwise: string): Promise<void> => {
+const asOwner = async (performance: Performance, call: RoomCall, otherwise: string): Promise<void> => {
   const ack = await rest(performance, performance.owner, call)
   if (!ack.ok) throw new Error(`${otherwise}: ${ack.code}: ${ack.error}`)
 }

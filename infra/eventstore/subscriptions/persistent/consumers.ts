@@ -1,6 +1,6 @@
 /** The consumers of a persistent subscription, and which of them is to have a message. */
-import { correlationOf, type Message, streamOf } from './message.ts'
-import type { Settings } from './settings.ts'
+import { correlationOf, type GroupMessage, streamOf } from './message.ts'
+import type { GroupSettings } from './settings.ts'
 import type { Timings } from './timings.ts'
 
 export type Consumer = {
@@ -13,10 +13,10 @@ export type Consumer = {
   readonly user: string
   /** Where the group's settings ask for it. */
   readonly timings: Timings | undefined
-  readonly send: (message: Message) => void
+  readonly send: (message: GroupMessage) => void
   readonly drop: (reason: 'dropped' | 'stopped') => void
 }
-export type InFlight = { readonly message: Message; readonly sentAt: number; readonly due: number }
+export type InFlight = { readonly message: GroupMessage; readonly sentAt: number; readonly due: number }
 
 const isFree = (consumer: Consumer): boolean => consumer.inFlight.size < consumer.slots
 
@@ -27,7 +27,7 @@ const hash = (text: string): number => {
 }
 
 /** Gives the consumer that is to have a message; undefined where it has to wait. */
-const createChoice = (settings: Settings, consumers: ReadonlyArray<Consumer>) => {
+const createChoice = (settings: GroupSettings, consumers: ReadonlyArray<Consumer>) => {
   /** Of the round: who comes next. */
   let turn = 0
 
@@ -41,14 +41,14 @@ const createChoice = (settings: Settings, consumers: ReadonlyArray<Consumer>) =>
     return undefined
   }
 
-  const pinned = ({ event, link }: Message, keyOf: (body: Buffer) => string): Consumer | undefined => {
+  const pinned = ({ event, link }: GroupMessage, keyOf: (body: Buffer) => string): Consumer | undefined => {
     const body = (event ?? link)?.body
     if (body === undefined) return consumers.find(isFree)
     const consumer = consumers[hash(keyOf(body)) % consumers.length]
     return consumer !== undefined && isFree(consumer) ? consumer : undefined
   }
 
-  return (message: Message): Consumer | undefined => {
+  return (message: GroupMessage): Consumer | undefined => {
     switch (settings.strategy) {
       case 'DispatchToSingle':
         return consumers.find(isFree)
@@ -64,12 +64,12 @@ const createChoice = (settings: Settings, consumers: ReadonlyArray<Consumer>) =>
   }
 }
 
-export const createConsumers = (settings: Settings) => {
+export const createConsumers = (settings: GroupSettings) => {
   const consumers: Consumer[] = []
   const choose = createChoice(settings, consumers)
   const someFree = (): boolean => consumers.some(isFree)
 
-  const send = (consumer: Consumer, message: Message): void => {
+  const send = (consumer: Consumer, message: GroupMessage): void => {
     const sentAt = Date.now()
     const due = settings.messageTimeout > 0 ? sentAt + settings.messageTimeout : Number.POSITIVE_INFINITY
     consumer.inFlight.set(message.id, { message, sentAt, due })
@@ -96,8 +96,8 @@ export const createConsumers = (settings: Settings) => {
     removeAll: (): Consumer[] => consumers.splice(0),
 
     /** Sends what can be sent; gives what has to wait. */
-    dispatch: (queue: Message[]): Message[] => {
-      const waiting: Message[] = []
+    dispatch: (queue: GroupMessage[]): GroupMessage[] => {
+      const waiting: GroupMessage[] = []
       for (let i = 0; i < queue.length; i++) {
         const message = queue[i]!
         const consumer = choose(message)
@@ -112,8 +112,8 @@ export const createConsumers = (settings: Settings) => {
     },
 
     /** Takes back what was not acknowledged in time. */
-    takeOverdue: (now: number): Message[] => {
-      const overdue: Message[] = []
+    takeOverdue: (now: number): GroupMessage[] => {
+      const overdue: GroupMessage[] = []
       for (const { inFlight } of consumers)
         for (const [id, { message, due }] of inFlight) {
           if (due > now) continue

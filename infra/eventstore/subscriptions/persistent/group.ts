@@ -5,10 +5,10 @@ import type { Storage } from '../../log/storage.ts'
 import type { Appender } from '../../streams/append.ts'
 import { type Consumer, createConsumers, type InFlight } from './consumers.ts'
 import { createIntake } from './intake.ts'
-import type { Message } from './message.ts'
+import type { GroupMessage } from './message.ts'
 import { createParked, parkedStreamOf } from './parked.ts'
 import { createProgress, type Progress } from './progress.ts'
-import type { Settings } from './settings.ts'
+import type { GroupSettings } from './settings.ts'
 
 export type NackAction = 'park' | 'retry' | 'skip' | 'stop'
 export type Group = ReturnType<typeof createGroup>
@@ -16,16 +16,20 @@ export type Group = ReturnType<typeof createGroup>
 const TICK = 100
 
 /** What is to be sent again, and what was sent often enough. */
-const createRetries = (settings: Settings, parked: ReturnType<typeof createParked>, progress: Progress) => {
-  let waiting: Message[] = []
+const createRetries = (
+  settings: GroupSettings,
+  parked: ReturnType<typeof createParked>,
+  progress: Progress,
+) => {
+  let waiting: GroupMessage[] = []
 
-  const park = (message: Message, reason: string): void =>
+  const park = (message: GroupMessage, reason: string): void =>
     parked.add(message, reason, () => progress.finish(message))
 
   return {
     park,
     length: (): number => waiting.length,
-    retry: (message: Message): void => {
+    retry: (message: GroupMessage): void => {
       if (message.retries >= settings.maxRetryCount) {
         park(message, `Reached retry count of ${settings.maxRetryCount}`)
         return
@@ -41,10 +45,10 @@ const createRetries = (settings: Settings, parked: ReturnType<typeof createParke
       }
       waiting.sort((a, b) => (a.place?.at ?? -1) - (b.place?.at ?? -1))
     },
-    add: (messages: ReadonlyArray<Message>): void => {
+    add: (messages: ReadonlyArray<GroupMessage>): void => {
       for (const message of messages) waiting.push(message)
     },
-    sendBy: (dispatch: (queue: Message[]) => Message[]): void => {
+    sendBy: (dispatch: (queue: GroupMessage[]) => GroupMessage[]): void => {
       if (waiting.length > 0) waiting = dispatch(waiting)
     },
   }
@@ -72,7 +76,7 @@ export const createGroup = ({
   /** A stream's name or `$all`. */
   readonly source: string
   readonly name: string
-  readonly settings: Settings
+  readonly settings: GroupSettings
   /** Up to where all was done when it was last saved. */
   readonly checkpoint: number | null
   readonly save: (checkpoint: number) => void
@@ -82,7 +86,7 @@ export const createGroup = ({
   const consumers = createConsumers(settings)
   const parked = createParked(storage, appender, parkedStreamOf(source, name))
   const retries = createRetries(settings, parked, progress)
-  let buffer: Message[] = []
+  let buffer: GroupMessage[] = []
   let timer: NodeJS.Timeout | undefined
 
   const pump = (): void => {

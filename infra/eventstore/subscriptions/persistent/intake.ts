@@ -3,18 +3,18 @@ import type { Storage } from '../../log/storage.ts'
 import type { StoredEvent } from '../../protocol/record.ts'
 import { compileFilter } from '../../streams/filters.ts'
 import { allSource, type Source, streamSource } from '../sources.ts'
-import { type Message, messageOf, streamOf } from './message.ts'
+import { type GroupMessage, messageOf, streamOf } from './message.ts'
 import type { Progress } from './progress.ts'
-import type { Settings } from './settings.ts'
+import type { GroupSettings } from './settings.ts'
 
-const startOf = (settings: Settings, checkpoint: number | null): number | 'start' | 'end' => {
+const startOf = (settings: GroupSettings, checkpoint: number | null): number | 'start' | 'end' => {
   const startFrom = settings.pinnedAt ?? settings.startFrom
   return checkpoint ?? (typeof startFrom === 'number' ? startFrom - 1 : startFrom)
 }
 
 export const createIntake = (
   storage: Storage,
-  settings: Settings,
+  settings: GroupSettings,
   /** `source`: a stream's name or `$all`. */
   { source: name, checkpoint }: { readonly source: string; readonly checkpoint: number | null },
   progress: Progress,
@@ -25,7 +25,7 @@ export const createIntake = (
   const source: Source = isAll ? allSource(storage, start) : streamSource(storage, name, start)
   let caughtUp = false
 
-  const take = (event: StoredEvent, buffer: Message[]): void => {
+  const take = (event: StoredEvent, buffer: GroupMessage[]): void => {
     const at = isAll ? event.position : event.revision
     if (filter !== null && !filter(event.body)) {
       progress.passOver(at)
@@ -39,7 +39,7 @@ export const createIntake = (
   return {
     caughtUp: (): boolean => caughtUp,
     /** Takes more, while the buffer has room. */
-    fill: (buffer: Message[]): void => {
+    fill: (buffer: GroupMessage[]): void => {
       while (buffer.length < settings.readBatchSize) {
         const { events, more } = source.take(Math.max(settings.readBatchSize, 1))
         for (const event of events) take(event, buffer)

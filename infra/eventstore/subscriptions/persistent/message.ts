@@ -3,16 +3,16 @@ import type { Storage } from '../../log/storage.ts'
 import { decodeBody, idOf, locateNames, type Names, type StoredEvent } from '../../protocol/record.ts'
 import { follow, isLink } from '../../streams/links.ts'
 
-export type Message = {
+export type GroupMessage = {
   /** By which the consumer acknowledges it. */
   readonly id: string
   readonly event: StoredEvent | undefined
   readonly link: StoredEvent | undefined
   retries: number
   /** Its place for the checkpoint; null for one that was parked and is replayed. */
-  readonly place: Place | null
+  readonly place: IntakePlace | null
 }
-export type Place = { readonly at: number; done: boolean }
+export type IntakePlace = { readonly at: number; done: boolean }
 
 const names: Names = { nameStart: 0, nameEnd: 0, typeStart: 0, typeEnd: 0 }
 
@@ -36,9 +36,9 @@ export const correlationOf = (body: Buffer): string => {
 export const messageOf = (
   storage: Storage,
   event: StoredEvent,
-  place: Place,
+  place: IntakePlace,
   followLinks: boolean,
-): Message => {
+): GroupMessage => {
   const isFollowed = followLinks && isLink(event.body)
   return {
     id: idOf(event.body),

@@ -5,14 +5,14 @@ import type { Appender } from '../../streams/append.ts'
 import { EXPECT_ANY } from '../../streams/append-request.ts'
 import { follow } from '../../streams/links.ts'
 import { metadataOf, metastreamOf } from '../../streams/metadata.ts'
-import { type Message, streamOf } from './message.ts'
+import { type GroupMessage, streamOf } from './message.ts'
 
 export const parkedStreamOf = (source: string, name: string): string =>
   `$persistentsubscription-${source}::${name}-parked`
 
 /** A link to the event itself, not to the link by which it came: so a replay gives the event. Of one that is gone, what
  *  its link says. */
-const targetOf = ({ event, link }: Message): Uint8Array | undefined => {
+const targetOf = ({ event, link }: GroupMessage): Uint8Array | undefined => {
   if (event !== undefined) return Buffer.from(`${event.revision}@${streamOf(event.body)}`)
   return link === undefined ? undefined : decodeBody(link.body).data
 }
@@ -45,7 +45,7 @@ export const createParked = (storage: Storage, appender: Appender, name: string)
     })
 
   return {
-    add: (message: Message, reason: string, done: () => void): void => {
+    add: (message: GroupMessage, reason: string, done: () => void): void => {
       const target = targetOf(message)
       if (target === undefined) done()
       else append(name, linkTo(target, reason), done)
@@ -58,7 +58,7 @@ export const createParked = (storage: Storage, appender: Appender, name: string)
     },
 
     /** Takes out the oldest, up to the number `stopAt` of the stream, to be sent again. */
-    take: (stopAt: number): Message[] => {
+    take: (stopAt: number): GroupMessage[] => {
       const stream = storage.stream(name)
       if (stream.last < 0) return []
       const first = metadataOf(storage, stream).truncateBefore

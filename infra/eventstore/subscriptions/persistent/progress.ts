@@ -1,6 +1,6 @@
 /** How far a persistent subscription came: up to where all is done, and when that is saved. */
-import type { Message, Place } from './message.ts'
-import type { Settings } from './settings.ts'
+import type { GroupMessage, IntakePlace } from './message.ts'
+import type { GroupSettings } from './settings.ts'
 
 export type Progress = ReturnType<typeof createProgress>
 
@@ -9,13 +9,13 @@ export const createProgress = ({
   checkpoint,
   save,
 }: {
-  readonly settings: Settings
+  readonly settings: GroupSettings
   /** Up to where all was done when it was last saved. */
   readonly checkpoint: number | null
   readonly save: (checkpoint: number) => void
 }) => {
   /** What was taken from the log and is not done, or waits for one before it that is not. */
-  let places: Place[] = []
+  let places: IntakePlace[] = []
   let processed = checkpoint
   let saved = checkpoint
   let doneSinceSave = 0
@@ -33,7 +33,7 @@ export const createProgress = ({
   }
 
   return {
-    begin: (at: number): Place => {
+    begin: (at: number): IntakePlace => {
       const place = { at, done: false }
       places.push(place)
       return place
@@ -44,7 +44,7 @@ export const createProgress = ({
       if (places.length === 0) processed = at
     },
 
-    finish: (message: Message): void => {
+    finish: (message: GroupMessage): void => {
       total++
       if (message.place === null) return
       message.place.done = true

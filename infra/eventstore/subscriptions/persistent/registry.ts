@@ -7,7 +7,7 @@ import { metastreamOf } from '../../streams/metadata.ts'
 import type { Hub } from '../hub.ts'
 import { createGroup, type Group } from './group.ts'
 import { parkedStreamOf } from './parked.ts'
-import type { Settings } from './settings.ts'
+import type { GroupSettings } from './settings.ts'
 
 export type Registry = ReturnType<typeof createRegistry>
 
@@ -62,7 +62,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
     system(CONFIG_STREAM, '$PersistentConfig', { version: '2', entries })
   }
 
-  const open = (source: string, name: string, settings: Settings): void => {
+  const open = (source: string, name: string, settings: GroupSettings): void => {
     const checkpoint = (selectCheckpoint.get(source, name)?.checkpoint ?? null) as number | null
     groups.set(
       keyOf(source, name),
@@ -83,7 +83,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
 
   const load = (): void => {
     for (const row of db.prepare('SELECT source, name, settings FROM groups').all())
-      open(String(row.source), String(row.name), JSON.parse(String(row.settings)) as Settings)
+      open(String(row.source), String(row.name), JSON.parse(String(row.settings)) as GroupSettings)
   }
   load()
   const unlisten = hub.listen(() => {
@@ -91,7 +91,7 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
   })
 
   /** A subscription from the end is from the end as it is now, whenever the node starts again. */
-  const pinned = (source: string, settings: Settings): Settings => {
+  const pinned = (source: string, settings: GroupSettings): GroupSettings => {
     if (settings.startFrom !== 'end') return settings
     const end = source === '$all' ? storage.lastPosition() : storage.stream(source).last
     return { ...settings, pinnedAt: end + 1 }
@@ -106,14 +106,14 @@ export const createRegistry = (storage: Storage, appender: Appender, hub: Hub) =
       for (const group of groups.values()) count += group.consumers().length
       return count
     },
-    create: (source: string, name: string, settings: Settings): void => {
+    create: (source: string, name: string, settings: GroupSettings): void => {
       const kept = pinned(source, settings)
       insert.run(source, name, JSON.stringify(kept))
       storage.syncNow()
       open(source, name, kept)
       tellAll()
     },
-    update: (group: Group, settings: Settings): void => {
+    update: (group: Group, settings: GroupSettings): void => {
       group.stop()
       const kept = pinned(group.source, settings)
       updateSettings.run(JSON.stringify(kept), group.source, group.name)

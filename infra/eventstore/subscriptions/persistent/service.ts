@@ -22,7 +22,7 @@ import type { Consumer } from './consumers.ts'
 import type { Group, NackAction } from './group.ts'
 import { infoOf } from './info.ts'
 import type { Registry } from './registry.ts'
-import { faultOf, readSettings, type Settings, startFaultOf, unknownStrategyOf } from './settings.ts'
+import { faultOf, type GroupSettings, readSettings, startFaultOf, unknownStrategyOf } from './settings.ts'
 import { createTimings } from './timings.ts'
 
 const ACTIONS: ReadonlyArray<NackAction> = ['retry', 'park', 'retry', 'skip', 'stop']
@@ -53,7 +53,7 @@ const checkedSettings = (
   storage: Storage,
   options: CreateReq.Options | UpdateReq.Options,
   keepFilter: FilterSpec | null,
-): Settings => {
+): GroupSettings => {
   const source = sourceOfSettings(options)
   const name = options.getGroupName()
   const settings = readSettings(options, keepFilter)

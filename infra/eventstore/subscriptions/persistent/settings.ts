@@ -4,7 +4,7 @@ import type { FilterSpec } from '../../streams/filters.ts'
 
 export type Strategy = 'RoundRobin' | 'DispatchToSingle' | 'Pinned' | 'PinnedByCorrelation'
 
-export type Settings = {
+export type GroupSettings = {
   readonly resolveLinks: boolean
   readonly extraStatistics: boolean
   /** Where it starts, inclusive: a revision, or a position of `$all`. `end`: with what is appended from now on. */
@@ -55,12 +55,12 @@ const filterOf = (options: CreateReq.AllOptions): FilterSpec | null => {
 export const readSettings = (
   options: CreateReq.Options | UpdateReq.Options,
   keepFilter: FilterSpec | null,
-): Settings | undefined => {
+): GroupSettings | undefined => {
   const settings = options.getSettings()
   if (settings === undefined) return undefined
   const stream = options.getStream()
   const all = options.getAll()
-  let startFrom: Settings['startFrom'] = startOf(settings.getRevision() || '0')
+  let startFrom: GroupSettings['startFrom'] = startOf(settings.getRevision() || '0')
   if (stream !== undefined)
     startFrom = stream.hasEnd() ? 'end' : stream.hasStart() ? 'start' : startOf(stream.getRevision())
   else if (all !== undefined)
@@ -120,7 +120,7 @@ export const startFaultOf = (
 }
 
 /** What is wrong with them, if anything. */
-export const faultOf = (settings: Settings): string | undefined => {
+export const faultOf = (settings: GroupSettings): string | undefined => {
   if (settings.historyBufferSize <= 0) return 'Buffer Size must be positive'
   if (settings.liveBufferSize <= 0) return 'Live Buffer Size must be positive'
   if (settings.readBatchSize <= 0) return 'Read Batch Size must be positive'

@@ -8,10 +8,10 @@ import { shared, streams } from '../protocol/stubs.ts'
 import { createAppender } from '../streams/append.ts'
 import {
   type AppendOutcome,
-  type Change,
   EXPECT_ANY,
   EXPECT_EXISTS,
   EXPECT_NONE,
+  type StreamChange,
 } from '../streams/append-request.ts'
 import { read } from '../streams/read.ts'
 import { createHub } from '../subscriptions/hub.ts'
@@ -57,7 +57,7 @@ export const openSubject = (dataDir: string) => {
   let hub = createHub()
   let appender = createAppender(storage, hub.publish)
 
-  const change = (stream: string, expected: Expected, what: Change): Promise<AppendOutcome> =>
+  const change = (stream: string, expected: Expected, what: StreamChange): Promise<AppendOutcome> =>
     new Promise((done) =>
       appender.append({
         stream,

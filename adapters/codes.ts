@@ -105,6 +105,11 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
     status: 410,
     means: 'It is no longer on the log; archive says which archive it is in, and where that was put.',
   },
+  beyond_log: {
+    status: 410,
+    means:
+      'The log ends before that position: an older backup was put back, or it is another log. Continue from start, or from a position that the log has.',
+  },
   too_large: { status: 413, means: 'The request is larger than allowed (431 if its headers are).' },
   slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when to try again.' },
   internal: { status: 500, means: 'A defect on our side; its cause is in the logs under the request_id.' },

@@ -104,6 +104,27 @@ test('given a server that holds the room and follows the log, when its stream is
   assert.is(await written(context, space), before)
 })
 
+test('given a server that has yet to hear that its room is deleted, when it writes, then that alone is written, and from then on nobody writes there', async (context) => {
+  const { log, client } = context
+  const { space, path } = await room(log)
+  const before = await written(context, space)
+  await client.deleteStream(streamName('space', space))
+  // The log itself takes it: the deletion left the stream's end where it was.
+  assert.is(await joins(path, space, 'carol'), 'done')
+  const fresh = pathOn(log, { ids: countedIds(++n) })
+  for (const asked of [joins(fresh, space, 'dave'), says(fresh, space), looks(fresh, space)])
+    assert.is(await asked, 'space_cut')
+  assert.is(await written(context, space), before + 1)
+})
+
+test('given a busy room that is deleted for good, then nothing more is written, by whoever holds it', async (context) => {
+  const { log, client } = context
+  const { space, path } = await room(log)
+  await client.tombstoneStream(streamName('space', space))
+  const answers = await Promise.all(['carol', 'dave', 'erin'].map((who) => joins(path, space, who)))
+  assert.equal(answers, ['space_deleted', 'space_deleted', 'space_deleted'])
+})
+
 test('given a chat whose stream was deleted softly, then nobody writes in it again, and the room itself goes on', async ({
   log,
   client,

@@ -31,7 +31,7 @@ import {
   text,
   yesNo,
 } from './shapes.ts'
-import { type AnyCodec, schemaFor } from './validate.ts'
+import { type AnyCodec, refuseBesideProof, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
 
 /** Of two `Authorization` headers Node keeps only the first; here two are an error, not a proof. */
@@ -207,7 +207,9 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
 ): void => {
   const { method, params, query, body, purpose, strict = false } = endpoint
   const isRead = method === 'GET'
-  const querystring = isRead ? (query === undefined ? Fresh : t.intersection([query, Fresh])) : query
+  // Where names are looked at, a write takes none in its address either.
+  const taken = isRead || !strict ? query : (query ?? t.type({}))
+  const querystring = isRead ? (taken === undefined ? Fresh : t.intersection([taken, Fresh])) : taken
   app.route({
     method,
     url: endpoint.path,
@@ -240,6 +242,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       ...(body === undefined ? {} : { body: schemaFor(body, strict ? { strict: 'body' } : {}) }),
     },
     handler: async (request, reply) => {
+      if (endpoint.proofInBody === true && body !== undefined) refuseBesideProof(request.body, body)
       const shown = shownBy(request, endpoint.proofInBody)
       const auth = await deps.auth.authenticate(shown, purpose, request.address)()
       const who = orTell(auth)

@@ -140,6 +140,7 @@ const REFUSED: ReadonlyArray<readonly [string, string, object, number, string]> 
   ['a visitor asks for a public space', 'space=document:1', as('frank'), 403, 'forbidden'],
   ['there is no such space', 'space=document:none', as('auditor'), 404, 'space_not_found'],
   ['a place is none', 'space=document:2&after=-1', as('bob'), 400, 'invalid_after'],
+  ['a place is beyond the log', 'space=document:2&after=99999999999', as('bob'), 410, 'beyond_log'],
   ['a space is none', 'space=nowhere', as('bob'), 400, 'invalid_space'],
   ['a limit is none', 'space=document:2&limit=0', as('bob'), 400, 'invalid_limit'],
   ['a type is none', 'space=document:2&types=a,b%20c', as('bob'), 400, 'invalid_types'],

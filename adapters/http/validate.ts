@@ -117,6 +117,7 @@ const WORDS: Readonly<Record<Part, string>> = { query: 'parameter', body: 'field
 
 const unknownName = (name: string, { part, names: known }: Only): HttpError => {
   const word = WORDS[part]
+  if (known.length === 0) return new HttpError(invalid(part, `This call takes no ${word}s.`))
   if (!/^[\w.[\]-]{1,40}$/.test(name))
     return new HttpError(invalid(part, `The ${word}s here are ${known.join(', ')}.`))
   const far = (other: string): number => distance(name.toLowerCase(), other)
@@ -126,6 +127,21 @@ const unknownName = (name: string, { part, names: known }: Only): HttpError => {
       ? `the nearest is ${nearest}`
       : `there are ${known.join(', ')}`
   return new HttpError(invalid(part, `There is no ${word} ${name} here: ${meant}.`))
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
+/** DLUX's wallet names its account beside the proof. */
+const BESIDE = ['user_account']
+
+/** Where a body has any part of a proof, a field that nobody reads may be another part, misspelt: the caller would quietly be a
+ *  guest. */
+export const refuseBesideProof = (body: unknown, codec: AnyCodec): void => {
+  if (typeof body !== 'object' || body === null) return
+  const given = body as Readonly<Record<string, unknown>>
+  if (!['challenge', 'pubkey', 'signature'].some((name) => isGiven(given[name]))) return
+  const names = Object.keys((schemaOf(codec as Tagged).properties as object | undefined) ?? {})
+  const unknown = Object.keys(given).find((name) => !names.includes(name) && !BESIDE.includes(name))
+  if (unknown !== undefined) throw unknownName(unknown, { part: 'body', names })
 }
 
 /** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */

@@ -4,19 +4,36 @@ import type { DatabasePool } from 'slonik'
 import type { Clock, EventLog } from '../../domain/ports.ts'
 import { extensionsFor, issuedAt } from '../../projections/proof/issued.ts'
 import { consistencyProof, inclusionProof, type Nodes, rootAt } from '../../projections/proof/merkle.ts'
-import { openCheckpoint, type Signer, signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
+import {
+  type Checkpoint,
+  openCheckpoint,
+  type Signer,
+  signCheckpoint,
+  verifierOf,
+} from '../../projections/proof/note.ts'
 import type { Issue, Proofs, SignedCheckpoint } from '../../projections/proof/proofs.ts'
 import {
   auditedBy,
   checkpointOf,
+  checkpointUpTo,
   hashesAt,
   hashRow,
+  type IssuedCheckpoint,
   keepCheckpoint,
   lastLeaf,
   leafRow,
   type NewCheckpoint,
   newestCheckpoint,
+  wentBackNotes,
 } from '../../projections/proof/queries.ts'
+import {
+  lostBy,
+  openWentBack,
+  together,
+  type WentBack,
+  wentBackIn,
+  wentBackLines,
+} from '../../projections/proof/went-back.ts'
 import { query } from '../../projections/query.ts'
 import { within } from '../within.ts'
 import { createRegister } from './checkpoint-register.ts'
@@ -72,31 +89,77 @@ export const createProofs = (options: ProofOptions): Proofs => {
     return { kind: 'altered' }
   }
 
+  /** What was signed of the log's going back. */
+  const wentBackOf = async (newest: Checkpoint | null): Promise<ReadonlyArray<WentBack>> => {
+    const notes = await rowsOf(pool, wentBackNotes())
+    const said = notes.flatMap(({ note }) => openWentBack(note, verifier) ?? [])
+    return together(newest === null ? [] : wentBackIn(newest), said)
+  }
+  const isOfTree = async (signed: Checkpoint, size: number): Promise<boolean> =>
+    size >= signed.size && (await rootAt(signed.size, nodes)).equals(signed.root)
+
+  /** Whether today's tree begins with what was signed last, but for what the log has lost since as its key says. */
+  const continues = async (
+    newest: IssuedCheckpoint,
+    size: number,
+    wentBack: ReadonlyArray<WentBack>,
+  ): Promise<boolean> => {
+    for (let row: IssuedCheckpoint | undefined = newest; row !== undefined; ) {
+      // The signed text counts, not the row's columns.
+      const signed = openCheckpoint(row.note, verifier)
+      if (signed === null || signed.size !== Number(row.size)) return false
+      if (await isOfTree(signed, size)) return true
+      const lost = lostBy(wentBack, signed)
+      if (lost === null) return false
+      row = (await rowsOf(pool, checkpointUpTo(vkey, lost.events, Number(row.number))))[0]
+    }
+    return true
+  }
+
+  /** What the next must go on from: null before the first, and where the tree does not go on from it. */
+  const standing = async (newest: IssuedCheckpoint | undefined, size: number) => {
+    if (newest === undefined) return { signed: null, wentBack: await wentBackOf(null) }
+    const signed = openCheckpoint(newest.note, verifier)
+    if (signed === null) return null
+    const wentBack = await wentBackOf(signed)
+    return (await continues(newest, size, wentBack)) ? { signed, wentBack } : null
+  }
+
+  const signNext = async (
+    number: number,
+    { size, latest, wentBack }: { size: number; latest: number; wentBack: ReadonlyArray<WentBack> },
+    position: string | null,
+  ): Promise<NewCheckpoint> => {
+    // Where servers' clocks differ, the later number still says no earlier time.
+    const at = new Date(Math.max(clock.now(), latest)).toISOString()
+    const root = await rootAt(size, nodes)
+    const extensions = [...extensionsFor(number, at, position), ...wentBackLines(wentBack)]
+    const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
+    return { number, size, vkey, root: root.toString('base64'), note, at }
+  }
+
   const issue = async (atLeast: number): Promise<Issue> => {
     for (let attempt = 0; ; attempt += 1) {
       await register.agree(mine)
       const [before] = await rowsOf(pool, newestCheckpoint(vkey))
       const now = await last()
       const size = now?.size ?? 0
-      let latest = Number.NEGATIVE_INFINITY
-      if (before !== undefined) {
-        // The signed text counts, not the row's columns.
-        const signed = openCheckpoint(before.note, verifier)
-        const holds = signed !== null && size >= signed.size && signed.size === Number(before.size)
-        if (!holds || !(await rootAt(signed.size, nodes)).equals(signed.root))
-          return altered(Number(before.size))
+      const stands = await standing(before, size)
+      if (stands === null) return altered(Number(before?.size ?? 0))
+      const { signed, wentBack } = stands
+      const lines = wentBackLines(wentBack)
+      const isSaid = signed !== null && String(wentBackLines(wentBackIn(signed))) === String(lines)
+      if (before !== undefined && signed !== null && isSaid) {
         const isFresh = signed.size >= atLeast && clock.now() - signedAt < everyMs
         if (size === signed.size || isFresh)
           return { kind: 'issued', checkpoint: { size: signed.size, note: before.note } }
-        latest = issuedAt(signed) ?? latest
       }
+      const latest = Math.max(
+        signed === null ? Number.NEGATIVE_INFINITY : (issuedAt(signed) ?? Number.NEGATIVE_INFINITY),
+        ...wentBack.map((one) => Date.parse(one.at)),
+      )
       const number = Number(before?.number ?? 0) + 1
-      // Where servers' clocks differ, the later number still says no earlier time.
-      const at = new Date(Math.max(clock.now(), latest)).toISOString()
-      const root = await rootAt(size, nodes)
-      const extensions = extensionsFor(number, at, now?.position ?? null)
-      const note = signCheckpoint({ origin: signer.name, size, root, extensions }, signer)
-      const made = { number, size, vkey, root: root.toString('base64'), note, at }
+      const made = await signNext(number, { size, latest, wentBack }, now?.position ?? null)
       const { rows } = await pool.query(keepCheckpoint(made))
       // Another process was first: its checkpoint is used, and nobody ever saw this one.
       if (rows.length === 0 && attempt < ATTEMPTS) continue
@@ -104,7 +167,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
       mine = made
       signedAt = clock.now()
       await register.tell(made)
-      return { kind: 'issued', checkpoint: { size, note } }
+      return { kind: 'issued', checkpoint: { size, note: made.note } }
     }
   }
 

@@ -1,16 +1,28 @@
-/** Text from a file or a log, made safe for a terminal: it can neither move the cursor nor look like a line of ours. */
+/** Text from a file, a log or the network, made safe for a terminal: it can neither move the cursor nor look like a line of ours. The
+ *  one place where a command line's words are made text. */
 
+/** Control characters, ends of lines, and what turns the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it escapes
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
+const MOVING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Our line breaks stay; every other control character is escaped, wherever it came from. */
+/** All that is printed goes through this: our line breaks stay, every other moving character is escaped, wherever it came from. */
 export const asLines = (text: string): string =>
-  text.replace(CONTROL, (c) => (c === '\n' || c === '\t' ? c : escaped(c)))
+  text.replace(MOVING, (c) => (c === '\n' || c === '\t' ? c : escaped(c)))
+
+/** A sentence with others' words in it, on one line. */
+export const plain = (text: string): string => text.replace(MOVING, ' ')
+
+/** The same value as JSON, in which no character moves anything: those that `JSON.stringify` leaves are escaped too. */
+export const plainJson = (json: string): string =>
+  json
+    .split('\n')
+    .map((line) => line.replace(MOVING, escaped))
+    .join('\n')
 
 /** A name or a time as it is; anything else between quotes, on one line, and no longer than a line. */
 export const shown = (text: string): string => {
   if (/^[A-Za-z0-9_.:/@+=~-]{1,300}$/.test(text)) return text
   const short = text.length > 300 ? `${text.slice(0, 300)}…` : text
-  return JSON.stringify(short).replace(CONTROL, escaped)
+  return JSON.stringify(short).replace(MOVING, escaped)
 }

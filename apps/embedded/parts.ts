@@ -5,6 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { loadSampleContent } from '../../adapters/content/load.ts'
 import { migrate } from '../../adapters/postgres/migrate.ts'
 import { freePort } from '../../infra/postgres/embedded.ts'
+import { type Signer, signerOf } from '../../projections/proof/note.ts'
 import type { Environment } from '../config/load.ts'
 import { takeUpTables } from '../operations/backup/restore.ts'
 import type { Secrets } from '../operations/instance/secrets.ts'
@@ -13,7 +14,7 @@ import type { Display } from './display.ts'
 import { createLogs } from './logs.ts'
 import { startPostgresPart } from './postgres.ts'
 import { PRIMARY_SETTINGS, startPrimary, wantsPrimary } from './primary.ts'
-import { type Addresses, environmentFor, type Settings } from './settings.ts'
+import { type Addresses, auditFor, environmentFor, type Settings } from './settings.ts'
 import type { Started } from './started.ts'
 
 export type Programs = { readonly eventStore: string; readonly projector: string; readonly server: string }
@@ -101,10 +102,16 @@ const startDatabase = async ({
   return { ...postgres, primary }
 }
 
-const prepareTables = async (url: string, dataDir: string) => {
+const signerOfWorld = ({ env, secrets }: World): Signer => {
+  const { AUDIT_ORIGIN, AUDIT_SIGNING_KEY } = auditFor(env, secrets)
+  return signerOf(AUDIT_ORIGIN, Buffer.from(AUDIT_SIGNING_KEY, 'hex'))
+}
+
+const prepareTables = async (world: World, url: string) => {
   const applied = await migrate(url)
   // Before anything writes: the keys of what is on the log that was put back.
-  if (await takeUpTables(dataDir, url)) return { applied, sample: false }
+  if (await takeUpTables(world.settings.dataDir, url, () => signerOfWorld(world)))
+    return { applied, sample: false }
   // Once, when the tables of content are made: who deletes a sample should not see it come back.
   if (!applied.includes('0002_content.sql')) return { applied, sample: false }
   const loaded = await loadSampleContent(url)
@@ -117,7 +124,7 @@ const startTables = async (world: World): Promise<Database> => {
   const database = await startDatabase(world)
   signal?.throwIfAborted()
   if (settings.given.database === null)
-    await display.during('tables', prepareTables(database.url, settings.dataDir), ({ applied, sample }) =>
+    await display.during('tables', prepareTables(world, database.url), ({ applied, sample }) =>
       [
         applied.length > 0 ? `${applied.length} migrations` : 'up to date',
         ...(sample ? ['sample content'] : []),

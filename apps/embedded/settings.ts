@@ -34,6 +34,12 @@ const given = (env: Environment): Settings['given'] => ({
   hive: set(env.HIVE_NODE),
 })
 
+/** What checkpoints are signed with: one name whatever the port, so that they go on. */
+export const auditFor = (env: Environment, secrets: Secrets) => ({
+  AUDIT_SIGNING_KEY: set(env.AUDIT_SIGNING_KEY) ?? secrets.audit,
+  AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
+})
+
 /** Everything that the parts read, and nothing else of this process's environment but what every program needs. */
 export const environmentFor = (
   env: Environment,
@@ -60,9 +66,7 @@ export const environmentFor = (
     SESSION_SECRET: set(env.SESSION_SECRET) ?? secrets.session,
     TURN_SECRET: set(env.TURN_SECRET) ?? secrets.turn,
     PRIVACY_MASTER_KEY: set(env.PRIVACY_MASTER_KEY) ?? secrets.privacy,
-    AUDIT_SIGNING_KEY: set(env.AUDIT_SIGNING_KEY) ?? secrets.audit,
-    // One name whatever the port, so that checkpoints go on.
-    AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
+    ...auditFor(env, secrets),
     // Where anyone may log in as anybody, somebody has to own the lobby.
     SYSTEM_ADMINS: set(env.SYSTEM_ADMINS) ?? (standIn ? 'alice' : undefined),
     AUDITORS: set(env.AUDITORS) ?? (standIn ? 'alice' : undefined),

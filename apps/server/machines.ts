@@ -45,7 +45,10 @@ const proofsOf = (
     signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
     clock,
     onAltered: (size) =>
-      logger.error({ size }, 'The log’s tree is not the one that was signed: run presence audit verify.'),
+      logger.error(
+        { size },
+        'The log’s tree is not the one that was signed: was an older backup put back, then presence audit went-back; else presence audit verify.',
+      ),
     log: stored,
     onLost: (rows) =>
       logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),

@@ -121,8 +121,6 @@ const OURS = new Set(['socketId', 'boot'])
 export const isNamed = (name: string, value: unknown): boolean => {
   if (Array.isArray(value)) return value.every((one) => isNamed(name, one))
   if (typeof value !== 'string') return value === null || typeof value === 'boolean'
-  if (OURS.has(name) || isSubject(value) || ID.test(value) || NETWORK.test(value) || SAID.has(value))
-    return true
   switch (name) {
     case 'subspace':
       return E.isRight(parseSubspace(value))
@@ -131,7 +129,7 @@ export const isNamed = (name: string, value: unknown): boolean => {
     case 'until':
       return E.isRight(parseUntil(value, new Date(0).toISOString()))
     default:
-      return false
+      return OURS.has(name) || isSubject(value) || ID.test(value) || NETWORK.test(value) || SAID.has(value)
   }
 }
 

@@ -107,6 +107,12 @@ export const parseCheckpoint = (text: string): Checkpoint | null => {
   return { origin, size: Number(size), root: hash, extensions: rest }
 }
 
+/** What a note says, whoever signed it; null where it is no checkpoint. */
+export const checkpointIn = (note: string): Checkpoint | null => {
+  const end = note.lastIndexOf('\n\n')
+  return end < 0 ? null : parseCheckpoint(note.slice(0, end + 1))
+}
+
 export const signCheckpoint = (checkpoint: Checkpoint, signer: Signer): string =>
   signNote(checkpointText(checkpoint), signer)
 export const openCheckpoint = (note: string, verifier: Verifier): Checkpoint | null => {

@@ -82,6 +82,23 @@ export const newestCheckpoint = (vkey: string): Query<IssuedCheckpoint> =>
     asIssued,
   )
 
+/** A key's newest of at most so many events, and of a smaller number. */
+export const checkpointUpTo = (vkey: string, size: number, number: number): Query<IssuedCheckpoint> =>
+  query(
+    sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND size <= ${String(size)}::int8
+      AND number < ${String(number)}::int8 ORDER BY number DESC LIMIT 1`,
+    asIssued,
+  )
+
+/** What was signed of the log's going back (went-back.ts). */
+export const wentBackNotes = (): Query<{ readonly note: string }> =>
+  query(
+    sql.unsafe`SELECT note FROM proof_went_back ORDER BY note LIMIT 1000`,
+    t.type({ note: t.string }) as t.Type<{ readonly note: string }, { readonly note: string }, unknown>,
+  )
+export const keepWentBack = (note: string): Statement =>
+  sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note}) ON CONFLICT DO NOTHING`
+
 /** Of a size, whoever signed it. */
 export const checkpointOf = (size: string): Query<IssuedCheckpoint> =>
   query(sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE size = ${size}::int8 LIMIT 1`, asIssued)
@@ -101,10 +118,22 @@ export const checkpointCount = (vkey: string): Query<{ readonly count: number }>
     t.type({ count }) as t.Type<{ readonly count: number }, { readonly count: number }, unknown>,
   )
 
-/** Those after a size, the smaller first. Answers `size`, `vkey`, `number`, `root`, `note`, `at`. */
-export const checkpointsAfter = (size: bigint, vkey: string, limit: number): Statement =>
+/** A place among all checkpoints. */
+export type CheckpointPlace = { readonly size: string; readonly vkey: string; readonly number: string }
+/** Those after a place, the smaller first. Answers `size`, `vkey`, `number`, `root`, `note`, `at`. */
+export const checkpointsAfter = ({ size, vkey, number }: CheckpointPlace, limit: number): Statement =>
   sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints
-    WHERE (size, vkey) > (${String(size)}::int8, ${vkey}) ORDER BY size, vkey LIMIT ${limit}`
+    WHERE (size, vkey, number) > (${size}::int8, ${vkey}, ${number}::int8)
+    ORDER BY size, vkey, number LIMIT ${limit}`
+
+/** The same in the order of their numbers. */
+export const numberedAfter = ({ vkey, number }: Omit<CheckpointPlace, 'size'>, limit: number): Statement =>
+  sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints
+    WHERE (vkey, number) > (${vkey}, ${number}::int8) ORDER BY vkey, number LIMIT ${limit}`
+
+/** The newest of each key. */
+export const newestOfEach = (): Statement =>
+  sql.unsafe`SELECT DISTINCT ON (vkey) ${COLUMNS} FROM proof_checkpoints ORDER BY vkey, number DESC`
 
 export type NewCheckpoint = {
   readonly number: number

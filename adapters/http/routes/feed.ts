@@ -8,6 +8,7 @@ import type { SpaceRef } from '../../../domain/names.ts'
 import type { Archived } from '../../../domain/ports.ts'
 import { type FeedRequest, feed as follow } from '../../outside/feed.ts'
 import type { PositionBefore } from '../../outside/item.ts'
+import { BEYOND, isBeyond } from '../../outside/place.ts'
 import { type Described, describeRefusal } from '../../refusals.ts'
 import { from, optional, Position, SpaceKeyCodec } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
@@ -63,6 +64,7 @@ const Query = t.type({
   live: optional(Live),
 })
 
+export const NOT_READ = E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'not read yet' } as const)
 const FORBIDDEN: Described = {
   status: 403,
   code: 'forbidden',
@@ -76,13 +78,16 @@ const archivedIn = (archive: Archived): Described => ({
   archive,
 })
 
-/** Ends the request where something after that place is not on the log any more: nobody is given a feed with a gap in it. */
+/** Ends the request if something after that place is no longer on the log, or the log ends before it: nobody is given a feed with a
+ *  gap in it. */
 export const mustBeOnLog = async (
-  { archivedAfter }: HttpDeps,
+  { archivedAfter, feedLog }: HttpDeps,
   after: bigint | 'start' | 'end',
 ): Promise<void> => {
   const archive = after === 'end' ? null : ((await archivedAfter?.(after)) ?? null)
   if (archive !== null) tell(archivedIn(archive))
+  const isMissing = await isBeyond(feedLog!, after).catch(() => orTell(NOT_READ))
+  if (isMissing) tell({ status: 410, code: 'beyond_log', error: BEYOND })
 }
 
 /** Ends the request unless the caller is a moderator of the space or an auditor; without a space, unless an auditor. */

@@ -30,7 +30,8 @@ const NO_CHECKPOINT: Described = {
 const ALTERED: Described = {
   status: 503,
   code: 'checkpoint_unavailable',
-  error: 'The log’s tree is not what was signed before: nothing more is signed until it is looked into.',
+  error:
+    'The log’s tree is not what was signed before: nothing more is signed until it is looked into, or its key says that a backup was put back.',
   retry_after: 60,
 }
 

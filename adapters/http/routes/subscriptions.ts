@@ -8,13 +8,14 @@ import { spaceKey } from '../../../domain/names.ts'
 import type { OutsideState, Subscription } from '../../../domain/outside/state.ts'
 import type { DeliveryRow } from '../../../projections/read-models.ts'
 import { secretOf } from '../../outside/deliver/sign.ts'
+import { endOf } from '../../outside/place.ts'
 import { describeOutside } from '../../refusals.ts'
 import { optional, SpaceKeyCodec, Switch, spaceFrom, Text, Uuid } from '../codecs.ts'
 import type { HttpDeps } from '../deps.ts'
 import { mount, WRITTEN } from '../endpoint.ts'
 import { HttpError, orTell, tell, tellInvalid } from '../errors.ts'
 import { listOf, orNull, shape, text, time, uuid, whole } from '../shapes.ts'
-import { After, mayFollow, mustBeOnLog } from './feed.ts'
+import { After, mayFollow, mustBeOnLog, NOT_READ } from './feed.ts'
 import { actOutside, doneView, mayManage } from './keys.ts'
 
 const maybeText = orNull(text())
@@ -67,7 +68,6 @@ const view = (one: Subscription, row: DeliveryRow | undefined) => {
 }
 
 const MISSING = describeOutside({ _tag: 'SubscriptionNotFound' })
-const NOT_READ = E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'not read yet' } as const)
 const ParamsId = t.type({ id: Uuid })
 const Types = t.union([t.null, t.undefined, t.array(Text)], 'types of events, or null for all')
 
@@ -176,7 +176,7 @@ const making = (app: FastifyInstance, deps: HttpDeps): void => {
     handle: async ({ body, who, sender, commandId }) => {
       const { space, url } = body
       await mayFollow(deps, space, who.caller)
-      const after = body.after ?? (await endOf(deps))
+      const after = body.after ?? (await fromNowOn(deps))
       if (body.after !== null) await mustBeOnLog(deps, body.after)
       const { id } = commandId
       const done = await actOutside(deps, sender, id, {
@@ -198,10 +198,9 @@ const making = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 /** Where the log ends. */
-const endOf = async (deps: HttpDeps): Promise<bigint | 'start'> => {
-  const read = await deps.feedLog!.readAll({ direction: 'backwards', limit: 1 })()
-  if (E.isLeft(read)) return orTell(NOT_READ)
-  return read.right[0]?.position ?? 'start'
+const fromNowOn = async (deps: HttpDeps): Promise<bigint | 'start'> => {
+  const end = await endOf(deps.feedLog!)
+  return E.isLeft(end) ? orTell(NOT_READ) : (end.right ?? 'start')
 }
 
 const changing = (app: FastifyInstance, deps: HttpDeps, { state }: Parts): void => {

@@ -45,6 +45,7 @@ export const turn = (app: FastifyInstance, deps: HttpDeps): void => {
       tag: 'webrtc',
       summary:
         'TURN credentials for the caller, which expire. With a `space`: for those who may enter it, if voice is on there. Without one: for accounts, and for guests if the lobby admits guests.',
+      strict: true,
       query: t.type({ space: optional(SpaceKeyCodec) }),
       handle: async ({ query, who, request }) => {
         await (query.space === null ? needAny(deps, who) : needVoice(deps, query.space, who))

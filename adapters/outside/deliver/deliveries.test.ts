@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { deliverFor } from '../../../apps/server/deliveries.ts'
@@ -186,6 +187,36 @@ test('given a process that delivers, when it stops and another begins, then it g
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
+test('given a log that went back before the place that an address was told, when it is delivered to, then it is parked and says so, and goes on from a place that there is', async () => {
+  const one = receiver()
+  const { subscription } = await subscribe(one.url)
+  const at = `POST /api/subscriptions/${subscription.id}/replay`
+  const first = await say('of before')
+  await isShown(subscription.id, 'it is told', ({ delivered }) => delivered === 1)
+  await deliveries.stop()
+  const client = new pg.Client({ connectionString: http.databaseUrl })
+  await client.connect()
+  await client.query('UPDATE subscription_positions SET position = $1 WHERE subscription = $2', [
+    '99999999999',
+    subscription.id,
+  ])
+  await client.end()
+  deliveries = start()
+  await isShown(subscription.id, 'it is parked', ({ status }) => status === 'parked')
+  const { parked } = await shown(subscription.id)
+  assert.is(parked.position, '99999999999')
+  assert.match(parked.error, 'went back')
+  await say('of after')
+  for (const body of [{}, { after: '99999999999' }]) {
+    const refused = await call(at, as('bob'), body)
+    assert.equal([refused.status, refused.body.code], [410, 'beyond_log'])
+  }
+  await done(at, as('bob'), { after: first })
+  await until('it came', () => one.got.length === 2)
+  assert.equal(words(one.got), ['of before', 'of after'])
+  await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
+})
+
 test('given a subscription that asks for proofs, then each delivery has its own, under a signed checkpoint', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url, { proofs: true })
@@ -261,6 +292,7 @@ const WRONG: ReadonlyArray<readonly [string, string | null, object, number]> = [
   ['invalid_url', 'bob', { url: `https://example.com/${'x'.repeat(2_000)}`, space: 'document:2' }, 400],
   ['invalid_types', 'bob', { url: 'https://example.com/', space: 'document:2', types: [] }, 400],
   ['invalid_after', 'bob', { url: 'https://example.com/', space: 'document:2', after: 'now' }, 400],
+  ['beyond_log', 'bob', { url: 'https://example.com/', space: 'document:2', after: '99999999999' }, 410],
   ['space_not_found', 'frank', { url: 'https://example.com/', space: 'document:2' }, 404],
   ['forbidden', 'frank', { url: 'https://example.com/', space: 'document:1' }, 403],
   ['forbidden', 'bob', { url: 'https://example.com/' }, 403],

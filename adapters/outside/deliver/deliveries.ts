@@ -7,6 +7,7 @@ import type { OutsideCommand } from '../../../domain/outside/decide.ts'
 import type { OutsideState, Subscription } from '../../../domain/outside/state.ts'
 import type { Archived, Clock, Ids } from '../../../domain/ports.ts'
 import type { Item } from '../item.ts'
+import { BEYOND } from '../place.ts'
 import type { Outside } from '../registry.ts'
 import { createSaver, type Queries, readProgress, writeProgress } from './positions.ts'
 import { type Pace, pump } from './pump.ts'
@@ -32,6 +33,8 @@ export type DeliveriesDeps = {
   ) => AsyncIterable<Item | null>
   /** An archive with something after that place that was to be delivered. */
   readonly missed: (subscription: Subscription, after: bigint | 'start') => Promise<Archived | null>
+  /** Whether the log ends before a place. */
+  readonly isBeyond: (place: bigint) => Promise<boolean>
   readonly deliver: (subscription: Subscription, item: Item, signal: AbortSignal) => Promise<DeliveryOutcome>
   readonly mayStill: (subscription: Subscription) => Promise<'yes' | 'no' | 'unknown'>
   readonly logger: { readonly info: Say; readonly warn: Say; readonly error: Say }
@@ -90,6 +93,11 @@ const keepPumping = async (
     }
   }
   const { id, start } = subscription
+  const park = async (position: string, after: string, since: number, error: string): Promise<void> => {
+    logger.error({ subscription: id, position, error }, PARKED)
+    const from = new Date(since).toISOString()
+    await act({ type: 'ParkSubscription', subscription: id, start, position, after, since: from, error })
+  }
   while (!signal.aborted) {
     const saver = createSaver(
       (progress) => writeProgress(here.queries, subscription, progress),
@@ -98,14 +106,13 @@ const keepPumping = async (
     )
     try {
       const progress = await readProgress(here.queries, subscription)
-      const after = String(progress.position ?? subscription.after)
-      const missed = await deps.missed(subscription, after === 'start' ? after : BigInt(after))
-      if (missed !== null) {
-        const since = new Date(progress.failingSince ?? clock.now()).toISOString()
-        const position = after === 'start' ? '0' : after
-        const error = goneIn(missed)
-        logger.error({ subscription: id, position, error }, PARKED)
-        await act({ type: 'ParkSubscription', subscription: id, start, position, after, since, error })
+      const place = String(progress.position ?? subscription.after)
+      const after = place === 'start' ? place : BigInt(place)
+      const missed = await deps.missed(subscription, after)
+      const isBeyond = missed === null && after !== 'start' && (await deps.isBeyond(after))
+      if (missed !== null || isBeyond) {
+        const since = progress.failingSince ?? clock.now()
+        await park(place === 'start' ? '0' : place, place, since, missed === null ? BEYOND : goneIn(missed))
         return
       }
       await pump({
@@ -116,19 +123,7 @@ const keepPumping = async (
         // Checked before each delivery: what happens after the right ended is not sent.
         mayStill: () => deps.mayStill(subscription),
         save: saver.save,
-        park: async ({ position }, { after, since, error }) => {
-          logger.error({ subscription: id, position, error }, PARKED)
-          const from = new Date(since).toISOString()
-          await act({
-            type: 'ParkSubscription',
-            subscription: id,
-            start,
-            position,
-            after,
-            since: from,
-            error,
-          })
-        },
+        park: ({ position }, { after, since, error }) => park(position, after, since, error),
         end: () => act({ type: 'EndSubscription', subscription: id, reason: 'the right to it ended' }),
         count: (outcome) => deps.count('webhook_deliveries', 1, { outcome }),
         pace: deps.pace,

@@ -8,13 +8,14 @@ import type { Proofs } from '../../../projections/proof/proofs.ts'
 import { feed } from '../feed.ts'
 import { inclusionOf } from '../inclusion.ts'
 import type { Item, PositionBefore } from '../item.ts'
+import { isBeyond } from '../place.ts'
 import { type Deliveries, type DeliveriesDeps, runDeliveries } from './deliveries.ts'
 import { createSend } from './send.ts'
 import { signedHeaders } from './sign.ts'
 import type { TargetOptions } from './target.ts'
 
-export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill' | 'missed'> & {
-  readonly log: Pick<EventLog, 'subscribe'>
+export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill' | 'missed' | 'isBeyond'> & {
+  readonly log: Pick<EventLog, 'subscribe' | 'readAll'>
   readonly before: PositionBefore
   readonly archivedAfter: (after: bigint | 'start') => Promise<Archived | null>
   readonly proofs: Proofs
@@ -58,6 +59,7 @@ export const startDeliveries = (deps: StartDeps): Deliveries => {
         { space: deps.spaceFrom(space), types, after, isLive: true, limit: null, showsClient: false },
         signal,
       ),
+    isBeyond: (place) => isBeyond(deps.log, place),
     deliver: async (subscription, item, signal) => {
       try {
         const body = await bodyOf(subscription, item)

@@ -3,8 +3,7 @@
 import type { Verifier } from '../../../projections/proof/note.ts'
 import { checkArchive } from '../../operations/archive/check.ts'
 import { counted, type Io } from '../command.ts'
-import { shown } from '../shown.ts'
-import { plain } from './replay-view/screen.ts'
+import { plain, shown } from '../shown.ts'
 
 /** Rejects where it can't be looked at. */
 export const checkArchiveFolder = async (

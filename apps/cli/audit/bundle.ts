@@ -15,10 +15,9 @@ import { storedLog } from '../opened-log.ts'
 import { type Output, openOutput } from '../output-file.ts'
 import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
-import { shown } from '../shown.ts'
+import { plain, shown } from '../shown.ts'
 import { checkArchiveFolder } from './archive-check.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
-import { plain } from './replay-view/screen.ts'
 
 export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]
 

@@ -42,6 +42,15 @@ export const audit: Command = {
       },
     },
     {
+      name: 'went-back',
+      takes: '[--to EVENTS]',
+      says: 'says, signed, that an older backup of the log was put back, so that checkpoints of what was lost are told from a second history',
+      load: async () => {
+        const { wentBack, wentBackUsage } = await import('./went-back.ts')
+        return { run: wentBack, usage: wentBackUsage }
+      },
+    },
+    {
       name: 'replay',
       takes: 'TYPE:ID [--from WHEN] [--to WHEN] [--speed 60x] [--plain | --json]',
       says: 'shows a room as it was: who was in, what was said and what happened, played, paused and stepped in the terminal',

@@ -1,4 +1,5 @@
 /** `presence audit replay`: a room as it was, in the terminal. */
+
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
@@ -10,7 +11,7 @@ import { createMomentWriter } from '../../operations/keep/moment-writer.ts'
 import { type Io, Misused, type Run } from '../command.ts'
 import { openedLog } from '../opened-log.ts'
 import { reached } from '../reached.ts'
-import { plain, plainJson } from './replay-view/screen.ts'
+import { plain, plainJson } from '../shown.ts'
 import { type Terminal, watch } from './replay-view/watch.ts'
 import { readLast, readSpeed, readWhen } from './replay-view/when.ts'
 

@@ -1,4 +1,5 @@
 /** `presence audit transparency` */
+
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey, spaceKey } from '../../../domain/names.ts'
@@ -8,7 +9,7 @@ import { LogUnreadable, transparencyOf } from '../../operations/transparency/fro
 import type { Io, Run } from '../command.ts'
 import { connections } from '../connections.ts'
 import { storedLog } from '../opened-log.ts'
-import { plain, plainJson } from './replay-view/screen.ts'
+import { plain, plainJson } from '../shown.ts'
 
 export const transparencyUsage = `presence audit transparency --space TYPE:ID --from TIME --to TIME [--json]
 

@@ -4,15 +4,20 @@ import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { readSmallFile } from '../../../adapters/text-file.ts'
 import type { RowDifference } from '../../operations/verify/differing-rows.ts'
-import { type VerifyOptions, type VerifyProgress, verifyLog } from '../../operations/verify/verify.ts'
+import {
+  type Verified,
+  type VerifyOptions,
+  type VerifyProgress,
+  verifyLog,
+} from '../../operations/verify/verify.ts'
 import { counted, type Io, type Run } from '../command.ts'
 import type { Connections } from '../connections.ts'
 import { fileError } from '../file-errors.ts'
 import { openedLog } from '../opened-log.ts'
 import { progressTo, type Shown } from '../progress.ts'
 import { reached } from '../reached.ts'
+import { plain, shown } from '../shown.ts'
 import { keysFor, readKeys } from './key-arguments.ts'
-import { plain } from './replay-view/screen.ts'
 
 export const verifyUsage = `presence audit verify [--checkpoint FILE]… [--key VKEY|FILE]… [--limit N]
 
@@ -83,6 +88,19 @@ export const verify: Run = async (args, io) => {
   }
 }
 
+const tellWentBack = ({ wentBack, lost, failures }: Verified, io: Io): void => {
+  for (const { events, at } of wentBack)
+    io.out(`the log went back to ${counted(events, 'event')} before ${at}, as its key says`)
+  if (lost.count > 0)
+    io.out(
+      `${counted(lost.count, 'checkpoint')} of what it lost then${lost.files.length === 0 ? '' : `, ${lost.files.map(shown).join(' and ')} among them`}: no second history`,
+    )
+  if (failures.some(({ what }) => what === 'root'))
+    io.err(
+      'Was an older backup of the log put back? Then say so: presence audit went-back. If not, it was altered.',
+    )
+}
+
 const verifyAll = async (
   to: Connections,
   { verifiers, checkpoints, limit }: Required<Pick<VerifyOptions, 'verifiers' | 'checkpoints' | 'limit'>>,
@@ -116,6 +134,7 @@ const verifyAll = async (
       io.out(
         `${counted(done.moved, 'checkpoint')} of before the events were moved here from another log: the leaves are the same, in other places`,
       )
+    tellWentBack(done, io)
     if (verifiers.length === 0) io.err('No key: signatures were not looked at (AUDIT_SIGNING_KEY, or --key).')
     if (done.otherLog !== null) io.err(plain(done.otherLog))
     if (done.compared === null) io.out('Nothing was ever projected: there are no rows to compare.')

@@ -120,7 +120,7 @@ export const drill = async ({ folder, databaseUrl, secrets, io }: DrillOptions):
       await restoreLogTo(folder, manifest, logDirOf(dataDir), shownOn(io).told)
     else await importInto(folder, logDirOf(dataDir), io)
     if (databaseUrl === null) leaveTables(folder, manifest, dataDir)
-    else await restoreTables(folder, manifest, databaseUrl)
+    else await restoreTables(folder, manifest, databaseUrl, null)
     io.err('starting the spare place')
     place = start([program('apps/embedded/main.ts')], env)
     const at = place

@@ -1,4 +1,5 @@
 /** `presence content load|publish|follow` */
+
 import * as E from 'fp-ts/lib/Either.js'
 import { loadContent } from '../../../adapters/content/load.ts'
 import { publicationSql } from '../../../adapters/content/primary/publication.ts'
@@ -10,9 +11,9 @@ import { variables } from '../../config/variables.ts'
 import { followAlive } from '../../operations/content/alive.ts'
 import { followPrimary } from '../../operations/content/follow.ts'
 import type { PrimaryFollower } from '../../operations/content/run.ts'
-import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, type Io, Misused, type Run } from '../command.ts'
 import { reached } from '../reached.ts'
+import { plain } from '../shown.ts'
 
 /** How many errors of a file are shown. */
 const MAX_TOLD = 20

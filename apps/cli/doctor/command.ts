@@ -1,12 +1,13 @@
 /** `presence doctor` */
+
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Environment } from '../../config/load.ts'
-import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io } from '../command.ts'
 import { fileError } from '../file-errors.ts'
 import { readEnv } from '../setup/env-file.ts'
+import { plain } from '../shown.ts'
 import { type Configuration, whatIsGiven } from './configuration.ts'
 import { databaseFindings } from './database.ts'
 import type { Finding, Findings } from './finding.ts'

@@ -1,14 +1,15 @@
 /** `presence parked` */
+
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { letGoOfParked, listParked, retryParked, showParked } from '../../operations/parked/parked.ts'
-import { plain } from '../audit/replay-view/screen.ts'
 import { type Command, counted, Misused, type Run } from '../command.ts'
 import type { Connections } from '../connections.ts'
 import { operator } from '../operator.ts'
 import { reached } from '../reached.ts'
+import { plain } from '../shown.ts'
 
 /** So many of a stream are shown. */
 const SHOWN = 100

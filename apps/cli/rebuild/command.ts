@@ -5,11 +5,11 @@ import * as E from 'fp-ts/lib/Either.js'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { PROJECTION_NAMES } from '../../../projections/batch.ts'
 import { type RebuildProgress, rebuild as rebuildTables } from '../../operations/rebuild/rebuild.ts'
-import { plainJson } from '../audit/replay-view/screen.ts'
 import { type Command, counted } from '../command.ts'
 import { openedLog } from '../opened-log.ts'
 import { progressTo, type Shown } from '../progress.ts'
 import { reached } from '../reached.ts'
+import { plainJson } from '../shown.ts'
 
 const usage = `presence rebuild [--projection NAME] [--compare] [--dry-run] [--without-keys]
 

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type Signer, signerOf } from '../../../projections/proof/note.ts'
 import type { BackupManifest } from '../../operations/backup/manifest.ts'
 import {
   checkedBackup,
@@ -13,6 +14,7 @@ import {
   restoreTables,
   secretsOf,
 } from '../../operations/backup/restore.ts'
+import type { KeptSecrets } from '../../operations/backup/sealed-secrets.ts'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { isLogDir, logDirOf } from '../../operations/instance/log-backup.ts'
 import { passphraseOf } from '../backup/passphrase.ts'
@@ -34,6 +36,7 @@ Start the projector afterwards: it makes the tables from the log. Then: presence
 type Asked = {
   readonly folder: string
   readonly manifest: BackupManifest
+  readonly secrets: KeptSecrets | null
   readonly told: (what: string, share?: number) => void
 }
 
@@ -41,7 +44,7 @@ const refuseUsed = (dir: string): void => {
   if (isLogDir(dir)) throw new Error(`There is a log in ${dir} already, and a restore does not overwrite.`)
 }
 
-const toData = async ({ folder, manifest, told }: Asked, dataDir: string): Promise<void> => {
+const toData = async ({ folder, manifest, told }: Asked, dataDir: string): Promise<null> => {
   if (readEndpoints(dataDir) !== null) throw new Error(`npm start runs on ${dataDir}: stop it first.`)
   const dir = logDirOf(dataDir)
   refuseUsed(dir)
@@ -50,6 +53,7 @@ const toData = async ({ folder, manifest, told }: Asked, dataDir: string): Promi
     throw new Error(`There are tables in ${dataDir} already: name another folder.`)
   await restoreLogTo(folder, manifest, dir, told)
   leaveTables(folder, manifest, dataDir)
+  return null
 }
 
 const databaseOf = (): string => {
@@ -57,15 +61,28 @@ const databaseOf = (): string => {
   if (!url) throw new Misused('The keys need a database: set DATABASE_URL, or give --data.')
   return url
 }
-const toParts = async ({ folder, manifest, told }: Asked, log: string | undefined): Promise<void> => {
+/** What checkpoints are signed with: of the environment, or of the backup. */
+const signerIn = (manifest: BackupManifest, secrets: KeptSecrets | null): Signer | null => {
+  const seed = process.env.AUDIT_SIGNING_KEY || secrets?.AUDIT_SIGNING_KEY
+  const origin = process.env.AUDIT_ORIGIN || manifest.origin
+  return seed && origin ? signerOf(origin, Buffer.from(seed, 'hex')) : null
+}
+
+/** Answers how far it has yet to be said, signed, that the log went back; null where it was. */
+const toParts = async (
+  { folder, manifest, told, secrets }: Asked,
+  log: string | undefined,
+): Promise<number | null> => {
   const databaseUrl = databaseOf()
   if (log === undefined && !process.env.EVENTSTORE_URL)
     throw new Misused('Restore where? Give --data or --log, or set EVENTSTORE_URL.')
   if (log !== undefined) refuseUsed(resolve(log))
   // First what can be refused without a trace.
-  await restoreTables(folder, manifest, databaseUrl)
+  const signer = signerIn(manifest, secrets)
+  const { signedUpTo } = await restoreTables(folder, manifest, databaseUrl, signer)
   if (log !== undefined) await restoreLogTo(folder, manifest, resolve(log), told)
   else await importLogTo(folder, manifest, process.env.EVENTSTORE_URL!, told)
+  return signer === null ? signedUpTo : null
 }
 
 const run: Run = async (args, io) => {
@@ -90,8 +107,11 @@ const run: Run = async (args, io) => {
   const secrets = file === undefined ? null : secretsOf(folder, passphraseOf(file))
   const progress = progressTo(io)
   const told = (what: string, share?: number) => progress.at({ what, share: share ?? null })
-  const asked = { folder, manifest, told }
-  await (dataDir !== null ? toData(asked, dataDir) : toParts(asked, values.log)).finally(progress.end)
+  const asked = { folder, manifest, secrets, told }
+  // The start that takes the tables up has the key.
+  const unsaid = await (dataDir !== null ? toData(asked, dataDir) : toParts(asked, values.log)).finally(
+    progress.end,
+  )
   io.data?.({ folder, events: manifest.log.events, createdAt: manifest.createdAt, origin: manifest.origin })
   io.out(`${manifest.log.events} events of ${shown(manifest.createdAt)} are back.`)
   if (secrets !== null) {
@@ -104,6 +124,10 @@ const run: Run = async (args, io) => {
     }
   } else
     io.out('The same PRIVACY_MASTER_KEY and AUDIT_SIGNING_KEY as before are needed to open and to sign it.')
+  if (unsaid !== null)
+    io.out(
+      `Checkpoints that were signed after the backup are of what is lost, and AUDIT_SIGNING_KEY was not here to say so: presence audit went-back --to ${unsaid} does, once the tables are made.`,
+    )
   return 0
 }
 

@@ -1,5 +1,6 @@
 /** `presence space …`: an operator acts in a room as the system, through the same deciders as everybody; the log has their
  *  name. */
+
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
@@ -7,11 +8,11 @@ import { describeError } from '../../../adapters/refusals.ts'
 import { parseSpaceKey, type SpaceRef, spaceKey } from '../../../domain/names.ts'
 import { SETTING_NAMES } from '../../../domain/settings.ts'
 import { actingOn } from '../../operations/acting/acting.ts'
-import { plain, plainJson } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io, Misused, type Run } from '../command.ts'
 import { type Connections, connections } from '../connections.ts'
 import { openedLog } from '../opened-log.ts'
 import { operatorName } from '../operator.ts'
+import { plain, plainJson } from '../shown.ts'
 import { asked, endAfter, VERBS, type Verb } from './ask.ts'
 
 type Given = {

@@ -1,7 +1,8 @@
 /** `presence status` */
+
 import { type Endpoints, readEndpoints } from '../../operations/instance/endpoints.ts'
-import { plainJson } from '../audit/replay-view/screen.ts'
 import type { Command } from '../command.ts'
+import { plainJson } from '../shown.ts'
 
 const usage = `presence status [--url URL]
 

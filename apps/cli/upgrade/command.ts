@@ -5,9 +5,9 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { type PendingMigrations, pendingMigrations } from '../../../adapters/postgres/migrate.ts'
 import { isLogDir, type LogFormat, logDirOf, logFormat } from '../../operations/instance/log-backup.ts'
-import { plain, plainJson } from '../audit/replay-view/screen.ts'
 import { type Command, counted, type Io, Misused } from '../command.ts'
 import { reached } from '../reached.ts'
+import { plain, plainJson } from '../shown.ts'
 
 const usage = `presence upgrade --check [--json]
 

@@ -71,12 +71,12 @@ const keyIn = (text: string): { readonly name: string; readonly bytes: Uint8Arra
   return { name, bytes }
 }
 
-type Checkpoint = Proofs['checkpoint'] & { readonly isSigned: boolean }
+type Checkpoint = Proofs['checkpoint'] & { readonly isSigned: boolean; readonly lines: ReadonlyArray<string> }
 const readCheckpoint = async (note: string, vkey: string): Promise<Checkpoint> => {
   const { name, bytes } = keyIn(vkey)
   const end = note.indexOf('\n\n')
   const text = note.slice(0, end + 1)
-  const [origin = '', size = '', root = ''] = text.split('\n')
+  const [origin = '', size = '', root = '', ...lines] = text.split('\n')
   const encoder = new TextEncoder()
   const id = (await sha256(encoder.encode(`${name}\n`), bytes)).slice(0, 4)
   const key = await crypto.subtle.importKey('raw', bytes.slice(1), { name: 'Ed25519' }, false, ['verify'])
@@ -88,7 +88,18 @@ const readCheckpoint = async (note: string, vkey: string): Promise<Checkpoint> =
     if (signed.length !== 68 || !id.every((byte, n) => signed[n] === byte)) continue
     isSigned ||= await crypto.subtle.verify('Ed25519', key, signed.slice(4), encoder.encode(text))
   }
-  return { origin, size: Number(size), root, isSigned: isSigned && origin === name }
+  return { origin, size: Number(size), root, isSigned: isSigned && origin === name, lines }
+}
+
+/** As the newer one says: the log went back to fewer events since the older one was signed. Null where it does not say so. */
+const wentBack = (older: Checkpoint, newer: Checkpoint): string | null => {
+  const issued = older.lines.find((line) => line.startsWith('issued '))?.slice(7) ?? ''
+  for (const line of newer.lines) {
+    const [, events, at] = /^went-back (\d+) (\S+)$/.exec(line) ?? []
+    if (events !== undefined && at !== undefined && older.size > Number(events) && issued < at)
+      return `The log went back to ${events} events before ${at}, as its key says: what was signed before then of more is lost.`
+  }
+  return null
 }
 
 const isPowerOfTwo = (size: number): boolean => {
@@ -130,7 +141,18 @@ const isConsistent = async (
 }
 
 /** The key and the checkpoint that a page saw first, for as long as it lives: later ones must agree. */
-const seen = new WeakMap<Transport, { readonly vkey: string; readonly checkpoint: Checkpoint }>()
+const seen = new WeakMap<Transport, Seen>()
+
+type Seen = { readonly vkey: string; readonly checkpoint: Checkpoint }
+/** Null where the log goes on from what was seen before. */
+const whyNotContinued = async (transport: Transport, before: Seen, now: Seen): Promise<string | null> => {
+  if (before.vkey !== now.vkey) return 'The log’s key is another than before.'
+  const [from, to] = [before.checkpoint, now.checkpoint]
+  if (from.size > to.size) return 'The log is shorter than it was.'
+  const path = `/api/audit/proof/consistency?from=${from.size}&to=${to.size}`
+  const { proof } = (await transport.call(path)) as { readonly proof: ReadonlyArray<string> }
+  return (await isConsistent(from, to, proof)) ? null : 'The log is not the one that was signed before.'
+}
 
 export const verify = async (
   transport: Transport,
@@ -167,18 +189,15 @@ export const verify = async (
     if (of.isSigned && of.size > checkpoint.size) [newest, checkpoint] = [note, of]
   }
   if (!checkpoint.isSigned) faults.push('The newest checkpoint is not signed by the log’s key.')
+  const isSound = faults.length === 0
   const before = seen.get(transport)
+  const lost = before === undefined ? null : wentBack(before.checkpoint, checkpoint)
   if (before !== undefined) {
-    if (before.vkey !== vkey) faults.push('The log’s key is another than before.')
-    else if (before.checkpoint.size > checkpoint.size) faults.push('The log is shorter than it was.')
-    else {
-      const path = `/api/audit/proof/consistency?from=${before.checkpoint.size}&to=${checkpoint.size}`
-      const { proof } = (await transport.call(path)) as { readonly proof: ReadonlyArray<string> }
-      if (!(await isConsistent(before.checkpoint, checkpoint, proof)))
-        faults.push('The log is not the one that was signed before.')
-    }
+    const why = await whyNotContinued(transport, before, { vkey, checkpoint })
+    if (why !== null) faults.push(lost ?? why)
   }
-  if (faults.length === 0) seen.set(transport, { vkey, checkpoint })
-  const { isSigned: _, ...shown } = checkpoint
+  // What is lost is told once; a log that is another stays so.
+  if (faults.length === 0 || (isSound && lost !== null)) seen.set(transport, { vkey, checkpoint })
+  const { isSigned: _, lines: __, ...shown } = checkpoint
   return { holds: faults.length === 0, proved, hidden, faults, checkpoint: shown, note: newest }
 }

@@ -610,6 +610,7 @@ export type Code =
   | 'space_deleted'
   | 'space_cut'
   | 'archived'
+  | 'beyond_log'
   | 'too_large'
   | 'slow_down'
   | 'internal'

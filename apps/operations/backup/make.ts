@@ -8,7 +8,7 @@ import { readKept } from '../instance/secrets.ts'
 import { exportLog } from '../log-transfer/file.ts'
 import { type BackupManifest, SECRETS_FILE, SETTINGS_FILE, writeManifest } from './manifest.ts'
 import { type KeptSecrets, sealSecrets } from './sealed-secrets.ts'
-import { dumpTables } from './tables.ts'
+import { beforeCopy, dumpTables } from './tables.ts'
 
 export type BackupOptions = {
   /** The folder that backups are put into. */
@@ -97,9 +97,10 @@ export const makeBackup = async (
   rmSync(making, { recursive: true, force: true })
   mkdirSync(making, { mode: 0o700 })
   try {
+    const before = await beforeCopy(databaseUrl)
     const log = await copyLog(options.log, making, onProgress)
     onProgress('keys and what else the log does not say')
-    const tables = await dumpTables(databaseUrl, join(making, 'tables.ndjson'))
+    const tables = await dumpTables(databaseUrl, join(making, 'tables.ndjson'), before)
     writeFileSync(join(making, SETTINGS_FILE), settingsOf(options.env), { mode: 0o600 })
     const files = [log.file, 'tables.ndjson', SETTINGS_FILE]
     if (passphrase !== null) {

@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
 import { migrate } from '../../../adapters/postgres/migrate.ts'
+import type { Signer } from '../../../projections/proof/note.ts'
 import { restoreLog } from '../instance/log-backup.ts'
 import { importLog } from '../log-transfer/import.ts'
+import { sayWentBack } from '../verify/say-went-back.ts'
 import { alteredFiles, type BackupManifest, readManifest, SECRETS_FILE } from './manifest.ts'
 import { type KeptSecrets, openSecrets } from './sealed-secrets.ts'
-import { areFresh, loadTables } from './tables.ts'
+import { areFresh, type Loaded, loadTables } from './tables.ts'
 
 /** `share`: 0 to 1, where the end is known. */
 type Told = (what: string, share?: number) => void
@@ -64,18 +66,22 @@ export const importLogTo = async (
   }
 }
 
-/** Of keys and content into a database that is fresh: the projector makes all other tables. */
+/** Of keys and content into a database that is fresh: the projector makes all other tables. `signer` says that the log went back. */
 export const restoreTables = async (
   folder: string,
   { log, tables }: BackupManifest,
   url: string,
-): Promise<void> => {
+  signer: Signer | null,
+): Promise<Loaded> => {
   await migrate(url)
   if (!(await areFresh(url)))
     throw new Error(
       'The database has tables of a log already, and a restore does not overwrite: name an empty one.',
     )
-  await loadTables(url, join(folder, tables.file), log.form === 'copy')
+  const loaded = await loadTables(url, join(folder, tables.file), log.form === 'copy')
+  // Since the backup others may have been signed, of what is lost now.
+  if (signer !== null) await sayWentBack(url, signer, loaded.signedUpTo, Date.now())
+  return loaded
 }
 
 const WAITING = 'restored'
@@ -86,11 +92,12 @@ export const leaveTables = (folder: string, { tables }: BackupManifest, dataDir:
 }
 
 /** Loads what was left, once; true where there was something. */
-export const takeUpTables = async (dataDir: string, url: string): Promise<boolean> => {
+export const takeUpTables = async (dataDir: string, url: string, signer: () => Signer): Promise<boolean> => {
   const file = join(dataDir, WAITING, 'tables.ndjson')
   if (!existsSync(file)) return false
   if (!(await areFresh(url))) throw new Error(`${file} waits to be loaded, and the tables are not empty.`)
-  await loadTables(url, file, true)
+  const { signedUpTo } = await loadTables(url, file, true)
+  await sayWentBack(url, signer(), signedUpTo, Date.now())
   renameSync(file, join(dataDir, WAITING, 'tables.loaded.ndjson'))
   return true
 }

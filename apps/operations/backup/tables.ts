@@ -13,6 +13,7 @@ const KEPT = [
   'privacy_requests',
   'auth_ended_sessions',
   'proof_checkpoints',
+  'proof_went_back',
   'posts',
   'collaboration_documents',
   'collaboration_permissions',
@@ -33,10 +34,39 @@ const connected = async <A>(url: string, work: (client: pg.Client) => Promise<A>
   }
 }
 
+/** What names places of the log, as it was when the copy of that began: later on it may name some that the copy has not. */
+export type BeforeCopy = {
+  /** Each key's last checkpoint. */
+  readonly numbers: ReadonlyMap<string, number>
+  /** How far addresses were told: what they are told again has the same ids. */
+  readonly told: ReadonlyMap<string, string>
+}
+export const beforeCopy = (url: string): Promise<BeforeCopy> =>
+  connected(url, async (client) => {
+    const { rows } = await client.query<{ vkey: string; number: string }>(
+      'SELECT vkey, max(number)::text AS number FROM proof_checkpoints GROUP BY vkey',
+    )
+    const { rows: told } = await client.query<{ subscription: string; row: string }>(
+      'SELECT subscription, to_jsonb(t)::text AS row FROM subscription_positions t',
+    )
+    return {
+      numbers: new Map(rows.map(({ vkey, number }) => [vkey, Number(number)])),
+      told: new Map(told.map(({ subscription, row }) => [subscription, row])),
+    }
+  })
+/** Null for one that came since. */
+const asBefore = (table: string, row: string, { numbers, told }: BeforeCopy): string | null => {
+  if (table === 'subscription_positions')
+    return told.get((JSON.parse(row) as { readonly subscription: string }).subscription) ?? null
+  if (table !== 'proof_checkpoints') return row
+  const { vkey, number } = JSON.parse(row) as { readonly vkey: string; readonly number: number }
+  return number <= (numbers.get(vkey) ?? 0) ? row : null
+}
+
 export type Dumped = { readonly rows: Record<string, number>; readonly checkpoint: string | null }
 
 /** All as they are at one moment, a line a row: the table's name, a tab, the row as JSON. */
-export const dumpTables = (url: string, file: string): Promise<Dumped> =>
+export const dumpTables = (url: string, file: string, before: BeforeCopy): Promise<Dumped> =>
   connected(url, async (client) => {
     const out = createWriteStream(file, { mode: 0o600 })
     const rows: Record<string, number> = {}
@@ -47,8 +77,9 @@ export const dumpTables = (url: string, file: string): Promise<Dumped> =>
       for (;;) {
         const page = await client.query<{ row: string }>(`FETCH ${PAGE} FROM kept`)
         if (page.rows.length === 0) break
-        rows[table] += page.rows.length
-        if (!out.write(page.rows.map(({ row }) => `${table}\t${row}\n`).join(''))) await once(out, 'drain')
+        const kept = page.rows.flatMap(({ row }) => asBefore(table, row, before) ?? [])
+        rows[table] += kept.length
+        if (!out.write(kept.map((row) => `${table}\t${row}\n`).join(''))) await once(out, 'drain')
       }
       await client.query('CLOSE kept')
     }
@@ -70,10 +101,13 @@ export const areFresh = (url: string): Promise<boolean> =>
     return rows[0].used === false
   })
 
+/** `signedUpTo`: of how many events the greatest checkpoint is that was issued before. */
+export type Loaded = { readonly signedUpTo: number }
+
 /** Into tables that are fresh, in one transaction. Throws where the file is none. */
-export const loadTables = (url: string, file: string, isSameLog: boolean): Promise<Record<string, number>> =>
+export const loadTables = (url: string, file: string, isSameLog: boolean): Promise<Loaded> =>
   connected(url, async (client) => {
-    const loaded: Record<string, number> = {}
+    let signedUpTo = 0
     let table = ''
     let waiting: string[] = []
     const flush = async (): Promise<void> => {
@@ -82,7 +116,6 @@ export const loadTables = (url: string, file: string, isSameLog: boolean): Promi
         `INSERT INTO ${table} SELECT * FROM jsonb_populate_recordset(NULL::${table}, $1::jsonb) ON CONFLICT DO NOTHING`,
         [`[${waiting.join(',')}]`],
       )
-      loaded[table] = (loaded[table] ?? 0) + waiting.length
       waiting = []
     }
     await client.query('BEGIN')
@@ -93,6 +126,11 @@ export const loadTables = (url: string, file: string, isSameLog: boolean): Promi
         const name = line.slice(0, tab)
         if (!(KEPT as ReadonlyArray<string>).includes(name))
           throw new Error(`${file} names no table that is kept.`)
+        if (name === 'proof_checkpoints')
+          signedUpTo = Math.max(
+            signedUpTo,
+            Number((JSON.parse(line.slice(tab + 1)) as { size: number }).size),
+          )
         if (!isSameLog && OF_THIS_LOG.includes(name)) continue
         if (name !== table || waiting.length >= PAGE) await flush()
         table = name
@@ -100,7 +138,7 @@ export const loadTables = (url: string, file: string, isSameLog: boolean): Promi
       }
       await flush()
       await client.query('COMMIT')
-      return loaded
+      return { signedUpTo }
     } catch (error) {
       await client.query('ROLLBACK').catch(() => {})
       throw error

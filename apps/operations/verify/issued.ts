@@ -4,7 +4,15 @@ import { sql } from 'slonik'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { issuedIn, issuedStream, numberOf } from '../../../projections/proof/issued.ts'
-import { openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
+import { checkpointIn, openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
+import { newestOfEach, numberedAfter, wentBackNotes } from '../../../projections/proof/queries.ts'
+import {
+  lostBy,
+  openWentBack,
+  together,
+  type WentBack,
+  wentBackIn,
+} from '../../../projections/proof/went-back.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
 
 const PAGE = 500
@@ -97,32 +105,76 @@ export const holdIssued = async (
   return { failures, covered }
 }
 
-type Row = { readonly number: number; readonly size: number; readonly vkey: string }
+type Row = { readonly number: number; readonly size: number; readonly vkey: string; readonly note: string }
+type Before = { readonly number: number; readonly size: number }
 
-/** Numbers that rows leave out. What the log knows of by itself is not told again. Rows come by size, which is the order
- *  of their numbers too. */
-export const gapsIn = (covered: ReadonlyMap<string, Covered>) => {
-  const last = new Map<string, number>()
-  return {
-    among: (rows: ReadonlyArray<Row>): ReadonlyArray<CheckpointFailure> =>
-      rows.flatMap(({ number, size, vkey }) => {
-        const before = last.get(vkey) ?? 0
-        last.set(vkey, Math.max(before, number))
-        const failed = (what: CheckpointFailure['what'], detail: string): CheckpointFailure => ({
-          from: 'proof_checkpoints',
-          size,
-          what,
-          detail,
-        })
-        if (number <= before)
-          return [failed('row', `Its number is ${number}, and ${before} is of no more events.`)]
-        const { upTo, out } = covered.get(vkey) ?? { upTo: 0, out: [] }
-        return [...out, [upTo + 1, number - 1] as const].flatMap(([low, high]) => {
-          const [from, to] = [Math.max(low, before + 1), Math.min(high, number - 1)]
-          if (from > to) return []
-          const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
-          return [failed('missing', `${which} gone from before it: checkpoints that were issued.`)]
-        })
-      }),
+/** Numbers that rows leave out, and sizes that go down though nothing says that the log went back. What the log knows of by itself
+ *  is not told again. Rows come by key and number. */
+const gapsIn = (covered: ReadonlyMap<string, Covered>, wentBack: ReadonlyArray<WentBack>) => {
+  const last = new Map<string, Before>()
+  return (rows: ReadonlyArray<Row>): ReadonlyArray<CheckpointFailure> =>
+    rows.flatMap(({ number, size, vkey, note }) => {
+      const before = last.get(vkey) ?? { number: 0, size: 0 }
+      const checkpoint = checkpointIn(note)
+      const isLost = checkpoint !== null && lostBy(wentBack, checkpoint) !== null
+      last.set(vkey, { number, size: isLost ? before.size : size })
+      const failed = (what: CheckpointFailure['what'], detail: string): CheckpointFailure => ({
+        from: 'proof_checkpoints',
+        size,
+        what,
+        detail,
+      })
+      const { upTo, out } = covered.get(vkey) ?? { upTo: 0, out: [] }
+      const gone = [...out, [upTo + 1, number - 1] as const].flatMap(([low, high]) => {
+        const [from, to] = [Math.max(low, before.number + 1), Math.min(high, number - 1)]
+        if (from > to) return []
+        const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
+        return [failed('missing', `${which} gone from before it: checkpoints that were issued.`)]
+      })
+      if (size >= before.size) return gone
+      return [
+        ...gone,
+        failed('row', `Its number is ${number}, and one before it is of ${before.size} events.`),
+      ]
+    })
+}
+
+/** Each number of each key has its row, and each is of no fewer events than those before. */
+export const holdNumbers = async (
+  session: DatabaseSession,
+  covered: ReadonlyMap<string, Covered>,
+  wentBack: ReadonlyArray<WentBack>,
+): Promise<ReadonlyArray<CheckpointFailure>> => {
+  const gaps = gapsIn(covered, wentBack)
+  const failures: CheckpointFailure[] = []
+  let place = { vkey: '', number: '0' }
+  for (;;) {
+    const page = (await session.run(numberedAfter(place, PAGE))).map((row) => ({
+      number: Number(row.number),
+      size: Number(row.size),
+      vkey: String(row.vkey),
+      note: String(row.note),
+    }))
+    failures.push(...gaps(page))
+    const end = page.at(-1)
+    if (end === undefined || page.length < PAGE) return failures
+    place = { vkey: end.vkey, number: String(end.number) }
   }
+}
+
+/** What a key says of the log's going back: its newest checkpoint, and what waits for the next. Without a key signatures are not
+ *  looked at here either. */
+export const wentBackOf = async (
+  session: DatabaseSession,
+  verifiers: ReadonlyArray<Verifier>,
+): Promise<ReadonlyArray<WentBack>> => {
+  const newest = (await session.run(newestOfEach())).flatMap(({ note }) => {
+    const opened = verifiers.flatMap((verifier) => openCheckpoint(String(note), verifier) ?? [])
+    const checkpoint = verifiers.length === 0 ? checkpointIn(String(note)) : opened[0]
+    return checkpoint === undefined || checkpoint === null ? [] : wentBackIn(checkpoint)
+  })
+  const waiting = (await session.run(wentBackNotes().statement)).flatMap(({ note }) =>
+    verifiers.flatMap((verifier) => openWentBack(String(note), verifier) ?? []),
+  )
+  return together(newest, waiting)
 }

@@ -7,14 +7,20 @@ import { checkKept, type KeptCheck, type KeptFault } from '../../../projections/
 import { EVERY, MARKS_EACH } from '../../../projections/history/kept-streams.ts'
 import { issuedAt, numberOf } from '../../../projections/proof/issued.ts'
 import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../../projections/proof/merkle.ts'
-import { openCheckpoint, parseCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
-import { checkpointsAfter, hashesAt, lastLeaf } from '../../../projections/proof/queries.ts'
+import { checkpointIn, openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
+import {
+  type CheckpointPlace,
+  checkpointsAfter,
+  hashesAt,
+  lastLeaf,
+} from '../../../projections/proof/queries.ts'
+import { lostBy, type WentBack } from '../../../projections/proof/went-back.ts'
 import { type RebuildProgress, rebuild } from '../rebuild/rebuild.ts'
 import { nodesOf } from '../tables/tree.ts'
 import type { CheckpointFailure } from './checkpoint-failure.ts'
 import { type ComparedRows, differ } from './differing-rows.ts'
 import { holdErased } from './erased.ts'
-import { gapsIn, holdIssued, issuedStreams } from './issued.ts'
+import { holdIssued, holdNumbers, issuedStreams, wentBackOf } from './issued.ts'
 
 export type Verified = {
   readonly events: number
@@ -31,6 +37,11 @@ export type Verified = {
   readonly checkpoints: number
   /** Checkpoints that hold, and name a position of the log that the events were moved here from. */
   readonly moved: number
+  /** Of more events a checkpoint that was issued does not hold. */
+  readonly heldUpTo: number
+  /** That the log went back, as its key says; and the checkpoints of what it lost, those from elsewhere by their names. */
+  readonly wentBack: ReadonlyArray<WentBack>
+  readonly lost: { readonly count: number; readonly files: ReadonlyArray<string> }
   readonly failures: ReadonlyArray<CheckpointFailure>
   /** Keys of people that are destroyed though the log has no request for it, and keys that are gone: a sentence each. */
   readonly keys: ReadonlyArray<string>
@@ -79,20 +90,21 @@ type Made = {
   readonly session: DatabaseSession
   readonly size: number
   readonly verifiers: ReadonlyArray<Verifier>
+  readonly wentBack: ReadonlyArray<WentBack>
 }
 
-/** Holds checkpoints against the tree that was made from the log. `proved` remembers the largest size that held, and counts
- *  those that name a place of another log for their last leaf. */
+/** The largest size that held; how many name a place of another log for their last leaf; and where those of what the log lost
+ *  came from, as its key says. */
+type Proved = { size: number; moved: number; readonly lost: string[] }
+
+/** Holds checkpoints against the tree that was made from the log. */
 const hold = async (
-  { session, size, verifiers }: Made,
+  { session, size, verifiers, wentBack }: Made,
   held: ReadonlyArray<SignedCheckpoint>,
-  proved: { size: number; moved: number },
+  proved: Proved,
 ): Promise<ReadonlyArray<CheckpointFailure>> => {
   const failures: CheckpointFailure[] = []
-  const read = held.map(({ note }) => {
-    const end = note.lastIndexOf('\n\n')
-    return end < 0 ? null : parseCheckpoint(note.slice(0, end + 1))
-  })
+  const read = held.map(({ note }) => checkpointIn(note))
   const sizes = read.flatMap((one) => (one !== null && one.size <= size ? [one.size] : []))
   const nodes = await nodesFor(session, sizes)
   const positionOf = async (leaves: number): Promise<string> => {
@@ -123,11 +135,18 @@ const hold = async (
     const [number, at] = [numberOf(checkpoint), issuedAt(checkpoint)]
     if (row !== undefined && ((number ?? row.number) !== row.number || (at ?? row.at) !== row.at))
       fail('row', 'The columns number and issued_at are not those of its note.')
+    const isVouched = signed.length > 0 || verifiers.length === 0
+    const isLost = isVouched && lostBy(wentBack, checkpoint) !== null
     if (checkpoint.size > size) {
-      fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
+      if (isLost) proved.lost.push(from)
+      else fail('root', `It is of ${checkpoint.size} events, and the log has ${size}: some are gone.`)
       continue
     }
     const root = await rootAt(checkpoint.size, nodes)
+    if (!root.equals(checkpoint.root) && isLost) {
+      proved.lost.push(from)
+      continue
+    }
     if (!root.equals(checkpoint.root)) {
       const [after, upTo] = [await positionOf(proved.size), await positionOf(checkpoint.size)]
       fail('root', `An event was altered, put in or taken out after position ${after} and up to ${upTo}.`)
@@ -136,7 +155,7 @@ const hold = async (
     const said = checkpoint.extensions.find((line) => line.startsWith('position '))?.slice(9)
     if (said !== undefined && said !== (await positionOf(checkpoint.size))) {
       // What was signed, and has the same leaves, stood elsewhere in another log: these were moved here from there.
-      if (signed.length > 0 || verifiers.length === 0) proved.moved += 1
+      if (isVouched) proved.moved += 1
       else fail('position', `Its last event is said to be at position ${said}.`)
     }
     proved.size = Math.max(proved.size, checkpoint.size)
@@ -159,7 +178,8 @@ export const verifyLog = async ({
   const keys: string[] = []
   let compared: ComparedRows | null = null
   let count = 0
-  let moved = 0
+  const proved: Proved = { size: 0, moved: 0, lost: [] }
+  let wentBack: ReadonlyArray<WentBack> = []
   let size = 0
   let root: Hash = EMPTY_ROOT
   let rooms: ReadonlyArray<string> = []
@@ -182,12 +202,13 @@ export const verifyLog = async ({
         .sort((a, b) => sizeOf(a.note) - sizeOf(b.note))
       const issued = await holdIssued(session, log, streams, verifiers)
       failures.push(...issued.failures)
-      const gaps = gapsIn(issued.covered)
+      wentBack = await wentBackOf(session, verifiers)
+      failures.push(...(await holdNumbers(session, issued.covered, wentBack)))
+      const made = { session, size, verifiers, wentBack }
       // The table's first: the more sizes hold, the nearer the place of one that does not.
-      const proved = { size: 0, moved: 0 }
-      let [at, key] = [-1n, '']
+      let place: CheckpointPlace = { size: '-1', vkey: '', number: '0' }
       for (;;) {
-        const page = await session.run(checkpointsAfter(at, key, PAGE))
+        const page = await session.run(checkpointsAfter(place, PAGE))
         const held = page.map((row) => ({
           from: 'proof_checkpoints',
           note: String(row.note),
@@ -199,19 +220,18 @@ export const verifyLog = async ({
             at: Number(row.at),
           },
         }))
-        failures.push(...gaps.among(held.map(({ row }) => row)))
-        failures.push(...(await hold({ session, size, verifiers }, held, proved)))
+        failures.push(...(await hold(made, held, proved)))
         count += page.length
         const end = page.at(-1)
         if (end === undefined || page.length < PAGE) break
-        ;[at, key] = [end.size as bigint, String(end.vkey)]
+        place = { size: String(end.size), vkey: String(end.vkey), number: String(end.number) }
       }
       for (const one of outside) {
-        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0, moved: 0 }
-        failures.push(...(await hold({ session, size, verifiers }, [one], reach)))
+        const reach = { size: proved.size < sizeOf(one.note) ? proved.size : 0, moved: 0, lost: [] }
+        failures.push(...(await hold(made, [one], reach)))
         proved.moved += reach.moved
+        proved.lost.push(...reach.lost)
       }
-      moved = proved.moved
       count += outside.length
       keys.push(...(await holdErased(session, log)))
       rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
@@ -240,7 +260,10 @@ export const verifyLog = async ({
     root,
     compared,
     checkpoints: count,
-    moved,
+    moved: proved.moved,
+    heldUpTo: proved.size,
+    wentBack,
+    lost: { count: proved.lost.length, files: proved.lost.filter((from) => from !== 'proof_checkpoints') },
     keys,
     failures,
     kept,

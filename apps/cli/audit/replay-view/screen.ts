@@ -4,6 +4,7 @@ import stringWidth from 'string-width'
 import { roomKey } from '../../../../domain/names.ts'
 import { MARK_NAMES, MARKS, type SessionMarks } from '../../../../domain/space/session.ts'
 import type { Moment } from '../../../../projections/history/moments.ts'
+import { plain } from '../../shown.ts'
 
 export type Picture = {
   readonly moment: Moment
@@ -17,19 +18,6 @@ export type Picture = {
   readonly prompt: string | null
   readonly note: string | null
 }
-
-/** Nothing that people wrote may move the cursor. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it takes out
-const MOVING = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
-export const plain = (text: string): string => text.replace(MOVING, ' ')
-
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-/** The same value as JSON, in which no character moves anything: those that `JSON.stringify` leaves are escaped too. */
-export const plainJson = (json: string): string =>
-  json
-    .split('\n')
-    .map((line) => line.replace(MOVING, escaped))
-    .join('\n')
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const widthOf = (grapheme: string): number => stringWidth(grapheme)

@@ -1,0 +1,199 @@
+/** Words that nobody could erase: into every place of every call that takes text something is put that is found again. On the log, as
+ *  it is sealed, it stands only where docs/privacy.md says so, and nowhere of what was refused. */
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testHttp } from '../../infra/testing/http.ts'
+import { memoryLog } from '../../infra/testing/memory-log.ts'
+import { sealedLog } from '../privacy/sealed-log.ts'
+import type { Vault } from '../privacy/vault.ts'
+import { ABOUT_A_SPACE, type Sample } from './testing/endpoints.ts'
+
+const test = suite('words in the clear')
+const http = await testHttp()
+test.after(() => http.close())
+
+const key = { generation: 1, key: createSecretKey(randomBytes(32)) }
+const vault: Vault = {
+  sealing: async (subjects) => new Map(subjects.map((subject) => [subject, key])),
+  opening: async () => new Map(),
+}
+
+/** Found again wherever it comes to stand. By itself it is of the grammar of names. */
+let count = 0
+const MARK = /zq\d+qz/
+const WORDS = /zq\d+qz some words/
+const mark = (): string => {
+  count += 1
+  return `zq${count}qz`
+}
+const words = (): string => `${mark()} some words of mine`
+
+type Json = Readonly<Record<string, unknown>>
+// biome-ignore lint/suspicious/noExplicitAny: of whatever shape
+const { paths } = (http.app as any).swagger() as { paths: Record<string, any> }
+/** The fields that the documentation has for a call. */
+const fieldsOf = ({ method, url }: Sample): ReadonlyArray<string> => {
+  const asked = url('document/1').split('?')[0]!.split('/')
+  const path = Object.keys(paths).find((one) => {
+    const parts = one.split('/')
+    return (
+      parts.length === asked.length &&
+      parts.every((part, i) => part.startsWith('{') || part === asked[i]) &&
+      paths[one][method.toLowerCase()] !== undefined
+    )
+  })
+  const body = path === undefined ? undefined : paths[path][method.toLowerCase()].requestBody
+  return Object.keys(body?.content?.['application/json']?.schema?.properties ?? {})
+}
+/** The body with words in each of its places, and deeper and beside where they belong. */
+const marked = (sample: Sample): ReadonlyArray<object> => {
+  const base = (typeof sample.body === 'object' && sample.body !== null ? sample.body : {}) as Json
+  const names = new Set([...Object.keys(base), ...fieldsOf(sample)])
+  return [
+    ...[...names].flatMap((name) => [
+      { ...base, [name]: words() },
+      { ...base, [name]: mark() },
+    ]),
+    { ...base, subspace: `main-${mark()}` },
+    { ...base, settings: { note: words(), [words()]: { deep: [words()] } } },
+    { ...base, [words()]: words(), hand: words(), stage: words(), avatar_data: { name: words() } },
+    { ...base, position: { x: 1, y: 2, z: 3, note: words() } },
+  ]
+}
+
+type Places = { readonly words: ReadonlyArray<string>; readonly names: ReadonlyArray<string> }
+/** Each place of the log, as it is sealed, that has such words, or what is of the grammar of names: `Type path.of.it`. */
+const placesIn = async (from: number): Promise<Places> => {
+  const stored = memoryLog()
+  const sealed = sealedLog(stored, vault)
+  for (const { stream, id, type, data, metadata } of http.log.all().slice(from))
+    await sealed.append(stream, 'any', [{ id, type, data, metadata } as never])()
+  const found = { words: new Set<string>(), names: new Set<string>() }
+  const look = (type: string, path: string, value: unknown): void => {
+    if (typeof value === 'string' && MARK.test(value))
+      found[WORDS.test(value) ? 'words' : 'names'].add(`${type} ${path}`)
+    if (typeof value !== 'object' || value === null) return
+    for (const [name, part] of Object.entries(value)) {
+      look(type, `${path}.*`, MARK.test(name) ? name : null)
+      look(type, `${path}.${MARK.test(name) ? '*' : name.replace(/^\d+$/, 'n')}`, part)
+    }
+  }
+  for (const { stream, type, data, metadata } of stored.all()) {
+    // Snapshots have what a room's state has, whose events are looked at.
+    if (type === 'Snapshot') continue
+    look(type, 'stream', stream)
+    look(type, 'data', data)
+    look(type, 'metadata', metadata)
+  }
+  return { words: [...found.words].sort(), names: [...found.names].sort() }
+}
+
+const WRITES: ReadonlyArray<Sample> = ABOUT_A_SPACE.filter(({ method }) => method !== 'GET')
+const sendAll = async (space: string, who: object): Promise<number> => {
+  let done = 0
+  for (const sample of WRITES)
+    for (const payload of marked(sample)) {
+      const headers = {
+        ...who,
+        'user-agent': mark(),
+        'x-request-id': mark(),
+        'x-forwarded-for': mark(),
+        ...(count % 3 === 0 ? { 'idempotency-key': mark() } : {}),
+      }
+      const answer = await http.app.inject({
+        method: sample.method,
+        url: sample.url(space),
+        payload,
+        headers,
+      })
+      assert.ok(answer.statusCode < 500, `${sample.url(space)} ${answer.body}`)
+      if (answer.statusCode === 200) done += 1
+      http.clock.ms += 1_000
+    }
+  return done
+}
+
+test('given everybody who may not, when they put words into every place, then of what is refused nothing of them is on the log', async () => {
+  await http.app.inject({
+    method: 'PUT',
+    url: '/api/spaces/document/1/bans/mallory',
+    payload: {},
+    headers: { ...http.bearer('alice') },
+  })
+  const from = http.log.all().length
+  // Of a private document, and of none.
+  assert.is(await sendAll('document/2', http.guest()), 0)
+  assert.is(await sendAll('document/none', http.bearer('peggy')), 0)
+  assert.is(await sendAll('document/1', http.bearer('mallory')), 0)
+  assert.ok(http.log.all().length > from)
+  const refused = http.log.all().slice(from)
+  assert.ok(refused.every(({ type }) => type === 'CommandRefused' || type === 'SpaceOpened'))
+  assert.equal(await placesIn(from), {
+    words: [],
+    // Names of sessions, rooms and people, each of their grammar.
+    names: [
+      'CommandRefused data.asked.sessionId',
+      'CommandRefused data.asked.subspace',
+      'CommandRefused data.subspace',
+      'CommandRefused data.target',
+    ],
+  })
+})
+
+test('given the owner of a room, when they do, then words stand in the clear only where the moderators’ words about somebody do, and what has a grammar of its own', async () => {
+  const from = http.log.all().length
+  for (const url of ['/api/spaces/document/1/join'])
+    await http.app.inject({ method: 'POST', url, payload: {}, headers: { ...http.bearer('frank') } })
+  assert.ok((await sendAll('document/1', http.bearer('alice'))) > 50)
+  const { words, names } = await placesIn(from)
+  assert.equal(words, [
+    'AccountBanned data.reason',
+    'AccountMuted data.reason',
+    'PermissionGranted data.reason',
+    'SettingsChanged data.changes.settings.*',
+    'SettingsChanged data.changes.settings.*.deep.n',
+    'SettingsChanged data.changes.settings.note',
+  ])
+  assert.equal(
+    names.filter((one) => !words.includes(one)),
+    [
+      'CaseOpened data.subject',
+      'CommandRefused data.asked.sessionId',
+      'CommandRefused data.asked.subspace',
+      'CommandRefused data.subspace',
+      'CommandRefused data.target',
+      'EntryGranted data.subspace',
+      'MessagePosted data.subspace',
+    ],
+  )
+})
+
+test('given an API key and a subscription, then their name and address stand as they are, and nothing else', async () => {
+  const from = http.log.all().length
+  const send = (url: string, payload: object) =>
+    http.app.inject({
+      method: 'POST',
+      url,
+      payload,
+      headers: {
+        ...http.bearer('alice'),
+        'user-agent': mark(),
+        'x-request-id': mark(),
+        'idempotency-key': randomUUID(),
+      },
+    })
+  for (const name of ['name', 'space', 'permission', 'expires_at', 'note'])
+    await send('/api/keys', { name: 'a-bot', permission: 'moderate', space: 'document:1', [name]: mark() })
+  for (const name of ['url', 'space', 'types', 'after', 'note'])
+    await send('/api/subscriptions', {
+      ...{ url: 'https://example.com/hook', space: 'document:1' },
+      [name]: name === 'url' ? `https://example.com/${mark()}` : mark(),
+    })
+  assert.equal(await placesIn(from), {
+    words: [],
+    names: ['ApiKeyCreated data.subject', 'SubscriptionCreated data.url'],
+  })
+})
+
+test.run()

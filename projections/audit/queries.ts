@@ -69,7 +69,12 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
           sql.fragment`action IN ('MessagePosted', 'MessageEdited')
             AND strpos(presence_folded(details ->> 'content'), presence_folded(${text})) > 0`,
         ]),
-    ...(correlation === undefined ? [] : [sql.fragment`correlation_id = ${correlation}`]),
+    ...(correlation === undefined
+      ? []
+      : [
+          sql.fragment`hashtextextended(correlation_id, 0) = hashtextextended(${correlation}, 0)
+            AND correlation_id = ${correlation}`,
+        ]),
     ...(knownOnly !== true
       ? []
       : [sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`]),

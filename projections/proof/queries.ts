@@ -58,7 +58,8 @@ export const auditedBy = (by: { readonly position: string } | { readonly event: 
       WHERE ${
         'position' in by
           ? sql.fragment`a.position = ${by.position}::int8`
-          : sql.fragment`a.event_id = ${by.event}`
+          : sql.fragment`hashtextextended(a.event_id, 0) = hashtextextended(${by.event}, 0)
+            AND a.event_id = ${by.event}`
       } ORDER BY a.position LIMIT 1`,
     audited as t.Type<Audited, Audited, unknown>,
   )

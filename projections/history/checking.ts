@@ -1,13 +1,14 @@
 /** Checks the moments kept beside a room's stream: folds its events from the first, trusting nothing that is kept, and
  *  compares. */
 import * as E from 'fp-ts/lib/Either.js'
+import type { Decoded } from '../../domain/codec.ts'
 import { parseStreamName } from '../../domain/names.ts'
 import type { StreamReader } from '../../domain/ports.ts'
 import { provedJson } from '../audit/canonical.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
-import { createKeeping, fromNothing, type ToWrite } from './keeping.ts'
-import { EVERY, marksOf, momentsOf } from './kept-streams.ts'
+import { createKeeping, fromNothing, type Keeping, type ToWrite } from './keeping.ts'
+import { EVERY, MARKS_EACH, marksOf, momentsOf } from './kept-streams.ts'
 import { readable } from './point.ts'
 import { talk } from './recent-messages.ts'
 import { standing } from './space-standing.ts'
@@ -18,12 +19,8 @@ export type KeptCheck = { readonly events: number; readonly faults: ReadonlyArra
 
 const PAGE = 1_000
 
-const checkFold = async <S>(
-  log: StreamReader,
-  stream: string,
-  folding: Folding<S>,
-  every: number,
-): Promise<KeptCheck> => {
+/** Holds what is made of one stream's events against what is kept beside it. */
+const comparison = (log: StreamReader, stream: string) => {
   const faults: KeptFault[] = []
   let events = 0
   const made = new Map<string, number>()
@@ -43,6 +40,26 @@ const checkFold = async <S>(
       faults.push({ stream: kept, revision: at + i, detail: 'It is not what the room’s events make.' })
     }
   }
+  /** After all events: more than was made may not be kept. */
+  const end = async (): Promise<KeptCheck> => {
+    for (const kept of [momentsOf(stream), marksOf(stream)]) {
+      const [last] = await readEvents(log, kept, { direction: 'backwards', limit: 1 })
+      const [have, should] = [last === undefined ? 0 : Number(last.revision) + 1, made.get(kept) ?? 0]
+      if (have > should)
+        faults.push({ stream: kept, revision: should, detail: 'The room has not so many events.' })
+    }
+    return { events, faults }
+  }
+  return { compare, end }
+}
+
+const checkFold = async <S>(
+  log: StreamReader,
+  stream: string,
+  folding: Folding<S>,
+  every: number,
+): Promise<KeptCheck> => {
+  const { compare, end } = comparison(log, stream)
   const keeping = createKeeping(stream, folding, every, fromNothing(folding))
   let isWhole = true
   for (let from = 0n; isWhole; from += BigInt(PAGE)) {
@@ -57,13 +74,7 @@ const checkFold = async <S>(
     }
     for (const part of keeping.take()) await compare(part)
   }
-  for (const kept of [momentsOf(stream), marksOf(stream)]) {
-    const [last] = await readEvents(log, kept, { direction: 'backwards', limit: 1 })
-    const [have, should] = [last === undefined ? 0 : Number(last.revision) + 1, made.get(kept) ?? 0]
-    if (have > should)
-      faults.push({ stream: kept, revision: should, detail: 'The room has not so many events.' })
-  }
-  return { events, faults }
+  return end()
 }
 
 /** Of a space's or a chat's stream. Throws `Failed` where the log can't be read. */
@@ -73,4 +84,99 @@ export const checkKept = (log: StreamReader, stream: string, every = EVERY): Pro
   if (kind === 'space') return checkFold(log, stream, standing, every)
   if (kind === 'chat') return checkFold(log, stream, talk, every)
   return Promise.resolve({ events: 0, faults: [] })
+}
+
+/** A room's fold under way. */
+type Followed = {
+  readonly keeping: Keeping
+  readonly against: ReturnType<typeof comparison>
+  /** Roughly how many things it holds. */
+  weight: number
+  /** An event of it can't be read: what comes behind it is not folded. */
+  isTorn: boolean
+}
+
+export type KeptFollowing = {
+  /** Events in the log's order; `decoded` is null where it can't be read. */
+  readonly add: (stream: string, decoded: Decoded | null) => void
+  /** Compares what has become due. */
+  readonly compare: () => Promise<void>
+  /** After the last event. `again`: streams that were not followed to their end, or seem at fault, which may be as they got
+   *  longer meanwhile: they are to be checked by themselves. */
+  readonly end: () => Promise<{ readonly events: number; readonly again: ReadonlyArray<string> }>
+}
+
+/** What all folds that are followed may hold. */
+const MOST = 2_000_000
+/** What following one costs, whatever is in it. */
+const LEAST = 20
+
+const foldingOf = (stream: string): Keeping | null => {
+  const named = parseStreamName(stream)
+  const kind = E.isRight(named) ? named.right.kind : null
+  if (kind === 'space') return createKeeping(stream, standing, EVERY, fromNothing(standing)) as Keeping
+  if (kind === 'chat') return createKeeping(stream, talk, EVERY, fromNothing(talk)) as Keeping
+  return null
+}
+
+/** Checks all rooms in one pass over the log, where it is read anyhow: each event is folded as it comes. */
+export const followKept = (log: StreamReader, most = MOST): KeptFollowing => {
+  const rooms = new Map<string, Followed | null>()
+  const due = new Set<Followed>()
+  const again = new Set<string>()
+  let weight = 0
+  let events = 0
+
+  const leave = (stream: string, followed: Followed): void => {
+    weight -= followed.weight
+    due.delete(followed)
+    rooms.set(stream, null)
+    again.add(stream)
+  }
+  const follow = (stream: string): Followed | null => {
+    const keeping = foldingOf(stream)
+    const followed =
+      keeping === null ? null : { keeping, against: comparison(log, stream), weight: LEAST, isTorn: false }
+    rooms.set(stream, followed)
+    weight += followed === null ? 0 : LEAST
+    return followed
+  }
+
+  return {
+    add: (stream, decoded) => {
+      const known = rooms.get(stream)
+      const followed = known === undefined ? follow(stream) : known
+      if (followed === null || followed.isTorn) return
+      if (decoded === null) {
+        followed.isTorn = true
+        return
+      }
+      const { keeping } = followed
+      if (Number(decoded.revision) !== keeping.point().revision + 1 || weight > most)
+        return leave(stream, followed)
+      keeping.add(decoded)
+      followed.weight += 1
+      weight += 1
+      if (keeping.isDue()) due.add(followed)
+    },
+    compare: async () => {
+      for (const followed of due) {
+        for (const part of followed.keeping.take()) await followed.against.compare(part)
+        const now = LEAST + followed.keeping.entries()
+        weight += now - followed.weight
+        followed.weight = now
+      }
+      due.clear()
+    },
+    end: async () => {
+      for (const [stream, followed] of rooms) {
+        if (followed === null || followed.keeping.point().revision + 1 < EVERY / MARKS_EACH) continue
+        for (const part of followed.keeping.take()) await followed.against.compare(part)
+        const checked = await followed.against.end()
+        if (checked.faults.length > 0) again.add(stream)
+        else events += checked.events
+      }
+      return { events, again: [...again] }
+    },
+  }
 }

@@ -59,6 +59,8 @@ export type RebuildOptions = {
     readonly onLive: boolean
   }) => Promise<void>
   readonly batchSize?: number
+  /** Given every event that is read, once and in order. */
+  readonly onEvents?: (events: ReadonlyArray<Readable>) => Promise<void>
   /** A sentence where keys were missing that the log was sealed under: then nothing is swapped, since what they seal would be
    *  blank for good. */
   readonly missingKeys?: () => string | null
@@ -93,6 +95,7 @@ type Work = {
   position: bigint | null
   events: number
   readonly only: Only
+  readonly onEvents: NonNullable<RebuildOptions['onEvents']>
   readonly spent: { reading: number; folding: number; writing: number; indexing: number }
 }
 
@@ -200,7 +203,9 @@ const fill = async (
     next = read(last.position)
     // Its failure is met where it is awaited.
     next.catch(() => {})
-    await foldPage(work, page.map(readable), writing)
+    const events = page.map(readable)
+    await work.onEvents(events)
+    await foldPage(work, events, writing)
     work.position = last.position
     work.events += page.length
     onBatch()
@@ -219,6 +224,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
     if (page.length === 0) return
     // Up to what cuts the tables: the rest is read again.
     const events = batchFrom(page.map(readable), 0, page.length)
+    await work.onEvents(events)
     await appendAudit(session, await auditFor(work, events))
     const parked = new Set(work.parked)
     if (only !== 'audit') await applyToTables(session, events, parked, { careful: true, only })
@@ -265,6 +271,7 @@ export const rebuild = async ({
   batchSize = 2_000,
   only,
   inspect,
+  onEvents = async () => {},
   missingKeys = () => null,
 }: RebuildOptions): Promise<Rebuilt> => {
   if (only !== undefined && !PROJECTION_NAMES.includes(only))
@@ -282,6 +289,7 @@ export const rebuild = async ({
       position: null,
       events: 0,
       only,
+      onEvents,
       spent: { reading: 0, folding: 0, writing: 0, indexing: 0 },
     }
     const head = await endOf(log)

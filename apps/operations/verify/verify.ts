@@ -3,8 +3,12 @@
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
-import { checkKept, type KeptCheck, type KeptFault } from '../../../projections/history/checking.ts'
-import { EVERY, MARKS_EACH } from '../../../projections/history/kept-streams.ts'
+import {
+  checkKept,
+  followKept,
+  type KeptCheck,
+  type KeptFault,
+} from '../../../projections/history/checking.ts'
 import { issuedAt, numberOf } from '../../../projections/proof/issued.ts'
 import { EMPTY_ROOT, edgePlaces, type Hash, type Nodes, rootAt } from '../../../projections/proof/merkle.ts'
 import { checkpointIn, openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
@@ -182,7 +186,7 @@ export const verifyLog = async ({
   let wentBack: ReadonlyArray<WentBack> = []
   let size = 0
   let root: Hash = EMPTY_ROOT
-  let rooms: ReadonlyArray<string> = []
+  const moments = followKept(log)
   // Before anything is looked at in the tables: what is on the log was in them by then.
   const streams = await issuedStreams(log, databaseUrl, verifiers)
   const done = await rebuild({
@@ -191,6 +195,10 @@ export const verifyLog = async ({
     swap: false,
     batchSize,
     onProgress,
+    onEvents: async (events) => {
+      for (const { recorded, decoded } of events) moments.add(recorded.stream, decoded)
+      await moments.compare()
+    },
     inspect: async ({ session, schema, onLive }) => {
       // The tree that was made now, and the checkpoints that were issued.
       await session.exec(`SET LOCAL search_path TO "${schema}", public`)
@@ -234,14 +242,14 @@ export const verifyLog = async ({
       }
       count += outside.length
       keys.push(...(await holdErased(session, log)))
-      rooms = (await session.run(keepingStreams())).map(({ stream }) => String(stream))
       if (!onLive) return
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
       compared = await differ({ session, schema, limit, onRows })
     },
   })
-  const kept = { events: 0, faults: [] as KeptFault[] }
-  for (const stream of rooms) {
+  const followed = await moments.end()
+  const kept = { events: followed.events, faults: [] as KeptFault[] }
+  for (const stream of [...followed.again].sort()) {
     const checked = await checkKept(log, stream)
     kept.events += checked.events
     kept.faults.push(...checked.faults)
@@ -269,10 +277,5 @@ export const verifyLog = async ({
     kept,
   }
 }
-
-/** Streams that are long enough for something to be kept of them. */
-const keepingStreams = () =>
-  sql.unsafe`SELECT stream FROM presence_audit_log WHERE revision >= ${EVERY / MARKS_EACH - 1}
-    AND (stream LIKE 'space-%' OR stream LIKE 'chat-%') GROUP BY stream ORDER BY stream`
 
 const sizeOf = (note: string): number => Number(note.split('\n')[1] ?? 0) || 0

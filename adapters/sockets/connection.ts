@@ -18,7 +18,11 @@ export type WebSocket = {
   readonly pause: () => void
   readonly resume: () => void
   readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void }
-  readonly _socket?: { readonly writableLength: number } | null
+  readonly _socket?: {
+    readonly writableLength: number
+    readonly cork: () => void
+    readonly uncork: () => void
+  } | null
 }
 export type SocketConnection = {
   readonly id: string

@@ -12,7 +12,7 @@ import { createBudget } from './room-budget.ts'
 import { cutOff } from './sending/closing.ts'
 import type { Moved } from './sending/moved.ts'
 import { createMoving, type PackedHearers } from './sending/moving.ts'
-import { optionsOf, sizeOf, writeDirectly, writtenAtOnce } from './sending/writing.ts'
+import { createWriting, optionsOf, sizeOf, type Writing } from './sending/writing.ts'
 import { createUnread } from './unread.ts'
 
 /** Hears a room without being in it yet: packets are kept for one who is still reading what it missed. */
@@ -76,24 +76,25 @@ const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
 
 /** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
-const writerWith = (guard: (socket: Socket) => void) => (packets: ReadonlyArray<string>) => {
-  const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
-  const first = single[0]
-  if (first === undefined) return () => {}
-  const frames =
-    single.length === 1
-      ? (first.options.wsPreEncodedFrame as ReadonlyArray<Buffer>)
-      : [Buffer.concat(single.map(({ options }) => options.wsPreEncodedFrame?.[0] as Buffer))]
-  const all = optionsOf(frames)
-  return (socket: Socket): void => {
-    const connection = connectionOf(socket)
-    if (connection.transport.name === 'websocket' && !connection.upgrading) {
-      if (writtenAtOnce(connection, frames)) return
-      connection.write(first.packet, all)
-    } else for (const { packet, options } of single) connection.write(packet, options)
-    guard(socket)
+const writerWith =
+  (writing: Writing, guard: (socket: Socket) => void) => (packets: ReadonlyArray<string>) => {
+    const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
+    const first = single[0]
+    if (first === undefined) return () => {}
+    const frames =
+      single.length === 1
+        ? (first.options.wsPreEncodedFrame as ReadonlyArray<Buffer>)
+        : [Buffer.concat(single.map(({ options }) => options.wsPreEncodedFrame?.[0] as Buffer))]
+    const all = optionsOf(frames)
+    return (socket: Socket): void => {
+      const connection = connectionOf(socket)
+      if (connection.transport.name === 'websocket' && !connection.upgrading) {
+        if (writing.atOnce(connection, frames)) return
+        connection.write(first.packet, all)
+      } else for (const { packet, options } of single) connection.write(packet, options)
+      guard(socket)
+    }
   }
-}
 
 export const createSending = (options: SendingOptions): Sending => {
   const { io, metrics, maxWaiting, onSlow } = options
@@ -136,13 +137,14 @@ export const createSending = (options: SendingOptions): Sending => {
   const packed: PackedHearers = new Map()
   const moving = createMoving({ namespace, lines, budget, hearers, packed })
 
-  const writer = writerWith(guard)
+  const writing = createWriting(unread)
+  const writer = writerWith(writing, guard)
 
   return {
     guard,
     hearers,
     waiting: (socket) => unread.bytes(connectionOf(socket)),
-    connected: (socket) => writeDirectly(connectionOf(socket), unread),
+    connected: (socket) => writing.directly(connectionOf(socket)),
     stop: unread.stop,
     emit: (room, news) => {
       const hearing = listeners.get(room)
@@ -225,7 +227,7 @@ export const createSending = (options: SendingOptions): Sending => {
       const connection = connectionOf(socket)
       const { transport, upgrading } = connection
       const isSettled = transport.name === 'websocket' && !upgrading && socket.conn.protocol === 4
-      if (isSettled && writtenAtOnce(connection, frames)) return true
+      if (isSettled && writing.atOnce(connection, frames)) return true
       if (unread.bytes(connection) > FEW_BYTES) return false
       otherwise()
       return true

@@ -1,0 +1,164 @@
+/** What a message may cost, counted and not timed, so that a busy machine changes nothing: a regression is seen the day that it
+ *  comes. A budget that is to grow is changed here, with the reason in the commit. */
+import { Session } from 'node:inspector/promises'
+import { Socket } from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { testEventStore } from '../testing/eventstore.ts'
+import { testNode } from '../testing/sockets.ts'
+import { joinRoom } from './chat.ts'
+import { type Answer, type BenchClient, connect, spread } from './client.ts'
+
+const PEOPLE = 20
+const MESSAGES = 80
+const WORDS = 'the room is full of stars tonight'
+
+type Room = {
+  readonly appends: () => number
+  /** Says so much, one after another, and waits until all have heard all of it. */
+  readonly talk: (messages: number) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+const test = suite<Room>('budgets of a message')
+
+/** Resolves once every client has heard `messages` more. */
+const heardBy = (clients: ReadonlyArray<BenchClient>, messages: number): Promise<void> =>
+  new Promise((resolve) => {
+    let left = clients.length * messages
+    for (const client of clients)
+      client.onPacket = (packet) => {
+        if (packet.startsWith('42["chat-message"')) left -= 1
+        if (left === 0) resolve()
+      }
+  })
+
+const say = (client: BenchClient): Promise<Answer> =>
+  new Promise((resolve) => client.emit('chat-message', { content: WORDS }, resolve))
+
+test.before(async (context) => {
+  const store = await testEventStore()
+  const log = connectEventLog({ url: store.url })
+  let appends = 0
+  const counted: typeof log = {
+    ...log,
+    append: (...asked) => {
+      appends += 1
+      return log.append(...asked)
+    },
+  }
+  const node = await testNode(counted)
+  const clients = await spread(PEOPLE, 4, async (index) => {
+    const client = await connect(node.url, { token: `account:person-${index}` })
+    await joinRoom(client, 'post', 'alice/my-post')
+    return client
+  })
+  const talk = async (messages: number): Promise<void> => {
+    const heard = heardBy(clients, messages)
+    for (let i = 0; i < messages; i += 1) {
+      const answer = await say(clients[i % PEOPLE]!)
+      assert.ok(answer.ok, answer.error)
+    }
+    await heard
+  }
+  const stop = async (): Promise<void> => {
+    for (const client of clients) client.close()
+    await node.stop()
+    await log.close()
+    await store.stop()
+  }
+  Object.assign(context, { appends: () => appends, talk, stop })
+  // What is made and compiled once has been.
+  await talk(MESSAGES)
+})
+
+test.after(({ stop }) => stop())
+
+type Chunk = { readonly chunk: string | Buffer }
+type Inside = { _writeGeneric: (isMany: boolean, data: string | Buffer | ReadonlyArray<Chunk>, ...rest: unknown[]) => void }
+
+/** What the server hands its sockets to the system while `work` runs: how often, and how many bytes. */
+const written = async (
+  work: () => Promise<void>,
+): Promise<{ readonly writes: number; readonly bytes: number }> => {
+  const counts = { writes: 0, bytes: 0 }
+  const inside = Socket.prototype as unknown as Inside
+  const { _writeGeneric: write } = inside
+  inside._writeGeneric = function counting(this: Socket, isMany, data, ...rest) {
+    // A server's socket knows its server, a client's has none.
+    if ('server' in this && this.server !== null && this.server !== undefined) {
+      const chunks = isMany ? (data as ReadonlyArray<Chunk>).map(({ chunk }) => chunk) : [data as string | Buffer]
+      counts.writes += 1
+      for (const chunk of chunks) counts.bytes += Buffer.byteLength(chunk)
+    }
+    write.call(this as unknown as Inside, isMany, data, ...rest)
+  }
+  try {
+    await work()
+  } finally {
+    inside._writeGeneric = write
+  }
+  return counts
+}
+
+test('given a room of 20, when messages are said, then each is one write to each socket, the answer in the sender’s, and of few bytes', async ({
+  talk,
+}) => {
+  const { writes, bytes } = await written(() => talk(MESSAGES))
+  const [each, size] = [writes / MESSAGES, bytes / writes]
+  assert.is(each, PEOPLE)
+  assert.ok(size <= 480, `${size} bytes a write`)
+})
+
+test('given a room of 20, when a message is said, then it is one append, and its words are written as JSON once for all who hear them', async ({
+  talk,
+  appends,
+}) => {
+  const before = appends()
+  const { stringify } = JSON
+  let times = 0
+  JSON.stringify = ((...given: Parameters<typeof stringify>) => {
+    const text = stringify(...given)
+    if (typeof text === 'string' && text.includes(WORDS)) times += 1
+    return text
+  }) as typeof JSON.stringify
+  try {
+    await talk(MESSAGES)
+  } finally {
+    JSON.stringify = stringify
+  }
+  assert.is(appends() - before, MESSAGES)
+  // The sender's own, the log's, and the room's.
+  assert.is(times / MESSAGES, 3)
+})
+
+/** Bytes that were allocated while `work` ran, by samples of one in `EVERY`. */
+const EVERY = 2_048
+const allocated = async (work: () => Promise<void>): Promise<number> => {
+  const session = new Session()
+  session.connect()
+  try {
+    await session.post('HeapProfiler.startSampling', {
+      samplingInterval: EVERY,
+      includeObjectsCollectedByMajorGC: true,
+      includeObjectsCollectedByMinorGC: true,
+    } as never)
+    await work()
+    const { profile } = await session.post('HeapProfiler.stopSampling')
+    const sizeOf = (node: (typeof profile)['head']): number =>
+      node.selfSize + node.children.reduce((sum, child) => sum + sizeOf(child), 0)
+    return sizeOf(profile.head)
+  } finally {
+    session.disconnect()
+  }
+}
+
+test('given a room of 20, when a message is said, then what all of that allocates is bounded, its twenty hearers included', async ({
+  talk,
+}) => {
+  const bytes = (await allocated(() => talk(MESSAGES))) / MESSAGES
+  assert.ok(bytes <= 110_000, `${Math.round(bytes)} bytes are allocated for a message`)
+})
+
+test.run()

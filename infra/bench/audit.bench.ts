@@ -17,6 +17,6 @@ export const bench = async () => {
     rows: [...moments.rows, ...proofs.rows, ...sealing.rows],
     figures: { moment: moments.figures, proof: proofs.figures, privacy: sealing.figures },
     notes: [...moments.notes, ...proofs.notes, ...sealing.notes],
-    files: moments.files,
+    charts: moments.charts,
   }
 }

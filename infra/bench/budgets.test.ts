@@ -76,7 +76,9 @@ test.before(async (context) => {
 test.after(({ stop }) => stop())
 
 type Chunk = { readonly chunk: string | Buffer }
-type Inside = { _writeGeneric: (isMany: boolean, data: string | Buffer | ReadonlyArray<Chunk>, ...rest: unknown[]) => void }
+type Inside = {
+  _writeGeneric: (isMany: boolean, data: string | Buffer | ReadonlyArray<Chunk>, ...rest: unknown[]) => void
+}
 
 /** What the server hands its sockets to the system while `work` runs: how often, and how many bytes. */
 const written = async (
@@ -88,7 +90,9 @@ const written = async (
   inside._writeGeneric = function counting(this: Socket, isMany, data, ...rest) {
     // A server's socket knows its server, a client's has none.
     if ('server' in this && this.server !== null && this.server !== undefined) {
-      const chunks = isMany ? (data as ReadonlyArray<Chunk>).map(({ chunk }) => chunk) : [data as string | Buffer]
+      const chunks = isMany
+        ? (data as ReadonlyArray<Chunk>).map(({ chunk }) => chunk)
+        : [data as string | Buffer]
       counts.writes += 1
       for (const chunk of chunks) counts.bytes += Buffer.byteLength(chunk)
     }

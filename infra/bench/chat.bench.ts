@@ -1,116 +1,229 @@
-import { cpus } from 'node:os'
-import { type ChatFigures, chatAt, gather, type JoinedRooms, knee } from './chat.ts'
-import { type FigureRow, processorSeconds } from './figures.ts'
+/** Chat beside a plain Socket.IO server, and beside another revision of the project: all are up at once, with their rooms full,
+ *  and are asked in turns, so that what the machine does meanwhile befalls each alike. */
+
+import { chartInSvg } from './charts.ts'
+import { type ChatFigures, chatAt, communities, gather, type JoinedRooms, type Knee, knee } from './chat.ts'
+import type { Connect } from './client.ts'
+import type { BenchContext, BenchResult } from './context.ts'
+import type { FigureRow } from './figures.ts'
+import { connectOfficial } from './official-client.ts'
+import { processorMs } from './processor.ts'
 import { type Measured, plain, whole } from './servers.ts'
+import { type Spread, spreadOf, told } from './spread.ts'
 
 const ROOMS = Number(process.env.BENCH_ROOMS ?? 50)
 const SIZE = 20
+const SECONDS = 10
+/** What the goals speak of, and for each p50 and p99 in ms. */
+const RATES = [
+  { rate: 500, p50: 1.7, p99: 5 },
+  { rate: 1_000, p50: 2.5, p99: 8 },
+  { rate: 2_000, p50: 8, p99: null },
+] as const
+/** The rate at which what a message costs is told. */
+const STEADY = 1_000
+/** Until what is compiled, cached and woken only once has been. */
+const WARM_UP = { rate: 800, seconds: 15 }
 
-const usedBy = (server: Measured): Record<string, number> =>
-  Object.fromEntries(Object.entries(server.pids).map(([name, pid]) => [name, processorSeconds(pid)]))
+type Turn = ChatFigures & {
+  /** Microseconds of processor for each message, by process. */
+  readonly spent: Readonly<Record<string, number>>
+}
+type Contestant = {
+  readonly server: Measured
+  readonly crowd: JoinedRooms
+  readonly turns: Map<number, Turn[]>
+}
 
-/** The rate that the goals are about, as a share of what plain Socket.IO reaches: on another machine the same share
- *  is the same load. */
-const STEADY = 1000
-const STEADY_SHARE = 1000 / 4000
-/** How long until everything that is compiled, cached and woken only once has been. */
-const WARM_UP = { rate: 800, seconds: 20 }
+const turnOf = async ({ server, crowd }: Omit<Contestant, 'turns'>, rate: number): Promise<Turn> => {
+  const used = () => Object.entries(server.pids).map(([name, pid]) => [name, processorMs(pid)] as const)
+  const before = new Map(used())
+  const figures = await chatAt(crowd, rate, SECONDS)
+  const spent = Object.fromEntries(
+    used().map(([name, ms]) => [name, (1_000 * (ms - before.get(name)!)) / figures.sent]),
+  )
+  return { ...figures, spent }
+}
 
-type Steady = { readonly figures: ChatFigures; readonly spent: Readonly<Record<string, number>> }
+const tell = ({ name }: Measured, figures: ChatFigures & { readonly spent?: Turn['spent'] }): void => {
+  const { offered, delivered, expected, refused, p50, p99, loadShare } = figures
+  const parts = Object.entries(figures.spent ?? {}).map(([part, us]) => `, ${part} ${us.toFixed(0)} µs`)
+  const times = delivered === 0 ? 'nothing came' : `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`
+  console.log(
+    `${name}: ${offered}/s offered, ${delivered}/${expected} delivered, ${refused} refused, ${times} (load ${(100 * loadShare).toFixed(0)} % of a core${parts.join('')})`,
+  )
+}
 
-const measurement = (server: Measured) => {
-  const tell = (figures: ChatFigures) =>
-    console.log(
-      `${server.name}: ${figures.offered}/s offered, ${figures.delivered}/${figures.expected} delivered, ${figures.refused} refused, p50 ${figures.p50.toFixed(1)} ms, p99 ${figures.p99.toFixed(1)} ms (load ${(100 * figures.loadShare).toFixed(0)} % of a core)`,
-    )
-  const steadyAt = async (crowd: JoinedRooms, rate: number): Promise<Steady> => {
-    const before = usedBy(server)
-    const figures = await chatAt(crowd, rate, 10)
-    tell(figures)
-    const spent = Object.fromEntries(
-      Object.entries(usedBy(server)).map(([name, seconds]) => [
-        name,
-        (1e6 * (seconds - before[name]!)) / figures.sent,
-      ]),
-    )
-    const parts = Object.entries({ ...spent, load: (1e6 * figures.loadShare) / rate })
-    console.log(
-      `${server.name}: processor time a message: ${parts.map(([name, us]) => `${name} ${us.toFixed(0)} µs`).join(', ')}`,
-    )
-    return { figures, spent }
-  }
-  return {
-    gather: async () => {
-      const crowd = await gather(server.url, ROOMS, SIZE, server.member)
-      await chatAt(crowd, WARM_UP.rate, WARM_UP.seconds)
-      return crowd
+const enter = async (server: Measured): Promise<Contestant> => {
+  const crowd = await gather(server.url, { rooms: ROOMS, size: SIZE }, server.member)
+  await chatAt(crowd, WARM_UP.rate, WARM_UP.seconds)
+  return { server, crowd, turns: new Map(RATES.map(({ rate }) => [rate, []])) }
+}
+
+const spreadIn = ({ turns }: Contestant, rate: number, of: (turn: Turn) => number): Spread | null =>
+  spreadOf((turns.get(rate) ?? []).filter(({ delivered }) => delivered > 0).map(of))
+
+/** Microseconds a message in the process that holds the sockets, and in all of them. */
+const ofServer = ({ spent }: Turn): number => spent.server ?? 0
+const ofAll = ({ spent }: Turn): number => Object.values(spent).reduce((sum, us) => sum + us, 0)
+
+const latencyRows = (ours: Contestant, others: ReadonlyArray<Contestant>): FigureRow[] =>
+  RATES.flatMap(({ rate, ...goals }) =>
+    (['p50', 'p99'] as const).map((how): FigureRow => {
+      const [here, goal] = [spreadIn(ours, rate, (turn) => turn[how]), goals[how]]
+      return {
+        what: `chat, send to receipt at ${rate}/s, ${how}`,
+        ours: told(here),
+        beside: besides(others, (one) => told(spreadIn(one, rate, (turn) => turn[how]))),
+        goal: goal === null ? '' : `< ${goal} ms`,
+        met: goal === null ? null : here !== null && here.median < goal,
+      }
+    }),
+  )
+
+const besides = (others: ReadonlyArray<Contestant>, of: (one: Contestant) => string): string =>
+  others.map((one) => `${of(one)}, ${one.server.name}`).join('; ')
+
+const costRows = (ours: Contestant, others: ReadonlyArray<Contestant>): FigureRow[] => {
+  const cost = (one: Contestant, of: (turn: Turn) => number) => spreadIn(one, STEADY, of)
+  const [here, there] = [cost(ours, ofServer), cost(others[0]!, ofServer)]
+  const ratio = here === null || there === null ? null : here.median / there.median
+  return [
+    {
+      what: `server's processor a message at ${STEADY}/s`,
+      ours: `${told(here, 'µs', 0)}${ratio === null ? '' : `, ${ratio.toFixed(2)} of plain`}`,
+      beside: besides(others, (one) => told(cost(one, ofServer), 'µs', 0)),
+      goal: '≤ 1.4 of plain',
+      met: ratio !== null && ratio <= 1.4,
     },
-    steadyAt,
-    knee: (crowd: JoinedRooms, from: number) => knee(crowd, from, tell),
+    {
+      what: '… of all its processes',
+      ours: told(cost(ours, ofAll), 'µs', 0),
+      beside: besides(others, (one) => told(cost(one, ofAll), 'µs', 0)),
+      goal: '',
+      met: null,
+    },
+    {
+      what: '… of the load that sends and hears it',
+      ours: told(
+        cost(ours, ({ loadShare, offered }) => (1e6 * loadShare) / offered),
+        'µs',
+        0,
+      ),
+      beside: besides(others, (one) =>
+        told(
+          cost(one, ({ loadShare, offered }) => (1e6 * loadShare) / offered),
+          'µs',
+          0,
+        ),
+      ),
+      goal: '',
+      met: null,
+    },
+  ]
+}
+
+const kneeRow = (knees: ReadonlyArray<readonly [Contestant, Knee]>): FigureRow => {
+  const [[, here], ...others] = knees as [readonly [Contestant, Knee], ...(readonly [Contestant, Knee])[]]
+  const rate = ({ knee: held }: Knee) => (held === null ? 'none that was tried' : `${held}/s`)
+  const beside = others[0]![1].knee
+  return {
+    what: `last rate that held (all delivered, p99 under 250 ms), ${ROOMS} rooms of ${SIZE}`,
+    ours: rate(here),
+    beside: others.map(([{ server }, one]) => `${rate(one)}, ${server.name}`).join('; '),
+    goal: '≥ plain',
+    met: here.knee !== null && beside !== null && here.knee >= beside,
   }
 }
 
-export const bench = async () => {
-  const yardstick = await plain()
-  const beside = measurement(yardstick)
-  const besideCrowd = await beside.gather()
-  const besideSteady = await beside.steadyAt(besideCrowd, STEADY)
-  const besideKnee = process.env.BENCH_STEADY
-    ? { knee: 4000, steps: [] }
-    : await beside.knee(besideCrowd, 800)
-  const scaled = Math.round(besideKnee.knee * STEADY_SHARE)
-  const besideScaled = await beside.steadyAt(besideCrowd, scaled)
-  besideCrowd.close()
-  await yardstick.stop()
-
-  const server = await whole(ROOMS * SIZE)
-  const ours = measurement(server)
-  const crowd = await ours.gather()
-  const oursScaled = await ours.steadyAt(crowd, scaled)
-  const oursSteady = await ours.steadyAt(crowd, STEADY)
-  const oursKnee = process.env.BENCH_STEADY ? { knee: 0, steps: [] } : await ours.knee(crowd, 300)
+/** The same load by Socket.IO's own client: what it costs, and what is heard through it. */
+const byOfficial = async (server: Measured, connectBy: Connect): Promise<FigureRow> => {
+  const crowd = await gather(
+    server.url,
+    { rooms: 10, size: SIZE, place: communities(101_000), by: connectBy },
+    server.member,
+  )
+  await chatAt(crowd, 200, 3)
+  const { p50, p99, loadShare, offered, delivered } = await chatAt(crowd, 200, SECONDS)
   crowd.close()
-  await server.stop()
-
-  const ms = (value: number) => `${value.toFixed(1)} ms`
-  const latency = (
-    rate: number,
-    how: 'p50' | 'p99',
-    [here, there]: readonly [Steady, Steady],
-    goal: number,
-  ): FigureRow => ({
-    what: `chat, send to receipt at ${rate}/s, ${how}`,
-    ours: ms(here.figures[how]),
-    beside: ms(there.figures[how]),
-    goal: `< ${goal} ms`,
-    met: here.figures[how] < goal,
-  })
-  const ratio = oursKnee.knee / besideKnee.knee
-  const rows: Array<FigureRow> = [
-    latency(STEADY, 'p50', [oursSteady, besideSteady], 5),
-    latency(STEADY, 'p99', [oursSteady, besideSteady], 15),
-    latency(scaled, 'p50', [oursScaled, besideScaled], 5),
-    latency(scaled, 'p99', [oursScaled, besideScaled], 15),
-    {
-      what: 'highest chat rate with p99 under 200 ms, 50 rooms of 20',
-      ours: `${oursKnee.knee}/s (${ratio.toFixed(2)})`,
-      beside: `${besideKnee.knee}/s`,
-      goal: '≥ 0.7 of plain',
-      met: ratio >= 0.7,
-    },
-  ]
-  const figures = {
-    ours: { steady: oursSteady, scaled: oursScaled, ...oursKnee },
-    beside: { steady: besideSteady, scaled: besideScaled, ...besideKnee },
+  return {
+    what: '200/s in 10 rooms by Socket.IO’s own client, p50 and p99',
+    ours: delivered === 0 ? 'nothing came' : `${p50.toFixed(1)} and ${p99.toFixed(1)} ms`,
+    beside: `the load: ${((1e6 * loadShare) / offered).toFixed(0)} µs a message`,
+    goal: '',
+    met: null,
   }
-  const cores = cpus().length
-  const used = ({ figures, spent }: Steady) =>
-    Object.values(spent).reduce((sum, us) => sum + us, 0) * 1e-6 * figures.offered + figures.loadShare
-  const parts = Object.entries(oursSteady.spent).map(([name, us]) => `${name} ${us.toFixed(0)} µs`)
-  const notes = rows.every(({ met }) => met)
-    ? []
-    : [
-        `Where the time of a chat message goes: at ${STEADY}/s ${used(oursSteady).toFixed(1)} of ${cores} cores are in use (for plain Socket.IO ${used(besideSteady).toFixed(1)}), of which the load generator uses ${oursSteady.figures.loadShare.toFixed(1)}. Each message takes ${parts.join(', ')} of processor time; in plain Socket.IO, ${besideSteady.spent.server?.toFixed(0)} µs. Twenty writes to sockets are most of either; the rest is the cost of deciding, sealing, appending, projecting and telling.`,
-      ]
-  return { rows, figures, notes }
+}
+
+const chartOf = (contestants: ReadonlyArray<Contestant>, how: 'p50' | 'p99'): string | null =>
+  chartInSvg({
+    title: `Chat in ${ROOMS} rooms of ${SIZE}, from send to receipt, ${how}`,
+    x: 'messages a second',
+    y: 'ms',
+    series: contestants.map((one) => ({
+      name: one.server.name,
+      points: RATES.flatMap(({ rate }) => {
+        const spread = spreadIn(one, rate, (turn) => turn[how])
+        return spread === null ? [] : [{ x: rate, y: spread.median, low: spread.least, high: spread.most }]
+      }),
+    })),
+    isLogY: true,
+  })
+
+const measureInTurns = async (contestants: ReadonlyArray<Contestant>, turns: number): Promise<void> => {
+  for (let turn = 0; turn < turns; turn += 1)
+    for (const { rate } of RATES)
+      for (let i = 0; i < contestants.length; i += 1) {
+        // Nobody is always first.
+        const one = contestants[(i + turn) % contestants.length]!
+        const figures = await turnOf(one, rate)
+        one.turns.get(rate)!.push(figures)
+        tell(one.server, figures)
+      }
+}
+
+const kneesOf = async (
+  contestants: ReadonlyArray<Contestant>,
+): Promise<ReadonlyArray<readonly [Contestant, Knee]>> => {
+  const knees: Array<readonly [Contestant, Knee]> = []
+  for (const one of contestants)
+    knees.push([one, await knee(one.crowd, { from: STEADY }, (figures) => tell(one.server, figures))])
+  return knees
+}
+
+export const bench = async ({ other, turns }: BenchContext): Promise<BenchResult> => {
+  const servers = [
+    await whole(ROOMS * SIZE),
+    await plain(),
+    ...(other === null ? [] : [await whole(ROOMS * SIZE, other)]),
+  ]
+  try {
+    const contestants: Contestant[] = []
+    for (const server of servers) contestants.push(await enter(server))
+    const [ours, ...others] = contestants as [Contestant, ...Contestant[]]
+    await measureInTurns(contestants, turns)
+    const knees = process.env.BENCH_STEADY ? [] : await kneesOf(contestants)
+    const official = await byOfficial(ours.server, connectOfficial)
+    for (const { crowd } of contestants) crowd.close()
+    const rows = [
+      ...latencyRows(ours, others),
+      ...costRows(ours, others),
+      official,
+      ...(knees.length === 0 ? [] : [kneeRow(knees)]),
+    ]
+    const charts = Object.fromEntries(
+      (['p50', 'p99'] as const).flatMap((how) => {
+        const svg = chartOf(contestants, how)
+        return svg === null ? [] : [[how, svg]]
+      }),
+    )
+    const figures = contestants.map(({ server, turns: measured }) => ({
+      name: server.name,
+      turns: Object.fromEntries(measured),
+      knee: knees.find(([one]) => one.server === server)?.[1] ?? null,
+    }))
+    return { rows, figures, charts }
+  } finally {
+    for (const server of servers) await server.stop()
+  }
 }

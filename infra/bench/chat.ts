@@ -1,7 +1,7 @@
 /** Measures chat: the time from sending to receipt at a fixed rate, and the highest rate that is kept up with (the
  *  knee). Open loop: a message is sent when it is due, and its latency counts from that time, so a stalled server
  *  can't hide its queue. */
-import { type BenchClient, connect, spread } from './client.ts'
+import { type BenchClient, type Connect, connect, spread } from './client.ts'
 import { ownShare, summary } from './figures.ts'
 
 export type JoinedRooms = {
@@ -10,17 +10,29 @@ export type JoinedRooms = {
 }
 export type BenchMember = { readonly auth: object | null; readonly account: string }
 
-/** `rooms` rooms of `size` people, all joined. */
+export type CrowdSize = {
+  readonly rooms: number
+  readonly size: number
+  /** Where each room is. Default: communities from `hive-100000` on. */
+  readonly place?: (room: number) => { readonly type: string; readonly id: string }
+  /** By which client. Default: the light one. */
+  readonly by?: Connect
+}
+
+export const communities =
+  (from: number): NonNullable<CrowdSize['place']> =>
+  (room) => ({ type: 'community', id: `hive-${from + room}` })
+
+/** `rooms` rooms of `size`, everyone joined. */
 export const gather = async (
   url: string,
-  rooms: number,
-  size: number,
+  { rooms, size, place = communities(100_000), by = connect }: CrowdSize,
   member: (index: number) => BenchMember,
 ): Promise<JoinedRooms> => {
   const clients = await spread(rooms * size, 16, async (index) => {
-    const client = await connect(url, member(index).auth)
-    const room = Math.floor(index / size)
-    await joinRoom(client, 'community', `hive-${100000 + room}`)
+    const client = await by(url, member(index).auth)
+    const { type, id } = place(Math.floor(index / size))
+    await joinRoom(client, type, id)
     return client
   })
   return {
@@ -54,11 +66,16 @@ export type ChatFigures = {
   readonly loadShare: number
 }
 
+/** Who listen for the latency: they send nothing. */
+const listenersOf = (size: number): number => Math.min(2, size - 1)
+
 /** Sends `rate` messages a second for `seconds`, round-robin over rooms and members. Latency is measured at two
  *  receivers in each message's room (neither of them its sender); deliveries are counted at all receivers. */
 export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number): Promise<ChatFigures> => {
+  if (!(rate * seconds >= 1)) throw new Error(`${rate} messages a second for ${seconds} s are none`)
   const latencies: Array<number> = []
   const size = crowd.rooms[0]!.length
+  const listeners = listenersOf(size)
   let delivered = 0
   let refused = 0
   let measuring = true
@@ -72,7 +89,7 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
       client.onPacket = (packet) => {
         if (!packet.startsWith('42["chat-message"') || !packet.includes(run)) return
         delivered += 1
-        if (measuring && index < 2) latencies.push(performance.now() - due(packet))
+        if (measuring && index < listeners) latencies.push(performance.now() - due(packet))
       }
     })
   const share = ownShare()
@@ -85,7 +102,8 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
       const shouldHave = Math.min(total, Math.floor(((now - begun) / 1000) * rate))
       while (sent < shouldHave) {
         const room = crowd.rooms[sent % crowd.rooms.length]!
-        const member = room[2 + (Math.floor(sent / crowd.rooms.length) % (size - 2))]!
+        const turn = Math.floor(sent / crowd.rooms.length)
+        const member = room[listeners + (turn % (size - listeners))]!
         const dueAt = begun + (sent / rate) * 1000
         member.emit(
           'chat-message',
@@ -112,20 +130,44 @@ export const chatAt = async (crowd: JoinedRooms, rate: number, seconds: number):
   return { offered: rate, sent, delivered, expected: sent * size, refused, p50, p99, max, loadShare }
 }
 
-/** Finds the highest rate that is kept up with: everything delivered, nothing refused, p99 under 200 ms. */
+/** All delivered, none refused, p99 under `p99` ms. */
+const isHeld = (figures: ChatFigures, p99: number): boolean =>
+  figures.delivered === figures.expected && figures.refused === 0 && figures.p99 <= p99
+
+export type Knee = {
+  /** Null where the server held no rate that was tried. */
+  readonly knee: number | null
+  readonly steps: ReadonlyArray<ChatFigures>
+}
+
+const STEP = 1.2
+const SLOWEST = 50
+const FASTEST = 50_000
+
+/** The highest rate that is still kept up with. One that fails is tried once more: the machine may have been busy with
+ *  something else. Where the first fails, lower ones are. */
 export const knee = async (
   crowd: JoinedRooms,
-  from: number,
+  { from, p99 = 250 }: { readonly from: number; readonly p99?: number },
   onStep: (figures: ChatFigures) => void,
-): Promise<{ readonly knee: number; readonly steps: ReadonlyArray<ChatFigures> }> => {
+): Promise<Knee> => {
   const steps: Array<ChatFigures> = []
-  let best = 0
-  for (let rate = from; rate < 50_000; rate = Math.round(rate * 1.2)) {
-    const figures = await chatAt(crowd, rate, 4)
-    steps.push(figures)
-    onStep(figures)
-    if (figures.delivered < figures.expected || figures.p99 > 200) break
-    best = rate
+  const holds = async (rate: number): Promise<boolean> => {
+    for (let tries = 0; tries < 2; tries += 1) {
+      const figures = await chatAt(crowd, rate, 4)
+      steps.push(figures)
+      onStep(figures)
+      if (isHeld(figures, p99)) return true
+    }
+    return false
   }
-  return { knee: best, steps }
+  let rate = from
+  while (rate >= SLOWEST && !(await holds(rate))) rate = Math.round(rate / STEP)
+  if (rate < SLOWEST) return { knee: null, steps }
+  if (rate < from) return { knee: rate, steps }
+  for (;;) {
+    const next = Math.round(rate * STEP)
+    if (next > FASTEST || !(await holds(next))) return { knee: rate, steps }
+    rate = next
+  }
 }

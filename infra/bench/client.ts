@@ -19,6 +19,8 @@ export type BenchClient = {
   closed: boolean
 }
 
+export type Connect = (url: string, auth: object | null) => Promise<BenchClient>
+
 const TEXT = 0x81
 const CLOSE = 0x88
 const PONG = 0x8a
@@ -99,8 +101,8 @@ const frames = (
 /** All sockets read into this buffer: each read is finished before the next. */
 const READ = Buffer.allocUnsafe(65_536)
 
-/** Resolves once the namespace is joined. Rejects with the server's error if it refuses. */
-export const connect = (url: string, auth: object | null): Promise<BenchClient> =>
+/** Resolves once the namespace is joined. Rejects with the server's words where it refuses. */
+export const connect: Connect = (url, auth) =>
   new Promise((resolve, reject) => {
     const { hostname, port, host } = new URL(url)
     const acks = new Map<number, (answer: Answer) => void>()

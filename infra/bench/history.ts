@@ -1,6 +1,5 @@
-/** A made-up past for benchmarks: rooms in which people come, talk and go, appended in the form that the command
- *  path writes. */
-import { randomUUID } from 'node:crypto'
+/** A made-up past for benchmarks: rooms where people come, talk and go, appended as the command path writes it. */
+import { createHash } from 'node:crypto'
 import { encodeEvent } from '../../domain/codec.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type Metadata, SCHEMA } from '../../domain/metadata.ts'
@@ -11,17 +10,34 @@ type Encodable = Parameters<typeof encodeEvent>[0]
 
 const PAGE = 250
 
+/** Ids in an order of their own for each seed. */
+const idsOf = (seed: string) => {
+  let number = 0
+  return (): string => {
+    number += 1
+    const hex = createHash('sha1').update(`${seed} ${number}`).digest('hex')
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  }
+}
+
+export type HistoryOptions = {
+  readonly onProgress?: (done: number) => void
+  /** The same seed writes the same events. Default: another each time. */
+  readonly seed?: string
+}
+
 /** About `count` events in `rooms` rooms, a fifth of them comings and goings, the rest talk. */
 export const writeHistory = async (
   log: EventLog,
   count: number,
   rooms: number,
-  onProgress: (done: number) => void = () => {},
+  { onProgress = () => {}, seed = `${process.pid} ${Date.now()}` }: HistoryOptions = {},
 ): Promise<number> => {
   let clock = Date.parse('2026-01-01T00:00:00Z')
+  const nextId = idsOf(seed)
   const newEvent = (event: Encodable, actor: Actor): NewEvent => {
     const at = new Date(clock).toISOString()
-    const id = randomUUID()
+    const id = nextId()
     const metadata: Metadata = {
       $correlationId: id,
       $causationId: id,
@@ -68,7 +84,7 @@ export const writeHistory = async (
       clock += 10
       const at = new Date(clock).toISOString()
       const actor = { kind: 'account', id: `bench-p${(person + room) % 900}` } as const
-      const sessionId = randomUUID()
+      const sessionId = nextId()
       comings.push(
         newEvent(
           {
@@ -95,7 +111,7 @@ export const writeHistory = async (
             {
               type: 'MessagePosted',
               data: {
-                messageId: randomUUID(),
+                messageId: nextId(),
                 account: actor.id,
                 guest: null,
                 displayName: actor.id,

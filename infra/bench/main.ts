@@ -1,19 +1,25 @@
 /**
- * `npm run bench [-- NAME…]`: measures this server beside a plain Socket.IO server that stores nothing, in one run on one
- * machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins, wake, rebuild, start;
- * all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore, limits, small, scene, archive.
+ * `npm run bench [-- NAME… --compare REV --turns N --page]`: measures this server beside a plain Socket.IO server that stores
+ * nothing, in one run on one machine, prints a table and writes `bench-results/<time>.json`. Names: chat, crowd, memory, joins,
+ * wake, rebuild, start; all of them where none is given. By name alone: audit (which is moment, proof and privacy), eventstore,
+ * limits, small, scale, scene, archive.
+ *
+ * `--compare REV` measures that revision of the project in turns with this one. `--turns N`: how often (3). `--page` puts what
+ * was measured into docs/performance.md, with its charts.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Bench, BenchResult } from './context.ts'
 import { type FigureRow, printTable } from './figures.ts'
+import { inTurns } from './in-turns.ts'
+import { noiseInWords, quietNoise } from './noise.ts'
+import { writePart } from './page.ts'
+import { checkedOut, type Revision } from './revision.ts'
 
-type Bench = () => Promise<{
-  readonly rows: ReadonlyArray<FigureRow>
-  readonly figures: unknown
-  readonly notes?: ReadonlyArray<string>
-  /** Files written beside the JSON, by name. */
-  readonly files?: Readonly<Record<string, string>>
-}>
+/** One whose own parameter says how large it is: here as large as it usually is. */
+const asIs = ({ bench }: { readonly bench: () => Promise<BenchResult> }) => ({ bench: () => bench() })
+
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   chat: () => import('./chat.bench.ts'),
   crowd: () => import('./crowd.bench.ts'),
@@ -22,24 +28,62 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   wake: () => import('./wake.bench.ts'),
   rebuild: () => import('./rebuild.bench.ts'),
   audit: () => import('./audit.bench.ts'),
-  proof: () => import('./proof.bench.ts'),
-  moment: () => import('./moment.ts'),
-  privacy: () => import('./privacy.ts'),
+  proof: () => import('./proof.bench.ts').then(asIs),
+  moment: () => import('./moment.ts').then(asIs),
+  privacy: () => import('./privacy.ts').then(asIs),
   start: () => import('./start.bench.ts'),
   eventstore: () => import('./eventstore.bench.ts'),
   limits: () => import('./limits.bench.ts'),
   small: () => import('./small.bench.ts'),
+  scale: () => import('./scale.bench.ts'),
   scene: () => import('./scene.bench.ts'),
-  archive: () => import('./archive.bench.ts'),
+  archive: () => import('./archive.bench.ts').then(asIs),
 }
 const DEFAULT = ['chat', 'crowd', 'memory', 'joins', 'wake', 'rebuild', 'start']
+/** These have the other revision's server among their own. */
+const COMPARES = new Set(['chat'])
 
-const asked = process.argv.slice(2)
-const unknown = asked.filter((name) => !(name in benches))
-if (unknown.length > 0) {
-  console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`)
+const misused = (sentence: string): never => {
+  console.error(sentence)
   process.exit(2)
 }
+
+const asked = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        compare: { type: 'string' },
+        turns: { type: 'string', default: '3' },
+        page: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    return misused((error as Error).message)
+  }
+}
+const { positionals, values } = asked()
+const unknown = positionals.filter((name) => !(name in benches))
+if (unknown.length > 0)
+  misused(`There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`)
+const turns = Number(values.turns)
+if (!Number.isInteger(turns) || turns < 1) misused('--turns is a whole number from 1 on.')
+
+const revisionAsked = (name: string): Revision => {
+  try {
+    return checkedOut(name)
+  } catch {
+    return misused(`git knows no revision ${name}.`)
+  }
+}
+const other = values.compare === undefined ? null : revisionAsked(values.compare)
+
+const measure = async (section: string): Promise<BenchResult> => {
+  if (other !== null && !COMPARES.has(section)) return inTurns(section, other, turns)
+  const { bench } = await benches[section]!()
+  return bench({ other, turns })
+}
+
 const rows: Array<FigureRow> = []
 const figures: Record<string, unknown> = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), node: process.version },
@@ -47,13 +91,25 @@ const figures: Record<string, unknown> = {
 }
 const notes: Array<string> = []
 const files: Record<string, string> = {}
-for (const name of asked.length > 0 ? asked : DEFAULT) {
-  console.log(`\n── ${name} ──`)
-  const result = await (await benches[name]!()).bench()
+for (const section of positionals.length > 0 ? positionals : DEFAULT) {
+  console.log(`\n── ${section} ──`)
+  const noise = await quietNoise()
+  console.log(noiseInWords(noise))
+  const result = await measure(section)
   rows.push(...result.rows)
-  figures[name] = result.figures
+  figures[section] = { noise, measured: result.figures }
   notes.push(...(result.notes ?? []))
   Object.assign(files, result.files)
+  for (const [name, svg] of Object.entries(result.charts ?? {})) files[`${section}-${name}.svg`] = svg
+  if (values.page)
+    writePart({
+      section,
+      rows: result.rows,
+      notes: result.notes ?? [],
+      charts: result.charts ?? {},
+      noise,
+      at: new Date().toISOString(),
+    })
 }
 console.log('')
 printTable(rows)
@@ -65,4 +121,5 @@ for (const [name, text] of Object.entries(files)) writeFileSync(`${stem}-${name}
 console.log(
   `\nWritten to ${[`${stem}.json`, ...Object.keys(files).map((name) => `${stem}-${name}`)].join(', ')}.`,
 )
+other?.remove()
 process.exit(0)

@@ -11,7 +11,7 @@ import type { Measured } from './servers.ts'
  *  kernel has given to the process, which rarely gives it back. */
 export type MemoryHeld = { readonly held: number; readonly rss: number }
 
-const read = async ({ pid }: Measured): Promise<MemoryHeld> => {
+export const memoryOf = async ({ pid }: Pick<Measured, 'pid'>): Promise<MemoryHeld> => {
   const memoryFile = memoryFileOf(pid)
   rmSync(memoryFile, { force: true })
   process.kill(pid, 'SIGUSR2')
@@ -32,10 +32,10 @@ const LEAST_READS = 6
 
 /** Reads until two readings in a row agree: whatever was under way is over then. */
 const settled = async (server: Measured): Promise<MemoryHeld> => {
-  let last = await read(server)
+  let last = await memoryOf(server)
   for (let reads = 2; reads < 40; reads++) {
     await delay(300)
-    const now = await read(server)
+    const now = await memoryOf(server)
     if (reads >= LEAST_READS && Math.abs(now.held - last.held) < ENOUGH_ALIKE) return now
     last = now
   }

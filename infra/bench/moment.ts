@@ -11,7 +11,7 @@ import { createMoments, type Moments, type When } from '../../projections/histor
 import { momentView } from '../../projections/history/view.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testDatabase } from '../testing/postgres.ts'
-import { chartInSvg, chartInText } from './age-chart.ts'
+import { agesInSvg, chartInText } from './age-chart.ts'
 import { type FigureRow, summary } from './figures.ts'
 import { grow, ROOM, STARTED } from './growing-room.ts'
 import { processorMs } from './processor.ts'
@@ -156,5 +156,5 @@ export const bench = async (oldest = Number(process.env.AUDIT_EVENTS ?? 1_000_00
       : [
           `Moments: at ${last.events} events one takes ${last.ownMs.toFixed(1)} ms of the server’s processor and ${last.nodeMs.toFixed(1)} ms of the node’s: ${last.reads.toFixed(1)} reads of ${last.read.toFixed(0)} events (the kept state and the up to ${EVERY} events since, of the space and of its chat), each read as JSON, checked and folded; the rest is waiting for the machine. A process’s very first took ${coldMs.toFixed(0)} ms here: its code runs for the first time.`,
         ]
-  return { rows, figures: { coldMs, ages: figures }, notes, files: { 'moments.svg': chartInSvg(points) } }
+  return { rows, figures: { coldMs, ages: figures }, notes, charts: { ages: agesInSvg(points) } }
 }

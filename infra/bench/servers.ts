@@ -7,6 +7,7 @@ import { devKeys, signAs } from '../hive/keys.ts'
 import { startEmbedded } from '../testing/embedded.ts'
 import type { BenchMember } from './chat.ts'
 import { spread } from './client.ts'
+import type { Revision } from './revision.ts'
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 
@@ -55,13 +56,20 @@ export const plain = async (silent = false): Promise<Measured> => {
 const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'
 
-/** Everything that `npm start` starts, with `accounts` signed in beforehand. */
-export const whole = async (accounts: number): Promise<Measured & { readonly ownerToken: string }> => {
-  const embedded = await startEmbedded({
+export type Whole = Measured & {
+  readonly ownerToken: string
+  readonly dataDir: string
+  readonly eventStoreUrl: string
+}
+
+/** What `npm start` starts, with `accounts` signed in beforehand: of this project, or of another revision's folder. */
+export const whole = async (accounts: number, other: Revision | null = null): Promise<Whole> => {
+  const env = {
     SYSTEM_ADMINS: BENCH_OWNER,
     SERVER_NODE_OPTIONS: `${nodeOptions} --expose-gc --import ${here('./collect.ts')}`,
-  })
-  const { url, pids } = embedded.endpoints()
+  }
+  const embedded = await startEmbedded(env, undefined, other?.root)
+  const { url, pids, eventStoreUrl } = embedded.endpoints()
   const tokenOf = async (account: string): Promise<string> => {
     const challenge = String(Math.floor(Date.now() / 1000))
     const signature = signAs(account, challenge)
@@ -78,7 +86,8 @@ export const whole = async (accounts: number): Promise<Measured & { readonly own
       })
       const answer = (await response.json()) as { token: string; code?: string; error?: string }
       if (response.ok) return answer.token
-      if (response.status !== 429)
+      // Asked too often, or the stand-in for Hive is not there yet: it says when to come again.
+      if (response.status !== 429 && response.status !== 503)
         throw new Error(`${account} could not sign in: ${answer.code} ${answer.error}`)
       await new Promise((resolve) =>
         setTimeout(resolve, 1000 * Number(response.headers.get('retry-after') ?? 1)),
@@ -87,7 +96,9 @@ export const whole = async (accounts: number): Promise<Measured & { readonly own
   }
   const tokens = await spread(accounts, 8, (index) => tokenOf(accountOf(index)))
   return {
-    name: 'DLUX Presence',
+    name: other === null ? 'DLUX Presence' : `DLUX Presence at ${other.name}`,
+    dataDir: embedded.dataDir,
+    eventStoreUrl,
     url,
     pid: pids.server!,
     pids: { server: pids.server!, projector: pids.projector!, 'event store': pids.eventstore! },

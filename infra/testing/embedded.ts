@@ -18,7 +18,7 @@ export type Embedded = {
   readonly stop: () => Promise<void>
 }
 
-const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Whoever runs Postgres in the place of root must reach its folder: else its data goes elsewhere and stays there. */
 const newFolder = (): string => {
@@ -27,14 +27,16 @@ const newFolder = (): string => {
   return folder
 }
 
-/** Throws where it does not start, with what it said. `dataDir` is removed when it stops. */
+/** Throws where it does not start, with what it said. `dataDir` is removed when it stops. `root`: the folder of the project that
+ *  is started, if it is not this one. */
 export const startEmbedded = async (
   env: Readonly<Record<string, string>> = {},
   given?: string,
+  root = ROOT,
 ): Promise<Embedded> => {
   const dataDir = given ?? newFolder()
-  if (given === undefined) await copyStartedFolder(dataDir, startAndStop)
-  const embedded = await startOn(env, dataDir)
+  if (given === undefined && root === ROOT) await copyStartedFolder(dataDir, startAndStop)
+  const embedded = await startOn(env, dataDir, root)
   const stop = async () => {
     await embedded.stop()
     rmSync(dataDir, { recursive: true, force: true })
@@ -42,10 +44,14 @@ export const startEmbedded = async (
   return { ...embedded, stop }
 }
 
-const startAndStop = async (dataDir: string): Promise<void> => (await startOn({}, dataDir)).stop()
+const startAndStop = async (dataDir: string): Promise<void> => (await startOn({}, dataDir, ROOT)).stop()
 
-const startOn = async (env: Readonly<Record<string, string>>, dataDir: string): Promise<Embedded> => {
-  const child = spawn(process.execPath, [MAIN], {
+const startOn = async (
+  env: Readonly<Record<string, string>>,
+  dataDir: string,
+  root: string,
+): Promise<Embedded> => {
+  const child = spawn(process.execPath, [join(root, 'apps/embedded/main.ts')], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env },
   })

@@ -117,6 +117,14 @@ export const SETTINGS = {
     'free',
     'Who may take somebody else’s entity: anyone, whoever its owner gives it to, nobody.',
   ),
+  motion_tracks: onOff(
+    false,
+    'Whether how people and things move is kept, so that moderators can see any second again.',
+  ),
+  motion_days: whole(
+    { initial: 30, least: 1, most: 3_650 },
+    'For how many days motion is kept that is kept from now on; no longer than the server’s own setting.',
+  ),
   settings: free,
   // biome-ignore lint/suspicious/noExplicitAny: of whatever setting
 } as const satisfies Readonly<Record<string, Entry<any>>>

@@ -6,6 +6,7 @@ import { cases } from './cases/fold.ts'
 import { chat } from './chat/fold.ts'
 import type { Copy } from './copy.ts'
 import { entities } from './entities/fold.ts'
+import { motion } from './motion/fold.ts'
 import { permissions } from './permissions/fold.ts'
 import type { PlacedEvent, Projection, Statement, Table } from './projection.ts'
 import { PROOF_TABLE } from './proof/tree.ts'
@@ -22,6 +23,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   bans,
   settings,
   entities,
+  motion,
   chat,
   cases,
   queue,

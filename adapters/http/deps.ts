@@ -8,6 +8,7 @@ import type { Proofs } from '../../projections/proof/proofs.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import type { Logger } from '../logger.ts'
+import type { MotionReader } from '../motion/store.ts'
 import type { Outside } from '../outside/registry.ts'
 import type { TurnService } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
@@ -47,6 +48,8 @@ export type HttpDeps = {
   readonly proofs?: Proofs
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
+  /** Rooms' motion that was kept; where there is none, no replay has any. */
+  readonly motion?: MotionReader
   /** What is not on the log any more after that place, and where it is. */
   readonly archivedAfter?: (after: bigint | 'start') => Promise<Archived | null>
   /** What the feed follows; where there is none, its call is not there. */

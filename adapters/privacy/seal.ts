@@ -69,3 +69,20 @@ export const openText = (sealed: string, from: number, key: KeyObject, bound: st
   decipher.final()
   return text.toString('utf8')
 }
+
+/** Nonce, ciphertext and tag. */
+export const sealBytes = (bytes: Uint8Array, key: KeyObject, bound: string): Buffer => {
+  const nonce = Buffer.from(freshNonce())
+  const cipher = createCipheriv(CIPHER, key, nonce)
+  cipher.setAAD(Buffer.from(bound, 'utf8'))
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
+}
+/** Throws where the key is another's, or anything of it was altered. */
+export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer => {
+  if (sealed.length < NONCE + TAG) throw new Error('too short')
+  const end = sealed.length - TAG
+  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE), OPTIONS)
+  decipher.setAAD(Buffer.from(bound, 'utf8'))
+  decipher.setAuthTag(sealed.subarray(end))
+  return Buffer.concat([decipher.update(sealed.subarray(NONCE, end)), decipher.final()])
+}

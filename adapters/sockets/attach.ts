@@ -13,6 +13,7 @@ import type {
   SubscriptionState,
 } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
+import type { MotionStore } from '../motion/store.ts'
 import type { Logger, Metrics } from '../observing.ts'
 import type { Positions, SharedPositions } from '../redis/positions.ts'
 import { localRelay, type Relay, type RelayState } from '../redis/relay.ts'
@@ -39,6 +40,7 @@ import { READ_AT_ALL, shortenOversized, withOversized } from './oversized.ts'
 import { createReceive } from './receiving.ts'
 import { createRequests } from './requests.ts'
 import { createLasting } from './scene/lasting.ts'
+import { Motion } from './scene/motion.ts'
 import { Scenes } from './scene/scenes.ts'
 import { createSending } from './sending.ts'
 import { createTurns } from './turns.ts'
@@ -69,6 +71,8 @@ export type SocketsDeps = {
   readonly limits?: Partial<SocketLimits>
   /** The service whose key it is, where a crowd may come by it that measures. Default: nobody's. */
   readonly crowdBringer?: (key: unknown) => string | null
+  /** Where the motion of rooms that ask for it is kept, and for how many days at the most. Default: it is not. */
+  readonly motion?: { readonly store: MotionStore; readonly days: number; readonly blockMs?: number }
 }
 
 export type Sockets = {
@@ -130,7 +134,11 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     onOtherLog: () => going.sendAllElsewhere(),
   })
   const lasting = createLasting({ commands, ids, logger })
-  const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, node: node.boot })
+  const motion =
+    deps.motion === undefined
+      ? null
+      : new Motion({ ...deps.motion, commands, clock, ids, logger, boot: node.boot })
+  const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, motion, node: node.boot })
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)
   const waiting = createWaiting({ commands, feed, clock, ids })
@@ -234,7 +242,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     },
     sendAllElsewhere: going.sendAllElsewhere,
     close: (ms = 5_000) =>
-      closing({ members, going, lasting, departures, feed, io }, ms, () => {
+      closing({ members, going, lasting, motion, departures, feed, io }, ms, () => {
         gate.close()
         waiting.stop()
         tokens.stop()

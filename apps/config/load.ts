@@ -75,6 +75,8 @@ export type Config = {
   readonly operatorToken: string | null
   readonly dataDir: string
   readonly archive: ArchiveSettings
+  /** For how many days motion is kept at the most; 0: it is not. */
+  readonly motionDays: number
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }
 
@@ -229,6 +231,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     operatorToken: read('OPERATOR_TOKEN') ?? null,
     dataDir: read('DATA_DIR') ?? './data',
     archive: archiveFrom(read),
+    motionDays: read('MOTION_DAYS') ?? 30,
     logLevel: read('LOG_LEVEL') ?? 'info',
   }
   return wrong.length > 0 ? E.left(wrong) : E.right(config)

@@ -131,6 +131,10 @@ export const variables = {
     c.onOff,
     'on: rows of what is archived go from the tables too: of the audit log, of messages and of reactions.',
   ),
+  MOTION_DAYS: variable(
+    c.wholeNumber(0, 3_650),
+    'For how many days motion is kept at the most, where a room asks for it; 0: it is not kept.',
+  ),
   LOG_LEVEL: variable(
     c.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'How much is logged.',

@@ -89,7 +89,7 @@ const socketsOn = (
   machines: Machines,
   { config, commands, node, metrics, logger }: Serving,
 ): Sockets => {
-  const { readModels, auth, content, log, relay, positions, turn, outside } = machines
+  const { readModels, auth, content, log, relay, positions, turn, outside, motion } = machines
   return attachSockets(http.server, {
     commands: withPinned(withAvatars(tracedCommands(commands), readModels), readModels),
     auth,
@@ -107,6 +107,7 @@ const socketsOn = (
     trustProxy: config.trustProxy,
     limits: { perAddress: config.socketsPerAddress },
     crowdBringer: (key) => crowdBringer(outside, key, clock.now()),
+    motion: { store: motion, days: config.motionDays },
   })
 }
 
@@ -205,6 +206,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     positions: (space) => sockets.positions(space),
     proofs,
     moments: momentsOf(machines),
+    motion: machines.motion,
     feedLog: log,
     archivedAfter: (after) => archivedAfter(log, after),
     outside,

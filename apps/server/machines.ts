@@ -7,6 +7,7 @@ import { createHive } from '../../adapters/hive/hive.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { readApiKey, withServices } from '../../adapters/outside/keys.ts'
 import { createOutside } from '../../adapters/outside/registry.ts'
+import { createMotionStore } from '../../adapters/postgres/motion.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
@@ -112,6 +113,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
   const relay = config.redisUrl === null ? localRelay() : createRelay({ url: config.redisUrl })
   const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
 
+  const motion = createMotionStore(pool, vault)
   const proofs = proofsOf(config, pool, stored, { logger, clock })
 
   return {
@@ -132,6 +134,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     relay,
     positions,
     proofs,
+    motion,
     close: async (): Promise<void> => {
       await Promise.allSettled([
         relay.close(),

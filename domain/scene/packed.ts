@@ -14,7 +14,7 @@ export const WHOLE = 2
 const HORIZONTAL = 1
 const VERTICAL = 2
 const TURN = 4
-const ABSOLUTE = 8
+export const ABSOLUTE = 8
 /** From there on the rest of a gap follows. */
 const LONG_GAP = 15
 
@@ -74,8 +74,11 @@ export const packPose = (
 
 /** Bytes that grow. */
 export class Writer {
-  #bytes = new Uint8Array(4_096)
+  #bytes: Uint8Array
   length = 0
+  constructor(size = 4_096) {
+    this.#bytes = new Uint8Array(size)
+  }
   #room(more: number): void {
     if (this.length + more <= this.#bytes.length) return
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more))

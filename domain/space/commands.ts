@@ -21,6 +21,7 @@ import {
 import type { Caller } from '../identity.ts'
 import { type SettingName, SettingsChanges } from '../settings.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
+import { MotionBlock } from './motion-block.ts'
 import { Ownership } from './pin.ts'
 import { Permission, type Role } from './roles.ts'
 import type { SpaceState } from './state.ts'
@@ -427,6 +428,35 @@ export const SPACE_COMMANDS = {
     again: ({ one }) => {
       const gone = one('PlaceGivenUp')
       return gone && { subject: gone.subject, reason: gone.note }
+    },
+  }),
+  /** The system's: each block of a room's motion. */
+  KeepMotion: command({
+    fields: {
+      subspace,
+      block: field(MotionBlock.block, ''),
+      track: field(MotionBlock.track, ''),
+      number: field(MotionBlock.number, 0),
+      isLast: field(MotionBlock.isLast, false),
+      boot: inner(''),
+      from: field(MotionBlock.from, ''),
+      to: field(MotionBlock.to, ''),
+      movers: field(MotionBlock.movers, 0),
+      ticks: field(MotionBlock.ticks, 0),
+      bytes: field(MotionBlock.bytes, 0),
+      root: field(MotionBlock.root, ''),
+      keptUntil: field(MotionBlock.keptUntil, ''),
+    },
+    who: 'the system',
+    says: 'Puts the hash of some seconds of a room’s motion on the log, where the room keeps it.',
+    rate: 'presence',
+    asksContent: false,
+    looksAt: ['motion_tracks'],
+    again: ({ one }) => {
+      const kept = one('MotionKept')
+      if (kept === null) return null
+      const { at: _, ...block } = kept
+      return block
     },
   }),
   /** The system's: appends `SeatExpired` for every held seat that has run out. */

@@ -4,6 +4,7 @@ import type { DecisionInput, SpaceCommand, SpaceCommandName, SpaceCommandOf } fr
 import { contextOf, type Decision, type DecisionContext } from './decision-context.ts'
 import type { SpaceEvent } from './events.ts'
 import { evolveSpace, forkSpace } from './evolve.ts'
+import { keepMotion } from './motion.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { changeEntity, pinEntity, unpinEntity } from './pinned.ts'
 import { giveTurns, leaveQueue } from './queue.ts'
@@ -38,6 +39,7 @@ const RULES: {
   PinEntity: pinEntity,
   ChangeEntity: changeEntity,
   UnpinEntity: unpinEntity,
+  KeepMotion: keepMotion,
   ExpireSeats: expireSeats,
   LeaveQueue: leaveQueue,
 }

@@ -5,6 +5,7 @@ import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
 import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
+import { MotionBlock } from './motion-block.ts'
 import { Changing, Pinning, pinKey, Unpinning } from './pin.ts'
 import { GivingUp, keptPlace, Taking, turnsAfter } from './place.ts'
 import { Permission } from './roles.ts'
@@ -461,6 +462,14 @@ export const SPACE_EVENTS = {
     },
     says: ({ entityId, by, subspace }, words) =>
       `${words.by(by)} unpinned the entity ${entityId} in ${placeOf(subspace)}`,
+  }),
+  /** Some seconds of a room's motion are kept beside the log; this is their hash. */
+  MotionKept: event(t.type({ ...MotionBlock, at: Time }), {
+    concerns: 'space',
+    fold: (state) => state,
+    told: 'nobody',
+    says: ({ from, to, subspace, movers }) =>
+      `motion in ${placeOf(subspace)} was kept, from ${from} to ${to}, of ${movers} movers`,
   }),
 } as const
 

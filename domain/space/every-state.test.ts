@@ -136,6 +136,18 @@ const commands: ReadonlyArray<SpaceCommand> = [
   { ...box, type: 'ChangeEntity', components: { color: 'blue' } },
   { ...box, type: 'UnpinEntity' },
   { type: 'LeaveQueue', subject: 'alice', reason: null },
+  {
+    ...{
+      type: 'KeepMotion',
+      subspace: 'main',
+      block: 'b',
+      track: 't',
+      number: 0,
+      isLast: false,
+      boot: 'boot-1',
+    },
+    ...{ from: at(0), to: at(1), movers: 1, ticks: 15, bytes: 99, root: 'r', keptUntil: at(86_400) },
+  },
   ask.expire,
 ]
 const callers = { alice: account('alice'), bob: account('bob'), guest: seven, system }

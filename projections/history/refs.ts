@@ -125,6 +125,7 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   EntityUnpinned: ({ pinned }, { subspace, entityId }) => {
     pinned.delete(pinKey(subspace, entityId))
   },
+  MotionKept: () => {},
   SettingsChanged: ({ settings, queue }, { changes }, ref) => {
     if (changes.queue === false) queue.clear()
     for (const [name, value] of Object.entries(changes)) {

@@ -148,6 +148,7 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     EntityPinned: () => {},
     EntityChanged: () => {},
     EntityUnpinned: () => {},
+    MotionKept: () => {},
     SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))
     },

@@ -25,6 +25,7 @@ import {
   PermissionCodec,
   Position,
   Subject,
+  SubspaceCodec,
   Text,
   Time,
   Uuid,
@@ -36,6 +37,7 @@ import { lasting, stillProved } from '../lasting.ts'
 import { free, listOf, orNull, spaceId, spaceType, text, yesNo } from '../shapes.ts'
 import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
+import { LostServers, type Merged, merged, motionLines } from './motion-lines.ts'
 
 const NO_EVENT: Described = {
   status: 404,
@@ -219,24 +221,35 @@ const errorLine = ({ error, code }: Described, sse: boolean): string => {
   return sse ? `event: error\ndata: ${data}\n\n` : `${data}\n`
 }
 
-/** The events, one text each. `signal`: the client is gone. */
-async function* lines(
-  moments: Moments,
-  space: SpaceRef,
-  range: { readonly from?: When; readonly to?: When },
-  options: {
-    readonly speed: number | null
-    readonly state: boolean
-    readonly client: boolean
-    readonly sse: boolean
-    readonly signal: AbortSignal
-  },
-): AsyncGenerator<string, void, void> {
-  const { speed, state, client, sse, signal } = options
+type Shown = {
+  readonly speed: number | null
+  readonly state: boolean
+  readonly client: boolean
+  readonly sse: boolean
+  readonly signal: AbortSignal
+}
+const textOf = (one: Merged, { sse, client, state }: Shown): string => {
+  if ('motion' in one) {
+    const data = JSON.stringify(one.motion.line)
+    return sse ? `event: ${one.motion.line.type}\ndata: ${data}\n\n` : `${data}\n`
+  }
+  const { step } = one
+  const data = JSON.stringify({
+    ...stepView(step, { client }),
+    ...(state ? { state: momentView(step.after) } : {}),
+  })
+  return sse
+    ? `id: ${step.recorded.position}\nevent: ${step.decoded?.event.type ?? 'unreadable'}\ndata: ${data}\n\n`
+    : `${data}\n`
+}
+
+/** The events, and motion where it is asked for, one text each. `signal`: the client is gone. */
+async function* lines(replayed: AsyncIterable<Merged>, shown: Shown): AsyncGenerator<string, void, void> {
+  const { speed, sse, signal } = shown
   let begun: { readonly event: number; readonly here: number } | null = null
   try {
-    for await (const step of replay(moments, space, range)) {
-      const at = Date.parse(step.at)
+    for await (const one of replayed) {
+      const at = 'motion' in one ? one.motion.at : Date.parse(one.step.at)
       if (speed !== null && begun === null) begun = { event: at, here: performance.now() }
       while (speed !== null && begun !== null) {
         const due = begun.here + (at - begun.event) / speed - performance.now()
@@ -244,13 +257,7 @@ async function* lines(
         await delay(Math.min(due, HEARTBEAT_MS), undefined, { signal })
         if (due > HEARTBEAT_MS) yield sse ? ': \n\n' : '\n'
       }
-      const data = JSON.stringify({
-        ...stepView(step, { client }),
-        ...(state ? { state: momentView(step.after) } : {}),
-      })
-      yield sse
-        ? `id: ${step.recorded.position}\nevent: ${step.decoded?.event.type ?? 'unreadable'}\ndata: ${data}\n\n`
-        : `${data}\n`
+      yield textOf(one, shown)
     }
   } catch (error) {
     if (signal.aborted) return
@@ -260,6 +267,39 @@ async function* lines(
   }
 }
 
+async function* steps(from: ReturnType<typeof replay>): AsyncGenerator<Merged, void, void> {
+  for await (const step of from) yield { step }
+}
+type MotionQuery = {
+  readonly motion: boolean | null
+  readonly subspace: string | null
+  readonly as: string | null
+}
+/** With the motion of one of its rooms, where that is asked for: within times, since it is not on the log. */
+const withMotion = (
+  deps: HttpDeps,
+  events: ReturnType<typeof replay>,
+  space: SpaceRef,
+  {
+    motion,
+    subspace,
+    as,
+    from: begin,
+    to,
+  }: MotionQuery & { readonly from: When | null; readonly to: When | null },
+): AsyncGenerator<Merged, void, void> => {
+  if (motion !== true || deps.motion === undefined) return steps(events)
+  const now = deps.clock.now()
+  const asked = {
+    space,
+    subspace: subspace ?? 'main',
+    as,
+    from: begin?.kind === 'time' ? begin.time.getTime() : 0,
+    to: to?.kind === 'time' ? to.time.getTime() : now,
+  }
+  return merged(events, motionLines(deps.motion, asked, now), new LostServers(deps.motion, asked))
+}
+
 const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
   const Query = t.intersection([
     t.type({
@@ -267,6 +307,9 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       to: optional(LastMoment),
       speed: optional(Speed),
       state: optional(Flag),
+      motion: optional(Flag),
+      subspace: optional(SubspaceCodec),
+      as: optional(Text),
     }),
     Fresh,
   ])
@@ -276,7 +319,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     schema: {
       tags: ['audit'],
       summary:
-        'The room’s events in the log’s order, as NDJSON or, if requested, as server-sent events. With speed (60x) they are paced by their own clock, otherwise they come as fast as they are read; state=true adds the room after each event.',
+        'The room’s events in the log’s order, as NDJSON or, if requested, as server-sent events. With speed (60x) they are paced by their own clock, otherwise they come as fast as they are read; state=true adds the room after each event; motion=true adds how people and things moved, if that was kept (docs/scene.md): in the room that subspace names, all of it, or as it was told to the socket given by as.',
       params: schemaFor(SpaceParams),
       description: STRICT,
       querystring: schemaFor(Query, { strict: 'query' }),
@@ -285,7 +328,17 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     handler: async (request: FastifyRequest, reply) => {
       const proof = shownBy(request)
       const who = orTell(await deps.auth.authenticate(proof, undefined, request.address)())
-      const { from: begin, to, speed, state, min_position } = request.query as t.TypeOf<typeof Query>
+      const {
+        from: begin,
+        to,
+        speed,
+        state,
+        min_position,
+        ...moved
+      } = request.query as t.TypeOf<typeof Query>
+      if (moved.motion === true)
+        for (const [name, when] of Object.entries({ from: begin, to }))
+          if (when !== null && when.kind !== 'time') return tellInvalid(name, 'With motion it is a time.')
       if (min_position !== undefined) {
         await catchUp(min_position, deps)
         await stillProved(deps, proof)
@@ -293,7 +346,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const space = spaceOf(request.params as t.TypeOf<typeof SpaceParams>)
       const sender = senderOf(request, who.caller)
       const may = await mayAudit(deps, space, who.caller)
-      await recordLook(deps, space, sender, { call: 'replay', filters: { from: begin, to, state } })
+      await recordLook(deps, space, sender, { call: 'replay', filters: { from: begin, to, state, ...moved } })
       const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
       // A browser that lost its connection says what it had.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
@@ -304,7 +357,11 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const text = lasting(
         { deps, reply, right, word: (why) => errorLine(why, sse) },
         who.caller.id,
-        (signal) => lines(moments, space, range, { ...shown, signal }),
+        (signal) =>
+          lines(withMotion(deps, replay(moments, space, range), space, { ...moved, from: start, to }), {
+            ...shown,
+            signal,
+          }),
       )
       reply
         .header('x-accel-buffering', 'no')

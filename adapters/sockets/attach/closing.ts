@@ -3,6 +3,7 @@ import type { Server } from 'socket.io'
 import type { createDepartures } from '../departures.ts'
 import type { Member } from '../member.ts'
 import type { Lasting } from '../scene/lasting.ts'
+import type { Motion } from '../scene/motion.ts'
 import type { createGoing } from './going.ts'
 
 /** `stopTaking`: from then on nothing new is taken in. */
@@ -11,6 +12,7 @@ export const closing = async (
     members,
     going,
     lasting,
+    motion,
     departures,
     feed,
     io,
@@ -18,6 +20,7 @@ export const closing = async (
     readonly members: ReadonlyMap<string, Member>
     readonly going: ReturnType<typeof createGoing>
     readonly lasting: Lasting
+    readonly motion: Motion | null
     readonly departures: ReturnType<typeof createDepartures>
     readonly feed: { readonly close: () => Promise<void> }
     readonly io: Server
@@ -26,8 +29,9 @@ export const closing = async (
   stopTaking: () => void,
 ): Promise<void> => {
   stopTaking()
-  // Lasting entities are saved first, while those who moved them are still in.
-  await Promise.race([lasting.flush(), new Promise((resolve) => setTimeout(resolve, ms / 2).unref())])
+  // Lasting entities and motion are saved first, while those who moved them are still in.
+  const saved = Promise.all([lasting.flush(), motion?.flush()])
+  await Promise.race([saved, new Promise((resolve) => setTimeout(resolve, ms / 2).unref())])
   lasting.stop()
   const here = [...members.values()]
   going.sendAllElsewhere()

@@ -19,6 +19,7 @@ const listener = (id: string) => {
   const state = { isBusy: false, bytes: 0, frames: 0, moves: 0, now: 0 }
   const hearer: Hearer = {
     id,
+    by: id,
     frame: (bytes) => {
       if (state.isBusy) return false
       const { moved, gone } = reader.read(bytes)
@@ -129,7 +130,7 @@ const walk = (spread: number, seconds: number) => {
   // Of all that are told, these read it.
   const all = [0, 150, 299].map((n) => listener(`socket-${n}`))
   for (const n of numbers)
-    if (n % 150 !== 0 && n !== 299) room.join({ id: `socket-${n}`, frame: () => true }, 0)
+    if (n % 150 !== 0 && n !== 299) room.join({ id: `socket-${n}`, by: '', frame: () => true }, 0)
   for (const { hearer } of all) room.join(hearer, 0)
   let longest = 0
   for (let tick = 0; tick < 15 * seconds; tick += 1) {

@@ -1,6 +1,9 @@
 /** Where everything in a room is, for those who speak the packed wire: one frame a tick, written once for all who stand in one
  *  part of the room. What is near them is in each frame, what is far in one a second. */
+
+import type { Witness } from '../../../domain/scene/motion/recorder.ts'
 import {
+  ABSOLUTE,
   type Body,
   CHANGES,
   type Form,
@@ -18,14 +21,19 @@ import {
 /** One who is told: `frame` is false where too much waits for it already. */
 export type Hearer = {
   readonly id: string
+  /** Whose eyes these are: an account or a guest. */
+  readonly by: string
   readonly frame: (bytes: Buffer) => boolean
 }
+export type Place = { readonly position: unknown; readonly rotation: unknown }
 type Slot = {
   readonly slot: number
   readonly id: string
   form: Form
   pose: Pose
   before: Pose
+  /** Whoever moved it last. */
+  by: string
   /** Counts its changes: who was told the one before can be told what changed since. */
   version: number
 }
@@ -59,7 +67,9 @@ export class PackedRoom {
   readonly #hearers = new Map<Hearer, Group>()
   /** Those for whom too much waited: they are told all of it once they have read. */
   readonly #late = new Set<Hearer>()
-  readonly #dirty = new Map<string, { position: unknown; rotation: unknown } | null>()
+  /** `by`: whoever moved it. */
+  readonly #dirty = new Map<string, { readonly place: Place | null; readonly by: string }>()
+  #witness: Witness | null = null
   readonly #interest: Interest
   readonly #frame = new Writer()
   readonly #bodies = new Writer()
@@ -67,6 +77,19 @@ export class PackedRoom {
 
   constructor(interest: Interest = INTEREST) {
     this.#interest = interest
+  }
+  /** Told all that goes out from now on, after how it stands. Between ticks. `by`: whoever moved a thing last. */
+  attend(witness: Witness | null, by: (id: string) => string = () => ''): void {
+    this.#witness = witness
+    if (witness === null) return
+    for (const group of this.#groups.values()) witness.began(group)
+    for (const slot of this.#slots.values()) {
+      const behind = [...this.#groups.values()].filter((group) => group.behind.has(slot.slot))
+      slot.by = by(slot.id)
+      witness.stood(slot, slot.by, behind)
+    }
+    for (const [hearer, group] of this.#hearers)
+      witness.saw(hearer, group, this.#late.has(hearer) ? 'in and late' : 'in', 0)
   }
   get size(): number {
     return this.#hearers.size
@@ -81,24 +104,31 @@ export class PackedRoom {
   }
 
   /** Takes effect with the next tick. Null: it is gone, or is nowhere that this wire has words for. */
-  put(id: string, place: { readonly position: unknown; readonly rotation: unknown } | null): void {
-    this.#dirty.set(id, place)
+  put(id: string, place: Place | null, by = ''): void {
+    this.#dirty.set(id, { place, by })
   }
   join(hearer: Hearer, now: number): void {
     const group = this.#groupOf(this.#cellOf(hearer.id))
     group.hearers.add(hearer)
     this.#hearers.set(hearer, group)
-    if (!hearer.frame(this.#whole(now))) this.#late.add(hearer)
+    const isTaken = hearer.frame(this.#whole(now))
+    if (!isTaken) this.#late.add(hearer)
+    this.#witness?.saw(hearer, group, isTaken ? 'whole' : 'late', now)
   }
   leave(hearer: Hearer): void {
     const group = this.#hearers.get(hearer)
     this.#hearers.delete(hearer)
     this.#late.delete(hearer)
     group?.hearers.delete(hearer)
+    this.#witness?.saw(hearer, null, 'out', 0)
     this.#dropEmpty()
   }
   #dropEmpty(): void {
-    for (const [key, { hearers }] of this.#groups) if (hearers.size === 0) this.#groups.delete(key)
+    for (const [key, group] of this.#groups) {
+      if (group.hearers.size > 0) continue
+      this.#groups.delete(key)
+      this.#witness?.ended(group)
+    }
   }
 
   /** `now`: ms of the server's clock. */
@@ -106,6 +136,7 @@ export class PackedRoom {
     const named: NamedSlot[] = []
     const freed: number[] = []
     this.#bodies.clear()
+    this.#witness?.tick(now)
     // Before anything new: who changes parts of the room has what there was.
     if (now - this.#lookedAt >= LOOK_MS) this.#look(now)
     const changed = this.#take(named, freed)
@@ -117,6 +148,7 @@ export class PackedRoom {
       for (const slot of freed) for (const map of [group.told, group.toldAt, group.behind]) map.delete(slot)
       this.#tell(group, now, { named, freed, fresh, deltas, absolutes })
     }
+    this.#witness?.ticked()
     this.#catchUp(now)
   }
 
@@ -124,13 +156,14 @@ export class PackedRoom {
   #take(named: NamedSlot[], freed: number[]): ReadonlyArray<number> {
     const changed: number[] = []
     const nowFree: number[] = []
-    for (const [id, place] of this.#dirty) {
+    for (const [id, { place, by }] of this.#dirty) {
       const packed = place === null ? null : packPose(place.position, place.rotation)
       let known = this.#slots.get(id)
       if (known !== undefined && (packed === null || packed.form !== known.form)) {
         this.#slots.delete(id)
         this.#bySlot[known.slot] = undefined
         freed.push(known.slot)
+        this.#witness?.freed(known.slot)
         // Taken again from the next tick on: in this frame its number is let go of after names are given.
         nowFree.push(known.slot)
         known = undefined
@@ -138,11 +171,13 @@ export class PackedRoom {
       if (packed === null) continue
       if (known === undefined) {
         const slot = this.#free.pop() ?? this.#bySlot.length
-        known = { slot, id, form: packed.form, pose: packed.pose, before: packed.pose, version: 0 }
+        const { form, pose } = packed
+        known = { slot, id, form, pose, before: pose, by, version: 0 }
         this.#slots.set(id, known)
         this.#bySlot[slot] = known
         named.push({ slot, form: packed.form, id })
         changed.push(slot)
+        this.#witness?.named(known, by)
         continue
       }
       const { x, y, z, turn } = packed.pose
@@ -150,11 +185,15 @@ export class PackedRoom {
       if (x === pose.x && y === pose.y && z === pose.z && turn === pose.turn) continue
       known.before = pose
       known.pose = packed.pose
+      known.by = by
       known.version += 1
       changed.push(known.slot)
+      this.#witness?.moved(known.slot, known.pose, by)
     }
     this.#dirty.clear()
     this.#free.push(...nowFree)
+    named.sort((a, b) => a.slot - b.slot)
+    freed.sort((a, b) => a - b)
     return changed
   }
 
@@ -186,6 +225,7 @@ export class PackedRoom {
       group.behind.delete(slot)
       if (known === undefined) continue
       const body = this.#bodyFor(known, group.told.get(slot), tick)
+      if (body !== null) this.#witness?.told(group, slot, (body.flags & ABSOLUTE) !== 0)
       group.told.set(slot, known.version)
       group.toldAt.set(slot, now)
       if (body === null) continue
@@ -194,7 +234,10 @@ export class PackedRoom {
     }
     const bytes = Buffer.from(this.#frame.view())
     for (const hearer of group.hearers)
-      if (!this.#late.has(hearer) && !hearer.frame(bytes)) this.#late.add(hearer)
+      if (!this.#late.has(hearer) && !hearer.frame(bytes)) {
+        this.#late.add(hearer)
+        this.#witness?.saw(hearer, group, 'late', now)
+      }
   }
   #bodyFor(
     known: Slot,
@@ -223,7 +266,11 @@ export class PackedRoom {
   }
 
   #catchUp(now: number): void {
-    for (const hearer of this.#late) if (hearer.frame(this.#whole(now))) this.#late.delete(hearer)
+    for (const hearer of this.#late) {
+      if (!hearer.frame(this.#whole(now))) continue
+      this.#late.delete(hearer)
+      this.#witness?.saw(hearer, this.#hearers.get(hearer) ?? null, 'whole', now)
+    }
   }
   /** All of it, for one who has nothing. */
   #whole(now: number): Buffer {
@@ -258,6 +305,7 @@ export class PackedRoom {
     for (const slot of this.#slots.values()) told.set(slot.slot, slot.version)
     const made: Group = { hearers: new Set(), told, toldAt: new Map(), behind: new Set(), far: null }
     this.#groups.set(key, made)
+    this.#witness?.began(made)
     return made
   }
   #look(now: number): void {
@@ -270,10 +318,13 @@ export class PackedRoom {
       group.hearers.delete(hearer)
       next.hearers.add(hearer)
       this.#hearers.set(hearer, next)
+      let isTaken = true
       if (!this.#late.has(hearer) && missed.length > 0) {
         const known = missed.filter((slot): slot is Slot => slot !== undefined && group.told.has(slot.slot))
-        if (!hearer.frame(this.#some(CHANGES, now, known))) this.#late.add(hearer)
+        isTaken = hearer.frame(this.#some(CHANGES, now, known))
+        if (!isTaken) this.#late.add(hearer)
       }
+      this.#witness?.saw(hearer, next, isTaken ? 'went' : 'went and late', now)
     }
     this.#dropEmpty()
     for (const [key, group] of this.#groups)

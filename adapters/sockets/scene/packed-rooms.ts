@@ -1,9 +1,10 @@
 /** The rooms with somebody in them who speaks the packed wire, each with its tick. */
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
+import type { Witness } from '../../../domain/scene/motion/recorder.ts'
 import type { Member } from '../member.ts'
 import type { Sending } from '../sending.ts'
-import { type Hearer, PackedRoom } from './packed-room.ts'
+import { type Hearer, PackedRoom, type Place } from './packed-room.ts'
 import type { RoomScene } from './room-scene.ts'
 
 /** How long a tick is (ms): with few hearers, with more. */
@@ -11,15 +12,24 @@ const SHORT_MS = 33
 const LONG_MS = 66
 const FEW = 50
 
-type Ticking = { readonly packed: PackedRoom; timer: NodeJS.Timeout | undefined; last: number }
+type Ticking = {
+  readonly packed: PackedRoom
+  timer: NodeJS.Timeout | undefined
+  last: number
+  /** It is recorded, also where nobody is told. */
+  isKept: boolean
+}
 
 export class PackedRooms {
   readonly #sending: Sending
   readonly #clock: Clock
   readonly #rooms = new Map<RoomKey, Ticking>()
-  constructor(sending: Sending, clock: Clock) {
+  readonly #moverOf: (scene: RoomScene, id: string) => string
+  /** `moverOf`: whoever moved a thing last, an account or a guest. */
+  constructor(sending: Sending, clock: Clock, moverOf: (scene: RoomScene, id: string) => string) {
     this.#sending = sending
     this.#clock = clock
+    this.#moverOf = moverOf
   }
 
   /** It hears from now on, until what is answered is called; null where its line takes no frames. */
@@ -29,7 +39,11 @@ export class PackedRooms {
     if (line.frame === undefined) return null
     const known = this.#rooms.get(room)
     const ticking = known ?? this.#begin(scene)
-    const hearer: Hearer = { id: line.id, frame: (bytes) => line.frame?.(bytes) ?? true }
+    const hearer: Hearer = {
+      id: line.id,
+      by: member.caller.id,
+      frame: (bytes) => line.frame?.(bytes) ?? true,
+    }
     this.#sending.pack(room, line.id, true)
     // What is gone, and waits for the next tick, is not among what it is told.
     ticking.packed.tick(this.#clock.now())
@@ -38,28 +52,40 @@ export class PackedRooms {
     return () => {
       ticking.packed.leave(hearer)
       this.#sending.pack(room, line.id, false)
-      if (ticking.packed.size > 0) return
-      clearTimeout(ticking.timer)
-      if (this.#rooms.get(room) === ticking) this.#rooms.delete(room)
+      this.#endIfIdle(room, ticking)
     }
   }
+  #endIfIdle(room: RoomKey, ticking: Ticking): void {
+    if (ticking.packed.size > 0 || ticking.isKept) return
+    clearTimeout(ticking.timer)
+    if (this.#rooms.get(room) === ticking) this.#rooms.delete(room)
+  }
+  /** All that the room is told goes to the witness too. */
+  record(scene: RoomScene, witness: Witness): void {
+    const ticking = this.#rooms.get(scene.room) ?? this.#begin(scene)
+    ticking.isKept = true
+    ticking.packed.attend(witness, (id) => this.#moverOf(scene, id))
+  }
+  recordNoMore(room: RoomKey): void {
+    const ticking = this.#rooms.get(room)
+    if (ticking === undefined) return
+    ticking.isKept = false
+    ticking.packed.attend(null)
+    this.#endIfIdle(room, ticking)
+  }
   #begin(scene: RoomScene): Ticking {
-    const ticking: Ticking = { packed: new PackedRoom(), timer: undefined, last: 0 }
+    const ticking: Ticking = { packed: new PackedRoom(), timer: undefined, last: 0, isKept: false }
     this.#rooms.set(scene.room, ticking)
-    for (const [id, place] of scene.places()) ticking.packed.put(id, place)
+    for (const [id, place] of scene.places()) ticking.packed.put(id, place, this.#moverOf(scene, id))
     // So that who begins it is told all of it with the first frame.
     ticking.packed.tick(this.#clock.now())
     return ticking
   }
   /** Where an avatar or an entity is now; null for nowhere. */
-  put(
-    room: RoomKey,
-    id: string,
-    place: { readonly position: unknown; readonly rotation: unknown } | null,
-  ): void {
-    const ticking = this.#rooms.get(room)
+  put(scene: RoomScene, id: string, place: Place | null): void {
+    const ticking = this.#rooms.get(scene.room)
     if (ticking === undefined || (place === null && !ticking.packed.has(id))) return
-    ticking.packed.put(id, place)
+    ticking.packed.put(id, place, ticking.isKept ? this.#moverOf(scene, id) : '')
     this.#schedule(ticking)
   }
   #schedule(ticking: Ticking): void {

@@ -106,8 +106,12 @@ export class RoomScene {
   applyBy(by: string, change: Change): void {
     const now = performance.now()
     const last = this.#lastBy.get(change.id)
-    this.apply(change, last !== undefined && last.by !== by && now - last.at < CROSSING_MS)
     this.#lastBy.set(change.id, { by, at: now })
+    this.apply(change, last !== undefined && last.by !== by && now - last.at < CROSSING_MS)
+  }
+  /** The socket that changed it last; null where that is not known here. */
+  changedBy(id: string): string | null {
+    return this.#lastBy.get(id)?.by ?? null
   }
   /** `loud`: those here are told of all of it, and not of what is new about it alone. */
   apply(change: Change, loud = false): void {

@@ -20,6 +20,7 @@ import type { Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { BetweenNodes, SceneMessage } from './between.ts'
 import type { Lasting } from './lasting.ts'
+import type { Motion } from './motion.ts'
 import { PackedRooms } from './packed-rooms.ts'
 import { type Avatar, RoomScene, type Touched } from './room-scene.ts'
 import { emptyUpdate, entityDataOf, over, restOf, type Update } from './update.ts'
@@ -32,6 +33,8 @@ export type ScenesDeps = {
   readonly relay: Relay
   readonly clock: Clock
   readonly lasting: Lasting
+  /** Null: this process keeps none. */
+  readonly motion: Motion | null
   /** This process's boot. */
   readonly node: string
 }
@@ -47,6 +50,8 @@ const LEARN_MS = 400
 const EXPECT_MS = 20_000
 const COME_BACK_MS = 2_000
 const LOOK_MS = 1_000
+/** Whose track it is where nobody knows who moved it. */
+const NOBODY = 'guest:nobody'
 
 const spaceOf = (room: RoomKey): string => room.slice(0, room.lastIndexOf(':'))
 const subspaceOf = (room: RoomKey): string => room.slice(room.lastIndexOf(':') + 1)
@@ -77,7 +82,7 @@ export class Scenes {
 
   constructor(deps: ScenesDeps) {
     this.#deps = deps
-    this.#packed = new PackedRooms(deps.sending, deps.clock)
+    this.#packed = new PackedRooms(deps.sending, deps.clock, (scene, id) => this.#moverOf(scene, id))
     this.#stamps = stampClock(deps.node, deps.clock.now)
     this.#between = new BetweenNodes(deps.relay, deps.node, {
       changed: (room, by, changes) => this.#heardOf(room, by, changes),
@@ -87,11 +92,16 @@ export class Scenes {
       give: (room) => this.#give(room),
     })
     this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
-    this.#looking = setInterval(() => this.#closeEmpty(), LOOK_MS).unref()
+    this.#looking = setInterval(() => {
+      this.#closeEmpty()
+      for (const room of this.#rooms.keys()) this.#recordIfAsked(room)
+    }, LOOK_MS).unref()
     deps.sending.onRooms(
       (room) => {
         deps.relay.join(room)
         this.#expected.delete(room)
+        // Whoever opens it hears it in a moment.
+        setImmediate(() => this.#recordIfAsked(room))
       },
       // Who asks for the room once more leaves it for a moment.
       (room) => this.#expect(room, COME_BACK_MS),
@@ -116,7 +126,7 @@ export class Scenes {
     this.#rooms.set(room, made)
     made.onChange((id, touched) => {
       if (touched === 'all' || touched.has('position') || touched.has('rotation'))
-        this.#packed.put(room, id, made.placeOf(id))
+        this.#packed.put(made, id, made.placeOf(id))
     })
     const live = this.#live(room)
     live?.scenes.set(subspaceOf(room), () => made.whole())
@@ -133,6 +143,7 @@ export class Scenes {
     return this.#deps.feed.live(spaceOf(room))
   }
   #close(room: RoomKey): void {
+    this.#recordNoMore(room)
     this.#deps.relay.leave(room)
     this.#between.forget(room)
     this.#rooms.delete(room)
@@ -188,12 +199,15 @@ export class Scenes {
           const avatar = scene.avatars.get(socketId)
           // What it said before the log had it here was told to nobody.
           if (avatar !== undefined) {
-            this.#packed.put(room, socketId, avatar)
+            this.#packed.put(scene, socketId, avatar)
             this.#tellOf(scene, socketId, { ...emptyUpdate, own: { ...avatar } })
           }
           scene.recheck(socketId)
           break
         }
+        case 'settings-changed':
+          this.#recordIfAsked(room)
+          break
         case 'entity-pinned':
         case 'entity-changed':
         case 'entity-unpinned': {
@@ -205,6 +219,35 @@ export class Scenes {
         }
       }
     this.#schedule(room, scene)
+  }
+
+  // ── motion that is kept ────────────────────────────────────────────────────────────────────────────────
+
+  #recordIfAsked(room: RoomKey): void {
+    const { motion, sending } = this.#deps
+    const [scene, live] = [this.#rooms.get(room), this.#live(room)]
+    if (motion?.isOn !== true || scene === undefined || live === null) return
+    const { motion_tracks, motion_days: days } = live.state.settings
+    if (!motion_tracks || sending.hearers(room) === 0) this.#recordNoMore(room)
+    else if (motion.isKept(room)) motion.keepFor(room, days)
+    else {
+      const { space } = live
+      this.#packed.record(scene, motion.begin(room, { space, subspace: subspaceOf(room), days }))
+    }
+  }
+  #recordNoMore(room: RoomKey): void {
+    const { motion } = this.#deps
+    if (motion?.isKept(room) !== true) return
+    this.#packed.recordNoMore(room)
+    motion.end(room)
+  }
+  /** The account or guest that moved it last: of an avatar whose it is, of a thing that nobody here moved whoever made it. */
+  #moverOf(scene: RoomScene, id: string): string {
+    const socket = scene.avatars.has(id) ? id : scene.changedBy(id)
+    const member = socket === null ? undefined : this.#deps.members.get(socket)
+    if (member !== undefined) return member.caller.id
+    const session = socket === null ? null : sessionIn(this.#deps.feed, scene.room, socket)
+    return session?.account ?? session?.guest ?? scene.get(id)?.made?.value.by ?? NOBODY
   }
 
   // ── what members say ───────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +303,7 @@ export class Scenes {
   }
   #forgetAvatar(scene: RoomScene, socketId: string): void {
     scene.avatars.delete(socketId)
-    this.#packed.put(scene.room, socketId, null)
+    this.#packed.put(scene, socketId, null)
   }
   #keepAvatar(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
     const { position = null, rotation = null } = own
@@ -271,7 +314,7 @@ export class Scenes {
       rotation: isShort(rotation) ? rotation : (known?.rotation ?? null),
     }
     scene.avatars.set(by, avatar)
-    if (this.isIn(scene.room, by)) this.#packed.put(scene.room, by, avatar)
+    if (this.isIn(scene.room, by)) this.#packed.put(scene, by, avatar)
   }
   /** Those who know nothing of spawning hear of it as of any update. */
   tellOthers(scene: RoomScene, by: string, id: string): void {

@@ -152,9 +152,19 @@ const verifyAll = async (
     for (const { stream, revision, detail } of kept.faults)
       io.err(plain(`event ${revision} of ${stream}: ${detail}`))
     io.out(`${kept.events} kept moments and marks, ${kept.faults.length} of them wrong`)
+    for (const fault of done.motion.faults) io.err(plain(fault))
+    if (done.motion.blocks > 0 || done.motion.faults.length > 0)
+      io.out(
+        `${counted(done.motion.blocks, 'block')} of motion, ${counted(done.motion.faults.length, 'fault')}`,
+      )
     for (const fault of done.keys) io.err(plain(fault))
     if (done.keys.length > 0) io.out(`${counted(done.keys.length, 'fault')} in the keys of people`)
-    const wrong = done.keys.length + done.failures.length + kept.faults.length + (done.compared?.found ?? 0)
+    const wrong =
+      done.keys.length +
+      done.failures.length +
+      kept.faults.length +
+      done.motion.faults.length +
+      (done.compared?.found ?? 0)
     io.out(wrong === 0 ? 'It holds.' : `It does not hold: ${counted(wrong, 'fault')}.`)
     return wrong === 0 ? 0 : 1
   } finally {

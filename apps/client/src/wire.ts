@@ -148,6 +148,8 @@ export type Sent = {
     readonly scene_pin?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_delete?: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
     readonly scene_ownership?: 'free' | 'ask' | 'locked'
+    readonly motion_tracks?: boolean
+    readonly motion_days?: number
     readonly settings?: Readonly<Record<string, unknown>>
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
@@ -264,6 +266,8 @@ export type Told = {
       readonly scene_pin: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
       readonly scene_delete: 'everyone' | 'access' | 'moderate' | 'admin' | 'owner'
       readonly scene_ownership: 'free' | 'ask' | 'locked'
+      readonly motion_tracks: boolean
+      readonly motion_days: number
       readonly settings: Readonly<Record<string, unknown>>
     }
     readonly scene: {

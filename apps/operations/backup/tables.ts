@@ -11,6 +11,7 @@ const KEPT = [
   'privacy_master',
   'privacy_keys',
   'privacy_requests',
+  'motion_sections',
   'auth_ended_sessions',
   'proof_checkpoints',
   'proof_went_back',

@@ -41,7 +41,14 @@ export type Erasure = {
 }
 
 /** Tables that hold something of people. */
-const HOLDING = ['chat_messages', 'presence_audit_log', 'presence_sessions', 'parked_events', 'privacy_keys']
+const HOLDING = [
+  'chat_messages',
+  'presence_audit_log',
+  'presence_sessions',
+  'parked_events',
+  'privacy_keys',
+  'motion_sections',
+]
 
 const counted = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>): Promise<number> =>
   (await session.run(statement)).length
@@ -99,6 +106,10 @@ const destroy = async (
       ON CONFLICT (request_id) DO UPDATE SET completed_at = now()`)
     const none = { erased: keys > 0, messages: 0, auditRows: 0, sessions: 0, parkedEvents: 0 }
     if (keys === 0) return none
+    await session.run(
+      sql.unsafe`UPDATE motion_sections SET bytes = NULL
+        WHERE subject = ${subject} AND generation <= ${generation}::int4 AND bytes IS NOT NULL`,
+    )
     // A later key: what of the rows was under which can't be told, and only a rebuild puts them right.
     const later = await counted(
       session,

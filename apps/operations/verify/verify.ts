@@ -25,6 +25,7 @@ import type { CheckpointFailure } from './checkpoint-failure.ts'
 import { type ComparedRows, differ } from './differing-rows.ts'
 import { holdErased } from './erased.ts'
 import { holdIssued, holdNumbers, issuedStreams, wentBackOf } from './issued.ts'
+import { holdMotion, type MotionCheck } from './motion.ts'
 
 export type Verified = {
   readonly events: number
@@ -51,6 +52,8 @@ export type Verified = {
   readonly keys: ReadonlyArray<string>
   /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
   readonly kept: KeptCheck
+  /** Blocks of motion, and those that are not what the log has the hash of: a sentence each. */
+  readonly motion: MotionCheck
 }
 export type VerifyProgress =
   | RebuildProgress
@@ -180,6 +183,7 @@ export const verifyLog = async ({
 }: VerifyOptions): Promise<Verified> => {
   const failures: CheckpointFailure[] = []
   const keys: string[] = []
+  let motion: MotionCheck = { blocks: 0, faults: [] }
   let compared: ComparedRows | null = null
   let count = 0
   const proved: Proved = { size: 0, moved: 0, lost: [] }
@@ -242,6 +246,7 @@ export const verifyLog = async ({
       }
       count += outside.length
       keys.push(...(await holdErased(session, log)))
+      motion = await holdMotion(session, Date.now())
       if (!onLive) return
       const onRows = (table: string, rows: number) => onProgress({ phase: 'rows', table, rows })
       compared = await differ({ session, schema, limit, onRows })
@@ -275,6 +280,7 @@ export const verifyLog = async ({
     keys,
     failures,
     kept,
+    motion,
   }
 }
 

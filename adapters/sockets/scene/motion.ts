@@ -1,0 +1,214 @@
+/** Rooms whose motion is kept: what their packed wire says is recorded, and every so many seconds becomes a block, sealed, and its hash
+ *  an event of the log. */
+import { randomUUID } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Subject } from '../../../domain/identity.ts'
+import type { RoomKey, SpaceRef } from '../../../domain/names.ts'
+import type { Clock, Commands, Ids } from '../../../domain/ports.ts'
+import { MotionRecorder, type RecordedBlock } from '../../../domain/scene/motion/recorder.ts'
+import type { MotionStore } from '../../motion/store.ts'
+import { type Logger, reasonOf } from '../../observing.ts'
+import type { SubjectKey } from '../../privacy/seal.ts'
+
+/** What a block is of, at the most (ms): a server that is killed loses so much. */
+const BLOCK_MS = 15_000
+const RETRY_MS = 2_000
+const TRIES = 4
+/** Blocks of one room that wait to be written; what is more is lost, and said to be. */
+const MOST_WAITING = 4
+const SWEEP_MS = 600_000
+const DAY_MS = 86_400_000
+const SYSTEM = { kind: 'system', id: 'motion' } as const
+
+export type MotionDeps = {
+  readonly store: MotionStore
+  readonly commands: Pick<Commands, 'space'>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  /** This process's boot. */
+  readonly boot: string
+  /** How long this process keeps motion at the most; 0: it keeps none. */
+  readonly days: number
+  readonly blockMs?: number
+}
+/** Of one room, for as long as it is kept without a break. */
+type Kept = {
+  readonly space: SpaceRef
+  readonly subspace: string
+  readonly track: string
+  readonly recorder: MotionRecorder
+  /** By whoever has moved in this block: who is erased meanwhile has another one afterwards. */
+  keys: Map<Subject, Promise<SubjectKey>>
+  days: number
+  number: number
+  from: number
+  waiting: number
+  /** Blocks are written one after another. */
+  written: Promise<void>
+  readonly timer: NodeJS.Timeout
+}
+type Cut = RecordedBlock & {
+  readonly number: number
+  readonly isLast: boolean
+  readonly from: number
+  readonly to: number
+  readonly keys: ReadonlyMap<Subject, Promise<SubjectKey>>
+}
+
+export class Motion {
+  readonly #deps: MotionDeps
+  readonly #rooms = new Map<RoomKey, Kept>()
+  /** Of rooms that are kept no more, until their last block is written. */
+  readonly #ending = new Set<Promise<void>>()
+  readonly #sweeping: NodeJS.Timeout
+
+  constructor(deps: MotionDeps) {
+    this.#deps = deps
+    this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+  /** Whether this process keeps any. */
+  get isOn(): boolean {
+    return this.#deps.days > 0
+  }
+  isKept(room: RoomKey): boolean {
+    return this.#rooms.has(room)
+  }
+  /** From now on; answers whom its packed wire tells all. */
+  begin(
+    room: RoomKey,
+    of: { readonly space: SpaceRef; readonly subspace: string; readonly days: number },
+  ): MotionRecorder {
+    const known = this.#rooms.get(room)
+    if (known !== undefined) return known.recorder
+    const { clock, days, blockMs = BLOCK_MS } = this.#deps
+    const recorder = new MotionRecorder((by) => this.#sawMover(kept, by))
+    const kept: Kept = {
+      ...of,
+      days: Math.min(of.days, days),
+      track: randomUUID(),
+      recorder,
+      keys: new Map(),
+      number: 0,
+      from: clock.now(),
+      waiting: 0,
+      written: Promise.resolve(),
+      timer: setInterval(() => this.#cut(kept, false), blockMs).unref(),
+    }
+    this.#rooms.set(room, kept)
+    return recorder
+  }
+  keepFor(room: RoomKey, days: number): void {
+    const kept = this.#rooms.get(room)
+    if (kept !== undefined) kept.days = Math.min(days, this.#deps.days)
+  }
+  end(room: RoomKey): void {
+    const kept = this.#rooms.get(room)
+    if (kept === undefined) return
+    clearInterval(kept.timer)
+    this.#rooms.delete(room)
+    this.#cut(kept, true)
+    this.#ending.add(kept.written)
+    void kept.written.then(() => this.#ending.delete(kept.written))
+  }
+  /** What was recorded is written, and no more of it comes. */
+  async flush(): Promise<void> {
+    clearInterval(this.#sweeping)
+    for (const room of [...this.#rooms.keys()]) this.end(room)
+    await Promise.all(this.#ending)
+  }
+  /** As if the process died. */
+  stop(): void {
+    clearInterval(this.#sweeping)
+    for (const { timer } of this.#rooms.values()) clearInterval(timer)
+    this.#rooms.clear()
+  }
+
+  #sawMover(kept: Kept, by: Subject): void {
+    if (kept.keys.has(by)) return
+    const key = this.#deps.store.key(by)
+    // It is met where the block is written.
+    key.catch(() => {})
+    kept.keys.set(by, key)
+  }
+  #cut(kept: Kept, isLast: boolean): void {
+    const { clock, logger } = this.#deps
+    const [from, to, keys] = [kept.from, clock.now(), kept.keys]
+    kept.keys = new Map()
+    const block = kept.recorder.cut()
+    kept.from = to
+    if (!block.isMoved && !(isLast && kept.number > 0)) return
+    const number = kept.number++
+    if (kept.waiting >= MOST_WAITING) {
+      logger.error(
+        { track: kept.track, number },
+        'a block of motion is lost: those before it could not be written',
+      )
+      return
+    }
+    if (block.shortened > 0)
+      logger.warn(
+        { track: kept.track, number, movers: block.shortened },
+        'of these movers a block has only the beginning',
+      )
+    kept.waiting += 1
+    kept.written = kept.written.then(async () => {
+      await this.#write(kept, { ...block, number, isLast, from, to, keys })
+      kept.waiting -= 1
+    })
+  }
+  async #write(kept: Kept, cut: Cut): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const failed = await this.#tryToWrite(kept, cut).catch(reasonOf)
+      if (failed === null) return
+      if (attempt < TRIES) {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+        continue
+      }
+      const { track } = kept
+      this.#deps.logger.error(
+        { track, number: cut.number, error: failed },
+        'a block of motion could not be kept, and is lost',
+      )
+      return
+    }
+  }
+  /** Null, or why not. */
+  async #tryToWrite({ space, subspace, track, days }: Kept, cut: Cut): Promise<string | null> {
+    const { store, commands, ids, boot } = this.#deps
+    const block = ids.uuid()
+    const tracks = new Map<Subject, { bytes: Uint8Array; key: SubjectKey }>()
+    for (const [by, bytes] of cut.tracks)
+      tracks.set(by, { bytes, key: await (cut.keys.get(by)?.catch(() => store.key(by)) ?? store.key(by)) })
+    const keptUntil = new Date(cut.to + days * DAY_MS)
+    const { root, bytes } = await store.put({ block, head: cut.head, tracks, keptUntil })
+    const command = {
+      type: 'KeepMotion' as const,
+      subspace,
+      block,
+      track,
+      number: cut.number,
+      isLast: cut.isLast,
+      boot,
+      from: new Date(cut.from).toISOString(),
+      to: new Date(cut.to).toISOString(),
+      movers: tracks.size,
+      ticks: cut.head.ticks.length,
+      bytes,
+      root,
+      keptUntil: keptUntil.toISOString(),
+    }
+    const done = await commands.space({ by: SYSTEM, id: ids.uuid(), space, command })()
+    if (E.isRight(done)) return null
+    await store.remove(block).catch(() => {})
+    return done.left._tag
+  }
+  #sweep(): void {
+    const { store, clock, logger } = this.#deps
+    store
+      .expire(new Date(clock.now()))
+      .catch((error) =>
+        logger.warn({ error: reasonOf(error) }, 'motion that is over could not be taken away'),
+      )
+  }
+}

@@ -1,0 +1,300 @@
+// needs: redis-server
+/** Motion that is kept: of movers on two servers, given again to the byte, proved, erased, forged, and lost. */
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LostServers, type MotionLine, merged, motionLines } from '../../adapters/http/routes/motion-lines.ts'
+import { createMotionStore } from '../../adapters/postgres/motion.ts'
+import { createPostgresPool } from '../../adapters/postgres/pool.ts'
+import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
+import { type ConnectedVault, connectVault } from '../../adapters/privacy/connect.ts'
+import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { createRelay, type Relay } from '../../adapters/redis/relay.ts'
+import { erase } from '../../apps/operations/privacy/erase.ts'
+import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
+import { verifyLog } from '../../apps/operations/verify/verify.ts'
+import { runProjector } from '../../apps/projector/projector.ts'
+import { createMoments } from '../../projections/history/moments.ts'
+import { replay } from '../../projections/history/replay.ts'
+import { type MemoryLog, memoryLog } from '../testing/memory-log.ts'
+import { type TestDatabase, testDatabase } from '../testing/postgres.ts'
+import { type TestRedis, testRedis } from '../testing/redis.ts'
+import { type Client, ALICES_POST as POST, type TestNode, testNode } from '../testing/sockets.ts'
+import { until } from '../testing/until.ts'
+
+type Context = {
+  redis: TestRedis
+  database: TestDatabase
+  log: MemoryLog
+  vault: ConnectedVault
+  pool: Awaited<ReturnType<typeof createPostgresPool>>
+  session: DatabaseSession
+  projector: ReturnType<typeof runProjector>
+  relays: Relay[]
+  nodes: TestNode[]
+  wrong: string[]
+}
+const test = suite<Context>('motion that is kept')
+const MASTER = 'ab'.repeat(32)
+const ROOM = { space: { type: 'post', id: 'alice/my-post' }, subspace: 'main' } as const
+
+test.before(async (context) => {
+  context.redis = await testRedis()
+})
+test.after(({ redis }) => redis.stop())
+test.before.each(async (context) => {
+  context.database = await testDatabase()
+  const { url } = context.database
+  context.vault = connectVault({ databaseUrl: url, masterKey: MASTER })
+  context.pool = await createPostgresPool(url, { maxConnections: 4 })
+  context.session = await connectSession(url, 'test')
+  context.log = memoryLog()
+  context.projector = runProjector({ log: sealedLog(context.log, context.vault), databaseUrl: url })
+  context.relays = []
+  context.nodes = []
+  context.wrong = []
+})
+test.after.each(async ({ nodes, relays, projector, session, pool, vault, database, wrong }) => {
+  for (const node of nodes.splice(0)) await node.stop()
+  for (const relay of relays) await relay.close()
+  await projector.stop()
+  await session.close()
+  await pool.end()
+  await vault.close()
+  await database.drop()
+  assert.equal(wrong, [])
+})
+const storeOf = ({ pool, vault }: Context) => createMotionStore(pool, vault)
+const nodeOf = async (context: Context, options: Parameters<typeof testNode>[1] = {}): Promise<TestNode> => {
+  const relay = createRelay({ url: context.redis.url })
+  context.relays.push(relay)
+  const node = await testNode(sealedLog(context.log, context.vault), {
+    name: `node-${context.nodes.length}`,
+    relay,
+    motion: { store: storeOf(context), days: 30, blockMs: 400 },
+    ...options,
+  })
+  context.nodes.push(node)
+  return node
+}
+/** As on SIGTERM: what was recorded is written first. */
+const stopAll = async ({ nodes }: Context): Promise<void> => {
+  for (const node of nodes.splice(0)) await node.stop()
+}
+const sessionOf = ({ log }: Context, account: string): { boot: string; sessionId: string } =>
+  log
+    .all()
+    .flatMap(({ type, data }) =>
+      type === 'SessionJoined' && (data as { account: string }).account === account ? [data as never] : [],
+    )
+    .at(-1) ?? assert.unreachable('nobody of that name')
+const enter = async (node: TestNode, name: string, over = {}): Promise<Client> => {
+  const client = await node.connect(`account:${name}`)
+  assert.is((await client.ask('join-space', { ...POST, ...over })).ok, true)
+  return client
+}
+const keep = async (alice: Client): Promise<void> => {
+  assert.is((await alice.ask('settings-change', { motion_tracks: true })).ok, true)
+}
+const place = (n: number, t: number) => ({
+  position: { x: n + Math.sin(t / 5), y: 1.6, z: Math.cos(t / 5) },
+  rotation: { x: 0, y: t * 3, z: 0 },
+})
+const step = () => new Promise((resolve) => setTimeout(resolve, 40))
+const move = async (movers: ReadonlyArray<Client>, times: number, from = 0): Promise<void> => {
+  for (let t = from; t < from + times; t += 1) {
+    for (const [n, one] of movers.entries()) one.socket.emit('aframe-update', place(n, t))
+    await step()
+  }
+}
+const kept = ({ log }: Context) =>
+  log
+    .all()
+    .flatMap(({ type, data }) =>
+      type === 'MotionKept' ? [data as { boot: string; isLast: boolean; block: string; to: string }] : [],
+    )
+const applied = async (context: Context): Promise<void> => {
+  const end = context.log.all().at(-1)!.position
+  await until('the tables are made', () => (context.projector.state().position ?? -1n) >= end)
+}
+const linesOf = async (context: Context, as: string | null, from = 0): Promise<MotionLine[]> => {
+  const lines: MotionLine[] = []
+  const asked = { ...ROOM, as, from, to: Number.MAX_SAFE_INTEGER / 4 }
+  for await (const line of motionLines(storeOf(context), { ...asked, to: 4e12 }, Date.now())) lines.push(line)
+  return lines
+}
+const framesIn = (lines: ReadonlyArray<MotionLine>): string[] =>
+  lines.flatMap(({ line }) =>
+    line.type === 'motion' ? [Buffer.from(String(line.frame), 'base64').toString('hex')] : [],
+  )
+const heard = (client: Client): string[] =>
+  client.of('scene-frame').map((bytes: Uint8Array) => Buffer.from(bytes).toString('hex'))
+const verified = async ({ log, vault, database }: Context) =>
+  verifyLog({ log: sealedLog(log, vault), databaseUrl: database.url, verifiers: [] })
+
+/** Alice and two others on one server, two on another; Carol hears by the packed wire, and so does Dave, there. */
+const evening = async (context: Context) => {
+  const [one, two] = [await nodeOf(context), await nodeOf(context)]
+  const alice = await enter(one, 'alice')
+  await keep(alice)
+  const bobby = await enter(two, 'bobby')
+  const carol = await enter(one, 'carol', { scene: 'packed' })
+  const dave = await enter(two, 'dave', { scene: 'packed' })
+  await alice.until('bobby', ({ payload }) => payload.userAccount === 'bobby')
+  await bobby.until('the setting', () => true)
+  return { alice, bobby, carol, dave }
+}
+
+test('given movers on two servers, when it is replayed, then each on the packed wire was sent that to the byte, and all of it holds', async (context) => {
+  const { alice, bobby, carol, dave } = await evening(context)
+  assert.is(carol.of('space-joined')[0].settings.motion_tracks, true)
+  assert.ok(alice.of('settings-changed').some(({ changes }) => changes.motion_tracks === true))
+  await move([alice, bobby, carol], 30)
+  const [atCarols, atDaves] = [carol.id, dave.id]
+  carol.close()
+  dave.close()
+  await carol.disconnected
+  await stopAll(context)
+  await applied(context)
+  assert.ok(kept(context).length > 2)
+  assert.is(kept(context).filter(({ isLast }) => isLast).length, 2)
+  const lines = await linesOf(context, atCarols)
+  // What went out before it was recorded is not in it.
+  const frames = framesIn(lines)
+  assert.ok(frames.length > 20)
+  assert.equal(frames.slice(1), heard(carol).slice(-(frames.length - 1)))
+  const daves = framesIn(await linesOf(context, atDaves))
+  assert.ok(daves.length > 20)
+  assert.equal(daves.slice(1), heard(dave).slice(-(daves.length - 1)))
+  // A second out of the middle begins with everything.
+  const middle = lines.filter(({ line }) => line.type === 'motion')[15]!.at
+  const later = framesIn(await linesOf(context, atCarols, middle))
+  assert.is(later[0]!.slice(0, 2), '02')
+  assert.equal(later.slice(1), frames.slice(frames.length - (later.length - 1)))
+  const all = framesIn(await linesOf(context, null, middle))
+  assert.equal(all.slice(1, 10), later.slice(1, 10))
+  const { motion, compared } = await verified(context)
+  assert.equal([motion.faults, compared?.found], [[], 0])
+  assert.is(motion.blocks, kept(context).length)
+})
+
+test('given one who is erased, then their track is gone, the others’ is there, and the proof holds; also after a rebuild', async (context) => {
+  const { alice, bobby } = await evening(context)
+  await move([alice, bobby], 15)
+  const [alices, bobbys] = [alice.id, bobby.id]
+  await stopAll(context)
+  await applied(context)
+  const done = await erase({ log: context.log, databaseUrl: context.database.url, subject: 'bobby' })
+  assert.is(done.erased, true)
+  const rows = await context.session.run({
+    sql: "SELECT bytes FROM motion_sections WHERE subject = 'bobby'",
+    values: [],
+    type: 'SLONIK_TOKEN_QUERY',
+  } as never)
+  assert.ok(rows.length > 0)
+  assert.ok(rows.every(({ bytes }) => bytes === null))
+  await until('it is forgotten', async () =>
+    (await linesOf(context, null)).some(({ line }) => Number(line.erased) > 0),
+  )
+  const seen = (await linesOf(context, null)).filter(({ line }) => line.type === 'motion')
+  const names = framesIn(seen)
+    .map((frame) => Buffer.from(frame, 'hex').toString('latin1'))
+    .join('')
+  assert.ok(names.includes(alices))
+  assert.not.ok(names.includes(bobbys))
+  assert.equal((await verified(context)).motion.faults, [])
+  await context.projector.stop()
+  await rebuild({ log: sealedLog(context.log, context.vault), databaseUrl: context.database.url })
+  assert.equal((await verified(context)).motion.faults, [])
+  assert.equal(framesIn(await linesOf(context, null)), framesIn(seen))
+})
+
+test('given blocks that were altered, taken away and put in, then each is named, and no replay shows what was forged', async (context) => {
+  const { alice, bobby } = await evening(context)
+  await move([alice, bobby], 30)
+  await stopAll(context)
+  await applied(context)
+  const [first, second, third, fourth] = kept(context)
+  const run = (text: string) => context.session.exec(text)
+  await run(
+    `UPDATE motion_sections SET bytes = set_byte(bytes, 20, get_byte(bytes, 20) # 1) WHERE block = '${first!.block}' AND section = 1`,
+  )
+  await run(`DELETE FROM motion_sections WHERE block = '${second!.block}'`)
+  await run(`UPDATE motion_sections SET bytes = NULL WHERE block = '${third!.block}' AND section = 1`)
+  await run(`DELETE FROM motion_sections WHERE block = '${fourth!.block}' AND section = 1`)
+  await run(
+    `INSERT INTO motion_sections (block, section, bytes, hash, kept_until, written_at) VALUES ('stranger', 0, '', '', now(), now() - interval '1 hour')`,
+  )
+  const { motion } = await verified(context)
+  assert.is(motion.faults.length, 5)
+  const said = (block: string): string => motion.faults.find((fault) => fault.includes(block)) ?? ''
+  assert.match(said(first!.block), /section 1 was altered/)
+  assert.match(said(second!.block), /it is missing/)
+  assert.match(said(third!.block), /section 1 is gone, and nobody asked for that/)
+  assert.match(said(fourth!.block), /sections of it are missing|its hash is not the one on the log/)
+  assert.match(said('stranger'), /the log says nothing of it/)
+  const lines = await linesOf(context, null)
+  assert.not.ok(lines.some(({ line }) => line.type === 'motion_block' && line.block === first!.block))
+  // What need not be kept any more may be gone.
+  await run('DELETE FROM motion_sections')
+  const store = storeOf(context)
+  assert.is(await store.expire(new Date()), 0)
+})
+
+test('given a server that is killed in the middle of a block, then that block alone is lost, and the replay says so', async (context) => {
+  const one = await nodeOf(context)
+  let isKilled = false
+  const two = await nodeOf(context, {
+    wrap: (commands) => ({
+      ...commands,
+      space: (request) =>
+        isKilled
+          ? async () => E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'dead' })
+          : commands.space(request),
+    }),
+  })
+  const alice = await enter(one, 'alice')
+  await keep(alice)
+  const bobby = await enter(two, 'bobby')
+  await move([bobby], 15)
+  const { boot } = sessionOf(context, 'bobby')
+  await until('a block of his server', () => kept(context).some((block) => block.boot === boot))
+  isKilled = true
+  await move([bobby], 15)
+  const sessionId = sessionOf(context, 'bobby').sessionId
+  const left = { type: 'LeaveSpace', sessionId, reason: 'node-lost' } as const
+  const ended = await one.commands.space({
+    by: { kind: 'system', id: 'leases' },
+    id: crypto.randomUUID(),
+    space: ROOM.space,
+    command: left,
+  })()
+  assert.ok(E.isRight(ended))
+  await stopAll(context)
+  await applied(context)
+  const last = kept(context).filter((block) => block.boot === boot)
+  assert.ok(last.every(({ isLast }) => !isLast))
+  const asked = { ...ROOM, as: null, from: 0, to: 4e12 }
+  const store = storeOf(context)
+  const moments = createMoments(sealedLog(context.log, context.vault), {
+    stored: context.log,
+    open: async (events) => events,
+  })
+  const lost: unknown[] = []
+  const all = merged(
+    replay(moments, ROOM.space),
+    motionLines(store, asked, Date.now()),
+    new LostServers(store, asked),
+  )
+  for await (const one of all)
+    if ('motion' in one && one.motion.line.type === 'motion_lost') lost.push(one.motion.line)
+  const at = context.log
+    .all()
+    .flatMap(({ type, data }) => (type === 'SessionLeft' ? [(data as { at: string }).at] : []))[0]
+  assert.equal(lost, [
+    { type: 'motion_lost', node: boot, from: last.at(-1)!.to, to: at, why: 'its server was lost' },
+  ])
+  assert.equal((await verified(context)).motion.faults, [])
+})
+
+test.run()

@@ -81,13 +81,16 @@ const nodeOf = async (context: Context, options: Parameters<typeof testNode>[1] 
 const stopAll = async ({ nodes }: Context): Promise<void> => {
   for (const node of nodes.splice(0)) await node.stop()
 }
-const sessionOf = ({ log }: Context, account: string): { boot: string; sessionId: string } =>
-  log
+const sessionOf = ({ log }: Context, account: string): { boot: string; sessionId: string } => {
+  const joined = log
     .all()
     .flatMap(({ type, data }) =>
       type === 'SessionJoined' && (data as { account: string }).account === account ? [data as never] : [],
     )
-    .at(-1) ?? assert.unreachable('nobody of that name')
+    .at(-1)
+  assert.ok(joined)
+  return joined as unknown as { boot: string; sessionId: string }
+}
 const enter = async (node: TestNode, name: string, over = {}): Promise<Client> => {
   const client = await node.connect(`account:${name}`)
   assert.is((await client.ask('join-space', { ...POST, ...over })).ok, true)

@@ -1,6 +1,7 @@
 /** Join a space of DLUX Presence: `const room = await join('post:alice/my-post')`. */
 import { PresenceError } from './errors.ts'
 import { type Login, logIn } from './login.ts'
+import { replayMotion as framesOf, type ReplayedFrame, type ReplayOptions } from './replay.ts'
 import { Room, type Where } from './room.ts'
 import { type Entry, type QueuePlace, Session } from './session.ts'
 import { type Transport, webTransport } from './transport.ts'
@@ -9,6 +10,7 @@ export { type PresenceCode, PresenceError } from './errors.ts'
 export type { Login, Proof } from './login.ts'
 export type { Move, Pose, Quaternion, Vector } from './moves.ts'
 export type { Proofs } from './proof.ts'
+export type { ReplayedFrame, ReplayOptions } from './replay.ts'
 export { type Identity, type Message, type PastMessage, Room, type RoomEvents, type User } from './room.ts'
 export type { Entity } from './scene.ts'
 export type { Line, LineEvents, Transport } from './transport.ts'
@@ -62,10 +64,15 @@ const storageHere = (): JoinOptions['storage'] => {
   }
 }
 
+const serverOf = ({ server }: Pick<JoinOptions, 'server'>): string =>
+  (server ?? scriptServer ?? globalThis.location?.origin ?? '').replace(/\/$/, '')
+/** Where the token is stored. */
+const keyOf = (server: string): string => `dlux-presence ${server}`
+
 /** Asks for a seat and a ticket with what proof there is, and keeps what the server gives for the next time. */
 const entrance = (transport: Transport, where: Where, options: JoinOptions & { readonly server: string }) => {
   const storage = options.storage === undefined ? storageHere() : options.storage
-  const key = `dlux-presence ${options.server}`
+  const key = keyOf(options.server)
   let token = options.token ?? storage?.getItem(key) ?? null
   const keep = (next: string | null): void => {
     token = next
@@ -103,7 +110,7 @@ const entrance = (transport: Transport, where: Where, options: JoinOptions & { r
 /** Resolves once one is in; rejects with a `PresenceError` that has the server's code. */
 export const join = async (space: string, options: JoinOptions = {}): Promise<Room> => {
   const where = whereOf(space, options.subspace)
-  const server = (options.server ?? scriptServer ?? globalThis.location?.origin ?? '').replace(/\/$/, '')
+  const server = serverOf(options)
   const transport = options.transport ?? webTransport(server)
   const { enter, token } = entrance(transport, where, { ...options, server })
   const { position, avatar } = options
@@ -127,4 +134,15 @@ export const join = async (space: string, options: JoinOptions = {}): Promise<Ro
   const room = new Room({ session, transport, where, token, now })
   await session.start()
   return room
+}
+
+/** The motion of a room that kept it, for its moderators and for auditors: `for await (const { moved } of replayMotion(space, { from, to }))`. */
+export const replayMotion = (
+  space: string,
+  options: ReplayOptions & Pick<JoinOptions, 'server' | 'subspace' | 'token' | 'transport' | 'storage'>,
+): AsyncGenerator<ReplayedFrame, void, void> => {
+  const server = serverOf(options)
+  const storage = options.storage === undefined ? storageHere() : options.storage
+  const token = options.token ?? storage?.getItem(keyOf(server)) ?? null
+  return framesOf(options.transport ?? webTransport(server), token, whereOf(space, options.subspace), options)
 }

@@ -88,7 +88,8 @@ test('given a name that is none, then it says which there are', async () => {
     await rebuild({ log: memoryLog(), databaseUrl: 'postgres://nowhere', only: 'everything' })
     assert.unreachable()
   } catch (error) {
-    assert.match(String(error), 'spaces, sessions, permissions, bans, settings, entities, chat, cases, audit')
+    const names = 'spaces, sessions, permissions, bans, settings, entities, motion, chat, cases, queue, audit'
+    assert.match(String(error), names)
   }
 })
 

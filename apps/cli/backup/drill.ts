@@ -6,13 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import {
-  checkedBackup,
-  importLogTo,
-  leaveTables,
-  restoreLogTo,
-  restoreTables,
-} from '../../operations/backup/restore.ts'
+import { leaveTables } from '../../operations/backup/left-tables.ts'
+import { checkedBackup, importLogTo, restoreLogTo, restoreTables } from '../../operations/backup/restore.ts'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
 import { logDirOf } from '../../operations/instance/log-backup.ts'
 import type { Io } from '../command.ts'

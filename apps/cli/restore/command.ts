@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Signer, signerOf } from '../../../projections/proof/note.ts'
+import { leaveTables } from '../../operations/backup/left-tables.ts'
 import type { BackupManifest } from '../../operations/backup/manifest.ts'
 import {
   checkedBackup,
   importLogTo,
-  leaveTables,
   restoreLogTo,
   restoreSecrets,
   restoreTables,

@@ -1,5 +1,5 @@
 /** A backup put back: the log into a place that has none, and what Postgres must have before the tables are made anew from it. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
@@ -82,24 +82,6 @@ export const restoreTables = async (
   // Since the backup others may have been signed, of what is lost now.
   if (signer !== null) await sayWentBack(url, signer, loaded.signedUpTo, Date.now())
   return loaded
-}
-
-const WAITING = 'restored'
-/** What `npm start` on that folder loads at its next start, once its own Postgres runs. */
-export const leaveTables = (folder: string, { tables }: BackupManifest, dataDir: string): void => {
-  mkdirSync(join(dataDir, WAITING), { recursive: true, mode: 0o700 })
-  copyFileSync(join(folder, tables.file), join(dataDir, WAITING, 'tables.ndjson'))
-}
-
-/** Loads what was left, once; true where there was something. */
-export const takeUpTables = async (dataDir: string, url: string, signer: () => Signer): Promise<boolean> => {
-  const file = join(dataDir, WAITING, 'tables.ndjson')
-  if (!existsSync(file)) return false
-  if (!(await areFresh(url))) throw new Error(`${file} waits to be loaded, and the tables are not empty.`)
-  const { signedUpTo } = await loadTables(url, file, true)
-  await sayWentBack(url, signer(), signedUpTo, Date.now())
-  renameSync(file, join(dataDir, WAITING, 'tables.loaded.ndjson'))
-  return true
 }
 
 /** The secrets of `npm start` into its folder, where there are none; answers those that the environment must have. */

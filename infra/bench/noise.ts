@@ -59,7 +59,7 @@ const syncs = (): Array<number> => {
   }
 }
 
-export const idleNoise = async (seconds = 2): Promise<Noise> => {
+const idleNoise = async (seconds = 2): Promise<Noise> => {
   const [busy, share, begun] = [busyTicks(), ownShare(), performance.now()]
   const late = summary(await lateness(seconds * 1_000))
   const elapsed = (performance.now() - begun) / 1_000

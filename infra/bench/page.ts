@@ -8,7 +8,7 @@ import { type Noise, noiseInWords } from './noise.ts'
 
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url))
 
-export type Part = {
+export type PagePart = {
   readonly section: string
   readonly rows: ReadonlyArray<FigureRow>
   readonly notes: ReadonlyArray<string>
@@ -29,7 +29,7 @@ const tableOf = (rows: ReadonlyArray<FigureRow>): string =>
     }),
   ].join('\n')
 
-export const partInWords = ({ section, rows, notes, charts, noise, at }: Part): string =>
+export const partInWords = ({ section, rows, notes, charts, noise, at }: PagePart): string =>
   [
     `\`npm run bench -- ${section}\` on ${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.version}, ${at.slice(0, 16).replace('T', ' ')} UTC.`,
     noiseInWords(noise),
@@ -49,7 +49,7 @@ export const withPart = (page: string, section: string, words: string): string =
     : `${page.slice(0, from)}${part}${page.slice(to + end.length)}`
 }
 
-export const writePart = (part: Part): void => {
+export const writePart = (part: PagePart): void => {
   const file = `${DOCS}performance.md`
   mkdirSync(`${DOCS}performance`, { recursive: true })
   for (const [name, svg] of Object.entries(part.charts))

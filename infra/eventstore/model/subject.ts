@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { OPEN_GUARD } from '../auth/guard.ts'
 import { createScavenger } from '../log/scavenge.ts'
-import { openStorage } from '../log/storage.ts'
+import { openStorage, type Storage } from '../log/storage.ts'
 import { decodeBody, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { shared, streams } from '../protocol/stubs.ts'
 import { createAppender } from '../streams/append.ts'
@@ -50,6 +50,39 @@ const readRequest = (name: string, op: Omit<Extract<Op, { op: 'read' }>, 'op' | 
   return request
 }
 
+const verdict = (outcome: AppendOutcome, done: string): string => {
+  switch (outcome.tag) {
+    case 'appended':
+      return done === '' ? `ok ${outcome.revision}` : done
+    case 'wrong-expected':
+      return `wrong ${outcome.current}`
+    case 'deleted':
+      return 'stream-deleted'
+    case 'timeout':
+    case 'full':
+    case 'failed':
+      return outcome.tag
+    default:
+      return outcome satisfies never
+  }
+}
+
+/** All of one history's events in `$all`, as the model lists them. */
+const allOf = (storage: Storage, history: string): string[] => {
+  const found: string[] = []
+  let at = 0
+  for (;;) {
+    const events = storage.allForwards(at, 500)
+    for (const event of events) {
+      const { stream, id } = decodeBody(event.body)
+      if (stream.startsWith(`model${history}/`) && event.revision !== TOMBSTONE_REVISION)
+        found.push(`${stream.split('/')[1]}/${event.revision}:${numberOf(id)}`)
+    }
+    if (events.length < 500) return found
+    at = events.at(-1)!.position + 1
+  }
+}
+
 export const openSubject = (dataDir: string) => {
   // So that it is written within the short histories.
   const open = () => openStorage(dataDir, { indexBehind: 5 })
@@ -68,23 +101,6 @@ export const openSubject = (dataDir: string) => {
         done,
       }),
     )
-
-  const verdict = (outcome: AppendOutcome, done: string): string => {
-    switch (outcome.tag) {
-      case 'appended':
-        return done === '' ? `ok ${outcome.revision}` : done
-      case 'wrong-expected':
-        return `wrong ${outcome.current}`
-      case 'deleted':
-        return 'stream-deleted'
-      case 'timeout':
-      case 'full':
-      case 'failed':
-        return outcome.tag
-      default:
-        return outcome satisfies never
-    }
-  }
 
   /** What the node answers, or the exception that it names. */
   const ask = async (name: string, op: Omit<Extract<Op, { op: 'read' }>, 'op' | 'stream'>) => {
@@ -195,21 +211,7 @@ export const openSubject = (dataDir: string) => {
       }
     },
 
-    /** All of one history's events in `$all`, as the model lists them. */
-    all: (history: string): string[] => {
-      const found: string[] = []
-      let at = 0
-      for (;;) {
-        const events = storage.allForwards(at, 500)
-        for (const event of events) {
-          const { stream, id } = decodeBody(event.body)
-          if (stream.startsWith(`model${history}/`) && event.revision !== TOMBSTONE_REVISION)
-            found.push(`${stream.split('/')[1]}/${event.revision}:${numberOf(id)}`)
-        }
-        if (events.length < 500) return found
-        at = events.at(-1)!.position + 1
-      }
-    },
+    all: (history: string): string[] => allOf(storage, history),
     close: (): void => {
       appender.drain()
       storage.close()

@@ -7,7 +7,7 @@ import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
 import { lineOf, nextInQueue } from '../../../domain/space/queue.ts'
 import { hasTheWord } from '../../../domain/space/stage.ts'
-import type { Restriction } from '../../../domain/space/state.ts'
+import type { Restriction, SpaceState } from '../../../domain/space/state.ts'
 import { isOver } from '../../../domain/text.ts'
 import { whoIs } from '../names.ts'
 import type { Ref } from '../refs.ts'
@@ -45,6 +45,28 @@ export type Scene = {
 }
 
 const end = (until: string | null): string => (until === null ? 'for good' : `until ${until}`)
+
+const seatsSay = (state: SpaceState, subject: string, at: string): string => {
+  let held = 0
+  for (const seat of state.held.values())
+    if (seat.subject !== subject && !isOver(seat.expiresAt, at)) held += 1
+  return `The space had ${state.settings.max_users} seats: ${state.sessions.size} were taken and ${held} held for others.`
+}
+const queueSays = (state: SpaceState, subject: string, at: string): string => {
+  const line = lineOf(state, at)
+  const own = line.find(({ place }) => place.subject === subject)
+  const order =
+    state.settings.queue_order === 'roles'
+      ? 'moderators’ turns come first, then those’ who have access by name'
+      : 'turns come as people came'
+  const next = nextInQueue(state)
+  const before =
+    own === undefined ? `${line.length} waited` : `theirs was place ${own.position} of ${line.length}`
+  const passed = (next?.passedOver ?? []).map((one) => one.subject).join(', ')
+  const share = passed === '' ? '' : ` Before it ${passed} came, whose network had its share of the seats.`
+  const turn = next === null ? '' : ` The next turn was ${next.next.subject}’s.${share}`
+  return `The room had a queue: ${before}; ${order}.${turn}`
+}
 
 /** What a command may name that its rules look at. */
 type Names = {
@@ -137,31 +159,10 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
       await setting('guests_allowed', says)
     },
     seats: async () => {
-      let held = 0
-      for (const seat of state.held.values())
-        if (seat.subject !== actor.id && !isOver(seat.expiresAt, at)) held += 1
-      const { max_users } = settings
-      await setting(
-        'max_users',
-        `The space had ${max_users} seats: ${state.sessions.size} were taken and ${held} held for others.`,
-      )
+      await setting('max_users', seatsSay(state, actor.id, at))
     },
     line: async () => {
-      if (!settings.queue) return
-      const line = lineOf(state, at)
-      const own = line.find(({ place }) => place.subject === actor.id)
-      const order =
-        settings.queue_order === 'roles'
-          ? 'moderators’ turns come first, then those’ who have access by name'
-          : 'turns come as people came'
-      const next = nextInQueue(state)
-      const before =
-        own === undefined ? `${line.length} waited` : `theirs was place ${own.position} of ${line.length}`
-      const passed = (next?.passedOver ?? []).map(({ subject }) => subject).join(', ')
-      const share =
-        passed === '' ? '' : ` Before it ${passed} came, whose network had its share of the seats.`
-      const turn = next === null ? '' : ` The next turn was ${next.next.subject}’s.${share}`
-      await setting('queue', `The room had a queue: ${before}; ${order}.${turn}`)
+      if (settings.queue) await setting('queue', queueSays(state, actor.id, at))
     },
     voice: () =>
       setting('voice_enabled', `Voice was switched ${onOrOff(settings.voice_enabled)} in the space.`),

@@ -13,6 +13,7 @@ import type {
   SubscriptionState,
 } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
+import { type Later, later } from '../later.ts'
 import type { MotionStore } from '../motion/store.ts'
 import type { Logger, Metrics } from '../observing.ts'
 import type { Positions, SharedPositions } from '../redis/positions.ts'
@@ -21,7 +22,7 @@ import { type ArrivalAuth, createArriving } from './arriving.ts'
 import { closing } from './attach/closing.ts'
 import { acceptConnections } from './attach/connections.ts'
 import { createGate } from './attach/gate.ts'
-import { createGoing } from './attach/going.ts'
+import { createGoing, type Going } from './attach/going.ts'
 import { createHandshake } from './attach/handshake.ts'
 import { jsonArrival } from './attach/json-arrival.ts'
 import { DEFAULT_LIMITS, type SocketLimits } from './attach/limits.ts'
@@ -29,7 +30,7 @@ import { socketServer } from './attach/socket-server.ts'
 import { createTokens } from './attach/tokens.ts'
 import { createDepartures } from './departures.ts'
 import { createEphemeral } from './ephemeral.ts'
-import { startFeed } from './feed.ts'
+import { type FeedDeps, type LiveFeed, startFeed } from './feed.ts'
 import { createJsonSockets, jsonRequests } from './gateway/json.ts'
 import { createLanguages } from './gateway/languages.ts'
 import { takeUpgrades } from './gateway/upgrades.ts'
@@ -101,6 +102,25 @@ export type Sockets = {
   readonly close: (ms?: number) => Promise<void>
 }
 
+/** The feed tells the scenes and the going of sockets, which are made with it, and so after it. */
+const feedOf = (
+  parts: Omit<FeedDeps, 'outlet' | 'onOtherLog'>,
+  sending: ReturnType<typeof createSending>,
+  scenes: Later<Scenes>,
+  going: Later<Going>,
+): LiveFeed =>
+  startFeed({
+    ...parts,
+    outlet: {
+      emit: (room, news) => {
+        sending.emit(room, news)
+        scenes.get().heard(room, news)
+      },
+    },
+    // The clients come back by themselves, as sessions of the current log.
+    onOtherLog: () => going.get().sendAllElsewhere(),
+  })
+
 export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Sockets => {
   const { commands, auth, content, log, node, clock, ids, logger, origins } = deps
   const metrics = deps.metrics ?? {}
@@ -119,26 +139,16 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     maxWaiting: limits.maxWaiting,
     onSlow: (socket) => logger.warn({ socket: socket.id }, 'a socket that does not read was closed'),
   })
-  const feed = startFeed({
-    log,
-    commands,
-    outlet: {
-      emit: (room, news) => {
-        sending.emit(room, news)
-        scenes.heard(room, news)
-      },
-    },
-    logger,
-    metrics,
-    // The clients come back by themselves, as sessions of the current log.
-    onOtherLog: () => going.sendAllElsewhere(),
-  })
+  const laterScenes = later<Scenes>('scenes')
+  const laterGoing = later<Going>('going of sockets')
+  const feed = feedOf({ log, commands, logger, metrics }, sending, laterScenes, laterGoing)
   const lasting = createLasting({ commands, ids, logger })
   const motion =
     deps.motion === undefined
       ? null
       : new Motion({ ...deps.motion, commands, clock, ids, logger, boot: node.boot })
   const scenes = new Scenes({ members, feed, sending, relay, clock, lasting, motion, node: node.boot })
+  laterScenes.is(scenes)
   const departures = createDepartures({ commands, ids, logger })
   const whereabouts = createWhereabouts(deps.positions ?? null)
   const waiting = createWaiting({ commands, feed, clock, ids })
@@ -200,6 +210,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
     shortenOversized(connection, limits.maxPacket)
   })
   const going = createGoing({ members, membership, ephemeral, logger })
+  laterGoing.is(going)
 
   acceptConnections({ io, members, receive, turns, tokens, sending, gate, going, handshake })
 

@@ -19,6 +19,7 @@ import { keepStates } from '../operations/keep/bundle-states.ts'
 import { keepMoments } from '../operations/keep/moments.ts'
 import { holdLogSize } from './log-size.ts'
 import { runProjector } from './projector.ts'
+import { reportChanges } from './report.ts'
 
 const config = configOrExit()
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })
@@ -103,30 +104,4 @@ stop = async () => {
   await vault.close()
 }
 
-let told = false
-let behind = false
-/** When parked streams were last reported, and what was said: it is repeated while there are any. */
-let parked = { streams: 0, at: 0 }
-const AGAIN_MS = 15 * 60_000
-const watch = setInterval(() => {
-  const { role, pending, behindSince, lastError, position, parkedStreams } = projector.state()
-  if (!told && (role === 'leading' || role === 'standby')) {
-    told = true
-    process.stdout.write(`projecting (${role})\n`)
-  }
-  const now = Date.now()
-  if (parkedStreams !== parked.streams || (parkedStreams > 0 && now - parked.at > AGAIN_MS)) {
-    parked = { streams: parkedStreams, at: now }
-    if (parkedStreams > 0)
-      logger.error({ streams: parkedStreams }, 'streams are parked, and wait: see presence parked')
-    else logger.info({}, 'no stream is parked any more')
-  }
-  const late = behindSince !== null && Date.now() - behindSince.getTime() > 5_000
-  if (late !== behind) {
-    behind = late
-    const fields = { role, pending, position: String(position), since: behindSince, lastError }
-    if (late) logger.warn(fields, 'the tables are behind the log')
-    else logger.info(fields, 'the tables have caught up with the log')
-  }
-}, 50)
-watch.unref()
+reportChanges(projector, logger)

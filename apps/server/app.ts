@@ -5,6 +5,7 @@ import { archivedAfter } from '../../adapters/archive/archived-log.ts'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
 import type { HttpDeps } from '../../adapters/http/deps.ts'
 import { createHttp } from '../../adapters/http/http.ts'
+import { later } from '../../adapters/later.ts'
 import type { Logger } from '../../adapters/logger.ts'
 import { createNetworkTag } from '../../adapters/networks.ts'
 import { crowdBringer } from '../../adapters/outside/keys.ts'
@@ -178,7 +179,11 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const machines = await connectMachines(config, { clock, ids }, logger)
   const { log, readModels, content, proofs, outside, vault } = machines
 
-  const seats = keepSeats({ commands: (): Commands => commands, clock, ids })
+  // Commands tell the sockets what they accepted; sockets, seats and health ask the commands, or are asked about.
+  const laterSockets = later<Sockets>('sockets')
+  const laterHealth = later<HttpDeps['health']>('health')
+  const laterCommands = later<Commands>('commands')
+  const seats = keepSeats({ commands: laterCommands.get, clock, ids })
   const commands = createCommands({
     log: tracedLog(log),
     content,
@@ -192,9 +197,10 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     networkTag: createNetworkTag(config.session.secret),
     onAccepted: (kind, space, accepted) => {
       seats.noticed(kind, space, accepted)
-      sockets.tellAccepted(kind, space, accepted)
+      laterSockets.get().tellAccepted(kind, space, accepted)
     },
   })
+  laterCommands.is(commands)
 
   const looks = createLooks({ log, clock, ids, nodeId: config.nodeId })
   const httpDeps: HttpDeps = {
@@ -203,7 +209,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     content,
     readModels,
     looks,
-    positions: (space) => sockets.positions(space),
+    positions: (space) => laterSockets.get().positions(space),
     proofs,
     moments: momentsOf(machines),
     motion: machines.motion,
@@ -217,7 +223,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     ids,
     logger,
     metrics: metrics.registry,
-    health: () => health(),
+    health: () => laterHealth.get()(),
   }
   const http = await createHttp(httpDeps)
   await servePages(http, config)
@@ -225,11 +231,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
 
   const serving: Serving = { config, commands, node, metrics, logger }
   const sockets = socketsOn(http, machines, serving)
+  laterSockets.is(sockets)
   const following = watchFollowing(
     config.database.url,
     config.content.url !== null || config.content.alive !== null,
   )
   const health = healthOf(machines, { config, sockets, following })
+  laterHealth.is(health)
   void sayWhichKeysAreMissing(machines, logger)
   const keeper = keepLeases({
     leases: createLeaseStore(machines.pool),

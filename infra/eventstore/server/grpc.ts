@@ -105,15 +105,50 @@ const readMessages = (stream: ServerHttp2Stream, call: Call): void => {
   })
 }
 
-const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler): void => {
-  let open = true
-  let responded = false
-  let blocked = false
-  let wake: (() => void) | undefined
+/** The messages of one turn of the event loop, gathered into one piece of bytes. */
+const createGathered = () => {
   let parts: Buffer[] = []
   /** What each of them goes on with. */
   let rests: Array<Buffer | undefined> = []
   let size = 0
+  return {
+    size: () => size,
+    add: (message: Buffer, rest: Buffer | undefined): void => {
+      parts.push(message)
+      rests.push(rest)
+      size += message.length + 5 + (rest?.length ?? 0)
+    },
+    /** All that was gathered; `block`: to be given back once it was sent. */
+    take: (): { readonly bytes: Buffer; readonly block: Buffer | null } => {
+      const block =
+        size >= WORTH_A_BLOCK && size <= BLOCK ? (blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK)) : null
+      const bytes = block === null ? Buffer.allocUnsafe(size) : block.subarray(0, size)
+      let at = 0
+      for (let i = 0; i < parts.length; i++) {
+        const part = parts[i]!
+        const rest = rests[i]
+        bytes[at] = 0
+        bytes.writeUInt32BE(part.length + (rest?.length ?? 0), at + 1)
+        bytes.set(part, at + 5)
+        at += 5 + part.length
+        if (rest === undefined) continue
+        bytes.set(rest, at)
+        at += rest.length
+      }
+      parts = []
+      rests = []
+      size = 0
+      return { bytes, block }
+    },
+  }
+}
+
+const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: Handler): void => {
+  const gathered = createGathered()
+  let open = true
+  let responded = false
+  let blocked = false
+  let wake: (() => void) | undefined
   let scheduled = false
   let trailers: Record<string, string> = { 'grpc-status': '0' }
   let timer: NodeJS.Timeout | undefined
@@ -128,27 +163,10 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
   }
   const flush = () => {
     scheduled = false
-    if (size === 0 || stream.destroyed || stream.writableEnded) return
+    if (gathered.size() === 0 || stream.destroyed || stream.writableEnded) return
     respond()
-    const block =
-      size >= WORTH_A_BLOCK && size <= BLOCK ? (blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK)) : null
-    const gathered = block === null ? Buffer.allocUnsafe(size) : block.subarray(0, size)
-    let at = 0
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i]!
-      const rest = rests[i]
-      gathered[at] = 0
-      gathered.writeUInt32BE(part.length + (rest?.length ?? 0), at + 1)
-      gathered.set(part, at + 5)
-      at += 5 + part.length
-      if (rest === undefined) continue
-      gathered.set(rest, at)
-      at += rest.length
-    }
-    parts = []
-    rests = []
-    size = 0
-    const isTaken = block === null ? stream.write(gathered) : stream.write(gathered, () => giveBack(block))
+    const { bytes, block } = gathered.take()
+    const isTaken = block === null ? stream.write(bytes) : stream.write(bytes, () => giveBack(block))
     if (!isTaken) blocked = true
   }
   const release = () => {
@@ -183,10 +201,8 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     blocked: () => blocked,
     write: (message, rest) => {
       if (!open) return false
-      parts.push(message)
-      rests.push(rest)
-      size += message.length + 5 + (rest?.length ?? 0)
-      if (size >= GATHER) flush()
+      gathered.add(message, rest)
+      if (gathered.size() >= GATHER) flush()
       else if (!scheduled) {
         scheduled = true
         process.nextTick(flush)
@@ -205,7 +221,7 @@ const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler:
     fail: (error) => {
       if (!open) return
       trailers = trailersOf(errors.isGrpcError(error) ? error : errors.internal(String(error)))
-      if (!responded && size === 0 && !stream.destroyed) {
+      if (!responded && gathered.size() === 0 && !stream.destroyed) {
         // Nothing was sent: status and headers in one.
         close()
         stream.respond(

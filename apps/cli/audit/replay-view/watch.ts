@@ -51,146 +51,173 @@ const createTyped = (terminal: Terminal) => {
   }
 }
 
-/** Resolves when somebody quits. `end`: a place in the log at which it stops, exclusive. */
-export const watch = async (
-  player: Player,
-  terminal: Terminal,
-  /** `start`: the time (ms) that was asked for, where it was one. */
-  options: { readonly speed: number; readonly end: bigint | null; readonly start: number | null },
-): Promise<void> => {
-  let speed = options.speed
-  let state: Picture['state'] = 'playing'
-  let prompt: string | null = null
-  let note: string | null = null
+type Options = {
+  readonly speed: number
+  /** A place in the log at which it stops, exclusive. */
+  readonly end: bigint | null
+  /** The time (ms) that was asked for, if it was one. */
+  readonly start: number | null
+}
+
+/** What is shown, and what was asked of it so far. */
+type Showing = {
+  speed: number
+  state: Picture['state']
+  /** What is being typed; null outside a prompt. */
+  prompt: string | null
+  note: string | null
   /** One for each step, so that a step back removes what it added; null for chat events. */
-  const news: Array<Picture['news'][number] | null> = []
-  let clock: number | null = null
-  let quit = false
+  readonly news: Array<Picture['news'][number] | null>
+  /** The replay's own time, in ms; null before the first event. */
+  clock: number | null
+  isOver: boolean
+}
+
+const timeOf = (player: Player): number | null => {
+  const { time } = player.moment()
+  return time === null ? null : Date.parse(time)
+}
+/** The next step within the replay's end, or null. */
+const nextStep = async (player: Player, end: bigint | null) => {
+  const next = await player.peek()
+  return next === null || (end !== null && next.recorded.position >= end) ? null : next
+}
+const stepForward = async (player: Player, showing: Showing, end: bigint | null): Promise<boolean> => {
+  const step = (await nextStep(player, end)) === null ? null : await player.forward()
+  if (step === null) return false
+  showing.news.push(newsOf(step))
+  if (showing.news.length > NEWS) showing.news.shift()
+  showing.clock = Date.parse(step.at)
+  return true
+}
+const stepBack = async (player: Player, showing: Showing): Promise<void> => {
+  if (await player.back()) {
+    showing.news.pop()
+    showing.clock = timeOf(player)
+  } else showing.note = 'This is the beginning.'
+}
+const goTo = async (player: Player, showing: Showing, text: string): Promise<void> => {
+  const when = readWhen(text, player.moment().time)
+  if (when === null) {
+    showing.note = `${text} is no time: try 2026-01-31T12:00:00Z, 12:00 or a position.`
+    return
+  }
+  await player.jump(when)
+  showing.news.length = 0
+  showing.clock = when.kind === 'time' ? when.time.getTime() : timeOf(player)
+  if (showing.state === 'at the end') showing.state = 'paused'
+}
+
+/** A key while something is typed. */
+const typeInto = async (player: Player, showing: Showing, prompt: string, key: KeyPress): Promise<void> => {
+  if (key.kind === 'text') showing.prompt = prompt + key.text
+  else if (key.kind === 'erase') showing.prompt = prompt.slice(0, -1)
+  else if (key.kind === 'escape') showing.prompt = null
+  else if (key.kind === 'quit') showing.isOver = true
+  else if (key.kind === 'enter') {
+    showing.prompt = null
+    if (prompt.trim() !== '') await goTo(player, showing, prompt)
+  }
+}
+const press = async (player: Player, showing: Showing, key: KeyPress, end: bigint | null): Promise<void> => {
+  showing.note = null
+  if (showing.prompt !== null) return typeInto(player, showing, showing.prompt, key)
+  switch (key.kind) {
+    case 'quit':
+      showing.isOver = true
+      return
+    case 'pause':
+      showing.state = showing.state === 'playing' ? 'paused' : 'playing'
+      return
+    case 'forward':
+      showing.state = (await stepForward(player, showing, end)) ? 'paused' : 'at the end'
+      return
+    case 'back':
+      await stepBack(player, showing)
+      showing.state = 'paused'
+      return
+    case 'faster':
+      showing.speed = Math.min(showing.speed * 2, 1_000_000)
+      return
+    case 'slower':
+      showing.speed = Math.max(showing.speed / 2, 0.125)
+      return
+    case 'jump':
+      showing.prompt = ''
+      return
+    default:
+      return
+  }
+}
+
+const IDLE_MS = 3_600_000
+/** Shows what is due by the replay's clock. Resolves to how long nothing more is (ms). `sinceDrawn`: ms since the last picture. */
+const play = async (
+  player: Player,
+  showing: Showing,
+  end: bigint | null,
+  sinceDrawn: () => number,
+): Promise<number> => {
+  const next = await nextStep(player, end)
+  if (next === null) {
+    showing.state = 'at the end'
+    showing.clock = timeOf(player) ?? showing.clock
+    return IDLE_MS
+  }
+  const at = Date.parse(next.at)
+  const clock = showing.clock ?? at
+  showing.clock = clock
+  if (at > clock) return Math.min(TICK_MS, (at - clock) / showing.speed)
+  await stepForward(player, showing, end)
+  // The replay's own clock goes on from where it is, but never far ahead of what is shown.
+  showing.clock = sinceDrawn() > FRAME_MS ? at : Math.max(clock, at)
+  return 0
+}
+
+const draw = (player: Player, terminal: Terminal, showing: Showing): void => {
+  const { columns, rows } = terminal.size()
+  const { clock, speed, state, prompt, note } = showing
+  const news = showing.news.filter((one) => one !== null)
+  const of = { moment: player.moment(), clock, speed, state, news, prompt, note }
+  terminal.write(`\u001b[H${picture(of, columns, rows).join('\r\n')}\u001b[J`)
+}
+
+/** Resolves when somebody quits. */
+export const watch = async (player: Player, terminal: Terminal, options: Options): Promise<void> => {
   const typed = createTyped(terminal)
-
-  const setClock = (): void => {
-    const { time } = player.moment()
-    clock = time === null ? null : Date.parse(time)
+  const showing: Showing = {
+    speed: options.speed,
+    state: 'playing',
+    prompt: null,
+    note: null,
+    news: [],
+    clock: options.start ?? timeOf(player),
+    isOver: false,
   }
-  setClock()
-  clock = options.start ?? clock
-
-  const draw = (): void => {
-    const { columns, rows } = terminal.size()
-    const shown = news.filter((one) => one !== null)
-    const of = { moment: player.moment(), clock, speed, state, news: shown, prompt, note }
-    terminal.write(`\u001b[H${picture(of, columns, rows).join('\r\n')}\u001b[J`)
+  let drawn = 0
+  const drawNow = (): void => {
+    draw(player, terminal, showing)
+    drawn = performance.now()
   }
-
-  const forward = async (): Promise<boolean> => {
-    const next = await player.peek()
-    if (next === null || (options.end !== null && next.recorded.position >= options.end)) return false
-    const step = await player.forward()
-    if (step === null) return false
-    news.push(newsOf(step))
-    if (news.length > NEWS) news.shift()
-    clock = Date.parse(step.at)
-    return true
-  }
-
-  const goTo = async (text: string): Promise<void> => {
-    const when = readWhen(text, player.moment().time)
-    if (when === null) {
-      note = `${text} is no time: try 2026-01-31T12:00:00Z, 12:00 or a position.`
-      return
-    }
-    await player.jump(when)
-    news.length = 0
-    if (when.kind === 'time') clock = when.time.getTime()
-    else setClock()
-    if (state === 'at the end') state = 'paused'
-  }
-
-  const press = async (key: KeyPress): Promise<void> => {
-    note = null
-    if (prompt !== null) {
-      if (key.kind === 'text') prompt += key.text
-      else if (key.kind === 'erase') prompt = prompt.slice(0, -1)
-      else if (key.kind === 'escape') prompt = null
-      else if (key.kind === 'quit') quit = true
-      else if (key.kind === 'enter') {
-        const text = prompt
-        prompt = null
-        if (text.trim() !== '') await goTo(text)
-      }
-      return
-    }
-    switch (key.kind) {
-      case 'quit':
-        quit = true
-        return
-      case 'pause':
-        state = state === 'playing' ? 'paused' : 'playing'
-        return
-      case 'forward':
-        state = (await forward()) ? 'paused' : 'at the end'
-        return
-      case 'back':
-        if (await player.back()) {
-          news.pop()
-          setClock()
-        } else note = 'This is the beginning.'
-        state = 'paused'
-        return
-      case 'faster':
-        speed = Math.min(speed * 2, 1_000_000)
-        return
-      case 'slower':
-        speed = Math.max(speed / 2, 0.125)
-        return
-      case 'jump':
-        prompt = ''
-        return
-      default:
-        return
-    }
-  }
-
-  draw()
-  let drawn = performance.now()
+  drawNow()
   let ticked = performance.now()
-  while (!quit) {
+  while (!showing.isOver) {
     const now = performance.now()
-    if (state === 'playing' && clock !== null && prompt === null) clock += (now - ticked) * speed
+    const isPlaying = showing.state === 'playing' && showing.prompt === null
+    if (isPlaying && showing.clock !== null) showing.clock += (now - ticked) * showing.speed
     ticked = now
     if (!typed.isEmpty()) {
       // One by one, since a key's meaning may depend on the one before.
-      while (!typed.isEmpty() && !quit) {
-        const key = typed.next(prompt !== null)
-        if (key !== null) await press(key)
+      while (!typed.isEmpty() && !showing.isOver) {
+        const key = typed.next(showing.prompt !== null)
+        if (key !== null) await press(player, showing, key, options.end)
       }
-      draw()
-      drawn = performance.now()
+      drawNow()
       continue
     }
-    let wait = 3_600_000
-    if (state === 'playing' && prompt === null) {
-      const next = await player.peek()
-      if (next === null || (options.end !== null && next.recorded.position >= options.end)) {
-        state = 'at the end'
-        const { time } = player.moment()
-        if (time !== null) clock = Date.parse(time)
-      } else {
-        const at = Date.parse(next.at)
-        if (clock === null) clock = at
-        if (at <= clock) {
-          const reached = clock
-          await forward()
-          // The replay's own clock goes on from where it is, but never far ahead of what is shown.
-          clock = performance.now() - drawn > FRAME_MS ? at : Math.max(reached, at)
-          wait = 0
-        } else wait = Math.min(TICK_MS, (at - clock) / speed)
-      }
-    }
-    if (wait > 0 || performance.now() - drawn > FRAME_MS) {
-      draw()
-      drawn = performance.now()
-    }
+    const sinceDrawn = (): number => performance.now() - drawn
+    const wait = isPlaying ? await play(player, showing, options.end, sinceDrawn) : IDLE_MS
+    if (wait > 0 || sinceDrawn() > FRAME_MS) drawNow()
     if (wait > 0) await typed.rest(wait)
   }
 }

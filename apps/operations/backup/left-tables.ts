@@ -3,7 +3,6 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Signer } from '../../../projections/proof/note.ts'
-import { sayWentBack } from '../verify/say-went-back.ts'
 import type { BackupManifest } from './manifest.ts'
 import { areFresh, loadTables } from './tables.ts'
 
@@ -20,6 +19,8 @@ export const takeUpTables = async (dataDir: string, url: string, signer: () => S
   if (!existsSync(file)) return false
   if (!(await areFresh(url))) throw new Error(`${file} waits to be loaded, and the tables are not empty.`)
   const { signedUpTo } = await loadTables(url, file, true)
+  // Seldom needed, and it brings slonik.
+  const { sayWentBack } = await import('../verify/say-went-back.ts')
   await sayWentBack(url, signer(), signedUpTo, Date.now())
   renameSync(file, join(dataDir, WAITING, 'tables.loaded.ndjson'))
   return true

@@ -5,7 +5,7 @@ import { addressesIn, addressOf, clientAddress, isLoopback, networkOf } from './
 
 const test = suite('addresses')
 
-test('given IPv6 addresses of one network, however they are written, then they are one', () => {
+test('given IPv6 addresses of one network, however they are written, then they count as one', () => {
   for (const ip of [
     '2001:db8::1',
     '2001:db8::ffff:2',
@@ -19,14 +19,14 @@ test('given IPv6 addresses of one network, however they are written, then they a
   assert.is(networkOf('64:ff9b::192.0.2.1'), '64:ff9b:0:0')
 })
 
-test('given an IPv4 address, then it is alone, also as IPv6 writes it', () => {
+test('given an IPv4 address, then it counts on its own, even in its IPv6 form', () => {
   assert.is(networkOf('192.0.2.7'), '192.0.2.7')
   assert.is(networkOf('::ffff:192.0.2.7'), '192.0.2.7')
   assert.ok(isLoopback('::FFFF:127.0.0.1') && isLoopback('::1') && isLoopback('127.9.9.9'))
   assert.not(isLoopback('128.0.0.1') || isLoopback('::2'))
 })
 
-test('given a peer that is no proxy of ours, then what it says of others is not believed', () => {
+test('given a peer that is not one of our proxies, then what it says about others is not believed', () => {
   const ours = addressesIn(['10.0.0.0/8', 'loopback', 'fd00::1'])
   assert.is(clientAddress('192.0.2.7', '1.1.1.1', ours), '192.0.2.7')
   assert.is(clientAddress('10.0.0.1', '6.6.6.6, 1.1.1.1', ours), '1.1.1.1')
@@ -36,7 +36,7 @@ test('given a peer that is no proxy of ours, then what it says of others is not 
   assert.is(clientAddress('127.0.0.1', '6.6.6.6', addressesIn([])), '127.0.0.1')
 })
 
-test('given an address in any form that proxies and systems write, then it is that address', () => {
+test('given an address in any form that proxies and systems write, then it is recognised', () => {
   const forms: Readonly<Record<string, ReadonlyArray<string>>> = {
     '192.0.2.7': [
       '192.0.2.7',
@@ -79,7 +79,7 @@ test('given an address in any form that proxies and systems write, then it is th
     assert.is(addressOf(none), null, none)
 })
 
-test('given proxies that write ports, brackets or IPv6’s clothes, then the client is found, and in one form', () => {
+test('given proxies that write ports, brackets or IPv4 addresses as IPv6, then the client is found, in one form', () => {
   const ours = addressesIn(['::ffff:10.0.0.0/104', '[fd00::1]', 'loopback'])
   assert.is(clientAddress('::ffff:10.1.2.3', '6.6.6.6, 1.1.1.1:4711', ours), '1.1.1.1')
   assert.is(clientAddress('10.1.2.3', '[2001:db8::1]:4711, [fd00::1]:80, 127.0.0.1:9', ours), '2001:db8::1')

@@ -73,7 +73,7 @@ test.before.each(() => {
   now = START
 })
 
-test('given a signature in headers, then what it opens may last until its challenge is past its age; by one that serves once, as long from now', async () => {
+test('given a signature in headers, then what it opens lasts until its challenge is too old; with a single-use challenge, equally long from now', async () => {
   const made = now - 3_600_000
   const untilOf = async (challenge: string) => {
     const answer = await auth.authenticate(headers('alice', challenge, signAs('alice', challenge)))()
@@ -83,7 +83,7 @@ test('given a signature in headers, then what it opens may last until its challe
   assert.is(await untilOf(walletChallenge()), now + 86_400_000)
 })
 
-test('given no proof, or a name alone, then a guest, new each time, whose claim is kept apart', async () => {
+test('given no proof, or only a name, then the caller is a new guest each time, whose claimed name is kept apart', async () => {
   const one = await auth.authenticate(proofOfRequest({}))()
   const two = await auth.authenticate(proofOfRequest({ authorization: 'Bearer :alice' }))()
   assert.ok(E.isRight(one) && E.isRight(two))
@@ -95,7 +95,7 @@ test('given no proof, or a name alone, then a guest, new each time, whose claim 
   assert.is(await who(proofOfRequest({ authorization: 'Bearer' })), 'a guest')
 })
 
-test('given a clock that is off, then what is told says by how much, and what to do', async () => {
+test('given a clock that is off, then the error says by how much, and what to do', async () => {
   const told = async (proof: ReadProof): Promise<string> => {
     const answer = await auth.authenticate(proof)()
     assert.ok(E.isLeft(answer) && answer.left._tag === 'InvalidProof')
@@ -117,7 +117,7 @@ test('given a clock that is off, then what is told says by how much, and what to
   )
 })
 
-test('given the wallet’s signature of a fresh challenge, then the account; and only once, on any node', async () => {
+test('given the wallet’s signature over a fresh challenge, then the caller is the account, but only once, on any node', async () => {
   const challenge = walletChallenge()
   const proof = wallet('alice', challenge, signAs('alice', challenge))
   assert.is(await who(proof), 'alice')
@@ -126,7 +126,7 @@ test('given the wallet’s signature of a fresh challenge, then the account; and
   assert.is(await who(wallet('bob', challenge, signAs('bob', challenge))), 'InvalidProof')
 })
 
-test('given the same challenge a hundred times at once on two nodes, then one gets in', async () => {
+test('given the same challenge a hundred times at once on two nodes, then only one gets in', async () => {
   const challenge = walletChallenge()
   const proof = wallet('alice', challenge, signAs('alice', challenge))
   const answers = await Promise.all(
@@ -135,7 +135,7 @@ test('given the same challenge a hundred times at once on two nodes, then one ge
   assert.is(answers.filter((answer) => answer === 'alice').length, 1)
 })
 
-test('given 600 wrong proofs of 600 accounts at once from one network, then Hive is asked of 60', async () => {
+test('given 600 wrong proofs for 600 accounts at once from one network, then Hive is asked about 60 of them', async () => {
   const before = hiveAsked
   const answers = await Promise.all(
     Array.from({ length: 600 }, (_, i) => {
@@ -153,7 +153,7 @@ test('given 600 wrong proofs of 600 accounts at once from one network, then Hive
   assert.ok(hiveAsked - before <= 60, String(hiveAsked - before))
 })
 
-test('given an address that is wrong too often, then it is told to wait, and nobody asks Hive for it; others are not', async () => {
+test('given an address with too many wrong proofs, then it is told to wait, and Hive is not asked about it; others are not held up', async () => {
   const guess = async (ip: string, account: string): Promise<string> => {
     const challenge = walletChallenge()
     const answer = await auth.authenticate(
@@ -179,13 +179,13 @@ test('given an address that is wrong too often, then it is told to wait, and nob
   assert.ok(E.isRight(await auth.authenticate(good, undefined, '2001:db8::1')()))
 })
 
-test('given a wrong signature, the challenge is not used up by it', async () => {
+test('given a wrong signature, then the challenge is not used up by it', async () => {
   const challenge = walletChallenge()
   assert.is(await who(wallet('alice', challenge, signAs('mallory', challenge))), 'InvalidProof')
   assert.is(await who(wallet('alice', challenge, signAs('alice', challenge))), 'alice')
 })
 
-test('given a challenge over five minutes old, or from the future, then invalid', async () => {
+test('given a challenge that is over five minutes old, or from the future, then it is invalid', async () => {
   for (const [ms, answer] of [
     [-300_000, 'alice'],
     [-300_001, 'InvalidProof'],
@@ -197,7 +197,7 @@ test('given a challenge over five minutes old, or from the future, then invalid'
   }
 })
 
-test('given another account’s signature, a high S, another message, a memo key or no account at all, then invalid', async () => {
+test('given another account’s signature, a high S, another message, a memo key or no account at all, then the proof is invalid', async () => {
   const challenge = walletChallenge()
   const good = signAs('alice', challenge)
   const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
@@ -232,7 +232,7 @@ test('given another account’s signature, a high S, another message, a memo key
   assert.is(await who(wallet('alice', challenge, good)), 'alice')
 })
 
-test('given a key that alone does not reach the threshold, then invalid', async () => {
+test('given a key that does not reach the threshold on its own, then the proof is invalid', async () => {
   const mine = devKeys('carol').posting.public
   node.set('carol', {
     posting: {
@@ -249,7 +249,7 @@ test('given a key that alone does not reach the threshold, then invalid', async 
   node.set('carol', null)
 })
 
-test('given the DLUX headers or the handshake’s four, then the account, again and again within a day', async () => {
+test('given the DLUX headers or the handshake’s four fields, then the caller is the account, again and again within a day', async () => {
   const challenge = seconds()
   const proof = headers('alice', challenge, signAs('alice', challenge))
   const four = {
@@ -270,7 +270,7 @@ test('given the DLUX headers or the handshake’s four, then the account, again 
   assert.is(await who(proof), 'InvalidProof')
 })
 
-test('given headers with another pubkey than the signer’s, then invalid', async () => {
+test('given headers with a pubkey that is not the signer’s, then the proof is invalid', async () => {
   const challenge = seconds()
   assert.is(
     await who(headers('alice', challenge, signAs('alice', challenge), devKeys('alice').active.public)),
@@ -283,7 +283,7 @@ test('given headers with another pubkey than the signer’s, then invalid', asyn
   )
 })
 
-test('given the server’s own challenge, it serves its purpose, its account, once, for five minutes', async () => {
+test('given the server’s own challenge, then it is valid for its purpose and its account, once, for five minutes', async () => {
   const use = (challenge: string, account: string, purpose?: Purpose) =>
     who(wallet(account, challenge, signAs(account, challenge)), purpose)
   const login = auth.challenge('login', null).challenge
@@ -306,7 +306,7 @@ test('given the server’s own challenge, it serves its purpose, its account, on
   assert.is(await use(theirs, 'alice', 'session'), 'InvalidProof')
 })
 
-test('given a session token, then its caller, account or guest, until it expires', async () => {
+test('given a session token, then the caller is its account or guest until it expires', async () => {
   const bearer = (token: string) => proofOfRequest({ authorization: `Bearer ${token}` })
   const { token } = auth.issue({ kind: 'account', id: 'alice' })
   assert.is(await who(bearer(token)), 'alice')
@@ -322,7 +322,7 @@ test('given a session token, then its caller, account or guest, until it expires
   assert.is(await who(bearer(token)), 'TokenExpired')
 })
 
-test('given a token with any character changed, cut or added, then invalid', async () => {
+test('given a token with any character changed, removed or added, then it is invalid', async () => {
   const { token } = auth.issue({ kind: 'account', id: 'alice' })
   for (let i = 0; i < token.length; i++) {
     const other = token[i] === 'A' ? 'B' : 'A'
@@ -343,7 +343,7 @@ test('given a token with any character changed, cut or added, then invalid', asy
     assert.is(await who(proofOfHandshake({ token: bad })), 'InvalidProof')
 })
 
-test('given a session that was ended, its token is dead on every node and after a restart, and sockets are told', async () => {
+test('given a session that was ended, then its token is dead on every node and after a restart, and its sockets are told', async () => {
   const told: string[] = []
   const heard = new Promise<void>((resolve) =>
     otherNode.onEnded((sid) => {
@@ -366,7 +366,7 @@ test('given a session that was ended, its token is dead on every node and after 
   await restarted.stop()
 })
 
-test('given two proofs of two callers, then invalid; of one, then that one', async () => {
+test('given two proofs for two callers, then they are invalid; for one caller, then it is that caller', async () => {
   const four = {
     account: 'alice',
     challenge: seconds(),
@@ -384,7 +384,7 @@ test('given two proofs of two callers, then invalid; of one, then that one', asy
   )
 })
 
-test('given Hive out of reach, a signature can’t be checked, and a token still can', async () => {
+test('given that Hive is out of reach, then a signature can’t be checked, but a token can', async () => {
   node.set('oscar', 'broken')
   const challenge = walletChallenge()
   assert.is(await who(wallet('oscar', challenge, signAs('oscar', challenge))), 'HiveUnavailable')
@@ -401,7 +401,7 @@ test('claims are fast enough to stay in Postgres', async () => {
   console.log(`  ${Math.round(1_000_000 / (performance.now() - start))} claims a second`)
 })
 
-test('given no database, then a proof that serves once can’t be taken, and says so', async () => {
+test('given no database, then a single-use proof can’t be accepted, and the error says so', async () => {
   await store.stop()
   const challenge = walletChallenge()
   assert.is(await who(wallet('alice', challenge, signAs('alice', challenge))), 'AuthStoreUnavailable')

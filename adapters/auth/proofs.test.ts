@@ -58,9 +58,9 @@ const odd = fc.oneof(
   ),
 )
 
-test('the good one is good', async () => assert.is(await account(proofOfHandshake(GOOD)), 'alice'))
+test('a correct proof is accepted', async () => assert.is(await account(proofOfHandshake(GOOD)), 'alice'))
 
-test('given any handshake with a part that is not alice’s own, it is not alice', () =>
+test('given any handshake with a part that is not alice’s own, then the caller is not alice', () =>
   fc.assert(
     fc.asyncProperty(
       fc.constantFrom('account', 'challenge', 'pubkey', 'signature'),
@@ -75,7 +75,7 @@ test('given any handshake with a part that is not alice’s own, it is not alice
     RUNS,
   ))
 
-test('given anything at all as a handshake or as headers, it is no account', () =>
+test('given anything at all as a handshake or as headers, then the caller is not an account', () =>
   fc.assert(
     fc.asyncProperty(
       fc.anything(),
@@ -92,7 +92,7 @@ test('given anything at all as a handshake or as headers, it is no account', () 
     RUNS,
   ))
 
-test('given a digit of R or S changed, it is not alice', () =>
+test('given a changed digit of R or S, then the caller is not alice', () =>
   fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 2, max: 129 }),

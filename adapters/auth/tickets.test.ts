@@ -36,7 +36,7 @@ for (const [name, pair] of [
   ['Postgres', stores.map(({ tickets }) => tickets as TicketStore)],
   ['one process', [memoryTickets()]],
 ] as const)
-  test(`given a ticket (${name}), then it serves one connection at a time, of one client, and first within a minute`, async () => {
+  test(`given a ticket (${name}), then it serves one connection at a time, for one client, and must first be used within a minute`, async () => {
     const [one, two = one] = pair.map((store) => of(store))
     assert.ok(one && two)
     const text = one.issue(JOIN)
@@ -66,7 +66,7 @@ for (const [name, pair] of [
     assert.ok(E.isLeft(await one.redeem(late, ALICE, 'boot-1')()))
   })
 
-test('given a process that died with the connection, then the same client comes again on another', async () => {
+test('given a process that died with the connection, then the same client may reconnect to another process', async () => {
   const [one, two] = stores.map(({ tickets }) => of(tickets as TicketStore))
   assert.ok(one && two)
   const text = one.issue(JOIN)
@@ -79,7 +79,7 @@ test('given a process that died with the connection, then the same client comes 
   assert.ok(E.isRight(await two.redeem(text, ALICE, 'alive')()))
 })
 
-test('given what is no ticket of ours, of another secret, of a session that ended or that is over, then refused', async () => {
+test('given a text that is not our ticket, or one with another secret, from an ended session or expired, then it is refused', async () => {
   const mine = of(memoryTickets())
   const good = mine.issue(JOIN)
   for (const wrong of [

@@ -31,7 +31,7 @@ const none = (name: string) => {
   behind.setCommunity(name, null)
 }
 
-test('given Hive’s team, then owner, admins and mods have their roles, members and the muted none', async () => {
+test('given Hive’s team, then the owner, admins and mods have their roles, while members and the muted have none', async () => {
   behind.setCommunity('hive-100001', null)
   http.hive.setCommunity('hive-100001', [
     ['hive-100001', 'owner'],
@@ -57,7 +57,7 @@ test('given a community without an owner, then the system’s admins own it', as
   assert.equal((await facts('hive-100002')).owners, ['admin-one'])
 })
 
-test('given a name that no node knows, or that is of no community’s form, then there is none', async () => {
+test('given a name that no node knows, or that no community can have, then there is no such community', async () => {
   none('hive-999999')
   const before = http.hive.asked()
   for (const name of ['hive-999999', 'friends', 'hive-1', 'hive-12345678', 'HIVE-100001'])
@@ -65,7 +65,7 @@ test('given a name that no node knows, or that is of no community’s form, then
   assert.is(http.hive.asked(), before + 1)
 })
 
-test('given nodes that do not answer, then what was known stands, and of another nothing is said', async () => {
+test('given nodes that do not answer, then what was known counts, and nothing is said about other communities', async () => {
   now += 3_600_000
   for (const name of ['hive-100001', 'hive-100005'])
     for (const node of [behind, http.hive]) node.set(name, 'broken')
@@ -118,7 +118,7 @@ test('given strangers who open many communities, then those that Hive has stand 
   )
 })
 
-test('given a post of Hive’s that somebody entered, then it is listed once, and not where a node has it no more', async () => {
+test('given a Hive post that somebody entered, then it is listed once, and no longer once a node does not have it', async () => {
   http.hive.setPost('gina/on-the-chain', { title: 'On the chain' })
   const url = '/api/spaces/post/gina/on-the-chain'
   const entered = await http.app.inject({ method: 'POST', url: `${url}/join`, payload: {} })
@@ -133,7 +133,7 @@ test('given a post of Hive’s that somebody entered, then it is listed once, an
   assert.is(none.statusCode, 404)
 })
 
-test('given somebody in a community, then it stands right behind the lobby', async () => {
+test('given somebody in a community, then it is listed right after the lobby', async () => {
   await db.query(
     `INSERT INTO presence_sessions (session_id, socket_id, user_account, space_type, space_id, subspace, connected_at,
        last_activity, voice_enabled, node, boot, revision, marks)
@@ -148,7 +148,7 @@ test('given somebody in a community, then it stands right behind the lobby', asy
   )
 })
 
-test('given a community on the log that Hive does not have any more, then it is not listed', async () => {
+test('given a community on the log that Hive no longer has, then it is not listed', async () => {
   none('hive-200003')
   now += 3_600_000
   assert.is((await facts('hive-200003')).exists, false)
@@ -190,7 +190,7 @@ test('given 3,000 made-up communities that were opened before Hive was asked of 
   }
 })
 
-test('given its mod on Hive, then they ban there; one of the team is banned by none of the same rank', async () => {
+test('given a mod on Hive, then they may ban in the community; nobody on the team is banned by somebody of equal rank', async () => {
   http.hive.setCommunity('hive-300001', [
     ['hive-300001', 'owner'],
     ['adam', 'admin'],

@@ -50,7 +50,7 @@ test('the sample loads, and loading it again changes nothing', async () => {
   )
 })
 
-test('a post is public and its author owns it; a hidden one is its author’s alone', async () => {
+test('a post is public and its author owns it; a hidden one is accessible only to its author', async () => {
   const seen = await facts(post('alice/my-post'), guest)
   assert.equal(seen, {
     exists: true,
@@ -66,7 +66,7 @@ test('a post is public and its author owns it; a hidden one is its author’s al
   assert.is((await facts(post('alice/no-such-post'), account('alice'))).exists, false)
 })
 
-test('a document is its creator’s, its collaborators’, and everybody’s where it is public', async () => {
+test('a document is accessible to its creator and its collaborators, and to everybody if it is public', async () => {
   assert.is((await facts(document('2'), account('bob'))).role, 'owner')
   assert.is((await facts(document('2'), account('alice'))).role, 'access')
   assert.equal(await facts(document('2'), account('dave')), {
@@ -79,7 +79,7 @@ test('a document is its creator’s, its collaborators’, and everybody’s whe
   assert.is((await facts(document('1'), guest)).visibility, 'public')
 })
 
-test('the lobby is everybody’s and owned by the system’s admins; no other global space exists', async () => {
+test('the lobby is open to everybody and owned by the system’s admins; no other global space exists', async () => {
   assert.is((await facts(LOBBY, guest)).visibility, 'public')
   assert.is((await facts(LOBBY, account('admin-one'))).role, 'owner')
   assert.is((await facts(LOBBY, account('alice'))).role, null)
@@ -95,7 +95,7 @@ const until = async (so: () => Promise<boolean>) => {
   assert.unreachable('it never came to be')
 }
 
-test('given content that was asked for before, a change of it is heard', async () => {
+test('given content that was asked for before, then a change of it is noticed', async () => {
   assert.is((await facts(post('bob/chess-garden'), null)).visibility, 'public')
   await db.query("UPDATE posts SET flagged = true WHERE author = 'bob' AND permlink = 'chess-garden'")
   await until(async () => (await facts(post('bob/chess-garden'), null)).visibility === 'private')
@@ -106,7 +106,7 @@ test('given content that was asked for before, a change of it is heard', async (
   await until(async () => !(await facts(document('4'), account('dave'))).exists)
 })
 
-test('given a change that a replication writes, it is heard too', async () => {
+test('given a change written by replication, then it is noticed too', async () => {
   assert.is((await facts(document('2'), account('alice'))).role, 'access')
   await db.query('SET session_replication_role = replica')
   await db.query("DELETE FROM collaboration_permissions WHERE document_id = '2' AND user_account = 'alice'")
@@ -114,7 +114,7 @@ test('given a change that a replication writes, it is heard too', async () => {
   await until(async () => (await facts(document('2'), account('alice'))).role === null)
 })
 
-test('given a connection that is cut, it hears again, and meanwhile reads anew', async () => {
+test('given a lost connection, then changes are noticed again once it is back, and everything is read anew meanwhile', async () => {
   await facts(post('carol/gallery-of-light'), null)
   await db.query(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'presence listener' AND datname = current_database()",
@@ -123,7 +123,7 @@ test('given a connection that is cut, it hears again, and meanwhile reads anew',
   await until(async () => (await facts(post('carol/gallery-of-light'), null)).visibility === 'private')
 })
 
-test('given a database that says nothing any more, then what is held stands, and the rest is soon said to be unavailable', async () => {
+test('given a database that stops answering, then what is cached counts, and the rest is soon reported as unavailable', async () => {
   const address = new URL(database.url)
   const proxy = await startProxy({ targetPort: Number(address.port) })
   address.host = `127.0.0.1:${proxy.port}`
@@ -148,7 +148,7 @@ test('given a database that says nothing any more, then what is held stands, and
   }
 })
 
-test('given a file with mistakes, each is named with its place and nothing is written', async () => {
+test('given a file with mistakes, then each is reported with its place and nothing is written', async () => {
   const path = join(folder, 'bad.ndjson')
   await writeFile(
     path,
@@ -177,7 +177,7 @@ test('given a file with mistakes, each is named with its place and nothing is wr
   assert.match(E.isLeft(await loadContent(database.url, join(folder, 'none'))) ? 'left' : 'right', 'left')
 })
 
-test('one JSON object or one a line say the same; of two with one key the last stands', async () => {
+test('one JSON object and one object per line mean the same; of two rows with one key the last counts', async () => {
   const lines = parseContent(
     '{"kind":"post","author":"gina","permlink":"one","title":"a"}\n{"kind":"post","author":"gina","permlink":"one","title":"b"}\n',
   )
@@ -190,7 +190,7 @@ test('one JSON object or one a line say the same; of two with one key the last s
   await until(async () => (await facts(post('gina/one'), null)).title === 'b')
 })
 
-test('given a time as a chain writes it, without a zone, it is UTC; a number or half a date is no time', async () => {
+test('given a time without a zone, as a chain writes it, then it is UTC; a number or half a date is not a time', async () => {
   const at = (time: unknown) =>
     parseContent(JSON.stringify({ posts: [{ author: 'gina', permlink: 'then', created_at: time }] }))
   const good = {
@@ -218,7 +218,7 @@ test('given a time as a chain writes it, without a zone, it is UTC; a number or 
     assert.ok(E.isLeft(at(wrong)), String(wrong))
 })
 
-test('given a file with a byte-order mark, packed, it is loaded', async () => {
+test('given a compressed file with a byte-order mark, then it is loaded', async () => {
   const path = join(folder, 'marked.json.gz')
   const text = '\ufeff{"posts":[{"author":"gina","permlink":"marked"}]}'
   await writeFile(path, gzipSync(text))
@@ -228,7 +228,7 @@ test('given a file with a byte-order mark, packed, it is loaded', async () => {
 
 test('the sample is where the code says it is', () => assert.match(SAMPLE, /sample\.json$/))
 
-test('given a row that changes, then those who listen hear of its space, or of any where they were deaf', async () => {
+test('given a row that changes, then listeners hear about its space, or about every space if they had missed something', async () => {
   const heard: Array<SpaceRef | null> = []
   let wake: () => void = () => {}
   const stop = content.onChange?.((space) => {

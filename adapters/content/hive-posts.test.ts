@@ -46,13 +46,13 @@ test('given a post that Hive has and no table, then it is a public room and its 
   )
 })
 
-test('given a post that its community muted, then it is its author’s alone', async () => {
+test('given a post that its community muted, then it is accessible only to its author', async () => {
   node.setPost('gina/muted', { stats: { gray: true } })
   assert.is((await facts('gina/muted', account('bob'))).visibility, 'private')
   assert.is((await facts('gina/muted', account('gina'))).role, 'owner')
 })
 
-test('given a post that a table has, then the table is right and no node is asked', async () => {
+test('given a post that is in the table, then the table counts and no node is asked', async () => {
   node.setPost('gina/both', {})
   await db.query("INSERT INTO posts (author, permlink, hidden) VALUES ('gina', 'both', true)")
   const before = node.asked()
@@ -60,7 +60,7 @@ test('given a post that a table has, then the table is right and no node is aske
   assert.is(node.asked(), before)
 })
 
-test('given no node that answers, then what is known stands, and the rest is Hive’s to tell', async () => {
+test('given no node that answers, then what is known counts, and other posts are reported as unavailable', async () => {
   now += 3_600_000
   node.set('gina/on-the-chain', 'silent')
   node.set('gina/unknown', 'broken')

@@ -34,7 +34,7 @@ const read = async (log: EventStoreLog, stream: string) =>
   must(await log.readStream(stream, { limit: 1000 })())
 
 appends(
-  'given no stream, when events are appended, then the last one’s revision and position are given',
+  'given no stream, when events are appended, then the last one’s revision and position are returned',
   async ({ direct: log }) => {
     const stream = aStream()
     const events = someEvents(3)
@@ -50,7 +50,7 @@ appends(
 )
 
 appends(
-  'given a stream elsewhere than expected, then WrongExpectedRevision says where it is, and nothing is written',
+  'given a stream at another revision than expected, then WrongExpectedRevision says which, and nothing is written',
   async ({ direct: log }) => {
     const stream = aStream()
     assert.equal(failure(await log.append(stream, 4n, someEvents(1))()), {
@@ -68,7 +68,7 @@ appends(
 )
 
 appends(
-  'given an append repeated with its expectation, then it is answered as the first time',
+  'given an append that is repeated with its expectation, then it gets the same answer',
   async ({ direct: log }) => {
     const stream = aStream()
     const events = someEvents(2)
@@ -89,7 +89,7 @@ appends(
 )
 
 appends(
-  'given events that can’t be written, then that is said, and the others’ appends go on',
+  'given events that can’t be written, then the error says so, and other appends go on',
   async ({ direct: log }) => {
     const cyclic: { self?: unknown } = {}
     cyclic.self = cyclic
@@ -130,7 +130,7 @@ appends(
 
 for (const expected of ['none', 'any'] as const)
   appends(
-    `given a line cut after the server wrote and before it answered (${expected}), then there is exactly one event, and its position is known`,
+    `given a connection lost after the server wrote and before it answered (${expected}), then there is exactly one event, and its position is known`,
     async ({ log, proxy, direct }) => {
       const stream = aStream()
       must(await log.append(aStream(), 'any', someEvents(1))())
@@ -146,7 +146,7 @@ for (const expected of ['none', 'any'] as const)
   )
 
 appends(
-  'given a cut in the middle of 200 appends, then each settles, and each is written once',
+  'given a connection lost in the middle of 200 appends, then each is settled, and each is written once',
   async ({ log, proxy, direct }) => {
     const streams = Array.from({ length: 200 }, aStream)
     must(await log.append(aStream(), 'any', someEvents(1))())
@@ -161,7 +161,7 @@ appends(
 )
 
 appends(
-  'given nothing that listens, then a call is LogUnavailable in time, and health says down',
+  'given that nothing listens, then a call is LogUnavailable in time, and health says down',
   async () => {
     const log = connectEventLog({ url: 'esdb://127.0.0.1:9?tls=false', ...quick, connectTimeoutMs: 200 })
     const startedAt = performance.now()
@@ -190,7 +190,7 @@ for (const fault of ['refuse', 'halfOpen'] as const)
   )
 
 appends(
-  'given two logs in one process, when one’s line breaks, then the other’s pending appends are answered',
+  'given two logs in one process, when one loses its connection, then the other’s pending appends are answered',
   async ({ node, log, proxy }) => {
     const slow = await startProxy({ targetPort: node.port })
     const other = connectEventLog({ url: slow.url, ...quick, appendTimeoutMs: 3_000 })
@@ -209,7 +209,7 @@ appends(
 )
 
 appends(
-  'given a line that dies while nobody uses it, then it is found out and replaced',
+  'given a connection that dies while nobody uses it, then that is noticed and it is replaced',
   async ({ log, proxy }) => {
     must(await log.append(aStream(), 'any', someEvents(1))())
     proxy.halfOpen()
@@ -303,20 +303,23 @@ appends('given a server whose clock is an hour ahead, then no append is late for
   server.stop()
 })
 
-appends('given answers to nobody, twice, or not even messages, then nothing breaks', async ({ node }) => {
-  const odd = [Buffer.alloc(0), Buffer.from([10, 4, 18, 2, 97, 98]), Buffer.from([255, 255, 255])]
-  const server = await fakeServer({
-    batchAppend: (call) => call.on('data', () => odd.forEach((bytes) => void call.write(bytes))),
-  })
-  const log = connectEventLog({ url: server.url, ...quick })
-  assert.is(failure(await log.append('space-a', 'none', someEvents(1))())._tag, 'OutcomeUnknown')
-  await log.close()
-  server.stop()
-  assert.ok(node.port > 0)
-})
+appends(
+  'given answers that are for nobody, come twice or are not even messages, then nothing breaks',
+  async ({ node }) => {
+    const odd = [Buffer.alloc(0), Buffer.from([10, 4, 18, 2, 97, 98]), Buffer.from([255, 255, 255])]
+    const server = await fakeServer({
+      batchAppend: (call) => call.on('data', () => odd.forEach((bytes) => void call.write(bytes))),
+    })
+    const log = connectEventLog({ url: server.url, ...quick })
+    assert.is(failure(await log.append('space-a', 'none', someEvents(1))())._tag, 'OutcomeUnknown')
+    await log.close()
+    server.stop()
+    assert.ok(node.port > 0)
+  },
+)
 
 appends(
-  'given an event that no server takes for its size, then AppendTooLarge, and the appends beside it are written',
+  'given an event that is too large for any server, then AppendTooLarge, and the appends beside it are written',
   async ({ direct: log }) => {
     const huge = {
       id: randomUUID(),

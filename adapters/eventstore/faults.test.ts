@@ -153,7 +153,7 @@ faults.after(async ({ node, clients, direct, run }) => {
 })
 
 faults(
-  `given ${CLIENTS} clients, ${APPENDS} appends and faults at random, then the log and what each was told agree (seed ${SEED})`,
+  `given ${CLIENTS} clients, ${APPENDS} appends and random faults, then the log agrees with what each was told (seed ${SEED})`,
   async ({ node, clients, direct, run }) => {
     const next = random(SEED)
     const [watcher, ...workers] = clients as [Client, ...Client[]]

@@ -57,7 +57,7 @@ const work = async (log: EventStoreLog, run: Run): Promise<void> => {
   }
 }
 
-test('given several who append to one stream, then reads after a refusal show less than it named, and by the real server’s rule all agrees', async ({
+test('given several writers to one stream, then reads after a refusal may show less than it named, and everything follows the real server’s rule', async ({
   logs,
 }) => {
   const run: Run = { told: 0, stale: 0, history: [] }

@@ -21,7 +21,7 @@ lines.after(async ({ node }) => {
 })
 const quick = { appendTimeoutMs: 300, readTimeoutMs: 300, connectTimeoutMs: 3_000, heartbeatMs: 400 }
 
-lines('given this version of the client, then what a line uses of it is there', () => {
+lines('given this version of the client, then everything that a connection uses of it exists', () => {
   const client = inside(EventStoreDBClient.connectionString('esdb://127.0.0.1:9?tls=false'))
   assert.type(client.getChannel, 'function')
   const [metadata, options] = client.callArguments(
@@ -33,7 +33,7 @@ lines('given this version of the client, then what a line uses of it is there', 
 })
 
 lines(
-  'given a connection string, then each line’s differs from the last one’s, and nothing else in it',
+  'given a connection string, then each connection gets its own version of it, and nothing else in it differs',
   () => {
     assert.is(urlOfGeneration('esdb://a:1', 3), 'esdb://a:1?keepAliveTimeout=10003')
     assert.is(urlOfGeneration('esdb://a:1?tls=false', 3), 'esdb://a:1?tls=false&keepAliveTimeout=10003')
@@ -44,7 +44,7 @@ lines(
   },
 )
 
-lines('given where the leader is, then the connection string for it keeps credentials and options', () => {
+lines('given the leader’s address, then the connection string for it keeps credentials and options', () => {
   const leader = { host: 'node-2', port: 2114 }
   assert.is(
     urlOfNode('esdb+discover://admin:ch%40nge@a:1,b:2?tls=true', leader),
@@ -54,13 +54,13 @@ lines('given where the leader is, then the connection string for it keeps creden
   assert.is(urlOfNode('esdb://a:1,b:2', { host: 'fd00::2', port: 2114 }), 'esdb://[fd00::2]:2114')
 })
 
-lines('given a connection string that is none, then it is said at once', () => {
+lines('given an invalid connection string, then the error comes at once', () => {
   assert.throws(() => connectEventLog({ url: 'postgres://x' }), /esdb/)
 })
 
 for (const form of ['discover', 'several hosts'] as const)
   lines(
-    `given a cluster (${form}), then the leader is found, and found again when it is another`,
+    `given a cluster (${form}), then the leader is found, and found again when it changes`,
     async ({ node }) => {
       const first = await startProxy({ targetPort: node.port })
       const second = await startProxy({ targetPort: node.port })

@@ -25,7 +25,7 @@ const numbers = (events: ReadonlyArray<{ data: unknown }>) =>
 const aStream = () => `chat-${randomUUID()}`
 
 reads(
-  'given a stream, then it is read from either end, from any revision on, as much as is asked for',
+  'given a stream, then it can be read from either end, from any revision, as far as is asked for',
   async ({ log }) => {
     const stream = aStream()
     must(await log.append(stream, 'none', someEvents(5))())
@@ -41,7 +41,7 @@ reads(
   },
 )
 
-reads('given no stream, then it reads as nothing', async ({ log }) => {
+reads('given no stream, then a read returns nothing', async ({ log }) => {
   assert.equal(must(await log.readStream(aStream(), { limit: 10 })()), [])
   assert.equal(must(await log.readStream(aStream(), { direction: 'backwards', limit: 1 })()), [])
 })
@@ -55,7 +55,7 @@ reads('given a tombstoned stream, then StreamDeleted, for reads and for appends'
 })
 
 reads(
-  'given the log, then it is read by prefixes, after any position, both ways, none twice',
+  'given the log, then it can be read by prefixes, after any position, in both directions, without repeats',
   async ({ log }) => {
     const prefix = aStream()
     for (let n = 0; n < 6; n += 1) {
@@ -81,7 +81,7 @@ reads(
 )
 
 reads(
-  'given an event that is not JSON, then it comes as something that no codec takes for an object, by read and by subscription',
+  'given an event that is not JSON, then reads and subscriptions deliver something that no codec takes for an object',
   async ({ log, client }) => {
     const stream = aStream()
     await client.appendToStream(stream, binaryEvent({ type: 'Odd', data: Buffer.from([0, 255, 7]) }))
@@ -100,7 +100,7 @@ reads(
 )
 
 reads(
-  'given a line that is cut during a read, then the read is done again, over the next',
+  'given a connection that is lost during a read, then the read is repeated over the next one',
   async ({ node, log: direct }) => {
     const stream = aStream()
     must(await direct.append(stream, 'none', someEvents(300))())

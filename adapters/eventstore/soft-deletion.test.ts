@@ -77,7 +77,7 @@ test('given a room’s stream that was deleted softly, when a server that never 
   assert.is(await written(context, space), before)
 })
 
-test('given a server that holds the room and follows the log, when its stream is deleted softly elsewhere, then the next command hears so', async (context) => {
+test('given a server that holds the room and follows the log, when its stream is deleted softly elsewhere, then the next command is told so', async (context) => {
   const { log, client } = context
   const { space, path } = await room(log)
   let isHeard = false
@@ -104,7 +104,7 @@ test('given a server that holds the room and follows the log, when its stream is
   assert.is(await written(context, space), before)
 })
 
-test('given a server that has yet to hear that its room is deleted, when it writes, then that alone is written, and from then on nobody writes there', async (context) => {
+test('given a server that has not yet heard that its room is deleted, when it writes, then only that is written, and from then on nobody writes there', async (context) => {
   const { log, client } = context
   const { space, path } = await room(log)
   const before = await written(context, space)
@@ -117,7 +117,7 @@ test('given a server that has yet to hear that its room is deleted, when it writ
   assert.is(await written(context, space), before + 1)
 })
 
-test('given a busy room that is deleted for good, then nothing more is written, by whoever holds it', async (context) => {
+test('given a busy room that is deleted for good, then nobody who holds it writes anything more', async (context) => {
   const { log, client } = context
   const { space, path } = await room(log)
   await client.tombstoneStream(streamName('space', space))
@@ -136,7 +136,7 @@ test('given a chat whose stream was deleted softly, then nobody writes in it aga
   assert.is(await joins(path, space, 'carol'), 'done')
 })
 
-test('given a stream that was deleted softly and written again by somebody, then what is there is a room that was cut, for join, word and look', async (context) => {
+test('given a stream that was deleted softly and written to again by somebody, then joins, messages and looks find a room that was cut', async (context) => {
   const { log, client } = context
   const { space } = await room(log)
   const stream = streamName('space', space)
@@ -150,7 +150,7 @@ test('given a stream that was deleted softly and written again by somebody, then
   assert.is(await looks(path, space), 'space_cut')
 })
 
-test('given a room that never was, and a stream of another kind that was deleted softly, then each reads as nothing', async ({
+test('given a room that never existed, and a stream of another kind that was deleted softly, then reads return nothing for either', async ({
   log,
   client,
 }) => {
@@ -163,7 +163,7 @@ test('given a room that never was, and a stream of another kind that was deleted
   assert.equal(await log.readStream('somebody-elses', { limit: 1 })(), E.right([]))
 })
 
-test('given metadata that say something else, then the room is as it was', async ({ log, client }) => {
+test('given metadata that says something else, then the room is as it was', async ({ log, client }) => {
   const { space } = await room(log)
   await client.setStreamMetadata(streamName('space', space), { maxAge: 86_400 } as never)
   const path = pathOn(log, { ids: countedIds(++n) })

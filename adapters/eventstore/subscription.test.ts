@@ -45,7 +45,7 @@ const write = async (log: EventStoreLog, prefix: string, count: number, from = 0
 }
 
 subscriptions(
-  'given events there and events to come, then all come in order, and between them that it has caught up',
+  'given existing events and later ones, then all come in order, with a caught-up notice between them',
   async ({ log, direct }) => {
     const prefix = aPrefix()
     await write(direct, prefix, 5)
@@ -78,7 +78,7 @@ subscriptions('given a position, then exactly what comes after it is delivered',
 })
 
 subscriptions(
-  'given a subscription from the end whose line is cut before its first event, then nothing since its start is missed',
+  'given a subscription from the end that loses its connection before its first event, then nothing since its start is missed',
   async ({ log, direct, proxy }) => {
     const prefix = aPrefix()
     await write(direct, prefix, 3)
@@ -96,7 +96,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given cuts again and again while events come, then each event comes once and in order',
+  'given a connection that is lost again and again while events come, then each event comes once and in order',
   async ({ log, direct, proxy }) => {
     const prefix = aPrefix()
     const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
@@ -120,7 +120,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given a node killed and started again in the middle, then it goes on at the exact next event',
+  'given a node that is killed and restarted in the middle, then the subscription continues with the exact next event',
   async ({ node, log, direct }) => {
     const prefix = aPrefix()
     const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
@@ -138,7 +138,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given a line that goes silent, with no error at all, then it is found out and nothing is missed',
+  'given a connection that goes silent without any error, then that is noticed and nothing is missed',
   async ({ log, direct, proxy }) => {
     const prefix = aPrefix()
     const subscription = log.subscribe({ after: 'start', prefixes: [prefix] })
@@ -155,7 +155,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given a consumer that takes its time, then what waits is bounded, and all comes in the end',
+  'given a slow consumer, then the number of waiting events is bounded, and all of them come in the end',
   async ({ log, direct }) => {
     const prefix = aPrefix()
     for (let batch = 0; batch < 20; batch += 1)
@@ -194,13 +194,16 @@ subscriptions(
   },
 )
 
-subscriptions('given a stop while nothing comes, then the loop ends', async ({ log }) => {
-  const subscription = log.subscribe({ after: 'end', prefixes: [aPrefix()] })
-  const { seen, done } = collect(subscription)
-  await until('caught up', () => seen.caughtUp === 1)
-  await subscription.stop()
-  await done
-})
+subscriptions(
+  'given a subscription that is stopped while nothing comes, then its loop ends',
+  async ({ log }) => {
+    const subscription = log.subscribe({ after: 'end', prefixes: [aPrefix()] })
+    const { seen, done } = collect(subscription)
+    await until('caught up', () => seen.caughtUp === 1)
+    await subscription.stop()
+    await done
+  },
+)
 
 subscriptions('given no server yet, then a subscription waits for it', async ({ log, direct, proxy }) => {
   const prefix = aPrefix()
@@ -237,7 +240,7 @@ const startOf = (call: ReadCall) => {
 }
 
 subscriptions(
-  'given a server that ends subscriptions as if all were well, then they are asked for again, from the exact next event',
+  'given a server that ends subscriptions without an error, then they are requested again from the exact next event',
   async () => {
     let calls = 0
     const server = await fakeServer({
@@ -278,7 +281,7 @@ subscriptions('given a server that repeats events after a resumption, then they 
 })
 
 subscriptions(
-  'given a server whose subscription stalls while its reads show more, then it is asked for again',
+  'given a server whose subscription stalls while its reads show more, then the subscription is requested again',
   async () => {
     let calls = 0
     const server = await fakeServer({
@@ -325,15 +328,18 @@ subscriptions(
   },
 )
 
-subscriptions('given a log that is closed, when subscribed to, then that ends at once', async ({ log }) => {
-  await log.close()
-  const subscription = log.subscribe({ after: 'start', prefixes: [] })
-  for await (const _ of subscription) throw new Error('it gave something')
-  assert.is(subscription.state().state, 'stopped')
-})
+subscriptions(
+  'given a closed log, when it is subscribed to, then the subscription ends at once',
+  async ({ log }) => {
+    await log.close()
+    const subscription = log.subscribe({ after: 'start', prefixes: [] })
+    for await (const _ of subscription) throw new Error('it gave something')
+    assert.is(subscription.state().state, 'stopped')
+  },
+)
 
 subscriptions(
-  'given subscriptions whose loops are left, by whatever way, then the log keeps none of them',
+  'given subscriptions whose loops are left in any way, then the log keeps none of them',
   async ({ log, direct }) => {
     const prefix = aPrefix()
     await write(direct, prefix, 1)
@@ -351,7 +357,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given a consumer that takes nothing, when the line is cut again and again, then no more waits than the buffer holds',
+  'given a consumer that takes nothing, when the connection is lost again and again, then no more events wait than the buffer holds',
   async ({ direct, proxy }) => {
     const prefix = aPrefix()
     await write(direct, prefix, 20)
@@ -385,7 +391,7 @@ subscriptions(
 )
 
 subscriptions(
-  'given a line on which one event takes longer than is waited for, then it comes all the same',
+  'given a connection on which one event takes longer than the time limit, then it still comes',
   async ({ direct, proxy }) => {
     const prefix = aPrefix()
     const { position } = must(await direct.append(`${prefix}a`, 'none', someEvents(1))())

@@ -61,7 +61,7 @@ const connect = ({ open }: Context, url: string): EventStoreLog => {
   return log
 }
 
-tls('given the password, then it appends, reads and follows', async (context) => {
+tls('given the password, then appends, reads and subscriptions work', async (context) => {
   const log = connect(context, urlOf(admin, context.node.port))
   const { events } = collect(log.subscribe({ after: 'start', prefixes: ['chat-'] }))
   const written = must(await log.append('chat-a', 'none', someEvents(3))())
@@ -72,7 +72,7 @@ tls('given the password, then it appends, reads and follows', async (context) =>
   assert.is(log.health().state, 'up')
 })
 
-tls('given a wrong password or none, then each call says so, and at once', async (context) => {
+tls('given a wrong password or none, then each call says so at once', async (context) => {
   for (const user of ['admin:wrong@', '']) {
     const log = connect(context, urlOf(user, context.node.port))
     const startedAt = performance.now()
@@ -95,28 +95,31 @@ tls('given a certificate of another authority, or none at all, then nothing is s
   }
 })
 
-tls('given lines cut and the node killed, then it goes on at the exact next event', async (context) => {
-  const proxy = await startProxy({ targetPort: context.node.port })
-  const log = connect(context, urlOf(admin, proxy.port))
-  const subscription = log.subscribe({ after: 'end', prefixes: ['chat-d'] })
-  const { events } = collect(subscription)
-  await until('it is live', () => subscription.state().state === 'live')
-  must(await log.append('chat-d', 'none', someEvents(2))())
-  await until('two came', () => events.length === 2)
-  proxy.reset()
-  await until('the line is back', () => log.health().state === 'up' && log.stats().connections > 1)
-  must(await log.append('chat-d', 1n, someEvents(2))())
-  await context.node.kill()
-  await context.node.restart()
-  await until('the node is back', () => log.health().state === 'up' && log.stats().connections > 2)
-  must(await log.append('chat-d', 3n, someEvents(1))())
-  await until('all came', () => events.length >= 5)
-  assert.equal(
-    events.map(({ revision }) => revision),
-    [0n, 1n, 2n, 3n, 4n],
-  )
-  await log.close()
-  await proxy.close()
-})
+tls(
+  'given lost connections and a killed node, then it continues with the exact next event',
+  async (context) => {
+    const proxy = await startProxy({ targetPort: context.node.port })
+    const log = connect(context, urlOf(admin, proxy.port))
+    const subscription = log.subscribe({ after: 'end', prefixes: ['chat-d'] })
+    const { events } = collect(subscription)
+    await until('it is live', () => subscription.state().state === 'live')
+    must(await log.append('chat-d', 'none', someEvents(2))())
+    await until('two came', () => events.length === 2)
+    proxy.reset()
+    await until('the line is back', () => log.health().state === 'up' && log.stats().connections > 1)
+    must(await log.append('chat-d', 1n, someEvents(2))())
+    await context.node.kill()
+    await context.node.restart()
+    await until('the node is back', () => log.health().state === 'up' && log.stats().connections > 2)
+    must(await log.append('chat-d', 3n, someEvents(1))())
+    await until('all came', () => events.length >= 5)
+    assert.equal(
+      events.map(({ revision }) => revision),
+      [0n, 1n, 2n, 3n, 4n],
+    )
+    await log.close()
+    await proxy.close()
+  },
+)
 
 tls.run()

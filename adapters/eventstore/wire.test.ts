@@ -96,7 +96,7 @@ wire('given an append, then the server sees its events, their order, and no dead
 })
 
 wire(
-  'given an append of many megabytes, then it goes in several requests, in order, the last one final',
+  'given an append of many megabytes, then it is sent in several requests, in order, of which the last is final',
   () => {
     const events = Array.from({ length: 12 }, (_, n) => ({
       id: randomUUID(),
@@ -146,7 +146,7 @@ const recorded = (contentType: string, data: Buffer, metadata: Buffer) => {
   return decodeRead(Buffer.from(response.serializeBinary()))
 }
 
-wire('given a recorded event, then all of it is read, positions to the last bit', () => {
+wire('given a recorded event, then all of it is read, with exact positions', () => {
   const reading = recorded('application/json', Buffer.from('{"text":"🐢"}'), Buffer.from('{"at":1}'))
   assert.equal(reading, {
     kind: 'event',
@@ -164,7 +164,7 @@ wire('given a recorded event, then all of it is read, positions to the last bit'
   })
 })
 
-wire('given an event that is not JSON, then it comes as what it is', () => {
+wire('given an event that is not JSON, then its bytes come unchanged', () => {
   const binary = recorded('application/octet-stream', Buffer.from([1, 2, 255]), Buffer.alloc(0))
   assert.ok(binary.kind === 'event')
   assert.is(binary.event.data, 'data:application/octet-stream;base64,AQL/')
@@ -272,7 +272,7 @@ wire('given a refused append, then its reason and the revision that the stream i
   })
 })
 
-wire('given bytes that are no such message, then it throws and reads nothing past them', () => {
+wire('given bytes that are not such a message, then reading throws and does not go beyond them', () => {
   assert.throws(() => decodeRead(Buffer.from([10, 200, 1, 2])))
   assert.throws(() => decodeRead(Buffer.from([255])))
 })

@@ -21,7 +21,7 @@ const right = <A>(e: E.Either<unknown, A>): A => {
 }
 const tag = (e: E.Either<{ _tag: string }, unknown>) => (E.isLeft(e) ? e.left._tag : 'right')
 
-test('given each of posting, active and owner keys, a signature by it verifies; by the memo key it does not', async () => {
+test('given a signature by the posting, active or owner key, then it verifies; by the memo key it does not', async () => {
   for (const role of ['posting', 'active', 'owner'] as const)
     assert.is(
       right(await hive().verify({ account: 'alice', message: 'm', signature: signAs('alice', 'm', role) })()),
@@ -33,7 +33,7 @@ test('given each of posting, active and owner keys, a signature by it verifies; 
   )
 })
 
-test('given another message, another account or another named key, it does not verify', async () => {
+test('given another message, another account or another named key, then the signature does not verify', async () => {
   const signature = signAs('alice', 'm')
   assert.is(right(await hive().verify({ account: 'alice', message: 'n', signature })()), false)
   assert.is(right(await hive().verify({ account: 'bob', message: 'm', signature })()), false)
@@ -52,7 +52,7 @@ test('given another message, another account or another named key, it does not v
   )
 })
 
-test('given the same signature with a high S, it does not verify', async () => {
+test('given the same signature with a high S, then it does not verify', async () => {
   const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
   const low = signAs('alice', 'm')
   const high = (order - BigInt(`0x${low.slice(66)}`)).toString(16).padStart(64, '0')
@@ -64,7 +64,7 @@ test('given the same signature with a high S, it does not verify', async () => {
   assert.is(right(await hive().verify({ account: 'alice', message: 'm', signature })()), false)
 })
 
-test('given a key that alone does not reach the threshold, it does not verify', async () => {
+test('given a key that does not reach the threshold on its own, then the signature does not verify', async () => {
   const key = devKeys('carol').posting.public
   const other = devKeys('dave').posting.public
   node.set('carol', {
@@ -96,7 +96,7 @@ test('given a key that alone does not reach the threshold, it does not verify', 
   node.set('carol', null)
 })
 
-test('given a node that knows nobody, the next one is asked; unknown is who none of them knows', async () => {
+test('given a node that does not know the account, then the next one is asked; an account that none knows is unknown', async () => {
   const behind = await startHiveStandIn()
   for (const name of ['alice', 'bob', 'nobody-here']) behind.set(name, 'unknown')
   node.set('nobody-here', 'unknown')
@@ -118,7 +118,7 @@ test('given a node that knows nobody, the next one is asked; unknown is who none
   await behind.close()
 })
 
-test('given what is no signature, it does not verify and no node is asked', async () => {
+test('given something that is not a signature, then it does not verify and no node is asked', async () => {
   const before = node.asked()
   const good = signAs('alice', 'm')
   for (const signature of [
@@ -143,7 +143,7 @@ test('given what is no signature, it does not verify and no node is asked', asyn
   )
 })
 
-test('given a name that no Hive account can have, then UnknownAccount without asking; one that none has, after asking', async () => {
+test('given a name that no Hive account can have, then UnknownAccount without asking; for one that no account has, after asking', async () => {
   const before = node.asked()
   assert.is(tag(await hive().keysOf('guest:0123456789ab')()), 'UnknownAccount')
   assert.is(node.asked(), before)
@@ -169,7 +169,7 @@ test('keys are held for five minutes, asked once by many at once, and bounded', 
   assert.is(node.asked(), before + 5)
 })
 
-test('given nodes that are silent, broken, malformed, in error or about another, the next is asked', async () => {
+test('given nodes that are silent, broken, malformed, in error or answer about somebody else, then the next is asked', async () => {
   for (const how of ['silent', 'broken', 'malformed', 'error', 'other'] as const) {
     real.set('heidi', how)
     const answer = await createHive({
@@ -184,7 +184,7 @@ test('given nodes that are silent, broken, malformed, in error or about another,
   real.set('heidi', null)
 })
 
-test('given no node in reach, then HiveUnavailable, and it is not held', async () => {
+test('given that no node can be reached, then HiveUnavailable, and that is not cached', async () => {
   const gone = await startHiveStandIn()
   await gone.close()
   const one = hive([gone.url])
@@ -196,7 +196,7 @@ test('given no node in reach, then HiveUnavailable, and it is not held', async (
   assert.is(tag(await hive([]).keysOf('ivan')()), 'HiveUnavailable')
 })
 
-test('given a stand-in that was not allowed, it is not believed; and in production nothing allows it', async () => {
+test('given a stand-in that was not allowed, then it is not believed; in production nothing allows it', async () => {
   const strict = createHive({ nodes: [node.url], clock })
   assert.is(tag(await strict.keysOf('alice')()), 'HiveUnavailable')
   assert.is(tag(await createHive({ nodes: [node.url, real.url], clock }).keysOf('alice')()), 'right')
@@ -218,7 +218,7 @@ test('given a stand-in that was not allowed, it is not believed; and in producti
   }
 })
 
-test('given the same signature again, it is not worked out again; after a change of keys it no longer verifies', async () => {
+test('given the same signature again, then it is not computed again; after a change of keys it no longer verifies', async () => {
   const one = hive([real.url])
   const asked = { account: 'judy', message: 'm', signature: signAs('judy', 'm') }
   const time = async () => {

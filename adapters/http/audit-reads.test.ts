@@ -29,7 +29,7 @@ const world = () => {
   return { log, clock, looks, look, told }
 }
 
-test('given 480 looks at moments by one, then a share is told one by one, the rest are one event that says how many', async () => {
+test('given 480 looks at moments by one caller, then some are recorded one by one, and the rest as one event that says how many', async () => {
   const { log, clock, looks, look, told } = world()
   for (let n = 0; n < 480; n += 1) {
     assert.ok(E.isRight(await look()))
@@ -48,7 +48,7 @@ test('given 480 looks at moments by one, then a share is told one by one, the re
   assert.is(told().length, before + 1, 'a sum is told once')
 })
 
-test('given a look whose answer got lost, on a log that forgets, then it is told once', async () => {
+test('given a look whose answer was lost, on a log that forgets, then it is recorded once', async () => {
   const { log, look } = world()
   const faults = ['unknown-written' as const]
   log.forgets = true
@@ -57,7 +57,7 @@ test('given a look whose answer got lost, on a log that forgets, then it is told
   assert.is(log.all().length, 1)
 })
 
-test('given guests of one address who are somebody else each time, then they are one reader; another is not held up', async () => {
+test('given guests of one address who are somebody new each time, then they count as one reader, and others are not held up', async () => {
   const { looks, look, told } = world()
   for (let n = 0; n < 300; n += 1) await look({ by: `guest:${n.toString(16).padStart(12, '0')}` })
   const before = told().length
@@ -68,7 +68,7 @@ test('given guests of one address who are somebody else each time, then they are
   await looks.flush()
 })
 
-test('given one who looks at ever other spaces, then it is told of a few and of all together', async () => {
+test('given a caller who keeps looking at other spaces, then a few spaces are recorded, and the rest together', async () => {
   const { looks, look, told } = world()
   for (let n = 0; n < 500; n += 1) await look({ space: { type: 'document', id: String(n) } })
   await looks.flush()
@@ -77,7 +77,7 @@ test('given one who looks at ever other spaces, then it is told of a few and of 
   assert.is(told().filter(({ times }) => times === undefined).length + more, 500)
 })
 
-test('given a log that takes nothing, then nothing is shown: neither the first of many nor those after it', async () => {
+test('given a log that accepts nothing, then nothing is shown: neither the first of many looks nor the later ones', async () => {
   const away = { _tag: 'LogUnavailable', cause: 'away' } as const
   const log = { append: () => TE.left(away), readStream: () => TE.left(away) }
   const clock = { now: () => START }

@@ -49,7 +49,7 @@ test.before(async () => {
   await http.settled()
 })
 
-test('each filter narrows it to what it names', async () => {
+test('each filter narrows the result to what it names', async () => {
   const all = await entries('')
   const actions = async (query: string) => (await entries(query)).map(({ action }) => action)
   assert.equal(await actions('action=AccountMuted'), ['AccountMuted'])
@@ -134,7 +134,7 @@ test('given more than a page, when exported, then every row comes once, in order
   assert.is((await get('/api/audit?format=ndjson&limit=3', auditor())).body.trimEnd().split('\n').length, 3)
 })
 
-test('given cells that a spreadsheet would run, then they are text', () => {
+test('given cells that a spreadsheet would run, then they become text', () => {
   for (const text of ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '  =1', '\r=1', '＝1'])
     assert.is(csvCell(text), `"'${text}"`)
   assert.is(csvCell('a "b", c'), '"a ""b"", c"')
@@ -167,7 +167,7 @@ test('given a caller who does not read, then no more than a few pages are asked 
   await chunks.return?.()
 })
 
-test('given a look, then it is on the log before it is answered: who, at what, how many; but not which words', async () => {
+test('given a look, then it is on the log before it is answered, with who, at what and how many rows, but not which words', async () => {
   const before = looks().length
   const rows = await entries('space=document:1&text=walrus&room=main', auditor())
   const look = looks()[before]!
@@ -196,7 +196,7 @@ test('given a look, then it is on the log before it is answered: who, at what, h
   )
 })
 
-test('given a log that takes no look, then nothing is shown', async () => {
+test('given a log that does not accept the look, then nothing is shown', async () => {
   http.log.onAppend = (stream) => (stream.startsWith('access-') ? 'unavailable' : null)
   for (const query of ['', '?format=ndjson', '?space=document:1&format=csv']) {
     const response = await get(`/api/audit${query}`, auditor())
@@ -206,7 +206,7 @@ test('given a log that takes no look, then nothing is shown', async () => {
   http.log.onAppend = () => null
 })
 
-test('given one day as both ends, then that day, over each way to ask', async () => {
+test('given one day as both ends, then that whole day, whichever way it is asked for', async () => {
   const [day, next] = ['2026-01-01', '2026-01-02']
   for (const path of ['/api/audit?space=document:123&', '/api/spaces/document/123/audit?']) {
     const of = async (range: string) => (await get(`${path}${range}`, auditor())).json().entries as Row[]
@@ -219,7 +219,7 @@ test('given one day as both ends, then that day, over each way to ask', async ()
   }
 })
 
-test('given what is no filter, then 400 names it', async () => {
+test('given an unknown filter, then 400 names it', async () => {
   for (const query of [
     'room=elsewhere',
     'guest=bob',
@@ -297,7 +297,7 @@ test('given a filter that is misspelt, then 400 names it and the one that was me
     assert.is((await get(url, owner())).statusCode, 200, url)
 })
 
-test('given one who asks for what is their own, then they see what they did and what was done to them', async () => {
+test('given a caller who asks for their own events, then they see what they did and what was done to them', async () => {
   const mine = await entries('', { ...http.bearer('frank') }, '/api/me/audit')
   assert.ok(mine.some(({ action, target }) => action === 'AccountMuted' && target === 'frank'))
   assert.ok(mine.every((row) => row.user_account === 'frank' || row.target === 'frank'))
@@ -305,7 +305,7 @@ test('given one who asks for what is their own, then they see what they did and 
   assert.is((await get('/api/me/audit?account=bob', { ...http.bearer('frank') })).statusCode, 403)
 })
 
-test('given a stranger who tried a private space and one that is not there, then their own audit tells the two apart by nothing', async () => {
+test('given a stranger who tried a private space and one that does not exist, then nothing in their own audit log tells the two apart', async () => {
   const stranger = 'stranger'
   for (const id of ['2', '9999991']) {
     const tried = await send('POST', `/api/spaces/document/${id}/join`, stranger, {})

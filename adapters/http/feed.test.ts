@@ -78,7 +78,7 @@ test('given a space with a history, when its feed is asked for from the start, t
   assert.not('client' in items[2])
 })
 
-test('given a place in the middle, when the feed goes on from there, then what comes first knows the one before it', async () => {
+test('given a position in the middle, when the feed continues from there, then the first event names the one before it', async () => {
   const [, granted, first] = await once('space=document:2&after=start')
   const after = await once(`space=document:2&after=${first.position}&types=MessagePosted`)
   assert.is(after.length, 1)
@@ -91,7 +91,7 @@ test('given a place in the middle, when the feed goes on from there, then what c
   )
 })
 
-test('given an auditor, when the feed of all spaces is asked for, then both spaces are in it, each with its own order, and where people came from', async () => {
+test('given an auditor, when the feed of all spaces is requested, then both spaces are in it, each in its own order, with people’s addresses', async () => {
   const items = await once('after=start', as('auditor'))
   assert.equal(new Set(items.map(({ space_id }) => space_id)), new Set(['1', '2']))
   const one = items.filter(({ space_id }) => space_id === '1')
@@ -99,7 +99,7 @@ test('given an auditor, when the feed of all spaces is asked for, then both spac
   assert.ok('client' in items.at(-1))
 })
 
-test('given a feed of one space, when something happens there and elsewhere, then it has what happened there alone, at once', async () => {
+test('given a feed of one space, when something happens there and elsewhere, then it has only what happened there, at once', async () => {
   const lines = await open('space=document:2', as('mona'))
   const events = await open('space=document:2', { ...as('mona'), accept: 'text/event-stream' })
   await say('document/1', 'not this', 'alice')
@@ -110,7 +110,7 @@ test('given a feed of one space, when something happens there and elsewhere, the
   await Promise.all([lines.stop(), events.stop()])
 })
 
-test('given one who had an event, when its line is cut and it comes back with Last-Event-ID, then it goes on after it', async () => {
+test('given a reader that received an event, when its connection is lost and it comes back with Last-Event-ID, then it continues after that event', async () => {
   const [, , first] = await once('space=document:2&after=start')
   const events = await open('space=document:2&after=start', {
     ...as('mona'),
@@ -122,7 +122,7 @@ test('given one who had an event, when its line is cut and it comes back with La
   await events.stop()
 })
 
-test('given a feed that is read, when the role of its reader is revoked, then it ends within a second with a word why', async () => {
+test('given a feed that is being read, when its reader’s role is revoked, then it ends within a second with the reason', async () => {
   const feed = await open('space=document:2', as('mona'))
   await send('DELETE', '/api/spaces/document/2/permissions/mona', as('bob'))
   const since = performance.now()
@@ -153,7 +153,7 @@ for (const [why, query, who, status, code] of REFUSED)
     assert.is(response.json().code, code)
   })
 
-test('given one caller with twenty feeds, when it asks for another, then it is told to slow down', async () => {
+test('given a caller with twenty feeds, when it asks for another, then it is told to slow down', async () => {
   const feeds = await Promise.all(Array.from({ length: 20 }, () => open('space=document:2', as('bob'))))
   const response = await fetch(`${url}/api/feed?space=document:2`, { headers: as('bob') })
   assert.is(response.status, 429)
@@ -166,7 +166,7 @@ test('given one caller with twenty feeds, when it asks for another, then it is t
   })
 })
 
-test('given a feed that was asked for, then the look is on the audit log', async () => {
+test('given a feed that was requested, then the look is on the audit log', async () => {
   await http.settled()
   const { entries } = (
     await http.app.inject({ url: '/api/audit?action=AuditRead&limit=100', headers: as('auditor') })

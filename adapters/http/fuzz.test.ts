@@ -294,7 +294,7 @@ test(`${TOTAL} malformed requests are answered below 500, in the error's shape`,
   assert.is(({} as { x?: number }).x, undefined)
 })
 
-test('what came of it is well-formed, by callers who could, in spaces that are', () => {
+test('the resulting events are well-formed, by callers who may, in spaces that exist', () => {
   for (const event of http.log.all()) {
     const text = JSON.stringify({ data: event.data, metadata: event.metadata })
     assert.ok(event.stream.isWellFormed() && !event.stream.includes('\0'))

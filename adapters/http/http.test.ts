@@ -52,7 +52,7 @@ const ok = (answer: Answer): Record<string, Json> => {
   return answer.body
 }
 
-test('given the wallet’s join, it holds a seat and answers with all that a client needs', async () => {
+test('given the wallet’s join, then it holds a seat and returns everything that a client needs', async () => {
   const challenge = `dlux_vr_${http.clock.ms}_abc`
   const join = {
     headers: { authorization: `Bearer ${signAs('bob', challenge)}:bob` },
@@ -76,7 +76,7 @@ test('given the wallet’s join, it holds a seat and answers with all that a cli
   refused(await call('POST', `${POST}/join`, join), 401, 'invalid_proof')
 })
 
-test('given a guest, its token makes it the same guest again', async () => {
+test('given a guest, then its token makes it the same guest again', async () => {
   const first = ok(await call('POST', `${POST}/join`, { headers: { authorization: 'Bearer :alice' } }))
   assert.is(first.identity.kind, 'guest')
   assert.is(first.identity.verified, false)
@@ -101,7 +101,7 @@ test('both spellings of a post’s id are one space, on every nested route', asy
   assert.is(coded.messages.at(-1).message_id, slash.message_id)
 })
 
-test('given an id of a wrong form, then invalid_space, on every route', async () => {
+test('given a malformed id, then invalid_space, on every route', async () => {
   // `post/alice/bans` is Alice’s post named bans.
   for (const space of [
     'post/alice',
@@ -154,7 +154,7 @@ test('given a proof that is wrong in any way, then 401, whatever the call', asyn
   http.clock.ms -= 3_600_001
 })
 
-test('given Hive out of reach, a signature is 503 and a token goes on', async () => {
+test('given that Hive is out of reach, then a signature is 503 and a token still works', async () => {
   http.hive.set('wendy', 'broken')
   const answer = await call('GET', POST, { headers: http.signed('wendy') })
   refused(answer, 503, 'hive_unavailable')
@@ -163,7 +163,7 @@ test('given Hive out of reach, a signature is 503 and a token goes on', async ()
   http.hive.set('wendy', null)
 })
 
-test('a session is made for a proof, and its end is for good', async () => {
+test('a session is made in return for a proof, and once ended stays ended', async () => {
   const { token, identity, expires_at } = ok(
     await call('POST', '/api/auth/session', { headers: http.signed('erin') }),
   ) as Json
@@ -191,7 +191,7 @@ test('the server’s challenge proves who signs it', async () => {
   ok(await call('POST', '/api/auth/challenge'))
 })
 
-test('given a proof in the body, with a key or without, of each kind of challenge, then the account; on a join too', async () => {
+test('given a proof in the body, with or without a key, with each kind of challenge, then the caller is the account; on a join too', async () => {
   const session = (payload: object, headers: Record<string, string> = {}) =>
     call('POST', '/api/auth/session', { payload, headers })
   const wallet = () => `dlux_vr_${http.clock.ms}_${randomUUID()}`
@@ -216,7 +216,7 @@ test('given a proof in the body, with a key or without, of each kind of challeng
   assert.equal(ok(await call('POST', `${POST}/join`, { payload: joined })).identity.id, 'erin')
 })
 
-test('given half a proof, another’s, or a field that nobody reads, then it is refused and never quietly a guest', async () => {
+test('given half a proof, somebody else’s, or a field that nobody reads, then it is refused and never quietly means a guest', async () => {
   const session = (payload: object, headers: Record<string, string> = {}) =>
     call('POST', '/api/auth/session', { payload, headers })
   const challenge = `dlux_vr_${http.clock.ms}_${randomUUID()}`
@@ -243,7 +243,7 @@ test('given half a proof, another’s, or a field that nobody reads, then it is 
   assert.is(ok(await session({})).identity.kind, 'guest')
 })
 
-test('an owner changes settings, grants, bans, mutes; others are refused and told what it needs', async () => {
+test('an owner changes settings, grants, bans and mutes; others are refused and told which role it needs', async () => {
   const at = '/api/spaces/document/123'
   refused(await call('PATCH', `${at}/settings`, as('bob', { max_users: 2 })), 403, 'forbidden')
   const patched = ok(
@@ -358,7 +358,7 @@ test('chat: said, rewritten, reacted to, deleted; the same message_id or Idempot
   )
 })
 
-test('given a guest without a token, when it says something, then it is told who it is, and with that token it is the same guest', async () => {
+test('given a guest without a token, when it posts a message, then it is told who it is, and with the returned token it is the same guest', async () => {
   const at = '/api/chat/post/bob/chess-garden/messages'
   const said = ok(await call('POST', at, { payload: { content: 'who am I?' } }))
   assert.is(said.identity.kind, 'guest')
@@ -392,7 +392,7 @@ test('the name of a subspace keeps nobody out: whoever may enter the space sees 
   ok(await call('POST', '/api/spaces/post/bob/chess-garden/join', { payload: { subspace } }))
 })
 
-test('given TURN credentials asked for a space, then those who may hear somebody there have them', async () => {
+test('given a request for TURN credentials in a space, then those who may hear somebody there get them', async () => {
   const at = '/api/turn-credentials'
   const of = (space: string) => `${at}?space=${encodeURIComponent(space)}`
   assert.ok(ok(await call('GET', of('document:2'), as('bob'))).credential)
@@ -413,7 +413,7 @@ test('given TURN credentials asked for a space, then those who may hear somebody
   refused(await call('GET', of(post), as('dave')), 403, 'banned')
 })
 
-test('given TURN credentials asked for nowhere, then accounts have them, and guests where the lobby takes guests', async () => {
+test('given a request for TURN credentials without a space, then accounts get them, and guests if the lobby admits guests', async () => {
   for (const at of ['/api/turn-credentials', '/api/webrtc/turn-config']) {
     assert.ok(ok(await call('GET', at)).credential)
     const settings = (guests_allowed: boolean) =>
@@ -426,7 +426,7 @@ test('given TURN credentials asked for nowhere, then accounts have them, and gue
   }
 })
 
-test('guests kept out may see that a space is there, and nothing inside', async () => {
+test('guests who are kept out may see that a space exists, and nothing inside', async () => {
   const at = '/api/spaces/post/carol/gallery-of-light'
   ok(await call('PATCH', `${at}/settings`, as('carol', { guests_allowed: false })))
   const inside = await http.commands.space({
@@ -523,7 +523,7 @@ test('bodies that are no JSON, too large, poisoned or of another type are refuse
   assert.is((await raw('{}', 'application/json; charset=utf-8')).status, 200)
 })
 
-test('addresses that are none have the error’s shape', async () => {
+test('unknown addresses get an error of the usual shape', async () => {
   refused(await call('GET', '/api/nothing'), 404, 'not_found')
   refused(await call('GET', '/api/spaces/%zz/1'), 400, 'invalid_url')
   refused(await call('GET', '/api/spaces/global/%E0%A4%A'), 400, 'invalid_space')
@@ -531,7 +531,7 @@ test('addresses that are none have the error’s shape', async () => {
     refused(await call('GET', `/api/chat/global/lobby/messages?${query}`), 400, 'invalid_space')
 })
 
-test('given a method that an address does not take, then 405 and those that it does, whatever is there', async () => {
+test('given a method that an address does not support, then 405 and those that it does support, whether or not the thing exists', async () => {
   const refusal = (answer: Answer) => {
     refused(answer, 405, 'method_not_allowed')
     return answer.headers.allow
@@ -714,7 +714,7 @@ test('given a proxy that writes ports or brackets, then the client’s address i
   await behind.close()
 })
 
-test('given many who ask for health at once, it is found out once; after that anew, whatever came of it', async () => {
+test('given many who ask for health at once, then it is determined once; later requests determine it anew, whatever the result was', async () => {
   const found: Array<{ resolve: (value: string) => void; reject: (error: Error) => void }> = []
   const health = shared(() => new Promise<string>((resolve, reject) => void found.push({ resolve, reject })))
   const many = Array.from({ length: 50 }, health)
@@ -727,7 +727,7 @@ test('given many who ask for health at once, it is found out once; after that an
   assert.is(found.length, 3)
 })
 
-test('metrics are Prometheus text, the documentation is there and names every call', async () => {
+test('metrics are Prometheus text, and the documentation names every call', async () => {
   assert.match((await call('GET', '/metrics')).body.text, 'presence_http_request_seconds_bucket')
   const docs = await call('GET', '/docs/json')
   const paths = Object.keys(docs.body.paths)
@@ -786,7 +786,7 @@ test('cross-origin calls are for the allow-list, and answers carry security head
   assert.match(odd.body.request_id, /^[0-9a-f-]{36}$/)
 })
 
-test('given the log out of reach, then 503 and when to come back', async () => {
+test('given that the log is out of reach, then 503 and when to come back', async () => {
   http.log.onRead = () => 'unavailable'
   http.log.onAppend = () => 'unavailable'
   const answer = await call('GET', '/api/spaces/post/dave/open-mic-night')
@@ -796,7 +796,7 @@ test('given the log out of reach, then 503 and when to come back', async () => {
   http.log.onAppend = () => null
 })
 
-test('bytes that are no HTTP, and headers without end, are answered in the same shape', async () => {
+test('bytes that are not HTTP, and endless headers, are answered in the same shape', async () => {
   await http.app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = http.app.server.address() as AddressInfo
   const say = async (bytes: string): Promise<string> => {
@@ -828,7 +828,7 @@ test('bytes that are no HTTP, and headers without end, are answered in the same 
   assert.match(smuggled, /^HTTP\/1\.1 400 /)
 })
 
-test('given a request that does not come to its end, then it is told so, and not waited for', async () => {
+test('given a request that never ends, then it is told so and is not waited for', async () => {
   assert.ok(http.app.server.requestTimeout > 0)
   const socket = new PassThrough()
   const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
@@ -866,7 +866,7 @@ test('given too many requests from one address, then slow_down', async () => {
   await small.close()
 })
 
-test('given too many costly reads from one address, of whatever kinds, then slow_down, and what costs little goes on', async () => {
+test('given too many costly reads of any kind from one address, then slow_down, and cheap requests go on', async () => {
   const small = await testHttp({ costlyPerMinute: 4 })
   const from = (remoteAddress: string, url: string) => small.app.inject({ method: 'GET', url, remoteAddress })
   const costly = [
@@ -893,7 +893,7 @@ test('given too many costly reads from one address, of whatever kinds, then slow
   await small.close()
 })
 
-test('given a server that closes, then what comes over a connection in use is answered as ever, and is the last of it', async () => {
+test('given a server that is closing, then a request over a connection in use is answered as usual, and is its last', async () => {
   const { port } = http.app.server.address() as AddressInfo
   const socket = connect(port, '127.0.0.1')
   const head = 'Host: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n'

@@ -13,7 +13,7 @@ const of = <A>(row: E.Either<string, A>): A => {
   return row.right
 }
 
-test('given NULL in every column but the key, then it has what an empty row has', () => {
+test('given NULL in every column but the key, then the row has the empty values', () => {
   const names = [
     'type',
     'title',
@@ -37,7 +37,7 @@ test('given NULL in every column but the key, then it has what an empty row has'
   )
 })
 
-test('given longer texts and larger numbers than here, then they are cut', () => {
+test('given texts and numbers that are too long or too large, then they are cut', () => {
   const row = of(
     post({ title: '😀'.repeat(2_000), type: 't'.repeat(500), votes: '99999999999999999999', rating: 'NaN' }),
   )
@@ -46,7 +46,7 @@ test('given longer texts and larger numbers than here, then they are cut', () =>
   assert.equal([String(row.type).length, row.votes, row.rating], [64, 2 ** 31 - 1, 0])
 })
 
-test('given truths of whatever type, then they are read; what can’t be read keeps a room closed', () => {
+test('given booleans of any type, then they are understood; what can’t be understood keeps a room closed', () => {
   for (const yes of ['t', 'true', 'TRUE', '1', 'yes', 'on', '3', '1.0'])
     assert.is(of(post({ hidden: yes })).hidden, true, yes)
   for (const no of ['f', 'false', '0', 'no', 'off', '', '0.0', null])
@@ -70,7 +70,7 @@ test('given times as databases and chains write them, then they are kept to the 
     assert.is(at(odd), '2020-01-01T00:00:00.000Z', String(odd))
 })
 
-test('given a key that no room can have, then it is no row, and a sentence says why', () => {
+test('given a key that no room can have, then the row is skipped, and a sentence says why', () => {
   for (const raw of [
     { author: 'Not An Account', permlink: 'x' },
     { author: null, permlink: 'x' },
@@ -85,7 +85,7 @@ test('given a key that no room can have, then it is no row, and a sentence says 
   assert.match(E.isLeft(wrong) ? wrong.left : '', /user_account “NULL”/)
 })
 
-test('given messages of a replication, then rows come with what was sent, what was not, and what was NULL', () => {
+test('given replication messages, then rows tell apart what was sent, what was not, and what was NULL', () => {
   const word = (text: string) => Buffer.from(`${text}\0`)
   const int16 = (n: number) => Buffer.from([n >> 8, n & 255])
   const int32 = (n: number) => Buffer.from([n >> 24, (n >> 16) & 255, (n >> 8) & 255, n & 255])
@@ -106,7 +106,7 @@ test('given messages of a replication, then rows come with what was sent, what w
   assert.is(lsnText(parseLsn('1A/B000F0')), '1A/B000F0')
 })
 
-test('what the owner runs has no password in it, only its check, as Postgres makes it', () => {
+test('the script for the owner contains no password, only its verifier, as Postgres makes it', () => {
   // The example of RFC 7677.
   const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64')
   assert.is(

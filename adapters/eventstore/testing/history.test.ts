@@ -93,7 +93,7 @@ const wrongs: ReadonlyArray<
   ['a look sees less than a look before it', log, [looked(1n, 0, 2), looked(0n, 3, 5)], /was over before/],
 ]
 for (const [what, all, records, message] of wrongs)
-  history(`given that ${what}, then it says so`, () => {
+  history(`given that ${what}, then the judge says so`, () => {
     assert.match(judge(all, records).join('\n'), message)
   })
 

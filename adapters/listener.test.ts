@@ -44,7 +44,7 @@ test.after(async () => {
   await database.drop()
 })
 
-test('given a line to Postgres itself, then it hears, what it missed was fetched once, and nothing is said of it', async () => {
+test('given a direct connection to Postgres, then notices arrive, what was missed is fetched once, and nothing is reported', async () => {
   const { listener, seen } = listening(database.url)
   await listener.ready
   assert.equal([listener.connected(), listener.deaf(), seen.fetched], [true, false, 1])
@@ -54,7 +54,7 @@ test('given a line to Postgres itself, then it hears, what it missed was fetched
   await listener.stop()
 })
 
-test('given a pooler in transaction mode, then it is not held for hearing, what there is is fetched again and again, and it is said; and once notices arrive it hears', async () => {
+test('given a pooler in transaction mode, then it is noticed that no notices arrive, everything is polled, and that is reported; once notices arrive, polling stops', async () => {
   const { listener, seen } = listening(pooler.url)
   await listener.ready
   assert.equal([listener.connected(), listener.deaf()], [false, true])
@@ -70,7 +70,7 @@ test('given a pooler in transaction mode, then it is not held for hearing, what 
   await listener.stop()
 })
 
-test('given a session that is ended elsewhere while nothing is heard, then it is over here within a second or so, for who asks at once', async () => {
+test('given a session that is ended elsewhere while no notices arrive, then it is over here within about a second, and at once for whoever asks', async () => {
   const [here, elsewhere] = await Promise.all(
     [pooler.url, database.url].map((url) => createAuthStore({ url })),
   )
@@ -84,7 +84,7 @@ test('given a session that is ended elsewhere while nothing is heard, then it is
   assert.ok(elsewhere!.hearing.connected())
 })
 
-test('given a document that becomes private while nothing is heard, then who asks is told so, and who is inside is looked at again', async () => {
+test('given a document that becomes private while no notices arrive, then whoever asks is told so, and people inside are checked again', async () => {
   const facts = { url: pooler.url, systemAdmins: [], clock: { now: Date.now } }
   await pool.query(
     `INSERT INTO collaboration_documents (id, title, creator, is_public) VALUES ('d-1', 'Notes', 'alice', true)`,
@@ -107,7 +107,7 @@ test('given a document that becomes private while nothing is heard, then who ask
   assert.ok(content.hearing.deaf())
 })
 
-test('given a key that is destroyed elsewhere while nothing is heard, then it is not kept here', async () => {
+test('given a key that is destroyed elsewhere while no notices arrive, then it is not kept here', async () => {
   const vault = connectVault({ databaseUrl: pooler.url, masterKey: randomBytes(32).toString('hex') })
   stops.push(vault.close)
   await vault.ready

@@ -6,7 +6,7 @@ const origins = suite('origins that may call')
 
 const isMeant = createOriginCheck(['https://dlux.io', 'https://*.ipfs.dlux.io', 'http://*.local.test:8080'])
 
-origins('given an origin that is named, or one label in the place of a star, then it is meant', () => {
+origins('given an origin that is listed, or one label in place of a star, then it matches', () => {
   for (const origin of [
     'https://dlux.io',
     'https://bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi.ipfs.dlux.io',
@@ -17,7 +17,7 @@ origins('given an origin that is named, or one label in the place of a star, the
     assert.equal(isMeant(origin), true, origin)
 })
 
-origins('given anything else that looks like it, then it is not', () => {
+origins('given anything else that looks similar, then it does not match', () => {
   for (const origin of [
     'null',
     '',

@@ -36,7 +36,7 @@ test('slow_down says when to come back, in whole seconds', () => {
   assert.is(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 0 }).retry_after, 1)
 })
 
-test('what is out of reach is 503 by its name, and causes are told to nobody', () => {
+test('what is out of reach is 503 by its name, and nobody is told the cause', () => {
   for (const [error, code] of [
     [{ _tag: 'Unavailable', what: 'eventstore', cause: 'secret host' }, 'eventstore_unavailable'],
     [{ _tag: 'HiveUnavailable', cause: 'secret host' }, 'hive_unavailable'],

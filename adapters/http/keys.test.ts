@@ -38,7 +38,7 @@ const refused = async (code: string, what: string, who: object, body?: object) =
 const make = (who: string, body: object) => done('POST /api/keys', as(who), body)
 const ROOM = { space: 'document:2' }
 
-test('given an admin of a space, when a key is made, then its secret is shown once and stands nowhere', async () => {
+test('given an admin of a space, when a key is made, then its secret is shown once and stored nowhere', async () => {
   const { key, secret } = await make('bob', { name: 'greeter', permission: 'moderate', ...ROOM })
   assert.match(secret, /^dpk_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$/)
   assert.match(key.service, /^service:greeter-[0-9a-f]{8}$/)
@@ -76,7 +76,7 @@ test('given a key with a role in a private space, when its bot reads, says and m
   assert.ok(entries.some(({ action }: Json) => action === 'AccountMuted'))
 })
 
-test('given a key for one space, when it asks elsewhere, then there is nothing for it', async () => {
+test('given a key for one space, when it asks elsewhere, then nothing exists for it', async () => {
   const { secret } = await make('bob', { name: 'homebody', permission: 'admin', ...ROOM })
   for (const url of ['/api/spaces/document/1', '/api/spaces/global/lobby/settings'])
     await refused('space_not_found', `GET ${url}`, by(secret))
@@ -84,7 +84,7 @@ test('given a key for one space, when it asks elsewhere, then there is nothing f
   await refused('forbidden', 'GET /api/feed?live=false', by(secret))
 })
 
-test('given a key for every space that moderates, when it asks for all, then it has all', async () => {
+test('given a moderating key for every space, when it asks for everything, then it gets everything', async () => {
   const { secret } = await make('admin-one', { name: 'backend', permission: 'moderate' })
   const feed = await http.app.inject({ url: '/api/feed?after=start&live=false', headers: by(secret) })
   assert.match(feed.body, 'mod-bot')
@@ -92,7 +92,7 @@ test('given a key for every space that moderates, when it asks for all, then it 
   await refused('forbidden', 'GET /api/feed?live=false', by(reader.secret))
 })
 
-test('given a key, when it asks for what is a person’s, then it is refused', async () => {
+test('given a key, when it asks for something that only people have, then it is refused', async () => {
   const { secret } = await make('bob', { name: 'person', permission: 'admin', ...ROOM })
   await refused('forbidden', 'POST /api/auth/session', by(secret), {})
   await refused('forbidden', 'POST /api/spaces/document/2/join', by(secret), {})
@@ -103,7 +103,7 @@ test('given a key, when it asks for what is a person’s, then it is refused', a
   })
 })
 
-test('given a feed that a bot reads, when its key is revoked, then it ends within a second and the key is worth nothing', async () => {
+test('given a feed that a bot reads, when its key is revoked, then the feed ends within a second and the key no longer works', async () => {
   const { key, secret } = await make('bob', { name: 'short-lived', permission: 'moderate', ...ROOM })
   const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
   const response = await fetch(`${url}/api/feed?space=document:2`, { headers: by(secret) })
@@ -119,7 +119,7 @@ test('given a feed that a bot reads, when its key is revoked, then it ends withi
   assert.is(keys.find(({ id }: Json) => id === key.id).active, false)
 })
 
-test('given a key with an end, when that is over, then it is worth nothing', async () => {
+test('given a key that expires, when its time is over, then it no longer works', async () => {
   const expires_at = new Date(http.clock.ms + 60_000).toISOString()
   const { secret } = await make('bob', { name: 'till-noon', permission: 'access', expires_at, ...ROOM })
   await done('GET /api/spaces/document/2', by(secret))
@@ -127,7 +127,7 @@ test('given a key with an end, when that is over, then it is worth nothing', asy
   await refused('invalid_proof', 'GET /api/spaces/document/2', by(secret))
 })
 
-test('given a secret that is nearly right, then it is none', async () => {
+test('given a secret that is nearly right, then it does not work', async () => {
   const { secret } = await make('bob', { name: 'guessed', permission: 'access', ...ROOM })
   const last = secret.at(-1) === 'A' ? 'B' : 'A'
   for (const wrong of [
@@ -139,7 +139,7 @@ test('given a secret that is nearly right, then it is none', async () => {
     await refused('invalid_proof', 'GET /api/spaces/document/2', by(wrong))
 })
 
-test('given those who may not, when they make, see or revoke a key, then they can’t, nor learn that there is one', async () => {
+test('given people without the right, when they make, see or revoke a key, then they can’t, and do not learn that there is one', async () => {
   const { key } = await make('bob', { name: 'hidden', permission: 'access', ...ROOM })
   const body = { name: 'other', permission: 'access' }
   await refused('space_not_found', 'POST /api/keys', as('frank'), { ...body, ...ROOM })
@@ -165,7 +165,7 @@ for (const [code, body] of WRONG)
   test(`when a key is asked for with ${JSON.stringify(body)}, then it is told ${code}`, () =>
     refused(code, 'POST /api/keys', as('bob'), body))
 
-test('given twenty keys of a space, when another is asked for, then there are too many', async () => {
+test('given twenty keys of a space, when another is requested, then there are too many', async () => {
   const space = { space: 'document:1' }
   for (let i = 0; i < 20; i += 1) await make('alice', { name: `bot-${i}`, permission: 'access', ...space })
   await refused('too_many', 'POST /api/keys', as('alice'), {

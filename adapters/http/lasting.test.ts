@@ -90,7 +90,7 @@ const restore = async (): Promise<void> => {
 }
 
 for (const [why, end, code] of ENDINGS)
-  test(`given a replay that is watched, as lines and as events, when ${why}, then both end with ${code}`, async () => {
+  test(`given a replay that is being watched, as lines and as events, when ${why}, then both end with ${code}`, async () => {
     await restore()
     const who = as('mona')
     const path = `${DOCUMENT}/replay?speed=0.5x`
@@ -106,7 +106,7 @@ for (const [why, end, code] of ENDINGS)
     }
   })
 
-test('given a replay of a public document, when it becomes private, then a moderator who has only the role goes on, and one without is gone', async () => {
+test('given a replay of a public document, when the document becomes private, then it continues for a moderator by role and ends for everybody else', async () => {
   await send('PUT', '/api/spaces/document/1/permissions/mona', as('alice'), { permission: 'moderate' })
   http.clock.ms += 3_600_000
   await send('PUT', '/api/spaces/document/1/permissions/otto', as('alice'), { permission: 'moderate' })
@@ -122,7 +122,7 @@ test('given a replay of a public document, when it becomes private, then a moder
   assert.is(lastOf((await mona!.end(performance.now())).text).code, 'space_not_found')
 })
 
-test('given a replay by DLUX headers, when their time is over, then it ends', async () => {
+test('given a replay requested with DLUX headers, when these expire, then it ends', async () => {
   await restore()
   const watched = await watch(`${DOCUMENT}/replay?speed=0.5x`, http.signed('mona'))
   await watched.first
@@ -132,7 +132,7 @@ test('given a replay by DLUX headers, when their time is over, then it ends', as
   assert.ok(ms < 1_000, `${ms} ms`)
 })
 
-test('given a read that waits for the tables, when the token is ended meanwhile, then it is not answered', async () => {
+test('given a read that waits for the tables, when its token is revoked meanwhile, then it is not answered', async () => {
   const who = as('bob')
   const position = http.log.all().at(-1)!.position + 1n
   const paths = [DOCUMENT, `${DOCUMENT}/replay`, `${DOCUMENT}/audit`, '/api/chat/document/2/messages']
@@ -146,7 +146,7 @@ test('given a read that waits for the tables, when the token is ended meanwhile,
   for (const answer of await Promise.all(asked)) assert.is(answer.json().code, 'invalid_proof')
 })
 
-test('given more answers at once than one may have, then it is told to slow down', async () => {
+test('given more long-lived answers at once than allowed, then the caller is told to slow down', async () => {
   const who = as('bob')
   const all = await Promise.all(
     Array.from({ length: 21 }, () => fetch(`${url}${DOCUMENT}/replay?speed=0.001x`, { headers: who })),

@@ -191,7 +191,7 @@ for (const [name, call] of Object.entries(CALLS))
       }
     })
 
-test('all spaces at once are for auditors; for each other it is what concerns them', async () => {
+test('all spaces at once are for auditors; everybody else gets what concerns them', async () => {
   for (const role of Object.keys(ROLES) as ReadonlyArray<RoleName>)
     for (const url of [
       '/api/audit?limit=100&order=oldest',

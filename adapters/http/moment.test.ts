@@ -58,7 +58,7 @@ test.before(async () => {
   await http.settled()
 })
 
-test('given each way to name a moment, the room is as it was then, with the event behind each thing', async () => {
+test('given each way to name a moment, then the room is as it was, with the event behind each thing', async () => {
   const then = await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
   assert.is(then.status, 200, then.text)
   assert.equal(
@@ -88,7 +88,7 @@ test('given each way to name a moment, the room is as it was then, with the even
   assert.ok(now.body.settings_set_by.slow_mode_seconds.event_id)
 })
 
-test('given none or two of them, or a revision that is not there, then 400', async () => {
+test('given none or two of them, or a revision that does not exist, then 400', async () => {
   for (const query of [
     '',
     '?time=2026-01-01T00:00:00Z&position=3',
@@ -103,7 +103,7 @@ test('given none or two of them, or a revision that is not there, then 400', asy
   }
 })
 
-test('given anyone but moderators and auditors, then forbidden; of a private space, as if there were none', async () => {
+test('given anyone but moderators and auditors, then forbidden; for a private space, as if it did not exist', async () => {
   for (const path of ['at?position=1', 'replay', 'why?event=1']) {
     for (const who of [{}, http.guest(), as('mallory')])
       assert.is((await ask('GET', `${ROOM}/${path}`, { ...who })).body.code, 'forbidden', path)
@@ -116,7 +116,7 @@ test('given anyone but moderators and auditors, then forbidden; of a private spa
   }
 })
 
-test('given a replay, each event comes in order with its change, in words and with the room after it', async () => {
+test('given a replay, then each event comes in order with its change, in words and with the room after it', async () => {
   const all = await ask('GET', `${ROOM}/replay?state=true`, as('alice'))
   assert.match(all.type, /^application\/x-ndjson/)
   const events = lines(all.text)
@@ -160,14 +160,14 @@ test('given a replay, each event comes in order with its change, in words and wi
   assert.is(resumed.text.split('\n\n').length, 4)
 })
 
-test('given a day that no month has, then it is no moment: another day is not told instead', async () => {
+test('given a day that no month has, then it is not a moment, and no other day is shown instead', async () => {
   for (const path of ['at?time=2026-02-30T00:00:00Z', 'replay?from=2026-04-31', 'audit?to=2026-02-29']) {
     const answer = await ask('GET', `${ROOM}/${path}`, as('alice'))
     assert.is(answer.status, 400, `${path} ${answer.text}`)
   }
 })
 
-test('given an event, why says who could and by which right, back to the owner', async () => {
+test('given an event, then why says who had the right and from whom, back to the owner', async () => {
   const events = lines((await ask('GET', `${ROOM}/replay`, as('alice'))).text)
   for (const { event_id, position, type } of events)
     for (const name of [event_id, event_id.toUpperCase(), position]) {
@@ -188,7 +188,7 @@ test('given an event, why says who could and by which right, back to the owner',
   assert.is(unknown.body.code, 'event_not_found')
 })
 
-test('given a question, why says whether somebody could have done it then', async () => {
+test('given a question, then why says whether somebody could have done it then', async () => {
   const could = async (query: string) => (await ask('GET', `${ROOM}/why?${query}`, as('alice'))).body
   const at = banned.position
   assert.is((await could(`subject=mallory&action=PostMessage&at=${at}`)).verdict.code, 'banned')
@@ -210,7 +210,7 @@ test('given a question, why says whether somebody could have done it then', asyn
   assert.is((await could('event=5&subject=mallory')).code, 'invalid_event')
 })
 
-test('given a look, it is on the log itself before it is answered', async () => {
+test('given a look, then it is itself on the log before it is answered', async () => {
   const looks = () => http.log.all().filter(({ stream }) => stream.startsWith('access-'))
   const before = looks().length
   await ask('GET', `${ROOM}/at?position=${banned.position}`, as('moderator-m'))
@@ -226,7 +226,7 @@ test('given a look, it is on the log itself before it is answered', async () => 
   assert.equal((looks()[before + 1]!.data as { filters: object }).filters, { from: begun })
 })
 
-test('given a client that goes away in the middle of a slow replay, the server is done with it', async () => {
+test('given a client that goes away in the middle of a slow replay, then the server stops working on it', async () => {
   const url = await http.app.listen({ host: '127.0.0.1', port: 0 })
   const gone = new AbortController()
   const response = await fetch(`${url}${ROOM}/replay?speed=0.001x`, {

@@ -23,7 +23,7 @@ const call = async (
   return { status: answer.statusCode, body: JSON.parse(answer.body) as Json }
 }
 
-test('given the list as the panel asks for it, then each space has its capacity and who made it', async ({
+test('given the list in the panel’s form, then each space has its capacity and its creator', async ({
   http,
 }) => {
   const { status, body } = await call(http, 'GET', '/api/spaces?limit=50&include_events=true', {
@@ -62,7 +62,7 @@ test('given a type of content, all or an offset, as the wallet asks, then those,
     assert.is((await call(http, 'GET', `/api/spaces?${query}`)).body.code, code)
 })
 
-test('given capacity and queue, then seats as they are, and nobody waits; a space that one may not know of is not there', async ({
+test('given capacity and queue, then the seats are as they are, and nobody waits; a space that the caller may not know of does not exist', async ({
   http,
 }) => {
   const { body } = await call(http, 'GET', `/api/presence/spaces/post/${POST}/capacity?creator_account=alice`)
@@ -82,7 +82,7 @@ test('given capacity and queue, then seats as they are, and nobody waits; a spac
       )
 })
 
-test('given who waits, who pays and what is counted, then answers that their readers understand', async ({
+test('given questions about waiting, paying and counting, then the answers are in the form that the panel understands', async ({
   http,
 }) => {
   const spaces = await call(http, 'GET', '/api/presence/users/unknown/spaces')
@@ -103,7 +103,7 @@ test('given who waits, who pays and what is counted, then answers that their rea
   assert.equal([body.has_active_subscription, body.current_tier, body.is_premium], [false, 'free', false])
 })
 
-test('given the panel’s join, then a guest’s whatever account the body names, and 429 with a message where it is full', async ({
+test('given the panel’s join, then it is a guest’s whatever account the body names, and 429 with a message if the room is full', async ({
   http,
 }) => {
   const asked = {
@@ -139,7 +139,7 @@ test('given the panel’s join, then a guest’s whatever account the body names
   assert.match(full.body.message, /seats/)
 })
 
-test('given a server of before that relays, then health is told, what it tells of others is taken and changes nothing, and nobody speaks for others', async ({
+test('given an older server that relays, then it is told the health, its reports about others are accepted and change nothing, and nobody speaks for others', async ({
   http,
 }) => {
   const health = await http.app.inject('/api/presence/health')
@@ -159,7 +159,7 @@ test('given a server of before that relays, then health is told, what it tells o
   assert.is(http.log.all().length, head)
 })
 
-test('given tickets to buy and paid events, then there are none, said with CORS headers', async ({
+test('given requests for tickets and paid events, then there are none, and the answer has CORS headers', async ({
   http,
 }) => {
   for (const [method, url] of [

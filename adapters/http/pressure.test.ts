@@ -5,7 +5,7 @@ import { createPressure } from './pressure.ts'
 const test = suite('pressure')
 const STALL_MS = 3_000
 
-test('given one stall that is over, then nobody is turned away for it', () => {
+test('given one stall that is over, then nobody is turned away because of it', () => {
   let at = 10_000
   const pressure = createPressure(STALL_MS, () => at)
   for (const wait of [0, 1, 500, 900]) {

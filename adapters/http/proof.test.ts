@@ -65,7 +65,7 @@ test('given an event, then its proof leads to the checkpoint, for those who may 
   }
 })
 
-test('given the log has grown, then the new checkpoint goes on from the old one', async () => {
+test('given a log that has grown, then the new checkpoint continues the old one', async () => {
   const old = await checkpoint()
   await say('alice', '1', 'one more')
   await http.settled()
@@ -76,7 +76,7 @@ test('given the log has grown, then the new checkpoint goes on from the old one'
   assert.ok(verifyConsistency(old, now, hashes(proof)))
 })
 
-test('given sizes at will, then only auditors are answered: between two of them stands a single event’s hash', async () => {
+test('given arbitrary sizes, then only auditors are answered, because two of them can reveal a single event’s hash', async () => {
   await checkpoint()
   const url = '/api/audit/proof/consistency?from=1&to=2'
   assert.is((await get(url)).json().code, 'checkpoint_not_found')
@@ -86,7 +86,7 @@ test('given sizes at will, then only auditors are answered: between two of them 
   assert.is((await get(beyond, http.bearer('auditor'))).json().code, 'checkpoint_not_found')
 })
 
-test('given an event of a private space, then to a stranger there is no such event, to the byte', async () => {
+test('given an event of a private space, then for a stranger there is no such event, to the byte', async () => {
   const hidden = http.log.all().find(({ stream }) => stream === 'chat-document:2')!
   const open = http.log.all().find(({ stream }) => stream === 'chat-document:1')!
   const none = '00000000-0000-4000-8000-000000000000'
@@ -114,7 +114,7 @@ test('given an event of a private space, then to a stranger there is no such eve
   }
 })
 
-test('given a proof of what is not one’s own, or between sizes at will, then the look is on the log, with nothing of what it gave; one’s own leaves none', async () => {
+test('given a proof of somebody else’s event, or between arbitrary sizes, then the look is on the log, without its result; a proof of one’s own event leaves no look', async () => {
   const looks = () =>
     http.log
       .all()
@@ -147,7 +147,7 @@ test('given a proof of what is not one’s own, or between sizes at will, then t
   }
 })
 
-test('given a question that makes no sense, then it is told so', async () => {
+test('given a question that makes no sense, then the answer says so', async () => {
   const { id } = http.log.all()[3]!
   for (const query of ['', `event=${id}&position=7`, 'event=x', 'position=-1', `event=${id}&size=x`])
     assert.is(

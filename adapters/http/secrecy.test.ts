@@ -57,7 +57,7 @@ test.before(async () => {
 })
 
 for (const [name, headers] of Object.entries(callers))
-  test(`given ${name}, a private space looks like none on all ${ABOUT_A_SPACE.length} calls`, async () => {
+  test(`given ${name}, then a private space looks like none on all ${ABOUT_A_SPACE.length} calls`, async () => {
     for (const [hidden, missing] of [
       ['document/2', 'document/7'],
       ['post/alice/hidden-draft', 'post/alice/hidden-drafx'],
@@ -72,7 +72,7 @@ for (const [name, headers] of Object.entries(callers))
       }
   })
 
-test('given those whose it is, it is there', async () => {
+test('given its owners, then the space exists', async () => {
   for (const account of ['bob', 'alice', 'carol'])
     assert.is((await answer(ABOUT_A_SPACE[0]!, 'document/2', { ...http.bearer(account) })).status, 200)
   assert.is(
@@ -81,7 +81,7 @@ test('given those whose it is, it is there', async () => {
   )
 })
 
-test('given one whom the space’s own permissions let in, it is there; taken back, it is gone again', async () => {
+test('given somebody with a permission in the space, then it exists for them; once that is revoked, it no longer does', async () => {
   const see = async () => (await answer(ABOUT_A_SPACE[0]!, 'document/2', { ...http.bearer('grace') })).status
   assert.is(await see(), 404)
   await answer(
@@ -96,7 +96,7 @@ test('given one whom the space’s own permissions let in, it is there; taken ba
   assert.is(await see(), 404)
 })
 
-test('given a list or a search of spaces, hidden ones are only in their own people’s', async () => {
+test('given a list or a search of spaces, then hidden ones appear only to those who may enter them', async () => {
   const listed = async (headers: Record<string, string>, search = '') => {
     const { spaces } = (
       await http.app.inject({ method: 'GET', url: `/api/spaces?limit=100${search}`, headers })
@@ -120,7 +120,7 @@ test('given a list or a search of spaces, hidden ones are only in their own peop
   assert.ok((await listed({ ...http.bearer('alice') })).includes('post:alice/hidden-draft'))
 })
 
-test('given one banned from a space that it may not know of, its own audit log does not tell', async () => {
+test('given somebody banned from a space that they may not know of, then their own audit log does not reveal it', async () => {
   const say = { method: 'POST', url: () => '/api/chat/document/1/messages', body: { content: 'hi' } } as const
   await answer(say, '', { ...http.bearer('mallory') })
   await http.settled()
@@ -140,7 +140,7 @@ test('given one banned from a space that it may not know of, its own audit log d
   assert.equal([one.json().entries.length, one.json().next_cursor], [1, null])
 })
 
-test('the same work is done for both: what is asked of Postgres for a private one is asked for one that is not there', async () => {
+test('the same work is done for both: Postgres is asked the same for a private space as for one that does not exist', async () => {
   const asked = new AsyncLocalStorage<string[]>()
   const { prototype } = pg.Client
   const { query } = prototype

@@ -30,7 +30,7 @@ test.after(async () => {
   await database.drop()
 })
 
-test('given a lease that is renewed, when another would take it, then it may not', async () => {
+test('given a lease that is renewed, when another boot tries to take it, then it may not', async () => {
   right(await leases.renew('a', 'node-a')())
   assert.is(right(await leases.take('a', 'b', 10_000)()), false)
   const [lease] = right(await leases.all()())
@@ -39,7 +39,7 @@ test('given a lease that is renewed, when another would take it, then it may not
   assert.ok(lease!.idleMs < 10_000)
 })
 
-test('given a lease long not renewed, when twenty would take it at once, then one does', async () => {
+test('given a lease that was not renewed for long, when twenty try to take it at once, then one does', async () => {
   right(await leases.renew('a', 'node-a')())
   await age('a', 60_000)
   const answers = await Promise.all(
@@ -48,7 +48,7 @@ test('given a lease long not renewed, when twenty would take it at once, then on
   assert.is(answers.map(right).filter(Boolean).length, 1)
 })
 
-test('given a taken lease, when its taker takes it again, then it may; when its boot renews, then it hears of it', async () => {
+test('given a taken lease, when its taker takes it again, then it may; when its boot renews it, then the boot is told', async () => {
   right(await leases.renew('a', 'node-a')())
   await age('a', 60_000)
   assert.is(right(await leases.take('a', 'b', 10_000)()), true)
@@ -58,14 +58,14 @@ test('given a taken lease, when its taker takes it again, then it may; when its 
   assert.equal(right(await leases.renew('a', 'node-a')()), { wasTaken: false })
 })
 
-test('given a boot without a lease, when one would take it, then it gets one that runs from now', async () => {
+test('given a boot without a lease, when somebody tries to take it, then the boot gets a lease that runs from now', async () => {
   assert.is(right(await leases.take('x', 'b', 10_000)()), false)
   assert.is(right(await leases.all()())[0]?.boot, 'x')
   await age('x', 60_000)
   assert.is(right(await leases.take('x', 'b', 10_000)()), true)
 })
 
-test('given leases of several, when one is released, then only by its own boot or its taker', async () => {
+test('given leases of several boots, when one is released, then only its own boot or its taker may do so', async () => {
   right(await leases.renew('a', 'node-a')())
   right(await leases.release('a', 'b')())
   assert.is(right(await leases.all()()).length, 1)

@@ -106,7 +106,7 @@ test('given a database that stopped halfway under the former names, then what is
   await database.drop()
 })
 
-test('given a former migration with another text than its files have now, then it was changed', async () => {
+test('given a former migration whose text differs from its files today, then it counts as changed', async () => {
   const database = await testDatabase()
   await asking(
     database.url,

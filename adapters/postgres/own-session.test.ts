@@ -52,7 +52,7 @@ const locksHeld = async (): Promise<number> => {
   return rows[0].held
 }
 
-test('given Postgres itself, or a pooler in session mode, then a session is one’s own, however many are open', async () => {
+test('given Postgres itself, or a pooler in session mode, then each connection has a session of its own, however many are open', async () => {
   for (const url of [database.url, kept.url]) {
     const sessions = await Promise.all([1, 2].map(() => connectSession(url, 'test', { isOwn: true })))
     assert.is.not(sessions[0]!.backend, sessions[1]!.backend)
@@ -77,7 +77,7 @@ test('given a pooler in transaction mode, idle or busy, then nobody has a sessio
   }
 })
 
-test('given a projector behind it, then it does not lead nor take the lock, says why, and one that has Postgres itself leads', async () => {
+test('given a projector behind the pooler, then it neither leads nor takes the lock, and says why; one with a direct connection leads', async () => {
   const warned: string[] = []
   const options = {
     log,
@@ -106,7 +106,7 @@ test('given a projector behind it, then it does not lead nor take the lock, says
   assert.is(await locksHeld(), 0)
 })
 
-test('given it, when migrations, a rebuild or the projector’s process start there, then each says so, and leaves no lock that nobody lets go of', async () => {
+test('given the pooler, when migrations, a rebuild or the projector’s process start behind it, then each says so, and leaves no lock behind', async () => {
   await refuses(() => migrate(pooled.url))
   await refuses(() => rebuild({ log, databaseUrl: pooled.url }))
   const started = startProjectorProcess({
@@ -123,7 +123,7 @@ test('given it, when migrations, a rebuild or the projector’s process start th
   assert.is(await locksHeld(), 0)
 })
 
-test('given two servers behind it, when proofs are used and a session is ended, then each is used once, and it is over at both', async () => {
+test('given two servers behind the pooler, when proofs are used and a session is ended, then each proof is used once, and the session is over on both', async () => {
   const stores = await Promise.all([1, 2].map(() => createAuthStore({ url: pooled.url })))
   try {
     const until = Date.now() + 60_000
@@ -143,7 +143,7 @@ test('given two servers behind it, when proofs are used and a session is ended, 
   }
 })
 
-test('given a key that is destroyed elsewhere, a real pooler between, then it is not kept here', async () => {
+test('given a key that is destroyed elsewhere, with a real pooler in between, then it is not kept here', async () => {
   const vault = connectVault({ databaseUrl: pooled.url, masterKey: randomBytes(32).toString('hex') })
   try {
     await vault.ready

@@ -34,12 +34,12 @@ const lines = (from: number, to: number): string => {
   return data
 }
 
-test('given more rows than one write takes, then all are there', async () => {
+test('given more rows than fit one write, then all are there', async () => {
   await session.copy({ statement: 'COPY copied FROM STDIN', data: lines(0, 20_000) })
   assert.is(await count(), 20_000)
 })
 
-test('given a statement that Postgres refuses, then its rows are passed over and the session goes on', async () => {
+test('given a statement that Postgres refuses, then its rows are skipped and the session goes on', async () => {
   assert.is(
     await codeOf(session.copy({ statement: 'COPY no_such FROM STDIN', data: lines(0, 20_000) })),
     '42P01',

@@ -72,7 +72,7 @@ test('given a Postgres that is frozen, when anything is asked, then it is unavai
   await close()
 })
 
-test('given a question that takes long while Postgres answers others, then it is waited for', async () => {
+test('given a slow query while Postgres answers others, then it is waited for', async () => {
   const { pool, close } = await behindProxy()
   const asked = await askingOf(pool)(
     async () => (await pool.query(sql.unsafe`SELECT pg_sleep(2.5)`)).rowCount,

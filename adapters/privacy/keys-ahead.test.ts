@@ -31,7 +31,7 @@ const slowVault = () => {
 }
 const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 
-test('given a key that is here, then nobody waits; those who come together are asked for together', async () => {
+test('given a known key, then nobody waits; keys that are needed together are requested together', async () => {
   const vault = slowVault()
   const ahead = keysAhead(vault)
   vault.held.set('alice', KEY)
@@ -49,7 +49,7 @@ test('given a key that is here, then nobody waits; those who come together are a
   assert.equal(await later, { _tag: 'Left', left: { _tag: 'ContentUnavailable', cause: 'gone' } })
 })
 
-test('given a vault that is silent, then each waits so long and no longer, and its key is there once it speaks', async () => {
+test('given a silent vault, then each caller waits only so long, and gets the key once the vault answers', async () => {
   const vault = slowVault()
   const ahead = keysAhead(vault, 30)
   assert.is((await ahead.ask('bob'))._tag, 'Left')

@@ -40,7 +40,7 @@ const appended = async (made: { readonly stream: string; readonly event: NewEven
   return { log, onLog: log.all()[0]!, read: read.right[0]! }
 }
 
-test('any text comes back as it was, and under no other key, for no other event, and changed in no bit', () => {
+test('any text comes back as it was, but not under another key, for another event, or with any bit changed', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.uuid(), fc.nat(), (text, id, at) => {
       const sealed = sealText(text, key.key, id)
@@ -84,7 +84,7 @@ test('given each kind of event, then nothing personal stands on the log, and it 
   }
 })
 
-test('given what has nothing personal, then it is written as it is', async () => {
+test('given an event with nothing personal, then it is written unchanged', async () => {
   for (const made of [
     recorded(
       space,
@@ -99,7 +99,7 @@ test('given what has nothing personal, then it is written as it is', async () =>
   }
 })
 
-test('given one whose key is destroyed, then the event stands, blank, and says by which request', async () => {
+test('given a person whose key is destroyed, then the event remains, blank, and says by which request', async () => {
   const erased = new Map<string, string>()
   const vault = inMemory(erased)
   const { onLog, read } = await appended(recorded(space, posted('m1', 'secret', 1)), vault)
@@ -111,7 +111,7 @@ test('given one whose key is destroyed, then the event stands, blank, and says b
   assert.equal(after?.stored, read.stored)
 })
 
-test('given a seal that was moved or altered, or a key that was never here, then it stays shut and the event stands', async () => {
+test('given a seal that was moved or altered, or a key that never existed, then the seal stays closed and the event remains', async () => {
   const vault = inMemory()
   const { onLog } = await appended(recorded(space, posted('m1', 'secret', 1)), vault)
   const open = async (event: RecordedEvent, from: Vault = vault) => (await openEvents([event], from))[0]!
@@ -133,7 +133,7 @@ test('given a seal that was moved or altered, or a key that was never here, then
     )
 })
 
-test('given acts of one person from one place, then the place is sealed once, is theirs alone, and another’s words never', async () => {
+test('given acts of one person from one place, then the place is sealed once, for that person only, and never shared with words', async () => {
   const vault = inMemory()
   const log = memoryLog()
   const sealed = sealedLog(log, vault)
@@ -167,7 +167,7 @@ test('given acts of one person from one place, then the place is sealed once, is
   }
 })
 
-test('given one who is erased, then the process that wrote their words does not know them either', async () => {
+test('given somebody who is erased, then the process that wrote their words does not know these any more either', async () => {
   const erased = new Map<string, string>()
   const vault = inMemory(erased)
   const sealed = sealedLog(memoryLog(), vault)
@@ -180,7 +180,7 @@ test('given one who is erased, then the process that wrote their words does not 
   assert.is((read.right[0]!.data as { erased: string }).erased, 'request-1')
 })
 
-test('given events as they were sealed before seals were shorter, then they open', async () => {
+test('given events with the older, longer seals, then they open', async () => {
   const log = memoryLog()
   const old = (
     { stream, event }: { readonly stream: string; readonly event: NewEvent },
@@ -232,7 +232,7 @@ test('given any client, or none, then it reads as it was written', async () => {
     }
 })
 
-test('given keys that can’t be asked for, then reads and appends say that nothing can be done, and a subscription waits', async () => {
+test('given keys that can’t be fetched, then reads and appends say that nothing can be done, and a subscription waits', async () => {
   let away = true
   const vault: Vault = {
     sealing: async () => {
@@ -258,7 +258,7 @@ test('given keys that can’t be asked for, then reads and appends say that noth
   await subscription.stop()
 })
 
-test('two processes make one key of it, and forget it as soon as it is destroyed', async () => {
+test('two processes agree on one key, and forget it as soon as it is destroyed', async () => {
   const database = await testDatabase()
   const pool = new pg.Pool({ connectionString: database.url, max: 4 })
   const vaults = [1, 2].map(() => connectVault({ databaseUrl: database.url, masterKey: 'ab'.repeat(32) }))

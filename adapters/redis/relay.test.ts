@@ -43,7 +43,7 @@ test('given two processes in a room, when one publishes, then the other hears it
   await Promise.all([a.close(), b.close()])
 })
 
-test('given Redis is killed, when it is back, then the rooms of that moment are heard again', async () => {
+test('given that Redis is killed, when it is back, then the current rooms are heard again', async () => {
   const [a, b] = [createRelay({ url: redis.url }), createRelay({ url: redis.url })]
   b.join('room-before')
   assert.equal(await heardBy(a, b, 'room-before', 1), 1)

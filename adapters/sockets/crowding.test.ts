@@ -7,21 +7,24 @@ import { createCrowding } from './crowding.ts'
 
 const counting = suite('sockets of one address')
 
-counting('given a limit, then so many of one network are admitted, and another when one is gone', () => {
-  const crowding = createCrowding(2)
-  const visits = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'].map(crowding.came)
-  assert.equal(
-    visits.map((visit) => visit.admit()),
-    [true, true, false],
-  )
-  assert.is(crowding.came('192.0.2.2').admit(), true)
-  assert.is(visits[0]!.admit(), true)
-  visits[1]!.gone()
-  assert.is(visits[2]!.admit(), true)
-  assert.is(crowding.came('192.0.2.1').admit(), false)
-})
+counting(
+  'given a limit, then that many sockets of one network are admitted, and another one when one has gone',
+  () => {
+    const crowding = createCrowding(2)
+    const visits = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'].map(crowding.came)
+    assert.equal(
+      visits.map((visit) => visit.admit()),
+      [true, true, false],
+    )
+    assert.is(crowding.came('192.0.2.2').admit(), true)
+    assert.is(visits[0]!.admit(), true)
+    visits[1]!.gone()
+    assert.is(visits[2]!.admit(), true)
+    assert.is(crowding.came('192.0.2.1').admit(), false)
+  },
+)
 
-counting('given an IPv6 network, then it is one; given this machine, then it is nobody', () => {
+counting('given an IPv6 network, then it counts as one; given this machine, then it is not counted', () => {
   const crowding = createCrowding(1)
   assert.is(crowding.came('2001:db8::1').admit(), true)
   assert.is(crowding.came('2001:db8::2').admit(), false)
@@ -30,14 +33,14 @@ counting('given an IPv6 network, then it is one; given this machine, then it is 
     for (let n = 0; n < 3; n++) assert.is(crowding.came(ip).admit(), true)
 })
 
-counting('given no limit, then anything goes and nothing is counted', () => {
+counting('given no limit, then everything is admitted and nothing is counted', () => {
   const crowding = createCrowding(0)
   for (let n = 0; n < 1_000; n++) assert.is(crowding.came('192.0.2.1').admit(), true)
   assert.is(crowding.isFlood('192.0.2.1'), false)
   assert.is(crowding.networks(), 0)
 })
 
-counting('given connections that are told no and stay, then they keep nobody out who may be in', () => {
+counting('given refused connections that stay open, then they keep nobody out who may come in', () => {
   const crowding = createCrowding(1)
   const first = crowding.came('192.0.2.1')
   assert.is(first.admit(), true)
@@ -84,7 +87,7 @@ const refusal = async (connecting: Promise<unknown>): Promise<Refused> => {
   throw new Error('it was let in')
 }
 
-test('given an address with all its sockets, when one more comes, then its line is cut for slow_down, which passes, and counted; others come in', async ({
+test('given an address with all its sockets in use, when one more comes, then its connection is closed with slow_down, which is temporary, and counted; others come in', async ({
   node,
   counts,
 }) => {
@@ -102,7 +105,7 @@ test('given an address with all its sockets, when one more comes, then its line 
   assert.is((await again.ask('join-space', { spaceType: 'post', spaceId: 'alice/x' })).ok, true)
 })
 
-test('given an address whose sockets send more together than one address may, then all of them hear slow_down, and others none', async ({
+test('given an address whose sockets together send more than allowed, then all of them are told slow_down, and no others', async ({
   node,
 }) => {
   const clients = await Promise.all([1, 2].map(() => node.connect(null, from('192.0.2.1'))))
@@ -115,7 +118,7 @@ test('given an address whose sockets send more together than one address may, th
   assert.is((await other.ask('leave-space', {})).ok, true)
 })
 
-test('given that no proxy is between, then this machine’s own sockets are not counted', async ({ node }) => {
+test('given no proxy in between, then this machine’s own sockets are not counted', async ({ node }) => {
   const clients = await Promise.all(Array.from({ length: 4 }, () => clientOf(node.url, {})))
   assert.is(node.sockets.state().sockets, 4)
   for (const client of clients) client.close()

@@ -23,7 +23,7 @@ eachOnOneNode(test, {
   limits: { packets: { perSecond: 1e9, burst: 1e9 }, maxWaiting: 256 * 1024 },
 })
 
-test('given two in a room on one node, when one signals the other, then only that one hears it', async ({
+test('given two people in a room on one node, when one signals the other, then only the other hears it', async ({
   node,
 }) => {
   const [alice, bobby, carol] = [
@@ -42,7 +42,7 @@ test('given two in a room on one node, when one signals the other, then only tha
   assert.is((await alice.ask('webrtc-offer', { targetSocketId: bobby.id })).code, 'invalid_offer')
 })
 
-test('given one who left the room, when it signals or is signalled, then there is nobody', async ({
+test('given somebody who left the room, when they signal or are signalled, then there is nobody', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -84,7 +84,7 @@ test('given updates faster than the pace, then fewer are passed on, in order, an
   )
 })
 
-test('given a crowd that moves at once, then each hears the newest of every other, in one write, and nothing of one who left', async ({
+test('given a crowd that moves at once, then each hears the newest of everybody else, in one write, and nothing of anybody who left', async ({
   node,
 }) => {
   const room = 'post:alice/my-post:main'
@@ -176,7 +176,7 @@ test('given a client that stops reading, then it is closed before its news fills
   slow.destroy()
 })
 
-test('given texts of every length class, then a frame says its length as RFC 6455 does, and a shared end is not copied', () => {
+test('given texts of every length class, then a frame states its length as RFC 6455 requires, and a shared end is not copied', () => {
   for (const length of [0, 1, 100, 124, 125, 126, 65_533, 65_534, 65_535, 70_000]) {
     const frame = frameOf('x'.repeat(length))
     const size = length + 1
@@ -194,7 +194,7 @@ test('given texts of every length class, then a frame says its length as RFC 645
   }
 })
 
-test('given a pace, then a burst goes at once and the rest at its rate', () => {
+test('given a pace, then a burst goes out at once and the rest at its rate', () => {
   const pace = { perSecond: 10, burst: 3 }
   const bucket = fullBucket(pace, 0)
   assert.equal(
@@ -206,9 +206,7 @@ test('given a pace, then a burst goes at once and the rest at its rate', () => {
   assert.is(take(bucket, pace, 100), true)
 })
 
-test('given signals without end, then the one who sends is slowed down, and who they are for stays', async ({
-  node,
-}) => {
+test('given endless signals, then the sender is slowed down, and the receiver stays', async ({ node }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
   await alice.ask('join-space', POST)
   await bobby.ask('join-space', POST)
@@ -224,7 +222,7 @@ test('given signals without end, then the one who sends is slowed down, and who 
   assert.is(node.sockets.state().sockets, 2)
 })
 
-test('given one that does not read its signals, then they are dropped for it, and it stays', async ({
+test('given a client that does not read its signals, then they are dropped, and the client stays', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -249,7 +247,7 @@ test('given one that does not read its signals, then they are dropped for it, an
   assert.ok(alice.of('webrtc-offer').length < 40, `${alice.of('webrtc-offer').length} came`)
 })
 
-test('given a room that may send so much, when more moves in it, then the newest of each goes when it can, the small first', () => {
+test('given a room’s budget, when more moves in it, then the newest of each sender goes out when it can, small updates first', () => {
   const budget = createBudget({ perSecond: 1_000, burst: 1_000 }, { perSecond: 1e9, burst: 1e9 })
   const waiting = new Map([
     ['large', { bytes: 400 }],

@@ -18,7 +18,7 @@ const STREAM = 'space-post:alice/my-post'
 
 eachOnOneNode(test)
 
-test('given one in a room, when another space refuses them, then they are where they were', async ({
+test('given somebody in a room, when another space refuses them, then they stay where they were', async ({
   node,
   log,
 }) => {
@@ -45,7 +45,7 @@ test('given one in a room, when another space refuses them, then they are where 
   assert.is(log.stream('space-global:lobby').length, 2)
 })
 
-test('given guests inside, when they are no longer allowed, then each is told why and is out, and accounts stay', async ({
+test('given guests inside, when guests are no longer allowed, then each is told why and is out, and accounts stay', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -64,7 +64,7 @@ test('given guests inside, when they are no longer allowed, then each is told wh
   assert.is((await again.ask('join-space', POST)).code, 'guests_not_allowed')
 })
 
-test('given one that asks for the same room again and again, then it is told to slow down', async ({
+test('given a client that asks for the same room again and again, then it is told to slow down', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -77,7 +77,7 @@ test('given one that asks for the same room again and again, then it is told to 
   assert.is((await alice.ask('chat-message', { content: 'still in' })).ok, true)
 })
 
-test('given a log that says nothing, when one socket asks without end, then only so much waits', async () => {
+test('given a silent log, when one socket asks without end, then only so much waits', async () => {
   const log = memoryLog()
   const node = await testNode(log, { limits: { packets: { perSecond: 1e9, burst: 1e9 } } })
   try {
@@ -116,7 +116,7 @@ test('given a message id in upper case, then its answer, its news and its repeat
   )
 })
 
-test('given since of another log, of the future or of long ago, then a fresh state or exactly what is missing', async ({
+test('given since from another log, the future or long ago, then the client gets a fresh state or exactly what is missing', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -144,7 +144,7 @@ test('given since of another log, of the future or of long ago, then a fresh sta
   )
 })
 
-test('given one who is still reading what it missed, when it is kicked, then it is told so and is nowhere, and nothing comes after', async ({
+test('given a client that is still reading what it missed, when it is kicked, then it is told so and is nowhere, and nothing comes afterwards', async ({
   node,
   log,
 }) => {
@@ -189,7 +189,7 @@ const dice = (seed: number) => {
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 4)
 
 for (let seed = 1; seed <= RUNS; seed += 1)
-  test(`given joins, moves, leaves, kicks and losses all at once (${seed}), then the log and the sockets agree on who is where`, async ({
+  test(`given joins, moves, leaves, kicks and lost connections all at once (${seed}), then the log and the sockets agree on who is where`, async ({
     node,
     log,
   }) => {
@@ -260,7 +260,7 @@ for (let seed = 1; seed <= RUNS; seed += 1)
     assert.ok(log.stream(STREAM).length > 10)
   })
 
-test('given a packet over the limit, then it is told so with or without an acknowledgement, and the line stays; one past reason ends it', async ({
+test('given a packet over the limit, then the client is told so with or without an acknowledgement, and the connection stays; an absurdly large one ends it', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -288,7 +288,7 @@ test('given a packet over the limit, then it is told so with or without an ackno
   assert.ok((await bobby.ask('chat-message', { content: 'and I' })).ok)
 })
 
-test('given a client on polling, and words in another namespace’s language, then too_large there as well', async ({
+test('given a client on polling, or one that speaks another protocol, then it is told too_large as well', async ({
   node,
 }) => {
   const poller = await node.connect('account:alice', { transports: ['polling'] })

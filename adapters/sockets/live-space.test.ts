@@ -61,7 +61,7 @@ test('given a small room, when somebody joins, then it is told at once', () => {
   assert.is(waitLeft(live), 0)
 })
 
-test('given a crowd, when many join, then they wait for each other, the first no longer than the rest', () => {
+test('given a crowd, when many join, then they are announced together, the first waiting no longer than the rest', () => {
   const { live, outlet, tellings, happen } = room(1_000)
   happen('space', joined('a'))
   const wait = waitLeft(live)
@@ -73,7 +73,7 @@ test('given a crowd, when many join, then they wait for each other, the first no
   assert.is(waitLeft(live), 0, 'nothing is left to tell')
 })
 
-test('given a crowd of any size, then nobody waits for longer than 100 ms', () => {
+test('given a crowd of any size, then nobody waits longer than 100 ms', () => {
   const { live, happen } = room(50_000)
   happen('space', joined('a'))
   assert.ok(waitLeft(live) <= 100)
@@ -89,7 +89,7 @@ test('given a crowd, when something is said after a join, then both are told at 
   assert.equal(tellings, [['user-joined', 'chat-message']])
 })
 
-test('given ones who wait to enter a crowd, then they enter with one snapshot that has them all, after it is told', () => {
+test('given several who wait to enter a crowd, then they enter with one snapshot that has them all, after the crowd was told', () => {
   const { live, outlet, tellings, happen } = room(1_000)
   const entered: Array<{ snapshot: EntrySnapshot; told: number }> = []
   for (const sessionId of ['a', 'b']) {

@@ -200,7 +200,7 @@ test('given every event with every malformed value whole and in every field, the
   mallory.ws.terminate()
 })
 
-test('given packets that are no packets, arguments without end, binary and unknown events, then at worst that one connection is closed', async ({
+test('given malformed packets, endless arguments, binary and unknown events, then at worst that one connection is closed', async ({
   node,
 }) => {
   const alice: Client = await node.connect('account:alice')
@@ -253,7 +253,7 @@ test('given packets that are no packets, arguments without end, binary and unkno
   assert.is((await alice.ask('chat-message', { content: 'fine' })).ok, true)
 })
 
-test('given a payload of another socket’s or of no event, when there is no acknowledgement, then the refusal comes as an error event', async ({
+test('given a payload for another socket or for no event, when there is no acknowledgement, then the refusal comes as an error event', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')

@@ -69,7 +69,7 @@ test('given a room on two nodes, then each sees the other’s people, and chat c
   for (const revisions of heard) assert.equal(revisions, expected)
 })
 
-test('given sockets on two nodes, then signalling passes between those of one room, and nobody else can be reached or told from nobody', async (context) => {
+test('given sockets on two nodes, then signalling passes between those in one room, and anybody else looks like nobody', async (context) => {
   const [one, two] = both(context)
   const [alice, bobby, carol] = [
     await one.connect('account:alice'),
@@ -114,7 +114,7 @@ test('given sockets on two nodes, when one moves its avatar, then the others of 
   assert.is(context.log.names().length, 1)
 })
 
-test('given Redis is killed, then nothing durable is lost, a node alone goes on, and the rest comes back by itself', async (context) => {
+test('given that Redis is killed, then nothing durable is lost, each node goes on alone, and the rest comes back by itself', async (context) => {
   const [one, two] = both(context)
   const [alice, bobby, carol] = [
     await one.connect('account:alice'),
@@ -151,7 +151,7 @@ test('given ten seats and a hundred joins on two nodes, then ten are in and both
   }
 })
 
-test('given somebody who writes to Redis, then nothing but signals and scene updates of who is there comes of it, in our own words', async (context) => {
+test('given somebody who writes to Redis, then they can cause nothing but signals and scene updates of people who are there, in our own form', async (context) => {
   const [one, two] = both(context)
   const [alice, bobby] = [await one.connect('account:alice'), await two.connect('account:bobby')] as [
     Client,

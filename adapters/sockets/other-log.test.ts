@@ -100,7 +100,7 @@ for (const [what, make] of Object.entries(kinds))
     await feed.close()
   })
 
-test('given a connection that is new and a log that is the same, then nobody notices', async () => {
+test('given a new connection to the same log, then nobody notices', async () => {
   const { state, feed, live, commands, swap } = await world()
   const { reads } = state.log.counts
   swap(state.log)

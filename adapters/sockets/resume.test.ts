@@ -26,7 +26,7 @@ const lastOf = (client: Client) => {
   return last
 }
 
-test('given a client that was away, when it joins with since, then it hears exactly what one who stayed heard, less the words that were taken back', async ({
+test('given a client that was away, when it joins with since, then it hears exactly what a client that stayed heard, except words that were withdrawn', async ({
   node,
 }) => {
   const [alice, bobby, carol] = [
@@ -107,7 +107,7 @@ test('given nothing was missed, when it asks again with since, then resumed is t
   assert.is(durable(alice.heard).length, before + 1)
 })
 
-test('given revisions of another log, or far behind, then a fresh state and resumed false', async ({
+test('given revisions of another log, or far behind, then the client gets a fresh state and resumed is false', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -148,7 +148,7 @@ test('given revisions of another log, or far behind, then a fresh state and resu
   )
 })
 
-test('given a read of the log that fails, then a fresh state, and the news goes on', async ({
+test('given a read of the log that fails, then the client gets a fresh state, and news goes on', async ({
   node,
   log,
 }) => {
@@ -241,7 +241,7 @@ test('given talk that never stops, when clients come, go and resume at random, t
   await talking
 })
 
-test('given words that were changed, and changed again, then those alone that stand come by since', async ({
+test('given words that were changed, and changed again, then since brings only the current ones', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -270,7 +270,7 @@ test('given words that were changed, and changed again, then those alone that st
   )
 })
 
-test('given more missed than is sent at once, then a fresh state; given much, then page by page, all of it', async ({
+test('given more missed events than are sent, then a fresh state; given many, then all of them, page by page', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]

@@ -14,7 +14,7 @@ const STREAM = 'space-post:alice/my-post'
 
 eachOnOneNode(test)
 
-test('given an empty space, when an account joins, then it is told who it is, what holds and from where its news starts', async ({
+test('given an empty space, when an account joins, then it is told who it is, what is in force and where its news starts', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -102,7 +102,7 @@ test('given a guest, when it comes back with the token that it was given, then i
   assert.is(back.socket.connected, true)
 })
 
-test('given two in a room, when one goes without a word, then the other hears that it disconnected', async ({
+test('given two people in a room, when one vanishes, then the other hears that they disconnected', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -114,7 +114,7 @@ test('given two in a room, when one goes without a word, then the other hears th
   assert.is(payload.userAccount, 'bobby')
 })
 
-test('given one in a subspace, when it joins another of the same space, then it has moved and its session is the same', async ({
+test('given somebody in a subspace, when they join another of the same space, then they have moved and their session is the same', async ({
   node,
   log,
 }) => {
@@ -146,7 +146,7 @@ test('given one in a subspace, when it joins another of the same space, then it 
   )
 })
 
-test('given one in a space, when it joins another space, then it has left the first', async ({
+test('given somebody in a space, when they join another space, then they have left the first', async ({
   node,
   log,
 }) => {
@@ -163,7 +163,7 @@ test('given one in a space, when it joins another space, then it has left the fi
   assert.is(bobby.of('chat-message').length, 1)
 })
 
-test('given one in a room, when it asks for the same room again, then it is given the state as of now and no second session', async ({
+test('given somebody in a room, when they ask for the same room again, then they get its current state and no second session', async ({
   node,
   log,
 }) => {
@@ -178,7 +178,7 @@ test('given one in a room, when it asks for the same room again, then it is give
   assert.is(alice.of('chat-message').length, 1)
 })
 
-test('given a moderator, when it kicks one, then that one is told why and by whom, and its socket is closed', async ({
+test('given a moderator, when they kick somebody, then that person is told why and by whom, and their socket is closed', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -195,7 +195,7 @@ test('given a moderator, when it kicks one, then that one is told why and by who
   assert.is(bobby.of('user-left').length, 0)
 })
 
-test('given an owner, when it bans one until tomorrow, then that one is out, and refused when it comes again', async ({
+test('given an owner, when they ban somebody until tomorrow, then that person is out, and refused when they come again', async ({
   node,
 }) => {
   const [alice, bobby] = [await node.connect('account:alice'), await node.connect('account:bobby')]
@@ -260,7 +260,7 @@ test('given a token that ends, then its socket is told and closed, and others st
   assert.is(alice.socket.connected, true)
 })
 
-test('given tokens whose time comes while their sockets are open, then each socket is told and closed at its own', async () => {
+test('given tokens that expire while their sockets are open, then each socket is told and closed at its own time', async () => {
   const clock = { now: () => Date.now() + ahead }
   let ahead = 0
   const start = Date.now()
@@ -347,7 +347,7 @@ test('given a pattern of origins, when a page of one comes, then it is let in, b
   await node.stop()
 })
 
-test('given a client on polling, when it upgrades in the midst of a conversation, then it hears each message once', async ({
+test('given a client on polling, when it upgrades in the middle of a conversation, then it hears each message once', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -363,7 +363,7 @@ test('given a client on polling, when it upgrades in the midst of a conversation
   )
 })
 
-test('given a log that is away, when a socket goes, then its session ends in the log once that is back', async ({
+test('given a log that is away, when a socket leaves, then its session ends on the log once that is back', async ({
   node,
   log,
 }) => {
@@ -412,7 +412,7 @@ for (const transport of ['websocket', 'polling'])
     await node.stop()
   })
 
-test('given a server that was held for dead, when it sends all elsewhere, then they may come back to it and hear what they missed', async ({
+test('given a server that was taken for dead, when it sends everybody elsewhere, then they may come back to it and hear what they missed', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice', { reconnection: true, reconnectionDelay: 1 })
@@ -427,7 +427,7 @@ test('given a server that was held for dead, when it sends all elsewhere, then t
   assert.is(payload.reason, 'disconnected')
 })
 
-test('given a space that nobody may know of, when it is joined, then it is refused as one that is not there', async ({
+test('given a space that nobody may know of, when it is joined, then it is refused like one that does not exist', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -444,7 +444,7 @@ test('given a space that nobody may know of, when it is joined, then it is refus
   assert.match(chat.error, 'in no room')
 })
 
-test('given one who may not know of the space any more, when the content says so, then they hear nothing more and their session is over', async ({
+test('given somebody who may no longer know of the space, when the content says so, then they hear nothing more and their session is over', async ({
   log,
 }) => {
   let allowed = true
@@ -485,7 +485,7 @@ test('given one who may not know of the space any more, when the content says so
   }
 })
 
-test('given a space or a room that is of no form, or none at all, then invalid_space', async ({ node }) => {
+test('given a malformed space or room, or none at all, then invalid_space', async ({ node }) => {
   const alice = await node.connect('account:alice')
   for (const asked of [
     {},

@@ -38,7 +38,7 @@ const revisions = (events: ReadonlyArray<{ readonly revision: bigint }> | null) 
   events === null ? null : events.map(({ revision }) => Number(revision))
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-test('given many who missed the same, when they ask at once, then it is read once', async () => {
+test('given many clients that missed the same, when they ask at once, then it is read once', async () => {
   const log = filled()
   const reads = createSharedReads(log)
   const all = await Promise.all(Array.from({ length: 50 }, () => reads.stretch('chat', ROOM, 10n, 40n)))
@@ -48,7 +48,7 @@ test('given many who missed the same, when they ask at once, then it is read onc
   assert.is(log.counts.reads, 3)
 })
 
-test('given any stretches asked for at once, then each is exactly what the log has, or null past its end', async () => {
+test('given any ranges requested at once, then each is exactly what the log has, or null past its end', async () => {
   const stretches = fc.array(fc.tuple(fc.nat(COUNT + 5), fc.nat(COUNT + 5)), { minLength: 1, maxLength: 12 })
   await fc.assert(
     fc.asyncProperty(stretches, async (asked) => {

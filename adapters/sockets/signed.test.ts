@@ -8,7 +8,7 @@ import type { SocketsDeps } from './attach.ts'
 
 const test = suite('sockets opened by a signature')
 
-test('given one whose signature is past its age, then it is told so and is over, with its session, within a second; one that lasts goes on', async () => {
+test('given a socket whose signature has expired, then it is told so and closed, with its session, within a second; one that is still valid goes on', async () => {
   const until = new Map<string, number>()
   const auth: SocketsDeps['auth'] = {
     authenticate: (proof) => async () => {

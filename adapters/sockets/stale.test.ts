@@ -42,7 +42,7 @@ for (const [who, token, options] of [
   ['a guest', SEVEN, {}],
   ['one on polling', 'account:bobby', { transports: ['polling'] }],
 ] as const)
-  test(`given ${who} whose line fell silent, when it joins with since, then it takes its own place, in order`, async ({
+  test(`given ${who} whose connection went silent, when it joins with since, then it takes its own place, in order`, async ({
     node,
   }) => {
     const alice = await node.connect('account:alice')
@@ -61,7 +61,7 @@ for (const [who, token, options] of [
     assert.is(users.length, 2)
   })
 
-test('given a window that answers, when another of the same account joins with since, then both stay; when it names the first, that one ends', async ({
+test('given a window that answers, when another of the same account joins with since, then both stay; if it names the first, that one ends', async ({
   node,
 }) => {
   const one = await node.connect('account:bobby')
@@ -85,7 +85,9 @@ test('given a window that answers, when another of the same account joins with s
   )
 })
 
-test('given another’s session, when one names it as one’s own of before, then it stays', async ({ node }) => {
+test('given somebody else’s session, when a client names it as its own earlier one, then it stays', async ({
+  node,
+}) => {
   const alice = await node.connect('account:alice')
   const { sessionId } = await alice.ask('join-space', POST)
   const carol = await node.connect('account:carol')

@@ -11,7 +11,7 @@ const connection = () => {
   return { done, given: { transport: { socket } } as unknown as SocketConnection }
 }
 
-test('given one who sends without end and one who sends little, then the one is read again in the next round, the other always', async () => {
+test('given a client that sends endlessly and one that sends little, then the first is read again in the next round, the other always', async () => {
   const turns = createTurns()
   const [flood, little] = [connection(), connection()]
   const [ofFlood, ofLittle] = [newTurn(), newTurn()]

@@ -34,7 +34,7 @@ const deaf = async (url: string, name: string) => {
   return { send, close: () => line.destroy() }
 }
 
-test('given ten who never read and ask three times for all that was said, then they cost a page each', async ({
+test('given ten clients that never read and ask three times for everything that was said, then they cost a page each', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -77,7 +77,7 @@ const connection = () => {
   return { one: one as unknown as SocketConnection, net, flush: () => flush() }
 }
 
-test('given what waits with Engine.IO, with the system and with polls, then all of it is counted', () => {
+test('given data waiting in Engine.IO, in the system and for polls, then all of it is counted', () => {
   const unread = createUnread({ maxWaiting: 1_000, maxBuffers: 1e12, patience: 1e9, cut: () => {} })
   const { one, net, flush } = connection()
   unread.watch(one)
@@ -106,7 +106,7 @@ test('given what waits with Engine.IO, with the system and with polls, then all 
   assert.is(unread.bytes(one), 0)
 })
 
-test('given one for whom much waits, when it reads nothing for long, then it is cut, and one who reads is not', async () => {
+test('given a client with much waiting data, when it reads nothing for long, then it is disconnected, and one that reads is not', async () => {
   const cut: SocketConnection[] = []
   const unread = createUnread({
     maxWaiting: 1e9,
@@ -133,7 +133,7 @@ test('given one for whom much waits, when it reads nothing for long, then it is 
   )
 })
 
-test('given pages, then each waits for the one before, and one who stops reading is sent elsewhere no more than told', async () => {
+test('given pages, then each waits for the one before, and a client that stops reading is sent nothing more', async () => {
   let waiting = 0
   const sent: number[] = []
   const line = {

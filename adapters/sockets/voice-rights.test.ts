@@ -57,7 +57,7 @@ const three = async (node: OneNode['node']) => {
   return { alice, bobby, carol, send }
 }
 
-test('given one who is muted, then what would carry their voice is refused, what listens passes, and the room is told to drop it', async ({
+test('given somebody who is muted, then offers that would carry their voice are refused, offers that listen pass, and the room is told to drop it', async ({
   node,
 }) => {
   const { alice, bobby, carol, send } = await three(node)
@@ -85,7 +85,7 @@ test('given one who is muted, then what would carry their voice is refused, what
   assert.is(await send(bobby, 'webrtc-offer', 'offer', speaking), 'ok')
 })
 
-test('given a space without voice, then nobody’s voice passes, the owner’s neither, and all are told to drop what they have', async ({
+test('given a space without voice, then nobody’s voice passes, not even the owner’s, and everybody is told to drop what they have', async ({
   node,
 }) => {
   const { alice, bobby, carol, send } = await three(node)

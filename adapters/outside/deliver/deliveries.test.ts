@@ -78,7 +78,7 @@ const isShown = (id: string, what: string, holds: (subscription: Json) => boolea
   until(what, async () => holds(await shown(id)))
 const words = (got: ReadonlyArray<Got>) => got.map(({ json }) => json.data.data?.content)
 
-test('given a subscription, when something happens, then it comes once, signed as Standard Webhooks, with its place and the one before', async () => {
+test('given a subscription, when something happens, then it is delivered once, signed as Standard Webhooks, with its position and the previous one', async () => {
   const one = receiver()
   const { subscription, secret } = await subscribe(one.url)
   const positions = [await say('first'), await say('second')]
@@ -106,7 +106,7 @@ test('given a subscription, when something happens, then it comes once, signed a
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a subscription from the start and of some types, then it has those alone, from the first', async () => {
+test('given a subscription from the start to some types, then only those are delivered, from the first', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url, { after: 'start', types: ['MessagePosted'] })
   const last = await say('of this type')
@@ -118,7 +118,7 @@ test('given a subscription from the start and of some types, then it has those a
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a receiver that refuses for a while, when it takes again, then it has everything, in order, under the same ids', async () => {
+test('given a receiver that refuses for a while, when it accepts again, then it gets everything, in order, under the same ids', async () => {
   let refusals = 3
   const one = receiver(() => {
     refusals -= 1
@@ -138,7 +138,7 @@ test('given a receiver that refuses for a while, when it takes again, then it ha
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a receiver that refuses for a day, then it is parked and says so; replayed, it goes on where it stood', async () => {
+test('given a receiver that refuses for a day, then the subscription is parked and says so; when replayed, it continues where it stopped', async () => {
   let isOpen = false
   const one = receiver(() => (isOpen ? 200 : 503))
   const { subscription } = await subscribe(one.url)
@@ -160,7 +160,7 @@ test('given a receiver that refuses for a day, then it is parked and says so; re
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given one that has had all, when it is replayed from a place, then it has it again from there, under the same ids', async () => {
+test('given a receiver that has everything, when its subscription is replayed from a position, then everything from there is delivered again, under the same ids', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url)
   const [first] = [await say('one'), await say('two'), await say('three')]
@@ -174,7 +174,7 @@ test('given one that has had all, when it is replayed from a place, then it has 
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a process that delivers, when it stops and another begins, then it goes on where that one was', async () => {
+test('given a process that delivers, when it stops and another begins, then the other continues where it stopped', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url)
   await say('by the one')
@@ -217,7 +217,7 @@ test('given a log that went back before the place that an address was told, when
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a subscription that asks for proofs, then each delivery has its own, under a signed checkpoint', async () => {
+test('given a subscription with proofs, then each delivery has its own proof, under a signed checkpoint', async () => {
   const one = receiver()
   const { subscription } = await subscribe(one.url, { proofs: true })
   const position = await say('provable')
@@ -232,7 +232,7 @@ test('given a subscription that asks for proofs, then each delivery has its own,
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a new secret, then for a day both sign', async () => {
+test('given a new secret, then deliveries are signed with both for a day', async () => {
   const one = receiver()
   const { subscription, secret } = await subscribe(one.url)
   const changed = await done(`POST /api/subscriptions/${subscription.id}/secret`, as('bob'), {})
@@ -243,7 +243,7 @@ test('given a new secret, then for a day both sign', async () => {
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('bob'), {})
 })
 
-test('given a moderator’s subscription, when the role is revoked, then it is over, and what happens after is not sent', async () => {
+test('given a moderator’s subscription, when the role is revoked, then it ends, and later events are not sent', async () => {
   await done('PUT /api/spaces/document/2/permissions/mona', as('bob'), { permission: 'moderate' })
   const one = receiver()
   const { subscription } = await subscribe(one.url, {}, 'mona')
@@ -263,7 +263,7 @@ test('given a moderator’s subscription, when the role is revoked, then it is o
   assert.equal(words(one.got), ['while she may'])
 })
 
-test('given an auditor, when all spaces are subscribed to, then both spaces come, each in its order', async () => {
+test('given an auditor, when all spaces are subscribed to, then events of both spaces come, each in its order', async () => {
   const one = receiver()
   const { subscription } = await done('POST /api/subscriptions', as('auditor'), {
     url: one.url,
@@ -276,7 +276,7 @@ test('given an auditor, when all spaces are subscribed to, then both spaces come
   await done(`DELETE /api/subscriptions/${subscription.id}`, as('auditor'), {})
 })
 
-test('given a receiver that is gone for good (410), then it is parked at once', async () => {
+test('given a receiver that is gone for good (410), then the subscription is parked at once', async () => {
   const one = receiver(() => 410)
   const { subscription } = await subscribe(one.url)
   await say('to nobody')
@@ -304,7 +304,7 @@ for (const [code, who, body, status] of WRONG)
     assert.equal([answer.body.code, answer.status], [code, status])
   })
 
-test('given another’s subscription, when a stranger sees, changes, replays or ends it, then there is none', async () => {
+test('given somebody else’s subscription, when a stranger sees, changes, replays or ends it, then it does not exist for them', async () => {
   const { subscription } = await subscribe(receiver().url)
   const at = `/api/subscriptions/${subscription.id}`
   for (const [what, body] of [
@@ -318,7 +318,7 @@ test('given another’s subscription, when a stranger sees, changes, replays or 
   await done(`DELETE ${at}`, as('bob'), {})
 })
 
-test('given ten subscriptions of a space, when another is asked for, then there are too many', async () => {
+test('given ten subscriptions of a space, when another is requested, then there are too many', async () => {
   for (let i = 0; i < 10; i += 1) await subscribe(receiver().url, { space: 'document:1' }, 'alice')
   const answer = await call('POST /api/subscriptions', as('alice'), {
     url: receiver().url,

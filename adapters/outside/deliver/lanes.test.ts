@@ -9,7 +9,7 @@ type Item = { readonly room: string; readonly position: bigint }
 const items = (rooms: ReadonlyArray<number>): ReadonlyArray<Item> =>
   rooms.map((room, i) => ({ room: String(room), position: BigInt(i + 1) }))
 
-test('given events of many rooms, when each delivery takes its time, then each room has its own in order, and the place told never passes what is not delivered', async () => {
+test('given events of many rooms, when each delivery takes its time, then each room’s come in order, and the recorded position never passes an undelivered event', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(11), { maxLength: 150 }), fc.scheduler(), async (rooms, scheduler) => {
       const all = items(rooms)
@@ -42,7 +42,7 @@ test('given events of many rooms, when each delivery takes its time, then each r
   )
 })
 
-test('given a room that is refused, when others go on, then they are held up only once too much waits', async () => {
+test('given a room whose event is refused, when others go on, then they are held up only once too much waits', async () => {
   const delivered: string[] = []
   let isStuck = true
   let free = () => {}
@@ -75,7 +75,7 @@ test('given a room that is refused, when others go on, then they are held up onl
   assert.is(delivered.length, 100)
 })
 
-test('given a delivery that is the end of all, then whoever brings more or waits is told', async () => {
+test('given a delivery that ends everything, then whoever adds more or waits is told', async () => {
   const lanes = createLanes<Item>(
     async () => {
       throw new Error('over')

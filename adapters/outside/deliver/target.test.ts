@@ -55,7 +55,7 @@ for (const address of [
     assert.ok(E.isLeft(await asked('https://hooks.example/', leadsTo('93.184.216.34', address))))
   })
 
-test('given a name that leads to a public address, then that very one is connected to', async () => {
+test('given a name that leads to a public address, then the connection goes to that very address', async () => {
   const target = await asked('https://hooks.example:8443/a?b', leadsTo('93.184.216.34', '2606:2800:220:1::1'))
   assert.ok(E.isRight(target))
   assert.equal(
@@ -75,12 +75,12 @@ test('given a public address without TLS, or another scheme, then nothing is sen
     assert.ok(E.isLeft(await asked(url, leadsTo('93.184.216.34'))), url)
 })
 
-test('given a name that leads nowhere, then it is told so', async () => {
+test('given a name that leads nowhere, then the error says so', async () => {
   assert.match(((await asked('https://hooks.example/')) as E.Left<string>).left, 'ENOTFOUND')
   assert.ok(E.isLeft(await asked('https://hooks.example/', leadsTo())))
 })
 
-test('given that this machine is allowed, then it alone is, beside what is public', async () => {
+test('given that this machine is allowed, then only it is, besides public addresses', async () => {
   assert.ok(E.isRight(await asked('http://127.0.0.1:9/', nowhere, true)))
   assert.ok(E.isLeft(await asked('https://10.0.0.1/', nowhere, true)))
   assert.ok(E.isLeft(await asked('http://hooks.example/', leadsTo('127.0.0.1', '10.0.0.1'), true)))

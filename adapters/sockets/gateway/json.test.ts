@@ -10,7 +10,7 @@ eachOnOneNode(test)
 const ROOM = 'alice/my-post:main'
 const JOIN = { type: 'join-space', ...ALICES_POST, subspace: 'main', room: ROOM }
 
-test('given a ticket of a join, when the wallet’s room API connects, then it is in the room as who joined', async ({
+test('given a join’s ticket, when the wallet’s room API connects, then it is in the room as whoever joined', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -42,7 +42,7 @@ test('given a ticket of a join, when the wallet’s room API connects, then it i
   )
 })
 
-test('given a message of a type of an app’s own, then the others have it with who sent it, and nobody can be somebody else', async ({
+test('given a message of an app’s own type, then the others get it with its sender, and nobody can pretend to be somebody else', async ({
   node,
 }) => {
   const [bob, carol] = await Promise.all(
@@ -80,7 +80,7 @@ test('given a message of a type of an app’s own, then the others have it with 
   )
 })
 
-test('given a client that asks for room-data, then it hears which socket a message is from, and tells one alone', async ({
+test('given a client that asks for room-data, then it hears which socket a message is from, and can address a single one', async ({
   node,
 }) => {
   const clients = await Promise.all(
@@ -121,7 +121,7 @@ test('given a client that asks for room-data, then it hears which socket a messa
   assert.not(dave.heard.some(({ type }) => type === 'whisper' || type === 'kicked'))
 })
 
-test('given no ticket, then a guest, where guests may enter; given a wrong one, then nobody', async ({
+test('given no ticket, then the client is a guest, if guests may enter; given a wrong one, then it is refused', async ({
   node,
   log,
 }) => {
@@ -140,7 +140,7 @@ test('given no ticket, then a guest, where guests may enter; given a wrong one, 
   assert.is(log.all().length, before)
 })
 
-test('given a ticket, when it is shown twice, by another, late, or for another room, then refused; after its line was cut, it serves again', async ({
+test('given a ticket, when it is used twice, by somebody else, late, or for another room, then it is refused; after its connection is lost, it can be used again', async ({
   node,
 }) => {
   const options = { headers: { 'user-agent': 'Quest' } }
@@ -168,7 +168,7 @@ test('given a ticket, when it is shown twice, by another, late, or for another r
   await later.close()
 })
 
-test('given one who is banned, when it joins, then it is told why and closed; given one who is kicked, the same', async ({
+test('given somebody who is banned, when they join, then they are told why and closed; somebody who is kicked, likewise', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -188,7 +188,7 @@ test('given one who is banned, when it joins, then it is told why and closed; gi
   assert.is(await carol.closed, 4403)
 })
 
-test('given signals and a request_id, then one reaches the other, and the answer its asker', async ({
+test('given signals and a request_id, then a signal reaches the other, and the answer reaches the asker', async ({
   node,
 }) => {
   const alice = await node.connect('account:alice')
@@ -238,7 +238,7 @@ const upgrade = (
     asked.end()
   })
 
-test('given a request to speak what nobody here does, then an answer in words, never a bare hang-up', async ({
+test('given a request for a protocol that nobody here speaks, then the answer is a sentence, never a bare hang-up', async ({
   node,
 }) => {
   const good = {
@@ -267,7 +267,7 @@ test('given a request to speak what nobody here does, then an answer in words, n
   }
 })
 
-test('given a frame over the limit, before it is in or after, then it is told so and the line stays', async ({
+test('given a frame over the limit, before or after joining, then the client is told so and the connection stays', async ({
   node,
 }) => {
   const bob = await jsonSocket(node.url, `/?ticket=${node.ticketFor('bob', 'alice/my-post')}`)

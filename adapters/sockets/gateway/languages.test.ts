@@ -67,7 +67,7 @@ const naf = async (context: Context, name: string, room = 'alice-my-post-main') 
   await one.next('connectSuccess')
   return one
 }
-test('given two of networked-aframe’s socketio adapter, then each knows of the other, and data goes to the room and to one', async (context) => {
+test('given two clients with networked-aframe’s socketio adapter, then each knows of the other, and data goes to the room or to one', async (context) => {
   const bob = await naf(context, 'bob')
   const carol = await naf(context, 'carol')
   const ids = [bob.socket.id, carol.socket.id].sort()
@@ -91,7 +91,7 @@ test('given two of networked-aframe’s socketio adapter, then each knows of the
   assert.equal(Object.keys(left.occupants), [carol.socket.id])
 })
 
-test('given the webrtc adapter’s signalling, then it reaches the one it is for, from who sent it', async (context) => {
+test('given the webrtc adapter’s signalling, then it reaches its target, with its sender', async (context) => {
   const bob = await naf(context, 'bob')
   const carol = await naf(context, 'carol')
   const offer = { from: 'forged', to: carol.socket.id, type: 'offer', sdp: 'v=0' }
@@ -101,7 +101,7 @@ test('given the webrtc adapter’s signalling, then it reaches the one it is for
   assert.equal(data, { ...offer, from: bob.socket.id })
 })
 
-test('given a full room, when one comes by joinRoom, then space_full and it is disconnected', async (context) => {
+test('given a full room, when somebody comes by joinRoom, then space_full and they are disconnected', async (context) => {
   const alice = await context.node.connect('account:alice')
   await alice.ask('join-space', ALICES_POST)
   assert.ok((await alice.ask('settings-change', { max_users: 1 })).ok)
@@ -111,7 +111,7 @@ test('given a full room, when one comes by joinRoom, then space_full and it is d
   await bob.next('disconnect')
 })
 
-test('given easyrtc’s newer client, then a token with ICE servers, the room’s clients, and news of them', async (context) => {
+test('given easyrtc’s newer client, then it gets a token with ICE servers, the room’s clients, and news of them', async (context) => {
   const { node } = context
   const bob = await connect(context, `/${ticket(context, 'bob')}`)
   const token = await bob.socket.emitWithAck('easyrtcAuth', {
@@ -235,7 +235,7 @@ test('given easyrtc’s newer client, then a token with ICE servers, the room’
   assert.equal(gone.msgData.roomData[R].clientListDelta.removeClient, { [easyrtcid]: { easyrtcid } })
 })
 
-test('given another namespace than the default one, then its sockets are members too, in any language', async (context) => {
+test('given a namespace other than the default, then its sockets are members too, in any protocol', async (context) => {
   const alice = await context.node.connect('account:alice')
   await alice.ask('join-space', ALICES_POST)
   const bob = await connect(context, `/api/naf${ticket(context, 'bob')}`)
@@ -254,7 +254,7 @@ test('given another namespace than the default one, then its sockets are members
   assert.is((await bob.next('room-data', ({ type }) => type === 'um')).from.id, 'carol')
 })
 
-test('given one of another language, when a moderator kicks it, then it is told and disconnected', async (context) => {
+test('given a client of another protocol, when a moderator kicks it, then it is told and disconnected', async (context) => {
   const alice = await context.node.connect('account:alice')
   await alice.ask('join-space', ALICES_POST)
   const bob = await naf(context, 'bob')
@@ -270,7 +270,7 @@ test('given one of another language, when a moderator kicks it, then it is told 
   assert.equal(alice.of('room-data'), [])
 })
 
-test('given no ticket, then the name of a room is read as authors write it, and what fits two posts or none is refused with how to name one', async (context) => {
+test('given no ticket, then a room’s name is read as authors write it, and one that fits two posts or none is refused with how to name a room', async (context) => {
   for (const room of [
     'post:alice/my-post:main',
     'alice/my-post',
@@ -291,7 +291,7 @@ test('given no ticket, then the name of a room is read as authors write it, and 
   }
 })
 
-test('given room-data, then each sender’s comes whole and in order, to the room or to one, and never too large or too much', async (context) => {
+test('given room-data, then each sender’s arrives whole and in order, in the room or at one socket, and never too large or too often', async (context) => {
   const { node, log } = context
   const [alice, bob, carol] = await Promise.all(
     ['alice', 'bob', 'carol'].map((name) => node.connect(`account:${name}`)),

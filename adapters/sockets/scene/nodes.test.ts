@@ -74,7 +74,7 @@ test('given changes on both nodes, then each hears the other’s: spawned, chang
   await has(alice, 'gone', (scene) => !('box' in scene))
 })
 
-test('given two who take one entity at one moment on two nodes, then both nodes agree whose it is', async ({
+test('given two people who take one entity at the same moment on two nodes, then both nodes agree whose it is', async ({
   nodes: [one, two],
 }) => {
   const [alice, bobby, carol] = [
@@ -104,7 +104,7 @@ test('given two who take one entity at one moment on two nodes, then both nodes 
   for (const client of [bobby, carol]) assert.is(ownerOf(client), agreed)
 })
 
-test('given messages between nodes that were lost, then within seconds both have the same again', async ({
+test('given lost messages between nodes, then within seconds both have the same again', async ({
   nodes: [one, two],
   relays,
 }) => {

@@ -63,7 +63,7 @@ test('given an old payload in each of its forms, then the others hear what they 
   }
 })
 
-test('given one who comes late, then space-joined has all that is there, a thousand entities within 100 ms', async ({
+test('given a latecomer, then space-joined has everything, a thousand entities within 100 ms', async ({
   node,
 }) => {
   const [alice] = (await inRoom(node, 'alice')) as [Client]
@@ -89,7 +89,7 @@ test('given one who comes late, then space-joined has all that is there, a thous
   assert.ok(Math.min(...took) < 100, `${took} ms`)
 })
 
-test('given one who leaves, is cut off or kicked, then what does not stay goes with them, and what stays is nobody’s', async ({
+test('given somebody who leaves, is disconnected or kicked, then what does not stay goes with them, and what stays is nobody’s', async ({
   node,
 }) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]
@@ -112,7 +112,9 @@ test('given one who leaves, is cut off or kicked, then what does not stay goes w
   }
 })
 
-test('given each rule of ownership, then others change and take over what it lets them', async ({ node }) => {
+test('given each rule of ownership, then others can change and take over what it allows', async ({
+  node,
+}) => {
   const [alice, bobby, carol] = (await inRoom(node, 'alice', 'bobby', 'carol')) as [Client, Client, Client]
   for (const ownership of ['free', 'ask', 'locked'])
     assert.is((await bobby.ask('entity-spawn', { id: ownership, ownership })).ok, true)
@@ -139,7 +141,7 @@ test('given each rule of ownership, then others change and take over what it let
   assert.is((await carol.ask('entity-remove', { id: 'free' })).code, 'entity_not_found')
 })
 
-test('given settings by role, then only those may spawn and draw', async ({ node }) => {
+test('given settings by role, then only those roles may spawn and draw', async ({ node }) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]
   assert.is((await alice.ask('settings-change', { scene_spawn: 'nobody' })).code, 'invalid_scene_spawn')
   assert.is((await alice.ask('settings-change', { scene_spawn: 'moderate', scene_draw: 'owner' })).ok, true)
@@ -153,7 +155,9 @@ test('given settings by role, then only those may spawn and draw', async ({ node
   assert.is((await alice.ask('entity-spawn', { components: { stroke: [1] } })).ok, true)
 })
 
-test('given what no entity can be, then it is refused with a code, and changes nothing', async ({ node }) => {
+test('given something that no entity can be, then it is refused with a code, and changes nothing', async ({
+  node,
+}) => {
   const [alice, bobby] = (await inRoom(node, 'alice', 'bobby')) as [Client, Client]
   const outside = await node.connect()
   assert.is((await outside.ask('entity-spawn', {})).code, 'session_not_found')
@@ -178,7 +182,7 @@ test('given what no entity can be, then it is refused with a code, and changes n
   assert.equal(Object.keys(heardBy(bobby)), ['a'])
 })
 
-test('given a scene as large as it may be, then more is scene_full, and less makes room', async ({
+test('given a scene at its limit, then more is scene_full, and removing something makes room', async ({
   node,
 }) => {
   const [alice] = (await inRoom(node, 'alice')) as [Client]

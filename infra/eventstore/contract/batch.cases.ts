@@ -62,7 +62,7 @@ const numbersOf = async (kit: Kit, stream: string): Promise<number[]> =>
 
 contract('one call with many appends', (test) => {
   test(
-    'given 60 to six streams, none waited for, then each is answered once, by its id',
+    'given 60 appends to six streams, none waited for, then each is answered once, by its id',
     async (kit) => {
       const call = open(kit)
       const streams = Array.from({ length: 6 }, () => unique())
@@ -93,7 +93,7 @@ contract('one call with many appends', (test) => {
       ],
     ],
   ] as ReadonlyArray<[string, WireField]>)
-    test(`given one with ${what} among good ones, then it alone is refused`, async (kit) => {
+    test(`given one append with ${what} among good ones, then only that one is refused`, async (kit) => {
       const call = open(kit)
       const stream = unique()
       const ids = [0, 1, 2].map(() => randomUUID() as string)
@@ -120,7 +120,7 @@ contract('one call with many appends', (test) => {
     assert.equal(await numbersOf(kit, stream), [0, 1])
     call.cancel()
   })
-  test('given no time at all, then it is told so, and not written', async (kit) => {
+  test('given a deadline of zero, then the append is refused as late, and not written', async (kit) => {
     const call = open(kit)
     const stream = unique()
     const id = randomUUID()
@@ -132,7 +132,7 @@ contract('one call with many appends', (test) => {
 })
 
 contract('one call with appends that come in pieces', (test) => {
-  test('given two that come in pieces, by turns, then each is whole, and one append', async (kit) => {
+  test('given two appends that come in alternating pieces, then each is complete, and one append', async (kit) => {
     const call = open(kit)
     const [a, b] = [unique(), unique()]
     const [one, two] = [randomUUID(), randomUUID()]
@@ -149,7 +149,7 @@ contract('one call with appends that come in pieces', (test) => {
     assert.is(call.answers.length, 2)
     call.cancel()
   })
-  test('given pieces, then nothing is there before the last has come', async (kit) => {
+  test('given pieces, then nothing is written before the last has come', async (kit) => {
     const call = open(kit)
     const [stream, other] = [unique(), unique()]
     const [id, next] = [randomUUID(), randomUUID()]
@@ -162,7 +162,7 @@ contract('one call with appends that come in pieces', (test) => {
     assert.equal(await numbersOf(kit, stream), [0])
     call.cancel()
   })
-  test('given one that grows too large, then it is refused once, and what still comes of it is not written', async (kit) => {
+  test('given an append that grows too large, then it is refused once, and its later pieces are not written', async (kit) => {
     const call = open(kit)
     const [stream, other] = [unique(), unique()]
     const [id, next] = [randomUUID(), randomUUID()]
@@ -177,7 +177,7 @@ contract('one call with appends that come in pieces', (test) => {
     assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
     call.cancel()
   })
-  test('given an id that is under way, when it comes with other options, then the first hold', async (kit) => {
+  test('given an id that is under way, when it comes with other options, then the first options count', async (kit) => {
     const call = open(kit)
     const [stream, other] = [unique(), unique()]
     const id = randomUUID()
@@ -188,7 +188,7 @@ contract('one call with appends that come in pieces', (test) => {
     assert.is((await failure(kit.read(other))).type, 'stream-not-found')
     call.cancel()
   })
-  test('given a piece that belongs to none, then it is passed over', async (kit) => {
+  test('given a piece that belongs to no append, then it is ignored', async (kit) => {
     const call = open(kit)
     const stream = unique()
     const [nobody, id] = [randomUUID(), randomUUID()]
@@ -199,7 +199,7 @@ contract('one call with appends that come in pieces', (test) => {
     assert.equal(await numbersOf(kit, stream), [1])
     call.cancel()
   })
-  test('given pieces whose deadline passes before the last, then they are told so, and not written', async (kit) => {
+  test('given pieces whose deadline passes before the last, then the append is refused as late, and not written', async (kit) => {
     const call = open(kit)
     const [stream, other] = [unique(), unique()]
     const [id, next] = [randomUUID(), randomUUID()]
@@ -217,7 +217,7 @@ contract('one call with appends that come in pieces', (test) => {
 
 contract('one call with many appends that race', (test) => {
   test(
-    'given twenty that expect no stream of one name, then one has it, and the others are told its revision',
+    'given twenty appends that expect no stream of one name, then one succeeds, and the others are told the revision',
     async (kit) => {
       const call = open(kit)
       const stream = unique()

@@ -9,7 +9,7 @@ const beginningAnew = (test: Add): void => {
     assert.ok(position!.commit > 0n)
     assert.is((await failure(kit.read(stream))).type, 'stream-not-found')
   })
-  test('given a deleted stream, when appended to with any, then numbering goes on and the old is not read', async (kit) => {
+  test('given a deleted stream, when appended to with any, then numbering goes on and the old events are not read', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
     await kit.client.deleteStream(stream)
@@ -39,7 +39,7 @@ const beginningAnew = (test: Add): void => {
     await kit.client.deleteStream(stream)
     assert.is((await failure(kit.append(stream, kit.events(1), 'stream_exists'))).type, 'stream-deleted')
   })
-  test('given a deleted stream that lives again, when read backwards, then only the new', async (kit) => {
+  test('given a deleted stream that lives again, when read backwards, then only the new events', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(5))
     await kit.client.deleteStream(stream)
@@ -185,7 +185,7 @@ const subscribers = (test: Add): void => {
     assert.equal(types, ['$streamDeleted'])
     await subscription.unsubscribe()
   })
-  test('given a subscription to a stream, when it is deleted and lives again, then it gets what is new', async (kit) => {
+  test('given a subscription to a stream, when the stream is deleted and lives again, then it gets the new events', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     const seen: bigint[] = []
@@ -211,7 +211,7 @@ const tombstones = (test: Add): void => {
     assert.is((await failure(kit.client.deleteStream(stream))).type, 'stream-deleted')
     assert.is((await failure(kit.client.tombstoneStream(stream))).type, 'stream-deleted')
   })
-  test('given no stream, when tombstoned, then it can never be', async (kit) => {
+  test('given no stream, when tombstoned, then it can never exist', async (kit) => {
     const stream = unique()
     await kit.client.tombstoneStream(stream)
     assert.is((await failure(kit.append(stream, kit.events(1)))).type, 'stream-deleted')
@@ -223,14 +223,14 @@ const tombstones = (test: Add): void => {
     await kit.client.tombstoneStream(stream)
     assert.is((await failure(kit.read(stream))).type, 'stream-deleted')
   })
-  test('given a deleted stream, then its events are in $all still', async (kit) => {
+  test('given a deleted stream, then its events are still in $all', async (kit) => {
     const stream = unique()
     const { position } = await kit.append(stream, kit.events(1))
     await kit.client.deleteStream(stream)
     const [first] = await kit.readAll({ fromPosition: position, maxCount: 1 })
     assert.is(first!.event!.streamId, stream)
   })
-  test('given a deleted stream, when subscribed to, then what comes is delivered', async (kit) => {
+  test('given a deleted stream, when subscribed to, then new events are delivered', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     await kit.client.deleteStream(stream)

@@ -22,7 +22,7 @@ contract('links', (test) => {
     assert.is(read!.link!.streamId, links)
     assert.is(read!.link!.revision, 0n)
   })
-  test('given a link to what is gone, when resolved, then the link alone', async (kit) => {
+  test('given a link to a missing event, when resolved, then only the link', async (kit) => {
     const [target, links] = [unique(), unique()]
     await kit.append(target, kit.events(1))
     await kit.append(links, [link(kit, `0@${target}`), link(kit, `9@${target}`)])
@@ -62,7 +62,7 @@ contract('links', (test) => {
     assert.equal(seen, [target, links])
     await subscription.unsubscribe()
   })
-  test('given a link that names no event, when resolved, then it comes as what it is', async (kit) => {
+  test('given a link that names no event, when resolved, then the link itself', async (kit) => {
     const links = unique()
     await kit.append(links, [link(kit, 'nowhere'), link(kit, 'x@y')])
     const read = await kit.read(links, { resolveLinkTos: true })

@@ -5,7 +5,7 @@ const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined 
   read.map(({ event }) => Number(event!.revision))
 
 const settingAndReading = (test: Add): void => {
-  test('given none, then there is none', async (kit) => {
+  test('given no metadata, then there is none', async (kit) => {
     const { metadata, metastreamRevision } = await kit.client.getStreamMetadata(unique())
     assert.is(metadata, undefined)
     assert.is(metastreamRevision, undefined)
@@ -19,7 +19,7 @@ const settingAndReading = (test: Add): void => {
     assert.is(metadata!.cacheControl, 30)
     assert.is(metadata!.own, 'x')
   })
-  test('when set twice, then the last holds', async (kit) => {
+  test('when set twice, then the last counts', async (kit) => {
     const stream = unique()
     await kit.client.setStreamMetadata(stream, { maxCount: 5 })
     await kit.client.setStreamMetadata(stream, { maxCount: 2 })
@@ -74,7 +74,7 @@ const limits = (test: Add): void => {
     assert.is((await kit.append(stream, kit.events(1))).nextExpectedRevision, 2n)
     assert.equal(numbers(await kit.read(stream)), [2])
   })
-  test('given maxAge that has passed, then $all has the events still, and a subscription gets the new alone', async (kit) => {
+  test('given a maxAge that has passed, then $all still has the events, and a subscription gets only new ones', async (kit) => {
     const stream = unique()
     const { position } = await kit.append(stream, kit.events(1))
     await kit.client.setStreamMetadata(stream, { maxAge: 1 })
@@ -126,14 +126,14 @@ const limits = (test: Add): void => {
 }
 
 const metastreams = (test: Add): void => {
-  test('given metadata of a system stream, then it holds there too', async (kit) => {
+  test('given metadata of a system stream, then it applies there too', async (kit) => {
     const stream = `$${unique('system')}`
     await kit.append(stream, kit.events(4))
     await kit.client.setStreamMetadata(stream, { maxCount: 1 })
     assert.equal(numbers(await kit.read(stream)), [3])
     assert.is((await kit.client.getStreamMetadata(stream)).metadata?.maxCount, 1)
   })
-  test('given metadata set many times, then its stream has the last alone, and its revision goes on', async (kit) => {
+  test('given metadata set many times, then its stream has only the last, and its revision goes on', async (kit) => {
     const stream = unique()
     for (let n = 1; n <= 3; n++) await kit.client.setStreamMetadata(stream, { maxCount: n })
     const read = await kit.read(`$$${stream}`)
@@ -174,7 +174,7 @@ const metastreams = (test: Add): void => {
     await kit.client.tombstoneStream(stream)
     assert.is((await failure(kit.client.setStreamMetadata(stream, { maxCount: 1 }))).type, 'stream-deleted')
   })
-  test('given metadata on a deleted stream, then the deleted stays deleted', async (kit) => {
+  test('given metadata on a deleted stream, then deleted events stay deleted', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
     await kit.client.deleteStream(stream)

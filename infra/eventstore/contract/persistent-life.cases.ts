@@ -96,7 +96,7 @@ contract('parking', (test) => {
     assert.equal(revisions(consumer.seen), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
     await consumer.stop()
   })
-  test('when nobody is connected, then a replay waits for who comes', async (kit) => {
+  test('when nobody is connected, then a replay waits for a consumer', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
     const group = await create(kit, stream)
@@ -129,7 +129,7 @@ contract('parking', (test) => {
     assert.equal(revisions(consumer.seen), [0, 1, 2, 2, 3])
     await consumer.stop()
   })
-  test('a replay goes before what is new', async (kit) => {
+  test('a replay comes before new events', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     const group = await create(kit, stream)
@@ -147,7 +147,7 @@ contract('parking', (test) => {
 })
 
 const whenItChanges = (test: Add): void => {
-  test('when updated, then its consumers are dropped, and who comes next goes on after what was acknowledged', async (kit) => {
+  test('when updated, then its consumers are dropped, and the next consumer continues after what was acknowledged', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))
     const group = await create(kit, stream)
@@ -207,7 +207,7 @@ const whenItChanges = (test: Add): void => {
     )
     await until(async () => (await parked(kit, stream, group)) === 0)
   })
-  test('given one that is full, then who is refused gets no event, and who has it goes on', async (kit) => {
+  test('given a full subscription, then a refused consumer gets no event, and the connected one goes on', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream, { maxSubscriberCount: 1 })
     const one = consume(connect(kit, stream, group))
@@ -357,7 +357,7 @@ const strategies = (test: Add): void => {
     assert.ok([...owners.values()].every((who) => who.size === 1))
     for (const consumer of consumers) await consumer.unsubscribe()
   })
-  test('a strategy that there is none of: refused', async (kit) => {
+  test('an unknown strategy: refused', async (kit) => {
     const settings = [
       [8, 10],
       [10, 20],

@@ -3,7 +3,7 @@ import { type Add, contract, failure, unique, until } from './kit.ts'
 import { connect, consume, create, revisions } from './persistent-kit.ts'
 
 const creating = (test: Add): void => {
-  test('given one, when created again, then persistent-subscription-exists', async (kit) => {
+  test('given a persistent subscription, when created again, then persistent-subscription-exists', async (kit) => {
     const stream = unique()
     const group = await create(kit, stream)
     const again = kit.client.createPersistentSubscriptionToStream(
@@ -13,7 +13,7 @@ const creating = (test: Add): void => {
     )
     assert.is((await failure(again)).type, 'persistent-subscription-exists')
   })
-  test('given none, then reading, updating, deleting and info answer that it does not exist', async (kit) => {
+  test('given no persistent subscription, then reading, updating, deleting and info answer that it does not exist', async (kit) => {
     const stream = unique()
     const settings = kit.lib.persistentSubscriptionToStreamSettingsFromDefaults()
     const missing = 'persistent-subscription-does-not-exist'

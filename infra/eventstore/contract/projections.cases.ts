@@ -315,7 +315,7 @@ contract(
         assert.is(found?.projectionStatus, 'Stopped', name)
       }
     })
-    test('one of one’s own: refused, with why', async (kit) => {
+    test('a user’s own projection: refused, with the reason', async (kit) => {
       const { error } = await failure(kit.client.createProjection(unique(), 'fromAll().when({})'))
       assert.match(String(error.message), /UNIMPLEMENTED: .*system projections alone/)
     })

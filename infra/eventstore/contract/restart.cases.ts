@@ -85,7 +85,7 @@ contract(
       assert.equal(seen, [0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n])
       await second.unsubscribe()
     })
-    test('given metadata, a deletion and a tombstone, then they hold', async (kit) => {
+    test('given metadata, a deletion and a tombstone, then they are still in force', async (kit) => {
       const [kept, deleted, gone] = [unique(), unique(), unique()]
       for (const stream of [kept, deleted, gone]) await kit.append(stream, kit.events(5))
       await kit.client.setStreamMetadata(kept, { maxCount: 2 })
@@ -97,7 +97,7 @@ contract(
       assert.is((await kit.append(deleted, kit.events(1))).nextExpectedRevision, 5n)
       assert.is((await failure(kit.append(gone, kit.events(1)))).type, 'stream-deleted')
     })
-    test('given a persistent subscription, then it is there, and what was not acknowledged comes again', async (kit) => {
+    test('given a persistent subscription, then it exists, and unacknowledged events come again', async (kit) => {
       const [stream, group] = [unique(), unique('group')]
       await kit.append(stream, kit.events(4))
       await kit.client.createPersistentSubscriptionToStream(

@@ -66,7 +66,7 @@ contract(
         const found = methods.find((one) => `${text(one, 2)}/${text(one, 1)}`.endsWith(`.${method}`))
         assert.equal(found?.get(3)?.map(String), [...features])
       })
-    test('a service that is not there: unimplemented', async (kit) => {
+    test('an unknown service: unimplemented', async (kit) => {
       assert.is(await refusalOf(kit.raw.call('/event_store.client.nothing.Nothing/Read')), '12')
     })
     test('/health/live: 204', async (kit) => {
@@ -120,10 +120,10 @@ contract(
     test('/: a line of text, or the way to the pages of the server', async (kit) => {
       assert.ok([200, 301, 302, 307].includes((await kit.raw.get('/')).status))
     })
-    test('a path that is not there: 404 over HTTP/2', async (kit) => {
+    test('an unknown path: 404 over HTTP/2', async (kit) => {
       assert.is((await kit.raw.getHttp2(`/${unique('nothing')}`)).status, 404)
     })
-    test('a path that is not there: 404', async (kit) => {
+    test('an unknown path: 404', async (kit) => {
       assert.is((await kit.raw.get(`/${unique('nothing')}`)).status, 404)
     })
   },
@@ -240,31 +240,31 @@ contract('deadlines', (test) => {
     const { type } = await failure(promise)
     assert.ok(TIMES.includes(type), type)
   }
-  test('given one that has passed, then a deletion fails and is not done', async (kit) => {
+  test('given a deadline that has passed, then a deletion fails and is not done', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     await late(kit.client.deleteStream(stream, LATE))
     assert.is((await kit.read(stream)).length, 2)
   })
-  test('given one that has passed, then a tombstone fails and is not done', async (kit) => {
+  test('given a deadline that has passed, then a tombstone fails and is not done', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     await late(kit.client.tombstoneStream(stream, LATE))
     assert.is((await kit.append(stream, kit.events(1))).nextExpectedRevision, 2n)
   })
-  test('given one that has passed, then metadata is not set', async (kit) => {
+  test('given a deadline that has passed, then metadata is not set', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(5))
     await late(kit.client.setStreamMetadata(stream, { maxCount: 1 }, LATE))
     assert.is((await kit.read(stream)).length, 5)
   })
   for (const deadline of [5_000, 60_000, 3_600_000])
-    test(`given one of ${deadline / 1000} s, then the append is as any other`, async (kit) => {
+    test(`given a deadline of ${deadline / 1000} s, then the append is like any other`, async (kit) => {
       const stream = unique()
       await kit.append(stream, kit.events(2), 'no_stream', { deadline })
       assert.is((await kit.read(stream)).length, 2)
     })
-  test('given one that has passed among others, then the others are written', async (kit) => {
+  test('given an append whose deadline has passed among others, then the others are written', async (kit) => {
     const stream = unique()
     const results = await Promise.allSettled([
       kit.append(stream, kit.events(1)),
@@ -277,7 +277,7 @@ contract('deadlines', (test) => {
     )
     assert.is((await kit.read(stream)).length, 2)
   })
-  test('a subscription has none: it lives on', async (kit) => {
+  test('a subscription has no deadline: it lives on', async (kit) => {
     const stream = unique()
     const subscription = kit.client.subscribeToStream(stream)
     let count = 0

@@ -381,7 +381,7 @@ const refusals = (test: Add): void => {
     ])
     assert.ok(error !== undefined)
   })
-  test('given an expression that is none, then it is refused', async (kit) => {
+  test('given an invalid expression, then it is refused', async (kit) => {
     const error = await refused(kit, [
       [1, [[1, '(unclosed']]],
       [3, 32],

@@ -73,7 +73,7 @@ const credentials = (test: Add): void => {
     await kit.append(stream, kit.events(2))
     assert.is((await kit.read(stream)).length, 2)
   })
-  test('given credentials of the call, then they count and not those of the connection', async (kit) => {
+  test('given credentials with the call, then they count instead of the connection’s', async (kit) => {
     const stream = unique()
     const nobody = kit.as(null)
     await denied(nobody.append(stream, kit.events(1)))
@@ -81,7 +81,7 @@ const credentials = (test: Add): void => {
     await nobody.append(stream, kit.events(1), 'any', { credentials: { username, password } })
     assert.is((await kit.read(stream)).length, 1)
   })
-  test('given credentials of the call, then reads, metadata, deletions and subscriptions go by them', async (kit) => {
+  test('given credentials with the call, then reads, metadata, deletions and subscriptions go by them', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(2))
     const nobody = kit.as(null)
@@ -98,7 +98,7 @@ const credentials = (test: Add): void => {
     await nobody.client.deleteStream(stream, { credentials })
     await denied(nobody.client.tombstoneStream(stream))
   })
-  test('given wrong credentials of the call, then it is refused, whoever the connection is', async (kit) => {
+  test('given wrong credentials with the call, then it is refused, whoever the connection belongs to', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(1))
     const credentials = { username: kit.credentials.username, password: 'guess' }
@@ -136,7 +136,7 @@ const whatUsersMay = (test: Add): void => {
     assert.is((await user.read(stream)).length, 2)
     await user.client.deleteStream(stream)
   })
-  test('given a user, then $all and system streams are not theirs to read or write', async (kit) => {
+  test('given a user, then they may neither read nor write $all and system streams', async (kit) => {
     const user = kit.as(await createUser(kit))
     await denied(user.readAll())
     await denied(user.read('$settings'))
@@ -152,7 +152,7 @@ const whatUsersMay = (test: Add): void => {
     await until(() => type !== undefined)
     assert.is(type, 'access-denied')
   })
-  test('given a user in $admins, then $all is theirs', async (kit) => {
+  test('given a user in $admins, then they may read $all', async (kit) => {
     const user = kit.as(await createUser(kit, ['$admins']))
     await user.append(unique(), kit.events(1))
     assert.ok((await user.readAll({ maxCount: 1 })).length === 1)
@@ -244,7 +244,7 @@ const detailsAndRefusals = (test: Add): void => {
     assert.is((await detailsOf(kit.as(who), who.username)).length, 1)
     assert.is(await refusalOf(detailsOf(kit.as(who), 'admin')), 'access-denied')
   })
-  test('given a user, then users are not theirs to make', async (kit) => {
+  test('given a user, then they may not create users', async (kit) => {
     const user = kit.as(await createUser(kit))
     assert.is(await refusalOf(createUser(user)), 'access-denied')
     assert.is(await refusalOf(about(user, 'Delete', 'admin')), 'access-denied')
@@ -347,7 +347,7 @@ contract(
       await until(() => type !== undefined)
       assert.is(type, 'access-denied')
     })
-    test('$all is nobody’s to write to, and metadata nobody’s to delete', async (kit) => {
+    test('nobody may write to $all, and nobody may delete metadata', async (kit) => {
       const stream = unique()
       await kit.append(stream, kit.events(1))
       await kit.client.setStreamMetadata(stream, { own: 1 })

@@ -141,6 +141,13 @@ const Flag = from(
   (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
   yesNo,
 )
+/** As `?motion=1` is usually written. */
+const Switch = from(
+  'true, false, 1 or 0',
+  (value) =>
+    value === '1' || value === 'true' ? true : value === '0' || value === 'false' ? false : undefined,
+  yesNo,
+)
 const Speed = from('a number of times as fast, such as 60x', (value) => {
   const speed =
     typeof value === 'string' && /^\d{1,7}(\.\d{1,3})?x?$/.test(value) ? Number.parseFloat(value) : 0
@@ -307,7 +314,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       to: optional(LastMoment),
       speed: optional(Speed),
       state: optional(Flag),
-      motion: optional(Flag),
+      motion: optional(Switch),
       subspace: optional(SubspaceCodec),
       as: optional(Text),
     }),
@@ -319,7 +326,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     schema: {
       tags: ['audit'],
       summary:
-        'The room’s events in the log’s order, as NDJSON or, if requested, as server-sent events. With speed (60x) they are paced by their own clock, otherwise they come as fast as they are read; state=true adds the room after each event; motion=true adds how people and things moved, if that was kept (docs/scene.md): in the room that subspace names, all of it, or as it was told to the socket given by as.',
+        'The room’s events in the log’s order, as NDJSON or, if requested, as server-sent events. With speed (60x) they are paced by their own clock, otherwise they come as fast as they are read; state=true adds the room after each event; motion=1 adds how people and things moved, if that was kept (docs/scene.md): in the room that subspace names, all of it, or as it was told to the socket given by as.',
       params: schemaFor(SpaceParams),
       description: STRICT,
       querystring: schemaFor(Query, { strict: 'query' }),

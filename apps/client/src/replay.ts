@@ -36,7 +36,7 @@ export async function* replayMotion(
   room: { readonly type: string; readonly id: string; readonly subspace: string },
   { from, to, as, speed, onLost = () => {} }: ReplayOptions,
 ): AsyncGenerator<ReplayedFrame, void, void> {
-  const query = new URLSearchParams({ motion: 'true', subspace: room.subspace })
+  const query = new URLSearchParams({ motion: '1', subspace: room.subspace })
   query.set('from', from.toISOString())
   query.set('to', to.toISOString())
   if (as !== undefined) query.set('as', as)

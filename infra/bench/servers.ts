@@ -32,26 +32,29 @@ const stop = async (child: ChildProcess): Promise<void> => {
   await once(child, 'exit')
 }
 
-/** `silent`: joins sockets to rooms and tells nobody. */
-export const plain = async (silent = false): Promise<Measured> => {
+/** A server that is one file, and says where it listens. */
+export const startPlain = async (
+  name: string,
+  file: string,
+  args: ReadonlyArray<string> = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Measured> => {
   const child = spawn(
     process.execPath,
-    [...plainOptions, '--expose-gc', '--import', here('./collect.ts'), here('./plain-server.ts')],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, PLAIN_SILENT: silent ? '1' : '0' },
-    },
+    [...plainOptions, '--expose-gc', '--import', here('./collect.ts'), file, ...args],
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } },
   )
-  const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
-  return {
-    name: 'plain Socket.IO',
-    url: line.replace('listening on ', ''),
-    pid: child.pid!,
-    pids: { server: child.pid! },
-    member: (index) => ({ auth: { account: accountOf(index) }, account: accountOf(index) }),
-    stop: () => stop(child),
+  for await (const line of createInterface({ input: child.stdout! })) {
+    if (!line.startsWith('listening on ')) continue
+    const url = line.replace('listening on ', '')
+    const member = (index: number) => ({ auth: { account: accountOf(index) }, account: accountOf(index) })
+    return { name, url, pid: child.pid!, pids: { server: child.pid! }, member, stop: () => stop(child) }
   }
+  throw new Error(`${name} ended before it listened`)
 }
+/** `silent`: joins sockets to rooms and tells nobody. */
+export const plain = (silent = false): Promise<Measured> =>
+  startPlain('plain Socket.IO', here('./plain-server.ts'), [], { PLAIN_SILENT: silent ? '1' : '0' })
 
 const accountOf = (index: number): string => `bench-u${index.toString(36).padStart(4, '0')}`
 const BENCH_OWNER = 'bench-owner'

@@ -1,2 +1,3 @@
-/** What programs that hold a node in their own process may use. What looks after a log's files is in `log/backup.ts`. */
+/** What programs that run a node in their own process may use. Backup and restore of a log's files are in
+ *  `log/backup.ts`. */
 export { type EmbeddedNode, type NodeOptions, startNode } from './node.ts'

@@ -1,4 +1,4 @@
-/** The node alone: `npm run eventstore -- --port 2113 --data ./data/eventstore`. */
+/** The node on its own: `npm run eventstore -- --port 2113 --data ./data/eventstore`. */
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { textOf } from './log/refusals.ts'
@@ -28,7 +28,7 @@ const readTls = ({ tlsCert, tlsKey }: NodeSettings) => {
   return tls
 }
 
-/** What keeps it from listening, or the error's own words. */
+/** What keeps it from listening, or the error's own message. */
 const sentenceOf = (error: unknown, { host, port }: NodeSettings): string => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {

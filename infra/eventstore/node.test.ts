@@ -1,4 +1,4 @@
-/** What is the embedded node's own: its lock, its refusals, authentication, scavenge, HTTP, backup. */
+/** Tests of what only the embedded node has: its lock, its refusals, authentication, scavenging, HTTP, backup. */
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

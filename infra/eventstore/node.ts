@@ -44,9 +44,9 @@ export type NodeOptions = {
   readonly authentication?: { readonly adminPassword?: string | undefined }
   /** Start the system projections. Default: those that a client has enabled; none on a fresh node. */
   readonly projections?: boolean
-  /** Pages in the write-ahead log that make it worth while to copy them into the file. */
+  /** How many pages in the write-ahead log make it worthwhile to copy them into the file. */
   readonly checkpointFrames?: number | undefined
-  /** Events that the index by stream is behind before it is written. */
+  /** How many events the index by stream lags before it is written. */
   readonly indexBehind?: number | undefined
   /** Milliseconds for which refusals count what is not acknowledged and read yet, as a real server's do. Default 0. */
   readonly lagMs?: number | undefined
@@ -179,7 +179,7 @@ const addUsers = (
   handlers.set(UsersService.details.path, streaming(UsersService.details, service.details))
 }
 
-/** Starts a node. Rejects where the port is taken, the directory is another node's, or the file can't be read. */
+/** Starts a node. Rejects if the port is taken, the directory belongs to another node, or the file can't be read. */
 export const startNode = async ({
   dataDir,
   host = '127.0.0.1',

@@ -1,4 +1,4 @@
-/** What the node alone is told by: docs, --help and the code say the same. */
+/** The settings of the node: the documentation, --help and the code agree. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'

@@ -1,9 +1,9 @@
-/** The settings of the node alone: one table, from which `--help` is printed and the command line and the environment are
+/** The settings of the node: one table, from which `--help` is printed and the command line and the environment are
  *  read. docs/eventstore.md has the same table (options.test.ts compares them). */
 import { parseArgs } from 'node:util'
 
 type Option = {
-  /** Null: from the environment alone. */
+  /** Null if it can be set only in the environment. */
   readonly flag: string | null
   readonly env: string
   /** As it is written; empty for none. */

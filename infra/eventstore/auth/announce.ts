@@ -1,5 +1,5 @@
-/** Users on the log: `$users` names each, `$user-<login>` says who it is. For those who read the log; the node itself goes by
- *  its table, and no password is in either. */
+/** Users on the log: `$users` lists them, `$user-<login>` describes each. This is for readers of the log; the node
+ *  itself goes by its table. Neither contains a password. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../log/storage.ts'
 import type { ProposedEvent } from '../protocol/record.ts'
@@ -23,7 +23,7 @@ export const announceUser = (appender: Appender, { login, fullName, groups }: Us
     done: () => {},
   })
 
-/** Those who are there already, at the first start that has users. */
+/** The users that exist already, at the first start with users. */
 export const announceFirst = (storage: Storage, appender: Appender, users: ReadonlyArray<User>): void => {
   if (storage.stream('$users').last >= 0) return
   for (const user of users) announceUser(appender, user)

@@ -1,4 +1,4 @@
-/** Who may do what. Without authentication, everybody may do everything (and the node listens on loopback alone). */
+/** Who may do what. Without authentication everybody may do everything (and the node listens on loopback only). */
 
 import type { Storage } from '../log/storage.ts'
 import * as errors from '../protocol/errors.ts'
@@ -10,17 +10,17 @@ import type { User, Users } from './users.ts'
 export type Action = 'read' | 'write' | 'delete'
 
 export type Guard = {
-  /** Throws a GrpcError where the caller may not. `$all` is a stream here. */
+  /** Throws a GrpcError if the caller may not do it. `$all` counts as a stream here. */
   readonly check: (call: Call, action: Action, stream: string) => void
   readonly may: (call: Call, action: Action, stream: string) => boolean
-  /** For what only operators may do. */
+  /** For things that only operators may do. */
   readonly checkAdmin: (call: Pick<Call, 'headers'>) => void
-  /** Undefined where there is no authentication. */
+  /** Undefined without authentication. */
   readonly user: (call: Pick<Call, 'headers'>) => User | undefined
 }
 
-/** What nobody may, not even operators: to write to `$all`, which is no stream, and to delete metadata, which goes with
- *  its stream. */
+/** What nobody may do, not even operators: write to `$all`, which is not a stream, or delete metadata, which goes
+ *  with its stream. */
 const isForbidden = (action: Action, stream: string): boolean =>
   (stream === '$all' && action !== 'read') || (isMetastream(stream) && action === 'delete')
 
@@ -37,12 +37,12 @@ const isAdmin = (user: User): boolean => user.login === 'admin' || user.groups.i
 
 const PROJECTED = /^\$(streams$|ce-|et-|bc-)/
 
-/** What a list calls the right. */
+/** The right's name in an access list. */
 type Right = '$r' | '$w' | '$d' | '$mr' | '$mw'
 const RIGHTS: Readonly<Record<Action, Right>> = { read: '$r', write: '$w', delete: '$d' }
 const META_RIGHTS: Readonly<Record<Action, Right>> = { read: '$mr', write: '$mw', delete: '$d' }
 
-/** The stream whose last event holds the lists for streams that have none of their own. */
+/** The stream whose last event contains the access lists for streams that have none of their own. */
 const SETTINGS = '$settings'
 type DefaultAcls = { readonly user: Acl | undefined; readonly system: Acl | undefined }
 
@@ -54,7 +54,7 @@ const parseDefaults = (data: string): DefaultAcls => {
       return { user: parseAcl($userStreamAcl), system: parseAcl($systemStreamAcl) }
     }
   } catch {
-    // Then it says nothing.
+    // It then counts as empty.
   }
   return { user: undefined, system: undefined }
 }
@@ -81,8 +81,8 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
     return read.acls
   }
 
-  /** The roles that may, where the stream's own list says nothing: those that `$settings` names; else everyone for streams,
-   *  operators for system streams; what the system projections write, everyone may read. */
+  /** The roles that may, if the stream's own list says nothing: those that `$settings` names; otherwise everyone for
+   *  ordinary streams and operators for system streams. Everyone may read what the system projections write. */
   const defaults = (right: Right, stream: string): ReadonlyArray<string> => {
     const { user, system } = defaultAcls()
     if (!stream.startsWith('$')) return user?.[right] ?? ['$all']
@@ -122,7 +122,7 @@ export const createGuard = (storage: Storage, users: Users): Guard => {
   }
 }
 
-/** A call's credentials are checked before its handler sees it: hashing takes long, and nobody else waits for it. What
+/** A call's credentials are checked before its handler sees it: hashing is slow, and nobody else waits for it. What
  *  the client sends meanwhile stays in the stream. */
 export const authenticated =
   (users: Users, handler: Handler): Handler =>

@@ -29,7 +29,7 @@ const detailsOf = (user: User) => {
   return response
 }
 
-/** `created`: is told of each new user. */
+/** `created` is told of each new user. */
 export const usersService = (users: Users, guard: Guard, created: (user: User) => void) => {
   const existing = (login: string): User => {
     const user = users.get(login)
@@ -78,7 +78,8 @@ export const usersService = (users: Users, guard: Guard, created: (user: User) =
     changePassword: async (request: ChangePasswordReq, call: Call) => {
       const options = request.getOptions()
       const login = options?.getLoginName() ?? ''
-      // One's own, or as an administrator another's: of both, who knows what it is now.
+      // For one's own password or, as an administrator, somebody else's: in both cases the present password is
+      // required.
       if (guard.user(call)?.login !== login) guard.checkAdmin(call)
       existing(login)
       if (!(await users.hasPassword(login, options?.getCurrentPassword() ?? ''))) throw errors.accessDenied()

@@ -1,4 +1,4 @@
-/** Who may log in. Passwords are kept as scrypt hashes in the log's file, not as events. */
+/** The users who may log in. Passwords are kept as scrypt hashes in the log's file, not as events. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Storage } from '../log/storage.ts'
@@ -16,7 +16,8 @@ export type Users = Awaited<ReturnType<typeof createUsers>>
 
 const encodedOf = (header: string): string => /^basic (.+)$/i.exec(header)?.[1] ?? ''
 const KEY_BYTES = 32
-/** Hashes at a time: each takes tens of milliseconds and 16 MB, and those who guess must not take all that there is. */
+/** How many hashes are computed at a time: each takes tens of milliseconds and 16 MB, and people who guess passwords
+ *  must not use up the machine. */
 const AT_ONCE = 2
 let running = 0
 const queue: Array<() => void> = []
@@ -36,15 +37,15 @@ const hashOf = async (password: string, salt: string): Promise<Buffer> => {
   }
 }
 
-/** `adminPassword`: for the first start, when `admin` is made. */
+/** `adminPassword` is for the first start, when `admin` is created. */
 export const createUsers = async (storage: Storage, adminPassword: string | undefined) => {
   const { db } = storage
   const find = db.prepare('SELECT value FROM state WHERE name = ?')
   const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   const remove = db.prepare('DELETE FROM state WHERE name = ?')
   const all = db.prepare("SELECT value FROM state WHERE name LIKE 'user/%' ORDER BY name")
-  // A hash takes tens of milliseconds, and a client sends its credentials with every call. What was right stays right
-  // until the password is another.
+  // A hash takes tens of milliseconds, and a client sends its credentials with every call. Credentials that were right
+  // stay right until the password changes.
   const verified = new LRUCache<string, { readonly login: string; readonly hash: string }>({ max: 10_000 })
 
   const get = (login: string): Kept | undefined => {
@@ -67,13 +68,13 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
     const user = was === undefined ? undefined : get(was.login)
     return user?.hash === was?.hash && user?.disabled === false ? user : undefined
   }
-  /** The same header many times at once is one hash. */
+  /** The same header is hashed once, even if it comes many times at once. */
   const checking = new Map<string, Promise<User | undefined>>()
   const check = async (encoded: string): Promise<User | undefined> => {
     const [login = '', ...rest] = Buffer.from(encoded, 'base64').toString('utf8').split(':')
     const user = get(login)
     if (user === undefined || user.disabled || !(await matches(user, rest.join(':')))) return undefined
-    // It may have changed while that took its time.
+    // The password may have changed meanwhile.
     const now = get(login)
     if (now?.hash !== user.hash || now.disabled) return undefined
     verified.set(encoded, { login, hash: now.hash })
@@ -96,7 +97,7 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
   return {
     get: (login: string): User | undefined => get(login),
     list: (): User[] => all.all().map((row) => JSON.parse(String(row.value)) as Kept),
-    /** False where there is such a user already. */
+    /** False if the user already exists. */
     create: async (
       login: string,
       fullName: string,
@@ -128,9 +129,10 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
       return user !== undefined && (await matches(user, password))
     },
 
-    /** The user whose credentials the header holds; undefined where they are wrong, or not checked yet (`check`). */
+    /** The user whose credentials the header contains; undefined if they are wrong or not checked yet (`check`). */
     authenticate: (header: string): User | undefined => known(encodedOf(header)),
-    /** Undefined where the header's credentials need no check any more, or are none; else settles when they are checked. */
+    /** Undefined if the header's credentials need no check any more, or there are none; otherwise settles when they
+     *  are checked. */
     check: (header: string): Promise<unknown> | undefined => {
       const encoded = encodedOf(header)
       if (encoded === '' || known(encoded) !== undefined) return undefined

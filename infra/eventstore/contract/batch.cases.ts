@@ -1,4 +1,4 @@
-/** Many appends at once on one BatchAppend call, message by message: what neither client lets one see. */
+/** Many appends at once on one BatchAppend call, message by message, which neither client allows. */
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, failure, type Kit, unique, until } from './kit.ts'
@@ -47,7 +47,7 @@ const open = (kit: Kit) => {
     answered: (id: string) => until(() => answersTo(id)[0]),
   }
 }
-/** Of cases that end their side while answers are on their way. */
+/** For cases that end their side while answers are on their way. */
 const LOSES_ANSWERS = {
   differs: 'it ends a call that its client has half-closed, and loses the answers on their way',
 }

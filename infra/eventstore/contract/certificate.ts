@@ -16,8 +16,8 @@ export type Certificate = {
   readonly remove: () => void
 }
 
-/** Paths of three files, there until `remove`. A certificate that signs itself would not do: one of the clients takes
- *  no authority for a server. */
+/** The paths of three files, which exist until `remove`. A self-signed certificate would not do: one of the clients
+ *  does not accept an authority as a server. */
 export const createCertificate = (): Certificate => {
   const dir = temporaryDirectory('eventstore-tls-')
   const [key, cert, ca, caKey] = ['key', 'cert', 'ca', 'ca-key'].map((name) => join(dir, `${name}.pem`)) as [

@@ -1,6 +1,6 @@
-/** Where a read begins and how much it takes, on streams whose beginning is hidden. The rules are those of the real server's index reader:
- *  what is hidden ends below max(last - $maxCount + 1, $tb); a read that begins lower begins there, and one backwards from below
- *  it has nothing. */
+/** Where a read begins and how much it returns, on streams whose beginning is hidden. The rules are those of the
+ *  real server's index reader: events below max(last - $maxCount + 1, $tb) are hidden; a read from a lower revision
+ *  begins there, and a backward read from a lower revision returns nothing. */
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
 
@@ -25,7 +25,7 @@ const READS = [
   ['three backwards over the edge', { direction: 'backwards', fromRevision: 5n, maxCount: 3 }],
 ] as const
 
-/** What a read should give where `first` is the first that is left. */
+/** What a read should return if `first` is the first remaining event. */
 const expected = (
   {
     direction,

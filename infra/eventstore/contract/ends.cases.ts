@@ -1,4 +1,5 @@
-/** Where a stream begins and ends: told to the clients that say, with the compatibility they ask for, that they know it. */
+/** Where a stream begins and ends is told to clients that declare, by the compatibility they ask for, that they
+ *  understand it. */
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
 import { inside, type WireField, type WireMessage } from './raw.ts'
@@ -79,7 +80,7 @@ contract(
         const messages = await readAll(kit, [COMPATIBLE], backwards)
         const told = messages.filter((message) => message.has(LAST_OF_ALL))
         assert.ok(told.length <= 1)
-        // The protocol has it; the real server of today leaves it out.
+        // The protocol has it; today's real server leaves it out.
         if (told[0] !== undefined) assert.ok(Number(inside(told[0], LAST_OF_ALL).get(1)?.[0]) > 0)
       })
     test('$all: nothing of it to a client that does not ask', async (kit) => {

@@ -1,4 +1,4 @@
-/** Ids as other people's clients write them. The real server reads them as .NET's `Guid.Parse` does. */
+/** Ids in the forms that other clients write. The real server reads them as .NET's `Guid.Parse` does. */
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
@@ -17,7 +17,7 @@ const proposed = (id: string): ReadonlyArray<WireField> => [
   [4, '{}'],
 ]
 
-/** Appends one event under an id as it is written, by the older call and by the batched one. */
+/** Appends one event under an id in its written form, by the older call and by the batched one. */
 const byAppend = async (kit: Kit, stream: string, id: string): Promise<void> => {
   const call = kit.raw.converse('/event_store.client.streams.Streams/Append')
   call.send([

@@ -1,5 +1,5 @@
-/** What the contract's cases need: a server (EVENTSTORE_URL's, or an embedded node of their own) and both official
- *  clients under one face, so that each case is written once and runs over both. */
+/** What the contract's cases need: a server (EVENTSTORE_URL's, or an embedded node of their own) and one interface
+ *  to both official clients, so that each case is written once and runs with both. */
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { EventStoreDBClient } from '@eventstore/db-client'
@@ -25,15 +25,15 @@ export type Kit = {
   readonly client: OfficialClient
   /** A connection string. */
   readonly url: string
-  /** Whom it names; where it names nobody, some that a server without users passes over. */
+  /** The credentials in it; if there are none, some that a server without users ignores. */
   readonly credentials: Credentials
   /** Calls that neither client makes. */
   readonly raw: Raw
-  /** The node, where it is one of this suite's own. Throws where it is not. */
+  /** The node, if it belongs to this suite. Throws otherwise. */
   readonly store: () => TestEventStore
-  /** Another client to the same server, as somebody else; the suite disposes of it. */
+  /** Another client of the same server, as somebody else; the suite disposes of it. */
   readonly as: (who: Credentials | null) => Kit
-  /** Events of a type that say their number. */
+  /** Events of one type that contain their number. */
   readonly events: (count: number, type?: string) => Array<ReturnType<Library['jsonEvent']>>
   readonly append: (
     stream: string,
@@ -48,14 +48,14 @@ export type Kit = {
   readonly readAll: (options?: object) => Promise<Array<Awaited<ReturnType<typeof collect>>[number]>>
 }
 
-/** Everything that a read gives. */
+/** Everything that a read returns. */
 export const collect = async (stream: ReturnType<OfficialClient['readStream']>) => {
   const all = []
   for await (const event of stream) all.push(event)
   return all
 }
 
-/** What a call failed with, by what both clients call it. */
+/** What a call failed with, by the name that both clients use. */
 export const failure = async (
   promise: Promise<unknown>,
 ): Promise<{ type: string; expected?: unknown; actual?: unknown; error: Record<string, unknown> }> => {
@@ -75,7 +75,7 @@ export const failure = async (
 
 export const unique = (prefix = 'contract'): string => `${prefix}-${randomUUID().replaceAll('-', '')}`
 
-/** The name and password of the embedded node's admin, where a suite's node has users. */
+/** The name and password of the embedded node's admin, for suites whose node has users. */
 const ADMIN: Credentials = { username: 'admin', password: 'changeit' }
 
 const withCredentials = (url: string, who: Credentials | null): string =>
@@ -98,7 +98,7 @@ const kitOf = (
   const raw = createRaw(url)
   opened.push(async () => {
     raw.close()
-    // It waits for ever for a call that the server ended first.
+    // It would wait for ever for a call that the server ended first.
     await Promise.race([client.dispose(), new Promise((resolve) => setTimeout(resolve, 500))])
   })
   return {
@@ -125,9 +125,9 @@ const kitOf = (
   }
 }
 
-/** Which server a suite's cases run on. `shared`: EVENTSTORE_URL's, or one embedded node for all such suites. The others
- *  need a node of their own, with system projections, with users, or to be killed; a server that is only reached
- *  by its URL can't be made so. */
+/** Which server a suite's cases run on. `shared`: EVENTSTORE_URL's, or one embedded node for all such suites. The
+ *  others need a node of their own, with system projections, with users, or to be killed; a server that is given by
+ *  its URL can't be set up that way. */
 export type Server = 'shared' | 'projections' | 'users' | 'own'
 
 const ARGS: Readonly<Record<Server, ReadonlyArray<string>>> = {
@@ -160,11 +160,11 @@ const startNode = async (server: Server) => {
 }
 
 type Limits = {
-  /** The client that can't do it, and why. The case is then left out for that client. */
+  /** The client that can't do it, and why. The case is left out for that client. */
   readonly not?: readonly [client: LibraryName, why: string]
-  /** What the real server does instead, by a fault of its own: there the case may fail. */
+  /** What the real server does instead, through a fault of its own: there the case may fail. */
   readonly differs?: string
-  /** What others do meanwhile would be in its way. */
+  /** Other cases running at the same time would disturb it. */
   readonly alone?: true
 }
 type Run = (kit: Kit) => Promise<void>
@@ -188,11 +188,11 @@ export const contract = (
   suites.push({ name, cases, server, isAlone: together === 'alone' })
 }
 
-/** As long as one case may take on a server. */
+/** How long one case may take on a server. */
 const CASE_MS = Number(process.env.CONTRACT_CASE_MS ?? 30_000)
-/** After the last case: what a case that did not end still waits for holds the process no longer. */
+/** After the last case, a case that did not end no longer keeps the process alive. */
 const LINGER_MS = 2_000
-/** What follows it the test runner shows also where all passed. */
+/** The test runner shows what follows even if everything passed. */
 const SHOWN = '## shown'
 
 /** A server of one kind, started or reached, and a kit for it. */
@@ -219,7 +219,7 @@ const orThrow = (outcome: CaseOutcome): void => {
   if (outcome.tag === 'fails') throw outcome.error ?? new Error(outcome.why)
 }
 
-/** Said at the end: what was left out, and where a server was named, the table. */
+/** Printed at the end: what was left out and, if a server was named, the table. */
 const say = (library: LibraryName, external: string | undefined, rows: ReadonlyArray<ReportLine>): void => {
   const leftOut = rows.filter(({ here }) => here.tag === 'left out')
   console.log(`${library}: ${rows.length - leftOut.length} cases run, ${leftOut.length} not applicable`)
@@ -231,10 +231,10 @@ const say = (library: LibraryName, external: string | undefined, rows: ReadonlyA
 
 type Case = { readonly title: string; readonly run: Run; readonly limits: Limits }
 type Opened = Awaited<ReturnType<typeof open>>
-/** Cases at a time. */
+/** How many cases run at a time. */
 const WIDTH = 6
 
-/** The suites of one kind of server, and what came of each case. */
+/** Runs the suites of one kind of server, and returns the outcome of each case. */
 const createSession = (library: LibraryName, server: Server, external: string | undefined) => {
   let embedded: Opened | undefined
   let named: Opened | undefined
@@ -249,7 +249,7 @@ const createSession = (library: LibraryName, server: Server, external: string | 
         : await within(CASE_MS, () => one.run(named!.kit))
     ended.set(one, { here, embedded: onEmbedded })
   }
-  /** Those that may, before those that run alone. */
+  /** Cases that may run together come before those that run alone. */
   const runTogether = async (all: ReadonlyArray<Case>): Promise<void> => {
     const { kit } = embedded!
     if (server !== 'own') return inPool(all, WIDTH, (one) => runOne(one, kit))
@@ -285,9 +285,9 @@ const casesOf = ({ cases, isAlone }: (typeof suites)[number]): ReadonlyArray<Cas
   return all
 }
 
-/** Runs all cases over one client: on embedded nodes, and where EVENTSTORE_URL names a server on that too. Each client has
- *  a process of its own: both keep their generated code in the same global place, so the second to be loaded breaks the
- *  first. */
+/** Runs all cases with one client, on embedded nodes and, if EVENTSTORE_URL names a server, on that too. Each client
+ *  needs a process of its own: both keep their generated code in the same global place, so the second to be loaded
+ *  breaks the first. */
 export const runContract = (library: LibraryName): void => {
   const external = process.env.EVENTSTORE_URL || undefined
   const rows: ReportLine[] = []
@@ -330,10 +330,10 @@ export const runContract = (library: LibraryName): void => {
   process.once('exit', () => say(library, external, rows))
 }
 
-/** Between two looks: without it the asking itself takes the processor from what is waited for. */
+/** The pause between two checks; without it, checking would take the processor from what is waited for. */
 const ASK_MS = 5
 
-/** Waits for `check` to give something, asking often; the clock only ends what would never end. */
+/** Waits until `check` returns something, checking often; the time limit only ends what would never end. */
 export const until = async <T>(
   check: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> => {

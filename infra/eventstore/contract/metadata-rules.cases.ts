@@ -1,12 +1,12 @@
-/** What a stream's metadata says where it is not as it should be: as the real server reads it, a known field of another kind than its own
- *  makes all of it count for nothing, and a number below its least makes that one field count for nothing. */
+/** What malformed stream metadata means. As on the real server, a known field of the wrong kind makes all of it
+ *  count for nothing, and a number below its minimum makes that one field count for nothing. */
 import * as assert from 'uvu/assert'
 import { contract, type Kit, unique } from './kit.ts'
 
 const numbers = (read: ReadonlyArray<{ event?: { revision: bigint } | undefined }>): number[] =>
   read.map(({ event }) => Number(event!.revision))
 
-/** As text, since a client would not write some of it. */
+/** As text, since a client could not write some of it. */
 const setRaw = (kit: Kit, stream: string, json: string): Promise<unknown> =>
   kit.append(`$$${stream}`, [kit.lib.binaryEvent({ type: '$metadata', data: Buffer.from(json) })])
 
@@ -47,7 +47,7 @@ contract('metadata that is not as it should be', (test) => {
       await kit.append(stream, kit.events(10))
       await setRaw(kit, stream, json)
       assert.equal(numbers(await kit.read(stream)), left)
-      // What is wrong is put right by the next.
+      // The next metadata corrects what is wrong.
       await setRaw(kit, stream, '{"$maxCount":1}')
       assert.equal(numbers(await kit.read(stream)), [9])
     })

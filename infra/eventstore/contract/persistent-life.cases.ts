@@ -1,4 +1,5 @@
-/** What becomes of a persistent subscription while it is used: parking, replays, updates, deletions, what its source loses. */
+/** What happens to a persistent subscription while it is used: parking, replays, updates, deletions, and losses of
+ *  its source. */
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { type Add, contract, type Kit, unique, until } from './kit.ts'

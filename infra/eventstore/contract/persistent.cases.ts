@@ -216,7 +216,7 @@ const refusing = (test: Add): void => {
     )
     await consumer.have(1)
     await kit.append(stream, kit.events(1))
-    // Servers differ: its subscription ends, or goes on without what it refused.
+    // Servers differ: the subscription ends, or goes on without what was refused.
     await until(() => ended || consumer.seen.length > 1)
     assert.equal(
       revisions(consumer.seen).filter((revision) => revision === 0),

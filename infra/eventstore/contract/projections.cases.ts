@@ -8,7 +8,7 @@ const SYSTEM = ['$by_category', '$by_event_type', '$by_correlation_id', '$stream
 /** A category of its own, and its streams. */
 const category = (): string => unique('cat').replaceAll('-', '')
 
-/** The stream when it has so many events; links come in the background. */
+/** Waits until the stream has this many events, because links come in the background. */
 const readLinks = (kit: Kit, stream: string, count: number, resolveLinkTos = true): Promise<Read> =>
   until(async () => {
     const read = await kit.read(stream, { resolveLinkTos }).catch(() => [])

@@ -1,4 +1,4 @@
-/** Calls of the protocol that the clients have no method for, made by hand: messages are lists of fields. */
+/** Hand-made calls of the protocol that the clients have no method for: messages are lists of fields. */
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { putVarint, Reader, varintSize } from '../protocol/wire.ts'
 
 /** A field's number and its content: text, a number, or a message of fields. */
 export type WireField = readonly [number: number, value: string | number | ReadonlyArray<WireField>]
-/** What a message holds, by field number. Varints as numbers. */
+/** A message's contents, by field number. Varints are numbers. */
 export type WireMessage = ReadonlyMap<number, ReadonlyArray<number | Buffer>>
 
 const varint = (value: number): Buffer => {
@@ -45,7 +45,7 @@ export const inside = (message: WireMessage, field: number): WireMessage => {
 }
 export const text = (message: WireMessage, field: number): string => String(message.get(field)?.[0] ?? '')
 
-/** Who a connection string says one is; null where it says nobody. */
+/** The credentials in a connection string; null if there are none. */
 export const credentialsOf = (url: string): { username: string; password: string } | null => {
   const [, username, password] = /^[^:]+:\/\/([^:@/]*):([^@/]*)@/.exec(url) ?? []
   return username === undefined || password === undefined
@@ -55,7 +55,7 @@ export const credentialsOf = (url: string): { username: string; password: string
 
 export type Raw = ReturnType<typeof createRaw>
 
-/** `url`: a connection string; of several hosts the first is asked. */
+/** `url`: a connection string; if it has several hosts, the first is asked. */
 export const createRaw = (url: string) => {
   const { host } = new URL(url.replace(/^[^:]+:/, 'http:').split(',')[0]!)
   const who = credentialsOf(url)
@@ -94,7 +94,7 @@ export const createRaw = (url: string) => {
         messages.push(decode(bytes as Buffer))
       return messages
     },
-    /** A call in which both sides send as they like. */
+    /** A call in which both sides send whenever they like. */
     converse: (path: string) => {
       const call = client.makeBidiStreamRequest(path, pass, pass, metadata())
       const answers: WireMessage[] = []
@@ -110,7 +110,7 @@ export const createRaw = (url: string) => {
       })
       return {
         answers,
-        /** Resolves when the server has ended it, however. */
+        /** Resolves when the server has ended it in any way. */
         over: (): Promise<void> =>
           new Promise((resolve) => {
             if (isOver) return resolve()
@@ -118,9 +118,9 @@ export const createRaw = (url: string) => {
             call.on('end', () => resolve())
           }),
         send: (fields: ReadonlyArray<WireField>): void => void call.write(encode(fields)),
-        /** No more is sent. */
+        /** Ends the client's side. */
         end: (): void => void call.end(),
-        /** The server has ended it, well or with `error`. */
+        /** The server has ended it, successfully or with `error`. */
         isOver: (): boolean => isOver,
         error: (): unknown => error,
         cancel: (): void => call.cancel(),
@@ -138,7 +138,7 @@ export const createRaw = (url: string) => {
       for await (const chunk of response.setEncoding('utf8')) body += chunk
       return { status: response.statusCode ?? 0, body }
     },
-    /** The same over HTTP/2, which over TLS is agreed on in the handshake. */
+    /** The same over HTTP/2, which with TLS is negotiated in the handshake. */
     getHttp2: async (
       path: string,
       method = 'GET',

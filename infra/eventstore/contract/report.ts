@@ -1,21 +1,21 @@
-/** What each case came to, and the table of it: this server, the embedded node, why they differ. */
+/** The outcome of each case, and the table of outcomes: this server, the embedded node, why they differ. */
 
 export type CaseOutcome =
   | { readonly tag: 'holds' }
-  /** It does not, or it did not end in time. */
+  /** It failed, or did not end in time. */
   | { readonly tag: 'fails'; readonly why: string; readonly error?: Error; readonly late?: true }
-  /** It was not asked. */
+  /** It was not run. */
   | { readonly tag: 'left out'; readonly why: string }
 
 export type ReportLine = {
   readonly title: string
   readonly here: CaseOutcome
   readonly embedded: CaseOutcome
-  /** Where a real server has a fault: what it does instead. */
+  /** If a real server has a fault: what it does instead. */
   readonly differs: string | undefined
 }
 
-/** An error's first line, without what would break the table. */
+/** An error's first line, without characters that would break the table. */
 const inBrief = (why: string): string => {
   const line = why.split('\n').find((one) => one.trim() !== '') ?? ''
   return line.trim().replaceAll('|', '/').slice(0, 160)
@@ -27,7 +27,7 @@ const whyOf = ({ here, embedded, differs }: ReportLine): string => {
   return [...new Set(told)].join('; ')
 }
 
-/** Whether it speaks against the server. */
+/** Whether it counts against the server. */
 export const isFailure = ({ here, differs }: ReportLine): boolean =>
   here.tag === 'fails' && differs === undefined
 
@@ -35,7 +35,7 @@ export const isFailure = ({ here, differs }: ReportLine): boolean =>
 export const isHung = ({ here, embedded }: ReportLine): boolean =>
   [here, embedded].some((one) => one.tag === 'fails' && one.late === true)
 
-/** In Markdown. Each case on which the two are not the same is a line; those that hold on both are counted. */
+/** In Markdown. Each case on which the two differ is a line; cases that hold on both are counted. */
 export const tableOf = (server: string, rows: ReadonlyArray<ReportLine>): string => {
   const isSame = ({ here, embedded }: ReportLine): boolean => here.tag === 'holds' && embedded.tag === 'holds'
   const count = (which: (row: ReportLine) => boolean): number => rows.filter(which).length
@@ -54,7 +54,7 @@ export const tableOf = (server: string, rows: ReadonlyArray<ReportLine>): string
   ].join('\n')
 }
 
-/** What `run` came to within `ms`. It goes on in the background where it did not end. */
+/** The outcome of `run` within `ms`. If it has not ended by then, it continues in the background. */
 export const within = async (ms: number, run: () => Promise<void>): Promise<CaseOutcome> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<CaseOutcome>((resolve) => {

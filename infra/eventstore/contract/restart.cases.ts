@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
 import { contract, failure, type Kit, unique, until } from './kit.ts'
 
-/** Ends the node the hard way, starts it again, and comes back when the same client reaches it. */
+/** Kills the node, starts it again, and returns when the same client reaches it. */
 const killAndRestart = async (kit: Kit): Promise<void> => {
   await kit.store().kill()
   await kit.store().restart()

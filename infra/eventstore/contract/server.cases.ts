@@ -88,7 +88,7 @@ contract(
     test('/stats: counts what clients have subscribed to', async (kit) => {
       const subscriptions = async (): Promise<number> =>
         Number(JSON.parse((await kit.raw.get('/stats')).body).es?.subscriptions)
-      // On a server with other clients, or one that does not say: nothing to compare.
+      // On a server with other clients, or one that does not say, there is nothing to compare.
       const before = await subscriptions()
       if (Number.isNaN(before)) return
       const subscription = kit.client.subscribeToStream(unique())

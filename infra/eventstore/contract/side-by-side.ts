@@ -1,5 +1,5 @@
-/** Cases that do not disturb each other run side by side, so many at a time; those that end a node of their own do so together, once
- *  all of them have come so far. */
+/** Cases that do not disturb each other run side by side, a limited number at a time; cases that kill their node do
+ *  so together, once all of them have come that far. */
 import type { TestEventStore } from '../testing/server.ts'
 
 /** All of them, in any order; rejects with the first failure. */
@@ -15,7 +15,7 @@ export const inPool = async <A>(
   await Promise.all(Array.from({ length: Math.min(width, all.length) }, lane))
 }
 
-/** Passed by all once each of `size` has arrived, or left. */
+/** A barrier that opens once each of `size` has arrived or left. */
 const createGate = (size: number, act: () => Promise<void>) => {
   let [here, gone] = [0, 0]
   let passing: Promise<void> | undefined
@@ -43,7 +43,7 @@ const createGate = (size: number, act: () => Promise<void>) => {
   }
 }
 
-/** The node as each of so many cases has it: it is killed once for all of them, and started again likewise. */
+/** The node as each of these cases sees it: it is killed once for all of them, and restarted once. */
 export const sharedEnd = (store: TestEventStore, cases: number) => {
   const gates = [createGate(cases, store.kill), createGate(cases, store.restart)] as const
   return (): { readonly store: TestEventStore; readonly leave: () => void } => {

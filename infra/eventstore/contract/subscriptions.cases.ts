@@ -4,7 +4,7 @@ import type { WireField } from './raw.ts'
 
 type Subscription = ReturnType<OfficialClient['subscribeToStream']>
 
-/** What a subscription brings, and a way to wait for so many. */
+/** What a subscription delivers, and a way to wait for a number of events. */
 const follow = (subscription: Subscription | ReturnType<OfficialClient['subscribeToAll']>) => {
   const events: Array<{ id: string; revision: bigint; streamId: string; commit: bigint }> = []
   const marks: string[] = []
@@ -282,7 +282,7 @@ const checkpoints = (test: Add): void => {
       subscription.on('data', ({ event }) => told.push(['event', event!.position!.commit]))
       await until(() => told.filter(([what]) => what === 'checkpoint').length >= 8)
       assert.is(told.filter(([what]) => what === 'event').length, 3)
-      // Never ahead of an event that is still to come, and never back.
+      // Checkpoints never go ahead of an event that is still to come, and never go back.
       assert.ok(
         told.every(
           ([what, at], n) =>
@@ -330,7 +330,7 @@ const checkpoints = (test: Add): void => {
         checkpoints.push(commit)
       })
       const first = kit.client.subscribeToAll({ fromPosition: from, filter })
-      // The last comes when it has caught up, however far that is.
+      // The last comes when the subscription has caught up, however far that is.
       await withSubscription(first, async (seen) => {
         await seen.have(4)
         await until(() => (checkpoints.at(-1) ?? 0n) >= positions[3]!)
@@ -352,7 +352,7 @@ const checkpoints = (test: Add): void => {
       }
     })
 
-  /** A subscription to `$all` as no client sends it; the error that it ends with. */
+  /** A subscription to `$all` in a form that no client sends; returns the error that it ends with. */
 }
 
 const refusals = (test: Add): void => {

@@ -24,7 +24,7 @@ const detailsOf = async (kit: Kit, login: string) =>
     inside(message, 1),
   )
 
-/** Refused, whoever the client says did it: both statuses come out as access-denied. */
+/** Refused, whichever status the server uses: clients report both as access-denied. */
 const denied = async (promise: Promise<unknown>): Promise<void> =>
   assert.is((await failure(promise)).type, 'access-denied')
 
@@ -320,7 +320,7 @@ contract(
       await denied(other.client.getStreamMetadata(stream))
       await denied(other.client.setStreamMetadata(stream, { maxCount: 1 }))
       assert.ok((await named.client.getStreamMetadata(stream)).metadata)
-      // The metadata stream by its own name is no way around.
+      // Naming the metadata stream itself does not get around it.
       assert.is((await named.read(`$$${stream}`)).length, 1)
       await denied(other.read(`$$${stream}`))
       await denied(other.append(`$$${stream}`, other.events(1, '$metadata')))

@@ -1,6 +1,7 @@
-/** How far the log was acknowledged, beside the log: a commit whose pages are lost from the end of SQLite's write-ahead log
- *  is dropped by it without a word, and this tells. Written after the commit's fsync, so it is never ahead of a sound log;
- *  its own fsync follows within `SYNC_MS`, off the path of commits, so after a power failure it may lag by that much. */
+/** Records beside the log how far the log was acknowledged: SQLite silently drops a commit whose pages are lost from
+ *  the end of its write-ahead log, and this reveals it. It is written after the commit's fsync, so it is never ahead
+ *  of a sound log; its own fsync follows within `SYNC_MS`, off the path of commits, so after a power failure it may
+ *  lag by that much. */
 import { closeSync, fdatasync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,7 +9,7 @@ export const MARK_FILE = 'events.mark'
 const DIGITS = 16
 const SYNC_MS = 250
 
-/** The position, or -1 where nothing (readable) is there. */
+/** The position, or -1 if there is nothing readable. */
 export const readMark = (dataDir: string): number => {
   try {
     const text = readFileSync(join(dataDir, MARK_FILE), 'latin1')
@@ -19,7 +20,7 @@ export const readMark = (dataDir: string): number => {
 }
 
 export const openMark = (dataDir: string) => {
-  // Not 'w': what it says must not be lost by opening it.
+  // Not 'w', because opening it must not lose what it says.
   const handle = openSync(join(dataDir, MARK_FILE), 'a')
   closeSync(handle)
   const file = openSync(join(dataDir, MARK_FILE), 'r+')
@@ -32,7 +33,7 @@ export const openMark = (dataDir: string) => {
   const sync = (): void => {
     timer = undefined
     syncing = true
-    // Where it fails it lags more, and tells less; the log's own fsync is what acknowledgements rest on.
+    // If this fails, the mark lags more and reveals less; acknowledgements rest on the log's own fsync.
     fdatasync(file, () => {
       syncing = false
       if (closed) closeSync(file)

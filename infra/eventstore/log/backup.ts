@@ -10,12 +10,12 @@ export type Summary = { readonly events: number; readonly lastPosition: number }
 export type BackupWatch = {
   /** In bytes. */
   readonly onProgress?: (done: number, of: number) => void
-  /** All of the file is read now, to see that it is sound: nothing is told meanwhile. */
+  /** The whole file is now read to check that it is sound; there is no progress to report meanwhile. */
   readonly onCheck?: () => void
 }
 
 export type LogFormat = ReturnType<typeof logFormatOf>
-/** Of the log in `dir`, which a node may be running on. */
+/** For the log in `dir`, on which a node may be running. */
 export const logFormat = (dir: string): LogFormat => logFormatOf(join(dir, LOG_FILE))
 
 export const isLogDir = (dir: string): boolean => existsSync(join(dir, LOG_FILE))
@@ -26,12 +26,12 @@ const toDisk = (path: string): void => {
   closeSync(handle)
 }
 
-/** One file, with nothing beside it: a copy comes in the journal mode of its source, which keeps two more files. */
+/** Makes it a single file: a copy has the journal mode of its source, which keeps two more files. */
 const intoOneFile = (file: string): void => {
   const db = new DatabaseSync(file)
   try {
     db.exec('PRAGMA journal_mode = DELETE')
-    // A log of an earlier version can't give space back; what is restored from its backup can.
+    // A log of an earlier version can't give space back; a log restored from its backup can.
     if (db.prepare('PRAGMA auto_vacuum').get()?.auto_vacuum === 0)
       db.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM')
   } finally {
@@ -58,8 +58,8 @@ export const backupLog = async (
   const db = new DatabaseSync(join(dir, LOG_FILE), { readOnly: true })
   try {
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size)
-    // One moment for all of the copy: else SQLite starts the copy over at each write of the node's, and that of a log which is
-    // written to all the time would never be done. Writers don't wait for a reader (WAL).
+    // One moment for the whole copy: otherwise SQLite would start over at each of the node's writes, and the copy of a
+    // busy log would never end. Writers don't wait for a reader (WAL).
     db.exec('BEGIN; SELECT 1 FROM sqlite_schema')
     await backup(db, partial, {
       rate: 1024,
@@ -79,7 +79,8 @@ export const backupLog = async (
   }
 }
 
-/** Puts a backup into `dir`, where a node will find it. Rejects where there is a log, or where the backup is not sound. */
+/** Puts a backup into `dir`, where a node will find it. Rejects if there already is a log, or if the backup is not
+ *  sound. */
 export const restoreLog = async (
   file: string,
   dir: string,
@@ -92,7 +93,7 @@ export const restoreLog = async (
   onCheck()
   const summary = checkFile(file)
   mkdirSync(dir, { recursive: true })
-  // What is left of another log would be taken for this one's.
+  // Remains of another log would be taken for this one's.
   for (const left of [`${LOG_FILE}-wal`, `${LOG_FILE}-shm`, MARK_FILE])
     rmSync(join(dir, left), { force: true })
   const partial = `${target}.partial`

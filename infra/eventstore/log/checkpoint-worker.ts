@@ -2,9 +2,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 
-/** What the thread is started with. `closed`: set to 1, and notified, when its connection is closed. */
+/** What the thread is started with. `closed` is set to 1, and notified, when its connection is closed. */
 export type CheckpointTask = { readonly file: string; readonly closed: Int32Array }
-/** Frames in the write-ahead log, and how many of them are in the file now; null where it could not look. */
+/** Frames in the write-ahead log, and how many of them are in the file now; null if it could not look. */
 export type CheckpointResult = { readonly log: number; readonly copied: number } | null
 
 const { file, closed } = workerData as CheckpointTask
@@ -19,7 +19,7 @@ parentPort!.on('message', (what: 'checkpoint' | 'close') => {
       const row = checkpoint.get()
       if (row?.busy === 0) result = { log: Number(row.log), copied: Number(row.checkpointed) }
     } catch {
-      // A full disk, say: the writer will find out.
+      // For example a full disk: the writer will notice.
     }
     parentPort!.postMessage(result)
     return

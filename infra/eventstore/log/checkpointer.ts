@@ -7,21 +7,21 @@ import type { CheckpointResult, CheckpointTask } from './checkpoint-worker.ts'
 
 /** In frames, of a page of 8 KiB each. Little and often: an fsync of much in the file holds up those of the log. */
 const START_AT = 500
-/** But not before so many commits of the present size: large ones come one after another, change the same pages of the index,
- *  and these are copied once. */
+/** But not before this many commits of the present size: large ones follow one another and change the same pages of
+ *  the index, which are then copied once. */
 const COMMITS = 64
-/** Nor later than this: what is in the log is read at the next start. */
+/** But at the latest at this size, because the log is read at the next start. */
 const MOST = 1_000
-/** When nothing was committed for so long, what the flow has left is copied. */
+/** After this long without a commit, whatever is left is copied. */
 const IDLE_MS = 500
-/** Past this the log is copied here, however long that takes: it may not grow without end. */
+/** Beyond this the log is copied here, however long that takes, because it may not grow without end. */
 const LIMIT = 32_768
 const PAGE = 8192
-/** Pages that a commit writes besides those full of events: the ends of the table and of the index. */
+/** How many pages a commit writes besides those full of events: the ends of the table and of the index. */
 const PER_COMMIT = 3
 const CLOSE_TIMEOUT_MS = 30_000
 
-/** In the write-ahead log, before the frame's page. */
+/** The bytes before a frame's page in the write-ahead log. */
 const FRAME_HEADER = 24
 
 const framesOf = (log: string): number => {
@@ -32,7 +32,7 @@ const framesOf = (log: string): number => {
   }
 }
 
-/** `startAt`: how many frames make it worth while. */
+/** `startAt`: how many frames make it worthwhile. */
 export const createCheckpointer = (db: DatabaseSync, file: string, startAt = START_AT) => {
   const little = Math.ceil(startAt / 10)
   const inline = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
@@ -44,7 +44,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
   let uncopied = frames
   let limit = LIMIT
   let ended = false
-  /** Pages of a commit, on the whole. */
+  /** Pages of a commit, on average. */
   let usual = PER_COMMIT
   const due = (): number => Math.max(startAt, Math.min(MOST, COMMITS * (usual - PER_COMMIT)))
 
@@ -53,7 +53,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     if (row?.busy !== 0) return
     const log = Number(row.log)
     uncopied = log - Number(row.checkpointed)
-    // All is in the file: the next commit begins the log anew.
+    // Everything is in the file: the next commit starts the log from its beginning.
     frames = uncopied === 0 ? 0 : log
     if (frames === 0) limit = LIMIT
   }
@@ -111,7 +111,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       usual += (pages - usual) / COMMITS
       frames += pages
       uncopied += pages
-      // Not at each commit: a reader that stays (a backup) keeps the log from beginning anew.
+      // Not at each commit: a long reader (a backup) keeps the log from starting over.
       if (frames > limit) {
         copyHere()
         limit = Math.max(LIMIT, frames + startAt)
@@ -120,7 +120,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
       if (!working && uncopied >= due()) ask()
       else if (idle === undefined && uncopied >= startAt) copyWhenIdle()
     },
-    /** The log was copied and emptied by somebody else. */
+    /** Somebody else copied and emptied the log. */
     emptied: (): void => {
       frames = 0
       uncopied = 0
@@ -130,7 +130,7 @@ export const createCheckpointer = (db: DatabaseSync, file: string, startAt = STA
     frames: (): number => frames,
     /** Waits for the thread to close its connection, so that the writer's is the last and leaves one file. */
     close: (): void => {
-      // What the thread has sent and nobody has read yet is about a connection that is closed by then.
+      // By then, anything that the thread has sent and nobody has read is about a closed connection.
       ended = true
       clearTimeout(idle)
       if (worker === undefined) return

@@ -1,4 +1,4 @@
-/** A clock that is moved while the node runs, and time that passes while an append waits. */
+/** Tests with a clock that is moved while the node runs, and with time that passes while an append waits. */
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

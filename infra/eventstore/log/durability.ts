@@ -1,4 +1,4 @@
-/** What was written and is not on the disk yet, and how it gets there. */
+/** Keeps track of what was written and is not on the disk yet, and gets it there. */
 import { closeSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from 'node:fs'
 import { openMark } from './acknowledged.ts'
 import type { KnownStreams } from './known-streams.ts'
@@ -6,13 +6,13 @@ import type { Ends } from './rows.ts'
 
 type Written = { readonly stream: string; readonly revision: number; readonly position: number }
 
-/** The write-ahead log and the mark, open. Throws where the disk does not take what is there already. */
+/** The write-ahead log and the mark, open. Throws if the disk does not accept what is already there. */
 const openDisk = (dataDir: string, file: string) => {
   const mark = openMark(dataDir)
   let log: number | undefined
   try {
     log = openSync(`${file}-wal`, 'r+')
-    // What is there now was written by a node that may have been killed before its sync.
+    // What is there was written by a node that may have been killed before its sync.
     fsyncSync(log)
     const folder = openSync(dataDir, 'r')
     fsyncSync(folder)
@@ -34,10 +34,10 @@ export const openDurability = (
   const { mark, log } = openDisk(dataDir, file)
   /** In order. */
   let unsynced: Written[] = []
-  /** Why nothing more is written: what the disk has of the log is not known any more. */
+  /** Why nothing more is written: it is no longer known how much of the log the disk has. */
   let broken: Error | undefined
 
-  /** All up to `position` is on the disk now. */
+  /** Everything up to `position` is now on the disk. */
   const synced = (position: number): void => {
     let count = 0
     for (const event of unsynced) {
@@ -63,7 +63,7 @@ export const openDurability = (
     },
     /** How many wait. */
     count: (): number => unsynced.length,
-    /** Those from a position on were not written after all. */
+    /** The events from a position on were not written after all. */
     drop: (from: number): void => {
       unsynced = unsynced.filter(({ position }) => position < from)
     },

@@ -1,4 +1,4 @@
-/** What the node knows of streams: kept in memory for those that were used of late. */
+/** What the node knows about streams, kept in memory for those that were used recently. */
 import type { DatabaseSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { type Ends, prepareArrays } from './rows.ts'
@@ -10,13 +10,13 @@ export type Stream = {
   id: number
   readonly name: string
   readonly nameBytes: Buffer
-  /** -1 where it has no event yet. Within a transaction what was written counts, outside it what is on the disk. */
+  /** -1 if it has no event yet. Inside a transaction, what was written counts; outside it, what is on the disk. */
   readonly last: number
   /** Kept by metadata.ts; undefined until asked for, and again when it changes. */
   metadata: StreamMetadata | undefined
 }
 
-/** One side of a stream: what was written of it, or what is on the disk. */
+/** One view of a stream: what was written, or what is on the disk. */
 type View = { last: number; metadata: StreamMetadata | undefined }
 
 const CACHED_STREAMS = 20_000
@@ -79,7 +79,7 @@ export const createKnownStreams = (
       streams.clear()
       next = Number((lastStream.get() as unknown as number[])[0]) + 1
     },
-    /** The stream, known or not: `id` is 0 where it was never written to. */
+    /** The stream, known or not: `id` is 0 if it was never written to. */
     get: (name: string): Stream => {
       const cached = streams.get(name)
       if (cached !== undefined) return cached

@@ -1,6 +1,6 @@
-/** Which process has a log open, written in the log itself: the lock beside it can be deleted by hand. A process is known by
- *  its number and by when it began, and the file by where it lies, so that neither a later process with that number nor a
- *  copy of the file is taken for it. */
+/** Records in the log itself which process has it open, because the lock beside it can be deleted by hand. A process
+ *  is identified by its number and its start time, and the file by its location, so that neither a later process
+ *  with that number nor a copy of the file is mistaken for it. */
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 
@@ -14,9 +14,9 @@ const textOf = (file: string): string => {
   }
 }
 
-/** When the process began, in the system's own count; empty where that can't be known. */
+/** When the process began, in the system's own count; empty if that can't be determined. */
 const beginningOf = (pid: number): string =>
-  // The name, in parentheses, may have spaces in it.
+  // The name, in parentheses, may contain spaces.
   textOf(`/proc/${pid}/stat`).replace(/^.*\)/s, '').trim().split(' ')[19] ?? ''
 
 const isAlive = (pid: number): boolean => {
@@ -39,7 +39,7 @@ const describe = (file: string, pid: number) => {
   }
 }
 
-/** The number of the process that has the log open, by what stands in it; undefined where there is none. */
+/** The number of the process that has the log open, as recorded in it; undefined if there is none. */
 export const ownerOf = (db: DatabaseSync, file: string): number | undefined => {
   try {
     const value = db.prepare('SELECT value FROM state WHERE name = ?').get(OWNER)?.value
@@ -47,7 +47,7 @@ export const ownerOf = (db: DatabaseSync, file: string): number | undefined => {
     const { pid } = JSON.parse(String(value)) as { readonly pid: number }
     return isAlive(pid) && value === JSON.stringify(describe(file, pid)) ? pid : undefined
   } catch {
-    // A log of an earlier version, or a first start that was cut off.
+    // A log of an earlier version, or a first start that was interrupted.
     return undefined
   }
 }

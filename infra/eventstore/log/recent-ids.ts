@@ -1,5 +1,5 @@
-/** The ids of the last events, after a start too: read from the log when there is time, and at the latest when one is asked
- *  for, so that nobody who only reads waits for them. */
+/** The ids of the last events. After a start they are read from the log when there is time, and at the latest when
+ *  one is asked for, so that readers do not wait for them. */
 import type { DatabaseSync } from 'node:sqlite'
 import { createRememberedIds, type Remembered } from './remembered.ts'
 import { prepareArrays } from './rows.ts'
@@ -44,7 +44,7 @@ export const createRecentIds = (db: DatabaseSync) => {
     })
   }
   return {
-    /** Begins anew with what the file holds up to a position. */
+    /** Starts over with what the file contains up to a position. */
     load: (upTo: number): void => {
       remembered.clear()
       unread = { after: (firstRemembered.get() as unknown as [number | null])[0] ?? 0, upTo }

@@ -1,4 +1,4 @@
-/** What is said where a log is not opened: each for what it is, with what to do, and nothing changed. */
+/** Tests of the errors when a log is not opened: each says what is wrong and what to do, and changes nothing. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Why a log is not opened, in a sentence that says what is true of it and what to do. Nothing of it was changed. */
+/** Says in a sentence why a log is not opened and what to do. Nothing in the log was changed. */
 
 import { join } from 'node:path'
 import { MARK_FILE } from './acknowledged.ts'
@@ -19,7 +19,7 @@ export class OtherVersion extends Error {
   }
 }
 
-/** What is there can be read, and something that was acknowledged is not there. */
+/** The log can be read, but something that was acknowledged is missing. */
 export class Incomplete extends Error {}
 
 /** The file is not a log at all. */
@@ -35,7 +35,7 @@ const SQLITE = {
   notADatabase: 26,
 } as const
 
-/** SQLite's primary code, or what the system calls the error. */
+/** SQLite's primary code, or the system's name for the error. */
 const codeOf = (error: unknown): number | string | undefined => {
   if (!(error instanceof Error)) return undefined
   if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff
@@ -49,7 +49,7 @@ export const textOf = (error: unknown): string => {
   return error.message || code || error.name || 'no reason was given'
 }
 
-/** What is wrong with the file itself, or undefined where the machine is to blame and not the file. */
+/** What is wrong with the file itself, or undefined if the machine is to blame. */
 const whatOf = (error: unknown): { readonly is: string; readonly advice: string } | undefined => {
   if (error instanceof OtherVersion)
     return {
@@ -124,7 +124,7 @@ export const refusalOf = (dataDir: string, file: string, error: unknown): Refusa
   }
 }
 
-/** Why the directory's lock can't be had. */
+/** Why the directory's lock can't be taken. */
 export const lockRefusal = (dataDir: string, file: string, error: unknown): Refusal => {
   const code = codeOf(error)
   return code === SQLITE.busy || code === SQLITE.locked
@@ -141,7 +141,7 @@ export const lockRefusal = (dataDir: string, file: string, error: unknown): Refu
         : refusalOf(dataDir, file, error)
 }
 
-/** Why a backup, or the copy of a log that one is made of, is not taken. */
+/** Why a backup, or the copy of a log for a backup, is not accepted. */
 export const unsound = (file: string, error: unknown): Refusal =>
   new Refusal(
     `${file} can't be read as a log: ${whatOf(error)?.is ?? textOf(error)}. It was not changed.${

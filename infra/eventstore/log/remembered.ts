@@ -5,7 +5,7 @@
 export type Remembered = { readonly stream: number; readonly revision: number }
 
 const WORDS = 4
-/** Where the four words of a UUID begin, dashes left out. */
+/** Where the four words of a UUID begin, ignoring dashes. */
 const DIGITS = [
   [0, 1, 2, 3, 4, 5, 6, 7],
   [9, 10, 11, 12, 14, 15, 16, 17],
@@ -17,7 +17,7 @@ const DIGITS = [
 export const createRememberedIds = (capacity: number) => {
   const size = 2 ** Math.ceil(Math.log2(capacity * 2))
   const mask = size - 1
-  /** Slot + 1 of the ring; 0 where empty. Collisions lie in the next free places. */
+  /** Slot + 1 of the ring; 0 if empty. Collisions are in the next free places. */
   const table = new Int32Array(size)
   const ids = new Int32Array(capacity * WORDS)
   const streams = new Float64Array(capacity)
@@ -59,11 +59,11 @@ export const createRememberedIds = (capacity: number) => {
   const forget = (slot: number): void => {
     let place = home(ids, slot * WORDS)
     while (table[place] !== slot + 1) {
-      // The id was appended again later, and is another slot's now.
+      // The id was appended again later, and now belongs to another slot.
       if (table[place] === 0) return
       place = (place + 1) & mask
     }
-    // What lies behind moves up, or it would not be found across the gap.
+    // Later entries move up; otherwise they would not be found across the gap.
     let gap = place
     for (;;) {
       place = (place + 1) & mask

@@ -1,10 +1,10 @@
-/** The rows of events: put in by tens, and read with their checksums. */
+/** The rows of events: inserted in tens, and read with their checksums. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { StoredEvent } from '../protocol/record.ts'
 import { checkBody } from './soundness.ts'
 
-/** Up to where the log is, to whoever asks: within a transaction what was written, outside it what is on the disk. */
+/** How far the log goes for whoever asks: inside a transaction what was written, outside it what is on the disk. */
 export type Ends = { inside: boolean; written: number; onDisk: number }
 export const lastVisible = (ends: Ends): number => (ends.inside ? ends.written : ends.onDisk)
 
@@ -33,7 +33,7 @@ export const prepareArrays = (db: DatabaseSync, sql: string): StatementSync => {
   return statement
 }
 
-/** What waits to be put in. */
+/** What waits to be inserted. */
 const createInserts = (db: DatabaseSync) => {
   const insertRows = (count: number): StatementSync =>
     db.prepare(
@@ -44,7 +44,7 @@ const createInserts = (db: DatabaseSync) => {
   /** Values of rows, one after the other. */
   let waiting: Array<number | Buffer> = []
   return {
-    /** Within a transaction: inserted, but for what SQLite is concerned not yet. */
+    /** Inside a transaction: inserted logically, but not yet in SQLite. */
     later: (position: number, stream: number, revision: number, body: Buffer): void => {
       waiting.push(position, stream, revision, body, crc32(body))
       if (waiting.length < ROWS_AT_ONCE * COLUMNS) return
@@ -52,7 +52,7 @@ const createInserts = (db: DatabaseSync) => {
       waiting = []
       insertMany.run(...values)
     },
-    /** Puts in what waits. */
+    /** Inserts what waits. */
     all: (): void => {
       const values = waiting
       if (values.length === 0) return
@@ -90,7 +90,7 @@ export const createRows = (db: DatabaseSync, ends: Ends) => {
 
   return {
     inserts,
-    /** The last that the file has, whoever may see it. */
+    /** The last event in the file, whoever may see it. */
     last: (): StoredEvent | undefined => {
       const row = allBackwards.get(Number.MAX_SAFE_INTEGER, 1) as unknown as Row | undefined
       return row === undefined ? undefined : toEvent(row)

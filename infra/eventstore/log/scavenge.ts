@@ -1,5 +1,5 @@
-/** Scavenge: takes what metadata and deletions have hidden out of the file, overwrites it, and gives the space back to the
- *  disk. The last event of each stream stays, for its number. Others have their turn in between. */
+/** Scavenging removes from the file what metadata and deletions have hidden, overwrites it, and gives the space back
+ *  to the disk. The last event of each stream stays, for its number. Other work gets its turn in between. */
 import { randomUUID } from 'node:crypto'
 import { TOMBSTONE_REVISION } from '../protocol/record.ts'
 import { breathe } from '../server/grpc.ts'
@@ -16,10 +16,10 @@ import type { Storage } from './storage.ts'
 const BATCH = 500
 /** Pages that are given back at a time. */
 const PAGES = 256
-/** How often the write-ahead log is asked to begin anew, where a reader is in the way. */
+/** How often the write-ahead log is asked to start over if a reader is in the way. */
 const ATTEMPTS = 50
 
-/** What is told of the last one, while it runs and after. */
+/** What is reported about the last scavenge, while it runs and afterwards. */
 export type ScavengeProgress = {
   readonly scavengeId: string
   readonly state: 'running' | 'done' | 'stopped' | 'failed'
@@ -36,7 +36,7 @@ export type ScavengeProgress = {
 
 export type Scavenger = ReturnType<typeof createScavenger>
 
-/** Everything of the stream that is below this revision can't be read any more. */
+/** Events of the stream below this revision can no longer be read. */
 const hiddenBelow = (storage: Storage, name: string): number => {
   const stream = storage.stream(name)
   const { id, last } = stream
@@ -91,7 +91,7 @@ export const createScavenger = (storage: Storage, tell: (sentence: string) => vo
       note({ bytesFreed: told!.bytesFreed + bytes })
       await breathe()
     }
-    // What was taken out stands in the write-ahead log still.
+    // Removed events are still in the write-ahead log.
     for (let attempt = 0; running === id && attempt < ATTEMPTS && !storage.emptyLog(); attempt++)
       await breathe()
   }
@@ -137,19 +137,19 @@ export const createScavenger = (storage: Storage, tell: (sentence: string) => vo
       )
       return { id, started: true }
     },
-    /** False where no such one runs. */
+    /** False if no such scavenge is running. */
     stop: (id: string): boolean => {
       if (running !== id) return false
       running = undefined
       return true
     },
-    /** Ends one that runs, without a word. */
+    /** Ends a running scavenge silently. */
     close: (): void => {
       running = undefined
       told = undefined
     },
     running: (): boolean => running !== undefined,
-    /** Of the last one; undefined where there was none since the start. */
+    /** Of the last scavenge; undefined if there was none since the start. */
     progress: (): ScavengeProgress | undefined => told,
   }
 }

@@ -1,4 +1,4 @@
-/** Whether what the file holds is what was put there. SQLite checks its structure, not its content. */
+/** Checks that the file contains what was written. SQLite checks the structure, not the content. */
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { INDEXED } from './stream-index.ts'
@@ -7,7 +7,7 @@ import { INDEXED } from './stream-index.ts'
 export const RECORD_OVERHEAD = 48
 export const SCAVENGED = 'scavenged'
 
-/** Throws where the bytes are not those that were written. `crc` is null for events of before there were checksums. */
+/** Throws if the bytes are not those that were written. `crc` is null for events from before there were checksums. */
 export const checkBody = (position: number, body: Uint8Array, crc: number | null): void => {
   if (crc !== null && crc32(body) !== crc)
     throw new Error(`the event at position ${position} is damaged: its checksum is wrong`)
@@ -21,8 +21,8 @@ const scavengedUpTo = (db: DatabaseSync): number => {
   return row === undefined ? -1 : Number(row.value)
 }
 
-/** Reads events from the end until `bytes` were read: each is whole, and none is missing between them. Throws where not.
- *  Answers with the last position, -1 for an empty log, and how many events were read. */
+/** Reads events from the end until `bytes` were read, and throws unless each is intact and none is missing between
+ *  them. Returns the last position, -1 for an empty log, and how many events were read. */
 export const checkTail = (
   db: DatabaseSync,
   bytes: number,
@@ -50,7 +50,7 @@ export const checkTail = (
   return { lastPosition, checked }
 }
 
-/** Throws where the index by stream does not lead to the events, each to its own. */
+/** Throws if an entry of the index by stream does not lead to its event. */
 export const checkIndex = (db: DatabaseSync): void => {
   if (Number(db.prepare('PRAGMA user_version').get()?.user_version) < 3) return
   const one = (sql: string): unknown => db.prepare(sql).get()?.position

@@ -1,6 +1,7 @@
-/** The log in one SQLite file: an append-only table in `$all` order, and an index by stream that follows it. A transaction is
- *  in SQLite's write-ahead log when it returns (`synchronous=NORMAL`) and on the disk after the next `sync`, which other transactions need
- *  not wait for. Within a transaction one sees what was written; outside it, what is on the disk. */
+/** The log in one SQLite file: an append-only table in `$all` order, and an index by stream that follows it. A
+ *  transaction is in SQLite's write-ahead log when it returns (`synchronous=NORMAL`) and on the disk after the next
+ *  `sync`, for which other transactions need not wait. A reader inside the transaction sees what was written; a
+ *  reader outside it sees what is on the disk. */
 import type { StoredEvent } from '../protocol/record.ts'
 import { createCheckpointer } from './checkpointer.ts'
 import { type Durability, openDurability } from './durability.ts'
@@ -22,18 +23,19 @@ export type Storage = ReturnType<typeof openStorage>
 type Index = ReturnType<typeof createStreamIndex>
 
 const FIRST_POSITION = 128
-/** While a log is as small as this, what moves from page to page is overwritten where it stood: SQLite's first pages are
- *  copied as they grow, and a scavenge would not find the copies. Later nothing with text moves any more. */
+/** While a log is this small, whatever moves from page to page is overwritten in its old place: SQLite copies its
+ *  first pages as they grow, and a scavenge would not find the copies. Later nothing that contains text moves any
+ *  more. */
 const YOUNG = 128 * 1024
 
 type Options = {
-  /** Pages in the write-ahead log that make it worth while to copy them into the file. */
+  /** How many pages in the write-ahead log make it worthwhile to copy them into the file. */
   readonly checkpointFrames?: number | undefined
-  /** Events that the index by stream is behind before it is written. */
+  /** How many events the index by stream lags before it is written. */
   readonly indexBehind?: number | undefined
 }
 
-/** What is kept in memory of an open log, read from its file at open and after a transaction that failed. */
+/** What is kept in memory about an open log, read from its file when it is opened and after a failed transaction. */
 const openState = ({ db }: LogFile, { indexBehind }: Options) => {
   const ends: Ends = { inside: false, written: -1, onDisk: -1 }
   const rows = createRows(db, ends)
@@ -87,8 +89,8 @@ const writesOf = ({ db, state, disk, checkpointer }: WriteParts) => {
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
   return {
-    /** Runs `work` in one transaction: all of it is written when this returns, or none of it is and it throws. What was
-     *  written may be acknowledged, and is seen by readers, after the next `sync`. */
+    /** Runs `work` in one transaction: either all of it is written when this returns, or none of it is and this
+     *  throws. What was written may be acknowledged, and is visible to readers, after the next `sync`. */
     transaction: (work: () => void): void => {
       disk.check()
       const before = next.position
@@ -113,7 +115,7 @@ const writesOf = ({ db, state, disk, checkpointer }: WriteParts) => {
       if (before < YOUNG && next.position >= YOUNG) state.overwriteAsUsual()
     },
 
-    /** Adds an event at the stream's end, within a transaction. `id`: to be remembered; null for one that no client sent. */
+    /** Adds an event at the stream's end, inside a transaction. `id` is remembered; null if no client sent it. */
     insert: (stream: Stream, revision: number, body: Buffer, id: string | null): StoredEvent => {
       streams.enter(stream)
       const position = next.position
@@ -128,7 +130,7 @@ const writesOf = ({ db, state, disk, checkpointer }: WriteParts) => {
   }
 }
 
-/** Opens the rest; what was opened is closed again where that fails. */
+/** Opens the rest; if that fails, what was opened is closed again. */
 const openAll = (dataDir: string, options: Options) => {
   const log = openLogFile(dataDir)
   const { db, file, lock } = log
@@ -148,7 +150,7 @@ const openAll = (dataDir: string, options: Options) => {
   }
 }
 
-/** For /stats: bytes of the file, and where it ends. */
+/** For /stats: the bytes of the file, and where it ends. */
 const statsOf = (
   { ends, ids }: State,
   streams: KnownStreams,
@@ -163,7 +165,7 @@ const statsOf = (
   walFrames: frames(),
 })
 
-/** Opens or creates the log in `dataDir`. Throws where the file is locked by another node or can't be read. */
+/** Opens or creates the log in `dataDir`. Throws if another node has locked the file, or it can't be read. */
 export const openStorage = (dataDir: string, options: Options = {}) => {
   const { log, state, disk, checkpointer } = openAll(dataDir, options)
   const { file, db, lock } = log
@@ -177,29 +179,29 @@ export const openStorage = (dataDir: string, options: Options = {}) => {
     ...readsOf(rows, index),
     ...upkeep,
 
-    /** Calls back when all that was written before this call is on the disk. With an error nothing more is ever written:
-     *  a disk that has failed to keep what it was given may have dropped it. One at a time. */
+    /** Calls back when everything written before this call is on the disk. After an error nothing more is ever
+     *  written, because a disk that failed to store something may have dropped it. One at a time. */
     sync: disk.sync,
 
-    /** The same, waited for. Throws where the disk does not take it. */
+    /** The same, synchronously. Throws if the disk does not accept it. */
     syncNow: disk.syncNow,
 
     /** Whether all that was written is on the disk. */
     isSynced: (): boolean => ends.onDisk === ends.written,
 
-    /** The stream, known or not: `id` is 0 where it was never written to. */
+    /** The stream, known or not: `id` is 0 if it was never written to. */
     stream: streams.get,
 
-    /** Where the next event will lie. Its body is built with this, then given to `insert`. */
+    /** The position of the next event. Its body is built with this, then passed to `insert`. */
     nextPosition: (): number => next.position,
 
-    /** Where this id was appended, if that was not long ago. */
+    /** Where this id was appended, if that was recent. */
     remembered: ids.get,
 
     /** The time of what is written next, within a transaction, in milliseconds. */
     at: (time: number): void => order.at(time, next.position),
 
-    /** Whether the events have always come in the order of their time: no clock was ever set back. */
+    /** Whether the events have always come in order of time, which means that no clock was ever set back. */
     isInOrder: order.isInOrder,
 
     /** The last event's position, or -1. */
@@ -216,7 +218,7 @@ export const openStorage = (dataDir: string, options: Options = {}) => {
           endOwnership(db)
           db.exec('COMMIT')
         } catch {
-          // A full disk, say: what is not in the index is read again at the next start.
+          // For example a full disk: what is not in the index is read again at the next start.
         }
       }
       disk.close()

@@ -1,5 +1,5 @@
-/** The index by stream is behind the log, and nobody can tell: in whatever order appends, reads, restarts, failures and
- *  removals come, a read finds what was written. */
+/** The index by stream lags behind the log without anybody noticing: in whatever order appends, reads, restarts,
+ *  failures and removals come, a read finds what was written. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,18 +1,18 @@
-/** Where each stream's events lie: a table that is written behind the log. What came last is kept in memory and put there
- *  some at a time, by stream, along with later commits: an append that changed the index at once would write a page of it for
- *  each of the streams in its commit, several times the bytes of the events. What is in memory is read from the log again at
- *  the next start. */
+/** Where each stream's events are: a table that is written after the log. The latest entries are kept in memory and
+ *  written to the table a few at a time, by stream, with later commits: an append that changed the index at once
+ *  would write one of its pages for each stream in the commit, several times the bytes of the events. The entries in
+ *  memory are read from the log again at the next start. */
 import type { DatabaseSync } from 'node:sqlite'
 
 export const INDEX_TABLE = `CREATE TABLE IF NOT EXISTS stream_index (
   stream INTEGER NOT NULL, revision INTEGER NOT NULL, position INTEGER NOT NULL,
   PRIMARY KEY (stream, revision)) WITHOUT ROWID;`
 
-/** In `state`: all up to this position is in the table. */
+/** In `state`: everything up to this position is in the table. */
 export const INDEXED = 'indexed'
 
 const BEHIND = 4_096
-/** With a commit go so many, and for each event of the commit so many more: faster than new ones come. */
+/** How many are written with a commit, and how many more for each event of the commit: faster than new ones come. */
 const LEAST = 16
 const FOR_EACH = 2
 /** One statement for so many costs less than one for each. */
@@ -21,7 +21,7 @@ const ROWS_AT_ONCE = 10
 /** Of a stream, in the order of both. */
 type Entries = { readonly revisions: number[]; readonly positions: number[] }
 
-/** Of sorted numbers, the first that is not below `value`, or their count. */
+/** The index of the first of the sorted numbers that is not below `value`, or their count. */
 const firstFrom = (sorted: ReadonlyArray<number>, value: number): number => {
   let [low, high] = [0, sorted.length]
   while (low < high) {
@@ -51,7 +51,7 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
   const recent = new Map<number, Entries>()
   let count = 0
   let lastAdded = -1
-  /** What is being put into the table, by stream: all that was in memory when that began. */
+  /** What is being written to the table, by stream: everything that was in memory when that began. */
   let moving: { readonly streams: ReadonlyArray<number>; next: number; readonly upTo: number } | undefined
 
   const add = (stream: number, revision: number, position: number): void => {
@@ -124,7 +124,7 @@ export const createStreamIndex = (db: DatabaseSync, behind = BEHIND) => {
       moveSome(Number.POSITIVE_INFINITY)
     },
 
-    /** Reads again what is not in the table: at the start, and after a transaction that failed. */
+    /** Reads what is not in the table again, at the start and after a failed transaction. */
     load: (): void => {
       recent.clear()
       count = 0

@@ -1,4 +1,5 @@
-/** What is told to whom before and after the disk has it. The disk is this test's: it answers when it is told to. */
+/** Tests of what is told to whom before and after the disk has it. The disk belongs to the test: it answers when
+ *  told to. */
 import fs, { readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { suite } from 'uvu'

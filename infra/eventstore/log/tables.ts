@@ -1,4 +1,4 @@
-/** The file of the log: its tables, its versions, and what is looked at before it is opened. */
+/** The file of the log: its tables, its versions, and what is checked before it is opened. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -14,13 +14,13 @@ const SCHEMA_VERSION = 3
 const READS = [1, 2, SCHEMA_VERSION]
 /** Marks the file as a node's, so that another database is not taken for one. */
 const APPLICATION_ID = 0x45534c31
-/** So much of the log's end is read and checked at each start: what a crash can have torn, and more. */
+/** How much of the log's end is read and checked at each start: more than a crash can have torn. */
 const CHECKED_BYTES = 8 * 1024 * 1024
 
 /** The tables of a log. */
 const TABLES = ['streams', 'events', 'stream_index', 'groups', 'state']
 
-/** The version of the log's tables, 0 for an empty file. Throws where it is not a log of a version that is known. */
+/** The version of the log's tables, 0 for an empty file. Throws if it is not a log of a known version. */
 const versionOf = (db: DatabaseSync): number => {
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
   const id = Number(db.prepare('PRAGMA application_id').get()?.application_id)
@@ -30,7 +30,7 @@ const versionOf = (db: DatabaseSync): number => {
     .filter(({ name }) => !TABLES.includes(String(name)))
   if (others.length > 0 && id !== APPLICATION_ID)
     throw new NotALog(`it is a database of another program, with a table ${others[0]!.name}`)
-  // A file that is empty, or whose first start was cut off.
+  // An empty file, or one whose first start was interrupted.
   if (version === 0 && (id === 0 || id === APPLICATION_ID)) return 0
   if (id !== APPLICATION_ID) throw new NotALog('it is a database, but not the log of an event store')
   if (!READS.includes(version)) throw new OtherVersion(version, READS)
@@ -65,7 +65,8 @@ const FROM_SECOND = `
   DROP INDEX IF EXISTS events_by_stream;
 `
 
-/** Looks at the log without changing it: is its end whole, and as far as was acknowledged? Throws where it is not. */
+/** Checks without changing anything that the log's end is intact and reaches as far as was acknowledged. Throws if
+ *  not. */
 const inspect = (dataDir: string, file: string): void => {
   if (!existsSync(file)) {
     if (readMark(dataDir) >= 0) throw new Incomplete(`it is not there, and ${MARK_FILE} says that it was`)
@@ -96,7 +97,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
     inspect(dataDir, file)
     db = new DatabaseSync(file)
     const version = versionOf(db)
-    // All of it or nothing, should this process end meanwhile.
+    // All of it or nothing, in case this process ends meanwhile.
     db.exec(`
       PRAGMA page_size = 8192;
       PRAGMA auto_vacuum = INCREMENTAL;
@@ -130,7 +131,7 @@ const openFile = (dataDir: string, file: string): DatabaseSync => {
   }
 }
 
-/** Whether the file is a whole and sound log. Throws where it is not; reads all of it. */
+/** Checks that the file is a complete and sound log by reading all of it. Throws if not. */
 export const checkFile = (file: string): { readonly events: number; readonly lastPosition: number } => {
   const db = new DatabaseSync(file, { readOnly: true })
   try {
@@ -164,7 +165,7 @@ const openLock = (dataDir: string): DatabaseSync => {
 
 export type LogFile = { readonly file: string; readonly db: DatabaseSync; readonly lock: DatabaseSync }
 
-/** Opens or creates the file, under its lock. Throws where another node has it, or it can't be read. */
+/** Opens or creates the file, under its lock. Throws if another node has it, or it can't be read. */
 export const openLogFile = (dataDir: string): LogFile => {
   const lock = openLock(dataDir)
   const file = join(dataDir, LOG_FILE)

@@ -1,4 +1,4 @@
-/** Whether the events have always come in the order of their time. */
+/** Whether the events have always come in order of time. */
 import type { DatabaseSync } from 'node:sqlite'
 import { decodeBody, type StoredEvent } from '../protocol/record.ts'
 

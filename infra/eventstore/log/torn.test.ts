@@ -1,5 +1,6 @@
-/** A last write that was torn: after `kill -9`, the end of the write-ahead log or of the file is cut off or overwritten.
- *  Then every acknowledged event is there, or the node refuses and says what to do; never less without a word. */
+/** Tests of torn writes: after `kill -9`, the end of the write-ahead log or of the file is cut off or overwritten.
+ *  Then either every acknowledged event is there, or the node refuses to start and says what to do; nothing is ever
+ *  lost silently. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, cpSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ const WAL_HEADER = 32
 
 const root = temporaryDirectory('eventstore-torn-')
 
-/** What a node left behind that was killed under load, and what it had acknowledged. */
+/** What a node that was killed under load left behind, and what it had acknowledged. */
 const killed = async (name: string, checkpointFrames: number) => {
   const dataDir = join(root, name)
   const store = await testEventStore({
@@ -52,7 +53,7 @@ const killed = async (name: string, checkpointFrames: number) => {
   return { dataDir, acknowledged }
 }
 
-/** Opens it, and says what became of what was acknowledged. */
+/** Opens it, and says what became of the acknowledged events. */
 const reopen = (
   dataDir: string,
   acknowledged: ReadonlySet<string>,
@@ -109,7 +110,7 @@ test('given a write after the last that was acknowledged, when it is torn anywhe
   const { dataDir, acknowledged } = await killed('after', 1_000_000)
   const wal = join(dataDir, 'events.db-wal')
   const size = statSync(wal).size
-  // As a crash of the machine leaves it: the start of a write, or other bytes in its place.
+  // As a crash of the machine may leave it: the beginning of a write, or other bytes in its place.
   for (const length of [1, 23, 24, 500, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME + 7]) {
     const copy = copyOf(dataDir)
     const frames = Buffer.alloc(length)

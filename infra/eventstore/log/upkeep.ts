@@ -1,4 +1,4 @@
-/** What a scavenge does to the file: rows go, what they were is overwritten, and pages go back to the disk. */
+/** What a scavenge does to the file: rows are removed and overwritten, and pages are given back to the disk. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { createCheckpointer } from './checkpointer.ts'
 import type { Ends } from './rows.ts'
@@ -32,7 +32,7 @@ export const createUpkeep = ({ db, index, checkpointer, ends, overwriteAsUsual }
         if (index.inMemoryFrom(stream) < below) index.catchUp()
         removeEvents.run(stream, below, limit)
         const { changes } = removeFromIndex.run(stream, stream, below, limit)
-        // What is gone is not taken for lost.
+        // Removed events must not be mistaken for lost ones.
         if (changes > 0) putState.run(SCAVENGED, `${ends.onDisk}`)
         db.exec('COMMIT')
         return Number(changes)
@@ -60,7 +60,7 @@ export const createUpkeep = ({ db, index, checkpointer, ends, overwriteAsUsual }
       return freed
     },
 
-    /** Copies the write-ahead log into the file and empties it. False where a reader keeps it from that. */
+    /** Copies the write-ahead log into the file and empties it. False if a reader prevents that. */
     emptyLog: (): boolean => {
       const isEmpty = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0
       if (isEmpty) checkpointer.emptied()

@@ -1,4 +1,4 @@
-/** The rules of a stream, as plainly as they can be said: what the node is held against. */
+/** The rules of a stream, as plainly as possible; the node is compared with them. */
 
 export type Expected = number | 'any' | 'none' | 'exists'
 export type Op =

@@ -1,5 +1,6 @@
-/** A gRPC server on `node:http2`. @grpc/grpc-js writes each message of a stream as a frame of its own and waits for it;
- *  here what is written in one turn of the event loop leaves together, which more than doubles what a client reads. */
+/** A gRPC server on `node:http2`. @grpc/grpc-js writes each message of a stream as a frame of its own and waits for
+ *  it; here everything written in one turn of the event loop leaves together, which more than doubles the rate at
+ *  which a client reads. */
 import {
   constants,
   createServer,
@@ -17,15 +18,15 @@ export interface Call {
   readonly peer: string
   /** Milliseconds since the epoch; infinite where the client set none. */
   readonly deadline: number
-  /** To be set once, at once, by the handler. `end`: the client has sent its last. */
+  /** The handler sets these once, immediately. `end`: the client has sent its last message. */
   onMessage: (message: Buffer) => void
   onEnd: () => void
   /** The client is gone, or the call has ended. */
   onClose: () => void
   /** False once the client is gone or the call was ended. */
   readonly open: () => boolean
-  /** False where the client is behind: then wait for `ready`. Never blocks and never throws. `rest`: the message goes on
-   *  with it. Neither may be changed afterwards. */
+  /** False if the client is behind: then wait for `ready`. Never blocks and never throws. `rest` is the rest of the
+   *  message. Neither may be changed afterwards. */
   readonly write: (message: Buffer, rest?: Buffer) => boolean
   readonly blocked: () => boolean
   /** Resolves when the client has read enough, or is gone. */
@@ -43,8 +44,8 @@ export type Handler = (call: Call) => void
 
 /** Messages written are gathered up to so many bytes. */
 const GATHER = 64 * 1024
-/** What is gathered lies in blocks that are used again once they were sent: a new one for each would be most of what a node
- *  that is read from allocates. Less than `WORTH_A_BLOCK` is not worth one. */
+/** Gathered bytes are put into blocks that are reused once they were sent: new ones would be most of what a node
+ *  allocates while it serves reads. Less than `WORTH_A_BLOCK` is not worth a block. */
 const BLOCK = GATHER + 16 * 1024
 const WORTH_A_BLOCK = 16 * 1024
 const KEPT_BLOCKS = 32
@@ -74,9 +75,9 @@ const trailersOf = (error: errors.GrpcError): Record<string, string> => ({
   ...error.metadata,
 })
 
-/** Gives the call each message as it is whole. */
+/** Passes each complete message to the call. */
 const readMessages = (stream: ServerHttp2Stream, call: Call): void => {
-  // What came of a message that is not whole yet; `wanted`: how much there must be to go on.
+  // The bytes of an incomplete message; `wanted`: how many are needed to go on.
   let rest: Buffer[] = []
   let gotten = 0
   let wanted = 5
@@ -108,7 +109,7 @@ const readMessages = (stream: ServerHttp2Stream, call: Call): void => {
 /** The messages of one turn of the event loop, gathered into one piece of bytes. */
 const createGathered = () => {
   let parts: Buffer[] = []
-  /** What each of them goes on with. */
+  /** The rest of each of them. */
   let rests: Array<Buffer | undefined> = []
   let size = 0
   return {
@@ -263,7 +264,7 @@ export type GrpcServer = {
   readonly connections: () => number
 }
 
-/** Answers what is no gRPC. */
+/** Answers requests that are not gRPC. */
 export type Otherwise = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 const refuseOther: Otherwise = (stream) =>
   stream.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true })

@@ -46,7 +46,7 @@ export const listen = async (
     tls === undefined
       ? createServer(accept)
       : createTls({ ...tls, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: HANDSHAKE_MS })
-          // One that never says hello would otherwise be waited for when the node is closed.
+          // A connection that never says hello would otherwise be waited for when the node is closed.
           .on('connection', track)
           .on('secureConnection', accept)
           .on('tlsClientError', () => {})

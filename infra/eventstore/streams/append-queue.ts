@@ -1,7 +1,7 @@
-/** The appends that wait for a commit, and the callers that are to wait until there are fewer. */
+/** The appends that wait for a commit, and the callers that have to wait until there are fewer. */
 import type { Alongside, AppendRequest } from './append-request.ts'
 
-/** A commit takes at most so much, so that the first of a long queue is not kept waiting for the last. */
+/** A commit takes at most this much, so that the first of a long queue does not wait for the last. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024
 /** Above this, callers are asked to stop reading requests until the queue is shorter. */
 const HIGH_WATER_BYTES = 32 * 1024 * 1024
@@ -45,7 +45,7 @@ export const createAppendQueue = () => {
       return all
     },
 
-    /** True where the caller should read no more; then `resume` is called when it may. */
+    /** True if the caller should stop reading; `resume` is called when it may go on. */
     full: (resume: () => void): boolean => {
       if (bytes < HIGH_WATER_BYTES) return false
       stopped.push(resume)

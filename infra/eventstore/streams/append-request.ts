@@ -1,4 +1,4 @@
-/** What can be asked of a stream, and what may come of it. */
+/** What can be done to a stream, and the possible outcomes. */
 import type { ProposedEvent } from '../protocol/record.ts'
 
 /** A revision, or one of the three below. */

@@ -56,7 +56,7 @@ export const createAppender = (
       pace.schedule()
     },
 
-    /** True where the caller should read no more; then `resume` is called when it may. */
+    /** True if the caller should stop reading; `resume` is called when it may go on. */
     full: queue.full,
 
     /** Writes it in the next commit's transaction; `done` is called after its fsync. */

@@ -37,11 +37,11 @@ type Pending =
     }
 const ANSWERED: Pending = { answered: true }
 
-/** A timer counts no further. */
+/** Timers can't count any further. */
 const LONGEST_TIMER_MS = 0x7fff_ffff
 
-/** BatchAppend: one long call carries many appends, each answered by its correlation id, and once: clients know no id any
- *  more that was answered. */
+/** BatchAppend: one long call carries many appends. Each is answered once, by its correlation id, because clients
+ *  forget an id once it was answered. */
 export const batchAppend =
   ({ appender, guard, maxAppendSize }: Deps) =>
   (call: Call): void => {
@@ -84,7 +84,7 @@ export const batchAppend =
       answer(correlation, batch?.options, outcome)
     }
 
-    /** What comes in pieces may never be finished: then its deadline answers it. */
+    /** An append that comes in pieces may never be finished: then its deadline answers it. */
     const begin = (correlation: Buffer, key: string, options: AppendOptions) => {
       const left = options.deadline - Date.now()
       const late = () => refuse(correlation, key, false, { tag: 'timeout' })
@@ -101,7 +101,7 @@ export const batchAppend =
         if (final) pending.delete(key)
         return
       }
-      // Of a batch that is under way the first options hold; a part of none that is known belongs to nobody.
+      // For a batch that is under way the first options count; a part of an unknown batch belongs to nobody.
       const batch = known ?? (options === undefined ? undefined : begin(correlation, key, options))
       if (batch === undefined) return
       for (const event of events) {
@@ -130,7 +130,7 @@ export const batchAppend =
       else submit(correlation, { options, events, bytes })
     }
 
-    /** The other appends of this call are none the worse for one that can't be read. */
+    /** One append that can't be read does not harm the others of this call. */
     const takeBad = (bytes: Buffer, cause: string) => {
       const correlation = correlationOf(bytes)
       if (correlation.length === 0) call.fail(errors.invalidArgument(cause))

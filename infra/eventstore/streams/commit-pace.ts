@@ -1,4 +1,4 @@
-/** When the next commit begins: at once, or a little later, so that it takes more along. */
+/** When the next commit begins: at once, or a little later so that it includes more appends. */
 import type { AppendQueue } from './append-queue.ts'
 
 /** While appends come at more than `FLOW` a second and from several clients, commits begin at least so far apart, and
@@ -8,14 +8,14 @@ import type { AppendQueue } from './append-queue.ts'
 const PACE_MS = 2
 const LONGEST_PACE_MS = 4
 const ENOUGH = 4
-/** So many are worth a commit of their own: nobody waits for more. */
+/** This many are worth a commit of their own: nobody waits for more. */
 const PLENTY = 16
 const FLOW = 1_500
-/** What is counted over so long is the rate. */
+/** The rate is counted over this long. */
 const RATE_MS = 100
 /** How many commits of a single append, with none under way, say that there are no longer several. */
 const CROWDED_FOR = 8
-/** As much as this is worth a commit at once. */
+/** This many bytes are worth a commit at once. */
 const EAGER_BYTES = 256 * 1024
 
 /** How fast appends come, and whether from several clients. */

@@ -1,4 +1,4 @@
-/** The rules of expected revisions and repeats: which appends are not to be written, and what comes of those. */
+/** The rules for expected revisions and repeats: which appends are not written, and what they return. */
 import type { Storage, Stream } from '../log/storage.ts'
 import { idOf, type ProposedEvent, type StoredEvent, TOMBSTONE_REVISION } from '../protocol/record.ts'
 import {

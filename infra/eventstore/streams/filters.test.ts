@@ -1,4 +1,4 @@
-/** A client's regular expression takes no more time than its names are long. */
+/** A client's regular expression takes time proportional to the length of the names. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeBody } from '../protocol/record.ts'

@@ -12,14 +12,14 @@ export type FilterSpec = {
 /** True for a stored event's bytes that match. */
 export type Filter = (body: Buffer) => boolean
 
-/** So many names are remembered with whether they match: most come again and again. */
+/** Remembers for this many names whether they match, because most names come again and again. */
 const REMEMBERED = 4_096
 /** Of longer names it is not remembered. */
 const LONGEST_REMEMBERED = 256
 const LONGEST_EXPRESSION = 2_048
 
-/** A test by a regular expression that takes time in proportion to the name, whatever the expression: a client's own must
- *  not stop the node. Throws SyntaxError where there is none such. */
+/** A test by a regular expression in time proportional to the name, whatever the expression, because a client's
+ *  expression must not stop the node. Throws SyntaxError if that is impossible. */
 const matcherOf = (regex: string): ((name: string) => boolean) => {
   if (regex.length > LONGEST_EXPRESSION)
     throw new SyntaxError(`A filter's expression has at most ${LONGEST_EXPRESSION} characters`)

@@ -16,7 +16,7 @@ export { type Acl, isMetastream, metastreamOf, originalOf }
 /** `$tb` of a deleted stream, as it is written. */
 export const DELETED_MARK = '9223372036854775807'
 
-/** A known field of another kind than its own: then none of it counts. */
+/** A known field of the wrong kind: then none of the metadata counts. */
 class Wrong extends Error {}
 
 const wholeNumber = (value: unknown): number | undefined => {
@@ -52,15 +52,15 @@ export const parseAcl = (value: unknown): Acl | undefined => {
 
 const NUMBERS = new Set(['$maxAge', '$maxCount', '$tb', '$cacheControl'])
 const GREATEST = BigInt(DELETED_MARK)
-/** Numbers as they are written: what has a point is no whole one, and beyond what 64 bits hold there is none. */
+/** Numbers in their written form: a decimal point makes it not a whole number, and numbers beyond 64 bits don't count. */
 const asWritten = (key: string, value: unknown, context?: { readonly source?: string }): unknown => {
   const source = context?.source
   if (typeof value !== 'number' || source === undefined || !NUMBERS.has(key)) return value
   return /^-?\d+$/.test(source) && BigInt(source) <= GREATEST ? value : null
 }
 
-/** Metadata that is not as it should be says nothing: no JSON, no object, or a known field of another kind than its own. A number below
- *  its least is none. */
+/** Malformed metadata counts for nothing: not JSON, not an object, or a known field of the wrong kind. A number
+ *  below its minimum counts as missing. */
 export const parseMetadata = (data: string): StreamMetadata => {
   try {
     const json: unknown = JSON.parse(data, asWritten)
@@ -88,7 +88,7 @@ export const withTruncateBefore = (data: string, truncateBefore: string): string
     if (typeof json === 'object' && json !== null && !Array.isArray(json))
       fields = Object.entries(json).map(([key, value]) => [key, JSON.stringify(value)])
   } catch {
-    // What can't be read can't be kept.
+    // Metadata that can't be read can't be kept.
   }
   return `{${[...fields.filter(([key]) => key !== '$tb'), ['$tb', truncateBefore] as const]
     .map(([key, value]) => `${JSON.stringify(key)}:${value}`)

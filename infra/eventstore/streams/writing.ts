@@ -49,7 +49,7 @@ const insertMetadata = (batch: Batch, name: string, json: string): number => {
   })
 }
 
-/** Deleted streams that are written to live again: from `from` on. */
+/** A deleted stream that is written to lives again, from `from` on. */
 const undelete = (batch: Batch, name: string, from: number): void => {
   insertMetadata(batch, name, withTruncateBefore(rawMetadata(batch.storage, name), `${from}`))
 }
@@ -62,7 +62,7 @@ const writeEvents = (
 ): AppendOutcome => {
   const { storage } = batch
   const first = stream.last + 1
-  // Its own metadata, sent to a deleted stream, would bring back what was deleted.
+  // Metadata sent to a deleted stream would otherwise bring back what was deleted.
   const original = isMetastream(stream.name) ? storage.stream(originalOf(stream.name)) : undefined
   const revived = original !== undefined && isSoftDeleted(metadataOf(storage, original))
   let position = -1

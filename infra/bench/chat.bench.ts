@@ -13,7 +13,7 @@ import { type Spread, spreadOf, told } from './spread.ts'
 
 const ROOMS = Number(process.env.BENCH_ROOMS ?? 50)
 const SIZE = 20
-const SECONDS = 10
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 10)
 /** What the goals speak of, and for each p50 and p99 in ms. */
 const RATES = [
   { rate: 500, p50: 1.7, p99: 5 },

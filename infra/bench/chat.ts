@@ -141,6 +141,8 @@ export type Knee = {
 }
 
 const STEP = 1.2
+/** Downwards, where nothing holds yet. */
+const STEP_DOWN = 1.5
 const SLOWEST = 50
 const FASTEST = 50_000
 
@@ -162,7 +164,7 @@ export const knee = async (
     return false
   }
   let rate = from
-  while (rate >= SLOWEST && !(await holds(rate))) rate = Math.round(rate / STEP)
+  while (rate >= SLOWEST && !(await holds(rate))) rate = Math.round(rate / STEP_DOWN)
   if (rate < SLOWEST) return { knee: null, steps }
   if (rate < from) return { knee: rate, steps }
   for (;;) {

@@ -74,7 +74,9 @@ const QUIET_CORES = 0.15
 
 /** What a section before left behind (files that are being written out, processes that end) would count as this one's: so it
  *  is waited for, a minute at most. */
-export const quietNoise = async (longestMs = 60_000): Promise<Noise> => {
+export const quietNoise = async (
+  longestMs = 1_000 * Number(process.env.BENCH_QUIET_S ?? 60),
+): Promise<Noise> => {
   const until = performance.now() + longestMs
   for (;;) {
     const noise = await idleNoise()

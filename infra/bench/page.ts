@@ -18,13 +18,16 @@ export type PagePart = {
   readonly at: string
 }
 
+/** When others keep so many cores busy, times are theirs as much as ours. */
+const BUSY = 0.3
+
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 const tableOf = (rows: ReadonlyArray<FigureRow>): string =>
   [
-    '| what | here | beside it | goal | |',
+    '| what | this server | for comparison | goal | |',
     '|---|---|---|---|---|',
     ...rows.map(({ what, ours, beside, goal, met }) => {
-      const end = met === null ? '' : met ? 'met' : 'short'
+      const end = met === null ? '' : met ? 'met' : 'missed'
       return `| ${[what, ours, beside, goal, end].map(cell).join(' | ')} |`
     }),
   ].join('\n')
@@ -33,6 +36,11 @@ export const partInWords = ({ section, rows, notes, charts, noise, at }: PagePar
   [
     `\`npm run bench -- ${section}\` on ${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.version}, ${at.slice(0, 16).replace('T', ' ')} UTC.`,
     noiseInWords(noise),
+    ...(noise.others > BUSY
+      ? [
+          '**The machine was busy with other things, so these times say little; the processor counted says more.**',
+        ]
+      : []),
     '',
     tableOf(rows),
     ...Object.keys(charts).map((name) => `\n![${name}](performance/${section}-${name}.svg)`),

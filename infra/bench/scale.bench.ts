@@ -22,7 +22,7 @@ const ROOMS = sizes(process.env.BENCH_SCALE_ROOMS, '10,100,1000')
 const PEOPLE = sizes(process.env.BENCH_SCALE_PEOPLE, '2,20,200')
 const SOCKETS = sizes(process.env.BENCH_SCALE_SOCKETS, '200,1000,2000')
 const EVENTS = sizes(process.env.BENCH_SCALE_EVENTS, '10000,50000,200000')
-const SECONDS = 8
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 8)
 const WARM_UP = 3
 
 /** One size of what grows. */

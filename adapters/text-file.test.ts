@@ -21,7 +21,7 @@ const linesIn = async (bytes: Buffer): Promise<ReadonlyArray<string>> => {
 }
 const bigEndian = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()
 
-test('given a text in each encoding, with its byte-order mark or without, packed or not, the lines are the same', async () => {
+test('given a text in each encoding, with its byte-order mark or without, compressed or not, then the lines are the same', async () => {
   const same = ['{"é":1}', 'second 🎉', '']
   const texts: ReadonlyArray<Buffer> = [
     Buffer.from(TEXT),
@@ -41,7 +41,7 @@ test('given a text in each encoding, with its byte-order mark or without, packed
   assert.is(readSmallFile(file), TEXT)
 })
 
-test('given an empty file, or one of a mark alone, there is one empty line', async () => {
+test('given an empty file, or one with only a mark, then there is one empty line', async () => {
   for (const bytes of [Buffer.alloc(0), MARK, gzipSync(''), Buffer.from([0xff, 0xfe])])
     assert.equal(await linesIn(bytes), [''])
   assert.equal(await linesIn(Buffer.from('x')), ['x'])
@@ -57,7 +57,7 @@ const refusal = async (read: () => AsyncIterable<unknown>): Promise<string> => {
   return 'read to its end'
 }
 
-test('given a gzip bomb of one line, of many, or within what begins well, it is refused before it has swollen', async () => {
+test('given a gzip bomb of one line, of many, or after a good beginning, then it is refused before it has expanded', async () => {
   const zeros = Buffer.alloc(24 * 1024 * 1024)
   const bombs = [zeros, Buffer.alloc(zeros.length, '{"a":1}\n'), Buffer.concat([Buffer.from(TEXT), zeros])]
   for (const bomb of bombs) {
@@ -66,7 +66,7 @@ test('given a gzip bomb of one line, of many, or within what begins well, it is 
   }
 })
 
-test('given a line without end, a file larger than is held, or one that was cut short, it is refused', async () => {
+test('given an endless line, a file that is too large, or one that was truncated, then it is refused', async () => {
   await writeFile(file, Buffer.alloc(3_000, 'x'))
   assert.match(await refusal(() => linesOf(file, { maxLineBytes: 1_000 })), 'a line of more than 1000')
   assert.match(await refusal(() => linesOf(file, { maxBytes: 1_000 })), 'more than 1000 bytes')
@@ -75,7 +75,7 @@ test('given a line without end, a file larger than is held, or one that was cut 
   assert.match(await refusal(() => linesOf(file)), 'ends in the middle')
 })
 
-test('given no file, or a folder, what the system says is thrown', async () => {
+test('given no file, or a folder, then the system’s error is thrown', async () => {
   for (const [path, code] of [
     [join(folder, 'none'), 'ENOENT'],
     [folder, 'EISDIR'],

@@ -66,7 +66,7 @@ test('given an event of today’s schema, then it is written as it was read', ()
     })
   }
 })
-test('what is told of where an event stands comes through', () => {
+test('an event’s place on the log is passed on', () => {
   const decoded = decodeRecorded(recorded(today[0]!))
   if (E.isLeft(decoded)) throw new Error(decoded.left.reason)
   const { space, stream, revision, position, id, created } = decoded.right
@@ -74,7 +74,7 @@ test('what is told of where an event stands comes through', () => {
   assert.equal([stream, revision, position], ['space-post:alice/my-360-photo', 3n, 184_467n])
   assert.equal([id, created.getTime()], ['5a0e7f7e-3c1d-8f4e-9a52-0d6b4b8b7c99', 0])
 })
-test('given what can’t be read, then the field that is wrong is named', () => {
+test('given an event that can’t be read, then the wrong field is named', () => {
   const joined = recorded(today.find(({ type }) => type === 'SessionJoined')!)
   const data = joined.data as Record<string, unknown>
   const metadata = joined.metadata as Record<string, unknown>
@@ -100,12 +100,12 @@ test('given what can’t be read, then the field that is wrong is named', () => 
     assert.is(E.isLeft(decoded) && decoded.left.field, field, why({ ...joined, ...over }))
   }
 })
-test('given more than is needed, then it is kept', () => {
+test('given additional fields, then they are kept', () => {
   const joined = recorded(today.find(({ type }) => type === 'SessionJoined')!)
   const decoded = decodeRecorded({ ...joined, data: { ...(joined.data as object), extra: 1 } })
   assert.is(E.isRight(decoded) && (decoded.right.event.data as { extra?: number }).extra, 1)
 })
-test('whatever stands on the log, reading it never throws', () => {
+test('whatever is on the log, reading it never throws', () => {
   const anything = fc.anything({ withNullPrototype: true, withBigInt: true, maxDepth: 3 })
   const damaged = fc.tuple(
     fc.constantFrom(...today),
@@ -126,7 +126,7 @@ test('whatever stands on the log, reading it never throws', () => {
     }),
   )
 })
-test('given steps from schema to schema, then each is taken in turn, and none for what stayed the same', () => {
+test('given conversions from schema to schema, then each is applied in turn, and none to what stayed the same', () => {
   const steps = {
     1: { Moved: (data: unknown) => ({ ...(data as object), two: true }) },
     2: { Moved: (data: unknown) => ({ ...(data as object), three: true }) },

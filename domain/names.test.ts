@@ -49,7 +49,7 @@ test('an account’s name is Hive’s', () => {
   ])
     assert.not(isAccount(name), name)
 })
-test('a guest’s form is no account’s', () => {
+test('no guest’s name is a valid account name', () => {
   for (const id of ['guest:9f2c04ab17de', 'guest:000000000000']) assert.ok(isGuest(id) && !isAccount(id))
   for (const id of [
     'guest:9F2C04AB17DE',

@@ -29,13 +29,13 @@ const success = (request: Buffer): Buffer => {
   return reply
 }
 
-test('given a server that answers, then it is there', async () => {
+test('given a server that answers, then it counts as present', async () => {
   const one = await server(success)
   assert.is(await probeTurn(one.host), null)
   one.close()
 })
 
-test('given one that says nothing, or something else, or answers another, then it is not, and that is told in time', async () => {
+test('given a server that says nothing, something else, or answers somebody else, then it does not count as present, and that is reported in time', async () => {
   const other = (request: Buffer) => {
     const reply = success(request)
     reply[12] = reply[12]! ^ 1
@@ -53,7 +53,7 @@ test('given one that says nothing, or something else, or answers another, then i
   assert.match((await probeTurn(gone.host, 500))!, 'does not answer')
 })
 
-test('given a first answer that is lost, then it is asked again', async () => {
+test('given a first answer that is lost, then the server is asked again', async () => {
   let first = true
   const one = await server((request) => {
     if (!first) return success(request)
@@ -64,7 +64,7 @@ test('given a first answer that is lost, then it is asked again', async () => {
   one.close()
 })
 
-test('given several, then each has to answer, and they are not asked again at once', async () => {
+test('given several servers, then each has to answer, and they are not asked again at once', async () => {
   const one = await server(success)
   const gone = await server(() => null)
   gone.close()

@@ -7,7 +7,7 @@ const test = suite('turn')
 const clock = { now: () => 1_700_000_000_500 }
 const turn = createTurn({ secret: 'north', hosts: ['turn.dlux.io', '[::1]:4000'], ttlSeconds: 600, clock })
 
-test('credentials end after the TTL and are what coturn computes', () => {
+test('credentials expire after the TTL and equal what coturn computes', () => {
   const made = turn.credentialsFor('alice')
   assert.is(made.username, '1700000600:alice')
   // printf %s '1700000600:alice' | openssl dgst -sha1 -hmac north -binary | base64
@@ -16,7 +16,7 @@ test('credentials end after the TTL and are what coturn computes', () => {
   assert.is(made.ttl, 600)
 })
 
-test('the same caller has the same user name for half of its time, whoever else comes; a network’s guests have one', () => {
+test('the same caller keeps the same user name for half of its lifetime, whoever else comes; a network’s guests share one', () => {
   let now = 1_700_000_000_500
   const later = createTurn({ secret: 'north', hosts: [], ttlSeconds: 600, clock: { now: () => now } })
   const first = later.credentialsFor('alice')
@@ -40,13 +40,13 @@ test('each host is named for STUN, for TURN over UDP and TCP, and for TURN over 
   assert.ok(uris.includes('turn:[::1]:4000?transport=udp'))
 })
 
-test('given no host, there are no servers, and credentials all the same', () => {
+test('given no host, then there are no servers, but still credentials', () => {
   const made = createTurn({ secret: 's', hosts: [], ttlSeconds: 1, clock }).credentialsFor('alice')
   assert.equal(made.iceServers, [])
   assert.equal(made.uris, [])
 })
 
-test('given an empty secret, no TTL or a wrong host, it says so', () => {
+test('given an empty secret, no TTL or a wrong host, then the error says so', () => {
   const good = { secret: 's', hosts: ['a'], ttlSeconds: 1, clock }
   assert.throws(() => createTurn({ ...good, secret: '' }), /TURN_SECRET/)
   assert.throws(() => createTurn({ ...good, ttlSeconds: 0 }), /TURN_TTL/)

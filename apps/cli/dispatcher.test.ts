@@ -93,15 +93,17 @@ const callWorded = async (...args: string[]) => {
   return { code: await presence(args, [entry], io), out, err }
 }
 
-cli('given help of a command with words, then each is told with what it takes, and the notes', async () => {
-  for (const args of [
-    ['help', 'log'],
-    ['log', '-h'],
-    ['help', 'log', 'none'],
-  ])
-    assert.equal(
-      (await callWorded(...args)).out,
-      `presence log [list]
+cli(
+  'given help of a command with subcommands, then each is listed with its arguments, and the notes',
+  async () => {
+    for (const args of [
+      ['help', 'log'],
+      ['log', '-h'],
+      ['help', 'log', 'none'],
+    ])
+      assert.equal(
+        (await callWorded(...args)).out,
+        `presence log [list]
     what there is
 
 presence log export -o FILE
@@ -111,24 +113,22 @@ presence log import FILE
     reads it from a file
 
 See docs.`,
-    )
-})
-cli(
-  'given help of a word, either way, then it tells what there is to say of that, and does not run',
-  async () => {
-    ran.length = 0
-    for (const args of [
-      ['help', 'log', 'export'],
-      ['log', 'export', '-h'],
-      ['log', 'export', 'x', '--help'],
-    ])
-      assert.equal((await callWorded(...args)).out, 'presence log export -o FILE, at length')
-    assert.match((await callWorded('log', 'import', '-h')).out, /^presence log import FILE\n\nreads/)
-    assert.deepEqual(ran, [])
+      )
   },
 )
+cli('given help of a subcommand, either way, then it explains that one, and does not run', async () => {
+  ran.length = 0
+  for (const args of [
+    ['help', 'log', 'export'],
+    ['log', 'export', '-h'],
+    ['log', 'export', 'x', '--help'],
+  ])
+    assert.equal((await callWorded(...args)).out, 'presence log export -o FILE, at length')
+  assert.match((await callWorded('log', 'import', '-h')).out, /^presence log import FILE\n\nreads/)
+  assert.deepEqual(ran, [])
+})
 cli(
-  'given a word, then it gets the words after it; given none, then the one that is meant is run',
+  'given a subcommand, then it gets the words after it; given none, then the default one is run',
   async () => {
     ran.length = 0
     assert.equal((await callWorded('log', 'list', '--all')).code, 5)
@@ -146,7 +146,7 @@ cli('given an unknown word, then it ends with 2 and names the nearest', async ()
   assert.match((await callWorded('log', 'exprot')).err, /Did you mean export\?/)
 })
 cli(
-  'given a command that is asked for wrongly, then its sentence and its usage; that fails, its sentence',
+  'given a command that is called incorrectly, then it prints a sentence and its usage; given one that fails, its sentence',
   async () => {
     assert.deepEqual(await callWorded('log', 'export'), {
       code: 2,
@@ -161,7 +161,7 @@ cli(
   },
 )
 cli(
-  'given --json and a command that has none of its own, then it says as JSON how it ended, what it found and what it said',
+  'given --json and a command without a JSON form, then it prints as JSON how it ended, what it found and what it said',
   async () => {
     const { code, out } = await call('rebuild', '--json')
     assert.equal(code, 7)
@@ -206,7 +206,7 @@ cli('given a wrong command, then one sentence names the nearest', async () => {
   assert.equal(err, 'There is no command rebiuld: did you mean rebuild?')
   assert.match((await call('xyzzy')).err, /^There is no command xyzzy; presence help lists them\.$/)
 })
-cli('given two words, then their distance is the letters to change', () => {
+cli('given two words, then their distance is the number of letters to change', () => {
   assert.equal(distance('kitten', 'sitting'), 3)
   assert.equal(distance('', 'abc'), 3)
   assert.deepEqual(nearest('re', ['rebuild', 'room', 'replay']), ['rebuild', 'replay'])

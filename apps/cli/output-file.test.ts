@@ -39,7 +39,7 @@ const refused = async (file: string, options: { readonly force?: boolean } = {})
   return 'it was opened'
 }
 
-test('given a name that is free, then the file has it only once it is whole, and is its owner’s alone', async () => {
+test('given a free name, then the file gets it only once it is complete, and only its owner may read it', async () => {
   const { at, names } = place()
   const out = await openOutput(at('a'))
   await out.write('x'.repeat(300_000))
@@ -60,7 +60,7 @@ test('given work that fails, then nothing is left of it', async () => {
   assert.equal(names(), [])
 })
 
-test('given a name that is taken, then it stays as it is unless it is to be written over', async () => {
+test('given a name that is taken, then that file stays as it is unless it may be overwritten', async () => {
   const { at, names } = place()
   writeFileSync(at('a'), 'mine')
   symlinkSync(at('a'), at('link'))
@@ -80,7 +80,7 @@ test('given a name that is taken, then it stays as it is unless it is to be writ
   assert.equal(names(), ['a', 'dir', 'link', 'nowhere'])
 })
 
-test('given a file that came there meanwhile, then it stays', async () => {
+test('given a file that appeared there meanwhile, then it stays', async () => {
   const { at, names } = place()
   const out = await openOutput(at('a'))
   await out.write('ours')
@@ -92,7 +92,7 @@ test('given a file that came there meanwhile, then it stays', async () => {
   assert.equal(names(), ['a'])
 })
 
-test('given a device, then it is written to and stays one; given one that is full, then that is said', async () => {
+test('given a device, then it is written to and stays a device; given a full one, then the error says so', async () => {
   const out = await openOutput('/dev/null')
   await out.write('x')
   await out.done()

@@ -13,7 +13,7 @@ import { asLines, shown } from './shown.ts'
 
 const test = suite('shown text')
 
-test('given a name or a time, then it stands as it is', () => {
+test('given a name or a time, then it is shown unchanged', () => {
   for (const text of ['post:alice/my-post', 'presence.test/log', '2026-01-31T12:00:00.000Z'])
     assert.is(shown(text), text)
 })

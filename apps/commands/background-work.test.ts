@@ -16,7 +16,7 @@ const clockwork = () => {
 }
 
 pacing(
-  'given work that comes at once, when it is paced, then it is done one by one, rested between',
+  'given work that comes all at once, when it is paced, then it is done one by one, with rests in between',
   async () => {
     const clock = clockwork()
     const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 1_000 })
@@ -30,7 +30,7 @@ pacing(
   },
 )
 
-pacing('given work that took long, when it is done, then the rest is bounded', async () => {
+pacing('given work that took long, when it is done, then the rest after it is bounded', async () => {
   const clock = clockwork()
   const pace = createBackgroundWork({ ...clock, rest: 4, longestRestMs: 100 })
   let second = 0
@@ -44,7 +44,7 @@ pacing('given work that took long, when it is done, then the rest is bounded', a
 })
 
 pacing(
-  'given a rest that never ends, when its work is done, then whoever asked for that is told',
+  'given a rest that never ends, when its work is done, then whoever asked for the work is told',
   async () => {
     const pace = createBackgroundWork({
       now: () => 0,

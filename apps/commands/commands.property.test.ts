@@ -85,7 +85,7 @@ const turns = async (count: number): Promise<void> => {
 
 const test = suite('the log')
 
-test('given two processes, duplicates, conflicts and unknown outcomes, then it is as if each command came once', async () => {
+test('given two processes, duplicates, conflicts and unknown outcomes, then the result is as if each command came once', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(sending, { minLength: 1, maxLength: 15 }),

@@ -126,7 +126,7 @@ deciding(
 )
 
 deciding(
-  'given a newcomer whose key is late, then those who are known go on, and the newcomer is told so',
+  'given a newcomer whose key is late, then known people go on, and the newcomer is told so',
   async () => {
     const log = memoryLog()
     const asked: string[] = []
@@ -152,7 +152,7 @@ deciding(
 )
 
 deciding(
-  'given a space that one may not know of, then no key is asked for: it takes as long as one that is not there',
+  'given a space that the caller may not know of, then no key is requested, so it takes as long as a missing space',
   async () => {
     const hidden = (): ContentFacts => ({ ...publicPost(null), visibility: 'private', role: null })
     const keys = { has: () => false, ask: () => Promise.reject(new Error('asked')) }
@@ -196,16 +196,13 @@ deciding(
   },
 )
 
-deciding(
-  'given a look in hand, when the space goes on, then what was looked at stays as it was',
-  async () => {
-    const path = pathOn(memoryLog())
-    await path.space(asking(uuid(1), account('bob'), join(1)))()
-    const seen = right(await path.look(ROOM)())
-    await path.space(asking(uuid(2), account('carol'), join(2)))()
-    assert.is(seen?.state.sessions.size, 1)
-  },
-)
+deciding('given the result of a look, when the space goes on, then that result stays as it was', async () => {
+  const path = pathOn(memoryLog())
+  await path.space(asking(uuid(1), account('bob'), join(1)))()
+  const seen = right(await path.look(ROOM)())
+  await path.space(asking(uuid(2), account('carol'), join(2)))()
+  assert.is(seen?.state.sessions.size, 1)
+})
 
 deciding('given another process’s events, when a space is looked at, then they are in it', async () => {
   const log = memoryLog()
@@ -221,7 +218,7 @@ deciding.run()
 const repeats = suite('a repeated command')
 
 repeats(
-  'given a join carried out, when the same id comes again, then it has the first answer and appends nothing',
+  'given a join that was carried out, when the same id comes again, then it gets the first answer and appends nothing',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -234,7 +231,7 @@ repeats(
 )
 
 repeats(
-  'given the id was used for a change since undone, when it comes again, then nothing is done again',
+  'given an id that was used for a change since undone, when it comes again, then nothing is done again',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -350,7 +347,7 @@ const chosen = <C>(id: string, by: Caller, command: C) => ({ ...asking(id, by, c
 const EDIT: ChatCommand = { type: 'EditMessage', messageId: uuid(1, 0x3e5), content: 'message 1' }
 
 repeats(
-  'given a chosen id, when it comes again with the same, then the first answer; with anything else, then it is told so and nothing is done: in the same process, another one and after a restart',
+  'given a chosen id, when it comes again with the same command, then the first answer; with anything else, then an error and nothing is done: in the same process, another one and after a restart',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -398,7 +395,7 @@ repeats(
 )
 
 repeats(
-  'given a chosen id, then JSON in another order is the same, and so is a message whose words were erased',
+  'given a chosen id, then JSON in another order counts as the same, and so does a message whose words were erased',
   async () => {
     const log = memoryLog()
     const by = account('alice')
@@ -462,7 +459,7 @@ repeats('the words of a message are not in what the log keeps of a chosen id', a
 })
 
 repeats(
-  'given a chosen id of a command that changed nothing, when it comes with another, then it is told so',
+  'given a chosen id of a command that changed nothing, when it comes with another command, then the error says so',
   async () => {
     const log = memoryLog()
     const path = pathOn(log)
@@ -492,7 +489,7 @@ repeats.run()
 const faults = suite('a fault')
 
 faults(
-  'given two processes, when the other appends first, then the command is decided anew on what is new',
+  'given two processes, when the other appends first, then the command is decided again on the new state',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -521,7 +518,7 @@ faults(
 )
 
 for (const fault of ['unknown-written', 'unknown-lost', 'unknown-late'] as const)
-  faults(`given an append that ends ${fault}, when it is settled, then it is there once`, async () => {
+  faults(`given an append that ends ${fault}, when it is settled, then it is written once`, async () => {
     const log = memoryLog()
     let faulty = 2
     log.onAppend = () => (faulty-- > 0 ? fault : null)
@@ -575,7 +572,7 @@ faults(
 )
 
 faults(
-  'given an append that lands after its sender gave up, when the id comes again, then it is there once',
+  'given an append that succeeds after its sender gave up, when the id comes again, then it is written once',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, { tuning: { unknownMs: 100 } })
@@ -593,7 +590,7 @@ faults(
 )
 
 faults(
-  'given a log that is down, when a command comes, then Unavailable; and it is up again, then all is well',
+  'given a log that is down, when a command comes, then Unavailable; once it is up again, all is well',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, { tuning: { unavailableMs: 50 } })
@@ -609,7 +606,7 @@ faults(
 )
 
 faults(
-  'given a log that is down and a clock that goes back, when a command comes, then Unavailable all the same',
+  'given a log that is down and a clock that goes back, when a command comes, then still Unavailable',
   async () => {
     const log = memoryLog()
     let at = Date.parse('2026-01-01T00:00:00Z')
@@ -649,7 +646,7 @@ faults(
 )
 
 faults(
-  'given an event that can’t be read, when commands come, then they are held off, not decided without it',
+  'given an event that can’t be read, when commands come, then they are refused and not decided without it',
   async () => {
     const log = memoryLog()
     await log.append(STREAM, 'none', [
@@ -706,7 +703,7 @@ refused(
   },
 )
 
-refused('when what is no name is named, then the refusal is on the log without it', async () => {
+refused('when something that is not a name is named, then the refusal is on the log without it', async () => {
   const log = memoryLog()
   const path = await full(log)
   const refusedWith = async (n: number, subject: string) => {
@@ -734,7 +731,7 @@ refused(
 )
 
 refused(
-  'given private content or none, then SpaceNotFound and a record of the same length, which has no stranger’s words',
+  'given private or missing content, then SpaceNotFound and a record of the same length, which contains no stranger’s words',
   async () => {
     const nowhere = { type: 'document', id: 'what alice did' } as const
     const hidden = { type: 'document', id: 'what alice has' } as const
@@ -817,7 +814,7 @@ limited(
   },
 )
 
-limited('given a queue that is full, then more are told to come back, but leaving never is', async () => {
+limited('given a full queue, then further commands are told to come back, except leaving', async () => {
   const log = memoryLog()
   const path = pathOn(log, { tuning: { maxQueue: 5 } })
   const answers = await Promise.all([
@@ -834,7 +831,7 @@ limited.run()
 
 const chats = suite('a chat')
 
-chats('given a ban just acknowledged, when the banned one writes, then Banned', async () => {
+chats('given a ban that was just acknowledged, when the banned person writes, then Banned', async () => {
   const log = memoryLog()
   const path = pathOn(log)
   right(await path.chat(asking(uuid(1), account('bob'), post(1)))())
@@ -847,7 +844,7 @@ chats('given a ban just acknowledged, when the banned one writes, then Banned', 
 })
 
 chats(
-  'given another process’s unban, when the one writes here, then it is not refused on what is past',
+  'given another process’s unban, when that person writes here, then they are not refused because of the past',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -875,7 +872,7 @@ chats(
 )
 
 chats(
-  'given another process’s ban that this one has heard of, when the banned one writes, then Banned',
+  'given another process’s ban that this process has heard of, when the banned person writes, then Banned',
   async () => {
     const log = memoryLog()
     const [a, b] = [pathOn(log), pathOn(log)]
@@ -958,7 +955,7 @@ chats.run()
 const memory = suite('memory')
 
 memory(
-  'given more spaces than are kept, then the least recently used go, and come back as they were',
+  'given more spaces than are kept, then the least recently used are dropped, and come back as they were',
   async () => {
     const log = memoryLog()
     const path = pathOn(log, { tuning: { maxStreams: 10, snapshotIdleEvents: 1 } })

@@ -87,7 +87,7 @@ test('given a node that is killed under load, when it is back, then what was ack
   })
 })
 
-test('given a command carried out, when its id comes to a fresh process, then it has the same answer', async () => {
+test('given a command that was carried out, when its id comes to a fresh process, then it gets the same answer', async () => {
   const space = room('again')
   const first = right(await paths[0]!.space(asking(uuid(1), account('bob'), join(1), space))())
   await paths[0]!.space(asking(uuid(2), account('carol'), join(2), space))()
@@ -99,7 +99,7 @@ test('given a command carried out, when its id comes to a fresh process, then it
   assert.equal(again.events, first.events)
 })
 
-test('given an id that its caller chose, when two processes get it at once with two commands, then one is carried out and the other told so', async () => {
+test('given an id that its caller chose, when two processes get it at once with two commands, then one is carried out and the other is refused', async () => {
   const space = room('one-key')
   right(await paths[0]!.space(asking(uuid(1), account('alice'), seatsOf(10), space))())
   right(await paths[1]!.look(space)())

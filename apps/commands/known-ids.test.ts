@@ -53,7 +53,7 @@ const room = (count: number) => {
   return { world, find, say, ask, isKnown }
 }
 
-test('given a long room that is known, when the database is away, then new messages need it not, and old ones do', async () => {
+test('given a long room that is known, when the database is away, then new messages do not need it, but old ones do', async () => {
   const { world, ask, isKnown } = room(25_000)
   await isKnown()
   world.away = true
@@ -76,7 +76,7 @@ test('given messages that came since, by whatever server, then they are looked u
   assert.ok(E.isLeft(await ask(other, mine)))
 })
 
-test('given a room that outgrows what it was made for, then it is read anew, and nothing is forgotten', async () => {
+test('given a room that outgrows its filter, then it is read again, and nothing is forgotten', async () => {
   const { world, ask, say, isKnown } = room(10)
   await isKnown()
   const { reads } = world

@@ -182,7 +182,7 @@ test('given a node that was killed and starts again, when its earlier boot misse
   )
 })
 
-test('given a boot that was held for dead and lives, when it renews, then it is told so and keeps its lease', async () => {
+test('given a boot that was taken for dead and lives, when it renews, then it is told so and keeps its lease', async () => {
   const { keeper, joined, left, pass } = world()
   let lost = 0
   const a = keeper('a', { onLost: () => lost++ })

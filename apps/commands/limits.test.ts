@@ -137,7 +137,7 @@ test('given an account whose bytes are spent, then it can still moderate, and th
   right(await path.space(asking(uuid(1, 10), SYSTEM, { type: 'ExpireSeats' }))())
 })
 
-test('given guests who fill a space’s bytes from everywhere, then accounts go on in it', async () => {
+test('given guests who use up a space’s bytes from everywhere, then accounts can go on in it', async () => {
   const log = memoryLog()
   const path = pathOn(log, {
     clock: { now: () => 1_767_225_600_000 },

@@ -38,19 +38,19 @@ const forgetful = (...faults: ReadonlyArray<AppendFault>) => {
 }
 const ids = (log: ReturnType<typeof memoryLog>): string[] => log.stream(STREAM).map(({ id }) => id)
 
-test('given an answer that got lost on a log that forgets, then the events are found, and stand there once', async () => {
+test('given an answer that was lost, on a log that forgets, then the events are found, and are there once', async () => {
   const log = forgetful('unknown-written')
   log.push(STREAM, event(9))
   const outcome = await settled(log, event(1), event(2))
   assert.is(outcome._tag === 'Appended' && outcome.appended.revision, 2n)
   assert.equal(ids(log), [event(9).id, event(1).id, event(2).id])
 })
-test('given one that was never written, twice, then it is written once', async () => {
+test('given an append that failed twice, then it is written once', async () => {
   const log = forgetful('unknown-lost', 'unknown-lost')
   assert.is((await settled(log, event(1)))._tag, 'Appended')
   assert.equal(ids(log), [event(1).id])
 })
-test('given one that others write behind, then it is found all the same', async () => {
+test('given an append behind which others write, then it is still found', async () => {
   const log = forgetful('unknown-written')
   log.pause = async (what) => {
     if (what === 'read') log.push(STREAM, event(7), event(8))
@@ -58,7 +58,7 @@ test('given one that others write behind, then it is found all the same', async 
   assert.is((await settled(log, event(1)))._tag, 'Appended')
   assert.is(ids(log).filter((id) => id === event(1).id).length, 1)
 })
-test('given a log that can be read no more, then nothing is sent again, and it is said that nobody knows', async () => {
+test('given a log that can no longer be read, then nothing is sent again, and the outcome is reported as unknown', async () => {
   const log = forgetful('unknown-written')
   log.onRead = () => 'unavailable'
   assert.is((await settled(log, event(1)))._tag, 'Unsettled')

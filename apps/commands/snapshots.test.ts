@@ -68,11 +68,14 @@ written(
   },
 )
 
-written('given a log that is down, when it is written, then it is not, and nothing throws', async () => {
-  const log = memoryLog()
-  log.onAppend = () => 'unavailable'
-  assert.is(await createSnapshots(log, countedIds()).write(STREAM, of({})), null)
-})
+written(
+  'given a log that is down, when a snapshot is written, then nothing is written and nothing throws',
+  async () => {
+    const log = memoryLog()
+    log.onAppend = () => 'unavailable'
+    assert.is(await createSnapshots(log, countedIds()).write(STREAM, of({})), null)
+  },
+)
 
 written.run()
 
@@ -93,7 +96,7 @@ const filled = async (log: MemoryLog, events: number, snapshotEvery = 10) => {
 }
 
 waking(
-  'given a snapshot, when a space is woken, then its past is not read and its state is the same',
+  'given a snapshot, when a space is loaded, then its past is not read and its state is the same',
   async () => {
     const log = memoryLog()
     await filled(log, 100)
@@ -138,7 +141,7 @@ const spoiled: Readonly<Record<string, (snapshot: StoredSnapshot) => unknown>> =
   'missing its other parts': () => ({ v: 1, id: 'x', part: 2, of: 3, body: 'x' }),
 }
 for (const [what, spoil] of Object.entries(spoiled))
-  waking(`given a snapshot ${what}, when a space is woken, then it is folded from its events`, async () => {
+  waking(`given a snapshot ${what}, when a space is loaded, then it is folded from its events`, async () => {
     const log = memoryLog()
     await filled(log, 30)
     const snapshot = right(await createSnapshots(log, countedIds()).read(STREAM))

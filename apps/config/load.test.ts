@@ -23,7 +23,7 @@ const wrong = (env: Environment): ReadonlyArray<string> => {
   return E.isLeft(loaded) ? loaded.left : assert.fail('It was taken.')
 }
 
-config('given what has no default, then the rest has', () => {
+config('given only what has no default, then everything else has a default', () => {
   const c = good(enough)
   assert.equal(c.host, '127.0.0.1')
   assert.equal(c.port, 3000)
@@ -39,7 +39,7 @@ config('given what has no default, then the rest has', () => {
   assert.equal(good({ ...enough, SOCKETS_PER_ADDRESS: '0' }).socketsPerAddress, 0)
 })
 
-config('given nothing, then each thing that is needed has a sentence, secrets among them', () => {
+config('given nothing, then everything that is needed is reported in a sentence, including secrets', () => {
   const names = wrong({}).map((sentence) => sentence.split(' ')[0])
   assert.deepEqual(names.sort(), [
     'AUDIT_SIGNING_KEY',
@@ -113,7 +113,7 @@ for (const [name, value] of bad)
     assert.match(sentences[0] ?? '', new RegExp(`^${name} must be .+\\.$`))
   })
 
-config('given several wrong at once, then each is told', () => {
+config('given several wrong settings at once, then each is reported', () => {
   assert.equal(wrong({ ...enough, PORT: 'x', LOG_LEVEL: 'y', TURN_TTL: 'z' }).length, 3)
 })
 
@@ -152,7 +152,7 @@ config('given Redis in parts, then it has a URL', () => {
 })
 
 const standIn = { ...enough, HIVE_STANDIN: 'on', HIVE_NODE: 'http://127.0.0.1:9000' }
-config('given the stand-in for Hive, then production refuses it, also where NODE_ENV is not set', () => {
+config('given the stand-in for Hive, then production refuses it, also if NODE_ENV is not set', () => {
   assert.equal(good({ ...standIn, NODE_ENV: 'development' }).hive.standIn, true)
   assert.match(wrong({ ...standIn, NODE_ENV: 'production' })[0] ?? '', /HIVE_STANDIN.*production/)
   assert.match(wrong(standIn)[0] ?? '', /HIVE_STANDIN.*production/)
@@ -163,7 +163,7 @@ config('given the stand-in for Hive, then only a loopback address may serve it',
   assert.match(wrong({ ...env, HIVE_NODE: 'http://10.0.0.1:9000' })[0] ?? '', /on this machine/)
 })
 
-config('given proxies and relays of each form, then they are taken', () => {
+config('given proxies and relays of each form, then they are accepted', () => {
   const c = good({
     ...enough,
     TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8,::1',
@@ -173,7 +173,7 @@ config('given proxies and relays of each form, then they are taken', () => {
   assert.deepEqual(c.turn.hosts, ['turn.dlux.io', '[::1]:3479', '192.0.2.1:65535'])
 })
 
-config('given patterns of origins, then they are taken, https where no scheme is named', () => {
+config('given patterns of origins, then they are accepted, with https if no scheme is named', () => {
   const CORS_ORIGINS = 'https://*.ipfs.dlux.io, *.dlux.io,http://*.vr.test:8080,https://dlux.io'
   assert.deepEqual(good({ ...enough, CORS_ORIGINS }).corsOrigins.slice(1), [
     'https://*.ipfs.dlux.io',
@@ -182,7 +182,7 @@ config('given patterns of origins, then they are taken, https where no scheme is
     'https://dlux.io',
   ])
 })
-config('given a cluster’s address of the log, then it is taken', () => {
+config('given a cluster’s address for the log, then it is accepted', () => {
   const url = 'esdb+discover://admin:changeit@a:2113,b:2113,c:2113?tls=true&nodePreference=leader'
   assert.equal(good({ ...enough, EVENTSTORE_URL: url }).eventStoreUrl, url)
 })

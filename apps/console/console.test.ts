@@ -115,7 +115,7 @@ test('given a private room, then a stranger and a guest see that there is none, 
     await page.browserContext().close()
   }
 })
-test('given an account’s name and the stand-in, then one signs in by the form, and out again', async (context) => {
+test('given an account’s name and the stand-in, then a user can sign in with the form, and out again', async (context) => {
   const page = await open(context, null, '#/rooms')
   await page.waitForSelector('input[name=account]')
   await page.type('input[name=account]', 'ivan')
@@ -260,7 +260,7 @@ test('given every view, in light, dark and on a phone, then axe finds nothing, a
   }
   await page.browserContext().close()
 })
-test('given names, words, titles, reasons and settings that are made to run, then each is only shown', async (context) => {
+test('given names, words, titles, reasons and settings that try to run as code, then each is only shown', async (context) => {
   const { http } = context
   const rest = async (method: 'PUT' | 'POST' | 'PATCH', path: string, payload: object) => {
     const answer = await http.app.inject({ method, url: path, payload, headers: http.bearer('alice') })

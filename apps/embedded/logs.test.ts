@@ -22,7 +22,7 @@ const written = async (want: (text: string) => boolean): Promise<string> => {
   }
 }
 
-test('given a run that crashed, when the next begins, then what it said last is still there', async () => {
+test('given a run that crashed, when the next begins, then its last output is still there', async () => {
   for (const words of ['the first run', 'the second run', 'the third run']) {
     createLogs(dataDir, () => {}).of('server')(`{"msg":"${words}"}`)
     await written((text) => text.includes(words))
@@ -37,7 +37,7 @@ test('given a run that crashed, when the next begins, then what it said last is 
   )
 })
 
-test('given many runs that each say much, then two files of 20 MB are the most of it', async () => {
+test('given many runs with much output, then there are at most two files of 20 MB', async () => {
   const line = `{"msg":"${'é'.repeat(500_000)}"}`
   for (let run = 0; run < 5; run += 1) {
     const write = createLogs(dataDir, () => {}).of('server')

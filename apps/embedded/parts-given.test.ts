@@ -49,7 +49,7 @@ given('given several hosts of an event store, then one that answers is enough', 
   )
 })
 
-given('given a Redis that does not answer, then it is said, and is no reason to stop', async () => {
+given('given a Redis that does not answer, then that is reported, and is no reason to stop', async () => {
   assert.match((await redisTrouble(`redis://127.0.0.1:${nowhere}`)) ?? '', /nothing listens there/)
   assert.equal(await redisTrouble(`redis://127.0.0.1:${port}`), null)
 })

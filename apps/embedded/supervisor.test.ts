@@ -94,12 +94,15 @@ embedded(
   },
 )
 
-embedded('given one that runs, when another is started on its folder, then a sentence says so', async () => {
-  await assert.rejects(start(), /Another npm start \(process \d+\) runs on/)
-})
+embedded(
+  'given a running instance, when another is started on its folder, then a sentence says so',
+  async () => {
+    await assert.rejects(start(), /Another npm start \(process \d+\) runs on/)
+  },
+)
 
 embedded(
-  'given one that runs, when its server, event store and PostgreSQL are killed, then they come up again',
+  'given a running instance, when its server, event store and PostgreSQL are killed, then they are started again',
   async () => {
     const before = running.endpoints().pids
     for (const name of ['server', 'eventstore', 'postgres'] as const)
@@ -202,7 +205,7 @@ embedded(
 )
 
 embedded(
-  'given a server that does not come up, then the others are stopped and a sentence has its last words',
+  'given a server that does not start, then the others are stopped and a sentence quotes its last output',
   async () => {
     const broken = {
       ...programs,

@@ -70,7 +70,7 @@ test.after(async ({ product, browser }) => {
   await product?.stop()
 })
 
-test('given a message, then it can be answered, reacted to and edited, its links open elsewhere, and markup is words', async ({
+test('given a message, then it can be answered, reacted to and edited, its links open in a new window, and markup is shown as text', async ({
   alice,
   guest,
 }) => {
@@ -97,7 +97,7 @@ test('given a message, then it can be answered, reacted to and edited, its links
   await until(guest, `${said('better words')}?.textContent.includes('(edited)')`)
 })
 
-test('given a hand that is raised, then the room sees it and the owner lowers it by keyboard alone', async ({
+test('given a raised hand, then the room sees it and the owner can lower it with the keyboard alone', async ({
   alice,
   guest,
 }) => {
@@ -111,7 +111,7 @@ test('given a hand that is raised, then the room sees it and the owner lowers it
   await until(guest, `${raised} === null`)
 })
 
-test('given a browser without WebGL, when one clicks the floor, then the others see where one stands', async ({
+test('given a browser without WebGL, when the user clicks the floor, then others see where the user stands', async ({
   alice,
   guest,
 }) => {
@@ -133,7 +133,7 @@ test('given somebody who writes and somebody who speaks, then both are seen', as
   await until(alice, `document.querySelector('#people [aria-label="speaks"]') === null`)
 })
 
-test('given a stage, when the word is given by the menu of a person, then they may speak, and before not', async ({
+test('given a stage, when the word is given through a person’s menu, then they may speak, and not before', async ({
   alice,
   guest,
 }) => {
@@ -154,7 +154,7 @@ test('given a stage, when the word is given by the menu of a person, then they m
   await until(guest, "document.getElementById('speak').getAttribute('aria-pressed') === 'false'")
 })
 
-test('given rooms inside a room, a search and a long talk, then one goes in and back, finds rooms, and reads what was said before', async ({
+test('given rooms inside a room, a search and a long talk, then the user can go in and back, find rooms, and read earlier messages', async ({
   alice,
 }) => {
   await alice.type('#search', 'chess')
@@ -228,7 +228,7 @@ test('given a guest, then the owner’s settings are out of reach; given the own
   await until(guest, `${said('settings of this room were changed')} !== undefined`)
 })
 
-test('given a phone, then who one is, the log-in and the people are on the screen, and nothing is wider than it', async ({
+test('given a phone, then the identity, the log-in and the people are on the screen, and nothing is wider than it', async ({
   guest,
 }) => {
   await guest.setViewport({ width: 390, height: 780, isMobile: true, hasTouch: true })
@@ -259,7 +259,7 @@ test('given a phone, then who one is, the log-in and the people are on the scree
   assert.equal(await faultsOf(guest), [])
 })
 
-test('given a dark screen, then names are as light as is needed to read them', async ({ guest }) => {
+test('given a dark screen, then names are light enough to read', async ({ guest }) => {
   await guest.waitForSelector('#chat .by')
   await guest.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
   const [r, g, b] = String(
@@ -270,7 +270,7 @@ test('given a dark screen, then names are as light as is needed to read them', a
   assert.ok(0.2126 * r + 0.7152 * g + 0.0722 * b > 130, `${r} ${g} ${b}`)
 })
 
-test('given somebody who is banned, then it is said, with the reason, and stays said', async ({
+test('given somebody who is banned, then the page says so, with the reason, and keeps saying so', async ({
   alice,
   guest,
 }) => {
@@ -287,7 +287,7 @@ test('given somebody who is banned, then it is said, with the reason, and stays 
   assert.is(await guest.evaluate("document.getElementById('standing').hidden"), false)
 })
 
-test('nothing went wrong in any page, and the policy for content stopped nothing', () => {
+test('no page had an error, and the content security policy blocked nothing', () => {
   assert.equal(errors, [])
 })
 

@@ -49,7 +49,7 @@ test.after(async ({ browser, other, product }) => {
   await product?.stop()
 })
 
-test('given the keyboard, when one walks to the left, then others see it, and no script asks for the key elsewhere', async ({
+test('given the keyboard, when the user walks to the left, then others see it, and no script asks for the key elsewhere', async ({
   page,
   other,
 }) => {
@@ -64,7 +64,7 @@ test('given the keyboard, when one walks to the left, then others see it, and no
   assert.is(await page.evaluate("document.getElementById('words').value"), 'wasd')
 })
 
-test('given the pointer, when the floor is clicked, then one walks there; when somebody is, then what one may do is offered', async ({
+test('given the pointer, when the floor is clicked, then the user walks there; when a person is clicked, then the possible acts are offered', async ({
   page,
   other,
 }) => {

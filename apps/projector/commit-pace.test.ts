@@ -15,13 +15,13 @@ const flow = (pace: ReturnType<typeof createPace>, from: number, ms: number, per
   return now
 }
 
-test('given one event after a quiet moment, then what comes next waits for a moment only', () => {
+test('given one event after a quiet time, then the next waits only a moment', () => {
   const pace = createPace(0)
   pace.committed(1, 3, 5_000)
   assert.is(pace.rest(), 10)
 })
 
-test('given a burst after a quiet moment, then it is not taken for a flow', () => {
+test('given a burst after a quiet time, then it is not mistaken for a steady flow', () => {
   const pace = createPace(0)
   pace.committed(200, 8, 10_000)
   assert.ok(pace.rest() <= 10, `${pace.rest()}`)
@@ -29,7 +29,7 @@ test('given a burst after a quiet moment, then it is not taken for a flow', () =
   assert.ok(pace.rest() <= 40, `${pace.rest()}`)
 })
 
-test('given a flow, then it commits a few times a second; once that is over, one event waits for a moment only', () => {
+test('given a steady flow, then it commits a few times a second; once that is over, an event waits only a moment', () => {
   const pace = createPace(0)
   const now = flow(pace, 0, 3_000, 600)
   assert.ok(pace.rest() > 200 && pace.rest() <= 250, `${pace.rest()}`)
@@ -37,7 +37,7 @@ test('given a flow, then it commits a few times a second; once that is over, one
   assert.is(pace.rest(), 10)
 })
 
-test('given a Postgres that is slow, then it rests as long as a commit takes, within bounds', () => {
+test('given a slow Postgres, then it rests as long as a commit takes, within bounds', () => {
   const pace = createPace(0)
   pace.committed(1, 60, 1_000)
   assert.is(pace.rest(), 60)

@@ -100,7 +100,7 @@ test('given a projector that leads, when a second starts, then it waits, and lea
     await second.stop()
   }))
 
-test('given one that wrongly believes it leads, when it writes, then nothing changes and it starts over', () =>
+test('given a projector that wrongly believes it leads, when it writes, then nothing changes and it starts over', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const projector = runProjector({ log, databaseUrl })
@@ -113,7 +113,7 @@ test('given one that wrongly believes it leads, when it writes, then nothing cha
     await projector.stop()
   }))
 
-test('given its connection is cut in the middle of a batch, then the batch is there once', () =>
+test('given that its connection is lost in the middle of a batch, then the batch is applied once', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog(50)
     let cuts = 0
@@ -219,7 +219,7 @@ test('given one message id in two spaces, then each has its message, and changes
     await projector.stop()
   }))
 
-test('given a projector that was stopped, when another starts, then the chain and the kicked one go on', () =>
+test('given a projector that was stopped, when another starts, then the hash chain goes on, and so does the kicked session', () =>
   withDatabase(async (databaseUrl, session) => {
     const log = memoryLog()
     const first = runProjector({ log, databaseUrl })

@@ -61,7 +61,7 @@ test.after(async () => {
   await database.drop()
 })
 
-test('the list has what each viewer may know of, the lobby first, then the newest', async () => {
+test('the list has the spaces that each viewer may know of, the lobby first, then the newest', async () => {
   const ids = async (viewer: Parameters<ReadModels['listSpaces']>[0]['viewer'], more = {}) =>
     (await answer(models.listSpaces({ viewer, limit: 100, cursor: null, ...more }))).spaces.map(
       (row) => row.space_id,
@@ -299,7 +299,7 @@ test('the audit log is newest first, and each filter narrows it', async () => {
   assert.is(seen.length, (await few({ account: 'alice' })).length)
 })
 
-test('given text in any script, when it is searched, then case and the form of its letters are no matter', async () => {
+test('given text in any script, when it is searched, then case and the form of its letters do not matter', async () => {
   const talk = { type: 'post', id: 'carol/words' } as const
   const words = [
     'Café in ÅRHUS',
@@ -361,7 +361,7 @@ test('given Postgres out of reach, then the answer is PostgresUnavailable', asyn
   await nowhere.end()
 })
 
-test('given more who react than are named, then all are counted, and the first are named', async () => {
+test('given more reactions than are named, then all are counted, and the first are named', async () => {
   const chatSpace = { type: 'post', id: 'carol/older' } as const
   const messageId = '00000000-0000-4000-8000-0000000000ff'
   const react = (n: number, emoji: string) =>

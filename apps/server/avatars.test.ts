@@ -33,7 +33,7 @@ const looking = async (avatars: ReadonlyArray<unknown>, rows: ReadonlyArray<Part
   return { asked, seen: [...looked.right!.state.sessions.values()].map(({ avatarData }) => avatarData) }
 }
 
-test('given some that are not known, then the tables’ are; where they can’t be asked, none', async () => {
+test('given some unknown avatars, then the tables’ are used; if these can’t be asked, none', async () => {
   const rows = [
     { session_id: 's0', avatar_data: 'from the table' },
     { session_id: 's9', avatar_data: 'gone' },
@@ -42,7 +42,7 @@ test('given some that are not known, then the tables’ are; where they can’t 
   assert.equal(await looking([null, null], null), { asked: 1, seen: [null, null] })
 })
 
-test('given that all are known, then the tables are not asked', async () => {
+test('given that all avatars are known, then the tables are not asked', async () => {
   assert.equal(await looking(['a', 'b'], []), { asked: 0, seen: ['a', 'b'] })
 })
 

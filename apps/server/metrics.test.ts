@@ -68,7 +68,7 @@ test('each family has its type, counters end in _total, times are in seconds and
   assert.is(families.get('presence_commands_batch')!.type, 'histogram')
 })
 
-test('given a part that says nothing, or fails, then the rest is told, and that is no number', async () => {
+test('given a part that says nothing, or fails, then the rest is reported, and the part’s value is not a number', async () => {
   const metrics = createMetrics('node-1')
   metrics.gauge('presence_parked_events', 'silent', () => new Promise(() => {}))
   metrics.gauge('presence_parked_streams', 'failed', () => Promise.reject(new Error('gone')))

@@ -9,7 +9,7 @@ const test = suite('watched writes')
 const ids = { uuid: () => randomUUID() }
 const event = () => ({ id: randomUUID(), type: 'Happened', data: {}, metadata: {} })
 
-test('given writes that are refused while it is up, then that is told, and no more once they are taken, though nobody writes', async () => {
+test('given an event store that refuses writes, then that is reported until writes are accepted again, even if nobody writes', async () => {
   const memory = memoryLog()
   const clock = { ms: 0 }
   const { log, writes } = watchWrites(memory, ids, () => clock.ms)

@@ -89,7 +89,7 @@ test('given a case that was closed, when the same is reported, then another case
     .when(ask(carol, report({ caseId: 'case-2' })))
     .types('CaseOpened', 'ReportFiled')
 })
-test('given what can’t be reported, then why', () => {
+test('given something that can’t be reported, then the refusal says why', () => {
   const refuses = (asked: Parameters<typeof ask>, code: string) => {
     const { decision } = given().when(ask(...asked))
     assert.is(E.isLeft(decision) ? codeOf(decision.left) : 'accepted', code)
@@ -106,7 +106,7 @@ test('given what can’t be reported, then why', () => {
   refuses([carol, report(), { space: [banned('carol')] }], 'banned')
   refuses([system, report()], 'forbidden')
 })
-test('given one who is muted, then they may report nevertheless', () => {
+test('given somebody who is muted, then they may still report', () => {
   given()
     .when(ask(carol, report(), { space: [muted('carol')] }))
     .types('CaseOpened', 'ReportFiled')
@@ -147,7 +147,7 @@ test('given as many open reports as one caller, network or space may have, then 
     .when(ask(seven, report()))
     .refuses({ _tag: 'TooManyReports', max: MAX_OPEN / 2 })
 })
-test('given a case with as many reporters as are kept, then what a further one says is taken and not kept', () => {
+test('given a case with as many reporters as are kept, then a further report is accepted and not kept', () => {
   const all = Array.from({ length: MAX_REPORTERS }, (_, n) => filed(`reporter${n}`))
   given(caseOpened(), ...all)
     .when(ask(carol, report()))
@@ -177,14 +177,14 @@ test('given a case, when a moderator handles it, then it is taken, noted, acted 
     .when(ask(erin, close({ outcome: 'dismissed', reason: null })))
     .types('CaseClosed')
 })
-test('given a case in nobody’s hands or another’s, then it is neither acted on nor closed', () => {
+test('given a case that nobody or somebody else has taken, then it can be neither acted on nor closed', () => {
   for (const events of [[caseOpened()], [caseOpened(), taken('frank')]])
     for (const command of [act(), close()])
       given(...events)
         .when(ask(erin, command))
         .refuses({ _tag: 'CaseNotTaken' })
 })
-test('given an outcome that is not what was done, or no rule or reason, then it is refused', () => {
+test('given an outcome that does not match what was done, or no rule or reason, then it is refused', () => {
   const code = (events: ReadonlyArray<CaseEvent>, command: CaseCommand) => {
     const { decision } = given(...events).when(ask(erin, command))
     return E.isLeft(decision) ? codeOf(decision.left) : 'accepted'

@@ -81,7 +81,7 @@ const deleted = (messageId: string, by = 'alice') =>
 const reacted = (messageId: string, emoji: string, by = 'alice') =>
   ({ type: 'ReactionAdded', data: { ...change(messageId, by), emoji } }) as const
 
-test('when someone posts, then it is posted; a guest under a name of the server’s making', () => {
+test('when someone posts, then the message is posted; a guest’s under a name made by the server', () => {
   given()
     .when(ask(alice, post(M1)))
     .happens(posted(M1))
@@ -89,7 +89,7 @@ test('when someone posts, then it is posted; a guest under a name of the server�
     .when(ask({ ...seven, claimed: 'alice' }, post(M1)))
     .happens(posted(M1, seven.id, { displayName: 'Guest 000000' }))
 })
-test('given a message, when the same comes again, then nothing; with other words or of another, MessageIdTaken', () => {
+test('given a message, when the same comes again, then nothing; with other words or from somebody else, MessageIdTaken', () => {
   given(posted(M1))
     .when(ask(alice, post(M1)))
     .happens()
@@ -111,7 +111,7 @@ test('given a thread, when someone replies to a reply, then its root is the firs
     .when(ask(alice, post(M3, { parentMessageId: M2 })))
     .happens(posted(M3, 'alice', { parentMessageId: M2, threadRootId: M1 }))
 })
-test('when a parent is not there, in another room, or the message itself, then MessageNotFound', () => {
+test('when a parent does not exist, is in another room, or is the message itself, then MessageNotFound', () => {
   const history = [posted(M1, 'alice', { subspace: 'main-chess' })]
   for (const parentMessageId of [M1, M2, M3, 'nonsense'])
     given(...history)
@@ -167,7 +167,7 @@ test('given a closed chat, a mute or a ban, when someone posts or edits, then th
     .when(ask(seven, post(M1), { space: [settled({ guests_allowed: false })] }))
     .refuses({ _tag: 'GuestsNotAllowed' })
 })
-test('given a private space, when a stranger says anything of it, then SpaceNotFound, message or not', () => {
+test('given a private space, when a stranger does anything with it, then SpaceNotFound, whether the message exists or not', () => {
   for (const command of [
     post(M2),
     edit(M1, 'Hi'),
@@ -183,7 +183,7 @@ test('given a private space, when a stranger says anything of it, then SpaceNotF
     .when(ask(account('carol'), post(M1), { place: 'private' }))
     .types('MessagePosted')
 })
-test('given a chat without reactions, when someone reacts, then moderators and above alone may; anyone takes theirs back', () => {
+test('given a chat without reactions, when someone reacts, then only moderators and above may; anyone may remove their own', () => {
   const space = [settled({ reactions_enabled: false }), granted('maria', 'moderate')]
   const on = given(posted(M1), reacted(M1, '👍', 'dave'))
   on.when(ask(alice, react(M1, '👍'), { space })).refuses({ _tag: 'Forbidden', needs: 'moderate' })
@@ -226,7 +226,7 @@ test('given a clock that went back, when someone posts in slow mode, then they w
     .when(ask(alice, post(M3), { space, seconds: 10 }))
     .refuses({ _tag: 'SlowDown', retryAfterSeconds: 20 })
 })
-test('given a message, when its author edits it, then it is; the same words, nothing; another’s, Forbidden', () => {
+test('given a message, when its author edits it, then it is edited; with the same words, nothing; somebody else’s, Forbidden', () => {
   given(posted(M1))
     .when(ask(alice, edit(M1, 'Hi')))
     .happens(edited(M1, 'Hi'))
@@ -246,7 +246,7 @@ test('given a message, when its author edits it, then it is; the same words, not
     .when(ask(alice, edit(M1, 'Hi')))
     .refuses({ _tag: 'MessageNotFound' })
 })
-test('given messages of all ranks, when each is deleted, then by its author or one above', () => {
+test('given messages by people of all ranks, when each is deleted, then only by its author or somebody above', () => {
   const space = [granted('maria', 'moderate'), granted('nadia', 'moderate'), granted('oscar', 'admin')]
   const may = (by: ChatAsked['by'], author: string) =>
     E.isRight(given(posted(M1, author)).when(ask(by, remove(M1), { space })).decision)
@@ -301,7 +301,7 @@ test('given a reaction, when it is added again, then nothing; each subject has i
     .when(ask(dave, unreact(M1, '👍')))
     .happens()
 })
-test('given as many reactions of one on a message as there may be, when they add another, then Invalid; others may, and they elsewhere', () => {
+test('given the most reactions of one person on a message, when they add another, then Invalid; others may, and they may elsewhere', () => {
   const emojis = Array.from({ length: MAX_REACTIONS + 1 }, (_, i) => String.fromCodePoint(0x1f600 + i))
   const [one, ...twenty] = emojis as [string, ...string[]]
   const history = [posted(M1), posted(M2), ...twenty.map((emoji) => reacted(M1, emoji))]
@@ -316,7 +316,7 @@ test('given as many reactions of one on a message as there may be, when they add
     .when(ask(alice, react(M1, twenty[0]!)))
     .happens()
 })
-test('when a reaction is no single emoji, then Invalid', () => {
+test('when a reaction is not a single emoji, then Invalid', () => {
   for (const emoji of [
     '',
     '👍👍',
@@ -378,7 +378,7 @@ test('when a message or a reaction has nothing to see in it, then Invalid', () =
       .when(ask(alice, post(M1, { content: words })))
       .types('MessagePosted')
 })
-test('given as many reactions on a message as there may be, when anybody adds one, then Invalid; one fewer, and they may', () => {
+test('given the most reactions on a message, when anybody adds one, then Invalid; with one fewer, they may', () => {
   const fans = Array.from({ length: MAX_REACTIONS_OF_ALL }, (_, n) => reacted(M1, '👍', `fan-${n}`))
   const may = (...history: ReadonlyArray<ChatEvent>) =>
     E.isRight(given(posted(M1), ...history).when(ask(dave, react(M1, '👍'))).decision)
@@ -391,7 +391,7 @@ test('given as many reactions on a message as there may be, when anybody adds on
     .when(asked)
     .types('ReactionAdded')
 })
-test('given slow mode, when guests who are new come from one network, then they take turns; who is there for long does not', () => {
+test('given slow mode, when new guests come from one network, then they take turns; guests who have been there for long do not', () => {
   const space = [settled({ slow_mode_seconds: 30 })]
   const eight = guest(8)
   const from = (

@@ -180,7 +180,7 @@ test('a snapshot gives the state back', () =>
   always(({ after }) => {
     assert.equal(fromSnapshot(JSON.parse(JSON.stringify(toSnapshot(after)))), E.right(after))
   }))
-test('what the window has forgotten, the read model makes up for: the decisions are the same', () => {
+test('the read model makes up for what the window has forgotten: the decisions are the same', () => {
   const filler = (n: number): ChatEvent => ({
     type: 'MessagePosted',
     data: {

@@ -73,7 +73,7 @@ test('given a chat as long as the window, then nothing need be looked up', () =>
   for (const command of [post(9_999), post(9_999, { parentMessageId: id(8_888) })])
     assert.equal(messagesNeeded(command, state), [])
 })
-test('given a longer chat, then what the window can’t speak for is named, once, and only what can be an id', () => {
+test('given a longer chat, then ids that the window does not cover are named, once, and only valid ones', () => {
   const state = long()
   assert.is(windowStart(state), 1)
   const needed = (command: ChatCommand) => messagesNeeded(command, state)
@@ -162,7 +162,7 @@ test('given ten thousand events of every kind, then the state is no larger than 
   assert.ok(state.lastPosts.size <= AUTHORS)
   assert.ok(JSON.stringify(toSnapshot(state)).length < 700_000)
 })
-test('given a state, when it goes through JSON, then it is the same; what is no snapshot is refused', () => {
+test('given a state, when it goes through JSON, then it is the same; anything that is not a snapshot is refused', () => {
   const state = long()
   assert.equal(fromSnapshot(JSON.parse(JSON.stringify(toSnapshot(state)))), E.right(state))
   for (const json of [

@@ -32,14 +32,14 @@ const law = (name: string, check: (a: Entity, b: Entity, c: Entity) => void) =>
     )
   })
 
-law('given the same twice, then it is as once', (a, b) => {
+law('given the same twice, then the result is as if once', (a, b) => {
   assert.equal(merge(a, a), a)
   assert.equal(merge(merge(a, b), b), merge(a, b))
 })
-law('given two, then it is the same whichever comes first', (a, b) => {
+law('given two changes, then the result is the same whichever comes first', (a, b) => {
   assert.equal(merge(a, b), merge(b, a))
 })
-law('given three, then it is the same however they are brought together', (a, b, c) => {
+law('given three changes, then the result is the same however they are merged', (a, b, c) => {
   assert.equal(merge(merge(a, b), c), merge(a, merge(b, c)))
 })
 test('given parts in any order, then the entity is the same', () => {
@@ -65,7 +65,7 @@ law(
 )
 
 const at = (n: number): Stamp => ({ at: n, node: 'a' })
-test('given a component that was removed, then it has it no more, and an older value does not bring it back', () => {
+test('given a component that was removed, then the entity no longer has it, and an older value does not bring it back', () => {
   const entity = all([
     { components: { x: { value: 1, at: at(1) }, y: { value: 1, at: at(1) } } },
     { components: { x: { value: null, at: at(3) } } },

@@ -86,7 +86,7 @@ const frameOf = (moves: ReadonlyArray<{ slot: number; before: Pose | null; place
   return frame.view().slice()
 }
 
-test('given any places, told absolutely and then by what changed, then what is read is within a millimetre and a tenth of a degree', () => {
+test('given any places, sent absolutely and then as changes, then what is read is within a millimetre and a tenth of a degree', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.tuple(fc.nat(2_000), anyPose, anyPose), {
@@ -126,7 +126,7 @@ test('given one’s own place as a client packs it, then the server reads it', (
     { numRuns: RUNS },
   )
 })
-test('given any bytes, then they are a place or none, and no harm', () => {
+test('given any bytes, then they are a place or not, and do no harm', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
       const read = readMove(bytes)
@@ -135,7 +135,7 @@ test('given any bytes, then they are a place or none, and no harm', () => {
     { numRuns: RUNS },
   )
 })
-test('given what the wire has no words for, then it is not packed', () => {
+test('given something that the packed wire can’t express, then it is not packed', () => {
   for (const [position, rotation] of [
     ['1 2 3', null],
     [{ x: 1, y: 2 }, null],

@@ -176,7 +176,7 @@ const table = (): ReadonlyArray<string> => {
 }
 
 const TABLE = new URL('./every-state.table.txt', import.meta.url)
-test('given each state, when each command comes from each caller, then what the table says', () => {
+test('given each state, when each command comes from each caller, then the outcome is what the table says', () => {
   // WRITE_TABLE=1 writes it anew: read the difference as what it is, a change of the rules.
   if (process.env.WRITE_TABLE === '1') writeFileSync(TABLE, `${table().join('\n')}\n`)
   assert.equal(table(), readFileSync(TABLE, 'utf8').trim().split('\n'))

@@ -64,7 +64,7 @@ test('whoever comes in finds a seat: sessions and held seats never pass max_user
     const held = [...after.held.values()].filter((seat) => !isOver(seat.expiresAt, ask.at)).length
     assert.ok(after.sessions.size + held <= after.settings.max_users)
   }))
-test('changing rooms takes no seat more', () =>
+test('changing rooms takes no additional seat', () =>
   always(({ events, before, after }) => {
     const types = events.map(({ type }) => type)
     if (types.includes('SessionLeft') && types.includes('SessionJoined'))
@@ -141,7 +141,7 @@ test('in a private space only those with a right are present', () => {
     { numRuns: RUNS },
   )
 })
-test('a space is opened once, by the first thing that happens in it', () =>
+test('a space is opened once, by the first event in it', () =>
   always(({ before, events }) => {
     const openings = events.filter(({ type }) => type === 'SpaceOpened').length
     assert.is(openings, before.opened === null && events.length > 0 ? 1 : 0)

@@ -51,7 +51,7 @@ test('given scene_pin, when one of each role pins, then only those may', () => {
   assert.equal(decide(setting({ scene_pin: 'owner' }), alice, pin()), 'forbidden')
   assert.equal(decide(stateOf(banned('bobby'), settled({ scene_pin: 'everyone' })), bob, pin()), 'banned')
 })
-test('given one that is pinned, when it is pinned again, then only what is new happens', () => {
+test('given a pinned entity, when it is pinned again, then only the difference happens', () => {
   const state = after(stateOf(), alice, pin())
   assert.equal(decide(state, alice, pin()), [])
   assert.equal(decide(state, alice, pin({ components: { color: 'blue' } })), ['EntityChanged'])
@@ -65,7 +65,7 @@ test('given one at rest, when it is kept, then its components are all that it ha
   assert.equal(decide(state, bob, change({ size: 2 })), [])
   assert.equal(decide(stateOf(), bob, change({})), 'entity_not_found')
 })
-test('given one that is pinned, when it is unpinned, then by who pinned it or may pin', () => {
+test('given a pinned entity, when it is unpinned, then only by whoever pinned it or may pin', () => {
   const open = setting({ scene_pin: 'everyone' })
   const state = fold(spaceDecider, [settled({ scene_pin: 'moderate' })], after(open, bob, pin()))
   assert.equal(decide(state, bob, unpin), ['EntityUnpinned'])
@@ -85,7 +85,7 @@ test('given what can’t be pinned, then it is refused and changes nothing', () 
   ] as const)
     assert.equal(decide(stateOf(), alice, pin(over)), code)
 })
-test('given as many as may be pinned, or as much, then no more is', () => {
+test('given the most entities or bytes that may be pinned, then no more can be pinned', () => {
   let state = stateOf()
   for (let n = 0; n < MAX_PINNED; n += 1) state = after(state, alice, pin({ entityId: `e${n}` }))
   assert.equal(decide(state, alice, pin()), 'too_many_entities')
@@ -96,7 +96,7 @@ test('given as many as may be pinned, or as much, then no more is', () => {
   assert.equal(decide(state, alice, pin({ components })), 'scene_full')
   assert.equal(decide(state, alice, pin()), ['EntityPinned'])
 })
-test('given a snapshot, then what lasts is in it without what it is made of', () => {
+test('given a snapshot, then it contains pinned entities without their components', () => {
   const state = after(stateOf(), alice, pin())
   const text = JSON.stringify(toSnapshot(state))
   assert.not.match(text, 'red')

@@ -34,7 +34,7 @@ test('given more beside the numbers, then no word of it is kept', () => {
   assert.equal(taken({ ...at, rotation: { y: 1, note: 'words' } }), { ...at, rotation: { y: 1 } })
 })
 
-test('given words, lists or truths for numbers, then invalid_position', () => {
+test('given words, lists or booleans instead of numbers, then invalid_position', () => {
   for (const value of [
     'here',
     7,
@@ -49,7 +49,7 @@ test('given words, lists or truths for numbers, then invalid_position', () => {
   assert.is(taken({ x: Number.POSITIVE_INFINITY }), 'position')
 })
 
-test('given a decision by the rules of before, then it comes out as it did', () => {
+test('given a decision by earlier rules, then it has the same outcome as then', () => {
   for (const value of ['here', [1, 2, 3], { x: 1, note: 'words' }]) assert.equal(taken(value, 2), value)
 })
 

@@ -45,7 +45,7 @@ const everyRole = [
 ]
 const level = (role: (typeof ROLES)[number]): number => ROLES.indexOf(role)
 
-test('given every role, when each acts on each, then only on those below, and only as far as the role goes', () => {
+test('given every role, when each acts on each, then only on lower roles, and only as far as the role allows', () => {
   const acts: ReadonlyArray<[string, (target: string) => SpaceCommand, Role]> = [
     ['kick', (target) => kick(`${target}-1`), 'moderate'],
     ['ban', (target) => ban(target), 'moderate'],
@@ -125,7 +125,7 @@ test('given the owner’s ban or mute, when a moderator or an admin lifts or cha
     .when(asked(account('maria'), unban('alice')))
     .types('AccountUnbanned')
 })
-test('when the end of a ban is no time, past, or has no zone, then Invalid', () => {
+test('when the end of a ban is not a time, in the past, or without a zone, then Invalid', () => {
   for (const until of [
     'soon',
     at(-1),
@@ -144,7 +144,7 @@ test('when the end of a ban is no time, past, or has no zone, then Invalid', () 
     .when(asked(bob, ban('alice', '2026-03-02T02:00:00+02:00')))
     .happens(banned('alice', '2026-03-02T00:00:00.000Z'))
 })
-test('when a reason is too long or no text, then Invalid; an empty one is none', () => {
+test('when a reason is too long or not a text, then Invalid; an empty one counts as none', () => {
   for (const reason of ['x'.repeat(501), 'a\0b', '\udfff'])
     assert.is(given(opened()).when(asked(bob, { ...ban('alice'), reason })).decision._tag, 'Left')
   given(opened())
@@ -281,7 +281,7 @@ test('given the content’s many owners, when an admin acts on one, then Forbidd
     .when({ ...ask, content: { ...ask.content, owners: ['root-admin'] } })
     .refuses({ _tag: 'Forbidden', needs: 'owner' })
 })
-test('given a ban on one who owns it now, when they enter, then it is not in force', () => {
+test('given a ban on somebody who now owns the space, when they enter, then it is not in force', () => {
   given(opened(), banned('bob')).when(asked(bob, enter())).types('EntryGranted')
 })
 test('when the system acts, then it may', () => {
@@ -305,7 +305,7 @@ test('the grounds name the role and where it comes from', () => {
   for (const [by, place, role, via] of cases)
     assert.equal(groundsFor(state, { id: 'c', by, at: at(), content: contentFor(by, place) }), { role, via })
 })
-test('access says what is so at the time it is asked about', () => {
+test('access answers for the time it is asked about', () => {
   const state = fold(spaceDecider, [opened(), banned('alice', at(10)), muted('alice', at(20))])
   const alice = account('alice')
   const when = (seconds: number) => accessOf(state, alice, contentFor(alice), at(seconds))

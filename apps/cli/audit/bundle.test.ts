@@ -123,7 +123,7 @@ test.after(async () => {
   await database.drop()
 })
 
-test('given a room’s bundle, whole or of a time, then it holds, and has each event once', async () => {
+test('given a room’s bundle, of its whole time or a part, then it holds, and has each event once', async () => {
   const all = await check(whole)
   assert.equal(all.faults, [])
   assert.is(
@@ -135,7 +135,7 @@ test('given a room’s bundle, whole or of a time, then it holds, and has each e
   assert.ok(some.events > 0 && some.events < all.events, `${some.events} of ${all.events}`)
 })
 
-test('given a room that no API makes, or a time in which nothing was, then its bundle holds', async () => {
+test('given a room that no API makes, or a time in which nothing happened, then its bundle holds', async () => {
   for (const [from, to, room, events] of [
     [null, null, odd, written],
     [at(0), null, odd, written],
@@ -170,7 +170,7 @@ test('given a bundle’s state, then it is what the room’s own rules make of t
   assert.equal(end.opened, state.opened)
 })
 
-test('given any moment, then what ends there and what begins there meet: the same state, and no event lost or there twice', async () => {
+test('given any moment, then a bundle that ends there and one that begins there meet: the same state, and no event lost or duplicated', async () => {
   for (const second of [0, 37, 150, 301, 302, 555, 700, 10_000]) {
     const before = await bundleOf(null, new Date(Date.parse(at(second)) - 1).toISOString())
     const after = await bundleOf(at(second), null)
@@ -186,7 +186,7 @@ test('given any moment, then what ends there and what begins there meet: the sam
   }
 })
 
-test('given states that earlier exports kept, then a bundle is the same to the byte and less of the log is read; one that was touched is not believed', async () => {
+test('given states that earlier exports kept, then a bundle is the same to the byte and less of the log is read; an altered state is not believed', async () => {
   const session = await connectSession(database.url, 'test')
   try {
     for (const second of [150, 555, 700]) {
@@ -302,7 +302,7 @@ const classOf = (bytes: Buffer, place: number): { readonly line: number; readonl
 }
 const TRIALS = Number(process.env.BUNDLE_TRIALS ?? 300)
 
-test(`given any one byte changed, put in or taken out in ${TRIALS} trials of every class, then the line is named`, async () => {
+test(`given any byte changed, inserted or removed in ${TRIALS} trials of every class, then the line is reported`, async () => {
   for (const bytes of [whole, part]) {
     const lines = split(bytes)
     const starts: number[] = []
@@ -350,7 +350,7 @@ const rewrite = (bytes: Buffer, change: (lines: string[]) => void): Buffer => {
 }
 const first = ({ faults }: Checked): Partial<Fault> | undefined => faults[0]
 
-test('given what was altered with care, then it is named: an event, its absence, another order, a proof, a state, a time', async () => {
+test('given a careful alteration, then it is reported: an event, its absence, another order, a proof, a state, a time', async () => {
   const streams = split(whole).map((line) => /"stream":"([a-z]+)-/.exec(line.toString())?.[1])
   const half = 3 + Math.floor((streams.length - 6) / 2)
   // Two of one stream, since each stream's order is its own.
@@ -411,7 +411,7 @@ test('given what was altered with care, then it is named: an event, its absence,
   assert.is(first(shorter)?.part, 'file')
 })
 
-test('given the key of another log, or of the same name, then nothing of it holds', async () => {
+test('given the key of another log, or another key of the same name, then nothing holds', async () => {
   for (const other of [
     signerOf('presence.test', Buffer.alloc(32, 4)),
     signerOf('another.test', Buffer.alloc(32, 3)),
@@ -437,7 +437,7 @@ test('presence audit check reads the file and the key, and nothing else', async 
   assert.match(said.at(-1)!, /^It does not hold: \d+ faults?\.$/)
 })
 
-test('presence audit check tells what does not hold from what it could not look at', async () => {
+test('presence audit check tells apart what does not hold and what it could not check', async () => {
   const [file, key, other] = ['held', 'keys', 'other-keys'].map((name) => join(folder, name))
   writeFileSync(file!, whole)
   const stranger = verifierOf(signerOf('presence.test', Buffer.alloc(32, 4))).vkey

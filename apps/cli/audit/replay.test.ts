@@ -18,7 +18,7 @@ await week.done()
 const moments = createMoments(week.log)
 const events = week.log.all().filter(({ stream }) => /^(space|chat|refusal)-/.test(stream))
 
-test('given what a terminal sends, the keys are told apart', () => {
+test('given what a terminal sends, then the keys are told apart', () => {
   assert.equal(nextKey('\u001b[C ', false), { key: { kind: 'forward' }, length: 3 })
   assert.equal(nextKey('\u001b[D', true), { key: { kind: 'back' }, length: 3 })
   assert.equal(nextKey(' ', false), { key: { kind: 'pause' }, length: 1 })
@@ -28,7 +28,7 @@ test('given what a terminal sends, the keys are told apart', () => {
   assert.equal(nextKey('\u001b[15~', false), { key: null, length: 5 })
 })
 
-test('given words with control characters or wide ones, a line stays a line of its width', () => {
+test('given words with control or wide characters, then a line remains one line of its width', () => {
   assert.is(plain('a\u001b[2Jb\r\nc\u202e'), 'a [2Jb  c ')
   assert.is(fit('日本語', 6), '日本語')
   assert.is(fit('日本語', 5), '日本…')
@@ -37,7 +37,7 @@ test('given words with control characters or wide ones, a line stays a line of i
   assert.is(fit('', 0), '')
 })
 
-test('given emoji of many parts, marks that combine, and what has no width, a line is as wide as it is shown', () => {
+test('given emoji of many parts, combining marks and characters without width, then a line is as wide as it is shown', () => {
   assert.is(fit('👩‍👩‍👧‍👦ab', 5), '👩‍👩‍👧‍👦ab ')
   assert.is(fit('🇩🇪x', 4), '🇩🇪x ')
   assert.is(fit('❤️x', 4), '❤️x ')
@@ -46,7 +46,7 @@ test('given emoji of many parts, marks that combine, and what has no width, a li
   assert.is(fit('ｗｉ', 3), 'ｗ…')
 })
 
-test('given words with control characters, JSON of them has none, and is the same value', () => {
+test('given words with control characters, then their JSON has none, and is the same value', () => {
   for (const words of ['a\u001b[2J', '\u009b31mred\u007f', '\u202eevil\u2066\u2028\u2029', 'plain 🎉 é']) {
     const json = plainJson(JSON.stringify({ words }))
     assert.equal(JSON.parse(json), { words })
@@ -58,7 +58,7 @@ test('given words with control characters, JSON of them has none, and is the sam
 
 const isMisused = (error: unknown): boolean => error instanceof Misused
 
-test('given times as people type them, they are read', () => {
+test('given times as people type them, then they are understood', () => {
   const time = (text: string, near?: string) => {
     const when = readWhen(text, near)
     return when?.kind === 'time' ? when.time.toISOString() : when
@@ -84,7 +84,7 @@ test('given times as people type them, they are read', () => {
     )
 })
 
-test('given no terminal, each event is a line', async () => {
+test('given no terminal, then each event is a line', async () => {
   const lines: string[] = []
   const asked = { space: ROOM, from: null, to: null, speed: 1e6, plain: true, json: false }
   await printReplay(moments, asked, { out: (text) => void lines.push(text), err: () => {} })
@@ -92,7 +92,7 @@ test('given no terminal, each event is a line', async () => {
   assert.match(lines[1]!, /alice set max_users to 1000/)
 })
 
-test('given keys, the replay pauses, steps both ways, goes to a time, and ends', async () => {
+test('given keys, then the replay pauses, steps both ways, goes to a time, and ends', async () => {
   const player = await createPlayer(moments, ROOM)
   const written: string[] = []
   let hear = (_bytes: string): void => {}

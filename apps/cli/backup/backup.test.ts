@@ -68,7 +68,7 @@ test.after(async ({ dir, product }) => {
 })
 
 let last = ''
-test('given a room that goes on and one who was erased, when a backup is made, then it has log and keys, and no secret', async (context) => {
+test('given a busy room and somebody who was erased, when a backup is made, then it has the log and the keys, and no secret', async (context) => {
   const product = await startEmbedded()
   context.product = product
   process.env.DATA_DIR = product.dataDir
@@ -95,7 +95,7 @@ test('given a room that goes on and one who was erased, when a backup is made, t
       assert.not.ok(readFileSync(join(context.folder, file)).includes(secret), file)
 })
 
-test('given a backup, when it is verified, then it is put back into a spare place, and holds', async ({
+test('given a backup, when it is verified, then it is restored to a spare place, and holds', async ({
   folder,
 }) => {
   const verified = await run(backup, 'verify', folder)
@@ -104,7 +104,7 @@ test('given a backup, when it is verified, then it is put back into a spare plac
   assert.match(verified.said, 'The backup was put back into a spare place, and holds.')
 })
 
-test('given a backup with secrets and everything destroyed, when it is restored, then the chat is what it was, the record holds, and the erased stays so', async (context) => {
+test('given a backup with secrets, and everything destroyed, when it is restored, then the chat is what it was, the record holds, and whoever was erased stays erased', async (context) => {
   const passphrase = join(context.dir, 'passphrase')
   const made = await run(
     backup,
@@ -132,7 +132,7 @@ test('given a backup with secrets and everything destroyed, when it is restored,
   assert.is(verified.code, 0, verified.said)
 })
 
-test('given a backup of which a byte was altered, when it is restored or verified, then it is refused and named', async ({
+test('given a backup with an altered byte, when it is restored or verified, then it is refused and the file is named', async ({
   folder,
   dir,
 }) => {
@@ -155,7 +155,7 @@ const WRONG: ReadonlyArray<readonly [Command, ReadonlyArray<string>, string]> = 
   [restore, ['a', '--data', 'b', '--log', 'c'], 'not both'],
 ]
 for (const [command, args, sentence] of WRONG)
-  test(`when it is asked for with ${command.name} ${args.join(' ')}, then it says what is wrong`, async () => {
+  test(`when called as ${command.name} ${args.join(' ')}, then it says what is wrong`, async () => {
     const { code, said } = await run(command, ...args)
     assert.is(code, 2)
     assert.match(said, sentence)

@@ -142,7 +142,7 @@ const SETTINGS: ReadonlyArray<readonly [string, Environment, RegExp, Finding['is
   ],
 ]
 for (const [what, over, says, is] of SETTINGS)
-  doctor(`given ${what}, then that is told`, () => {
+  doctor(`given ${what}, then that is reported`, () => {
     const given = whatIsGiven({ ...enough(), ...over })
     told(E.isRight(given) ? given.right.findings : assert.fail(given.left), says, is)
   })
@@ -151,7 +151,7 @@ doctor('given nothing at all, then it says where to begin', () => {
   assert.match(E.isLeft(given) ? given.left : '', /run npm start first, or give --env FILE/)
 })
 
-doctor('given a disk, a memory, a clock, then what is too little or wrong is told', () => {
+doctor('given a disk, a memory, a clock, then whatever is too little or wrong is reported', () => {
   const disk = (free: number) => diskFindings(folder, () => ({ free, of: 100e9 }))
   told(disk(50e6), /0.1 GB of 100.0 GB are free/)
   told(disk(1e9), /1.0 GB of 100.0 GB are free/, 'worth knowing')
@@ -314,14 +314,14 @@ const deafProxy = async (to: URL): Promise<{ url: string; stop: () => void }> =>
   url.port = String((server.address() as AddressInfo).port)
   return { url: String(url), stop: () => server.close() }
 }
-doctor('given a pooler that passes no notices on, then that is told', async () => {
+doctor('given a pooler that passes no notices on, then that is reported', async () => {
   const proxy = await deafProxy(new URL(database.url))
   told(await databaseFindings(configOf({ DATABASE_URL: proxy.url })), /a pooler in transaction mode/)
   proxy.stop()
 })
 
 doctor(
-  'given no log, a log that is not the tables’, or one whose keys are elsewhere, then it is told',
+  'given no log, a log that does not belong to the tables, or one whose keys are elsewhere, then that is reported',
   async () => {
     told(
       await logFindings(configOf({ EVENTSTORE_URL: `esdb://${NOWHERE}?tls=false` }), true, true),
@@ -359,7 +359,7 @@ doctor(
   },
 )
 
-doctor('given no Redis, or one with another password, then it is told', async () => {
+doctor('given no Redis, or one with another password, then that is reported', async () => {
   assert.deepEqual(sick(await redisFindings(configOf({ REDIS_URL: redis.url }))), [])
   told(
     await redisFindings(configOf({ REDIS_URL: `redis://${NOWHERE}` })),
@@ -376,7 +376,7 @@ doctor('given no Redis, or one with another password, then it is told', async ()
 })
 
 doctor(
-  'given Hive nodes that don’t answer, or that anyone can be anybody on, then each is told',
+  'given Hive nodes that don’t answer, or on which anyone can be anybody, then each is reported',
   async () => {
     assert.deepEqual(sick(await hiveFindings(configOf())), [])
     const dead = `http://${NOWHERE}`
@@ -431,7 +431,7 @@ const coturn = async (...flags: ReadonlyArray<string>): Promise<Coturn> => {
   return { port, tlsPort, stop }
 }
 doctor(
-  'given coturn of another secret, shut, without TLS or with a certificate of nobody’s, then it is told',
+  'given coturn with another secret, closed, without TLS or with an untrusted certificate, then that is reported',
   async () => {
     const { key, cert } = certificate('localhost')
     const tls = [`--cert=${cert}`, `--pkey=${key}`]
@@ -474,7 +474,7 @@ const listening = async (server: Server): Promise<string> => {
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
-doctor('given a proxy that passes only some of it on, or nothing, then that is told', async () => {
+doctor('given a proxy that passes on only some of it, or nothing, then that is reported', async () => {
   const node = await testNode(memoryLog())
   const health = (over: object = {}) =>
     JSON.stringify({ version: '1.2.3', checks: { eventstore: { ok: true }, ...over } })
@@ -523,18 +523,21 @@ doctor('given a proxy that passes only some of it on, or nothing, then that is t
   await node.stop()
 })
 
-doctor('given two faults, then both are told, and what hangs on a wrong setting is left out', async () => {
-  const given = whatIsGiven({
-    ...enough(),
-    REDIS_URL: `redis://${NOWHERE}`,
-    DATABASE_URL: 'mysql://x',
-    PORT: '1',
-  })
-  const findings = await examine(E.isRight(given) ? given.right : assert.fail(given.left))
-  told(findings, /DATABASE_URL must be/)
-  told(findings, /Redis at 127.0.0.1:2/)
-  told(findings, /the server itself/)
-  assert.ok(!findings.some(({ about }) => about === 'database'))
-})
+doctor(
+  'given two faults, then both are reported, and whatever depends on a wrong setting is left out',
+  async () => {
+    const given = whatIsGiven({
+      ...enough(),
+      REDIS_URL: `redis://${NOWHERE}`,
+      DATABASE_URL: 'mysql://x',
+      PORT: '1',
+    })
+    const findings = await examine(E.isRight(given) ? given.right : assert.fail(given.left))
+    told(findings, /DATABASE_URL must be/)
+    told(findings, /Redis at 127.0.0.1:2/)
+    told(findings, /the server itself/)
+    assert.ok(!findings.some(({ about }) => about === 'database'))
+  },
+)
 
 doctor.run()

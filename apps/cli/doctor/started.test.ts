@@ -14,7 +14,7 @@ started.after(async ({ product }) => {
 })
 
 started(
-  'given what npm start runs, then nothing is wrong, each part was seen, and the code is 0',
+  'given what npm start runs, then nothing is wrong, each part was checked, and the code is 0',
   async ({ product }) => {
     const before = Object.fromEntries(NAMES.map((name) => [name, process.env[name]]))
     for (const name of NAMES) delete process.env[name]

@@ -53,7 +53,7 @@ const asked = ({ product, dir }: Context, key: string, ...more: string[]) => [
   ...['--rooms', '3', '--people', '3', '--rate', '20', '--steps', '2', '--seconds', '1', ...more],
 ]
 
-test('given the admins’ key, when rooms are filled and talk, then everybody hears everything, and picture and figures say how fast', async (context) => {
+test('given the admins’ key, when rooms are filled and talk, then everybody hears everything, and the chart and the figures say how fast', async (context) => {
   const { code, said } = await run(...asked(context, 'key', '--json'))
   assert.is(code, 0, said)
   const result = JSON.parse(readFileSync(join(context.dir, 'result.json'), 'utf8'))
@@ -120,13 +120,13 @@ for (const [args, sentence] of [
   [['--url', 'http://127.0.0.1:1', '--rate', '0'], '--rate takes a number'],
   [['--url', 'http://127.0.0.1:1', '--space', 'nowhere'], '--space'],
 ] as const)
-  test(`when it is asked for with ${args.join(' ')}, then it says what is wrong`, async () => {
+  test(`when called with ${args.join(' ')}, then it says what is wrong`, async () => {
     const { code, said } = await run(...args)
     assert.is(code, 2)
     assert.match(said, sentence)
   })
 
-test('given steps of which nothing was heard, then the picture is one all the same', () => {
+test('given steps without any results, then there is still a chart', () => {
   const step = {
     asked: 10,
     said: 0,
@@ -142,7 +142,7 @@ test('given steps of which nothing was heard, then the picture is one all the sa
   assert.match(svg, 'a &#60;title&#62;')
 })
 
-test('given a run, then nothing is left half written', ({ dir }) => {
+test('given a run, then no file is left half written', ({ dir }) => {
   assert.ok(existsSync(join(dir, 'result.svg')))
 })
 

@@ -70,7 +70,9 @@ const killed = async (rooms: Rooms, args: ReadonlyArray<string>, kill: number | 
 }
 const before = (hour: number): string => new Date(BEGIN + hour * HOUR).toISOString()
 
-test('given what can’t be meant, or is not there, then it says why, and makes nothing', async ({ rooms }) => {
+test('given an impossible request, or something that does not exist, then it says why, and makes nothing', async ({
+  rooms,
+}) => {
   for (const [code, message, ...args] of [
     [2, /Give --before TIME, or --max-bytes N/],
     [2, /Give --before TIME, or --max-bytes N/, '--before', '2026-01-02', '--max-bytes', '5'],
@@ -88,7 +90,7 @@ test('given what can’t be meant, or is not there, then it says why, and makes 
   assert.equal(readdirSync(rooms.dir), [])
 })
 
-test('given kills at each stage and at any moment, when it is given again, then it goes on, nothing is lost, and all holds', async ({
+test('given kills at each stage and at any moment, when it is run again, then it resumes, nothing is lost, and everything holds', async ({
   rooms,
 }) => {
   for (const stage of [...STAGES, ...Array.from({ length: KILLS }, (_, n) => n)]) {
@@ -118,7 +120,7 @@ test('given kills at each stage and at any moment, when it is given again, then 
   )
 })
 
-test('given the archives, when each is checked by the command, then each holds, and a wrong key is told', async ({
+test('given the archives, when each is checked by the command, then each holds, and a wrong key is reported', async ({
   rooms,
 }) => {
   const { vkey } = verifierOf(rooms.signer)
@@ -132,7 +134,7 @@ test('given the archives, when each is checked by the command, then each holds, 
   assert.is(wrong.code, 2, wrong.said)
 })
 
-test('given a size that the log may have, when it has more, then as much is archived as makes it fit', async () => {
+test('given a size limit for the log, when the log is larger, then enough is archived to make it fit', async () => {
   const { code, said } = await presence(['log', 'archive', '--max-bytes', '200000'])
   assert.is(code, 0, said)
   assert.match(said, /holds \d+ events from before .*, checked/)

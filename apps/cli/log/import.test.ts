@@ -76,7 +76,7 @@ const sameLog = async (dir: string, file: string, url: string) => {
 
 for (let round = 0; round < ROUNDS; round += 1)
   imports(
-    `given an import killed at random points, when it is given again, then every event is there once, in order (${round})`,
+    `given an import killed at random points, when it is run again, then every event is there once, in order (${round})`,
     async ({ dir }) => {
       const file = join(dir, `round-${round}.ndjson`)
       await someFile(file, EVENTS)
@@ -123,7 +123,7 @@ for (let round = 0; round < ROUNDS; round += 1)
   )
 
 imports(
-  'given lines that are cut and a node that is killed meanwhile, then it goes on, in order',
+  'given lost connections and a node that is killed meanwhile, then the import continues, in order',
   async ({ dir }) => {
     const file = join(dir, 'cut.ndjson')
     await someFile(file, 1_500)
@@ -162,7 +162,7 @@ imports(
 )
 
 imports(
-  'given a file with a line that is too large for the server, then what is before it is there, and no more',
+  'given a file with a line that is too large for the server, then everything before it is imported, and no more',
   async ({ dir }) => {
     const file = join(dir, 'large.ndjson')
     await someFile(file, 300)

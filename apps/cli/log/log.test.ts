@@ -68,7 +68,7 @@ logs(
 )
 
 logs(
-  'given an export cut short, when it is given again, then it goes on where it was',
+  'given an interrupted export, when it is run again, then it continues where it was',
   async ({ from, dir }) => {
     const file = join(dir, 'log.ndjson')
     await run('export', file, '--from', from.url)
@@ -109,7 +109,7 @@ logs(
 )
 
 logs(
-  'given an import cut short, when it is given again, then every event is there once',
+  'given an interrupted import, when it is run again, then every event is there once',
   async ({ from, dir }) => {
     const to = await testEventStore()
     const file = join(dir, 'log.ndjson')
@@ -143,7 +143,7 @@ logs(
   },
 )
 
-logs('given words that make no command, then it says what does', async () => {
+logs('given words that are not a command, then it says which are', async () => {
   assert.is((await run('export')).code, 2)
   assert.is((await run('import', 'x')).code, 2)
   assert.is((await run('burn', 'x')).code, 2)

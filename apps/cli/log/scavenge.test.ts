@@ -52,7 +52,7 @@ test('given a long stream of which the last event counts, when scavenged, then i
   }
 })
 
-test('given nobody who listens there, then a sentence', async () => {
+test('given that nobody listens there, then it says so in a sentence', async () => {
   const { code, said } = await run('--from', 'esdb://127.0.0.1:9?tls=false')
   assert.is(code, 1)
   assert.match(said, /^The node at 127\.0\.0\.1:9 can't be reached: /)

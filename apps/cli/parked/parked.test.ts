@@ -58,14 +58,14 @@ test.after(async () => {
   await database.drop()
 })
 
-test('given nothing that waits, then list says so', async () => {
+test('given that nothing waits, then list says so', async () => {
   await push('a', 1)
   assert.equal(await call(), { code: 0, out: 'nothing is parked', err: '' })
   for (const verb of ['show', 'retry'])
     assert.equal(await call(verb, stream), { code: 1, out: '', err: `Nothing of ${stream} is parked.` })
 })
 
-test('given an event that can’t be read, then its stream waits and others go on, and it is said in the log, in the numbers and in the list', async () => {
+test('given an event that can’t be read, then its stream waits and others go on, which the log, the metrics and the list report', async () => {
   await push('b', 2, 'MessageShouted')
   await push('c', 3)
   await push('d', 4)
@@ -101,7 +101,7 @@ test('given the stream, then show has what waits, as the log has it, in order', 
   )
 })
 
-test('given another try while it is as it was, then nothing is applied and it says why; given it can be read, then all of it is, in order, and the stream goes on', async () => {
+test('given a retry while nothing has changed, then nothing is applied and it says why; once the event can be read, everything is applied in order, and the stream goes on', async () => {
   const still = await call('retry', stream)
   assert.equal([still.code, still.out], [1, '0 events applied'])
   assert.match(still.err, /^MessageShouted at \d+ still waits: /)
@@ -151,7 +151,7 @@ test('given another program’s events, when they are let go of, then nothing of
   }
 })
 
-test('given nothing that waits of a stream, or no reason, then nothing is let go of', async () => {
+test('given a stream of which nothing waits, or no reason, then nothing is let go of', async () => {
   assert.is((await call('let-go', 'chat-document:999', '--reason', 'why')).code, 1)
   for (const args of [
     [],

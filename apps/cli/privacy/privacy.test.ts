@@ -98,7 +98,7 @@ test.before(async () => {
   assert.is(code, 0, output)
 })
 
-test('given what people said, then the log, its exports, a bundle and the logs have none of it in the clear', async () => {
+test('given what people said, then the log, its exports, a bundle and the log files contain none of it in plain text', async () => {
   assert.ok(words.length > 5 && times > words.length / 2)
   assert.ok(((await rowsWithTheirs())['public.chat_messages'] ?? 0) > 0)
   assert.equal(filesWithTheirs(), [])
@@ -108,7 +108,7 @@ test('given what people said, then the log, its exports, a bundle and the logs h
   assert.equal(theirs(readFileSync(file)), [])
 })
 
-test('given one who asks what is held, then they get all that they said', async () => {
+test('given somebody who asks for their data, then they get everything that they said', async () => {
   const file = join(out, 'held.ndjson')
   assert.is((await presence('privacy', 'export', who, '--out', file)).status, 0)
   const held = readFileSync(file, 'utf8')
@@ -139,7 +139,7 @@ test('given their erasure, then nothing of it is left, and everything still veri
   assert.match((await presence('privacy', 'requests')).stdout, `${who}  by cli:`)
 })
 
-test('given their erasure, then who reads again sees that it was, and the running server opens nothing of it', async () => {
+test('given their erasure, then readers see that it happened, and the running server opens nothing of it', async () => {
   const { url } = instance.endpoints()
   const history = await fetch(`${url}/api/chat/post/room-replay/the-busy-room/messages?limit=100`)
   const { messages } = (await history.json()) as {
@@ -156,7 +156,7 @@ test('given their erasure, then who reads again sees that it was, and the runnin
   assert.equal(theirs(replayed.stdout), [])
 })
 
-test('given what is no person, or no verb, then a sentence says so', async () => {
+test('given a name that is not a person, or an unknown verb, then a sentence says so', async () => {
   for (const args of [
     [],
     ['erase'],

@@ -39,7 +39,7 @@ const FLAGS = [
 const inParts = { EVENTSTORE_URL: 'esdb://e:2113?tls=false', DATABASE_URL: 'postgres://p:x@d:5432/p' }
 
 setups(
-  'given an empty folder, when set up without questions, then a start takes what is written',
+  'given an empty folder, when set up without questions, then a start accepts what is written',
   async ({ file }) => {
     const { code, out } = await run('--env', file, ...FLAGS)
     assert.equal(code, 0)
@@ -80,7 +80,7 @@ setups('given a file, when set up again, then no secret and no line of others ch
   })
 })
 
-setups('given some secrets, then only the others are made', async ({ file }) => {
+setups('given some secrets, then only the missing ones are made', async ({ file }) => {
   const mine = 'ab'.repeat(32)
   writeFileSync(file, `PRIVACY_MASTER_KEY="${mine}"\nexport TURN_SECRET=${'t'.repeat(40)}\nSESSION_SECRET=\n`)
   assert.equal((await run('--env', file, ...FLAGS)).code, 0)
@@ -119,16 +119,19 @@ setups('given a secret that is there, when another is given, then it stays', asy
   assert.equal(readFileSync(file, 'utf8'), before)
 })
 
-setups('given a secret that no start would take, then it is told and stays', async ({ file }) => {
-  writeFileSync(file, 'PRIVACY_MASTER_KEY=tooshort\n')
-  const { code, err } = await run('--env', file, ...FLAGS)
-  assert.equal(code, 1)
-  assert.match(err, /PRIVACY_MASTER_KEY must be/)
-  assert.ok(!err.includes('tooshort'))
-  assert.equal(readFileSync(file, 'utf8'), 'PRIVACY_MASTER_KEY=tooshort\n')
-})
+setups(
+  'given a secret that no start would accept, then that is reported and the secret stays',
+  async ({ file }) => {
+    writeFileSync(file, 'PRIVACY_MASTER_KEY=tooshort\n')
+    const { code, err } = await run('--env', file, ...FLAGS)
+    assert.equal(code, 1)
+    assert.match(err, /PRIVACY_MASTER_KEY must be/)
+    assert.ok(!err.includes('tooshort'))
+    assert.equal(readFileSync(file, 'utf8'), 'PRIVACY_MASTER_KEY=tooshort\n')
+  },
+)
 
-setups('given a link, then what it leads to is written', async ({ dir, file }) => {
+setups('given a symbolic link, then its target is written', async ({ dir, file }) => {
   const real = join(dir, 'real')
   writeFileSync(real, '')
   symlinkSync(real, file)
@@ -136,7 +139,7 @@ setups('given a link, then what it leads to is written', async ({ dir, file }) =
   assert.equal(readEnv(readFileSync(real, 'utf8')).SITE, 'vr.example.org')
 })
 
-setups('given no folder, or a flag that is not, then it is told', async ({ dir }) => {
+setups('given no folder, or an unknown flag, then that is reported', async ({ dir }) => {
   assert.equal((await run('--env', join(dir, 'none', '.env'), ...FLAGS)).code, 1)
   const { code, err } = await run('--colour')
   assert.equal(code, 2)
@@ -144,7 +147,7 @@ setups('given no folder, or a flag that is not, then it is told', async ({ dir }
 })
 
 setups(
-  'when asked, then a wrong answer is asked again, and an empty one is what is there',
+  'when asking, then a wrong answer is asked for again, and an empty one keeps the present value',
   async ({ file }) => {
     writeFileSync(file, 'SITE=old.example.org\n')
     const answers = ['https://x', '', 'Bob!', 'bob', '*', 'https://dlux.io']

@@ -65,7 +65,7 @@ const events = (url: string, database: string): Promise<ReadonlyArray<RecordedEv
   })
 
 spaces(
-  'given each verb, then it is decided as everybody’s acts are, as the system, with the operator’s name',
+  'given each verb, then it is decided like everybody’s acts, as the system, with the operator’s name',
   async ({ store, database }) => {
     await withLog(store.url, database.url, async (log) => {
       const path = pathOn(log)

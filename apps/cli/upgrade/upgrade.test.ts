@@ -35,13 +35,13 @@ const sql = async (url: string, text: string) => {
   await client.end()
 }
 
-upgrades('given tables of this version, then there is nothing to change', async () => {
+upgrades('given tables of this version, then nothing has to change', async () => {
   const { code, out } = await run('--check')
   assert.equal(code, 0)
   assert.match(out, /Tables: nothing to change/)
 })
 upgrades(
-  'given tables of an older version, then what would run is told, and nothing runs',
+  'given tables of an older version, then it lists what would run, and nothing runs',
   async ({ database }) => {
     await sql(database.url, "DELETE FROM schema_migrations WHERE name LIKE '09%'")
     for (let twice = 0; twice < 2; twice += 1) {
@@ -51,7 +51,7 @@ upgrades(
     }
   },
 )
-upgrades('given tables of a newer version, then it can’t go on', async ({ database }) => {
+upgrades('given tables of a newer version, then it refuses', async ({ database }) => {
   await sql(database.url, "INSERT INTO schema_migrations VALUES ('9999_newer.sql', 'x')")
   const { code, out } = await run('--check')
   assert.equal(code, 1)
@@ -69,7 +69,7 @@ upgrades(
     assert.match(told({ ...format, is: format.is + 1 }), /run the newer version/)
   },
 )
-upgrades('given no --check, or a flag that is not, then it is told', async () => {
+upgrades('given no --check, or an unknown flag, then that is reported', async () => {
   assert.equal((await run()).code, 2)
   assert.equal((await run('--now')).code, 2)
 })

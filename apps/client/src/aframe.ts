@@ -1,5 +1,5 @@
-/** For pages of A-Frame: `<a-scene presence="space: post:alice/my-post">` gives avatars, name tags, voices from where people
- *  stand, and chat; with networked-aframe on the page also its adapter `dlux`. */
+/** For A-Frame pages: `<a-scene presence="space: post:alice/my-post">` provides avatars, name tags, voices that come
+ *  from where people stand, and chat; if networked-aframe is on the page, also its adapter `dlux`. */
 import { Crowd, makeAvatar, type Three } from './avatar.ts'
 import { join, spaceOfPage } from './index.ts'
 import type { Login } from './login.ts'
@@ -29,7 +29,8 @@ type Component = {
   follow: (this: Component, room: Room) => void
 }
 
-/** An author's own avatar: what is in the `<template>` that `avatar` names, its `.name` with the name. */
+/** An author's own avatar: the contents of the `<template>` that `avatar` names, with the person's name in its
+ *  `.name`. */
 const avatarOf = (THREE: Three, sceneEl: Three, selector: string) => {
   const template = selector === '' ? null : document.querySelector(selector)
   if (!(template instanceof HTMLTemplateElement)) return (user: User) => makeAvatar(THREE, user)
@@ -76,7 +77,7 @@ const registerComponent = (AFRAME: Three): void => {
     },
     follow(this: Component, room: Room) {
       this.room = room
-      // A scene without a camera of its own has everybody begin at one spot, inside each other.
+      // In a scene without a camera of its own, everybody would begin in one spot, inside each other.
       const eye = this.el.camera?.el
       if (eye?.hasAttribute('aframe-injected')) {
         const { y } = eye.getAttribute('position')

@@ -1,4 +1,5 @@
-/** How people look in a scene of three.js, A-Frame's too: a head that looks where they look, a body, and their name. */
+/** How people look in a three.js scene, including A-Frame's: a head that looks where they look, a body, and their
+ *  name. */
 import type { Pose } from './moves.ts'
 import type { Room, User } from './room.ts'
 
@@ -71,7 +72,7 @@ const dispose = (avatar: Three): void => {
   })
 }
 
-/** Keeps one avatar for each other person in `parent`. Call `update` each frame. */
+/** Keeps an avatar in `parent` for everybody else in the room. Call `update` each frame. */
 export class Crowd {
   readonly #avatars = new Map<string, Three>()
   readonly #room: Room
@@ -86,14 +87,14 @@ export class Crowd {
   get avatars(): ReadonlyMap<string, Three> {
     return this.#avatars
   }
-  /** `ear`: where one stands oneself, to hear others from where they are. */
+  /** `ear`: where the user stands, so that others are heard from where they are. */
   update(ear: Pose): void {
     const { users, me } = this.#room
     for (const id of this.#avatars.keys()) if (!users.has(id)) this.#remove(id)
     for (const [id, user] of users) {
       if (id === me?.socketId) continue
       const pose = this.#room.place(id)
-      // Somebody who reads along in a page without a scene stands nowhere.
+      // Somebody who reads along in a page without a scene has no place.
       if (pose !== null) this.#draw(id, user, pose)
     }
     this.#room.voice.hearFrom(ear, (id) => this.#room.place(id))

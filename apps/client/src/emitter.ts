@@ -3,14 +3,14 @@
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<(payload: never) => void>>()
 
-  /** Answers how to stop listening. */
+  /** Returns a function that stops listening. */
   on<Name extends keyof Events>(name: Name, listener: (payload: Events[Name]) => void): () => void {
     const all = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, all)
     all.add(listener)
     return () => void all.delete(listener)
   }
-  /** The next one. */
+  /** Resolves to the next event. */
   once<Name extends keyof Events>(name: Name): Promise<Events[Name]> {
     return new Promise((resolve) => {
       const off = this.on(name, (payload) => {

@@ -15,7 +15,7 @@ export type PresenceCode =
 
 export class PresenceError extends Error {
   readonly code: PresenceCode
-  /** Seconds after which it may be tried again. */
+  /** After how many seconds to try again. */
   readonly retryAfter: number | null
   constructor(code: PresenceCode, sentence: string, retryAfter: number | null = null) {
     super(sentence)
@@ -25,7 +25,7 @@ export class PresenceError extends Error {
   }
 }
 
-/** What passes by itself: it is tried again. */
+/** Temporary trouble, after which the client tries again. */
 const PASSING: ReadonlySet<string> = new Set([
   'unreachable',
   'disconnected',
@@ -39,7 +39,7 @@ const PASSING: ReadonlySet<string> = new Set([
 ])
 export const isPassing = ({ code }: PresenceError): boolean => PASSING.has(code)
 
-/** Of an answer's or a told refusal's fields. */
+/** Made from the fields of an answer, or of a refusal event. */
 export const refusalOf = (answer: Readonly<Record<string, unknown>>): PresenceError =>
   new PresenceError(
     (typeof answer.code === 'string' ? answer.code : 'internal') as PresenceCode,

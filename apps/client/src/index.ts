@@ -17,18 +17,18 @@ export type { Line, LineEvents, Transport } from './transport.ts'
 export type { Code, Sent, Told } from './wire.ts'
 
 export type JoinOptions = {
-  /** `https://HOST`; by default where this script came from, else the page's own. */
+  /** `https://HOST`; by default the server that this script came from, else the page's own. */
   readonly server?: string
   readonly subspace?: string
-  /** A session token that one has already. */
+  /** A session token that you already have. */
   readonly token?: string
-  /** Whom to log in as, where one has no token: `auto` unless said. */
+  /** How to log in without a token; `auto` by default. */
   readonly login?: Login
-  /** The account that one wants to be, for Keychain. */
+  /** The account to sign in as, for Keychain. */
   readonly account?: string
   readonly position?: { readonly x: number; readonly y: number; readonly z: number }
   readonly avatar?: unknown
-  /** Where the token stays for the next page; `sessionStorage` unless said, null for nowhere. */
+  /** Where the token is kept for the next page: `sessionStorage` by default, null for nowhere. */
   readonly storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null
   readonly transport?: Transport
   /** Every seat is taken and the room has a queue: told where one stands, until it is one’s turn and one is in. */
@@ -36,7 +36,7 @@ export type JoinOptions = {
 }
 
 const SPACE = /^(post|document|community|global):([^:]+)(?::(main(?:-.+)?))?$/
-/** `type:id[:subspace]`; a post also without its type. */
+/** `type:id[:subspace]`; the type of a post may be left out. */
 export const whereOf = (space: string, subspace?: string): Where => {
   const [, type, id, named] = SPACE.exec(space) ?? SPACE.exec(`post:${space}`) ?? []
   if (type === undefined || id === undefined)
@@ -44,14 +44,15 @@ export const whereOf = (space: string, subspace?: string): Where => {
   return { type, id, subspace: subspace ?? named ?? 'main' }
 }
 
-/** The page's own post, as DLUX's wallet finds it: `/@author/permlink` in its address; the lobby where there is none. */
+/** The page's own post, found as DLUX's wallet finds it: `/@author/permlink` in its address; the lobby if there is
+ *  none. */
 export const spaceOfPage = (path: string): string => {
   const [, author, permlink] = /\/@([^/]+)\/([^/?#]+)/.exec(path) ?? []
   return author === undefined ? 'global:lobby' : `post:${author}/${permlink}`
 }
 
 let scriptServer: string | null = null
-/** Where a page's own script came from, which is the server unless another is named. */
+/** Where the page's script came from: that is the server unless another is named. */
 export const cameFrom = (origin: string): void => {
   scriptServer = origin
 }
@@ -59,7 +60,7 @@ const storageHere = (): JoinOptions['storage'] => {
   try {
     return globalThis.sessionStorage ?? null
   } catch {
-    // A frame that may keep nothing.
+    // A frame that is not allowed to store anything.
     return null
   }
 }
@@ -69,7 +70,7 @@ const serverOf = ({ server }: Pick<JoinOptions, 'server'>): string =>
 /** Where the token is stored. */
 const keyOf = (server: string): string => `dlux-presence ${server}`
 
-/** Asks for a seat and a ticket with what proof there is, and keeps what the server gives for the next time. */
+/** Asks for a seat and a ticket with whatever proof there is, and keeps the returned token for the next time. */
 const entrance = (transport: Transport, where: Where, options: JoinOptions & { readonly server: string }) => {
   const storage = options.storage === undefined ? storageHere() : options.storage
   const key = keyOf(options.server)
@@ -96,7 +97,7 @@ const entrance = (transport: Transport, where: Where, options: JoinOptions & { r
     } catch (error) {
       const isOver =
         error instanceof PresenceError && (error.code === 'token_expired' || error.code === 'invalid_proof')
-      // One that the page gave is the page's to renew.
+      // A token that the page provided has to be renewed by the page.
       if (!isOver || token === null || options.token !== undefined) throw error
       keep(null)
       return enter()
@@ -107,7 +108,7 @@ const entrance = (transport: Transport, where: Where, options: JoinOptions & { r
   return { enter, token: () => token }
 }
 
-/** Resolves once one is in; rejects with a `PresenceError` that has the server's code. */
+/** Resolves once the user is in the room; rejects with a `PresenceError` that has the server's code. */
 export const join = async (space: string, options: JoinOptions = {}): Promise<Room> => {
   const where = whereOf(space, options.subspace)
   const server = serverOf(options)

@@ -1,10 +1,11 @@
-/** Who one is: DLUX's wallet where the page runs in one, Hive Keychain where it is installed, else a guest. */
+/** Logs in: with DLUX's wallet if the page runs in one, with Hive Keychain if it is installed, else as a guest. */
 import { PresenceError } from './errors.ts'
 import type { Json, Transport } from './transport.ts'
 
-/** A proof of an account, as REST takes it. */
+/** A proof of an account, in the form that REST takes. */
 export type Proof = { readonly account: string; readonly challenge: string; readonly signature: string }
-/** `auto` asks the wallet, then Keychain; who declines is a guest. A function brings a proof of its own, or null for a guest. */
+/** `auto` asks the wallet, then Keychain; a user who declines is a guest. A function returns a proof of its own, or
+ *  null for a guest. */
 export type Login = 'auto' | 'guest' | 'wallet' | 'keychain' | ((challenge: string) => Promise<Proof | null>)
 
 const WALLET_MS = 1_500
@@ -24,7 +25,7 @@ type Keychain = {
 }
 const keychain = (): Keychain | null => (globalThis as { hive_keychain?: Keychain }).hive_keychain ?? null
 
-/** The window that may be a wallet: the one that this page was opened by or is shown in. */
+/** The window that may be a wallet: the one that opened this page or shows it. */
 const walletWindow = (): Window | null => {
   if (typeof window === 'undefined') return null
   if (window.opener) return window.opener as Window
@@ -49,7 +50,7 @@ const askWallet = (type: string, data: Json, ms: number): Promise<Json | null> =
     }
     const timer = setTimeout(() => done(null), ms)
     window.addEventListener('message', hear)
-    // Nothing secret is in it: whoever the wallet is, it is asked for a name, or to sign a time.
+    // It contains nothing secret: the wallet, whoever it is, is asked for a name, or to sign a time.
     wallet.postMessage({ id, type, data, source: 'dlux-wallet', timestamp: Date.now() }, '*')
   })
 }
@@ -77,14 +78,14 @@ const byKeychain = (challenge: string, account: string | null): Promise<Proof | 
     })
   })
 
-/** A session token of a proved account; null for a guest. */
+/** A session token for a proved account; null for a guest. */
 export const logIn = async (
   transport: Transport,
   login: Login,
   account: string | null,
 ): Promise<string | null> => {
   if (login === 'guest') return null
-  // Nobody is asked for a challenge where there is nobody who could sign one.
+  // The server is not asked for a challenge if nobody could sign it.
   if (login === 'auto' && walletWindow() === null && keychain() === null) return null
   const asked = (await transport.call('/api/auth/challenge', {
     method: 'POST',

@@ -1,16 +1,17 @@
-/** Where people are: one's own place goes out at 15 Hz at most, others' are drawn between the last two that came. */
+/** Where people are: the user's own place is sent at most 15 times a second, others' are drawn between the last two
+ *  that arrived. */
 
 export type Vector = { readonly x: number; readonly y: number; readonly z: number }
 export type Quaternion = Vector & { readonly w: number }
 /** `rotation` is a unit quaternion. */
 export type Pose = { readonly position: Vector; readonly rotation: Quaternion | null }
-/** What else one's scene says of itself goes with it. */
+/** Anything else that the scene says goes with it. */
 export type Move = { readonly position: Vector; readonly rotation?: Quaternion | null } & Readonly<
   Record<string, unknown>
 >
 
 const RATE_MS = 1000 / 15
-/** How far behind what came last one is drawn, so that there is something to go to. */
+/** How far behind the latest place people are drawn, so that there is something to move towards. */
 const DELAY_MS = 2 * RATE_MS
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
@@ -23,7 +24,7 @@ const quaternionIn = (value: unknown): Quaternion | null => {
   const w = (value as Quaternion | null | undefined)?.w
   return vector !== null && isNumber(w) ? { ...vector, w } : null
 }
-/** Null where others sent something that is no place. */
+/** Null if others sent something that is not a place. */
 export const poseIn = (data: unknown): Pose | null => {
   const { position, rotation } = (data ?? {}) as { position?: unknown; rotation?: unknown }
   const at = vectorIn(position)
@@ -55,7 +56,7 @@ export class Places {
 
   arrived(socketId: string, pose: Pose, at: number): void {
     const known = this.#samples.get(socketId)
-    // After a rest one begins to move now, and not when the last move came.
+    // After a rest the movement begins now, and not when the last move arrived.
     const before =
       known === undefined
         ? { pose, at }
@@ -83,7 +84,7 @@ export class Places {
   }
 }
 
-/** The newest of what comes faster than it may go out; what says nothing new is left out. */
+/** Keeps the newest of what comes faster than it may be sent; leaves out what says nothing new. */
 export class Mover {
   readonly #send: (move: Move) => void
   #latest: Move | null = null

@@ -7,7 +7,7 @@ type Listener = (clientId: string, type?: string, data?: unknown, target?: strin
 type Naf = any
 const naf = (): Naf => (globalThis as { NAF?: Naf }).NAF
 
-/** Whose an entity is that lasts, as networked-aframe asks for. */
+/** The owner of an entity that lasts, for networked-aframe. */
 const SCENE = 'scene'
 const SHOW_MS = 100
 const KEEP_MS = 500
@@ -20,7 +20,7 @@ class DluxAdapter {
   #joined: Room | null = null
   #me = ''
   readonly #known = new Set<string>()
-  /** How entities that last were moved here, not told yet. */
+  /** How pinned entities were moved here and not told yet. */
   #changed: Record<string, Readonly<Record<string, unknown>>> = {}
   #timer: ReturnType<typeof setTimeout> | undefined
   #succeeded: (id: string) => void = () => {}
@@ -84,7 +84,7 @@ class DluxAdapter {
     void this.#joined?.leave()
   }
 
-  /** Who came is sent everything; what those owned who left goes. */
+  /** Newcomers are sent everything; entities of people who left go. */
   #look(): void {
     const ids = [...(this.#joined?.users.keys() ?? [])].filter((id) => id !== this.#joined?.me?.socketId)
     this.#occupants(Object.fromEntries(ids.map((id) => [id, true as const])))
@@ -103,7 +103,7 @@ class DluxAdapter {
     this.#known.clear()
     this.#occupants({})
   }
-  /** After a cut one has another id: what one owned is owned by it. */
+  /** After a lost connection the user has another id, which now owns what the user owned. */
   #becomeAnother(): void {
     const { clientId: before, entities } = naf()
     const now = this.#joined?.me?.socketId ?? ''
@@ -120,7 +120,7 @@ class DluxAdapter {
   }
 
   // ── what lasts ─────────────────────────────────────────────────────────────────────────────────────────
-  /** An entity of networked-aframe’s lasts from now on: it is there after everybody has left. */
+  /** Makes a networked-aframe entity last: it is there after everybody has left. */
   async pin(networkId: string): Promise<void> {
     const room = this.#joined
     const networked = naf().entities.getEntity(networkId)?.components.networked
@@ -133,11 +133,11 @@ class DluxAdapter {
   async unpin(networkId: string): Promise<void> {
     await this.#joined?.unpin(networkId)
   }
-  /** Once networked-aframe has taken away what was of those who left. */
+  /** Once networked-aframe has removed the entities of people who left. */
   #showSoon(): void {
     setTimeout(() => this.#showPinned(), SHOW_MS)
   }
-  /** As its own clients tell of a thing, by one who never leaves. */
+  /** In the form in which its own clients announce an entity, from somebody who never leaves. */
   #showPinned(): void {
     for (const [id, { pinned, template, components }] of this.#joined?.entities ?? []) {
       if (!pinned || template === null || naf().entities.hasEntity(id)) continue
@@ -146,7 +146,7 @@ class DluxAdapter {
       this.#received(SCENE, 'u', { ...whose, ...rest })
     }
   }
-  /** What lasts and is moved here is told to the scene too, so that it is kept as it is at rest. */
+  /** Tells the scene too about a pinned entity that is moved here, so that its state at rest is stored. */
   #keep(type: string, data: unknown): void {
     const all = type === 'um' ? (data as { d?: ReadonlyArray<Moved> }).d : type === 'u' ? [data as Moved] : []
     for (const { networkId, components } of all ?? [])
@@ -209,7 +209,7 @@ class DluxAdapter {
   }
 }
 
-/** Where the page has networked-aframe. */
+/** Registers the adapter if the page has networked-aframe. */
 export const registerAdapter = (): void => {
   naf()?.adapters.register('dlux', DluxAdapter)
 }

@@ -4,7 +4,7 @@ import type { Quaternion, Vector } from './moves.ts'
 
 export type PackedPose = {
   readonly position: Vector
-  /** A unit quaternion, or degrees where who moves says them so. */
+  /** A unit quaternion, or degrees if the sender uses degrees. */
   readonly rotation: Quaternion | Vector | null
 }
 export type PackedFrame = {
@@ -114,7 +114,7 @@ export class PackedReader {
     }
     const moved = this.#moves(reader)
     const left = new Set([...gone, ...before])
-    // One may have got another number.
+    // A name may have got another slot.
     if (left.size > 0) for (const { id } of this.#slots.values()) left.delete(id)
     return { time, moved, gone: [...left] }
   }
@@ -148,7 +148,7 @@ export class PackedReader {
   }
 }
 
-/** One's own place, as the server reads it. */
+/** The user's own place, in the form that the server reads. */
 export const packMove = (position: Vector, rotation: Quaternion | null): Uint8Array => {
   const bytes = [1, rotation === null ? NO_TURN! : QUATERNION!]
   const signed = (metres: number) => {

@@ -1,5 +1,5 @@
-/** What people say, a line to answer with, and a microphone button, over a scene. In a shadow root with a sheet of its own, so
- *  that neither a page's styles nor its Content-Security-Policy is in the way. */
+/** Shows what people say, an input line and a microphone button over a scene, in a shadow root with a style sheet of
+ *  its own, so that neither the page's styles nor its Content-Security-Policy interferes. */
 import { nameOf } from './avatar.ts'
 import { PresenceError } from './errors.ts'
 import type { Message, PastMessage, Room } from './room.ts'
@@ -117,7 +117,7 @@ export const showPanel = (room: Room, options: { readonly voice: boolean }): Pan
       if (words.value === '') words.value = content
     })
   })
-  // What is typed here moves nobody.
+  // Typing here must not move anybody.
   for (const name of ['keydown', 'keyup', 'keypress'] as const)
     host.addEventListener(name, (event) => event.stopPropagation())
   microphone.addEventListener('click', () => {

@@ -1,9 +1,9 @@
-/** Whether what was told is in the log that the server signs: RFC 6962's proofs, and checkpoints as C2SP writes them. */
+/** Checks that what was told is in the log that the server signs: RFC 6962's proofs, and C2SP checkpoints. */
 import { PresenceError } from './errors.ts'
 import type { Transport } from './transport.ts'
 
 export type Proofs = {
-  /** Everything that could be looked at holds. */
+  /** Everything that could be checked holds. */
   readonly holds: boolean
   /** How many events are proved to be in the log. */
   readonly proved: number
@@ -12,7 +12,7 @@ export type Proofs = {
   /** What does not hold, in sentences. */
   readonly faults: ReadonlyArray<string>
   readonly checkpoint: { readonly origin: string; readonly size: number; readonly root: string }
-  /** Keep it elsewhere: no later log may contradict it. */
+  /** Keep it somewhere else: no later log may contradict it. */
   readonly note: string
 }
 type Inclusion = {
@@ -38,7 +38,7 @@ const sha256 = async (...parts: ReadonlyArray<Uint8Array>): Promise<Uint8Array<A
 }
 const node = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1), left, right)
 
-/** RFC 9162, 2.1.3.2. Null: the proof is not of this length. */
+/** RFC 9162, 2.1.3.2. Null if the proof does not have the right length. */
 const rootFromInclusion = async (
   leaf: string,
   place: { readonly index: number; readonly size: number },
@@ -107,7 +107,7 @@ const isPowerOfTwo = (size: number): boolean => {
   while (rest % 2 === 0) rest /= 2
   return rest === 1
 }
-/** RFC 9162, 2.1.4.2: whether the log of `from` is how that of `to` begins. */
+/** RFC 9162, 2.1.4.2: whether the log of `to` begins with that of `from`. */
 const isConsistent = async (
   from: Pick<Checkpoint, 'size' | 'root'>,
   to: Pick<Checkpoint, 'size' | 'root'>,
@@ -144,7 +144,7 @@ const isConsistent = async (
 const seen = new WeakMap<Transport, Seen>()
 
 type Seen = { readonly vkey: string; readonly checkpoint: Checkpoint }
-/** Null where the log goes on from what was seen before. */
+/** Null if the log continues what was seen before. */
 const whyNotContinued = async (transport: Transport, before: Seen, now: Seen): Promise<string | null> => {
   if (before.vkey !== now.vkey) return 'The log’s key is another than before.'
   const [from, to] = [before.checkpoint, now.checkpoint]

@@ -28,7 +28,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> =>
 const next = <Name extends keyof RoomEvents>(room: Room, name: Name): Promise<RoomEvents[Name]> =>
   room.once(name)
 
-test('given two in a room, then each knows the other, and hears what it says, edits, takes back and thinks of it', async ({
+test('given two people in a room, then each knows the other, and hears what they say, edit, delete and react to', async ({
   enter,
 }) => {
   const alice = await enter()
@@ -60,7 +60,7 @@ test('given two in a room, then each knows the other, and hears what it says, ed
   assert.is(alice.users.size, 1)
 })
 
-test('given moves, then the newest goes out at 15 Hz at most, and the other is drawn between what came', async ({
+test('given moves, then the newest is sent at most 15 times a second, and others are drawn between what arrived', async ({
   enter,
 }) => {
   const alice = await enter()
@@ -108,7 +108,7 @@ test('given a refusal, then it is an error with its code and sentence', async ({
   assert.is(refused.message, 'You are banned here.')
 })
 
-test('given a line that is cut, then it comes back by itself with what was missed, and a message said meanwhile is said', async ({
+test('given a lost connection, then it comes back by itself with what was missed, and a message sent meanwhile is posted', async ({
   stub,
   enter,
 }) => {
@@ -123,7 +123,10 @@ test('given a line that is cut, then it comes back by itself with what was misse
   assert.is(await said, (await heard).message_id)
 })
 
-test('given one who is kicked, then it is over and does not come back', async ({ stub, enter }) => {
+test('given somebody who is kicked, then the session is over and does not come back', async ({
+  stub,
+  enter,
+}) => {
   const room = await enter()
   const over = next(room, 'end')
   stub.tell('kicked', { reason: 'noise', by: 'alice' })
@@ -150,7 +153,7 @@ test('given settings and a permission that change, then the room knows them', as
   assert.is(room.permission, 'moderate')
 })
 
-test('given names of spaces, then each is read, and what is none is invalid_space', () => {
+test('given names of spaces, then each is understood, and anything else is invalid_space', () => {
   assert.equal(whereOf('post:alice/my-post'), { type: 'post', id: 'alice/my-post', subspace: 'main' })
   assert.equal(whereOf('alice/my-post:main-chess'), {
     type: 'post',
@@ -163,7 +166,7 @@ test('given names of spaces, then each is read, and what is none is invalid_spac
   assert.is(spaceOfPage('/about'), 'global:lobby')
 })
 
-test('given an entity that one spawns, changes, pins and removes, then the other has it as it is, one who comes later too', async ({
+test('given an entity that somebody spawns, changes, pins and removes, then others have it as it is, latecomers too', async ({
   enter,
 }) => {
   const alice = await enter()

@@ -1,4 +1,4 @@
-/** A room that one is in: who else is, what is said and done, and what one may do oneself. */
+/** A room that the user is in: who else is there, what is said and done, and what the user may do. */
 import { Emitter } from './emitter.ts'
 import { PresenceError } from './errors.ts'
 import { type Move, Mover, Places, type Pose, poseIn } from './moves.ts'
@@ -19,17 +19,17 @@ export type PastMessage = Pick<Message, 'message_id' | 'content' | 'created_at' 
 type Permission = 'access' | 'moderate' | 'admin'
 type Restriction = { readonly reason?: string; readonly until?: string }
 
-/** Everything that the server tells, and what the client notices by itself. */
+/** Every event that the server sends, and those that the client raises itself. */
 export type RoomEvents = Told & {
-  /** The line is cut; it comes back by itself. */
+  /** The connection is lost; it comes back by itself. */
   readonly cut: null
-  /** It came back: `true` where exactly what was missed came, else the state is fresh. */
+  /** The connection is back: `true` if exactly what was missed came, otherwise the state is fresh. */
   readonly back: { readonly resumed: boolean }
   /** It is over, and does not come back: kicked, banned, left, refused. */
   readonly end: PresenceError
-  /** Who is in the room changed, or something of them. */
+  /** The people in the room, or something about them, changed. */
   readonly users: ReadonlyMap<string, User>
-  /** One's own voice, or why it stopped. */
+  /** The user's own voice, or why it stopped. */
   readonly 'voice-changed': { readonly enabled: boolean; readonly why: PresenceError | null }
 }
 export type Where = { readonly type: string; readonly id: string; readonly subspace: string }
@@ -42,7 +42,7 @@ export type RoomDeps = {
 }
 
 const DURABLE_TRIES = 5
-/** Of what was told, so much is held against the log's proofs. */
+/** How much of what was told is checked against the log's proofs. */
 const MOST_TOLD = 500
 const NOT_OF_A_USER: ReadonlySet<string> = new Set([
   'revision',
@@ -86,11 +86,11 @@ export class Room extends Emitter<RoomEvents> {
   get where(): Where {
     return this.#deps.where
   }
-  /** By socket id, oneself too. */
+  /** By socket id, including the user. */
   get users(): ReadonlyMap<string, User> {
     return this.#users
   }
-  /** What is in the room beside people, by id. */
+  /** What is in the room besides people, by id. */
   get entities(): ReadonlyMap<string, Entity> {
     return this.#scene.entities
   }
@@ -112,13 +112,13 @@ export class Room extends Emitter<RoomEvents> {
   get connected(): boolean {
     return this.#deps.session.state === 'connected'
   }
-  /** Where somebody is to be drawn now, between the last two places that were told. */
+  /** Where to draw somebody now, between the last two places that were told. */
   place(socketId: string, at = this.#deps.now()): Pose | null {
     return this.#places.of(socketId, at)
   }
 
   // ── what one does ──────────────────────────────────────────────────────────────────────────────────────
-  /** Sent again where the line is cut, and one message all the same. Answers its id. */
+  /** Sent again if the connection is lost, and still one message. Returns its id. */
   async say(
     content: string,
     more: { readonly replyTo?: string; readonly type?: string } = {},
@@ -154,7 +154,7 @@ export class Room extends Emitter<RoomEvents> {
     }
     return answer.messages
   }
-  /** At 15 Hz at most; the newest wins. */
+  /** At most 15 times a second; the newest wins. */
   move(move: Move): void {
     this.#mover.move(move, performance.now())
   }
@@ -163,7 +163,7 @@ export class Room extends Emitter<RoomEvents> {
     await this.#deps.session.ask('room-data', { data_type: type, data, ...(to === undefined ? {} : { to }) })
   }
   // ── the scene ──────────────────────────────────────────────────────────────────────────────────────────
-  /** Adds an entity, as one's own; answers its id. With `stays` it is there after one has left. */
+  /** Adds an entity owned by the user, and returns its id. With `stays` it remains after the user has left. */
   async spawn(entity: {
     readonly id?: string
     readonly template?: string
@@ -174,7 +174,7 @@ export class Room extends Emitter<RoomEvents> {
     const { id } = await this.#deps.session.ask('entity-spawn', entity)
     return String(id)
   }
-  /** Components by entity: of each the newest wins, null removes one. */
+  /** Components by entity: the newest value of each wins, null removes it. */
   async change(entities: Readonly<Record<string, Readonly<Record<string, unknown>>>>): Promise<void> {
     const { refused } = await this.#deps.session.ask('aframe-update', { entities })
     const isRefused = (id: string) => Object.hasOwn((refused ?? {}) as object, id)
@@ -187,11 +187,11 @@ export class Room extends Emitter<RoomEvents> {
   async take(id: string): Promise<boolean> {
     return (await this.#deps.session.ask('entity-take', { id })).asked !== true
   }
-  /** Without `to` it is nobody's. */
+  /** Without `to` it belongs to nobody. */
   async give(id: string, to?: string): Promise<void> {
     await this.#deps.session.ask('entity-give', { id, ...(to === undefined ? {} : { to }) })
   }
-  /** From now on it lasts. */
+  /** Makes it last. */
   async pin(id: string): Promise<void> {
     await this.#deps.session.ask('entity-pin', { id })
   }
@@ -205,15 +205,15 @@ export class Room extends Emitter<RoomEvents> {
   async lowerHand(sessionId: string): Promise<void> {
     await this.#deps.session.ask('hand-lower', { session_id: sessionId })
   }
-  /** The word on a stage, as a moderator. */
+  /** Gives the word on a stage, as a moderator. */
   async giveWord(sessionId: string): Promise<void> {
     await this.#deps.session.ask('speak-grant', { session_id: sessionId })
   }
-  /** One's own, to somebody else. */
+  /** Hands the user's own word to somebody else. */
   async handOnWord(sessionId: string): Promise<void> {
     await this.#deps.session.ask('speak-hand-on', { session_id: sessionId })
   }
-  /** One's own back; as a moderator, another's. */
+  /** Gives the user's own word back or, as a moderator, takes somebody else's. */
   async takeWord(sessionId?: string): Promise<void> {
     await this.#deps.session.ask('speak-take', sessionId === undefined ? {} : { session_id: sessionId })
   }
@@ -247,7 +247,7 @@ export class Room extends Emitter<RoomEvents> {
     await this.#deps.session.ask('settings-change', changes)
   }
 
-  /** Holds what was told here against the log's proofs. Others' events can only be seen by moderators, and that is a look. */
+  /** Checks what was told here against the log's proofs. Only moderators can check others' events, and that is a look. */
   verify(options: { readonly others?: boolean } = {}): Promise<Proofs> {
     const told = this.#told.filter(({ own }) => own || options.others === true)
     return verify(
@@ -374,7 +374,7 @@ export class Room extends Emitter<RoomEvents> {
     const settings = { ...this.#joined.settings, ...changes, settings: Object.fromEntries(free) }
     this.#joined = { ...this.#joined, settings: settings as Joined['settings'] }
   }
-  /** Again after a cut line: each of these is the same when it is done twice. */
+  /** Again after a lost connection: doing any of these twice is the same as doing it once. */
   async #surely(
     type: 'chat-message' | 'chat-edit' | 'chat-delete' | 'chat-reaction',
     payload: Json,

@@ -3,10 +3,10 @@ import { type PackedPose, PackedReader } from './packed.ts'
 import type { Json } from './transport.ts'
 
 export type Entity = {
-  /** The socket whose it is; null for nobody's. */
+  /** The socket that owns it; null if nobody does. */
   readonly owner: string | null
   readonly template: string | null
-  /** It is on the log: there after everybody has left. */
+  /** It is on the log, and is there after everybody has left. */
   readonly pinned: boolean
   readonly components: Readonly<Record<string, unknown>>
 }
@@ -17,7 +17,7 @@ export class SceneState {
   readonly entities = new Map<string, Entity>()
   readonly #reader = new PackedReader()
 
-  /** With `space-joined`: what was before is over. */
+  /** For `space-joined`: replaces everything from before. */
   joined(scene: { readonly entities?: Json } | undefined): void {
     this.entities.clear()
     this.#reader.clear()

@@ -6,7 +6,7 @@ export * from './index.ts'
 
 declare global {
   interface Window {
-    /** The room, once one is in. */
+    /** The room, once the user is in it. */
     presence?: Promise<Room>
   }
 }
@@ -23,7 +23,7 @@ if (own instanceof HTMLScriptElement && own.src !== '') {
     }
     const asked = space === 'auto' || space === '' ? spaceOfPage(location.pathname) : space
     window.presence = join(asked, options)
-    // Whoever waits for it hears why; else the console does, and the page goes on.
+    // Whoever awaits it is told why; otherwise the console is, and the page goes on.
     window.presence.then(
       (room) => window.dispatchEvent(new CustomEvent('presence', { detail: room })),
       (error) => {

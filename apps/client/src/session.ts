@@ -1,11 +1,11 @@
-/** A line to one room that is kept: joined, joined again where it is cut with what was missed, and over when the server
- *  says so. */
+/** A connection to one room that restores itself: it joins, joins again with what was missed when it is lost, and is
+ *  over when the server says so. */
 import { asPresenceError, isPassing, PresenceError, refusalOf } from './errors.ts'
 import type { Json, Line, Transport } from './transport.ts'
 import type { Sent, Told } from './wire.ts'
 
 export type Joined = Told['space-joined']
-/** Of REST's join, what the client uses. */
+/** The part of the REST join's answer that the client uses. */
 export type Entry = {
   readonly websocket_url: string
   readonly session_token?: string | null
@@ -15,7 +15,7 @@ export type SessionDeps = {
   readonly transport: Transport
   /** Asks to be let in, with whatever proof there is. */
   readonly enter: () => Promise<Entry>
-  /** What `join-space` says beside where one was. */
+  /** What `join-space` says besides where the user was. */
   readonly greeting: () => Json
   readonly onJoined: (joined: Joined, isAgain: boolean) => void
   readonly onMessage: (type: string, message: Json) => void
@@ -24,7 +24,7 @@ export type SessionDeps = {
   readonly onCut: () => void
   /** Every seat is taken: where one stands in the queue, whenever that changes. */
   readonly onQueue?: (place: QueuePlace) => void
-  /** It does not come back. */
+  /** The session is over and does not come back. */
   readonly onEnd: (why: PresenceError) => void
   readonly now: () => number
 }
@@ -37,7 +37,7 @@ const RESTART = 1012
 const FIRST_WAIT_MS = 400
 const LONGEST_WAIT_MS = 15_000
 const ANSWER_MS = 15_000
-/** So many times the first join is tried where nobody answers. */
+/** How many times the first join is tried if nobody answers. */
 const FIRST_TRIES = 3
 
 export class Session {
@@ -63,7 +63,7 @@ export class Session {
     return this.#state
   }
 
-  /** Resolves once one is in. */
+  /** Resolves once the user is in the room. */
   async start(): Promise<void> {
     for (let attempt = 1; ; attempt++)
       try {
@@ -79,7 +79,7 @@ export class Session {
       }
   }
 
-  /** Its answer, or a `PresenceError`. */
+  /** Resolves to its answer, or rejects with a `PresenceError`. */
   ask<Name extends keyof Sent>(type: Name, payload: Json): Promise<Json> {
     const line = this.#line
     if (this.#ended !== null) return Promise.reject(this.#ended)
@@ -101,18 +101,18 @@ export class Session {
       line.send({ ...payload, type, request_id: id })
     })
   }
-  /** Without an answer, and only where there is a line. */
+  /** Sent without an answer, and only while there is a connection. */
   tell(type: keyof Sent, payload: Json): void {
     if (this.#state === 'connected') this.#line?.send({ ...payload, type })
   }
-  /** Likewise; false where the line carries none. */
+  /** Likewise; false if the connection can't carry it. */
   tellBytes(bytes: Uint8Array): boolean {
     const send = this.#line?.sendBytes
     if (send === undefined) return false
     if (this.#state === 'connected') send(bytes)
     return true
   }
-  /** Until there is a line again; at once where there is one. */
+  /** Waits until there is a connection; resolves at once if there is one. */
   connected(): Promise<void> {
     if (this.#state === 'connected') return Promise.resolve()
     if (this.#ended !== null) return Promise.reject(this.#ended)
@@ -242,7 +242,7 @@ export class Session {
       this.end(new PresenceError(what, `You were sent out of this room${until}${reason}`))
     }
   }
-  /** The last revisions seen, from which to go on after a cut. */
+  /** The last revisions seen, from which to continue after a lost connection. */
   #remember(type: string, { revision }: Json): void {
     if (typeof revision !== 'string' || this.#last === null) return
     const stream = type.startsWith('chat-') ? 'chat' : 'space'
@@ -250,7 +250,7 @@ export class Session {
   }
   #refused(error: PresenceError): void {
     this.#lastRefusal = error
-    // The socket stays, and is in no room: it comes in again, for a fresh state where news was lost.
+    // The socket stays, but is in no room: it joins again, for a fresh state if news was lost.
     if (error.code === 'session_ended' || error.code === 'resync')
       this.#join(false).catch((why) => {
         if (!isPassing(asPresenceError(why))) this.end(asPresenceError(why))
@@ -263,7 +263,7 @@ export class Session {
     this.#line = null
     this.#lastRefusal = null
     this.#failAll(new PresenceError('disconnected', 'The line was cut before an answer came.'))
-    // The first join's own loop goes on by itself.
+    // The first join has a loop of its own.
     if (!wasConnected) return
     if (code === REFUSED) {
       const isLoggedOut = refusal?.code === 'token_expired' || refusal?.code === 'invalid_proof'

@@ -1,4 +1,5 @@
-/** A server that is not there, for tests of pages: rooms in memory, as many people as ask, chat, places, data and refusals. */
+/** An imitation of a server, for tests of pages: rooms in memory, any number of people, chat, places, data and
+ *  refusals. */
 import { PresenceError } from './errors.ts'
 import { type JoinOptions, join, type Room } from './index.ts'
 import type { Json, LineEvents, Transport } from './transport.ts'
@@ -13,11 +14,11 @@ type Person = {
 }
 export type Stub = {
   readonly join: (space?: string, options?: JoinOptions) => Promise<Room>
-  /** Cuts everybody's line, as a network does. */
+  /** Ends everybody's connection, as a network failure does. */
   readonly cut: (code?: number) => void
-  /** The next request of this type is refused so. */
+  /** Refuses the next request of this type. */
   readonly refuseNext: (type: string, code: string, error: string) => void
-  /** To everybody, as the server tells it. */
+  /** Sends an event to everybody, as the server does. */
   readonly tell: (type: string, payload: Json) => void
 }
 
@@ -40,7 +41,7 @@ const NO_MARKS = {
   on_stage_since: null,
 }
 
-/** The room's things: whose each is, what it is made of, whether it is pinned. */
+/** The room's entities: who owns each, its components, whether it is pinned. */
 const createScene = (toAll: (news: Json) => void, next: () => number) => {
   const entities = new Map<string, Json>()
   const set = (id: string, entity: Json | null): Json => {

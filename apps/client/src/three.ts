@@ -16,7 +16,7 @@ export type EnterOptions = JoinOptions & {
   readonly space: string
   /** How somebody looks: any Object3D. */
   readonly makeAvatar?: (user: User) => Three
-  /** The chat over the scene; true unless said. */
+  /** Whether to show the chat over the scene; true by default. */
   readonly chat?: boolean
   readonly voice?: boolean
 }

@@ -1,11 +1,11 @@
-/** How the client reaches a server: the calls of REST, and a line that speaks JSON. A stub stands in for both in tests. */
+/** How the client reaches a server: REST calls, and a connection that speaks JSON. In tests a stub replaces both. */
 import { PresenceError, refusalOf } from './errors.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
 export type Line = {
   readonly send: (message: Json) => void
-  /** As a binary frame. Left out: this line carries none. */
+  /** As a binary frame. Missing if this connection can't carry any. */
   readonly sendBytes?: (bytes: Uint8Array) => void
   readonly close: () => void
 }
@@ -22,7 +22,7 @@ export type Call = {
   readonly body?: Json
 }
 export type Transport = {
-  /** The answer's JSON, or its text; a `PresenceError` where it is refused. */
+  /** The answer's JSON, or its text; rejects with a `PresenceError` if it is refused. */
   readonly call: (path: string, call?: Call) => Promise<unknown>
   /** Resolves once it is open. */
   readonly open: (url: string, events: LineEvents) => Promise<Line>
@@ -36,7 +36,7 @@ const read = (text: string): unknown => {
   }
 }
 
-/** Of a server at `https://HOST`. */
+/** The transport to a server at `https://HOST`. */
 export const webTransport = (server: string): Transport => ({
   call: async (path, { method = 'GET', token = null, headers = {}, body } = {}) => {
     const unreachable = () => new PresenceError('unreachable', `${server} can’t be reached.`)

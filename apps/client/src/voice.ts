@@ -1,5 +1,6 @@
-/** Voices, from browser to browser: whoever speaks offers to each other one in the room, by perfect negotiation, and mends
- *  what was cut. Who may not speak is silent at once, here and in everybody's ears. */
+/** Voices, from browser to browser: whoever speaks sends an offer to everybody else in the room, by perfect
+ *  negotiation, and repairs lost connections. Somebody who may not speak falls silent at once, here and for
+ *  everybody else. */
 import { asPresenceError, PresenceError } from './errors.ts'
 import type { Pose } from './moves.ts'
 import type { Json } from './transport.ts'
@@ -11,12 +12,12 @@ export type VoiceDeps = {
   readonly me: () => string
   readonly others: () => ReadonlyArray<Other>
   readonly iceServers: () => ReadonlyArray<RTCIceServer>
-  /** Tells the room that one's voice is on or off; rejects where one may not speak. */
+  /** Tells the room that the user's voice is on or off; rejects if the user may not speak. */
   readonly ask: (enabled: boolean) => Promise<Json>
   readonly signal: (event: Signal, payload: Json) => void
   readonly onChange: (enabled: boolean, why: PresenceError | null) => void
 }
-/** A description or a candidate, with the connections that it is of: a newer one of the other side begins anew. */
+/** A description or a candidate, with the connections that it belongs to: a newer one on the other side starts over. */
 type Tagged = {
   readonly type?: RTCSdpType
   readonly sdp?: string
@@ -36,10 +37,10 @@ class Peer {
   readonly id = Math.random().toString(36).slice(2, 12)
   readonly connection: RTCPeerConnection
   stream: MediaStream | null = null
-  /** Its voice is off: whatever comes over it is not heard. */
+  /** The person's voice is off: whatever comes over the connection is not played. */
   isHushed = false
   panner: PannerNode | null = null
-  /** The other side's connection, once it has said. */
+  /** The other side's connection, once known. */
   theirs: string | null = null
   isOffering = false
   ignoresOffer = false
@@ -62,7 +63,7 @@ export class Voice {
   get enabled(): boolean {
     return this.#mine !== null
   }
-  /** By socket id, who is connected for voice. */
+  /** Everybody who is connected for voice, by socket id. */
   get connections(): ReadonlyMap<string, RTCPeerConnection> {
     return new Map([...this.#peers].map(([id, { connection }]) => [id, connection]))
   }
@@ -98,7 +99,7 @@ export class Voice {
     this.#silence(null)
     await this.#deps.ask(false).catch(() => {})
   }
-  /** How loud somebody is, from 0 to 1; null where nothing comes. */
+  /** How loud somebody is, from 0 to 1; null if nothing comes from them. */
   level(socketId: string): number | null {
     const [receiver] = this.#peers.get(socketId)?.connection.getReceivers() ?? []
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null

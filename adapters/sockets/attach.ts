@@ -193,7 +193,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
       iceServers: deps.iceServers ?? (() => []),
     }),
   ])
-  const jsonOnes = jsonRequests(own, places)
+  const jsonOnes = jsonRequests(own, { ...places, placed: ephemeral.placed })
   const ofNetwork = limits.packetsOfNetwork
   const sharedBy = createNetworkBuckets(ofNetwork, clock)
   const paced = { packets: limits.packets, ofNetwork, sharedBy, clock, logger, metrics }

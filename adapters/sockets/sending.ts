@@ -29,6 +29,8 @@ export interface Sending {
   readonly newest: (room: RoomKey, sender: string, moved: Moved) => void
   /** Whether one in the room is told by the packed wire where things are, and so not by `newest`. */
   readonly pack: (room: RoomKey, id: string, isPacked: boolean) => void
+  /** Whether anybody in the room is not told by the packed wire. */
+  readonly hearsOtherwise: (room: RoomKey) => boolean
   /** Straight to a WebSocket that has nothing waiting, or `otherwise`; false, and neither, where too much waits. */
   readonly frame: (socket: Socket, frames: ReadonlyArray<Buffer>, otherwise: () => void) => boolean
   /** To everybody in the room but the sender, in the order of its calls: a socket that does not read is cut off, nothing
@@ -216,6 +218,7 @@ export const createSending = (options: SendingOptions): Sending => {
       guard(socket)
     },
     newest: moving.newest,
+    hearsOtherwise: (room) => (packed.get(room)?.size ?? 0) < hearers(room),
     pack: (room, id, isPacked) => {
       const ids = packed.get(room) ?? new Set()
       if (isPacked) ids.add(id)

@@ -188,13 +188,12 @@ export const writeMove = (
   to.bytes(bodies, body.start, body.end)
 }
 
-/** One's own place as a client sends it: null where it is none. */
-export const readMove = (
-  bytes: Uint8Array,
-): {
-  readonly position: Readonly<Record<string, number>>
+export type PackedMove = {
+  readonly position: Readonly<Record<'x' | 'y' | 'z', number>>
   readonly rotation?: Readonly<Record<string, number>>
-} | null => {
+}
+/** One's own place as a client sends it: null where it is none. */
+export const readMove = (bytes: Uint8Array): PackedMove | null => {
   if (bytes.length < 5 || bytes[0] !== 1) return null
   let at = 2
   const signed = (): number => {

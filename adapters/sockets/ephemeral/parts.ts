@@ -1,6 +1,7 @@
 /** What signals, scene updates and room-data have in common. */
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
+import type { PackedMove } from '../../../domain/scene/packed.ts'
 import type { Relay } from '../../redis/relay.ts'
 import type { TokenRate } from '../../token-bucket.ts'
 import { type Answer, failed } from '../answers.ts'
@@ -17,6 +18,8 @@ export interface Ephemeral {
   readonly signal: (member: Member, event: SignalEvent, target: string, value: unknown) => Answer
   /** To the others in the room; past the pace, all that is new is sent when its turn comes. */
   readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
+  /** The same of one's own place alone, which came packed: it is sound, and costs little. */
+  readonly placed: (member: Member, move: PackedMove) => Answer
   /** To the others in the room, or to one of them: each, in the order that this member sent them. */
   readonly data: (member: Member, asked: RoomData) => Answer
   readonly forget: (member: Member) => void

@@ -6,7 +6,7 @@ import { done, notInRoom, told } from '../answers.ts'
 import type { Member } from '../member.ts'
 import { MAX_AFRAME } from '../relayed.ts'
 import type { RoomScene, Touched } from '../scene/room-scene.ts'
-import { over, partsOf, type Update } from '../scene/update.ts'
+import { emptyUpdate, over, partsOf, type Update } from '../scene/update.ts'
 import { change, remove, type SceneWriter } from '../scene/writing.ts'
 import { type Ephemeral, type EphemeralDeps, unitsOf } from './parts.ts'
 
@@ -21,9 +21,11 @@ type Outcome = {
   readonly refused: Refused
   readonly first: string | null
 }
+/** Of moves, which are many. */
+const DONE = done()
 const NOTHING: Outcome = { touched: new Map(), refused: {}, first: null }
 
-export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe' | 'forget'> => {
+export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe' | 'placed' | 'forget'> => {
   const { sending, clock, aframePace, whereabouts, scenes } = deps
 
   const pass = (member: Member, scene: RoomScene, update: Update): void => {
@@ -81,40 +83,56 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
     return { touched, refused, first }
   }
 
+  const aframe: Ephemeral['aframe'] = (member, entityData) => {
+    const room = member.place?.room
+    if (!room) return notInRoom
+    const scene = scenes.of(room)
+    const { length } = JSON.stringify(entityData)
+    if (length * 3 > MAX_AFRAME && Buffer.byteLength(JSON.stringify(entityData)) > MAX_AFRAME)
+      return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
+    whereabouts.moved(member, entityData)
+    const { own, entities, isList } = partsOf(entityData)
+    // Most say where they are, and nothing that any rule looks at.
+    const writer = entities.length === 0 ? null : scenes.writer(member)
+    const { touched, refused, first } = writer === null ? NOTHING : write(writer, entities)
+    const codes = Object.values(refused)
+    if (codes[0] !== undefined && touched.size === 0 && Object.keys(own).length === 0)
+      return told({ status: 403, code: codes[0], error: first ?? '' })
+    scenes.own(scene, member.line.id, own)
+    const update: Update = { own, entities: touched, isList }
+    const answer = codes.length === 0 ? done() : done({ refused })
+    member.aframe ??= { bucket: fullBucket(aframePace, clock.now()), latest: null, timer: undefined }
+    const paced = member.aframe
+    const units = unitsOf(length, AFRAME_UNIT)
+    if (paced.timer === undefined && take(paced.bucket, aframePace, clock.now(), units)) {
+      pass(member, scene, update)
+      return answer
+    }
+    const before = paced.latest?.scene === scene ? paced.latest : null
+    paced.latest = {
+      scene,
+      update: before === null ? update : over(before.update, update),
+      length: before === null || touched.size === 0 ? length : Math.min(before.length + length, MAX_AFRAME),
+    }
+    schedule(member, paced)
+    return answer
+  }
+
   return {
-    aframe: (member, entityData) => {
+    aframe,
+    placed: (member, move) => {
       const room = member.place?.room
       if (!room) return notInRoom
-      const scene = scenes.of(room)
-      const { length } = JSON.stringify(entityData)
-      if (length * 3 > MAX_AFRAME && Buffer.byteLength(JSON.stringify(entityData)) > MAX_AFRAME)
-        return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
-      whereabouts.moved(member, entityData)
-      const { own, entities, isList } = partsOf(entityData)
-      // Most say where they are, and nothing that any rule looks at.
-      const writer = entities.length === 0 ? null : scenes.writer(member)
-      const { touched, refused, first } = writer === null ? NOTHING : write(writer, entities)
-      const codes = Object.values(refused)
-      if (codes[0] !== undefined && touched.size === 0 && Object.keys(own).length === 0)
-        return told({ status: 403, code: codes[0], error: first ?? '' })
-      scenes.own(scene, member.line.id, own)
-      const update: Update = { own, entities: touched, isList }
-      const answer = codes.length === 0 ? done() : done({ refused })
       member.aframe ??= { bucket: fullBucket(aframePace, clock.now()), latest: null, timer: undefined }
       const paced = member.aframe
-      const units = unitsOf(length, AFRAME_UNIT)
-      if (paced.timer === undefined && take(paced.bucket, aframePace, clock.now(), units)) {
-        pass(member, scene, update)
-        return answer
-      }
-      const before = paced.latest?.scene === scene ? paced.latest : null
-      paced.latest = {
-        scene,
-        update: before === null ? update : over(before.update, update),
-        length: before === null || touched.size === 0 ? length : Math.min(before.length + length, MAX_AFRAME),
-      }
-      schedule(member, paced)
-      return answer
+      if (paced.timer !== undefined || !take(paced.bucket, aframePace, clock.now(), 1))
+        return aframe(member, move)
+      const scene = scenes.of(room)
+      whereabouts.moved(member, move)
+      scenes.placed(scene, member.line.id, move)
+      // Those on the packed wire are told with the next tick.
+      if (sending.hearsOtherwise(room)) pass(member, scene, { ...emptyUpdate, own: move })
+      return DONE
     },
     forget: (member) => {
       clearTimeout(member.aframe?.timer)

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as E from 'fp-ts/lib/Either.js'
 import type { WebSocket } from 'ws'
-import { readMove } from '../../../domain/scene/packed.ts'
+import { type PackedMove, readMove } from '../../../domain/scene/packed.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import { invalid } from '../../refusals.ts'
 import { type Ack, type Answer, told } from '../answers.ts'
@@ -42,6 +42,14 @@ export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined
 
 /** Frames that are no object with a type get a name that nobody can send. */
 const MALFORMED = '\u0000'
+/** A place that came packed: what no JSON can be. */
+const PLACED = '\u0000placed'
+class Placed {
+  readonly move: PackedMove
+  constructor(move: PackedMove) {
+    this.move = move
+  }
+}
 /** In the place of a frame that is. */
 const TOO_LARGE = Symbol('too large')
 type Frame = string | Uint8Array | typeof TOO_LARGE
@@ -64,7 +72,7 @@ export type JsonSockets = {
 /** What the receiver of requests accepts besides our own events. */
 export const jsonRequests = (
   requests: Requests,
-  deps: Parameters<typeof roomFor>[2],
+  deps: Parameters<typeof roomFor>[2] & { readonly placed: (member: Member, move: PackedMove) => Answer },
 ): ReadonlyMap<string, SocketRequest> => {
   const join = requests.get('join-space') as SocketRequest
   const named: SocketRequest = {
@@ -93,6 +101,17 @@ export const jsonRequests = (
   return new Map([
     ...requests,
     ['join-space', named],
+    [
+      PLACED,
+      {
+        channel: 'space',
+        waits: true,
+        handle: (member, payload) =>
+          payload instanceof Placed
+            ? deps.placed(member, payload.move)
+            : told(invalid('event', 'There is no such event.')),
+      } satisfies SocketRequest,
+    ],
     [
       MALFORMED,
       {
@@ -181,7 +200,8 @@ export const createJsonSockets = (deps: {
     }
     if (typeof text !== 'string') {
       const move = readMove(text)
-      receive(member, move === null ? MALFORMED : 'aframe-update', move ?? undefined, null)
+      if (move === null) receive(member, MALFORMED, undefined, null)
+      else receive(member, PLACED, new Placed(move), null)
       return
     }
     const message = read(text)

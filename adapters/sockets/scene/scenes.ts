@@ -4,7 +4,7 @@ import { accountOf } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import type { Change } from '../../../domain/scene/entity.ts'
-import { packPose } from '../../../domain/scene/packed.ts'
+import { type PackedMove, packPose } from '../../../domain/scene/packed.ts'
 import { type Stamp, type StampClock, stampClock } from '../../../domain/scene/stamp.ts'
 import { accessOf } from '../../../domain/space/access.ts'
 import { type Pin, pinKey } from '../../../domain/space/pin.ts'
@@ -300,6 +300,14 @@ export class Scenes {
   own(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
     this.#keepAvatar(scene, by, own)
     this.#between.own(scene.room, by, own)
+  }
+  /** The same of a place alone, known to be short. */
+  placed(scene: RoomScene, by: string, move: PackedMove): void {
+    const { position, rotation = scene.avatars.get(by)?.rotation ?? null } = move
+    const avatar: Avatar = { position, rotation }
+    scene.avatars.set(by, avatar)
+    this.#packed.put(scene, by, avatar)
+    this.#between.own(scene.room, by, move)
   }
   #forgetAvatar(scene: RoomScene, socketId: string): void {
     scene.avatars.delete(socketId)

@@ -45,6 +45,7 @@ const people = async (node: OneNode['node']) => {
     alice: await inRoom('account:alice', { position: { x: 1, y: 0, z: 1 }, avatar_data: { hat: 'red' } }),
     bobby: await inRoom('account:bobby', { scene: 'packed' }),
     guest: await inRoom(null),
+    dave: await node.connect('account:dave'),
   }
 }
 type People = Awaited<ReturnType<typeof people>>
@@ -97,12 +98,23 @@ const build = async ({ alice, bobby }: People): Promise<void> => {
   await does(alice.client, 'entity-unpin', { id: 'box' })
   await does(alice.client, 'entity-remove', { id: 'box' })
 }
-const moderate = async ({ alice, bobby, guest }: People): Promise<void> => {
+/** A full room with a queue: somebody waits, gives up, waits again and has their turn. */
+const wait = async ({ alice, guest, dave }: People): Promise<void> => {
+  await does(alice.client, 'settings-change', { queue: true, max_users: 3 })
+  const queues = async () => assert.is((await dave.ask('join-space', POST)).code, 'queued')
+  await queues()
+  await dave.until('a place', ({ event }) => event === 'queue-place')
+  await does(dave, 'queue-leave', { subject: 'dave', ...POST })
+  await dave.until('the end', ({ event }) => event === 'queue-over')
+  await queues()
+  await does(alice.client, 'kick', { session_id: guest.sessionId, reason: 'To make room' })
+  await dave.until('the turn', ({ event }) => event === 'queue-turn')
+}
+const moderate = async ({ alice, bobby }: People): Promise<void> => {
   await does(alice.client, 'permission-grant', { account: 'bobby', permission: 'access', reason: 'A friend' })
   await does(alice.client, 'permission-revoke', { account: 'bobby' })
   await does(alice.client, 'mute', { subject: 'bobby', until: '2099-01-01T00:00:00.000Z' })
   await does(alice.client, 'unmute', { subject: 'bobby' })
-  await does(alice.client, 'kick', { session_id: guest.sessionId })
   await does(alice.client, 'ban', { subject: 'bobby', until: '2099-01-01T00:00:00.000Z', reason: 'Enough' })
   await does(alice.client, 'unban', { subject: 'bobby' })
   await does(alice.client, 'leave-space')
@@ -113,8 +125,9 @@ test('given a room in which everything happens, then each documented event is he
   node,
 }) => {
   const all = await people(node)
-  for (const happens of [talk, speak, signal, build, moderate]) await happens(all)
-  const heard = Object.values(all).flatMap(({ client }) => client.heard)
+  for (const happens of [talk, speak, signal, build, wait, moderate]) await happens(all)
+  const { alice, bobby, guest, dave } = all
+  const heard = [alice.client, bobby.client, guest.client, dave].flatMap((client) => client.heard)
   assert.equal([...new Set(heard.flatMap(wrongWith))], [])
   assert.equal(
     Object.keys(SERVER_EVENTS).filter((name) => !heard.some(({ event }) => event === name)),

@@ -65,11 +65,11 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   queued: {
     status: null,
     means:
-      'Every seat is taken, and the caller now has a place in the queue: `queue` says where. Told by `queue-place` and `queue-turn`.',
+      'Every seat is taken, and the caller now has a place in the queue: `queue` says which. `queue-place` and `queue-turn` tell what happens next.',
   },
   queue_full: {
     status: 409,
-    means: 'As many wait for a seat as may: of the room, or of one network’s guests.',
+    means: 'The queue is full: that of the room, or that of one network’s guests.',
   },
   too_many_sessions: {
     status: 409,
@@ -108,7 +108,7 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   beyond_log: {
     status: 410,
     means:
-      'The log ends before that position: an older backup was put back, or it is another log. Continue from start, or from a position that the log has.',
+      'The log ends before that position: an older backup was restored, or it is another log. Continue from start, or from a position that the log has.',
   },
   too_large: { status: 413, means: 'The request is larger than allowed (431 if its headers are).' },
   slow_down: { status: 429, means: 'Too many, too fast, or slow mode; retry_after says when to try again.' },

@@ -340,17 +340,17 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   },
   'queue-place': {
     to: 'this socket',
-    does: 'Where one stands in the queue of a full room, whenever that changes.',
+    does: 'The receiver’s place in the queue of a full room, whenever it changes.',
     fields: { ...elsewhere, subspace: shapes.subspace, ...standing, timestamp: time },
   },
   'queue-turn': {
     to: 'this socket',
-    does: 'It is one’s turn: a seat is held until then, and join-space takes it.',
+    does: 'It is the receiver’s turn: a seat is held until expires_at, and join-space takes it.',
     fields: { ...elsewhere, subspace: shapes.subspace, expires_at: time, timestamp: time },
   },
   'queue-over': {
     to: 'this socket',
-    does: 'One waits no longer: the turn was missed, the place was given up or taken away, the queue is off, or a code of why one may not enter.',
+    does: 'The receiver no longer waits: the turn was missed, the place was given up or taken away, the queue was switched off, or a code says why they may not enter.',
     fields: { ...elsewhere, subspace: shapes.subspace, reason: text(), timestamp: time },
   },
   ...signals(

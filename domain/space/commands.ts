@@ -421,7 +421,7 @@ export const SPACE_COMMANDS = {
   LeaveQueue: command({
     fields: { subject, reason },
     who: 'whose place it is, or a moderator above them',
-    says: 'Gives up one’s place in the queue, or as a moderator takes that of one below.',
+    says: 'Gives up the caller’s place in the queue or, for a moderator, takes away that of somebody below.',
     rate: 'presence',
     looksAt: ['target', 'line'],
     wire: { socket: 'queue-leave', rest: { method: 'DELETE', path: 'queue/:subject' } },

@@ -55,7 +55,7 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
     path: '/api/presence/spaces/:type/:id/queue',
     answer: { success: 'boolean', queue_info: 'object' },
     tag: 'panel',
-    summary: 'How many wait for a seat; nobody, where the room has no queue.',
+    summary: 'How many people wait for a seat; nobody if the room has no queue.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const { state } = await seen(deps, spaceOf(params), who.caller)
@@ -235,7 +235,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     waits: WAITS,
     tag: 'panel',
     summary:
-      'A join, as the panel asks for one. The account in the body proves nothing: without a proof it is a guest’s. 202 with a place where the room is full and has a queue, else 429.',
+      'A join in the form that the panel uses. The account in the body proves nothing: without a proof the caller is a guest. If the room is full, 202 with a place if it has a queue, otherwise 429.',
     body: t.partial({ space_type: t.unknown, space_id: t.unknown, subspace: AnySubspace }),
     handle: async ({ body, who, sender, commandId, request }) => {
       needNoService(who.caller)

@@ -36,7 +36,7 @@ export const queue = (app: FastifyInstance, deps: HttpDeps): void => {
     },
     tag: 'spaces',
     summary:
-      'The queue of a full room: how many wait, where one stands oneself, and to moderators who waits, in the order of the turns.',
+      'The queue of a full room: how many people wait, the caller’s own place and, for moderators, who waits, in the order of the turns.',
     params: SpaceParams,
     handle: async ({ params, who }) => {
       const { state, access } = await seen(deps, spaceOf(params), who.caller)

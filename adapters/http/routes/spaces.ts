@@ -143,7 +143,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     waits: JOINED,
     tag: 'spaces',
     summary:
-      'Asks to be let in: holds a seat for a minute, in which the socket is to come. 202 where every seat is taken and the room has a queue: then the socket is told when it is one’s turn.',
+      'Asks to be let in: holds a seat for a minute, in which the socket should connect. 202 if every seat is taken and the room has a queue: the socket is then told when it is the caller’s turn.',
     params: SpaceParams,
     body: t.partial({ subspace: AnySubspace, ...PROOF }),
     proofInBody: true,

@@ -154,7 +154,7 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
-  /** Gives up one’s place in the queue, or as a moderator takes that of one below. */
+  /** Gives up the caller’s place in the queue or, for a moderator, takes away that of somebody below. */
   readonly 'queue-leave': {
     readonly subject: string
     readonly reason?: string | null
@@ -432,7 +432,7 @@ export type Told = {
     readonly by: string | null
     readonly until?: string
   }
-  /** Where one stands in the queue of a full room, whenever that changes. */
+  /** The receiver’s place in the queue of a full room, whenever it changes. */
   readonly 'queue-place': {
     readonly spaceType: 'post' | 'document' | 'community' | 'global'
     readonly spaceId: string
@@ -443,7 +443,7 @@ export type Told = {
     readonly until: string | null
     readonly timestamp: string
   }
-  /** It is one’s turn: a seat is held until then, and join-space takes it. */
+  /** It is the receiver’s turn: a seat is held until expires_at, and join-space takes it. */
   readonly 'queue-turn': {
     readonly spaceType: 'post' | 'document' | 'community' | 'global'
     readonly spaceId: string
@@ -451,7 +451,7 @@ export type Told = {
     readonly expires_at: string
     readonly timestamp: string
   }
-  /** One waits no longer: the turn was missed, the place was given up or taken away, the queue is off, or a code of why one may not enter. */
+  /** The receiver no longer waits: the turn was missed, the place was given up or taken away, the queue was switched off, or a code says why they may not enter. */
   readonly 'queue-over': {
     readonly spaceType: 'post' | 'document' | 'community' | 'global'
     readonly spaceId: string

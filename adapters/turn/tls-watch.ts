@@ -6,13 +6,14 @@ import { turnClient } from './turn-client.ts'
 export type TlsState = 'there' | 'shut' | 'unknown'
 
 export type TlsWatch = {
-  /** What was found last; a look that is older than a minute begins another. */
+  /** What was found last; a look that is older than a minute (where something is not there, than 10 s) begins another. */
   readonly stateOf: (place: TurnPlace) => TlsState
   /** Looks now. */
   readonly look: () => Promise<void>
 }
 
 const BELIEVED_MS = 60_000
+const DOUBTED_MS = 10_000
 const PATIENCE_MS = 3_000
 const keyOf = ({ name, port }: TurnPlace): string => `${name}:${port}`
 
@@ -65,7 +66,8 @@ export const watchTls = (
   }
   return {
     stateOf: (place) => {
-      if (now() - lookedAt > BELIEVED_MS) void look()
+      const isAllThere = [...found.values()].every((one) => one === 'there')
+      if (now() - lookedAt > (isAllThere ? BELIEVED_MS : DOUBTED_MS)) void look()
       return found.get(keyOf(place)) ?? 'unknown'
     },
     look,

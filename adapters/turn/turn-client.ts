@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 
 const COOKIE = 0x2112a442
 const ALLOCATE = 0x0003
+const REFRESH = 0x0004
 const CREATE_PERMISSION = 0x0008
 const SEND = 0x0016
 const DATA = 0x0017
@@ -17,6 +18,7 @@ const Attribute = {
   integrity: 0x0008,
   error: 0x0009,
   peer: 0x0012,
+  lifetime: 0x000d,
   data: 0x0013,
   realm: 0x0014,
   nonce: 0x0015,
@@ -50,6 +52,8 @@ export type TurnClient = {
   readonly send: (peer: Address, data: Buffer) => void
   /** What peers sent to the relay. */
   readonly onData: (hear: (data: Buffer) => void) => void
+  /** Gives the relay back: it counts against its user's quota for ten minutes otherwise. Rejects where nothing answers. */
+  readonly release: () => Promise<TurnAnswer>
   readonly close: () => void
 }
 
@@ -254,6 +258,7 @@ export const turnClient = async (
       const to = attribute(Attribute.peer, xorAddress(peer.address, peer.port, transaction))
       line.send(headed(SEND, transaction, Buffer.concat([to, attribute(Attribute.data, data)])))
     },
+    release: async () => told(await ask(REFRESH, () => [attribute(Attribute.lifetime, Buffer.alloc(4))])),
     onData: (heard) => {
       onData = heard
     },

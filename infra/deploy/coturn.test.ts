@@ -9,6 +9,7 @@ import { suite } from 'uvu'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { turnClient as clientOf } from '../../adapters/turn/turn-client.ts'
 import { freePort } from '../postgres/embedded.ts'
+import { until } from '../testing/until.ts'
 
 const coturn = suite('coturn, as it is deployed')
 const CONF = readFileSync(new URL('../coturn/turnserver.conf', import.meta.url), 'utf8')
@@ -110,6 +111,31 @@ coturn('given credentials of another secret, or past their end, then it gives no
     client.close()
   }
 })
+
+coturn(
+  'given one who has as many relays as one may, when these are given back, then there are some again',
+  async () => {
+    const bob = createTurn({ secret: SECRET, hosts: [], ttlSeconds: 600, clock: now }).credentialsFor('bob')
+    const relayOf = async () => {
+      const client = await turnClient(server.port, bob)
+      return { client, answer: await client.allocate(4) }
+    }
+    const taken: Awaited<ReturnType<typeof relayOf>>[] = []
+    do taken.push(await relayOf())
+    while (taken.at(-1)?.answer.ok === true && taken.length < 40)
+    assert.deepEqual(taken.at(-1)?.answer, { ok: false, code: 486 })
+    for (const { client, answer } of taken) {
+      if (answer.ok) assert.equal((await client.release()).ok, true)
+      client.close()
+    }
+    await until('there is a relay again', async () => {
+      const { client, answer } = await relayOf()
+      if (answer.ok) await client.release()
+      client.close()
+      return answer.ok
+    })
+  },
+)
 
 const PUBLIC4 = [
   '8.8.8.8',

@@ -25,6 +25,9 @@ export const reasonOf = (error: unknown): string => {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no such host'
   if (code === 'ETIMEDOUT' || (one as Error)?.name === 'TimeoutError') return 'it does not answer'
   if (cause instanceof Error) return reasonOf(cause)
+  // OpenSSL's own words are a line of its source besides.
+  const { reason } = one as { reason?: unknown }
+  if (typeof reason === 'string' && code?.startsWith('ERR_SSL_')) return reason
   return message || code || String(one)
 }
 

@@ -12,6 +12,12 @@ const OPEN: Readonly<Record<string, string>> = {
   tcp: 'Open TCP 3478 to the world: without it whoever’s network lets no UDP through has no voice.',
 }
 
+/** Asked again and again, the doctor takes no more than one relay at a time. */
+const giveBack = async (client: TurnClient): Promise<void> => {
+  await client.release().catch(() => {})
+  client.close()
+}
+
 /** Sends a word from one relay to another of the same server; false where it does not arrive. */
 const echoes = async (
   server: TurnServer,
@@ -37,7 +43,7 @@ const echoes = async (
       clearInterval(again)
     }
   } finally {
-    second.close()
+    await giveBack(second)
   }
 }
 
@@ -75,7 +81,7 @@ const over = async (
         )
     }
   } finally {
-    client.close()
+    await giveBack(client)
   }
 }
 

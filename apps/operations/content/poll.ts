@@ -9,7 +9,8 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** How often rows are counted on both sides, since a deleted row can't be found by its time. */
 const COUNT_MS = 60_000
-/** After a poll that took long it rests longer, so that the primary has most of its time for others. */
+/** A poll that took long is followed by a longer rest, so that the primary has most of its time for others. */
+const LONG_MS = 250
 const SHARE = 4
 const LONGEST_REST_MS = 5_000
 
@@ -107,6 +108,6 @@ export const pollPrimary = async (run: FollowRun, reason: string, againMs: numbe
     })
     run.isWell('polling')
     if (againMs !== null && now() - began >= againMs) return
-    await run.rest(Math.max(run.pollMs, Math.min(LONGEST_REST_MS, SHARE * took)))
+    await run.rest(Math.max(run.pollMs, took < LONG_MS ? took : Math.min(LONGEST_REST_MS, SHARE * took)))
   }
 }

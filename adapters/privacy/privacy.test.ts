@@ -9,9 +9,10 @@ import { memoryLog } from '../../infra/testing/memory-log.ts'
 import { testDatabase } from '../../infra/testing/postgres.ts'
 import { until } from '../../infra/testing/until.ts'
 import { alice, bob, guest, joined, posted, recorded, system } from '../../projections/testing/events.ts'
+import { commitmentTo } from './commitment.ts'
 import { connectVault } from './connect.ts'
 import { postgresVault } from './postgres-vault.ts'
-import { openText, sealText } from './seal.ts'
+import { openText, PERSONAL, sealText } from './seal.ts'
 import { openEvents, sealedLog } from './sealed-log.ts'
 import type { Vault } from './vault.ts'
 
@@ -80,7 +81,13 @@ test('given each kind of event, then nothing personal stands on the log, and it 
     const text = JSON.stringify([onLog.data, onLog.metadata])
     assert.not.match(text, /secret words|192\.0\.2\.7|"tests"/)
     assert.equal([read.data, read.metadata], [made.event.data, made.event.metadata])
-    assert.equal(read.stored, { data: onLog.data, metadata: onLog.metadata })
+    const { salt, ...stored } = read.stored ?? {}
+    assert.equal(stored, { data: onLog.data, metadata: onLog.metadata })
+    const { commit } = onLog.metadata as { commit?: string }
+    const field =
+      (onLog.data as { sealed?: boolean }).sealed === true ? PERSONAL[made.event.type]?.field : undefined
+    const value = field === undefined ? undefined : (made.event.data as Record<string, unknown>)[field]
+    assert.is(commit, value === undefined ? undefined : commitmentTo(value, salt!))
   }
 })
 
@@ -108,7 +115,9 @@ test('given a person whose key is destroyed, then the event remains, blank, and 
   const { client: _, ...metadata } = read.metadata as Record<string, unknown>
   assert.equal(after?.data, { ...(read.data as object), content: '', erased: 'request-1' })
   assert.equal(after?.metadata, { ...metadata, erased: 'request-1' })
-  assert.equal(after?.stored, read.stored)
+  const { salt, ...stored } = read.stored!
+  assert.equal(after?.stored, stored)
+  assert.type(salt, 'string')
 })
 
 test('given a seal that was moved or altered, or a key that never existed, then the seal stays closed and the event remains', async () => {

@@ -14,6 +14,7 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
+import { commitmentTo, freshSalt } from './commitment.ts'
 import { type OpenedSeals, recentSeals } from './opened-seals.ts'
 import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
@@ -46,19 +47,20 @@ const hasClient = ({ client }: Json): boolean => {
   return false
 }
 
-/** What a seal holds, as JSON: `[ip, userAgent]`, and with a third the event's personal field. Where there is more to
+/** What a seal holds, as JSON: `[ip, userAgent]`, and with a third and a fourth the event's personal field and its salt. Where there is more to
  *  tell of a client, as everywhere before there was this shorter form: `{ client?, value? }`. */
-const packed = (client: unknown, inClient: boolean, value: unknown, inData: boolean): string => {
+const packed = (client: unknown, inClient: boolean, personal: Personal | null): string => {
   const { ip, userAgent, ...more } = inClient ? (client as Json) : ({} as Json)
   const isUsual = (part: unknown): boolean => part === undefined || typeof part === 'string'
-  for (const _ in more) return packedWhole(client, inClient, value, inData)
-  if (!isUsual(ip) || !isUsual(userAgent)) return packedWhole(client, inClient, value, inData)
-  return JSON.stringify(inData ? [ip, userAgent, value] : [ip, userAgent])
+  for (const _ in more) return packedWhole(client, inClient, personal)
+  if (!isUsual(ip) || !isUsual(userAgent)) return packedWhole(client, inClient, personal)
+  return JSON.stringify(personal === null ? [ip, userAgent] : [ip, userAgent, personal.value, personal.salt])
 }
-const packedWhole = (client: unknown, inClient: boolean, value: unknown, inData: boolean): string =>
-  JSON.stringify({ ...(inClient ? { client } : {}), ...(inData ? { value } : {}) })
+const packedWhole = (client: unknown, inClient: boolean, personal: Personal | null): string =>
+  JSON.stringify({ ...(inClient ? { client } : {}), ...personal })
 
-type Contents = { readonly client?: unknown; readonly value?: unknown }
+type Personal = { readonly value: unknown; readonly salt: string }
+type Contents = { readonly client?: unknown; readonly value?: unknown; readonly salt?: unknown }
 const unpacked = (text: string): Contents => {
   const contents: unknown = JSON.parse(text)
   if (!Array.isArray(contents)) return contents as Contents
@@ -67,6 +69,7 @@ const unpacked = (text: string): Contents => {
   return {
     ...(ip === null && userAgent === null ? {} : { client }),
     ...(contents.length > 2 ? { value: contents[2] } : {}),
+    ...(contents.length > 3 ? { salt: contents[3] } : {}),
   }
 }
 
@@ -86,7 +89,7 @@ const sealClient = (
   { generation, key }: SubjectKey,
   { clients: made, recent }: Made,
 ): string => {
-  const contents = packed(client, true, undefined, false)
+  const contents = packed(client, true, null)
   const name = `${subject} ${contents}`
   const known = made.get(name)
   if (known?.key === key) return known.sealed
@@ -96,7 +99,7 @@ const sealClient = (
   return sealed
 }
 
-/** Personal data goes into one seal, in the metadata. Data whose field was moved there is marked by `sealed: true`. */
+/** Personal data goes into one seal, in the metadata, beside it a commitment to the data's field. Data whose field was moved there is marked by `sealed: true`. */
 const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
@@ -108,10 +111,13 @@ const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made):
     return { id, type, data, metadata }
   }
   const { field, blank } = PERSONAL[type]!
-  const contents = packed(client, inClient, (data as Json)[field], true)
+  const value = (data as Json)[field]
+  const salt = freshSalt()
+  const contents = packed(client, inClient, { value, salt })
   const sealed = `${under.generation}.${sealText(contents, under.key, id)}`
   made.recent.put(sealed, contents, under.key, id)
   metadata.sealed = sealed
+  metadata.commit = commitmentTo(value, salt)
   return { id, type, data: { ...(data as Json), [field]: blank, sealed: true }, metadata }
 }
 
@@ -150,7 +156,7 @@ const open = (
   recent: OpenedSeals,
 ): RecordedEvent => {
   const stored = { data: event.data, metadata: event.metadata }
-  const { sealed, ...metadata } = event.metadata as Json
+  const { sealed, commit, ...metadata } = event.metadata as Json
   const field = PERSONAL[event.type]?.field
   const inData = field !== undefined && isObject(event.data) && event.data.sealed === true
   const { sealed: _, ...data } = inData ? (event.data as Json) : {}
@@ -172,7 +178,13 @@ const open = (
     if (inData && !('value' in contents)) return left({ unreadable: true })
     if (inData) data[field] = contents.value
     if (contents.client !== undefined) metadata.client = contents.client
-    return { ...event, data: inData ? data : event.data, metadata, stored }
+    const { salt } = contents
+    return {
+      ...event,
+      data: inData ? data : event.data,
+      metadata,
+      stored: typeof salt === 'string' ? { ...stored, salt } : stored,
+    }
   } catch {
     // The seal was altered, and so the event fails its proof too. The field stays blank, as if erased.
     return left({ unreadable: true })

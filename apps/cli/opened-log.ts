@@ -4,11 +4,11 @@ import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/index.ts'
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { missingSentence } from '../../adapters/privacy/missing-keys.ts'
-import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import { type SealedLog, sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { archiveSettings } from '../config/archive.ts'
 import type { Connections } from './connections.ts'
 
-export type OpenedLog = EventStoreLog & {
+export type OpenedLog = SealedLog<EventStoreLog> & {
   /** A sentence where what was read so far was sealed under keys that are not there. */
   readonly missingKeys: () => string | null
 }

@@ -17,14 +17,18 @@ import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { plain, shown } from '../shown.ts'
 import { checkArchiveFolder } from './archive-check.ts'
+import { evidenceInto } from './evidence.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
 
-export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]
+export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] [--html [--words-of NAME]… [--no-words]] -o FILE [--force]
 
 Writes a room's events with the proof that they are in the log, a signed checkpoint, and the state at both ends, in one
 file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
 
   --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out
+  --html         one file that opens in any browser without a network, checks itself, plays the room and shows what was said
+  --words-of     with --html, shows the words of this account or guest alone; the others' are withheld, and the proof is whole
+  --no-words     with --html, shows nobody's words
   -o FILE        - for the standard output
   --force        write over FILE where it is there already`
 
@@ -42,6 +46,9 @@ export const exportBundle: Run = async (args, io) => {
       space: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
+      html: { type: 'boolean' },
+      'words-of': { type: 'string', multiple: true },
+      'no-words': { type: 'boolean' },
       out: { type: 'string', short: 'o' },
       force: { type: 'boolean' },
     },
@@ -54,6 +61,10 @@ export const exportBundle: Run = async (args, io) => {
   if ((from === null && given.from !== undefined) || (to === null && given.to !== undefined))
     throw new Misused('--from and --to are times: 2026-01-31T12:00:00Z, or 2026-01-31.')
   if (from !== null && to !== null && to < from) throw new Misused('--to is before --from.')
+  const wordsOf = given['words-of'] ?? null
+  const shows = given['no-words'] === true ? [] : wordsOf
+  if (given.html !== true && (wordsOf !== null || shows !== null))
+    throw new Misused('--words-of and --no-words are for --html: a bundle shows nobody’s words.')
   const file = given.out
   if (file === undefined) throw new Misused('Where to? Give -o FILE.')
   const connected = connections()
@@ -75,6 +86,8 @@ export const exportBundle: Run = async (args, io) => {
   }
   const { databaseUrl, eventStoreUrl } = connected.right
   const log = storedLog(eventStoreUrl)
+  const evidence =
+    given.html === true ? evidenceInto({ to: connected.right, signer, write: out.write, shows }) : null
   const progress = progressTo(io)
   try {
     const answers = await reached()
@@ -88,16 +101,17 @@ export const exportBundle: Run = async (args, io) => {
       from,
       // Nothing can be said about the future.
       to: to !== null && to.getTime() > Date.now() ? null : to,
-      write: out.write,
+      write: evidence?.take ?? out.write,
       onProgress: (events) => progress.at({ what: 'exporting', more: `${events} events` }),
     }).finally(progress.end)
+    const words = (await evidence?.done()) ?? ''
     await out.done()
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)
     const { events, bytes, size } = done
     const say = out.isDirect ? io.err : io.out
     io.data?.({ file, space: given.space, ...done })
     say(
-      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}`,
+      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}${words}`,
     )
     return 0
   } catch (error) {

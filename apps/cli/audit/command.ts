@@ -16,7 +16,8 @@ export const audit: Command = {
     },
     {
       name: 'export',
-      takes: '--space TYPE:ID [--from TIME] [--to TIME] -o FILE [--force]',
+      takes:
+        '--space TYPE:ID [--from TIME] [--to TIME] [--html [--words-of NAME]… [--no-words]] -o FILE [--force]',
       says: 'writes a room’s events with proofs, a signed checkpoint, and the state at both ends into one file',
       load: async () => {
         const { exportBundle, exportUsage } = await import('./bundle.ts')

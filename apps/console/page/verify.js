@@ -1,6 +1,7 @@
 // Proofs checked in this browser by WebCrypto: RFC 6962's tree, C2SP's signed notes. No word of the server is believed.
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
-const joined = (...parts) => {
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))
+const encoded = (bytes) => btoa(String.fromCharCode(...bytes))
+export const joined = (...parts) => {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -9,26 +10,33 @@ const joined = (...parts) => {
   }
   return all
 }
-const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-const node = (left, right) => sha256(joined(Uint8Array.of(1), left, right))
-const equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
+export const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+export const node = (left, right) => sha256(joined(Uint8Array.of(1), left, right))
+export const equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i])
 const utf8 = new TextEncoder()
 
-/** The name, the tree's size and root, the text that is signed, and the signatures. Throws where it is no checkpoint. */
+/** The name, the tree's size and root. Throws where it is no checkpoint. */
 export const parseNote = (note) => {
-  const [text, signed = ''] = note.split('\n\n')
+  const [text] = note.split('\n\n')
   const [origin, size, root] = text.split('\n')
   if (!/^\d+$/.test(size ?? '') || !root) throw new Error('This is no checkpoint.')
+  return { origin, size: Number(size), root: bytesOf(root), rootText: root }
+}
+
+/** What is signed in a note, and the signatures. */
+const signedIn = (note) => {
+  const [text, signed = ''] = note.split('\n\n')
   const signatures = signed.split('\n').flatMap((line) => {
     const [, name, value] = /^— (\S+) (\S+)$/.exec(line) ?? []
-    return value ? [{ name, bytes: bytesOf(value) }] : []
+    // Base64 has several ways to write the same bytes: one of them was signed.
+    return value && encoded(bytesOf(value)) === value ? [{ name, bytes: bytesOf(value) }] : []
   })
-  return { origin, size: Number(size), root: bytesOf(root), rootText: root, text: `${text}\n`, signatures }
+  return { text: `${text}\n`, signatures }
 }
 
 /** Whether the key (`name+id+base64`) signed the note. */
 export const isSigned = async (note, vkey) => {
-  const { text, signatures } = parseNote(note)
+  const { text, signatures } = signedIn(note)
   const [, name, value] = /^([^+]+)\+[0-9a-f]{8}\+(.+)$/.exec(vkey.trim()) ?? []
   if (!value) return false
   const key = bytesOf(value)

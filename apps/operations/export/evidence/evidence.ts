@@ -1,0 +1,79 @@
+/** A room's record as one HTML file that opens anywhere: its bundle, and the words that may be shown with the proof that they were said. */
+import type { RecordedEvent } from '../../../../domain/ports.ts'
+import { type Signer, verifierOf } from '../../../../projections/proof/note.ts'
+import { evidenceFile } from './file.ts'
+import { recordOf, type Word, type Words } from './record.ts'
+
+/** Opens events as they stand on the log, where their keys still exist. */
+export type Open = (
+  events: ReadonlyArray<RecordedEvent>,
+) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
+
+/** The field that each event has its words in. */
+const FIELDS: Readonly<Record<string, string>> = { MessagePosted: 'content', MessageEdited: 'content' }
+const AT_ONCE = 1_000
+
+type Line = {
+  readonly id: string
+  readonly type: string
+  readonly stream: string
+  readonly revision: string
+  readonly data: Readonly<Record<string, unknown>>
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+/** The bundle's events whose words are sealed. */
+const sealedOf = (bundle: string): ReadonlyArray<RecordedEvent> => {
+  const found: RecordedEvent[] = []
+  for (const line of bundle.split('\n')) {
+    if (!line.startsWith('{"event":') || !line.includes('"sealed":true')) continue
+    const { id, type, stream, revision, data, metadata } = (JSON.parse(line) as { event: Line }).event
+    if (data.sealed !== true) continue
+    found.push({
+      id,
+      type,
+      stream,
+      data,
+      metadata,
+      revision: BigInt(revision),
+      position: 0n,
+      created: new Date(0),
+    })
+  }
+  return found
+}
+
+const authorOf = ({ metadata }: RecordedEvent): string =>
+  String((metadata as { actor?: { id?: unknown } } | null)?.actor?.id ?? '')
+
+/** `shows`: whose words are shown. Whatever else is sealed stays so, and the proof is whole all the same. */
+const wordsOf = async (bundle: string, open: Open, shows: (author: string) => boolean): Promise<Words> => {
+  const words: Record<string, Word> = {}
+  const withheld: string[] = []
+  const sealed = sealedOf(bundle)
+  for (let from = 0; from < sealed.length; from += AT_ONCE)
+    for (const event of await open(sealed.slice(from, from + AT_ONCE))) {
+      const field = FIELDS[event.type]
+      const value = field === undefined ? undefined : (event.data as Record<string, unknown>)[field]
+      const isOpen = event.stored !== undefined && value !== undefined && value !== ''
+      if (isOpen && shows(authorOf(event))) words[event.id] = { value, salt: event.stored?.salt ?? null }
+      else withheld.push(event.id)
+    }
+  return { words, withheld }
+}
+
+export type EvidenceOptions = {
+  readonly signer: Signer
+  readonly open: Open
+  readonly shows: (author: string) => boolean
+  /** When it is made, ISO 8601. */
+  readonly madeAt: string
+}
+export const evidenceOf = async (
+  bundle: string,
+  { signer, open, shows, madeAt }: EvidenceOptions,
+): Promise<{ readonly html: string; readonly shown: number; readonly withheld: number }> => {
+  const words = await wordsOf(bundle, open, shows)
+  const verifier = verifierOf(signer)
+  const html = await evidenceFile(recordOf(bundle, words, { key: verifier.vkey, verifier, madeAt }), signer)
+  return { html, shown: Object.keys(words.words).length, withheld: words.withheld.length }
+}

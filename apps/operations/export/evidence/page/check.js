@@ -1,0 +1,195 @@
+// Whether a room's record in this file is what the log's key signed: the tree, every event in it, every word that is shown.
+import { bytesOf, equal, isSigned, joined, node, parseNote, sha256 } from '../../../../console/page/verify.js'
+
+const utf8 = new TextEncoder()
+const ZERO = Uint8Array.of(0)
+export const base64 = (bytes) => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768))
+  return btoa(text)
+}
+const digest = async (text) => base64(await sha256(utf8.encode(text)))
+/** Base64 has several ways to write the same bytes: one of them was signed. */
+export const exactly = (text) => {
+  const bytes = bytesOf(text)
+  if (base64(bytes) !== text) throw new Error('It is not written as it was signed.')
+  return bytes
+}
+
+/** RFC 8785's form of JSON values, of which words are committed to. */
+const canonical = (value) => {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value === 'object' && value !== null) {
+    const keys = Object.keys(value).filter((key) => value[key] !== undefined).sort()
+    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`
+  }
+  return JSON.stringify(value ?? null)
+}
+export const commitment = async (value, salt) => base64(await sha256(joined(exactly(salt), utf8.encode(canonical(value)))))
+
+export const unpack = async (record) => {
+  const packed = new Blob([exactly(record)]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await new Response(packed).arrayBuffer())
+}
+
+const PREFIX = '{"event":'
+const linesOf = (text) => {
+  const lines = text.split('\n')
+  if (lines.pop() !== '') throw new Error('The record ends before it should.')
+  const [about, nodes, words, header, checkpoint, start, ...rest] = lines
+  const [end, seal] = rest.splice(-2)
+  const events = rest.map((line) => {
+    const [tail, leaf, shared] = /,"leaf":(\d+),"shared":(\d+)\}$/.exec(line) ?? []
+    if (tail === undefined || !line.startsWith(PREFIX)) throw new Error('A line is no event.')
+    return { text: line.slice(PREFIX.length, -tail.length), leaf: Number(leaf), shared: Number(shared) }
+  })
+  return { about, nodes, words, header, checkpoint, start, events, end, seal }
+}
+
+/** The tree of the checkpoint, as far as the events and the given nodes tell it. RFC 6962's, an incomplete node stands for its
+ *  only child. */
+class Tree {
+  constructor(size, nodes) {
+    this.size = size
+    this.known = new Map(nodes.map(([level, index, hash]) => [`${level}.${index}`, exactly(hash)]))
+  }
+  leaf(index, hash) {
+    this.known.set(`0.${index}`, hash)
+  }
+  async at(level, index) {
+    const key = `${level}.${index}`
+    const known = this.known.get(key)
+    if (known) return known
+    if (level === 0) throw new Error(`Leaf ${index} is missing.`)
+    const left = await this.at(level - 1, index * 2)
+    const hasRight = (index * 2 + 1) * 2 ** (level - 1) < this.size
+    const hash = hasRight ? await node(left, await this.at(level - 1, index * 2 + 1)) : left
+    this.known.set(key, hash)
+    return hash
+  }
+  async root() {
+    let level = 0
+    while (2 ** level < this.size) level += 1
+    return this.at(level, 0)
+  }
+  async proof(leaf) {
+    const hashes = []
+    for (let level = 0, index = leaf; 2 ** level < this.size; level += 1, index = Math.floor(index / 2)) {
+      const sibling = index % 2 === 0 ? index + 1 : index - 1
+      if (sibling * 2 ** level < this.size) hashes.push(base64(await this.at(level, sibling)))
+    }
+    return hashes
+  }
+}
+
+/** The bundle's own lines, as `presence audit check` takes them. */
+const bundleLines = async (lines, tree) => {
+  const events = []
+  for (const { text, leaf, shared } of lines.events) {
+    const proof = await tree.proof(leaf)
+    events.push(`${PREFIX}${text},"leaf":${leaf},"proof":${JSON.stringify(proof.slice(0, proof.length - shared))},"shared":${shared}}\n`)
+  }
+  return events
+}
+
+const step = async (told, says, work) => {
+  try {
+    const detail = await work()
+    told.push({ says, holds: true, detail: typeof detail === 'string' ? detail : '' })
+  } catch (problem) {
+    told.push({ says, holds: false, detail: problem.message })
+  }
+}
+const need = (holds, sentence) => {
+  if (!holds) throw new Error(sentence)
+}
+
+const checkEvents = (events, { space, from, to }) => {
+  const next = {}
+  let lastLeaf = -1
+  for (const { leaf, event } of events) {
+    const kind = event.stream.slice(0, event.stream.indexOf('-'))
+    need(leaf > lastLeaf, `Leaf ${leaf} is not after leaf ${lastLeaf}.`)
+    lastLeaf = leaf
+    need(['space', 'chat', 'refusal'].includes(kind) && event.stream === `${kind}-${space}`, `Event ${event.id} is of another room.`)
+    const due = next[kind] ?? (from === null ? '0' : event.revision)
+    need(event.revision === due, `Of ${event.stream}, revision ${due} is missing.`)
+    next[kind] = String(BigInt(event.revision) + 1n)
+    need(to === null || typeof event.metadata?.at !== 'string' || event.metadata.at <= to, `Event ${event.id} is from after the end.`)
+  }
+}
+
+const checkWords = async (events, { words, withheld }) => {
+  const known = new Map(events.map(({ event }) => [event.id, event]))
+  let unproved = 0
+  for (const [id, { value, salt }] of Object.entries(words)) {
+    const event = known.get(id)
+    need(event?.data?.sealed === true, `There are words for ${id}, which has none.`)
+    need(!withheld.includes(id), `The words of ${id} are shown and withheld.`)
+    const { commit } = event.metadata
+    if (commit === undefined || salt === null) unproved += 1
+    else need((await commitment(value, salt)) === commit, `The words of ${id} are not those that the log committed to.`)
+  }
+  for (const id of withheld) need(known.get(id)?.data?.sealed === true, `${id} withholds nothing.`)
+  const shown = Object.keys(words).length
+  return `${shown} shown${unproved > 0 ? `, ${unproved} of them from before words were committed to` : ''}, ${withheld.length} withheld`
+}
+
+/** `page`: the file's own text without its record and seal. What does not hold is named; whatever could be read is answered. */
+export const checkAll = async ({ page, record, seal }) => {
+  const told = []
+  let lines = null
+  let parts = null
+  await step(told, 'The record can be read.', async () => {
+    lines = linesOf(await unpack(record))
+    const read = (name) => JSON.parse(lines[name])
+    parts = {
+      about: read('about').evidence,
+      nodes: read('nodes').nodes,
+      words: read('words'),
+      header: read('header').header,
+      checkpoint: read('checkpoint').checkpoint,
+      start: read('start').start,
+      end: read('end').end,
+      events: lines.events.map(({ text, leaf }) => ({ leaf, event: JSON.parse(text) })),
+    }
+    return `${parts.events.length} events of ${parts.header.space}`
+  })
+  if (parts === null) return { told, parts, bundle: null }
+  const { about, checkpoint, header } = parts
+  await step(told, 'This page is what was signed: its text, its script and its record.', async () => {
+    const note = new TextDecoder().decode(exactly(seal))
+    const [text] = note.split('\n\n')
+    need(/^[^]+\n\n— \S+ \S+\n$/.test(note), 'The seal is not of its form.')
+    need(await isSigned(note, about.key), 'The seal is not signed by the key.')
+    const [format, origin, its, of] = text.split('\n')
+    need(format === 'dlux-presence-evidence v1' && origin === header.origin, 'The seal is of something else.')
+    need(its === `page ${await digest(page)}`, 'The page was altered.')
+    need(of === `record ${await digest(record)}`, 'The record was altered.')
+  })
+  let tree = null
+  await step(told, 'The checkpoint is signed by the log’s key.', async () => {
+    need(await isSigned(checkpoint, about.key), 'It is not.')
+    return about.key
+  })
+  await step(told, 'Every event is in the log, as it stands here.', async () => {
+    const { size, root } = parseNote(checkpoint)
+    tree = new Tree(size, parts.nodes)
+    for (const { text, leaf } of lines.events) tree.leaf(leaf, await sha256(joined(ZERO, utf8.encode(text))))
+    need(parts.events.length === 0 || equal(await tree.root(), root), 'The events don’t lead to the checkpoint’s root.')
+    return `a log of ${size} events`
+  })
+  await step(told, 'None is missing, and none is of another room or time.', () => checkEvents(parts.events, header))
+  await step(told, 'Words that are shown are those that were said.', () => checkWords(parts.events, parts.words))
+  let bundle = null
+  await step(told, 'What was in the room before is signed too.', async () => {
+    const events = await bundleLines(lines, tree)
+    const of = async (name) => `${name} ${await digest(`${lines[name]}\n`)}\n`
+    const text = `dlux-presence-bundle v1\n${header.origin}\n${await of('header')}${await of('checkpoint')}${await of('start')}events ${events.length} ${await digest(events.join(''))}\n${await of('end')}`
+    const note = JSON.parse(lines.seal).seal
+    need(await isSigned(note, about.key), 'The bundle’s seal is not signed by the key.')
+    need(note.startsWith(`${text}\n`), 'The bundle’s seal is of something else.')
+    bundle = [`${lines.header}\n${lines.checkpoint}\n${lines.start}\n`, ...events, `${lines.end}\n${lines.seal}\n`]
+  })
+  return { told, parts, bundle }
+}

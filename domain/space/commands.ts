@@ -97,7 +97,7 @@ const waitedInstead = (taken: SpaceEventOf<'PlaceTaken'>['data'] | null) =>
     ...(taken.network === undefined ? {} : { network: taken.network }),
   }
 
-const entityId = field(t.string, '')
+const entityId = field(t.string, 'an entity')
 const components = field<Readonly<Record<string, unknown>>>(
   t.UnknownRecord,
   {},

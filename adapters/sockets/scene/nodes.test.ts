@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { memoryLog } from '../../../infra/testing/memory-log.ts'
@@ -102,6 +103,41 @@ test('given two people who take one entity at the same moment on two nodes, then
   const agreed = ownerOf(alice)
   assert.ok(agreed === alice.id || agreed === bobby.id)
   for (const client of [bobby, carol]) assert.is(ownerOf(client), agreed)
+})
+
+test('given whatever is taken by whomever at one moment on two nodes, then one has it, and whoever was told ok and has not is told so', async ({
+  nodes: [one, two],
+}) => {
+  const people = await Promise.all(['alice', 'carol', 'erin'].map((name) => enter(one, name)))
+  people.push(...(await Promise.all(['bobby', 'dave', 'frank'].map((name) => enter(two, name)))))
+  const [maker] = people as [Client]
+  const heardOf = (client: Client, id: string): ReadonlyArray<unknown> =>
+    client
+      .of('scene-changed')
+      .flatMap(({ entities }) => (entities[id]?.owner === undefined ? [] : [entities[id].owner]))
+  const ownerOf = (client: Client, id: string): unknown => heardOf(client, id).at(-1)
+  const round = async (takers: ReadonlyArray<number>, n: number): Promise<void> => {
+    const id = `thing-${n}`
+    await maker.ask('entity-spawn', { id, components: { a: 1 } })
+    for (const client of people) await client.until(id, () => heardOf(client, id).length > 0)
+    const all = takers.map((taker) => people[taker]!)
+    const answers = await Promise.all(all.map((client) => client.ask('entity-take', { id })))
+    // Each may take it from whoever had it: all are told ok.
+    assert.ok(answers.every(({ ok, owner }, i) => ok && owner === all[i]!.id))
+    // What each heard last is what holds: told last of all is whoever has it.
+    await maker.ask('entity-spawn', { id: `after-${n}` })
+    await people[3]!.ask('entity-spawn', { id: `after-too-${n}` })
+    for (const client of people)
+      for (const after of [`after-${n}`, `after-too-${n}`])
+        await client.until(after, () => heardOf(client, after).length > 0)
+    const owners = new Set(people.map((client) => ownerOf(client, id)))
+    assert.is(owners.size, 1)
+    const [winner] = [...owners]
+    assert.ok(all.some((client) => client.id === winner))
+  }
+  const any = fc.array(fc.array(fc.nat(5), { minLength: 2, maxLength: 4 }), { minLength: 8, maxLength: 8 })
+  const [rounds] = fc.sample(any, { numRuns: 1, seed: 7 })
+  for (const [n, takers] of rounds!.entries()) await round(takers, n)
 })
 
 test('given lost messages between nodes, then within seconds both have the same again', async ({

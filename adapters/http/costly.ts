@@ -1,13 +1,21 @@
-/** Reads that cost the server some twenty times what others do: an address may ask for all of these together less often. */
+/** Reads that cost the server some twenty times what others do: a network, and an account wherever it comes from, may ask for all of
+ *  these together less often. What lasts is paid for as it goes, by its length. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import type { Caller } from '../../domain/identity.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
 import { describeRefusal } from '../refusals.ts'
-import { type Bucket, fullBucket, take, waitFor } from '../token-bucket.ts'
+import { type Bucket, fullBucket, refill, take, waitFor } from '../token-bucket.ts'
 import { HttpError } from './errors.ts'
 
-/** Of one address in a minute, and at once. */
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly costly: Costly
+  }
+}
+
+/** Of one network, or one account, in a minute, and at once. */
 export const COSTLY_PER_MINUTE = 600
 const REMEMBERED = 50_000
 
@@ -19,30 +27,68 @@ const COSTLY = new Set([
   '/api/spaces/:type/:id/at',
   '/api/spaces/:type/:id/replay',
   '/api/spaces/:type/:id/why',
+  '/api/spaces/:type/:id/transparency',
   '/api/audit/proof/inclusion',
   '/api/audit/proof/consistency',
   '/api/feed',
 ])
 
-/** What one counts as: a search for words three times, an export as forty (`npm run bench -- limits` measures both). */
-export const WORTH = { search: 3, export: 40 }
+/** What one counts as: a search for words three times, an export fifteen times and by its length (`npm run bench -- limits` measures
+ *  both). */
+export const WORTH = { search: 3, export: 15 }
+/** So many characters of an answer that lasts count as one more. */
+export const PAID_CHARACTERS = 128 * 1_024
 const worthOf = ({ query, headers }: FastifyRequest): number => {
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
-  const isExport = (format !== undefined && format !== 'json') || /csv|ndjson/.test(headers.accept ?? '')
-  return isExport ? WORTH.export : text === undefined ? 1 : WORTH.search
+  // Before it is decoded what is left out is undefined, after it null.
+  const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')
+  return isExport ? WORTH.export : (text ?? null) === null ? 1 : WORTH.search
 }
+
+export type Costly = {
+  /** Once it is known who asks. Throws `slow_down`. */
+  readonly asked: (request: FastifyRequest, caller: Caller) => void
+  /** For characters that were answered: how many milliseconds to wait before the next. */
+  readonly paid: (request: FastifyRequest, caller: Caller, characters: number) => number
+}
+
+const payerOf = ({ kind, id }: Caller): string | null => (kind === 'guest' ? null : `${kind} ${id}`)
 
 export const limitCostly = (app: FastifyInstance, clock: Clock, perMinute = COSTLY_PER_MINUTE): void => {
   const pace = { perSecond: perMinute / 60, burst: perMinute }
   const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED })
-  app.addHook('onRequest', async (request) => {
-    if (!COSTLY.has(request.routeOptions.url ?? '') || isLoopback(request.address)) return
-    const network = networkOf(request.address)
-    const bucket = buckets.get(network) ?? fullBucket(pace, clock.now())
-    buckets.set(network, bucket)
+  const bucketOf = (payer: string): Bucket => {
+    const bucket = buckets.get(payer) ?? fullBucket(pace, clock.now())
+    buckets.set(payer, bucket)
+    return bucket
+  }
+  const isCostly = (request: FastifyRequest): boolean =>
+    COSTLY.has(request.routeOptions.url ?? '') && !isLoopback(request.address)
+  const takeFrom = (payer: string, request: FastifyRequest): void => {
+    const bucket = bucketOf(payer)
     const worth = Math.min(worthOf(request), pace.burst)
     if (take(bucket, pace, clock.now(), worth)) return
     const retryAfterSeconds = Math.ceil(waitFor(bucket, pace, worth) / 1_000)
     throw new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds }))
+  }
+  app.addHook('onRequest', async (request) => {
+    if (isCostly(request)) takeFrom(networkOf(request.address), request)
   })
+  app.decorate('costly', {
+    asked: (request, caller) => {
+      const payer = payerOf(caller)
+      if (payer !== null && isCostly(request)) takeFrom(payer, request)
+    },
+    paid: (request, caller, characters) => {
+      if (!isCostly(request)) return 0
+      const owing = [payerOf(caller), networkOf(request.address)].map((payer) => {
+        if (payer === null) return 0
+        const bucket = bucketOf(payer)
+        refill(bucket, pace, clock.now())
+        bucket.tokens -= characters / PAID_CHARACTERS
+        return bucket.tokens < 0 ? waitFor(bucket, pace, 0) : 0
+      })
+      return Math.max(...owing)
+    },
+  } satisfies Costly)
 }

@@ -246,6 +246,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
       const shown = shownBy(request, endpoint.proofInBody)
       const auth = await deps.auth.authenticate(shown, purpose, request.address)()
       const who = orTell(auth)
+      request.server.costly.asked(request, who.caller)
       const { min_position } = (isRead ? request.query : {}) as { min_position?: bigint }
       if (min_position !== undefined) {
         await catchUp(min_position, deps)
@@ -269,7 +270,8 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
         const right = { proof: shown, check: answer.check }
         const { caller } = who
         const reader = caller.kind === 'account' ? caller.id : networkOf(request.address)
-        const body = lasting({ deps, reply, right, word: answer.word }, reader, () => answer.rows)
+        const pay = (characters: number) => request.server.costly.paid(request, caller, characters)
+        const body = lasting({ deps, reply, right, word: answer.word, pay }, reader, () => answer.rows)
         return sendStream(request, reply, Readable.from(body, { objectMode: true, highWaterMark: 1 }))
       }
       if (endpoint.waits !== undefined && mustWait(answer)) reply.code(202)

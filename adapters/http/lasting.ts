@@ -63,6 +63,8 @@ type Lasting = {
   readonly right: ReadRight
   /** How the last word is written. */
   readonly word: (why: Described) => string
+  /** For characters that were given: how many milliseconds to wait before the next. */
+  readonly pay?: (characters: number) => number
 }
 
 const open = new WeakMap<object, Map<string, number>>()
@@ -83,7 +85,7 @@ const takePlace = (of: object, who: string): (() => void) => {
 
 /** `make`'s texts for as long as the caller may see them, and then why not. `who`: whose answers are counted together. */
 export const lasting = (
-  { deps, reply, right, word }: Lasting,
+  { deps, reply, right, word, pay = () => 0 }: Lasting,
   who: string,
   make: (signal: AbortSignal) => AsyncIterable<string>,
 ): AsyncIterable<string> => {
@@ -111,13 +113,21 @@ export const lasting = (
     }
   }
   keepLooking().catch(() => {})
-  return texts(make(over.signal), over.signal, { end, last: () => (why === null ? null : word(why)) })
+  return texts(make(over.signal), over.signal, {
+    end,
+    pay,
+    last: () => (why === null ? null : word(why)),
+  })
 }
 
 async function* texts(
   from: AsyncIterable<string>,
   signal: AbortSignal,
-  how: { readonly end: () => void; readonly last: () => string | null },
+  how: {
+    readonly end: () => void
+    readonly pay: (characters: number) => number
+    readonly last: () => string | null
+  },
 ): AsyncGenerator<string, void> {
   const over = new Promise<null>((resolve) =>
     signal.addEventListener('abort', () => resolve(null), { once: true }),
@@ -131,6 +141,9 @@ async function* texts(
       if (step === null || signal.aborted) break
       if (step.done === true) return
       yield step.value
+      const wait = how.pay(step.value.length)
+      if (wait > 0) await delay(wait, undefined, { signal }).catch(() => {})
+      if (signal.aborted) break
     }
     const last = how.last()
     if (last !== null) yield last

@@ -148,6 +148,7 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
     handler: async (request: FastifyRequest, reply) => {
       const proof = shownBy(request)
       const { caller } = orTell(await deps.auth.authenticate(proof, undefined, request.address)())
+      request.server.costly.asked(request, caller)
       const { after, space, types, limit, live } = request.query as t.TypeOf<typeof Query>
       await mayFollow(deps, space, caller)
       if (open >= AT_ONCE) tell(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: 5 }))
@@ -174,7 +175,10 @@ export const feed = (app: FastifyInstance, deps: HttpDeps): void => {
       }
       const right = { proof, check: () => mayFollow(deps, space, caller) }
       const body = lasting(
-        { deps, reply, right, word: (why) => errorLine(why, sse) },
+        {
+          ...{ deps, reply, right, word: (why) => errorLine(why, sse) },
+          pay: (characters) => request.server.costly.paid(request, caller, characters),
+        },
         caller.id,
         (signal) => {
           open += 1

@@ -335,6 +335,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
     handler: async (request: FastifyRequest, reply) => {
       const proof = shownBy(request)
       const who = orTell(await deps.auth.authenticate(proof, undefined, request.address)())
+      request.server.costly.asked(request, who.caller)
       const {
         from: begin,
         to,
@@ -362,7 +363,10 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const right = { proof, check: () => mayAudit(deps, space, who.caller) }
       const shown = { speed, state: state === true, client: may.isAuditor, sse }
       const text = lasting(
-        { deps, reply, right, word: (why) => errorLine(why, sse) },
+        {
+          ...{ deps, reply, right, word: (why) => errorLine(why, sse) },
+          pay: (characters) => request.server.costly.paid(request, who.caller, characters),
+        },
         who.caller.id,
         (signal) =>
           lines(withMotion(deps, replay(moments, space, range), space, { ...moved, from: start, to }), {

@@ -1,0 +1,101 @@
+/** What costs much is counted by network and by account; what lasts, by its length. */
+import { Readable } from 'node:stream'
+import fastify from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { testHttp } from '../../infra/testing/http.ts'
+import { limitCostly, PAID_CHARACTERS, WORTH } from './costly.ts'
+import { lasting } from './lasting.ts'
+
+const test = suite('costly reads')
+
+test('given one account with many addresses, when it asks for what costs much, then it has one allowance, and others have theirs', async () => {
+  const http = await testHttp({ costlyPerMinute: 4 })
+  let n = 0
+  const ask = async (who: object, url: string) => {
+    n += 1
+    const remoteAddress = `203.0.113.${n}`
+    return (await http.app.inject({ url, remoteAddress, headers: { ...who } })).statusCode
+  }
+  const urls = [
+    '/api/me/audit',
+    '/api/spaces/global/lobby/at?revision=0',
+    '/api/spaces/global/lobby/why?event=0',
+    '/api/spaces/global/lobby/transparency?from=2026-01-01&to=2026-01-02',
+    '/api/spaces/global/lobby/replay',
+    '/api/feed?space=global:lobby&live=false',
+    '/api/audit/proof/consistency?from=1&to=2',
+  ]
+  const codes: number[] = []
+  for (const url of urls) codes.push(await ask(http.bearer('frank'), url))
+  assert.ok(
+    codes.slice(0, 4).every((code) => code !== 429),
+    codes.join(),
+  )
+  assert.equal(codes.slice(4), [429, 429, 429])
+  assert.is.not(await ask(http.bearer('grace'), urls[0]!), 429)
+  // Guests have no allowance of their own: each would be another.
+  for (const _ of urls) assert.is.not(await ask(http.guest(), urls[0]!), 429)
+  // What costs little goes on.
+  assert.is(await ask(http.bearer('frank'), '/api/spaces'), 200)
+  http.clock.ms += 60_000
+  assert.is.not(await ask(http.bearer('frank'), urls[1]!), 429)
+  await http.close()
+})
+
+const caller = { kind: 'account', id: 'frank' } as const
+/** A server with one answer of so many parts, each worth one of its allowance, from another address each time. */
+const serving = async (perMinute: number, parts: number) => {
+  const clock = { ms: 0, now: () => clock.ms }
+  const app = fastify()
+  app.decorateRequest('address', { getter: () => '203.0.113.1' } as never)
+  limitCostly(app, clock, perMinute)
+  const waits: number[] = []
+  app.get('/api/feed', (request, reply) => {
+    const pay = (characters: number): number => {
+      const wait = app.costly.paid(request, caller, characters)
+      waits.push(wait)
+      clock.ms += wait
+      return Math.min(wait, 1)
+    }
+    const right = {
+      proof: { _tag: 'Right', right: { shown: [], claimed: null } },
+      check: async () => {},
+    } as never
+    const given = {
+      deps: { auth: { stillHolds: () => async () => E.right(null) } } as never,
+      reply,
+      right,
+      word: () => '',
+      pay,
+    }
+    const text = lasting(given, 'frank', async function* () {
+      for (let n = 0; n < parts; n += 1) yield 'x'.repeat(PAID_CHARACTERS)
+    })
+    return reply.send(Readable.from(text, { objectMode: true, highWaterMark: 1 }))
+  })
+  const { body } = await app.inject('/api/feed')
+  await app.close()
+  return { length: body.length, waits, ms: clock.ms }
+}
+
+test('given an answer that is longer than what one has, then it comes whole, and no faster than that', async () => {
+  const { length, waits, ms } = await serving(60, 180)
+  assert.is(length, 180 * PAID_CHARACTERS)
+  // One is taken when it is asked for, so 59 are there; one comes each second.
+  assert.ok(waits.slice(0, 59).every((wait) => wait === 0))
+  assert.ok(waits.slice(59).every((wait) => wait > 0 && wait <= 1_001))
+  assert.ok(Math.abs(ms - 121_000) < 1_000, String(ms))
+})
+
+test('given an answer within what one has, then nothing of it waits', async () => {
+  const { waits } = await serving(60, 50)
+  assert.ok(waits.every((wait) => wait === 0))
+})
+
+test('given an export, then it counts more than a page, and less than all that one has', () => {
+  assert.ok(WORTH.export > WORTH.search && WORTH.search > 1)
+})
+
+test.run()

@@ -25,7 +25,7 @@ export type Hive = {
   readonly community: (name: string) => TaskEither<HiveError, Community | null>
   /** A post, by author/permlink; null where no node knows it. */
   readonly post: (id: string) => TaskEither<HiveError, HivePost | null>
-  /** Posts of a tag or a community that are read now, as the first node that answers has them. Nothing of it is held. */
+  /** Posts of a tag or a community that are read now, as the first node that has any has them. Nothing of it is held. */
   readonly ranked: (tag: string) => TaskEither<HiveError, ReadonlyArray<RankedPost>>
   readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
   /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
@@ -163,11 +163,13 @@ export const createHive = (options: HiveOptions): Hive => {
         const answer = await getRankedPosts(fetch, node, tag, timeoutMs)
         if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
         failedAt.delete(node)
-        return E.right(answer.found)
+        // As of an account: one that is behind, or has lost its index, knows of none.
+        if (answer.found.length > 0) return E.right(answer.found)
       } catch (error) {
         failedAt.set(node, clock.now())
         causes.push(`${node}: ${error instanceof Error ? error.message : String(error)}`)
       }
+    if (causes.length === 0 && nodes.length > 0) return E.right([])
     return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
   }
 

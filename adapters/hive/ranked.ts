@@ -9,7 +9,7 @@ export type RankedPost = HivePost & { readonly id: string; readonly author: stri
 
 /** As many as nodes give at once. */
 const RANKED_AT_ONCE = 20
-const Answer = t.type({ result: t.array(t.unknown) })
+const Answer = t.intersection([t.type({ result: t.array(t.unknown) }), t.partial({ error: t.unknown })])
 
 /** Posts that can be a room, in the node's order; what is none is left out. Rejects on anything but a list. */
 export const getRankedPosts = async (
@@ -24,6 +24,7 @@ export const getRankedPosts = async (
   })
   const answer = Answer.decode(json)
   if (E.isLeft(answer)) throw new Error('the answer is not of the form of bridge.get_ranked_posts')
+  if ((answer.right.error ?? null) !== null) throw new Error('bridge.get_ranked_posts answered an error')
   const found: RankedPost[] = []
   for (const one of answer.right.result.slice(0, RANKED_AT_ONCE)) {
     const post = PostOfHive.decode(one)
@@ -32,5 +33,7 @@ export const getRankedPosts = async (
     const space = parseSpace('post', `${author}/${permlink}`)
     if (E.isRight(space)) found.push({ ...postOf(post.right), id: space.right.id, author })
   }
+  if (found.length === 0 && answer.right.result.length > 0)
+    throw new Error('nothing in the answer is a post that can be a room')
   return { found, standIn }
 }

@@ -7,7 +7,7 @@ import { HiveAccount } from './account.ts'
 const STAND_IN_HEADER = 'x-hive-stand-in'
 const STAND_IN_FIELD = 'stand_in'
 
-const Answer = t.type({ result: t.array(HiveAccount) })
+const Answer = t.intersection([t.type({ result: t.array(HiveAccount) }), t.partial({ error: t.unknown })])
 const MAX_BYTES = 1_000_000
 
 /** `account` is null where the node knows of none. */
@@ -62,6 +62,7 @@ export const getAccount = async (
   })
   const answer = Answer.decode(json)
   if (E.isLeft(answer)) throw new Error('the answer is not of the form of condenser_api.get_accounts')
+  if ((answer.right.error ?? null) !== null) throw new Error('condenser_api.get_accounts answered an error')
   const found = answer.right.result.find((one) => one.name === account) ?? null
   if (found === null && answer.right.result.length > 0) throw new Error('the answer is about another account')
   return { account: found, standIn }

@@ -14,6 +14,12 @@ import { createTimeline, type KeepStream, type Reached, type Timeline } from './
  * place in the log, inclusive. `time`: up to the room's first event that says a later time. The log's order is what
  * counts: where servers' clocks differ, an event with an earlier time behind that one is past the moment too.
  */
+/** Where both are of one kind. */
+export const isEarlier = (a: When | null, b: When | null): boolean =>
+  (a?.kind === 'time' && b?.kind === 'time' && a.time < b.time) ||
+  (a?.kind === 'position' && b?.kind === 'position' && a.position < b.position) ||
+  (a?.kind === 'revision' && b?.kind === 'revision' && a.revision < b.revision)
+
 export type When =
   | { readonly kind: 'revision'; readonly revision: bigint }
   | { readonly kind: 'position'; readonly position: bigint }

@@ -28,7 +28,7 @@ import {
 import type { HttpDeps } from '../deps.ts'
 import { download, formatOf } from '../download.ts'
 import { type EndpointRequest, mount } from '../endpoint.ts'
-import { orTell, tell } from '../errors.ts'
+import { orTell, tell, tellInvalid } from '../errors.ts'
 import { loggedId } from '../request-id.ts'
 import { AuditEntry, listOf } from '../shapes.ts'
 import { accessTo, isAuditor, needRole, SpaceParams, seen, spaceOf } from '../space-gate.ts'
@@ -138,6 +138,8 @@ const noted = (query: Filters): Readonly<Record<string, unknown>> => {
 const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unknown>, scope: Scope) => {
   const { query, who, sender, request } = asked
   const page = pageOf(query, 'audit')
+  if (query.from !== null && query.to !== null && query.from > query.to)
+    tellInvalid('from', 'from must not be after to.')
   const { caller } = who
   const order: AuditOrder = query.order ?? 'newest'
   const format = formatOf(query.format, request.headers.accept)

@@ -8,7 +8,7 @@ import type { Actor, Caller } from '../../../domain/identity.ts'
 import { isGuest, type SpaceRef } from '../../../domain/names.ts'
 import type { Sender } from '../../../domain/ports.ts'
 import { Failed, type MomentError, told } from '../../../projections/history/errors.ts'
-import type { Moments, When } from '../../../projections/history/moments.ts'
+import { isEarlier, type Moments, type When } from '../../../projections/history/moments.ts'
 import { eventAt, replay, stepView } from '../../../projections/history/replay.ts'
 import { momentView } from '../../../projections/history/view.ts'
 import { explainEvent, explainQuestion, findEvent } from '../../../projections/history/why/explain.ts'
@@ -347,6 +347,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       if (moved.motion === true)
         for (const [name, when] of Object.entries({ from: begin, to }))
           if (when !== null && when.kind !== 'time') return tellInvalid(name, 'With motion it is a time.')
+      if (isEarlier(to, begin)) tellInvalid('from', 'from must not be after to.')
       if (min_position !== undefined) {
         await catchUp(min_position, deps)
         await stillProved(deps, proof)

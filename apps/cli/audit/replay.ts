@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpaceKey, type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
 import { Failed, readEvents } from '../../../projections/history/errors.ts'
-import { createMoments, type Moments, type When } from '../../../projections/history/moments.ts'
+import { createMoments, isEarlier, type Moments, type When } from '../../../projections/history/moments.ts'
 import { createPlayer, replay, stepView } from '../../../projections/history/replay.ts'
 import { createMomentWriter } from '../../operations/keep/moment-writer.ts'
 import { type Io, Misused, type Run } from '../command.ts'
@@ -32,10 +32,6 @@ type Asked = {
   readonly json: boolean
 }
 
-const isBefore = (a: When | null, b: When | null): boolean =>
-  (a?.kind === 'time' && b?.kind === 'time' && a.time < b.time) ||
-  (a?.kind === 'position' && b?.kind === 'position' && a.position < b.position)
-
 /** Throws `Misused` where it is asked for wrongly. */
 export const readAsked = (args: ReadonlyArray<string>): Asked => {
   const { values, positionals } = parseArgs({
@@ -61,7 +57,7 @@ export const readAsked = (args: ReadonlyArray<string>): Asked => {
     if (when[side] === null)
       throw new Misused(`--${side} takes a time such as 2026-01-31T12:00:00Z, or a position.`)
   }
-  if (isBefore(when.to, when.from)) throw new Misused('--to is before --from.')
+  if (isEarlier(when.to, when.from)) throw new Misused('--to is before --from.')
   const speed = typeof values.speed === 'string' ? readSpeed(values.speed) : null
   if (typeof values.speed === 'string' && speed === null)
     throw new Misused('--speed takes a number such as 60x.')

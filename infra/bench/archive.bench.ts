@@ -21,14 +21,14 @@ import { verifierOf } from '../../projections/proof/note.ts'
 import { type FigureRow, summary } from './figures.ts'
 
 const MAIN = fileURLToPath(new URL('../../apps/cli/main.ts', import.meta.url))
-const ROOMS = 100
+const ROOMS = 25
 const HOURS = 100
 /** Hours that stay: the last tenth. */
 const CUT = 90
 const PER_VISIT = 4
 const PER_SECOND = 200
 /** Visits under way at once while the log is made. */
-const LANES = 32
+const LANES = 250
 const KILLS = Number(process.env.ARCHIVE_KILLS ?? 20)
 
 /** In turn: a kill falls into one of these, so long after it is told at most. */

@@ -168,12 +168,24 @@ const metastreams = (test: Add): void => {
     await kit.client.tombstoneStream(stream)
     assert.is((await failure(kit.read(`$$${stream}`))).type, 'stream-deleted')
   })
-  test('given a tombstoned stream, then its metadata is gone with it', async (kit) => {
-    const stream = unique()
-    await kit.append(stream, kit.events(1))
-    await kit.client.tombstoneStream(stream)
-    assert.is((await failure(kit.client.setStreamMetadata(stream, { maxCount: 1 }))).type, 'stream-deleted')
-  })
+  // The server's `IndexWriter.CheckCommit` goes by the metastream's own version, as long as it has it in memory.
+  for (const [what, before] of [
+    ['none', 0],
+    ['some', 1],
+  ] as const)
+    test(`given a tombstoned stream with ${what} of its own metadata, when metadata is set, then it is taken, and can't be read`, async (kit) => {
+      const stream = unique()
+      await kit.append(stream, kit.events(1))
+      for (let n = 0; n < before; n += 1) await kit.client.setStreamMetadata(stream, { maxCount: 3 })
+      await kit.client.tombstoneStream(stream)
+      const expected = before === 0 ? 'no_stream' : 0n
+      const event = kit.lib.jsonEvent({ type: '$metadata', data: { own: 1 } })
+      await kit.append(`$$${stream}`, [event], expected)
+      assert.ok((await kit.client.setStreamMetadata(stream, { maxCount: 1 })).success)
+      assert.is((await failure(kit.append(`$$${stream}`, [event], 7n))).type, 'wrong-expected-version')
+      assert.is((await failure(kit.read(`$$${stream}`))).type, 'stream-deleted')
+      assert.is((await failure(kit.read(stream))).type, 'stream-deleted')
+    })
   test('given metadata on a deleted stream, then deleted events stay deleted', async (kit) => {
     const stream = unique()
     await kit.append(stream, kit.events(3))

@@ -142,6 +142,11 @@ export const FILTERS: ReadonlyArray<
     (s, _t, tag) => s.startsWith(`b${tag}`) || s.startsWith(`c${tag}`),
   ],
   [
+    'a stream regex that says what is not wanted',
+    (kit, tag) => kit.lib.streamNameFilter({ regex: `^(?!(b.*$|\\$.+$))[abc]${tag}-\\d$` }),
+    (s, _t, tag) => s.startsWith(`a${tag}`) || s.startsWith(`c${tag}`),
+  ],
+  [
     'a type prefix',
     (kit, tag) => kit.lib.eventTypeFilter({ prefixes: [`Two${tag}`] }),
     (_s, t, tag) => t === `Two${tag}`,

@@ -197,7 +197,7 @@ export const step = (model: LogModel, op: Op): ModelOutcome => {
       return 'deleted'
     }
     case 'metadata': {
-      if (stream.tombstoned) return 'stream-deleted'
+      // It is taken of a tombstoned stream too, and can't be read.
       const wasDeleted = isDeleted(stream)
       stream.maxCount = op.maxCount
       stream.hasMetadata = true

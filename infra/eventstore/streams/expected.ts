@@ -9,7 +9,7 @@ import {
   EXPECT_NONE,
   type Expected,
 } from './append-request.ts'
-import { isMetastream, metastreamOf, originalOf } from './metadata.ts'
+import { metastreamOf } from './metadata.ts'
 
 type Events = ReadonlyArray<ProposedEvent>
 
@@ -18,13 +18,6 @@ const NO_EVENTS: Events = []
 const eventAt = (storage: Storage, stream: Stream, revision: number): StoredEvent | undefined => {
   const [event] = storage.streamForwards(stream.id, revision, 1)
   return event?.revision === revision ? event : undefined
-}
-
-const lastOf = (storage: Storage, stream: Stream): number => {
-  // A metastream goes with the stream it is of.
-  const gone =
-    isMetastream(stream.name) && storage.stream(originalOf(stream.name)).last === TOMBSTONE_REVISION
-  return gone ? TOMBSTONE_REVISION : stream.last
 }
 
 /** Of an append that takes any revision: a repeat is known by its ids, as long as they are remembered. */
@@ -69,12 +62,13 @@ export const outcomeUnwritten = (
   isSoftDeleted: boolean,
 ): AppendOutcome | undefined => {
   const events = change.kind === 'append' ? change.events : NO_EVENTS
-  const current = lastOf(storage, stream)
+  // Of a metastream its own alone: what is of a tombstoned stream can be written, and not read.
+  const current = stream.last
   if (current === TOMBSTONE_REVISION) return { tag: 'deleted' }
   if (expected === EXPECT_EXISTS) {
     if (isSoftDeleted) return { tag: 'deleted' }
     // Metadata alone makes a stream exist.
-    if (current < 0 && lastOf(storage, storage.stream(metastreamOf(stream.name))) < 0)
+    if (current < 0 && storage.stream(metastreamOf(stream.name)).last < 0)
       return { tag: 'wrong-expected', current }
   }
   if (expected === EXPECT_ANY || expected === EXPECT_EXISTS)

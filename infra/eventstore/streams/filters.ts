@@ -1,6 +1,6 @@
 /** Which events of `$all` a read or a subscription wants. */
-import { RE2JS } from 're2js'
 import { locateNames, type Names } from '../protocol/record.ts'
+import { expressionOf } from './expressions.ts'
 
 export type FilterSpec = {
   readonly on: 'stream' | 'type'
@@ -23,19 +23,19 @@ const LONGEST_EXPRESSION = 2_048
 const matcherOf = (regex: string): ((name: string) => boolean) => {
   if (regex.length > LONGEST_EXPRESSION)
     throw new SyntaxError(`A filter's expression has at most ${LONGEST_EXPRESSION} characters`)
-  let expression: RE2JS
+  let expression: (name: string) => boolean
   try {
-    expression = RE2JS.compile(regex)
+    expression = expressionOf(regex)
   } catch (error) {
     throw new SyntaxError(
-      `The filter's expression is not one that is taken (RE2 syntax: no look-around and no references back): ${(error as Error).message}`,
+      `The filter's expression is not one that is taken (RE2 syntax: no look-around but for ^(?!…) and ^(?=…), and no references back): ${(error as Error).message}`,
     )
   }
   const known = new Map<string, boolean>()
   return (name) => {
     const before = known.get(name)
     if (before !== undefined) return before
-    const matches = expression.matcher(name).find()
+    const matches = expression(name)
     if (name.length > LONGEST_REMEMBERED) return matches
     if (known.size >= REMEMBERED) known.clear()
     known.set(name, matches)

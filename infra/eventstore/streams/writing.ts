@@ -64,7 +64,10 @@ const writeEvents = (
   const first = stream.last + 1
   // Metadata sent to a deleted stream would otherwise bring back what was deleted.
   const original = isMetastream(stream.name) ? storage.stream(originalOf(stream.name)) : undefined
-  const revived = original !== undefined && isSoftDeleted(metadataOf(storage, original))
+  const revived =
+    original !== undefined &&
+    original.last !== TOMBSTONE_REVISION &&
+    isSoftDeleted(metadataOf(storage, original))
   let position = -1
   for (const event of events) position = insert(batch, stream, stream.last + 1, event)
   const revision = stream.last

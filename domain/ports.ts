@@ -114,6 +114,13 @@ export interface LogSubscription extends AsyncIterable<ReadonlyArray<Subscriptio
   readonly stop: () => Promise<void>
 }
 
+/** What this process gave to `append` for the event with this id, if that was not long ago. It is told once. */
+export type GivenLately = (
+  id: string,
+  stream: string,
+  type: string,
+) => Pick<RecordedEvent, 'data' | 'metadata'> | undefined
+
 /** Enough of the log for whoever folds a stream. */
 export interface StreamReader {
   /** A stream that does not exist reads as no events. */
@@ -136,6 +143,8 @@ export interface EventLog extends StreamReader {
     readonly prefixes: ReadonlyArray<string>
     /** Stop reading ahead when this many events wait for the consumer. Default 2,000. */
     readonly bufferSize?: number
+    /** An event that this process appended itself comes with what it gave to `append`, and is not read again. */
+    readonly given?: GivenLately
   }) => LogSubscription
   readonly health: () => LogHealth
   readonly close: () => Promise<void>

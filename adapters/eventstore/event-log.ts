@@ -193,7 +193,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
             .slice(0, limit),
         )
       },
-    subscribe: ({ after, prefixes, bufferSize = 2_000 }) => {
+    subscribe: ({ after, prefixes, bufferSize = 2_000, given }) => {
       const subscription = new AllSubscription(options.url, lineOptions, {
         after,
         prefixes,
@@ -201,6 +201,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         bufferBytes: BUFFER_BYTES,
         readTimeoutMs,
         silenceMs: heartbeatMs,
+        given,
         onStop: () => subscriptions.delete(subscription),
       })
       subscriptions.add(subscription)

@@ -2,7 +2,7 @@
  *  line for what comes after that, and drops whatever a server sends twice. It has a line of its own, so that its faults
  *  concern nobody else. */
 import type * as grpc from '@grpc/grpc-js'
-import type { LogSubscription, SubscriptionItem, SubscriptionState } from '../../domain/ports.ts'
+import type { GivenLately, LogSubscription, SubscriptionItem, SubscriptionState } from '../../domain/ports.ts'
 import { LogConnection } from './connection.ts'
 import { causeOf, type LineOptions, type LogLine, leaderOf } from './line.ts'
 import { type ReadFault, readOver } from './reads.ts'
@@ -18,6 +18,7 @@ export type SubscriptionOptions = {
   readonly readTimeoutMs: number
   /** A line on which nothing came for this long is asked whether there is something. */
   readonly silenceMs: number
+  readonly given?: GivenLately | undefined
   /** Called once, when it is stopped, whoever stops it. */
   readonly onStop?: () => void
 }
@@ -210,7 +211,7 @@ export class AllSubscription implements LogSubscription {
     patience: number,
   ): Promise<{ readonly cause: string; readonly isCaughtUp: boolean }> {
     return new Promise((resolve) => {
-      const { prefixes } = this.options
+      const { prefixes, given } = this.options
       const readTimeoutMs = this.options.readTimeoutMs * patience
       const silence = line.ticks(this.options.silenceMs * patience)
       const firstLook = line.ticks(FIRST_LOOK_MS * patience)
@@ -275,7 +276,7 @@ export class AllSubscription implements LogSubscription {
         line.heard()
         heardAt = line.tick
         try {
-          const reading = decodeRead(bytes)
+          const reading = decodeRead(bytes, given)
           if (reading.kind === 'event') {
             if (!isAfter(reading.place, this.last)) return
             this.last = reading.place

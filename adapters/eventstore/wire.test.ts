@@ -5,6 +5,7 @@ import streams from '@eventstore/db-client/generated/streams_pb.js'
 import any from 'google-protobuf/google/protobuf/any_pb.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { GivenLately } from '../../domain/ports.ts'
 import { decodeAppend, decodeRead, encodeAppend, encodeRead, type ReadRequest } from './wire.ts'
 
 const { BatchAppendReq, BatchAppendResp, ReadReq, ReadResp } = streams
@@ -126,7 +127,7 @@ wire(
   },
 )
 
-const recorded = (contentType: string, data: Buffer, metadata: Buffer) => {
+const recorded = (contentType: string, data: Buffer, metadata: Buffer, given?: GivenLately) => {
   const message = new ReadResp.ReadEvent.RecordedEvent()
   message.setId(uuid('6f1c1f5e-0000-4000-8000-00000000002a'))
   message.setStreamIdentifier(named('chat-post:alice/żółw'))
@@ -143,7 +144,7 @@ const recorded = (contentType: string, data: Buffer, metadata: Buffer) => {
   event.setCommitPosition('9007199254740993')
   const response = new ReadResp()
   response.setEvent(event)
-  return decodeRead(Buffer.from(response.serializeBinary()))
+  return decodeRead(Buffer.from(response.serializeBinary()), given)
 }
 
 wire('given a recorded event, then all of it is read, with exact positions', () => {
@@ -162,6 +163,26 @@ wire('given a recorded event, then all of it is read, with exact positions', () 
       metadata: { at: 1 },
     },
   })
+})
+
+wire('given what was appended under the same id, then the event comes with that, and is not read', () => {
+  const [text, given] = [
+    Buffer.from('{"text":"on the log"}'),
+    { data: { text: 'given' }, metadata: { at: 1 } },
+  ]
+  const asked: string[][] = []
+  const take: GivenLately = (...by) => {
+    asked.push(by)
+    return given
+  }
+  const own = recorded('application/json', text, Buffer.from('nope'), take)
+  assert.ok(own.kind === 'event')
+  assert.is(own.event.data, given.data)
+  assert.is(own.event.metadata, given.metadata)
+  assert.is(own.event.revision, 41n)
+  assert.equal(asked, [['6f1c1f5e-0000-4000-8000-00000000002a', 'chat-post:alice/żółw', 'MessagePosted']])
+  const others = recorded('application/json', text, Buffer.from('{}'), () => undefined)
+  assert.equal(others.kind === 'event' && others.event.data, { text: 'on the log' })
 })
 
 wire('given an event that is not JSON, then its bytes come unchanged', () => {

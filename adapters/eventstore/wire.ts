@@ -3,7 +3,7 @@
  * times cheaper than the client's generated classes (numbers in README.md). `wire.test.ts` holds them against those classes.
  * Field numbers: event_store.client.streams (streams.proto, shared.proto) as in @eventstore/db-client 6.2.1.
  */
-import type { ExpectedRevision, NewEvent, RecordedEvent } from '../../domain/ports.ts'
+import type { ExpectedRevision, GivenLately, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 
 export const READ = '/event_store.client.streams.Streams/Read'
 export const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend'
@@ -377,7 +377,7 @@ const keyText = (bytes: Buffer, from: number, to: number): string => {
 /** A UUID that is sent as text: its tag and length, and 36 characters. */
 const UUID_FIELD = 38
 
-const readRecorded = (reader: Reader): Delivered => {
+const readRecorded = (reader: Reader, given?: GivenLately): Delivered => {
   const { bytes } = reader
   const end = reader.end()
   let id = ''
@@ -446,6 +446,7 @@ const readRecorded = (reader: Reader): Delivered => {
       reader.at = dataTo
     } else reader.skip(tag & 7)
   }
+  const own = isJson ? given?.(id, stream, type) : undefined
   return {
     place: { commit, prepare },
     event: {
@@ -455,8 +456,12 @@ const readRecorded = (reader: Reader): Delivered => {
       revision,
       position: commit,
       created: new Date(Math.abs(created) <= LAST_DATE ? Math.floor(created) : 0),
-      data: isJson ? parseJson(bytes, dataFrom, dataTo) : BINARY + bytes.toString('base64', dataFrom, dataTo),
-      metadata: metadataFrom === metadataTo ? undefined : parseJson(bytes, metadataFrom, metadataTo),
+      ...(own ?? {
+        data: isJson
+          ? parseJson(bytes, dataFrom, dataTo)
+          : BINARY + bytes.toString('base64', dataFrom, dataTo),
+        metadata: metadataFrom === metadataTo ? undefined : parseJson(bytes, metadataFrom, metadataTo),
+      }),
     },
   }
 }
@@ -487,7 +492,7 @@ const FELL_BEHIND: Reading = { kind: 'fell-behind' }
 const OTHER: Reading = { kind: 'other' }
 
 /** ReadResp. Links are not resolved: a link is the event that it is. Throws where the bytes are not that message. */
-export const decodeRead = (bytes: Buffer): Reading => {
+export const decodeRead = (bytes: Buffer, given?: GivenLately): Reading => {
   const reader = new Reader(bytes)
   let reading: Reading = OTHER
   while (reader.at < bytes.length) {
@@ -497,7 +502,7 @@ export const decodeRead = (bytes: Buffer): Reading => {
       let delivered: Delivered | null = null
       while (reader.at < end) {
         const part = reader.varint()
-        if (part === 10) delivered = readRecorded(reader)
+        if (part === 10) delivered = readRecorded(reader, given)
         else reader.skip(part & 7)
       }
       if (delivered !== null) reading = { kind: 'event', event: delivered.event, place: delivered.place }

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import type { Subject } from '../../domain/identity.ts'
 import type {
   EventLog,
+  GivenLately,
   LogSubscription,
   NewEvent,
   ReadError,
@@ -15,6 +16,7 @@ import type {
   SubscriptionItem,
 } from '../../domain/ports.ts'
 import { commitmentTo, freshSalt } from './commitment.ts'
+import { givenLately } from './given-lately.ts'
 import { type OpenedSeals, recentSeals } from './opened-seals.ts'
 import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
@@ -235,11 +237,14 @@ export type SealedLog<Log extends EventLog> = Log & {
   readonly open: (
     events: ReadonlyArray<RecordedEvent>,
   ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
+  /** For a subscription whose owner needs no event as it stands on the log. */
+  readonly given: GivenLately
 }
 
 export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedLog<Log> => {
   const recent = recentSeals()
   const made: Made = { clients: new LRUCache({ max: CLIENTS }), recent }
+  const given = givenLately()
   const unavailable = (error: unknown) =>
     E.left({ _tag: 'LogUnavailable' as const, cause: `keys: ${(error as Error).message}` })
   const opened =
@@ -258,7 +263,9 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedL
 
   return {
     ...log,
+    given: given.take,
     append: (stream, expected, events) => {
+      given.put(stream, events)
       const subjects = events.map(needsSealing)
       if (subjects.every((subject) => subject === null)) return log.append(stream, expected, events)
       const sealed = (keyOf: (subject: Subject) => SubjectKey | undefined): ReadonlyArray<NewEvent> =>

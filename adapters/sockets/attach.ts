@@ -7,6 +7,7 @@ import type {
   Commands,
   Content,
   EventLog,
+  GivenLately,
   Ids,
   OnAccepted,
   SubscriptionItem,
@@ -54,6 +55,8 @@ export type SocketsDeps = {
   readonly content: Content
   /** For the live feed, and for what a client missed. */
   readonly log: EventLog
+  /** What this process appended itself, so that the feed need not read that. Default: it reads all. */
+  readonly given?: GivenLately
   readonly node: { readonly id: string; readonly boot: string }
   readonly clock: Clock
   readonly ids: Ids
@@ -141,7 +144,7 @@ export const attachSockets = (httpServer: HttpServer, deps: SocketsDeps): Socket
   })
   const laterScenes = later<Scenes>('scenes')
   const laterGoing = later<Going>('going of sockets')
-  const feed = feedOf({ log, commands, logger, metrics }, sending, laterScenes, laterGoing)
+  const feed = feedOf({ log, given: deps.given, commands, logger, metrics }, sending, laterScenes, laterGoing)
   const lasting = createLasting({ commands, ids, logger })
   const motion =
     deps.motion === undefined

@@ -7,6 +7,7 @@ import type {
   CommandError,
   Commands,
   EventLog,
+  GivenLately,
   OnAccepted,
   RecordedEvent,
   SubscriptionItem,
@@ -49,6 +50,8 @@ export interface LiveFeed {
 
 export type FeedDeps = {
   readonly log: EventLog
+  /** What this process appended itself, so that the log need not be read for it. */
+  readonly given?: GivenLately | undefined
   readonly commands: Commands
   readonly outlet: Outlet
   readonly logger: Logger

@@ -96,6 +96,7 @@ const socketsOn = (
     auth,
     content,
     log: tracedTelling(log),
+    given: log.given,
     node,
     clock,
     ids,

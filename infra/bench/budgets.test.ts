@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../adapters/eventstore/index.ts'
+import { givenLately } from '../../adapters/privacy/given-lately.ts'
 import { testEventStore } from '../testing/eventstore.ts'
 import { testNode } from '../testing/sockets.ts'
 import { joinRoom } from './chat.ts'
@@ -40,15 +41,17 @@ const say = (client: BenchClient): Promise<Answer> =>
 test.before(async (context) => {
   const store = await testEventStore()
   const log = connectEventLog({ url: store.url })
+  const lately = givenLately()
   let appends = 0
   const counted: typeof log = {
     ...log,
     append: (...asked) => {
       appends += 1
+      lately.put(asked[0], asked[2])
       return log.append(...asked)
     },
   }
-  const node = await testNode(counted)
+  const node = await testNode(counted, { given: lately.take })
   const clients = await spread(PEOPLE, 4, async (index) => {
     const client = await connect(node.url, { token: `account:person-${index}` })
     await joinRoom(client, 'post', 'alice/my-post')
@@ -111,7 +114,8 @@ test('given a room of 20, when messages are said, then each is one write to each
 }) => {
   const { writes, bytes } = await written(() => talk(MESSAGES))
   const [each, size] = [writes / MESSAGES, bytes / writes]
-  assert.is(each, PEOPLE)
+  // Where the log's news of a message overtakes its answer, that goes by itself.
+  assert.ok(each < PEOPLE + 0.9, `${each} writes a message`)
   assert.ok(size <= 480, `${size} bytes a write`)
 })
 

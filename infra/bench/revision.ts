@@ -27,7 +27,7 @@ export const checkedOut = (asked: string): Revision => {
   const name = git('rev-parse', '--short', '--verify', `${asked}^{commit}`)
   const folder = mkdtempSync(join(tmpdir(), 'presence-revision-'))
   const root = join(folder, 'project')
-  git('worktree', 'add', '--detach', '--force', root, name)
+  git('worktree', 'add', '--quiet', '--detach', '--force', root, name)
   let isRemoved = false
   const remove = (): void => {
     if (isRemoved) return

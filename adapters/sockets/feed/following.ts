@@ -1,6 +1,12 @@
 /** Follows the log from its end, and begins anew if another log answers, where its position would be meaningless. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { EventLog, LogSubscription, SubscriptionItem, SubscriptionState } from '../../../domain/ports.ts'
+import type {
+  EventLog,
+  GivenLately,
+  LogSubscription,
+  SubscriptionItem,
+  SubscriptionState,
+} from '../../../domain/ports.ts'
 import { type LogPlace, otherLog } from '../../../projections/same-log.ts'
 import { ROOM_METASTREAMS, roomStreamOf } from '../../eventstore/soft-deletion.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
@@ -9,6 +15,7 @@ export type FeedFollower = { readonly state: () => SubscriptionState; readonly s
 
 export type FollowingDeps = {
   readonly log: EventLog
+  readonly given?: GivenLately | undefined
   readonly logger: Logger
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
   /** Everything that was there when it began has been delivered. */
@@ -25,7 +32,7 @@ const LOOK_MS = 1_000
 const PREFIXES = ['space-', 'chat-', 'cases-']
 
 export const followLog = (deps: FollowingDeps): FeedFollower => {
-  const { log, logger } = deps
+  const { log, logger, given } = deps
   /** The last event that came: the log behind a new connection must have it at the same place. */
   let newest: LogPlace | null = null
   /** Times that subscriptions before this one were resumed; and up to which of this one's it was looked at. */
@@ -33,7 +40,12 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
   let checked = 0
   let isStopped = false
 
-  const subscribe = () => log.subscribe({ after: 'end', prefixes: [...PREFIXES, ...ROOM_METASTREAMS] })
+  const subscribe = () =>
+    log.subscribe({
+      after: 'end',
+      prefixes: [...PREFIXES, ...ROOM_METASTREAMS],
+      ...(given === undefined ? {} : { given }),
+    })
   const follow = async (mine: LogSubscription, onCaughtUp: () => Promise<void>): Promise<void> => {
     let caughtUp = false
     for await (const items of mine) {

@@ -24,6 +24,7 @@ const COSTLY = new Set([
   '/api/me/audit',
   '/api/spaces/:type/:id/audit',
   '/api/spaces/:type/:id/audit/counts',
+  '/api/spaces/:type/:id/evidence',
   '/api/spaces/:type/:id/at',
   '/api/spaces/:type/:id/replay',
   '/api/spaces/:type/:id/why',
@@ -38,7 +39,8 @@ const COSTLY = new Set([
 export const WORTH = { search: 3, export: 15 }
 /** So many characters of an answer that lasts count as one more. */
 export const PAID_CHARACTERS = 128 * 1_024
-const worthOf = ({ query, headers }: FastifyRequest): number => {
+const worthOf = ({ query, headers, routeOptions }: FastifyRequest): number => {
+  if (routeOptions.url?.endsWith('/evidence') === true) return WORTH.export
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
   // Before it is decoded what is left out is undefined, after it null.
   const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')

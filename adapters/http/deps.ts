@@ -1,5 +1,7 @@
 /** What the HTTP server is given. */
+
 import type { KeyObject } from 'node:crypto'
+import type { Either } from 'fp-ts/lib/Either.js'
 import type { Registry } from 'prom-client'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Archived, Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
@@ -39,6 +41,14 @@ export type HttpConfig = {
   readonly bodyLimit?: number
 }
 
+export type EvidenceAsked = {
+  readonly space: SpaceRef
+  readonly from: Date | null
+  readonly to: Date | null
+  /** Whose words are shown; null for everybody's. */
+  readonly wordsOf: ReadonlyArray<string> | null
+}
+
 export type HttpDeps = {
   readonly config: HttpConfig
   readonly commands: Commands
@@ -46,6 +56,8 @@ export type HttpDeps = {
   readonly readModels: ReadModels
   /** Checkpoints and proofs of the log; where there are none, their calls are not there. */
   readonly proofs?: Proofs
+  /** A room's record as one HTML file; where there is none, its call is not there. Left: it has more events than that. */
+  readonly evidence?: (asked: EvidenceAsked) => Promise<Either<{ readonly most: number }, string>>
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
   /** Rooms' motion that was kept; where there is none, no replay has any. */

@@ -27,6 +27,7 @@ import { cases } from './routes/cases.ts'
 import { chat } from './routes/chat.ts'
 import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
+import { evidence } from './routes/evidence.ts'
 import { feed } from './routes/feed.ts'
 import { keys } from './routes/keys.ts'
 import { moderation } from './routes/moderation.ts'
@@ -298,6 +299,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     auditCounts,
     proof,
     moment,
+    evidence,
     feed,
     keys,
     subscriptions,

@@ -19,6 +19,7 @@ import { watchTurn } from '../../adapters/turn/stun-probe.ts'
 import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
+import { signerOf } from '../../projections/proof/note.ts'
 import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
@@ -29,6 +30,7 @@ import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
+import { evidenceFrom } from './evidence.ts'
 import { measureFollowing, type WatchedFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
 import { connectMachines, type Machines } from './machines.ts'
@@ -212,6 +214,13 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     looks,
     positions: (space) => laterSockets.get().positions(space),
     proofs,
+    evidence: evidenceFrom({
+      stored: machines.stored,
+      log,
+      databaseUrl: config.database.url,
+      signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+      clock,
+    }),
     moments: momentsOf(machines),
     motion: machines.motion,
     feedLog: log,

@@ -24,6 +24,7 @@ import { createCommands } from '../../apps/commands/commands.ts'
 import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
 import { webhookKeyOf } from '../../apps/server/deliveries.ts'
+import { evidenceFrom } from '../../apps/server/evidence.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
@@ -164,6 +165,13 @@ export const testHttp = async (
     content,
     readModels,
     proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
+    evidence: evidenceFrom({
+      stored: log,
+      log: { ...log, open: (events) => events },
+      databaseUrl: database.url,
+      signer: SIGNER,
+      clock,
+    }),
     moments: createMoments(log, { keep: createMomentWriter(log).keep }),
     feedLog: log,
     outside,

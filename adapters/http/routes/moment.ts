@@ -103,7 +103,7 @@ export const mayAudit = async (
 }
 
 /** Records the look on the log before anything is shown. Times as ISO 8601, positions in decimal. */
-const recordLook = async (
+export const recordLook = async (
   deps: HttpDeps,
   space: SpaceRef,
   sender: Sender,

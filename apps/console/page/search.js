@@ -40,6 +40,17 @@ class RecordView extends View {
       this.exportProblem = problem
     }
   }
+  /** The room's record as a file that checks itself, with the words of those whom one names, or of all. */
+  async evidence() {
+    this.exportProblem = null
+    const form = new FormData(this.querySelector('form.filters'))
+    const given = (name) => form.get(name)?.trim() || undefined
+    try {
+      await download(`${spacePath(this.space)}/evidence${query({ from: given('from'), to: given('to'), words_of: given('account') })}`, `${this.space.replace(/[^\w-]+/g, '-')}.html`)
+    } catch (problem) {
+      this.exportProblem = problem
+    }
+  }
   find(event) {
     event.preventDefault()
     const given = [...new FormData(event.target)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value !== '')
@@ -55,6 +66,7 @@ class RecordView extends View {
           html`<label>${label}<input name=${name} .value=${filters[name] ?? ''} placeholder=${placeholder} maxlength=${most} autocomplete="off" list=${name === 'action' ? 'actions' : nothing}></label>`,
       )}<datalist id="actions">${ACTIONS.map((action) => html`<option value=${action}></option>`)}</datalist>
         <div class="ends"><button type="button" @click=${() => this.give('csv')}>CSV</button><button type="button" @click=${() => this.give('ndjson')}>NDJSON</button>
+        ${this.space ? html`<button type="button" title="one file that opens anywhere, checks itself and plays; with a name, that one’s words alone" @click=${this.evidence}>Evidence</button>` : nothing}
         <button type="submit" class="primary">Search</button></div></form>
       ${problemBox(this.exportProblem)}${super.render()}`
   }

@@ -2,30 +2,19 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseSpace } from '../../domain/names.ts'
+import { textOf } from '../bounded-body.ts'
 
 export type DluxPost = { readonly id: string; readonly author: string; readonly type: string }
 
 const AT_ONCE = 50
 /** One bit a kind; all of them. */
 const EVERY_KIND = 511
-const MAX_BYTES = 1_000_000
 const MAX_TYPE = 64
 const Answer = t.type({ result: t.array(t.unknown) })
 const Listed = t.intersection([
   t.type({ author: t.string, permlink: t.string }),
   t.partial({ type: t.unknown }),
 ])
-
-const bodyOf = async (response: Response): Promise<string> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > MAX_BYTES) throw new Error(`the answer is over ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
 
 const typeOf = (type: unknown): string =>
   typeof type === 'string' ? type.replaceAll('\0', '').toWellFormed().slice(0, MAX_TYPE).toWellFormed() : ''
@@ -40,7 +29,7 @@ export const trendingOnDlux = async (
     signal: AbortSignal.timeout(timeoutMs),
     redirect: 'error',
   })
-  const body = await bodyOf(response)
+  const body = await textOf(response)
   if (!response.ok) throw new Error(`answered ${response.status}`)
   const answer = Answer.decode(JSON.parse(body))
   if (E.isLeft(answer)) throw new Error('the answer has no list of posts')

@@ -1,6 +1,7 @@
 /** Asks one Hive node for one account. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { textOf } from '../bounded-body.ts'
 import { HiveAccount } from './account.ts'
 
 /** The stand-in of infra/hive says so in this header and in this field of each answer. */
@@ -8,21 +9,9 @@ const STAND_IN_HEADER = 'x-hive-stand-in'
 const STAND_IN_FIELD = 'stand_in'
 
 const Answer = t.intersection([t.type({ result: t.array(HiveAccount) }), t.partial({ error: t.unknown })])
-const MAX_BYTES = 1_000_000
 
 /** `account` is null where the node knows of none. */
 export type AccountReply = { readonly account: HiveAccount | null; readonly standIn: boolean }
-
-const bodyOf = async (response: Response): Promise<string> => {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > MAX_BYTES) throw new Error(`the answer is over ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
 
 export type AskedNode = { readonly json: unknown; readonly standIn: boolean }
 
@@ -40,7 +29,7 @@ export const askNode = async (
     signal: AbortSignal.timeout(timeoutMs),
     redirect: 'error',
   })
-  const body = await bodyOf(response)
+  const body = await textOf(response)
   if (!response.ok) throw new Error(`answered ${response.status}`)
   const json: unknown = JSON.parse(body)
   const standIn =

@@ -1,5 +1,5 @@
 /** The start page at `/`, read once and served from memory; and, beside a stand-in for Hive alone, its wallet. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as t from 'io-ts'
 
@@ -10,18 +10,13 @@ export type PageOptions = {
 
 const read = (name: string): Buffer => readFileSync(new URL(`./${name}`, import.meta.url))
 
+const JAVASCRIPT = 'text/javascript; charset=utf-8'
+const scripts = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.js'))
 const FILES = [
   ['/', 'page.html', 'text/html; charset=utf-8'],
   ['/page/page.css', 'page.css', 'text/css; charset=utf-8'],
-  ['/page/page.js', 'page.js', 'text/javascript; charset=utf-8'],
-  ['/page/dom.js', 'dom.js', 'text/javascript; charset=utf-8'],
-  ['/page/menu.js', 'menu.js', 'text/javascript; charset=utf-8'],
-  ['/page/settings.js', 'settings.js', 'text/javascript; charset=utf-8'],
-  ['/page/subrooms.js', 'subrooms.js', 'text/javascript; charset=utf-8'],
-  ['/page/speaking.js', 'speaking.js', 'text/javascript; charset=utf-8'],
-  ['/page/typing.js', 'typing.js', 'text/javascript; charset=utf-8'],
-  ['/page/view.js', 'view.js', 'text/javascript; charset=utf-8'],
   ['/page/icon.svg', 'icon.svg', 'image/svg+xml'],
+  ...scripts.map((name) => [`/page/${name}`, name, JAVASCRIPT] as const),
 ] as const
 
 const SignRequest = t.type({ account: t.string, message: t.string })

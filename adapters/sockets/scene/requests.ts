@@ -57,22 +57,13 @@ export const sceneRequests = (deps: {
     const { hold, subspace } = member.place as RoomPlace
     return { scene, space: hold.live.space, subspace, id, sender: senderOf(member) }
   }
-  const onPin = async (
-    writer: SceneWriter,
-    { id }: t.TypeOf<typeof Entity>,
-    member: Member,
-  ): Promise<Answer> => {
-    const pinned = await lasting.pin(ofPin(writer, id, member))
-    return E.isLeft(pinned) ? failed(pinned.left) : doneAt(pinned.right)
-  }
-  const onUnpin = async (
-    writer: SceneWriter,
-    { id }: t.TypeOf<typeof Entity>,
-    member: Member,
-  ): Promise<Answer> => {
-    const unpinned = await lasting.unpin(ofPin(writer, id, member))
-    return E.isLeft(unpinned) ? failed(unpinned.left) : doneAt(unpinned.right)
-  }
+  /** Pins, or unpins. */
+  const onPinned =
+    (act: Lasting['pin'] | Lasting['unpin']) =>
+    async (writer: SceneWriter, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {
+      const done = await act(ofPin(writer, id, member))
+      return E.isLeft(done) ? failed(done.left) : doneAt(done.right)
+    }
 
   const onRemove = async (
     writer: SceneWriter,
@@ -117,8 +108,8 @@ export const sceneRequests = (deps: {
   return [
     ['entity-spawn', request(Spawn, onSpawn)],
     ['entity-remove', request(Entity, onRemove)],
-    ['entity-pin', request(Entity, onPin)],
-    ['entity-unpin', request(Entity, onUnpin)],
+    ['entity-pin', request(Entity, onPinned(lasting.pin))],
+    ['entity-unpin', request(Entity, onPinned(lasting.unpin))],
     ['entity-take', request(Entity, onTake)],
     ['entity-give', request(Give, onGive)],
   ]

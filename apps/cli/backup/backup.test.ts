@@ -45,6 +45,14 @@ const say = async ({ endpoints }: Embedded, who: string, content: string) => {
   assert.is(answer.status, 200, JSON.stringify(body))
   return body.position as string
 }
+/** The checkpoint that proves one’s own message. */
+const checkpointOf = async ({ endpoints }: Embedded, position: string, who = 'carol'): Promise<string> => {
+  const url = `${endpoints().url}/api/audit/proof/inclusion?position=${position}&min_position=${position}`
+  const answer = await fetch(url, { headers: signed(who) })
+  const body = (await answer.json()) as Json
+  assert.is(answer.status, 200, JSON.stringify(body))
+  return body.checkpoint
+}
 /** What the chat reads like, all of it. */
 const chatOf = async ({ endpoints }: Embedded, position: string) => {
   const at = `${endpoints().url}/api/chat/global/lobby/messages?limit=100`
@@ -112,6 +120,9 @@ test('given a backup with secrets, and everything destroyed, when it is restored
   )
   assert.is(made.code, 0, made.said)
   const { folder } = JSON.parse(made.said.split('\n').at(-1)!)
+  // What is signed from here on is lost with the log, and kept by somebody elsewhere.
+  const elsewhere = join(context.dir, 'elsewhere.checkpoint')
+  writeFileSync(elsewhere, await checkpointOf(context.product!, await say(context.product!, 'carol', 'lost')))
   await context.product!.stop()
   context.product = null
   const dataDir = join(context.dir, 'anew')
@@ -128,8 +139,19 @@ test('given a backup with secrets, and everything destroyed, when it is restored
   const then = messages.filter(({ content }) => content !== 'meanwhile')
   assert.is(createHash('sha256').update(JSON.stringify(then)).digest('hex'), context.before)
   assert.is(messages.filter(({ content, erased_by }) => content === '' && erased_by !== null).length, 10)
-  const verified = await run(audit, 'verify')
+  let position = ''
+  for (const one of ['other', 'words', 'than', 'before']) position = await say(context.product, 'erin', one)
+  assert.match(await checkpointOf(context.product, position, 'erin'), /\nwent-back \d+ /)
+  const verified = await run(audit, 'verify', '--checkpoint', elsewhere)
   assert.is(verified.code, 0, verified.said)
+  assert.match(verified.said, /the log went back to \d+ events? before .*, as its key says/)
+  assert.match(
+    verified.said,
+    /1 checkpoint of what it lost then, .*elsewhere\.checkpoint among them: no second history/,
+  )
+  // What holds needs no excuse.
+  const idle = await run(audit, 'went-back')
+  assert.equal([idle.code, idle.said.includes('the log did not go back')], [1, true], idle.said)
 })
 
 test('given a backup with an altered byte, when it is restored or verified, then it is refused and the file is named', async ({

@@ -15,7 +15,7 @@ class TooMany extends Error {}
 export const evidenceFrom = (of: {
   /** As it stands: sealed where it is sealed. */
   readonly stored: EventLog
-  readonly log: SealedLog<EventLog>
+  readonly log: Pick<SealedLog<EventLog>, 'open'>
   readonly databaseUrl: string
   readonly signer: Signer
   readonly clock: Clock

@@ -167,7 +167,7 @@ export const testHttp = async (
     proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
     evidence: evidenceFrom({
       stored: log,
-      log: { ...log, open: (events) => events },
+      log: { open: (events) => events },
       databaseUrl: database.url,
       signer: SIGNER,
       clock,

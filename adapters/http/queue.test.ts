@@ -59,7 +59,8 @@ test('given who waits, then each sees where they stand, moderators who waits, an
   const stranger = await ask(http, `GET ${ROOM}/queue`, null)
   assert.equal([stranger.body.waiting, stranger.body.mine, stranger.body.places], [2, null, null])
   for (const id of ['alice/hidden-draft', 'alice/nowhere'])
-    assert.is((await ask(http, `GET /api/spaces/post/${id}/queue`, 'erin')).body.code, 'space_not_found')
+    for (const call of [`GET /api/spaces/post/${id}/queue`, `DELETE /api/spaces/post/${id}/queue/erin`])
+      assert.equal((await ask(http, call, 'erin')).body.code, 'space_not_found', call)
 })
 
 test('given who waits, then a moment has the queue with the events, and why names the order', async ({

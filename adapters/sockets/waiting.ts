@@ -158,7 +158,16 @@ export const createWaiting = (deps: {
     await Promise.all(work)
   }
 
-  const timer = setInterval(() => void tick(), deps.everyMs ?? EVERY_MS)
+  let isTicking = false
+  // A log that does not answer is not asked again by each beat.
+  const beat = async (): Promise<void> => {
+    if (isTicking) return
+    isTicking = true
+    await tick().finally(() => {
+      isTicking = false
+    })
+  }
+  const timer = setInterval(() => void beat(), deps.everyMs ?? EVERY_MS)
   timer.unref()
   return { begin, end, tick, stop: () => clearInterval(timer) }
 }

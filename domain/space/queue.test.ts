@@ -126,6 +126,16 @@ test('given a place, when its owner gives it up, a moderator takes it, or a ban 
     .when(asked(dave, leave('dave')))
     .happens()
 })
+test('given a room that the caller may not know of, when they give up a place, then it is as if there were none; one that they have they may give up', () => {
+  const leave = { type: 'LeaveQueue', subject: 'dave', reason: null } as const
+  for (const place of ['private', 'none'] as const)
+    given(...busy)
+      .when(asked(dave, leave, { place }))
+      .refuses({ _tag: 'SpaceNotFound' })
+  given(...busy, waits('dave'))
+    .when(asked(dave, leave, { place: 'private' }))
+    .happens(gone('dave'))
+})
 test('given a queue that is full, of the room or of a network’s guests, when another comes, then QueueIsFull', () => {
   given(...busy, settled({ queue_length: 1 }), waits('dave'))
     .when(asked(erin, ask.enter()))

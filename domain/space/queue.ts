@@ -11,7 +11,7 @@ import { endPlace, givenUp } from './endings.ts'
 import type { SpaceEvent } from './events.ts'
 import { mergeSettings } from './folding.ts'
 import { keptPlace, type WaitingPlace } from './place.ts'
-import { guestsOfNetwork, shareOf } from './shares.ts'
+import { guestCounts, shareOf } from './shares.ts'
 import type { HeldSeat, SpaceState } from './state.ts'
 
 /** How long a seat waits for whoever's turn it is, in seconds. */
@@ -103,6 +103,8 @@ type After = {
   settings: SpaceSettings
   readonly left: Set<string>
   readonly came: Array<string | undefined>
+  /** How many guests of each network are in or have a held seat; counted where it is first asked for. */
+  guests: Map<string, number> | null
   readonly held: Map<string, HeldSeat>
   readonly queue: Map<string, WaitingPlace>
 }
@@ -112,6 +114,7 @@ const afterwards = (state: SpaceState, events: ReadonlyArray<SpaceEvent>): After
     settings: state.settings,
     left: new Set(),
     came: [],
+    guests: null,
     held: new Map(state.held),
     queue: new Map(state.queue),
   }
@@ -152,14 +155,20 @@ const afterwards = (state: SpaceState, events: ReadonlyArray<SpaceEvent>): After
   return after
 }
 
+const countGuests = (state: SpaceState, { left, came, held }: After): Map<string, number> => {
+  const guests = guestCounts(state, left)
+  const add = (network: string | undefined): void => {
+    if (network !== undefined) guests.set(network, (guests.get(network) ?? 0) + 1)
+  }
+  for (const network of came) add(network)
+  for (const { subject, network } of held.values()) if (isGuest(subject)) add(network)
+  return guests
+}
 /** A guest whose network has its share of the seats already waits until nobody else does. */
-const hasShare = (state: SpaceState, after: After, place: WaitingPlace): boolean => {
-  const { network } = place
-  if (network === undefined || !isGuest(place.subject)) return false
-  let seats = guestsOfNetwork(state, network, after.left)
-  for (const came of after.came) if (came === network) seats += 1
-  for (const seat of after.held.values()) if (seat.network === network && isGuest(seat.subject)) seats += 1
-  return seats >= shareOf({ settings: after.settings }, network)
+const hasShare = (state: SpaceState, after: After, { subject, network }: WaitingPlace): boolean => {
+  if (network === undefined || !isGuest(subject)) return false
+  after.guests ??= countGuests(state, after)
+  return (after.guests.get(network) ?? 0) >= shareOf({ settings: after.settings }, network)
 }
 
 /** `passedOver`: those before it whose network has its share, while somebody else waits. */
@@ -207,6 +216,8 @@ export const giveTurns = (
     more.push({ type: 'EntryGranted', data: { ...seat, at, ...from } })
     after.held.set(subject, { ...seat, ...from })
     after.queue.delete(subject)
+    if (after.guests !== null && network !== undefined && isGuest(subject))
+      after.guests.set(network, (after.guests.get(network) ?? 0) + 1)
   }
   return more
 }
@@ -225,8 +236,10 @@ export const leaveQueue = (context: DecisionContext, command: SpaceCommandOf<'Le
   const { subject } = command
   const reason = parseReason(command.reason)
   if (E.isLeft(reason)) return reason
-  if (by.kind === 'system' || subject === by.id)
-    return E.right(state.queue.has(subject) ? [givenUp(subject, { why: 'left', at })] : [])
+  if (by.kind === 'system' || subject === by.id) {
+    if (state.queue.has(subject)) return E.right([givenUp(subject, { why: 'left', at })])
+    return by.kind === 'system' || access.mayKnow ? E.right([]) : E.left({ _tag: 'SpaceNotFound' })
+  }
   const may = mayAs(access, 'moderate')
   if (E.isLeft(may)) return may
   if (typeof subject !== 'string' || !isSubject(subject))

@@ -27,16 +27,13 @@ const guestsByNetwork = ({ sessions }: SpaceState): Map<string, string[]> => {
   return all
 }
 
-/** How many guests of that network are in, without the sessions of `gone`. */
-export const guestsOfNetwork = (
-  { sessions }: SpaceState,
-  network: string,
-  gone: ReadonlySet<string>,
-): number => {
-  let count = 0
-  for (const { account, network: its, sessionId } of sessions.values())
-    if (account === null && its === network && !gone.has(sessionId)) count += 1
-  return count
+/** How many guests of each network are in, without the sessions of `gone`. */
+export const guestCounts = ({ sessions }: SpaceState, gone: ReadonlySet<string>): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const { account, network, sessionId } of sessions.values())
+    if (account === null && network !== undefined && !gone.has(sessionId))
+      counts.set(network, (counts.get(network) ?? 0) + 1)
+  return counts
 }
 
 const hasHadItsShare = (

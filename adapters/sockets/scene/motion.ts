@@ -6,6 +6,7 @@ import type { Subject } from '../../../domain/identity.ts'
 import type { RoomKey, SpaceRef } from '../../../domain/names.ts'
 import type { Clock, Commands, Ids } from '../../../domain/ports.ts'
 import { MotionRecorder, type RecordedBlock } from '../../../domain/scene/motion/recorder.ts'
+import type { SpaceCommandOf } from '../../../domain/space/commands.ts'
 import type { MotionStore } from '../../motion/store.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import type { SubjectKey } from '../../privacy/seal.ts'
@@ -19,6 +20,7 @@ const MOST_WAITING = 4
 const SWEEP_MS = 600_000
 const DAY_MS = 86_400_000
 const SYSTEM = { kind: 'system', id: 'motion' } as const
+type KeepMotion = SpaceCommandOf<'KeepMotion'>
 
 export type MotionDeps = {
   readonly store: MotionStore
@@ -31,6 +33,7 @@ export type MotionDeps = {
   /** How long this process keeps motion at the most; 0: it keeps none. */
   readonly days: number
   readonly blockMs?: number
+  readonly retryMs?: number
 }
 /** Of one room, for as long as it is kept without a break. */
 type Kept = {
@@ -62,6 +65,7 @@ export class Motion {
   /** Of rooms that are kept no more, until their last block is written. */
   readonly #ending = new Set<Promise<void>>()
   readonly #sweeping: NodeJS.Timeout
+  #isStopping = false
 
   constructor(deps: MotionDeps) {
     this.#deps = deps
@@ -113,12 +117,14 @@ export class Motion {
   }
   /** What was recorded is written, and no more of it comes. */
   async flush(): Promise<void> {
+    this.#isStopping = true
     clearInterval(this.#sweeping)
     for (const room of [...this.#rooms.keys()]) this.end(room)
     await Promise.all(this.#ending)
   }
   /** As if the process died. */
   stop(): void {
+    this.#isStopping = true
     clearInterval(this.#sweeping)
     for (const { timer } of this.#rooms.values()) clearInterval(timer)
     this.#rooms.clear()
@@ -158,32 +164,38 @@ export class Motion {
     })
   }
   async #write(kept: Kept, cut: Cut): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const failed = await this.#tryToWrite(kept, cut).catch(reasonOf)
-      if (failed === null) return
-      if (attempt < TRIES) {
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
-        continue
-      }
-      const { track } = kept
-      this.#deps.logger.error(
-        { track, number: cut.number, error: failed },
-        'a block of motion could not be kept, and is lost',
-      )
-      return
-    }
+    const failed = await this.#keep(kept, cut)
+    if (failed === null) return
+    const { track } = kept
+    this.#deps.logger.error(
+      { track, number: cut.number, error: failed },
+      'a block of motion could not be kept, and is lost',
+    )
+  }
+  #pause(): Promise<void> {
+    const { retryMs = RETRY_MS } = this.#deps
+    return new Promise((resolve) => setTimeout(resolve, retryMs))
   }
   /** Null, or why not. */
-  async #tryToWrite({ space, subspace, track, days }: Kept, cut: Cut): Promise<string | null> {
-    const { store, commands, ids, boot } = this.#deps
+  async #keep(kept: Kept, cut: Cut): Promise<string | null> {
+    for (let attempt = 1; ; attempt += 1) {
+      const put = await this.#put(kept, cut).catch(reasonOf)
+      if (typeof put !== 'string') return this.#tell(kept.space, put)
+      if (attempt === TRIES) return put
+      await this.#pause()
+    }
+  }
+  /** Its sections are there before the log tells of them. */
+  async #put({ subspace, track, days }: Kept, cut: Cut): Promise<KeepMotion> {
+    const { store, ids, boot } = this.#deps
     const block = ids.uuid()
     const tracks = new Map<Subject, { bytes: Uint8Array; key: SubjectKey }>()
     for (const [by, bytes] of cut.tracks)
       tracks.set(by, { bytes, key: await (cut.keys.get(by)?.catch(() => store.key(by)) ?? store.key(by)) })
     const keptUntil = new Date(cut.to + days * DAY_MS)
     const { root, bytes } = await store.put({ block, head: cut.head, tracks, keptUntil })
-    const command = {
-      type: 'KeepMotion' as const,
+    return {
+      type: 'KeepMotion',
       subspace,
       block,
       track,
@@ -198,10 +210,24 @@ export class Motion {
       root,
       keptUntil: keptUntil.toISOString(),
     }
-    const done = await commands.space({ by: SYSTEM, id: ids.uuid(), space, command })()
-    if (E.isRight(done)) return null
-    await store.remove(block).catch(() => {})
-    return done.left._tag
+  }
+  /** Null, or why not. Under one id, so that the log has it once; while nobody knows whether it has, it is asked again, and the
+   *  sections stay where they are. */
+  async #tell(space: SpaceRef, command: KeepMotion): Promise<string | null> {
+    const { store, commands, ids } = this.#deps
+    const id = ids.uuid()
+    for (let attempt = 1; ; attempt += 1) {
+      const done = await commands.space({ by: SYSTEM, id, space, command })()
+      if (E.isRight(done)) return null
+      const { _tag } = done.left
+      const isUnknown = _tag === 'Unavailable'
+      const isLastTry = attempt >= TRIES && (!isUnknown || this.#isStopping)
+      if (isLastTry || _tag === 'Refused' || _tag === 'Broken') {
+        if (!isUnknown) await store.remove(command.block).catch(() => {})
+        return _tag
+      }
+      await this.#pause()
+    }
   }
   #sweep(): void {
     const { store, clock, logger } = this.#deps

@@ -48,7 +48,10 @@ export const evidence = (app: FastifyInstance, deps: HttpDeps): void => {
       const wordsOf = namesIn(query.words_of)
       await mayAudit(deps, space, sender.by as Caller)
       if (from !== null && to !== null && to < from) tellInvalid('to', 'to is before from.')
-      await recordLook(deps, space, sender, { call: 'evidence', filters: { from, to } })
+      await recordLook(deps, space, sender, {
+        call: 'evidence',
+        filters: { from, to, words_of: query.words_of },
+      })
       const made = await make({ space, from, to, wordsOf })
       if (E.isLeft(made))
         return tell(

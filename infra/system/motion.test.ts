@@ -10,6 +10,7 @@ import { connectSession, type DatabaseSession } from '../../adapters/postgres/se
 import { type ConnectedVault, connectVault } from '../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, type Relay } from '../../adapters/redis/relay.ts'
+import { checkMotion, motionLines as motionLinesBeside } from '../../apps/operations/export/motion.ts'
 import { erase } from '../../apps/operations/privacy/erase.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { verifyLog } from '../../apps/operations/verify/verify.ts'
@@ -114,7 +115,9 @@ const kept = ({ log }: Context) =>
   log
     .all()
     .flatMap(({ type, data }) =>
-      type === 'MotionKept' ? [data as { boot: string; isLast: boolean; block: string; to: string }] : [],
+      type === 'MotionKept'
+        ? [data as { boot: string; isLast: boolean; block: string; root: string; to: string }]
+        : [],
     )
 const applied = async (context: Context): Promise<void> => {
   const end = context.log.all().at(-1)!.position
@@ -188,6 +191,15 @@ test('given movers on two servers, when it is replayed, then each on the packed 
   const { motion, compared } = await verified(context)
   assert.equal([motion.faults, compared?.found], [[], 0])
   assert.is(motion.blocks, kept(context).length)
+  // Beside a bundle.
+  const beside: string[] = []
+  await motionLinesBeside(context.database.url, kept(context), (line) => void beside.push(line))
+  assert.is(beside.length, kept(context).length)
+  assert.equal(await checkMotion(kept(context), beside), { blocks: beside.length, absent: 0, faults: [] })
+  const altered = beside.map((line, n) => (n === 1 ? line.replace(/"bytes":"..../, '"bytes":"AAAA') : line))
+  assert.match(String((await checkMotion(kept(context), altered.slice(1))).faults), /section 0 was altered/)
+  assert.is((await checkMotion(kept(context), beside.slice(1))).absent, 1)
+  assert.match(String((await checkMotion([], beside.slice(0, 1))).faults), /the bundle has no such block/)
 })
 
 test('given one who is erased, then their track is gone, the others’ is there, and the proof holds; also after a rebuild', async (context) => {

@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -131,6 +132,8 @@ test('given whatever moves, comes, goes, is slow and is moved by others, when it
   )
 })
 
+/** Nonce and tag. */
+const SEAL = 28
 const clock = { now: 5_000 }
 const recordedRoom = (movers: number, ticks: number, each = (n: number, t: number) => placeAt(n, t / 10)) => {
   const room = new PackedRoom()
@@ -211,6 +214,25 @@ test('given nothing that moves, then the block says so', () => {
   room.put('m0', placeAt(9, 9), 'by-m0')
   room.tick(clock.now)
   assert.is(recorder.cut().isMoved, true)
+})
+
+test('given 200 who move at 15 Hz, then a mover’s tracks are less than 2 MB an hour, as they are kept', () => {
+  const turn = (n: number, t: number) => n + t / 25
+  const walk = (n: number, t: number) => ({
+    position: {
+      x: ((n % 20) - 10) * 1.5 + Math.cos(turn(n, t)) * 2,
+      y: 1.6 + Math.sin(t / 3) * 0.03,
+      z: (Math.floor(n / 20) - 8) * 1.5 + Math.sin(turn(n, t)) * 2,
+    },
+    rotation: { x: Math.sin(t / 9) * 0.1, y: Math.sin(turn(n, t) / 2), z: 0, w: Math.cos(turn(n, t) / 2) },
+  })
+  const ticks = 225
+  const { block } = recordedRoom(200, ticks, walk as never)
+  let bytes = deflateRawSync(JSON.stringify(block.head)).length
+  for (const track of block.tracks.values()) bytes += deflateRawSync(track).length + SEAL
+  const anHour = (bytes / 200) * (3_600 / (ticks / 15))
+  assert.ok(anHour < 2_000_000, `${anHour} bytes`)
+  assert.is(block.shortened, 0)
 })
 
 test.run()

@@ -19,12 +19,14 @@ import { plain, shown } from '../shown.ts'
 import { checkArchiveFolder } from './archive-check.ts'
 import { evidenceInto } from './evidence.ts'
 import { readKeys, signerFor } from './key-arguments.ts'
+import { beside, type MotionFile, motionBeside, motionHeld } from './motion-file.ts'
 
 export const exportUsage = `presence audit export --space TYPE:ID [--from TIME] [--to TIME] [--html [--words-of NAME]… [--no-words]] -o FILE [--force]
 
 Writes a room's events with the proof that they are in the log, a signed checkpoint, and the state at both ends, in one
 file that presence audit check verifies anywhere. What is personal stays sealed. It is signed with AUDIT_SIGNING_KEY.
 
+  --motion FILE  writes the kept motion of these events to FILE, sealed as it is: presence audit check --motion FILE proves it
   --from, --to   ISO 8601, in UTC where no zone is given; from the room's beginning, and up to now, where they are left out
   --html         one file that opens in any browser without a network, checks itself, plays the room and shows what was said
   --words-of     with --html, shows the words of this account or guest alone; the others' are withheld, and the proof is whole
@@ -32,7 +34,7 @@ file that presence audit check verifies anywhere. What is personal stays sealed.
   -o FILE        - for the standard output
   --force        write over FILE where it is there already`
 
-export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE
+export const checkUsage = `presence audit check FILE|FOLDER --key VKEY|FILE [--motion FILE]
 
 Whether a file of presence audit export, or an archive of presence log archive, is what the log has, with nothing missing within it. Needs no server, no
 database and no network. The key is what GET /api/audit/key gave, got by a way that you trust.
@@ -49,6 +51,7 @@ export const exportBundle: Run = async (args, io) => {
       html: { type: 'boolean' },
       'words-of': { type: 'string', multiple: true },
       'no-words': { type: 'boolean' },
+      motion: { type: 'string' },
       out: { type: 'string', short: 'o' },
       force: { type: 'boolean' },
     },
@@ -78,8 +81,11 @@ export const exportBundle: Run = async (args, io) => {
     return 1
   }
   let out: Output
+  let motion: MotionFile | null = null
   try {
-    out = await openOutput(file, { force: given.force === true })
+    const force = given.force === true
+    out = await openOutput(file, { force })
+    motion = given.motion === undefined ? null : await motionBeside(given.motion, force)
   } catch (error) {
     io.err((error as Error).message)
     return 1
@@ -101,17 +107,18 @@ export const exportBundle: Run = async (args, io) => {
       from,
       // Nothing can be said about the future.
       to: to !== null && to.getTime() > Date.now() ? null : to,
-      write: evidence?.take ?? out.write,
+      write: beside(evidence?.take ?? out.write, motion),
       onProgress: (events) => progress.at({ what: 'exporting', more: `${events} events` }),
     }).finally(progress.end)
     const words = (await evidence?.done()) ?? ''
     await out.done()
+    const moved = (await motion?.done(databaseUrl)) ?? ''
     const seconds = ((performance.now() - began) / 1_000).toFixed(1)
     const { events, bytes, size } = done
     const say = out.isDirect ? io.err : io.out
     io.data?.({ file, space: given.space, ...done })
     say(
-      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}${words}`,
+      `${counted(events, 'event')}, ${counted(bytes, 'byte')}, of a log of ${counted(size, 'event')}, in ${seconds} s: ${file}${words}${moved}`,
     )
     return 0
   } catch (error) {
@@ -119,6 +126,7 @@ export const exportBundle: Run = async (args, io) => {
     return 1
   } finally {
     await out.abandon()
+    await motion?.abandon()
     await log.close()
   }
 }
@@ -127,7 +135,7 @@ export const checkBundleFile: Run = async (args, io) => {
   const given = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { key: { type: 'string', multiple: true } },
+    options: { key: { type: 'string', multiple: true }, motion: { type: 'string' } },
   })
   const [file, ...rest] = given.positionals
   if (file === undefined || rest.length > 0) throw new Misused('Name one file.')
@@ -162,9 +170,12 @@ export const checkBundleFile: Run = async (args, io) => {
     io.err(`${file} is no file of presence audit export, or its first lines were altered.`)
     return 1
   }
+  const moved = given.values.motion === undefined ? null : await motionHeld(file, given.values.motion, io)
+  if (moved === 'unreadable') return 2
   io.data?.({
-    holds: faults.length === 0,
+    holds: faults.length === 0 && (moved?.faults.length ?? 0) === 0,
     faults,
+    ...(moved === null ? {} : { motion: moved }),
     events,
     header,
     checkpoint: checkpoint && { ...checkpoint, root: checkpoint.root.toString('base64') },
@@ -185,5 +196,5 @@ export const checkBundleFile: Run = async (args, io) => {
       ? 'It holds: every event is in the log, and none is missing.'
       : `It does not hold: ${counted(faults.length, 'fault')}${faults.length < MAX_FAULTS ? '' : ' or more'}.`,
   )
-  return faults.length === 0 ? 0 : 1
+  return faults.length === 0 && (moved?.faults.length ?? 0) === 0 ? 0 : 1
 }

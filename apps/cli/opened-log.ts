@@ -5,12 +5,14 @@ import { connectEventLog, type EventStoreLog } from '../../adapters/eventstore/i
 import { connectVault } from '../../adapters/privacy/connect.ts'
 import { missingSentence } from '../../adapters/privacy/missing-keys.ts'
 import { type SealedLog, sealedLog } from '../../adapters/privacy/sealed-log.ts'
+import type { Vault } from '../../adapters/privacy/vault.ts'
 import { archiveSettings } from '../config/archive.ts'
 import type { Connections } from './connections.ts'
 
 export type OpenedLog = SealedLog<EventStoreLog> & {
   /** A sentence where what was read so far was sealed under keys that are not there. */
   readonly missingKeys: () => string | null
+  readonly vault: Pick<Vault, 'opening'>
 }
 
 /** The log as it stands, with what was archived of it where that is at hand. Throws with a sentence. */
@@ -30,6 +32,7 @@ export const openedLog = (to: Connections): OpenedLog => {
   const log = sealedLog(storedLog(to.eventStoreUrl), vault)
   return {
     ...log,
+    vault,
     missingKeys: () => missingSentence(vault.missing()),
     close: async () => {
       await log.close()

@@ -12,6 +12,7 @@ import { sealedLog } from '../../adapters/privacy/sealed-log.ts'
 import { createRelay, type Relay } from '../../adapters/redis/relay.ts'
 import { checkMotion, motionLines as motionLinesBeside } from '../../apps/operations/export/motion.ts'
 import { erase } from '../../apps/operations/privacy/erase.ts'
+import { exportPerson, type HeldItem } from '../../apps/operations/privacy/export.ts'
 import { rebuild } from '../../apps/operations/rebuild/rebuild.ts'
 import { verifyLog } from '../../apps/operations/verify/verify.ts'
 import { runProjector } from '../../apps/projector/projector.ts'
@@ -80,7 +81,7 @@ const nodeOf = async (context: Context, options: Parameters<typeof testNode>[1] 
 }
 /** As on SIGTERM: what was recorded is written first. */
 const stopAll = async ({ nodes }: Context): Promise<void> => {
-  for (const node of nodes.splice(0)) await node.stop()
+  for (const node of nodes.splice(0)) await node.stop(40_000)
 }
 const sessionOf = ({ log }: Context, account: string): { boot: string; sessionId: string } => {
   const joined = log
@@ -187,7 +188,10 @@ test('given movers on two servers, when it is replayed, then each on the packed 
   assert.is(later[0]!.slice(0, 2), '02')
   assert.equal(later.slice(1), frames.slice(frames.length - (later.length - 1)))
   const all = framesIn(await linesOf(context, null, middle))
-  assert.equal(all.slice(1, 10), later.slice(1, 10))
+  // Of all of the room it is what one of the servers sent.
+  const there = framesIn(await linesOf(context, atDaves, middle))
+  const isOf = (frames: ReadonlyArray<string>) => String(all.slice(1, 10)) === String(frames.slice(1, 10))
+  assert.ok(isOf(later) || isOf(there))
   const { motion, compared } = await verified(context)
   assert.equal([motion.faults, compared?.found], [[], 0])
   assert.is(motion.blocks, kept(context).length)
@@ -208,6 +212,12 @@ test('given one who is erased, then their track is gone, the others’ is there,
   const [alices, bobbys] = [alice.id, bobby.id]
   await stopAll(context)
   await applied(context)
+  const held: HeldItem[] = []
+  const { log, vault, database } = context
+  const all = exportPerson({ log: sealedLog(log, vault), vault, databaseUrl: database.url, subject: 'bobby' })
+  for await (const one of all) held.push(one)
+  const places = held.flatMap((one) => (one.kind === 'motion' ? one.places : []))
+  assert.ok(places.length > 5 && places.every(({ id, y }) => id === bobbys && y === 1.6))
   const done = await erase({ log: context.log, databaseUrl: context.database.url, subject: 'bobby' })
   assert.is(done.erased, true)
   const rows = await context.session.run({

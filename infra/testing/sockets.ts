@@ -55,7 +55,8 @@ export type TestNode = {
     token?: string | null,
     options?: Partial<ManagerOptions & SocketOptions>,
   ) => Promise<Client>
-  readonly stop: () => Promise<void>
+  /** Its sessions have `ms` to end; 2,000 unless given. */
+  readonly stop: (ms?: number) => Promise<void>
 }
 
 const TIMEOUT_MS = 5_000
@@ -243,9 +244,9 @@ export const testNode = async (
       clients.push(client)
       return client
     },
-    stop: async () => {
+    stop: async (ms = 2_000) => {
       for (const client of clients) client.close()
-      await sockets.close(2_000)
+      await sockets.close(ms)
       closePollers(sockets.io.engine)
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))

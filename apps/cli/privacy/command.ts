@@ -92,6 +92,7 @@ const exportOne: Run = async (args, io) => {
     const onProgress = (events: number) => progress.at({ what: 'looking', more: `${events} events so far` })
     for await (const held of exportPerson({
       log,
+      vault: log.vault,
       databaseUrl: to.databaseUrl,
       subject,
       by: operator(),

@@ -2,9 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
+import { openSections, type Section } from '../../../adapters/motion/sections.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
+import type { Vault } from '../../../adapters/privacy/vault.ts'
 import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
+import { type Place, placesIn } from '../../../domain/scene/motion/places.ts'
 import { unread } from '../unread.ts'
 import { recordRequest } from './requests.ts'
 
@@ -38,12 +41,16 @@ export type HeldItem =
       readonly erased_by: string | null
     }
   | { readonly kind: 'event'; readonly event: Readonly<Record<string, unknown>> }
+  /** How they moved in some seconds, where that was kept. */
+  | { readonly kind: 'motion'; readonly block: string; readonly places: ReadonlyArray<Place> }
 
 export type PersonExportOptions = {
   /** A sealed log, so that what is personal comes opened. */
   readonly log: EventLog
   readonly databaseUrl: string
   readonly subject: string
+  /** Opens their tracks; without it, none is given. */
+  readonly vault?: Pick<Vault, 'opening'>
   readonly by?: string
   readonly node?: string
   readonly now?: () => number
@@ -87,6 +94,25 @@ async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerato
       created_at: (key.created_at as Date).toISOString(),
       erased_by: (key.erased_by as string | null) ?? null,
     }
+}
+
+/** Their tracks of each block that is kept. */
+async function* motionOf(
+  session: DatabaseSession,
+  subject: string,
+  vault: Pick<Vault, 'opening'>,
+): AsyncGenerator<HeldItem> {
+  const blocks = await session.run(
+    sql.unsafe`SELECT DISTINCT block FROM motion_sections WHERE subject = ${subject} AND bytes IS NOT NULL ORDER BY block`,
+  )
+  for (const row of blocks) {
+    const block = String(row.block)
+    const sections =
+      await session.run(sql.unsafe`SELECT section, subject, generation, bytes, hash FROM motion_sections
+      WHERE block = ${block} AND (section = 0 OR subject = ${subject}) ORDER BY section`)
+    const opened = await openSections(block, sections as unknown as ReadonlyArray<Section>, vault)
+    yield { kind: 'motion', block, places: placesIn(opened) }
+  }
 }
 
 type Loose = Readonly<Record<string, unknown>>
@@ -152,6 +178,7 @@ export async function* exportPerson(options: PersonExportOptions): AsyncGenerato
   const session = await connectSession(databaseUrl, 'presence privacy')
   try {
     yield* rowsOf(session, subject)
+    if (options.vault !== undefined) yield* motionOf(session, subject, options.vault)
   } finally {
     await session.close()
   }

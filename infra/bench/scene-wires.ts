@@ -18,15 +18,15 @@ const timeNow = (): number => Math.round(now()) / 1_000
 /** Nobody is as high who does not send a time. */
 const EYES = 1.6
 
-export type Heard = { bytes: number; moves: number; readonly ages: number[] }
+export type WireHeard = { bytes: number; moves: number; readonly ages: number[] }
 export type Mover = {
   readonly move: (x: number, z: number, turn: number) => void
   readonly close: () => void
 }
-export type Wire = {
+export type SceneWire = {
   readonly name: string
   readonly server: () => Promise<Measured>
-  readonly join: (server: Measured, index: number, heard: Heard) => Promise<Mover>
+  readonly join: (server: Measured, index: number, heard: WireHeard) => Promise<Mover>
 }
 
 const rotationAt = (turn: number) => ({
@@ -37,7 +37,7 @@ const rotationAt = (turn: number) => ({
 })
 const LOBBY = ['global', 'lobby'] as const
 
-const onSocketIo = async (server: Measured, index: number, heard: Heard): Promise<Mover> => {
+const onSocketIo = async (server: Measured, index: number, heard: WireHeard): Promise<Mover> => {
   const isPlain = server.name === 'plain Socket.IO'
   const client: BenchClient = await connect(server.url, isPlain ? server.member(index).auth : null)
   await joinRoom(client, ...LOBBY)
@@ -56,7 +56,7 @@ const onSocketIo = async (server: Measured, index: number, heard: Heard): Promis
   }
 }
 
-const onPacked = async (server: Measured, index: number, heard: Heard): Promise<Mover> => {
+const onPacked = async (server: Measured, index: number, heard: WireHeard): Promise<Mover> => {
   const ws = await openRaw(`${server.url.replace('http', 'ws')}/`)
   const reader = new PackedReader()
   const [spaceType, spaceId] = LOBBY
@@ -96,7 +96,7 @@ const onPacked = async (server: Measured, index: number, heard: Heard): Promise<
   }
 }
 
-const onColyseus = async (server: Measured, index: number, heard: Heard): Promise<Mover> => {
+const onColyseus = async (server: Measured, index: number, heard: WireHeard): Promise<Mover> => {
   const known = new Map<object, number>()
   const onPlaces = (movers: Iterable<{ readonly x?: number; readonly y: number }>, bytes: number): void => {
     heard.bytes += bytes
@@ -130,8 +130,8 @@ export const ours = async (accounts = 0): Promise<Whole> => {
   return server
 }
 
-export const PACKED: Wire = { name: 'packed', server: () => ours(), join: onPacked }
-export const WIRES: ReadonlyArray<Wire> = [
+export const PACKED: SceneWire = { name: 'packed', server: () => ours(), join: onPacked }
+export const WIRES: ReadonlyArray<SceneWire> = [
   PACKED,
   { name: 'JSON', server: () => ours(), join: onSocketIo },
   { name: 'Colyseus', server: colyseus, join: onColyseus },

@@ -4,7 +4,7 @@ import { type ChatFigures, chatAt, gather } from './chat.ts'
 import { spread } from './client.ts'
 import { type FigureRow, ownShare, summary } from './figures.ts'
 import { processorMs } from './processor.ts'
-import { type Heard, type Mover, ours, PACKED, READERS, WIRES, type Wire } from './scene-wires.ts'
+import { type Mover, ours, PACKED, READERS, type SceneWire, WIRES, type WireHeard } from './scene-wires.ts'
 
 const SIZES = (process.env.BENCH_SCENE ?? '10,50,100,200,300,400').split(',').map(Number)
 const NAMES = process.env.BENCH_SCENE_WIRES?.split(',') ?? WIRES.map(({ name }) => name)
@@ -36,9 +36,9 @@ const moveAll = async (
   }
 }
 
-const measure = async (wire: Wire, size: number) => {
+const measure = async (wire: SceneWire, size: number) => {
   const server = await wire.server()
-  const heard: Heard = { bytes: 0, moves: 0, ages: [] }
+  const heard: WireHeard = { bytes: 0, moves: 0, ages: [] }
   const movers = await spread(size, 8, (index) => wire.join(server, index, heard))
   try {
     await moveAll(movers, WARM_UP_S)

@@ -59,9 +59,9 @@ export const sceneRequests = (deps: {
   }
   /** Pins, or unpins. */
   const onPinned =
-    (act: Lasting['pin'] | Lasting['unpin']) =>
+    (act: 'pin' | 'unpin') =>
     async (writer: SceneWriter, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {
-      const done = await act(ofPin(writer, id, member))
+      const done = await lasting[act](ofPin(writer, id, member))
       return E.isLeft(done) ? failed(done.left) : doneAt(done.right)
     }
 
@@ -108,8 +108,8 @@ export const sceneRequests = (deps: {
   return [
     ['entity-spawn', request(Spawn, onSpawn)],
     ['entity-remove', request(Entity, onRemove)],
-    ['entity-pin', request(Entity, onPinned(lasting.pin))],
-    ['entity-unpin', request(Entity, onPinned(lasting.unpin))],
+    ['entity-pin', request(Entity, onPinned('pin'))],
+    ['entity-unpin', request(Entity, onPinned('unpin'))],
     ['entity-take', request(Entity, onTake)],
     ['entity-give', request(Give, onGive)],
   ]

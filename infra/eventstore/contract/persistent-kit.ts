@@ -5,7 +5,7 @@ export type ClientGroupSettings = Parameters<
   Kit['lib']['persistentSubscriptionToStreamSettingsFromDefaults']
 >[0]
 export type GroupConsumer = ReturnType<Kit['client']['subscribeToPersistentSubscriptionToStream']>
-export type Seen = {
+export type SeenEvent = {
   id: string
   revision: bigint
   retries: number
@@ -29,9 +29,9 @@ export const create = async (
 /** Connects, and gives each event to `handle`. */
 export const consume = (
   subscription: GroupConsumer,
-  handle: (seen: Seen, subscription: GroupConsumer) => unknown = ({ event }) => subscription.ack(event),
+  handle: (seen: SeenEvent, subscription: GroupConsumer) => unknown = ({ event }) => subscription.ack(event),
 ) => {
-  const seen: Seen[] = []
+  const seen: SeenEvent[] = []
   const errors: string[] = []
   subscription.on('data', (event) => {
     const original = event.link ?? event.event!
@@ -56,4 +56,5 @@ export const consume = (
 export const connect = (kit: Kit, stream: string, group: string, bufferSize = 10) =>
   kit.client.subscribeToPersistentSubscriptionToStream(stream, group, { bufferSize })
 
-export const revisions = (seen: ReadonlyArray<Seen>): number[] => seen.map(({ revision }) => Number(revision))
+export const revisions = (seen: ReadonlyArray<SeenEvent>): number[] =>
+  seen.map(({ revision }) => Number(revision))

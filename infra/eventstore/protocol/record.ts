@@ -55,7 +55,7 @@ const same = {
 }
 
 /** Where and when an event is recorded. */
-export type Place = {
+export type RecordPlace = {
   readonly revision: number
   readonly position: number
   /** 100 ns since the epoch, in decimal. */
@@ -66,7 +66,7 @@ export type Place = {
 export const encodeBody = (
   { id, type, contentType, data, metadata }: ProposedEvent,
   streamName: Buffer,
-  { revision, position, ticks }: Place,
+  { revision, position, ticks }: RecordPlace,
 ): Buffer => {
   if (same.streamName !== streamName || same.type !== type) {
     same.before = Buffer.concat([delimited(2, delimited(3, streamName)), entry('type', type)])

@@ -10,7 +10,7 @@ import { io } from 'socket.io-client'
 import { startHiveStandIn } from '../../hive/stand-in.ts'
 import { startCluster } from '../cluster.ts'
 import { until } from '../until.ts'
-import { FAULTS, type Fault, type Machine } from './faults.ts'
+import { FAULTS, type Machine, type MachineFault } from './faults.ts'
 
 type Finding = { readonly is: string; readonly says: string; readonly todo?: string }
 const HOME = '/opt/dlux-presence'
@@ -158,7 +158,7 @@ for (const host of ['127.0.0.1', '127.0.0.2']) {
 }
 
 const machine: Machine = { type, kill: { database: cluster.kill }, restart: { database: cluster.restart } }
-const tell = ({ named, is, says }: Fault, findings: ReadonlyArray<Finding>): void => {
+const tell = ({ named, is, says }: MachineFault, findings: ReadonlyArray<Finding>): void => {
   const found = findings.find((one) => one.is === (is ?? 'wrong') && says.test(one.says))
   const isTold = found !== undefined && (found.todo ?? '').length > 5
   say({

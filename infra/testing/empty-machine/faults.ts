@@ -5,7 +5,7 @@ export type Machine = {
   readonly kill: { readonly database: () => Promise<void> }
   readonly restart: { readonly database: () => Promise<void> }
 }
-export type Fault = {
+export type MachineFault = {
   readonly named: string
   /** Settings that the doctor is given in the place of those in the file. */
   readonly env?: Readonly<Record<string, string>>
@@ -18,12 +18,12 @@ export type Fault = {
 
 /** Nothing listens there. */
 const NOWHERE = '127.0.0.1:2'
-const setting = (named: string, env: Fault['env'], says: RegExp): Fault => ({
+const setting = (named: string, env: MachineFault['env'], says: RegExp): MachineFault => ({
   named,
   ...(env === undefined ? {} : { env }),
   says,
 })
-const stopped = (unit: string, says: RegExp, is?: Fault['is']): Fault => ({
+const stopped = (unit: string, says: RegExp, is?: MachineFault['is']): MachineFault => ({
   named: `${unit} is not running`,
   plant: ({ type }) => type(`systemctl stop ${unit}`),
   mend: ({ type }) => type(`systemctl start ${unit}`),
@@ -31,7 +31,7 @@ const stopped = (unit: string, says: RegExp, is?: Fault['is']): Fault => ({
   ...(is === undefined ? {} : { is }),
 })
 
-export const FAULTS: ReadonlyArray<Fault> = [
+export const FAULTS: ReadonlyArray<MachineFault> = [
   setting('a short session secret', { SESSION_SECRET: 'short' }, /SESSION_SECRET must be/),
   setting('no TURN secret to speak of', { TURN_SECRET: 'x' }, /TURN_SECRET must be/),
   setting('a master key that is none', { PRIVACY_MASTER_KEY: 'abc' }, /PRIVACY_MASTER_KEY must be/),

@@ -2,10 +2,10 @@
 import type { RecordedEvent } from '../../../../domain/ports.ts'
 import { type Signer, verifierOf } from '../../../../projections/proof/note.ts'
 import { evidenceFile } from './file.ts'
-import { recordOf, type Word, type Words } from './record.ts'
+import { type EvidenceWord, type EvidenceWords, recordOf } from './record.ts'
 
 /** Opens events as they stand on the log, where their keys still exist. */
-export type Open = (
+export type EvidenceOpener = (
   events: ReadonlyArray<RecordedEvent>,
 ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
 
@@ -46,8 +46,12 @@ const authorOf = ({ metadata }: RecordedEvent): string =>
   String((metadata as { actor?: { id?: unknown } } | null)?.actor?.id ?? '')
 
 /** `shows`: whose words are shown. Whatever else is sealed stays so, and the proof is whole all the same. */
-const wordsOf = async (bundle: string, open: Open, shows: (author: string) => boolean): Promise<Words> => {
-  const words: Record<string, Word> = {}
+const wordsOf = async (
+  bundle: string,
+  open: EvidenceOpener,
+  shows: (author: string) => boolean,
+): Promise<EvidenceWords> => {
+  const words: Record<string, EvidenceWord> = {}
   const withheld: string[] = []
   const sealed = sealedOf(bundle)
   for (let from = 0; from < sealed.length; from += AT_ONCE)
@@ -63,7 +67,7 @@ const wordsOf = async (bundle: string, open: Open, shows: (author: string) => bo
 
 export type EvidenceOptions = {
   readonly signer: Signer
-  readonly open: Open
+  readonly open: EvidenceOpener
   readonly shows: (author: string) => boolean
   /** When it is made, ISO 8601. */
   readonly madeAt: string

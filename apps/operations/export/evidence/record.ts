@@ -5,9 +5,9 @@ import { aroundJson } from '../../../../projections/audit/canonical.ts'
 import { type Checkpoint, openCheckpoint, type Verifier } from '../../../../projections/proof/note.ts'
 
 /** What was said, and the salt that it was committed to with; null from before there were commitments. */
-export type Word = { readonly value: unknown; readonly salt: string | null }
-export type Words = {
-  readonly words: Readonly<Record<string, Word>>
+export type EvidenceWord = { readonly value: unknown; readonly salt: string | null }
+export type EvidenceWords = {
+  readonly words: Readonly<Record<string, EvidenceWord>>
   readonly withheld: ReadonlyArray<string>
 }
 
@@ -59,7 +59,7 @@ const line = (value: unknown): string => `${aroundJson(value)}\n`
 /** `bundle`: whole, as `exportBundleTo` writes it. */
 export const recordOf = (
   bundle: string,
-  words: Words,
+  words: EvidenceWords,
   { key, verifier, madeAt }: { readonly key: string; readonly verifier: Verifier; readonly madeAt: string },
 ): Buffer => {
   const [header = '', note = '', start = '', ...rest] = bundle.split('\n').slice(0, -1)

@@ -94,7 +94,8 @@ const restoreFile: Run = async (args, io) => {
 }
 const scavengeNode: Run = async (args, io) => {
   const { values } = parseArgs({ args: [...args], options: { from: { type: 'string' } } })
-  io.data?.(await scavenge(logOf(values.from), io))
+  const done = await scavenge(logOf(values.from), io)
+  io.data?.(done)
   return 0
 }
 

@@ -45,9 +45,21 @@ export const advanced = (pool: DatabasePool): Advanced => {
         return null
       })
   }
-  const ask = async (): Promise<void> => {
-    const [checkpoint] = await rowsOf(pool, readCheckpoint())
-    reached(checkpoint?.position ?? -1n)
+  let asking: Promise<void> | null = null
+  let askedAt = Number.NEGATIVE_INFINITY
+  /** All who ask at once share one answer. */
+  const ask = (): Promise<void> => {
+    asking ??= rowsOf(pool, readCheckpoint())
+      .then(([checkpoint]) => reached(checkpoint?.position ?? -1n))
+      .finally(() => {
+        asking = null
+        askedAt = performance.now()
+      })
+    return asking
+  }
+  /** However many wait, Postgres is asked once in a while. */
+  const askNowAndThen = async (): Promise<void> => {
+    if (asking !== null || performance.now() - askedAt >= POLL_MS) await ask()
   }
 
   return {
@@ -77,7 +89,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
           ])
           clearTimeout(timer)
           if (position <= known) return true
-          await ask()
+          await askNowAndThen()
         }
       } finally {
         waiting.delete(one)

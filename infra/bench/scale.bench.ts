@@ -18,12 +18,14 @@ import { type Whole, whole } from './servers.ts'
 
 const sizes = (asked: string | undefined, usual: string): ReadonlyArray<number> =>
   (asked ?? usual).split(',').map(Number)
-const ROOMS = sizes(process.env.BENCH_SCALE_ROOMS, '10,100,1000')
-const PEOPLE = sizes(process.env.BENCH_SCALE_PEOPLE, '2,20,200')
+const ROOMS = sizes(process.env.BENCH_SCALE_ROOMS, '20,100,1000')
+const PEOPLE = sizes(process.env.BENCH_SCALE_PEOPLE, '10,50,200')
 const SOCKETS = sizes(process.env.BENCH_SCALE_SOCKETS, '200,1000,2000')
 const EVENTS = sizes(process.env.BENCH_SCALE_EVENTS, '10000,50000,200000')
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 8)
 const WARM_UP = 3
+/** In all, where few speak: no account may say more than a few messages a second. */
+const RATE_OF_FEW = 20
 
 /** One size of what grows. */
 type Point = {
@@ -50,7 +52,7 @@ const measured = async (server: Whole, crowd: JoinedRooms, rate: number): Promis
   const processor = (1_000 * (processorMs(server.pid) - before)) / figures.sent
   const { held } = await memoryOf(server)
   if (figures.delivered < figures.expected)
-    console.log(`  ${figures.delivered} of ${figures.expected} were delivered`)
+    console.log(`  ${figures.delivered} of ${figures.expected} were delivered, ${figures.refused} refused`)
   return { p50: figures.p50, p99: figures.p99, processor, memory: held / 1024 ** 2 }
 }
 
@@ -223,12 +225,12 @@ export const bench = async (): Promise<BenchResult> => {
     await growing({ name: 'rooms', x: 'rooms of 3', unit: 'message' }, ROOMS, (rooms) => ({
       rooms,
       size: 3,
-      rate: 200,
+      rate: RATE_OF_FEW,
     })),
     await growing({ name: 'people', x: 'people in one room', unit: 'delivery' }, PEOPLE, (size) => ({
       rooms: 1,
       size,
-      rate: 40,
+      rate: RATE_OF_FEW,
       place: LOBBY,
     })),
     await growing({ name: 'sockets', x: 'sockets, in rooms of 20', unit: 'message' }, SOCKETS, (sockets) => ({

@@ -85,6 +85,13 @@ test('given who waits, then a moment has the queue with the events, and why name
   )
 })
 
+test('given a replay as a socket, then anything but a socket’s id is refused, and is not written to the log', async ({
+  http,
+}) => {
+  const url = `GET ${ROOM}/replay?motion=1&as=${encodeURIComponent('what somebody said')}`
+  assert.is((await ask(http, url, 'alice')).body.code, 'invalid_as')
+})
+
 test('given the panel, then its join is answered 202, its waiting list and queue tell, and it can leave', async ({
   http,
 }) => {
@@ -115,7 +122,8 @@ test('given the panel, then its join is answered 202, its waiting list and queue
   )
   const left = await call('DELETE', '/api/presence/waitlist/web-1/leave', asked)
   assert.equal([left.body.success, left.body.removed_entries], [true, 1])
-  assert.is((await call('DELETE', '/api/presence/waitlist/web-1/leave', asked)).body.removed_entries, 0)
+  for (const body of [asked, {}, undefined])
+    assert.is((await call('DELETE', '/api/presence/waitlist/web-1/leave', body)).body.removed_entries, 0)
 })
 
 test('given places, when their owners or the owner of the room end them, then they are gone, and others may not', async ({

@@ -148,6 +148,10 @@ const Switch = from(
     value === '1' || value === 'true' ? true : value === '0' || value === 'false' ? false : undefined,
   yesNo,
 )
+/** No other words: it is written to the log with whoever looked. */
+const SocketId = from('a socket’s id', (value) =>
+  typeof value === 'string' && /^[\w-]{1,64}$/.test(value) ? value : undefined,
+)
 const Speed = from('a number of times as fast, such as 60x', (value) => {
   const speed =
     typeof value === 'string' && /^\d{1,7}(\.\d{1,3})?x?$/.test(value) ? Number.parseFloat(value) : 0
@@ -316,7 +320,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       state: optional(Flag),
       motion: optional(Switch),
       subspace: optional(SubspaceCodec),
-      as: optional(Text),
+      as: optional(SocketId),
     }),
     Fresh,
   ])

@@ -201,6 +201,9 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     params: t.type({ id: Text }),
     body: t.partial({ space_type: t.unknown, space_id: t.unknown }),
     handle: async ({ body, who, sender, commandId }) => {
+      // As it was answered before there were queues.
+      if (body.space_type === undefined && body.space_id === undefined)
+        return { success: true, removed_entries: 0 }
       const space = orTell(parseSpace(body.space_type, body.space_id))
       const command = { type: 'LeaveQueue', subject: who.caller.id, reason: null } as const
       const accepted = orTell(await deps.commands.space({ ...sender, ...commandId, space, command })())

@@ -7,7 +7,7 @@ import { connectSession, type DatabaseSession } from '../../../adapters/postgres
 import type { Vault } from '../../../adapters/privacy/vault.ts'
 import { CASES_PREFIX, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
-import { type Place, placesIn } from '../../../domain/scene/motion/places.ts'
+import { type MotionPlace, placesIn } from '../../../domain/scene/motion/places.ts'
 import { unread } from '../unread.ts'
 import { recordRequest } from './requests.ts'
 
@@ -42,7 +42,7 @@ export type HeldItem =
     }
   | { readonly kind: 'event'; readonly event: Readonly<Record<string, unknown>> }
   /** How they moved in some seconds, where that was kept. */
-  | { readonly kind: 'motion'; readonly block: string; readonly places: ReadonlyArray<Place> }
+  | { readonly kind: 'motion'; readonly block: string; readonly places: ReadonlyArray<MotionPlace> }
 
 export type PersonExportOptions = {
   /** A sealed log, so that what is personal comes opened. */

@@ -2,7 +2,7 @@
 import { type Act, MOVE, type MotionBlock, NAME, readTrack, STAND } from './form.ts'
 
 /** `at` in ms of the server's clock; metres. */
-export type Place = {
+export type MotionPlace = {
   readonly at: number
   readonly id: string
   readonly x: number
@@ -11,11 +11,11 @@ export type Place = {
 }
 
 /** In the order of time. Throws where a track is none. */
-export const placesIn = ({ head, tracks }: MotionBlock): ReadonlyArray<Place> => {
+export const placesIn = ({ head, tracks }: MotionBlock): ReadonlyArray<MotionPlace> => {
   const acts = new Map<number, Act[]>()
   for (const track of tracks) readTrack(head, track, acts)
   const ids = new Map<number, string>()
-  const places: Place[] = []
+  const places: MotionPlace[] = []
   for (const [tick, at] of head.ticks.entries())
     for (const act of acts.get(tick) ?? []) {
       if (act.kind === NAME || act.kind === STAND) ids.set(act.thing.slot, act.thing.id)

@@ -133,7 +133,7 @@ test('given the contract, then its tables are what the records say', () => {
   for (const name of Object.keys(MADE)) assert.ok(written.includes(`<!-- made: ${name} -->`), name)
 })
 test('given the events that a socket takes and is told, then each is documented', () => {
-  const requests = createRequests({ ids: {}, membership: {}, ephemeral: {} } as Json)
+  const requests = createRequests({ ids: {}, membership: {}, ephemeral: {}, lasting: {} } as Json)
   assert.equal(Object.keys(CLIENT_EVENTS).sort(), [...requests.keys()].sort())
   for (const name of SPACE_EVENT_NAMES) {
     const { told } = spaceEntry(name)

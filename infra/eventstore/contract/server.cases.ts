@@ -108,6 +108,11 @@ contract(
         assert.equal([first.status, second.status], [200, 200])
         assert.ok(first.body.length > 0 && second.body.length > 0)
       })
+    test('/ping: says so, with the number of a message', async (kit) => {
+      const { msgTypeId, text } = JSON.parse((await kit.raw.get('/ping')).body)
+      assert.type(msgTypeId, 'number')
+      assert.is(text, 'Ping request successfully handled')
+    })
     for (const path of ['/info', '/stats'])
       test(`${path}: over HTTP/2 as over HTTP/1`, async (kit) => {
         const answer = await kit.raw.getHttp2(path)

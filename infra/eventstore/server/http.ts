@@ -155,7 +155,8 @@ const tableOf = (
     '/': {
       GET: () => text(200, `An event store that speaks EventStoreDB’s gRPC protocol (${SERVER_VERSION}).\n`),
     },
-    '/ping': { GET: () => json(200, { text: 'Ping request successfully handled' }) },
+    // A client looks for the number, whatever it is.
+    '/ping': { GET: () => json(200, { msgTypeId: 0, text: 'Ping request successfully handled' }) },
     '/health/live': { GET: alive },
     '/health/ready': { GET: alive },
     '/info': { GET: info },

@@ -4,8 +4,11 @@ import { createRequire } from 'node:module'
 import { type Library, PARTS, RATE, stateOf } from './colyseus-state.ts'
 
 const require = createRequire(process.argv[2] ?? '')
+// biome-ignore lint/correctness/noUndeclaredDependencies: the bench fetches it when it is first asked for
 const core: Library = require('@colyseus/core')
+// biome-ignore lint/correctness/noUndeclaredDependencies: the bench fetches it when it is first asked for
 const { WebSocketTransport }: Library = require('@colyseus/ws-transport')
+// biome-ignore lint/correctness/noUndeclaredDependencies: the bench fetches it when it is first asked for
 const { Mover, State } = stateOf(require('@colyseus/schema'))
 
 class Movers extends core.Room {

@@ -32,6 +32,7 @@ const COSTLY = new Set([
   '/api/audit/proof/inclusion',
   '/api/audit/proof/consistency',
   '/api/feed',
+  '/api/presence/waitlist/:id/status',
 ])
 
 /** What one counts as: a search for words three times, an export fifteen times and by its length (`npm run bench -- limits` measures

@@ -64,21 +64,28 @@ const leafRowOf = leafRow as t.Type<
   unknown
 >
 
-export const createProofs = (options: ProofOptions): Proofs => {
-  const { pool, signer, clock, everyMs = 5_000, patienceMs = 2_000, onAltered } = options
-  const { vkey } = verifierOf(signer)
-  const asking = askingOf(pool)
-  const register = createRegister(options)
-  const nodes: Nodes = async (wanted) => {
+const nodesOf =
+  (pool: DatabasePool): Nodes =>
+  async (wanted) => {
     const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))
     if (rows.length !== wanted.length)
       throw new Error('Hashes of the log’s tree are missing from proof_leaves.')
     return rows.map(({ hash }) => Buffer.from(hash, 'hex'))
   }
-  const last = async (): Promise<{ readonly size: number; readonly position: string } | null> => {
-    const [row] = await rowsOf(pool, query(lastLeaf(), leafRowOf))
-    return row === undefined ? null : { size: Number(row.leaf) + 1, position: row.position }
-  }
+/** How many leaves the tree has, and where the last one stands; null where it has none. */
+const endOf = async (
+  pool: DatabasePool,
+): Promise<{ readonly size: number; readonly position: string } | null> => {
+  const [row] = await rowsOf(pool, query(lastLeaf(), leafRowOf))
+  return row === undefined ? null : { size: Number(row.leaf) + 1, position: row.position }
+}
+
+export const createProofs = (options: ProofOptions): Proofs => {
+  const { pool, signer, clock, everyMs = 5_000, patienceMs = 2_000, onAltered } = options
+  const { vkey } = verifierOf(signer)
+  const asking = askingOf(pool)
+  const register = createRegister(options)
+  const nodes = nodesOf(pool)
 
   let signedAt = Number.NEGATIVE_INFINITY
   /** The last that was issued here: gone from the table, it is still known. */
@@ -142,7 +149,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     for (let attempt = 0; ; attempt += 1) {
       await register.agree(mine)
       const [before] = await rowsOf(pool, newestCheckpoint(vkey))
-      const now = await last()
+      const now = await endOf(pool)
       const size = now?.size ?? 0
       const stands = await standing(before, size)
       if (stands === null) return altered(Number(before?.size ?? 0))
@@ -206,7 +213,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     vkey,
     checkpoint: (atLeast = 0) => asking(() => checkpoint(atLeast)),
     isIssued: (size) => asking(async () => (await rowsOf(pool, checkpointOf(String(size)))).length > 0),
-    size: () => asking(async () => (await last())?.size ?? 0),
+    size: () => asking(async () => (await endOf(pool))?.size ?? 0),
     find: (by) => asking(async () => (await rowsOf(pool, auditedBy(by)))[0] ?? null),
     inclusion: (leaf, size) =>
       asking(async () => {

@@ -106,7 +106,11 @@ export async function* motionLines(
       continue
     }
     const { opened } = read
-    if (asked.as !== null && !isShown(opened, asked.as)) continue
+    if (asked.as !== null && !isShown(opened, asked.as)) {
+      // Kept, only of others: the next block of the same server follows on it.
+      if (isSame) before = { track, number, end, isWhole: false }
+      continue
+    }
     yield { at: Math.max(row.starts, asked.from), line: blockLine(row, opened) }
     const isFresh = !(isOn && before?.isWhole === true && opened.isAll)
     const from = Math.max(asked.from, before?.end ?? Number.NEGATIVE_INFINITY)

@@ -133,7 +133,7 @@ export class Motion {
   #sawMover(kept: Kept, by: Subject): void {
     if (kept.keys.has(by)) return
     const key = this.#deps.store.key(by)
-    // It is met where the block is written.
+    // Where it fails, the block asks for it again as it is written.
     key.catch(() => {})
     kept.keys.set(by, key)
   }
@@ -178,17 +178,20 @@ export class Motion {
   }
   /** Null, or why not. */
   async #keep(kept: Kept, cut: Cut): Promise<string | null> {
+    const { store, ids } = this.#deps
+    const block = ids.uuid()
     for (let attempt = 1; ; attempt += 1) {
-      const put = await this.#put(kept, cut).catch(reasonOf)
+      const put = await this.#put(kept, cut, block).catch(reasonOf)
       if (typeof put !== 'string') return this.#tell(kept.space, put)
+      // Its sections may be there although nobody was told so.
+      await store.remove(block).catch(() => {})
       if (attempt === TRIES) return put
       await this.#pause()
     }
   }
   /** Its sections are there before the log tells of them. */
-  async #put({ subspace, track, days }: Kept, cut: Cut): Promise<KeepMotion> {
-    const { store, ids, boot } = this.#deps
-    const block = ids.uuid()
+  async #put({ subspace, track, days }: Kept, cut: Cut, block: string): Promise<KeepMotion> {
+    const { store, boot } = this.#deps
     const tracks = new Map<Subject, { bytes: Uint8Array; key: SubjectKey }>()
     for (const [by, bytes] of cut.tracks)
       tracks.set(by, { bytes, key: await (cut.keys.get(by)?.catch(() => store.key(by)) ?? store.key(by)) })

@@ -432,6 +432,6 @@ if (EVENTS >= 10_000)
       `${EVENTS} events: ${html.length} bytes, all words; checked in ${Math.round(performance.now() - began)} ms`,
     )
     assert.match(verdict, HOLDS)
-    assert.ok(html.length <= 5_000_000, `${html.length} bytes`)
+    assert.ok(html.length <= 2_097_152, `${html.length} bytes`)
   })
 test.run()

@@ -1,0 +1,53 @@
+/** What a replay says of blocks of motion that it can't show. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { SpaceRef } from '../../../domain/names.ts'
+import type { MotionRow } from '../../../projections/motion/queries.ts'
+import type { MotionReader } from '../../motion/store.ts'
+import { type MotionLine, motionLines } from './motion-lines.ts'
+
+const test = suite('lines of motion')
+const ROOM: SpaceRef = { type: 'global', id: 'lobby' }
+
+const row = (number: number): MotionRow => ({
+  block: `block-${number}`,
+  subspace: 'main',
+  track: 'one-track',
+  number,
+  is_last: false,
+  boot: 'a-server',
+  starts: number * 15_000,
+  ends: (number + 1) * 15_000,
+  movers: 1,
+  root: '',
+  kept_until: 4e12,
+  position: `${number}`,
+})
+/** Blocks of one track: those with a fault can't be read, the others show nobody. */
+const readerOf = (numbers: ReadonlyArray<number>, faulty: ReadonlyArray<number>): MotionReader => ({
+  between: async () => numbers.map(row),
+  last: async () => null,
+  open: async ({ block }) =>
+    faulty.some((number) => block === `block-${number}`)
+      ? { fault: 'It is cut.' }
+      : {
+          fault: null,
+          opened: { head: { version: 1, ticks: [], parts: [] }, tracks: [], isAll: true, erased: 0, shut: 0 },
+        },
+})
+const linesOf = async (reader: MotionReader): Promise<ReadonlyArray<unknown>> => {
+  const lines: MotionLine[] = []
+  const asked = { space: ROOM, subspace: 'main', from: 0, to: 4e12, as: 'a-socket' }
+  for await (const line of motionLines(reader, asked, 0)) lines.push(line)
+  return lines.map(({ line }) => line.why)
+}
+
+test('given a socket that was not shown a block, when the next one comes, then nothing is said to be lost between them', async () => {
+  assert.equal(await linesOf(readerOf([0, 1, 2], [0, 2])), ['It is cut.', 'It is cut.'])
+})
+
+test('given a block that is missing, then it is said to be lost', async () => {
+  assert.equal(await linesOf(readerOf([0, 2], [0, 2])), ['It is cut.', 'it could not be kept', 'It is cut.'])
+})
+
+test.run()

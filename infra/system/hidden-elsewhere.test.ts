@@ -1,4 +1,4 @@
-// test: alone
+// test: calm
 // timeout: 180
 /** DLUX's primary hides a post or takes a permission away: visitors of the room are out on both of two servers; within a second where changes
  *  are streamed. Whole processes, a real primary. */

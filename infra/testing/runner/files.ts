@@ -23,9 +23,12 @@ export const describe = (path: string, text: string): TestFile => {
   if (/testing\/redis\.ts'/.test(text)) needs.add('redis-server')
   for (const need of needs)
     if (!programs.includes(need)) throw new Error(`${path} needs ${need}, which the runner doesn't know.`)
+  const mark = header.match(/^\/\/ test: (.+)$/m)?.[1]
+  if (mark !== undefined && mark !== 'calm')
+    throw new Error(`${path} says “test: ${mark}”, which the runner doesn't know.`)
   return {
     path,
-    calm: /^\/\/ test: calm\b/m.test(header),
+    calm: mark === 'calm',
     timeoutSeconds: Number(header.match(/^\/\/ timeout: (\d+)$/m)?.[1] ?? DEFAULT_TIMEOUT_SECONDS),
     needs: [...needs],
   }

@@ -82,6 +82,7 @@ outcome('given comments at its top, then a file says what it needs', () => {
   })
   assert.deepEqual(describe('y', `import { testRedis } from '../testing/redis.ts'\n`).needs, ['redis-server'])
   assert.throws(() => describe('z', '// needs: postgresql\n'), /doesn't know/)
+  assert.throws(() => describe('z', '// test: quickly\n'), /doesn't know/)
 })
 
 outcome.run()

@@ -27,7 +27,7 @@ import { evidenceOf } from './evidence.ts'
 
 type Context = { browser: Browser; page: Page; log: MemoryLog; bundle: string; html: string; asked: string[] }
 const test = suite<Context>('evidence')
-const TRIALS = Number(process.env.EVIDENCE_TRIALS ?? 60)
+const TRIALS = Number(process.env.EVIDENCE_TRIALS ?? 20)
 const EVENTS = Number(process.env.EVIDENCE_EVENTS ?? 120)
 const space = { type: 'post', id: 'alice/my-post' } as const
 const signer = signerOf('presence.test', Buffer.alloc(32, 3))

@@ -49,6 +49,12 @@ export type EvidenceAsked = {
   readonly wordsOf: ReadonlyArray<string> | null
 }
 
+/** Why there is no file: the room has more events than one may have, or none; or what is needed can't be asked now. */
+export type NoEvidence =
+  | { readonly why: 'too many'; readonly most: number }
+  | { readonly why: 'none' }
+  | { readonly why: 'unavailable'; readonly cause: string }
+
 export type HttpDeps = {
   readonly config: HttpConfig
   readonly commands: Commands
@@ -57,7 +63,7 @@ export type HttpDeps = {
   /** Checkpoints and proofs of the log; where there are none, their calls are not there. */
   readonly proofs?: Proofs
   /** A room's record as one HTML file; where there is none, its call is not there. Left: it has more events than that. */
-  readonly evidence?: (asked: EvidenceAsked) => Promise<Either<{ readonly most: number }, string>>
+  readonly evidence?: (asked: EvidenceAsked) => Promise<Either<NoEvidence, string>>
   /** Rooms at any moment; where there are none, their calls are not there. */
   readonly moments?: Moments
   /** Rooms' motion that was kept; where there is none, no replay has any. */

@@ -3,6 +3,7 @@ import { inflateRawSync } from 'node:zlib'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+import { connectSession } from '../postgres/session.ts'
 
 const test = suite<{ http: TestHttp }>('a file of evidence')
 const ROOM = '/api/spaces/post/alice/my-post'
@@ -62,5 +63,23 @@ test('given what can’t be asked for, then a code, and nothing is looked at', a
   ] as const)
     assert.is(JSON.parse((await get(http, query, 'alice')).body).code, code)
   assert.is(http.log.all().length, before)
+})
+test('given a room of which the log has nothing, or of which nothing can be proved now, then a code says so', async ({
+  http,
+}) => {
+  const { app, bearer } = http
+  const of = async (room: string) => {
+    const answer = await app.inject({ url: `/api/spaces/${room}/evidence`, headers: bearer('auditor') })
+    return [answer.statusCode, JSON.parse(answer.body).code]
+  }
+  assert.equal(await of('post/alice/my-360-photo'), [404, 'event_not_found'])
+  const session = await connectSession(http.databaseUrl, 'test')
+  await session.exec('ALTER TABLE proof_leaves RENAME TO proof_leaves_away')
+  try {
+    assert.equal(await of('post/alice/my-post'), [503, 'checkpoint_unavailable'])
+  } finally {
+    await session.exec('ALTER TABLE proof_leaves_away RENAME TO proof_leaves')
+    await session.close()
+  }
 })
 test.run()

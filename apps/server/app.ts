@@ -220,6 +220,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       databaseUrl: config.database.url,
       signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
       clock,
+      proofs,
     }),
     moments: momentsOf(machines),
     motion: machines.motion,

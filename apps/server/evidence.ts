@@ -1,16 +1,36 @@
 /** Files of evidence, made one at a time: each is held whole while it is made. */
 import * as E from 'fp-ts/lib/Either.js'
-import type { HttpDeps } from '../../adapters/http/deps.ts'
+import type { HttpDeps, NoEvidence } from '../../adapters/http/deps.ts'
+import { reasonOf } from '../../adapters/observing.ts'
 import type { SealedLog } from '../../adapters/privacy/sealed-log.ts'
 import type { Clock, EventLog } from '../../domain/ports.ts'
 import type { Signer } from '../../projections/proof/note.ts'
+import type { Proofs } from '../../projections/proof/proofs.ts'
 import { exportBundleTo } from '../operations/export/bundle.ts'
 import { evidenceOf } from '../operations/export/evidence/evidence.ts'
+import { NothingToExport } from '../operations/export/room.ts'
 
 /** Events of one file; the command line has no such bound. */
 const MOST = 20_000
 
+/** How many may wait for theirs, and how long one may take (ms): of 20,000 events it takes some ten seconds. */
+const MOST_WAITING = 8
+const PATIENCE_MS = 60_000
+
 class TooMany extends Error {}
+
+const whyNone = (error: unknown): NoEvidence => {
+  if (error instanceof TooMany) return { why: 'too many', most: MOST }
+  if (error instanceof NothingToExport) return { why: 'none' }
+  return { why: 'unavailable', cause: reasonOf(error) }
+}
+
+/** What it becomes within so long: where Postgres falls silent, the next one's turn comes all the same. */
+const inTime = <A>(work: Promise<A>, late: A): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(late), PATIENCE_MS)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 
 export const evidenceFrom = (of: {
   /** As it stands: sealed where it is sealed. */
@@ -19,15 +39,18 @@ export const evidenceFrom = (of: {
   readonly databaseUrl: string
   readonly signer: Signer
   readonly clock: Clock
+  /** Asked first: it answers in time also where Postgres does not. */
+  readonly proofs: Pick<Proofs, 'checkpoint'>
 }): NonNullable<HttpDeps['evidence']> => {
-  const { stored, log, databaseUrl, signer, clock } = of
+  const { stored, log, databaseUrl, signer, clock, proofs } = of
+  let waiting = 0
   let last: Promise<unknown> = Promise.resolve()
   const make = async ({
     space,
     from,
     to,
     wordsOf,
-  }: Parameters<NonNullable<HttpDeps['evidence']>>[0]): Promise<E.Either<{ most: number }, string>> => {
+  }: Parameters<NonNullable<HttpDeps['evidence']>>[0]): Promise<E.Either<NoEvidence, string>> => {
     const parts: string[] = []
     try {
       await exportBundleTo({
@@ -44,8 +67,7 @@ export const evidenceFrom = (of: {
         },
       })
     } catch (error) {
-      if (error instanceof TooMany) return E.left({ most: MOST })
-      throw error
+      return E.left(whyNone(error))
     }
     const { html } = await evidenceOf(parts.join(''), {
       signer,
@@ -55,9 +77,14 @@ export const evidenceFrom = (of: {
     })
     return E.right(html)
   }
-  return (asked) => {
-    const made = last.then(() => make(asked))
-    last = made.catch(() => {})
+  const unavailable = (cause: string) => E.left<NoEvidence, string>({ why: 'unavailable', cause })
+  return async (asked) => {
+    const issue = await proofs.checkpoint()()
+    if (E.isLeft(issue)) return unavailable(issue.left.cause)
+    if (waiting >= MOST_WAITING) return unavailable(`${waiting} others wait for theirs`)
+    waiting += 1
+    const made = last.then(() => inTime(make(asked), unavailable('it took too long')))
+    last = made.catch(() => {}).finally(() => (waiting -= 1))
     return made
   }
 }

@@ -187,7 +187,9 @@ const questions = (past: string, now: string, event: { readonly id: string; read
     '/api/presence/users/{id}/spaces': ['/api/presence/users/unknown/spaces'],
     '/api/presence/waitlist/{id}/status': ['/api/presence/waitlist/unknown/status'],
     '/api/subscriptions/user/{name}': ['/api/subscriptions/user/alice'],
-    '/api/spaces/{type}/{id}/evidence': [`/api/spaces/global/lobby/evidence?from=${event.at}&to=${event.at}`],
+    '/api/spaces/{type}/{id}/evidence': [
+      `/api/spaces/community/${past}/evidence?from=${event.at}&to=${event.at}`,
+    ],
     '/api/spaces/{type}/{id}/at': [...both('/at?revision=0'), ...both(`/at?time=${event.at}`)],
     '/api/spaces/{type}/{id}/replay': both(`/replay?from=${event.at}&to=${event.at}`),
     '/api/spaces/{type}/{id}/why': [`/api/spaces/community/${past}/why?event=${event.id}`],

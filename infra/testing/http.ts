@@ -149,6 +149,7 @@ export const testHttp = async (
       await database.drop()
     },
   }
+  const proofs = createProofs({ pool, signer: SIGNER, clock, everyMs: 0 })
   const deps: HttpDeps = {
     config: {
       nodeId: 'node-1',
@@ -164,13 +165,14 @@ export const testHttp = async (
     commands,
     content,
     readModels,
-    proofs: createProofs({ pool, signer: SIGNER, clock, everyMs: 0 }),
+    proofs,
     evidence: evidenceFrom({
       stored: log,
       log: { open: (events) => events },
       databaseUrl: database.url,
       signer: SIGNER,
       clock,
+      proofs,
     }),
     moments: createMoments(log, { keep: createMomentWriter(log).keep }),
     feedLog: log,

@@ -5,12 +5,12 @@ import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
 import { isSubject } from '../../../domain/identity.ts'
 import { spaceKey } from '../../../domain/names.ts'
-import { tooLarge } from '../../refusals.ts'
+import { type Described, tooLarge } from '../../refusals.ts'
 import { optional, Text, Time } from '../codecs.ts'
-import type { HttpDeps } from '../deps.ts'
+import type { HttpDeps, NoEvidence } from '../deps.ts'
 import { Download } from '../download.ts'
 import { mount } from '../endpoint.ts'
-import { tell, tellInvalid } from '../errors.ts'
+import { HttpError, tellInvalid } from '../errors.ts'
 import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit, recordLook } from './moment.ts'
 
@@ -26,6 +26,24 @@ const namesIn = (said: string | null): ReadonlyArray<string> | null => {
       `words_of is nobody, or at most ${MOST_NAMES} accounts and guests with commas between.`,
     )
   return names
+}
+
+const describe = (none: NoEvidence): Described => {
+  switch (none.why) {
+    case 'too many':
+      return tooLarge(`More than ${none.most} events: give from and to, or use presence audit export.`)
+    case 'none':
+      return { status: 404, code: 'event_not_found', error: 'The log has nothing of this space yet.' }
+    case 'unavailable':
+      return {
+        status: 503,
+        code: 'checkpoint_unavailable',
+        error: 'The record can’t be proved just now: try again in a minute.',
+        retry_after: 60,
+      }
+    default:
+      return none satisfies never
+  }
 }
 
 export const evidence = (app: FastifyInstance, deps: HttpDeps): void => {
@@ -53,10 +71,7 @@ export const evidence = (app: FastifyInstance, deps: HttpDeps): void => {
         filters: { from, to, words_of: query.words_of },
       })
       const made = await make({ space, from, to, wordsOf })
-      if (E.isLeft(made))
-        return tell(
-          tooLarge(`More than ${made.left.most} events: give from and to, or use presence audit export.`),
-        )
+      if (E.isLeft(made)) throw new HttpError(describe(made.left), made.left)
       const html = made.right
       return new Download({
         contentType: 'text/html; charset=utf-8',

@@ -38,6 +38,9 @@ export class ExportError extends Error {
   override readonly name = 'ExportError'
 }
 
+/** There is nothing to write. */
+export class NothingToExport extends ExportError {}
+
 /** What every room's bundle of one checkpoint is made from. */
 export type BundleSource = {
   /** As it stands: sealed where it is sealed. */
@@ -229,7 +232,7 @@ export const exportRoom = async (source: BundleSource, options: RoomOptions): Pr
   const { log, signer, checkpoint } = source
   const { space, from, to, write, onEvent } = options
   // Before anything is written.
-  if (await isEmpty(log, space)) throw new ExportError(`The log has nothing of ${spaceKey(space)}.`)
+  if (await isEmpty(log, space)) throw new NothingToExport(`The log has nothing of ${spaceKey(space)}.`)
 
   const digests = new SealDigests()
   let bytes = 0

@@ -287,15 +287,25 @@ const ofSpace = (event: AnyEvent, space: SpaceRef): AnyEvent =>
     ? ({ ...event, data: { ...event.data, sessionId: `${event.data.sessionId}-${space.type}` } } as AnyEvent)
     : event
 
+/** Cases and reports of a draw of their own: several draws may stand in one log, and no case is opened twice. */
+const ofDraw = (event: AnyEvent, draw: number): AnyEvent => {
+  if (!('caseId' in event.data)) return event
+  const reportId = 'reportId' in event.data ? { reportId: `${event.data.reportId}-${draw}` } : {}
+  return {
+    ...event,
+    data: { ...event.data, caseId: `${event.data.caseId}-${draw}`, ...reportId },
+  } as AnyEvent
+}
+let draws = 0
+
 /** Any events, in any order, in two spaces that share message ids. */
 export const anyEvents = (maxLength = 40) =>
-  fc
-    .array(fc.tuple(fc.oneof(...drafts), actors, fc.constantFrom(...SPACES)), { maxLength })
-    .map((all) =>
-      all.map(([draft, actor, space], i) =>
-        recorded(space, ofSpace(draft(i, actor), space), actor, `any ${i}`),
-      ),
+  fc.array(fc.tuple(fc.oneof(...drafts), actors, fc.constantFrom(...SPACES)), { maxLength }).map((all) => {
+    draws += 1
+    return all.map(([draft, actor, space], i) =>
+      recorded(space, ofDraw(ofSpace(draft(i, actor), space), draws), actor, `any ${i}`),
     )
+  })
 
 const filler = { kind: 'account', id: 'alice' } as const
 const step = { caseId: 'a-case', by: filler, at: at(1) }

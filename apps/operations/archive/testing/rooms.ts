@@ -10,7 +10,7 @@ import { createPostgresPool } from '../../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../../adapters/postgres/proofs.ts'
 import { connectVault } from '../../../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../../../adapters/privacy/sealed-log.ts'
-import type { SpaceRef } from '../../../../domain/names.ts'
+import { type SpaceRef, STREAM_PREFIXES } from '../../../../domain/names.ts'
 import type { EventLog } from '../../../../domain/ports.ts'
 import {
   account,
@@ -130,7 +130,7 @@ export const openRooms = async (rooms = 4) => {
   const people = createPeople(log, rooms)
   const proofs = createProofs({ pool, signer, clock: people.clock, everyMs: 0, log: plain })
   const end = async (): Promise<bigint> => {
-    const last = await plain.readAll({ direction: 'backwards', limit: 1, prefixes: ['space-', 'chat-'] })()
+    const last = await plain.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
     return E.isRight(last) ? (last.right[0]?.position ?? -1n) : -1n
   }
   return {

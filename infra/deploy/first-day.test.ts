@@ -24,7 +24,7 @@ const looked = spawnSync(
 const mayHave = looked.status === 0
 if (!mayHave)
   console.log(
-    `A network and a file system of its own can’t be had here, which takes root: ${looked.stderr ?? looked.error?.message}`,
+    `## left out: a network and a file system of its own can’t be had here, which takes root: ${looked.stderr ?? looked.error?.message}`,
   )
 const run = mayHave ? test : test.skip
 
@@ -39,7 +39,12 @@ run(
       [...own, path('machine.sh'), process.execPath, path('day.ts')],
       {
         encoding: 'utf8',
-        env: { PATH: process.env.PATH ?? '', HOME: '/root', ROOT },
+        env: {
+          PATH: process.env.PATH ?? '',
+          NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+          HOME: '/root',
+          ROOT,
+        },
         maxBuffer: 64e6,
       },
     )

@@ -17,7 +17,7 @@ const MAIN = fileURLToPath(new URL('../../apps/embedded/main.ts', import.meta.ur
 const isRoot = process.getuid?.() === 0
 const run = isRoot ? test : test.skip
 if (!isRoot)
-  console.log('Only as root does the database run as another user, whose data may be outside: skipped.')
+  console.log('## left out: only as root does the database run as another user, whose data may be outside')
 
 // A folder that no other user may enter, as one under /root is.
 const parent = mkdtempSync(join(tmpdir(), 'presence-removed-'))

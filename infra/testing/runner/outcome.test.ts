@@ -45,6 +45,19 @@ outcome('given a before that throws, then its tests failed, though uvu ends with
 outcome('given a skipped test, then it failed', async () => {
   assert.deepEqual(counts(await outcomeOf(`t('a', () => {}); t.skip('b', () => {}); t.run()`)), [1, 1])
 })
+outcome(
+  'given a file whose every test needs what this machine has not, when it says so, then it is left out, and no pass',
+  async () => {
+    const said = `console.log('## left out: no mount without root'); `
+    const o = await outcomeOf(`${said}t.skip('a', () => {}); t.run()`)
+    assert.deepEqual(counts(o), [0, 0])
+    assert.match(o.shown, /left out: no mount without root/)
+    assert.deepEqual(
+      counts(await outcomeOf(`${said}t('a', () => {}); t.skip('b', () => {}); t.run()`)),
+      [1, 1],
+    )
+  },
+)
 outcome('given one test alone by only, then the others count as failed', async () => {
   const o = await outcomeOf(`t.only('a', () => {}); t('b', () => {}); t.run()`)
   assert.deepEqual(counts(o), [1, 1])

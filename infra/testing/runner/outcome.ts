@@ -15,7 +15,7 @@ export type Outcome = {
   readonly problems: ReadonlyArray<string>
   /** The tests that failed, as they are called. */
   readonly names: ReadonlyArray<string>
-  /** What is told also where all passed: what it printed after a line `## shown`. */
+  /** What is told also where all passed: what it printed after a line `## shown`, or why it was left out (`## left out: …`). */
   readonly shown: string
 }
 
@@ -47,6 +47,10 @@ export const judge = (ended: Ended): Outcome => {
       )
     return { passed: ran, failed: 1, problems, names, shown }
   }
+  const leftOut = text.match(/^## left out: (.+)$/m)?.[1]
+  // What a machine can't give: the file says why, and nothing of it ran.
+  if (leftOut !== undefined && total === 0 && skipped > 0 && ended.code === 0 && problems.length === 0)
+    return { passed: 0, failed: 0, problems, names, shown: `     left out: ${leftOut}` }
   if (total === 0) problems.push('It ran no test: is a .run() missing?')
   if (skipped > 0) problems.push(`${skipped} of its tests were skipped (skip or only).`)
   const failed = total - passed

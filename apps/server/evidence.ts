@@ -40,7 +40,7 @@ export const evidenceFrom = (of: {
   readonly signer: Signer
   readonly clock: Clock
   /** Asked first: it answers in time also where Postgres does not. */
-  readonly proofs: Pick<Proofs, 'checkpoint'>
+  readonly proofs: Pick<Proofs, 'size'>
 }): NonNullable<HttpDeps['evidence']> => {
   const { stored, log, databaseUrl, signer, clock, proofs } = of
   let waiting = 0
@@ -79,8 +79,8 @@ export const evidenceFrom = (of: {
   }
   const unavailable = (cause: string) => E.left<NoEvidence, string>({ why: 'unavailable', cause })
   return async (asked) => {
-    const issue = await proofs.checkpoint()()
-    if (E.isLeft(issue)) return unavailable(issue.left.cause)
+    const size = await proofs.size()()
+    if (E.isLeft(size)) return unavailable(size.left.cause)
     if (waiting >= MOST_WAITING) return unavailable(`${waiting} others wait for theirs`)
     waiting += 1
     const made = last.then(() => inTime(make(asked), unavailable('it took too long')))

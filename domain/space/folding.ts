@@ -33,7 +33,8 @@ export const join = (state: SpaceState, session: Session): void => {
   const { sessionId, socketId, account, guest } = session
   const subject = account ?? guest ?? ''
   writable(state.sessions).set(sessionId, session)
-  writable(state.own).set(subject, [...(state.own.get(subject) ?? []), sessionId])
+  const others = state.own.get(subject)
+  writable(state.own).set(subject, others === undefined ? [sessionId] : [...others, sessionId])
   writable(state.sockets).set(socketId, sessionId)
 }
 

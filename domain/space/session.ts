@@ -146,15 +146,22 @@ export const sessionOf = (joining: t.TypeOf<typeof Joining>): Session => {
 }
 
 /** Marks that a session of an older program does not have. */
-const isLater = new Set<string>(MARK_NAMES.filter((name) => MARKS[name].column === null))
+const LATER = MARK_NAMES.filter((name) => MARKS[name].column === null)
 
 /** Leaves out later marks that are as on a session that has just joined, so that the stored form of such a session stays
  *  what it was. */
 export const storedSession = (session: Session): t.TypeOf<typeof StoredSession> => {
-  const stored: Record<string, unknown> = {}
-  // Not a copy from which some are deleted: an object with deleted members is slow to copy and to write.
-  for (const [name, value] of Object.entries(session))
-    if (!isLater.has(name) || value !== INITIAL[name as MarkName]) stored[name] = value
+  // Named one by one: a room's snapshot copies thousands of these, and copies member by member are slow.
+  const { sessionId, socketId, account, guest, claimed, subspace, position, avatarData, boot, joinedAt } =
+    session
+  const stored: Record<string, unknown> = {
+    ...{ sessionId, socketId, account, guest, claimed, subspace, position, avatarData },
+    voice: session.voice,
+    ...{ boot, joinedAt },
+  }
+  for (const name of LATER) if (session[name] !== INITIAL[name]) stored[name] = session[name]
+  if (session.revoked !== undefined) stored.revoked = session.revoked
+  if (session.network !== undefined) stored.network = session.network
   return stored as t.TypeOf<typeof StoredSession>
 }
 

@@ -81,6 +81,7 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
         return now() - since >= (options.emptyMs ?? 60_000)
       },
       isNotEmpty: (table) => emptySince.delete(table),
+      isEmptySinceNow: (table) => !emptySince.has(table),
       pollMs: options.pollMs ?? 500,
       sweepHour: options.sweepHour ?? 3,
       emptyMs: options.emptyMs ?? 60_000,

@@ -31,6 +31,8 @@ export type FollowRun = {
   /** A table that is suddenly empty may be one that is being filled anew: whether it has been so long enough. */
   readonly believesEmpty: (table: string) => boolean
   readonly isNotEmpty: (table: string) => void
+  /** Whether it was not so when it was last looked at. */
+  readonly isEmptySinceNow: (table: string) => boolean
   readonly emptyMs: number
   readonly pollMs: number
   readonly sweepHour: number
@@ -73,12 +75,15 @@ export const sweep = async (
       if (!isEmpty) run.isNotEmpty(table.name)
       else {
         const held = await here.query(`SELECT FROM ${table.name} LIMIT 1`)
+        const isNews = run.isEmptySinceNow(table.name)
         if (held.rowCount !== 0 && !run.believesEmpty(table.name)) {
           doubted.push(table)
-          logger.warn(
-            { table: table.name },
-            'The primary’s table is suddenly empty: what is known stands for now.',
-          )
+          // Once, however often it is polled.
+          if (isNews)
+            logger.warn(
+              { table: table.name },
+              'The primary’s table is suddenly empty: what is known stands for now.',
+            )
           continue
         }
       }

@@ -233,7 +233,7 @@ export const finish = (live: LiveSpace, outlet: Outlet): void => {
   live.isUrgent = false
   live.dueAt = 0
   for (const subspace of [...live.outbox.keys()]) send(live, outlet, subspace)
-  // One works it out for all.
+  // The first one's change sends all of them their places.
   for (const moved of live.waits.values()) {
     moved()
     break

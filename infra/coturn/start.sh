@@ -7,7 +7,7 @@
 #   TURN_STUN         host:port of a STUN server elsewhere, to be told the outer address by
 #   TURN_USER         whom coturn runs as, where this is root (nobody)
 #   TURN_RUN          a folder for this alone (/run/turn)
-#   TURN_LOOK         seconds between looks for a new certificate (60)
+#   TURN_LOOK         seconds between looks for a new certificate (60; 2 until there is a first one)
 # What follows goes to turnserver.
 set -u
 umask 077
@@ -96,7 +96,10 @@ rm -f "$run/cert.pem" "$run/key.pem"
 take
 start "$@"
 while kill -0 "$child" 2>/dev/null; do
-  sleep "${TURN_LOOK:-60}" &
+  pause=${TURN_LOOK:-60}
+  # Caddy gets its first certificate while this starts: until it is there it is looked for often.
+  [ -s "$run/cert.pem" ] || [ -z "${CERTIFICATES:-}" ] || [ -n "${TURN_LOOK:-}" ] || pause=2
+  sleep "$pause" &
   wait $!
   had=$([ -s "$run/cert.pem" ] && echo yes)
   take || continue

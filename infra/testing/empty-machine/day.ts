@@ -133,10 +133,12 @@ say({ what: 'joined', ms: Math.round(performance.now() - began) })
 
 const doctor = doctorOf()
 let last: ReadonlyArray<Finding> = []
-await until('the doctor finds nothing wrong', async () => {
+const isWhole = async (): Promise<boolean> => {
   last = await doctor.ask()
-  return isWell(last)
-}).catch(tellLogs)
+  // Until coturn has Caddy's certificate, its port for TLS is worth knowing of and no fault.
+  return isWell(last) && last.some(({ says }) => says.includes('over TLS relays'))
+}
+await until('the doctor finds nothing wrong', isWhole, 90_000).catch(tellLogs)
 // As it is typed.
 const typed = await run(`${here(trust).trim().split('\n').at(-1)}\n${look.trim()}`)
 say({

@@ -64,7 +64,20 @@ const scaleOf = (
   return (value) => from + ((to - from) * (of(value) - of(least))) / span
 }
 
-const seriesInSvg = ({ name, points }: Series, colour: string, x: Scale, y: Scale): string => {
+const LINE = 13
+/** How far down the name of each series stands: beside its last point, and below the one above where they would meet. */
+const namesApart = (ends: ReadonlyArray<number>): ReadonlyArray<number> => {
+  const placed = new Map<number, number>()
+  let above = Number.NEGATIVE_INFINITY
+  for (const [end, i] of ends.map((end, i) => [end, i] as const).sort(([a], [b]) => a - b)) {
+    above = Math.max(end, above + LINE)
+    placed.set(i, above)
+  }
+  return ends.map((end, i) => placed.get(i) ?? end)
+}
+
+type Drawn = { readonly colour: string; readonly nameAt: number; readonly x: Scale; readonly y: Scale }
+const seriesInSvg = ({ name, points }: Series, { colour, nameAt, x, y }: Drawn): string => {
   const at = points.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`)
   const end = points.at(-1)!
   return [
@@ -79,7 +92,7 @@ const seriesInSvg = ({ name, points }: Series, colour: string, x: Scale, y: Scal
             ]
       return [...range, `<circle cx="${across}" cy="${down}" r="3" fill="${colour}"/>`]
     }),
-    text(x(end.x) + 8, y(end.y) + 4, `${name} ${short(end.y)}`, `fill="${colour}"`),
+    text(x(end.x) + 8, nameAt + 4, `${name} ${short(end.y)}`, `fill="${colour}"`),
   ].join('\n')
 }
 
@@ -97,6 +110,7 @@ export const chartInSvg = (chart: Chart): string | null => {
   const lowest = isLogY ? Math.max(1e-3, Math.min(...heights)) / 1.2 : 0
   const x = scaleOf(left, right, [LEFT, WIDTH - RIGHT], isLogX)
   const y = scaleOf(lowest, highest, [HEIGHT - BOTTOM, TOP], isLogY)
+  const names = namesApart(series.map(({ points }) => y(points.at(-1)!.y)))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="11">
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 ${text(LEFT, 22, chart.title, 'font-size="14"')}
@@ -108,7 +122,7 @@ ${ticksOf(lowest, highest, isLogY)
   .join('\n')}
 ${text(LEFT - 40, TOP - 8, chart.y, 'fill="#555"')}
 ${goals.map(({ name, y: goal }) => `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(goal).toFixed(1)}" y2="${y(goal).toFixed(1)}" stroke="#999" stroke-dasharray="4 4"/>${text(LEFT + 4, y(goal) - 4, name, 'fill="#777"')}`).join('\n')}
-${series.map((one, i) => seriesInSvg(one, COLOURS[i % COLOURS.length]!, x, y)).join('\n')}
+${series.map((one, i) => seriesInSvg(one, { colour: COLOURS[i % COLOURS.length]!, nameAt: names[i]!, x, y })).join('\n')}
 </svg>
 `
 }

@@ -12,4 +12,8 @@ export type Metrics = {
   readonly observe?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
 }
 
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** An `AggregateError` (a host with several addresses) has its reasons inside. */
+export const reasonOf = (error: unknown): string => {
+  const [first] = error instanceof AggregateError ? error.errors : [error]
+  return first instanceof Error ? first.message : String(first)
+}

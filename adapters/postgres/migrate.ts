@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { knownAs } from './former-migrations.ts'
+import { LOCKS } from './locks.ts'
 import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type Migration = { readonly name: string; readonly text: string; readonly hash: string }
@@ -15,8 +16,6 @@ export class MigrationError extends Error {
 
 const FOLDER = fileURLToPath(new URL('../../infra/migrations/', import.meta.url))
 const NAME = /^\d{4}_[a-z0-9_]+\.sql$/
-/** Any two numbers, as long as they stay the same: the advisory lock of this work. */
-const LOCK = [7462, 2] as const
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
@@ -125,7 +124,7 @@ export const migrate = async (
   await client.connect()
   try {
     await proveOwnSession(url, backendOf(client))
-    await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
+    await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCKS.migrating])
     await client.query(`CREATE TABLE IF NOT EXISTS public.schema_migrations (
       name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
     const { rows: applied } = await client.query<AppliedMigration>(

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import type { QuerySqlToken } from 'slonik'
+import { cut } from './client.ts'
 import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type DatabaseRow = Readonly<Record<string, unknown>>
@@ -145,13 +146,9 @@ export const connectSession = async (
     closed,
     close: async () => {
       // A connection that is busy (waiting for a lock) is cut off, not waited for.
-      const cut = setTimeout(
-        () =>
-          (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
-        200,
-      )
+      const late = setTimeout(() => cut(client), 200)
       await client.end().catch(() => {})
-      clearTimeout(cut)
+      clearTimeout(late)
     },
   }
 }

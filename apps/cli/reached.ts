@@ -1,6 +1,7 @@
 /** What the commands talk to, once the database has answered: a silent one is told within two seconds, and nothing is done. */
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
+import { cut } from '../../adapters/postgres/client.ts'
 import { SILENCE_MS } from '../../adapters/postgres/query.ts'
 import { type Connections, connections } from './connections.ts'
 
@@ -21,7 +22,7 @@ const whyUnreached = async (databaseUrl: string): Promise<string | null> => {
     return null
   } catch (error) {
     // It would wait for an answer to its goodbye.
-    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+    cut(client)
     const [first] = error instanceof AggregateError ? error.errors : [error]
     const late = performance.now() - began >= SILENCE_MS * 0.9
     const why = late ? `no answer within ${SILENCE_MS / 1_000} s` : (first as Error).message

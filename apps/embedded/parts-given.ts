@@ -1,20 +1,12 @@
 /** Parts that the environment names, looked at before anything waits for them: each that does not answer, in a sentence. */
 import { connect } from 'node:net'
 import pg from 'pg'
+import { whyUnreachable } from '../../adapters/unreachable.ts'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
 import type { Settings } from './settings.ts'
 
 /** Long enough for a far machine, short enough to be told of a wrong address while one still looks at the screen. */
 const PATIENCE_MS = 5_000
-
-/** An AggregateError (a name with several addresses) has its reasons inside. */
-const reasonOf = (error: unknown): string => {
-  const [first] = error instanceof AggregateError ? error.errors : [error]
-  const { code, message } = first as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED') return 'nothing listens there'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no such host'
-  return message || code || String(first)
-}
 
 const answers = (host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -41,7 +33,7 @@ export const checkDatabase = async (variable: string, url: string): Promise<void
   } catch (error) {
     const { hostname, port } = new URL(url)
     throw new CannotStart(
-      `The database that ${variable} names, at ${hostname}:${port || 5432}, can't be used: ${reasonOf(error)}.`,
+      `The database that ${variable} names, at ${hostname}:${port || 5432}, can't be used: ${whyUnreachable(error)}.`,
       { cause: error },
     )
   } finally {
@@ -58,7 +50,7 @@ export const checkEventStore = async (url: string): Promise<void> => {
   })
   await Promise.any(tries).catch((error: AggregateError) => {
     throw new CannotStart(
-      `The event store that EVENTSTORE_URL names, at ${hosts}, can't be reached: ${reasonOf(error.errors[0])}.`,
+      `The event store that EVENTSTORE_URL names, at ${hosts}, can't be reached: ${whyUnreachable(error.errors[0])}.`,
       { cause: error },
     )
   })
@@ -71,7 +63,7 @@ export const redisTrouble = async (url: string): Promise<string | null> => {
     await answers(hostname.replace(/^\[|\]$/g, ''), Number(port || 6379))
     return null
   } catch (error) {
-    return `Redis at ${hostname}:${port || 6379} can't be reached (${reasonOf(error)}): going on without it until it comes.`
+    return `Redis at ${hostname}:${port || 6379} can't be reached (${whyUnreachable(error)}): going on without it until it comes.`
   }
 }
 

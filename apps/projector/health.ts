@@ -1,14 +1,14 @@
 /** A container's health check: exits with 0 where a projector leads on this database, with 1 and a sentence where none
  *  does. One that stands by is well too, as long as another leads. */
 import { sql } from 'slonik'
+import { LOCKS } from '../../adapters/postgres/locks.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'
 import { configOrExit } from '../config/load.ts'
-import { LEADER_LOCK } from '../operations/tables/lock.ts'
 
 const config = configOrExit()
 try {
   const session = await connectSession(config.database.url, 'presence projector health')
-  const [a, b] = LEADER_LOCK
+  const [a, b] = LOCKS.projecting
   const held = await session.run(sql.unsafe`SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
     AND classid = ${a}::int4::oid AND objid = ${b}::int4::oid
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)

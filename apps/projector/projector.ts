@@ -1,11 +1,11 @@
 /** Follows the log and keeps the tables: rows and checkpoint in one transaction, one leader, exactly once. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { LOCKS, setLock } from '../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
 import type { ParkedEvent } from '../../projections/parked.ts'
 import type { Readable } from '../operations/tables/apply.ts'
-import { LEADER_LOCK, setLock } from '../operations/tables/lock.ts'
 import { OtherLog } from '../operations/tables/same-log.ts'
 import { createBatches, MAX_BATCH } from './batches.ts'
 import { createPace } from './commit-pace.ts'
@@ -69,7 +69,7 @@ const becomeLeader = async (
   await session.exec('SET synchronous_commit = off')
   state.set({ role: 'standby' })
   // Waits for as long as another session has it; ends with this session, and with it every write from here.
-  await session.run(setLock(LEADER_LOCK))
+  await session.run(setLock(LOCKS.projecting))
   if (stopped.aborted) return null
   const leading = await takeTheLead(session, options.log, logger)
   const { position, epoch, parked } = leading

@@ -1,5 +1,6 @@
 /** Which columns of the followed tables the primary has, and which of them this role may read. */
 import pg from 'pg'
+import { connectClient } from '../../postgres/client.ts'
 import { TABLE_NAMES, TABLES, type TableName } from './tables.ts'
 
 /** All values as Postgres writes them: the codec reads them. */
@@ -9,8 +10,8 @@ export type PrimaryUrl = string
 const SILENT_MS = 20_000
 
 /** One connection to the primary. `replication`: for the stream of changes. Throws where it can't be reached. */
-export const connectPrimary = async (url: PrimaryUrl, replication = false): Promise<pg.Client> => {
-  const client = new pg.Client({
+export const connectPrimary = (url: PrimaryUrl, replication = false): Promise<pg.Client> =>
+  connectClient({
     connectionString: url,
     application_name: 'presence content',
     keepAlive: true,
@@ -21,15 +22,6 @@ export const connectPrimary = async (url: PrimaryUrl, replication = false): Prom
       '-c DateStyle=ISO -c TimeZone=UTC -c extra_float_digits=1 -c IntervalStyle=postgres -c bytea_output=hex',
     ...(replication ? { replication: 'database' } : { query_timeout: SILENT_MS }),
   } as pg.ClientConfig)
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    return client
-  } catch (error) {
-    await client.end().catch(() => {})
-    throw error
-  }
-}
 
 export type PrimaryTable = {
   readonly name: TableName

@@ -1,11 +1,14 @@
 /** The deliveries of all subscriptions, by one process at a time: whoever has the lock, on the connection that it writes the positions on. */
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Actor } from '../../../domain/identity.ts'
 import type { OutsideCommand } from '../../../domain/outside/decide.ts'
 import type { OutsideState, Subscription } from '../../../domain/outside/state.ts'
 import type { Archived, Clock, Ids } from '../../../domain/ports.ts'
+import { cut } from '../../postgres/client.ts'
+import { leadUntilAborted } from '../../postgres/leader.ts'
+import { LOCKS } from '../../postgres/locks.ts'
 import type { Item } from '../item.ts'
 import { BEYOND } from '../place.ts'
 import type { Outside } from '../registry.ts'
@@ -13,9 +16,6 @@ import { createSaver, type Queries, readProgress, writeProgress } from './positi
 import { type Pace, pump } from './pump.ts'
 import type { DeliveryOutcome } from './send.ts'
 
-/** Any two numbers, as long as they stay the same: who has it delivers. */
-const LOCK = [7462, 6] as const
-const LONGEST_PAUSE_MS = 5_000
 const AGAIN_MS = 1_000
 
 type Say = (fields: Readonly<Record<string, unknown>>, message: string) => void
@@ -65,9 +65,6 @@ const inTurn = (client: pg.Client): Queries => {
     },
   }
 }
-
-const cut = (client: pg.Client): void =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 
 const PARKED = 'a subscription is parked: nothing more is delivered'
 const goneIn = ({ name, position }: Archived): string =>
@@ -171,61 +168,41 @@ const createManager = (deps: DeliveriesDeps, here: Here) => {
 export const runDeliveries = (deps: DeliveriesDeps): Deliveries => {
   const { outside, logger } = deps
   const stopped = new AbortController()
-  const { signal } = stopped
   let leads = false
-  let local: pg.Client | null = null
 
   /** Until the connection is gone. */
-  const lead = async (): Promise<void> => {
-    const client = new pg.Client({
-      connectionString: deps.databaseUrl,
-      application_name: 'presence deliveries',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    })
-    client.on('error', () => {})
+  const deliver = async (client: pg.Client): Promise<void> => {
     const gone = new Promise<void>((resolve) => client.once('end', resolve))
-    local = client
-    let leave = (): void => {}
-    let stopAll = async (): Promise<void> => {}
+    const manager = createManager(deps, { queries: inTurn(client), giveUp: () => cut(client) })
+    const leave = outside.onChange(manager.follow)
+    leads = true
     try {
-      await client.connect()
-      await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK])
-      if (signal.aborted) return
-      leads = true
-      const manager = createManager(deps, { queries: inTurn(client), giveUp: () => cut(client) })
-      stopAll = manager.stop
-      leave = outside.onChange(manager.follow)
       const state = outside.state()
       if (state !== null) manager.follow(state)
       await gone
     } finally {
       leads = false
       leave()
-      const stopping = stopAll()
+      const stopping = manager.stop()
       cut(client)
       await stopping
-      local = null
     }
   }
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        await lead()
-        failures = 0
-      } catch (error) {
-        if (failures === 0 && !signal.aborted) logger.warn({ err: error }, 'deliveries wait for Postgres')
-        failures = Math.min(failures + 1, 7)
-      }
-      await delay(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS), undefined, { signal }).catch(() => {})
-    }
-  }
-  const running = run()
+  const running = leadUntilAborted({
+    databaseUrl: deps.databaseUrl,
+    name: 'presence deliveries',
+    lock: LOCKS.delivering,
+    provesSession: false,
+    signal: stopped.signal,
+    work: deliver,
+    onFailure: (error, before) => {
+      if (before === 0) logger.warn({ err: error }, 'deliveries wait for Postgres')
+    },
+  })
   return {
     isLeading: () => leads,
     stop: async () => {
       stopped.abort()
-      if (local !== null) cut(local)
       await running
     },
   }

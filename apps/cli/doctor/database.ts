@@ -1,16 +1,17 @@
 /** Checks PostgreSQL, and what depends on it. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { LOCKS } from '../../../adapters/postgres/locks.ts'
 import {
   type AppliedMigration,
   compareMigrations,
   readMigrations,
 } from '../../../adapters/postgres/migrate.ts'
 import { checkMaster, WrongMasterKey } from '../../../adapters/privacy/postgres-vault.ts'
+import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import { signerOf, verifierOf } from '../../../projections/proof/note.ts'
 import type { Config } from '../../config/load.ts'
-import { LEADER_LOCK } from '../../operations/tables/lock.ts'
-import { about, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+import { about, type Finding, type Findings, soon } from './finding.ts'
 import { clockFinding } from './machine.ts'
 
 const database = about('database')
@@ -147,7 +148,7 @@ const projectorFinding = async (client: pg.Client): Promise<Finding> => {
   const { rowCount } = await client.query(
     `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = $1 AND objid = $2
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-    [...LEADER_LOCK],
+    [...LOCKS.projecting],
   )
   return rowCount === 0
     ? projector.wrong(
@@ -255,7 +256,7 @@ const primaryFindings = async ({ primary }: Config): Promise<Findings> => {
   } catch (error) {
     return [
       about('primary').wrong(
-        `DLUX’s primary at ${where} can’t be used: ${reasonOf(error)}.`,
+        `DLUX’s primary at ${where} can’t be used: ${whyUnreachable(error)}.`,
         'Look at DB_PRIMARY_HOST and its siblings: without it content stands still.',
       ),
     ]
@@ -294,7 +295,7 @@ export const databaseFindings = async (config: Config): Promise<Findings> => {
       TODO_OF[(error as { code?: string }).code ?? ''] ??
       'Start PostgreSQL, or set DATABASE_URL to where it is.'
     return [
-      database.wrong(`The database at ${where} can’t be used: ${reasonOf(error)}.`, todo),
+      database.wrong(`The database at ${where} can’t be used: ${whyUnreachable(error)}.`, todo),
       ...(await primaryFindings(config)),
     ]
   }
@@ -303,7 +304,7 @@ export const databaseFindings = async (config: Config): Promise<Findings> => {
   } catch (error) {
     return [
       database.wrong(
-        `The database at ${where} does not do what it is asked: ${reasonOf(error)}.`,
+        `The database at ${where} does not do what it is asked: ${whyUnreachable(error)}.`,
         'Look at PostgreSQL’s own log.',
       ),
     ]

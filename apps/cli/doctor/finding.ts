@@ -17,20 +17,6 @@ export const about = (what: string) => ({
   unknown: (says: string, todo: string): Finding => ({ about: what, is: 'unknown', says, todo }),
 })
 
-/** What an error says, in a few words. */
-export const reasonOf = (error: unknown): string => {
-  const one: unknown = error instanceof AggregateError ? error.errors[0] : error
-  const { code, message, cause } = one as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED') return 'nothing listens there'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no such host'
-  if (code === 'ETIMEDOUT' || (one as Error)?.name === 'TimeoutError') return 'it does not answer'
-  if (cause instanceof Error) return reasonOf(cause)
-  // OpenSSL's own words are a line of its source besides.
-  const { reason } = one as { reason?: unknown }
-  if (typeof reason === 'string' && code?.startsWith('ERR_SSL_')) return reason
-  return message || code || String(one)
-}
-
 /** Rejects where it takes longer. */
 export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
   let timer: NodeJS.Timeout | undefined

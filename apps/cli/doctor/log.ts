@@ -5,10 +5,11 @@ import { connectSession } from '../../../adapters/postgres/session.ts'
 import { connectVault } from '../../../adapters/privacy/connect.ts'
 import { lookForKeys } from '../../../adapters/privacy/missing-keys.ts'
 import { sealedLog } from '../../../adapters/privacy/sealed-log.ts'
+import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { Config } from '../../config/load.ts'
 import { whyOtherLog } from '../../operations/tables/same-log.ts'
-import { about, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+import { about, type Finding, type Findings, soon } from './finding.ts'
 import { clockFinding } from './machine.ts'
 
 const log = about('log')
@@ -109,7 +110,7 @@ export const logFindings = async (
     const where = config.eventStoreUrl.replace(/\/\/[^@/]*@/, '//')
     return [
       log.wrong(
-        `The log at ${where} can’t be read: ${reasonOf(error).replace(/\.$/, '')}.`,
+        `The log at ${where} can’t be read: ${whyUnreachable(error).replace(/\.$/, '')}.`,
         'Start the event store, or set EVENTSTORE_URL to where it is, with the user and tls=… that it wants.',
       ),
     ]

@@ -4,8 +4,9 @@ import { Redis } from 'ioredis'
 import { trendingOnDlux } from '../../../adapters/content/dlux-api.ts'
 import { createHive } from '../../../adapters/hive/hive.ts'
 import { getAccount } from '../../../adapters/hive/rpc.ts'
+import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import type { Config } from '../../config/load.ts'
-import { about, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+import { about, type Finding, type Findings, soon } from './finding.ts'
 
 export const redisFindings = async ({ redisUrl }: Config): Promise<Findings> => {
   const redis = about('redis')
@@ -27,7 +28,7 @@ export const redisFindings = async ({ redisUrl }: Config): Promise<Findings> => 
     const info = await soon(client.info('server'))
     return [redis.well(`${where} answers (${/redis_version:(\S+)/.exec(info)?.[1] ?? 'of no version'}).`)]
   } catch (error) {
-    const why = reasonOf(last ?? error)
+    const why = whyUnreachable(last ?? error)
     const refused = /NOAUTH|WRONGPASS|invalid password/i.test(`${why} ${error}`)
     return [
       redis.wrong(
@@ -62,7 +63,7 @@ const hiveNode = async (
     return hive.well(`${node} answers in ${Date.now() - asked} ms${says ? ' (the stand-in)' : ''}.`)
   } catch (error) {
     return hive.wrong(
-      `${node} can’t be used: ${reasonOf(error)}.`,
+      `${node} can’t be used: ${whyUnreachable(error)}.`,
       'Name another in HIVE_NODE; several are tried in order.',
     )
   }
@@ -92,7 +93,7 @@ export const contentFindings = async ({ content, hive }: Config): Promise<Findin
         (posts) => of.well(`${dluxApiUrl} lists ${posts.length} posts.`),
         (error) =>
           of.wrong(
-            `${dluxApiUrl} lists no posts: ${reasonOf(error)}.`,
+            `${dluxApiUrl} lists no posts: ${whyUnreachable(error)}.`,
             'Look at DLUX_API_URL (https://data.dlux.io), or leave it out: rooms are known by what it said last.',
           ),
       ),

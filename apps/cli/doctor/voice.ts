@@ -3,8 +3,9 @@ import type { X509Certificate } from 'node:crypto'
 import { connect as connectTls } from 'node:tls'
 import { createTurn, type TurnPlace } from '../../../adapters/turn/turn.ts'
 import { type TurnClient, type TurnServer, turnClient } from '../../../adapters/turn/turn-client.ts'
+import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import type { Config } from '../../config/load.ts'
-import { about, endOf, type Finding, type Findings, reasonOf, soon } from './finding.ts'
+import { about, endOf, type Finding, type Findings, soon } from './finding.ts'
 
 const turn = about('turn')
 const OPEN: Readonly<Record<string, string>> = {
@@ -122,7 +123,7 @@ const overTls = async (
   try {
     certificate = await certificateOf(host, port)
   } catch (error) {
-    const says = `TURN at ${host}:${port} over TLS can’t be reached: ${reasonOf(error)}.`
+    const says = `TURN at ${host}:${port} over TLS can’t be reached: ${whyUnreachable(error)}.`
     const todo = `Give coturn a certificate and open TCP ${port}: some networks let TLS alone through.`
     return [isTold ? turn.wrong(says, `${todo} Until then set TURN_TLS to auto.`) : turn.note(says, todo)]
   }
@@ -133,7 +134,7 @@ const overTls = async (
     return [
       held,
       turn.wrong(
-        `Browsers don’t trust TURN at ${host}:${port} over TLS: ${reasonOf(error)}.`,
+        `Browsers don’t trust TURN at ${host}:${port} over TLS: ${whyUnreachable(error)}.`,
         'Give coturn a certificate for this name from an authority that browsers know.',
       ),
     ]
@@ -152,7 +153,7 @@ const plainFindings = async (
     found.push(
       await over({ host, port, transport }, credentials).catch((error) =>
         turn.wrong(
-          `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${reasonOf(error)}.`,
+          `TURN at ${host}:${port} over ${transport.toUpperCase()} can’t be reached: ${whyUnreachable(error)}.`,
           OPEN[transport]!,
         ),
       ),

@@ -1,8 +1,9 @@
 /** The server, directly and as browsers reach it: REST, Socket.IO by polling, a WebSocket, and the certificate. */
 import { isIP } from 'node:net'
 import { WebSocket } from 'ws'
+import { whyUnreachable } from '../../../adapters/unreachable.ts'
 import type { Config } from '../../config/load.ts'
-import { about, type Finding, type Findings, reasonOf } from './finding.ts'
+import { about, type Finding, type Findings } from './finding.ts'
 import { certificateFinding, certificateOf } from './voice.ts'
 
 const PATIENCE_MS = 5_000
@@ -37,7 +38,7 @@ const rest = async ({ url, named, todo }: Door): Promise<Findings> => {
       ),
     ]
   } catch (error) {
-    return [server.wrong(`${named} (${url}) can’t be reached: ${reasonOf(error)}.`, todo)]
+    return [server.wrong(`${named} (${url}) can’t be reached: ${whyUnreachable(error)}.`, todo)]
   }
 }
 
@@ -53,7 +54,7 @@ const polling = async ({ url, named }: Door): Promise<Finding> => {
     )
   } catch (error) {
     return sockets.wrong(
-      `Socket.IO by polling: ${named} does not answer: ${reasonOf(error)}.`,
+      `Socket.IO by polling: ${named} does not answer: ${whyUnreachable(error)}.`,
       'Let the proxy pass /socket.io/ on.',
     )
   }
@@ -78,7 +79,7 @@ const websocket = ({ url, named }: Door): Promise<Finding> =>
         ),
       )
     const late = setTimeout(() => wrong('nothing comes back'), PATIENCE_MS)
-    socket.once('error', (error) => wrong(reasonOf(error)))
+    socket.once('error', (error) => wrong(whyUnreachable(error)))
     socket.once('message', (data) =>
       String(data).startsWith('0{')
         ? end(sockets.well(`A WebSocket: ${named} lets it in.`))
@@ -105,7 +106,7 @@ const certificate = async (url: string): Promise<Findings> => {
   } catch (error) {
     return [
       about('certificate').wrong(
-        `${url} shows no certificate: ${reasonOf(error)}.`,
+        `${url} shows no certificate: ${whyUnreachable(error)}.`,
         'Look at Caddy’s log: its authority must reach ports 80 and 443.',
       ),
     ]

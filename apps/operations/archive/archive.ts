@@ -8,6 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { archivesOn, placeOf } from '../../../adapters/archive/archived-log.ts'
 import { type ArchiveFolder, openArchive, readLines } from '../../../adapters/archive/folder.ts'
 import { appendSettled } from '../../../adapters/eventstore/index.ts'
+import { LOCKS, tryLock } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream, STREAM_PREFIXES } from '../../../domain/names.ts'
@@ -16,7 +17,6 @@ import { ARCHIVES, type ArchiveMade, archiveCutIn, CUT, MADE } from '../../../pr
 import { CUTS, type Cut, cutIn, MANIFEST } from '../../../projections/proof/archive.ts'
 import { type Signer, verifierOf } from '../../../projections/proof/note.ts'
 import { withSource } from '../export/bundle.ts'
-import { ARCHIVE_LOCK, tryLock } from '../tables/lock.ts'
 import { unread } from '../unread.ts'
 import { checkArchive } from './check.ts'
 import { type CutReport, cutStreams } from './cut.ts'
@@ -301,7 +301,7 @@ export const archiveLog = async (options: ArchiveOptions): Promise<ArchivingResu
   mkdirSync(options.dir, { recursive: true })
   const session = await connectSession(options.databaseUrl, 'presence log archive')
   try {
-    const [lock] = await session.run(tryLock(ARCHIVE_LOCK))
+    const [lock] = await session.run(tryLock(LOCKS.archiving))
     if (lock?.got !== true) throw new ArchivingError('Another archive of this log is being made.')
     return await archiveHere({ options, session, plan: null })
   } finally {

@@ -5,10 +5,9 @@ import type pg from 'pg'
 import { trendingOnDlux } from '../../../adapters/content/dlux-api.ts'
 import { note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import type { Hive } from '../../../adapters/hive/hive.ts'
-import type { Logger } from '../../../adapters/observing.ts'
-import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
-import { connectHere, cut, FOLLOW_LOCK, reasonOf } from './here.ts'
-import type { PrimaryFollower } from './run.ts'
+import { type Logger, reasonOf } from '../../../adapters/observing.ts'
+import { connectClient } from '../../../adapters/postgres/client.ts'
+import { leadContent, type PrimaryFollower } from './run.ts'
 
 export type AliveOptions = {
   readonly databaseUrl: string
@@ -117,7 +116,11 @@ const store = async (here: pg.Client, { posts, troubles }: Look): Promise<number
 
 /** What was listed goes: a primary is followed, or nobody is asked any more. */
 export const forgetAlive = async (databaseUrl: string): Promise<void> => {
-  const here = await connectHere(databaseUrl)
+  const here = await connectClient({
+    connectionString: databaseUrl,
+    application_name: 'presence content',
+    connectionTimeoutMillis: TIMEOUT_MS,
+  })
   try {
     await here.query('DELETE FROM alive_posts')
   } finally {
@@ -131,7 +134,6 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
   const { signal } = stopped
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
   let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
-  let local: pg.Client | null = null
 
   /** Says now and then that it is there. */
   const waitHere = async (here: pg.Client, ms: number): Promise<void> => {
@@ -141,65 +143,50 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
     }
   }
 
-  const lead = async (): Promise<void> => {
-    const here = await connectHere(options.databaseUrl)
-    local = here
-    try {
-      if (signal.aborted) return
-      state = { ...state, role: 'standby' }
-      await proveOwnSession(options.databaseUrl, backendOf(here))
-      await here.query('SELECT pg_advisory_lock($1, $2)', [...FOLLOW_LOCK])
-      await readBookmark(here)
-      await note(here, { way: 'asking', reason: null, state: 'connecting' })
-      for (let failures = 0; !signal.aborted; ) {
-        const seen = await look(options)
-        const changed = await store(here, seen)
-        const lastError = seen.troubles.length === 0 ? null : seen.troubles.join('; ')
-        if (lastError !== null && lastError !== state.lastError)
-          logger.warn({ error: lastError }, 'What is alive can’t be asked for just now.')
-        failures = lastError === null ? 0 : failures + 1
-        state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
-        await note(
-          here,
-          {
-            state: lastError === null ? 'following' : 'waiting',
-            lastError,
-            lagMs: 0,
-            ...(seen.answered > 0 ? { heardAt: new Date(now()) } : {}),
-            failedAt: lastError === null ? null : new Date(now()),
-          },
-          { changed, skipped: [] },
-        )
-        await waitHere(
-          here,
-          failures === 0 ? everyMs : Math.min(everyMs, 1_000 * 2 ** failures, LONGEST_PAUSE_MS),
-        )
-      }
-    } finally {
-      local = null
-      cut(here)
+  const follow = async (here: pg.Client): Promise<void> => {
+    await readBookmark(here)
+    await note(here, { way: 'asking', reason: null, state: 'connecting' })
+    for (let failures = 0; !signal.aborted; ) {
+      const seen = await look(options)
+      const changed = await store(here, seen)
+      const lastError = seen.troubles.length === 0 ? null : seen.troubles.join('; ')
+      if (lastError !== null && lastError !== state.lastError)
+        logger.warn({ error: lastError }, 'What is alive can’t be asked for just now.')
+      failures = lastError === null ? 0 : failures + 1
+      state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
+      await note(
+        here,
+        {
+          state: lastError === null ? 'following' : 'waiting',
+          lastError,
+          lagMs: 0,
+          ...(seen.answered > 0 ? { heardAt: new Date(now()) } : {}),
+          failedAt: lastError === null ? null : new Date(now()),
+        },
+        { changed, skipped: [] },
+      )
+      await waitHere(
+        here,
+        failures === 0 ? everyMs : Math.min(everyMs, 1_000 * 2 ** failures, LONGEST_PAUSE_MS),
+      )
     }
   }
 
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        await lead()
-        failures = 0
-      } catch (error) {
-        if (!signal.aborted) state = { ...state, role: 'waiting', lastError: reasonOf(error) }
-        failures = Math.min(failures + 1, 7)
-      }
-      if (!signal.aborted) await rest(50 * 2 ** failures)
-    }
+  const running = leadContent(options.databaseUrl, signal, {
+    work: follow,
+    onStandby: () => {
+      state = { ...state, role: 'standby' }
+    },
+    onFailure: (error) => {
+      state = { ...state, role: 'waiting', lastError: reasonOf(error) }
+    },
+  }).then(() => {
     state = { ...state, role: 'stopped' }
-  }
-  const running = run()
+  })
   return {
     state: () => state,
     stop: async () => {
       stopped.abort()
-      if (local !== null) cut(local)
       await running
     },
   }

@@ -5,12 +5,11 @@ import type pg from 'pg'
 import { connectPrimary, describePrimary } from '../../../adapters/content/primary/columns.ts'
 import { type FollowWay, note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import { isRefusal, publishedTables } from '../../../adapters/content/primary/slot.ts'
-import type { Logger } from '../../../adapters/observing.ts'
-import { backendOf, proveOwnSession } from '../../../adapters/postgres/own-session.ts'
-import { connectHere, cut, FOLLOW_LOCK, reasonOf } from './here.ts'
+import { type Logger, reasonOf } from '../../../adapters/observing.ts'
+import { cut } from '../../../adapters/postgres/client.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
-import type { FollowRun, PrimaryFollower } from './run.ts'
+import { type FollowRun, leadContent, type PrimaryFollower } from './run.ts'
 
 const LONGEST_PAUSE_MS = 5_000
 /** How often a primary that did not stream is asked whether it does now. */
@@ -39,7 +38,6 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
   let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
   const emptySince = new Map<string, number>()
   const open = new Set<pg.Client>()
-  let local: pg.Client | null = null
 
   const toPrimary = async (replication = false): Promise<pg.Client> => {
     const client = await connectPrimary(options.primaryUrl, replication)
@@ -109,19 +107,13 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
     )
   }
 
-  const lead = async (): Promise<void> => {
-    const here = await connectHere(options.databaseUrl)
-    local = here
+  const follow = async (here: pg.Client): Promise<void> => {
+    let isGone = false
+    here.on('end', () => {
+      isGone = true
+      closePrimary()
+    })
     try {
-      let isGone = false
-      here.on('end', () => {
-        isGone = true
-        closePrimary()
-      })
-      if (signal.aborted) return
-      state = { ...state, role: 'standby' }
-      await proveOwnSession(options.databaseUrl, backendOf(here))
-      await here.query('SELECT pg_advisory_lock($1, $2)', [...FOLLOW_LOCK])
       await readBookmark(here)
       for (let failures = 0; !signal.aborted && !isGone; ) {
         try {
@@ -144,34 +136,28 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
       }
       if (!signal.aborted) throw new Error('the connection to Postgres is gone')
     } finally {
-      local = null
       closePrimary()
-      cut(here)
     }
   }
 
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        await lead()
-        failures = 0
-      } catch (error) {
-        if (!signal.aborted) state = { ...state, role: 'waiting', lastError: reasonOf(error) }
-        failures = Math.min(failures + 1, 7)
-      }
-      if (!signal.aborted) await rest(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS))
-    }
+  const running = leadContent(options.databaseUrl, signal, {
+    work: follow,
+    onStandby: () => {
+      state = { ...state, role: 'standby' }
+    },
+    onFailure: (error) => {
+      state = { ...state, role: 'waiting', lastError: reasonOf(error) }
+    },
+  }).then(() => {
     state = { ...state, role: 'stopped' }
-  }
-  const running = run()
+  })
 
   return {
     state: () => state,
     stop: async () => {
+      // The connection here is cut too: each transaction is whole or not there.
       stopped.abort()
       closePrimary()
-      // Each transaction is whole or not there.
-      if (local !== null) cut(local)
       await running
     },
   }

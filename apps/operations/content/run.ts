@@ -6,6 +6,8 @@ import { type Bookmark, type FollowWay, note } from '../../../adapters/content/p
 import { storeStretch, type Taken } from '../../../adapters/content/primary/store.ts'
 import { stretchesOf } from '../../../adapters/content/primary/sweep.ts'
 import type { Logger } from '../../../adapters/observing.ts'
+import { type LeaderOptions, leadUntilAborted } from '../../../adapters/postgres/leader.ts'
+import { LOCKS } from '../../../adapters/postgres/locks.ts'
 
 export type PrimaryFollower = {
   readonly state: () => {
@@ -15,6 +17,21 @@ export type PrimaryFollower = {
   }
   readonly stop: () => Promise<void>
 }
+
+/** Content is followed by one process at a time, whichever way it is followed. */
+export const leadContent = (
+  databaseUrl: string,
+  signal: AbortSignal,
+  does: Pick<LeaderOptions, 'work' | 'onStandby' | 'onFailure'>,
+): Promise<void> =>
+  leadUntilAborted({
+    databaseUrl,
+    name: 'presence content follower',
+    lock: LOCKS.followingContent,
+    provesSession: true,
+    signal,
+    ...does,
+  })
 
 export type FollowRun = {
   /** The one connection here: it has the lock, and all is written on it. */

@@ -7,6 +7,7 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog, type EventStoreLog } from '../../../adapters/eventstore/index.ts'
+import { LOCKS, setLock } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { type ConnectedVault, connectVault } from '../../../adapters/privacy/connect.ts'
 import { sealedLog } from '../../../adapters/privacy/sealed-log.ts'
@@ -22,7 +23,6 @@ import { type Projector, runProjector } from '../../projector/projector.ts'
 import { exportLog } from '../log-transfer/file.ts'
 import { dumpTables } from '../rebuild/compare.ts'
 import { rebuild } from '../rebuild/rebuild.ts'
-import { REBUILD_LOCK, setLock } from '../tables/lock.ts'
 import { erase, reapply } from './erase.ts'
 import { exportPerson, type HeldItem } from './export.ts'
 import { erasureRequests } from './requests.ts'
@@ -338,7 +338,7 @@ test('given a second request, then there is nothing to erase, and nothing change
   assert.equal(butRequests(before, after), butRequests(before, before))
   // A rebuild is waited for, and that is said.
   const rebuilding = await connectSession(database.url, 'test')
-  await rebuilding.run(setLock(REBUILD_LOCK))
+  await rebuilding.run(setLock(LOCKS.rebuilding))
   let waits = 0
   const onWait = (): void => {
     waits += 1

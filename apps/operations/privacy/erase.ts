@@ -2,12 +2,12 @@
  *  the tables are what a rebuild makes of the log, on which it can't be opened any more. */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'slonik'
+import { LOCKS, setLock, tryLock } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { ERASED_CHANNEL } from '../../../adapters/privacy/postgres-vault.ts'
 import { PERSONAL } from '../../../adapters/privacy/seal.ts'
 import type { EventLog } from '../../../domain/ports.ts'
 import { CHECKPOINT } from '../../../projections/checkpoint.ts'
-import { REBUILD_LOCK, setLock, tryLock } from '../tables/lock.ts'
 import { type ErasureRequest, erasureRequests, recordRequest, signed } from './requests.ts'
 
 export type EraseOptions = {
@@ -167,10 +167,10 @@ const withSession = async <T>(
   const session = await connectSession(databaseUrl, 'presence privacy', { isOwn: true })
   try {
     // A rebuild at work has keys in its memory: it is waited for, and the next one waits for us.
-    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    const [lock] = await session.run(tryLock(LOCKS.rebuilding))
     if (lock?.got !== true) {
       onWait()
-      await session.run(setLock(REBUILD_LOCK))
+      await session.run(setLock(LOCKS.rebuilding))
     }
     return await work(session)
   } finally {

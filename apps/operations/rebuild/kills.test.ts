@@ -7,6 +7,7 @@ import { sql } from 'slonik'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
+import { LOCKS, tryLock } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { NewEvent } from '../../../domain/ports.ts'
 import { testEventStore } from '../../../infra/testing/eventstore.ts'
@@ -14,7 +15,6 @@ import { testDatabase } from '../../../infra/testing/postgres.ts'
 import { until } from '../../../infra/testing/until.ts'
 import { anyEvents, FILLING, posted, recorded } from '../../../projections/testing/events.ts'
 import { runProjector } from '../../projector/projector.ts'
-import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
 import { dumpTables } from './compare.ts'
 import { rebuild } from './rebuild.ts'
 
@@ -106,7 +106,7 @@ test(`given a rebuild killed with -9 at ${KILLS} points, then the tables are the
       await runAndKill(args, point)
       // Postgres notices in its own time that whom it worked for is gone.
       await until('its lock is free', async () => {
-        const [lock] = await session.run(tryLock(REBUILD_LOCK))
+        const [lock] = await session.run(tryLock(LOCKS.rebuilding))
         if (lock?.got === true) await session.exec('SELECT pg_advisory_unlock_all()')
         return lock?.got === true
       })

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
+import { LOCKS, tryLock } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
@@ -22,7 +23,6 @@ import {
   type Readable,
   readable,
 } from '../tables/apply.ts'
-import { REBUILD_LOCK, tryLock } from '../tables/lock.ts'
 import { whyOtherLog } from '../tables/same-log.ts'
 import { unread } from '../unread.ts'
 import { compareTables, type TableDifference } from './compare.ts'
@@ -280,7 +280,7 @@ export const rebuild = async ({
   const schema = `rebuild_${randomBytes(6).toString('hex')}`
   const session = await connectSession(databaseUrl, 'presence rebuild', { isOwn: true })
   try {
-    const [lock] = await session.run(tryLock(REBUILD_LOCK))
+    const [lock] = await session.run(tryLock(LOCKS.rebuilding))
     if (lock?.got !== true) throw new RebuildError('Another rebuild of these tables is at work.')
     const work: Work = {
       session,

@@ -1,0 +1,19 @@
+/** A connection to Postgres of its own, outside the pool. */
+import pg from 'pg'
+
+/** Connected, or closed again where that fails, which throws. */
+export const connectClient = async (config: pg.ClientConfig): Promise<pg.Client> => {
+  const client = new pg.Client(config)
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+}
+
+/** Ends a connection at once: without a goodbye, and without waiting for what it is busy with. */
+export const cut = (client: pg.Client): void =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()

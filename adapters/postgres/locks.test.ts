@@ -1,0 +1,13 @@
+/** The numbers of the session locks. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { LOCKS } from './locks.ts'
+
+const test = suite('locks')
+
+test('given the locks of all kinds of work, then no two of them have the same numbers: neither work keeps the other waiting', () => {
+  const numbers = Object.values(LOCKS).map(String)
+  assert.equal(new Set(numbers).size, numbers.length)
+})
+
+test.run()

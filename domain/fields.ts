@@ -50,6 +50,10 @@ export type ValuesOf<F extends AnyFields> = {
   readonly [K in keyof F as MayLack<ValueOf<F[K]>> extends true ? K : never]?: ValueOf<F[K]>
 }
 
+type Simplified<T> = { readonly [K in keyof T]: T[K] }
+/** The command of that name, with these fields. */
+export type CommandWith<Name, F extends AnyFields> = Simplified<{ readonly type: Name } & ValuesOf<F>>
+
 export const field = <A>(
   codec: t.Type<A>,
   blank: A,

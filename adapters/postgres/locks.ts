@@ -1,5 +1,4 @@
 /** Session locks of Postgres: whoever has one keeps it until its connection ends. */
-import { type QuerySqlToken, sql } from 'slonik'
 
 /** Any two numbers, as long as they stay the same and no two locks have the same. */
 export type SessionLock = readonly [number, number]
@@ -13,11 +12,3 @@ export const LOCKS = {
   delivering: [7462, 6],
   archiving: [7462, 7],
 } as const satisfies Record<string, SessionLock>
-
-/** Waits for it. */
-export const setLock = ([a, b]: SessionLock): QuerySqlToken =>
-  sql.unsafe`SELECT pg_advisory_lock(${a}::int4, ${b}::int4)`
-
-/** Answers `got`. */
-export const tryLock = ([a, b]: SessionLock): QuerySqlToken =>
-  sql.unsafe`SELECT pg_try_advisory_lock(${a}::int4, ${b}::int4) AS got`

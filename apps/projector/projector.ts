@@ -1,7 +1,8 @@
 /** Follows the log and keeps the tables: rows and checkpoint in one transaction, one leader, exactly once. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { LOCKS, setLock } from '../../adapters/postgres/locks.ts'
+import { LOCKS } from '../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../adapters/postgres/session.ts'
+import { setLock } from '../../adapters/postgres/take-lock.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { EventLog, LogSubscription } from '../../domain/ports.ts'
 import type { ParkedEvent } from '../../projections/parked.ts'

@@ -1,7 +1,7 @@
 /** What can be asked about reports and cases, one entry each. Ids are made by the server. What is decided is `decide.ts`.
  *  Nothing that they say is kept of a refused one: it would tell whoever reads refusals that there was a report. */
 import * as t from 'io-ts'
-import { type AnyFields, field, network, type ValuesOf } from '../fields.ts'
+import { type AnyFields, type CommandWith, field, network } from '../fields.ts'
 import type { RateClass } from '../space/commands.ts'
 import { ActKind, type AppealOutcome, type CloseOutcome } from './events.ts'
 
@@ -119,10 +119,7 @@ export const CASE_COMMANDS = {
 
 type Entries = typeof CASE_COMMANDS
 export type CaseCommandName = keyof Entries
-type Simplified<T> = { readonly [K in keyof T]: T[K] }
-export type CaseCommandOf<Name extends CaseCommandName> = Simplified<
-  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
->
+export type CaseCommandOf<Name extends CaseCommandName> = CommandWith<Name, Entries[Name]['fields']>
 export type CaseCommand = { [Name in CaseCommandName]: CaseCommandOf<Name> }[CaseCommandName]
 
 export const CASE_COMMAND_NAMES = Object.keys(CASE_COMMANDS) as ReadonlyArray<CaseCommandName>

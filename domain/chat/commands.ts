@@ -2,6 +2,7 @@
 import * as t from 'io-ts'
 import {
   type AnyFields,
+  type CommandWith,
   emoji,
   field,
   messageId,
@@ -110,10 +111,7 @@ export const CHAT_COMMANDS = {
 
 type Entries = typeof CHAT_COMMANDS
 export type ChatCommandName = keyof Entries
-type Simplified<T> = { readonly [K in keyof T]: T[K] }
-export type ChatCommandOf<Name extends ChatCommandName> = Simplified<
-  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
->
+export type ChatCommandOf<Name extends ChatCommandName> = CommandWith<Name, Entries[Name]['fields']>
 export type ChatCommand = { [Name in ChatCommandName]: ChatCommandOf<Name> }[ChatCommandName]
 export type PostMessage = ChatCommandOf<'PostMessage'>
 export type EditMessage = ChatCommandOf<'EditMessage'>

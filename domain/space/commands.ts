@@ -6,6 +6,7 @@ import {
   account,
   anotherSession,
   avatar,
+  type CommandWith,
   field,
   inner,
   network,
@@ -473,10 +474,7 @@ export const SPACE_COMMANDS = {
 
 type Entries = typeof SPACE_COMMANDS
 export type SpaceCommandName = keyof Entries
-type Simplified<T> = { readonly [K in keyof T]: T[K] }
-export type SpaceCommandOf<Name extends SpaceCommandName> = Simplified<
-  { readonly type: Name } & ValuesOf<Entries[Name]['fields']>
->
+export type SpaceCommandOf<Name extends SpaceCommandName> = CommandWith<Name, Entries[Name]['fields']>
 export type SpaceCommand = { [Name in SpaceCommandName]: SpaceCommandOf<Name> }[SpaceCommandName]
 
 export type EnterSpace = SpaceCommandOf<'EnterSpace'>

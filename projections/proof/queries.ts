@@ -6,29 +6,24 @@ import { count, decimal, iso, nullable, type Query, query } from '../query.ts'
 
 type Place = { readonly level: number; readonly index: number }
 
+/** The leaf `p` at which each place's hash `r` is kept, and the hash's 32 bytes in it. */
+const HASH = sql.fragment`substr(p.hashes, 32 * r.level + 1, 32)`
+const joined = (places: ReadonlyArray<Place>) =>
+  sql.fragment`unnest(${sql.array(
+    places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
+    'int8',
+  )}, ${sql.array(
+    places.map(({ level }) => level),
+    'int4',
+  )}) WITH ORDINALITY AS r (leaf, level, nth) JOIN proof_leaves p ON p.leaf = r.leaf`
+
 /** The hashes of full subtrees, in hex as `hash`, in the order asked; fewer rows where some are not there. */
 export const hashesAt = (places: ReadonlyArray<Place>): Statement =>
-  sql.unsafe`SELECT encode(substr(p.hashes, 32 * r.level + 1, 32), 'hex') AS hash
-    FROM unnest(${sql.array(
-      places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
-      'int8',
-    )}, ${sql.array(
-      places.map(({ level }) => level),
-      'int4',
-    )}) WITH ORDINALITY AS r (leaf, level, nth)
-    JOIN proof_leaves p ON p.leaf = r.leaf ORDER BY r.nth`
+  sql.unsafe`SELECT encode(${HASH}, 'hex') AS hash FROM ${joined(places)} ORDER BY r.nth`
 
 /** The same as one row, `hashes` being their bytes one after the other; shorter where some are not there. */
 export const joinedHashesAt = (places: ReadonlyArray<Place>): Statement =>
-  sql.unsafe`SELECT string_agg(substr(p.hashes, 32 * r.level + 1, 32), '' ORDER BY r.nth) AS hashes
-    FROM unnest(${sql.array(
-      places.map(({ level, index }) => String((index + 1) * 2 ** level - 1)),
-      'int8',
-    )}, ${sql.array(
-      places.map(({ level }) => level),
-      'int4',
-    )}) WITH ORDINALITY AS r (leaf, level, nth)
-    JOIN proof_leaves p ON p.leaf = r.leaf`
+  sql.unsafe`SELECT string_agg(${HASH}, '' ORDER BY r.nth) AS hashes FROM ${joined(places)}`
 
 export const hashRow = t.type({ hash: t.string })
 

@@ -1,5 +1,6 @@
 /** An archive of what is over: written, read again, put on the record, and only then cut from the log. Cut off at any point it has lost
  *  nothing, and goes on when it is given again. */
+
 import { createHash, hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,14 +9,16 @@ import * as E from 'fp-ts/lib/Either.js'
 import { archivesOn, placeOf } from '../../../adapters/archive/archived-log.ts'
 import { type ArchiveFolder, openArchive, readLines } from '../../../adapters/archive/folder.ts'
 import { appendSettled } from '../../../adapters/eventstore/index.ts'
-import { LOCKS, tryLock } from '../../../adapters/postgres/locks.ts'
+import { LOCKS } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { tryLock } from '../../../adapters/postgres/take-lock.ts'
 import { derivedUuid } from '../../../domain/ids.ts'
 import { accessStream, STREAM_PREFIXES } from '../../../domain/names.ts'
 import type { EventLog, NewEvent } from '../../../domain/ports.ts'
 import { ARCHIVES, type ArchiveMade, archiveCutIn, CUT, MADE } from '../../../projections/archives.ts'
 import { CUTS, type Cut, cutIn, MANIFEST } from '../../../projections/proof/archive.ts'
 import { type Signer, verifierOf } from '../../../projections/proof/note.ts'
+import { operatorEvent } from '../acting/operator-event.ts'
 import { withSource } from '../export/bundle.ts'
 import { unread } from '../unread.ts'
 import { checkArchive } from './check.ts'
@@ -80,18 +83,8 @@ const tell = async (
   { plain, by = 'cli', now = Date.now }: ArchiveOptions,
   what: { readonly id: string; readonly type: string; readonly data: object },
 ): Promise<void> => {
-  const { id, type } = what
   const at = new Date(now()).toISOString()
-  const metadata = {
-    $correlationId: id,
-    $causationId: id,
-    command: { id, type: 'ArchiveLog' },
-    actor: { kind: 'system', id: by },
-    node: 'cli',
-    at,
-    schema: 1,
-  }
-  await append(plain, accessStream(null), { id, type, data: { ...what.data, at }, metadata })
+  await append(plain, accessStream(null), operatorEvent({ ...what, command: 'ArchiveLog', by, at }))
 }
 
 /** On the record; and where readers of the log look for what is gone. Twice the same is once. */

@@ -7,7 +7,7 @@ import { note, readBookmark } from '../../../adapters/content/primary/record.ts'
 import type { Hive } from '../../../adapters/hive/hive.ts'
 import { type Logger, reasonOf } from '../../../adapters/observing.ts'
 import { connectClient } from '../../../adapters/postgres/client.ts'
-import { leadContent, type PrimaryFollower } from './run.ts'
+import { leadContent, type PrimaryFollower, STARTING } from './run.ts'
 
 export type AliveOptions = {
   readonly databaseUrl: string
@@ -133,7 +133,7 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
   const stopped = new AbortController()
   const { signal } = stopped
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
-  let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
+  const own = { state: STARTING }
 
   /** Says now and then that it is there. */
   const waitHere = async (here: pg.Client, ms: number): Promise<void> => {
@@ -150,10 +150,10 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
       const seen = await look(options)
       const changed = await store(here, seen)
       const lastError = seen.troubles.length === 0 ? null : seen.troubles.join('; ')
-      if (lastError !== null && lastError !== state.lastError)
+      if (lastError !== null && lastError !== own.state.lastError)
         logger.warn({ error: lastError }, 'What is alive can’t be asked for just now.')
       failures = lastError === null ? 0 : failures + 1
-      state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
+      own.state = { role: lastError === null ? 'following' : 'waiting', way: 'asking', lastError }
       await note(
         here,
         {
@@ -172,19 +172,9 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
     }
   }
 
-  const running = leadContent(options.databaseUrl, signal, {
-    work: follow,
-    onStandby: () => {
-      state = { ...state, role: 'standby' }
-    },
-    onFailure: (error) => {
-      state = { ...state, role: 'waiting', lastError: reasonOf(error) }
-    },
-  }).then(() => {
-    state = { ...state, role: 'stopped' }
-  })
+  const running = leadContent(options.databaseUrl, signal, own, follow)
   return {
-    state: () => state,
+    state: () => own.state,
     stop: async () => {
       stopped.abort()
       await running

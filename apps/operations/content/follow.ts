@@ -9,7 +9,7 @@ import { type Logger, reasonOf } from '../../../adapters/observing.ts'
 import { cut } from '../../../adapters/postgres/client.ts'
 import { pollPrimary } from './poll.ts'
 import { replicate } from './replicate.ts'
-import { type FollowRun, leadContent, type PrimaryFollower } from './run.ts'
+import { type FollowRun, leadContent, type PrimaryFollower, STARTING } from './run.ts'
 
 const LONGEST_PAUSE_MS = 5_000
 /** How often a primary that did not stream is asked whether it does now. */
@@ -35,7 +35,7 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
   const stopped = new AbortController()
   const { signal } = stopped
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
-  let state: ReturnType<PrimaryFollower['state']> = { role: 'starting', way: 'none', lastError: null }
+  const own = { state: STARTING }
   const emptySince = new Map<string, number>()
   const open = new Set<pg.Client>()
 
@@ -68,9 +68,9 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
       now,
       logger,
       isWell: (by: FollowWay) => {
-        if (state.way !== by || state.role !== 'following')
+        if (own.state.way !== by || own.state.role !== 'following')
           logger.info({ way: by }, 'Content follows the primary.')
-        state = { role: 'following', way: by, lastError: null }
+        own.state = { role: 'following', way: by, lastError: null }
         isWell()
       },
       believesEmpty: (table) => {
@@ -123,9 +123,9 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
         } catch (error) {
           if (signal.aborted || isGone) break
           const lastError = reasonOf(error)
-          if (lastError !== state.lastError)
+          if (lastError !== own.state.lastError)
             logger.warn({ error: lastError }, 'The primary can’t be followed just now.')
-          state = { role: 'waiting', way: state.way, lastError }
+          own.state = { role: 'waiting', way: own.state.way, lastError }
           closePrimary()
           await here.query('ROLLBACK')
           await note(here, { state: 'waiting', lastError, failedAt: new Date() })
@@ -140,20 +140,10 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
     }
   }
 
-  const running = leadContent(options.databaseUrl, signal, {
-    work: follow,
-    onStandby: () => {
-      state = { ...state, role: 'standby' }
-    },
-    onFailure: (error) => {
-      state = { ...state, role: 'waiting', lastError: reasonOf(error) }
-    },
-  }).then(() => {
-    state = { ...state, role: 'stopped' }
-  })
+  const running = leadContent(options.databaseUrl, signal, own, follow)
 
   return {
-    state: () => state,
+    state: () => own.state,
     stop: async () => {
       // The connection here is cut too: each transaction is whole or not there.
       stopped.abort()

@@ -5,33 +5,45 @@ import type { Primary, PrimaryTable } from '../../../adapters/content/primary/co
 import { type Bookmark, type FollowWay, note } from '../../../adapters/content/primary/record.ts'
 import { storeStretch, type Taken } from '../../../adapters/content/primary/store.ts'
 import { stretchesOf } from '../../../adapters/content/primary/sweep.ts'
-import type { Logger } from '../../../adapters/observing.ts'
-import { type LeaderOptions, leadUntilAborted } from '../../../adapters/postgres/leader.ts'
+import { type Logger, reasonOf } from '../../../adapters/observing.ts'
+import { leadUntilAborted } from '../../../adapters/postgres/leader.ts'
 import { LOCKS } from '../../../adapters/postgres/locks.ts'
 
+export type FollowerState = {
+  readonly role: 'starting' | 'standby' | 'following' | 'waiting' | 'stopped'
+  readonly way: FollowWay
+  readonly lastError: string | null
+}
 export type PrimaryFollower = {
-  readonly state: () => {
-    readonly role: 'starting' | 'standby' | 'following' | 'waiting' | 'stopped'
-    readonly way: FollowWay
-    readonly lastError: string | null
-  }
+  readonly state: () => FollowerState
   readonly stop: () => Promise<void>
 }
 
-/** Content is followed by one process at a time, whichever way it is followed. */
-export const leadContent = (
+export const STARTING: FollowerState = { role: 'starting', way: 'none', lastError: null }
+
+/** Content is followed by one process at a time, whichever way it is followed. `follow` says in `own.state` how it goes. */
+export const leadContent = async (
   databaseUrl: string,
   signal: AbortSignal,
-  does: Pick<LeaderOptions, 'work' | 'onStandby' | 'onFailure'>,
-): Promise<void> =>
-  leadUntilAborted({
+  own: { state: FollowerState },
+  follow: (here: pg.Client) => Promise<void>,
+): Promise<void> => {
+  await leadUntilAborted({
     databaseUrl,
     name: 'presence content follower',
     lock: LOCKS.followingContent,
     provesSession: true,
     signal,
-    ...does,
+    work: follow,
+    onStandby: () => {
+      own.state = { ...own.state, role: 'standby' }
+    },
+    onFailure: (error) => {
+      own.state = { ...own.state, role: 'waiting', lastError: reasonOf(error) }
+    },
   })
+  own.state = { ...own.state, role: 'stopped' }
+}
 
 export type FollowRun = {
   /** The one connection here: it has the lock, and all is written on it. */

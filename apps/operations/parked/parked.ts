@@ -9,6 +9,7 @@ import { accessStream } from '../../../domain/names.ts'
 import type { EventLog, RecordedEvent } from '../../../domain/ports.ts'
 import { ADVANCED, holdCheckpoint } from '../../../projections/checkpoint.ts'
 import { parkedEvents, parkedList, stillParked, unpark } from '../../../projections/parked.ts'
+import { operatorEvent } from '../acting/operator-event.ts'
 import { applyLastCut, applyToTables, readable } from '../tables/apply.ts'
 
 export type ParkedStream = {
@@ -111,20 +112,8 @@ export const letGoOfParked = async (
   { stream, reason }: { readonly stream: string; readonly reason: string },
   { by, id, at }: { readonly by: string; readonly id: string; readonly at: string },
 ): Promise<void> => {
-  const event = {
-    id,
-    type: 'ParkedLetGo' as const,
-    data: { stream, reason, at } satisfies ParkedLetGo['data'],
-    metadata: {
-      $correlationId: id,
-      $causationId: id,
-      command: { id, type: 'LetGoOfParked' },
-      actor: { kind: 'system', id: by },
-      node: 'cli',
-      at,
-      schema: 1,
-    },
-  }
+  const data: Omit<ParkedLetGo['data'], 'at'> = { stream, reason }
+  const event = operatorEvent({ id, type: 'ParkedLetGo', data, command: 'LetGoOfParked', by, at })
   const written = await appendSettled(log)(accessStream(null), 'any', [event])()
   if (E.isLeft(written)) throw new Error(`It can't be written to the log: ${written.left._tag}.`)
 }

@@ -2,8 +2,9 @@
  *  the tables are what a rebuild makes of the log, on which it can't be opened any more. */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'slonik'
-import { LOCKS, setLock, tryLock } from '../../../adapters/postgres/locks.ts'
+import { LOCKS } from '../../../adapters/postgres/locks.ts'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
+import { setLock, tryLock } from '../../../adapters/postgres/take-lock.ts'
 import { ERASED_CHANNEL } from '../../../adapters/privacy/postgres-vault.ts'
 import { PERSONAL } from '../../../adapters/privacy/seal.ts'
 import type { EventLog } from '../../../domain/ports.ts'

@@ -45,6 +45,10 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
   case_not_found: { status: 404, means: 'There is no such case here, or none that the caller may know of.' },
   event_not_found: { status: 404, means: 'There is no such event, or none that the caller may know of.' },
   checkpoint_not_found: { status: 404, means: 'There is no such checkpoint.' },
+  tile_not_found: {
+    status: 404,
+    means: 'There is no such tile of the log’s tree, or no checkpoint covers it.',
+  },
   key_not_found: { status: 404, means: 'There is no such API key, or none that the caller may know of.' },
   subscription_not_found: {
     status: 404,

@@ -41,6 +41,7 @@ import { sessions } from './routes/sessions.ts'
 import { settings } from './routes/settings.ts'
 import { spaces } from './routes/spaces.ts'
 import { subscriptions } from './routes/subscriptions.ts'
+import { tlog } from './routes/tlog.ts'
 import { transparency } from './routes/transparency.ts'
 import { turn } from './routes/turn.ts'
 import { validatorCompiler } from './validate.ts'
@@ -298,6 +299,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     audit,
     auditCounts,
     proof,
+    tlog,
     moment,
     evidence,
     feed,

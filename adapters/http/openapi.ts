@@ -39,6 +39,7 @@ export const SECURITY = [{ bearer: [] }, { account: [], challenge: [], pubkey: [
 const PATH: Readonly<Record<string, Partial<Parameter>>> = {
   type: { description: 'Of the space.', schema: spaceType },
   id: { description: 'Of the space; a post’s is author/permlink, its slash plain or as %2F.' },
+  '*': { description: 'Everything that follows, slashes too.' },
 }
 const IDEMPOTENCY: Parameter = {
   name: 'Idempotency-Key',

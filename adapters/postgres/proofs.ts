@@ -14,7 +14,6 @@ import {
 import type { Issue, Proofs, SignedCheckpoint } from '../../projections/proof/proofs.ts'
 import {
   auditedBy,
-  checkpointOf,
   checkpointUpTo,
   hashesAt,
   hashRow,
@@ -26,6 +25,7 @@ import {
   newestCheckpoint,
   wentBackNotes,
 } from '../../projections/proof/queries.ts'
+import { isTileOf, placesOf } from '../../projections/proof/tiles.ts'
 import {
   lostBy,
   openWentBack,
@@ -209,10 +209,13 @@ export const createProofs = (options: ProofOptions): Proofs => {
     }
   }
 
+  const covered = async (): Promise<number> =>
+    Number((await rowsOf(pool, newestCheckpoint(vkey)))[0]?.size ?? 0)
+
   return {
     vkey,
     checkpoint: (atLeast = 0) => asking(() => checkpoint(atLeast)),
-    isIssued: (size) => asking(async () => (await rowsOf(pool, checkpointOf(String(size)))).length > 0),
+    covered: () => asking(covered),
     size: () => asking(async () => (await endOf(pool))?.size ?? 0),
     find: (by) => asking(async () => (await rowsOf(pool, auditedBy(by)))[0] ?? null),
     inclusion: (leaf, size) =>
@@ -220,6 +223,10 @@ export const createProofs = (options: ProofOptions): Proofs => {
         const [hash] = await nodes([{ level: 0, index: leaf }])
         return { leaf: hash!, proof: await inclusionProof(leaf, size, nodes) }
       }),
+    tile: (tile) =>
+      asking(async () =>
+        isTileOf(await covered(), tile) ? Buffer.concat(await nodes(placesOf(tile))) : null,
+      ),
     consistency: (from, to) => asking(() => consistencyProof(from, to, nodes)),
   }
 }

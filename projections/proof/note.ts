@@ -1,10 +1,19 @@
 /**
  * Signed notes and checkpoints: what the server says the log was, in a form that others already read.
- * Source: https://c2sp.org/signed-note and https://c2sp.org/tlog-checkpoint, Ed25519 (algorithm 1).
+ * Source: https://c2sp.org/signed-note and https://c2sp.org/tlog-checkpoint. Keys are Ed25519's, of two kinds: those that sign a
+ * note's text (1), and those of witnesses, who add a time to it (4; cosignature.ts).
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 
-export type Signer = { readonly name: string; readonly privateKey: KeyObject; readonly id: Buffer }
+/** What a key signs, as signed-note numbers it: a note's text, or the text with a time (tlog-cosignature). */
+export type KeyKind = 1 | 4
+
+export type Signer = {
+  readonly name: string
+  readonly kind: KeyKind
+  readonly privateKey: KeyObject
+  readonly id: Buffer
+}
 /** `vkey` is how a verifier key is written: `name+<8 hex digits>+<base64>`. */
 export type Verifier = {
   readonly name: string
@@ -13,18 +22,20 @@ export type Verifier = {
   readonly vkey: string
 }
 
-const ED25519 = Buffer.from([1])
 /** SubjectPublicKeyInfo and PKCS #8 of Ed25519, up to the 32 bytes of the key (RFC 8410). */
 const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex')
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 const rawPublic = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' }).subarray(-32)
-const keyId = (name: string, publicKey: Buffer): Buffer =>
-  createHash('sha256').update(`${name}\n`).update(ED25519).update(publicKey).digest().subarray(0, 4)
+/** `key`: its kind's byte, then the 32 bytes of the public key. */
+const keyId = (name: string, key: Buffer): Buffer =>
+  createHash('sha256').update(`${name}\n`).update(key).digest().subarray(0, 4)
+const publicBytes = (kind: KeyKind, key: KeyObject): Buffer =>
+  Buffer.concat([Buffer.from([kind]), rawPublic(key)])
 const validName = (name: string): boolean => name.length > 0 && !/[\s+]/u.test(name)
 
 /** From the 32 bytes of an Ed25519 seed. Throws TypeError where the name has spaces or a plus. */
-export const signerOf = (name: string, seed: Uint8Array): Signer => {
+export const signerOf = (name: string, seed: Uint8Array, kind: KeyKind = 1): Signer => {
   if (!validName(name)) throw new TypeError('a key name has no spaces and no plus sign')
   if (seed.length !== 32) throw new TypeError('an Ed25519 seed is 32 bytes')
   const privateKey = createPrivateKey({
@@ -32,25 +43,24 @@ export const signerOf = (name: string, seed: Uint8Array): Signer => {
     format: 'der',
     type: 'pkcs8',
   })
-  return { name, privateKey, id: keyId(name, rawPublic(createPublicKey(privateKey))) }
+  return { name, kind, privateKey, id: keyId(name, publicBytes(kind, createPublicKey(privateKey))) }
 }
 
 export const verifierOf = (signer: Signer): Verifier => {
   const publicKey = createPublicKey(signer.privateKey)
-  const raw = rawPublic(publicKey)
-  const vkey = `${signer.name}+${signer.id.toString('hex')}+${Buffer.concat([ED25519, raw]).toString('base64')}`
+  const vkey = `${signer.name}+${signer.id.toString('hex')}+${publicBytes(signer.kind, publicKey).toString('base64')}`
   return { name: signer.name, publicKey, id: signer.id, vkey }
 }
 
-/** A verifier key as it is written, or null where it is none. */
-export const parseVkey = (vkey: string): Verifier | null => {
+/** A verifier key as it is written, or null where it is none of that kind. */
+export const parseVkey = (vkey: string, kind: KeyKind = 1): Verifier | null => {
   const [, name, id, key] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(vkey.trim()) ?? []
   if (name === undefined || id === undefined || key === undefined) return null
   const bytes = Buffer.from(key, 'base64')
-  if (bytes.length !== 33 || bytes[0] !== 1 || bytes.toString('base64') !== key) return null
-  const raw = bytes.subarray(1)
-  if (keyId(name, raw).toString('hex') !== id) return null
-  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_HEAD, raw]), format: 'der', type: 'spki' })
+  if (bytes.length !== 33 || bytes[0] !== kind || bytes.toString('base64') !== key) return null
+  if (keyId(name, bytes).toString('hex') !== id) return null
+  const spki = Buffer.concat([SPKI_HEAD, bytes.subarray(1)])
+  const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' })
   return { name, publicKey, id: Buffer.from(id, 'hex'), vkey: vkey.trim() }
 }
 
@@ -61,22 +71,39 @@ export const signNote = (text: string, signer: Signer): string => {
   return `${text}\n— ${signer.name} ${signature.toString('base64')}\n`
 }
 
-/** The text that was signed, or null where no signature of this verifier holds or the note is malformed. */
-export const openNote = (note: string, verifier: Verifier): string | null => {
+/** A line under a note: `signature` is what follows the key's id. */
+export type SignatureLine = {
+  readonly line: string
+  readonly name: string
+  readonly id: Buffer
+  readonly signature: Buffer
+}
+/** What was signed, and the lines under it; null where the note is malformed. */
+export const partsOf = (
+  note: string,
+): { readonly text: string; readonly lines: ReadonlyArray<SignatureLine> } | null => {
   const split = note.lastIndexOf('\n\n')
   if (split < 0 || !note.endsWith('\n')) return null
-  const text = note.slice(0, split + 1)
-  let held = false
+  const lines: SignatureLine[] = []
   for (const line of note.slice(split + 2, -1).split('\n')) {
     const [, name, encoded] = /^— ([^\s+]+) ([A-Za-z0-9+/]+=*)$/.exec(line) ?? []
     if (name === undefined || encoded === undefined) return null
     const bytes = Buffer.from(encoded, 'base64')
     if (bytes.length < 5 || bytes.toString('base64') !== encoded) return null
-    if (name !== verifier.name || !bytes.subarray(0, 4).equals(verifier.id)) continue
-    if (!verify(null, Buffer.from(text, 'utf8'), verifier.publicKey, bytes.subarray(4))) return null
-    held = true
+    lines.push({ line, name, id: bytes.subarray(0, 4), signature: bytes.subarray(4) })
   }
-  return held ? text : null
+  return { text: note.slice(0, split + 1), lines }
+}
+export const isBy = ({ name, id }: SignatureLine, verifier: Verifier): boolean =>
+  name === verifier.name && id.equals(verifier.id)
+
+/** The text that was signed, or null where no signature of this verifier holds or the note is malformed. */
+export const openNote = (note: string, verifier: Verifier): string | null => {
+  const parts = partsOf(note)
+  const mine = parts?.lines.filter((line) => isBy(line, verifier)) ?? []
+  if (parts === null || mine.length === 0) return null
+  const text = Buffer.from(parts.text, 'utf8')
+  return mine.every(({ signature }) => verify(null, text, verifier.publicKey, signature)) ? parts.text : null
 }
 
 export type Checkpoint = {

@@ -2,6 +2,7 @@
 import type { ReadResult } from '../read-models.ts'
 import type { Hash } from './merkle.ts'
 import type { Audited } from './queries.ts'
+import type { Tile } from './tiles.ts'
 
 /** A signed checkpoint, as it was issued. */
 export type SignedCheckpoint = { readonly size: number; readonly note: string }
@@ -17,8 +18,8 @@ export interface Proofs {
   /** The newest checkpoint; a new one where the log has grown since and the last is some time old, or is of fewer than
    *  `atLeast` leaves. */
   readonly checkpoint: (atLeast?: number) => ReadResult<Issue>
-  /** Whether a checkpoint of this size was issued. */
-  readonly isIssued: (size: number) => ReadResult<boolean>
+  /** How many leaves the newest checkpoint covers, of those that were issued; 0 before the first. Signs none. */
+  readonly covered: () => ReadResult<number>
   readonly size: () => ReadResult<number>
   /** Null where there is no such event, or it is not in the tree yet. */
   readonly find: (
@@ -29,5 +30,7 @@ export interface Proofs {
     leaf: number,
     size: number,
   ) => ReadResult<{ readonly leaf: Hash; readonly proof: ReadonlyArray<Hash> }>
+  /** A tile's hashes, one after the other; null where no checkpoint covers all of them. */
+  readonly tile: (tile: Tile) => ReadResult<Buffer | null>
   readonly consistency: (from: number, to: number) => ReadResult<ReadonlyArray<Hash>>
 }

@@ -95,10 +95,6 @@ export const wentBackNotes = (): Query<{ readonly note: string }> =>
 export const keepWentBack = (note: string): Statement =>
   sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note}) ON CONFLICT DO NOTHING`
 
-/** Of a size, whoever signed it. */
-export const checkpointOf = (size: string): Query<IssuedCheckpoint> =>
-  query(sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE size = ${size}::int8 LIMIT 1`, asIssued)
-
 /** A key's from a number on, in order. */
 export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<IssuedCheckpoint> =>
   query(

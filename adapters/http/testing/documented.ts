@@ -48,7 +48,7 @@ export const undocumented = (
 ): ReadonlyArray<string> => {
   // A HEAD is answered as a GET is.
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase()
-  const operation = document.paths[url.replace(/:(\w+)/g, '{$1}')]?.[asked]
+  const operation = document.paths[url.replace(/:(\w+)/g, '{$1}').replace('*', '{*}')]?.[asked]
   if (operation === undefined) return [`${method} ${url} is not documented`]
   const response = operation.responses[status] ?? operation.responses.default
   const schema = response?.content?.['application/json']?.schema

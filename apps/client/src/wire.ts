@@ -594,6 +594,7 @@ export type Code =
   | 'case_not_found'
   | 'event_not_found'
   | 'checkpoint_not_found'
+  | 'tile_not_found'
   | 'key_not_found'
   | 'subscription_not_found'
   | 'case_not_taken'

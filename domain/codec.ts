@@ -22,7 +22,7 @@ type Recorded = {
   readonly id: string
   readonly created: Date
 }
-/** An event of the log in today's shape, with where and when it stands there. */
+/** An event of the log in today's shape, with its place and time there. */
 export type Decoded = Recorded &
   (
     | { readonly kind: 'space'; readonly event: SpaceEvent }
@@ -37,7 +37,7 @@ export type Undecodable = { readonly reason: string; readonly field?: string }
 /** Every event type that the log may hold. */
 export const EVENT_TYPES: ReadonlyArray<string> = EVENT_NAMES
 
-/** An event as it is appended, but for its id. What is undefined is not written; `schema` is the event's own. */
+/** An event as it is appended, except for its id. Undefined members are not written; `schema` is the event's own. */
 export const encodeEvent = (event: AnyEvent, metadata: Metadata): Omit<NewEvent, 'id'> => {
   const { schema } = eventEntry(event.type)
   return {
@@ -62,7 +62,7 @@ const readStream = (name: string): E.Either<Undecodable, Stream> => {
   return parsed
 }
 
-/** Deepest first complaint of a codec: slow, and only asked where the quick check has failed. */
+/** The first of a codec's complaints at the deepest place. Slow, so it is only asked for after the quick check has failed. */
 const complaint = (codec: t.Mixed, value: unknown, root: string): Undecodable => {
   const decoded = codec.decode(value)
   if (E.isRight(decoded)) return { reason: `The ${root} is not of its form.`, field: root }
@@ -79,8 +79,8 @@ const complaint = (codec: t.Mixed, value: unknown, root: string): Undecodable =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Reads an event of a `space-`, `chat-`, `refusal-` or `cases-` stream. Strict about what is needed; other fields are kept. Cheap:
- *  it copies nothing, and works out what is wrong only where something is. */
+/** Reads an event of a `space-`, `chat-`, `refusal-` or `cases-` stream. Strict about the fields that are needed; other
+ *  fields are kept. Cheap: it copies nothing, and works out what is wrong only if something is. */
 export const decodeRecorded = (recorded: RecordedEvent): E.Either<Undecodable, Decoded> => {
   const { type, stream, revision, position, id, created } = recorded
   const named = readStream(stream)

@@ -10,7 +10,7 @@ export type AnyCommand = SpaceCommand | ChatCommand
 
 export const COMMAND_NAMES = Object.keys(COMMANDS) as ReadonlyArray<CommandName>
 export const isCommandName = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
-/** Those of a room, which `why` explains, and those about reports and cases, which only their handlers are told of. */
+/** The commands of a room, which `why` explains, and those about reports and cases, which only the people who handle these see. */
 export const ALL_COMMANDS = { ...COMMANDS, ...CASE_COMMANDS } as const
 export type SentCommand = AnyCommand | CaseCommand
 type SentName = keyof typeof ALL_COMMANDS
@@ -30,7 +30,7 @@ export const sentEntry = (name: SentName) =>
   }
 export const isSentName = (name: string): name is SentName => Object.hasOwn(ALL_COMMANDS, name)
 
-/** The same of those of a room. */
+/** What all entries of a room's commands have in common. */
 export const commandEntry = (name: CommandName) =>
   COMMANDS[name] as unknown as {
     readonly fields: Fields

@@ -2,7 +2,7 @@
  *  come in and in an explanation, which decides a command again. */
 import * as t from 'io-ts'
 
-/** How a caller names it. `own session`: a socket need not, since it has one; `inner`: each edge fills it in by itself. */
+/** How a caller names the field. `own session`: a socket need not, since it has one; `inner`: each edge fills it in itself. */
 export type Named =
   | 'own session'
   | 'session'
@@ -15,7 +15,7 @@ export type Named =
   | 'switch'
   | 'changes'
   | 'inner'
-/** What is filled in for the question “could they have done this?” where it says nothing. */
+/** What is filled in for the question “could they have done this?” if the question does not say. */
 export type Asks =
   | 'the asker’s session'
   | 'the target’s session'
@@ -30,9 +30,9 @@ export type Field<A> = {
   readonly codec: t.Type<A>
   readonly named: Named
   readonly asks: Asks
-  /** The least value with which the command can be decided at all. */
+  /** The simplest value with which the command can be decided at all. */
   readonly blank: A
-  /** Not kept of a refused command: it is personal, or no rule looks at more than its form. */
+  /** Not kept when the command is refused, because it is personal or because no rule looks at more than its form. */
   readonly isPersonal: boolean
   /** Not the sender's own words, and so not shown in explanations. */
   readonly isInner: boolean
@@ -61,7 +61,7 @@ export const field = <A>(
 ): Field<A> => ({ codec, blank, named: 'inner', asks: null, isPersonal: false, isInner: false, ...rest })
 
 const textOrNull = t.union([t.string, t.null])
-/** A name that no account has: somebody who is nothing here. */
+/** A name that no account has: it stands for somebody who has no role. */
 const NOBODY = 'nobody-at-all'
 /** Stands for words that are missing or erased: rules look at no more than the form of words. */
 export const SOME_WORDS = '…'
@@ -78,14 +78,14 @@ export const reason = field(textOrNull, null, { named: 'reason', isPersonal: tru
 /** ISO 8601 with a zone; null for good. */
 export const until = field(textOrNull, null, { named: 'until' })
 export const subspace = field(t.string, 'main')
-/** Where an avatar stands, or how it looks: any JSON. */
+/** An avatar's position or appearance: any JSON. */
 export const position = field<unknown>(t.unknown, null, { isPersonal: true })
 export const avatar = field<unknown>(t.unknown, null, { isPersonal: true, isInner: true })
-/** Where it comes from (`adapters/networks.ts`), where that counts and is known. */
+/** The network that the request comes from (`adapters/networks.ts`), if that matters and is known. */
 export const network = field(t.union([t.string, t.undefined]), undefined, { isInner: true })
-/** Made by the server. */
+/** Filled in by the server. */
 export const inner = (blank: string) => field(t.string, blank, { isInner: true })
-/** A UUID, unique in its space: the same one twice is one message. */
+/** A UUID, unique in its space: a second message with the same id is the same message. */
 export const messageId = (asks: Asks) => field(t.string, '00000000-0000-4000-8000-000000000000', { asks })
 export const words = field(t.string, SOME_WORDS, { isPersonal: true, isInner: true })
 export const emoji = field(t.string, '👍')

@@ -10,7 +10,7 @@ export const derivedUuid = (digest: Digest, text: string): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-/** The id of a command's `index`th event. `scope` keeps apart what shares a command id by chance or by malice:
+/** The id of a command's `index`th event. `scope` separates commands that have the same id by chance or malice: it is
  *  the sender and the stream, for example `account:alice space-post:bob/x`. */
 export const eventId =
   (digest: Digest) =>

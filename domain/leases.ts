@@ -5,11 +5,11 @@ export type LeasesUnavailable = { readonly _tag: 'LeasesUnavailable'; readonly c
 
 export type Lease = {
   readonly boot: string
-  /** Empty for a boot that was found by its sessions alone. */
+  /** Empty for a boot that is known only from its sessions. */
   readonly node: string
-  /** Since it was renewed, by the store's clock, in ms: the clocks of processes differ. */
+  /** Milliseconds since it was renewed, by the store's clock: the clocks of processes differ. */
   readonly idleMs: number
-  /** The boot that ends what this one left. */
+  /** The boot that ends the sessions that this one left behind. */
   readonly takenBy: string | null
 }
 
@@ -20,9 +20,9 @@ export interface LeaseStore {
     node: string,
   ) => TaskEither<LeasesUnavailable, { readonly wasTaken: boolean }>
   readonly all: () => TaskEither<LeasesUnavailable, ReadonlyArray<Lease>>
-  /** True for one taker only: the lease was not renewed for `ttlMs`, and nobody else took it within `ttlMs`. A boot
-   *  without a lease gets one that starts now, and the answer is false. */
+  /** True for one taker only: the lease had not been renewed for `ttlMs`, and nobody else had taken it within `ttlMs`.
+   *  A boot without a lease gets one that starts now, and the answer is false. */
   readonly take: (boot: string, by: string, ttlMs: number) => TaskEither<LeasesUnavailable, boolean>
-  /** Forgets the lease of `boot`, if it is `by`'s own or taken by it. */
+  /** Deletes the lease of `boot`, if it is `by`'s own or was taken by it. */
   readonly release: (boot: string, by: string) => TaskEither<LeasesUnavailable, void>
 }

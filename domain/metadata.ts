@@ -22,17 +22,17 @@ export const Metadata = t.intersection([
     grounds: Grounds,
     /** Set where the caller chose the command's id: a digest of what was asked for, without a message's words. */
     asked: t.string,
-    /** What the content said, where neither the space's opening nor the grounds tell. */
+    /** What the content said, if neither the space's opening nor the grounds show it. */
     content: KeptFacts,
-    /** The rules that it was decided by, where they are not the first (`rules.ts`). */
+    /** The number of the rules that the decision was made by, if they are not the first (`rules.ts`). */
     rules: t.number,
     /** Padding, so that refusals can't be told apart by their length. */
     pad: t.string,
-    /** What the decision saw, where the event's own place doesn't tell. */
+    /** The revisions that the decision saw, if the event's own place does not show them. */
     seen: SeenRevisions,
   }),
 ])
 export type Metadata = t.TypeOf<typeof Metadata>
 
-/** Of every event written today. `upcast.ts` brings older ones up. */
+/** The schema of every event written today. `upcast.ts` converts older ones. */
 export const SCHEMA = 1

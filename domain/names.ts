@@ -80,17 +80,17 @@ export const parseSpaceKey = (key: SpaceKey): E.Either<InvalidSpace, SpaceRef> =
 }
 
 export type StreamKind = 'space' | 'chat' | 'refusal' | 'cases'
-/** Those that a room's past is told from; what is done about cases is none of it. */
+/** The kinds of stream that a room's history is made from; what is done about cases is not part of it. */
 export type RoomStreamKind = Exclude<StreamKind, 'cases'>
 /** The stream of looks at the audit log: `access-<space>`, or `access-global:*` for a look at all spaces. Looks are
  *  audited, and in no other table. */
 export const ACCESS_PREFIX = 'access-'
-/** Keys and subscriptions (`domain/outside`): one stream. They are audited, and in no table. */
+/** The one stream of keys and subscriptions (`domain/outside`). They are audited, and in no table. */
 export const OUTSIDE_PREFIX = 'outside-'
 export const OUTSIDE_STREAM = `${OUTSIDE_PREFIX}global:*`
-/** Reports, cases and appeals: of the audit log they are shown to auditors alone, and no room, bundle or feed has them. */
+/** Streams of reports, cases and appeals: only auditors see them in the audit log, and no room, bundle or feed contains them. */
 export const CASES_PREFIX = 'cases-'
-/** Every stream that the audit log has. */
+/** The prefix of every stream that is in the audit log. */
 export const STREAM_PREFIXES = [
   'space-',
   'chat-',
@@ -103,7 +103,7 @@ const EVERYWHERE: SpaceRef = { type: 'global', id: '*' }
 export const accessStream = (space: SpaceRef | null): string =>
   `${ACCESS_PREFIX}${spaceKey(space ?? EVERYWHERE)}`
 export const isAccessStream = (stream: string): boolean => stream.startsWith(ACCESS_PREFIX)
-/** Audited, and nothing else is made of it. */
+/** Whether the stream is audited and used for nothing else. */
 export const isOnlyAudited = (stream: string): boolean =>
   isAccessStream(stream) || stream.startsWith(OUTSIDE_PREFIX)
 export const streamName = (kind: StreamKind, space: SpaceRef): string => `${kind}-${spaceKey(space)}`

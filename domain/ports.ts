@@ -1,4 +1,4 @@
-/** What the domain and the command path need of the world, as types. Adapters make them true. */
+/** What the domain and the command path need from the outside world, as types. Adapters implement them. */
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { CaseCommand } from './cases/commands.ts'
 import type { CaseEvent } from './cases/events.ts'
@@ -22,7 +22,7 @@ export type NewEvent = {
   readonly metadata: unknown
 }
 
-/** An event as the log holds it. `data` and `metadata` are not decoded yet: trust nothing in them. */
+/** An event as the log holds it. `data` and `metadata` are not decoded yet and must not be trusted. */
 export type RecordedEvent = NewEvent & {
   readonly stream: string
   /** Its number in its stream, from 0. */
@@ -30,12 +30,12 @@ export type RecordedEvent = NewEvent & {
   /** Its commit position in `$all`. */
   readonly position: bigint
   readonly created: Date
-  /** Data and metadata as they stand on the log, set where they are sealed there and were opened here. Proofs (hashes,
-   *  bundles) are always about what stands on the log. */
+  /** Data and metadata as they are on the log, set if they are sealed there and were opened here. Proofs (hashes,
+   *  bundles) are always about what is on the log. */
   readonly stored?: {
     readonly data: unknown
     readonly metadata: unknown
-    /** With which the log committed to the personal field; none in events from before that was done. */
+    /** The salt of the log's commitment to the personal field; absent in events from before there were commitments. */
     readonly salt?: string
   }
 }
@@ -49,23 +49,23 @@ export type Appended = { readonly revision: bigint; readonly position: bigint }
 export type AppendError =
   /** Nothing was written. `actual` is null where there is no stream. */
   | { readonly _tag: 'WrongExpectedRevision'; readonly actual: bigint | null }
-  /** It may have been written. Settle it: retry with the same ids and expectation, or read the stream. */
+  /** It may have been written. To find out, retry with the same ids and expectation, or read the stream. */
   | { readonly _tag: 'OutcomeUnknown'; readonly cause: string }
   /** Nothing was written, and the log can't be reached. */
   | { readonly _tag: 'LogUnavailable'; readonly cause: string }
   | { readonly _tag: 'AppendTooLarge'; readonly maxBytes: number }
   | { readonly _tag: 'StreamDeleted' }
 
-/** Where a part of the log is that was taken out of it. `before`: ISO 8601. */
+/** The archive to which a part of the log was moved. `before`: ISO 8601. */
 export type Archived = {
   readonly name: string
   readonly place: string
   readonly before: string
-  /** Of the last event in it: after that, all is on the log. */
+  /** The position of the last event in it: everything after that is on the log. */
   readonly position?: string
 }
 export type ReadError =
-  /** `archive`: what was asked for is there, and that is not at hand. */
+  /** `archive`: what was asked for is in that archive, which is not at hand. */
   | { readonly _tag: 'LogUnavailable'; readonly cause: string; readonly archive?: Archived }
   | { readonly _tag: 'StreamDeleted' }
 
@@ -85,12 +85,12 @@ export type AllRead = {
   readonly prefixes?: ReadonlyArray<string>
 }
 
-/** What a subscription tells its owner, in `$all` order. */
+/** What a subscription gives its consumer, in `$all` order. */
 export type SubscriptionItem =
   | { readonly kind: 'event'; readonly event: RecordedEvent }
-  /** Nothing of interest up to here: a place to go on from. */
+  /** There was nothing of interest up to here: a place to resume from. */
   | { readonly kind: 'checkpoint'; readonly position: bigint }
-  /** Everything that was there when it (re)subscribed has been delivered. */
+  /** Everything that was on the log when it (re)subscribed has been delivered. */
   | { readonly kind: 'caught-up' }
 
 export type SubscriptionState = {
@@ -106,22 +106,22 @@ export type SubscriptionState = {
   readonly waiting?: number
 }
 
-/** Items come by async iteration, in batches of what is at hand (never empty), so that a slow consumer is waited
- *  for (bounded memory) and a fast one pays per batch. It reconnects by itself, resumes at the exact next event,
- *  and ends only by `stop`. */
+/** Items come by async iteration, in batches of whatever is available (never empty), so that a slow consumer is waited
+ *  for (bounded memory) and a fast one pays per batch. The subscription reconnects by itself, resumes at the exact next
+ *  event, and ends only when stopped. */
 export interface LogSubscription extends AsyncIterable<ReadonlyArray<SubscriptionItem>> {
   readonly state: () => SubscriptionState
   readonly stop: () => Promise<void>
 }
 
-/** What this process gave to `append` for the event with this id, if that was not long ago. It is told once. */
+/** What this process passed to `append` for the event with this id, if that was not long ago. It is returned once. */
 export type GivenLately = (
   id: string,
   stream: string,
   type: string,
 ) => Pick<RecordedEvent, 'data' | 'metadata'> | undefined
 
-/** Enough of the log for whoever folds a stream. */
+/** The part of the log that folding a stream needs. */
 export interface StreamReader {
   /** A stream that does not exist reads as no events. */
   readonly readStream: (
@@ -143,7 +143,7 @@ export interface EventLog extends StreamReader {
     readonly prefixes: ReadonlyArray<string>
     /** Stop reading ahead when this many events wait for the consumer. Default 2,000. */
     readonly bufferSize?: number
-    /** An event that this process appended itself comes with what it gave to `append`, and is not read again. */
+    /** If given, an event that this process appended itself comes with what it passed to `append`, and is not parsed again. */
     readonly given?: GivenLately
   }) => LogSubscription
   readonly health: () => LogHealth
@@ -169,7 +169,7 @@ export interface Ids {
 export type ContentError = {
   readonly _tag: 'ContentUnavailable'
   readonly cause: string
-  /** What does not answer, where it is not the database. */
+  /** What does not answer, if it is not the database. */
   readonly what?: 'hive'
 }
 /** What the content says about its space and about this caller. */
@@ -182,7 +182,7 @@ export interface Content {
 
 /* ── The command path, as its callers (REST, sockets, the lease keeper) see it ─────────────────────────── */
 
-/** Who sent a command and through what: goes into the metadata of its events. */
+/** Who sent a command and through what; it goes into the metadata of its events. */
 export type Sender = {
   readonly by: Caller | { readonly kind: 'system'; readonly id: string }
   readonly client?: { readonly ip?: string; readonly userAgent?: string }
@@ -193,23 +193,23 @@ export type Sender = {
 /** A command as it comes in. The command path adds the time and the content's facts. */
 export type CommandRequest<Command> = Sender & {
   readonly space: SpaceRef
-  /** Twice the same id (by the same sender) is one command. A UUID. */
+  /** A UUID. Two commands with the same id from the same sender are one command. */
   readonly id: string
   /** The caller chose the id. If it comes again with another command, that one is refused. */
   readonly isIdChosen?: boolean
   readonly command: Command
 }
 
-/** `revision` and `position` are those of the last event that the command caused; of a command that changed nothing
- *  (a repeat), those of the stream's end as it was decided against. */
+/** `revision` and `position` are those of the last event that the command caused; if it changed nothing (a repeat),
+ *  those of the stream's end when it was decided. */
 export type Accepted<Event> = Appended & {
   readonly events: ReadonlyArray<Event>
-  /** Set where `position` is that of a later event of the same group append: only the end of one is known. Reading
-   *  up to it includes this command's events too. */
+  /** Set if `position` is that of a later event of the same group append, of which only the end is known. Reading up to
+   *  it includes this command's events too. */
   readonly isPositionLater?: true
 }
 
-/** Told of each accepted command once its events are on the log, whichever way the command came. */
+/** Called for each accepted command once its events are on the log, whichever way the command came. */
 export type OnAccepted = (
   kind: 'space' | 'chat',
   space: SpaceRef,
@@ -243,22 +243,22 @@ export interface Commands {
   readonly cases: (
     request: CommandRequest<CaseCommand>,
   ) => TaskEither<CommandError<CaseRefusal>, Accepted<CaseEvent>>
-  /** The space's cases as the log has them up to now, and where; a fork. */
+  /** The space's cases and the revision, up to date with the log. The state is a fork, the caller's to keep. */
   readonly lookCases: (
     space: SpaceRef,
   ) => TaskEither<CommandError<never>, { readonly state: CasesState; readonly position: bigint }>
-  /** The space as the log has it up to now (its cached state, brought up to date), for reads that must not lag.
-   *  A fork: the caller's to keep. `null` where nothing was ever appended. */
+  /** The space, up to date with the log (the cached state, refreshed), for reads that must not lag. It is a fork, the
+   *  caller's to keep. `null` if nothing was ever appended. */
   readonly look: (
     space: SpaceRef,
   ) => TaskEither<
     CommandError<never>,
     { readonly state: SpaceState; readonly revision: bigint | null } | null
   >
-  /** People are in the space: its chat is read beforehand, so that the first message need not wait for that. */
+  /** Called when people are in the space: its chat is read beforehand, so that the first message need not wait for that. */
   readonly warm: (space: SpaceRef) => void
-  /** Takes an event of the log, in `$all` order, whoever appended it, and so keeps the cached states current. */
+  /** Takes an event of the log, in `$all` order, whoever appended it, and so keeps the cached states up to date. */
   readonly observe: (event: RecordedEvent) => void
-  /** The log was replaced or went back: everything cached of it is dropped. */
+  /** Called when the log was replaced or went back: everything cached of it is dropped. */
   readonly forget?: () => void
 }

@@ -1,4 +1,4 @@
-/** A refused command is audited too: this is the one event of a `refusal-` stream. */
+/** A refused command is audited too, by the one event type of `refusal-` streams. */
 import * as t from 'io-ts'
 import type { CaseRefusal } from './cases/refusals.ts'
 import { Time } from './time.ts'

@@ -5,7 +5,7 @@
  *  when held seats give way, the number of sessions of one subject. 3: what a position may be. */
 export const RULES = 3
 
-/** Whether the rules of number 2 apply. No number is given for a decision made now. */
+/** Whether the rules of number 2 apply. A decision that is made now has no number. */
 export const isSince2 = (rules: number | undefined): boolean => rules === undefined || rules >= 2
 /** The same of number 3. */
 export const isSince3 = (rules: number | undefined): boolean => rules === undefined || rules >= 3

@@ -9,7 +9,7 @@ type Entry<A> = {
   readonly initial: A
   readonly limits: { readonly least: number; readonly most: number } | null
   readonly column: 'bool' | 'int4' | null
-  /** What values it takes, as the end of a sentence that begins with its name. */
+  /** Which values it may have, as the end of a sentence that begins with its name. */
   readonly mayBe: string
   /** What it is for, in a sentence. */
   readonly says: string
@@ -42,7 +42,7 @@ const whole = (
   says,
   allows: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
 })
-/** One of a few words. */
+/** A setting whose value is one of a few words. */
 const choice = <A extends string>(choices: ReadonlyArray<A>, initial: A, says: string): Choice<A> => ({
   kind: 'choice',
   codec: new t.Type<A, A, unknown>(
@@ -139,7 +139,7 @@ export type SpaceSettings = Omit<Values, 'settings'> & {
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as ReadonlyArray<SettingName>
 
-/** What a setting that is a choice may be. */
+/** The possible values of a setting that is a choice. */
 export const choicesOf = (name: SettingName): ReadonlyArray<string> => {
   const entry = SETTINGS[name]
   return 'choices' in entry ? entry.choices : []
@@ -147,7 +147,7 @@ export const choicesOf = (name: SettingName): ReadonlyArray<string> => {
 
 export const isSettingName = (name: string): name is SettingName => Object.hasOwn(SETTINGS, name)
 
-/** The same of each setting. */
+/** A record with the result of `of` for each setting. */
 export const eachSetting = <A>(of: (name: SettingName, entry: Entry<unknown>) => A) =>
   Object.fromEntries(
     SETTING_NAMES.map((name) => [name, of(name, SETTINGS[name] as Entry<unknown>)]),
@@ -157,7 +157,7 @@ export const DEFAULT_SETTINGS = eachSetting((_, { initial }) => initial) as unkn
 
 type Codecs = { [Name in SettingName]: Settings[Name]['codec'] }
 const codecs = eachSetting((_, { codec }) => codec) as unknown as Codecs
-/** Some of them. */
+/** Values for some of the settings. */
 export const SettingsChanges = t.partial(codecs)
 export type SettingsChanges = t.TypeOf<typeof SettingsChanges>
 /** Leaves out later settings that have their defaults, so that the stored state of a space that set none of them stays
@@ -170,6 +170,6 @@ export const storedSettings = (settings: SpaceSettings): SettingsChanges => {
   return stored as SettingsChanges
 }
 
-/** Exactly these settings; missing ones get their defaults. */
+/** Exactly these settings, with the defaults of those that are missing. */
 export const settingsIn = (from: Readonly<Partial<Record<SettingName, unknown>>>): SpaceSettings =>
   eachSetting((name, { initial }) => from[name] ?? initial) as unknown as SpaceSettings

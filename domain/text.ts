@@ -34,7 +34,7 @@ export const parseReason = (reason: unknown): E.Either<Invalid, string | null> =
     : E.right(reason)
 }
 
-/** The end of a ban or a mute: null for good, else ISO 8601 with a zone and after `at`. Gives it in UTC. */
+/** The end of a ban or a mute: null for one that never ends, else ISO 8601 with a zone and after `at`. Returns it in UTC. */
 export const parseUntil = (until: unknown, at: string): E.Either<Invalid, string | null> => {
   if (until === null || until === undefined) return E.right(null)
   const ms = typeof until === 'string' && ISO.test(until) ? readTime(until)?.getTime() : undefined

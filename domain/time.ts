@@ -17,15 +17,15 @@ export const Time = new t.Type<string, string, unknown>(
 const WRITTEN =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
-/** A time as somebody writes it, a day alone or with an hour: in UTC where no zone is given, wherever this runs. Null where there
- *  is none such, as on 30 February. */
+/** Reads a time that somebody wrote, a day alone or with an hour: in UTC if it has no zone, wherever this runs. Null if
+ *  there is no such time, as on 30 February. */
 export const readTime = (text: string): Date | null => {
   const [whole, year, month, day, zone] = WRITTEN.exec(text) ?? []
   if (whole === undefined) return null
   const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
   date.setUTCFullYear(Number(year))
   if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null
-  // As databases and chains write it: a blank for the T, an hour alone for the zone, no zone for UTC.
+  // Databases and blockchains write a blank for the T, an hour alone for the zone, or no zone for UTC.
   const written = whole.replace(' ', 'T')
   const hourAlone = zone !== undefined && zone.length === 3
   const suffix = hourAlone ? ':00' : whole.length === 10 || zone !== undefined ? '' : 'Z'
@@ -35,8 +35,7 @@ export const readTime = (text: string): Date | null => {
 
 const LAST_OF_DAY_MS = 86_400_000 - 1
 
-/** The end of a range as somebody writes it: of a day alone its last millisecond, so that from a day to that same day is
- *  that day. */
+/** Reads the end of a range that somebody wrote: of a day alone, its last millisecond, so that from a day to that same day is that day. */
 export const readEnd = (text: string): Date | null => {
   const time = readTime(text)
   return time !== null && text.length === 10 ? new Date(time.getTime() + LAST_OF_DAY_MS) : time

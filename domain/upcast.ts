@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { SCHEMA } from './metadata.ts'
 
-/** Turns data of one schema into data of the next. It must not trust them: what it can't read it returns unchanged. */
+/** Turns data of one schema into data of the next. It must not trust the data: what it can't read it returns unchanged. */
 export type UpcastStep = (data: unknown) => unknown
 /** By the schema that is left behind, then by event type. A type without a step stays as it is. */
 export type Steps = Readonly<Record<number, Readonly<Record<string, UpcastStep>>>>
@@ -10,7 +10,7 @@ export type Steps = Readonly<Record<number, Readonly<Record<string, UpcastStep>>
 /** Schema 1 is the first: nothing is older yet. */
 const STEPS: Steps = {}
 
-/** `data` as an event of schema `to` has it; a sentence where the schema is not one that can be read. */
+/** `data` in the shape of schema `to`, or a sentence if its schema can't be read. */
 export const upcast = (
   { type, data, schema }: { readonly type: string; readonly data: unknown; readonly schema: number },
   to: number = SCHEMA,

@@ -19,7 +19,7 @@ export type OutsideCommand =
       readonly name: string
       readonly space: string | null
       readonly permission: KeyPermission
-      /** It may bring a crowd to measure with: of a key for every space alone. */
+      /** Whether the key may create test crowds for load measurements: only possible for a key for every space. */
       readonly load?: boolean
       readonly hash: string
       readonly expires: string | null
@@ -37,7 +37,7 @@ export type OutsideCommand =
   | {
       readonly type: 'ParkSubscription'
       readonly subscription: string
-      /** Which of the subscription's starts this is about: one that was replayed in the meantime is not parked. */
+      /** Which of the subscription's starts this is about: a subscription that was replayed in the meantime is not parked. */
       readonly start: number
       readonly position: string
       readonly after: string
@@ -50,22 +50,22 @@ export type OutsideRefusal =
   | Invalid
   | { readonly _tag: 'KeyNotFound' }
   | { readonly _tag: 'SubscriptionNotFound' }
-  /** As many as there may be, of a space or in all. */
+  /** The limit is reached, of the space or in total. */
   | { readonly _tag: 'TooManyOutside'; readonly what: 'keys' | 'subscriptions'; readonly max: number }
 
 export type OutsideAsked = { readonly by: Actor; readonly at: string }
 type Decision = E.Either<OutsideRefusal, ReadonlyArray<OutsideEvent>>
 
-/** Live keys of a space (or of every space), and those ever made in all. */
+/** The most live keys of one space (or for every space), and the most keys ever made in total. */
 const KEYS_OF_SPACE = 20
 const KEYS = 10_000
-/** Subscriptions of a space (or of every space), and in all. */
+/** The most subscriptions of one space (or of every space), and in total. */
 const SUBSCRIPTIONS_OF_SPACE = 10
 const SUBSCRIPTIONS = 200
 const LONGEST_URL = 2_000
 const NAME = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/
 
-/** Told apart from others of its name by its key's id. */
+/** Distinguished from other services of its name by its key's id. */
 const serviceName = (name: string, key: string): string => `service:${name}-${key.slice(0, 8)}`
 
 const createKey = (
@@ -94,7 +94,7 @@ const createKey = (
   ])
 }
 
-/** The address it resolves to is checked at each delivery: a name may lead elsewhere tomorrow. */
+/** The IP address that the name resolves to is checked at each delivery, since it may be another tomorrow. */
 const wrongUrl = (url: string): E.Either<Invalid, never> | null =>
   url.length > LONGEST_URL || !/^https?:\/\/[^\s/?#@]+([/?#]\S*)?$/.test(url)
     ? invalid(

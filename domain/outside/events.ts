@@ -1,5 +1,5 @@
-/** What happens to those outside the rooms: keys of bots and backends, and subscriptions of addresses that are told. One stream has it
- *  all; each event names the space that it is about, or none for every space. */
+/** What happens outside the rooms: to keys of bots and backends, and to subscriptions of addresses that are sent
+ *  events. They are all in one stream; each event names the space that it is about, or none for every space. */
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { Time } from '../time.ts'
@@ -14,7 +14,7 @@ const Done = { space: nullable(t.string), by: Actor, at: Time }
 
 const event = <D extends t.Mixed>(data: D, says: (data: t.TypeOf<D>) => string) => ({ schema: 1, data, says })
 
-/** What a subscription is told, and where: `types` null for all; `proofs`: each with its proof of inclusion. */
+/** What a subscription is sent, and where: `types` is null for all; with `proofs`, each event comes with its proof of inclusion. */
 const Told = { url: t.string, types: nullable(t.readonlyArray(t.string)), proofs: t.boolean }
 
 const because = (reason: string | null): string => (reason === null ? '' : `: ${reason}`)
@@ -22,7 +22,8 @@ const hostOf = (url: string): string => /^https?:\/\/([^/?#]+)/.exec(url)?.[1] ?
 const where = (space: string | null): string => space ?? 'every space'
 
 export const OUTSIDE_EVENTS = {
-  /** `hash`: SHA-256 of the secret in hex; the secret itself was shown once. `load`: it may bring a crowd to measure with. */
+  /** `hash`: SHA-256 of the secret in hex; the secret itself was shown once. `load`: the key may create test crowds for
+   *  load measurements. */
   ApiKeyCreated: event(
     t.intersection([
       t.type({
@@ -41,7 +42,7 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, key: t.string, subject: t.string, reason: nullable(t.string) }),
     ({ subject, reason }) => `the key of ${subject} was revoked${because(reason)}`,
   ),
-  /** `after`: the place, exclusive, from which on its address is told. */
+  /** `after`: the place (exclusive) from which on events are sent. */
   SubscriptionCreated: event(
     t.type({ ...Done, ...Told, subscription: t.string, after: t.string }),
     ({ url, space }) => `${hostOf(url)} is told of what happens in ${where(space)}`,
@@ -55,7 +56,7 @@ export const OUTSIDE_EVENTS = {
     t.type({ ...Done, subscription: t.string, secret: t.number }),
     () => 'a subscription’s secret was changed',
   ),
-  /** Delivery continues from there, whether it was parked or not. */
+  /** Delivery continues from that place, whether the subscription was parked or not. */
   SubscriptionReplayed: event(
     t.type({ ...Done, subscription: t.string, after: t.string }),
     ({ after }) => `a subscription goes on after ${after}`,

@@ -1,4 +1,4 @@
-/** The keys and subscriptions there are, folded from their events. */
+/** The keys and subscriptions that exist, folded from their events. */
 import type { Actor } from '../identity.ts'
 import type { KeyPermission, OutsideEvent } from './events.ts'
 
@@ -9,7 +9,7 @@ export type ServiceKey = {
   /** `type:id`; null for every space. */
   readonly space: string | null
   readonly permission: KeyPermission
-  /** It may bring a crowd to measure with. */
+  /** Whether it may create test crowds for load measurements. */
   readonly load?: boolean
   readonly hash: string
   readonly expires: string | null
@@ -20,7 +20,7 @@ export type ServiceKey = {
 
 export type ParkedAt = {
   readonly position: string
-  /** Where it goes on if nobody says otherwise. */
+  /** The place from which delivery resumes unless somebody says otherwise. */
   readonly after: string
   readonly since: string
   readonly error: string
@@ -35,10 +35,10 @@ export type Subscription = {
   /** The account whose rights it uses. */
   readonly by: Actor
   readonly at: string
-  /** Which of its secrets is today's, from 1, and since when. */
+  /** The number of its current secret, from 1, and since when. */
   readonly secret: number
   readonly secretAt: string
-  /** Where it began or was last replayed from (exclusive), and how often it was replayed. */
+  /** The place (exclusive) where it began or was last replayed from, and how often it was replayed. */
   readonly after: string
   readonly start: number
   readonly parked: ParkedAt | null
@@ -62,7 +62,7 @@ const withSubscription = (state: OutsideState, id: string, change: Partial<Subsc
   subscriptions: changed(state.subscriptions, id, (subscription) => ({ ...subscription, ...change })),
 })
 
-/** Never fails; leaves what it is given as it is. */
+/** Never fails; does not change its arguments. */
 export const evolveOutside = (state: OutsideState, event: OutsideEvent): OutsideState => {
   switch (event.type) {
     case 'ApiKeyCreated': {
@@ -107,11 +107,11 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
   }
 }
 
-/** Whether the key opens anything at `at` (ISO 8601). */
+/** Whether the key is valid at `at` (ISO 8601). */
 export const isLive = ({ revokedAt, expires }: ServiceKey, at: string): boolean =>
   revokedAt === null && (expires === null || at < expires)
 
-/** The key of a service: each has one. */
+/** The key of a service, which has exactly one. */
 export const keyOf = (state: OutsideState, subject: string): ServiceKey | undefined => {
   for (const key of state.keys.values()) if (key.subject === subject) return key
   return undefined

@@ -1,32 +1,33 @@
-/** An entity of a scene as what was said of it, newest first: in whatever order two nodes hear the same, they hold the same. */
+/** An entity of a scene, kept as the newest statement about each part of it: nodes that hear the same statements, in
+ *  whatever order, hold the same entity. */
 import { isAfter, latest, type Stamp } from './stamp.ts'
 
 export type Said<A> = { readonly value: A; readonly at: Stamp }
 
-/** Who may take an entity that is another's: anyone; whoever its owner gives it to; nobody. */
+/** Who may take an entity that belongs to another: anyone (`free`), whoever its owner gives it to (`ask`), nobody (`locked`). */
 export const OWNERSHIP = ['free', 'ask', 'locked'] as const
 export type Ownership = (typeof OWNERSHIP)[number]
 
-/** What its spawn says. */
+/** What was said when it was spawned. */
 export type Made = {
   readonly template: string | null
   /** The account or guest that made it. */
   readonly by: string
-  /** Null: as the space's setting has it. */
+  /** Null: the space's setting decides. */
   readonly ownership: Ownership | null
-  /** Its owner's leaving frees it; else it goes too. */
+  /** Whether it stays, without an owner, when its owner leaves; otherwise it goes with them. */
   readonly stays: boolean
 }
 export type Entity = {
   readonly made: Said<Made> | null
-  /** The socket whose it is; null for nobody's. */
+  /** The socket that owns it; null if nobody does. */
   readonly owner: Said<string | null> | null
-  /** What was said before is over. */
+  /** Whatever was said up to this stamp no longer counts. */
   readonly gone: Stamp | null
-  /** By name; null for one that was removed. */
+  /** By name; the value null means removed. */
   readonly components: Readonly<Record<string, Said<unknown>>>
 }
-/** What is said of one at a time: only what is new. */
+/** A change of one entity: only what is new. */
 export type Change = { readonly id: string } & Partial<Entity>
 
 export const nothing: Entity = { made: null, owner: null, gone: null, components: {} }
@@ -37,7 +38,7 @@ const newest = <A>(a: Said<A> | null, b: Said<A> | null, gone: Stamp | null): Sa
   return one === null || isOver(one.at, gone) ? null : one
 }
 
-/** Both: of each thing the newest that was said. The same whichever comes first, however often. */
+/** Merges two by taking the newest statement about each part. The result is the same in any order, however often repeated. */
 export const merge = (a: Entity, b: Partial<Entity>): Entity => {
   const gone = latest(a.gone, b.gone ?? null)
   const components: Record<string, Said<unknown>> = {}
@@ -61,7 +62,7 @@ export const componentsOf = ({ components }: Entity): Readonly<Record<string, un
   return has
 }
 
-/** Whether it is there: spawned, and whose it is is here, or it needs nobody. */
+/** Whether it is in the scene: it was spawned, and its owner is here or it needs none. */
 export const isThere = (
   { made, owner }: Entity,
   { isHere, lasts }: { readonly isHere: (socketId: string) => boolean; readonly lasts: boolean },

@@ -1,13 +1,13 @@
-/** How much a scene may be. */
+/** How large a scene may be. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRefusal } from '../space/refusals.ts'
 import { isCleanJson, isText } from '../text.ts'
 
 export const MAX_ENTITIES = 2_000
-/** Of one account in a room; of one guest. */
+/** The most entities of one account in a room, and of one guest. */
 export const MAX_OF_ACCOUNT = 1_000
 export const MAX_OF_GUEST = 200
-/** Characters of JSON: one entity's components, and all in a room. */
+/** In characters of JSON: the components of one entity, and all in a room. */
 export const MAX_ENTITY = 16_384
 export const MAX_SCENE = 2 << 20
 export const MAX_COMPONENTS = 64
@@ -18,7 +18,7 @@ const MAX_TEMPLATE = 1_024
 const invalid = (field: string, detail: string): E.Either<SpaceRefusal, never> =>
   E.left({ _tag: 'Invalid', field, detail })
 
-/** Names that JavaScript gives a meaning of its own. */
+/** Names that have a special meaning in JavaScript. */
 const ODD: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 const isName = (name: string, most: number): boolean =>
   name.length > 0 && name.length <= most && isText(name) && !ODD.has(name)
@@ -50,6 +50,6 @@ export const parseTemplate = (template: unknown): E.Either<SpaceRefusal, string 
     : invalid('template', `A template is text of at most ${MAX_TEMPLATE} characters.`)
 }
 
-/** What a component weighs. */
+/** The size of a component. */
 export const weightOf = (name: string, value: unknown): number =>
   value === null ? 0 : name.length + (JSON.stringify(value)?.length ?? 0)

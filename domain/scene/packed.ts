@@ -1,7 +1,7 @@
-/** Where things are, in few bytes: how frames of the packed wire are written (docs/scene.md). Their reader is the client's,
- *  `apps/client/src/packed.ts`; a test holds the two together. */
+/** Positions in few bytes: how frames of the packed wire are written (docs/scene.md). The client has their reader,
+ *  `apps/client/src/packed.ts`; a test checks one against the other. */
 
-/** Millimetres; a turn as 32 bits, of which `form` says how. */
+/** Millimetres, and a turn in 32 bits whose encoding `form` says. */
 export type Pose = { readonly x: number; readonly y: number; readonly z: number; readonly turn: number }
 const NO_TURN = 0
 const QUATERNION = 1
@@ -15,10 +15,10 @@ const HORIZONTAL = 1
 const VERTICAL = 2
 const TURN = 4
 export const ABSOLUTE = 8
-/** From there on the rest of a gap follows. */
+/** From this on, the rest of the gap follows separately. */
 const LONG_GAP = 15
 
-/** Millimetres: a thousand kilometres either way. */
+/** In millimetres: a thousand kilometres in either direction. */
 const FARTHEST = 1_000_000_000
 const STEPS = 1_023
 const MAX_PART = Math.SQRT1_2
@@ -31,7 +31,7 @@ const only = (value: unknown, names: string): value is Readonly<Record<string, n
   Object.keys(value).length === names.length &&
   [...names].every((name) => isNumber((value as Numbers)[name]))
 
-/** The largest part of a unit quaternion goes unsaid: its place, and ten bits for each of the others. */
+/** The largest part of a unit quaternion is left out: its index is written, and ten bits for each of the others. */
 const packQuaternion = (q: Readonly<Record<'x' | 'y' | 'z' | 'w', number>>): number => {
   const length = Math.hypot(q.x, q.y, q.z, q.w) || 1
   const parts = [q.x / length, q.y / length, q.z / length, q.w / length]
@@ -53,7 +53,7 @@ const angle = (degrees: number, bits: number): number => {
 const packEuler = ({ x, y, z }: Readonly<Record<'x' | 'y' | 'z', number>>): number =>
   (angle(x, 11) * 2 ** 21 + angle(y, 11) * 2 ** 10 + angle(z, 10)) >>> 0
 
-/** Null where that is more, or other, than the wire has words for. */
+/** Null if the wire can't express it. */
 export const packPose = (
   position: unknown,
   rotation: unknown,
@@ -72,7 +72,7 @@ export const packPose = (
   return null
 }
 
-/** Bytes that grow. */
+/** A buffer that grows. */
 export class Writer {
   #bytes: Uint8Array
   length = 0
@@ -115,16 +115,16 @@ export class Writer {
     this.#bytes.set(from.subarray(start, end), this.length)
     this.length += end - start
   }
-  /** What was written, as it is until more is. */
+  /** What has been written so far; valid until more is written. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.length)
   }
 }
 
-/** A move's body, without the byte that says of which slot and what follows. */
+/** A move's body, without the byte that says which slot it is and what follows. */
 export type Body = { readonly flags: number; readonly start: number; readonly end: number }
 
-/** From where its hearers have it. Null where nothing differs. */
+/** The difference from the place that the readers know. Null if there is none. */
 export const writeDelta = (to: Writer, before: Pose, after: Pose): Body | null => {
   const start = to.length
   const [dx, dy, dz] = [after.x - before.x, after.y - before.y, after.z - before.z]
@@ -175,7 +175,7 @@ export const writeHead = (
   to.varint(changed.freed.length)
   for (const slot of changed.freed) to.varint(slot)
 }
-/** Of slots in rising order. `last`: the slot before, -1 at first. */
+/** To be called with slots in rising order. `last`: the slot before, -1 at first. */
 export const writeMove = (
   to: Writer,
   { last, slot }: { readonly last: number; readonly slot: number },
@@ -192,7 +192,7 @@ export type PackedMove = {
   readonly position: Readonly<Record<'x' | 'y' | 'z', number>>
   readonly rotation?: Readonly<Record<string, number>>
 }
-/** One's own place as a client sends it: null where it is none. */
+/** A client's own place as it sends it; null if the bytes are malformed. */
 export const readMove = (bytes: Uint8Array): PackedMove | null => {
   if (bytes.length < 5 || bytes[0] !== 1) return null
   let at = 2

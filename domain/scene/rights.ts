@@ -6,7 +6,7 @@ import type { SpaceRefusal } from '../space/refusals.ts'
 import type { Role } from '../space/roles.ts'
 import type { Entity, Ownership } from './entity.ts'
 
-/** Who asks: by which socket, as whom, and what they are in the space. */
+/** Who is asking: their socket, their account or guest id, and their role in the space. */
 export type SceneActor = { readonly socketId: string; readonly subject: string; readonly role: Role | null }
 export type SceneAct = 'spawn' | 'draw' | 'pin' | 'delete'
 type Answer = E.Either<SpaceRefusal, void>
@@ -25,10 +25,10 @@ export const may = (actor: Pick<SceneActor, 'role'>, settings: SpaceSettings, ac
 const ownershipOf = ({ made }: Entity, settings: SpaceSettings): Ownership =>
   made?.value.ownership ?? settings.scene_ownership
 
-/** Of one who left it is nobody's. */
+/** The entity's owner; null once they have left. */
 export type Whose = { readonly owner: string | null }
 
-/** Say how it is: its owner may; where taking is free, anyone. */
+/** Who may change it: its owner; anyone, if it may be taken freely. */
 export const mayChange = (
   entity: Entity,
   { owner }: Whose,
@@ -39,7 +39,7 @@ export const mayChange = (
     ? yes
     : forbidden('self')
 
-/** Whether taking it takes it, or asks its owner for it. */
+/** Whether somebody may take it at once, or has to ask its owner for it. */
 export const mayTake = (
   entity: Entity,
   { owner }: Whose,
@@ -59,7 +59,7 @@ export const mayTake = (
   }
 }
 
-/** Whoever made it or whose it is; another's, as the setting says. */
+/** Who may remove it: whoever made or owns it, and others as the setting says. */
 export const mayRemove = (
   { made }: Entity,
   { owner }: Whose,

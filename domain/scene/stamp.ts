@@ -1,5 +1,5 @@
-/** When something of a scene was said, in one order that every node agrees on: a clock that never goes back and is never
- *  behind what it has heard of, and between two of one moment the node. */
+/** When something about a scene was said, in one order that every node agrees on: a clock that never goes back and is
+ *  never behind what it has heard of, with the node deciding between equal times. */
 
 /** `at`: milliseconds, about. No node makes the same one twice. */
 export type Stamp = { readonly at: number; readonly node: string }
@@ -11,10 +11,10 @@ export const latest = (a: Stamp | null, b: Stamp | null): Stamp | null =>
 
 export type StampClock = {
   readonly next: () => Stamp
-  /** What is said from now on is after this. */
+  /** Whatever is said from now on comes after this stamp. */
   readonly heard: (stamp: Stamp) => void
 }
-/** What is heard may run ahead of our own clock by so much (ms): one that lies, or whose clock is wrong, can't push ours on. */
+/** How far (ms) what is heard may be ahead of our own clock: a node that lies, or whose clock is wrong, can't push ours further. */
 const MOST_AHEAD = 60_000
 
 export const stampClock = (node: string, now: () => number): StampClock => {

@@ -23,10 +23,10 @@ const anyBy = fc.oneof(
   { weight: 1, arbitrary: fc.constant(system) },
 )
 
-/** How a command ends depends on when it is sent, so an end is told in seconds from then. */
+/** Whether a ban has ended depends on when the command is sent, so its end is given in seconds from then. */
 export type CommandStep = {
   readonly by: ReturnType<typeof account> | ReturnType<typeof guest> | typeof system
-  /** Since the step before. */
+  /** Seconds since the step before. */
   readonly pause: number
   readonly command: (now: number, self: string) => SpaceCommand
 }

@@ -1,4 +1,4 @@
-/** Cases as tests tell them: bob owns the space, erin and frank moderate it, dave says what is reported. */
+/** Helpers for tests about cases: bob owns the space, erin and frank moderate it, dave writes what is reported. */
 import type { CaseCommand, CaseCommandOf, CaseTarget } from '../cases/commands.ts'
 import type { CaseEvent, CaseEventOf } from '../cases/events.ts'
 import type { CaseAsked } from '../cases/state.ts'

@@ -5,7 +5,7 @@ import type { SpaceEventOf } from '../space/events.ts'
 
 export const OWNER = 'bob'
 const NOON = Date.parse('2026-03-01T12:00:00.000Z')
-/** Noon and so many seconds. */
+/** So many seconds after noon. */
 export const at = (seconds = 0): string => new Date(NOON + seconds * 1_000).toISOString()
 
 export const account = (id: string) => ({ kind: 'account', id }) as const
@@ -15,7 +15,7 @@ export const system = { kind: 'system', id: 'node-1' } as const
 type By = DecisionInput<unknown>['by']
 
 export type ContentKind = 'public' | 'private' | 'none'
-/** What the content says to `by`: bob owns it, carol collaborates on it. */
+/** What the content says about `by`: bob owns it, carol collaborates on it. */
 export const contentFor = (by: By, place: ContentKind = 'public'): ContentFacts => {
   const collaborates = by.kind === 'account' && by.id === 'carol' && place === 'private'
   return {

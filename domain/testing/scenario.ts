@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Decider } from '../decider.ts'
 
-/** Throws where the two differ; uvu's `assert.equal` is one. */
+/** Throws if the two differ; uvu's `assert.equal` is one. */
 type Equal = (actual: unknown, expected: unknown) => void
 
 export type DecisionOutcome<Event, Refusal> = {

@@ -42,7 +42,7 @@ export const joined = (
     },
   }
 }
-/** The same of a guest who came from that network. */
+/** The same for a guest who came from that network. */
 export const joinedFrom = (network: string, subject: string, n = 1): SpaceEventOf<'SessionJoined'> => {
   const session = joined(subject, n)
   return { ...session, data: { ...session.data, network } }

@@ -1,19 +1,19 @@
-/** How a block of motion is written: ticks and parts of the room in its head, and for each mover a track of what they moved and
- *  what they were shown. A track says all that a frame of the packed wire was made of (docs/scene.md). */
+/** How a block of motion is written: ticks and parts of the room in its head, and for each mover a track of what they
+ *  moved and what they were sent. A track has all that a frame of the packed wire was made from (docs/scene.md). */
 import type { Form, Pose, Writer } from '../packed.ts'
 
 export type MotionHead = {
   readonly version: 1
   /** The server's clock in ms, at each tick. */
   readonly ticks: ReadonlyArray<number>
-  /** The parts of the room that frames were made for, from which tick to before which. */
+  /** The parts of the room that frames were made for: the tick at which each began, and the tick before which it ended. */
   readonly parts: ReadonlyArray<readonly [begins: number, ends: number]>
 }
 export type MotionBlock = {
   readonly head: MotionHead
-  /** Of those who can be read. */
+  /** The tracks that can be read. */
   readonly tracks: ReadonlyArray<Uint8Array>
-  /** Whether that is all of them. */
+  /** Whether those are all tracks. */
   readonly isAll: boolean
 }
 
@@ -24,13 +24,13 @@ export const FREE = 3
 export const TOLD = 4
 export const VIEW = 5
 
-/** What somebody on the packed wire was shown. */
+/** What somebody on the packed wire was sent. */
 const VIEWS = ['in', 'whole', 'went', 'late', 'out', 'in and late', 'went and late'] as const
 export type Seen = (typeof VIEWS)[number]
 
 /** A thing that is moved: where it is, and which slot stands for it. */
 export type Thing = { readonly slot: number; readonly form: Form; readonly id: string; readonly pose: Pose }
-/** Of a thing's newest place: parts that were told what changed, and parts that were told it from nothing. */
+/** Who was sent a thing's newest place: the parts of the room that were sent the change, and the parts that were sent all of it. */
 export type Told = { readonly changes: ReadonlyArray<number>; readonly whole: ReadonlyArray<number> }
 
 export type Act =
@@ -42,10 +42,10 @@ export type Act =
   | {
       readonly kind: typeof VIEW
       readonly id: string
-      /** Null: none. */
+      /** Null: in no part. */
       readonly part: number | null
       readonly seen: Seen
-      /** Of the frame with everything, which may come a little after its tick. */
+      /** Milliseconds from its tick to the frame with everything, which may come a little later. */
       readonly msAfter: number
     }
 
@@ -55,7 +55,7 @@ const writeText = (to: Writer, value: string): void => {
   to.varint(bytes.length)
   to.bytes(bytes)
 }
-/** 0: none of them; 1: all that there are; else how many, less one, and each. */
+/** 0 means none and 1 means all; any other number is how many, plus one, and the parts follow. */
 const writeParts = (to: Writer, parts: ReadonlyArray<number>, all: number): void => {
   const isAll = parts.length > 0 && parts.length === all
   to.varint(isAll ? 1 : parts.length === 0 ? 0 : parts.length + 1)
@@ -87,13 +87,13 @@ const writeMove = (to: Writer, from: Pose, { x, y, z, turn }: Pose): void => {
 const never = (act: never): never => {
   throw new Error(`unknown act ${JSON.stringify(act)}`)
 }
-/** `from`: where a thing that moves was. `all`: how many parts of the room there are. */
+/** `from`: where a thing that moves was before. `all`: how many parts of the room there are. */
 export const writeAct = (to: Writer, act: Act, from: Pose | null, all: number): void => {
   to.byte(act.kind)
   switch (act.kind) {
     case STAND:
       writeThing(to, act.thing)
-      // Each by itself: before the next tick there may be others.
+      // Written one by one: before the next tick there may be more parts.
       writeParts(to, act.behind, Number.NaN)
       break
     case NAME:
@@ -124,7 +124,7 @@ export const writeAct = (to: Writer, act: Act, from: Pose | null, all: number): 
   }
 }
 
-/** A track ends too early, or holds what is none of these. */
+/** A track ends too early, or contains something unknown. */
 class BrokenTrack extends Error {
   override readonly name = 'BrokenTrack'
 }

@@ -1,4 +1,4 @@
-/** Where things were, as a block's tracks say: for whoever may have their own. */
+/** Where things were according to a block's tracks, for people who may have their own data. */
 import { type Act, MOVE, type MotionBlock, NAME, readTrack, STAND } from './form.ts'
 
 /** `at` in ms of the server's clock; metres. */
@@ -10,7 +10,7 @@ export type MotionPlace = {
   readonly z: number
 }
 
-/** In the order of time. Throws where a track is none. */
+/** In the order of time. Throws if a track is broken. */
 export const placesIn = ({ head, tracks }: MotionBlock): ReadonlyArray<MotionPlace> => {
   const acts = new Map<number, Act[]>()
   for (const track of tracks) readTrack(head, track, acts)

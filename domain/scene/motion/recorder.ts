@@ -1,4 +1,4 @@
-/** Records what a room's packed wire says, and to whom, into blocks: a track for each mover. */
+/** Records what is sent on a room's packed wire, and to whom, in blocks with a track for each mover. */
 import { type Pose, Writer } from '../packed.ts'
 import {
   type Act,
@@ -14,20 +14,20 @@ import {
   writeAct,
 } from './form.ts'
 
-/** Is told all that goes out, in its order. A part of the room is whatever object stands for it. */
+/** Is called for all that is sent, in that order. A part of the room is identified by whatever object stands for it. */
 export type Witness = {
   readonly tick: (now: number) => void
   readonly stood: (thing: Thing, by: string, behind: Iterable<object>) => void
   readonly named: (thing: Thing, by: string) => void
   readonly moved: (slot: number, to: Pose, by: string) => void
   readonly freed: (slot: number) => void
-  /** A part was told of a slot: what changed, or all from nothing. */
+  /** A part of the room was sent something about a slot: the change, or all of it. */
   readonly told: (part: object, slot: number, isWhole: boolean) => void
-  /** All of the tick was told. */
+  /** Everything of the tick was sent. */
   readonly ticked: () => void
   readonly began: (part: object) => void
   readonly ended: (part: object) => void
-  /** Somebody on the packed wire: `part` null, none. `at`: when, for what comes after its tick. */
+  /** What somebody on the packed wire was sent. `part` is null for no part; `at` is the time of what comes after its tick. */
   readonly saw: (
     hearer: { readonly id: string; readonly by: string },
     part: object | null,
@@ -36,7 +36,7 @@ export type Witness = {
   ) => void
 }
 
-/** Bytes of one mover's track, and of all tracks, in one block. What is more is left out, and counted. */
+/** The most bytes of one mover's track, and of all tracks in one block. Anything beyond that is left out, and counted. */
 export const MAX_TRACK = 32_768
 export const MAX_BLOCK = 4 << 20
 const FIRST = 256
@@ -57,7 +57,7 @@ type Known = { thing: Thing; by: string; readonly behind: Set<object> }
 type Told = { readonly changes: object[]; readonly whole: object[] }
 type Change = { readonly kind: typeof NAME | typeof MOVE; readonly from: Pose }
 
-/** Whoever tells of it goes on changing it. */
+/** A copy, since the caller goes on changing the original. */
 const copyOf = ({ slot, form, id, pose }: Thing): Thing => ({ slot, form, id, pose })
 
 export class MotionRecorder implements Witness {
@@ -75,7 +75,7 @@ export class MotionRecorder implements Witness {
   #bytes = 0
   readonly #onMover: (by: string) => void
 
-  /** `onMover`: told of each once a block, when their track begins. */
+  /** `onMover` is called for each mover once a block, when their track begins. */
   constructor(onMover: (by: string) => void = () => {}) {
     this.#onMover = onMover
   }
@@ -86,7 +86,7 @@ export class MotionRecorder implements Witness {
     this.#ticks.push(now)
     this.#isTicking = true
   }
-  /** It was there before anything was recorded. */
+  /** The thing was there before anything was recorded. */
   stood(stands: Thing, by: string, behind: Iterable<object>): void {
     const thing = copyOf(stands)
     this.#things.set(thing.slot, { thing, by, behind: new Set(behind) })
@@ -102,7 +102,7 @@ export class MotionRecorder implements Witness {
     if (known === undefined) return
     if (known.by !== by) {
       known.by = by
-      // Whose track it is from now on says where it was.
+      // The track that it is in from now on says where it was.
       this.#write(by, { kind: STAND, thing: known.thing, behind: this.#indexes(known.behind) })
     }
     this.#changed.set(slot, { kind: MOVE, from: known.thing.pose })
@@ -191,7 +191,7 @@ export class MotionRecorder implements Witness {
 
   // ── blocks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What was recorded since the block before; the next one begins. Between ticks. */
+  /** What was recorded since the last block; a new one begins. To be called between ticks. */
   cut(): RecordedBlock {
     const tracks = new Map<string, Uint8Array>()
     let shortened = 0
@@ -231,7 +231,7 @@ export class MotionRecorder implements Witness {
         msAfter: 0,
       })
   }
-  /** The tick that is under way, else the next one. */
+  /** The current tick, or the next one between ticks. */
   get #now(): number {
     return this.#isTicking ? this.#ticks.length - 1 : this.#ticks.length
   }

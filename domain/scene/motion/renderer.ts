@@ -1,4 +1,4 @@
-/** What was sent, again: the frames of a block of motion, to the byte, for all of the room or as one client was told it. */
+/** Makes the frames of a block of motion again, to the byte as they were sent: for all of the room, or as one client received them. */
 import {
   CHANGES,
   type Form,
@@ -37,12 +37,12 @@ type Thing = {
   isNamed: boolean
 }
 type Move = { readonly slot: number; readonly isWhole: boolean }
-/** What happened in a tick. */
+/** All that happened in one tick. */
 type Tick = {
   readonly named: NamedSlot[]
   readonly freed: number[]
   readonly moves: Move[]
-  /** Of the one whose view it is. */
+  /** What the client whose view this is was sent. */
   readonly views: ReadonlyArray<Extract<Act, { kind: typeof VIEW }>>
 }
 const EVERYTHING = -1
@@ -55,7 +55,7 @@ class Room {
     this.#block = block
     for (const track of block.tracks) readTrack(block.head, track, this.#acts)
   }
-  /** Whether somebody by that id was shown anything. */
+  /** Whether somebody with that id was sent anything. */
   knows(id: string): boolean {
     for (const acts of this.#acts.values())
       for (const act of acts) if (act.kind === VIEW && act.id === id) return true
@@ -65,7 +65,7 @@ class Room {
     const acts = this.#acts.get(tick) ?? []
     return acts.filter((act): act is Tick['views'][number] => act.kind === VIEW && act.id === id)
   }
-  /** What stands before any tick of the block. */
+  /** Places what is there before any tick of the block. */
   stand(tick: number): void {
     for (const act of this.#acts.get(tick) ?? [])
       if (act.kind === STAND) this.#put(act.thing, act.behind, tick === 0)
@@ -75,7 +75,7 @@ class Room {
     behind: ReadonlyArray<number>,
     isNamed: boolean,
   ): void {
-    // In whoever's track, it is known already.
+    // It is known already, in whichever track it was.
     if (this.things.has(thing.slot)) return
     this.things.set(thing.slot, { ...thing, before: thing.pose, behind: new Set(behind), isNamed })
   }
@@ -84,7 +84,7 @@ class Room {
       begins <= tick && tick < ends ? [part] : [],
     )
   }
-  /** Carries a tick out; what of it goes to `part`. */
+  /** Carries out a tick; returns what of it is sent to `part`. */
   step(tick: number, part: number | null, id: string | null): Tick {
     const done = { named: [] as NamedSlot[], freed: [] as number[], moves: [] as Move[] }
     const live = this.#liveAt(tick)
@@ -130,7 +130,7 @@ class Room {
         for (const one of changes) thing.behind.delete(one)
         for (const one of whole) thing.behind.delete(one)
         if (!thing.isNamed) {
-          // Whose it was before can't be read any more.
+          // Whoever moved it before can no longer be read.
           thing.isNamed = true
           done.named.push(thing)
           done.moves.push({ slot: thing.slot, isWhole: true })
@@ -152,7 +152,7 @@ class Room {
         return
     }
   }
-  /** Null where there is nothing to tell. */
+  /** Null if there is nothing to send. */
   frame(at: number, { named, freed, moves }: Pick<Tick, 'named' | 'freed' | 'moves'>): Uint8Array | null {
     if (moves.length === 0 && named.length === 0 && freed.length === 0) return null
     return this.#write(CHANGES, at, { named, freed, moves })
@@ -162,7 +162,7 @@ class Room {
     const moves = things.map(({ slot }) => ({ slot, isWhole: true }))
     return this.#write(WHOLE, at, { named: things, freed: [], moves })
   }
-  /** What a part was not told, for one who leaves it. */
+  /** What a part had not been sent yet, for somebody who leaves it. */
   missed(at: number, part: number): Uint8Array | null {
     const behind = [...this.things.values()].filter((thing) => thing.behind.has(part))
     const moves = behind.map(({ slot }) => ({ slot, isWhole: true })).sort((a, b) => a.slot - b.slot)
@@ -193,10 +193,11 @@ class Room {
   }
 }
 
-/** Whose view: null for all of the room, at the full rate. `isFresh`: the reader has nothing, and is told everything first. */
+/** `as`: whose view this is; null for all of the room at the full rate. `isFresh`: the reader has nothing yet, and gets
+ *  everything first. */
 export type MotionView = { readonly as: string | null; readonly from: number; readonly isFresh: boolean }
 
-/** Those of a block from `from` on. Throws `BrokenTrack`. */
+/** The frames of a block from `from` on. Throws `BrokenTrack`. */
 export function* framesOf(block: MotionBlock, view: MotionView): Generator<MotionFrame> {
   const room = new Room(block)
   room.stand(0)
@@ -220,7 +221,7 @@ function* everything(
   }
 }
 
-/** Where one is told of, and whether what was sent there was taken. */
+/** The part of the room that somebody is in, and whether they were too slow to take what was sent. */
 type Standing = { part: number | null; isLate: boolean }
 const goes = (standing: Standing, seen: Seen, part: number | null): void => {
   standing.part = part
@@ -266,5 +267,5 @@ function* asOne(
 const framed = (at: number, bytes: Uint8Array | null): MotionFrame | null =>
   bytes === null ? null : { at, bytes }
 
-/** Whether somebody by that id was shown any of it. */
+/** Whether somebody with that id was sent any of it. */
 export const isShown = (block: MotionBlock, id: string): boolean => new Room(block).knows(id)

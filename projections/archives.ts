@@ -1,9 +1,9 @@
-/** What the log says of its archives: what was taken out of it, and where that is. In a stream of its own, which is no leaf of the
- *  tree and of no use in another log. */
+/** What the log says about its archives: what was moved out of it, and where that is. It is in a stream of its own,
+ *  which is not part of the tree and is of no use in another log. */
 import * as t from 'io-ts'
 
 export const ARCHIVES = 'archives'
-/** Where things stood when a stream was cut: for commands, and for who asks of the past. */
+/** Streams that hold the state at the time a stream was cut, for commands and for reads of the past. */
 export const STANDING_PREFIXES: ReadonlyArray<string> = ['standing-', 'standingmoment-']
 
 const Made = t.type({
@@ -15,12 +15,12 @@ const Made = t.type({
   from: t.union([t.string, t.null]),
   before: t.string,
   events: t.number,
-  /** Of the last event in it. */
+  /** The position of the last event in it. */
   position: t.string,
   /** The manifest's SHA-256 in hex. */
   manifest: t.string,
 })
-/** One that was made, and read again: from here on what it has may be cut. */
+/** An archive that was made and read back: from here on, what it contains may be cut from the log. */
 export type ArchiveMade = t.TypeOf<typeof Made>
 export const archiveMadeIn = (data: unknown): ArchiveMade | null => (Made.is(data) ? data : null)
 

@@ -1,4 +1,4 @@
-/** How a question to the tables is asked, and answered. */
+/** Types of requests to the tables and of their results. */
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 
 /** Postgres can't be reached, or can't answer in time. Anything else that goes wrong is a defect and throws. */

@@ -1,5 +1,5 @@
-/** All the projections that the projector keeps, folded over a batch at once. The audit log is apart: it takes every
- *  event as recorded. */
+/** All the projections that the projector maintains, folded over a batch at once. The audit log is separate: it takes
+ *  every event as recorded. */
 import { AUDIT_TABLE } from './audit/fold.ts'
 import { bans } from './bans/fold.ts'
 import { cases } from './cases/fold.ts'
@@ -29,7 +29,7 @@ const PROJECTIONS: ReadonlyArray<Projection<any>> = [
   queue,
 ]
 
-/** Every table that derives from the log alone, with its key: these are rebuilt and compared. */
+/** Every table that derives from the log alone, with its key: these can be rebuilt and compared. */
 export const TABLES: ReadonlyArray<Table> = [
   ...PROJECTIONS.flatMap(({ tables }) => tables),
   AUDIT_TABLE,
@@ -40,7 +40,7 @@ export const TABLES: ReadonlyArray<Table> = [
 export const PROJECTION_NAMES: ReadonlyArray<string> = [...PROJECTIONS.map(({ name }) => name), 'audit']
 export type Only = string | undefined
 
-/** The tables of one of `PROJECTION_NAMES`; all of them where none is named. */
+/** The tables of one of `PROJECTION_NAMES`; all tables if none is named. */
 export const tablesOf = (only: Only): ReadonlyArray<Table> =>
   only === undefined
     ? TABLES
@@ -54,7 +54,7 @@ export type BatchWrites = {
 }
 
 /** What writes these events' changes: copies, then statements, in order. `fresh`: the rows are surely new, so COPY may
- *  be tried; where it meets one that is not, write without it. */
+ *  be tried; if it meets a row that is not, write again without it. */
 export const writesFor = (events: ReadonlyArray<PlacedEvent>, fresh: boolean, only?: Only): BatchWrites => {
   const copies: Copy[] = []
   const statements: Statement[] = []

@@ -12,14 +12,14 @@ export const ADVANCED = 'projection_advanced'
 
 const text = (position: bigint | null): string | null => (position === null ? null : String(position))
 
-/** Takes the lead: a new epoch. Answers `position` and `epoch`. */
+/** Takes the lead by beginning a new epoch. Returns `position` and `epoch`. */
 export const takeLead = (): Statement =>
   sql.unsafe`INSERT INTO projection_checkpoints AS t (name, position, epoch) VALUES (${CHECKPOINT}, NULL, 1)
     ON CONFLICT (name) DO UPDATE SET epoch = t.epoch + 1, updated_at = now()
     RETURNING position, epoch`
 
-/** Moves on from exactly this position in exactly this epoch, and tells those who wait. Answers by which `backend` of
- *  Postgres. No row: somebody else leads. */
+/** Advances from exactly this position in exactly this epoch, and notifies those who wait. Returns which `backend` of
+ *  Postgres did so. No row means that somebody else leads. */
 export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): Statement =>
   sql.unsafe`WITH moved AS (
       UPDATE projection_checkpoints SET position = ${text(to)}::int8, updated_at = now()
@@ -28,7 +28,7 @@ export const advance = (from: bigint | null, to: bigint | null, epoch: bigint): 
       RETURNING position
     ) SELECT pg_notify(${ADVANCED}, coalesce(position, 0)::text), pg_backend_pid() AS backend FROM moved`
 
-/** Keeps every writer out until the transaction ends. Answers `position` and `epoch`, or no row. */
+/** Keeps every writer out until the transaction ends. Returns `position` and `epoch`, or no row. */
 export const holdCheckpoint = (): Statement =>
   sql.unsafe`SELECT position, epoch FROM projection_checkpoints WHERE name = ${CHECKPOINT} FOR UPDATE`
 
@@ -38,7 +38,7 @@ export const putCheckpoint = (position: bigint | null): Statement =>
     VALUES (${CHECKPOINT}, ${text(position)}::int8, 1)
     ON CONFLICT (name) DO UPDATE SET position = excluded.position, epoch = t.epoch + 1, updated_at = now()`
 
-/** No row before the first projector has led. */
+/** There is no row before the first projector has led. */
 export const readCheckpoint = (): Query<{
   readonly position: bigint | null
   readonly epoch: bigint

@@ -1,26 +1,26 @@
 /** Rows for COPY … FROM STDIN in its binary format, which costs Postgres less than text: nothing to take apart, no numbers
  *  and times to read. Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". */
 
-/** `statement` is the COPY itself: its table carries no schema. */
+/** `statement` is the COPY itself; its table name has no schema. */
 export type Copy = { readonly statement: string; readonly data: Buffer }
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
-/** Of 2000-01-01, from which Postgres counts microseconds. */
+/** 2000-01-01, from which Postgres counts microseconds. */
 const EPOCH_MS = 946_684_800_000
 const TWO_32 = 2 ** 32
-/** Up to here characters are written one by one: cheaper than a call. */
+/** Up to this length, characters are written one by one: that is cheaper than a call. */
 const SHORT = 48
 
-/** Values are written in the order of the columns, each of the column's own type: Postgres looks at no more than lengths. */
+/** Values must be written in the order of the columns, each with the column's own type: Postgres checks nothing but lengths. */
 export class CopyRows {
   private readonly statement: string
   private readonly columns: number
   private bytes: Buffer
   private at = SIGNATURE.length
-  /** A text was no Unicode (a lone surrogate), and stands as U+FFFD. */
+  /** Whether a text had a lone surrogate, which was replaced by U+FFFD. */
   isMended = false
 
-  /** `expected`: bytes. */
+  /** `expected`: how many bytes to reserve. */
   constructor(table: string, columns: ReadonlyArray<string>, expected = 4_096) {
     this.statement = `COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`
     this.columns = columns.length
@@ -43,7 +43,7 @@ export class CopyRows {
     bytes[at + 3] = value
   }
 
-  /** Before the values of each row. */
+  /** To be called before the values of each row. */
   row(): void {
     this.reserve(2)
     this.bytes[this.at++] = this.columns >>> 8
@@ -56,7 +56,7 @@ export class CopyRows {
     this.at += 4
   }
 
-  /** Postgres refuses a NUL in it. */
+  /** The text must not contain a NUL, which Postgres refuses. */
   text(value: string): void {
     const { length } = value
     this.reserve(4 + 3 * length)
@@ -130,7 +130,7 @@ export class CopyRows {
     this.at += 4 + size
   }
 
-  /** All of it. Nothing may be added after. */
+  /** Returns the whole. Nothing may be added afterwards. */
   finish(): Copy {
     this.reserve(2)
     this.bytes[this.at++] = 255
@@ -141,15 +141,15 @@ export class CopyRows {
 
 let date = ''
 let dateMs = Number.NaN
-/** Two digits as a number; NaN where they are none. */
+/** Two digits as a number; NaN if they are not digits. */
 const two = (text: string, at: number): number => {
   const tens = text.charCodeAt(at) - 48
   const ones = text.charCodeAt(at + 1) - 48
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : Number.NaN
 }
 
-/** Milliseconds since 1970 of a time as `toISOString` writes it (years 1 to 9999): NaN for anything else, and for days that no
- *  calendar has. */
+/** A time as `toISOString` writes it (years 1 to 9999) in milliseconds since 1970: NaN for anything else, and for days
+ *  that do not exist. */
 export const msOf = (text: string): number => {
   if (
     text.length !== 24 ||
@@ -161,7 +161,7 @@ export const msOf = (text: string): number => {
   )
     return Number.NaN
   if (date === '' || !text.startsWith(date)) {
-    // A day comes thousands of times in a row.
+    // The same day comes thousands of times in a row.
     date = text.slice(0, 10)
     dateMs = Date.parse(`${date}T00:00:00.000Z`)
     if (date < '0001' || Number.isNaN(dateMs) || !new Date(dateMs).toISOString().startsWith(date))

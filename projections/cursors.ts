@@ -14,19 +14,19 @@ const PARTS = {
 } as const
 export type CursorKind = keyof typeof PARTS
 
-/** Whose one part is a position. */
+/** Lists whose key is one position. */
 const BY_POSITION: ReadonlySet<CursorKind> = new Set(['audit', 'cases', 'receipts', 'reports'])
 
 const Parts = t.array(t.string)
 const DIGITS = /^-?[0-9]{1,19}$/
-/** What the database can hold in so many bits. */
+/** Whether the database can hold the number in so many bits. */
 const isNumber = (part: string | undefined, bits: 32 | 64): boolean =>
   part !== undefined && DIGITS.test(part) && BigInt.asIntN(bits, BigInt(part)) === BigInt(part)
 
 export const encodeCursor = (parts: ReadonlyArray<string>): string =>
   Buffer.from(JSON.stringify(parts)).toString('base64url')
 
-/** The key's parts, or null where the text is no cursor of this list. */
+/** The key's parts, or null if the text is not a cursor of this list. */
 export const decodeCursor = (kind: CursorKind, text: string): ReadonlyArray<string> | null => {
   if (text.length > 2_000) return null
   try {

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../domain/ports.ts'
 import { recordset, type Statement, type Table } from './projection.ts'
 import { bigint, type Query, query } from './query.ts'
 
-/** The log says the same, except when. */
+/** The log says the same, except for the time. */
 export const PARKED_TABLES: ReadonlyArray<Table> = [
   { name: 'parked_streams', key: ['stream'] },
   { name: 'parked_events', key: ['position'] },
@@ -15,8 +15,8 @@ export type ParkedEvent = { readonly event: RecordedEvent; readonly reason: stri
 
 const json = (value: unknown): string => JSON.stringify(value) ?? 'null'
 
-/** Parks each event behind its stream; the first of a stream says why. Data and metadata stay as JSON text, in which
- *  what Postgres refuses is escaped. */
+/** Parks each event with its stream; the first event of a stream says why. Data and metadata are kept as JSON text, in
+ *  which whatever Postgres refuses is escaped. */
 export const park = (parked: ReadonlyArray<ParkedEvent>): ReadonlyArray<Statement> => [
   sql.unsafe`INSERT INTO parked_streams (stream, reason, position)
     SELECT DISTINCT ON (stream) stream, reason, position
@@ -73,7 +73,7 @@ export const parkedEvents = (stream: string, limit: number): Statement =>
   sql.unsafe`SELECT position, stream, revision, event_id, type, data, metadata, created
     FROM parked_events WHERE stream = ${stream} ORDER BY position LIMIT ${limit}`
 
-/** After these were applied: forgets them, and the stream once nothing of it waits. */
+/** To be run after these were applied: removes them, and the stream once none of its events waits. */
 export const unpark = (stream: string, upTo: bigint): ReadonlyArray<Statement> => [
   sql.unsafe`DELETE FROM parked_events WHERE stream = ${stream} AND position <= ${String(upTo)}::int8`,
   sql.unsafe`DELETE FROM parked_streams s WHERE stream = ${stream}

@@ -11,7 +11,7 @@ import type { Copy } from './copy.ts'
 /** A statement of the `sql` tag, values apart. */
 export type Statement = ReturnType<typeof sql.unsafe>
 
-/** A decoded event and where it stands. */
+/** A decoded event and its place on the log. */
 export type PlacedEvent<Event = SpaceEvent | ChatEvent | CaseEvent | CommandRefused> = {
   readonly event: Event
   readonly metadata: Metadata
@@ -23,27 +23,27 @@ export type PlacedEvent<Event = SpaceEvent | ChatEvent | CaseEvent | CommandRefu
 /** A row as JSON: what `json_to_recordset` reads by column name. `undefined` is left out and reads as null. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** `fold` changes the batch it is given: one is made for each batch and thrown away once written.
- *  What a row becomes may depend on its own stream's events alone, so that streams may be applied in any order
- *  among each other (a parked one comes later) and the tables end the same. */
+/** `fold` changes the batch that it is given: one is made for each batch and thrown away once written. A row may depend
+ *  on its own stream's events alone, so that streams may be applied in any order among each other (a parked one comes
+ *  later) and the tables end up the same. */
 export type Projection<Changes> = {
   readonly name: string
   /** The tables that it fills, and their keys. */
   readonly tables: ReadonlyArray<Table>
   readonly start: () => Changes
   readonly fold: (changes: Changes, told: PlacedEvent) => void
-  /** The statements of a batch, in order; none where nothing changed. Table names carry no schema: the writer's
-   *  `search_path` says whether it is the live tables or a rebuild's. */
+  /** The statements of a batch, in order; none if nothing changed. Table names have no schema: the writer's
+   *  `search_path` decides whether they are the live tables or a rebuild's. */
   readonly write: (changes: Changes) => ReadonlyArray<Statement>
-  /** The part of a big batch that COPY may write if its rows are surely new, and the rest for `write`. No change of the
+  /** The part of a big batch that COPY may write if its rows are surely new, and the rest for `write`. Nothing in the
    *  rest may have to come before it. */
   readonly copy?: (changes: Changes) => { readonly copy: Copy; readonly rest: Changes } | null
 }
 export type Table = { readonly name: string; readonly key: ReadonlyArray<string> }
 
-/** Spaces come by the thousand, as the same objects. */
+/** The same space objects come by the thousand. */
 const spaceKeys = new WeakMap<SpaceRef, string>()
-/** `space_type`, a line feed that no name may have, and `space_id`. */
+/** `space_type`, a line feed, which no name may contain, and `space_id`. */
 export const spaceMapKey = (space: SpaceRef, ...rest: ReadonlyArray<string>): string => {
   let key = spaceKeys.get(space)
   if (key === undefined) {
@@ -85,7 +85,7 @@ export const names = (columns: Iterable<string>, of?: string) =>
     sql.fragment`, `,
   )
 
-/** Insert each row, or put its values in the place of the one with the same key. */
+/** Inserts each row, or replaces the values of the one with the same key. */
 export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): Statement => {
   const values = Object.keys(columns).filter((name) => !table.key.includes(name))
   return sql.unsafe`INSERT INTO ${sql.identifier([table.name])} (${names(Object.keys(columns))})
@@ -96,7 +96,7 @@ export const upsert = (table: Table, columns: Columns, rows: Iterable<Row>): Sta
     )}`
 }
 
-/** Remove the rows with these keys. */
+/** Removes the rows with these keys. */
 export const remove = (table: Table, columns: Columns, keys: Iterable<Row>): Statement =>
   sql.unsafe`DELETE FROM ${sql.identifier([table.name])} AS t USING ${recordset(keys, columns)}
     WHERE ${sql.join(

@@ -1,4 +1,4 @@
-/** A question to the tables: the statement, and what each row of its answer is. The adapter runs it and decodes. */
+/** A query of the tables: the statement, and the type of each row of its answer. The adapter runs it and decodes. */
 
 import * as t from 'io-ts'
 import { SPACE_TYPES, type SpaceType } from '../domain/names.ts'

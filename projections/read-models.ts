@@ -1,5 +1,5 @@
-/** What people can ask, as types. `adapters/postgres` answers; every row has the shape that goes out as JSON:
- *  times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
+/** The types of what the tables can be asked. `adapters/postgres` answers; every row has the shape that goes out as
+ *  JSON: times as ISO 8601, positions and revisions as decimal strings, names in snake_case. */
 
 import type { Caller, Subject } from '../domain/identity.ts'
 import type { SpaceRef, SpaceType } from '../domain/names.ts'
@@ -33,7 +33,7 @@ export type SpaceList = {
 export type SettingsRow = SpaceSettings & {
   readonly space_type: SpaceType
   readonly space_id: string
-  /** Null where nothing was ever changed: the defaults are in force. */
+  /** Null if nothing was ever changed: the defaults are in force. */
   readonly updated_by: string | null
   readonly updated_at: Iso | null
 }
@@ -47,7 +47,7 @@ export type SpaceRow = SettingsRow & {
   readonly visibility: 'public' | 'private'
   readonly active_users: number
   readonly created_at: Iso | null
-  /** Of the space's stream and of the last event applied of it; null where nothing ever happened in it. */
+  /** The revision of the space's stream and the position of the last event applied of it; null if nothing ever happened in it. */
   readonly revision: Decimal | null
   readonly chat_revision: Decimal | null
   readonly position: Decimal | null
@@ -64,7 +64,7 @@ export type SessionRow = {
   readonly position: unknown
   readonly avatar_data: unknown
   readonly voice_enabled: boolean
-  /** The other marks, by name; a missing one is as on a session that has just joined. */
+  /** The other marks, by name; a missing one has its initial value. */
   readonly marks: Readonly<Record<string, unknown>>
   readonly node: string
 }
@@ -128,7 +128,7 @@ export type MessageRow = {
   readonly created_at: Iso
   /** The request by which its words were erased; `content` is then empty. */
   readonly erased_by: string | null
-  /** The same as `created_at`, as the socket event has it. */
+  /** The same as `created_at`, under the name that the socket event uses. */
   readonly timestamp: Iso
   readonly position: Decimal
   readonly revision: Decimal
@@ -142,7 +142,7 @@ export type MessagesRequest = {
   readonly before?: string
   readonly after?: string
 }
-/** Oldest to newest. `has_more`: there are more in the direction asked (older ones, unless `after` was given). */
+/** Oldest to newest. `has_more`: whether there are more in the direction asked (older ones, unless `after` was given). */
 export type Messages = { readonly messages: ReadonlyArray<MessageRow>; readonly has_more: boolean }
 
 /** What a decision about an existing message needs. */
@@ -160,7 +160,7 @@ export type MessageRecord = {
   readonly parentMessageId: string | null
   readonly threadRootId: string | null
   readonly createdAt: Iso
-  /** Of its MessagePosted in the chat stream. */
+  /** The revision of its MessagePosted in the chat stream. */
   readonly revision: bigint
   readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
 }
@@ -191,7 +191,7 @@ export type AuditRow = {
   readonly hash: string
   readonly prev_hash: string
 }
-/** How far a subscription was delivered. */
+/** How far a subscription has been delivered. */
 export type DeliveryRow = {
   readonly subscription: string
   /** Which of the subscription's starts this is. */
@@ -207,11 +207,11 @@ export type DeliveryRow = {
 export type AuditFilters = {
   readonly space?: SpaceRef
   readonly subspace?: string
-  /** An account or guest, as who acted or as whom it was done to. */
+  /** An account or guest, as the actor or as the target. */
   readonly account?: string
-  /** A second one, for what one did to another. */
+  /** A second one, to find what one did to the other. */
   readonly guest?: string
-  /** An account, a guest or a message, as what it was done to. */
+  /** An account, a guest or a message, as the target. */
   readonly target?: string
   readonly action?: string
   /** The code of a refusal. */
@@ -219,12 +219,12 @@ export type AuditFilters = {
   /** Both inclusive, on `created_at`. */
   readonly from?: Date
   readonly to?: Date
-  /** Text anywhere in a message's words, in either case. It searches all rows that the other filters leave, so give some. */
+  /** Text anywhere in a message's words, whatever the case. It searches all rows that match the other filters, so give some. */
   readonly text?: string
   readonly correlation?: string
   /** Leaves out refusals that say the space is not there: they are on the log only if it is. */
   readonly knownOnly?: boolean
-  /** Without what reports and cases left: who may handle a case is shown it elsewhere. */
+  /** Leaves out rows about reports and cases: whoever may handle a case sees them elsewhere. */
   readonly withoutCases?: boolean
   /** Inclusive: nothing after this position. */
   readonly upTo?: bigint
@@ -233,14 +233,14 @@ export type AuditOrder = 'newest' | 'oldest'
 /** `limit` may be up to 1,000 here. Default order: newest. */
 export type AuditRequest = PageRequest & AuditFilters & { readonly order?: AuditOrder }
 
-/** Times in milliseconds since the epoch, inclusive; null is the room's first, its last. `buckets`: how many at most. */
+/** Times in milliseconds since the epoch, inclusive; null means the room's first and last event. `buckets`: how many at most. */
 export type AuditCountsRequest = {
   readonly space: SpaceRef
   readonly from: number | null
   readonly to: number | null
   readonly buckets: number
 }
-/** How many events of each type began in each of the spans of `width_ms` behind `from`; empty spans are left out. */
+/** How many events of each type fall into each of the spans of `width_ms` after `from`; empty spans are left out. */
 export type AuditCounts = {
   readonly from: Iso | null
   readonly to: Iso | null
@@ -252,7 +252,7 @@ export type AuditCounts = {
 }
 
 export type SpacesRequest = PageRequest & {
-  /** What the content itself says that it is: a post's `vr`, `360`, … */
+  /** The content's own type: a post's `vr`, `360`, … */
   readonly contentType?: string
   /** How many to leave out, for clients without a cursor. */
   readonly offset?: number
@@ -270,20 +270,21 @@ export type TablesCheckpoint = {
 }
 
 export interface ReadModels extends CaseModels {
-  /** True as soon as the tables hold everything up to `position`; false where they don't within `timeoutMs`. */
+  /** True as soon as the tables have everything up to `position`; false if they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => ReadResult<boolean>
   readonly checkpoint: () => ReadResult<TablesCheckpoint>
-  /** The last events that they have, the newest first: to hold a log against. */
+  /** The last events that the tables have, the newest first, to compare with a log. */
   readonly lastPlaces: () => ReadResult<ReadonlyArray<LogPlace>>
   /** Events that wait because they could not be applied (`presence parked`). */
   readonly parked: () => ReadResult<ParkedCounts>
   /** The spaces that the viewer may know of, the lobby first, then newest first. */
   readonly listSpaces: (request: SpacesRequest) => ReadResult<SpaceList>
-  /** Null where neither content nor history knows it. */
+  /** Null if neither content nor history knows it. */
   readonly space: (space: SpaceRef) => ReadResult<SpaceRow | null>
   readonly connectedUsers: (space: SpaceRef) => ReadResult<ReadonlyArray<SessionRow>>
-  /** What lasts in its rooms' scenes. */
+  /** Where somebody waits for a seat. */
   readonly placesOf: (subject: Subject) => ReadResult<ReadonlyArray<PlaceRow>>
+  /** The pinned entities in the scenes of its rooms. */
   readonly entities: (space: SpaceRef) => ReadResult<ReadonlyArray<EntityRow>>
   /** `main` first, even when it is empty. */
   readonly subrooms: (space: SpaceRef) => ReadResult<ReadonlyArray<SubroomRow>>
@@ -305,13 +306,13 @@ export interface ReadModels extends CaseModels {
   readonly boots: () => ReadResult<ReadonlyArray<{ readonly boot: string; readonly sessions: number }>>
   /** Newest first, unless asked otherwise. A cursor stays where it is whatever is added. */
   readonly audit: (request: AuditRequest) => ReadResult<Page<AuditRow>>
-  /** The last place of a space's events before `position`, of these types or of all, looks at its audit log aside. */
+  /** The position of the last of a space's events before `position`, of these types or of all, without looks at its audit log. */
   readonly positionBefore: (
     space: SpaceRef,
     position: bigint,
     types: ReadonlyArray<string> | null,
   ) => ReadResult<bigint | null>
   readonly deliveries: (subscriptions: ReadonlyArray<string>) => ReadResult<ReadonlyArray<DeliveryRow>>
-  /** Of a room's events over time, looks at its audit log aside. */
+  /** Counts of a room's events over time, without looks at its audit log. */
   readonly auditCounts: (request: AuditCountsRequest) => ReadResult<AuditCounts>
 }

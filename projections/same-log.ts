@@ -14,7 +14,7 @@ export type LogPlace = {
   readonly revision: bigint
 }
 
-/** So many streams may have been deleted or cut since, before the check gives no answer. */
+/** If more streams than this have been deleted or cut since, the check gives no answer. */
 const WITNESSES = 100
 
 /** The last events that the tables have, the newest first. */
@@ -42,8 +42,8 @@ const sentence = (place: LogPlace, found: RecordedEvent | undefined): string => 
   return `The log is not the one that the tables were made of: their last, ${where}, ${there}. If this is the right log, ${REMEDY}.`
 }
 
-/** A sentence if it is another log, or one that went back; null if it is the same, or there is nothing to compare. Left:
- *  the log can't be read. */
+/** A sentence if it is another log or one that went back; null if it is the same, or if there is nothing to compare.
+ *  Left: the log can't be read. */
 export const otherLog = async (
   log: StreamReader,
   places: ReadonlyArray<LogPlace>,
@@ -55,7 +55,7 @@ export const otherLog = async (
     if (E.isLeft(read) && read.left._tag !== 'StreamDeleted') return E.left(read.left.cause)
     const found = E.isLeft(read) ? undefined : read.right[0]
     if (E.isLeft(read) || (found !== undefined && found.revision > place.revision)) {
-      // Deleted or cut since, so it tells nothing about the log.
+      // It was deleted or cut since, so it says nothing about the log.
       cut.add(place.stream)
       continue
     }

@@ -1,5 +1,6 @@
-/** What `TablesCut` does to the tables: rows of what is archived go. Cases, keys, subscriptions and what is no look at the audit log
- *  stay; so does who joined, until they leave, since later events of theirs are told by it. */
+/** What `TablesCut` does to the tables: rows of what is archived are deleted. Cases, keys, subscriptions and whatever
+ *  is not a look at the audit log stay; so do the rows of who joined, until they leave, since later events of theirs
+ *  are understood by them. */
 import { sql } from 'slonik'
 import type { TablesCut } from '../domain/audited.ts'
 import type { Only } from './batch.ts'
@@ -16,7 +17,7 @@ const isArchived = ({ before, refusals, looks }: Cut) => sql.fragment`(
 const latest = (cut: Cut): string => [cut.before, cut.refusals, cut.looks].sort().at(-1)!
 
 const cutAudit = (cut: Cut): ReadonlyArray<Statement> => [
-  // A shadow's table has no statistics yet, by which Postgres would choose well here.
+  // The tables of a rebuild have no statistics yet, without which Postgres would choose badly here.
   sql.unsafe`SET LOCAL enable_nestloop = off`,
   sql.unsafe`DELETE FROM presence_audit_log a
     WHERE a.action = 'SessionJoined' AND a.created_at < ${latest(cut)}::timestamptz AND ${isArchived(cut)} AND EXISTS (
@@ -27,7 +28,7 @@ const cutAudit = (cut: Cut): ReadonlyArray<Statement> => [
     WHERE a.action <> 'SessionJoined' AND a.created_at < ${latest(cut)}::timestamptz AND ${isArchived(cut)}`,
 ]
 
-/** `position`: of the event. Later rows stay, whatever time they say. */
+/** `position`: the event's. Later rows stay, whatever their time. */
 const cutMessages = ({ before }: Cut, position: bigint): Statement =>
   sql.unsafe`WITH gone AS (
       DELETE FROM chat_messages
@@ -36,13 +37,13 @@ const cutMessages = ({ before }: Cut, position: bigint): Statement =>
     DELETE FROM chat_reactions r USING gone g
     WHERE r.space_type = g.space_type AND r.space_id = g.space_id AND r.message_id = g.message_id`
 
-/** Of the tables that `only` means. */
+/** For the tables that `only` names. */
 export const cutTables = (cut: Cut, position: bigint, only?: Only): ReadonlyArray<Statement> => [
   ...(only === undefined || only === 'audit' ? cutAudit(cut) : []),
   ...(only === undefined || only === 'chat' ? [cutMessages(cut, position)] : []),
 ]
 
-/** The newest that the tables know of: `position` and `details`, or no row. */
+/** The newest such event that the tables know: `position` and `details`, or no row. */
 export const lastTablesCut = (): Statement =>
   sql.unsafe`SELECT position, details FROM presence_audit_log WHERE action = 'TablesCut'
     ORDER BY position DESC LIMIT 1`

@@ -12,15 +12,15 @@ import { hash } from 'node:crypto'
 import type { RecordedEvent } from '../../domain/ports.ts'
 
 export const GENESIS = '0'.repeat(64)
-/** Deeper than anything that a client may send; what is deeper is kept as text. */
+/** More than the depth of anything that a client may send; whatever is nested deeper is kept as text. */
 export const MAX_DEPTH = 64
 export const MAX_PROVED_DEPTH = 1_000
 
-/** A text as Postgres takes it. */
+/** A text that Postgres accepts. */
 export const cleanText = (text: string): string =>
   text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
 
-/** Texts that need no escaping between quotes: most don't, and checking is cheaper than quoting. */
+/** Texts that need no escaping between quotes: most of them, and checking is cheaper than quoting. */
 const PLAIN = /^[ !#-[\]-~]*$/
 const quote = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text))
 const quoteClean = (text: string): string =>
@@ -35,12 +35,12 @@ export type Shape<Head> = {
   readonly heads: ReadonlyArray<Head>
 }
 const SHAPES = 500
-/** With the same first key. */
+/** The most shapes that are remembered with the same first key. */
 const ALIKE = 8
-/** Objects with more keys are not of a kind. */
+/** Objects with more keys than this are not remembered. */
 const MOST_KEYS = 64
 
-/** `headOf`: what stands before the value of a key. At least one key. */
+/** `headOf` makes what comes before the value of a key. Objects must have at least one key. */
 export const shapes = <Head>(headOf: (key: string) => Head) => {
   const known = new Map<string, Array<Shape<Head>>>()
   let count = 0
@@ -103,22 +103,22 @@ const writer = (quoted: (text: string) => string, maxDepth: number) => {
         return 'null'
     }
   }
-  /** `depth`: of what it stands in. */
+  /** `depth`: the depth of whatever contains the value. */
   return (value: unknown, depth = 0): string => write(value, depth)
 }
 
 const clean = writer(quoteClean, MAX_DEPTH)
 const proved = writer(quote, MAX_PROVED_DEPTH)
-/** Deep enough for anything that is made of what is proved. */
+/** Deep enough for anything that contains proved values. */
 const around = writer(quote, MAX_PROVED_DEPTH + 100)
 
-/** RFC 8785 JSON, of anything, as Postgres takes it: NUL and lone surrogates are U+FFFD. Never throws. */
+/** RFC 8785 JSON of anything, as Postgres accepts it: NUL and lone surrogates become U+FFFD. Never throws. */
 export const canonicalJson = (value: unknown): string => clean(value)
 
 /** The same without replacing anything in texts, so that no two values have the same bytes. */
 export const provedJson = (value: unknown): string => proved(value)
 
-/** The same for values that contain events or parts of them: nothing more of these is cut off. */
+/** The same for values that contain events or parts of them, without cutting off more of these. */
 export const aroundJson = (value: unknown): string => around(value)
 
 /** What is proved of an event, as text: `eventBytes` is its UTF-8. */
@@ -137,6 +137,6 @@ export const leafOf = (recorded: RecordedEvent): Buffer =>
 const hexOf = (bytes: Uint8Array): string =>
   (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString('hex')
 
-/** The hash of the row at `position` behind the one with `prevHash`. `leaf` is what `leafOf` gave, or its hex. */
+/** The hash of the row at `position` that follows the one with `prevHash`. `leaf` is the result of `leafOf`, or its hex. */
 export const chain = (prevHash: string, position: bigint | string, leaf: Uint8Array | string): string =>
   hash('sha256', `["${prevHash}","${position}","${typeof leaf === 'string' ? leaf : hexOf(leaf)}"]`)

@@ -5,7 +5,7 @@ import { CASE_EVENTS } from '../../domain/cases/events.ts'
 import type { SpaceRef } from '../../domain/names.ts'
 import { count, nullable, type Query, query } from '../query.ts'
 
-/** What happened in the room: neither looks at the record, nor what its moderators do about cases. */
+/** What happened in the room: not looks at the audit log, nor what moderators do about cases. */
 const HAPPENED = sql.fragment`action <> 'AuditRead' AND action <> ALL(${sql.array(Object.keys(CASE_EVENTS), 'text')})`
 
 type Span = { readonly first: number | null; readonly last: number | null }

@@ -1,5 +1,5 @@
-/** The audit log: one row an event, whatever it is. It reads the envelope and the recorded data leniently, so that an
- *  event which no projection can apply is still audited, in its place in the chain, with the same bytes for ever. */
+/** The audit log: one row per event, whatever the event is. It reads the envelope and the recorded data leniently, so
+ *  that even an event that no projection can apply is audited, in its place in the chain, with the same bytes for ever. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import { erasedBy } from '../../domain/erasure.ts'
@@ -44,10 +44,10 @@ const AUDIT_COLUMNS = {
 } as const satisfies Columns
 const COLUMN_NAMES = Object.keys(AUDIT_COLUMNS)
 
-/** What goes from one batch to the next: the last row's hash, the right edge of the log's tree, and who each live
- *  session is. */
+/** What is carried from one batch to the next: the last row's hash, the right edge of the log's tree, and whose session
+ *  each live session is. */
 export type AuditMemory = { hash: string; edge: Edge; readonly sessions: Map<string, string> }
-/** `end`: where the chain and the tree stand; null for before the first event. */
+/** `end`: the current end of the chain and of the tree; null before the first event. */
 export const auditMemory = (end: { readonly hash: string; readonly edge: Edge } | null): AuditMemory => ({
   hash: end?.hash ?? GENESIS,
   edge: end?.edge ?? EMPTY_EDGE,
@@ -63,7 +63,7 @@ const name = (value: unknown): string | null => {
   const found = text(value)
   return found !== null && found.length > MAX_NAME ? cleanText(found.slice(0, MAX_NAME)) : found
 }
-/** A day that no calendar has is read as `Date` reads it. */
+/** A day that does not exist is read as `Date` reads it. */
 const time = (value: unknown, recorded: Date): number => {
   if (typeof value === 'string') {
     const exact = msOf(value)
@@ -77,7 +77,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
 const sessionOf = (event: RecordedEvent): string | null => text(loose(event.data).sessionId)
 
-/** The sessions that these events name and that nobody here knows: look them up before the fold. */
+/** The sessions that these events name and that are not in memory: look them up before the fold. */
 export const unknownSessions = (
   events: ReadonlyArray<RecordedEvent>,
   { sessions }: AuditMemory,
@@ -93,8 +93,8 @@ export const unknownSessions = (
   return [...unknown]
 }
 
-/** Whom it was done to: the account, guest or message that it names, or the subject of the session that it names; null if
- *  that is the actor. */
+/** The target of an event: the account, guest or message that it names, or the subject of the session that it names;
+ *  null if that is the actor. */
 const targetOf = (event: RecordedEvent, data: Loose, actor: string | null, { sessions }: AuditMemory) => {
   const session = sessionOf(event)
   if (session !== null) {
@@ -129,7 +129,7 @@ const outsidePlace = ({ data }: RecordedEvent): string => {
   return `${ACCESS_PREFIX}${typeof space === 'string' ? space : 'global:*'}`
 }
 
-/** Streams repeat by the thousand, so what they say is remembered. */
+/** Streams repeat by the thousand, so what their names say is remembered. */
 const MEMO = 10_000
 type Place = { readonly type: string; readonly id: string }
 const spaces = new Map<string, Place>()
@@ -145,7 +145,7 @@ const placeOf = (event: RecordedEvent): Place => {
   return known
 }
 
-/** One event's row, its columns in the order of `AUDIT_COLUMNS`. Moves the memory's hash on. Answers its leaf in hex. */
+/** Writes one event's row, its columns in the order of `AUDIT_COLUMNS`, and updates the memory's hash. Returns its leaf in hex. */
 const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): string => {
   const { leaf, details } = written(event)
   const data = loose(event.data)
@@ -181,8 +181,8 @@ const auditRow = (rows: CopyRows, event: RecordedEvent, memory: AuditMemory): st
   return leaf
 }
 
-/** What appends a batch's rows, and the events' leaves in hex. Sessions that left are forgotten at its end, so that how events
- *  fall into batches changes nothing. */
+/** What appends a batch's rows, and the events' leaves in hex. Sessions that left are forgotten only at its end, so
+ *  that the result does not depend on how events are divided into batches. */
 export const copyAudit = (
   events: ReadonlyArray<RecordedEvent>,
   memory: AuditMemory,
@@ -193,7 +193,7 @@ export const copyAudit = (
   return { copy: rows.finish(), leaves }
 }
 
-/** What `sessionSubjects` found, as the memory has it. */
+/** Puts what `sessionSubjects` found into the memory. */
 export const remember = (memory: AuditMemory, session: unknown, subject: unknown): void => {
   const found = name(subject)
   if (typeof session === 'string' && found !== null) memory.sessions.set(session, found)

@@ -1,4 +1,4 @@
-/** What the audit log is asked. */
+/** Queries of the audit log. */
 
 import * as t from 'io-ts'
 import { sql } from 'slonik'
@@ -8,7 +8,7 @@ import type { Statement } from '../projection.ts'
 import { bigint, decimal, iso, nullable, type Query, query } from '../query.ts'
 import type { AuditFilters, AuditOrder, AuditRow } from '../read-models.ts'
 
-/** Who these sessions were, by their joining. Answers `session_id` and `subject`. */
+/** Whose sessions these were, according to when they joined. Rows of `session_id` and `subject`. */
 export const sessionSubjects = (sessions: ReadonlyArray<string>): Statement =>
   sql.unsafe`SELECT DISTINCT ON (session_id) session_id, subject FROM (
       SELECT details ->> 'sessionId' AS session_id, position, CASE
@@ -83,11 +83,11 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
   ]
 }
 
-/** What reports, cases and appeals left, be it refused. */
+/** Leaves out rows about reports, cases and appeals, including refusals. */
 const WITHOUT_CASES = sql.fragment`NOT starts_with(stream, ${CASES_PREFIX})
   AND NOT (action = 'CommandRefused' AND details ->> 'command' = ANY(${sql.array([...CASE_COMMAND_NAMES], 'text')}))`
 
-/** Beyond position `past`, which is exclusive, in the order asked for. */
+/** Rows after position `past` (exclusive), in the order asked for. */
 export const auditLog = (
   { account, ...asked }: AuditFilters,
   order: AuditOrder,
@@ -107,7 +107,7 @@ export const auditLog = (
       ${all.length === 0 ? sql.fragment`` : sql.fragment`WHERE ${sql.join(all, sql.fragment` AND `)}`}
       ORDER BY position ${way} LIMIT ${limit})`
   }
-  // Each of the three has its index; an OR over them would walk the whole log.
+  // Each of the three has an index of its own; an OR over them would scan the whole log.
   const positions =
     account === undefined
       ? first([])
@@ -128,7 +128,7 @@ export const auditLog = (
   )
 }
 
-/** The last event of a space's rooms before a place, without the streams that only the audit log has. */
+/** The last event of a space's rooms before a position, without the streams that are in the audit log only. */
 export const positionBefore = (
   space: SpaceRef,
   position: bigint,

@@ -1,5 +1,5 @@
-/** Who is kept out (bans) and who is kept quiet (mutes). A restriction that has run out stays until it is lifted or
- *  replaced: readers compare `until` with their clock. */
+/** Who is banned and who is muted. A restriction that has run out stays in the table until it is lifted or replaced:
+ *  readers compare `until` with their clock. */
 import { type Latest, type Projection, spaceMapKey, writeLatest } from '../projection.ts'
 
 const BANS = { name: 'presence_bans', key: ['space_type', 'space_id', 'subject'] }

@@ -1,4 +1,4 @@
-/** Who is kept out or quiet now: restrictions that have run out are not listed. */
+/** Who is banned or muted now: restrictions that have run out are not listed. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
@@ -7,7 +7,7 @@ import type { BanRow, MuteRow } from '../read-models.ts'
 
 const props = { subject: t.string, reason: nullable(t.string), until: nullable(iso), created_at: iso }
 
-/** By subject, after `after`. */
+/** In the order of subjects, after `after`. */
 export const bansOf = (space: SpaceRef, after: string | null, limit: number): Query<BanRow> =>
   query(
     sql.unsafe`SELECT subject, banned_by, reason, until, created_at FROM presence_bans

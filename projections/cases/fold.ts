@@ -1,4 +1,4 @@
-/** Cases and reports, a row each. What people wrote is not in them: the audit log has it, where it can be erased. */
+/** Cases and reports, one row each. What people wrote is not in them: the audit log has it, where it can be erased. */
 import { sql } from 'slonik'
 import type { CaseEvent, CaseEventOf } from '../../domain/cases/events.ts'
 import { isCaseEvent } from '../../domain/cases/events.ts'
@@ -17,7 +17,7 @@ const CASES = { name: 'presence_cases', key: ['space_type', 'space_id', 'case_id
 const REPORTS = { name: 'presence_reports', key: ['space_type', 'space_id', 'report_id'] }
 
 const KEY = { space_type: 'text', space_id: 'text', case_id: 'text' } as const
-/** Said once, as a case is opened. */
+/** Columns that are set once, when a case is opened. */
 const FIRST = {
   subject: 'text',
   about: 'text',
@@ -25,12 +25,12 @@ const FIRST = {
   entity_id: 'text',
   subspace: 'text',
   opened_at: 'timestamptz',
-  /** Of the event that opened it: the room just before it is the moment. */
+  /** The position of the event that opened it: the case's moment is the room just before that. */
   opened_position: 'int8',
   moment_space: 'int8',
   moment_chat: 'int8',
 } as const satisfies Columns
-/** Said anew as it goes on: the newest stands. */
+/** Columns that change as the case goes on: the newest value counts. */
 const LATER = {
   status: 'text',
   taken_by: 'text',
@@ -62,7 +62,7 @@ const REPORT_COLUMNS = {
 
 type Change = {
   readonly key: Row
-  /** Null where the case was opened before this batch. */
+  /** Null if the case was opened before this batch. */
   first: Row | null
   later: Row
   reports: number
@@ -171,7 +171,7 @@ const opened = (changes: ReadonlyArray<Change>): ReadonlyArray<Statement> => {
   ]
 }
 
-/** One statement for all: what a batch does not say of a case stays. */
+/** One statement for all changed cases: columns that the batch does not change keep their values. */
 const goneOn = (changes: ReadonlyArray<Change>): ReadonlyArray<Statement> => {
   const rows = changes
     .filter(({ first }) => first === null)

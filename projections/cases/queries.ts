@@ -1,4 +1,4 @@
-/** What is asked of cases. Who may be shown them is the asker's to decide. */
+/** Queries of cases. Whoever asks decides who may see the answers. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -41,7 +41,7 @@ const COLUMNS = sql.join(
   sql.fragment`, `,
 )
 
-/** The longest open first, after position `past`. */
+/** Those open the longest come first, after position `past`. */
 export const casesOf = (
   space: SpaceRef,
   list: CaseList | null,
@@ -80,7 +80,7 @@ const step = t.type({
   event_id: t.string,
 })
 
-/** All that was written about a case, in order. */
+/** Everything that was recorded about a case, in order. */
 export const caseSteps = (space: SpaceRef, caseId: string, limit: number): Query<CaseStep> =>
   query(
     sql.unsafe`SELECT position, created_at, action, user_account, guest_id, details, revision, event_id
@@ -123,7 +123,7 @@ export const reportsBy = (reporter: string, past: string | null, limit: number):
     }) as unknown as t.Type<ReportRow, ReportRow, unknown>,
   )
 
-/** Rows that a transparency report is made of: all about cases up to `to`, and what was done in the span. */
+/** Rows that a transparency report is made from: everything about cases up to `to`, and what was done in the span. */
 export const transparencyRows = (
   space: SpaceRef,
   span: { readonly from: string; readonly to: string },

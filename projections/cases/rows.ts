@@ -1,4 +1,4 @@
-/** What can be asked of cases, as types. */
+/** The types of what can be asked about cases. */
 import type { SpaceRef, SpaceType } from '../../domain/names.ts'
 import type { Decimal, Iso, Page, PageRequest, ReadResult } from '../asking.ts'
 import type { CaseList } from './lists.ts'
@@ -13,14 +13,14 @@ export type Did = {
 }
 export type CaseRow = {
   readonly case_id: string
-  /** Whom it is about. */
+  /** The person whom it is about. */
   readonly subject: string
   readonly about: string
   readonly message_id: string | null
   readonly entity_id: string | null
   readonly subspace: string | null
   readonly opened_at: Iso
-  /** The room just before it is the moment. */
+  /** The case's moment is the room just before this position. */
   readonly opened_position: Decimal
   readonly moment_space: Decimal
   readonly moment_chat: Decimal
@@ -41,7 +41,7 @@ export type CaseRow = {
   readonly decision: string | null
   readonly reports: number
   readonly acts: number
-  /** In order. */
+  /** In the order in which they were done. */
   readonly did: ReadonlyArray<Did>
 }
 type Placed = { readonly space_type: SpaceType; readonly space_id: string }
@@ -56,7 +56,7 @@ export type ReportRow = Placed & {
   readonly entity_id: string | null
   readonly is_closed: boolean
 }
-/** An event of a case, as the audit log has it. */
+/** An event of a case, as it is in the audit log. */
 export type CaseStep = {
   readonly position: Decimal
   readonly created_at: Iso
@@ -67,7 +67,7 @@ export type CaseStep = {
   readonly revision: Decimal
   readonly event_id: string
 }
-/** What a transparency report is made of. */
+/** A row that a transparency report is made from. */
 export type AccountedRow = {
   readonly position: bigint
   readonly stream: string
@@ -77,14 +77,14 @@ export type AccountedRow = {
 }
 
 export interface CaseModels {
-  /** The longest open first. */
+  /** Those open the longest come first. */
   readonly cases: (space: SpaceRef, list: CaseList | null, page: PageRequest) => ReadResult<Page<CaseRow>>
   readonly case: (space: SpaceRef, caseId: string) => ReadResult<CaseRow | null>
   readonly caseSteps: (space: SpaceRef, caseId: string) => ReadResult<ReadonlyArray<CaseStep>>
-  /** Where somebody was acted on in a case, the newest first. */
+  /** Cases in which somebody was acted on, the newest first. */
   readonly receipts: (subject: string, page: PageRequest) => ReadResult<Page<ReceiptRow>>
   readonly reportsBy: (reporter: string, page: PageRequest) => ReadResult<Page<ReportRow>>
-  /** A page of the rows that a transparency report is made of, in order, after position `past`. */
+  /** A page of the rows that a transparency report is made from, in order, after position `past`. */
   readonly accounted: (
     space: SpaceRef,
     span: { readonly from: Iso; readonly to: Iso },

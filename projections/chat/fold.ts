@@ -1,6 +1,6 @@
-/** Messages and reactions. A message id is of its space alone; within it, it belongs to the message that was first on
- *  the log. (A space decides by its own streams, so two spaces may take one id; a key of the id alone would have to lose one
- *  of two messages that were both accepted.) */
+/** Messages and reactions. A message id is unique in its space only; within it, it belongs to the message that was
+ *  first on the log. (A space decides by its own streams, so two spaces may use the same id; if the id alone were the
+ *  key, one of two accepted messages would be lost.) */
 import { sql } from 'slonik'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import { isChatEvent } from '../../domain/chat/events.ts'
@@ -60,7 +60,7 @@ type Change = {
   readonly space_id: string
   content?: string
   edited_at?: string
-  /** Of the last edit: the request by which its words were erased. */
+  /** The request by which the words of the last edit were erased. */
   erased_by?: string | null
   deleted_by?: string
   deleted_at?: string
@@ -71,16 +71,16 @@ const COPY_FROM = 50
 type Posted = PlacedEvent & { readonly event: Extract<ChatEvent, { readonly type: 'MessagePosted' }> }
 
 type Changes = {
-  /** By space and message id, as all of these are. */
+  /** By space and message id, like the other maps here. */
   readonly posted: Map<string, Posted>
-  /** Changes to messages that were there before this batch, and to those that it posts: ids may come again, and the tables
-   *  must not depend on where a batch ends. */
+  /** Changes to messages that were there before this batch, and to those that it posts: ids may be used again, and the
+   *  tables must not depend on where a batch ends. */
   readonly before: Map<string, Change>
   readonly after: Map<string, Change>
   readonly reactions: Latest
 }
 
-/** Where an edit or a deletion goes; nowhere once the message is deleted. */
+/** The record that takes an edit or a deletion; null once the message is deleted. */
 const changing = (changes: Changes, { space }: PlacedEvent, message_id: string): Change | null => {
   const key = spaceMapKey(space, message_id)
   const changed = changes.posted.has(key) ? changes.after : changes.before
@@ -184,8 +184,7 @@ const rowOf = ({ event: { data }, space, position, revision }: Posted): Row => (
 const columns = Object.keys(MESSAGE_COLUMNS)
 const values = columns.filter((name) => !MESSAGES.key.includes(name))
 
-/** New messages in COPY's form, which is much faster but can't handle conflicts. Null if one of them is unusual: then the
- *  upsert decides. */
+/** New messages in COPY's form, which is much faster but can't handle conflicts. Null if one of them is unusual: then they are upserted. */
 const copyPosted = (posted: Changes['posted']): Copy | null => {
   const rows = new CopyRows(MESSAGES.name, columns, 300 * posted.size)
   for (const { event, space, position, revision } of posted.values()) {

@@ -1,4 +1,4 @@
-/** What was said. */
+/** Queries of messages and reactions. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { MAX_REACTIONS_OF_ALL } from '../../domain/chat/text.ts'
@@ -27,7 +27,7 @@ const listed = t.type({
   reactions: t.array(reaction),
 })
 
-/** By message id or by revision; no row where there is no such message here. */
+/** Finds a message by its id or its revision; no row if this space has no such message. */
 export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly revision: bigint }> =>
   query(
     sql.unsafe`SELECT revision FROM chat_messages
@@ -35,7 +35,7 @@ export const revisionOf = (space: SpaceRef, messageId: string): Query<{ readonly
     t.type({ revision: bigint }),
   )
 
-/** Every message's id, in order. */
+/** The ids of all messages, in order. */
 export const messageIdsOf = (
   space: SpaceRef,
   after: bigint,
@@ -53,7 +53,7 @@ export const messageIdsOf = (
 const MOST_NAMED = 100
 const MOST_EMOJI = 100
 
-/** Oldest to newest of the `limit` nearest to the end asked from; revisions are exclusive. */
+/** Of the `limit` messages nearest to the end asked from, oldest to newest; revisions are exclusive. */
 export const messagesOf = (
   space: SpaceRef,
   subspace: string,
@@ -89,7 +89,7 @@ export const messagesOf = (
   )
 }
 
-/** There may be more from before reactions had a bound: those that are left out count as none. */
+/** There may be more reactions from before they were limited: those that are left out are not counted. */
 const MOST_FOUND = 2 * MAX_REACTIONS_OF_ALL
 
 const facts = t.type({

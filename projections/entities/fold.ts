@@ -1,4 +1,4 @@
-/** The lasting entities of rooms' scenes: a row for each one that is pinned. */
+/** The pinned entities of rooms' scenes, one row each. */
 import { sql } from 'slonik'
 import { type Latest, type Projection, type Row, recordset, spaceMapKey, writeLatest } from '../projection.ts'
 
@@ -14,7 +14,7 @@ const COLUMNS = {
   ...CHANGING,
 } as const
 
-/** `changed`: of those whose row is not of this batch. */
+/** `changed`: changes to entities whose row is from before this batch. */
 type Changes = { readonly rows: Latest; readonly changed: Map<string, Row> }
 
 export const entities: Projection<Changes> = {

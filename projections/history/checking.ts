@@ -1,5 +1,5 @@
-/** Checks the moments kept beside a room's stream: folds its events from the first, trusting nothing that is kept, and
- *  compares. */
+/** Checks the moments kept beside a room's stream: folds its events from the first, without trusting anything that is
+ *  kept, and compares. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Decoded } from '../../domain/codec.ts'
 import { parseStreamName } from '../../domain/names.ts'
@@ -19,28 +19,28 @@ export type KeptCheck = { readonly events: number; readonly faults: ReadonlyArra
 
 const PAGE = 1_000
 
-/** Holds what is made of one stream's events against what is kept beside it. */
+/** Compares what is made from one stream's events with what is kept beside it. */
 const comparison = (log: StreamReader, stream: string) => {
   const faults: KeptFault[] = []
   let events = 0
   const made = new Map<string, number>()
-  /** Instead of being written, what is made is compared with what is there. */
+  /** Compares what was made with what is there, instead of writing it. */
   const compare = async ({ stream: kept, at, events: all }: ToWrite): Promise<void> => {
     made.set(kept, at + all.length)
     const there = await readEvents(log, kept, { from: BigInt(at), limit: all.length })
     for (const { id, type, data, revision } of there) {
-      // Those of what was archived are not kept.
+      // Moments of archived events are not kept.
       const i = Number(revision) - at
       const should = all[i]
       if (should === undefined) continue
       events += 1
-      // As it would stand on the log.
+      // As it would be on the log.
       const written: unknown = JSON.parse(JSON.stringify(should.data))
       if (id === should.id && type === should.type && provedJson(data) === provedJson(written)) continue
       faults.push({ stream: kept, revision: at + i, detail: 'It is not what the room’s events make.' })
     }
   }
-  /** After all events: more than was made may not be kept. */
+  /** To be called after all events: no more may be kept than was made. */
   const end = async (): Promise<KeptCheck> => {
     for (const kept of [momentsOf(stream), marksOf(stream)]) {
       const [last] = await readEvents(log, kept, { direction: 'backwards', limit: 1 })
@@ -68,7 +68,7 @@ const checkFold = async <S>(
     try {
       for (const recorded of page) keeping.add(readable(recorded))
     } catch (error) {
-      // Behind an event that can't be read nothing is kept.
+      // Nothing is kept after an event that can't be read.
       if (!(error instanceof Failed)) throw error
       isWhole = false
     }
@@ -77,7 +77,7 @@ const checkFold = async <S>(
   return end()
 }
 
-/** Of a space's or a chat's stream. Throws `Failed` where the log can't be read. */
+/** Checks a space's or a chat's stream. Throws `Failed` if the log can't be read. */
 export const checkKept = (log: StreamReader, stream: string, every = EVERY): Promise<KeptCheck> => {
   const named = parseStreamName(stream)
   const kind = E.isRight(named) ? named.right.kind : null
@@ -92,23 +92,23 @@ type Followed = {
   readonly against: ReturnType<typeof comparison>
   /** Roughly how many things it holds. */
   weight: number
-  /** An event of it can't be read: what comes behind it is not folded. */
+  /** Whether an event of it can't be read: what comes after it is not folded. */
   isTorn: boolean
 }
 
 export type KeptFollowing = {
-  /** Events in the log's order; `decoded` is null where it can't be read. */
+  /** Takes events in the log's order; `decoded` is null if the event can't be read. */
   readonly add: (stream: string, decoded: Decoded | null) => void
   /** Compares what has become due. */
   readonly compare: () => Promise<void>
-  /** After the last event. `again`: streams that were not followed to their end, or seem at fault, which may be as they got
-   *  longer meanwhile: they are to be checked by themselves. */
+  /** To be called after the last event. `again`: streams that were not followed to their end, or that seem wrong, which
+   *  may be because they grew meanwhile: they have to be checked one by one. */
   readonly end: () => Promise<{ readonly events: number; readonly again: ReadonlyArray<string> }>
 }
 
-/** What all folds that are followed may hold. */
+/** How much all folds that are followed may hold together. */
 const MOST = 2_000_000
-/** What following one costs, whatever is in it. */
+/** What following a stream costs at least. */
 const LEAST = 20
 
 const foldingOf = (stream: string): Keeping | null => {
@@ -119,7 +119,7 @@ const foldingOf = (stream: string): Keeping | null => {
   return null
 }
 
-/** Checks all rooms in one pass over the log, where it is read anyhow: each event is folded as it comes. */
+/** Checks all rooms in one pass over the log, when it is read anyway: each event is folded as it comes. */
 export const followKept = (log: StreamReader, most = MOST): KeptFollowing => {
   const rooms = new Map<string, Followed | null>()
   const due = new Set<Followed>()

@@ -1,5 +1,6 @@
-/** How one of a room's streams stood when its beginning was archived: what the past is told from where its events are not at hand. In
- *  a stream beside it, the last one counts: a head, behind the parts of its state where that is long. */
+/** The state of one of a room's streams when its beginning was archived: the past is told from there if its events are
+ *  not at hand. It is in a stream beside the room's, where the last one counts: a head, preceded by the parts of the
+ *  state if it is long. */
 import { hash } from 'node:crypto'
 import * as t from 'io-ts'
 import { derivedUuid } from '../../domain/ids.ts'
@@ -19,7 +20,7 @@ type Head = t.TypeOf<typeof Head>
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex')
 
-/** What is appended, in this order, with nothing between. */
+/** The events to append, in this order, with nothing in between. */
 export const standingEvents = <S>(
   stream: string,
   folding: Folding<S>,
@@ -47,7 +48,7 @@ export const standingEvents = <S>(
   )
 }
 
-/** Null where its beginning was never archived, or that can't be read. */
+/** Null if its beginning was never archived, or if that can't be read. */
 export const standingAt = async <S>(
   log: StreamReader,
   folding: Folding<S>,

@@ -1,19 +1,19 @@
-/** What can keep a moment from being told. */
+/** Reasons why a moment can't be told. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Archived, RecordedEvent, StreamRead, StreamReader } from '../../domain/ports.ts'
 
 export type MomentError =
   | { readonly _tag: 'LogUnavailable'; readonly cause: string }
-  /** It is not on the log any more. `archive`: where it is; null where nothing says so. */
+  /** It is no longer on the log. `archive` says where it is; null if nothing does. */
   | { readonly _tag: 'Archived'; readonly cause: string; readonly archive: Archived | null }
-  /** An event on the way is none that this version can read. */
+  /** An event on the way can't be read by this version. */
   | { readonly _tag: 'Unreadable'; readonly cause: string }
   /** `detail` is a sentence. */
   | { readonly _tag: 'NoSuchMoment'; readonly field: 'revision' | 'position'; readonly detail: string }
   | { readonly _tag: 'NoSuchEvent' }
 
-/** How a fold ends early, inside this folder alone: `told` makes it a value again. */
+/** Ends a fold early, inside this folder only: `told` turns it back into a value. */
 export class Failed extends Error {
   override readonly name = 'Failed'
   readonly error: MomentError
@@ -37,7 +37,7 @@ export const told =
 export const isArchived = (error: unknown): boolean =>
   error instanceof Failed && error.error._tag === 'Archived'
 
-/** No events where there is no stream. */
+/** Returns no events if there is no stream. */
 export const readEvents = async (
   log: StreamReader,
   stream: string,

@@ -1,5 +1,5 @@
-/** What is to be kept of one stream (`kept-streams.ts`), made from its events as they come, one after the other. It is written
- *  by whoever holds the log (`apps/operations/keep/moment-writer.ts`). */
+/** Makes what is kept beside one stream (`kept-streams.ts`) from its events as they come, one after the other. Whoever
+ *  holds the log writes it (`apps/operations/keep/moment-writer.ts`). */
 import { hash } from 'node:crypto'
 import type { Decoded } from '../../domain/codec.ts'
 import { derivedUuid } from '../../domain/ids.ts'
@@ -8,7 +8,7 @@ import type { Folding } from './folding.ts'
 import { KEPT_VERSION, MARKS_EACH, MAX_BYTES, marksOf, momentsOf, partsOf } from './kept-streams.ts'
 import { after, nothing, type Point } from './point.ts'
 
-/** Events that a stream has from number `at` on. `moments`: how many kept moments they complete. */
+/** Events to write to a stream from number `at` on. `moments`: how many kept moments they complete. */
 export type ToWrite = {
   readonly stream: string
   readonly at: number
@@ -17,29 +17,29 @@ export type ToWrite = {
 }
 
 export type Keeping<S = unknown> = {
-  /** After the last event that it was given. */
+  /** The state after the last event that was added. */
   readonly point: () => Point<S>
-  /** The event after that one, and no other. Its state is this one's own: nobody else may change it. */
+  /** Adds the event that follows that one, and no other. The state belongs to this object: nobody else may change it. */
   readonly add: (decoded: Decoded) => void
   /** Whether there is a moment to write. */
   readonly isDue: () => boolean
-  /** What there is to write, in this order; it is given once. */
+  /** What there is to write, in this order; it is returned once. */
   readonly take: () => ReadonlyArray<ToWrite>
-  /** How many things it holds. */
+  /** How many things the state holds. */
   readonly entries: () => number
 }
 
 export type Begin<S> = {
   readonly point: Point<S>
-  /** The number of the moment that this point is, or -1: the last that was kept whole. */
+  /** The number of the moment at this point, or -1: the last moment that was kept whole. */
   readonly full: number
-  /** How many moments and marks there are. */
+  /** How many moments and marks are kept. */
   readonly count: number
   readonly marked: number
-  /** What the last one that was kept whole holds, where that is not this point. */
+  /** How many things the last moment that was kept whole holds, if that is not this point. */
   readonly weight?: number
 }
-/** Before the first event, with nothing kept. */
+/** The beginning: before the first event, with nothing kept. */
 export const fromNothing = <S>(folding: Folding<S>): Begin<S> => ({
   point: nothing(folding),
   full: -1,
@@ -48,14 +48,14 @@ export const fromNothing = <S>(folding: Folding<S>): Begin<S> => ({
 })
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex')
-/** Event number `k` of a stream, after the room's event `id`: its own id derives from these, so that every writer writes the same. */
+/** Event number `k` of a stream, made after the room's event `id`: its own id derives from these, so that every writer writes the same. */
 const newEvent = (
   { stream, k, id }: { readonly stream: string; readonly k: number; readonly id: string },
   type: string,
   data: unknown,
 ): NewEvent => ({ id: derivedUuid(sha256, `${stream} ${k} ${id}`), type, data, metadata: {} })
 
-/** `bytes`: about as long as it is on the log. */
+/** `bytes`: about its length on the log. */
 type Made = {
   readonly k: number
   readonly event: NewEvent
@@ -63,7 +63,7 @@ type Made = {
   readonly parts: ReadonlyArray<NewEvent>
 }
 
-/** A moment kept whole: its state in it, or in parts beside it where that is long. */
+/** A moment that is kept whole: its state is in it, or in parts beside it if the state is long. */
 const wholeMoment = (
   { stream, k, id }: { readonly stream: string; readonly k: number; readonly id: string },
   head: object,
@@ -109,7 +109,7 @@ export const createKeeping = <S>(
 ): Keeping<S> => {
   const step = every / MARKS_EACH
   let { point, full, count, marked } = begin
-  /** What the last one that was kept whole holds. */
+  /** How many things the last moment that was kept whole holds. */
   let weight = full < 0 ? 0 : (begin.weight ?? folding.entries(point.state))
   let moments: Made[] = []
   let places: NewEvent[] = []
@@ -127,7 +127,7 @@ export const createKeeping = <S>(
     if (!Number.isInteger(k)) return
     const isThere = k < count + moments.length
     const head = { ...place, v: KEPT_VERSION, id, at }
-    // A crowded room's state is kept the more seldom, so that keeping costs no more than its events do.
+    // The larger a room's state, the less often it is kept, so that keeping it costs no more than its events do.
     const now = folding.entries(point.state)
     if (full >= 0 && (k - full) * every < Math.max(every, Math.min(weight, now))) {
       if (isThere) return
@@ -143,7 +143,7 @@ export const createKeeping = <S>(
   const take = (): ReadonlyArray<ToWrite> => {
     const [made, marks] = [moments, places]
     const [from, fromMark] = [count, marked]
-    // What comes meanwhile is of the next time.
+    // Events that come meanwhile belong to the next call.
     moments = []
     places = []
     count += made.length
@@ -151,7 +151,7 @@ export const createKeeping = <S>(
     const parts = made.flatMap(({ k, parts }) =>
       parts.map((part, at) => ({ stream: partsOf(stream, k), at, events: [part], moments: 0 })),
     )
-    // Last: where there is a mark, there are the moments before it.
+    // The marks come last: if there is a mark, the moments before it are there too.
     const last =
       marks.length === 0 ? [] : [{ stream: marksOf(stream), at: fromMark, events: marks, moments: 0 }]
     return [...parts, ...inAppends(momentsOf(stream), from, made), ...last]

@@ -1,11 +1,11 @@
-/** The moments that are kept beside a stream (`kept-streams.ts`), as a reader takes them up. */
+/** Reads the moments that are kept beside a stream (`kept-streams.ts`). */
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
 import { Failed, readEvents } from './errors.ts'
 import type { Folding } from './folding.ts'
 import { broughtUp, EVERY, KeptMoment, momentsOf, partsOf } from './kept-streams.ts'
 import type { Point } from './point.ts'
 
-/** How many kept moments that can't be read are passed over, looking for one that can. */
+/** How many unreadable kept moments are skipped in the search for a readable one. */
 const STEPS_BACK = 4
 
 /** A moment that was kept whole, and its number. */
@@ -18,7 +18,7 @@ const keptAt = async (log: StreamReader, stream: string, k: number): Promise<Kep
     : null
 }
 
-/** The nearest moment kept at or before the end of stretch `k`; null where none is of use. */
+/** The nearest moment kept at or before the end of stretch `k`; null if there is no usable one. */
 export type NearestKept<S> = (stream: string, k: number) => Promise<KeptPoint<S> | null>
 
 export const nearestKept = <S>(log: StreamReader, folding: Folding<S>, every = EVERY): NearestKept<S> => {
@@ -40,7 +40,7 @@ export const nearestKept = <S>(log: StreamReader, folding: Folding<S>, every = E
     const kept = at === k ? there : await keptAt(log, stream, at)
     if (kept === null || at > k) return null
     const state = await stateOf(stream, at, kept)
-    // A newer program's, or not to be read: the one before it may be.
+    // A newer program wrote it, or it is unreadable: the one before may be readable.
     if (state === null) return tries > 0 ? nearest(stream, at - 1, tries - 1) : null
     const { id, position, latest } = kept
     const revision = (at + 1) * every - 1
@@ -49,7 +49,7 @@ export const nearestKept = <S>(log: StreamReader, folding: Folding<S>, every = E
   return (stream, k) => nearest(stream, k, STEPS_BACK)
 }
 
-/** The events after `point`, page by page; null where what is kept is not of this stream. */
+/** The events after `point`, page by page; null if what is kept does not belong to this stream. */
 export const pageAfter = async (
   log: StreamReader,
   stream: string,

@@ -10,25 +10,25 @@
 import * as t from 'io-ts'
 
 export const EVERY = 256
-/** Marks to a kept moment: what is read past it ends with the mark. */
+/** How many marks there are to one kept moment: a read past the moment ends at a mark. */
 export const MARKS_EACH = 4
-/** An append takes 1 MiB; a kept moment above this goes into parts. */
+/** An append may have 1 MiB; a kept moment larger than this is divided into parts. */
 export const MAX_BYTES = 700_000
 
-/** Of the streams that are kept beside the room's. They hold places in this very log, and are of no use in another. */
+/** The prefixes of the streams that are kept beside the room's. They hold positions of this very log, and are of no use in another. */
 export const KEPT_PREFIXES: ReadonlyArray<string> = ['moments-', 'marks-', 'momentparts-']
 export const momentsOf = (stream: string): string => `moments-${stream}`
 export const marksOf = (stream: string): string => `marks-${stream}`
 export const partsOf = (stream: string, k: number): string => `momentparts-${stream}@${k}`
 
-/** Of what is kept. What is only added (a setting, a mark) needs no other: it is written where it is not as every space
- *  begins, so that an older program's moments and this one's are the same to the byte. A change of the form does: then the
- *  one before gets a step to it here, and a golden file (`golden/kept-N.json`). */
+/** The version of what is kept. An addition (a setting, a mark) needs no new version: it is written only if it differs
+ *  from its initial value, so that an older program's moments and this one's are the same to the byte. A change of the
+ *  form needs one: then the version before gets a step here, and a golden file (`golden/kept-N.json`). */
 export const KEPT_VERSION = 1
-/** State of one version to that of the next, by the version that is left behind. */
+/** Converts the state of one version to the next, by the version that is left behind. */
 const KEPT_STEPS: Readonly<Record<number, (state: unknown) => unknown>> = {}
 
-/** As this version has it; null for a newer program's. */
+/** The state in this version's form; null if a newer program wrote it. */
 export const broughtUp = (
   v: number,
   state: unknown,
@@ -42,7 +42,7 @@ export const broughtUp = (
 }
 
 export const Mark = t.type({ v: t.literal(1), position: t.string, latest: t.number })
-/** `back`: the number of the moment that is kept whole and nearest before; `parts`: in how many it is. */
+/** `back`: the number of the nearest earlier moment that is kept whole; `parts`: in how many parts it is. */
 export const KeptMoment = t.intersection([
   t.type({ v: t.number, position: t.string, latest: t.number, id: t.string, at: t.string }),
   t.partial({ state: t.unknown, back: t.number, parts: t.number }),

@@ -4,25 +4,25 @@ import { readEvents } from './errors.ts'
 import { EVERY, MARKS_EACH, Mark, marksOf } from './kept-streams.ts'
 import type { EventPlace, IsPast } from './point.ts'
 
-/** So few marks are read at once instead of by halving: fewer round trips for a few more bytes. */
+/** Up to this many marks are read at once instead of by halving: fewer round trips for a few more bytes. */
 const MARKS_AT_ONCE = 64
-/** Marks never change once written, so they are remembered, so many of them in all. */
+/** Marks never change once written, so they are remembered: up to this many in all. */
 const MARKS = 200_000
 
 export type Marks = {
   readonly at: (stream: string, k: number) => Promise<EventPlace | null>
   /** How many marks there are. */
   readonly count: (stream: string) => Promise<number>
-  /** How many marks are enough to find the moment: looked up again only if it may lie behind the last known one. */
+  /** How many marks are enough to find the moment: counted again only if it may be after the last known one. */
   readonly countFor: (stream: string, past: IsPast) => Promise<number>
-  /** The first stretch between marks whose end is past; `count` where none is. */
+  /** The first stretch between marks whose end is past the moment; `count` if there is none. */
   readonly stretch: (stream: string, count: number, past: IsPast) => Promise<number>
 }
 
 /** A memory of a log's marks; all are dropped at once when they become too many. */
 const createMemory = (step: number) => {
   const marks = new Map<string, Map<number, EventPlace>>()
-  /** How many marks of a stream there were when last looked at: never fewer since. */
+  /** How many marks a stream had when last looked at: never fewer since. */
   const counts = new Map<string, number>()
   let remembered = 0
   const add = (stream: string, k: number, recorded: RecordedEvent | undefined): EventPlace | null => {
@@ -52,7 +52,7 @@ export const createMarks = (log: StreamReader, every = EVERY): Marks => {
     const [recorded] = await readEvents(log, marksOf(stream), { from: BigInt(k), limit: 1 })
     return memory.add(stream, k, recorded)
   }
-  /** Makes sure that these are remembered; reads them at once if some are not. */
+  /** Makes sure that these are remembered, by reading them all at once if some are not. */
   const readBetween = async (stream: string, low: number, high: number): Promise<void> => {
     let k = low
     while (k < high && memory.get(stream, k) !== undefined) k += 1

@@ -1,4 +1,4 @@
-/** The messages of a moment, with their words as they read then. */
+/** The messages of a moment, with their words at that time. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -8,8 +8,7 @@ import { readable } from './point.ts'
 import type { SaidMessage } from './recent-messages.ts'
 import type { Ref } from './refs.ts'
 
-/** A message as it read then. `content` is empty where it was deleted, or where its words have been erased since
- *  (`erased`: by which request). */
+/** A message as it was then. `content` is empty if it was deleted, or if its words have been erased since (`erased`: by which request). */
 export type MomentMessage = {
   readonly messageId: string
   readonly account: string | null
@@ -32,7 +31,7 @@ export type MomentMessage = {
 /** Revisions this near to each other are read at once. */
 const NEAR = 64
 
-/** Events with what is personal in them opened. */
+/** Opens what is sealed in the events because it is personal. */
 export type Open = (
   events: ReadonlyArray<RecordedEvent>,
 ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
@@ -50,7 +49,7 @@ const editOf = (recorded: Parameters<typeof readable>[0]): Words => {
   return { content: data.content, at: data.at, erased: erasedIn(data) }
 }
 
-/** Which events have the words of these, and which of them are not at hand. */
+/** Which events contain the words of these messages, and which of those are not at hand. */
 const wordsWanted = (
   said: ReadonlyArray<readonly [string, SaidMessage]>,
   seen: ReadonlyMap<number, RecordedEvent>,
@@ -69,7 +68,7 @@ const wordsWanted = (
   return { sealed, missing: [...missing].sort((a, b) => a - b) }
 }
 
-/** Near ones at once. `isCut`: some are in an archive that is not at hand. */
+/** Reads revisions that are near each other at once. `isCut`: some are in an archive that is not at hand. */
 const readThese = async (
   log: StreamReader,
   stream: string,
@@ -103,7 +102,7 @@ const opened = async (open: Open, sealed: ReadonlyArray<RecordedEvent>) => {
   }
 }
 
-/** `posting` and `editing`: the events of its words. */
+/** `posting` and `editing` are the events that contain its words. */
 const messageOf = (
   messageId: string,
   { posted, edited, deleted, reactions }: SaidMessage,
@@ -132,7 +131,7 @@ const messageOf = (
   }
 }
 
-/** The words of these, oldest first. `seen`: events at hand, still sealed, that need not be read again. */
+/** These messages with their words, oldest first. `seen`: events at hand, still sealed, that need not be read again. */
 export const messagesOf = async (
   { log, open }: { readonly log: StreamReader; readonly open: Open },
   space: SpaceRef,
@@ -148,7 +147,7 @@ export const messagesOf = async (
   return said.flatMap(([messageId, message]) => {
     const { posted, edited } = message
     const posting = events.get(posted.revision)
-    // Its words are in an archive that is not at hand.
+    // The message's words are in an archive that is not at hand.
     if (posting === undefined && read.isCut) return []
     if (posting === undefined)
       throw new Failed({ _tag: 'Unreadable', cause: `event ${posted.revision} of ${stream} is gone` })

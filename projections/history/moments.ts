@@ -1,3 +1,4 @@
+/** A room at any of its moments: its state, which event set each part of it, and its messages then. */
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
 import type { RecordedEvent, StreamReader } from '../../domain/ports.ts'
@@ -9,17 +10,17 @@ import { TALK, type Talk, talk } from './recent-messages.ts'
 import { type Standing, standing } from './space-standing.ts'
 import { createTimeline, type KeepStream, type Reached, type Timeline } from './timeline.ts'
 
-/**
- * `revision`: as the space stood after its own event of that number. `position`: after everything of the room up to that
- * place in the log, inclusive. `time`: up to the room's first event that says a later time. The log's order is what
- * counts: where servers' clocks differ, an event with an earlier time behind that one is past the moment too.
- */
-/** Where both are of one kind. */
+/** Whether `a` is before `b`; false if they are of different kinds, which can't be compared. */
 export const isEarlier = (a: When | null, b: When | null): boolean =>
   (a?.kind === 'time' && b?.kind === 'time' && a.time < b.time) ||
   (a?.kind === 'position' && b?.kind === 'position' && a.position < b.position) ||
   (a?.kind === 'revision' && b?.kind === 'revision' && a.revision < b.revision)
 
+/**
+ * A moment of a room. `revision`: as the space was after its own event with that number. `position`: after all the room's
+ * events up to that place in the log, inclusive. `time`: up to the room's first event with a later time. The log's order
+ * counts: if servers' clocks differ, an event with an earlier time that comes after that one is past the moment too.
+ */
 export type When =
   | { readonly kind: 'revision'; readonly revision: bigint }
   | { readonly kind: 'position'; readonly position: bigint }
@@ -27,14 +28,14 @@ export type When =
 
 export type Moment = {
   readonly space: SpaceRef
-  /** The time that bans, mutes and held seats are judged by: the one asked for, else that of the last event. Null where
+  /** The time by which bans, mutes and held seats are judged: the one asked for, else that of the last event. Null if
    *  nothing had happened yet. */
   readonly time: string | null
-  /** Of the last event of the room (null for none), and the last revisions of its space and its chat (-1 for none). */
+  /** The position of the room's last event (null for none), and the last revisions of its space and its chat (-1 for none). */
   readonly position: bigint | null
   readonly revision: number
   readonly chatRevision: number
-  /** How many unreadable events were passed over, whose changes are missing. 0 unless they were to be passed over. */
+  /** How many unreadable events were skipped; their changes are missing. 0 unless skipping was asked for. */
   readonly unread: number
   readonly standing: Standing
   /** Oldest first. */
@@ -42,7 +43,7 @@ export type Moment = {
 }
 
 export type Moments = {
-  /** `messages`: how many of the last, 100 at most. `exact`: with nothing believed but the room's own events. */
+  /** `messages`: how many of the last ones, at most 100. `exact`: trusts nothing but the room's own events. */
   readonly at: (
     space: SpaceRef,
     when: When,
@@ -51,14 +52,14 @@ export type Moments = {
   /* For what builds on moments; these throw `Failed`, which `told` catches. */
   /** The first place in the log that is no longer part of `when` (`before`: of what came before it); null where all is. */
   readonly bound: (space: SpaceRef, when: When, side: 'before' | 'after') => Promise<bigint | null>
-  /** The room's moment before that place. `passing`: as well as can be told where some events can't be read. */
+  /** The room's moment before that place. `passing`: unreadable events are skipped. */
   readonly until: (
     space: SpaceRef,
     bound: bigint | null,
     options?: { readonly messages?: number; readonly exact?: boolean; readonly passing?: boolean },
   ) => Promise<Moment>
   readonly log: StreamReader
-  /** The same with what is personal still sealed. */
+  /** The same log with personal data still sealed. */
   readonly stored: StreamReader
   readonly spaces: Timeline<Standing>
   readonly chats: Timeline<Talk>
@@ -67,9 +68,9 @@ export type Moments = {
 const newer = (a: bigint | null, b: bigint | null): bigint | null =>
   a === null ? b : b === null || a > b ? a : b
 
-/** `stored`: the log as it stands, where `log` opens what is sealed in it: folding needs nothing that is personal, so no
- *  key is asked for. `open`: as `log` does it, so that what was read to fold need not be read again for its words. `keep`:
- *  what has a room's moments kept where many are missing. */
+/** `stored`: the log as it is, while `log` opens what is sealed in it: folding needs nothing personal, so no key is
+ *  asked for. `open`: opens as `log` does, so that what was read to fold need not be read again for its words. `keep`:
+ *  has a room's moments kept if many are missing. */
 export const createMoments = (
   log: StreamReader,
   options: {
@@ -115,7 +116,7 @@ export const createMoments = (
     }
   }
 
-  /** `seen`: what was read of the chat on the way. */
+  /** `seen`: the chat's events that were read on the way. */
   const momentOf = async (
     space: SpaceRef,
     { room, chat }: { readonly room: Reached<Standing>; readonly chat: Reached<Talk> },
@@ -148,8 +149,7 @@ export const createMoments = (
     return momentOf(space, { room, chat }, seen, options.messages)
   }
 
-  /** The same as `until` with `bound`, with each stream read once; a stream is read again only if it went on past the
-   *  other's end. */
+  /** The same as `until` with `bound`, with each stream read once; a stream is read again only if it went on past the other's end. */
   const atTime = async (
     space: SpaceRef,
     ms: number,

@@ -86,7 +86,7 @@ export const carryOn = (moment: Moment, decoded: Decoded): Moment => {
   }
 }
 
-/** The same for an event that can't be read: what it changed is missing from there on. */
+/** The same for an event that can't be read: its change is missing from there on. */
 export const passOver = (moment: Moment, kind: Decoded['kind'], recorded: RecordedEvent): Moment => {
   if (kind === 'refusal' || kind === 'cases') return moment
   return {

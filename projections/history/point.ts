@@ -10,7 +10,7 @@ import type { Ref } from './refs.ts'
  *  say an earlier time than the one before it. */
 export type Point<S> = {
   readonly state: S
-  /** Of the last event in it, -1 for none; its position, id and time. */
+  /** The revision of the last event in it (-1 for none); then its position, id and time. */
   readonly revision: number
   readonly position: bigint | null
   readonly id: string
@@ -40,12 +40,12 @@ export const refOf = ({
 
 type Placed = Pick<RecordedEvent, 'revision' | 'position' | 'metadata'>
 
-/** The time that an event says, even if the event can't be read; null if it says none. */
+/** The time in an event's metadata, even if the event can't be read; null if there is none. */
 const saidAt = (metadata: unknown): string | null => {
   const at = typeof metadata === 'object' && metadata !== null && 'at' in metadata ? metadata.at : null
   return typeof at === 'string' && !Number.isNaN(Date.parse(at)) ? at : null
 }
-/** The same, or when it was written. */
+/** The same, or the time when it was written. */
 export const timeOf = ({ metadata, created }: Pick<RecordedEvent, 'metadata' | 'created'>): string =>
   saidAt(metadata) ?? created.toISOString()
 /** The newest time so far; an invalid date is ignored. */
@@ -53,7 +53,7 @@ const later = (latest: number, metadata: unknown): number => {
   const at = saidAt(metadata)
   return at === null ? latest : Math.max(latest, Date.parse(at))
 }
-/** Also of an event that can't be read. */
+/** Works for an event that can't be read, too. */
 export const whereOf = (latest: number, { revision, position, metadata }: Placed): EventPlace => ({
   revision: Number(revision),
   position,
@@ -84,7 +84,7 @@ export const after = <S>(
   latest,
 })
 
-/** The same after an event that can't be read: what it changed is missing. */
+/** The same after an event that can't be read: its change is missing. */
 export const passed = <S>(point: Point<S>, recorded: RecordedEvent, where: EventPlace): Point<S> => ({
   ...point,
   ...where,

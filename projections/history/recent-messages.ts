@@ -1,4 +1,4 @@
-/** The last messages of a chat, by where their words stand on the log: the words themselves are read when asked for. */
+/** The last messages of a chat, with the places of their words on the log: the words themselves are read when asked for. */
 import * as t from 'io-ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import type { Actor } from '../../domain/identity.ts'
@@ -6,17 +6,17 @@ import { Actor as ActorCodec } from '../../domain/identity.ts'
 import type { Folding } from './folding.ts'
 import { Ref } from './refs.ts'
 
-/** How many messages back from any moment are known. */
+/** How many messages before any moment are known. */
 export const TALK = 100
 
-/** `words` is the event that the words are from: the last edit, else the posting. */
+/** `words` is the event that the words are in: the last edit, else the posting. */
 export type SaidMessage = {
   readonly posted: Ref
   readonly edited: Ref | null
   readonly deleted: { readonly ref: Ref; readonly by: Actor; readonly at: string } | null
   readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
 }
-/** By message id, the oldest in front. */
+/** By message id, the oldest first. */
 export type Talk = { readonly messages: Map<string, SaidMessage> }
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])

@@ -11,11 +11,11 @@ import { pinKey } from '../../domain/space/pin.ts'
 import { isMark, MARKS, type MarkName, type SetsOnSession, setBy } from '../../domain/space/session.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 
-/** Where an event stands: its revision in its stream, its position in `$all` (decimal), its id. */
+/** An event's place: its revision in its stream, its position in `$all` (decimal), its id. */
 export const Ref = t.type({ revision: t.number, position: t.string, id: t.string })
 export type Ref = t.TypeOf<typeof Ref>
 
-/** By name: the session's joining, its last move and its marks, who holds which seat since when, and so on. */
+/** By name: how the session joined, its last move and its marks, who holds which seat since when, and so on. */
 export type Refs = {
   opened: Ref | null
   readonly sessions: Map<
@@ -27,7 +27,7 @@ export type Refs = {
   readonly grants: Map<string, Ref>
   readonly bans: Map<string, Ref>
   readonly mutes: Map<string, Ref>
-  /** What set each entity that lasts as it is: its pinning, or its last change. */
+  /** The event that set each lasting entity as it is: its pinning, or its last change. */
   readonly pinned: Map<string, Ref>
   /** By setting; a free one as `settings.<key>`. */
   readonly settings: Map<string, Ref>
@@ -57,7 +57,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   settings: new Map(refs.settings),
 })
 
-/** The state drops restrictions that have ended, now and then, and so does this. */
+/** The state drops restrictions that have ended from time to time, and so does this. */
 const follow = (refs: Map<string, Ref>, state: ReadonlyMap<string, unknown>): void => {
   if (refs.size === state.size) return
   for (const subject of refs.keys()) if (!state.has(subject)) refs.delete(subject)
@@ -138,7 +138,7 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   },
 }
 
-/** What set a mark, or moved the session. A mark that is as on a session that has just joined was set by nothing. */
+/** Notes the event that set a mark or moved the session. A mark with its initial value was set by nothing. */
 const noteSets = (refs: Refs, sets: SetsOnSession, data: object, ref: Ref): void => {
   const sessionId = 'sessionId' in data ? String(data.sessionId) : ''
   const known = refs.sessions.get(sessionId)
@@ -165,7 +165,7 @@ export const noteRef = (refs: Refs, event: SpaceEvent, ref: Ref, after: SpaceSta
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 const Packed = t.tuple([t.number, t.string, t.string])
 const Rows = t.array(t.tuple([t.string, Packed]))
-/** Session, joined, moved, voice; and the marks that came later, where there are any. */
+/** Session, joined, moved, voice; and the marks that were added later, if there are any. */
 const Session = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed)])
 const SessionWithMarks = t.tuple([t.string, Packed, nullable(Packed), nullable(Packed), Rows])
 const FirstRefs = t.type({

@@ -19,7 +19,7 @@ const seek = async (log: StreamReader, stream: string, position: bigint): Promis
   while (low < high) {
     const middle = (low + high) / 2n
     const [event] = await readEvents(log, stream, { from: middle, limit: 1 }).catch((error) => {
-      // What was archived stands before whatever the log still has.
+      // What was archived comes before whatever is still on the log.
       if (isArchived(error) && middle < last.revision) return [null]
       throw error
     })
@@ -38,18 +38,18 @@ type Cursor = {
   next: bigint
   page: ReadonlyArray<RecordedEvent>
   at: number
-  /** The round in which the stream had no more; null where it had. */
+  /** The round in which the stream had no more events; null if it still had some. */
   ended: number | null
 }
 
-/** Next in the log's order. Asked again at the end, it looks whether there is more by now. */
+/** Reads the next event in the log's order. Asked again at the end, it looks whether there are more by now. */
 export type RoomReader = {
   readonly next: () => Promise<RecordedEvent | null>
-  /** The same, left where it is. */
+  /** The same event, without moving on. */
   readonly peek: () => Promise<RecordedEvent | null>
 }
 
-/** The events at or after `from`, of a room that stands at `moment` there. */
+/** The events at or after `from`, of a room whose state there is `moment`. */
 const readRoom = async (log: StreamReader, moment: Moment, from: bigint | null): Promise<RoomReader> => {
   const starts: Record<RoomStreamKind, bigint> = {
     space: BigInt(moment.revision + 1),
@@ -73,8 +73,7 @@ const readRoom = async (log: StreamReader, moment: Moment, from: bigint | null):
   }
   const isDry = ({ at, page }: Cursor): boolean => at >= page.length
   let round = 0
-  /** An end that was seen before no longer counts: events may have come there that stand before what was read since from
-   *  the others. */
+  /** An end that was seen earlier no longer counts: events may have come there that precede what has since been read from the others. */
   let since = 0
   const head = async (): Promise<Cursor | null> => {
     if (cursors.every(isDry)) since = round + 1
@@ -107,11 +106,11 @@ const readRoom = async (log: StreamReader, moment: Moment, from: bigint | null):
   }
 }
 
-/** The next event of a replay. `at`: the time that it says, else when it was written. */
+/** The next event of a replay. `at`: the time in its metadata, else when it was written. */
 export type Upcoming = { readonly recorded: RecordedEvent; readonly at: string }
 
-/** An event, also as a sentence. `after` is the room after it, valid until the next step is asked for. An event that this
- *  version can't read is shown too, with what is wrong with it; what it changed is missing from then on. */
+/** An event, also as a sentence. `after` is the room after it, valid until the next step is asked for. An event that
+ *  this version can't read is included, with what is wrong with it; its change is missing from then on. */
 export type ReplayStep = Upcoming & {
   readonly kind: RoomStreamKind
   readonly says: string
@@ -154,8 +153,8 @@ const stepBy = (moment: Moment, recorded: RecordedEvent): ReplayStep => {
   }
 }
 
-/** From the first event of `from` (the beginning) to the last of `to` (the end as it is when it gets there). Throws
- *  `Failed`. */
+/** From the first event of `from` (default: the beginning) to the last of `to` (default: the end as it is when it gets
+ *  there). Throws `Failed`. */
 export async function* replay(
   moments: Moments,
   space: SpaceRef,
@@ -177,11 +176,11 @@ export async function* replay(
 /** A replay that is stepped by hand, both ways. */
 export type Player = {
   readonly moment: () => Moment
-  /** The event that led here; null where one has jumped here. */
+  /** The event that led here; null after a jump. */
   readonly last: () => ReplayStep | null
-  /** The next event; null at the end, which may move. */
+  /** The next event; null at the end, to which events may still be added. */
   readonly peek: () => Promise<Upcoming | null>
-  /** Null at the end, which may move. */
+  /** Null at the end, to which events may still be added. */
   readonly forward: () => Promise<ReplayStep | null>
   /** False at the beginning. */
   readonly back: () => Promise<boolean>
@@ -196,7 +195,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   let moment: Moment
   let reader: RoomReader
   let last: ReplayStep | null
-  /** Where the events on the way here stand. */
+  /** The positions of the events on the way here. */
   let path: bigint[]
 
   const goTo = async (bound: bigint | null): Promise<void> => {
@@ -227,7 +226,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
     },
     forward,
     back: async () => {
-      // The event to undo: the last step's, or the room's last before a place that was jumped to.
+      // The event to undo: the last step's, or the room's last before the place that was jumped to.
       const undone = path.pop() ?? moment.position
       if (undone === null) return false
       await goTo(undone)
@@ -240,7 +239,7 @@ export const createPlayer = async (moments: Moments, space: SpaceRef, from?: Whe
   }
 }
 
-/** The room's event at that very place in the log; null where what stands there is not the room's. Throws `Failed`. */
+/** The room's event at exactly that place in the log; null if the event there is not the room's. Throws `Failed`. */
 export const eventAt = async (
   moments: Moments,
   space: SpaceRef,
@@ -262,8 +261,8 @@ export const eventAt = async (
   return event === null ? null : readable(event)
 }
 
-/** An event and its change as a replay shows it. `client`: also the address and user agent it came from. Of an event that
- *  can't be read only its place is shown, since nobody knows what in it is personal. */
+/** An event and its change as a replay shows it. `client`: with the address and user agent it came from. Of an event
+ *  that can't be read, only its place is shown, since nobody knows what in it is personal. */
 export const stepView = (step: ReplayStep, options: { readonly client?: boolean } = {}) => {
   const { recorded, at, kind, says, decoded } = step
   const place = {

@@ -4,7 +4,7 @@ import { eventEntry } from '../../domain/events.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 import { whoIs } from './names.ts'
 
-/** `before`: the space as it stood before the event, to say whose session it was; null where that is not known. */
+/** `before`: the space's state before the event, which tells whose session it was; null if that is not known. */
 export const says = ({ event, metadata }: Decoded, before: SpaceState | null): string => {
   const actor = whoIs(metadata.actor)
   return eventEntry(event.type).says(event.data, {

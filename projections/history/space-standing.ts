@@ -1,4 +1,4 @@
-/** How a space stands: its state by the domain's own fold, and which event set each part of it. */
+/** A space's standing: its state by the domain's own fold, and which event set each part of it. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { spaceDecider } from '../../domain/space/decider.ts'
@@ -12,8 +12,8 @@ export type Standing = { readonly state: SpaceState; readonly refs: Refs }
 
 const StoredStanding = t.type({ state: t.unknown, refs: PackedRefs })
 
-/** Avatars are personal: a kept moment holds none, so no moment shows one. The same goes for an entity's components, which
- *  stand in the event that sets them. */
+/** Avatars are personal: a kept moment contains none, so no moment shows one. The same goes for an entity's components,
+ *  which are in the event that sets them. */
 const plain = (event: SpaceEvent): SpaceEvent => {
   switch (event.type) {
     case 'SessionJoined':

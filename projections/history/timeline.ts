@@ -1,5 +1,6 @@
-/** One of a room's streams at any of its moments, found from what is kept beside it (`kept-streams.ts`), so that it costs
- *  the same whatever the stream's age. Where much is not kept yet, the timeline has it kept first (`KeepStream`). */
+/** One of a room's streams at any of its moments, found with the help of what is kept beside it (`kept-streams.ts`), so
+ *  that it costs the same whatever the stream's age. If much is not kept yet, the timeline has it kept first
+ *  (`KeepStream`). */
 
 import { decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -13,42 +14,42 @@ import { createMarks } from './marks.ts'
 import { after, type IsPast, nothing, type Point, passed, readable, whereOf } from './point.ts'
 
 const PAGE = 1_000
-/** With more events than this past the last kept moment, a reader has them kept first. */
+/** If there are more events than this after the last kept moment, a reader has them kept first. */
 const PATIENCE = 4 * EVERY
-/** How many events that were read on the way to a moment are handed on. */
+/** How many of the events read on the way to a moment are returned with it. */
 const SEEN = 2 * PAGE
 const NO_END = Number.POSITIVE_INFINITY
 
-/** The port to what writes kept moments: has what is not kept yet of a room's stream written beside it. */
+/** The port to the writer of kept moments: writes whatever is not kept yet beside a room's stream. */
 export type KeepStream = (space: SpaceRef, kind: 'space' | 'chat') => Promise<unknown>
 
-/** `next`: the position of the first event that is past; null where none is. `unread`: how many were passed over. */
+/** `next`: the position of the first event that is past the moment; null if there is none. `unread`: how many were skipped. */
 export type Reached<S> = Point<S> & { readonly next: bigint | null; readonly unread: number }
 
 type ReachOptions = {
   readonly exact?: boolean
   readonly passing?: boolean
   readonly last?: number
-  /** Where the last events that were read on the way are put, by revision. */
+  /** A map for the last events that were read on the way, by revision. */
   readonly seen?: Map<number, RecordedEvent>
 }
 
 export type Timeline<S> = {
-  /** As things stood before the first event that is past. The caller's to keep. `exact`: by every event from the first
-   *  on, with nothing kept believed. `passing`: events that can't be read are passed over, where else they end it. */
+  /** The state before the first event that is past; the caller's to keep. `exact`: from every event since the first,
+   *  without trusting anything kept. `passing`: skips events that can't be read, which otherwise end it. */
   readonly to: (space: SpaceRef, past: IsPast, options?: ReachOptions) => Promise<Reached<S>>
-  /** The first event that is past; null where none is. */
+  /** The first event that is past; null if there is none. */
   readonly first: (space: SpaceRef, past: IsPast) => Promise<RecordedEvent | null>
 }
 
-/** How far a fold goes. `until`: where the stretch ends that holds the moment's end; null for the newest. */
+/** How far a fold goes. `until`: the end of the stretch that contains the moment's end; null for the newest. */
 type Reach = ReachOptions & {
   readonly past: IsPast
   readonly until: number | null
   readonly patience: number
 }
 
-/** Folds on from `from`. `foreign`: that is not of this stream; `far`: patience ended first. */
+/** Continues the fold from `from`. `foreign`: that is not from this stream; `far`: it would take too many events. */
 const foldTo = async <S>(
   log: StreamReader,
   { stream, folding }: { readonly stream: string; readonly folding: Folding<S> },
@@ -82,7 +83,7 @@ const foldTo = async <S>(
   }
 }
 
-/** `keep`: without it nothing is kept, and what is far from a kept moment is folded each time. */
+/** Without `keep` nothing is kept, and whatever is far from a kept moment is folded each time. */
 export const createTimeline = <S>(
   log: StreamReader,
   folding: Folding<S>,
@@ -93,7 +94,7 @@ export const createTimeline = <S>(
   const marks = createMarks(log, every)
   const nearest = nearestKept(log, folding, every)
 
-  /** From the nearest kept moment; null where none is of use, `far` where much is not kept yet. */
+  /** From the nearest kept moment; null if none is usable, `far` if much is not kept yet. */
   const fromKept = async (
     stream: string,
     past: IsPast,
@@ -117,7 +118,7 @@ export const createTimeline = <S>(
     try {
       await keep?.(space, folding.kind)
     } catch (error) {
-      // Nothing is kept behind an event that can't be read: what is passed over is folded each time.
+      // Nothing is kept after an event that can't be read: what comes after a skipped event is folded each time.
       if (!passing || !(error instanceof Failed) || error.error._tag !== 'Unreadable') throw error
     }
   }
@@ -139,7 +140,7 @@ export const createTimeline = <S>(
     return end
   }
 
-  /** From how things stood where the log was cut, where what is asked for comes after that. */
+  /** From the state at which the log was cut, if what is asked for comes after that. */
   const pastCut = async (stream: string, past: IsPast, error: unknown): Promise<Point<S>> => {
     const stood = isArchived(error) ? await standingAt(log, folding, stream) : null
     if (stood === null || past({ ...stood, position: stood.position! })) throw error

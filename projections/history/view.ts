@@ -1,4 +1,4 @@
-/** A moment as it is shown: over REST, in files, in the terminal. JSON values alone. */
+/** A moment as REST, files and the terminal show it: JSON values only. */
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { inForce } from '../../domain/space/access.ts'
 import { lineOf } from '../../domain/space/queue.ts'
@@ -41,7 +41,7 @@ const messageView = (message: MomentMessage) => ({
 const eventsOfMarks = (marks: Partial<Record<MarkName, Ref>> | undefined) =>
   Object.fromEntries(MARK_NAMES.map((name) => [`${name}_event`, refView(marks?.[name])]))
 
-/** Whatever had run out by then is left out, even if no event says so yet. */
+/** Leaves out whatever had run out by then, even if no event says so yet. */
 export const momentView = (moment: Moment) => {
   const { standing, time } = moment
   const { state, refs } = standing
@@ -121,7 +121,7 @@ export const momentView = (moment: Moment) => {
     })),
     bans: restrictions(state.bans, refs.bans, 'banned_by'),
     mutes: restrictions(state.mutes, refs.mutes, 'muted_by'),
-    /** What lasts of the rooms' scenes; what each is made of is in its event. */
+    /** The lasting entities of the rooms' scenes; the components of each are in its event. */
     entities: [...state.pinned].map(([key, pin]) => ({
       subspace: pin.subspace,
       entity_id: pin.entityId,

@@ -1,4 +1,4 @@
-/** What an event of the log means to those who are in the room: who hears what, and who comes and goes. */
+/** What an event of the log means to people in the room: who hears what, and who comes and goes. */
 import type { ChatEvent, ChatEventName, ChatEventOf } from '../../domain/chat/events.ts'
 import {
   type LeaveReason,
@@ -50,7 +50,7 @@ type Tell<Name extends SpaceEventName> = (
   place: At,
 ) => ReadonlyArray<Delivery>
 
-/** When sessions come and go, more than news must be done. */
+/** When sessions come and go, there is more to do than to send news. */
 const COMING: { readonly [Name in Coming]: Tell<Name> } = {
   SessionJoined: (data, _, place) => {
     const { sessionId, subspace, at } = data
@@ -82,7 +82,7 @@ const COMING: { readonly [Name in Coming]: Tell<Name> } = {
   },
 }
 
-/** `sessions` are those before the event. An event about a session that is not there is news to nobody. */
+/** `sessions` are those before the event. An event about a session that is not there is news for nobody. */
 export const spaceNews = (
   sessions: ReadonlyMap<string, Session>,
   event: SpaceEvent,

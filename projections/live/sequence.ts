@@ -1,22 +1,22 @@
 /** One stream's events, once each and in order, whoever brings them: the subscription, the command path that just
- *  appended them, or a read of the stream. The first to bring the next one wins. */
+ *  appended them, or a read of the stream. Whoever brings the next one first wins. */
 
 /** `last` is the last revision let through, -1 for none. `arrive` writes to it. */
 export type Sequence<T> = {
   last: bigint
-  /** Came before their turn. */
+  /** Items that came before their turn. */
   readonly early: Map<bigint, T>
   /** The highest revision ever heard of. */
   highest: bigint
 }
 
-/** Beyond so many, early events are dropped: they are read from the stream once the gap is closed. */
+/** Early events beyond this number are dropped: they are read from the stream once the gap is closed. */
 const MAX_EARLY = 1_000
 
 /** `last` is the revision that is already known; what follows it is let through. */
 export const sequence = <T>(last: bigint): Sequence<T> => ({ last, early: new Map(), highest: last })
 
-/** What may be delivered now that `item` has come, in order: nothing, it alone, or it and those it held back. */
+/** What may be delivered now that `item` has come, in order: nothing, the item alone, or the item and those that it held back. */
 export const arrive = <T>(seq: Sequence<T>, revision: bigint, item: T): ReadonlyArray<T> => {
   if (revision <= seq.last) return []
   if (revision > seq.highest) seq.highest = revision
@@ -36,5 +36,5 @@ export const arrive = <T>(seq: Sequence<T>, revision: bigint, item: T): Readonly
   return run
 }
 
-/** An event is known that is later than what could be let through. */
+/** Whether a later event is known than the last that could be let through. */
 export const hasGap = (seq: Sequence<unknown>): boolean => seq.highest > seq.last

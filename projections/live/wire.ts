@@ -1,15 +1,15 @@
-/** What clients are sent, in the shape that docs/contract.md gives. Times are the event's own, so that all nodes, and a
- *  client that resumes, see the same for the same event. */
+/** What clients are sent, in the shape that docs/contract.md defines. Times are the event's own, so that all nodes, and
+ *  a client that resumes, see the same for the same event. */
 import type { ChatEventOf } from '../../domain/chat/events.ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { erasedBy } from '../../domain/erasure.ts'
 import { type Actor, accountOf, guestOf } from '../../domain/identity.ts'
 import { type Session, shownMarks } from '../../domain/space/session.ts'
 
-/** One thing to tell, and its name on the wire. */
+/** One thing to send, and its name on the wire. */
 export type News = { readonly event: string; readonly payload: Readonly<Record<string, unknown>> }
 
-/** Its place in the log. */
+/** An event's place in the log. */
 export type At = { readonly revision: bigint; readonly position: bigint }
 
 /** A session by its names. */

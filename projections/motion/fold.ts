@@ -1,4 +1,4 @@
-/** The blocks of motion that the log tells of: a row for each. What is in them is beside the log, in `motion_sections`. */
+/** The blocks of motion that are recorded on the log, one row each. Their contents are beside the log, in `motion_sections`. */
 import { type Columns, type Projection, type Row, upsert } from '../projection.ts'
 
 const TABLE = { name: 'presence_motion', key: ['block'] }

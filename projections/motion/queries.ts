@@ -1,4 +1,4 @@
-/** Which blocks of motion there are of a room. */
+/** Queries of a room's blocks of motion. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { SpaceRef } from '../../domain/names.ts'
@@ -28,7 +28,7 @@ type Room = { readonly space: SpaceRef; readonly subspace: string }
 const inRoom = ({ space, subspace }: Room) =>
   sql.fragment`space_type = ${space.type} AND space_id = ${space.id} AND subspace = ${subspace}`
 
-/** Of these seconds, in the order in which they begin; `after`: the last one of the page before. */
+/** The blocks in this span of time, in the order in which they begin; `after`: the last one of the page before. */
 export const motionBetween = (
   room: Room,
   { from, to }: { readonly from: number; readonly to: number },
@@ -44,7 +44,7 @@ export const motionBetween = (
     MotionRow,
   )
 
-/** The last one that a server kept of a room until then. */
+/** The last block of a room that a server kept up to that time. */
 export const motionLast = (room: Room, boot: string, until: number): Query<MotionRow> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM presence_motion

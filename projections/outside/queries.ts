@@ -1,4 +1,4 @@
-/** How far each subscription was delivered. The deliverer writes it; it derives from no event. */
+/** How far each subscription has been delivered. The deliverer writes it; it is not derived from events. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import { count, decimal, iso, nullable, type Query, query } from '../query.ts'

@@ -1,4 +1,4 @@
-/** Who was granted what in a space, by its own permissions (not by its content). */
+/** Who was granted what in a space: by its own permissions, not by its content. */
 import { type Latest, type Projection, spaceMapKey, writeLatest } from '../projection.ts'
 
 const TABLE = { name: 'presence_permissions', key: ['space_type', 'space_id', 'user_account'] }

@@ -6,7 +6,7 @@ import { Permission } from '../../domain/space/events.ts'
 import { iso, nullable, type Query, query } from '../query.ts'
 import type { PermissionRow } from '../read-models.ts'
 
-/** By account, after `after`. */
+/** In the order of accounts, after `after`. */
 export const permissionsOf = (space: SpaceRef, after: string | null, limit: number): Query<PermissionRow> =>
   query(
     sql.unsafe`SELECT user_account, permission, granted_by, reason, created_at FROM presence_permissions

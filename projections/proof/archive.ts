@@ -1,20 +1,19 @@
-/** A range of the log that is over, as a folder that proves itself: how its parts are written and read. docs/proof.md has the
- *  format in full. */
+/** A past range of the log as a folder that proves itself: how its parts are written and read. docs/proof.md has the format in full. */
 import { createHash, type Hash as Digest } from 'node:crypto'
 import * as t from 'io-ts'
 import { aroundJson } from '../audit/canonical.ts'
 import { openNote, type Signer, signNote, type Verifier } from './note.ts'
 
 export const ARCHIVE_FORMAT = 'dlux-presence-archive'
-/** The folder's own file, which says what else is in it. */
+/** The folder's index, which lists everything else in it. */
 export const MANIFEST = 'archive.ndjson'
 export const LEAVES = 'leaves.bin'
 export const STREAMS = 'streams.ndjson'
-/** Looks, and refusals that have a time of their own: events of no bundle here. */
+/** Events that are in none of the bundles: looks, and refusals with a time of their own. */
 export const OTHERS = 'others.ndjson'
-/** Whose keys open what is sealed in it. The keys themselves are in no archive. */
+/** Lists whose keys open what is sealed in the archive. The keys themselves are in no archive. */
 export const KEYS = 'keys.ndjson'
-/** Up to where each stream may be cut from the log. */
+/** Lists up to where each stream may be cut from the log. */
 export const CUTS = 'cuts.ndjson'
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
@@ -22,27 +21,27 @@ const Header = t.type({
   format: t.literal(ARCHIVE_FORMAT),
   version: t.literal(1),
   origin: t.string,
-  /** Of the log's archives, from 1. */
+  /** Its number among the log's archives, from 1. */
   number: t.number,
-  /** ISO 8601: events from then on, before then; null for the log's beginning. */
+  /** ISO 8601: it contains the events from `from` on and before `before`; null for the log's beginning. */
   from: nullable(t.string),
   before: t.string,
   events: t.number,
-  /** Where the first and the last of them stood in the log. */
+  /** The positions of the first and the last of them in the log. */
   positions: t.tuple([t.string, t.string]),
 })
 export type ArchiveHeader = t.TypeOf<typeof Header>
 const File = t.intersection([
   t.type({ file: t.string, bytes: t.number, sha256: t.string }),
-  /** Of a bundle. */
+  /** Set for a bundle. */
   t.partial({ space: t.string, events: t.number }),
 ])
 export type ArchiveFile = t.TypeOf<typeof File>
 const Stream = t.type({ stream: t.string, file: t.string, from: t.number, events: t.number })
-/** `from`: the revision of the first of its events here, all in one file. */
+/** `from`: the revision of the first of its events here, which are all in one file. */
 export type ArchiveStream = t.TypeOf<typeof Stream>
 const Cut = t.type({ stream: t.string, to: t.number })
-/** The first revision that stays. */
+/** The first revision that stays on the log. */
 export type Cut = t.TypeOf<typeof Cut>
 
 export const lineOf = (value: unknown): string => `${aroundJson(value)}\n`
@@ -58,7 +57,7 @@ const decoded = <A>(codec: t.Type<A>, text: string): A | null => {
 export const streamIn = (line: string): ArchiveStream | null => decoded(Stream, line)
 export const cutIn = (line: string): Cut | null => decoded(Cut, line)
 
-/** A file's name in an archive: no way leads out of it. */
+/** Whether the name may be that of a file in an archive: none leads outside it. */
 const isFileName = (name: string): boolean => /^(rooms\/)?[a-z0-9]+\.(ndjson|bin|bundle)$/.test(name)
 
 /* ── the manifest ─────────────────────────────────────────────────────────────────────────────────────── */
@@ -88,7 +87,7 @@ export type ArchiveManifest = {
   readonly sealed: string
 }
 
-/** Null where it is not of a manifest's form. */
+/** Null if it does not have a manifest's form. */
 export const readManifest = (text: string): ArchiveManifest | null => {
   const lines = text.split('\n')
   if (lines.length < 4 || lines.pop() !== '') return null
@@ -110,7 +109,7 @@ export const isSealed = ({ header, seal, sealed }: ArchiveManifest, verifier: Ve
 
 /* ── the leaves ───────────────────────────────────────────────────────────────────────────────────────── */
 
-/** Bytes of a record: one for each event of the archive, in the order of the log. */
+/** The bytes of a record. There is one for each event of the archive, in the order of the log. */
 export const RECORD = 80
 
 export type LeafRecord = {
@@ -120,10 +119,10 @@ export type LeafRecord = {
   readonly created: number
   /** 32 bytes. */
   readonly hash: Uint8Array
-  /** Which line of `STREAMS` its stream is, from 0. */
+  /** The number of its stream's line in `STREAMS`, from 0. */
   readonly stream: number
   readonly revision: number
-  /** Where its line begins in its stream's file, and how long it is with its line feed. */
+  /** Where its line begins in its stream's file, and the line's length with its line feed. */
   readonly offset: number
   readonly bytes: number
 }

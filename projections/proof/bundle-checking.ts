@@ -11,7 +11,7 @@ export type Fault = {
   /** From 1. */
   readonly line: number
   readonly part: Part
-  /** Of an event: its stream and revision, where they can be read. */
+  /** The stream and revision of an event, if they can be read. */
   readonly event: string | null
   /** A sentence. */
   readonly detail: string
@@ -29,11 +29,11 @@ export type Checking = {
   readonly verifier: Verifier
   readonly faults: Fault[]
   readonly digests: SealDigests
-  /** Where each part begins. */
+  /** The line on which each part begins. */
   readonly lineOf: Partial<Record<Part, number>>
   /** The number of the current line, from 1. */
   at: number
-  /** What that line must be, unless it is the end after the events. */
+  /** What that line must be, except that an end may come after the events. */
   expects: Exclude<Lined, 'end'> | 'nothing'
   header: Header | null
   checkpoint: Checkpoint | null
@@ -44,7 +44,7 @@ export type Checking = {
   lastLeaf: number
   /** The proof of the event before. */
   proof: ReadonlyArray<Buffer>
-  /** The file ended as it should. */
+  /** Whether the file ended as it should. */
   complete: boolean
 }
 
@@ -65,7 +65,7 @@ export const createChecking = (verifier: Verifier): Checking => ({
   complete: false,
 })
 
-/** `of`: the event's name, or the line where it begins, if not this one. */
+/** `of`: the event's name, or the line where it begins if that is not this one. */
 export const fault = (
   { faults, at }: Checking,
   part: Part,

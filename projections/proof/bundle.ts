@@ -5,7 +5,7 @@ import { type Signer, signNote } from './note.ts'
 import { type BundleState, LATER_SETS, type Sets, stateToJson } from './state.ts'
 
 export const FORMAT = 'dlux-presence-bundle'
-/** Of the seal, in which nothing has changed. */
+/** The version of the seal, which has not changed yet. */
 const SEAL_VERSION = 1
 
 export type Header = {
@@ -17,10 +17,10 @@ export type Header = {
   /** ISO 8601 in UTC to the millisecond; null for the beginning, and for all that the checkpoint covers. */
   readonly from: string | null
   readonly to: string | null
-  /** Of version 2, which is version 1 and this: what further types of events set on their sessions. */
+  /** In version 2, which is version 1 with this: what further types of events set on their sessions. */
   readonly sets?: Sets
 }
-/** What a new bundle's header says of its version. */
+/** What a new bundle's header says about its version. */
 export const versioned = (sets: Sets = LATER_SETS): Pick<Header, 'version' | 'sets'> =>
   Object.keys(sets).length === 0 ? { version: 1 } : { version: 2, sets }
 
@@ -32,8 +32,8 @@ export const checkpointLine = (note: string): string => line({ checkpoint: note 
 export const stateLine = (end: 'start' | 'end', state: BundleState): string =>
   line({ [end]: stateToJson(state) })
 
-/** `event` is the event's bytes as text. Of its proof the last `shared` hashes are those of the event before, and are not
- *  written again. */
+/** `event` is the event's bytes as text. The last `shared` hashes of its proof are the same as those of the event
+ *  before, and are not written again. */
 export const eventLine = (
   event: string,
   leaf: number,
@@ -48,7 +48,7 @@ export const eventLine = (
 
 const digest = (text: string | Buffer): string => createHash('sha256').update(text).digest('base64')
 
-/** Digests of the file's parts as they go by: what the seal signs. */
+/** Digests of the file's parts as they are read or written: what the seal signs. */
 export class SealDigests {
   private readonly parts = new Map<string, string>()
   private readonly events = createHash('sha256')
@@ -56,17 +56,17 @@ export class SealDigests {
   part(name: 'header' | 'checkpoint' | 'start' | 'end', text: string | Buffer): void {
     this.parts.set(name, digest(text))
   }
-  /** With its line feed. */
+  /** `text` includes its line feed. */
   event(text: string): void {
     this.events.update(text)
     this.count += 1
   }
-  /** Without it. */
+  /** `bytes` are without the line feed. */
   eventBytes(bytes: Buffer): void {
     this.events.update(bytes).update('\n')
     this.count += 1
   }
-  /** The seal's text, its line feed in it. Once. */
+  /** The seal's text, with its line feed. May be called once. */
   text(origin: string): string {
     const of = (name: string): string => `${name} ${this.parts.get(name) ?? ''}\n`
     const events = `events ${this.count} ${this.events.digest('base64')}\n`

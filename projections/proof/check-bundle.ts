@@ -1,4 +1,4 @@
-/** Checks with nothing but the key whether a bundle is what was sealed and what stands on the log. */
+/** Checks, with nothing but the key, whether a bundle is what was sealed and what is on the log. */
 import { aroundJson } from '../audit/canonical.ts'
 import { FORMAT } from './bundle.ts'
 import {
@@ -56,7 +56,7 @@ const checkEnd = (checking: Checking, value: Json): void => {
       fault(checking, 'end', `Its ${name} are not what the events make of the start.`)
 }
 
-/** `ours`: a line of the seal’s text as this file makes it, which another was signed for. */
+/** `ours`: a line of the seal’s text as it follows from this file, while a different one was signed. */
 const notAsSealed = (checking: Checking, ours: string): void => {
   const word = ours.split(' ')[0] ?? ''
   const part = word === 'events' ? 'event' : word in checking.lineOf ? (word as Part) : 'seal'
@@ -79,7 +79,7 @@ const checkSeal = (checking: Checking, value: Json): void => {
   if (ours.length !== theirs.length) fault(checking, 'seal', 'It is not of the seal’s form.')
 }
 
-/** Which part the line is; the events end with the one that says that it is the end. */
+/** Which part the line is; the events end with the line that says that it is the end. */
 const partOf = ({ expects }: Checking, value: Json): Lined => {
   const isEnd = expects === 'event' && !Object.hasOwn(value, 'event') && Object.hasOwn(value, 'end')
   return isEnd ? 'end' : (expects as Lined)
@@ -98,12 +98,12 @@ const LINE_FEED = Buffer.from('\n')
 const digestPart = ({ digests }: Checking, part: Exclude<Lined, 'event' | 'seal'>, bytes: Buffer): void =>
   digests.part(part, Buffer.concat([bytes, LINE_FEED]))
 
-/** What a line that is not canonical JSON was is clear from its place; the next one is checked as if it had been sound. */
+/** Which part a line was that is not canonical JSON is clear from its place; the next one is checked as if it had been sound. */
 const passOver = (checking: Checking, part: Lined, bytes: Buffer): void => {
   fault(checking, part, 'The line is not canonical JSON.')
   if (part === 'event') checking.digests.eventBytes(bytes)
   else if (part !== 'seal') digestPart(checking, part, bytes)
-  // What the line would have added is unknown, so the fold can't be compared.
+  // What the line would have changed is unknown, so the fold can't be compared.
   if (part === 'event' || part === 'start') checking.state = null
 }
 
@@ -134,7 +134,7 @@ const checkPart = (
 const checkLine = (checking: Checking, bytes: Buffer, utf8: InstanceType<typeof TextDecoder>): void => {
   checking.at += 1
   if (checking.expects === 'nothing') {
-    // Behind the last line feed.
+    // After the last line feed.
     if (bytes.length > 0 || checking.complete) fault(checking, 'file', 'Something follows the seal.')
     checking.complete = true
     return
@@ -150,7 +150,7 @@ const checkLine = (checking: Checking, bytes: Buffer, utf8: InstanceType<typeof 
       if (aroundJson(parsed) === text) value = parsed
     }
   } catch {
-    // No JSON, or no UTF-8.
+    // Not JSON, or not UTF-8.
   }
   if (value === null) passOver(checking, part, bytes)
   checking.lineOf[part] ??= checking.at
@@ -160,8 +160,8 @@ const checkLine = (checking: Checking, bytes: Buffer, utf8: InstanceType<typeof 
   checkPart(checking, part, value, { bytes, text })
 }
 
-/** `lines` are the file's bytes between line feeds; the last is what stands behind the last line feed: empty. Memory is
- *  that of one line and of the state. */
+/** `lines` are the file's bytes between line feeds; the last, after the last line feed, is empty. It takes the memory
+ *  of one line and of the state. */
 export const checkBundle = async (
   lines: AsyncIterable<Buffer> | Iterable<Buffer>,
   verifier: Verifier,

@@ -13,7 +13,7 @@ const missing = (from: number, to: number, stream: string): string =>
     ? `Event ${from} of ${stream} is missing before it.`
     : `Events ${from} to ${to} of ${stream} are missing before it.`
 
-/** Its place in the log: proven, and behind the place of the one before it. */
+/** Checks its place in the log: that it is proven, and comes after that of the one before. */
 const checkPlace = (
   checking: Checking,
   name: string,
@@ -25,7 +25,7 @@ const checkPlace = (
   text: string,
 ): void => {
   if (checking.inTree !== null) {
-    // The line is canonical, so the event's bytes are what stands in it. U+0000 is the byte 0x00 in UTF-8.
+    // The line is canonical, so it contains the event's bytes. U+0000 is the byte 0x00 in UTF-8.
     const leafText = text.slice('{"event":'.length, text.lastIndexOf(',"leaf":'))
     if (!checking.inTree(hash('sha256', `\0${leafText}`, 'buffer'), leaf, proof, shared))
       fault(checking, 'event', 'It is not in the log of the checkpoint, as it stands here.', { event: name })
@@ -50,7 +50,7 @@ const checkRevision = (
       ? missing(expected, Number(revision) - 1, stream)
       : `It should be event ${expected} of ${stream}.`
   fault(checking, 'event', detail, { event: `${stream} ${revision}` })
-  // Later events are judged by this one.
+  // Later events are compared with this one.
   if (isNumber) state.revisions[kind] = Number(revision)
 }
 
@@ -67,7 +67,7 @@ const follow = (checking: Checking, event: BundledEvent, name: string): void => 
       fault(checking, 'event', 'It is not within the times of the header.', { event: name })
 }
 
-/** `text` is the line's, `value` what it says. */
+/** `text` is the line, `value` its JSON. */
 export const checkEvent = (checking: Checking, value: Json, bytes: Buffer, text: string): void => {
   const { header } = checking
   checking.events += 1

@@ -1,4 +1,4 @@
-/** Checkpoints that were issued, as they stand on the log besides their table: in a stream for each key, in order. They are no
+/** Issued checkpoints as they are on the log, besides their table: in a stream for each key, in order. They are not
  *  leaves of the tree, and of no use in another log. */
 import { hash } from 'node:crypto'
 import * as t from 'io-ts'
@@ -19,7 +19,7 @@ export const issuedEvent = (number: number, note: string): NewEvent => ({
 })
 
 const Data = t.type({ number: t.number, note: t.string })
-/** Null where it is no such event. */
+/** Null if it is not such an event. */
 export const issuedIn = (data: unknown): t.TypeOf<typeof Data> | null => (Data.is(data) ? data : null)
 
 export const extensionsFor = (number: number, at: string, position: string | null): ReadonlyArray<string> => [
@@ -30,12 +30,12 @@ export const extensionsFor = (number: number, at: string, position: string | nul
 
 const said = ({ extensions }: Checkpoint, name: string): string | null =>
   extensions.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? null
-/** Null in those that were signed before they were numbered. */
+/** The number of a checkpoint; null if it was signed before checkpoints were numbered. */
 export const numberOf = (checkpoint: Checkpoint): number | null => {
   const number = said(checkpoint, 'number')
   return number !== null && /^[1-9]\d{0,14}$/.test(number) ? Number(number) : null
 }
-/** Milliseconds since the epoch; null as above. */
+/** When it was issued, in milliseconds since the epoch; null as above. */
 export const issuedAt = (checkpoint: Checkpoint): number | null => {
   const at = said(checkpoint, 'issued')
   const ms = at === null ? Number.NaN : Date.parse(at)

@@ -13,7 +13,7 @@ const NODE = Buffer.from([1])
 
 export const EMPTY_ROOT: Hash = createHash('sha256').digest()
 export const leafHash = (bytes: Uint8Array): Hash => createHash('sha256').update(LEAF).update(bytes).digest()
-/** A node's bytes, written anew for each: the tree is as long as the log. */
+/** A node's bytes, reused for each, because the tree is as long as the log. */
 const scratch = Buffer.alloc(65)
 scratch[0] = 1
 const nodeHash = (left: Hash, right: Hash): Hash => {
@@ -24,14 +24,14 @@ const nodeHash = (left: Hash, right: Hash): Hash => {
   return hash('sha256', scratch, 'buffer')
 }
 
-/** The hash over leaves `index * 2^level` up to the next such boundary: a full subtree. */
+/** The hash over the leaves from `index * 2^level` up to the next such boundary: a full subtree. */
 export type Node = { readonly level: number; readonly index: number; readonly hash: Hash }
 
 /** The right edge of a tree: one full subtree for each bit set in its size, the largest first. */
 export type Edge = { readonly size: number; readonly hashes: ReadonlyArray<Hash> }
 export const EMPTY_EDGE: Edge = { size: 0, hashes: [] }
 
-/** Adds leaves on the right. `nodes` are the full subtrees that this completed, leaves among them. */
+/** Adds leaves on the right. `nodes` are the full subtrees that this completed, including the leaves. */
 export const extend = (
   edge: Edge,
   leaves: ReadonlyArray<Hash>,
@@ -73,10 +73,10 @@ const covering = (begin: number, end: number): Array<{ level: number; index: num
   return cover
 }
 
-/** Gives the hashes of the full subtrees asked for, in the order asked. */
+/** Returns the hashes of the full subtrees asked for, in the order asked. */
 export type Nodes = (wanted: ReadonlyArray<{ level: number; index: number }>) => Promise<ReadonlyArray<Hash>>
 
-/** A part of a proof: one hash over the leaves from `begin` to `end`, made of a few full subtrees. */
+/** A part of a proof: one hash over the leaves from `begin` to `end`, made from a few full subtrees. */
 type Range = readonly [begin: number, end: number]
 const hashesOf = async (ranges: ReadonlyArray<Range>, nodes: Nodes): Promise<ReadonlyArray<Hash>> => {
   const covers = ranges.map(([begin, end]) => covering(begin, end))
@@ -111,10 +111,10 @@ const consistencyRanges = (old: number, begin: number, end: number, whole: boole
     : [...consistencyRanges(old, middle, end, false), [begin, middle]]
 }
 
-/** Where the hashes of a tree's right edge are. */
+/** The places of the hashes of a tree's right edge. */
 export const edgePlaces = (size: number): ReadonlyArray<{ level: number; index: number }> => covering(0, size)
 
-/** The right edge of the tree as it was at `size` leaves: what `extend` goes on from. */
+/** The right edge of the tree as it was at `size` leaves, from which `extend` continues. */
 export const edgeAt = async (size: number, nodes: Nodes): Promise<Edge> =>
   size === 0 ? EMPTY_EDGE : { size, hashes: await nodes(edgePlaces(size)) }
 
@@ -122,7 +122,7 @@ export const edgeAt = async (size: number, nodes: Nodes): Promise<Edge> =>
 export const rootAt = async (size: number, nodes: Nodes): Promise<Hash> =>
   size === 0 ? EMPTY_ROOT : (await hashesOf([[0, size]], nodes))[0]!
 
-/** That leaf `index` is in the tree of `size` leaves. Throws RangeError where it can't be. */
+/** Proves that leaf `index` is in the tree of `size` leaves. Throws RangeError if it can't be. */
 export const inclusionProof = async (
   index: number,
   size: number,
@@ -132,7 +132,7 @@ export const inclusionProof = async (
   return hashesOf(pathRanges(index, 0, size), nodes)
 }
 
-/** That the tree of `size` leaves begins with the tree of `old` leaves. */
+/** Proves that the tree of `size` leaves begins with the tree of `old` leaves. */
 export const consistencyProof = async (
   old: number,
   size: number,
@@ -142,8 +142,8 @@ export const consistencyProof = async (
   return old === 0 || old === size ? [] : hashesOf(consistencyRanges(old, 0, size, true), nodes)
 }
 
-/** The siblings on a leaf's way up, at the levels from `from` to `to` (exclusive): what its proof is made of, from the leaf
- *  upwards. One that is not `whole` covers all leaves behind the last that fills its level. */
+/** The siblings on a leaf's path to the root, at the levels from `from` to `to` (exclusive): its proof consists of
+ *  these, from the leaf upwards. A sibling that is not `whole` covers all leaves after the last that fills its level. */
 type Sibling = { readonly level: number; readonly index: number; readonly whole: boolean }
 const siblings = (leaf: number, size: number, from: number, to: number): Array<Sibling> => {
   const found: Array<Sibling> = []
@@ -155,7 +155,7 @@ const siblings = (leaf: number, size: number, from: number, to: number): Array<S
   return found
 }
 
-/** Where two leaves' ways up meet: above this level they are one. */
+/** The level at which the paths of two leaves meet: above it they are the same. */
 const meeting = (a: number, b: number): number => {
   let level = 0
   for (let [x, y] = [a, b]; x !== y; level += 1) [x, y] = [Math.floor(x / 2), Math.floor(y / 2)]
@@ -171,7 +171,7 @@ export const inclusionProofs = (
   size: number,
   nodes: Nodes,
 ): ((leaves: ReadonlyArray<number>) => Promise<ReadonlyArray<NextProof>>) => {
-  /** For each level the hash over what is behind its last full subtree. */
+  /** For each level, the hash over what comes after its last full subtree. */
   let partial: Map<number, Hash> | null = null
   let before: { readonly leaf: number; readonly proof: ReadonlyArray<Hash> } | null = null
   const edges = async (): Promise<Map<number, Hash>> => {
@@ -213,7 +213,7 @@ export const inclusionProofs = (
   }
 }
 
-/** How far a proof's check has come: RFC 9162, section 2.1.3.2. */
+/** The state of a proof's check: RFC 9162, section 2.1.3.2. */
 type Step = { readonly fn: number; readonly sn: number; readonly hash: Hash }
 const climb = ({ fn, sn, hash }: Step, sibling: Hash): Step | null => {
   if (sn === 0) return null
@@ -231,7 +231,7 @@ const climb = ({ fn, sn, hash }: Step, sibling: Hash): Step | null => {
   }
 }
 
-/** Checks proofs in one tree, one after another: what a proof shares with the last that held is not hashed again. */
+/** Checks proofs in one tree, one after another: what a proof shares with the last valid one is not hashed again. */
 export const inclusionChecker = (
   size: number,
   root: Hash,
@@ -243,7 +243,7 @@ export const inclusionChecker = (
     let step: Step = { fn: index, sn: size - 1, hash: leaf }
     const steps = [step]
     for (const [i, sibling] of proof.entries()) {
-      // From the point where the remaining hashes and the running hash are the same, the end is the same too.
+      // Once the remaining hashes and the running hash are the same as before, so is the result.
       if (shared > 0 && i === proof.length - shared && held !== null) {
         const at = held.proof.length - shared
         const there = held.steps[at]

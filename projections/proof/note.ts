@@ -34,7 +34,7 @@ const publicBytes = (kind: KeyKind, key: KeyObject): Buffer =>
   Buffer.concat([Buffer.from([kind]), rawPublic(key)])
 const validName = (name: string): boolean => name.length > 0 && !/[\s+]/u.test(name)
 
-/** From the 32 bytes of an Ed25519 seed. Throws TypeError where the name has spaces or a plus. */
+/** From the 32 bytes of an Ed25519 seed. Throws TypeError if the name has spaces or a plus. */
 export const signerOf = (name: string, seed: Uint8Array, kind: KeyKind = 1): Signer => {
   if (!validName(name)) throw new TypeError('a key name has no spaces and no plus sign')
   if (seed.length !== 32) throw new TypeError('an Ed25519 seed is 32 bytes')
@@ -52,7 +52,7 @@ export const verifierOf = (signer: Signer): Verifier => {
   return { name: signer.name, publicKey, id: signer.id, vkey }
 }
 
-/** A verifier key as it is written, or null where it is none of that kind. */
+/** Parses a verifier key; null if it is malformed. */
 export const parseVkey = (vkey: string, kind: KeyKind = 1): Verifier | null => {
   const [, name, id, key] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(vkey.trim()) ?? []
   if (name === undefined || id === undefined || key === undefined) return null
@@ -97,7 +97,7 @@ export const partsOf = (
 export const isBy = ({ name, id }: SignatureLine, verifier: Verifier): boolean =>
   name === verifier.name && id.equals(verifier.id)
 
-/** The text that was signed, or null where no signature of this verifier holds or the note is malformed. */
+/** The text that was signed, or null if no signature of this verifier is valid or the note is malformed. */
 export const openNote = (note: string, verifier: Verifier): string | null => {
   const parts = partsOf(note)
   const mine = parts?.lines.filter((line) => isBy(line, verifier)) ?? []
@@ -107,7 +107,7 @@ export const openNote = (note: string, verifier: Verifier): string | null => {
 }
 
 export type Checkpoint = {
-  /** Which log: the key's name. */
+  /** Which log it is: the key's name. */
   readonly origin: string
   readonly size: number
   readonly root: Buffer
@@ -134,7 +134,7 @@ export const parseCheckpoint = (text: string): Checkpoint | null => {
   return { origin, size: Number(size), root: hash, extensions: rest }
 }
 
-/** What a note says, whoever signed it; null where it is no checkpoint. */
+/** The checkpoint in a note, whoever signed it; null if it is not a checkpoint. */
 export const checkpointIn = (note: string): Checkpoint | null => {
   const end = note.lastIndexOf('\n\n')
   return end < 0 ? null : parseCheckpoint(note.slice(0, end + 1))

@@ -15,13 +15,13 @@ export type Issue =
 export interface Proofs {
   /** The key that checkpoints are signed with, as verifiers write it. */
   readonly vkey: string
-  /** The newest checkpoint; a new one where the log has grown since and the last is some time old, or is of fewer than
-   *  `atLeast` leaves. */
+  /** The newest checkpoint. A new one is made if the log has grown since and the last is some time old or has fewer
+   *  than `atLeast` leaves. */
   readonly checkpoint: (atLeast?: number) => ReadResult<Issue>
   /** How many leaves the newest checkpoint covers, of those that were issued; 0 before the first. Signs none. */
   readonly covered: () => ReadResult<number>
   readonly size: () => ReadResult<number>
-  /** Null where there is no such event, or it is not in the tree yet. */
+  /** Null if there is no such event, or if it is not in the tree yet. */
   readonly find: (
     by: { readonly position: string } | { readonly event: string },
   ) => ReadResult<Audited | null>

@@ -1,4 +1,4 @@
-/** What the log's tree is asked. */
+/** Queries of the log's tree. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Statement } from '../projection.ts'
@@ -17,11 +17,11 @@ const joined = (places: ReadonlyArray<Place>) =>
     'int4',
   )}) WITH ORDINALITY AS r (leaf, level, nth) JOIN proof_leaves p ON p.leaf = r.leaf`
 
-/** The hashes of full subtrees, in hex as `hash`, in the order asked; fewer rows where some are not there. */
+/** The hashes of full subtrees, in hex as `hash`, in the order asked; fewer rows if some are missing. */
 export const hashesAt = (places: ReadonlyArray<Place>): Statement =>
   sql.unsafe`SELECT encode(${HASH}, 'hex') AS hash FROM ${joined(places)} ORDER BY r.nth`
 
-/** The same as one row, `hashes` being their bytes one after the other; shorter where some are not there. */
+/** The same as one row, with their bytes one after the other as `hashes`; shorter if some are missing. */
 export const joinedHashesAt = (places: ReadonlyArray<Place>): Statement =>
   sql.unsafe`SELECT string_agg(${HASH}, '' ORDER BY r.nth) AS hashes FROM ${joined(places)}`
 
@@ -78,7 +78,7 @@ export const newestCheckpoint = (vkey: string): Query<IssuedCheckpoint> =>
     asIssued,
   )
 
-/** A key's newest of at most so many events, and of a smaller number. */
+/** A key's newest checkpoint that has at most so many events and a smaller number. */
 export const checkpointUpTo = (vkey: string, size: number, number: number): Query<IssuedCheckpoint> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND size <= ${String(size)}::int8
@@ -86,7 +86,7 @@ export const checkpointUpTo = (vkey: string, size: number, number: number): Quer
     asIssued,
   )
 
-/** What was signed of the log's going back (went-back.ts). */
+/** The signed notes that say that the log went back (went-back.ts). */
 export const wentBackNotes = (): Query<{ readonly note: string }> =>
   query(
     sql.unsafe`SELECT note FROM proof_went_back ORDER BY note LIMIT 1000`,
@@ -95,7 +95,7 @@ export const wentBackNotes = (): Query<{ readonly note: string }> =>
 export const keepWentBack = (note: string): Statement =>
   sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note}) ON CONFLICT DO NOTHING`
 
-/** A key's from a number on, in order. */
+/** A key's checkpoints from a number on, in order. */
 export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<IssuedCheckpoint> =>
   query(
     sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND number >= ${String(number)}::int8
@@ -103,7 +103,7 @@ export const checkpointsFrom = (vkey: string, number: number, limit: number): Qu
     asIssued,
   )
 
-/** How many of a key there are. */
+/** How many checkpoints a key has. */
 export const checkpointCount = (vkey: string): Query<{ readonly count: number }> =>
   query(
     sql.unsafe`SELECT count(*) AS count FROM proof_checkpoints WHERE vkey = ${vkey}`,
@@ -112,7 +112,7 @@ export const checkpointCount = (vkey: string): Query<{ readonly count: number }>
 
 /** A place among all checkpoints. */
 export type CheckpointPlace = { readonly size: string; readonly vkey: string; readonly number: string }
-/** Those after a place, the smaller first. Answers `size`, `vkey`, `number`, `root`, `note`, `at`. */
+/** The checkpoints after a place, the smaller first. Rows of `size`, `vkey`, `number`, `root`, `note`, `at`. */
 export const checkpointsAfter = ({ size, vkey, number }: CheckpointPlace, limit: number): Statement =>
   sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints
     WHERE (size, vkey, number) > (${size}::int8, ${vkey}, ${number}::int8)
@@ -123,7 +123,7 @@ export const numberedAfter = ({ vkey, number }: Omit<CheckpointPlace, 'size'>, l
   sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints
     WHERE (vkey, number) > (${vkey}, ${number}::int8) ORDER BY vkey, number LIMIT ${limit}`
 
-/** The newest of each key. */
+/** Each key's newest checkpoint. */
 export const newestOfEach = (): Statement =>
   sql.unsafe`SELECT DISTINCT ON (vkey) ${COLUMNS} FROM proof_checkpoints ORDER BY vkey, number DESC`
 
@@ -136,7 +136,7 @@ export type NewCheckpoint = {
   /** ISO 8601. */
   readonly at: string
 }
-/** One that is there stays as it is: then it answers no row. */
+/** An existing one stays as it is: then there is no row. */
 export const keepCheckpoint = ({ number, size, vkey, root, note, at }: NewCheckpoint): Statement =>
   sql.unsafe`INSERT INTO proof_checkpoints (number, size, vkey, root, note, issued_at)
     VALUES (${String(number)}::int8, ${String(size)}::int8, ${vkey}, ${root}, ${note}, ${at}::timestamptz)

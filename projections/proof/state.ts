@@ -9,7 +9,7 @@ import { aroundJson } from '../audit/canonical.ts'
 export const STREAM_KINDS: ReadonlyArray<RoomStreamKind> = ['space', 'chat', 'refusal']
 type Json = Readonly<Record<string, unknown>>
 
-/** An event as a bundle has it, and the log. */
+/** An event as it is in a bundle, and on the log. */
 export type BundledEvent = {
   readonly data: unknown
   readonly id: string
@@ -43,7 +43,7 @@ export type BundleState = {
   readonly messages: Map<string, Message>
 }
 
-/** As the format's version 1 has it: a setting that came later is in a bundle once it is set. */
+/** The settings of the format's version 1: one that was added later is in a bundle once it is set. */
 const FIRST_SETTINGS: Json = {
   chat_enabled: true,
   voice_enabled: true,
@@ -71,7 +71,7 @@ export const emptyState = (): BundleState => ({
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const object = (value: unknown): Json => (isObject(value) ? value : {})
-/** These members; one that is not there is null. */
+/** These members; a missing one is null. */
 const pick = (from: Json, ...names: ReadonlyArray<string>): Json =>
   Object.fromEntries(names.map((name) => [name, from[name] ?? null]))
 
@@ -80,7 +80,7 @@ export const kindOf = (stream: string): RoomStreamKind | null => {
   return STREAM_KINDS.find((one) => one === kind) ?? null
 }
 
-/** As JSON. */
+/** Whether the two are equal as JSON. */
 const isSame = (a: unknown, b: unknown): boolean =>
   a === b || (typeof a === 'object' && typeof b === 'object' && aroundJson(a) === aroundJson(b))
 
@@ -90,8 +90,8 @@ const merged = (settings: Json, changes: Json): Json => {
   return { ...settings, ...changes, settings: Object.fromEntries(kept) }
 }
 
-/** What events set on their sessions, by their types, beside those that version 1 of the format has. A bundle's header
- *  says it, so that whoever checks one need not know the types. */
+/** What events set on their sessions, by type, besides those in version 1 of the format. A bundle's header contains it,
+ *  so that whoever checks one need not know the types. */
 export type Sets = Readonly<Record<string, SetsOnSession>>
 const FIRST_SETS: Sets = {
   SessionMoved: { subspace: { of: 'to' }, position: { of: 'position' } },
@@ -116,7 +116,7 @@ const take = (map: Map<string, Json>, data: Json, name: string): void => {
   map.delete(keyIn(data, name) ?? '')
 }
 
-/** Data as they stand on the log, which must not be trusted. */
+/** How each event changes the state. The data are as on the log and must not be trusted. */
 const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Json, named: Named) => void } =
   {
     SpaceOpened: (state, data) => {
@@ -142,7 +142,7 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
-    // Who waits, and a scene's lasting entities, are in a bundle as events; version 1 of the format does not fold them.
+    // A bundle has who waits, and a scene's lasting entities, as events; version 1 of the format does not fold them.
     PlaceTaken: () => {},
     PlaceGivenUp: () => {},
     EntityPinned: () => {},
@@ -214,7 +214,8 @@ const applyChat = ({ messages }: BundleState, type: string, data: Json, revision
   if (Object.hasOwn(CHANGE, type)) messages.set(id, CHANGE[type as ChangeOfMessage](known, data, revision))
 }
 
-/** Changes the state that it is given. `later`: what the events of later versions set. An event of a stream that no room has changes nothing. */
+/** Changes the state that it is given. `later`: what events of later versions set. An event of a stream that is not a
+ *  room's changes nothing. */
 export const applyEvent = (state: BundleState, event: BundledEvent, later: Sets = LATER_SETS): void => {
   const kind = kindOf(event.stream)
   if (kind === null) return
@@ -235,7 +236,7 @@ export const stateToJson = (state: BundleState): Json => ({
   settings: state.settings,
 })
 
-/** What `stateToJson` gave, or null. */
+/** Reads the result of `stateToJson`; null for anything else. */
 export const stateFromJson = (json: unknown): BundleState | null => {
   if (!isObject(json)) return null
   const state = emptyState()

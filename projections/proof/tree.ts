@@ -1,4 +1,4 @@
-/** The log's tree as a table: one row a leaf, never changed. */
+/** The log's tree as a table: one row per leaf, never changed. */
 import { hash } from 'node:crypto'
 import { type Copy, CopyRows } from '../copy.ts'
 import type { Table } from '../projection.ts'
@@ -11,7 +11,7 @@ export type ProofLine = { readonly leaf: number; readonly position: bigint; read
 
 const pair = Buffer.alloc(65)
 pair[0] = 1
-/** `nodeHash` of two hashes in hex: without a buffer of its own it costs half. */
+/** `nodeHash` of two hashes in hex: it costs half as much without a buffer of its own. */
 const over = (left: string, right: string): string => {
   pair.write(left, 1, 'hex')
   pair.write(right, 33, 'hex')
@@ -38,7 +38,7 @@ export const grow = (
   return { edge: { size: edge.size + leaves.length, hashes }, lines }
 }
 
-/** Copies the rows to the end. */
+/** Copies the rows to the end of the table. */
 export const copyTree = (lines: ReadonlyArray<ProofLine>): Copy => {
   const rows = new CopyRows(PROOF_TABLE.name, ['leaf', 'position', 'hashes'], 100 * lines.length)
   for (const { leaf, position, hashes } of lines) {

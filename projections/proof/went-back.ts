@@ -1,12 +1,12 @@
-/** That the log went back to an earlier state, said by who has its key: checkpoints of before then, of more events, are of what was
- *  lost, and no sign of a second history. Every later checkpoint says so too. */
+/** The statement, by the holder of the log's key, that the log went back to an earlier state: earlier checkpoints of
+ *  more events are about what was lost, and no sign of a second history. Every later checkpoint says so too. */
 import { issuedAt } from './issued.ts'
 import { type Checkpoint, openNote, type Signer, signNote, type Verifier } from './note.ts'
 
 export type WentBack = {
-  /** So many events it had again. */
+  /** How many events the log had after that. */
   readonly events: number
-  /** ISO 8601: checkpoints of before then, of more events, are void where they don't hold. */
+  /** ISO 8601. Checkpoints from before this time, of more events, are void if they don't hold. */
   readonly at: string
 }
 
@@ -18,7 +18,7 @@ const readLine = (line: string): ReadonlyArray<WentBack> => {
   return [{ events: Number(events), at }]
 }
 
-/** The oldest first. One that a later one goes further back than says nothing more. */
+/** All of them, the oldest first. One that is followed by one that goes back further says nothing more, and is left out. */
 export const together = (...all: ReadonlyArray<ReadonlyArray<WentBack>>): ReadonlyArray<WentBack> => {
   const sorted = all.flat().sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.events - b.events))
   return sorted.filter((one, nth) => sorted.slice(nth + 1).every(({ events }) => events > one.events))
@@ -28,8 +28,8 @@ export const wentBackLines = (all: ReadonlyArray<WentBack>): ReadonlyArray<strin
 export const wentBackIn = ({ extensions }: Checkpoint): ReadonlyArray<WentBack> =>
   extensions.flatMap(readLine)
 
-/** The one by which a checkpoint is of what was lost; null where there is none. Those from before they said their time are older
- *  than any. */
+/** The statement by which a checkpoint is about what was lost; null if there is none. Checkpoints that don't say their
+ *  time count as older than any statement. */
 export const lostBy = (all: ReadonlyArray<WentBack>, checkpoint: Checkpoint): WentBack | null => {
   const issued = issuedAt(checkpoint) ?? Number.NEGATIVE_INFINITY
   return all.find(({ events, at }) => checkpoint.size > events && issued < Date.parse(at)) ?? null
@@ -40,7 +40,7 @@ const HEAD = 'dlux-presence-went-back v1'
 export const signWentBack = (one: WentBack, signer: Signer): string =>
   signNote(`${HEAD}\n${signer.name}\n${lineOf(one)}\n`, signer)
 
-/** Null where this key did not sign it, or it says something else. */
+/** Null if this key did not sign it, or if it says something else. */
 export const openWentBack = (note: string, verifier: Verifier): WentBack | null => {
   const [head, name, line, end, ...rest] = (openNote(note, verifier) ?? '').split('\n')
   if (head !== HEAD || name !== verifier.name || end !== '' || rest.length > 0) return null

@@ -1,5 +1,5 @@
-/** Who waits for a seat in a full room: a row for each place. One that is over stays until it is given up or taken anew:
- *  readers compare `until` with their clock. */
+/** Who waits for a seat in a full room: one row per place. A place that is over stays in the table until it is given up
+ *  or taken again: readers compare `until` with their clock. */
 import { sql } from 'slonik'
 import { type Latest, type Projection, type Row, recordset, spaceMapKey, writeLatest } from '../projection.ts'
 
@@ -8,7 +8,7 @@ const SPACE = { space_type: 'text', space_id: 'text' } as const
 const KEY = { ...SPACE, subject: 'text' } as const
 const COLUMNS = { ...KEY, subspace: 'text', ahead: 'text', until: 'timestamptz' } as const
 
-/** `emptied`: queues that were switched off, before `rows`. */
+/** `emptied`: queues that were switched off; applied before `rows`. */
 type Changes = { readonly emptied: Map<string, Row>; readonly rows: Latest }
 
 export const queue: Projection<Changes> = {

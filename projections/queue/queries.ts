@@ -1,11 +1,11 @@
-/** Where somebody waits for a seat. */
+/** The rooms in which somebody waits for a seat. */
 import * as t from 'io-ts'
 import { sql } from 'slonik'
 import type { Subject } from '../../domain/identity.ts'
 import { type Query, query, spaceType } from '../query.ts'
 import type { PlaceRow } from '../read-models.ts'
 
-/** More are shown to nobody: whoever waits in so many rooms wants none of them. */
+/** The most that are listed: whoever waits in more rooms wants none of them. */
 const MOST = 100
 
 export const placesOf = (subject: Subject): Query<PlaceRow> =>

@@ -1,4 +1,4 @@
-/** Who is in: live sessions only. `last_activity` is the session's own last event: joining, moving, voice. */
+/** Who is in a space: live sessions only. `last_activity` is the time of the session's own last event: joining, moving, voice. */
 import { sql } from 'slonik'
 import { isSpaceEvent, spaceEntry } from '../../domain/space/events.ts'
 import { isMark, MARKS, type SetsOnSession, setBy } from '../../domain/space/session.ts'
@@ -19,7 +19,7 @@ const COLUMNS = {
   position: 'jsonb',
   avatar_data: 'jsonb',
   voice_enabled: 'bool',
-  /** Those with no column of their own. */
+  /** The marks that have no column of their own. */
   marks: 'jsonb',
   node: 'text',
   boot: 'text',

@@ -22,7 +22,7 @@ const props = {
 const columns = sql.fragment`session_id, socket_id, user_account, guest_id, subspace, connected_at, last_activity,
   position, avatar_data, voice_enabled, marks, node`
 
-/** In the order they came. */
+/** In the order in which they came. */
 export const connectedUsers = (space: SpaceRef): Query<SessionRow> =>
   query(
     sql.unsafe`SELECT ${columns} FROM presence_sessions

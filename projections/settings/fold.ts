@@ -1,4 +1,4 @@
-/** The settings of spaces where they were ever changed. A change names only what it changes. */
+/** The settings of spaces in which they were ever changed. A change contains only what it changes. */
 import { sql } from 'slonik'
 import { DEFAULT_SETTINGS, SETTING_NAMES, SETTINGS, type SettingName } from '../../domain/settings.ts'
 import { type Columns, names, type Projection, type Row, recordset, spaceMapKey } from '../projection.ts'

@@ -1,4 +1,4 @@
-/** Every space that anything happened in, and how far its two streams are. */
+/** Every space in which anything happened, and the ends of its two streams. */
 
 import { sql } from 'slonik'
 import { isCaseEvent } from '../../domain/cases/events.ts'

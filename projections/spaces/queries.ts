@@ -32,7 +32,7 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
             FROM posts p
             WHERE NOT (p.hidden OR p.flagged) OR ${is(sql.fragment`p.author`)}
               OR ${granted('post', sql.fragment`p.author || '/' || p.permlink`)}`,
-          // Read now, where no primary is followed, and not opened yet.
+          // Posts that are being read now, if no primary is followed, and that were not opened yet.
           sql.fragment`SELECT 2, 'post', a.id, coalesce(nullif(a.title, ''), a.id), '', a.type, a.author, a.created_at
             FROM alive_posts a
             WHERE NOT EXISTS (SELECT FROM posts p
@@ -61,7 +61,7 @@ const known = ({ type, contentType, q, viewer }: Asked) => {
             (SELECT opened_at FROM presence_spaces WHERE space_type = 'global' AND space_id = ${LOBBY.id})`,
         ]
       : []),
-    // Spaces without a content table are known by having been opened; communities, only those that Hive has.
+    // Spaces without a content table are known because they were opened; of communities, only those that Hive has.
     ...(['community', 'global', 'post'] as const)
       .filter((each) => type === undefined || type === each)
       .map(
@@ -111,8 +111,8 @@ const listed = t.type({
   idle: bigint,
   age: bigint,
 })
-/** The lobby, then where most people are, then the newest content, and last what is known only by having been opened.
- *  `after` is the key of the row before: rank, idle, age, type, id. */
+/** The lobby, then the spaces with the most people, then the newest content, and last the spaces that are known only
+ *  because they were opened. `after` is the key of the row before: rank, idle, age, type, id. */
 export const listSpaces = (
   request: Asked & Pick<SpacesRequest, 'offset'>,
   after: ReadonlyArray<string> | null,
@@ -158,7 +158,7 @@ const described = t.type({
   chat_revision: nullable(decimal),
   position: nullable(decimal),
 })
-/** No row where neither content nor history knows it. */
+/** No row if neither content nor history knows it. */
 export const describeSpace = (space: SpaceRef): Query<t.TypeOf<typeof described>> => {
   const [author = '', permlink = ''] = space.type === 'post' ? space.id.split('/') : []
   const isLobby = space.type === LOBBY.type && space.id === LOBBY.id

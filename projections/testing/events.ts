@@ -25,7 +25,7 @@ const nextId = (): string => {
   made += 1
   return String(made)
 }
-/** The stream that an event belongs in, and the event as the log takes it. */
+/** The stream that an event belongs in, and the event in the log's form. */
 export const recorded = (
   space: SpaceRef,
   event: AnyEvent,
@@ -119,7 +119,7 @@ const until = fc.constantFrom(null, at(500), at(5_000))
 const emoji = fc.constantFrom('👍', '🎉')
 
 type Draft = (second: number, actor: Actor) => AnyEvent
-/** Each case is opened at most once, as the domain has it: its id is of when it is. */
+/** Each case is opened at most once, as in the domain: its id is made from the time. */
 const aboutCases = (
   subjects: fc.Arbitrary<string>,
   words: fc.Arbitrary<string>,
@@ -287,7 +287,7 @@ const ofSpace = (event: AnyEvent, space: SpaceRef): AnyEvent =>
     ? ({ ...event, data: { ...event.data, sessionId: `${event.data.sessionId}-${space.type}` } } as AnyEvent)
     : event
 
-/** Cases and reports of a draw of their own: several draws may stand in one log, and no case is opened twice. */
+/** Gives the cases and reports of each draw ids of their own: several draws may be in one log, and no case is opened twice. */
 const ofDraw = (event: AnyEvent, draw: number): AnyEvent => {
   if (!('caseId' in event.data)) return event
   const reportId = 'reportId' in event.data ? { reportId: `${event.data.reportId}-${draw}` } : {}
@@ -348,5 +348,5 @@ const FILLERS: ReadonlyArray<AnyEvent> = [
   { type: 'CaseOpened', data: { ...step, subject: 'bob', about: { kind: 'person' }, moment } },
   { type: 'ReportFiled', data: { ...step, reportId: 'a-report', words: '', moment } },
 ]
-/** Of tables that events drawn at random may leave empty: each has rows, whatever is drawn. */
+/** Events for tables that randomly drawn events may leave empty: each has rows, whatever is drawn. */
 export const FILLING = FILLERS.map((event) => recorded({ type: 'global', id: 'lobby' }, event))

@@ -1,10 +1,10 @@
-/** What a space's moderators did in a span of time, counted from the log: nothing in it names anybody. Anybody who has the log
- *  counts it again (`independent_count.py` beside this does, in another language). */
+/** What a space's moderators did in a span of time, counted from the log, without any names. Anybody who has the log
+ *  can count it again (`independent_count.py` beside this file does, in another language). */
 import { ACT_KINDS } from '../../domain/cases/events.ts'
 import { CASES_PREFIX } from '../../domain/names.ts'
 import type { AccountedRow } from '../cases/rows.ts'
 
-/** What is done to people, in a case or not: all that is counted beside the cases. */
+/** What is done to people, in a case or not: everything that is counted besides the cases. */
 export const COUNTED = [
   'AccountBanned',
   'AccountUnbanned',
@@ -29,14 +29,14 @@ export type Transparency = {
     readonly closed: number
     readonly acted_on: number
     readonly dismissed: number
-    /** Of those opened up to the end of the span. */
+    /** Cases opened up to the end of the span and not closed by then. */
     readonly open_at_the_end: number
-    /** Seconds from opening to closing, of those closed in the span; null for none. */
+    /** Median seconds from opening to closing, of the cases closed in the span; null for none. */
     readonly median_seconds_to_close: number | null
   }
-  /** By the rule that they were closed by, of those acted on. */
+  /** Counts of the cases in which somebody was acted on, by the rule named when they were closed. */
   readonly by_rule: Counts
-  /** In cases. */
+  /** What was done in cases. */
   readonly acts: Counts
   readonly appeals: {
     readonly made: number
@@ -45,7 +45,7 @@ export type Transparency = {
     readonly waiting_at_the_end: number
     readonly median_seconds_to_decide: number | null
   }
-  /** Bans, mutes and kicks in cases and outside of them. */
+  /** Bans, mutes and kicks, both in cases and outside of them. */
   readonly moderation: Counts
 }
 
@@ -104,7 +104,7 @@ const opened = ({ known, counts }: Account, { id, data, at, isIn }: Told): void 
 const filed = ({ known, counts }: Account, { id, at, isIn }: Told): void => {
   const one = known.get(id)
   if (isIn) tally(counts, 'reports')
-  // The report that opens a case is of its very moment; one that joins it later did not.
+  // The report that opens a case has exactly the case's time; one that joins it later does not.
   if (isIn && one?.isReported === false && one.openedAt === at) tally(counts, 'byReport')
   if (one !== undefined) one.isReported = true
 }
@@ -152,7 +152,7 @@ export const beginAccount = (from: string, to: string): Account => ({
   deciding: [],
 })
 
-/** The next of the rows of `CaseModels.accounted`, in order. */
+/** Adds the next of the rows of `CaseModels.accounted`, in order. */
 export const addTo = (account: Account, row: AccountedRow): void => {
   const at = Date.parse(row.at)
   if (at > Date.parse(account.to)) return
@@ -199,7 +199,7 @@ export const reportOf = ({ from, to, known, ...account }: Account): Transparency
   }
 }
 
-/** The same for people. */
+/** The report as text for people. */
 export const inWords = (space: string, report: Transparency): string => {
   const { cases, appeals } = report
   const list = (counts: Counts): string =>

@@ -19,7 +19,7 @@ export const COMMAND_TYPES: ReadonlyArray<string> = COMMAND_NAMES
 
 const isSpaceName = (type: string): type is SpaceCommand['type'] => Object.hasOwn(SPACE_COMMANDS, type)
 
-/** From the events of one accepted space command; null for one that is not known. `before`: the space as it stood. */
+/** From the events of one accepted space command; null for an unknown command. `before`: the space's state before it. */
 export const spaceCommandOf = (
   type: string,
   events: ReadonlyArray<SpaceEvent>,
@@ -39,7 +39,7 @@ export const chatCommandOf = (type: string, event: ChatEvent): ChatCommand | nul
   return fields === null ? null : ({ type, ...fields } as ChatCommand)
 }
 
-/** What a command needs to be decided at all. */
+/** The least that a command needs to be decided at all. */
 const blank = (type: string): Record<string, unknown> | null =>
   isCommandName(type)
     ? Object.fromEntries(
@@ -49,13 +49,13 @@ const blank = (type: string): Record<string, unknown> | null =>
       )
     : null
 
-/** A command of that type with these fields, and the least that is needed for the rest; null for an unknown type. */
+/** A command of that type with these fields, and blank values for the others; null for an unknown type. */
 export const commandWith = (type: string, fields: Readonly<Record<string, unknown>>): AnyCommand | null => {
   const base = blank(type)
   return base === null ? null : ({ ...base, ...fields, type } as AnyCommand)
 }
 
-/** `isWhole`: false where the log is from before refusals kept what was asked for. */
+/** `isWhole`: false if the refusal was recorded before refusals kept what was asked for. */
 export const refusedCommandOf = ({
   data,
 }: CommandRefused): { readonly command: AnyCommand | null; readonly isWhole: boolean } => {

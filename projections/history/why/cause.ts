@@ -1,8 +1,8 @@
-/** What an explanation names as causes: the event that set something, and by what right. */
+/** What an explanation names as causes: the event that set something, and what gave its actor the right to. */
 import type { Actor } from '../../../domain/identity.ts'
 import type { RefView } from '../view.ts'
 
-/** The event that set something, in a sentence, and by what right whoever did it could. */
+/** The event that set something, as a sentence, and what gave its actor the right to do so. */
 export type Cause = RefView & {
   readonly type: string
   readonly at: string
@@ -10,7 +10,7 @@ export type Cause = RefView & {
   readonly by: RoleInForce
 }
 
-/** `role` in force and where it came from. `because` is the grant, where it is one. */
+/** The `role` in force and where it came from. `because` is the grant, if it came from one. */
 export type RoleInForce = {
   readonly actor: Actor
   readonly role: 'owner' | 'admin' | 'moderate' | 'access' | 'none' | 'system'

@@ -1,5 +1,5 @@
-/** Why an act was accepted or refused. The command is rebuilt from what it left on the log, the room is taken back to the
- *  moment of the decision, and the same code decides again. `agrees` tells whether its answer is what happened. */
+/** Why an act was accepted or refused. The command is rebuilt from what it left on the log, the room is taken back to
+ *  the moment of the decision, and the same code decides again. `agrees` says whether the answer is what happened. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatCommand } from '../../../domain/chat/commands.ts'
 import { chatDecider, messagesNeeded } from '../../../domain/chat/decider.ts'
@@ -41,7 +41,7 @@ type Replayed = {
   readonly rules: number | undefined
 }
 
-/** By the domain's own deciders. */
+/** Decides with the domain's own deciders. */
 const decide = (replayed: Replayed): Verdict => {
   const { id, by, at, facts: content, command, standing, chat, found, rules } = replayed
   const decision: E.Either<ChatRefusal, ReadonlyArray<SpaceEvent | ChatEvent>> = isChatCommand(command)
@@ -58,7 +58,7 @@ const decide = (replayed: Replayed): Verdict => {
   return { outcome: events.length === 0 ? 'nothing' : 'accepted', code: null, refusal: null, events }
 }
 
-/** Equal as JSON. What is personal may have been erased, and an avatar is in no moment. */
+/** Fields that are not compared: what is personal may have been erased, and avatars are in no moment. */
 const PERSONAL = new Set(['content', 'avatarData', 'components', 'weight', 'erased', 'sealed'])
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true
@@ -104,7 +104,7 @@ const fieldsOf = (command: AnyCommand | null): Readonly<Record<string, unknown>>
   return Object.fromEntries(Object.entries(command).filter(([name]) => fields[name]?.isInner === false))
 }
 
-/** The chat as the decision saw it, and when the actor had last written. */
+/** The chat as the decision saw it, and the time of the actor's last message before that. */
 const chatFor = async ({ past, space, actor, at, command, standing, chatRevision }: Explained) => {
   if (command === null || !isChatCommand(command) || chatRevision === null)
     return { chat: null, lastPost: null }
@@ -118,7 +118,7 @@ const chatFor = async ({ past, space, actor, at, command, standing, chatRevision
   return { chat: { ...chat, lastPosts: new Map([...chat.lastPosts, [actor.id, lastPost]]) }, lastPost }
 }
 
-/** Whether a verdict is what happened. */
+/** Whether a verdict agrees with what happened. */
 const agreesWith = ({ happened, group }: Explained, verdict: Verdict): boolean => {
   if (happened === null) return true
   if (happened.outcome === 'refused') return verdict.outcome === 'refused' && verdict.code === happened.code
@@ -131,8 +131,8 @@ const agreesWith = ({ happened, group }: Explained, verdict: Verdict): boolean =
   )
 }
 
-/** The command decided again. `found`: messages beyond the window, which are looked for only where it matters: that is a
- *  walk back through the chat. */
+/** Decides the command again. `found`: messages beyond the window, looked up only if they matter, since that is a walk
+ *  back through the chat. */
 const decideAgain = async (
   told: Explained,
   command: AnyCommand,
@@ -147,7 +147,7 @@ const decideAgain = async (
     command,
     standing,
     chat,
-    // What could have been is decided by today's rules.
+    // A question about what could have been is decided by today's rules.
     rules: happened === null ? undefined : (group[0]?.metadata.rules ?? 1),
   }
   const none: Found = new Map()
@@ -286,7 +286,7 @@ const explainRefusal = async (moments: Moments, past: PastStates, decoded: Decod
     gaps: isLimit ? [] : gaps,
   })
   if (!isLimit) return explanation
-  // The limits on how much a caller may send come before every rule of the space.
+  // The limits on how much a caller may send are checked before every rule of the space.
   const limited = `${inWords(decoded, standing.state)}: more was sent than one caller may send, so no rule was asked.`
   return { ...explanation, agrees: true, says: [limited, ...explanation.says.slice(1)], gaps: [] }
 }
@@ -299,8 +299,8 @@ export const explainEvent = (moments: Moments, past: PastStates, decoded: Decode
       ? explainChat(moments, past, decoded)
       : explainRefusal(moments, past, decoded)
 
-/** Whether `subject` could have done it at a moment, and why (not). `facts` is what the content says to them now: what
- *  it said then is on the log only for those who acted. Throws `Failed`. */
+/** Whether `subject` could have done it at a moment, and why or why not. `facts` is what the content says about them
+ *  now: what it said then is on the log only for those who acted. Throws `Failed`. */
 export const explainQuestion = async (
   past: PastStates,
   question: {
@@ -328,7 +328,7 @@ export const explainQuestion = async (
     gaps: ['What the content said of them is read now: the log keeps it for those who acted alone.'],
   })
 
-/** The room's event of that id, looked for backwards from the newest through all three streams, so far. */
+/** The room's event with that id, searched backwards from the newest through all three streams, up to a limit. */
 export const findEvent = async (
   moments: Moments,
   space: SpaceRef,

@@ -1,11 +1,11 @@
-/** Why an act was accepted or refused, as it is told. */
+/** The types of an explanation: why an act was accepted or refused. */
 import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import type { RoleInForce } from './cause.ts'
 import type { eventView } from './right.ts'
 import type { Rule } from './rules.ts'
 
-/** `nothing`: carried out already, or nothing to do. */
+/** `nothing`: it had been carried out already, or there was nothing to do. */
 export type Verdict = {
   readonly outcome: 'accepted' | 'refused' | 'nothing'
   /** The code of the refusal (docs/contract.md), null for none. */
@@ -18,7 +18,7 @@ export type Explanation = {
   readonly command: { readonly type: string; readonly fields: Readonly<Record<string, unknown>> }
   readonly actor: Actor
   readonly at: string
-  /** What happened, by the log; null for a question of what could have. */
+  /** What happened according to the log; null for a question about what could have. */
   readonly happened: {
     readonly outcome: 'accepted' | 'refused'
     readonly code: string | null
@@ -30,7 +30,7 @@ export type Explanation = {
   readonly agrees: boolean | null
   readonly right: RoleInForce
   readonly rules: ReadonlyArray<Rule>
-  /** The same in words, sentence by sentence. */
+  /** The explanation in words, sentence by sentence. */
   readonly says: ReadonlyArray<string>
   /** What the log can't tell, in sentences. */
   readonly gaps: ReadonlyArray<string>

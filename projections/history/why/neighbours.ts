@@ -10,13 +10,13 @@ const isSameCommand = (a: Decoded, b: Decoded): boolean =>
   a.metadata.actor.kind === b.metadata.actor.kind &&
   a.metadata.actor.id === b.metadata.actor.id
 
-/** An event that can't be read counts as another command's. */
+/** An event that can't be read counts as one of another command. */
 const neighbour = (event: RecordedEvent): Decoded | null => {
   const decoded = decodeRecorded(event)
   return decoded._tag === 'Right' ? decoded.right : null
 }
 
-/** Up to the first that is of another command; whether that was within the page. */
+/** The events up to the first of another command, and whether that was within the page. */
 const takeSame = (
   page: ReadonlyArray<RecordedEvent>,
   of: Decoded,

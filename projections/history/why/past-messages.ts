@@ -1,4 +1,4 @@
-/** What a chat says of messages up to a revision, read from its end backwards. */
+/** What a chat says about messages up to a revision, read from there backwards. */
 import type { Found, MessageFacts } from '../../../domain/chat/state.ts'
 import { canonicalEmoji } from '../../../domain/chat/text.ts'
 import type { Decoded } from '../../../domain/codec.ts'
@@ -9,7 +9,7 @@ import { readable } from '../point.ts'
 
 const PAGE = 1_000
 
-/** From that revision back to the first, until `look` has seen enough. */
+/** Reads from that revision back to the first, until `look` has seen enough. */
 export const backwards = async (
   log: StreamReader,
   space: SpaceRef,
@@ -27,7 +27,7 @@ export const backwards = async (
   }
 }
 
-/** One event more of a message that is known so far. */
+/** Applies one earlier event to what is known of a message so far. */
 const apply = (found: Map<string, MessageFacts | null>, { event }: Decoded): void => {
   if (!('messageId' in event.data)) return
   const { messageId } = event.data
@@ -62,7 +62,7 @@ const apply = (found: Map<string, MessageFacts | null>, { event }: Decoded): voi
   }
 }
 
-/** `ids` up to that revision; null for those that are not of this chat. */
+/** The messages with these ids up to that revision; null for those that are not in this chat. */
 export const findMessages = async (
   log: StreamReader,
   space: SpaceRef,

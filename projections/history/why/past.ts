@@ -14,20 +14,20 @@ import { commandOf } from './neighbours.ts'
 import { backwards, findMessages } from './past-messages.ts'
 
 export type PastStates = {
-  /** Found already, by space and revision: what set something does not change. */
+  /** Causes that were found already, by space and revision: what set something does not change. */
   readonly causes: Map<string, Promise<Cause | null>>
-  /** After that revision of the space; -1 for before the first. The caller's to keep. */
+  /** The standing after that revision of the space (-1: before the first). The caller's to keep. */
   readonly standingAt: (space: SpaceRef, revision: number) => Promise<Standing>
   /** The chat's window after that revision. */
   readonly chatAt: (space: SpaceRef, revision: number) => Promise<ChatState>
-  /** When `author` last posted, up to that revision and no further back than `since` (ms); null where they did not. */
+  /** When `author` last posted, up to that revision and not before `since` (ms); null if they did not. */
   readonly lastPost: (
     space: SpaceRef,
     author: string,
     revision: number,
     since: number,
   ) => Promise<number | null>
-  /** What the chat says of these messages, up to that revision, beyond the window too. */
+  /** What the chat says about these messages up to that revision, also beyond the window. */
   readonly find: (space: SpaceRef, ids: ReadonlyArray<string>, revision: number) => Promise<Found>
   readonly eventAt: (
     space: SpaceRef,
@@ -39,20 +39,20 @@ export type PastStates = {
 }
 
 const PAGE = 1_000
-/** How far apart two moments may be for the second to be folded on from the first. */
+/** The most events between two moments for the second to be folded on from the first. */
 const STEP = 512
 
-/** How many places are remembered: a chain of causes goes to and fro. */
+/** How many places are remembered, since a chain of causes goes back and forth. */
 const PLACES = 8
 
-/** Remembers the last places that were looked at, since somebody who walks through a room's events asks for the next one.
- *  It holds digests of words, never words. */
+/** Remembers the last places that were looked at, since somebody who steps through a room's events asks for the next
+ *  one. It holds digests of words, never words. */
 export const createPast = (moments: Moments): PastStates => {
   const { log, stored } = moments
   const rooms: Array<{ readonly key: string; readonly point: Point<Standing> }> = []
   let talked: { readonly key: string; readonly revision: number; readonly state: ChatState } | null = null
 
-  /** The nearest place from which to fold on to that one. It is taken out, since its state will be written to. */
+  /** The nearest place from which that one can be reached by folding on. It is removed, since its state will be written to. */
   const takeNear = (key: string, revision: number): Point<Standing> | null => {
     let best = -1
     for (const [i, { key: its, point }] of rooms.entries()) {

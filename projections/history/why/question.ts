@@ -8,7 +8,7 @@ import { type AnyCommand, COMMAND_TYPES, commandWith } from './asked.ts'
 /** `field` as the question names it; `detail` is a sentence. */
 export type Unaskable = { readonly field: string; readonly detail: string }
 
-/** `target`: an account, a guest or a message, as the action needs one; without it, somebody who is nothing here, or a
+/** `target`: an account, a guest or a message, as the action needs. Without it, somebody who has no role here, or a
  *  message of the subject's own. */
 export const questionOf = (
   action: string,

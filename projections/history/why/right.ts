@@ -1,4 +1,4 @@
-/** How somebody came to their role, back to the content's owner. */
+/** How somebody got their role, back to the content's owner. */
 import type { Decoded } from '../../../domain/codec.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import { type SpaceRef, spaceKey } from '../../../domain/names.ts'
@@ -51,7 +51,7 @@ const sentence = (
   }
 }
 
-/** Grants lead back to older ones, so this ends; no chain is followed further than this. */
+/** Grants lead back to older ones, so a chain ends; none is followed further than this. */
 const LONGEST = 64
 
 /** Somebody in a space at a moment, and what the content says about them. */
@@ -63,9 +63,9 @@ type Acting = {
 }
 
 export type Rights = {
-  /** What `actor` was in the space as it stands there. */
+  /** The role of `actor` in the space at that moment. */
   readonly of: (acting: Acting) => Promise<RoleInForce>
-  /** The event behind `ref`, and by what right its actor acted. Null if it is gone. */
+  /** The event at `ref`, and what gave its actor the right to act. Null if it is gone. */
   readonly cause: (ref: Ref | null | undefined) => Promise<Cause | null>
 }
 

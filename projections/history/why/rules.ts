@@ -1,4 +1,4 @@
-/** Which settings, bans, mutes and ranks a command's decision looked at, as they stood. */
+/** Which settings, bans, mutes and ranks a command's decision looked at, with their values then. */
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor } from '../../../domain/identity.ts'
@@ -16,7 +16,7 @@ import type { AnyCommand } from './asked.ts'
 import type { Cause } from './cause.ts'
 import type { Rights } from './right.ts'
 
-/** `because`: the event that set it; null where it was as every space begins. */
+/** `because`: the event that set it; null if it has its initial value. */
 export type Rule = {
   readonly rule:
     | 'ban'
@@ -68,7 +68,7 @@ const queueSays = (state: SpaceState, subject: string, at: string): string => {
   return `The room had a queue: ${before}; ${order}.${turn}`
 }
 
-/** What a command may name that its rules look at. */
+/** What a command may name and its rules look at. */
 type Names = {
   readonly sessionId?: string
   readonly account?: string

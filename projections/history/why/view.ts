@@ -1,4 +1,4 @@
-/** An explanation as it is shown. JSON values alone, names in snake_case at the top as everywhere in the API. */
+/** An explanation as the API shows it: JSON values only, with names in snake_case at the top level as everywhere in the API. */
 import type { Explanation } from './explanation.ts'
 
 export const explanationView = (of: Explanation) => ({

@@ -77,7 +77,7 @@ const outcomeOf = ({ actor, at, command: { type }, verdict, happened }: Unworded
 
 type Unworded = Omit<Explanation, 'says'>
 
-/** What was asked for and what happened, by what right, and each rule with what it rests on; nothing is said twice. */
+/** What was asked for and what happened, by what right, and each rule with what it rests on; nothing is repeated. */
 export const wordsFor = (told: Unworded): ReadonlyArray<string> =>
   [
     outcomeOf(told),

@@ -85,4 +85,9 @@ export const registry: ReadonlyArray<Entry> = [
     summary: 'what this version would change, and what of it can’t be undone',
     load: async () => (await import('./upgrade/command.ts')).upgrade,
   },
+  {
+    name: 'witness',
+    summary: 'follow another operator’s log, and cosign it as long as it only grows',
+    load: async () => (await import('./witness/command.ts')).witness,
+  },
 ]

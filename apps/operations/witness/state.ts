@@ -1,0 +1,143 @@
+/** What a witness keeps on its disk: its key, and for each log what it cosigned last and what it caught the log at. It cosigns
+ *  nothing before that is there to stay. */
+import { hash, randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { cosignerOf } from '../../../projections/proof/cosignature.ts'
+import type { Signer } from '../../../projections/proof/note.ts'
+import type { LogFault } from '../../../projections/proof/witnessing.ts'
+
+export type CaughtAt = {
+  readonly fault: LogFault
+  readonly why: string
+  /** The note that was cosigned last, and the one that contradicts it, both signed by the log. */
+  readonly cosigned: string | null
+  readonly shown: string
+  /** ISO 8601. */
+  readonly at: string
+}
+
+export type WitnessFolder = {
+  readonly cosigner: Signer
+  /** The note that was cosigned last, with the cosignature; null before the first. */
+  readonly cosigned: (origin: string) => string | null
+  readonly keep: (origin: string, note: string) => void
+  /** Keeps what shows that a log misbehaved: each once, a hundred at most. */
+  readonly caught: (origin: string, what: CaughtAt) => void
+  readonly close: () => void
+}
+
+/** Why a folder can't be used, in a sentence. */
+export class UnusableFolder extends Error {
+  override readonly name = 'UnusableFolder'
+}
+
+const KEY = 'witness.key'
+const LOCK = 'lock'
+const MOST_CAUGHT = 100
+
+/** Under this name what was cosigned of a log is served, too. */
+export const originHash = (origin: string): string => hash('sha256', origin, 'hex')
+
+const sync = (path: string): void => {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+/** Either the old or the new is there, whenever the machine goes down. */
+const replace = (folder: string, name: string, text: string, mode = 0o644): void => {
+  const path = join(folder, name)
+  writeFileSync(`${path}.new`, text, { mode })
+  sync(`${path}.new`)
+  renameSync(`${path}.new`, path)
+  sync(folder)
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+/** Two on one folder could cosign two histories. */
+const lock = (folder: string): (() => void) => {
+  const path = join(folder, LOCK)
+  for (let attempt = 0; ; attempt += 1)
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx' })
+      return () => rmSync(path, { force: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      const pid = Number(readFileSync(path, 'utf8'))
+      if (attempt > 0 || (pid > 0 && pid !== process.pid && isAlive(pid)))
+        throw new UnusableFolder(
+          `${folder} is in use by another witness (process ${pid}). If there is none, remove ${path}.`,
+        )
+      rmSync(path, { force: true })
+    }
+}
+
+/** `name`: of a new key, where there is none yet. */
+const keyIn = (folder: string, name: string | null): Signer => {
+  const path = join(folder, KEY)
+  if (!existsSync(path)) {
+    if (name === null)
+      throw new UnusableFolder(
+        `${folder} has no key yet: give the witness a name (--name), such as witness.example/w1.`,
+      )
+    replace(folder, KEY, `${name} ${randomBytes(32).toString('hex')}\n`, 0o600)
+  }
+  const [, kept = '', seed = ''] = /^([^\s+]+) ([0-9a-f]{64})\n?$/.exec(readFileSync(path, 'utf8')) ?? []
+  if (kept === '') throw new UnusableFolder(`${path} is no key: a name, a space and 64 hex digits.`)
+  if (name !== null && name !== kept)
+    throw new UnusableFolder(`${folder} is the folder of ${kept}, and not of ${name}.`)
+  return cosignerOf(kept, Buffer.from(seed, 'hex'))
+}
+
+/** Throws `UnusableFolder`. */
+export const openWitnessFolder = (folder: string, name: string | null): WitnessFolder => {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const unlock = lock(folder)
+  try {
+    const cosigner = keyIn(folder, name)
+    const folderOf = (origin: string): string => join(folder, originHash(origin))
+    return {
+      cosigner,
+      cosigned: (origin) => {
+        const path = join(folderOf(origin), 'checkpoint')
+        return existsSync(path) ? readFileSync(path, 'utf8') : null
+      },
+      keep: (origin, note) => {
+        mkdirSync(folderOf(origin), { recursive: true })
+        replace(folderOf(origin), 'checkpoint', note)
+      },
+      caught: (origin, what) => {
+        mkdirSync(folderOf(origin), { recursive: true })
+        const there = readdirSync(folderOf(origin)).filter((one) => one.startsWith('caught-'))
+        const name = `caught-${originHash(what.shown).slice(0, 16)}.json`
+        if (there.length >= MOST_CAUGHT || there.includes(name)) return
+        replace(folderOf(origin), name, `${JSON.stringify(what, null, 2)}\n`)
+      },
+      close: unlock,
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}

@@ -13,7 +13,7 @@ const shortest = (address: string): string => {
 }
 
 /** Reads an address in any form that proxies and systems write: with a port, in brackets, in quotes, with a zone,
- *  IPv4-mapped or in the long form. Null if it is none. */
+ *  IPv4-mapped or in the long form. Null if it is not an address. */
 export const addressOf = (written: string): string | null => {
   const text = written.trim().replace(/^"(.*)"$/, '$1')
   const bare =
@@ -37,8 +37,8 @@ export const isLoopback = (ip: string): boolean => {
   return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }
 
-/** The first half of an IPv6 address, written out: such a network has one owner and countless addresses. An IPv4 address
- *  is its own network. */
+/** The first half of an IPv6 address, written out, since such a network has one owner and countless addresses. An IPv4
+ *  address is its own network. */
 export const networkOf = (ip: string): string => {
   const address = plain(ip)
   if (isIP(address) !== 6) return address
@@ -80,8 +80,8 @@ export const addressesIn = (names: ReadonlyArray<string>): ((ip: string) => bool
   }
 }
 
-/** The client's address: `peer`, or if that is a trusted proxy, the address that it names before it, and so on. What the
- *  first untrusted one claims about others is ignored. */
+/** The client's address: `peer` or, if that is a trusted proxy, the address that the proxy names before it, and so on.
+ *  What the first untrusted one claims about others is ignored. */
 export const clientAddress = (
   peer: string,
   forwarded: string | undefined,

@@ -1,4 +1,4 @@
-/** Reads the text of an answer that somebody else's server gave, as far as it has a reasonable size. */
+/** Reads the text of a response from somebody else's server, up to a reasonable size. */
 const MAX_BYTES = 1_000_000
 
 /** Rejects if the body is larger than a megabyte. */

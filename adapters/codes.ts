@@ -140,7 +140,7 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
 }
 
 const words = (code: string, { means }: CodeMeaning): string => `- \`${code}\`: ${means}`
-/** One line a code, for OpenAPI. */
+/** One line per code, for OpenAPI. */
 export const codesInWords = (): string =>
   [
     '- `invalid_<field>`: 400; that field is missing, or does not have the required form.',

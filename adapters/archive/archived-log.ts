@@ -1,4 +1,5 @@
-/** The log with what was archived from it: read from the archives where they are at hand, and said where they are not. */
+/** The log together with what was archived from it: read from the archives that are at hand; otherwise the error says
+ *  which archive is needed. */
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,13 +27,13 @@ import { type ArchiveFolder, isArchive, openArchive } from './folder.ts'
 type Read = E.Either<ReadError, ReadonlyArray<RecordedEvent>>
 type Archives = {
   readonly made: ReadonlyArray<ArchiveMade>
-  /** Those at hand, the oldest first. */
+  /** The archives at hand, the oldest first. */
   readonly folders: ReadonlyArray<ArchiveFolder>
-  /** The newest that is not. */
+  /** The newest archive that is not at hand. */
   readonly missing: ArchiveMade | null
-  /** Of the last event in any of them. */
+  /** The position of the last event in any of them. */
   readonly position: bigint
-  /** Of the last that the log said of its archives when this was made; null where it had said nothing. */
+  /** The revision of the last statement about archives on the log when this was read; null if there was none. */
   readonly revision: bigint | null
 }
 
@@ -53,7 +54,7 @@ export const archivesOn = async (
   }
 }
 
-/** The newest archive that has something after that place, which no subscription will be given; null where none has. */
+/** The newest archive that has something after that place, which no subscription will deliver; null if none has. */
 export const archivedAfter = async (log: StreamReader, after: bigint | 'start'): Promise<Archived | null> => {
   const made = await archivesOn(log)
   if (E.isLeft(made)) return null
@@ -63,7 +64,7 @@ export const archivedAfter = async (log: StreamReader, after: bigint | 'start'):
   return { name, place, before, position }
 }
 
-/** Where it was put, or in the folder where archives are kept now; null where it is in neither. */
+/** The place of an archive: where it was put, or in the folder where archives are kept now; null if it is in neither. */
 export const placeOf = ({ name, place, manifest }: ArchiveMade, dir: string | null): string | null => {
   for (const one of [place, ...(dir === null ? [] : [join(dir, name)])])
     if (isArchive(one) && hash('sha256', readFileSync(join(one, MANIFEST)), 'hex') === manifest) return one
@@ -77,7 +78,7 @@ const unavailable = (made: ArchiveMade): Read =>
     archive: { name: made.name, place: made.place, before: made.before },
   })
 
-/** How long what the log says of its archives is held for true. */
+/** How long the list of archives is cached. */
 const FRESH_MS = 10_000
 
 const createShelf = (log: StreamReader, dir: string | null) => {
@@ -114,7 +115,7 @@ const createShelf = (log: StreamReader, dir: string | null) => {
   }
   return {
     look,
-    /** With what was archived since. */
+    /** Looks again, to include what was archived since. */
     lookNow: async (): Promise<E.Either<ReadError, Archives>> => {
       if (known === null) return look(true)
       const revision = await lastSaid()
@@ -131,7 +132,7 @@ const createShelf = (log: StreamReader, dir: string | null) => {
 
 type Shelf = ReturnType<typeof createShelf>
 
-/** The stream's event in one of the archives; null where it is in none of those at hand. */
+/** The stream's event in one of the archives; null if none at hand has it. */
 const eventIn = (
   folders: ReadonlyArray<ArchiveFolder>,
   stream: string,
@@ -144,8 +145,7 @@ const eventIn = (
   return null
 }
 
-/** The stream's events from one revision to the other, in that order, from the archives: `page`, as the log gave it, where none has
- *  them. */
+/** The stream's events from one revision to another, in that order, from the archives; `page`, as the log returned it, if none has them. */
 const stretch = async (
   shelf: Shelf,
   stream: string,
@@ -153,7 +153,7 @@ const stretch = async (
   page: Read,
 ): Promise<E.Either<Read, ReadonlyArray<RecordedEvent>>> => {
   const step = from <= to ? 1 : -1
-  // What was archived just now is not known of yet.
+  // What was archived just now is not in the cached list yet.
   for (const anew of [false, true]) {
     const shelved = await shelf.look(anew)
     if (E.isLeft(shelved)) return E.left(shelved)
@@ -171,7 +171,7 @@ const stretch = async (
   return E.left(page)
 }
 
-/** What archives have events of. */
+/** Whether archives contain events of such streams. */
 const isProved = (stream: string): boolean => STREAM_PREFIXES.some((prefix) => stream.startsWith(prefix))
 
 const forwards = async (log: StreamReader, shelf: Shelf, stream: string, read: StreamRead): Promise<Read> => {
@@ -212,7 +212,7 @@ const backwards = async (
 const wanted = (prefixes: ReadonlyArray<string> | undefined, stream: string): boolean =>
   prefixes === undefined || prefixes.some((prefix) => stream.startsWith(prefix))
 
-/** Of one archive, from that place on. */
+/** A page of one archive, from that place on. */
 const shelfPage = (folder: ArchiveFolder, read: AllRead): ReadonlyArray<RecordedEvent> => {
   const isBack = read.direction === 'backwards'
   const events: RecordedEvent[] = []
@@ -231,7 +231,7 @@ const shelfPage = (folder: ArchiveFolder, read: AllRead): ReadonlyArray<Recorded
 const readAll = async (log: EventLog, shelf: Shelf, read: AllRead): Promise<Read> => {
   const page = await log.readAll(read)()
   if (E.isLeft(page)) return page
-  // A page tells of nothing that is not in it, so an archive that was made just now must be known.
+  // A page does not show what is missing from it, so an archive that was made just now must be known.
   const shelved = await shelf.lookNow()
   if (E.isLeft(shelved)) return shelved
   const { made, folders, missing, position } = shelved.right
@@ -249,7 +249,7 @@ const readAll = async (log: EventLog, shelf: Shelf, read: AllRead): Promise<Read
   return E.right((isBack ? sorted.reverse() : sorted).slice(0, read.limit))
 }
 
-/** `dir`: where archives are kept now, besides where each was put. Appends and subscriptions are the log's own. */
+/** `dir`: where archives are kept now; each is also looked for where it was put. Appends and subscriptions go to the log itself. */
 export const archivedLog = <Log extends EventLog>(
   log: Log,
   dir: string | null,

@@ -1,4 +1,4 @@
-/** An archive's folder, read event by event: what is asked for and no more. */
+/** An archive's folder, read event by event: only what is asked for. */
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RecordedEvent } from '../../domain/ports.ts'
@@ -15,7 +15,7 @@ import {
   streamIn,
 } from '../../projections/proof/archive.ts'
 
-/** What it says is not what an archive has. */
+/** The folder's contents are not those of an archive. */
 class ArchiveError extends Error {
   override readonly name = 'ArchiveError'
 }
@@ -29,11 +29,11 @@ export type ArchiveFolder = {
   /** The event's line in its file, without the line feed. */
   readonly line: (record: LeafRecord) => string
   readonly event: (index: number) => RecordedEvent
-  /** The number of the first event after that position; of all where none is. */
+  /** The number of the first event after that position; the number of all events if there is none. */
   readonly after: (position: bigint) => number
-  /** Of a stream, by revision: the number of its event; null where it is not here. */
+  /** The number of a stream's event, by revision; null if it is not here. */
   readonly find: (stream: string, revision: number) => number | null
-  /** The first revision of a stream that is not here, where its events before are; null where none are. */
+  /** The revision after the last of a stream's events that are here; null if none are. */
   readonly end: (stream: string) => number | null
   readonly close: () => void
 }
@@ -72,7 +72,7 @@ const byStream = (leaves: number, events: number, streams: ReadonlyArray<Archive
   return places
 }
 
-/** Files are opened when first read, so many of them at once. */
+/** Files are opened when first read; at most this many are open at once. */
 const FILES = 64
 const openFiles = (dir: string) => {
   const open = new Map<string, number>()
@@ -104,7 +104,7 @@ const linesIn = (file: string): ReadonlyArray<string> => {
   if (lines.pop() !== '') throw new ArchiveError(`${file} ends in the middle of a line.`)
   return lines
 }
-/** The lines of one of its small files. Throws `ArchiveError` where one is not of the form. */
+/** The lines of one of its small files. Throws `ArchiveError` if one is malformed. */
 export const readLines = <A>(dir: string, name: string, decode: (line: string) => A | null): A[] =>
   linesIn(join(dir, name)).map((line, i) => {
     const value = decode(line)

@@ -17,9 +17,9 @@ import { createTokens, macKey, type TokenPayload } from './tokens.ts'
 export type Authenticated = {
   readonly caller: Caller
   readonly via: 'token' | 'key' | 'wallet' | 'headers' | 'none'
-  /** Where a session token was shown: the token, its session's id and its end (ms since the epoch). */
+  /** Set if a session token was presented: the token, its session's id and its end (ms since the epoch). */
   readonly session: { readonly token: string; readonly sid: string; readonly expiresAt: number } | null
-  /** Where a signature was shown: how long what it opened may last (ms since the epoch). */
+  /** Set if a signature was presented: until when the access that it gave may last (ms since the epoch). */
   readonly until?: number
 }
 
@@ -27,14 +27,14 @@ export type IssuedToken = { readonly token: string; readonly sid: string; readon
 
 export type Auth = {
   /** `purpose` is what the proof is used for: a server's challenge made for another purpose is refused. Default: none.
-   *  `ip` is where it comes from: an address that is wrong too often must wait. */
+   *  `ip` is where the proof comes from: an address that sends too many wrong proofs must wait. */
   readonly authenticate: (
     proof: ReadProof,
     purpose?: Purpose,
     ip?: string,
   ) => TaskEither<AuthError, Authenticated>
-  /** Whether a proof that was accepted before still holds: its session goes on, it has not expired, its key is still the
-   *  account's. It uses up no challenge and counts no guess. */
+  /** Whether a proof that was accepted before still holds: its session goes on, it has not expired, its key is still
+   *  the account's. This uses up no challenge and counts as no guess. */
   readonly stillHolds: (proof: ReadProof) => TaskEither<AuthError, void>
   /** A session token for a caller that was authenticated. */
   readonly issue: (caller: Caller) => IssuedToken
@@ -48,7 +48,7 @@ export type Auth = {
   readonly end: (session: { readonly sid: string; readonly expiresAt: number }) => TaskEither<AuthError, void>
   /** Called once for each session that ends by `end`, on whichever node: close its sockets. Returns how to stop. */
   readonly onEnded: (listener: (sid: string) => void) => () => void
-  /** For sockets of clients that can show nothing but an address. */
+  /** For sockets of clients that can send nothing but an address. */
   readonly tickets: Tickets
 }
 
@@ -122,7 +122,7 @@ export const createAuth = (options: AuthOptions): Auth => {
         ? E.left(verified.left)
         : E.left(invalidProof('no such account'))
     if (!verified.right) return E.left(invalidProof('no key of the account made this signature'))
-    // Claimed only now, so that nobody without the key can use up a challenge.
+    // The challenge is claimed only now, so that nobody without the key can use it up.
     if (serving.right.once !== null) {
       const first = await store.claim(serving.right.once, serving.right.until)()
       if (E.isLeft(first)) return first
@@ -133,7 +133,7 @@ export const createAuth = (options: AuthOptions): Auth => {
     return E.right({ caller: { kind: 'account', id: account }, via: shown.form, session: null, until })
   }
 
-  /** A wrong proof counts from before it is checked. */
+  /** A proof counts as wrong until it was checked. */
   const guessed = async (
     shown: Exclude<PresentedProof, { form: 'token' }>,
     purpose: Purpose | null,
@@ -141,12 +141,12 @@ export const createAuth = (options: AuthOptions): Auth => {
   ): Promise<E.Either<AuthError, Authenticated>> => {
     guessing.count(ip)
     const who = await bySignature(shown, purpose)
-    // A question that no node could answer counts all the same.
+    // If no node could answer, it counts as well.
     if (E.isRight(who)) guessing.giveBack(ip)
     return who
   }
 
-  /** A challenge that serves once was used when it came; what it opened lasts as long as with one in the headers. */
+  /** A one-time challenge was used up when it came; the access that it gave lasts as long as with one in the headers. */
   const holds = async (one: PresentedProof): Promise<E.Either<AuthError, unknown>> => {
     if (one.form === 'token') return byToken(one.token)
     const { account, challenge, signature } = one

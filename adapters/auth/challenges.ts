@@ -1,4 +1,4 @@
-/** What a wallet signs to prove an account: the forms, how long each serves, and the server's own. */
+/** What a wallet signs to prove an account: the forms of challenges, how long each is valid, and the server's own. */
 import { createHash, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { mac, macKey, sameBytes } from './tokens.ts'
@@ -7,15 +7,15 @@ import { mac, macKey, sameBytes } from './tokens.ts'
 export const PURPOSES = ['login', 'session', 'join', 'socket'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
-/** A `dlux_vr_` challenge and the server's own serve this long. */
+/** How long a `dlux_vr_` challenge and the server's own are valid. */
 const CHALLENGE_MS = 300_000
-/** How far ahead of ours a client's clock may be. */
+/** How far a client's clock may be ahead of ours. */
 const SKEW_MS = 60_000
 
-/** Where the challenge came: in a body beside `Bearer <signature>:<account>`, or in the DLUX headers. */
+/** Where the challenge was sent: in a body beside `Bearer <signature>:<account>`, or in the DLUX headers. */
 export type Slot = 'body' | 'headers'
 
-/** Why a challenge can't serve. `hint`: for the caller, where the time in it is what is wrong. */
+/** Why a challenge is not accepted. `hint`: a sentence for the caller if the time in it is what is wrong. */
 export type Unfit = { readonly detail: string; readonly hint?: string }
 const unfit = (detail: string, hint?: string): E.Either<Unfit, never> =>
   E.left(hint === undefined ? { detail } : { detail, hint })
@@ -33,8 +33,7 @@ const inWords = (ms: number): string => {
   return `${count} ${name}${count === 1 ? '' : 's'}`
 }
 
-/** Null if a challenge made at `made` serves at `now`. Otherwise tells by how much it is off, since the client's clock may
- *  be wrong. */
+/** Null if a challenge made at `made` is valid at `now`. Otherwise says by how much it is off, since the client's clock may be wrong. */
 const outOfTime = (made: number, now: number, maxAgeMs: number): E.Either<Unfit, never> | null => {
   const here = `it is ${new Date(now).toISOString()} here`
   if (made > now + SKEW_MS)
@@ -50,7 +49,7 @@ const outOfTime = (made: number, now: number, maxAgeMs: number): E.Either<Unfit,
   return null
 }
 
-/** `once` is what to claim so that it serves once, null where it may be used again; `until` in ms since the epoch. */
+/** `once` is the key to claim so that it can be used only once, null if it may be used again; `until` in ms since the epoch. */
 export type Serving = { readonly once: string | null; readonly until: number }
 
 const WALLET = /^dlux_vr_(\d{13})_[A-Za-z0-9._-]{1,128}$/
@@ -62,13 +61,13 @@ const MILLISECONDS = /^\d{12,14}$/
 const onceKey = (challenge: string): string => createHash('sha256').update(challenge, 'utf8').digest('hex')
 
 export type Challenges = {
-  /** Bound to a purpose, and to an account where one is named. */
+  /** Makes a challenge that is bound to a purpose, and to an account if one is named. */
   readonly make: (
     purpose: Purpose,
     account: string | null,
     now: number,
   ) => { readonly challenge: string; readonly expiresAt: number }
-  /** Whether this challenge can serve this account for this purpose now; left says why not. */
+  /** Whether this challenge is valid for this account and this purpose now; left says why not. */
   readonly check: (asked: {
     readonly challenge: string
     readonly slot: Slot
@@ -87,7 +86,7 @@ export const createChallenges = (secret: string, headerMaxAgeMs: number): Challe
   const fresh = (made: number, now: number, challenge: string): E.Either<Unfit, Serving> => {
     const late = outOfTime(made, now, CHALLENGE_MS)
     if (late !== null) return late
-    // Claimed for as long as any clock could still take it for fresh.
+    // Claimed for as long as it could be fresh by any node's clock.
     return E.right({ once: onceKey(challenge), until: made + CHALLENGE_MS + SKEW_MS })
   }
 

@@ -1,21 +1,21 @@
-/** Limits how many wrong proofs one address may send: each may cost a Hive node an answer, and Hive nodes turn away
+/** Limits how many wrong proofs one address may send: each may cost a request to a Hive node, and Hive nodes turn away
  *  whoever asks too much. */
 import { LRUCache } from 'lru-cache'
 import { isLoopback, networkOf } from '../addresses.ts'
 
-/** Wrong proofs at once, and how many more a second. */
+/** How many wrong proofs are allowed at once, and how many more per second. */
 const GUESSES = { burst: 60, perSecond: 1 }
 const ADDRESSES = 20_000
 
 export type Guessing = {
-  /** 0 if a proof from this address is checked now, else the seconds until one is. */
+  /** 0 if a proof from this address may be checked now, else the seconds until one may. */
   readonly wait: (ip: string | undefined) => number
   /** Counts a proof before it is checked, so that many at once count as many; it is given back if it was right. */
   readonly count: (ip: string | undefined) => void
   readonly giveBack: (ip: string | undefined) => void
 }
 
-/** `now` in ms. A loopback address is a proxy's or this machine's own: it may guess. */
+/** `now` in ms. A loopback address belongs to a proxy or to this machine: it is not limited. */
 export const createGuessing = (now: () => number): Guessing => {
   /** When all of an address's wrong proofs are forgiven, in ms. */
   const forgiven = new LRUCache<string, number>({ max: ADDRESSES })

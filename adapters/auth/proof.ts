@@ -1,4 +1,4 @@
-/** The proof in a request or a handshake, in one of four forms, not checked yet. */
+/** Reads the proof in a request or a handshake, in one of four forms, without checking it. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount } from '../../domain/names.ts'
 
@@ -23,7 +23,7 @@ export type PresentedProof =
 /** `claimed` is a name given without proof (`Bearer :<account>`). */
 export type ProofInput = { readonly shown: ReadonlyArray<PresentedProof>; readonly claimed: string | null }
 
-/** Left says what is wrong with its form: a malformed proof is a wrong one, never none. */
+/** Left says what is wrong with its form: a malformed proof is a wrong one, and does not count as none. */
 export type ReadProof = E.Either<string, ProofInput>
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
@@ -32,7 +32,7 @@ const text = (value: unknown): string | null =>
 
 type Parts = Readonly<Record<'account' | 'challenge' | 'pubkey' | 'signature', unknown>>
 
-/** A signature and what it is of; null where there is none of it. `key`: whether the one that signed must be named. */
+/** A signature and what was signed; null if neither is there. `key`: whether the key that signed must be named. */
 const signed = (parts: Parts, key: 'named' | 'any'): E.Either<string, PresentedProof | null> => {
   if (!Object.values(parts).some(isSet)) return E.right(null)
   // A handshake's challenge may be a number: what was signed is its decimal text.
@@ -62,7 +62,7 @@ const ownOf = (object: object): Parts => {
   }
 }
 
-/** The same in a body, with a `pubkey` where it is given. A name or a challenge alone may be for another proof. */
+/** The same in a body, with a `pubkey` if there is one. A name or a challenge alone may belong to another proof. */
 const signedBody = (body: unknown): E.Either<string, PresentedProof | null> => {
   if (typeof body !== 'object' || body === null) return E.right(null)
   const parts = ownOf(body)
@@ -71,8 +71,8 @@ const signedBody = (body: unknown): E.Either<string, PresentedProof | null> => {
 
 const claim = (name: string): string | null => (isAccount(name) ? name : null)
 
-/** Of a REST request. `headers` as Node gives them; `body` as it was parsed. `inBody`: of a call that is there to prove who asks,
- *  a proof may be in its body too. */
+/** The proof in a REST request. `headers` are as in Node; `body` is parsed. `inBody`: the call is there to prove who
+ *  asks, so the proof may be in its body too. */
 export const proofOfRequest = (
   headers: Readonly<Record<string, unknown>>,
   body?: unknown,
@@ -115,7 +115,7 @@ const proofOfHeaders = (headers: Readonly<Record<string, unknown>>, body: unknow
   return E.right({ shown: [{ form: 'wallet', signature, account, challenge }, ...shown], claimed: null })
 }
 
-/** Of a socket's handshake: its `auth` object. */
+/** The proof in a socket's handshake, from its `auth` object. */
 export const proofOfHandshake = (auth: unknown): ReadProof => {
   if (typeof auth !== 'object' || auth === null) return E.right({ shown: [], claimed: null })
   const parts = ownOf(auth)

@@ -8,7 +8,7 @@ import type { AuthError } from './errors.ts'
 import { AGAIN_MS, type TicketStore } from './tickets.ts'
 
 export type AuthStore = {
-  /** True for the first to ask, on any node; false for everybody after that, until `until` (ms since the epoch). */
+  /** True for whoever asks first, on any node; false for everybody after that, until `until` (ms since the epoch). */
   readonly claim: (key: string, until: number) => TaskEither<AuthError, boolean>
   readonly isRevoked: (sid: string) => TaskEither<AuthError, boolean>
   readonly revoke: (sid: string, expiresAt: number) => TaskEither<AuthError, void>
@@ -26,9 +26,9 @@ export type ConnectedAuthStore = AuthStore & {
 
 const CHANNEL = 'auth_revoked'
 const SWEEP_MS = 60_000
-/** Rows are kept a while past their end, for nodes whose clocks are behind. */
+/** Rows are kept for a while after their end, for nodes whose clocks are behind. */
 const MARGIN = '10 minutes'
-/** A process that has given no sign of life for so long counts as dead. */
+/** A process that has given no sign of life for this long counts as dead. */
 const LOST = '20 seconds'
 
 const tried = async <A>(work: () => Promise<A>): Promise<E.Either<AuthError, A>> => {
@@ -73,8 +73,9 @@ const postgresTickets = (pool: pg.Pool): TicketStore => {
   }
 }
 
-/** On tables `auth_used_challenges`, `auth_ended_sessions` and `auth_used_tickets`. Resolves when what ended before is known, or after
- *  `startMs` (default 5 s) without a database: until it is back, each session is looked up. */
+/** Uses the tables `auth_used_challenges`, `auth_ended_sessions` and `auth_used_tickets`. Resolves when the sessions
+ *  that ended before are known, or after `startMs` (default 5 s) without a database: until it is back, each session is
+ *  looked up. */
 export const createAuthStore = async (options: {
   readonly url: string
   /** Connections, default 4. */
@@ -89,7 +90,7 @@ export const createAuthStore = async (options: {
     application_name: 'presence auth',
   })
   pool.on('error', () => {})
-  /** By sid, until when: after that the token has expired anyway. */
+  /** Ended sessions by sid, and until when to remember each: after that the token has expired anyway. */
   const ended = new Map<string, number>()
   const listeners = new Set<(sid: string) => void>()
 

@@ -1,5 +1,6 @@
-/** Tickets for a socket: a join's answer puts one into `websocket_url`, for clients that can send nothing else. Only this
- *  service can read from it who comes and where to. It is not the session's token, and serves one connection at a time. */
+/** Tickets for sockets: a join's answer puts one into `websocket_url`, for clients that can send nothing else. Only
+ *  this service can read from it who comes and where to. It is not the session's token, and is valid for one connection
+ *  at a time. */
 import { createCipheriv, createDecipheriv, createHash, type KeyObject, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -10,22 +11,23 @@ import type { Clock } from '../../domain/ports.ts'
 import { networkOf } from '../addresses.ts'
 import { type AuthError, invalidProof } from './errors.ts'
 
-/** As long as the seat is held. */
+/** How long a ticket may be used first: as long as the seat is held. */
 export const TICKET_MS = 60_000
-/** How long after its connection ended the same client may come again with it. */
+/** How long after its connection ended the same client may use it again. */
 export const AGAIN_MS = 600_000
 
 export type Ticket = {
   readonly caller: Caller
-  /** The session that it was made in: when that ends, so does what the ticket opened. Ends in ms since the epoch. */
+  /** The session that the ticket was made in, with its end in ms since the epoch: when the session ends, so does the
+   *  ticket's connection. */
   readonly session: { readonly sid: string; readonly expiresAt: number }
   readonly space: SpaceRef
   readonly subspace: string
 }
-/** The client that shows a ticket, by what stays the same when it connects again. */
+/** The client that uses a ticket, by what stays the same when it connects again. */
 export type TicketClient = { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
 
-/** The tickets that were used, on any node. Each call answers whether it succeeded. */
+/** The tickets that were used, on any node. Each call returns whether it succeeded. */
 export type TicketStore = {
   /** The first use, before `until`. */
   readonly first: (use: TicketUse) => TaskEither<AuthError, boolean>
@@ -45,9 +47,9 @@ export type TicketUse = {
 export type Redeemed = Ticket & { readonly id: string }
 export type Tickets = {
   readonly issue: (ticket: Ticket) => string
-  /** Left: not ours, too late, used, or of another client. */
+  /** Left: the ticket is not ours, expired, used up, or another client's. */
   readonly redeem: (text: unknown, client: TicketClient, boot: string) => TaskEither<AuthError, Redeemed>
-  /** Which one it is, without using it; null where it is not ours. */
+  /** The ticket's id, without using it; null if it is not ours. */
   readonly idOf: (text: unknown) => string | null
   readonly over: (id: string, boot: string) => TaskEither<AuthError, void>
 }
@@ -90,7 +92,7 @@ const open = (key: KeyObject, text: unknown): t.TypeOf<typeof Sealed> | null => 
   }
 }
 
-/** `key` is of 32 bytes, the same on every node. */
+/** `key` has 32 bytes, the same on every node. */
 export const createTickets = (deps: {
   readonly key: KeyObject
   readonly store: TicketStore
@@ -162,7 +164,7 @@ export const createTickets = (deps: {
   }
 }
 
-/** For one process alone. */
+/** For a single process. */
 export const memoryTickets = (): TicketStore => {
   const used = new Map<string, { client: string; boot: string | null; until: number }>()
   const sweep = (now: number): void => {

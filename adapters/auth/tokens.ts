@@ -1,4 +1,4 @@
-/** Session tokens, by which this service says who somebody is: `v1.<payload>.<HMAC-SHA256>`, both parts in base64url. */
+/** Session tokens, in which this service states who somebody is: `v1.<payload>.<HMAC-SHA256>`, both parts in base64url. */
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -16,8 +16,8 @@ export type TokenPayload = t.TypeOf<typeof Payload>
 
 export type TokenError = 'malformed' | 'forged' | 'expired'
 
-/** Keys of each use are kept apart, so that no signature made for one serves for another. A key object: given its
- *  bytes, Node takes seven times as long for each signature. */
+/** Each use has a key of its own, so that no signature made for one is valid for another. It is a key object, because
+ *  Node takes seven times as long for each signature if it is given the bytes. */
 export const macKey = (secret: string, use: string): KeyObject =>
   createSecretKey(createHmac('sha256', secret).update(`dlux-presence ${use}`).digest())
 

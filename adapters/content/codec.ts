@@ -1,4 +1,4 @@
-/** The file that `content load` reads: one JSON object, or one a line, each checked before anything is written. */
+/** The file that `content load` reads: one JSON object, or one per line, each checked before anything is written. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount, parseSpace } from '../../domain/names.ts'
 import { readTime } from '../../domain/time.ts'
@@ -95,7 +95,7 @@ const reader = (place: string, from: Fields, wrong: string[]) => {
   return { say, text, truth, number, time, account }
 }
 
-/** The time where the file names none: fixed, so that loading it again changes nothing. */
+/** The time that is used if the file has none: fixed, so that loading the file again changes nothing. */
 const SOME_TIME = '2020-01-01T00:00:00.000Z'
 
 const post = (place: string, from: Fields, wrong: string[]): Post => {
@@ -190,11 +190,11 @@ const itemsOfLines = (text: string, wrong: string[]): Item[] => {
   return items
 }
 
-/** What a file holds, and a sentence for each row that can't be taken. */
+/** A file's contents, and a sentence for each row that can't be used. */
 export type Parsed = { readonly file: ContentFile; readonly skipped: Wrong }
 
-/** `{ posts, documents, permissions }`, or lines of `{ kind: "post" | "document" | "permission", … }`. A row that is wrong is
- *  left out and told; left where nothing in the file is a row that can be taken. */
+/** Parses `{ posts, documents, permissions }`, or lines of `{ kind: "post" | "document" | "permission", … }`. A wrong
+ *  row is left out and reported; left if no row in the file can be used. */
 export const parseContent = (text: string): E.Either<Wrong, Parsed> => {
   const skipped: string[] = []
   let whole: unknown

@@ -1,4 +1,4 @@
-/** Hive's communities, kept in a table, so that what a node said stays known while none answers; lists are made from it. */
+/** Hive's communities, kept in a table, so that a node's last answer is still known while none answers; lists are made from it. */
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
 import type { Community } from '../hive/community.ts'

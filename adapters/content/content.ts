@@ -1,5 +1,5 @@
-/** The content behind spaces, from `posts`, `collaboration_documents` and `collaboration_permissions`, held until
- *  Postgres says that it changed. */
+/** The content behind spaces, from `posts`, `collaboration_documents` and `collaboration_permissions`, cached until
+ *  Postgres notifies a change. */
 import * as E from 'fp-ts/lib/Either.js'
 import { LRUCache } from 'lru-cache'
 import pg from 'pg'
@@ -21,7 +21,7 @@ export type ContentOptions = {
   readonly hive?: Pick<Hive, 'community'> & Partial<Pick<Hive, 'post'>>
   /** Cached at most this long, even if no change is heard. Default 60 s. */
   readonly cacheMs?: number
-  /** Looks up posts of Hive that the tables do not have, where no primary is followed. */
+  /** Looks up Hive posts that the tables do not have, if no primary is followed. */
   readonly hivePosts?: boolean
   readonly poolSize?: number
   /** How long to wait for the first connection before answering without a cache. Default 5 s. */
@@ -125,9 +125,9 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
   const hivePosts = post === undefined ? null : createHivePosts(pool, { post }, clock)
   type CachedRecord = { readonly record: ContentRecord; readonly until: number }
   const held = new LRUCache<string, CachedRecord>({ max: 20_000 })
-  /** Until then (by the machine's clock) the database is not waited for where something is held. */
+  /** Until this time (by the machine's clock), the database is not waited for if there is a cached entry. */
   let strugglesUntil = 0
-  /** A look-up that a change overtook is removed from here, so that its answer is not cached. */
+  /** A look-up during which the content changed is removed from here, so that its answer is not cached. */
   const asking = new Map<string, Promise<ContentRecord>>()
 
   const hearers = new Set<(space: SpaceRef | null) => void>()
@@ -148,7 +148,7 @@ export const createContent = async (options: ContentOptions): Promise<ContentTab
     onListening: async () => {
       held.clear()
       asking.clear()
-      // Changes while nobody listened are unknown.
+      // Any changes while nobody listened are unknown.
       tell(null)
     },
   })

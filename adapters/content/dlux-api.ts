@@ -1,4 +1,4 @@
-/** DLUX's own API: which of its posts are read now, by `GET /trending?a=NUMBER&o=FROM&b=KINDS`, as its site asks it. */
+/** DLUX's own API: its trending posts, by `GET /trending?a=NUMBER&o=FROM&b=KINDS`, as its site requests them. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseSpace } from '../../domain/names.ts'
@@ -7,7 +7,7 @@ import { textOf } from '../bounded-body.ts'
 export type DluxPost = { readonly id: string; readonly author: string; readonly type: string }
 
 const AT_ONCE = 50
-/** One bit a kind; all of them. */
+/** One bit per kind; this is all of them. */
 const EVERY_KIND = 511
 const MAX_TYPE = 64
 const Answer = t.type({ result: t.array(t.unknown) })
@@ -19,7 +19,7 @@ const Listed = t.intersection([
 const typeOf = (type: unknown): string =>
   typeof type === 'string' ? type.replaceAll('\0', '').toWellFormed().slice(0, MAX_TYPE).toWellFormed() : ''
 
-/** Those that can be a room, in its order. `url` has no slash at the end. Rejects on anything but a list. */
+/** The posts that can be a room, in the API's order. `url` has no slash at the end. Rejects on anything but a list. */
 export const trendingOnDlux = async (
   fetch: typeof globalThis.fetch,
   url: string,

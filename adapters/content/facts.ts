@@ -1,9 +1,9 @@
-/** What the content behind a space says of it to a caller: the last paragraph of docs/contract.md's read models. */
+/** What the content behind a space says about the space to a caller: see the last paragraph on read models in docs/contract.md. */
 import { accountOf, type Caller } from '../../domain/identity.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
 import type { Community } from '../hive/community.ts'
 
-/** The content of one space, as the tables have it. */
+/** The content of one space, as it is in the tables. */
 export type ContentRecord =
   | { readonly kind: 'none' }
   | { readonly kind: 'post'; readonly author: string; readonly title: string; readonly shown: boolean }
@@ -52,7 +52,7 @@ export const factsOf = (
     case 'community': {
       const { owner, team, title } = record
       const ofTeam = account !== null && Object.hasOwn(team, account) ? (team[account] ?? null) : null
-      // What has no owner belongs to the system's admins.
+      // A community without an owner belongs to the system's admins.
       const owns = account !== null && (owner === null ? systemAdmins.includes(account) : account === owner)
       return {
         exists: true,

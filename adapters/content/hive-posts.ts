@@ -1,5 +1,5 @@
-/** Hive's posts that no content table has, kept in a table of their own, so that what a node said stays known while none
- *  answers; the list of rooms is made from it. */
+/** Hive posts that no content table has, kept in a table of their own, so that a node's last answer is still known
+ *  while none answers; the list of rooms is made from it. */
 import type pg from 'pg'
 import type { Clock } from '../../domain/ports.ts'
 import type { Hive } from '../hive/hive.ts'

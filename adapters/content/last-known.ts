@@ -1,10 +1,10 @@
-/** What Hive said last of something, kept in a table: it stays known while no node answers. */
+/** Hive's last answer about something, kept in a table, so that it is still known while no node answers. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Clock } from '../../domain/ports.ts'
 import type { HiveError } from '../hive/hive.ts'
 
-/** No node of Hive can be asked, and nothing is known of it. */
+/** No Hive node answers, and no earlier answer is known. */
 export class HiveSilent extends Error {
   override readonly name = 'HiveSilent'
 }
@@ -12,7 +12,7 @@ export class HiveSilent extends Error {
 /** How many questions a minute are asked of Hive, so that made-up names can't cost it more. */
 const PER_MINUTE = 300
 
-/** `ask` asks a node, `keep` writes down its answer (null: no node knows it), `read` gives what was kept. Throws `HiveSilent`. */
+/** `ask` asks a node, `keep` stores its answer (null: no node knows it), `read` returns what was stored. Throws `HiveSilent`. */
 export const lastKnown = <A>(
   clock: Clock,
   table: {

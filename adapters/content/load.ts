@@ -6,20 +6,20 @@ import { readTextFile, UnreadableFile } from '../text-file.ts'
 import { type ContentFile, parseContent, type Wrong } from './codec.ts'
 import { type ContentTable, TABLES } from './primary/tables.ts'
 
-/** How many rows of each were in the file, and how many of them were new or different. */
+/** For each table, how many rows were in the file, and how many of them were new or different. */
 type Counts = Readonly<
   Record<'posts' | 'documents' | 'permissions', { readonly rows: number; readonly changed: number }>
 >
 /** `skipped`: a sentence for each row that was left out. */
 export type LoadedContent = Counts & { readonly skipped: Wrong }
 
-/** A file is held in memory as a whole. */
+/** The largest file: it is held in memory as a whole. */
 const MAX_BYTES = 256 * 1024 * 1024
 
 const BATCH = 500
 export const SAMPLE = fileURLToPath(new URL('./sample.json', import.meta.url))
 
-/** Rows that are the same already are not written, so that no change is announced that is none. */
+/** Unchanged rows are not written, so that no change is announced for them. */
 const upsert = (table: ContentTable): string => {
   const names = Object.keys(table.columns)
   const rest = names.filter((name) => !table.key.includes(name))
@@ -30,14 +30,14 @@ const upsert = (table: ContentTable): string => {
     WHERE (${rest.map((name) => `old.${name}`).join(', ')}) IS DISTINCT FROM (${rest.map((name) => `excluded.${name}`).join(', ')})`
 }
 
-/** The last of those with the same key: one statement may not touch a row twice. */
+/** The last row of each key: one statement may not change a row twice. */
 const lastOfEach = <A>(rows: ReadonlyArray<A>, key: (row: A) => string): ReadonlyArray<A> => [
   ...new Map(rows.map((row) => [key(row), row])).values(),
 ]
 
 type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 
-/** SQLSTATE's class of data that a column can't hold. */
+/** Whether the SQLSTATE is of a class that says that a column can't hold the data. */
 const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { code?: unknown }).code))
 
 /** Writes the rows at once; if the database can't hold one of them, one by one without it. */
@@ -79,7 +79,7 @@ const write = async (
   return changed
 }
 
-/** In one transaction. Throws what Postgres says, except about a row that it can't hold: that is skipped. */
+/** Stores all in one transaction. Throws Postgres' errors, except about a row that it can't hold: that is skipped. */
 export const storeContent = async (url: string, file: ContentFile): Promise<LoadedContent> => {
   const posts = lastOfEach(file.posts, (row) => `${row.author}/${row.permlink}`)
   const documents = lastOfEach(file.documents, (row) => row.id)
@@ -107,7 +107,7 @@ export const storeContent = async (url: string, file: ContentFile): Promise<Load
   }
 }
 
-/** Loads a file, without the rows that can't be taken. Left if there is nothing to take: a sentence for each reason. */
+/** Loads a file, without the rows that can't be used. Left if no row can be used: a sentence for each reason. */
 export const loadContent = async (url: string, path: string): Promise<E.Either<Wrong, LoadedContent>> => {
   let text: string
   try {
@@ -124,6 +124,6 @@ export const loadContent = async (url: string, path: string): Promise<E.Either<W
   return E.right({ ...loaded, skipped: [...skipped, ...loaded.skipped] })
 }
 
-/** The dozen made-up posts and documents that `npm start` brings. */
+/** The dozen made-up posts and documents that come with `npm start`. */
 export const loadSampleContent = (url: string): Promise<E.Either<Wrong, LoadedContent>> =>
   loadContent(url, SAMPLE)

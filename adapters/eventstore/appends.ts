@@ -1,4 +1,4 @@
-/** Appends over one connection: all share one BatchAppend call; each has its own answer and timeout. */
+/** Appends over one connection: all of them share one BatchAppend call; each has its own answer and timeout. */
 
 import * as grpc from '@grpc/grpc-js'
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
@@ -6,7 +6,7 @@ import type { AppendError, ExpectedRevision, NewEvent } from '../../domain/ports
 import { causeOf, exceptionOf, type LogLine, leaderOf } from './line.ts'
 import { type AppendAnswer, BATCH_APPEND, decodeAppend, encodeAppend } from './wire.ts'
 
-/** `position` is null where the server did not say it. */
+/** `position` is null if the server did not send it. */
 type Answered = { readonly revision: bigint; readonly position: bigint | null }
 export type AppendOutcome = Either<AppendError, Answered>
 
@@ -34,7 +34,7 @@ const outcomeOf = (result: AppendAnswer['result']): AppendOutcome => {
     // Rolled back.
     case 'InvalidTransaction':
       return left({ _tag: 'LogUnavailable', cause: result.message || 'the append was rolled back' })
-    // A timeout of the server's, or what it can't name: it may have been written.
+    // A timeout of the server, or an error that it has no name for: the events may have been written.
     default:
       return unknown(`${result.detail} ${result.message}`.trim())
   }
@@ -47,7 +47,7 @@ const REFUSED = new Set([
   grpc.status.UNIMPLEMENTED,
 ])
 
-/** No server takes a message that is larger: it would end the call, and with it every append that is under way. */
+/** No server accepts a larger message: it would end the call, and with it every append that is under way. */
 const MAX_MESSAGE = 16 * 1024 * 1024
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -127,14 +127,14 @@ export class Appends {
 
   private answer(answer: AppendAnswer): void {
     if (answer.number === null) return
-    // An answer that comes after its append was given up is ignored.
+    // An answer that comes after its append has timed out is ignored.
     const pending = this.pending.get(answer.number)
     if (pending === undefined) return
     this.pending.delete(answer.number)
     pending.settle(outcomeOf(answer.result))
   }
 
-  /** Every append that this call carried gets the outcome; the next one opens another call. */
+  /** Every append on this call gets this outcome; the next append opens another call. */
   private fail(call: grpc.ClientDuplexStream<Buffer, Buffer>, outcome: AppendOutcome): void {
     if (this.call !== call) return
     this.call = null
@@ -147,7 +147,7 @@ export class Appends {
   private expire(): void {
     for (const [number, pending] of this.pending) {
       if (this.line.tick - pending.tick < this.timeoutTicks) return
-      // Nothing at all has come since it was sent: the connection is dead, and so are the other appends on it.
+      // Nothing has arrived since it was sent: the connection is dead, and so are the other appends on it.
       if (this.line.lastHeard <= pending.tick) {
         this.line.close('the server went silent')
         return

@@ -1,4 +1,4 @@
-/** Keeps a connection open: opens the next one when the last has ended, at the leader. */
+/** Keeps a connection to the leader open: opens the next one when the last has ended. */
 import { EventStoreDBClient } from '@eventstore/db-client'
 import type { LogHealth } from '../../domain/ports.ts'
 import { causeOf, type EndPoint, type LineOptions, type LogLine, openLine, urlOfNode } from './line.ts'
@@ -20,7 +20,7 @@ export class LogConnection {
   /** How many lines were opened. */
   lines = 0
 
-  /** Throws where the connection string is wrong. */
+  /** Throws if the connection string is wrong. */
   constructor(url: string, options: LineOptions) {
     try {
       EventStoreDBClient.connectionString(url)
@@ -43,7 +43,7 @@ export class LogConnection {
     return this.line?.isClosed === false ? this.line : null
   }
 
-  /** The open line, or the next to be. Rejects with `Unreachable` where there is none in `ms`. */
+  /** The open line, or the next one once it is open. Rejects with `Unreachable` if there is none within `ms`. */
   next(ms: number): Promise<LogLine> {
     const { current } = this
     if (current !== null) return Promise.resolve(current)

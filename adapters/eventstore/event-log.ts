@@ -18,11 +18,11 @@ import { AllSubscription } from './subscription.ts'
 import type { ReadRequest } from './wire.ts'
 
 export type EventLogOptions = {
-  /** `esdb://…` or `esdb+discover://…`, as the clients of EventStoreDB take it. */
+  /** `esdb://…` or `esdb+discover://…`, in the form that EventStoreDB's clients use. */
   readonly url: string
   /** An append that has no answer for this long is `OutcomeUnknown`. Default 5,000. */
   readonly appendTimeoutMs?: number
-  /** A read that gets no further for this long is tried again. Default 5,000. */
+  /** A read that makes no progress for this long is tried again. Default 5,000. */
   readonly readTimeoutMs?: number
   /** With no connection for this long, a call is `LogUnavailable`. Default 5,000. */
   readonly connectTimeoutMs?: number
@@ -30,7 +30,7 @@ export type EventLogOptions = {
   readonly heartbeatMs?: number
 }
 
-/** What the log has done so far, for `/metrics`. */
+/** Counts of what the log has done so far, for `/metrics`. */
 export type EventLogStats = {
   readonly appends: number
   readonly appendedEvents: number
@@ -41,7 +41,7 @@ export type EventLogStats = {
   readonly retriedReads: number
   /** Lines opened, the first one included. */
   readonly connections: number
-  /** Under way now. */
+  /** How many there are now. */
   readonly subscriptions: number
 }
 
@@ -71,7 +71,7 @@ const noStats = () => ({
   retriedReads: 0,
 })
 
-/** Throws where the connection string is wrong. Connects by itself, and goes on trying until it is closed. */
+/** Throws if the connection string is wrong. Connects by itself, and goes on trying until it is closed. */
 export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
   const appendTimeoutMs = options.appendTimeoutMs ?? 5_000
   const readTimeoutMs = options.readTimeoutMs ?? 5_000
@@ -116,7 +116,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
     const { revision, position } = outcome.right
     stats.appendedEvents += events.length
     if (position !== null) return right({ revision, position })
-    // A repeat that the server recognised, without saying where the first one is.
+    // The server recognised a repeat, without saying where the first one is.
     const back = await read({ from: { stream, revision }, count: 1 }, true)
     const last = isLeft(back) ? undefined : back.right[0]
     return last === undefined
@@ -124,8 +124,8 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
       : right({ revision, position: last.position })
   }
 
-  /** Nothing, if the stream never existed. A room's stream that was soft-deleted counts as deleted: written anew it would
-   *  be a room without its bans. */
+  /** Returns nothing if the stream never existed. A room's stream that was soft-deleted counts as deleted: written to
+   *  again, it would be a room without its bans. */
   const missing = async (
     { from }: ReadRequest,
     requiresLeader: boolean,
@@ -176,7 +176,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         if (limit <= 0) return right([])
         const backwards = direction === 'backwards'
         const all = after === undefined ? (backwards ? 'end' : 'start') : { commit: after, prepare: after }
-        // A server reads from a place on, the event at that place included, forwards.
+        // Forwards, a server reads from a place on, including the event at that place.
         const result = await read(
           {
             from: { all },
@@ -205,7 +205,7 @@ export const connectEventLog = (options: EventLogOptions): EventStoreLog => {
         onStop: () => subscriptions.delete(subscription),
       })
       subscriptions.add(subscription)
-      // To a log that is closed there is nothing to subscribe to: it ends at once.
+      // A closed log has nothing to subscribe to: the subscription ends at once.
       if (isClosed) void subscription.stop()
       return subscription
     },

@@ -1,6 +1,6 @@
-/** A line is one connection to the event store, used until its first sign of trouble and then thrown away. The client does
- *  what it does well: connection strings, TLS, credentials, finding a cluster's leader, the channel. Its calls are not
- *  used (README.md says why), and nothing that it caches outlives the line. */
+/** A line is one connection to the event store, used until its first sign of trouble and then thrown away. The client
+ *  is used for what it does well: connection strings, TLS, credentials, finding a cluster's leader, the channel. Its
+ *  calls are not used (README.md says why), and nothing that it caches outlives the line. */
 import { randomBytes } from 'node:crypto'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import * as grpc from '@grpc/grpc-js'
@@ -8,7 +8,7 @@ import { SERVER_FEATURES } from './wire.ts'
 
 export type EndPoint = { readonly host: string; readonly port: number }
 
-/** The members of the client that are its subclasses' to use (`protected`). `line.test.ts` sees that they are there. */
+/** The `protected` members of the client that are used here. `line.test.ts` checks that they exist. */
 type ClientInside = {
   readonly getChannel: () => Promise<grpc.Channel>
   readonly callArguments: (
@@ -28,7 +28,7 @@ export type LineOptions = {
   readonly tickMs: number
 }
 
-/** Why a call failed, from the error that gRPC gives. */
+/** Why a call failed, from gRPC's error. */
 export const causeOf = (error: unknown): string => {
   if (typeof error === 'object' && error !== null && 'details' in error && 'code' in error) {
     const { code, details } = error as { code: number; details: string }
@@ -37,13 +37,13 @@ export const causeOf = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The name that the server gives the error, such as `not-leader`; empty where it gives none. */
+/** The server's name for the error, such as `not-leader`; empty if there is none. */
 export const exceptionOf = (error: unknown): string =>
   error instanceof Object && 'metadata' in error && error.metadata instanceof grpc.Metadata
     ? String(error.metadata.get('exception')[0] ?? '')
     : ''
 
-/** Where the leader is, if that is what the error says. */
+/** Where the leader is, if the error says so. */
 export const leaderOf = (error: unknown): EndPoint | null => {
   if (exceptionOf(error) !== 'not-leader') return null
   const { metadata } = error as grpc.ServiceError
@@ -56,10 +56,10 @@ export class LogLine {
   /** Tells this line's requests from another's. */
   readonly id: bigint = randomBytes(8).readBigUInt64BE() >> 1n
   readonly openedAt = performance.now()
-  /** Settles when the line is closed, with why; `leader` where the server named another node to go to. */
+  /** Resolves with the reason when the line is closed; `leader` is set if the server named another node to go to. */
   readonly ended: Promise<{ readonly cause: string; readonly leader: EndPoint | null }>
-  /** Counts every `tickMs` in which this process really ran. Timeouts are counted in ticks, so that a process that was
-   *  held up (a long computation, a suspended laptop) does not take its own pause for the server's silence. */
+  /** Counts each `tickMs` in which this process really ran. Timeouts are counted in ticks, so that a process that was
+   *  held up (a long computation, a suspended laptop) does not mistake its own pause for the server's silence. */
   tick = 0
   private heardAt = 0
   private probing = false
@@ -135,7 +135,7 @@ export class LogLine {
     return this.rpc.makeBidiStreamRequest(path, identity, identity, ...this.arguments(true))
   }
 
-  /** Asks the server for anything at all. Rejects where there is no answer in `ms`. */
+  /** Asks the server for any answer. Rejects if there is none within `ms`. */
   ping(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const [metadata] = this.arguments(false)
@@ -148,7 +148,7 @@ export class LogLine {
         { deadline: Number.POSITIVE_INFINITY },
         (error) => {
           clearTimeout(timer)
-          // A server too old to know the call has answered too.
+          // A server that is too old to know the call has answered, too.
           if (error !== null && error.code !== grpc.status.UNIMPLEMENTED) return reject(error)
           this.heard()
           resolve()
@@ -158,7 +158,7 @@ export class LogLine {
         reject(new Error(`no answer in ${ms} ms`))
         call.cancel()
       }
-      // Reads what has arrived in the meantime first, since this process itself may have been held up.
+      // First reads what has arrived in the meantime, since this process itself may have been held up.
       const timer = setTimeout(() => setImmediate(giveUp), ms)
     })
   }
@@ -203,9 +203,9 @@ export class LogLine {
 let generation = 0
 
 /**
- * The connection string of a line of its own. gRPC shares one socket between all channels of one address whose options are
- * the same, so a new channel would get the dead socket of the one before: an option that differs by a millisecond parts
- * them.
+ * The connection string of a line with a socket of its own. gRPC shares one socket between all channels of one address
+ * with the same options, so a new channel would get the dead socket of the one before: an option that differs by a
+ * millisecond separates them.
  */
 export const urlOfGeneration = (url: string, number: number): string => {
   const given = /([?&]keepalivetimeout=)(-?\d+)/i.exec(url)
@@ -238,7 +238,7 @@ const within = <A>(ms: number, what: string, promise: Promise<A>): Promise<A> =>
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 
-/** Rejects where no server answers in `connectTimeoutMs`. */
+/** Rejects if no server answers within `connectTimeoutMs`. */
 export const openLine = async (url: string, options: LineOptions): Promise<LogLine> => {
   generation += 1
   const client = inside(EventStoreDBClient.connectionString(urlOfGeneration(url, generation)))

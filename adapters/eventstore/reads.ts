@@ -16,8 +16,7 @@ const REFUSED = new Set([
   grpc.status.INVALID_ARGUMENT,
 ])
 
-/** Rejects with a `ReadFault`. `missing` is a stream that is not there, never was or is deleted softly; `fault` is worth
- *  another try. */
+/** Rejects with a `ReadFault`. `missing`: the stream does not exist, never did, or is soft-deleted; `fault`: worth another try. */
 export const readOver = (
   line: LogLine,
   request: ReadRequest & { readonly count: number },

@@ -1,4 +1,4 @@
-/** Appends whose outcome is found out, if that is possible in time. */
+/** Appends whose outcome is determined, if that is possible in time. */
 import { type Either, isRight, left, right } from 'fp-ts/lib/Either.js'
 import type {
   AppendError,
@@ -10,7 +10,7 @@ import type {
 } from '../../domain/ports.ts'
 
 export type SettleOptions = {
-  /** After this long an outcome that is still unknown is given as `OutcomeUnknown`. Default 15,000. */
+  /** After this long, an outcome that is still unknown is returned as `OutcomeUnknown`. Default 15,000. */
   readonly deadlineMs?: number
   /** How far back a stream is searched for the events of an append with `any`. Default 2,000 events. */
   readonly searchBack?: number
@@ -86,9 +86,9 @@ const settle = async (
     if (there._tag === 'Taken') return left({ _tag: 'WrongExpectedRevision', actual: there.actual })
     if (expected === 'any') condition = there.end ?? 'none'
     else if (refusal !== null) {
-      // The stream is shorter than expected: nothing stands in their place, and nothing will be put there.
+      // The stream is shorter than expected: there is nothing in their place, and nothing will be put there.
       if (!isBeyond(refusal.actual, expected)) return left(refusal)
-      // Something does that is not visible yet: it may be ours.
+      // There is something in their place that is not visible yet: it may be ours.
       cause = `the log named event ${refusal.actual} of ${stream} and does not show it`
       continue
     }
@@ -99,7 +99,7 @@ const settle = async (
       case 'LogUnavailable':
         cause = again.left.cause
         break
-      // Somebody else or an earlier request of ours was faster: the next read of the stream tells.
+      // Somebody else or an earlier request of ours was faster: the next read of the stream will show which.
       case 'WrongExpectedRevision':
         refusal = again.left
         break
@@ -115,7 +115,7 @@ const settle = async (
 
 type Found =
   | { readonly _tag: 'Written'; readonly appended: Appended }
-  /** Other events stand in their place: they were never written, and under their expected revision no longer can be. */
+  /** Other events are in their place: ours were never written, and can't be any more under their expected revision. */
   | { readonly _tag: 'Taken'; readonly actual: bigint | null }
   | { readonly _tag: 'Absent'; readonly end: bigint | null }
   | { readonly _tag: 'Unreadable'; readonly cause: string }
@@ -147,7 +147,7 @@ const inPlace = async (
   if (last === undefined) return { _tag: 'Absent', end: null }
   if (found.length === events.length && found.every((event, index) => event.id === events[index]!.id))
     return written(last)
-  // All that is there is theirs; the rest is not visible yet.
+  // Everything that is visible is part of the append; the rest is not visible yet.
   if (found.length < events.length && found.every((event, index) => event.id === events[index]!.id))
     return { _tag: 'Unreadable', cause: `${stream} is not shown to its end` }
   const end = await log.readStream(stream, { direction: 'backwards', limit: 1 })()
@@ -174,7 +174,7 @@ const search = async (
   if (end === null) return { _tag: 'Absent', end }
   const bottom = end - BigInt(limit + events.length)
   let page = first.right
-  // What is new since the last time comes first; where that meets what was searched, the search goes on below it.
+  // What is new since the last search comes first; once that meets the part that was searched, the search goes on below it.
   for (let hasMet = false; page.length > 0; ) {
     const last = page.find((event) => event.id === lastId)
     if (last !== undefined) return written(last)

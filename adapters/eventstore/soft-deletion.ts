@@ -3,22 +3,22 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 
 const ROOM_STREAM = /^(?:space|chat)-/
 
-/** One whose events are a room's history. */
+/** Whether the stream's events are a room's history. */
 export const isRoomStream = (stream: string): boolean => ROOM_STREAM.test(stream)
 
-/** Where the metadata of a stream stand. */
+/** The stream that contains a stream's metadata. */
 export const metastreamOf = (stream: string): string => `$$${stream}`
 
 const METASTREAMS = '$$'
-/** The room's stream whose metadata these are; null for any other stream. */
+/** The room's stream to which this metadata stream belongs; null for any other stream. */
 export const roomStreamOf = (stream: string): string | null => {
   const original = stream.startsWith(METASTREAMS) ? stream.slice(METASTREAMS.length) : ''
   return isRoomStream(original) ? original : null
 }
-/** The prefixes to subscribe to besides the rooms' streams, to hear that one of them was deleted or cut. */
+/** The prefixes to subscribe to besides the rooms' streams, to learn that one of those was deleted or cut. */
 export const ROOM_METASTREAMS = [metastreamOf('space-'), metastreamOf('chat-')]
 
-/** The largest revision there is, as a number that JSON is read into. */
+/** The largest possible revision, as the number that results from parsing it as JSON. */
 const ALL = Number(0x7fff_ffff_ffff_ffffn)
 
 export const isSoftDeletion = ({ data }: RecordedEvent): boolean =>

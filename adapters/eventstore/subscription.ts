@@ -1,6 +1,6 @@
 /** A subscription to `$all` that survives lost connections: it knows the last position that it received, asks each new
- *  line for what comes after that, and drops whatever a server sends twice. It has a line of its own, so that its faults
- *  concern nobody else. */
+ *  line for what comes after that, and drops whatever a server sends twice. It has a line of its own, so that its
+ *  faults affect nobody else. */
 import type * as grpc from '@grpc/grpc-js'
 import type { GivenLately, LogSubscription, SubscriptionItem, SubscriptionState } from '../../domain/ports.ts'
 import { LogConnection } from './connection.ts'
@@ -13,10 +13,10 @@ export type SubscriptionOptions = {
   readonly prefixes: ReadonlyArray<string>
   /** Stop reading ahead when this many events wait for the consumer. */
   readonly bufferSize: number
-  /** Or when they make up this many bytes as they came. */
+  /** Or stop when they make up this many bytes on the wire. */
   readonly bufferBytes: number
   readonly readTimeoutMs: number
-  /** A line on which nothing came for this long is asked whether there is something. */
+  /** After this long without anything on a line, the server is asked whether there is something. */
   readonly silenceMs: number
   readonly given?: GivenLately | undefined
   /** Called once, when it is stopped, whoever stops it. */
@@ -36,7 +36,7 @@ const isAfter = (place: WirePosition, last: WirePosition | null): boolean =>
 export class AllSubscription implements LogSubscription {
   private readonly connection: LogConnection
   private readonly options: SubscriptionOptions
-  /** The last place put into the buffer: where the next line goes on. Null: before the first event. */
+  /** The last place that was put into the buffer, from which the next line goes on. Null: before the first event. */
   private last: WirePosition | null
   private buffer: SubscriptionItem[] = []
   private bufferedBytes = 0
@@ -90,7 +90,7 @@ export class AllSubscription implements LogSubscription {
   [Symbol.asyncIterator](): AsyncIterator<ReadonlyArray<SubscriptionItem>> {
     return {
       next: () => this.next(),
-      // The loop over it was left (`break`, or an error in its body): what it had not finished is not known here.
+      // The loop over it was left (`break`, or an error in its body): it is not known here what the loop had not finished.
       return: async () => {
         await this.stop()
         return { done: true, value: undefined }
@@ -127,7 +127,7 @@ export class AllSubscription implements LogSubscription {
   }
 
   private put(item: SubscriptionItem, bytes: number): void {
-    // Of two checkpoints in a row the later one says it all.
+    // Of two checkpoints in a row, the later one is enough.
     const before = this.buffer[this.buffer.length - 1]
     if (item.kind === 'checkpoint' && before?.kind === 'checkpoint') this.buffer.pop()
     this.buffer.push(item)
@@ -158,14 +158,14 @@ export class AllSubscription implements LogSubscription {
   private async run(): Promise<void> {
     let isStartKnown = this.options.after !== 'end'
     let failures = 0
-    /** How often in a row a call brought nothing: each time it is waited for twice as long, or an event that takes longer
-     *  than that over a slow line would never come. */
+    /** How many calls in a row brought nothing: each is waited for twice as long as the one before, or an event that
+     *  takes longer than that over a slow line would never arrive. */
     let stalls = 0
     while (!this.isStopped) {
       try {
         const line = await this.connection.next(60_000)
         if (!isStartKnown) {
-          // `end` is a place from here on, so a fault before the first event loses nothing.
+          // From here on, `end` is a place, so a fault before the first event loses nothing.
           const [newest] = await readOver(
             line,
             { from: { all: 'end' }, backwards: true, count: 1 },
@@ -204,8 +204,8 @@ export class AllSubscription implements LogSubscription {
     })
   }
 
-  /** Takes what one call sends until it ends: gives for what cause, and whether all was there. `patience`: how many times as
-   *  long as usual it waits. */
+  /** Takes what one call sends until it ends: returns why it ended, and whether everything had come. `patience`: how
+   *  many times longer than usual it waits. */
   private follow(
     line: LogLine,
     patience: number,
@@ -236,7 +236,7 @@ export class AllSubscription implements LogSubscription {
         this.become('live')
         this.put({ kind: 'caught-up' }, 0)
       }
-      /** Is there anything after the last place that should have come and has not? */
+      /** Looks whether there is anything after the last place that should have come but has not. */
       const look = async () => {
         isLooking = true
         const place = this.last
@@ -294,7 +294,7 @@ export class AllSubscription implements LogSubscription {
           finish(causeOf(error))
         }
       })
-      // A server that stops, or a proxy in front of it, ends a subscription as if all were well.
+      // A server that stops, or a proxy in front of it, ends a subscription as if nothing were wrong.
       call.on('end', () => finish('the server ended the subscription'))
       call.on('error', (error) => {
         const leader = leaderOf(error)

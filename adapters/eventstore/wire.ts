@@ -9,10 +9,10 @@ export const READ = '/event_store.client.streams.Streams/Read'
 export const BATCH_APPEND = '/event_store.client.streams.Streams/BatchAppend'
 export const SERVER_FEATURES = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods'
 
-/** A place in `$all`. The two differ only for events written through the old TCP transactions. */
+/** A place in `$all`. Its two numbers differ only for events written through the old TCP transactions. */
 export type WirePosition = { readonly commit: bigint; readonly prepare: bigint }
 
-/** The server refuses larger requests; a batch over this goes in several, the last one marked final. */
+/** The server refuses larger requests; a batch over this size is sent in several, the last one marked final. */
 const REQUEST_BYTES = 3 * 1024 * 1024
 
 /* ── Writing, from the last byte to the first: so a message's length is known when its header is written ─────── */
@@ -25,7 +25,7 @@ class BackwardsWriter {
     this.at = this.buffer.length
   }
 
-  /** How many bytes were written: hand it to `header` later to close a message opened here. */
+  /** How many bytes were written so far: pass it to `header` later to close a message opened here. */
   mark(): number {
     return this.buffer.length - this.at
   }
@@ -117,13 +117,13 @@ const writeStreamIdentifier = (field: number, stream: string): void => {
   out.header(field, out.mark() - mark)
 }
 
-/** Where a read starts. `start` forwards, `end` backwards; a bigint is inclusive in a stream. */
+/** Where a read starts: `start` when forwards, `end` when backwards; a bigint is inclusive in a stream. */
 export type ReadRequest = {
   readonly from:
     | { readonly stream: string; readonly revision: bigint | 'start' | 'end' }
     | { readonly all: WirePosition | 'start' | 'end' }
   readonly backwards?: boolean
-  /** How many events; absent: a subscription. */
+  /** How many events; if absent, it is a subscription. */
   readonly count?: number
   readonly prefixes?: ReadonlyArray<string>
   /** How many events the server looks through between two checkpoints. */
@@ -199,7 +199,7 @@ const writeProposed = (event: NewEvent): void => {
   out.header(3, out.mark() - mark)
 }
 
-/** A request's own id, echoed in its answer: `line` tells one stream of requests from another, `number` counts on it. */
+/** A request's own id, echoed in its answer: `line` distinguishes the lines, `number` counts the requests of one. */
 export type Correlation = { readonly line: bigint; readonly number: number }
 
 /**
@@ -332,11 +332,11 @@ const readUuid = (reader: Reader): string => {
   return id
 }
 
-/** Data that is not JSON comes as text: this and its bytes in base64. (io-ts takes bytes themselves for a record.) */
+/** Data that is not JSON is returned as text: this prefix and its bytes in base64. (io-ts takes bytes themselves for a record.) */
 export const BINARY = 'data:application/octet-stream;base64,'
 
-/** Data that is marked as JSON but does not parse comes as its text. No codec of the domain accepts a text, so it is
- *  parked with nothing lost. */
+/** Data that is marked as JSON but does not parse is returned as its text. No codec of the domain accepts a text, so
+ *  the event is parked and nothing is lost. */
 const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
   const text = bytes.toString('utf8', from, to)
   try {
@@ -346,12 +346,12 @@ const parseJson = (bytes: Buffer, from: number, to: number): unknown => {
   }
 }
 
-/** Milliseconds: beyond it there is no date. */
+/** The largest date, in milliseconds. */
 const LAST_DATE = 8.64e15
 
 type Delivered = { readonly event: RecordedEvent; readonly place: WirePosition }
 
-/** The text of a field that says the same in event after event. */
+/** Reads the text of a field that is the same in event after event. */
 const repeated = () => {
   let known: Buffer = Buffer.alloc(0)
   let text = ''
@@ -366,7 +366,7 @@ const repeated = () => {
 const typeText = repeated()
 const contentTypeText = repeated()
 
-/** The keys of a recorded event's metadata, that count; else nothing. */
+/** The keys of a recorded event's metadata that are used; an empty text for others. */
 const keyText = (bytes: Buffer, from: number, to: number): string => {
   const key = to - from === 4 ? 'type' : to - from === 7 ? 'created' : to - from === 12 ? 'content-type' : ''
   for (let index = 0; index < key.length; index += 1)
@@ -491,7 +491,7 @@ const CAUGHT_UP: Reading = { kind: 'caught-up' }
 const FELL_BEHIND: Reading = { kind: 'fell-behind' }
 const OTHER: Reading = { kind: 'other' }
 
-/** ReadResp. Links are not resolved: a link is the event that it is. Throws where the bytes are not that message. */
+/** ReadResp. Links are not resolved: a link is returned as the event that it is. Throws if the bytes are not that message. */
 export const decodeRead = (bytes: Buffer, given?: GivenLately): Reading => {
   const reader = new Reader(bytes)
   let reading: Reading = OTHER
@@ -518,9 +518,9 @@ export const decodeRead = (bytes: Buffer, given?: GivenLately): Reading => {
   return reading
 }
 
-/** What the server says to one append. `detail` is the name of the error's message, without its package. */
+/** The server's answer to one append. `detail` is the name of the error's message, without its package. */
 export type AppendAnswer = {
-  /** The number of the request answered; null where it is not one of this line's. */
+  /** The number of the answered request; null if it is not one of this line's. */
   readonly number: number | null
   readonly result:
     | { readonly ok: true; readonly revision: bigint | null; readonly place: WirePosition | null }
@@ -528,9 +528,9 @@ export type AppendAnswer = {
         readonly ok: false
         readonly detail: string
         readonly message: string
-        /** Of a wrong expected version: the revision that the stream is at, null for no stream. */
+        /** For a wrong expected version: the revision that the stream is at, null for no stream. */
         readonly actual: bigint | null
-        /** Of an append that is too large. */
+        /** For an append that is too large. */
         readonly maxBytes: number
       }
 }

@@ -1,4 +1,4 @@
-/** A Hive account's authorities, as `condenser_api.get_accounts` tells them, and the keys that alone suffice. */
+/** A Hive account's authorities, as in `condenser_api.get_accounts`, and the keys that suffice alone. */
 import * as t from 'io-ts'
 
 const Authority = t.type({
@@ -14,7 +14,7 @@ export const HiveAccount = t.type({
 })
 export type HiveAccount = t.TypeOf<typeof HiveAccount>
 
-/** Keys that on the posting, active or owner authority alone reach its threshold, most used first. */
+/** Keys that alone reach the threshold of the posting, active or owner authority, most used first. */
 export const sufficientKeys = (account: HiveAccount): ReadonlyArray<string> => {
   const keys = new Set<string>()
   for (const authority of [account.posting, account.active, account.owner])

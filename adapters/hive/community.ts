@@ -1,4 +1,4 @@
-/** Asks one Hive node for one community: who its team is, or that there is none. */
+/** Asks one Hive node for one community: its team, or that there is no such community. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { isAccount } from '../../domain/names.ts'
@@ -7,7 +7,7 @@ import { type AskedNode, askNode } from './rpc.ts'
 export type Community = {
   readonly title: string
   readonly owner: string | null
-  /** Those whom Hive calls admins and mods. */
+  /** The people whom Hive calls admins and mods. */
   readonly team: Readonly<Record<string, 'admin' | 'moderate'>>
 }
 
@@ -19,7 +19,7 @@ const Found = t.intersection([
 ])
 const Answer = t.partial({ result: t.unknown, error: t.unknown })
 
-/** Hivemind says so in an error, in words that changed with its versions. */
+/** Whether there is none: Hivemind says so in an error, whose words changed with its versions. */
 const isNone = (error: unknown): boolean =>
   /not (?:exist|found)|no such|unknown community|does not exist|invalid community/i.test(
     JSON.stringify(error ?? null),
@@ -38,7 +38,7 @@ const communityOf = ({ title, team }: t.TypeOf<typeof Found>, name: string): Com
   return { title: named || name, owner, team: members }
 }
 
-/** Rejects on anything but a well-formed answer about this very community. */
+/** Rejects on anything but a well-formed answer about exactly this community. */
 export const getCommunity = async (
   fetch: typeof globalThis.fetch,
   node: string,

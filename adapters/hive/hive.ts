@@ -1,4 +1,4 @@
-/** Who signed: keys of accounts from Hive nodes, held for five minutes, and signatures checked against them. */
+/** Who signed: keys of accounts from Hive nodes, cached for five minutes, and signatures checked against them. */
 import type { KeyObject } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -17,18 +17,18 @@ export type HiveError =
   | { readonly _tag: 'HiveUnavailable'; readonly cause: string }
   | { readonly _tag: 'UnknownAccount'; readonly account: string }
 
-/** Keys that alone may speak for the account, `STM…` to the form that node:crypto checks with. */
+/** Keys that suffice alone to speak for the account, from `STM…` to the form that node:crypto checks with. */
 export type AccountKeys = ReadonlyMap<string, KeyObject>
 
 export type Hive = {
-  /** A community with its team; null where no node knows it. */
+  /** A community with its team; null if no node knows it. */
   readonly community: (name: string) => TaskEither<HiveError, Community | null>
-  /** A post, by author/permlink; null where no node knows it. */
+  /** A post, by author/permlink; null if no node knows it. */
   readonly post: (id: string) => TaskEither<HiveError, HivePost | null>
-  /** Posts of a tag or a community that are read now, as the first node that has any has them. Nothing of it is held. */
+  /** The trending posts of a tag or a community, according to the first node that has any. They are not cached. */
   readonly ranked: (tag: string) => TaskEither<HiveError, ReadonlyArray<RankedPost>>
   readonly keysOf: (account: string) => TaskEither<HiveError, AccountKeys>
-  /** Whether a key that alone may speak for `account` (this one, where `pubkey` is given) signed `message`. */
+  /** Whether a key that suffices alone to speak for `account` (if `pubkey` is given, this one) signed `message`. */
   readonly verify: (asked: {
     readonly account: string
     readonly message: string
@@ -42,13 +42,13 @@ export type HiveOptions = {
   readonly nodes: ReadonlyArray<string>
   readonly clock: Clock
   readonly fetch?: typeof globalThis.fetch
-  /** How long keys are held. Default five minutes. */
+  /** How long keys are cached. Default five minutes. */
   readonly cacheMs?: number
   /** For one node's whole answer. Default 3 s. */
   readonly timeoutMs?: number
-  /** How many accounts are held. Default 10,000. */
+  /** How many accounts are cached. Default 10,000. */
   readonly maxAccounts?: number
-  /** Believe a node that says it is the stand-in. Only the embedded mode and tests do. */
+  /** Accept a node that says it is the stand-in. Only the embedded mode and tests do. */
   readonly allowStandIn?: boolean
 }
 
@@ -62,7 +62,7 @@ const PROVED = 16
 
 type CachedKeys = { readonly keys: AccountKeys | null; readonly until: number }
 
-/** Throws where the stand-in is allowed in production. */
+/** Throws if the stand-in is allowed in production. */
 export const createHive = (options: HiveOptions): Hive => {
   const { nodes, clock, fetch = globalThis.fetch, cacheMs = 300_000, timeoutMs = 3_000 } = options
   const allowStandIn = options.allowStandIn === true
@@ -90,7 +90,7 @@ export const createHive = (options: HiveOptions): Hive => {
         const answer = await getAccount(fetch, node, account, timeoutMs)
         if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
         failedAt.delete(node)
-        // A node that is behind, or has lost its index, knows nobody, so its no is not final.
+        // A node that is behind, or has lost its index, knows nobody, so its “no” is not final.
         if (answer.account === null) {
           unknown = true
           continue
@@ -114,7 +114,7 @@ export const createHive = (options: HiveOptions): Hive => {
     return E.left({ _tag: 'HiveUnavailable', cause: causes.join('; ') || 'no Hive node is configured' })
   }
 
-  /** What nodes say of one kind of thing, by name; null of one that no node knows. */
+  /** What nodes say about one kind of thing, by name; null if no node knows it. */
   const lookUp = <A>(
     get: (node: string, name: string) => Promise<{ readonly found: A | null; readonly standIn: boolean }>,
   ): ((name: string) => TaskEither<HiveError, A | null>) => {
@@ -129,7 +129,7 @@ export const createHive = (options: HiveOptions): Hive => {
           const answer = await get(node, name)
           if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
           failedAt.delete(node)
-          // As of an account: one that is behind may not know it yet.
+          // As with accounts: a node that is behind may not know it yet.
           if (answer.found === null) continue
           seen.set(name, { found: answer.found, until: clock.now() + cacheMs })
           return E.right(answer.found)
@@ -163,7 +163,7 @@ export const createHive = (options: HiveOptions): Hive => {
         const answer = await getRankedPosts(fetch, node, tag, timeoutMs)
         if (answer.standIn && !allowStandIn) throw new Error('it is a stand-in, which proves nothing')
         failedAt.delete(node)
-        // As of an account: one that is behind, or has lost its index, knows of none.
+        // As with accounts: a node that is behind, or has lost its index, knows none.
         if (answer.found.length > 0) return E.right(answer.found)
       } catch (error) {
         failedAt.set(node, clock.now())
@@ -213,8 +213,8 @@ export const createHive = (options: HiveOptions): Hive => {
   }
 }
 
-/** Which of these nodes are the stand-in (a name of the ones that say so), for the check at the start of a process.
- *  A node that does not answer is not named: it can't be believed later either, for each answer is checked. */
+/** The names of those nodes that say they are the stand-in, for the check at the start of a process. A node that does
+ *  not answer is not among them: it can't be trusted later either, since each answer is checked. */
 const standInsAmong = async (
   nodes: ReadonlyArray<string>,
   fetch: typeof globalThis.fetch = globalThis.fetch,
@@ -231,7 +231,7 @@ const standInsAmong = async (
   return nodes.filter((_, i) => answers[i])
 }
 
-/** The sentence with which a process refuses to start in production, or null where all is well. */
+/** The sentence with which a process refuses to start in production, or null if all is well. */
 export const refuseStandIn = async (
   production: boolean,
   nodes: ReadonlyArray<string>,

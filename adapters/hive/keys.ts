@@ -1,4 +1,4 @@
-/** A Hive public key as node:crypto takes it, and what a signature by it looks like. */
+/** A Hive public key in node:crypto's form, and the form of its signatures. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { PublicKey } from 'hive-tx'
 
@@ -7,7 +7,7 @@ const SPKI_HEAD = Buffer.from('3036301006072a8648ce3d020106052b8104000a032200', 
 /** Half of secp256k1's order: a signature with a larger S is a copy that anyone can make of another. */
 const HALF_ORDER = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex')
 
-/** From `STM…`; null where it is no key of that form. */
+/** From `STM…`; null if it is not a key in that form. */
 export const keyObject = (key: string): KeyObject | null => {
   try {
     const point = Buffer.from(PublicKey.fromString(key).key)
@@ -17,7 +17,7 @@ export const keyObject = (key: string): KeyObject | null => {
   }
 }
 
-/** The 64 bytes R and S of a recoverable signature in hex (130 digits), or null where it is none or has a high S. */
+/** The 64 bytes R and S of a recoverable signature in hex (130 digits), or null if it is malformed or has a high S. */
 export const parseSignature = (hex: unknown): Buffer | null => {
   if (typeof hex !== 'string' || !/^[0-9a-fA-F]{130}$/.test(hex)) return null
   const bytes = Buffer.from(hex, 'hex')

@@ -1,4 +1,4 @@
-/** Asks one Hive node for one post: what it is called, or that there is none. */
+/** Asks one Hive node for one post: its title, or that there is no such post. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { readTime } from '../../domain/time.ts'
@@ -23,7 +23,7 @@ export const PostOfHive = t.intersection([
 ])
 const Answer = t.partial({ result: t.unknown, error: t.unknown })
 
-/** Hivemind says so in an error, in words that changed with its versions. */
+/** Whether there is none: Hivemind says so in an error, whose words changed with its versions. */
 const isNone = (error: unknown): boolean =>
   /not (?:exist|found)|no such|does not exist|was deleted/i.test(JSON.stringify(error ?? null))
 
@@ -33,7 +33,7 @@ export const postOf = ({ title = '', created, stats }: t.TypeOf<typeof PostOfHiv
   createdAt: (created === undefined ? null : readTime(created))?.toISOString() ?? null,
 })
 
-/** `id` is author/permlink. Rejects on anything but a well-formed answer about this very post. */
+/** `id` is author/permlink. Rejects on anything but a well-formed answer about exactly this post. */
 export const getPost = async (
   fetch: typeof globalThis.fetch,
   node: string,

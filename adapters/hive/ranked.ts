@@ -1,4 +1,4 @@
-/** Asks one Hive node which posts of a tag or a community are read now. */
+/** Asks one Hive node for the trending posts of a tag or a community. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { parseSpace } from '../../domain/names.ts'
@@ -7,11 +7,11 @@ import { askNode } from './rpc.ts'
 
 export type RankedPost = HivePost & { readonly id: string; readonly author: string }
 
-/** As many as nodes give at once. */
+/** The most that nodes return at once. */
 const RANKED_AT_ONCE = 20
 const Answer = t.intersection([t.type({ result: t.array(t.unknown) }), t.partial({ error: t.unknown })])
 
-/** Posts that can be a room, in the node's order; what is none is left out. Rejects on anything but a list. */
+/** Posts that can be a room, in the node's order; others are left out. Rejects on anything but a list. */
 export const getRankedPosts = async (
   fetch: typeof globalThis.fetch,
   node: string,

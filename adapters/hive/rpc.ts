@@ -10,12 +10,12 @@ const STAND_IN_FIELD = 'stand_in'
 
 const Answer = t.intersection([t.type({ result: t.array(HiveAccount) }), t.partial({ error: t.unknown })])
 
-/** `account` is null where the node knows of none. */
+/** `account` is null if the node knows no such account. */
 export type AccountReply = { readonly account: HiveAccount | null; readonly standIn: boolean }
 
 export type AskedNode = { readonly json: unknown; readonly standIn: boolean }
 
-/** One call of one node. `timeoutMs` bounds the whole exchange. Rejects where it answers no JSON. */
+/** One call to one node. `timeoutMs` limits the whole exchange. Rejects if the answer is not JSON. */
 export const askNode = async (
   fetch: typeof globalThis.fetch,
   node: string,
@@ -38,7 +38,7 @@ export const askNode = async (
   return { json, standIn }
 }
 
-/** Rejects on anything but a well-formed answer about this very account. */
+/** Rejects on anything but a well-formed answer about exactly this account. */
 export const getAccount = async (
   fetch: typeof globalThis.fetch,
   node: string,

@@ -1,5 +1,5 @@
-/** Records who looked at what in the audit log, before they see it. The first looks of a reader are recorded one by one,
- *  later ones as sums: how often, and until when. */
+/** Records who looked at what in the audit log, before they see it. A reader's first looks are recorded one by one,
+ *  later ones as sums: how many, and until when. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { AuditRead } from '../../domain/audited.ts'
@@ -15,23 +15,23 @@ export type Look = Pick<AuditRead['data'], 'call' | 'filters' | 'rows'> & {
   readonly space: SpaceRef | null
 }
 export interface Looks {
-  /** Left: it may not be on the log, so nothing may be shown. */
+  /** Left: the look may not be on the log, so nothing may be shown. */
   readonly record: (look: Look) => TaskEither<CommandError<never>, void>
-  /** Writes the sums that wait. */
+  /** Writes the sums that have not been written yet. */
   readonly flush: () => Promise<void>
 }
 
 /** How long a reader waits if the append's answer was lost. */
 const SETTLE_MS = 5_000
-/** Looks of one reader that are written one by one; the rest are summed up over `SUM_MS`. */
+/** How many looks of one reader are written one by one; the rest are summed up over `SUM_MS`. */
 export const LOOKS: TokenRate = { perSecond: 0.5, burst: 60 }
 const SUM_MS = 10_000
-/** How many sums of one reader there are at once, each for a space; beyond that one sum covers all spaces. */
+/** How many sums one reader has at once, each for a space; beyond that, one sum covers all spaces. */
 const SUMS_OF_ONE = 10
 const READERS = 20_000
 
 type Reader = { readonly bucket: Bucket; readonly sums: Map<string, Sum> }
-/** What was told first, and what came after it. */
+/** The look that was recorded first, and what came after it. */
 type Sum = {
   readonly look: Look
   readonly opened: Promise<E.Either<CommandError<never>, void>>
@@ -40,7 +40,7 @@ type Sum = {
   to: number
 }
 
-/** An account by its name; guests by their address, since they may be somebody new each time. */
+/** Accounts are identified by name; guests by their address, since they may be somebody new each time. */
 const readerOf = ({ by, client }: Sender): string =>
   by.kind === 'guest' && client?.ip !== undefined && !isLoopback(client.ip)
     ? `ip ${networkOf(client.ip)}`
@@ -98,7 +98,7 @@ export const createLooks = (deps: Deps): Looks => {
     readers.set(key, reader)
     if (readers.size > READERS)
       for (const [oldest, { sums }] of readers) {
-        // A reader whose sums wait is not forgotten before they are written.
+        // A reader with unwritten sums is not forgotten before they are written.
         if (sums.size === 0) readers.delete(oldest)
         break
       }
@@ -122,7 +122,7 @@ export const createLooks = (deps: Deps): Looks => {
         )
   }
 
-  /** The first of many is recorded before it sees anything; the others wait for that one only. */
+  /** The first of many looks is recorded before its reader sees anything; the others wait only for that one. */
   const sumUp = (reader: Reader, look: Look): Promise<E.Either<CommandError<never>, void>> => {
     const at = clock.now()
     const place = accessStream(look.space)
@@ -137,7 +137,7 @@ export const createLooks = (deps: Deps): Looks => {
     const first = isOne ? look : { ...look, space: null }
     const opened = writeLook(deps, first, null)
     reader.sums.set(key, { look: first, opened, times: 0, from: at, to: at })
-    // A look that was not recorded is nothing to add to.
+    // Nothing can be added to a look that was not recorded.
     void opened.then((written) => {
       if (E.isLeft(written)) reader.sums.delete(key)
     })

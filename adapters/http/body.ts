@@ -1,4 +1,4 @@
-/** Bodies: JSON that the log and the tables can hold, else 400 before any handler sees it. */
+/** Request bodies: JSON that the log and the tables can hold, otherwise the answer is 400 before any handler sees it. */
 import type { FastifyInstance } from 'fastify'
 import { isCleanJson } from '../../domain/text.ts'
 import { invalid } from '../refusals.ts'
@@ -14,7 +14,7 @@ const notClean = () =>
     ),
   )
 
-/** No body at all (a DELETE with a content type) reads as none. */
+/** An empty body (a DELETE with a content type) counts as none. */
 const readJson = (bytes: Buffer): unknown => {
   if (bytes.length === 0) return undefined
   let json: unknown
@@ -27,7 +27,7 @@ const readJson = (bytes: Buffer): unknown => {
   return json
 }
 
-/** The only content type taken is JSON. */
+/** Accepts JSON as the only content type. */
 export const acceptJson = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(

@@ -1,4 +1,4 @@
-/** Forms of what comes in by URL and body, as io-ts codecs. Each one's name is the sentence a caller is told. */
+/** Forms of the values in URLs and bodies, as io-ts codecs. The name of each is the sentence that callers get. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { isSubject } from '../../domain/identity.ts'
@@ -30,7 +30,7 @@ import {
 } from './shapes.ts'
 
 const shapes = new WeakMap<object, JsonSchema>()
-/** What a codec takes, for the documentation. */
+/** The JSON schema of what a codec accepts, for the documentation. */
 export const shapeOf = (codec: object): JsonSchema => shapes.get(codec) ?? text()
 
 /** A text that decodes to something else; the name completes “… must be”, the shape is for the documentation. */
@@ -79,7 +79,7 @@ export const SpaceTypeCodec = from(
 )
 export const isSpaceType = (value: string): value is SpaceType =>
   (SPACE_TYPES as ReadonlyArray<string>).includes(value)
-/** What DLUX's own clients ask a list of posts for. */
+/** The kinds of post that DLUX's own clients ask for. */
 const CONTENT_TYPES = [
   '360',
   'aframe',
@@ -123,7 +123,7 @@ export const Subject = from(
   subject,
 )
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-/** Accepted in upper and lower case, as on sockets; lower case from here on. */
+/** Accepted in upper and lower case, as on sockets; in lower case from here on. */
 const uuidOf = (value: unknown): string | undefined => {
   const folded = typeof value === 'string' ? value.toLowerCase() : ''
   return UUID.test(folded) ? folded : undefined
@@ -151,7 +151,7 @@ const timeBy = (read: (text: string) => Date | null) =>
   from(
     'a time such as 2026-01-31T12:00:00Z',
     (value) => {
-      // A time in a URL has no blank; the database has no times outside these years.
+      // A time in a URL has no blank, and the database has no times outside these years.
       const found = typeof value === 'string' && !value.includes(' ') ? read(value) : null
       const year = found?.getUTCFullYear() ?? 0
       return found !== null && year >= 1 && year <= 9_999 ? found : undefined
@@ -209,18 +209,18 @@ export const PurposeCodec = from<Purpose>(
   (value) => PURPOSES.find((one) => one === value),
   text({ enum: [...PURPOSES] }),
 )
-/** A message's words; the domain judges their length. */
+/** A message's words; the domain checks their length. */
 export const Content = from(
   'text',
   (value) => (typeof value === 'string' ? value : undefined),
   text({ minLength: 1, maxLength: 2_000 }),
 )
-/** Passed on unchanged, for another part to judge. */
+/** Passed on unchanged, for another part to check. */
 const asItCame = (name: string, shape: JsonSchema): t.Type<unknown, unknown, unknown> =>
   from<unknown>(name, (value) => value, shape)
-/** `parseSubspace` judges it. */
+/** Checked by `parseSubspace`. */
 export const AnySubspace = asItCame('a subspace', subspace)
-/** The proof's check judges it. */
+/** Checked with the proof. */
 const AnyChallenge = asItCame(
   'a challenge',
   text({ description: 'What was signed, beside `Bearer <signature>:<account>`.' }),
@@ -240,10 +240,10 @@ export const Switch = from('true or false', (value) => (typeof value === 'boolea
   type: 'boolean',
 })
 const leftOut = new WeakSet<object>()
-/** Whether a codec takes nothing for an answer, for the documentation. */
+/** Whether a codec accepts a missing value, for the documentation. */
 export const isOptional = (codec: object): boolean => leftOut.has(codec)
 
-/** Null where it is left out. */
+/** Null if it is left out. */
 export const optional = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | null, unknown, unknown> => {
   const made = new t.Type<A | null, unknown, unknown>(
     codec.name,

@@ -1,4 +1,4 @@
-/** What the HTTP server is given. */
+/** The dependencies of the HTTP server. */
 
 import type { KeyObject } from 'node:crypto'
 import type { Either } from 'fp-ts/lib/Either.js'
@@ -15,13 +15,13 @@ import type { Outside } from '../outside/registry.ts'
 import type { TurnService } from '../turn/turn.ts'
 import type { Looks } from './audit-reads.ts'
 
-/** One part's state. `vital`: without it the process can't do its work. More fields (a lag, an error) are shown. */
+/** One part's state. `vital`: without it the process can't do its work. Further fields (a lag, an error) are shown. */
 export type Check = { readonly ok: boolean; readonly vital: boolean } & Readonly<Record<string, unknown>>
 export type Checks = Readonly<Record<'eventstore' | 'postgres' | 'redis' | 'projections' | 'turn', Check>> &
   Readonly<Partial<Record<'keys' | 'notices' | 'content', Check>>>
 
 export type HttpConfig = {
-  /** The name of this process: in every answer. */
+  /** The name of this process, which is in every answer. */
   readonly nodeId: string
   /** How browsers reach the server; no slash at the end. */
   readonly publicUrl: string
@@ -35,7 +35,7 @@ export type HttpConfig = {
   readonly operatorToken?: string | null
   /** Requests that one address may send in a minute. Default 6,000. */
   readonly requestsPerMinute?: number
-  /** Of these, such as cost much (`costly.ts`). Default 600. */
+  /** How many of these may be expensive (`costly.ts`). Default 600. */
   readonly costlyPerMinute?: number
   /** Bytes. Default 65,536. */
   readonly bodyLimit?: number
@@ -49,7 +49,7 @@ export type EvidenceAsked = {
   readonly wordsOf: ReadonlyArray<string> | null
 }
 
-/** Why there is no file: the room has more events than one may have, or none; or what is needed can't be asked now. */
+/** Why there is no file: the room has too many events, or none; or something that is needed does not answer now. */
 export type NoEvidence =
   | { readonly why: 'too many'; readonly most: number }
   | { readonly why: 'none' }
@@ -60,25 +60,25 @@ export type HttpDeps = {
   readonly commands: Commands
   readonly content: Content
   readonly readModels: ReadModels
-  /** Checkpoints and proofs of the log; where there are none, their calls are not there. */
+  /** Checkpoints and proofs of the log; without it, their routes do not exist. */
   readonly proofs?: Proofs
-  /** A room's record as one HTML file; where there is none, its call is not there. Left: it has more events than that. */
+  /** A room's record as one HTML file; without it, its route does not exist. Left: why there is no file. */
   readonly evidence?: (asked: EvidenceAsked) => Promise<Either<NoEvidence, string>>
-  /** Rooms at any moment; where there are none, their calls are not there. */
+  /** Rooms at any moment; without it, their routes do not exist. */
   readonly moments?: Moments
-  /** Rooms' motion that was kept; where there is none, no replay has any. */
+  /** The motion that was kept of rooms; without it, no replay has any. */
   readonly motion?: MotionReader
-  /** What is not on the log any more after that place, and where it is. */
+  /** The archive with what is no longer on the log after that place. */
   readonly archivedAfter?: (after: bigint | 'start') => Promise<Archived | null>
-  /** What the feed follows; where there is none, its call is not there. */
+  /** The log that the feed follows; without it, its route does not exist. */
   readonly feedLog?: Pick<EventLog, 'subscribe' | 'readAll'>
-  /** Keys and subscriptions; where there are none, their calls are not there. */
+  /** Keys and subscriptions; without it, their routes do not exist. */
   readonly outside?: Outside
   /** The key from which the secrets of subscriptions are made. */
   readonly webhookKey?: KeyObject
   /** Puts looks at the audit log on the log. */
   readonly looks: Looks
-  /** Where those in a space stood last, by session id; where it is not known, as they came. */
+  /** The latest positions of people in a space, by session id; if a position is not known, the one that they joined with counts. */
   readonly positions?: (space: SpaceRef) => Promise<ReadonlyMap<string, unknown>>
   readonly auth: Auth
   readonly turn: TurnService

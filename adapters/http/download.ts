@@ -1,16 +1,16 @@
-/** An answer of any size: rows as they come, as lines of JSON or of CSV, no faster than the caller takes them. */
+/** An answer of any size: rows as they come, as lines of JSON or of CSV, no faster than the caller reads them. */
 import type { Described } from '../refusals.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
 export type ExportFormat = Exclude<Format, 'json'>
 
-/** What a handler answers in the place of an object. */
+/** What a handler returns instead of an object. */
 export class Download {
   readonly contentType: string
   readonly fileName: string
   readonly rows: AsyncIterable<string>
-  /** Throws what the caller is told once it may no longer see the rows. */
+  /** Throws the error to report once the caller may no longer see the rows. */
   readonly check: () => Promise<unknown>
   /** The last line, if it ends early. */
   readonly word: (why: Described) => string
@@ -23,7 +23,7 @@ export class Download {
   }
 }
 
-/** By the `Accept` header, unless the address says it: the first of the two that it names. */
+/** The format by the `Accept` header, unless the address names one: the first of the two that it lists. */
 export const formatOf = (asked: Format | null, accept: string | undefined): Format => {
   if (asked !== null) return asked
   for (const part of (accept ?? '').split(',')) {
@@ -39,7 +39,7 @@ export const formatOf = (asked: Format | null, accept: string | undefined): Form
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks past
 const FORMULA = /^[\s\u0000-\u001f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/
 
-/** RFC 4180, every cell in quotes; one that would be a formula gets an apostrophe in front, so that it is text. */
+/** RFC 4180 with every cell in quotes; a cell that would be a formula gets an apostrophe in front, so that it is text. */
 export const csvCell = (value: unknown): string => {
   if (value === null || value === undefined) return '""'
   const text = typeof value === 'string' ? value : JSON.stringify(value)
@@ -49,7 +49,7 @@ export const csvCell = (value: unknown): string => {
 type Rows = AsyncIterable<ReadonlyArray<Readonly<Record<string, unknown>>>>
 
 async function* lines(rows: Rows, format: ExportFormat, columns: ReadonlyArray<string>) {
-  // With a mark in front, so that a spreadsheet reads it as the UTF-8 that it is.
+  // With a byte order mark in front, so that a spreadsheet reads it as UTF-8.
   if (format === 'csv') yield `\uFEFF${columns.map(csvCell).join(',')}\r\n`
   for await (const page of rows) {
     let text = ''
@@ -68,7 +68,7 @@ const lastLine = (format: ExportFormat, { code, error }: Described): string =>
     ? `${csvCell(`ended: ${code}`)},${csvCell(error)}\r\n`
     : `${JSON.stringify({ error, code })}\n`
 
-/** `name` has no ending. A page is held at a time. `check` throws what the caller is told once it may see no more. */
+/** `name` has no extension. One page is held at a time. `check` throws the error to report once the caller may see no more. */
 export const download = (
   format: ExportFormat,
   of: {

@@ -1,4 +1,4 @@
-/** One call of the API: who asks, what came in, and the answer, with everything that all calls have in common. */
+/** One call of the API: who asks, what is asked, and the answer, with everything that all calls have in common. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -34,7 +34,7 @@ import {
 import { type AnyCodec, refuseBesideProof, schemaFor } from './validate.ts'
 import { identityOf } from './views.ts'
 
-/** Of two `Authorization` headers Node keeps only the first; here two are an error, not a proof. */
+/** Node keeps only the first of two `Authorization` headers; here, two are an error and not a proof. */
 export const shownBy = ({ headers, body, raw }: FastifyRequest, inBody = false): ReadProof => {
   const { authorization } = headers
   if (authorization === undefined) return proofOfRequest(headers, body, inBody)
@@ -48,7 +48,7 @@ export type EndpointRequest<P, Q, B> = {
   readonly query: Q
   readonly body: B
   readonly request: FastifyRequest
-  /** Who to name as the sender of a command. */
+  /** The sender to name in a command. */
   readonly sender: Sender
   /** The command's id: the caller's `Idempotency-Key`, or a new one. */
   readonly commandId: { readonly id: string; readonly isIdChosen: boolean }
@@ -56,9 +56,9 @@ export type EndpointRequest<P, Q, B> = {
 
 type Kind = 'string' | 'boolean' | 'number' | 'object' | 'array' | 'string?'
 export type AnswerShape = Readonly<Record<string, Kind | JsonSchema>>
-/** What every write answers beside its own fields. */
+/** The fields that the answer of every write has besides its own. */
 export const WRITTEN: AnswerShape = { success: 'boolean', position, revision }
-/** What a write also answers a guest who came without a token: with it the guest stays the same. */
+/** The fields that the answer also has for a guest who came without a token: with the token the guest stays the same. */
 export const NEW_GUEST: AnswerShape = {
   identity: sometimes(Identity),
   session_token: sometimes(text()),
@@ -106,13 +106,13 @@ const ERROR = {
 }
 
 const REFUSED = { description: 'Refused or failed; the status goes by the code.', ...ERROR }
-/** The answers of a call that gives text as it is. */
+/** The documented answer of a call that returns plain text. */
 export const plainText = (description: string, types: ReadonlyArray<string> = ['text/plain']) => ({
   200: { description, content: Object.fromEntries(types.map((type) => [type, { schema: text() }])) },
   default: REFUSED,
 })
 
-/** Of a call that is strict, for the documentation. */
+/** What the documentation says about a strict call. */
 export const STRICT = 'A parameter that is none of these is refused: 400 `invalid_query`.'
 
 export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec> = {
@@ -122,14 +122,14 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   readonly tag: string
   /** The fields of the answer, for the documentation. */
   readonly answer: AnswerShape
-  /** What is answered with 202 where the answer’s `queue` is a place to wait in. */
+  /** The fields of the answer with 202, given when the answer’s `queue` is a place to wait in. */
   readonly waits?: AnswerShape
-  /** Media types that the same is given in where those are asked for. */
+  /** Other media types in which the answer may be requested. */
   readonly exports?: ReadonlyArray<string>
   readonly params?: P
   readonly query?: Q
-  /** Refuses what `query` and `body` don't name: a filter that is misspelt would show more than was asked for, and a proof
-   *  that nobody reads would make a guest of an account. */
+  /** Refuses parameters that `query` and `body` don't name: a misspelt filter would show more than was asked for, and a
+   *  proof that nobody reads would turn an account into a guest. */
   readonly strict?: boolean
   readonly body?: B
   /** A proof may be in the body: `{ account, challenge, signature }`. */
@@ -142,7 +142,7 @@ export type Endpoint<P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec>
   ) => Promise<Readonly<Record<string, unknown>> | Download>
 }
 
-/** Milliseconds that a read waits for `min_position`. */
+/** How many milliseconds a read waits for `min_position`. */
 export const CATCH_UP_MS = 2_000
 
 export const Fresh = t.partial({ min_position: Position })
@@ -150,7 +150,7 @@ const MAX_AGENT = 512
 
 const agentOf = (request: FastifyRequest): { userAgent?: string } => {
   const agent = request.headers['user-agent']
-  // A header may be no valid text; since it goes into the log for good, it is made valid.
+  // A header may not be valid text; since it is kept on the log for good, it is made valid.
   return agent === undefined
     ? {}
     : { userAgent: agent.slice(0, MAX_AGENT).replaceAll('\0', '').toWellFormed() }
@@ -173,10 +173,10 @@ const commandIdOf = (
   return { id: String(id), isIdChosen: true }
 }
 
-/** How long the database has to answer besides that. */
+/** How much longer the database has to answer. */
 const GRACE_MS = 500
 
-/** Waits until the tables have what the caller has seen elsewhere, but not for a database that says nothing. */
+/** Waits until the tables have what the caller has seen elsewhere, but not for a database that does not answer. */
 export const catchUp = async (
   position: bigint | undefined,
   { readModels }: { readonly readModels: Pick<ReadModels, 'waitFor'> },
@@ -190,7 +190,7 @@ export const catchUp = async (
   if (!reached) tell(describeError({ _tag: 'NotCaughtUp' }))
 }
 
-/** To a HEAD, the headers alone: fastify would read all of the stream and throw it away. */
+/** Answers a HEAD with the headers alone: fastify would read all of the stream and throw it away. */
 export const sendStream = (request: FastifyRequest, reply: FastifyReply, body: Readable): FastifyReply => {
   if (request.method !== 'HEAD') return reply.send(body)
   body.destroy()
@@ -207,7 +207,7 @@ export const mount = <P extends AnyCodec, Q extends AnyCodec, B extends AnyCodec
 ): void => {
   const { method, params, query, body, purpose, strict = false } = endpoint
   const isRead = method === 'GET'
-  // Where names are looked at, a write takes none in its address either.
+  // A strict write accepts no parameters in its address either.
   const taken = isRead || !strict ? query : (query ?? t.type({}))
   const querystring = isRead ? (taken === undefined ? Fresh : t.intersection([taken, Fresh])) : taken
   app.route({

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Described, describeError, type EdgeError, invalid, tooLarge } from '../refusals.ts'
 
-/** How a handler ends early: thrown here, answered by `answerError`. `cause` is for the logs. */
+/** Ends a handler early: thrown here, answered by `answerError`. `cause` is for the logs. */
 export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly told: Described
@@ -14,7 +14,7 @@ export class HttpError extends Error {
   }
 }
 
-/** The value, or an `HttpError` with what went wrong. */
+/** Returns the value, or throws an `HttpError` with what went wrong. */
 export const orTell = <A>(either: E.Either<EdgeError, A>): A => {
   if (E.isRight(either)) return either.right
   throw new HttpError(describeError(either.left), either.left)
@@ -32,7 +32,7 @@ export const NOT_ALLOWED: Described = {
   error: 'This address does not take this method: Allow says which it does.',
 }
 
-/** What fastify and its plugins throw, by their codes; null for what is our own defect. */
+/** Describes what fastify and its plugins throw, by their codes; null for a defect of our own. */
 const ofFramework = (error: Partial<FastifyError>): Described | null => {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -66,7 +66,7 @@ export const answerError = (
 ): FastifyReply => {
   if (told.retry_after !== undefined) reply.header('retry-after', String(told.retry_after))
   if (told.status === 401) reply.header('www-authenticate', 'Bearer')
-  // A request that fastify itself refuses has passed none of our hooks.
+  // A request that fastify itself refuses has not passed through our hooks.
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
   const { error, code, retry_after, message, archive } = told
   return reply.code(told.status).send({

@@ -48,18 +48,18 @@ import { validatorCompiler } from './validate.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The client's, in its one form. */
+    /** The client's address, in canonical form. */
     readonly address: string
   }
 }
 
 const BODY_LIMIT = 65_536
 const PER_MINUTE = 6_000
-/** Milliseconds in which a request must have come in whole. */
+/** How many milliseconds a request may take to arrive completely. */
 const REQUEST_MS = 60_000
-/** As long as Node allows, so that each id is judged by our own rules. */
+/** As long as Node allows, so that our own rules check each id. */
 const LONGEST_PARAM = 16_384
-/** Stalls of the event loop past this many milliseconds turn requests away, if they go on. */
+/** Requests are turned away if stalls of the event loop longer than this (ms) go on. */
 const MAX_STALL_MS = 3_000
 
 const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
@@ -74,7 +74,7 @@ const logRequests = (app: FastifyInstance, deps: HttpDeps): void => {
     const route = request.routeOptions.url ?? 'none'
     const took = reply.elapsedTime
     seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, took / 1_000)
-    // The route, never the address: a query may say who looks for whom.
+    // The route, never the address: a query may reveal who looks for whom.
     request.log.debug(
       { method: request.method, route, status: reply.statusCode, ms: Math.round(took) },
       'answered',
@@ -134,7 +134,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
     timeWindow: 60_000,
     keyGenerator: (request) => networkOf(request.address),
     cache: 50_000,
-    // A proxy's or this machine's own address: behind it may be everybody.
+    // It is a proxy's or this machine's own address: everybody may be behind it.
     allowList: (request) => isLoopback(request.address),
     errorResponseBuilder: (_request, { ttl }) =>
       new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: ttl / 1_000 })),
@@ -157,7 +157,7 @@ const protect = async (app: FastifyInstance, { publicUrl, ...config }: HttpConfi
   })
 }
 
-/** Answers what never became a request. */
+/** The answer to what never became a request. */
 const ofClient = (code: string | undefined) => {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -208,7 +208,7 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
           'Presence and chat for shared VR rooms. What happens live comes over Socket.IO, on the default namespace and path: /docs/sockets, for programs /docs/asyncapi.json. ' +
           'Calls that say so refuse a parameter that they do not know; the others ignore it.',
       },
-      // The origin of the page itself comes first: under another name its calls would be cross-origin.
+      // The page's own origin comes first: under another name its calls would be cross-origin.
       servers: [{ url: '/' }, { url: config.publicUrl }],
       components: { securitySchemes: SECURITY_SCHEMES as never },
       security: SECURITY as never,
@@ -224,13 +224,13 @@ const document = async (app: FastifyInstance, config: HttpConfig): Promise<void>
   )
 }
 
-/** Does not listen: the caller does that, and closes it. */
+/** Does not listen: the caller makes it listen, and closes it. */
 export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
   const { config } = deps
   const isOurs = addressesIn(config.trustProxy)
   const app = fastify({
     loggerInstance: deps.logger,
-    // A client that would rather speak HTTP/2 is answered in this one; else the sockets' listener would hang up on it.
+    // A client that offers HTTP/2 is answered in HTTP/1.1; otherwise the sockets' listener would hang up on it.
     http: { shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.bodyLimit ?? BODY_LIMIT,
@@ -239,7 +239,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     routerOptions: { maxParamLength: LONGEST_PARAM, ignoreTrailingSlash: true },
     requestTimeout: REQUEST_MS,
-    // A request over an open connection is still answered while the server closes, as its last one.
+    // While the server closes, a request over an open connection is still answered, as its last one.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) =>
       answerError(
@@ -260,7 +260,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     },
   }) as unknown as FastifyInstance
 
-  // Of the client itself, as sockets judge it; `ip` is as fastify reads it, which knows fewer forms.
+  // The client's own address, determined as for sockets; `ip` is fastify's, which knows fewer forms.
   app.decorateRequest('address', {
     getter() {
       const forwarded = this.headers['x-forwarded-for']

@@ -8,9 +8,9 @@ import { within } from '../within.ts'
 import type { HttpDeps } from './deps.ts'
 import { describeThrown, HttpError } from './errors.ts'
 
-/** Milliseconds between two looks at whether the caller still may. */
+/** Milliseconds between two checks of whether the caller still may see it. */
 const LOOK_MS = 300
-/** A check that takes longer counts as ended: two checks and this make a second. */
+/** If a check takes longer (ms), the right counts as ended: two intervals and this make a second. */
 const PATIENCE_MS = 400
 
 /** The right to one answer: the caller's proof, and a check that throws `HttpError` once the caller may no longer see it. */
@@ -26,7 +26,7 @@ const LATE: Described = {
   retry_after: 2,
 }
 
-/** Looks once. */
+/** Checks once. */
 const stillMay =
   (deps: Pick<HttpDeps, 'auth'>, { proof, check }: ReadRight): StillMay =>
   async () => {
@@ -54,22 +54,22 @@ const stillMay =
 
 /** How many long-running answers one caller has at once: each costs something for as long as somebody reads it. */
 const AT_ONCE = 20
-/** How long a reader has for the last word, in milliseconds: one that reads nothing is cut off. */
+/** How long a reader has to take the last line, in milliseconds: a reader that reads nothing is cut off. */
 const LAST_WORD_MS = 300
 
 type Lasting = {
   readonly deps: Pick<HttpDeps, 'auth'>
   readonly reply: FastifyReply
   readonly right: ReadRight
-  /** How the last word is written. */
+  /** Writes the last line. */
   readonly word: (why: Described) => string
-  /** For characters that were given: how many milliseconds to wait before the next. */
+  /** Pays for characters that were sent: returns how many milliseconds to wait before the next. */
   readonly pay?: (characters: number) => number
 }
 
 const open = new WeakMap<object, Map<string, number>>()
 
-/** Takes a place for one more answer of `who`; ends the request if they have too many. The result gives the place back. */
+/** Takes a place for one more answer to `who`, or ends the request if they have too many. The returned function gives the place back. */
 const takePlace = (of: object, who: string): (() => void) => {
   const places = open.get(of) ?? new Map<string, number>()
   open.set(of, places)
@@ -83,7 +83,7 @@ const takePlace = (of: object, who: string): (() => void) => {
   }
 }
 
-/** `make`'s texts for as long as the caller may see them, and then why not. `who`: whose answers are counted together. */
+/** Sends `make`'s texts for as long as the caller may see them, and then why it ended. `who`: whose answers are counted together. */
 export const lasting = (
   { deps, reply, right, word, pay = () => 0 }: Lasting,
   who: string,
@@ -149,7 +149,7 @@ async function* texts(
     if (last !== null) yield last
   } finally {
     how.end()
-    // Nobody waits any longer for what it still waits for.
+    // It need not finish what it is still waiting for.
     void steps.return?.()?.catch(() => {})
   }
 }

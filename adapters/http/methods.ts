@@ -1,7 +1,7 @@
-/** Which methods an address takes, by its route alone, so that it does not reveal what exists. */
+/** Which methods an address accepts, judged by its route alone, so that this does not reveal what exists. */
 import type { FastifyInstance } from 'fastify'
 
-/** `url` with or without its query; null where no route has this address. As `Allow` has it. */
+/** The value of `Allow` for `url`, with or without its query; null if no route has this address. */
 export type Allowed = (url: string) => string | null
 
 const formOf = (route: string): RegExp =>
@@ -14,11 +14,11 @@ const formOf = (route: string): RegExp =>
       .join('/')}/?$`,
   )
 
-/** Hears of every route that is added from now on. */
+/** Notes every route that is added from now on. */
 export const allowedMethods = (app: FastifyInstance): Allowed => {
   const routes = new Map<string, { readonly form: RegExp; readonly methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
-    // The preflight's own route, which is everywhere.
+    // The preflight's own route, which matches everything.
     if (url === '*') return
     const route = routes.get(url) ?? { form: formOf(url), methods: new Set() }
     routes.set(url, route)

@@ -1,4 +1,4 @@
-/** OpenAPI as clients and their generators want it: what every call has in common is added here, once. */
+/** The OpenAPI document in the form that clients and their generators need: what every call has in common is added here, once. */
 import type { JsonSchema } from './shapes.ts'
 import { spaceType } from './shapes.ts'
 
@@ -33,7 +33,7 @@ export const SECURITY_SCHEMES = {
     ].map(([name, description]) => [name, { type: 'apiKey', in: 'header', name: `x-${name}`, description }]),
   ),
 } as const
-/** One of the three: a token, the four headers together, or nothing, as a guest. */
+/** One of three: a token, the four headers together, or nothing (a guest). */
 export const SECURITY = [{ bearer: [] }, { account: [], challenge: [], pubkey: [], signature: [] }, {}]
 
 const PATH: Readonly<Record<string, Partial<Parameter>>> = {
@@ -53,7 +53,7 @@ const IDEMPOTENCY: Parameter = {
 const nameOf = (method: string, path: string): string =>
   method + path.replace(/[{}]/g, '').replace(/[^A-Za-z0-9]+(.)?/g, (_, next = '') => next.toUpperCase())
 
-/** Puts each schema that has a title among the named ones, once, and a reference in its place. */
+/** Moves each schema that has a title to the named ones, once, and puts a reference in its place. */
 const hoister = (named: Record<string, unknown>) => {
   const hoist = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(hoist)
@@ -71,7 +71,7 @@ const hoister = (named: Record<string, unknown>) => {
   return hoist
 }
 
-/** Of what the plugin made of the routes. */
+/** Completes the document that the plugin made from the routes. */
 export const finish = (document: Document): Document => {
   const schemas: Record<string, unknown> = {}
   const hoist = hoister(schemas)

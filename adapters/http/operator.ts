@@ -1,10 +1,10 @@
-/** Whether the operator asks: somebody on this machine and through no proxy, or with OPERATOR_TOKEN. */
+/** Whether the caller is the operator: somebody on this machine and not behind a proxy, or somebody with OPERATOR_TOKEN. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { isLoopback } from '../addresses.ts'
 import type { Check, Checks } from './deps.ts'
 
-/** Headers that proxies add: behind a proxy on this machine may be everybody. */
+/** Headers that proxies add: everybody may be behind a proxy on this machine. */
 const PASSED_ON = ['forwarded', 'via', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip'] as const
 
 const isPassedOn = (headers: FastifyRequest['headers']): boolean =>
@@ -21,7 +21,7 @@ const shows = (authorization: string | undefined, token: string | null): boolean
 export const isOperator = ({ raw, headers }: FastifyRequest, token: string | null): boolean =>
   shows(headers.authorization, token) || (isLoopback(raw.socket.remoteAddress ?? '') && !isPassedOn(headers))
 
-/** Kinds of trouble, by the words that parts have for it. */
+/** Kinds of trouble, by the words that parts use for them. */
 const CLASSES: ReadonlyArray<readonly [RegExp, string]> = [
   [/no answer|time[d -]*out|did not answer|ETIMEDOUT/i, 'silent'],
   [/refused|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/i, 'unreachable'],
@@ -35,7 +35,7 @@ const CLASSES: ReadonlyArray<readonly [RegExp, string]> = [
 const classOf = (error: unknown): string =>
   CLASSES.find(([words]) => words.test(String(error)))?.[1] ?? 'down'
 
-/** What everybody may learn about a part: whether it works, how far behind it is, and the kind of its trouble. Its name,
+/** What everybody may know about a part: whether it works, how far behind it is, and the kind of its trouble. Its name,
  *  address and messages are for the operator. */
 const forAnyone = ({ ok, vital, lag_ms, error }: Check): Check => ({
   ok,

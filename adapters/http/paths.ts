@@ -1,5 +1,5 @@
-/** A post's id is `author/permlink`, and its slash may come as it is or as %2F: both become the one with %2F here, so
- *  that every route is written once. */
+/** A post's id is `author/permlink`, and its slash may be sent as it is or as %2F: here, both become the form with %2F,
+ *  so that every route is written once. */
 import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
 
 const POST = /^(\/api\/(?:spaces|chat|presence\/spaces)\/post\/)([^/?#]+)\/([^/?#]+)([/?#].*)?$/
@@ -30,11 +30,11 @@ const BELOW = new Set([
   'queue',
 ])
 
-/** Whether the malformed escape of an address is in a space's id. */
+/** Whether an address's malformed escape is in a space's id. */
 export const hasMalformedId = (url: string): boolean =>
   /^\/api\/(?:spaces|chat|presence\/spaces)\/(?:post|document|community|global)\//.test(url)
 
-/** Whether an address without a route has a post's id with no slash or two: then the id is what is wrong. */
+/** Whether an address without a route has a post's id with no slash or with two: then the id is what is wrong. */
 export const hasMalformedPost = (url: string): boolean => {
   const parts = /^\/api\/(?:spaces|chat|presence\/spaces)\/post\/([^?#]*)/.exec(url)
   if (parts === null) return false

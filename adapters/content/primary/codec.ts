@@ -1,12 +1,12 @@
-/** What a primary's row becomes here, however it came (replicated, polled, swept): takes Postgres' own text, gives a row.
- *  It accepts whatever real tables hold, except a key that no space can have. A value that can't be read keeps a room
+/** Turns a primary's row into a row here, however it came (replicated, polled, swept): it takes Postgres' own text. It
+ *  accepts whatever real tables contain, except a key that no space can have. If a value can't be read, the room stays
  *  closed. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isAccount, parseSpace } from '../../../domain/names.ts'
 import { readTime } from '../../../domain/time.ts'
 import type { TableName } from './tables.ts'
 
-/** Columns by name, as text. Null: NULL, or no such column. Undefined: it was not sent since it did not change. */
+/** Columns by name, as text. Null: NULL, or there is no such column. Undefined: it was not sent, since it did not change. */
 export type RawRow = Readonly<Record<string, string | null | undefined>>
 export type ContentRow = Readonly<Record<string, string | number | boolean>>
 
@@ -14,10 +14,10 @@ const MAX_TITLE = 1_024
 const MAX_WORD = 64
 const MAX_CONTENT = 1_000_000
 const MAX_INT = 2 ** 31 - 1
-/** Where there is no time: fixed, so that reading it again changes nothing. */
+/** The time that is used if there is none: fixed, so that reading the row again changes nothing. */
 const SOME_TIME = '2020-01-01T00:00:00.000Z'
 
-/** Cut, never refused. */
+/** A text that is too long is cut, never refused. */
 const text = (value: string | null | undefined, max: number): string => {
   if (value === null || value === undefined) return ''
   const cut = value.length > max ? value.slice(0, max) : value
@@ -26,8 +26,7 @@ const text = (value: string | null | undefined, max: number): string => {
 
 const TRUE = /^(?:t|true|y|yes|on|\+?0*[1-9]\d*(?:\.\d+)?)$/i
 const FALSE = /^(?:f|false|n|no|off|[+-]?0+(?:\.0+)?|)$/i
-/** `closed`: the value that keeps a room closed, for text that is neither true nor false. NULL is false, as the columns'
- *  default is. */
+/** `closed`: the value that keeps a room closed, used for text that is neither true nor false. NULL is false, like the columns' default. */
 const truth = (value: string | null | undefined, closed: boolean): boolean => {
   const word = (value ?? '').trim()
   return TRUE.test(word) ? true : FALSE.test(word) ? false : closed
@@ -43,7 +42,7 @@ const whole = (value: string | null | undefined): number =>
 const SECONDS = /^\d{9,10}(?:\.\d+)?$/
 const MILLISECONDS = /^\d{12,13}$/
 const HAS_ZONE = /(?:Z|[+-]\d{2}(?::?\d{2})?)$/
-/** Kept as it was written, to the microsecond; in UTC where it names no zone. */
+/** Kept as it was written, to the microsecond; in UTC if it has no zone. */
 const time = (value: string | null | undefined): string | null => {
   const written = (value ?? '').trim()
   if (SECONDS.test(written)) return new Date(Number(written) * 1_000).toISOString()

@@ -3,13 +3,13 @@ import pg from 'pg'
 import { connectClient } from '../../postgres/client.ts'
 import { TABLE_NAMES, TABLES, type TableName } from './tables.ts'
 
-/** All values as Postgres writes them: the codec reads them. */
+/** All values as the text that Postgres writes: the codec reads them. */
 const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig
 
 export type PrimaryUrl = string
 const SILENT_MS = 20_000
 
-/** One connection to the primary. `replication`: for the stream of changes. Throws where it can't be reached. */
+/** One connection to the primary. `replication`: for the stream of changes. Throws if it can't be reached. */
 export const connectPrimary = (url: PrimaryUrl, replication = false): Promise<pg.Client> =>
   connectClient({
     connectionString: url,
@@ -25,13 +25,13 @@ export const connectPrimary = (url: PrimaryUrl, replication = false): Promise<pg
 
 export type PrimaryTable = {
   readonly name: TableName
-  /** Column to type, of those that can be read. */
+  /** The type of each column that can be read. */
   readonly columns: ReadonlyMap<string, string>
-  /** Which rows are published, as SQL; all where there is none. */
+  /** Which rows are published, as SQL; all if it is missing. */
   readonly filter?: string
 }
 export type Primary = {
-  /** Which history this is: another after a failover or a restore. */
+  /** The id of the primary's history: it differs after a failover or a restore. */
   readonly id: string
   readonly tables: ReadonlyArray<PrimaryTable>
   /** A sentence for each table that can't be followed. */
@@ -57,7 +57,7 @@ export const describePrimary = async (client: pg.Client): Promise<Primary> => {
     }
     const wanted = here.filter((row) => Object.hasOwn(TABLES[name].columns, row.col))
     const { key, access } = TABLES[name]
-    // A column may be missing, but one that this role may not read might say who may enter.
+    // A missing column is acceptable, but one that this role may not read might decide who may enter.
     const kept = wanted.find((row) => row.may !== 'true' && [...key, ...access].includes(row.col))
     const absent = key.find((column) => !wanted.some((row) => row.col === column))
     if (kept !== undefined || absent !== undefined) {

@@ -17,7 +17,7 @@ export type Relation = {
 }
 export type ReplicationMessage =
   | { readonly kind: 'begin' }
-  /** `end`: from there on is what comes after. `at`: milliseconds since 1970, by the primary's clock. */
+  /** `end`: where whatever follows begins. `at`: milliseconds since 1970, by the primary's clock. */
   | { readonly kind: 'commit'; readonly end: Lsn; readonly at: number }
   | {
       readonly kind: 'row'

@@ -13,7 +13,7 @@ const OVERLAP_MS = 10_000
 export const timesOf = (table: PrimaryTable): ReadonlyArray<string> =>
   ['updated_at', 'created_at'].filter((name) => TIMES.has(table.columns.get(name) ?? ''))
 
-/** The primary's time, less the overlap, as it writes it: from there on the next poll reads. */
+/** The primary's time minus the overlap, as it writes it: the next poll reads from there on. */
 export const markNow = async (client: pg.Client): Promise<string> => {
   const { rows } = await client.query<{ at: string }>(
     "SELECT (now() - $1::float8 * interval '1 millisecond')::text AS at",
@@ -51,7 +51,7 @@ export async function* changedSince(
   }
 }
 
-/** One text for all that a table holds: another one as soon as anything in it changes. */
+/** A digest of everything in a table: it changes as soon as anything in it does. */
 export const digestOf = async (client: pg.Client, table: PrimaryTable): Promise<string> => {
   const columns = [...table.columns.keys()].map((name) => `${pg.escapeIdentifier(name)}::text`)
   const { rows } = await client.query<{ digest: string }>(

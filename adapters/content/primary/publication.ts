@@ -5,7 +5,7 @@ import { TABLE_NAMES, TABLES } from './tables.ts'
 
 export const PUBLICATION = 'presence_content'
 
-/** Postgres' form of a password that can be checked and not read, so that the password itself need not travel.
+/** Postgres' form of a password, by which it can be checked but not read, so that the password itself need not be sent.
  *  Source: RFC 5803, RFC 7677. */
 export const scramVerifier = (password: string, salt: Buffer = randomBytes(16)): string => {
   const rounds = 4_096
@@ -29,7 +29,7 @@ export type PublicationOptions = {
   readonly salt?: Buffer
 }
 
-/** For psql on the primary, as its owner. Run again it brings all up to date. */
+/** SQL for psql on the primary, to be run as its owner. Running it again brings everything up to date. */
 export const publicationSql = ({ role, password, salt }: PublicationOptions): string => {
   const name = pg.escapeIdentifier(role)
   const secret = password === null ? '' : ` PASSWORD ${literal(scramVerifier(password, salt))}`

@@ -1,7 +1,7 @@
-/** The row that says how following goes: the follower writes it, health reads it. */
+/** The row with the state of following: the follower writes it, health reads it. */
 import type pg from 'pg'
 
-/** `asking`: DLUX's API and Hive, where there is no primary. */
+/** `asking`: DLUX's API and Hive are asked, because there is no primary. */
 export type FollowWay = 'replication' | 'polling' | 'asking' | 'none'
 export type FollowState = 'connecting' | 'copying' | 'following' | 'waiting'
 
@@ -43,7 +43,7 @@ export type Noted = Readonly<
   Partial<Record<keyof typeof COLUMNS, string | number | boolean | Date | null | object>>
 >
 
-/** Writes the given fields, and that the follower is alive. `taken` is counted. */
+/** Writes the given fields, and that the follower is alive. `taken` is added to the counts. */
 export const note = async (
   client: pg.Client,
   noted: Noted,
@@ -65,7 +65,7 @@ export const note = async (
   await client.query(`UPDATE content_follow SET ${['seen_at = now()', ...sets].join(', ')}`, values)
 }
 
-/** As health tells it. Times in milliseconds ago; null: never. */
+/** The state in the form that health shows. Times are milliseconds ago; null means never. */
 export type FollowHealth = {
   readonly way: FollowWay
   readonly state: FollowState
@@ -86,7 +86,7 @@ const FOLLOWING_SQL = `SELECT way, state, reason, ${AGO('seen_at')} AS "seenMs",
     rows_skipped::float8 AS "rowsSkipped", last_skipped AS "lastSkipped", last_error AS "lastError"
   FROM content_follow`
 
-/** Null where nobody ever followed. Throws what Postgres says. */
+/** Null if nobody ever followed. Throws Postgres' errors. */
 export const readFollowing = async (client: Pick<pg.Pool, 'query'>): Promise<FollowHealth | null> => {
   const { rows } = await client.query<FollowHealth>(FOLLOWING_SQL)
   return rows[0] ?? null

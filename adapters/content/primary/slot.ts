@@ -7,7 +7,7 @@ import { TABLES } from './tables.ts'
 
 type Published = { readonly tab: string; readonly columns: string | null; readonly filter: string | null }
 
-/** The tables as they are published; left: a sentence of why nothing can be streamed. */
+/** The tables as they are published, or a sentence about why nothing can be streamed. */
 export const publishedTables = async (
   client: pg.Client,
   tables: ReadonlyArray<PrimaryTable>,
@@ -36,12 +36,12 @@ export const publishedTables = async (
   return { tables: published }
 }
 
-/** Refusals that another way of following avoids: rights, settings, a line that pg_hba.conf does not have. */
+/** Refusals that another way of following avoids: rights, settings, a missing line in pg_hba.conf. */
 const REFUSED = new Set(['42501', '28000', '0A000', '55000', '53400', '42704'])
 export const isRefusal = (error: unknown): boolean =>
   REFUSED.has(String((error as { code?: unknown } | null)?.code))
 
-/** Whether it is there and can still be followed. */
+/** Whether the slot exists and can still be followed. */
 export const slotLives = async (client: pg.Client, slot: string): Promise<'no' | 'lost' | 'yes'> => {
   const { rows } = await client.query<{ lost: string }>(
     `SELECT (coalesce(to_jsonb(s) ->> 'wal_status', '') = 'lost'
@@ -57,7 +57,7 @@ export const dropSlot = (client: pg.Client, slot: string): Promise<unknown> =>
     slot,
   ])
 
-/** A new slot, and the moment that it begins at: a snapshot that lasts until the next word on `replication`. */
+/** Makes a new slot, and a snapshot of the moment at which it begins, valid until the next command on `replication`. */
 export const createSlot = async (
   replication: pg.Client,
   slot: string,

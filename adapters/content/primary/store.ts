@@ -1,11 +1,10 @@
-/** Writes what the primary has into the tables here. Rows that are the same already are not written, so that no change is
- *  announced that is none. */
+/** Writes the primary's rows into the tables here. Unchanged rows are not written, so that no change is announced for them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
 import { type ContentRow, keyOf, type RawRow, rowOf } from './codec.ts'
 import { type ContentTable, TABLES, type TableName } from './tables.ts'
 
-/** SQLSTATE's classes of data that a column can't hold. */
+/** Whether the SQLSTATE is of a class that says that a column can't hold the data. */
 const isOfData = (error: unknown): boolean => /^2[23]/.test(String((error as { code?: unknown }).code))
 const keyText = (key: ReadonlyArray<unknown>): string => key.join('/')
 
@@ -29,7 +28,7 @@ const remove = (table: ContentTable): string =>
   `DELETE FROM ${table.name} AS old USING jsonb_to_recordset($1::jsonb) AS gone (${typed(table, table.key)})
    WHERE ${same(table, 'old', 'gone')}`
 
-/** What some changes came to: how many rows are new or different, and a sentence for each one that can't be a row. */
+/** The result of some changes: how many rows are new or different, and a sentence for each one that can't be a row here. */
 export type Taken = { readonly changed: number; readonly skipped: ReadonlyArray<string> }
 
 const put = async (
@@ -60,17 +59,17 @@ const put = async (
   }
 }
 
-/** A change of one row. `before`: its key, where that was another. */
+/** A change of one row. `before`: its key before, if that was different. */
 export type RowChange = {
   readonly table: TableName
-  /** Null: it is gone. */
+  /** Null: the row was deleted. */
   readonly after: RawRow | null
   readonly before: RawRow | null
 }
 
 const lacks = (raw: RawRow): boolean => Object.values(raw).includes(undefined)
 
-/** Values that were not sent because they did not change are taken from here. */
+/** Fills in the values that were not sent because they did not change, from the rows here. */
 const complete = async (
   client: pg.Client,
   table: ContentTable,
@@ -100,7 +99,7 @@ const complete = async (
 
 type Folded = { readonly upserts: Map<string, RawRow>; readonly gone: Map<string, ReadonlyArray<string>> }
 
-/** The last word on each key. */
+/** The last change of each key. */
 const fold = (changes: ReadonlyArray<RowChange>, skipped: string[]): Map<TableName, Folded> => {
   const folded = new Map<TableName, Folded>()
   for (const { table, before, after } of changes) {
@@ -134,14 +133,14 @@ const fold = (changes: ReadonlyArray<RowChange>, skipped: string[]): Map<TableNa
   return folded
 }
 
-/** In the client's transaction. */
+/** To be called in a transaction of the client. */
 export const storeChanges = async (client: pg.Client, changes: ReadonlyArray<RowChange>): Promise<Taken> => {
   const skipped: string[] = []
   let changed = 0
   for (const [name, { upserts, gone }] of fold(changes, skipped)) {
     const table = TABLES[name]
     const rows: ContentRow[] = []
-    // Done before rows are removed: a row whose key changed keeps the values that were not sent.
+    // Done before rows are removed, so that a row whose key changed keeps the values that were not sent.
     for (const raw of (await complete(client, table, upserts)).values()) {
       const row = rowOf(name, raw)
       if (E.isRight(row)) rows.push(row.right)
@@ -166,8 +165,8 @@ export type Stretch = {
   readonly raws: ReadonlyArray<RawRow>
 }
 
-/** In the client's transaction: rows that the primary does not have are removed at the same moment as the others are
- *  written. */
+/** To be called in a transaction of the client: rows that the primary does not have are removed at the same moment as
+ *  the others are written. */
 export const storeStretch = async (
   client: pg.Client,
   { table: name, after, upTo, raws }: Stretch,
@@ -178,7 +177,7 @@ export const storeStretch = async (
   for (const raw of raws) {
     const row = rowOf(name, raw)
     if (E.isLeft(row)) skipped.push(row.left)
-    // Of rows that come twice the last one counts.
+    // If a row comes twice, the last one counts.
     else rows.set(keyText(table.key.map((key) => row.right[key])), row.right)
   }
   const values: unknown[] = [JSON.stringify([...rows.values()])]

@@ -1,4 +1,4 @@
-/** The stream of a primary's changes from a slot: changes are taken in batches, and acknowledged once they are safe here. */
+/** The stream of a primary's changes from a slot: changes are taken in batches, and acknowledged once they are stored here. */
 import type pg from 'pg'
 import { createDecoder, type Lsn, lsnText, millisecondsOf, type ReplicationMessage } from './pgoutput.ts'
 
@@ -10,21 +10,21 @@ type Wire = {
 }
 
 export type ChangeStream = {
-  /** What came since the last call; waits for something, so many milliseconds at most. Throws once the connection is lost. */
+  /** What came since the last call. Waits for something, at most this many milliseconds. Throws once the connection is lost. */
   readonly next: (ms: number) => Promise<ReadonlyArray<ReplicationMessage>>
-  /** Nothing waits here. */
+  /** Whether no messages wait here. */
   readonly isEmpty: () => boolean
-  /** Everything before is safe here: the primary may forget it. */
+  /** Tells the primary that everything before this is stored here, so that it may discard it. */
   readonly acknowledge: (upTo: Lsn) => void
-  /** When the primary last said anything, and up to where it last said that it has sent all. */
+  /** When the primary last sent anything, and up to where it last said that it had sent everything. */
   readonly heard: () => { readonly at: number; readonly end: Lsn }
   readonly close: () => void
 }
 
-/** So many messages may wait here; more wait on the wire. */
+/** How many messages may wait here; more than that wait on the wire. */
 const MAX_WAITING = 20_000
 const STATUS_MS = 2_000
-/** A primary that does not answer for so long counts as gone. */
+/** A primary that does not answer for this long counts as gone. */
 const SILENT_MS = 15_000
 
 const statusOf = (upTo: Lsn): Buffer => {
@@ -32,12 +32,12 @@ const statusOf = (upTo: Lsn): Buffer => {
   status[0] = 0x72
   for (const at of [1, 9, 17]) status.writeBigUInt64BE(upTo, at)
   status.writeBigInt64BE(BigInt(Date.now() - millisecondsOf(0n)) * 1_000n, 25)
-  // Answers at once, so that the other side can tell a dead connection from a quiet one.
+  // Asks for a reply at once, so that a dead connection can be told from a quiet one.
   status[33] = 1
   return status
 }
 
-/** `client` is a replication connection; it is ended with the stream. Rejects where the primary refuses. */
+/** `client` is a replication connection, which is ended with the stream. Rejects if the primary refuses. */
 export const startStream = async (
   client: pg.Client,
   options: { readonly slot: string; readonly publication: string; readonly from: Lsn },

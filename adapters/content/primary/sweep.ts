@@ -1,5 +1,5 @@
-/** Reads a primary's whole table in the order of its keys, and makes the one here equal piece by piece, so that it is
- *  never emptier than it has to be. */
+/** Reads a primary's whole table in the order of its keys, and makes the table here equal to it piece by piece, so that
+ *  it is never emptier than it has to be. */
 import pg from 'pg'
 import type { RawRow } from './codec.ts'
 import { orderedBy, type PrimaryTable, selectList } from './columns.ts'
@@ -29,7 +29,7 @@ export async function* stretchesOf(primary: pg.Client, table: PrimaryTable): Asy
     held = [...held, ...rows]
     const last = rows.at(-1)
     const lastKey = last === undefined ? null : key.map((name) => last[name] ?? '')
-    // Rows of one key stay together.
+    // Rows with the same key stay in one stretch.
     const isLast = (raw: RawRow) => lastKey !== null && key.every((name, i) => raw[name] === lastKey[i])
     const raws = isEnd ? held : held.filter((raw) => !isLast(raw))
     held = isEnd ? [] : held.filter(isLast)

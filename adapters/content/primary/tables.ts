@@ -6,9 +6,9 @@ export type TableName = (typeof TABLE_NAMES)[number]
 export type ContentTable = {
   readonly name: TableName
   readonly key: ReadonlyArray<string>
-  /** Each with its type here. */
+  /** Each column with its type in the tables here. */
   readonly columns: Readonly<Record<string, string>>
-  /** The columns that decide who may enter: without them nothing is taken. */
+  /** The columns that decide who may enter: a table without them is not followed. */
   readonly access: ReadonlyArray<string>
 }
 

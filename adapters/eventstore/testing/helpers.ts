@@ -1,4 +1,4 @@
-/** What the tests of this folder share: events, a condition to wait for, and a server that misbehaves as it is told. */
+/** What the tests of this folder share: events, waiting for a condition, and a server that misbehaves as a test tells it. */
 import { randomUUID } from 'node:crypto'
 import * as grpc from '@grpc/grpc-js'
 import { type Either, isRight } from 'fp-ts/lib/Either.js'
@@ -23,7 +23,7 @@ export const failure = <E, A>(result: Either<E, A>): E => {
   throw new Error(`unexpected success ${String(result.right)}`)
 }
 
-/** Waits for a condition; throws where it does not come true in `ms`. */
+/** Waits for a condition; throws if it does not come true within `ms`. */
 export const until = async (
   what: string,
   condition: () => boolean | Promise<boolean>,
@@ -36,7 +36,7 @@ export const until = async (
   }
 }
 
-/** Collects what a subscription gives, in the background. */
+/** Collects a subscription's items in the background. */
 export const collect = (subscription: AsyncIterable<ReadonlyArray<SubscriptionItem>>) => {
   const events: RecordedEvent[] = []
   const seen = { caughtUp: 0, batches: 0 }
@@ -60,7 +60,7 @@ export type FakeCalls = {
 
 const identity = (bytes: Buffer) => bytes
 
-/** A server with just the calls that a test gives it, in bytes. `calls` may be changed while it runs. */
+/** A server with only the calls that a test defines, in bytes. `calls` may be changed while it runs. */
 export const fakeServer = async (calls: FakeCalls, port = 0) => {
   const current = { calls }
   const server = new grpc.Server()

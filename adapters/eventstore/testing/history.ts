@@ -1,4 +1,4 @@
-/** Tests' judge: does what clients were told, and when, agree with what the log holds? */
+/** Judges a test's run: does what clients were told, and when, agree with what is on the log? */
 import type { AppendError, Appended, ExpectedRevision, RecordedEvent } from '../../../domain/ports.ts'
 
 /** Times are of one clock, in ms. */
@@ -11,7 +11,7 @@ export type AppendRecord = {
   readonly end: number
   readonly outcome: AppendError | ({ readonly _tag: 'Appended' } & Appended)
 }
-/** A look at where a stream ends; null: there is no stream. */
+/** A read of a stream's end; null: there is no stream. */
 export type EndRecord = {
   readonly kind: 'end'
   readonly stream: string

@@ -1,4 +1,4 @@
-/** The official client's own calls, for benchmarks that set this adapter beside it. */
+/** The official client's own calls, for benchmarks that compare this adapter with it. */
 import { EventStoreDBClient, type JSONType, jsonEvent, START, streamNameFilter } from '@eventstore/db-client'
 import type { NewEvent } from '../../../domain/ports.ts'
 
@@ -12,12 +12,12 @@ export const officialClient = (url: string) => {
           jsonEvent({ id, type, data: data as JSONType, metadata: metadata as JSONType }),
         ),
       ),
-    /** Reads so many events of `$all` from its start. */
+    /** Reads this many events of `$all` from its start. */
     read: async (count: number): Promise<void> => {
       for await (const _ of client.readAll({ fromPosition: START, maxCount: count })) {
       }
     },
-    /** Subscribes from the start of `$all`, to streams of these prefixes, until so many have come. */
+    /** Subscribes from the start of `$all` to streams with these prefixes, until this many events have come. */
     catchUp: async (count: number, prefixes: string[]): Promise<void> => {
       let left = count
       for await (const _ of client.subscribeToAll({

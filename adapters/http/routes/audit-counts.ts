@@ -1,4 +1,4 @@
-/** A room's timeline in counts, for those who may see its moments. */
+/** A room's timeline in counts, for people who may see its moments. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import { EndTime, from, optional, Time } from '../codecs.ts'
@@ -9,7 +9,7 @@ import { free, listOf, orNull, shape, time, whole } from '../shapes.ts'
 import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit } from './moment.ts'
 
-/** As many as a wide screen has room for. */
+/** The most spans: as many as fit on a wide screen. */
 const MOST = 500
 const Buckets = from(`a whole number from 1 to ${MOST}`, (value) => {
   const buckets = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : 0

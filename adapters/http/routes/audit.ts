@@ -1,5 +1,5 @@
-/** The audit log: all of it for auditors, a space's for its moderators, their own rows for everybody. Each look at others'
- *  rows is recorded on the log before anything is shown. */
+/** The audit log: all of it for auditors, a space's for its moderators, and their own rows for everybody. Each look at
+ *  others' rows is recorded on the log before anything is shown. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -57,9 +57,9 @@ const COLUMNS = [
   'prev_hash',
   'hash',
 ] as const satisfies ReadonlyArray<keyof AuditRow>
-/** Rows that an export holds at a time. */
+/** How many rows an export holds at a time. */
 const EXPORT_PAGE = 1_000
-/** Rows read at once for a page of the caller's own. */
+/** How many rows are read at once for a page of the caller's own rows. */
 const OWN_PAGE = 101
 
 /** Addresses and user agents are for auditors alone. */
@@ -114,7 +114,7 @@ type Scope = {
   readonly auditor: boolean
 }
 
-/** The filters by name, as the log may keep them: not the words that were searched for, which may be somebody's. */
+/** The filters by name, as they may be kept on the log: without the words searched for, which may be somebody's. */
 const noted = (query: Filters): Readonly<Record<string, unknown>> => {
   const { account, guest, room, target, action, refusal, from, to, correlation, order, format } = query
   const all = {
@@ -158,9 +158,9 @@ const look = async (deps: HttpDeps, asked: EndpointRequest<unknown, Filters, unk
     ...(query.to === null ? {} : { to: query.to }),
     ...(query.text === null ? {} : { text: query.text }),
     ...(query.correlation === null ? {} : { correlation: loggedId(query.correlation) }),
-    // A space that does not exist has no refusals: showing the caller's own would tell a private space from none.
+    // A space that does not exist has no refusals: the caller's own would reveal that a private space exists.
     ...(only === null || scope.auditor ? {} : { knownOnly: true }),
-    // A case may be about one of those who read here: who handles it is shown it (`cases.ts`).
+    // A case may be about somebody who reads this: whoever handles it sees it elsewhere (`cases.ts`).
     ...(scope.auditor ? {} : { withoutCases: true }),
   }
   const shown = async (rows: ReadonlyArray<AuditRow>): Promise<ReadonlyArray<AuditRow>> =>

@@ -1,4 +1,4 @@
-/** What is done about a case: the act first, as the moderator's own command, by the same rules as ever; then its place in the
+/** What is done about a case: first the act, as the moderator's own command, by the usual rules; then its record in the
  *  case. Whoever may not record it is refused before anything is done. */
 import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
@@ -33,7 +33,7 @@ export type Terms = {
   readonly until: string | null
 }
 
-/** Each part of what one call does has an id of its own, the same when the call comes again. */
+/** Each part of what one call does has an id of its own, which is the same when the call is repeated. */
 const partOf = ({ from, caseId }: CaseActing, part: string) => ({
   ...from.sender,
   correlationId: caseId,
@@ -52,7 +52,7 @@ export const send = async (
 
 type Looked = { readonly of: VisibleSpace; readonly known: Case | null; readonly position: bigint }
 
-/** The case as the log has it; where the command would be refused, it is sent, so that it is refused as any is. */
+/** The case, up to date with the log. If the command would be refused, it is sent, so that it is refused and recorded like any other. */
 const lookAhead = async (acting: CaseActing, command: CaseCommand): Promise<Looked> => {
   const { deps, from, space, caseId } = acting
   const { caller } = from.who
@@ -72,7 +72,7 @@ const lookAhead = async (acting: CaseActing, command: CaseCommand): Promise<Look
   return { of, known: state.cases.get(caseId) ?? null, position }
 }
 
-/** By whoever acts; by the system in their name where they have no say in the space but as one of SYSTEM_ADMINS. */
+/** The actor of the command: the caller; or the system in their name, if their only right here is that of SYSTEM_ADMINS. */
 const actorFor = ({ deps, from }: CaseActing, of: VisibleSpace) => {
   const { caller } = from.who
   return isSystemAdmin(deps, caller) && !moderatesHere(of)
@@ -86,7 +86,7 @@ const onSpace = async (acting: CaseActing, of: VisibleSpace, command: SpaceComma
   return orTell(await deps.commands.space(request)())
 }
 
-/** Of all the sessions that they have here; the last one's place. */
+/** Kicks all sessions that they have here; returns the place of the last event. */
 const kick = async (acting: CaseActing, of: VisibleSpace, subject: string, reason: string | null) => {
   const sessions = of.state.own.get(subject) ?? []
   let last: Accepted<unknown> | null = null
@@ -95,7 +95,7 @@ const kick = async (acting: CaseActing, of: VisibleSpace, subject: string, reaso
   return last ?? tellInvalid('act', 'They have no session here: there is nobody to kick.')
 }
 
-/** What was reported goes: a message, or what was pinned. */
+/** Removes what was reported: a message, or a pinned entity. */
 const remove = async (acting: CaseActing, of: VisibleSpace, { about }: Case) => {
   const { deps, space } = acting
   if (about.kind === 'person')
@@ -110,7 +110,7 @@ const remove = async (acting: CaseActing, of: VisibleSpace, { about }: Case) => 
   )
 }
 
-/** Acting, with what was seen before. */
+/** An act, with what was seen before it. */
 type Doing = CaseActing & { readonly of: VisibleSpace; readonly known: Case }
 
 const carryOut = (doing: Doing, act: ActKind, { reason, until }: Terms) => {
@@ -152,7 +152,7 @@ export const actOn = async (acting: CaseActing, act: ActKind, terms: Terms): Pro
   return send(acting, { ...record, in: isOfChat ? 'chat' : 'space', revision: Number(done.revision) })
 }
 
-/** Bans and mutes that stand as this case set them: another's, or one that was set anew since, is no matter of this appeal. */
+/** Bans and mutes that are still as this case set them: those of other cases, or set anew since, do not concern this appeal. */
 const standingActs = async (
   acting: CaseActing,
   { of, known, position }: Looked,

@@ -1,4 +1,4 @@
-/** Who is shown a case, and which of SYSTEM_ADMINS' rights a caller has over one. */
+/** Who may see a case, and which of SYSTEM_ADMINS' rights a caller has over one. */
 import { mayRead } from '../../../domain/cases/decide.ts'
 import type { Caller } from '../../../domain/identity.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
@@ -12,16 +12,16 @@ import { accessTo, needRole, seen, type VisibleSpace } from '../space-gate.ts'
 export const isSystemAdmin = ({ config }: HttpDeps, caller: Caller): boolean =>
   caller.kind === 'account' && config.systemAdmins.includes(caller.id)
 
-/** What a command says of whoever stands above every owner here. */
+/** What a command says about a caller who is above every owner. */
 export const standing = (deps: HttpDeps, caller: Caller): { readonly asSystemAdmin?: true } =>
   isSystemAdmin(deps, caller) ? { asSystemAdmin: true } : {}
 
-/** Whether the caller has any say in the space but for that. */
+/** Whether the caller has any say in the space apart from that. */
 export const moderatesHere = ({ access }: VisibleSpace): boolean => rank(access.role) >= rank('moderate')
 
 export type CaseReader = { readonly of: VisibleSpace; readonly mayRead: (subject: string) => boolean }
 
-/** For those who moderate the space, and for SYSTEM_ADMINS; ends the request of anybody else. */
+/** Lets in moderators of the space and SYSTEM_ADMINS; ends the request of anybody else. */
 export const caseReader = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<CaseReader> => {
   const isAbove = isSystemAdmin(deps, caller)
   const of = isAbove ? await accessTo(deps, space, caller) : await seen(deps, space, caller)

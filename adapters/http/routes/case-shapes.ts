@@ -1,4 +1,4 @@
-/** Cases as answers have them, and as OpenAPI shows them. */
+/** Cases in the form of answers, and their schemas for OpenAPI. */
 import type { CaseRow, CaseStep, Did } from '../../../projections/cases/rows.ts'
 import {
   listOf,
@@ -126,7 +126,7 @@ const WHAT: Readonly<Record<string, string>> = {
 }
 const TOLD = ['act', 'until', 'rule', 'reason', 'outcome', 'in', 'revision'] as const
 
-/** Whom it is about and where it comes from is the case's, and nobody's. */
+/** A step without whom it is about, which the case says, and without where it comes from, which nobody sees. */
 export const stepView = (step: CaseStep): Readonly<Record<string, unknown>> => {
   const details = step.details as Readonly<Record<string, unknown>>
   const told = TOLD.filter((name) => details[name] !== undefined).map((name) => [name, details[name]])
@@ -144,8 +144,7 @@ export const stepView = (step: CaseStep): Readonly<Record<string, unknown>> => {
 const isLifting = ({ act: kind }: Did): boolean => kind === 'unban' || kind === 'unmute'
 const DAY = 86_400_000
 
-/** What the one who was acted on is told: no word of reports, nor of who looked into it but of who acted. `days`: how long one
- *  may appeal. */
+/** What the person acted on sees: nothing about reports or who looked into it, but who acted. `days`: how long they may appeal. */
 export const receiptView = (
   row: CaseRow & { space_type: string; space_id: string },
   days: number,

@@ -1,5 +1,5 @@
-/** What moderators do about reports: the queue, a case, and each step of it. Nobody is shown a case about themselves, an equal or a
- *  higher one. */
+/** What moderators do about reports: the queue, a case, and each step of it. Nobody sees a case about themselves or
+ *  about somebody of equal or higher role. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { CaseCommand } from '../../../domain/cases/commands.ts'
@@ -27,7 +27,7 @@ const tag = 'cases'
 const oneOf = <A extends string>(all: ReadonlyArray<A>) =>
   from(`one of ${all.join(', ')}`, (value) => all.find((one) => one === value), text({ enum: [...all] }))
 const Until = from('text', (value) => (isText(value) ? value : undefined), time)
-/** Rows looked at together for a page of those that the caller may see. */
+/** How many rows are read at once for a page of those that the caller may see. */
 const PAGE = 101
 
 const list = (app: FastifyInstance, deps: HttpDeps): void => {

@@ -1,7 +1,15 @@
 /** Personal data in an event is on the log only encrypted, under a key of the actor: AES-256-GCM, bound to the event's id
  *  so that nothing sealed can be moved to another event. A sealed field is left blank in its own place, so an event reads
  *  well whether or not it can be opened. */
-import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  type KeyObject,
+  randomFillSync,
+} from 'node:crypto'
 
 /** The fields of each event's data that are personal, and what stands in for them. */
 export const PERSONAL: Readonly<Record<string, { readonly field: string; readonly blank: unknown }>> = {
@@ -85,4 +93,50 @@ export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer
   decipher.setAAD(Buffer.from(bound, 'utf8'))
   decipher.setAuthTag(sealed.subarray(end))
   return Buffer.concat([decipher.update(sealed.subarray(NONCE, end)), decipher.final()])
+}
+
+/* ── a value under a key of its own ──────────────────────────────────────────────────────────────────────── */
+
+const SALT = 16
+/** Of the person's key, the event and the nonce: it is nowhere on the log, tells nothing of any other's, and goes with the key. */
+const saltOf = (key: KeyObject, id: string, nonce: Uint8Array): Buffer =>
+  createHmac('sha256', key).update(`salt ${id} `).update(nonce).digest().subarray(0, SALT)
+/** 32 bytes: with the salt anybody makes the very same seal of the value again (docs/proof.md). */
+const keyOf = (salt: Uint8Array): KeyObject =>
+  createSecretKey(hash('sha256', Buffer.concat([OF_SEAL, salt]), 'buffer'))
+const OF_SEAL = Buffer.from('dlux-presence seal ', 'utf8')
+
+/** Base64 of nonce, ciphertext and tag; the same text, salt, nonce and id give the same. */
+const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string): string => {
+  const cipher = createCipheriv(CIPHER, keyOf(salt), nonce)
+  cipher.setAAD(Buffer.from(id, 'utf8'))
+  const shut = cipher.update(text, 'utf8')
+  cipher.final()
+  return Buffer.concat([nonce, shut, cipher.getAuthTag()]).toString('base64')
+}
+
+/** `salt` in base64: with the text it opens the commitment that stands beside the seal. */
+export type SealedValue = { readonly sealed: string; readonly salt: string }
+/** `text`: a value's JSON in RFC 8785's form. `id`: its event's, which it is bound to. */
+export const sealValue = (text: string, key: KeyObject, id: string): SealedValue => {
+  const nonce = freshNonce()
+  const salt = saltOf(key, id, nonce)
+  return { sealed: sealWith(text, salt, nonce, id), salt: salt.toString('base64') }
+}
+/** The nonce in base64 where `sealed` is what this text, salt and id give with it; else null. */
+export const nonceOfSeal = (sealed: string, text: string, salt: string, id: string): string | null => {
+  const nonce = Buffer.from(sealed, 'base64').subarray(0, NONCE)
+  if (nonce.length < NONCE) return null
+  return sealWith(text, Buffer.from(salt, 'base64'), nonce, id) === sealed ? nonce.toString('base64') : null
+}
+/** Throws where the key is another's, or anything of it was altered. */
+export const openValue = (
+  sealed: string,
+  key: KeyObject,
+  id: string,
+): { readonly text: string; readonly salt: string } => {
+  const bytes = Buffer.from(sealed, 'base64')
+  if (bytes.length < NONCE + TAG) throw new Error('too short')
+  const salt = saltOf(key, id, bytes.subarray(0, NONCE))
+  return { text: openText(sealed, 0, keyOf(salt), id), salt: salt.toString('base64') }
 }

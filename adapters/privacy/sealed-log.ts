@@ -1,7 +1,7 @@
 /** An event log whose personal fields are sealed on the way in and opened on the way out. Everything else of the
  *  project sees plain events; the log, its backups and its proofs see sealed ones. */
 
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { LRUCache } from 'lru-cache'
@@ -15,10 +15,19 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../../domain/ports.ts'
-import { commitmentTo, freshSalt } from './commitment.ts'
+import { provedJson } from '../../projections/audit/canonical.ts'
+import { commitmentTo } from './commitment.ts'
 import { givenLately } from './given-lately.ts'
 import { type OpenedSeals, recentSeals } from './opened-seals.ts'
-import { openText, PERSONAL, type SubjectKey, sealText } from './seal.ts'
+import {
+  openText,
+  openValue,
+  PERSONAL,
+  type SealedValue,
+  type SubjectKey,
+  sealText,
+  sealValue,
+} from './seal.ts'
 import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
 
 type Json = Record<string, unknown>
@@ -49,17 +58,22 @@ const hasClient = ({ client }: Json): boolean => {
   return false
 }
 
-/** What a seal holds, as JSON: `[ip, userAgent]`, and with a third and a fourth the event's personal field and its salt. Where there is more to
- *  tell of a client, as everywhere before there was this shorter form: `{ client?, value? }`. */
+/** What a seal holds, as JSON: `[ip, userAgent]`, and of events from before values had seals of their own also the event's personal
+ *  field and its salt. Where there is more to tell of a client, as everywhere before there was this shorter form: `{ client?, value?, salt? }`. */
 const packed = (client: unknown, inClient: boolean, personal: Personal | null): string => {
-  const { ip, userAgent, ...more } = inClient ? (client as Json) : ({} as Json)
-  const isUsual = (part: unknown): boolean => part === undefined || typeof part === 'string'
-  for (const _ in more) return packedWhole(client, inClient, personal)
-  if (!isUsual(ip) || !isUsual(userAgent)) return packedWhole(client, inClient, personal)
+  if (!isUsual(client)) return packedWhole(client, inClient, personal)
+  const { ip, userAgent } = inClient ? (client as Json) : ({} as Json)
   return JSON.stringify(personal === null ? [ip, userAgent] : [ip, userAgent, personal.value, personal.salt])
 }
 const packedWhole = (client: unknown, inClient: boolean, personal: Personal | null): string =>
   JSON.stringify({ ...(inClient ? { client } : {}), ...personal })
+/** None, or an address and a user agent, and nothing else. */
+const isUsual = (client: unknown): boolean => {
+  if (!isObject(client)) return true
+  const { ip, userAgent, ...more } = client
+  for (const _ in more) return false
+  return [ip, userAgent].every((part) => part === undefined || typeof part === 'string')
+}
 
 type Personal = { readonly value: unknown; readonly salt: string }
 type Contents = { readonly client?: unknown; readonly value?: unknown; readonly salt?: unknown }
@@ -101,7 +115,8 @@ const sealClient = (
   return sealed
 }
 
-/** Personal data goes into one seal, in the metadata, beside it a commitment to the data's field. Data whose field was moved there is marked by `sealed: true`. */
+/** Personal data is sealed in the metadata: the client as on all that this person does from there, and the value under a key of its own, with
+ *  a commitment to it beside the seal. Data whose field was moved there is marked by `sealed: true`. */
 const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
@@ -114,13 +129,38 @@ const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made):
   }
   const { field, blank } = PERSONAL[type]!
   const value = (data as Json)[field]
-  const salt = freshSalt()
-  const contents = packed(client, inClient, { value, salt })
-  const sealed = `${under.generation}.${sealText(contents, under.key, id)}`
-  made.recent.put(sealed, contents, under.key, id)
+  const { sealed, salt } = isUsual(client)
+    ? sealApart(client, inClient, { event, value, subject, under, made })
+    : sealWhole(client, { event, value, under, made })
   metadata.sealed = sealed
   metadata.commit = commitmentTo(value, salt)
   return { id, type, data: { ...(data as Json), [field]: blank, sealed: true }, metadata }
+}
+
+type Sealing = {
+  readonly event: NewEvent
+  readonly value: unknown
+  readonly under: SubjectKey
+  readonly made: Made
+}
+/** `<generation>w.<the client's seal, or nothing>.<the value's>` */
+const sealApart = (
+  client: unknown,
+  inClient: boolean,
+  { event, value, subject, under, made }: Sealing & { readonly subject: Subject },
+): SealedValue => {
+  const from = inClient ? sealClient(client, subject, under, made) : '.'
+  const { sealed: own, salt } = sealValue(provedJson(value), under.key, event.id)
+  const sealed = `${under.generation}w.${from.slice(from.indexOf('.') + 1)}.${own}`
+  made.recent.put(sealed, packed(client, inClient, { value, salt }), under.key, event.id)
+  return { sealed, salt }
+}
+const sealWhole = (client: unknown, { event, value, under, made }: Sealing): SealedValue => {
+  const salt = randomBytes(16).toString('base64')
+  const contents = packedWhole(client, true, { value, salt })
+  const sealed = `${under.generation}.${sealText(contents, under.key, event.id)}`
+  made.recent.put(sealed, contents, under.key, event.id)
+  return { sealed, salt }
 }
 
 type Seal = {
@@ -128,6 +168,8 @@ type Seal = {
   /** Where the base64 begins. */
   readonly from: number
   readonly bound: string
+  /** The client and the value have a seal each. */
+  readonly isApart: boolean
   readonly ref: KeyRef
 }
 /** The seal of an event that has one, and whose key it is under. */
@@ -136,20 +178,51 @@ const sealOf = (event: RecordedEvent): Seal | null => {
   if (!isObject(metadata) || typeof metadata.sealed !== 'string') return null
   const { sealed } = metadata
   const end = sealed.slice(0, MARK).indexOf('.')
-  const isClient = sealed[end - 1] === 'c'
-  const generation = sealed.slice(0, isClient ? end - 1 : end)
+  const mark = sealed[end - 1]
+  const [isClient, isApart] = [mark === 'c', mark === 'w']
+  const generation = sealed.slice(0, isClient || isApart ? end - 1 : end)
   if (end < 1 || !GENERATION.test(generation)) return null
   const subject = subjectOf(metadata)
   if (subject === null) return null
   const bound = isClient ? clientOf(subject) : event.id
-  return { sealed, from: end + 1, bound, ref: { subject, generation: Number(generation) } }
+  return { sealed, from: end + 1, bound, isApart, ref: { subject, generation: Number(generation) } }
 }
 /** Whose key opens it, as it stands on the log; null where nothing in it is sealed. */
 export const keyRefOf = (event: RecordedEvent): KeyRef | null => sealOf(event)?.ref ?? null
 
-/** A generation, a `c` where only a client is in it, and a point. */
+/** A generation, a `c` where only a client is in it, a `w` where the value has a seal of its own, and a point. */
 const MARK = 11
 const GENERATION = /^\d{1,9}$/
+
+type Closed = Pick<Seal, 'sealed' | 'from' | 'bound'>
+const openedSeal = (
+  { sealed, from, bound }: Closed,
+  id: string,
+  key: KeyObject,
+  recent: OpenedSeals,
+): string => {
+  const text = openText(sealed, from, key, bound)
+  // Words are read once; where somebody came from, again and again.
+  if (bound !== id) recent.put(sealed, text, key, bound)
+  return text
+}
+const openedApart = (
+  id: string,
+  { sealed, from, ref }: Seal,
+  key: KeyObject,
+  recent: OpenedSeals,
+): Contents => {
+  const middle = sealed.indexOf('.', from)
+  if (middle < 0) throw new Error('too short')
+  const { text, salt } = openValue(sealed.slice(middle + 1), key, id)
+  const value: unknown = JSON.parse(text)
+  if (middle === from) return { value, salt }
+  const bound = clientOf(ref.subject)
+  const mark = `${ref.generation}c.`
+  const client: Closed = { sealed: `${mark}${sealed.slice(from, middle)}`, from: mark.length, bound }
+  const known = recent.get(client.sealed, key, bound)
+  return { ...unpacked(known ?? openedSeal(client, id, key, recent)), value, salt }
+}
 
 const open = (
   event: RecordedEvent,
@@ -170,13 +243,13 @@ const open = (
   })
   if ('erased' in key) return left({ erased: key.erased })
   try {
-    let text = recent.get(seal.sealed, key, seal.bound)
-    if (text === undefined) {
-      text = openText(seal.sealed, seal.from, key, seal.bound)
-      // Words are read once; where somebody came from, again and again.
-      if (seal.bound !== event.id) recent.put(seal.sealed, text, key, seal.bound)
-    }
-    const contents = unpacked(text)
+    const text = recent.get(seal.sealed, key, seal.bound)
+    const contents =
+      text !== undefined
+        ? unpacked(text)
+        : seal.isApart
+          ? openedApart(event.id, seal, key, recent)
+          : unpacked(openedSeal(seal, event.id, key, recent))
     if (inData && !('value' in contents)) return left({ unreadable: true })
     if (inData) data[field] = contents.value
     if (contents.client !== undefined) metadata.client = contents.client

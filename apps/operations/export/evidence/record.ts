@@ -1,8 +1,11 @@
 /** The record in a file of evidence: a bundle without the hashes that its own events give, and the words that are shown. */
 import { createHash } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
-import { aroundJson } from '../../../../projections/audit/canonical.ts'
+import { commitmentTo } from '../../../../adapters/privacy/commitment.ts'
+import { nonceOfSeal } from '../../../../adapters/privacy/seal.ts'
+import { aroundJson, provedJson } from '../../../../projections/audit/canonical.ts'
 import { type Checkpoint, openCheckpoint, type Verifier } from '../../../../projections/proof/note.ts'
+import { MARK, squeezed } from './squeeze.ts'
 
 /** What was said, and the salt that it was committed to with; null from before there were commitments. */
 export type EvidenceWord = { readonly value: unknown; readonly salt: string | null }
@@ -15,7 +18,10 @@ type Placed = {
   readonly leaf: number
   readonly hash: Buffer
   readonly proof: ReadonlyArray<Buffer>
-  readonly line: string
+  /** The event's bytes as text. */
+  readonly text: string
+  /** How many hashes of its proof are those of the event before. */
+  readonly shared: number
 }
 const EVENT = /,"leaf":(\d+),"proof":\[([^\]]*)\],"shared":(\d+)\}$/
 const PREFIX = '{"event":'
@@ -29,7 +35,8 @@ const placedOf = (line: string, before: ReadonlyArray<Buffer>): Placed => {
     leaf: Number(leaf),
     hash: createHash('sha256').update(`\0${text}`).digest(),
     proof,
-    line: `${PREFIX}${text},"leaf":${leaf},"shared":${shared}}\n`,
+    text,
+    shared: Number(shared),
   }
 }
 
@@ -56,6 +63,36 @@ const outerNodes = (events: ReadonlyArray<Placed>, { size }: Checkpoint): Readon
 
 const line = (value: unknown): string => `${aroundJson(value)}\n`
 
+type Metadata = { readonly commit?: unknown; readonly sealed?: unknown }
+/** The event without what its words and their salt give again: its commitment, and its seal but for the nonce. */
+const withoutDerived = (text: string, { value, salt }: EvidenceWord): string => {
+  if (salt === null) return text
+  const { id, metadata } = JSON.parse(text) as { readonly id: string; readonly metadata: Metadata }
+  let rest = text
+  if (metadata.commit === commitmentTo(value, salt))
+    rest = rest.replaceAll(`"${metadata.commit}"`, `"${MARK.commit}"`)
+  const own = String(metadata.sealed).split('.')[2]
+  const nonce = own === undefined ? null : nonceOfSeal(own, provedJson(value), salt, id)
+  return nonce === null ? rest : rest.replaceAll(`.${own}"`, `.${MARK.seal}${nonce}${MARK.end}"`)
+}
+
+/** `<how many leaves after the one before>\t<shared>\t<its words: JSON, "-" where they are withheld>\t<the event>` */
+const eventLines = (
+  events: ReadonlyArray<Placed>,
+  { words, withheld }: EvidenceWords,
+): ReadonlyArray<string> => {
+  const closed = new Set(withheld)
+  let last = -1
+  return events.map(({ leaf, shared, text }) => {
+    const id = /"id":"([^"]*)","metadata":/.exec(text)?.[1] ?? ''
+    const word = words[id]
+    const says = word === undefined ? (closed.has(id) ? '-' : '') : aroundJson(word)
+    const step = leaf - last
+    last = leaf
+    return `${step}\t${shared}\t${says}\t${word === undefined ? text : withoutDerived(text, word)}\n`
+  })
+}
+
 /** `bundle`: whole, as `exportBundleTo` writes it. */
 export const recordOf = (
   bundle: string,
@@ -73,14 +110,13 @@ export const recordOf = (
     before = placed.proof
     events.push(placed)
   }
-  const about = { format: 'dlux-presence-evidence', version: 1, key, made_at: madeAt }
+  const about = { format: 'dlux-presence-evidence', version: 2, key, made_at: madeAt }
   const text = [
     line({ evidence: about }),
     line({ nodes: outerNodes(events, checkpoint) }),
-    line(words),
     ...[header, note, start].map((one) => `${one}\n`),
-    ...events.map((placed) => placed.line),
+    ...eventLines(events, words),
     `${end}\n${seal}\n`,
   ].join('')
-  return deflateRawSync(Buffer.from(text, 'utf8'), { level: 9, memLevel: 9 })
+  return deflateRawSync(squeezed(text), { level: 9, memLevel: 9 })
 }

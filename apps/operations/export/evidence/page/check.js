@@ -1,13 +1,9 @@
 // Whether a room's record in this file is what the log's key signed: the tree, every event in it, every word that is shown.
 import { bytesOf, equal, isSigned, joined, node, parseNote, sha256 } from '../../../../console/page/verify.js'
+import { base64, expanded } from './squeezed.js'
 
 const utf8 = new TextEncoder()
 const ZERO = Uint8Array.of(0)
-export const base64 = (bytes) => {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768))
-  return btoa(text)
-}
 const digest = async (text) => base64(await sha256(utf8.encode(text)))
 /** Base64 has several ways to write the same bytes: one of them was signed. */
 export const exactly = (text) => {
@@ -27,25 +23,66 @@ const canonical = (value) => {
 }
 export const commitment = async (value, salt) => base64(await sha256(joined(exactly(salt), utf8.encode(canonical(value)))))
 
+/** The record's lines with the bytes that its marks stand for put back, but not yet what words give. */
 export const unpack = async (record) => {
   const packed = new Blob([exactly(record)]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await new Response(packed).arrayBuffer())
+  return expanded(new Uint8Array(await new Response(packed).arrayBuffer()))
 }
 
-const PREFIX = '{"event":'
-const linesOf = (text) => {
+/** A value's seal as it is on the log: under a key made of its salt, bound to its event. */
+const sealOf = async (value, salt, nonce, id) => {
+  const raw = await sha256(joined(utf8.encode('dlux-presence seal '), exactly(salt)))
+  const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt'])
+  const how = { name: 'AES-GCM', iv: exactly(nonce), additionalData: utf8.encode(id) }
+  return base64(joined(how.iv, new Uint8Array(await crypto.subtle.encrypt(how, key, utf8.encode(canonical(value))))))
+}
+const idOf = (text) => /"id":"([^"]*)","metadata":/.exec(text)?.[1] ?? ''
+/** The event's text with what its words and their salt give: the commitment to them, and their seal. */
+const withDerived = async (text, says) => {
+  if (!/[\u0004\u0005]/.test(text)) return text
+  const { value, salt } = says ?? {}
+  if (typeof salt !== 'string') throw new Error('An event is made of words that are not here.')
+  const [, nonce] = /\u0005([^\u0006]*)\u0006/.exec(text) ?? []
+  const seal = nonce === undefined ? '' : await sealOf(value, salt, nonce, idOf(text))
+  const commit = await commitment(value, salt)
+  return text.replaceAll('\u0004', commit).replace(/\u0005[^\u0006]*\u0006/g, seal)
+}
+
+const EVENT = /^(\d+)\t(\d+)\t([^\t]*)\t([^\t]*)$/
+/** So many are worked on at once. */
+const AT_ONCE = 500
+const eventsOf = async (lines) => {
+  const events = []
+  let leaf = -1
+  for (let from = 0; from < lines.length; from += AT_ONCE)
+    events.push(
+      ...(await Promise.all(
+        lines.slice(from, from + AT_ONCE).map(async (line) => {
+          const [found, step, shared, words, text] = EVENT.exec(line) ?? []
+          if (found === undefined) throw new Error('A line is no event.')
+          leaf += Number(step)
+          const its = { leaf, shared: Number(shared), isWithheld: words === '-' }
+          const says = words === '' || its.isWithheld ? null : JSON.parse(words)
+          return { ...its, says, text: await withDerived(text, says) }
+        }),
+      )),
+    )
+  return events
+}
+const linesOf = async (text) => {
   const lines = text.split('\n')
   if (lines.pop() !== '') throw new Error('The record ends before it should.')
-  const [about, nodes, words, header, checkpoint, start, ...rest] = lines
+  const [about, nodes, header, checkpoint, start, ...rest] = lines
   const [end, seal] = rest.splice(-2)
-  const events = rest.map((line) => {
-    const [tail, leaf, shared] = /,"leaf":(\d+),"shared":(\d+)\}$/.exec(line) ?? []
-    if (tail === undefined || !line.startsWith(PREFIX)) throw new Error('A line is no event.')
-    return { text: line.slice(PREFIX.length, -tail.length), leaf: Number(leaf), shared: Number(shared) }
-  })
-  return { about, nodes, words, header, checkpoint, start, events, end, seal }
+  return { about, nodes, header, checkpoint, start, events: await eventsOf(rest), end, seal }
 }
+/** By event what is shown of it, and which are withheld. */
+const wordsOf = (events) => ({
+  words: Object.fromEntries(events.flatMap(({ says, event }) => (says === null ? [] : [[event.id, says]]))),
+  withheld: new Set(events.flatMap(({ isWithheld, event }) => (isWithheld ? [event.id] : []))),
+})
 
+const PREFIX = '{"event":'
 /** The tree of the checkpoint, as far as the events and the given nodes tell it. RFC 6962's, an incomplete node stands for its
  *  only child. */
 class Tree {
@@ -119,20 +156,23 @@ const checkEvents = (events, { space, from, to }) => {
   }
 }
 
-const checkWords = async (events, { words, withheld }) => {
-  const known = new Map(events.map(({ event }) => [event.id, event]))
-  let unproved = 0
-  for (const [id, { value, salt }] of Object.entries(words)) {
-    const event = known.get(id)
-    need(event?.data?.sealed === true, `There are words for ${id}, which has none.`)
-    need(!withheld.includes(id), `The words of ${id} are shown and withheld.`)
+const checkWords = async (events) => {
+  let [shown, withheld, unproved] = [0, 0, 0]
+  for (const { event, says, isWithheld } of events) {
+    const isSealed = event.data?.sealed === true
+    if (says === null && !isWithheld) {
+      need(!isSealed, `The words of ${event.id} are neither shown nor withheld.`)
+      continue
+    }
+    need(isSealed, `There are words for ${event.id}, which has none.`)
+    withheld += isWithheld ? 1 : 0
+    if (isWithheld) continue
+    shown += 1
     const { commit } = event.metadata
-    if (commit === undefined || salt === null) unproved += 1
-    else need((await commitment(value, salt)) === commit, `The words of ${id} are not those that the log committed to.`)
+    if (commit === undefined || says.salt === null) unproved += 1
+    else need((await commitment(says.value, says.salt)) === commit, `The words of ${event.id} are not those that the log committed to.`)
   }
-  for (const id of withheld) need(known.get(id)?.data?.sealed === true, `${id} withholds nothing.`)
-  const shown = Object.keys(words).length
-  return `${shown} shown${unproved > 0 ? `, ${unproved} of them from before words were committed to` : ''}, ${withheld.length} withheld`
+  return `${shown} shown${unproved > 0 ? `, ${unproved} of them from before words were committed to` : ''}, ${withheld} withheld`
 }
 
 /** `page`: the file's own text without its record and seal. What does not hold is named; whatever could be read is answered. */
@@ -141,18 +181,18 @@ export const checkAll = async ({ page, record, seal }) => {
   let lines = null
   let parts = null
   await step(told, 'The record can be read.', async () => {
-    lines = linesOf(await unpack(record))
+    lines = await linesOf(await unpack(record))
     const read = (name) => JSON.parse(lines[name])
     parts = {
       about: read('about').evidence,
       nodes: read('nodes').nodes,
-      words: read('words'),
       header: read('header').header,
       checkpoint: read('checkpoint').checkpoint,
       start: read('start').start,
       end: read('end').end,
-      events: lines.events.map(({ text, leaf }) => ({ leaf, event: JSON.parse(text) })),
+      events: lines.events.map(({ text, ...its }) => ({ ...its, event: JSON.parse(text) })),
     }
+    parts.words = wordsOf(parts.events)
     return `${parts.events.length} events of ${parts.header.space}`
   })
   if (parts === null) return { told, parts, bundle: null }
@@ -176,11 +216,11 @@ export const checkAll = async ({ page, record, seal }) => {
     const { size, root } = parseNote(checkpoint)
     tree = new Tree(size, parts.nodes)
     for (const { text, leaf } of lines.events) tree.leaf(leaf, await sha256(joined(ZERO, utf8.encode(text))))
-    need(parts.events.length === 0 || equal(await tree.root(), root), 'The events don’t lead to the checkpoint’s root.')
+    need(parts.events.length === 0 || equal(await tree.root(), root), 'The events, with the words that are shown, don’t lead to the checkpoint’s root.')
     return `a log of ${size} events`
   })
   await step(told, 'None is missing, and none is of another room or time.', () => checkEvents(parts.events, header))
-  await step(told, 'Words that are shown are those that were said.', () => checkWords(parts.events, parts.words))
+  await step(told, 'Words that are shown are those that were said.', () => checkWords(parts.events))
   let bundle = null
   await step(told, 'What was in the room before is signed too.', async () => {
     const events = await bundleLines(lines, tree)

@@ -33,7 +33,7 @@ const sentence = (event, words, withheld) => {
   const { data, metadata, type } = event
   const actor = metadata?.actor?.id ?? 'somebody'
   const value = words[event.id]?.value
-  const says = typeof value === 'string' ? `“${value}”` : withheld.includes(event.id) ? '(words withheld)' : ''
+  const says = typeof value === 'string' ? `“${value}”` : withheld.has(event.id) ? '(words withheld)' : ''
   const reason = [data?.reason, data?.note].filter((one) => typeof one === 'string').join(': ')
   const target = data?.subject ?? data?.account ?? ''
   const grounds = metadata?.grounds ? ` — as ${metadata.grounds.role} by ${metadata.grounds.via}` : ''
@@ -109,6 +109,7 @@ const run = async () => {
   const [record, seal] = [$('record').textContent, $('seal').textContent]
   // As the file has it, before anything of it is changed.
   const page = document.documentElement.outerHTML.replace(record, '').replace(seal, '')
+  document.documentElement.setAttribute('data-checking', '')
   const isStandard = document.compatMode === 'CSS1Compat' && document.doctype?.name === 'html'
   const checked = await checkAll({ page: isStandard ? page : '', record, seal })
   tell(checked)

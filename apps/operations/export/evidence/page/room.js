@@ -71,7 +71,7 @@ let kept = null
 /** Forwards it goes on from where it was; backwards it begins anew. */
 export const roomAt = (parts, index) => {
   if (kept === null || kept.parts !== parts || kept.index > index)
-    kept = { parts, index: 0, room: begin(parts), withheld: new Set(parts.words.withheld) }
+    kept = { parts, index: 0, room: begin(parts), withheld: parts.words.withheld }
   for (; kept.index < index; kept.index += 1) apply(kept.room, parts.events[kept.index].event, parts.words.words, kept.withheld)
   const { sessions, messages, facts } = kept.room
   return { people: [...sessions.values()], messages: [...messages.values()], facts: [...facts.values()] }

@@ -1,0 +1,37 @@
+// A record's text with the bytes that its marks stand for put back: the way back from squeeze.ts.
+export const base64 = (bytes) => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768))
+  return btoa(text)
+}
+const uuid = (bytes) => {
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** A mark for a UUID, for one of those before, for bytes. */
+const MARKS = /\u0001|\u0002(\d+)\u0006|\u0003(\d+)\u0006/g
+
+export const expanded = (squeezed) => {
+  const length = new DataView(squeezed.buffer, squeezed.byteOffset).getUint32(0)
+  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(squeezed.subarray(4, 4 + length))
+  const known = []
+  let at = 4 + length
+  const take = (count) => {
+    if (at + count > squeezed.length) throw new Error('The record ends before it should.')
+    at += count
+    return squeezed.subarray(at - count, at)
+  }
+  const whole = text.replace(MARKS, (_, back, count) => {
+    if (back !== undefined) {
+      const before = known[known.length - Number(back)]
+      if (before === undefined) throw new Error('The record names what it does not have.')
+      return before
+    }
+    const found = count === undefined ? uuid(take(16)) : base64(take(Number(count)))
+    known.push(found)
+    return found
+  })
+  if (at !== squeezed.length) throw new Error('The record has more than it should.')
+  return whole
+}

@@ -1,0 +1,39 @@
+/** Text with what is random in it as bytes: UUIDs and base64 stand in a record's text as marks, since they don't compress as letters.
+ *  `page/squeezed.js` is the way back; docs/proof.md has the marks. */
+
+/** Characters that JSON never has unescaped. */
+export const MARK = {
+  uuid: '\u0001',
+  again: '\u0002',
+  bytes: '\u0003',
+  commit: '\u0004',
+  seal: '\u0005',
+  end: '\u0006',
+} as const
+
+const RANDOM = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9+/]{16,}={0,2}/g
+
+const bytesOf = (text: string): Buffer | null => {
+  if (text.includes('-')) return Buffer.from(text.replaceAll('-', ''), 'hex')
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text ? bytes : null
+}
+
+/** The number of the text's bytes in four, big-endian; the text; and the bytes that its marks stand for, in their order. */
+export const squeezed = (text: string): Buffer => {
+  const pool: Buffer[] = []
+  const known = new Map<string, number>()
+  const short = text.replace(RANDOM, (found) => {
+    const before = known.get(found)
+    if (before !== undefined) return `${MARK.again}${known.size - before}${MARK.end}`
+    const bytes = bytesOf(found)
+    if (bytes === null) return found
+    known.set(found, known.size)
+    pool.push(bytes)
+    return found.includes('-') ? MARK.uuid : `${MARK.bytes}${bytes.length}${MARK.end}`
+  })
+  const utf8 = Buffer.from(short, 'utf8')
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(utf8.length)
+  return Buffer.concat([length, utf8, ...pool])
+}

@@ -1,8 +1,8 @@
-/** A part that is made after those that call it. The circle between them is then in plain sight, and a call that comes too early
- *  says so. */
+/** A part that is created after the parts that call it. The circular dependency is then plain to see, and a call that
+ *  comes too early says so. */
 export type Later<T> = { readonly is: (part: T) => void; readonly get: () => T }
 
-/** `name`: of the part, for the error. */
+/** `name`: the part's name, for the error. */
 export const later = <T>(name: string): Later<T> => {
   let made: { readonly part: T } | null = null
   return {

@@ -1,5 +1,6 @@
-/** Hears Postgres' NOTIFY on a connection of its own, and proves that it does: it says something to itself over another
- *  connection, and hears that. A connection that answers and hears nothing (behind a pooler in transaction mode) is deaf. */
+/** Listens to Postgres' NOTIFY on a connection of its own, and proves that it hears: it sends itself a notice over
+ *  another connection, and waits for it. A connection that answers but hears nothing (behind a pooler in transaction
+ *  mode) is deaf. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -9,7 +10,7 @@ export type NoticeListener = {
   readonly connected: () => boolean
   /** True from the moment a notice was not heard, until one is heard again. */
   readonly deaf: () => boolean
-  /** Resolves when the first connection hears, or was found to be deaf and what there is was fetched. */
+  /** Resolves when the first connection hears, or was found to be deaf and the current state was fetched. */
   readonly ready: Promise<void>
   readonly stop: () => Promise<void>
 }
@@ -17,31 +18,30 @@ export type NoticeListener = {
 export type ListenerOptions = {
   readonly url: string
   readonly channels: ReadonlyArray<string>
-  /** Other connections to the same database, over which it notifies itself. The caller ends them. */
+  /** Other connections to the same database, over which it notifies itself. The caller closes them. */
   readonly pool: Pick<pg.Pool, 'query'>
   readonly onNotice: (channel: string, payload: string) => void
-  /** After each (re)connection, once it hears, and while it is deaf again and again: what was missed is fetched here. A
-   *  throw reconnects. */
+  /** Called after each (re)connection, once it hears, and repeatedly while it is deaf: fetches what was missed. A throw reconnects. */
   readonly onListening: () => Promise<void>
   readonly retryMs?: number
   readonly timings?: Partial<Timings>
 }
 
 type Timings = {
-  /** Between two proofs. */
+  /** Milliseconds between two proofs. */
   readonly proveMs: number
-  /** A notice that is not heard for so long counts as lost. */
+  /** A notice that is not heard for this long (ms) counts as lost. */
   readonly hearMs: number
-  /** While it is deaf: between two times that what was missed is fetched. */
+  /** While it is deaf: milliseconds between two fetches of what was missed. */
   readonly fetchMs: number
-  /** Postgres may say nothing for so long before the connection is made anew. */
+  /** If Postgres says nothing for this long (ms), the connection is replaced. */
   readonly silentMs: number
 }
 const TIMINGS: Timings = { proveMs: 3_000, hearMs: 2_000, fetchMs: 700, silentMs: 15_000 }
-/** After being deaf it must hear this often in a row, since a pooler lets a notice through now and then. */
+/** After being deaf it must hear this many notices in a row, since a pooler lets one through now and then. */
 const IN_A_ROW = 3
 
-/** `silent`: Postgres took nothing, so nothing is known. */
+/** `silent`: Postgres did not accept the notice, so nothing is known. */
 type Proof = 'heard' | 'deaf' | 'silent'
 
 export const listen = (options: ListenerOptions): NoticeListener => {
@@ -96,7 +96,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
     return isHeard ? 'heard' : 'deaf'
   }
 
-  /** Only if Postgres answers, so that nothing cached is dropped in vain. */
+  /** Fetches only if Postgres answers, so that no cache is dropped in vain. */
   const fetchMissed = async (): Promise<void> => {
     try {
       await pool.query('SELECT 1')
@@ -139,7 +139,7 @@ export const listen = (options: ListenerOptions): NoticeListener => {
           if (!connected && row >= (deaf ? IN_A_ROW : 1)) await becomeHearing(mine)
           break
         case 'deaf':
-          // The connection may be dead: another one is tried.
+          // The connection may be dead, so another one is tried.
           becomeDeaf()
           return lost(mine)
         case 'silent':

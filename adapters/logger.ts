@@ -1,9 +1,9 @@
-/** Structured logs, one JSON object a line, with nothing in them that would let a reader be somebody else. */
+/** Structured logs, one JSON object per line, without anything that would let a reader act as somebody else. */
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type { Logger } from 'pino'
 
-/** Wherever they turn up, at the top or one or two levels down. */
+/** Paths of secrets, at the top or one or two levels down. */
 const SECRETS = [
   'authorization',
   'cookie',
@@ -23,7 +23,7 @@ const under = (name: string): ReadonlyArray<string> => {
   return [name, `*${key}`, `*.*${key}`]
 }
 
-/** `level` as LOG_LEVEL has it; `to` is standard output unless a test reads it. */
+/** `level` is as in LOG_LEVEL; `to` is standard output unless a test reads it. */
 export const createLogger = (level: string, to?: DestinationStream, base: object = {}): Logger =>
   pino(
     {

@@ -1,12 +1,12 @@
-/** Where somebody comes from, as far as rules need it: a tag of their network that reveals no address. */
+/** Where somebody comes from, as far as rules need to know: a tag of their network that reveals no address. */
 import { LRUCache } from 'lru-cache'
 import { THIS_MACHINE } from '../domain/space/shares.ts'
 import { isLoopback, networkOf } from './addresses.ts'
 import { mac, macKey } from './auth/tokens.ts'
 
 const REMEMBERED = 20_000
-/** Hex digits: so few that each tag stands for 65,000 and more IPv4 addresses, even to somebody with the secret. Two
- *  networks with the same tag share a few seats of a room. */
+/** The number of hex digits: so few that each tag stands for at least 65,000 IPv4 addresses, even for somebody with the
+ *  secret. Two networks with the same tag share a few seats of a room. */
 const DIGITS = 4
 
 /** The same on every process that has the secret. */

@@ -5,7 +5,7 @@ export type Logger = {
   readonly error: (fields: Record<string, unknown>, message: string) => void
 }
 
-/** Counters and timings, named as they are exposed; none is required. */
+/** Counters and timings, under the names that are exposed; both are optional. */
 export type Metrics = {
   readonly count?: (name: string, value: number, labels?: Readonly<Record<string, string>>) => void
   /** Milliseconds, or a plain number for sizes. */

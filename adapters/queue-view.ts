@@ -1,11 +1,11 @@
-/** Where somebody stands in the queue of a full room, as REST and sockets tell it. */
+/** Somebody's place in the queue of a full room, as REST and sockets show it. */
 import type { Subject } from '../domain/identity.ts'
 import { lineOf, type PlaceInQueue } from '../domain/space/queue.ts'
 import type { SpaceState } from '../domain/space/state.ts'
 import { isOver } from '../domain/text.ts'
 
-/** `position` 0: it is their turn, and a seat is held for them until `expires_at`. `until`: the place is kept for so long
- *  for somebody who does not ask again. */
+/** `position` 0: it is their turn, and a seat is held for them until `expires_at`. `until`: the place is kept until
+ *  then for somebody who does not ask again. */
 export type QueueView = {
   readonly position: number
   readonly waiting: number
@@ -22,7 +22,7 @@ const placeView = ({ place, position, waiting, expectedSeconds }: PlaceInQueue):
   expires_at: null,
 })
 
-/** Of many who wait in one room at one moment: the line is worked out once. */
+/** Views for many who wait in one room at one moment: the order is computed once. */
 export const queueViews = (
   state: SpaceState,
   at: string,
@@ -51,7 +51,7 @@ export const queueViews = (
 export const queueOf = (state: SpaceState, subject: Subject, at: string): QueueView | null =>
   state.settings.queue ? queueViews(state, at).of(subject) : null
 
-/** The same for somebody who asked to be let in: null where they were, and need not wait. */
+/** The same for somebody who asked to be let in: null if they were, and need not wait. */
 export const placeOf = (state: SpaceState, subject: Subject, at: string): QueueView | null =>
   state.queue.has(subject) ? queueOf(state, subject, at) : null
 

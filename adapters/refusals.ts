@@ -13,7 +13,7 @@ export type Described = {
   readonly code: string
   readonly error: string
   readonly retry_after?: number
-  /** The sentence under another name too, for clients that look for it there. */
+  /** The sentence under another name, for clients that look for it there. */
   readonly message?: string
   /** Where the requested events are, if they are no longer on the log. */
   readonly archive?: Archived
@@ -34,7 +34,7 @@ const snake = (field: string): string =>
 export const invalid = (field: string, detail: string): Described =>
   said(400, `invalid_${snake(field) || 'request'}`, detail)
 
-/** More than is taken at once. */
+/** More than is accepted at once. */
 export const tooLarge = (detail: string): Described => said(413, 'too_large', detail)
 
 const NEEDS = {
@@ -154,7 +154,7 @@ export const describeOutside = (refusal: OutsideRefusal): Described => {
   }
 }
 
-/** A failure that is not the domain's: of proving who asks, of reaching a machine, of the read models' lag. */
+/** A failure outside the domain: of the caller's proof, of reaching another system, of read models that lag. */
 export type EdgeError =
   | CommandError<CaseRefusal>
   | AuthError
@@ -163,7 +163,7 @@ export type EdgeError =
   | { readonly _tag: 'NotCaughtUp' }
   | PostgresUnavailable
 
-/** Anything that can go wrong between a caller and an answer. Causes are for the logs, never in the sentence. */
+/** Describes anything that can go wrong between a caller and an answer. Causes are for the logs, never in the sentence. */
 export const describeError = (error: EdgeError): Described => {
   switch (error._tag) {
     case 'Refused':

@@ -1,4 +1,4 @@
-/** What answers are made of, as OpenAPI shows it. A `title` becomes a schema of that name. */
+/** The schemas of answers for OpenAPI. A `title` becomes a schema of that name. */
 
 import { choicesOf, eachSetting, type SettingName } from '../../domain/settings.ts'
 import { eachMark } from '../../domain/space/session.ts'
@@ -13,7 +13,7 @@ export const free: JsonSchema = { type: 'object', additionalProperties: true }
 export const anything: JsonSchema = {}
 export const orNull = (schema: JsonSchema): JsonSchema => ({ ...schema, nullable: true })
 export const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
-/** Every property is always there, but those named as left out at times. */
+/** Every property is always there, except those marked with `sometimes`. */
 export const shape = (
   title: string,
   properties: Readonly<Record<string, JsonSchema>>,
@@ -24,7 +24,7 @@ export const shape = (
   properties,
   required: Object.keys(properties).filter((name) => !atTimes.includes(name)),
 })
-/** In an answer: not always there. */
+/** A property that is not always in the answer. */
 export const sometimes = (schema: JsonSchema): JsonSchema => ({ ...schema, 'x-sometimes': true })
 
 export const position = text({ pattern: '^[0-9]+$', description: 'A position on the log.' })
@@ -43,7 +43,7 @@ export const subspace = text({ description: 'A room of the space: main, or main-
 export const permission = text({ enum: ['access', 'moderate', 'admin'] })
 const role = text({ enum: ['access', 'moderate', 'admin', 'owner'] })
 
-/** Of each setting. */
+/** The schema of each setting. */
 export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
   (name, { kind, limits, says }) => {
     switch (kind) {
@@ -63,7 +63,7 @@ export const SETTINGS: Readonly<Record<SettingName, JsonSchema>> = eachSetting(
   },
 )
 
-/** Where one stands in the queue of a full room. */
+/** The caller's place in the queue of a full room. */
 export const QUEUE = {
   position: whole({ description: 'From 1; 0 where it is one’s turn.' }),
   waiting: whole({ description: 'How many wait.' }),
@@ -156,7 +156,7 @@ export const Space = shape('Space', {
   },
   created_at: orNull(time),
 })
-/** What a join answers of the space that was joined. */
+/** What the answer to a join says about the space. */
 export const JoinedSpace = shape('JoinedSpace', spaceNamed)
 export const roleOrNull = orNull(role)
 
@@ -195,8 +195,8 @@ const said = {
   created_at: time,
   timestamp: { ...time, description: 'The same as created_at.' },
 }
-/** Of a message that was posted, beside what every write answers. Of one that was posted before, its words come from
- *  the tables, and are not there while those are behind. */
+/** The fields about a posted message, besides those of every write. If the message was posted before, its words come
+ *  from the tables, and are missing while those are behind. */
 export const SAID: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
   Object.entries(said).map(([name, schema]) => [
     name,

@@ -1,5 +1,5 @@
-/** Which space a request is about, and the caller's role there. A space that the caller may not know of ends the request
- *  exactly as one that does not exist, after the same work. */
+/** Which space a request is about, and the caller's role there. If the caller may not know of the space, the request
+ *  ends exactly as if it did not exist, after the same work. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Caller } from '../../domain/identity.ts'
@@ -14,7 +14,7 @@ import { describeRefusal } from '../refusals.ts'
 import type { HttpDeps } from './deps.ts'
 import { orTell, tell } from './errors.ts'
 
-/** The two parts of a space in a path; `parseSpace` judges them. */
+/** The two parts of a space in a path; `parseSpace` checks them. */
 export const SpaceParams = t.type({ type: t.string, id: t.string })
 
 export const spaceOf = (params: t.TypeOf<typeof SpaceParams>): SpaceRef =>
@@ -29,7 +29,7 @@ export const isAuditor = ({ config, outside, clock }: HttpDeps, caller: Caller):
   return key !== null && key.space === null && key.permission !== 'access'
 }
 
-/** Ends the request of a service: only persons may go on. */
+/** Ends the request of a service: only people may go on. */
 export const needNoService = (caller: Caller): void => {
   if (caller.kind === 'service')
     tell({ status: 403, code: 'forbidden', error: 'This is for accounts, not for API keys.' })
@@ -49,7 +49,7 @@ export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller):
     deps.commands.look(space)(),
   ])
   const content = orTell(facts)
-  // Strangers learn no more about a broken space than about one that never existed.
+  // Strangers learn no more about an unreadable space than about one that never existed.
   if (E.isLeft(looked) && looked.left._tag === 'Broken')
     if (!accessOf(spaceDecider.initial(), caller, content, new Date(deps.clock.now()).toISOString()).mayKnow)
       tell(describeRefusal({ _tag: 'SpaceNotFound' }))
@@ -58,7 +58,7 @@ export const accessTo = async (deps: HttpDeps, space: SpaceRef, caller: Caller):
   return { space, state, content, access }
 }
 
-/** The same; ends the request where the caller may not know of it. */
+/** The same, but ends the request if the caller may not know of the space. */
 export const seen = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promise<VisibleSpace> => {
   const of = await accessTo(deps, space, caller)
   if (!of.access.mayKnow) tell(describeRefusal({ _tag: 'SpaceNotFound' }))
@@ -70,7 +70,7 @@ export const needEntry = (of: VisibleSpace): void => {
   orTellRefusal(of.access.mayEnter)
 }
 
-/** Ends the request where the caller is less than `role`. */
+/** Ends the request if the caller's role is lower than `role`. */
 export const needRole = (of: VisibleSpace, role: Role): void => {
   orTellRefusal(mayAs(of.access, role))
 }

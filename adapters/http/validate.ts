@@ -1,4 +1,4 @@
-/** io-ts in fastify: a schema carries its codec, which decodes; what OpenAPI shows is read off the codec. */
+/** io-ts in fastify: a schema carries its codec, which decodes; what OpenAPI shows is derived from the codec. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { invalid } from '../refusals.ts'
@@ -16,7 +16,7 @@ type Tagged = AnyCodec & {
   readonly value?: unknown
 }
 
-/** As OpenAPI shows it. A codec of our own shows as text, described by its name, or as it says itself. */
+/** The codec as OpenAPI shows it. A codec of our own shows as text described by its name, or by the shape that it was given. */
 const schemaOf = (codec: Tagged): JsonSchema => {
   switch (codec._tag) {
     case 'InterfaceType':
@@ -55,14 +55,14 @@ const schemaOf = (codec: Tagged): JsonSchema => {
 }
 
 const codecs = new WeakMap<object, AnyCodec>()
-/** The values of a schema that takes no others. */
+/** The names that a strict schema knows. */
 type Only = { readonly part: Part; readonly names: ReadonlyArray<string> }
 type Part = 'query' | 'body'
 const only = new WeakMap<object, Only>()
 
-/** A schema for fastify's `schema` option that `validatorCompiler` knows the codec of. `strict`: the part of
- *  a request that it is of, in which names that the codec doesn't know are refused: a filter that is misspelt would quietly show
- *  more than was asked for, and a proof in a field that nobody reads would make a guest of an account. */
+/** A schema for fastify's `schema` option, from which `validatorCompiler` finds the codec. `strict`: the part of a
+ *  request in which names that the codec doesn't know are refused: a misspelt filter would quietly show more than was
+ *  asked for, and a proof in a field that nobody reads would turn an account into a guest. */
 export const schemaFor = (codec: AnyCodec, { strict }: { readonly strict?: Part } = {}): JsonSchema => {
   const schema = schemaOf(codec as Tagged)
   const properties = Object.fromEntries(
@@ -84,14 +84,14 @@ const KNOWN: Readonly<Record<string, string>> = {
 
 const refusalOf = (errors: t.Errors): HttpError => {
   const context = errors[0]?.context ?? []
-  // The first named part below the whole: an intersection's and a union's own steps have numbers for keys.
+  // The first part below the whole that has a name: steps into intersections and unions have numbers for keys.
   const place = context.slice(1).find(({ key }) => !/^\d*$/.test(key))
   if (place === undefined) return new HttpError(invalid('body', 'The body must be a JSON object.'))
   const name = place.type.name
   return new HttpError(invalid(place.key, `The field ${place.key} must be ${KNOWN[name] ?? name}.`))
 }
 
-/** How many letters must be put in, taken out, changed or swapped with their neighbour to make one word of the other. */
+/** How many letters must be inserted, deleted, changed or swapped with their neighbour to turn one word into the other. */
 const distance = (one: string, other: string): number => {
   let before: number[] = []
   let last = Array.from({ length: other.length + 1 }, (_, i) => i)
@@ -133,8 +133,7 @@ const isGiven = (value: unknown): boolean => value !== undefined && value !== nu
 /** DLUX's wallet names its account beside the proof. */
 const BESIDE = ['user_account']
 
-/** Where a body has any part of a proof, a field that nobody reads may be another part, misspelt: the caller would quietly be a
- *  guest. */
+/** If a body has any part of a proof, a field that nobody reads may be another part, misspelt: the caller would quietly become a guest. */
 export const refuseBesideProof = (body: unknown, codec: AnyCodec): void => {
   if (typeof body !== 'object' || body === null) return
   const given = body as Readonly<Record<string, unknown>>
@@ -144,7 +143,7 @@ export const refuseBesideProof = (body: unknown, codec: AnyCodec): void => {
   if (unknown !== undefined) throw unknownName(unknown, { part: 'body', names })
 }
 
-/** Decodes what a schema from `schemaFor` names; anything else is documentation and passes. */
+/** Decodes the parts that a schema from `schemaFor` describes; any other schema is documentation, and everything passes. */
 export const validatorCompiler = ({ schema }: { schema: unknown }) => {
   const codec = codecs.get(schema as object)
   const known = only.get(schema as object)

@@ -14,14 +14,14 @@ export const identityOf = (caller: Caller) => ({
   ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
 })
 
-/** What every write's answer has. */
+/** What the answer to every write has. */
 export const written = (accepted: Accepted<unknown>) => ({
   success: true,
   position: String(accepted.position),
   revision: String(accepted.revision),
 })
 
-/** As the panel counts seats. */
+/** Seats in the form that the panel uses. */
 export const capacityOf = (used: number, total: number) => ({
   used,
   total,
@@ -37,8 +37,8 @@ const named = (space: SpaceRef, of: VisibleSpace) => ({
   visibility: of.content.visibility,
 })
 
-/** From the tables. A space where nothing ever happened may have no row: then it is as the content says. `users` is null
- *  for a caller who may not enter, who sees only how many they are. */
+/** A space from the tables. One in which nothing ever happened may have no row: then the content's facts are shown.
+ *  `users` is null for a caller who may not enter, who sees only how many there are. */
 export const spaceView = (
   of: VisibleSpace,
   row: SpaceRow | null,
@@ -57,7 +57,7 @@ export const spaceView = (
     guest_id: user.guest_id,
     subspace: user.subspace,
     connected_at: user.connected_at,
-    // As they reported last, which the log does not have.
+    // The position that they reported last, which is not on the log.
     position: positions.get(user.session_id) ?? user.position,
     ...shownMarks(marksIn({ ...user.marks, voice: user.voice_enabled })),
   })),
@@ -65,7 +65,7 @@ export const spaceView = (
   created_at: row?.created_at ?? null,
 })
 
-/** From the log's own state, for somebody who has just been let in. */
+/** A space from the log's own state, for somebody who has just been let in. */
 export const spaceNow = (of: VisibleSpace): Readonly<Record<string, unknown>> => ({
   ...named(of.space, of),
   active_users: of.state.sessions.size,

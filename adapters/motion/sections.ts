@@ -1,5 +1,5 @@
-/** What a block of motion is made of: its head, and each mover's track, compressed and sealed under their key; and the hashes by which
- *  the log proves it, also where somebody's track is gone. */
+/** The sections of a block of motion: its head, and each mover's track, compressed and sealed under the mover's key;
+ *  and the hashes by which the log proves it, even if somebody's track is gone. */
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRaw } from 'node:zlib'
@@ -9,7 +9,7 @@ import { MAX_BLOCK, MAX_TRACK } from '../../domain/scene/motion/recorder.ts'
 import { openBytes, type SubjectKey, sealBytes } from '../privacy/seal.ts'
 import { type KeyRef, refOf, type Vault } from '../privacy/vault.ts'
 
-/** `bytes` null: gone, with whoever moved. Section 0 is the head, and nobody's. */
+/** `bytes` is null if it is gone, together with whoever moved. Section 0 is the head, which belongs to nobody. */
 export type Section = {
   readonly section: number
   readonly subject: Subject | null
@@ -20,7 +20,7 @@ export type Section = {
 
 const deflate = promisify(deflateRaw)
 const inflate = promisify(inflateRaw)
-/** Nobody makes us unpack more: a head has a number for each tick and part. */
+/** The most bytes that are unpacked: a head has a number for each tick and part. */
 const MAX_HEAD = 1 << 20
 
 const hashOf = (
@@ -31,7 +31,7 @@ const hashOf = (
     .update(`${section} ${subject ?? ''}#${generation ?? ''}\n`)
     .update(bytes)
     .digest('base64')
-/** Of the sections' hashes, in their order. */
+/** The root over the sections' hashes, in their order. */
 export const rootOf = (sections: ReadonlyArray<Pick<Section, 'hash'>>): string => {
   const hash = createHash('sha256')
   for (const one of sections) hash.update(Buffer.from(one.hash, 'base64'))
@@ -56,7 +56,7 @@ export const sealSections = async (
   return sections
 }
 
-/** What is wrong with them, in a sentence; null where they are what the log says. Whether bytes may be gone is not looked at. */
+/** What is wrong with the sections, in a sentence; null if they are what the log says. Whether bytes may be gone is not checked. */
 export const faultOf = (sections: ReadonlyArray<Section>, root: string): string | null => {
   if (sections.length === 0) return 'it is missing'
   if (sections.some(({ section }, n) => section !== n)) return 'sections of it are missing'
@@ -66,11 +66,11 @@ export const faultOf = (sections: ReadonlyArray<Section>, root: string): string 
 }
 
 export type OpenedBlock = MotionBlock & {
-  /** Tracks that are erased, and tracks that can't be opened. */
+  /** How many tracks are erased, and how many can't be opened. */
   readonly erased: number
   readonly shut: number
 }
-/** Of sections that are what the log says. Throws where the head is none. */
+/** Opens sections that are what the log says. Throws if the head is malformed. */
 export const openSections = async (
   block: string,
   sections: ReadonlyArray<Section>,

@@ -14,13 +14,13 @@ export type NewBlock = {
 export type MotionStore = {
   /** The key that a mover's track is sealed under from now on. */
   readonly key: (subject: Subject) => Promise<SubjectKey>
-  /** Rejects where Postgres can't be asked. Of somebody who was erased meanwhile it keeps the hash alone. */
+  /** Rejects if Postgres can't be asked. For somebody who was erased meanwhile it stores only the hash. */
   readonly put: (block: NewBlock) => Promise<{ readonly root: string; readonly bytes: number }>
   readonly remove: (block: string) => Promise<void>
-  /** What need not be kept any longer goes. */
+  /** Deletes what need not be kept any longer. */
   readonly expire: (now: Date) => Promise<number>
 }
-/** What is wrong with a block, in a sentence, where it is not what the log says. */
+/** `fault`: what is wrong with a block, in a sentence, if it is not what the log says. */
 export type ReadBlock = { readonly fault: string } | { readonly fault: null; readonly opened: OpenedBlock }
 export type MotionReader = {
   readonly between: (...of: Parameters<typeof motionBetween>) => Promise<ReadonlyArray<MotionRow>>

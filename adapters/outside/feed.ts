@@ -14,9 +14,9 @@ import {
 export type FeedRequest = Wanted & {
   /** Exclusive. */
   readonly after: bigint | 'start' | 'end'
-  /** False: ends where the log does. */
+  /** False: the feed ends where the log does. */
   readonly isLive: boolean
-  /** Ends after so many; null for none. */
+  /** The feed ends after this many events; null for no limit. */
   readonly limit: number | null
   readonly showsClient: boolean
 }
@@ -26,7 +26,7 @@ const SILENCE_MS = 15_000
 /** How many events wait for a reader; the log is not read further in the meantime. */
 const WAITING = 200
 
-/** Null: nothing happened for a while. */
+/** Yields null when nothing has happened for a while. */
 export async function* feed(
   log: Pick<EventLog, 'subscribe'>,
   before: PositionBefore,

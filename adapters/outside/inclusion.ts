@@ -1,4 +1,4 @@
-/** The proof that an event is in the log, as a delivery carries it: the answer of `GET /api/audit/proof/inclusion`. */
+/** The proof in a delivery that an event is in the log: the answer of `GET /api/audit/proof/inclusion`. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Proofs } from '../../projections/proof/proofs.ts'
 

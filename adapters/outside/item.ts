@@ -9,10 +9,10 @@ import { timeOf } from '../../projections/history/point.ts'
 const KINDS = ['space', 'chat', 'refusal'] as const
 const PREFIXES = KINDS.map((kind) => `${kind}-`)
 
-/** Which events are told: of one space or of all, of some types or of all. */
+/** Which events are wanted: of one space or of all, of some types or of all. */
 export type Wanted = { readonly space: SpaceRef | null; readonly types: ReadonlyArray<string> | null }
 
-/** Prefixes of the streams: one of a space's fits longer names too, which `isWanted` tells apart. */
+/** Prefixes of the streams: a space's prefix also matches longer names, which `isWanted` excludes. */
 export const prefixesOf = ({ space }: Wanted): ReadonlyArray<string> =>
   space === null ? PREFIXES : KINDS.map((kind) => streamName(kind, space))
 
@@ -20,7 +20,7 @@ export const isWanted = ({ space, types }: Wanted, event: RecordedEvent): boolea
   (space === null || KINDS.some((kind) => event.stream === streamName(kind, space))) &&
   (types === null || types.includes(event.type))
 
-/** The space of an event of a room; null for a stream whose name is none. */
+/** The space of a room's event; null if the stream's name contains none. */
 const spaceOfEvent = (event: Pick<RecordedEvent, 'stream'>): SpaceRef | null => {
   const named = parseStreamName(event.stream)
   return E.isRight(named) ? named.right.space : null
@@ -33,7 +33,7 @@ export type Item = {
   readonly space_id: string
   readonly stream: string
   readonly position: string
-  /** Of the one before it of the same space; null for the first. */
+  /** The position of the previous event of the same space; null for the first. */
   readonly previous: string | null
   readonly revision: string
   readonly at: string
@@ -46,7 +46,7 @@ const said = ({ metadata, event }: Decoded, showsClient: boolean) => ({
   data: event.data,
 })
 
-/** `showsClient`: with address and user agent. Of an event that this version can't read, only its place. */
+/** `showsClient`: includes address and user agent. For an event that this version can't read, it has only the event's place. */
 export const itemOf = (event: RecordedEvent, previous: bigint | null, showsClient: boolean): Item => {
   const decoded = decodeRecorded(event)
   const space = spaceOfEvent(event)
@@ -66,12 +66,12 @@ export const itemOf = (event: RecordedEvent, previous: bigint | null, showsClien
   }
 }
 
-/** The last place of a space before `position`, by the tables. Rejects where they can't say. */
+/** The position of a space's last event before `position`, from the tables. Rejects if they can't say. */
 export type PositionBefore = (space: SpaceRef, position: bigint, wanted: Wanted) => Promise<bigint | null>
 
 const REMEMBERED = 10_000
 
-/** Which event of its space came before each, told them in the log's order; the tables are asked for a space's first. */
+/** Finds the previous event of the same space for each event, given in the log's order; the tables are asked for a space's first. */
 export const createPrevious = (wanted: Wanted, before: PositionBefore) => {
   const last = new Map<string, bigint>()
   return async (event: RecordedEvent): Promise<bigint | null> => {

@@ -13,7 +13,7 @@ const KEY = /^dpk_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** A secret for the key of this id, and what is kept of it. */
+/** A secret for the key with this id, and the hash that is kept of it. */
 export const newSecret = (id: string): { readonly secret: string; readonly hash: string } => {
   const secret = `dpk_${id.replaceAll('-', '')}_${randomBytes(32).toString('base64url')}`
   return { secret, hash: sha256(secret).toString('hex') }
@@ -34,7 +34,7 @@ export const readApiKey = (
   if (state === null) return E.left({ _tag: 'AuthStoreUnavailable', cause: 'the keys were not read yet' })
   const [, hex] = KEY.exec(token) ?? []
   const key = hex === undefined ? undefined : state.keys.get(uuidOf(hex))
-  // The same work for a key that does not exist.
+  // A key that does not exist takes the same work.
   const isIt = timingSafeEqual(sha256(token), Buffer.from(key?.hash ?? '0'.repeat(64), 'hex'))
   if (key === undefined || !isIt) return E.left(invalidProof('no such API key'))
   if (!isLive(key, new Date(now).toISOString()))
@@ -42,18 +42,18 @@ export const readApiKey = (
   return E.right({ kind: 'service', id: key.subject })
 }
 
-/** Whether its holder may bring a crowd to measure with: by a right of its own, or as whoever moderates every space. */
+/** Whether its holder may create test crowds for load measurements: by a right of its own, or because it moderates every space. */
 export const mayBringCrowd = ({ space, permission, load }: ServiceKey): boolean =>
   space === null && (load === true || permission !== 'access')
 
-/** The service whose key this is, where it may bring a crowd now; else null. */
+/** The service whose key this is, if it may create test crowds now; else null. */
 export const crowdBringer = (outside: Known, token: unknown, now: number): string | null => {
   const service = typeof token === 'string' ? readApiKey(outside, token, now) : null
   const key = service !== null && E.isRight(service) ? liveKey(outside, service.right.id, now) : null
   return key !== null && mayBringCrowd(key) ? key.subject : null
 }
 
-/** A service's key while it opens anything. */
+/** A service's key while it is valid. */
 export const liveKey = (outside: Known, subject: string, now: number): ServiceKey | null => {
   const state = outside.state()
   const key = state === null ? undefined : keyOf(state, subject)

@@ -1,5 +1,5 @@
-/** The keys and subscriptions as each process has them: read from their stream, and followed. What is written here is known here at
- *  once, and everywhere as soon as the log tells it. */
+/** The keys and subscriptions in each process: read from their stream, and followed. What is written here is known here
+ *  at once, and everywhere else as soon as the log delivers it. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Actor } from '../../domain/identity.ts'
 import { OUTSIDE_PREFIX, OUTSIDE_STREAM } from '../../domain/names.ts'
@@ -11,7 +11,7 @@ import { appendSettled } from '../eventstore/settle.ts'
 
 export type OutsideRequest = {
   readonly sender: Omit<Sender, 'by'> & { readonly by: Actor }
-  /** The command's. A UUID. */
+  /** The command's id. A UUID. */
   readonly id: string
   readonly command: OutsideCommand
 }
@@ -57,7 +57,7 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
     state = evolveOutside(state, event)
     if (isRead) for (const listener of listeners) listener(state)
   }
-  /** Rejects where the log can't be read. */
+  /** Rejects if the log can't be read. */
   const readOn = async (): Promise<void> => {
     for (;;) {
       const page = await log.readStream(OUTSIDE_STREAM, { from: last.revision + 1n, limit: PAGE })()
@@ -70,7 +70,7 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
     for (const listener of listeners) listener(state)
   }
   let turn: Promise<void> = Promise.resolve()
-  /** One after the other. */
+  /** Runs one read after the other. */
   const catchUp = (): Promise<void> => {
     const mine = turn.then(readOn)
     turn = mine.catch(() => {})
@@ -83,7 +83,7 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
       for (const item of batch) {
         const isNext = item.kind === 'event' && item.event.revision === last.revision + 1n
         if (isNext) fold(item.event)
-        // What was there before it began to follow, or stands between, is read.
+        // Events from before it began to follow, or missing in between, are read.
         else if (item.kind === 'caught-up' || (item.kind === 'event' && item.event.revision > last.revision))
           await catchUp().catch(() => {})
       }
@@ -123,7 +123,7 @@ export const createOutside = ({ log, clock, ids, nodeId }: Deps): Outside => {
       const made = events.map((event) => recorded(request, event, at))
       const written = await append(OUTSIDE_STREAM, expected, made)()
       if (E.isRight(written)) {
-        // It is written: whoever can't read it back now hears of it from the log.
+        // It is written: if it can't be read back now, it comes with the subscription.
         await catchUp().catch(() => {})
         return E.right({ events, ...written.right, state })
       }

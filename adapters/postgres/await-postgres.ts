@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectSession } from './session.ts'
 
-/** Resolves once it answers; tells once that it waits, and why. */
+/** Resolves once it answers; reports once that it waits, and why. */
 export const awaitPostgres = async (url: string, onWait: (error: unknown) => void): Promise<void> => {
   for (let tries = 0; ; tries += 1)
     try {

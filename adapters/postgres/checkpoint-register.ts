@@ -15,10 +15,10 @@ import {
 import { rowsOf } from './query.ts'
 
 export type Register = {
-  /** Before the next is signed. `mine`: the last that was issued here, which the table should have. A log that is away is
-   *  waited for with the next. */
+  /** To be called before the next is signed. `mine`: the last one issued here, which the table should have. If the log
+   *  is away, this is done with the next one. */
   readonly agree: (mine: NewCheckpoint | null) => Promise<void>
-  /** Writes down one that is in the table. */
+  /** Writes one that is in the table to the log. */
   readonly tell: (made: NewCheckpoint) => Promise<void>
 }
 
@@ -38,18 +38,18 @@ export const createRegister = ({
   const verifier = verifierOf(signer)
   const { vkey } = verifier
   const stream = issuedStream(vkey)
-  /** How many events the log has of them, and the last one's number; null where that must be looked at. */
+  /** How many of them are on the log, and the last one's number; null if that must be looked up. */
   let onLog: { readonly events: number; readonly number: number } | null = null
 
   const put = async (made: NewCheckpoint): Promise<number> =>
     (await pool.query(keepCheckpoint(made))).rows.length
 
   type Made = Pick<NewCheckpoint, 'number' | 'note'>
-  /** Nobody waits for it then. */
+  /** Whether the log is away: then nobody waits for it. */
   const isAway = (): boolean => log === undefined || log.health().state === 'down'
   const append = async (made: ReadonlyArray<Made>): Promise<void> => {
     const [there, last] = [onLog, made.at(-1)]
-    // Where it stands is looked at again before the next.
+    // What is on the log is looked up again before the next one.
     onLog = null
     if (isAway() || there === null || last === undefined) return
     const expected = there.events === 0 ? 'none' : BigInt(there.events - 1)
@@ -58,7 +58,7 @@ export const createRegister = ({
     if (E.isRight(written)) onLog = { events: there.events + made.length, number: last.number }
   }
 
-  /** Puts checkpoints into the table that only the log has. */
+  /** Puts checkpoints that only the log has into the table. */
   const restore = async (): Promise<number> => {
     let lost = 0
     for (let from = 0n; log !== undefined; from += BigInt(PAGE)) {
@@ -67,7 +67,7 @@ export const createRegister = ({
       for (const { data } of page.right) {
         const issued = issuedIn(data)
         const signed = issued === null ? null : openCheckpoint(issued.note, verifier)
-        // Somebody who can write to the log can't sign: checkpoints that are not ours are left for audit verify to name.
+        // Somebody who can write to the log can't sign: checkpoints that are not ours are left for audit verify to report.
         if (issued === null || signed === null || issued.number !== (numberOf(signed) ?? issued.number))
           continue
         lost += await put({
@@ -111,7 +111,7 @@ export const createRegister = ({
     },
     tell: async (made) => {
       if (onLog?.number === made.number - 1) await append([made])
-      // Where others have written meanwhile.
+      // Others have written meanwhile.
       if (onLog?.number !== made.number && !isAway()) told(await look())
     },
   }

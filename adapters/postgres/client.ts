@@ -1,7 +1,7 @@
 /** A connection to Postgres of its own, outside the pool. */
 import pg from 'pg'
 
-/** Connected, or closed again where that fails, which throws. */
+/** Connects a client. If that fails, closes it and throws. */
 export const connectClient = async (config: pg.ClientConfig): Promise<pg.Client> => {
   const client = new pg.Client(config)
   client.on('error', () => {})

@@ -1,4 +1,4 @@
-/** What went wrong, by whose fault: the connection's, the data's, or ours. */
+/** Whose fault an error is: the connection's, the data's, or ours. */
 import type { PostgresUnavailable } from '../../projections/read-models.ts'
 
 const codeOf = (error: unknown): string | null => {
@@ -20,19 +20,19 @@ export const isDataError = (error: unknown): boolean => {
   return code !== null && /^(22|23|54)[0-9A-Z]{3}$/.test(code)
 }
 
-/** Postgres said it, and it is neither the connection nor the load: our statement or our schema is wrong. */
+/** Whether our statement or our schema is wrong: Postgres reported it, and it is about neither the connection nor the load. */
 export const isDefect = (error: unknown): boolean => {
   const code = codeOf(error)
   if (code === null) {
     const name = error instanceof Error ? error.constructor.name : ''
-    // Slonik's own, without a code: wrong statements and rows that are not what was asked for.
+    // Slonik's own errors have no code: wrong statements, and rows that are not as expected.
     return (
       error instanceof TypeError ||
       /^(InputSyntax|InvalidInput|DataIntegrity|NotFound|SchemaValidation|UnexpectedState)/.test(name)
     )
   }
   if (!/^[0-9A-Z]{5}$/.test(code)) return false
-  // Tables that are not there yet: the projector makes them.
+  // Tables that don't exist yet: the projector creates them.
   if (code === NO_TABLE) return false
   return !/^(08|53|55|57|58|40|25|XX)/.test(code) && code !== '28P01' && code !== '3D000'
 }

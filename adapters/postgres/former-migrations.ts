@@ -1,6 +1,6 @@
-/** Migrations by the names they had before: a file that was renamed, or parted into one for each read model, is the same migration. */
+/** Migrations by their former names: a file that was renamed, or divided into one for each read model, is the same migration. */
 
-/** The files that a former one is now. Its text is theirs put together, to the byte. */
+/** The files that a former one is now. Its text is theirs joined, to the byte. */
 export const FORMER_NAMES: Readonly<Record<string, ReadonlyArray<string>>> = {
   '0001_read_models.sql': [
     '0010_spaces.sql',
@@ -25,7 +25,8 @@ export const FORMER_NAMES: Readonly<Record<string, ReadonlyArray<string>>> = {
   '0981_used_tickets.sql': ['0981_auth_used_tickets.sql'],
 }
 
-/** The migrations that a database knows by this name: one by today's name, or what a former one is now; none of a newer version. */
+/** The migrations that a database knows by this name: the one with that name today, or those that a former one is now;
+ *  none if a newer version applied it. */
 export const knownAs = <M extends { readonly name: string }>(
   name: string,
   migrations: ReadonlyArray<M>,

@@ -16,7 +16,7 @@ const Row = t.type({
 })
 const Taken = t.type({ mine: t.boolean })
 
-/** The pool is the caller's to end. */
+/** The caller ends the pool. */
 export const createLeaseStore = (pool: DatabasePool): LeaseStore => {
   const asking =
     <T>(work: () => Promise<T>): TaskEither<LeasesUnavailable, T> =>

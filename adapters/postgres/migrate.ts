@@ -9,7 +9,7 @@ import { backendOf, proveOwnSession } from './own-session.ts'
 
 export type Migration = { readonly name: string; readonly text: string; readonly hash: string }
 
-/** What is wrong with the data or the files, in a sentence for the operator. */
+/** Something is wrong with the data or the files; the message is a sentence for the operator. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
@@ -35,18 +35,18 @@ export const readMigrations = async (folder: string = FOLDER): Promise<ReadonlyA
   return migrations
 }
 
-/** One hash for all of them: changes when any file does. */
+/** One hash over all of them, which changes when any file does. */
 export const migrationsHash = (migrations: ReadonlyArray<Migration>): string =>
   sha256(migrations.map(({ name, hash }) => `${name} ${hash}\n`).join(''))
 
-/** As `schema_migrations` has it. */
+/** A row of `schema_migrations`. */
 export type AppliedMigration = { readonly name: string; readonly hash: string }
 
 const hashOf = (migrations: ReadonlyArray<Migration>): string =>
   migrations.length === 1 ? migrations[0]!.hash : sha256(migrations.map(({ text }) => text).join(''))
 
-/** What a database has of these migrations. `newer`: names that this version does not know; `changed`: files that are not what
- *  was applied; `fresh`: those that are not applied yet. */
+/** Which of these migrations a database has. `newer`: names that this version does not know; `changed`: files that
+ *  differ from what was applied; `fresh`: migrations that are not applied yet. */
 export const compareMigrations = (
   applied: ReadonlyArray<AppliedMigration>,
   known: ReadonlyArray<Migration>,
@@ -67,7 +67,7 @@ export const compareMigrations = (
   return { newer, changed, fresh: known.filter(({ name }) => !there.has(name)) }
 }
 
-/** Those that are not applied yet. Throws where this version can't go on with the database. */
+/** The migrations that are not applied yet. Throws if this version can't continue with the database. */
 const freshOf = (
   applied: ReadonlyArray<AppliedMigration>,
   known: ReadonlyArray<Migration>,
@@ -84,7 +84,7 @@ const freshOf = (
   return fresh
 }
 
-/** `trouble`: a sentence where this version can't go on with the database. */
+/** `trouble`: a sentence if this version can't continue with the database. */
 export type PendingMigrations = { readonly fresh: ReadonlyArray<string>; readonly trouble: string | null }
 
 /** What `migrate` would apply. Changes nothing. */
@@ -112,8 +112,8 @@ export const pendingMigrations = async (url: string): Promise<PendingMigrations>
   }
 }
 
-/** Brings the database at `url` up to date; each file in a transaction of its own. Safe to call from many processes
- *  at once. Answers the names that it applied. Throws `MigrationError`, `NoOwnSession`, or what Postgres says. */
+/** Brings the database at `url` up to date, each file in a transaction of its own. Safe to call from many processes at
+ *  once. Returns the names that it applied. Throws `MigrationError`, `NoOwnSession`, or Postgres' errors. */
 export const migrate = async (
   url: string,
   migrations?: ReadonlyArray<Migration>,

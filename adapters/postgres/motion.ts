@@ -1,4 +1,4 @@
-/** Blocks of motion in Postgres: their sections in a table of their own, which blocks there are in the read model. */
+/** Blocks of motion in Postgres: their sections are in a table of their own; the read model has which blocks exist. */
 import * as t from 'io-ts'
 import { type DatabasePool, sql } from 'slonik'
 import { motionBetween, motionLast } from '../../projections/motion/queries.ts'
@@ -46,7 +46,7 @@ const sectionsOf = (block: string) =>
     Row,
   )
 
-/** The pool and the vault are the caller's to end. */
+/** The caller ends the pool and the vault. */
 export const createMotionStore = (pool: DatabasePool, vault: Vault): MotionStore & MotionReader => ({
   key: async (subject) => {
     const key = vault.sealingNow?.(subject) ?? (await vault.sealing([subject])).get(subject)

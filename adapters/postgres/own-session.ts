@@ -1,5 +1,5 @@
-/** Proves that a connection has a session of its own. Behind a pooler in transaction mode it has one only while a transaction
- *  lasts: a lock that is taken there is held by whoever comes next, and by nobody who would let go of it. */
+/** Proves that a connection has a session of its own. Behind a pooler in transaction mode it has one only during a
+ *  transaction: a lock that is taken there belongs to whoever uses the backend next, and nobody would release it. */
 import pg from 'pg'
 
 /** Session locks can't be held over this connection, and another try won't change that. */
@@ -16,8 +16,8 @@ export class NoOwnSession extends Error {
 const ROUNDS = 16
 const TIMEOUT_MS = 10_000
 
-/** Two connections that are open at once have a backend each, and keep it. `backend` asks the one that is to be proved;
- *  answers its process id there. Throws `NoOwnSession`, or what Postgres says. */
+/** Checks that two connections that are open at once each have a backend of their own, and keep it. `backend` asks the
+ *  connection to be proved; resolves with its process id there. Throws `NoOwnSession`, or Postgres' errors. */
 export const proveOwnSession = async (url: string, backend: () => Promise<number>): Promise<number> => {
   const other = new pg.Client({
     connectionString: url,

@@ -43,19 +43,19 @@ export type ProofOptions = {
   readonly pool: DatabasePool
   readonly signer: Signer
   readonly clock: Clock
-  /** A newer checkpoint is signed at most this often. Default 5,000. */
+  /** Milliseconds between two signatures, at least. Default 5,000. */
   readonly everyMs?: number
-  /** How long to wait for the next checkpoint if the last one would do. Default 2,000. */
+  /** How long (ms) to wait for the next checkpoint if the last one would do. Default 2,000. */
   readonly patienceMs?: number
   /** Called each time the tree turns out not to continue what was signed. */
   readonly onAltered?: (size: number) => void
-  /** Where checkpoints are written besides their table, so that one that is removed from it is missed. */
+  /** The log to which checkpoints are also written, so that it is noticed if one is removed from their table. */
   readonly log?: Pick<EventLog, 'append' | 'readStream' | 'health'>
-  /** Told how many rows were gone from the table, and were put back. */
+  /** Called with the number of rows that were missing from the table, and were put back. */
   readonly onLost?: (rows: number) => void
 }
 
-/** So often others may be first, with each their next number. */
+/** How many times others may be faster and take the next number. */
 const ATTEMPTS = 20
 
 const leafRowOf = leafRow as t.Type<
@@ -72,7 +72,7 @@ const nodesOf =
       throw new Error('Hashes of the log’s tree are missing from proof_leaves.')
     return rows.map(({ hash }) => Buffer.from(hash, 'hex'))
   }
-/** How many leaves the tree has, and where the last one stands; null where it has none. */
+/** How many leaves the tree has, and the position of the last one; null if it has none. */
 const endOf = async (
   pool: DatabasePool,
 ): Promise<{ readonly size: number; readonly position: string } | null> => {
@@ -88,7 +88,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
   const nodes = nodesOf(pool)
 
   let signedAt = Number.NEGATIVE_INFINITY
-  /** The last that was issued here: gone from the table, it is still known. */
+  /** The last one issued here: it is still known if it disappears from the table. */
   let mine: NewCheckpoint | null = null
   const verifier = verifierOf(signer)
   const altered = (size: number): Issue => {
@@ -96,7 +96,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     return { kind: 'altered' }
   }
 
-  /** What was signed of the log's going back. */
+  /** The signed statements that the log went back. */
   const wentBackOf = async (newest: Checkpoint | null): Promise<ReadonlyArray<WentBack>> => {
     const notes = await rowsOf(pool, wentBackNotes())
     const said = notes.flatMap(({ note }) => openWentBack(note, verifier) ?? [])
@@ -105,7 +105,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
   const isOfTree = async (signed: Checkpoint, size: number): Promise<boolean> =>
     size >= signed.size && (await rootAt(signed.size, nodes)).equals(signed.root)
 
-  /** Whether today's tree begins with what was signed last, but for what the log has lost since as its key says. */
+  /** Whether today's tree begins with what was signed last, except for what the log has lost since, according to its key. */
   const continues = async (
     newest: IssuedCheckpoint,
     size: number,
@@ -123,7 +123,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     return true
   }
 
-  /** What the next must go on from: null before the first, and where the tree does not go on from it. */
+  /** What the next one must continue from: null before the first, and if the tree does not continue from it. */
   const standing = async (newest: IssuedCheckpoint | undefined, size: number) => {
     if (newest === undefined) return { signed: null, wentBack: await wentBackOf(null) }
     const signed = openCheckpoint(newest.note, verifier)
@@ -137,7 +137,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     { size, latest, wentBack }: { size: number; latest: number; wentBack: ReadonlyArray<WentBack> },
     position: string | null,
   ): Promise<NewCheckpoint> => {
-    // Where servers' clocks differ, the later number still says no earlier time.
+    // If servers' clocks differ, a later number still has no earlier time.
     const at = new Date(Math.max(clock.now(), latest)).toISOString()
     const root = await rootAt(size, nodes)
     const extensions = [...extensionsFor(number, at, position), ...wentBackLines(wentBack)]
@@ -168,7 +168,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
       const number = Number(before?.number ?? 0) + 1
       const made = await signNext(number, { size, latest, wentBack }, now?.position ?? null)
       const { rows } = await pool.query(keepCheckpoint(made))
-      // Another process was first: its checkpoint is used, and nobody ever saw this one.
+      // Another process was faster: its checkpoint is used, and nobody ever saw this one.
       if (rows.length === 0 && attempt < ATTEMPTS) continue
       if (rows.length === 0) return altered(size)
       mine = made
@@ -178,7 +178,7 @@ export const createProofs = (options: ProofOptions): Proofs => {
     }
   }
 
-  /** The last that was told here, and the one that is made just now: whoever comes meanwhile waits for that. */
+  /** The last one returned here, and the one that is being made now: whoever comes meanwhile waits for that. */
   let told: SignedCheckpoint | null = null
   let making: Promise<Issue> | null = null
   const make = (atLeast: number): Promise<Issue> => {
@@ -191,11 +191,11 @@ export const createProofs = (options: ProofOptions): Proofs => {
         making = null
       })
     making = made
-    // If nobody waits any more, the next caller gets it.
+    // If nobody waits any more, the next caller gets the error.
     made.catch(() => {})
     return made
   }
-  /** A disk that others keep busy can hold up the next one for long. What was signed stays true, so it is told instead. */
+  /** A disk that others keep busy can delay the next one for long. What was signed stays true, so it is returned instead. */
   const checkpoint = async (atLeast: number): Promise<Issue> => {
     for (;;) {
       const others = making

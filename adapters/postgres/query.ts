@@ -6,12 +6,12 @@ import type { Query } from '../../projections/query.ts'
 import type { ReadResult } from '../../projections/read-models.ts'
 import { isDefect, unavailable } from './errors.ts'
 
-/** A row is not what the query says it is: a bug. */
+/** A row does not have the type that the query declares: a bug. */
 class UnexpectedRow extends Error {
   override readonly name = 'UnexpectedRow'
 }
 
-/** Runs it and decodes each row. Throws what Postgres says, and `UnexpectedRow`. */
+/** Runs a query and decodes each row. Throws Postgres' errors, and `UnexpectedRow`. */
 export const rowsOf = async <T>(
   on: Pick<CommonQueryMethods, 'query'>,
   { statement, row }: Query<T>,
@@ -47,8 +47,8 @@ const orLate = async <T>(work: Promise<T>, ms: number): Promise<T | typeof LATE>
   }
 }
 
-/** Gives up on a Postgres that is silent, but waits for slow work as long as Postgres answers something else (`anything`)
- *  in the meantime. While it is silent nothing more is sent to it, so that queries don't pile up. */
+/** Gives up on a silent Postgres, but waits for slow work as long as Postgres answers something else (`anything`) in
+ *  the meantime. While it is silent nothing more is sent to it, so that queries don't pile up. */
 export const createPatience = (anything: () => PromiseLike<unknown>, silenceMs = SILENCE_MS) => {
   let beating: Promise<boolean> | null = null
   let isSilent = false
@@ -67,10 +67,10 @@ export const createPatience = (anything: () => PromiseLike<unknown>, silenceMs =
     return beating
   }
   return async <T>(work: () => Promise<T>): Promise<T> => {
-    // One query finds out for all whether it answers again.
+    // One query determines for all whether it answers again.
     if (isSilent && (await orLate(beat(), silenceMs)) !== true) throw new Silent(silenceMs)
     const done = work()
-    // Its failure is met where it is awaited, or comes too late for anybody.
+    // Its failure is handled where it is awaited, or comes too late to matter.
     done.catch(() => {})
     for (let half = silenceMs / 2; ; ) {
       const first = await orLate(done, half)
@@ -98,7 +98,7 @@ const patienceWith = (pool: Pick<CommonQueryMethods, 'query'>): Patience => {
   return patience
 }
 
-/** Work on a pool as an effect: connection trouble, and a Postgres that says nothing for two seconds, is
+/** Work on a pool as an effect: connection trouble, or a Postgres that is silent for two seconds, becomes
  *  `PostgresUnavailable`; a defect throws. */
 export const askingOf = (pool: Pick<CommonQueryMethods, 'query'>) => {
   const patience = patienceWith(pool)

@@ -38,7 +38,7 @@ import { COUNTED } from '../../projections/transparency/report.ts'
 import { askingOf, rowsOf } from './query.ts'
 import { advanced } from './wait-for-position.ts'
 
-/** A cursor that is none (see `isCursor`) starts from the beginning. */
+/** A malformed cursor (see `isCursor`) starts from the beginning. */
 const after = (kind: CursorKind, cursor: string | null): ReadonlyArray<string> | null =>
   cursor === null ? null : decodeCursor(kind, cursor)
 
@@ -49,7 +49,7 @@ const page = <T>(rows: ReadonlyArray<T>, limit: number, key: (row: T) => Readonl
   return { items, next_cursor: rows.length > limit && last !== undefined ? encodeCursor(key(last)) : null }
 }
 
-/** Texts from outside, in the form that Postgres takes: what it refuses could match nothing anyway. */
+/** Texts from outside, in the form that Postgres accepts: what it refuses could match nothing anyway. */
 const cleaned = <T extends object>(request: T): T =>
   Object.fromEntries(
     Object.entries(request).map(([name, value]) => [
@@ -58,14 +58,14 @@ const cleaned = <T extends object>(request: T): T =>
     ]),
   ) as T
 
-/** Of one case: reports are bounded, and the rest is its moderators'. */
+/** The most steps of one case that are read: the number of reports is limited, and the rest is up to its moderators. */
 const MOST_STEPS = 1_000
-/** Of a transparency report, at a time. */
+/** How many rows of a transparency report are read at a time. */
 const ACCOUNTED_PAGE = 2_000
 
 const REVISION = /^\d{1,19}$/
 
-/** Reports, cases and what they come to in numbers. */
+/** Queries of reports and cases, and of the numbers for transparency reports. */
 const caseReads = (
   pool: DatabasePool,
   asking: ReturnType<typeof askingOf>,
@@ -94,7 +94,7 @@ const caseReads = (
     asking(() => rowsOf(pool, transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE }))),
 })
 
-/** `close` ends the connection that `waitFor` listens on; the pool is the caller's to end. */
+/** `close` ends the connection on which `waitFor` listens; the caller ends the pool. */
 export const createReadModels = (
   pool: DatabasePool,
 ): ReadModels & { readonly close: () => Promise<void> } => {
@@ -114,7 +114,7 @@ export const createReadModels = (
         return page(rows, limit, (row) => [key(row)])
       })
 
-  /** The revision that `before` or `after` stands for; null where there is no such message. */
+  /** The revision that `before` or `after` stands for; null if there is no such message. */
   const revision = async (space: SpaceRef, text: string | undefined): Promise<bigint | undefined | null> => {
     if (text === undefined) return undefined
     if (REVISION.test(text)) return BigInt(text)

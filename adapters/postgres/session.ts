@@ -1,5 +1,5 @@
-/** One connection of its own, for what a pool can't do: session locks, LISTEN, COPY, and transactions that end with
- *  the lock that guards them. */
+/** One connection of its own, for what a pool can't do: session locks, LISTEN, COPY, and transactions that end when the
+ *  lock that guards them does. */
 import { createHash } from 'node:crypto'
 import pg from 'pg'
 import type { QuerySqlToken } from 'slonik'
@@ -9,16 +9,16 @@ import { backendOf, proveOwnSession } from './own-session.ts'
 export type DatabaseRow = Readonly<Record<string, unknown>>
 export type CopyFrom = { readonly statement: string; readonly data: string | Buffer }
 export interface DatabaseSession {
-  /** The process id of its backend in Postgres, where that was proved to be its own. */
+  /** The process id of its backend in Postgres, if the backend was proved to be its own. */
   readonly backend: number | null
-  /** A statement of slonik's `sql` tag. int8 comes as bigint, timestamptz as Date, json parsed. */
+  /** Runs a statement of slonik's `sql` tag. int8 is returned as bigint, timestamptz as Date, json parsed. */
   readonly run: (statement: QuerySqlToken) => Promise<ReadonlyArray<DatabaseRow>>
   /** Plain SQL without values: BEGIN, SET LOCAL, DDL. */
   readonly exec: (text: string) => Promise<void>
-  /** COPY … FROM STDIN with all that goes in, one after the other, in one go. Throws what Postgres says of the first that
-   *  it refuses; then nothing of any of them is there. */
+  /** COPY … FROM STDIN with all its data, several of them one after the other, in one go. Throws Postgres' error about
+   *  the first that it refuses; then nothing of any of them is stored. */
   readonly copy: (...copies: ReadonlyArray<CopyFrom>) => Promise<void>
-  /** Rolls back and throws on. On a broken connection the outcome of COMMIT is unknown. */
+  /** Rolls back on an error and rethrows it. On a broken connection the outcome of COMMIT is unknown. */
   readonly transaction: <T>(work: () => Promise<T>) => Promise<T>
   readonly listen: (channel: string, heard: (payload: string) => void) => Promise<void>
   /** Resolves once the connection is gone, whoever ended it. */
@@ -31,8 +31,8 @@ const types = {
     oid === 20 ? (value: string) => BigInt(value) : pg.types.getTypeParser(oid, format as 'text'),
 }
 
-/** Statements are prepared once a connection, under a name made of their text, where the connection is surely one: a pooler
- *  in transaction mode gives the next of them to a backend that does not know the name. */
+/** Statements are prepared once per connection, under a name made from their text, if the connection surely has a
+ *  session of its own: a pooler in transaction mode passes the next one to a backend that does not know the name. */
 const statementNames = new Map<string, { readonly name: string; readonly text: string }>()
 const prepared = (sql: string): { readonly name: string; readonly text: string } => {
   let known = statementNames.get(sql)
@@ -59,10 +59,10 @@ class CopyIn {
     this.copies = copies
     this.settle = settle
   }
-  /** The rows go with the statements: where Postgres refuses one, it passes over them and all that follow. Without a
-   *  transaction around them, statements that are sent as one are one.
-   *  Source: https://www.postgresql.org/docs/current/protocol-flow.html, "COPY Operations", "Multiple Statements in a
-   *  Simple Query". */
+  /** The rows are sent with the statements: if Postgres refuses one, it skips its rows and all that follow. Without a
+   *  transaction around them, statements that are sent together are one transaction. Source:
+   *  https://www.postgresql.org/docs/current/protocol-flow.html, "COPY Operations", "Multiple Statements in a Simple
+   *  Query". */
   submit(connection: Wire): void {
     connection.stream.cork()
     connection.query(this.copies.map(({ statement }) => statement).join(';'))
@@ -74,7 +74,7 @@ class CopyIn {
   }
   handleCopyInResponse(): void {}
   handleCommandComplete(): void {}
-  /** After an error the client forgets the query, so nothing more is reported here. The next one waits all the same. */
+  /** After an error the client forgets the query, so nothing more is reported here. The next query waits all the same. */
   handleError(error: Error): void {
     this.settle(error)
   }
@@ -83,7 +83,7 @@ class CopyIn {
   }
 }
 
-/** Throws where Postgres can't be reached, and `NoOwnSession` where `isOwn` is asked for and it has none. */
+/** Throws if Postgres can't be reached, and `NoOwnSession` if `isOwn` is asked for and the connection has none. */
 export const connectSession = async (
   url: string,
   applicationName: string,

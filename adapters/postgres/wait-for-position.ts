@@ -1,15 +1,15 @@
-/** Waits until the tables have a position: by NOTIFY, and by asking now and then in case a notice was missed. */
+/** Waits until the tables have a position: by NOTIFY, and by asking at intervals in case a notice was missed. */
 import type { DatabasePool } from 'slonik'
 import { ADVANCED, readCheckpoint } from '../../projections/checkpoint.ts'
 import { rowsOf } from './query.ts'
 import { connectSession, type DatabaseSession } from './session.ts'
 
 const POLL_MS = 100
-/** For so long the last known position is believed without asking: a rebuild from an older log may set the tables back. */
+/** How long (ms) the last known position counts without asking again: a rebuild from an older log may set the tables back. */
 const BELIEVED_MS = 500
 
 export type Advanced = {
-  /** Throws where Postgres can't be asked. */
+  /** Throws if Postgres can't be asked. */
   readonly waitFor: (position: bigint, timeoutMs: number) => Promise<boolean>
   readonly close: () => Promise<void>
 }
@@ -23,7 +23,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
 
   const isKnown = (position: bigint): boolean =>
     position <= known && performance.now() - knownAt < BELIEVED_MS
-  /** The last notice counts, even if it says less than before. */
+  /** The last notice counts, even if its position is lower than before. */
   const reached = (position: bigint): void => {
     known = position
     knownAt = performance.now()
@@ -39,7 +39,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
         if (closing) await it.close()
         return it
       })
-      // Without it polling goes on; the next wait tries again.
+      // Without a listener, polling goes on; the next wait tries again.
       .catch(() => {
         session = null
         return null
@@ -47,7 +47,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
   }
   let asking: Promise<void> | null = null
   let askedAt = Number.NEGATIVE_INFINITY
-  /** All who ask at once share one answer. */
+  /** Everybody who asks at the same time shares one answer. */
   const ask = (): Promise<void> => {
     asking ??= rowsOf(pool, readCheckpoint())
       .then(([checkpoint]) => reached(checkpoint?.position ?? -1n))
@@ -57,7 +57,7 @@ export const advanced = (pool: DatabasePool): Advanced => {
       })
     return asking
   }
-  /** However many wait, Postgres is asked once in a while. */
+  /** However many wait, Postgres is asked only at intervals. */
   const askNowAndThen = async (): Promise<void> => {
     if (asking !== null || performance.now() - askedAt >= POLL_MS) await ask()
   }

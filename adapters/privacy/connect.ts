@@ -1,4 +1,4 @@
-/** A vault on a database of its own connections, which forgets what was erased as soon as it hears of it. */
+/** A vault with database connections of its own, which forgets what was erased as soon as it is notified. */
 import pg from 'pg'
 import { listen, type NoticeListener } from '../listener.ts'
 import { createPatience } from '../postgres/query.ts'
@@ -11,7 +11,7 @@ import {
 } from './postgres-vault.ts'
 
 export type ConnectedVault = PostgresVault & {
-  /** Resolves once it hears of erasures; those before it are then forgotten. */
+  /** Resolves once it hears of erasures; what was erased before is then forgotten, too. */
   readonly ready: Promise<void>
   /** Whether it hears of erasures. */
   readonly hearing: Pick<NoticeListener, 'connected' | 'deaf'>
@@ -27,7 +27,7 @@ export type VaultOptions = {
   /** Keys kept in memory. Default 50,000. */
   readonly cacheSize?: number
   readonly maxConnections?: number
-  /** How long a database that says nothing is waited for (ms). Default 2,000; who has more to lose by giving up, longer. */
+  /** How long (ms) to wait for a silent database. Default 2,000; longer for callers who have more to lose by giving up. */
   readonly silenceMs?: number
 }
 
@@ -68,7 +68,7 @@ export const connectVault = ({
         if (error instanceof WrongMasterKey) onWrongMaster(error)
         throw error
       }
-      // Erasures while nobody listened are unknown here.
+      // Any erasures while nobody listened are unknown here.
       vault.forget()
     },
   })

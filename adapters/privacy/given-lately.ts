@@ -1,5 +1,5 @@
-/** What this process appended lately, by the events' ids: its own events come back to it by its subscription, and then need not
- *  be parsed and opened again. */
+/** What this process appended lately, by the events' ids: its own events come back through its subscription, and then
+ *  need not be parsed and opened again. */
 import type { GivenLately, NewEvent, RecordedEvent } from '../../domain/ports.ts'
 
 type Given = Pick<RecordedEvent, 'data' | 'metadata'> & Pick<NewEvent, 'type'> & { readonly stream: string }

@@ -1,5 +1,5 @@
-/** Fetches the keys of people who are about to act, before their commands join a group. While the vault is silent
- *  newcomers soon get an error, and those whose keys are here go on. */
+/** Fetches the keys of people who are about to act, before their commands join a group. While the vault is silent,
+ *  newcomers soon get an error, and people whose keys are here can go on. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../../domain/identity.ts'
@@ -11,22 +11,22 @@ export type KeysAhead = {
   readonly ask: (subject: Subject) => Promise<E.Either<KeyUnavailable, void>>
 }
 
-/** Asked for at once, at the most. */
+/** How many keys are requested at once, at most. */
 const AT_ONCE = 500
 
-/** `patienceMs`: how long one waits. What they asked for is still asked for after that, for when they come again. */
+/** `patienceMs`: how long each caller waits. Their keys are still requested after that, for when they come again. */
 export const keysAhead = (vault: Pick<Vault, 'sealing' | 'sealingNow'>, patienceMs = 1_500): KeysAhead => {
   type Waiting = {
     readonly promise: Promise<E.Either<KeyUnavailable, void>>
     readonly settle: (cause: string | null) => void
   }
   const waiting = new Map<Subject, Waiting>()
-  /** Not asked for yet. */
+  /** Keys that are not requested yet. */
   const wanted = new Set<Subject>()
   let isAsking = false
 
   const ask = async (): Promise<void> => {
-    // Everybody else who comes in this turn of the event loop is fetched with it.
+    // The keys of everybody else who comes in this turn of the event loop are fetched with these.
     await new Promise<void>((resolve) => setImmediate(resolve))
     while (wanted.size > 0) {
       const subjects = [...wanted].slice(0, AT_ONCE)

@@ -5,12 +5,13 @@ type OpenedSeal = { readonly sealed: string; readonly text: string; readonly key
 
 export type OpenedSeals = {
   readonly put: (sealed: string, text: string, key: KeyObject, bound: string) => void
-  /** Undefined also for another seal, or under another key: the caller must show the key that would open it, so that
+  /** Also undefined for another seal, or under another key: the caller must have the key that would open it, so that
    *  nothing is revealed that could not be opened. */
   readonly get: (sealed: string, key: KeyObject, bound: string) => string | undefined
 }
 
-/** Of each thing that seals are bound to, the last. Holds `characters` in all, then twice as many before the older half goes. */
+/** Keeps the last seal of each thing that seals are bound to. Holds `characters` in all, then up to twice as many
+ *  before the older half is dropped. */
 export const recentSeals = (characters = 1_000_000): OpenedSeals => {
   let young = new Map<string, OpenedSeal>()
   let old = new Map<string, OpenedSeal>()

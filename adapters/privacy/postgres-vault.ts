@@ -12,9 +12,9 @@ import { type Erased, type KeyRef, refOf, type Vault } from './vault.ts'
 export const ERASED_CHANNEL = 'privacy_erased'
 
 export type PostgresVault = Vault & {
-  /** Drops what is cached of a subject. Called for each notice on `ERASED_CHANNEL`; with none, for all. */
+  /** Drops what is cached of a subject, or everything without one. Called for each notice on `ERASED_CHANNEL`. */
   readonly forget: (subject?: Subject) => void
-  /** Keys that were asked for and were never in this database, erased ones not among them; a thousand are told at most. */
+  /** Keys that were requested but were never in this database, without erased ones; lists at most a thousand. */
   readonly missing: () => MissingKeys
 }
 const MISSING = 1_000
@@ -28,7 +28,7 @@ export class WrongMasterKey extends Error {
 }
 
 const CHECK = 'master key'
-/** Throws `WrongMasterKey`, or what Postgres says. The first to come says which key it is. */
+/** Throws `WrongMasterKey`, or Postgres' errors. The first process to come determines which key it is. */
 export const checkMaster = async (pool: Pick<Pool, 'query'>, master: Buffer): Promise<void> => {
   await pool.query('INSERT INTO privacy_master (wrapped) VALUES ($1) ON CONFLICT DO NOTHING', [
     wrap(Buffer.from(CHECK), master, CHECK),
@@ -83,7 +83,7 @@ export const postgresVault = (options: {
     return key
   }
 
-  /** Makes what is missing, in one statement; where another process was first, its key is the one. */
+  /** Makes the missing keys, in one statement; if another process was faster, its key counts. */
   const make = async (subjects: ReadonlyArray<Subject>): Promise<void> => {
     const { rows: last } = await pool.query<{ subject: string; generation: number }>(
       'SELECT subject, max(generation) AS generation FROM privacy_keys WHERE subject = ANY($1) GROUP BY subject',

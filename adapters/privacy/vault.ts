@@ -11,11 +11,11 @@ export type Erased = { readonly erased: string }
 export const refOf = ({ subject, generation }: KeyRef): string => `${subject}#${generation}`
 
 export interface Vault {
-  /** The key that each subject's data is sealed under now, made where there is none. */
+  /** The key under which each subject's data is sealed now; one is made if there is none. */
   readonly sealing: (subjects: ReadonlyArray<Subject>) => Promise<ReadonlyMap<Subject, SubjectKey>>
-  /** By `refOf`. Those that were erased say so; one that is missing was never made here. */
+  /** Keys by `refOf`. An erased key says so; one that is missing was never made here. */
   readonly opening: (refs: ReadonlyArray<KeyRef>) => Promise<ReadonlyMap<string, KeyObject | Erased>>
-  /** The same of one, at once, where it is known here; undefined where it must be asked for. */
+  /** The same for one subject, at once, if its key is known here; undefined if it must be fetched. */
   readonly sealingNow?: (subject: Subject) => SubjectKey | undefined
   readonly openingNow?: (ref: KeyRef) => KeyObject | Erased | undefined
 }

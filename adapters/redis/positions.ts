@@ -16,7 +16,7 @@ export interface SharedPositions {
 
 const KEY = 'dlux:where:'
 const FLUSH_MS = 400
-/** How long one answer of Redis serves all who ask, and how long it is waited for (ms). */
+/** How long (ms) one answer of Redis is used for everybody who asks, and how long it is waited for. */
 const SHARED_MS = 250
 const WAIT_MS = 200
 const EXPIRE_S = 3_600
@@ -29,7 +29,7 @@ export const isPosition = (value: unknown): value is Position => {
   return [x, y, z].every((n) => typeof n === 'number' && Number.isFinite(n) && Math.abs(n) < MAX)
 }
 
-/** Anybody may have written what is in Redis. */
+/** Checks the value, since anybody may have written what is in Redis. */
 const read = (text: string): Position | null => {
   try {
     const value: unknown = JSON.parse(text)
@@ -49,7 +49,7 @@ export const createPositions = ({ url }: { readonly url: string }): SharedPositi
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000),
   })
   redis.on('error', () => {})
-  /** By space and session; null where it is to be taken away. */
+  /** By space and session; null if it is to be removed. */
   const waiting = new Map<string, Map<string, Position | null>>()
   const asked = new Map<string, Promise<Positions>>()
   let timer: NodeJS.Timeout | undefined

@@ -12,18 +12,18 @@ export type RelayState = {
 export type RelayHandler = (room: RoomKey, message: unknown) => void
 
 export interface Relay {
-  /** To the other processes that have `join`ed the room; never back to this one. Never throws. */
+  /** Publishes to the other processes that have `join`ed the room; never back to this one. Never throws. */
   readonly publish: (room: RoomKey, message: unknown) => void
   readonly join: (room: RoomKey) => void
   readonly leave: (room: RoomKey) => void
-  /** One handler a process; what it is given came over a wire, so trust nothing in it. */
+  /** One handler per process; its arguments came over the network, so nothing in them may be trusted. */
   readonly onMessage: (handler: RelayHandler) => void
   readonly state: () => RelayState
   readonly close: () => Promise<void>
 }
 
 const CHANNEL = 'dlux:room:'
-/** Bytes waiting for Redis above which news is dropped rather than kept. */
+/** If more bytes than this wait for Redis, messages are dropped rather than kept. */
 const MAX_WAITING = 1 << 20
 
 /** For a single process: there is nobody else to tell. */
@@ -39,8 +39,8 @@ export const localRelay = (): Relay => {
   }
 }
 
-/** One channel a room, on two connections (a subscriber may send nothing else). Reconnects by itself, and takes up
- *  the rooms of that moment when it does. `url`: `redis://[:password@]host:port[/db]`. */
+/** One channel per room, on two connections (a subscriber may send nothing else). Reconnects by itself, and then
+ *  subscribes to the rooms of that moment. `url`: `redis://[:password@]host:port[/db]`. */
 export const createRelay = ({ url }: { readonly url: string }): Relay => {
   const self = randomUUID()
   const rooms = new Set<RoomKey>()
@@ -76,14 +76,14 @@ export const createRelay = ({ url }: { readonly url: string }): Relay => {
     judge()
   })
   subscriber.on('message', (channel: string, text: string) => {
-    // The sender's own copy comes back too: its first 36 characters say whose it is.
+    // The sender's own copy comes back, too: its first 36 characters say who sent it.
     if (text.startsWith(self)) return
     const room = channel.slice(CHANNEL.length)
     if (!rooms.has(room)) return
     try {
       handler(room, JSON.parse(text.slice(self.length)))
     } catch {
-      // Not ours, or not JSON: news that nobody can read is dropped like any other that is lost.
+      // Not ours, or not JSON: an unreadable message is dropped like any other that is lost.
     }
   })
 

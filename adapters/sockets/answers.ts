@@ -11,7 +11,7 @@ export type Answer =
       readonly code: string
       readonly error: string
       readonly retry_after?: number
-      /** With `queued`: where one stands. */
+      /** With `queued`: the caller's place. */
       readonly queue?: QueueView
     }
 
@@ -29,7 +29,7 @@ export const told = ({ code, error, retry_after }: Described): Answer =>
   retry_after === undefined ? { ok: false, code, error } : { ok: false, code, error, retry_after }
 export const failed = (error: EdgeError): Answer => told(describeError(error))
 
-/** The answer to a client that is in no room and asks for something in its room. */
+/** The answer to a client that asks for something in its room but is in none. */
 export const notInRoom: Answer = {
   ok: false,
   code: 'session_not_found',

@@ -1,4 +1,4 @@
-/** Finds out who connects, by their proof or by the ticket of a join, and what is kept of them. */
+/** Finds out who connects, by their proof or by the ticket of a join, and what is known about them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Clock } from '../../domain/ports.ts'
 import type { Auth } from '../auth/authenticate.ts'
@@ -15,7 +15,7 @@ const KEYS_ARE_FOR_REST = 'an API key is for REST alone'
 
 export type ArrivalAuth = Pick<Auth, 'authenticate'> & Partial<Pick<Auth, 'tickets'>>
 
-/** One connection that a ticket lets in: several sockets of it share the ticket. */
+/** One connection that a ticket lets in: its sockets share the ticket. */
 export type Carrier = {
   /** Whether its client still answers. */
   readonly isThere: () => Promise<boolean>
@@ -23,7 +23,7 @@ export type Carrier = {
   readonly onClose: (listener: () => void) => void
 }
 export type HandshakeProof = {
-  /** What came as `ticket`, undefined where nothing did. */
+  /** What was sent as `ticket`; undefined if nothing was. */
   readonly ticket: unknown
   readonly proof: ReadProof
   readonly client: Member['client']
@@ -36,7 +36,7 @@ export const createArriving = (deps: {
   readonly boot: string
 }): ((shown: HandshakeProof) => Promise<E.Either<Described, MemberIdentity>>) => {
   const { auth, boot } = deps
-  /** What each open connection was let in by. */
+  /** The ticket by which each open connection was let in. */
   const redeemedBy = new WeakMap<Carrier, Promise<E.Either<Described, Redeemed>>>()
   const holders = new Map<string, { readonly carrier: Carrier; over: () => Promise<void> }>()
 
@@ -65,7 +65,7 @@ export const createArriving = (deps: {
     let redeemed = await tickets.redeem(ticket, from, boot)()
     const id = tickets.idOf(ticket)
     const holder = id === null ? undefined : holders.get(id)
-    // Its client may have lost the connection that still looks open here.
+    // Its client may have lost a connection that still looks open here.
     if (E.isLeft(redeemed) && holder !== undefined && !(await holder.carrier.isThere())) {
       holder.carrier.end()
       await holder.over()
@@ -90,7 +90,7 @@ export const createArriving = (deps: {
       if (E.isLeft(who)) return E.left(describeError(who.left))
       if (who.right.via === 'key') return E.left(describeError(invalidProof('an API key', KEYS_ARE_FOR_REST)))
       const { caller, session, until } = who.right
-      // A signature has no session to end, but an age beyond which it proves nothing.
+      // A signature has no session that could end, but an age beyond which it proves nothing.
       const bySignature = until === undefined ? null : { sid: '', expiresAt: until }
       const token = session === null ? bySignature : { sid: session.sid, expiresAt: session.expiresAt }
       if (shown.ticket === undefined) return E.right({ caller, token, client, ticket: null })

@@ -2,7 +2,7 @@
 import type { JsonSchema } from '../http/shapes.ts'
 import { CLIENT_EVENTS, type Documented, SERVER_EVENTS } from './documented.ts'
 
-/** JSON Schema has no `nullable`, and no marks of our own. */
+/** Removes `nullable`, which JSON Schema does not have, and marks of our own. */
 const plain = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value

@@ -53,9 +53,9 @@ export type SocketsDeps = {
   readonly commands: Commands
   readonly auth: ArrivalAuth & Pick<Auth, 'onEnded' | 'issue'>
   readonly content: Content
-  /** For the live feed, and for what a client missed. */
+  /** The log for the live feed, and for what a client missed. */
   readonly log: EventLog
-  /** What this process appended itself, so that the feed need not read that. Default: it reads all. */
+  /** Returns what this process appended itself, so that the feed need not read that. Default: it reads everything. */
   readonly given?: GivenLately
   readonly node: { readonly id: string; readonly boot: string }
   readonly clock: Clock
@@ -64,48 +64,48 @@ export type SocketsDeps = {
   readonly relay?: Relay
   /** Positions of people, shared by several processes. Default: this process remembers its own. */
   readonly positions?: SharedPositions
-  /** ICE servers for one who is called so. Default: none. */
+  /** ICE servers for the caller with that id. Default: none. */
   readonly iceServers?: (id: string) => ReadonlyArray<unknown>
   readonly logger: Logger
   readonly metrics?: Metrics
-  /** Origins and patterns of them that a browser may come from, besides the server's own; `*` for any. */
+  /** Origins and patterns of them from which a browser may come, besides the server's own; `*` for any. */
   readonly origins: ReadonlyArray<string> | '*'
-  /** Proxies of ours, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
+  /** Our proxies, whose X-Forwarded-For says who the client is: addresses and networks. Default: none. */
   readonly trustProxy?: ReadonlyArray<string>
   readonly limits?: Partial<SocketLimits>
-  /** The service whose key it is, where a crowd may come by it that measures. Default: nobody's. */
+  /** The service whose key it is, if the key allows test crowds for load measurements. Default: nobody's does. */
   readonly crowdBringer?: (key: unknown) => string | null
-  /** Where the motion of rooms that ask for it is kept, and for how many days at the most. Default: it is not. */
+  /** Where the motion of rooms that ask for it is kept, and for how many days at most. Default: it is not kept. */
   readonly motion?: { readonly store: MotionStore; readonly days: number; readonly blockMs?: number }
 }
 
 export type Sockets = {
   readonly io: Server
-  /** News from the log that does not come by the own subscription. What was told already is left out. */
+  /** Delivers news from the log that does not come through its own subscription. What was sent already is left out. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
-  /** What this process has just appended, so that rooms here need not wait for the subscription. */
+  /** Delivers what this process has just appended, so that rooms here need not wait for the subscription. */
   readonly tellAccepted: OnAccepted
   readonly state: () => {
     readonly sockets: number
-    /** Spaces with sockets here. */
+    /** How many spaces have sockets here. */
     readonly spaces: number
-    /** Sessions whose end is not in the log yet. */
+    /** How many sessions have ended but are not ended on the log yet. */
     readonly departing: number
     readonly feed: SubscriptionState
     readonly relay: RelayState
   }
-  /** The sessions that this process answers for: from before they are in the log until their end is. */
+  /** The sessions that this process is responsible for: from before they are on the log until their end is. */
   readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
-  /** Where those in a space stood last, by session id. */
+  /** The latest positions of people in a space, by session id. */
   readonly positions: (space: SpaceRef) => Promise<Positions>
-  /** Every socket's session ends, and its client connects again. */
+  /** Ends every socket's session; the clients connect again. */
   readonly sendAllElsewhere: () => void
-  /** Ends every session here in the log (within `ms`, default 5,000); the clients connect again, elsewhere. The HTTP
+  /** Ends every session here on the log (within `ms`, default 5,000); the clients connect again, elsewhere. The HTTP
    *  server's owner closes it. */
   readonly close: (ms?: number) => Promise<void>
 }
 
-/** The feed tells the scenes and the going of sockets, which are made with it, and so after it. */
+/** The feed calls the scenes and the leaving of sockets, which use the feed and are created after it. */
 const feedOf = (
   parts: Omit<FeedDeps, 'outlet' | 'onOtherLog'>,
   sending: ReturnType<typeof createSending>,

@@ -1,4 +1,4 @@
-/** The payloads of commands that are what a client sends, field by field: made from the commands' own entries. */
+/** The payloads of commands whose fields a client sends, made from the commands' own entries. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { Field, Named } from '../../domain/fields.ts'
@@ -13,7 +13,7 @@ import { Permission } from '../../domain/space/roles.ts'
 import { type Described, invalid } from '../refusals.ts'
 import { optional, Text } from './payload-parts.ts'
 
-/** The space, where it is not the one that the socket is in. */
+/** The space, if it is not the one that the socket is in. */
 const elsewhere = { spaceType: optional(Text), spaceId: optional(Text) }
 export type Elsewhere = { readonly spaceType?: string | null; readonly spaceId?: string | null }
 
@@ -46,7 +46,7 @@ const COMING: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: (name: st
   until: (name) => ({ names: [name], codec: optional(Text), must: false }),
 }
 
-/** Whose fields are what a client sends. */
+/** The commands whose fields a client sends. */
 export const ON_WIRE = (
   Object.entries(SPACE_COMMANDS) as ReadonlyArray<
     [
@@ -62,11 +62,11 @@ export type OnWire = (typeof ON_WIRE)[number]
 const comingOf = (name: string, { named }: Field<unknown>): Coming | null =>
   named === 'changes' || named === 'inner' ? null : COMING[named](name)
 
-/** Under which names a field may come; none for the socket's own session. */
+/** The names under which a field may be sent; none for the socket's own session. */
 export const namesOf = (name: string, field: Field<unknown>): ReadonlyArray<string> =>
   comingOf(name, field)?.names ?? []
 
-/** A command on the socket's own session has no other space. */
+/** Whether a command is about the socket's own session: then it can't be about another space. */
 export const isOfOwnSession = ({ fields }: OnWire): boolean =>
   fields.some(([name, field]) => comingOf(name, field)?.own === true)
 
@@ -84,7 +84,7 @@ export const payloadOf = (
   return (isChanges ? t.intersection([SettingsChanges, codec]) : codec) as never
 }
 
-/** The command that a payload stands for, or what is wrong with it. `sessionId`: the socket's own. */
+/** The command in a payload, or what is wrong with it. `sessionId`: the socket's own. */
 export const commandIn = (
   { type, fields }: OnWire,
   asked: Readonly<Record<string, unknown>>,

@@ -1,7 +1,7 @@
-/** One client's connection, as Socket.IO has it beneath a socket. */
+/** One client's connection, which Socket.IO has beneath a socket. */
 import type { Socket } from 'socket.io'
 
-/** What is used here of Engine.IO's socket; `wsPreEncodedFrame` is how socket.io's own adapter sends a room's. */
+/** The parts of Engine.IO's socket that are used here; with `wsPreEncodedFrame` socket.io's own adapter sends a room's packets. */
 export type WriteOptions = { compress: boolean; wsPreEncodedFrame?: ReadonlyArray<Buffer> }
 export type SocketTransport = {
   readonly name: string
@@ -9,7 +9,7 @@ export type SocketTransport = {
   readonly once: (event: 'ready', listener: () => void) => void
   readonly socket?: WebSocket
 }
-/** The `ws` library's, as Engine.IO itself uses it for a room's frames. */
+/** The `ws` library's socket, in the way in which Engine.IO itself uses it for a room's frames. */
 export type WebSocket = {
   readonly readyState: number
   readonly OPEN: number

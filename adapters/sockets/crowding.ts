@@ -1,8 +1,8 @@
-/** Limits how many sockets each network of clients has here. An IPv6 network counts as one; this machine's own addresses
- *  are not counted, since they are a proxy's or nobody else's. */
+/** Limits how many sockets each network of clients has here. An IPv6 network counts as one; this machine's own
+ *  addresses are not counted, since they belong to a proxy or to the machine's own users. */
 import { isLoopback, networkOf } from '../addresses.ts'
 
-/** One connection, from when it is open. */
+/** One open connection. */
 export type Visit = {
   /** Whether it may be a socket; asked again, the answer stays yes. */
   readonly admit: () => boolean
@@ -11,17 +11,17 @@ export type Visit = {
 }
 export type Crowding = {
   readonly came: (ip: string | undefined) => Visit
-  /** Whether as many connections are open as may be, including those not admitted, which still get an answer. */
+  /** Whether the most possible connections are open, including those not admitted, which still get an answer. */
   readonly isFlood: (ip: string | undefined) => boolean
-  /** Networks counted now. */
+  /** How many networks are counted now. */
   readonly networks: () => number
 }
 
-/** Connections that may be open beside those admitted. */
+/** How many connections may be open besides those admitted. */
 const IN_EXCESS = 100
 const ANY: Visit = { admit: () => true, gone: () => {} }
 
-/** `limit` 0 for none. */
+/** `limit` is 0 for no limit. */
 export const createCrowding = (limit: number): Crowding => {
   const counts = new Map<string, { open: number; admitted: number }>()
   const counted = (ip: string | undefined): string | null =>

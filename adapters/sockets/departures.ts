@@ -15,10 +15,10 @@ export type Departure = {
 export type Departed = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
 
 export interface Departures {
-  /** Resolves when it is in the log, or refused (there was no such session to end). Never rejects. */
+  /** Resolves when it is on the log, or was refused (there was no such session to end). Never rejects. */
   readonly leave: (departure: Departure) => Promise<Departed>
   readonly waiting: () => number
-  /** Waits for departures under way, at most `ms`. Whoever takes over this node's sessions ends the rest. */
+  /** Waits for departures under way, at most `ms`. Whoever takes over this node's sessions ends the others. */
   readonly close: (ms: number) => Promise<void>
 }
 
@@ -73,7 +73,7 @@ export const createDepartures = (deps: {
           { sessionId: departure.sessionId, error: outcome.left },
           'a departure is not in the log yet',
         )
-      // Spread, so that a thousand departures do not all come back at one moment.
+      // Spread over time, so that a thousand departures do not all come back at the same moment.
       await pause(Math.min(FIRST_WAIT_MS * 2 ** tries, MAX_WAIT_MS) * (0.5 + Math.random() / 2))
       if (isOver) return outcome
     }

@@ -63,8 +63,8 @@ const commandEvents = (): Record<string, Documented> => {
 }
 
 type Fields<P> = { readonly [Name in keyof P]: Schema }
-/** A payload as its codec has it: the compiler wants each field said once, and the codec tells which may be left out. `more`: fields that
- *  may be sent too. */
+/** Documents a payload from its codec: the compiler requires each field to be described once, and the codec says which
+ *  may be left out. `more`: fields that may be sent, too. */
 const payload = <P extends t.Props>(
   codec: t.TypeC<P>,
   does: string,
@@ -76,7 +76,7 @@ const payload = <P extends t.Props>(
   return { does, fields: { ...holds, ...more }, ...(left.length > 0 ? { maybe: left } : {}) }
 }
 
-/** The signals, each as `make` documents it from the field that carries it. */
+/** The signals, each documented by `make` from the field that carries it. */
 const signals = <D extends Documented>(
   make: (field: string, event: SignalEvent) => D,
 ): Record<SignalEvent, D> =>
@@ -94,7 +94,7 @@ const since: Schema = {
   required: ['space', 'chat'],
 }
 
-/** What a client may send. Each takes an acknowledgement. */
+/** What a client may send. Each event takes an acknowledgement. */
 export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
   'join-space': payload(
     p.JoinSpacePayload,
@@ -223,7 +223,7 @@ const refused: DocumentedNews = {
   fields: { ok: yesNo, code: text(), error: text(), retry_after: whole(), queue: shapes.Queue },
   maybe: ['retry_after', 'queue'],
 }
-/** What a client hears. An event with a `revision` is on the log, and comes once and in order. */
+/** What a client receives. An event with a `revision` is on the log, and comes once and in order. */
 export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
   'space-joined': {
     to: 'this socket',

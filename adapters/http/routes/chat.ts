@@ -1,4 +1,4 @@
-/** What is said in a space. Only those who may enter can read it. */
+/** The chat of a space. Only people who may enter can read it. */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
@@ -26,7 +26,7 @@ type From = Pick<
   'params' | 'sender' | 'commandId'
 >
 
-/** The posted message. One that was posted before is as the tables have it now, or missing if they are too far behind. */
+/** The posted message. One that was posted before is read from the tables, or missing if they are too far behind. */
 const posted = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -126,7 +126,7 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
     handle: async (asked) => {
       const { body, commandId, who } = asked
       const subspace = orTell(parseSubspace(body.subspace))
-      // Sent again under the same Idempotency-Key it must be the same message.
+      // If it is sent again under the same Idempotency-Key, it must be the same message.
       const fromKey = commandId.isIdChosen
         ? derivedUuid(sha256, `message ${who.caller.id} ${commandId.id}`)
         : null

@@ -1,5 +1,5 @@
-/** Scripts that pages of networked-aframe load from their server, as their makers publish them, each under its own licence.
- *  (Socket.IO serves its client itself, at `/socket.io/socket.io.js`.) */
+/** Scripts that networked-aframe's pages load from their server, as their makers publish them, each under its own
+ *  licence. (Socket.IO serves its client itself, at `/socket.io/socket.io.js`.) */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'

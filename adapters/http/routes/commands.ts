@@ -1,4 +1,4 @@
-/** The calls that are commands, field by field: made from the commands' own entries. */
+/** Calls whose fields are a command's, made from the commands' own entries. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { Field, Named } from '../../../domain/fields.ts'
@@ -18,7 +18,7 @@ import { SpaceParams, spaceOf } from '../space-gate.ts'
 import type { AnyCodec } from '../validate.ts'
 import { written } from '../views.ts'
 
-/** The domain judges the end. */
+/** The domain checks the end. */
 const Until = from('text', (value) => (isText(value) ? value : undefined), time)
 const CODECS: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: AnyCodec } = {
   'own session': Text,
@@ -31,7 +31,7 @@ const CODECS: { readonly [How in Exclude<Named, 'changes' | 'inner'>]: AnyCodec 
   reason: optional(Text),
   until: optional(Until),
 }
-/** As paths and bodies have it: `sessionId` is `session_id`. */
+/** The name in paths and bodies: `sessionId` is `session_id`. */
 const wireName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 type Entry = {

@@ -15,7 +15,7 @@ import { SpaceParams, spaceOf } from '../space-gate.ts'
 import { mayAudit, recordLook } from './moment.ts'
 
 const MOST_NAMES = 50
-/** `nobody`, or names with commas between; null where it was not said. */
+/** `nobody`, or names separated by commas; null if it was not given. */
 const namesIn = (said: string | null): ReadonlyArray<string> | null => {
   if (said === null || said === '') return null
   if (said === 'nobody') return []

@@ -1,4 +1,4 @@
-/** The feed of events, live or from any position: of a space for its moderators, of all spaces for auditors. */
+/** The feed of events, live or from any position: of one space for its moderators, of all spaces for auditors. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
@@ -20,9 +20,9 @@ import { isAuditor } from '../space-gate.ts'
 import { schemaFor } from '../validate.ts'
 import { mayAudit } from './moment.ts'
 
-/** Feeds that are read at once from one process: each is a subscription of the log. */
+/** How many feeds may be read from one process at once: each is a subscription of the log. */
 const AT_ONCE = 200
-/** How long a feed waits for the tables, in milliseconds, if only they know what came before. */
+/** How long (ms) a feed waits for the tables if only they know what came before. */
 const TABLES_MS = 5_000
 
 export const After = from<bigint | 'start'>(
@@ -47,7 +47,7 @@ const Live = from(
   (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
   yesNo,
 )
-/** Types of events, with commas between. */
+/** Types of events, separated by commas. */
 const Types = from<ReadonlyArray<string>>(
   'types of events such as MessagePosted, with commas between, 40 at most',
   (value) => {
@@ -78,8 +78,8 @@ const archivedIn = (archive: Archived): Described => ({
   archive,
 })
 
-/** Ends the request if something after that place is no longer on the log, or the log ends before it: nobody is given a feed with a
- *  gap in it. */
+/** Ends the request if something after that place is no longer on the log, or if the log ends before it: nobody gets a
+ *  feed with a gap in it. */
 export const mustBeOnLog = async (
   { archivedAfter, feedLog }: HttpDeps,
   after: bigint | 'start' | 'end',
@@ -96,7 +96,7 @@ export const mayFollow = async (deps: HttpDeps, space: SpaceRef | null, caller: 
   else if (!isAuditor(deps, caller)) tell(FORBIDDEN)
 }
 
-/** By the tables, once they have come that far. */
+/** The position according to the tables, once they have reached that place. */
 export const positionBefore =
   ({ readModels }: Pick<HttpDeps, 'readModels'>): PositionBefore =>
   async (space, position, { types }) => {
@@ -117,7 +117,7 @@ async function* lines(
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
   try {
-    // The reader is told at once that it is open.
+    // Sent at once, so that the reader knows the feed is open.
     yield sse ? ': \n\n' : '\n'
     for await (const item of follow(deps.feedLog!, positionBefore(deps), request, signal)) {
       if (item === null) yield sse ? ': \n\n' : '\n'

@@ -1,4 +1,4 @@
-/** API keys of bots and backends: for a space by its admins, for every space by the system's. */
+/** API keys of bots and backends: for one space, managed by its admins; for every space, by the system's admins. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -63,7 +63,7 @@ export const mayManage = async (
   needNoService(caller)
 }
 
-/** Carried out, or the end of the request. */
+/** Carries out the command, or ends the request. */
 export const actOutside = async (
   deps: HttpDeps,
   sender: Sender,
@@ -125,7 +125,7 @@ export const keys = (app: FastifyInstance, deps: HttpDeps): void => {
     }),
     handle: async ({ body, who, sender, commandId }) => {
       const { space } = body
-      // As with roles: an admin gives up to moderate, an owner up to admin.
+      // As with roles: an admin grants up to moderate, an owner up to admin.
       await mayManage(deps, space, who.caller, body.permission === 'admin' ? 'owner' : 'admin')
       const { secret, hash } = newSecret(commandId.id)
       const done = await actOutside(deps, sender, commandId.id, {

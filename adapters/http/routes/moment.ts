@@ -1,4 +1,4 @@
-/** A room at any moment, replayed, and why each act in it was allowed or not: for the space's moderators and auditors. */
+/** A room at any moment, its replay, and why each act in it was allowed or not: for the space's moderators and for auditors. */
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -86,8 +86,8 @@ const orDescribe = <A>(either: E.Either<MomentError, A>): A => {
   throw new HttpError(describe(either.left), either.left)
 }
 
-/** Ends the request unless the caller is a moderator of the space or an auditor; to those who may not know of the space it
- *  does not exist. */
+/** Ends the request unless the caller is a moderator of the space or an auditor; for people who may not know of the
+ *  space, it does not exist. */
 export const mayAudit = async (
   deps: HttpDeps,
   space: SpaceRef,
@@ -141,14 +141,14 @@ const Flag = from(
   (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
   yesNo,
 )
-/** As `?motion=1` is usually written. */
+/** A switch as it is usually written, `?motion=1`. */
 const Switch = from(
   'true, false, 1 or 0',
   (value) =>
     value === '1' || value === 'true' ? true : value === '0' || value === 'false' ? false : undefined,
   yesNo,
 )
-/** No other words: it is written to the log with whoever looked. */
+/** It may contain no other words, because it is written to the log with the look. */
 const SocketId = from('a socket’s id', (value) =>
   typeof value === 'string' && /^[\w-]{1,64}$/.test(value) ? value : undefined,
 )
@@ -254,7 +254,7 @@ const textOf = (one: Merged, { sse, client, state }: Shown): string => {
     : `${data}\n`
 }
 
-/** The events, and motion where it is asked for, one text each. `signal`: the client is gone. */
+/** The events, and motion if it is asked for, one text each. `signal`: aborted when the client is gone. */
 async function* lines(replayed: AsyncIterable<Merged>, shown: Shown): AsyncGenerator<string, void, void> {
   const { speed, sse, signal } = shown
   let begun: { readonly event: number; readonly here: number } | null = null
@@ -286,7 +286,7 @@ type MotionQuery = {
   readonly subspace: string | null
   readonly as: string | null
 }
-/** With the motion of one of its rooms, where that is asked for: within times, since it is not on the log. */
+/** Adds the motion of one of its rooms if that is asked for: selected by times, since it is not on the log. */
 const withMotion = (
   deps: HttpDeps,
   events: ReturnType<typeof replay>,
@@ -361,7 +361,7 @@ const replays = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void =
       const may = await mayAudit(deps, space, who.caller)
       await recordLook(deps, space, sender, { call: 'replay', filters: { from: begin, to, state, ...moved } })
       const sse = /\btext\/event-stream\b/.test(request.headers.accept ?? '')
-      // A browser that lost its connection says what it had.
+      // A browser that lost its connection sends the last id that it received.
       const had = sse ? Position.decode(request.headers['last-event-id']) : E.left(null)
       const start: When | null = E.isRight(had) ? { kind: 'position', position: had.right + 1n } : begin
       const range = { ...(start === null ? {} : { from: start }), ...(to === null ? {} : { to }) }
@@ -391,7 +391,7 @@ const actorOf = (subject: string): Actor =>
   isGuest(subject) ? { kind: 'guest', id: subject } : { kind: 'account', id: subject }
 
 const why = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
-  /** The tables know where an event stands; where they don't yet, the room's newest events are looked through. */
+  /** The tables know where an event is; if they don't yet, the room's newest events are searched. */
   const eventOf = async (space: SpaceRef, name: string) => {
     if (/^\d+$/.test(name)) return eventAt(moments, space, BigInt(name))
     const found = await deps.proofs?.find({ event: name })()

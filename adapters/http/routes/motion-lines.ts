@@ -1,11 +1,12 @@
-/** A room's motion as a replay tells it: frames as they were sent, which block of the log each is of, and what of it there is not. */
+/** A room's motion as lines of a replay: frames as they were sent, the block on the log that each belongs to, and which
+ *  motion is missing. */
 import type { SpaceRef } from '../../../domain/names.ts'
 import { framesOf, isShown } from '../../../domain/scene/motion/renderer.ts'
 import type { ReplayStep } from '../../../projections/history/replay.ts'
 import type { MotionRow } from '../../../projections/motion/queries.ts'
 import type { MotionReader } from '../../motion/store.ts'
 
-/** `as`: the socket on the packed wire as which it is seen; null for all of the room, at the full rate. */
+/** `as`: the socket on the packed wire whose view it is; null for all of the room, at the full rate. */
 export type MotionAsked = {
   readonly space: SpaceRef
   readonly subspace: string
@@ -13,11 +14,11 @@ export type MotionAsked = {
   readonly to: number
   readonly as: string | null
 }
-/** A line of the replay, and the moment that it is of (ms). */
+/** A line of the replay, and its time (ms). */
 export type MotionLine = { readonly at: number; readonly line: Readonly<Record<string, unknown>> }
 
 const PAGE = 100
-/** A block that begins so long after the one before may be its track’s next (ms): between them nothing moved. */
+/** Up to this long (ms) after a block, another may still be the next one of its track: nothing moved between them. */
 const PATIENCE_MS = 60_000
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -28,7 +29,7 @@ type Track = {
   readonly isWhole: boolean
 }
 
-/** Blocks that begin up to `PATIENCE_MS` after the one that is looked for, in their order. */
+/** The blocks that begin up to `PATIENCE_MS` after the one that is looked for, in order. */
 class Ahead {
   readonly #reader: MotionReader
   readonly #asked: MotionAsked
@@ -47,7 +48,7 @@ class Ahead {
       this.#isAll = page.length < PAGE
     }
   }
-  /** The track’s next, else whichever goes on where it ended; null for no more. */
+  /** The track’s next block, else whichever continues where it ended; null if there are no more. */
   async next(before: Track | null): Promise<MotionRow | null> {
     const end = before?.end ?? Number.NEGATIVE_INFINITY
     await this.#fill(end + PATIENCE_MS)
@@ -74,7 +75,7 @@ const lost = (row: MotionRow, why: string): MotionLine => ({
   },
 })
 
-/** In the order of time, those of other servers left out where one covers the same seconds. */
+/** The lines in the order of time; if one server's block covers some seconds, those of other servers are left out. */
 export async function* motionLines(
   reader: MotionReader,
   asked: MotionAsked,
@@ -107,7 +108,7 @@ export async function* motionLines(
     }
     const { opened } = read
     if (asked.as !== null && !isShown(opened, asked.as)) {
-      // Kept, only of others: the next block of the same server follows on it.
+      // It was kept, but shows only others: the next block of the same server follows it.
       if (isSame) before = { track, number, end, isWhole: false }
       continue
     }
@@ -138,7 +139,7 @@ const blockLine = (row: MotionRow, { erased, shut }: { readonly erased: number; 
   root: row.root,
 })
 
-/** Says once of each server that was lost with motion that it had not kept yet. */
+/** Reports once for each server that was lost together with motion that it had not kept yet. */
 export class LostServers {
   readonly #reader: MotionReader
   readonly #asked: MotionAsked
@@ -166,7 +167,7 @@ export class LostServers {
 }
 
 export type Merged = { readonly step: ReplayStep } | { readonly motion: MotionLine }
-/** Both in the order of time; a step is valid until the next is asked for. */
+/** Merges both in the order of time; a step is valid until the next is asked for. */
 export async function* merged(
   steps: AsyncGenerator<ReplayStep, void, void>,
   motion: AsyncGenerator<MotionLine, void, void>,

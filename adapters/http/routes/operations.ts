@@ -6,7 +6,7 @@ import { NOT_FOUND, tell } from '../errors.ts'
 import { checksFor, isOperator } from '../operator.ts'
 import { Health } from '../shapes.ts'
 
-/** Found out once for all who ask at the same time: these requests are not limited, and cost the database something. */
+/** Looks once for all who ask at the same time: these requests are not limited, and each look costs the database something. */
 export const shared = <A>(find: () => Promise<A>): (() => Promise<A>) => {
   let underway: Promise<A> | null = null
   return () => {
@@ -61,7 +61,7 @@ export const operations = (app: FastifyInstance, deps: HttpDeps): void => {
       response: plainText('Metrics.'),
     },
     handler: async (request, reply) => {
-      // However the address is spelt, what counts is who asks.
+      // However the address is written, only who asks counts.
       if (!isOperator(request, operatorToken)) return tell(NOT_FOUND)
       reply.type(deps.metrics.contentType)
       return metrics()

@@ -1,5 +1,4 @@
-/** What DLUX's wallet and panel ask for besides rooms: capacity, queues, subscriptions. Here nobody pays, and most answers
- *  say so. */
+/** What DLUX's wallet and panel request besides rooms: capacity, queues, subscriptions. Nobody pays here, and most answers say so. */
 import type { FastifyInstance } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -18,7 +17,7 @@ import { capacityOf, identityOf, written } from '../views.ts'
 import { ticketUrl } from './spaces.ts'
 import { turnFor } from './turn.ts'
 
-/** The status that the panel knows for a room that is full. */
+/** The status by which the panel recognises a full room. */
 const FULL = 429
 
 const capacityIn = (of: VisibleSpace) => {
@@ -92,8 +91,8 @@ const reads = (app: FastifyInstance, deps: HttpDeps): void => {
   })
 }
 
-/** Calls by which DLUX's former server reported what it relayed. Here sessions belong to connections, and words to whoever
- *  sends them, so reports about others are not accepted. */
+/** Calls by which DLUX's former server reported what it relayed. Here, sessions belong to connections, and messages to
+ *  whoever sends them, so reports about others are not accepted. */
 const relayed = (app: FastifyInstance, deps: HttpDeps): void => {
   mount(app, deps, {
     method: 'POST',
@@ -150,7 +149,7 @@ const WAITS = {
   identity: shapes.Identity,
   session_token: 'string',
 } as const
-/** With the token by which a guest is the same one when its turn comes. */
+/** Contains the token with which a guest is still the same one when their turn comes. */
 const waitingAnswer = (deps: HttpDeps, who: Authenticated, of: VisibleSpace, place: QueueView) => ({
   queue_info: {
     position: place.position,
@@ -170,7 +169,7 @@ const waitsOf = async (deps: HttpDeps, caller: Caller) => {
   const rows = orTell(await deps.readModels.placesOf(caller.id)())
   const entries = await Promise.all(
     rows.map(async ({ space_type, space_id }) => {
-      // A room that can't be read now is left out, and the others are told.
+      // A room that can't be read now is left out, and the others are listed.
       const found = await accessTo(deps, { type: space_type, id: space_id }, caller).catch(() => null)
       if (found === null) return []
       const { state, access } = found
@@ -204,7 +203,7 @@ export const panel = (app: FastifyInstance, deps: HttpDeps): void => {
     params: t.type({ id: Text }),
     body: t.partial({ space_type: t.unknown, space_id: t.unknown }),
     handle: async ({ body, who, sender, commandId }) => {
-      // As it was answered before there were queues.
+      // The answer from before there were queues.
       if (body.space_type === undefined && body.space_id === undefined)
         return { success: true, removed_entries: 0 }
       const space = orTell(parseSpace(body.space_type, body.space_id))

@@ -1,5 +1,5 @@
-/** Proof that the log is what it was: signed checkpoints and the key for anyone, consistency between checkpoints for
- *  anyone, inclusion of an event for those who may see it in the audit log. */
+/** Proof that the log was not changed: signed checkpoints, the key, and consistency between checkpoints for anyone;
+ *  inclusion of an event for people who may see it in the audit log. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import type { Caller } from '../../../domain/identity.ts'
@@ -41,20 +41,20 @@ const isBy = (event: Audited, caller: Caller): boolean =>
 const concerns = (event: Audited, caller: Caller): boolean =>
   isBy(event, caller) || event.target === caller.id
 
-/** As for its row in the audit log: auditors, the space's moderators, and those whom it concerns. To anybody else it does
- *  not exist, after the same work. */
+/** As with its row in the audit log: auditors, the space's moderators, and people whom it concerns may see it. For
+ *  anybody else it does not exist, and finding that out takes the same work. */
 const maySee = async (deps: HttpDeps, event: Audited, caller: Caller): Promise<boolean> => {
   if (isAuditor(deps, caller)) return true
   if (isBy(event, caller)) return true
   const space = parseSpaceKey(`${event.space_type}:${event.space_id}`)
   if (space._tag === 'Left') return false
   const { access } = await accessTo(deps, space.right, caller)
-  // A case may be about one of the moderators.
+  // A case may be about a moderator.
   if (event.stream.startsWith(CASES_PREFIX)) return false
   return access.mayKnow && (event.target === caller.id || mayAs(access, 'moderate')._tag === 'Right')
 }
 
-/** Tells why there is none. */
+/** The newest checkpoint; if there is none, ends the request and says why. */
 export const newestOf = async (
   proofs: NonNullable<HttpDeps['proofs']>,
   atLeast = 0,
@@ -118,7 +118,7 @@ export const proof = (app: FastifyInstance, deps: HttpDeps): void => {
         await proofs.find(position === null ? { event: event! } : { position: String(position) })(),
       )
       if (found === null) {
-        // The same work as for a hidden one.
+        // The same work as for a hidden event.
         await accessTo(deps, LOBBY, who.caller)
         return tell(NO_EVENT)
       }

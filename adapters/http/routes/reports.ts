@@ -1,4 +1,4 @@
-/** Reporting, and what one is told of it: one's own reports, the receipts of what was done to one, and appeals. */
+/** Reporting, and what a caller may see about it: their own reports, receipts of what was done to them, and appeals. */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
@@ -17,7 +17,7 @@ import { ReceiptShape, ReportShape, receiptView } from './case-shapes.ts'
 import { Paging, pageOf } from './spaces.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-/** The same for the same call under the same Idempotency-Key. */
+/** An id that is the same if the same call is repeated under the same Idempotency-Key. */
 export const idFor = (
   what: 'case' | 'report',
   { params, who, commandId }: EndpointRequest<t.TypeOf<typeof SpaceParams>, unknown, unknown>,
@@ -27,10 +27,10 @@ export const TargetBody = t.type({
   message_id: optional(Uuid),
   subject: optional(Subject),
   entity_id: optional(Text),
-  /** Of an entity. */
+  /** The room of a reported entity. */
   subspace: optional(SubspaceCodec),
 })
-/** One of them, and no more. */
+/** The target: exactly one of the fields. */
 export const targetIn = (body: t.TypeOf<typeof TargetBody>): CaseTarget => {
   const { message_id, subject, entity_id, subspace } = body
   if ([message_id, subject, entity_id].filter((one) => one !== null).length !== 1)
@@ -61,7 +61,7 @@ const file = (app: FastifyInstance, deps: HttpDeps): void => {
         await deps.commands.cases({
           ...sender,
           ...commandId,
-          // Nothing of the case is the reporter's to know, nor what else their request did.
+          // The reporter must learn nothing about the case, nor what else their request did.
           correlationId: reportId,
           space,
           command: {
@@ -73,7 +73,7 @@ const file = (app: FastifyInstance, deps: HttpDeps): void => {
           },
         })(),
       )
-      // No revision: it would tell how much others report.
+      // Without a revision, which would reveal how much others report.
       return { success: true, report_id: reportId, position: String(accepted.position) }
     },
   })

@@ -1,4 +1,4 @@
-/** What is allowed in a space, and changing it. */
+/** A space's settings, and changing them. */
 import type { FastifyInstance } from 'fastify'
 import { SettingsChanges } from '../../../domain/settings.ts'
 import type { HttpDeps } from '../deps.ts'

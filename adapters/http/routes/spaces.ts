@@ -1,4 +1,4 @@
-/** Finding a space, looking at it, and being let in. */
+/** Finding a space, looking at it, and entering it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -27,7 +27,7 @@ import { capacityOf, identityOf, spaceNow, spaceView, written } from '../views.t
 import { turnFor } from './turn.ts'
 
 export const Paging = { limit: optional(Limit), cursor: optional(Text) }
-/** What clients of browsers put there against caches; nothing reads it. */
+/** A parameter that browser clients add against caches; nothing reads it. */
 export const UNREAD = { _: optional(Text) }
 export const DEFAULT_LIMIT = 50
 
@@ -45,7 +45,7 @@ export const pageOf = (
 const websocketUrl = (publicUrl: string, request: FastifyRequest): string =>
   (publicUrl.endsWith(':0') ? `${request.protocol}://${request.host}` : publicUrl).replace(/^http/, 'ws')
 
-/** The same with a ticket in it, for clients that can send nothing else. */
+/** The same URL with a ticket in it, for clients that can send nothing else. */
 export const ticketUrl = (deps: HttpDeps, request: FastifyRequest, ticket: Ticket): string =>
   `${websocketUrl(deps.config.publicUrl, request)}/?ticket=${deps.auth.tickets.issue(ticket)}`
 
@@ -69,7 +69,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
     summary: 'The spaces that the caller may know of: the lobby first, then the newest.',
     strict: true,
     query: t.type({
-      // For the panel: there are no events to leave out.
+      // Accepted because the panel sends it: there are no events to leave out.
       include_events: optional(Text),
       ...UNREAD,
       type: optional(AnyTypeCodec),
@@ -128,7 +128,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
       return {
         space: spaceView(of, known, has_access ? orTell(users) : null, positions),
         has_access,
-        // As `space-joined` has it: who may enter has access, whoever it is.
+        // The same as in `space-joined`: whoever may enter has `access`.
         permission: of.access.role ?? (has_access ? 'access' : null),
         revision: known?.revision ?? null,
         position: known?.position ?? null,
@@ -189,7 +189,7 @@ export const spaces = (app: FastifyInstance, deps: HttpDeps): void => {
         deps.readModels.subrooms(space)(),
       ])
       const rooms = orTell(subrooms)
-      // To those who may not enter, a space with people in it looks empty.
+      // For people who may not enter, a space with people in it looks empty.
       return { subrooms: E.isRight(of.access.mayEnter) ? rooms : [{ subspace: MAIN, active_users: 0 }] }
     },
   })

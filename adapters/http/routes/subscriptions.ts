@@ -81,7 +81,7 @@ const typesOf = (types: ReadonlyArray<string> | null | undefined): ReadonlyArray
 const at = '/api/subscriptions'
 const tag = 'outside'
 
-/** The subscription of this id, for its maker and those who manage its space. */
+/** The subscription with this id, for its maker and for people who manage its space. */
 const foundFor = async (
   deps: HttpDeps,
   state: OutsideState,
@@ -197,7 +197,7 @@ const making = (app: FastifyInstance, deps: HttpDeps): void => {
     },
   })
 }
-/** Where the log ends. */
+/** The log's end, from which a new subscription starts. */
 const fromNowOn = async (deps: HttpDeps): Promise<bigint | 'start'> => {
   const end = await endOf(deps.feedLog!)
   return E.isLeft(end) ? orTell(NOT_READ) : (end.right ?? 'start')

@@ -1,5 +1,5 @@
-/** The log's tree as programs for transparency logs read it: a checkpoint and tiles of hashes (c2sp.org/tlog-tiles). There are no
- *  bundles of entries: what an event says is for those who may see it. */
+/** The log's tree in the form that programs for transparency logs read: a checkpoint and tiles of hashes
+ *  (c2sp.org/tlog-tiles). There are no bundles of entries, since not everybody may see what an event says. */
 import type { FastifyInstance } from 'fastify'
 import { parseTilePath } from '../../../projections/proof/tiles.ts'
 import type { Described } from '../../refusals.ts'

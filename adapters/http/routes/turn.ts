@@ -1,4 +1,4 @@
-/** Credentials for the media relay, for those who may be in a space with voice. */
+/** Credentials for the media relay, for people who may enter a space with voice. */
 import type { FastifyInstance } from 'fastify'
 import * as t from 'io-ts'
 import { LOBBY, type SpaceRef } from '../../../domain/names.ts'
@@ -12,12 +12,12 @@ import { tell } from '../errors.ts'
 import { TurnCredentials, text, whole } from '../shapes.ts'
 import { needEntry, seen } from '../space-gate.ts'
 
-/** The name that credentials are for: the caller's own with a token or a proof; the network's for a guest who is new with
- *  each call. */
+/** The name that credentials are issued to: the caller's own if there is a token or a proof; their network's for a
+ *  guest, who is a new one with each call. */
 export const turnFor = (deps: HttpDeps, who: Authenticated, ip: string): Given =>
   deps.turn.credentialsFor(who.via === 'none' ? deps.turn.guestOf(ip) : who.caller.id)
 
-/** Those who may enter may listen, muted or not; where voice is off there is nothing to hear. */
+/** Whoever may enter may listen, muted or not; if voice is off, there is nothing to hear. */
 const needVoice = async (deps: HttpDeps, space: SpaceRef, { caller }: Authenticated): Promise<void> => {
   const of = await seen(deps, space, caller)
   needEntry(of)
@@ -29,7 +29,7 @@ const needAny = async (deps: HttpDeps, { caller }: Authenticated): Promise<void>
   if (caller.kind === 'guest') needEntry(await seen(deps, LOBBY, caller))
 }
 
-/** Beside the servers, for pages that give the whole answer to `RTCPeerConnection`. */
+/** Sent besides the servers, for pages that pass the whole answer to `RTCPeerConnection`. */
 const CONNECTION = { iceTransportPolicy: 'all', iceCandidatePoolSize: 10 } as const
 
 export const turn = (app: FastifyInstance, deps: HttpDeps): void => {

@@ -1,11 +1,11 @@
-/** Checks values against the schemas that document them: answers of REST, and events of sockets. For tests alone. */
+/** Checks values against the schemas that document them: answers of REST, and events of sockets. For tests only. */
 // biome-ignore lint/suspicious/noExplicitAny: a document of any shape is looked into
 type Any = any
 
 const kindOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
 
-/** What is wrong with `value`, by where it is. Every property that is there must be in the schema, if it names any. */
+/** What is wrong with `value`, with its path. If the schema names properties, every property that is there must be among them. */
 const complaints = (document: Any, schema: Any, value: unknown, at: string): string[] => {
   if (schema.$ref !== undefined)
     return complaints(document, document.components.schemas[schema.$ref.split('/').at(-1)], value, at)
@@ -36,7 +36,7 @@ const complaints = (document: Any, schema: Any, value: unknown, at: string): str
   return found
 }
 
-/** What is wrong with a value, by a schema without references. `at`: what it is called. */
+/** What is wrong with a value, by a schema without references. `at`: its name. */
 export const complaintsOf = (schema: object, value: unknown, at: string): ReadonlyArray<string> =>
   complaints({}, schema, value, at)
 
@@ -46,7 +46,7 @@ export const undocumented = (
   { method, url }: { readonly method: string; readonly url: string },
   { status, body }: { readonly status: number; readonly body: unknown },
 ): ReadonlyArray<string> => {
-  // A HEAD is answered as a GET is.
+  // A HEAD is answered like a GET.
   const asked = method === 'HEAD' ? 'get' : method.toLowerCase()
   const operation = document.paths[url.replace(/:(\w+)/g, '{$1}').replace('*', '{*}')]?.[asked]
   if (operation === undefined) return [`${method} ${url} is not documented`]

@@ -1,4 +1,4 @@
-/** Every call of the API that is about a space, so that a test can walk them all. For tests alone. */
+/** Every call of the API that is about a space, so that a test can go through them all. For tests only. */
 import { randomUUID } from 'node:crypto'
 import { SPACE_COMMANDS } from '../../../domain/space/commands.ts'
 

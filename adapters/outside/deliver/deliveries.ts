@@ -1,4 +1,5 @@
-/** The deliveries of all subscriptions, by one process at a time: whoever has the lock, on the connection that it writes the positions on. */
+/** The deliveries of all subscriptions, by one process at a time: whoever holds the lock, on the connection on which
+ *  the positions are written. */
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
@@ -31,7 +32,7 @@ export type DeliveriesDeps = {
     after: bigint | 'start',
     signal: AbortSignal,
   ) => AsyncIterable<Item | null>
-  /** An archive with something after that place that was to be delivered. */
+  /** An archive with something after that place that should have been delivered. */
   readonly missed: (subscription: Subscription, after: bigint | 'start') => Promise<Archived | null>
   /** Whether the log ends before a place. */
   readonly isBeyond: (place: bigint) => Promise<boolean>
@@ -54,7 +55,7 @@ type Running = {
   readonly done: Promise<void>
 }
 
-/** Queries of several users of one connection, one after the other. */
+/** Runs the queries of several users of one connection one after the other. */
 const inTurn = (client: pg.Client): Queries => {
   let last: Promise<unknown> = Promise.resolve()
   return {
@@ -81,7 +82,7 @@ const keepPumping = async (
   const { signal } = over
   const by: Actor = { kind: 'system', id: nodeId }
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
-  /** Until it is on the log. */
+  /** Tries until it is on the log. */
   const act = async (command: OutsideCommand): Promise<void> => {
     while (!signal.aborted) {
       const done = await outside.act({ sender: { by }, id: ids.uuid(), command })
@@ -117,7 +118,7 @@ const keepPumping = async (
         progress,
         items: (after, of) => deps.items(subscription, after, of),
         deliver: (item, of) => deps.deliver(subscription, item, of),
-        // Checked before each delivery: what happens after the right ended is not sent.
+        // Checked before each delivery: what happens after the right has ended is not sent.
         mayStill: () => deps.mayStill(subscription),
         save: saver.save,
         park: ({ position }, { after, since, error }) => park(position, after, since, error),
@@ -135,12 +136,13 @@ const keepPumping = async (
   }
 }
 
-/** What runs is what there is: a subscription that was changed, replayed, parked or ended is stopped and, where it goes on, run anew. */
+/** Keeps exactly the existing subscriptions running: one that was changed, replayed, parked or ended is stopped and, if
+ *  it goes on, started again. */
 const createManager = (deps: DeliveriesDeps, here: Here) => {
   const running = new Map<string, Running>()
   const start = (subscription: Subscription, before: Promise<void>): void => {
     const over = new AbortController()
-    // Never two runs of one subscription: its events would be out of order.
+    // Never two runs of one subscription at once: its events would be out of order.
     const done = before.then(() => keepPumping(deps, here, subscription, over))
     running.set(subscription.id, { subscription, over, done })
   }
@@ -170,7 +172,7 @@ export const runDeliveries = (deps: DeliveriesDeps): Deliveries => {
   const stopped = new AbortController()
   let leads = false
 
-  /** Until the connection is gone. */
+  /** Delivers until the connection is gone. */
   const deliver = async (client: pg.Client): Promise<void> => {
     const gone = new Promise<void>((resolve) => client.once('end', resolve))
     const manager = createManager(deps, { queries: inTurn(client), giveUp: () => cut(client) })

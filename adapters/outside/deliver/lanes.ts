@@ -1,25 +1,26 @@
-/** In order in each room, several rooms at once: a room whose delivery fails waits, and holds up no other until too much waits. */
+/** Delivers in order within each room, and to several rooms at once: a room whose delivery fails waits, and delays no
+ *  other until too much waits. */
 
 export type Parcelled = { readonly room: string; readonly position: bigint }
 
-/** Rooms that are delivered to at once, and events that wait or are under way: so many may come double after a crash. */
+/** How many rooms are delivered to at once, and how many events wait or are under way: this many may be sent twice after a crash. */
 const ROOMS = 8
 const WAITING = 64
 
 export type Lanes<A extends Parcelled> = {
-  /** Takes the next, in the log's order; waits while too much waits. */
+  /** Takes the next one, in the log's order; while too many wait, it waits itself. */
   readonly push: (item: A) => Promise<void>
-  /** Waits until all that was taken is delivered. */
+  /** Waits until everything that was taken is delivered. */
   readonly drained: () => Promise<void>
 }
 
-/** `deliver` brings one to its end, and rejects where nothing more is to be delivered. `onDelivered`: everything up to there is. */
+/** `deliver` resolves when one is done, and rejects if nothing more is to be delivered. `onDelivered`: everything up to there is done. */
 export const createLanes = <A extends Parcelled>(
   deliver: (item: A) => Promise<void>,
   onDelivered: (upTo: bigint, count: number) => void,
 ): Lanes<A> => {
   const lanes = new Map<string, A[]>()
-  /** All that was taken and is not told of yet, in order. */
+  /** Everything that was taken and not yet reported by `onDelivered`, in order. */
   const order: { readonly position: bigint; isDone: boolean }[] = []
   let atWork = 0
   let failed: { readonly error: unknown } | null = null

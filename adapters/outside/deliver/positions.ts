@@ -1,14 +1,14 @@
-/** How far each subscription's address was told, kept durably, on the connection of the one who delivers. */
+/** How far each subscription has been delivered, kept durably, on the connection of whoever delivers. */
 import type { QueryConfig, QueryResult } from 'pg'
 import type { Subscription } from '../../../domain/outside/state.ts'
 
 export type Queries = { readonly query: (query: QueryConfig) => Promise<QueryResult> }
 
 export type DeliveryProgress = {
-  /** Everything up to here was taken; null before the first. */
+  /** Everything up to here was accepted; null before the first. */
   readonly position: bigint | null
   readonly delivered: number
-  /** Since when what comes next was refused; milliseconds since the epoch. */
+  /** Since when the next event has been refused; milliseconds since the epoch. */
   readonly failingSince: number | null
   readonly failures: number
   readonly lastError: string | null
@@ -49,7 +49,7 @@ export const readProgress = async (
 
 const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1_000)
 
-/** Never back, but by a new start. */
+/** The position never goes back, except with a new start. */
 export const writeProgress = async (
   client: Queries,
   { id, start }: Subscription,
@@ -81,7 +81,7 @@ export const writeProgress = async (
   })
 }
 
-/** Writes the newest that it was given, one at a time. */
+/** Writes the newest value that it was given, one at a time. */
 export const createSaver = (
   write: (progress: DeliveryProgress) => Promise<void>,
   onFailed: (error: unknown) => void,

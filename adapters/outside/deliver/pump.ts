@@ -7,9 +7,9 @@ import type { DeliveryProgress } from './positions.ts'
 import type { DeliveryOutcome } from './send.ts'
 
 export type Pace = {
-  /** Milliseconds before the next try, by how many there were. */
+  /** Milliseconds before the next try, by the number of failures. */
   readonly backoffMs: (failures: number) => number
-  /** A delivery that is refused for so long is parked. */
+  /** If a delivery is refused for this long (ms), the subscription is parked. */
   readonly parkAfterMs: number
 }
 export const DAY: Pace = {
@@ -22,7 +22,7 @@ export type PumpDeps = {
   readonly progress: DeliveryProgress
   readonly items: (after: bigint | 'start', signal: AbortSignal) => AsyncIterable<Item | null>
   readonly deliver: (item: Item, signal: AbortSignal) => Promise<DeliveryOutcome>
-  /** Whether its maker still may see this; `unknown` where that can't be found out just now. */
+  /** Whether its maker may still see this; `unknown` if that can't be determined now. */
   readonly mayStill: () => Promise<'yes' | 'no' | 'unknown'>
   readonly save: (progress: DeliveryProgress) => void
   readonly park: (
@@ -37,7 +37,7 @@ export type PumpDeps = {
 }
 
 type Parcel = Parcelled & { readonly item: Item }
-/** Nothing more is delivered. */
+/** Thrown when nothing more is delivered. */
 class Over extends Error {}
 const SOON_MS = 1_000
 
@@ -49,7 +49,7 @@ export const pump = async (deps: PumpDeps): Promise<void> => {
   let { progress } = deps
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
   const begun = progress.position ?? (subscription.after === 'start' ? 'start' : BigInt(subscription.after))
-  /** The delivery that was refused when it stopped comes first. */
+  /** The delivery that was being refused when it last stopped comes first. */
   let inherited = progress.failingSince
   const place = (): string => (progress.position === null ? subscription.after : String(progress.position))
   const changed = (change: Partial<DeliveryProgress>): void => {

@@ -1,4 +1,4 @@
-/** One delivery over the network: any answer of the 200s takes it. */
+/** One delivery over the network: any 2xx answer accepts it. */
 import http from 'node:http'
 import https from 'node:https'
 import type { LookupFunction } from 'node:net'
@@ -10,9 +10,9 @@ export type DeliveryOutcome =
   | {
       readonly _tag: 'NotTaken'
       readonly error: string
-      /** As long as the receiver asks to be left alone, in milliseconds. */
+      /** How long the receiver asks to be left alone, in milliseconds. */
       readonly retryAfterMs: number
-      /** It wants no more: 410. */
+      /** Whether the receiver wants no more: 410. */
       readonly isGone: boolean
     }
 export type Parcel = {
@@ -24,7 +24,7 @@ export type Send = (parcel: Parcel, signal: AbortSignal) => Promise<DeliveryOutc
 
 const TIMEOUT_MS = 15_000
 const LONGEST_WAIT_MS = 300_000
-/** Bytes of an answer that are read: nothing in it is looked at. */
+/** How many bytes of an answer are read; its content does not matter. */
 const LONGEST_ANSWER = 65_536
 
 const notTaken = (error: string, retryAfterMs = 0, isGone = false): DeliveryOutcome => ({

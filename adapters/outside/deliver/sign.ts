@@ -1,18 +1,19 @@
-/** Standard Webhooks: a delivery's headers. A subscription's secret is made from a key of the server's and its id, so none is stored. */
+/** A delivery's headers by Standard Webhooks. A subscription's secret is derived from a key of the server and the
+ *  subscription's id, so none is stored. */
 import { createHmac, type KeyObject } from 'node:crypto'
 import type { Subscription } from '../../../domain/outside/state.ts'
 import { mac } from '../../auth/tokens.ts'
 
-/** The secret before still signs for so long. */
+/** How long the previous secret still signs. */
 const BOTH_MS = 24 * 3_600_000
 
 const bytesOf = (key: KeyObject, id: string, version: number): Buffer => mac(key, `${id} ${version}`)
 
-/** As its receiver is told it, once. */
+/** The secret in the form that its receiver gets, once. */
 export const secretOf = (key: KeyObject, { id, secret }: Pick<Subscription, 'id' | 'secret'>): string =>
   `whsec_${bytesOf(key, id, secret).toString('base64')}`
 
-/** `id` is the message's, the same whenever it is sent again; `now` in milliseconds. */
+/** `id` is the message's, which stays the same when it is sent again; `now` in milliseconds. */
 export const signedHeaders = (
   key: KeyObject,
   { id, secret, secretAt }: Pick<Subscription, 'id' | 'secret' | 'secretAt'>,

@@ -1,4 +1,4 @@
-/** Deliveries with all that they need of the server. */
+/** Starts deliveries with everything that they need from the server. */
 import type { KeyObject } from 'node:crypto'
 import type { Caller } from '../../../domain/identity.ts'
 import type { SpaceRef } from '../../../domain/names.ts'
@@ -21,18 +21,18 @@ export type StartDeps = Omit<DeliveriesDeps, 'items' | 'deliver' | 'mayStill' | 
   readonly proofs: Proofs
   readonly key: KeyObject
   readonly target: TargetOptions
-  /** Of a key as this project wrote it. */
+  /** Parses a space's key as this project wrote it. */
   readonly spaceFrom: (key: string | null) => SpaceRef | null
   readonly mayFollow: (space: SpaceRef | null, caller: Caller) => Promise<'yes' | 'no' | 'unknown'>
 }
 
-/** The maker of one is an account or a service: nobody else could. */
+/** The maker of a subscription is an account or a service: nobody else may make one. */
 const makerOf = ({ by }: Subscription): Caller => ({
   kind: by.kind === 'service' ? 'service' : 'account',
   id: by.id,
 })
 
-/** What is archived after that place, and was to be delivered: by the tables, where they can say so. */
+/** The archive with something after that place that should have been delivered, according to the tables if they know. */
 const missedBy =
   ({ archivedAfter, before, spaceFrom }: StartDeps) =>
   async ({ space, types }: Subscription, after: bigint | 'start'): Promise<Archived | null> => {

@@ -1,4 +1,4 @@
-/** Where a delivery may go: only to public Internet addresses, and to the very address that was checked. */
+/** Where a delivery may go: only to public Internet addresses, and to exactly the address that was checked. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import * as E from 'fp-ts/lib/Either.js'
@@ -16,12 +16,12 @@ const isInside = addressesIn([
 export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string }>>
 export type DeliveryTarget = {
   readonly url: URL
-  /** What is connected to, whatever the name leads to a moment later. */
+  /** The address to connect to, whatever the name resolves to a moment later. */
   readonly address: string
   readonly family: 4 | 6
 }
 export type TargetOptions = {
-  /** For trying it out: this machine itself too, and without TLS. Never in production. */
+  /** For trying it out: also allows this machine itself, and without TLS. Never in production. */
   readonly allowsLoopback: boolean
   readonly resolve?: Resolve
 }

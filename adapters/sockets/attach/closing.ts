@@ -1,4 +1,4 @@
-/** Stops all sockets: asks for the end of every session, and waits for that a while. */
+/** Stops all sockets: requests the end of every session, and waits for that for a while. */
 import type { Server } from 'socket.io'
 import type { createDepartures } from '../departures.ts'
 import type { Member } from '../member.ts'
@@ -6,7 +6,7 @@ import type { Lasting } from '../scene/lasting.ts'
 import type { Motion } from '../scene/motion.ts'
 import type { createGoing } from './going.ts'
 
-/** `stopTaking`: from then on nothing new is taken in. */
+/** `stopTaking`: after it is called, nothing new is accepted. */
 export const closing = async (
   {
     members,
@@ -35,7 +35,7 @@ export const closing = async (
   lasting.stop()
   const here = [...members.values()]
   going.sendAllElsewhere()
-  // Departures are asked for as the sockets go, each after what its socket was doing.
+  // Departures are requested as the sockets close, each after whatever its socket was doing.
   const settled = Promise.allSettled(here.map((member) => member.busy))
   const late = new Promise((resolve) => setTimeout(resolve, ms).unref())
   const started = Date.now()

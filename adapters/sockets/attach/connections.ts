@@ -18,8 +18,8 @@ import type { createTokens } from './tokens.ts'
 /** How long the name of a namespace may be. */
 const LONGEST_NAMESPACE = 128
 
-/** What was needed of the first request has been read; the rest of it would stay in memory as long as the socket.
- *  Source: Socket.IO's page on memory usage. */
+/** Frees the first request: what was needed of it has been read, and the rest would stay in memory as long as the
+ *  socket. Source: Socket.IO's page on memory usage. */
 const forgetHandshake = (socket: Socket): void => {
   const { address, issued, secure, xdomain } = socket.handshake
   const slim = { address, time: '', issued, secure, xdomain, headers: {}, query: {}, url: '', auth: {} }
@@ -75,13 +75,13 @@ export const acceptConnections = ({
     tokens.watch(member)
     forgetHandshake(socket)
     sending.connected(socket)
-    // As a middleware that never passes on: no event emitter, and no spreading of what a client may make as long
-    // as it likes into arguments.
+    // A middleware that never calls the next: this avoids an event emitter, and spreading into arguments something that
+    // a client may make as long as it likes.
     socket.use((packet) => receivePacket(member, socket, packet))
     socket.on('disconnect', onDisconnect)
     if (gate.isClosing()) sendElsewhere(socket)
   }
-  // Clients take the path of the address that they are given for a namespace: in each, a member is a member.
+  // Clients take the path of the address that they are given for a namespace: a member is the same in each.
   const namespaces = io.of((name, _auth, next) => next(null, name.length <= LONGEST_NAMESPACE))
   for (const namespace of [io, namespaces]) {
     namespace.use(handshake.letIn)

@@ -1,5 +1,5 @@
-/** Whether somebody may connect at all: by the origin of their page, by how many of their network are here, and while this
- *  server runs. */
+/** Whether somebody may connect at all: by the origin of their page, by how many of their network are here, and only
+ *  while this server is not closing. */
 import type { IncomingMessage } from 'node:http'
 import type { ServerOptions } from 'socket.io'
 import type { Clock } from '../../../domain/ports.ts'
@@ -17,11 +17,11 @@ export type Gate = {
   readonly came: (client: Member['client']) => Visit
   /** For Socket.IO's handshakes. */
   readonly allowRequest: NonNullable<ServerOptions['allowRequest']>
-  /** For others; null: it may connect. */
+  /** For other connections; null if it may connect. */
   readonly refuses: (request: IncomingMessage) => Described | null
   readonly countRefused: (why: Described) => void
   readonly tellCrowded: () => void
-  /** From now on nobody may. */
+  /** From now on nobody may connect. */
   readonly close: () => void
   readonly isClosing: () => boolean
 }
@@ -39,7 +39,7 @@ export const GOING: Described = {
   error: 'This server can’t keep your session: connect again, and join with since.',
   retry_after: 1,
 }
-/** Milliseconds between two lines of the log about crowded addresses. */
+/** Milliseconds between two log lines about crowded addresses. */
 const TELL_EVERY = 60_000
 
 const createOriginAllowed = (origins: ReadonlyArray<string> | '*') => {
@@ -63,7 +63,7 @@ const clientOf = (
 }
 
 export const createGate = (deps: {
-  /** Sockets of one network, 0 for any number. */
+  /** How many sockets one network may have, 0 for any number. */
   readonly perAddress: number
   readonly origins: ReadonlyArray<string> | '*'
   readonly trustProxy: ReadonlyArray<string>
@@ -86,7 +86,7 @@ export const createGate = (deps: {
     const now = clock.now()
     if (now - toldCrowded < TELL_EVERY) return
     toldCrowded = now
-    // The address would be personal data.
+    // The address is left out, because it would be personal data.
     logger.warn(
       { limit: perAddress },
       'an address has all its sockets, and more are refused; a proxy of ours belongs in TRUST_PROXY',

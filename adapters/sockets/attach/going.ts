@@ -11,7 +11,7 @@ import { GOING } from './gate.ts'
 export type Going = {
   readonly depart: (member: Member, reason: string) => void
   readonly sendAllElsewhere: () => void
-  /** From now on, whenever the content changes; gives what ends that. */
+  /** Checks members from now on, whenever the content changes; returns what ends that. */
   readonly watchContent: (content: Content) => (() => void) | undefined
 }
 
@@ -34,7 +34,7 @@ export const createGoing = (deps: {
   const sendAllElsewhere = (): void => {
     for (const member of [...members.values()]) {
       member.line.tell('space-error', told(GOING))
-      // A connection on polling is closed with its next request, but its session is over now.
+      // A polling connection is closed with its next request, but its session is over now.
       depart(member, 'sent elsewhere')
       member.line.sendElsewhere()
     }
@@ -45,7 +45,7 @@ export const createGoing = (deps: {
       const key = space === null ? null : spaceKey(space)
       for (const member of members.values()) {
         const isIn = member.place !== null && (key === null || member.place.hold.live.key === key)
-        // A session on its way in is checked once it is in.
+        // A session that is being joined is checked once it is in.
         if (isIn || member.busy !== null)
           membership
             .recheck(member)

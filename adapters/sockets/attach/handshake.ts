@@ -1,4 +1,4 @@
-/** Socket.IO's handshake: finds out who comes, and lets them in, refuses them, or sends them away to come again. */
+/** Socket.IO's handshake: finds out who connects, and lets them in, refuses them, or sends them away to try again. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Socket } from 'socket.io'
 import type { WebSocket } from 'ws'
@@ -15,16 +15,16 @@ import type { Sending } from '../sending.ts'
 import { SocketLine } from '../socket-line.ts'
 import { CROWDED, type Gate } from './gate.ts'
 
-/** Namespaces of one connection. */
+/** The most namespaces of one connection. */
 const NAMESPACES = 4
-/** How long a client is held, on average, before it is sent away because a part of ours can't be reached (ms). */
+/** How long (ms) a client is kept waiting, on average, before it is sent away because a part of ours can't be reached. */
 const TURNED_AWAY_MS = 1_000
 const passes = ({ status }: Described): boolean => status === 503 || status === 429
-/** As it came in the address; older clients bring that of a namespace's address as what they show. */
+/** The ticket in the address; older clients send that of a namespace's address in `auth`. */
 const ticketOf = ({ query, auth }: Socket['handshake']): unknown =>
   query.ticket ?? (auth as Record<string, unknown> | undefined)?.ticket
 
-/** Of `presence load`, whose guests all come from one place. */
+/** The key of `presence load`, whose guests all come from one place. */
 const loadKeyOf = ({ auth }: Socket['handshake']): unknown =>
   (auth as Record<string, unknown> | undefined)?.load
 const THIS_MACHINE = '127.0.0.1'
@@ -55,7 +55,7 @@ const carrierOf = (connection: Socket['conn']): Carrier => {
 }
 
 export type Handshake = {
-  /** To be called as a connection is made, before any of its sockets. */
+  /** To be called when a connection is made, before any of its sockets. */
   readonly connected: (connection: Socket['conn']) => void
   /** As a middleware: its member is the socket's `data`. */
   readonly letIn: (socket: Socket, next: (error?: Error) => void) => void
@@ -66,15 +66,15 @@ export const createHandshake = (deps: {
   readonly arriving: ReturnType<typeof createArriving>
   readonly sending: Sending
   readonly pace: Parameters<typeof newMember>[2]
-  /** The service whose key it is, where a crowd may come by it that measures. */
+  /** The service whose key it is, if the key allows test crowds for load measurements. */
   readonly crowdBringer: (key: unknown) => string | null
   readonly logger: Logger
 }): Handshake => {
   const { gate, arriving, sending, pace, crowdBringer, logger } = deps
   const visits = new WeakMap<Socket['conn'], Visit>()
 
-  /** Passing trouble must not be answered with a CONNECT_ERROR, after which Socket.IO's client never tries again. The
-   *  connection is cut instead, after a while, so that a crowd does not come back in step. */
+  /** Temporary trouble must not be answered with a CONNECT_ERROR, after which Socket.IO's client never tries again.
+   *  Instead the connection is cut after a while, so that a crowd does not come back all at once. */
   const turnAway = async (socket: Socket, described: Described): Promise<Error | undefined> => {
     if (!passes(described)) return refuse(described)
     gate.countRefused(described)
@@ -88,7 +88,7 @@ export const createHandshake = (deps: {
     const load = loadKeyOf(handshake)
     const bringer = load === undefined ? null : crowdBringer(load)
     if (load !== undefined && bringer === null) return refuse(NO_LOAD)
-    // The limits of networks do not hold for whoever may measure, as for this machine itself.
+    // The limits per network do not apply to whoever may measure, as for this machine itself.
     const client =
       bringer === null
         ? gate.clientOf(socket.request, handshake.address)

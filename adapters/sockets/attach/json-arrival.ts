@@ -1,4 +1,4 @@
-/** Finds out who comes over a plain WebSocket, as at Socket.IO's handshake. */
+/** Finds out who connects over a plain WebSocket, as in Socket.IO's handshake. */
 import * as E from 'fp-ts/lib/Either.js'
 import { proofOfRequest } from '../../auth/proof.ts'
 import { told } from '../answers.ts'

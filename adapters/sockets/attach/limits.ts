@@ -1,21 +1,21 @@
-/** What one socket, and one address, may ask of this process. */
+/** How much one socket, and one address, may demand of this process. */
 import type { TokenRate } from '../../token-bucket.ts'
 
 export type SocketLimits = {
-  /** Packets of one socket, of any kind. */
+  /** How many packets one socket may send, of any kind. */
   readonly packets: TokenRate
-  /** Packets of all sockets of one network of clients. */
+  /** How many packets all sockets of one network may send together. */
   readonly packetsOfNetwork: TokenRate
-  /** aframe-updates of one socket that are passed on; past it the newest waits for its turn. */
+  /** How many of one socket's aframe-updates are passed on; beyond that, the newest waits for its turn. */
   readonly aframe: TokenRate
-  /** Bytes of one packet: a larger one is `too_large`, and one of four times as much closes the connection. */
+  /** The most bytes of one packet: a larger one is refused with `too_large`, and one four times as large closes the connection. */
   readonly maxPacket: number
-  /** Bytes that may wait for a socket that does not read. */
+  /** How many bytes may wait for a socket that does not read. */
   readonly maxWaiting: number
-  /** How often a silent socket is asked whether it is there, and how long it has to say so (ms). */
+  /** How often (ms) a silent socket is asked whether it is there, and how long (ms) it has to answer. */
   readonly pingInterval: number
   readonly pingTimeout: number
-  /** Sockets of one network of clients (an IPv4 address, 64 bits of IPv6), 0 for any number. */
+  /** How many sockets one network (an IPv4 address, 64 bits of IPv6) may have, 0 for any number. */
   readonly perAddress: number
 }
 

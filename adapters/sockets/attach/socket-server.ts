@@ -1,4 +1,4 @@
-/** The Socket.IO server, as it is set up here. */
+/** The Socket.IO server and its settings. */
 import type { Server as HttpServer } from 'node:http'
 import { Server } from 'socket.io'
 import { originRules } from '../../origins.ts'
@@ -20,9 +20,9 @@ export const socketServer = (
     pingInterval: limits.pingInterval,
     pingTimeout: limits.pingTimeout,
     connectTimeout: 10_000,
-    // Clients of networked-aframe 0.11 bring a Socket.IO of that age.
+    // Clients with networked-aframe 0.11 have a Socket.IO of that age.
     allowEIO3: true,
-    // What is neither Socket.IO's nor a JSON socket is answered by the gateway.
+    // Whatever is neither for Socket.IO nor a JSON socket is answered by the gateway.
     destroyUpgrade: false,
     cleanupEmptyChildNamespaces: true,
     cors: { origin: origins === '*' ? true : originRules(origins), credentials: true },

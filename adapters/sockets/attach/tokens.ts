@@ -1,4 +1,4 @@
-/** The session tokens of the sockets here: when one ends, its socket is told and closed. */
+/** The session tokens of the sockets here: when one ends, its socket is notified and closed. */
 import type { Clock } from '../../../domain/ports.ts'
 import type { Auth } from '../../auth/authenticate.ts'
 import { describeError } from '../../refusals.ts'
@@ -7,7 +7,7 @@ import { createExpiring } from '../expiring.ts'
 import type { Member } from '../member.ts'
 
 export type SocketTokens = {
-  /** A token by which a guest who came without one stays the same guest; null if not needed. */
+  /** A token with which a guest who came without one stays the same guest; null if it is not needed. */
   readonly tokenFor: (member: Member) => string | null
   /** Closes the member's socket when its token ends. */
   readonly watch: (member: Member) => void

@@ -1,4 +1,4 @@
-/** Passes what other processes relay to the sockets here, if the log says that its sender is in the room. */
+/** Passes what other processes relay on to the sockets here, if the log says that its sender is in the room. */
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Session } from '../../../domain/space/session.ts'
 import { createEarly, Relayed, sessionIn } from '../relayed.ts'
@@ -8,7 +8,7 @@ import { pass, signalled } from './signals.ts'
 
 const nameOf = ({ account, guest }: Session): string => account ?? guest ?? ''
 
-/** From now on; `stop` ends what waits. */
+/** Starts at once; `stop` drops what still waits. */
 export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } => {
   const { members, feed, sending, relay, clock, maxWaiting, scenes } = deps
 
@@ -19,7 +19,7 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
     if (session === null) return false
     switch (message.kind) {
       case 'aframe': {
-        // The form of nodes from before scenes.
+        // The form that nodes from before scenes use.
         scenes.tellOwn(room, from, message.data)
         return true
       }
@@ -48,7 +48,7 @@ export const hearOthers = (deps: EphemeralDeps): { readonly stop: () => void } =
   const early = createEarly(takeIn)
   relay.onMessage((room, message) => {
     if (scenes.take(room, message)) return
-    // A socket of this process is not reported by another.
+    // Another process can't speak for a socket of this one.
     if (!Relayed.is(message) || members.has(message.from)) return
     early.look()
     if (!takeIn(room, message)) early.add(room, message)

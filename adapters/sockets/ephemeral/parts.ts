@@ -14,13 +14,13 @@ import type { Sending } from '../sending.ts'
 import type { Whereabouts } from '../whereabouts.ts'
 
 export interface Ephemeral {
-  /** To one socket of the sender's room; any other socket looks as if it did not exist. */
+  /** Sends to one socket of the sender's room; any other socket is treated as if it did not exist. */
   readonly signal: (member: Member, event: SignalEvent, target: string, value: unknown) => Answer
-  /** To the others in the room; past the pace, all that is new is sent when its turn comes. */
+  /** Sends to the others in the room; beyond the rate limit, everything new is sent together when its turn comes. */
   readonly aframe: (member: Member, entityData: Readonly<Record<string, unknown>>) => Answer
-  /** The same of one's own place alone, which came packed: it is sound, and costs little. */
+  /** The same for only the member's own place, which came packed: it is valid, and costs little. */
   readonly placed: (member: Member, move: PackedMove) => Answer
-  /** To the others in the room, or to one of them: each, in the order that this member sent them. */
+  /** Sends to the others in the room, or to one of them, each message in the order in which this member sent them. */
   readonly data: (member: Member, asked: RoomData) => Answer
   readonly forget: (member: Member) => void
   readonly stop: () => void
@@ -35,11 +35,11 @@ export type EphemeralDeps = {
   readonly aframePace: TokenRate
   readonly whereabouts: Whereabouts
   readonly scenes: Scenes
-  /** Bytes that may wait for a socket before it is cut off. */
+  /** How many bytes may wait for a socket before it is cut off. */
   readonly maxWaiting: number
 }
 
-/** As `maySignal` is asked. */
+/** The arguments of `maySignal`. */
 export const askedBy = ({ caller }: Member, { hold, facts }: RoomPlace, clock: Clock) => ({
   state: hold.live.state,
   by: caller,
@@ -48,7 +48,7 @@ export const askedBy = ({ caller }: Member, { hold, facts }: RoomPlace, clock: C
 })
 export const timeOf = (clock: Clock): string => new Date(clock.now()).toISOString()
 
-/** The log says whether a socket of another node is in this room. */
+/** Whether a socket of another node is in this room, according to the log. */
 export const isOfRoom = (
   feed: EphemeralDeps['feed'],
   room: RoomKey,

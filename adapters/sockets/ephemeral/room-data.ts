@@ -11,7 +11,8 @@ import { MAX_DATA } from '../relayed.ts'
 import { maySignal } from '../voice-rights.ts'
 import { askedBy, type Ephemeral, type EphemeralDeps, isOfRoom, nobody, timeOf, tooFast } from './parts.ts'
 
-/** Bytes of room-data of one socket, counted once for each eight who hear them; and of all in a room, for each. */
+/** How many bytes of room-data one socket may send, counted once for each eight recipients; and all in a room, counted
+ *  for each recipient. */
 const DATA_PACE: TokenRate = { perSecond: 262_144, burst: 1_048_576 }
 const DATA_HEARERS = 8
 const ROOM_DATA_PACE: TokenRate = { perSecond: 16 << 20, burst: 32 << 20 }
@@ -37,7 +38,7 @@ export const createRoomData = (deps: EphemeralDeps): Ephemeral['data'] => {
   const { members, feed, sending, relay, clock, whereabouts } = deps
   const spent = new Map<RoomKey, Bucket>()
   const dataOf = (room: RoomKey): Bucket => {
-    // Of the rooms that are forgotten the few that had spent something begin anew.
+    // The few forgotten rooms that had spent something start afresh.
     if (spent.size >= MAX_ROOMS) spent.clear()
     const bucket = spent.get(room) ?? fullBucket(ROOM_DATA_PACE, clock.now())
     spent.set(room, bucket)

@@ -1,4 +1,4 @@
-/** How a scene's entities move, to the others in the room: past the pace, all that is new when its turn comes. */
+/** Sends movements of a scene's entities to the others in the room: beyond the rate limit, everything new together when its turn comes. */
 import * as E from 'fp-ts/lib/Either.js'
 import { describeRefusal, tooLarge } from '../../refusals.ts'
 import { fullBucket, take, waitFor } from '../../token-bucket.ts'
@@ -10,9 +10,9 @@ import { emptyUpdate, over, partsOf, type Update } from '../scene/update.ts'
 import { change, remove, type SceneWriter } from '../scene/writing.ts'
 import { type Ephemeral, type EphemeralDeps, unitsOf } from './parts.ts'
 
-/** A scene update counts once for each so many bytes. */
+/** A scene update counts once for each of this many bytes. */
 const AFRAME_UNIT = 4_096
-/** Entities that a refusal names. */
+/** How many entities a refusal names at most. */
 const MOST_REFUSED = 20
 
 type Refused = Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ type Outcome = {
   readonly refused: Refused
   readonly first: string | null
 }
-/** Of moves, which are many. */
+/** The answer to moves, made once because there are many. */
 const DONE = done()
 const NOTHING: Outcome = { touched: new Map(), refused: {}, first: null }
 
@@ -51,14 +51,14 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
           return
         }
         paced.latest = null
-        // Where somebody stood in the room before says nothing in this one.
+        // A position in the previous room means nothing in this one.
         pass(member, latest.scene, latest.update)
       },
       waitFor(paced.bucket, aframePace, units) + 1,
     )
   }
 
-  /** Puts what may be into the scene; says what was touched, and what was refused. */
+  /** Puts what is allowed into the scene; returns what was touched, and what was refused. */
   const write = (writer: SceneWriter, entities: ReadonlyArray<readonly [string, unknown]>): Outcome => {
     const touched = new Map<string, Touched>()
     const refused: Record<string, string> = {}
@@ -92,7 +92,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
       return told(tooLarge(`An aframe-update is at most ${MAX_AFRAME} bytes of JSON.`))
     whereabouts.moved(member, entityData)
     const { own, entities, isList } = partsOf(entityData)
-    // Most say where they are, and nothing that any rule looks at.
+    // Most updates contain only positions, at which no rule looks.
     const writer = entities.length === 0 ? null : scenes.writer(member)
     const { touched, refused, first } = writer === null ? NOTHING : write(writer, entities)
     const codes = Object.values(refused)

@@ -1,5 +1,6 @@
-/** What the log says openly of a personal value that is sealed: a salted digest. Whoever is shown the value and its salt can tell
- *  that this is what was said; without the salt, which is under the seal too and goes with its key, it says nothing. */
+/** What the log shows of a sealed personal value: a salted digest. Whoever gets the value and its salt can verify that
+ *  this is what was said; without the salt, which is under the seal too and is lost with its key, the digest says
+ *  nothing. */
 import { hash } from 'node:crypto'
 import { provedJson } from '../../projections/audit/canonical.ts'
 

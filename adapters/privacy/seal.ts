@@ -1,6 +1,6 @@
-/** Personal data in an event is on the log only encrypted, under a key of the actor: AES-256-GCM, bound to the event's id
- *  so that nothing sealed can be moved to another event. A sealed field is left blank in its own place, so an event reads
- *  well whether or not it can be opened. */
+/** Personal data in an event is on the log only encrypted, under a key of the actor: AES-256-GCM, bound to the event's
+ *  id so that nothing sealed can be moved to another event. A sealed field is left blank in its place, so an event can
+ *  be read whether or not it can be opened. */
 import {
   createCipheriv,
   createDecipheriv,
@@ -11,7 +11,7 @@ import {
   randomFillSync,
 } from 'node:crypto'
 
-/** The fields of each event's data that are personal, and what stands in for them. */
+/** The personal field of each event's data, and the blank value that replaces it. */
 export const PERSONAL: Readonly<Record<string, { readonly field: string; readonly blank: unknown }>> = {
   MessagePosted: { field: 'content', blank: '' },
   MessageEdited: { field: 'content', blank: '' },
@@ -23,15 +23,15 @@ export const PERSONAL: Readonly<Record<string, { readonly field: string; readonl
   AppealMade: { field: 'words', blank: '' },
 }
 
-/** 32 bytes, and which of its subject's keys it is: an erased subject that comes back gets the next. A KeyObject, since
- *  ciphers start several times faster on one than on bytes. */
+/** 32 bytes, and the number of the key among its subject's: an erased subject that comes back gets the next one. A
+ *  KeyObject, since ciphers start several times faster with one than with bytes. */
 export type SubjectKey = { readonly generation: number; readonly key: KeyObject }
 
 const CIPHER = 'aes-256-gcm'
 const NONCE = 12
 const TAG = 16
 
-/** Random bytes are asked for by the page: a call for each nonce costs as much as the sealing. Each serves once. */
+/** Random bytes are fetched many at a time: a call for each nonce costs as much as the sealing. Each is used once. */
 const pool = Buffer.alloc(NONCE * 1_024)
 let used = pool.length
 const freshNonce = (): Buffer => {
@@ -43,11 +43,11 @@ const freshNonce = (): Buffer => {
   return pool.subarray(used - NONCE, used)
 }
 
-/** Where a seal is put together and taken apart: what is in it is sealed, and done with before the next. */
+/** The buffer in which seals are made and opened: the contents of one are finished with before the next. */
 const bench = Buffer.alloc(32 * 1_024)
 const benchFor = (bytes: number): Buffer => (bytes <= bench.length ? bench : Buffer.allocUnsafe(bytes))
 
-/** Base64 of nonce, ciphertext and tag. `bound` is what it belongs to, and no other can be opened in its place. */
+/** Base64 of nonce, ciphertext and tag. `bound` is what the seal belongs to: it can't be opened for anything else. */
 export const sealText = (text: string, key: KeyObject, bound: string): string => {
   const nonce = freshNonce()
   const cipher = createCipheriv(CIPHER, key, nonce)
@@ -63,7 +63,7 @@ export const sealText = (text: string, key: KeyObject, bound: string): string =>
 }
 
 const OPTIONS = { authTagLength: TAG }
-/** `sealed` from its character `from` on. Throws where the key is another's, or anything of it was altered. */
+/** Opens `sealed` from its character `from` on. Throws if the key is another's, or if anything was altered. */
 export const openText = (sealed: string, from: number, key: KeyObject, bound: string): string => {
   const bytes = benchFor(sealed.length)
   const length = bytes.write(sealed.slice(from), 'base64')
@@ -78,14 +78,14 @@ export const openText = (sealed: string, from: number, key: KeyObject, bound: st
   return text.toString('utf8')
 }
 
-/** Nonce, ciphertext and tag. */
+/** Returns nonce, ciphertext and tag. */
 export const sealBytes = (bytes: Uint8Array, key: KeyObject, bound: string): Buffer => {
   const nonce = Buffer.from(freshNonce())
   const cipher = createCipheriv(CIPHER, key, nonce)
   cipher.setAAD(Buffer.from(bound, 'utf8'))
   return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
 }
-/** Throws where the key is another's, or anything of it was altered. */
+/** Throws if the key is another's, or if anything was altered. */
 export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer => {
   if (sealed.length < NONCE + TAG) throw new Error('too short')
   const end = sealed.length - TAG
@@ -98,15 +98,16 @@ export const openBytes = (sealed: Buffer, key: KeyObject, bound: string): Buffer
 /* ── a value under a key of its own ──────────────────────────────────────────────────────────────────────── */
 
 const SALT = 16
-/** Of the person's key, the event and the nonce: it is nowhere on the log, tells nothing of any other's, and goes with the key. */
+/** A salt derived from the person's key, the event and the nonce: it is nowhere on the log, reveals nothing about
+ *  others, and is lost with the key. */
 const saltOf = (key: KeyObject, id: string, nonce: Uint8Array): Buffer =>
   createHmac('sha256', key).update(`salt ${id} `).update(nonce).digest().subarray(0, SALT)
-/** 32 bytes: with the salt anybody makes the very same seal of the value again (docs/proof.md). */
+/** 32 bytes: with the salt, anybody can make exactly the same seal of the value again (docs/proof.md). */
 const keyOf = (salt: Uint8Array): KeyObject =>
   createSecretKey(hash('sha256', Buffer.concat([OF_SEAL, salt]), 'buffer'))
 const OF_SEAL = Buffer.from('dlux-presence seal ', 'utf8')
 
-/** Base64 of nonce, ciphertext and tag; the same text, salt, nonce and id give the same. */
+/** Base64 of nonce, ciphertext and tag; the same text, salt, nonce and id give the same result. */
 const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string): string => {
   const cipher = createCipheriv(CIPHER, keyOf(salt), nonce)
   cipher.setAAD(Buffer.from(id, 'utf8'))
@@ -115,21 +116,21 @@ const sealWith = (text: string, salt: Uint8Array, nonce: Uint8Array, id: string)
   return Buffer.concat([nonce, shut, cipher.getAuthTag()]).toString('base64')
 }
 
-/** `salt` in base64: with the text it opens the commitment that stands beside the seal. */
+/** `salt` is in base64: with the text it opens the commitment beside the seal. */
 export type SealedValue = { readonly sealed: string; readonly salt: string }
-/** `text`: a value's JSON in RFC 8785's form. `id`: its event's, which it is bound to. */
+/** `text`: a value's JSON in RFC 8785's form. `id`: the id of its event, to which it is bound. */
 export const sealValue = (text: string, key: KeyObject, id: string): SealedValue => {
   const nonce = freshNonce()
   const salt = saltOf(key, id, nonce)
   return { sealed: sealWith(text, salt, nonce, id), salt: salt.toString('base64') }
 }
-/** The nonce in base64 where `sealed` is what this text, salt and id give with it; else null. */
+/** The nonce in base64 if `sealed` is the result of this text, salt and id with it; else null. */
 export const nonceOfSeal = (sealed: string, text: string, salt: string, id: string): string | null => {
   const nonce = Buffer.from(sealed, 'base64').subarray(0, NONCE)
   if (nonce.length < NONCE) return null
   return sealWith(text, Buffer.from(salt, 'base64'), nonce, id) === sealed ? nonce.toString('base64') : null
 }
-/** Throws where the key is another's, or anything of it was altered. */
+/** Throws if the key is another's, or if anything was altered. */
 export const openValue = (
   sealed: string,
   key: KeyObject,

@@ -1,5 +1,5 @@
-/** An event log whose personal fields are sealed on the way in and opened on the way out. Everything else of the
- *  project sees plain events; the log, its backups and its proofs see sealed ones. */
+/** An event log whose personal fields are sealed on the way in and opened on the way out. The rest of the project sees
+ *  plain events; the log, its backups and its proofs see sealed ones. */
 
 import { type KeyObject, randomBytes } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
@@ -58,8 +58,9 @@ const hasClient = ({ client }: Json): boolean => {
   return false
 }
 
-/** What a seal holds, as JSON: `[ip, userAgent]`, and of events from before values had seals of their own also the event's personal
- *  field and its salt. Where there is more to tell of a client, as everywhere before there was this shorter form: `{ client?, value?, salt? }`. */
+/** The contents of a seal, as JSON: `[ip, userAgent]`; in events from before values had seals of their own, the event's
+ *  personal field and its salt follow. If there is more about a client, and in seals from before this shorter form: `{
+ *  client?, value?, salt? }`. */
 const packed = (client: unknown, inClient: boolean, personal: Personal | null): string => {
   if (!isUsual(client)) return packedWhole(client, inClient, personal)
   const { ip, userAgent } = inClient ? (client as Json) : ({} as Json)
@@ -67,7 +68,7 @@ const packed = (client: unknown, inClient: boolean, personal: Personal | null): 
 }
 const packedWhole = (client: unknown, inClient: boolean, personal: Personal | null): string =>
   JSON.stringify({ ...(inClient ? { client } : {}), ...personal })
-/** None, or an address and a user agent, and nothing else. */
+/** Whether a client is missing, or consists of an address and a user agent only. */
 const isUsual = (client: unknown): boolean => {
   if (!isObject(client)) return true
   const { ip, userAgent, ...more } = client
@@ -89,14 +90,14 @@ const unpacked = (text: string): Contents => {
   }
 }
 
-/** What the seal of a client alone is bound to: it is the same one on all that this person does from there. */
+/** What a seal of only the client is bound to: the same seal is used for everything that this person does from there. */
 const clientOf = (subject: Subject): string => `client ${subject}`
 
 /** Seals of clients made here, and the key that each is under. */
 type Clients = LRUCache<string, { readonly sealed: string; readonly key: KeyObject }>
 const CLIENTS = 10_000
 
-/** What was sealed and opened here lately. */
+/** Caches of what was sealed and opened here lately. */
 type Made = { readonly clients: Clients; readonly recent: OpenedSeals }
 
 const sealClient = (
@@ -115,8 +116,9 @@ const sealClient = (
   return sealed
 }
 
-/** Personal data is sealed in the metadata: the client as on all that this person does from there, and the value under a key of its own, with
- *  a commitment to it beside the seal. Data whose field was moved there is marked by `sealed: true`. */
+/** Personal data is sealed in the metadata: the client in the seal used for everything that this person does from
+ *  there, and the value under a key of its own, with a commitment to it beside the seal. Data whose field was moved
+ *  there is marked with `sealed: true`. */
 const seal = (event: NewEvent, subject: Subject, under: SubjectKey, made: Made): NewEvent => {
   const { id, type, data } = event
   const given = event.metadata as Json
@@ -168,7 +170,7 @@ type Seal = {
   /** Where the base64 begins. */
   readonly from: number
   readonly bound: string
-  /** The client and the value have a seal each. */
+  /** Whether the client and the value have a seal each. */
   readonly isApart: boolean
   readonly ref: KeyRef
 }
@@ -187,10 +189,10 @@ const sealOf = (event: RecordedEvent): Seal | null => {
   const bound = isClient ? clientOf(subject) : event.id
   return { sealed, from: end + 1, bound, isApart, ref: { subject, generation: Number(generation) } }
 }
-/** Whose key opens it, as it stands on the log; null where nothing in it is sealed. */
+/** Whose key opens the event as it is on the log; null if nothing in it is sealed. */
 export const keyRefOf = (event: RecordedEvent): KeyRef | null => sealOf(event)?.ref ?? null
 
-/** A generation, a `c` where only a client is in it, a `w` where the value has a seal of its own, and a point. */
+/** The longest prefix: a generation, a `c` if only a client is sealed, a `w` if the value has a seal of its own, and a point. */
 const MARK = 11
 const GENERATION = /^\d{1,9}$/
 
@@ -202,7 +204,7 @@ const openedSeal = (
   recent: OpenedSeals,
 ): string => {
   const text = openText(sealed, from, key, bound)
-  // Words are read once; where somebody came from, again and again.
+  // Words are read once; a client, again and again.
   if (bound !== id) recent.put(sealed, text, key, bound)
   return text
 }
@@ -261,15 +263,15 @@ const open = (
       stored: typeof salt === 'string' ? { ...stored, salt } : stored,
     }
   } catch {
-    // The seal was altered, and so the event fails its proof too. The field stays blank, as if erased.
+    // The seal was altered, so the event fails its proof, too. The field stays blank, as if erased.
     return left({ unreadable: true })
   }
 }
 
 const NOTHING: OpenedSeals = { put: () => {}, get: () => undefined }
 
-/** Throws what the vault throws: an event is never passed on unopened because a key could not be fetched. A promise only
- *  if a key must be fetched. */
+/** Throws the vault's errors: an event is never passed on unopened because a key could not be fetched. Returns a
+ *  promise only if a key must be fetched. */
 export const openEvents = (
   events: ReadonlyArray<RecordedEvent>,
   vault: Vault,
@@ -305,12 +307,12 @@ export const openEvents = (
 
 const RETRY_MS = 250
 
-/** `open` does to events as they stand on the log what reading them here does. */
+/** `open` does to events as they are on the log what reading them through this log does. */
 export type SealedLog<Log extends EventLog> = Log & {
   readonly open: (
     events: ReadonlyArray<RecordedEvent>,
   ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
-  /** For a subscription whose owner needs no event as it stands on the log. */
+  /** For a subscription whose consumer needs no event as it is on the log. */
   readonly given: GivenLately
 }
 
@@ -379,7 +381,7 @@ export const sealedLog = <Log extends EventLog>(log: Log, vault: Vault): SealedL
               item.kind === 'event' ? { kind: 'event', event: plain[next++]! } : item,
             )
           } catch (error) {
-            // The keys can't be asked for now: nothing is skipped, so wait, as for a log that is away.
+            // The keys can't be fetched now: nothing is skipped, so wait, as for a log that is away.
             if (stopped) throw error
             await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
           }

@@ -54,6 +54,11 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
     status: 404,
     means: 'There is no such subscription, or none that the caller may know of.',
   },
+  words_held: {
+    status: 409,
+    means:
+      'A filter of the space holds such words for its moderators, and they can’t wait here: they are an edit, or as many messages wait as may.',
+  },
   case_not_taken: { status: 409, means: 'The caller has not taken the case: take it first.' },
   case_closed: { status: 409, means: 'The case is closed.' },
   too_many_reports: {

@@ -83,6 +83,14 @@ export const describeRefusal = (refusal: CaseRefusal): Described => {
       return said(404, code, 'There is no such message.')
     case 'MessageIdTaken':
       return said(409, code, 'Another message already has this message_id.')
+    case 'WordsHeld':
+      return said(
+        409,
+        code,
+        refusal.of === 'edit'
+          ? 'The moderators of this space look at such words first: post them as a new message.'
+          : 'As many messages wait for the moderators of this space as may: try again later.',
+      )
     case 'EntityNotFound':
       return said(404, code, 'There is no such entity in this room.')
     case 'EntityIdTaken':

@@ -4,9 +4,11 @@ import type { CaseCommand } from './cases/commands.ts'
 import type { CaseEvent } from './cases/events.ts'
 import type { CaseRefusal } from './cases/refusals.ts'
 import type { CasesState } from './cases/state.ts'
-import type { ChatCommand } from './chat/commands.ts'
+import type { ApproveMessage, ChatCommand } from './chat/commands.ts'
 import type { ChatEvent } from './chat/events.ts'
+import type { Filtered } from './chat/filtered.ts'
 import type { ChatRefusal } from './chat/refusals.ts'
+import type { MessageFacts } from './chat/state.ts'
 import type { Caller } from './identity.ts'
 import type { SpaceRef } from './names.ts'
 import type { ContentFacts, SpaceCommand } from './space/commands.ts'
@@ -247,6 +249,18 @@ export interface Commands {
   readonly lookCases: (
     space: SpaceRef,
   ) => TaskEither<CommandError<never>, { readonly state: CasesState; readonly position: bigint }>
+  /** What filters of the space caught and nobody has settled, as the log has it up to now; a fork. */
+  readonly lookFiltered: (space: SpaceRef) => TaskEither<CommandError<never>, Filtered>
+  /** A message that waits, as it was sent; its words are empty where they were erased. Null where none waits under that id. */
+  readonly heldMessage: (
+    space: SpaceRef,
+    messageId: string,
+  ) => TaskEither<CommandError<never>, MessageFacts | null>
+  /** Approves a message that a filter caught and, if it waits, posts it for whoever wrote it. Sent again, it goes on where it
+   *  ended. */
+  readonly letThrough: (
+    request: CommandRequest<ApproveMessage>,
+  ) => TaskEither<CommandError<ChatRefusal>, Accepted<ChatEvent>>
   /** The space, up to date with the log (the cached state, refreshed), for reads that must not lag. It is a fork, the
    *  caller's to keep. `null` if nothing was ever appended. */
   readonly look: (

@@ -54,6 +54,8 @@ export const codeOf = (refusal: CaseRefusal): string => {
       return 'slow_down'
     case 'Invalid':
       return `invalid_${refusal.field}`
+    case 'WordsHeld':
+      return 'words_held'
     case 'MessageNotFound':
       return 'message_not_found'
     case 'MessageIdTaken':

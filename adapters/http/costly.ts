@@ -28,6 +28,7 @@ const COSTLY = new Set([
   '/api/spaces/:type/:id/at',
   '/api/spaces/:type/:id/replay',
   '/api/spaces/:type/:id/why',
+  '/api/spaces/:type/:id/filtered',
   '/api/spaces/:type/:id/transparency',
   '/api/audit/proof/inclusion',
   '/api/audit/proof/consistency',

@@ -29,6 +29,7 @@ import { clientFiles } from './routes/client-files.ts'
 import { commands } from './routes/commands.ts'
 import { evidence } from './routes/evidence.ts'
 import { feed } from './routes/feed.ts'
+import { filters } from './routes/filters.ts'
 import { keys } from './routes/keys.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
@@ -186,6 +187,7 @@ const TAGS = [
   ['chat', 'What is said in a space.'],
   ['settings', 'What is allowed in a space.'],
   ['moderation', 'Roles, bans, mutes and kicks.'],
+  ['filters', 'Rules that act by themselves on what people write, and what they caught.'],
   ['cases', 'Reports, cases, receipts and appeals.'],
   ['auth', 'Proving who one is.'],
   ['webrtc', 'Credentials for the media relay.'],
@@ -289,6 +291,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     spaces,
     settings,
     queue,
+    filters,
     moderation,
     reports,
     cases,

@@ -14,6 +14,7 @@ import {
 /** The personal field of each event's data, and the blank value that replaces it. */
 export const PERSONAL: Readonly<Record<string, { readonly field: string; readonly blank: unknown }>> = {
   MessagePosted: { field: 'content', blank: '' },
+  MessageHeld: { field: 'content', blank: '' },
   MessageEdited: { field: 'content', blank: '' },
   SessionJoined: { field: 'avatarData', blank: null },
   EntityPinned: { field: 'components', blank: {} },

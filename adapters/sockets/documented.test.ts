@@ -63,6 +63,18 @@ const talk = async ({ alice, bobby }: People): Promise<void> => {
   bobby.client.socket.emit('chat-edit', { message_id: id, content: 'Not mine either' })
   bobby.client.socket.emit('kick', { session_id: alice.sessionId })
 }
+/** A filter holds what bobby writes, and mutes him: one message is let through, another dropped. */
+const filter = async ({ alice, bobby }: People): Promise<void> => {
+  const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
+  const rude = { filter_id: 'rude', words: ['darn'], acts: ['hold', 'mute'], mute_seconds: 60 }
+  await does(alice.client, 'filter-set', rude)
+  await does(bobby.client, 'chat-message', { content: 'darn', message_id: first })
+  await does(alice.client, 'message-approve', { message_id: first })
+  await does(bobby.client, 'chat-message', { content: 'darn!', message_id: second })
+  await does(alice.client, 'message-drop', { message_id: second, reason: 'Not here', ...POST })
+  await bobby.client.until('the end of it', ({ event }) => event === 'message-dropped')
+  await does(alice.client, 'filter-remove', { filter_id: 'rude' })
+}
 const speak = async ({ alice, bobby, guest }: People): Promise<void> => {
   await does(bobby.client, 'voice-state', { enabled: true })
   await does(bobby.client, 'voice-state', { enabled: false })
@@ -125,7 +137,7 @@ test('given a room in which everything happens, then each documented event is he
   node,
 }) => {
   const all = await people(node)
-  for (const happens of [talk, speak, signal, build, wait, moderate]) await happens(all)
+  for (const happens of [talk, speak, signal, build, filter, wait, moderate]) await happens(all)
   const { alice, bobby, guest, dave } = all
   const heard = [alice.client, bobby.client, guest.client, dave].flatMap((client) => client.heard)
   assert.equal([...new Set(heard.flatMap(wrongWith))], [])

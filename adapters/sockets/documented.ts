@@ -6,6 +6,12 @@ import type { Named } from '../../domain/fields.ts'
 import { SPACE_COMMANDS } from '../../domain/space/commands.ts'
 import * as shapes from '../http/shapes.ts'
 import { isOfOwnSession, namesOf, ON_WIRE } from './command-payloads.ts'
+import {
+  FilterRemovePayload,
+  FilterSetPayload,
+  MessageApprovePayload,
+  MessageDropPayload,
+} from './filtering.ts'
 import * as p from './payloads.ts'
 import { SIGNALS, type SignalEvent } from './relayed.ts'
 import { Report } from './reporting.ts'
@@ -146,6 +152,28 @@ export const CLIENT_EVENTS: Readonly<Record<string, Documented>> = {
     },
   ),
   ...commandEvents(),
+  'filter-set': payload(FilterSetPayload, SPACE_COMMANDS.SetFilter.says, {
+    filter_id: text({ maxLength: 40 }),
+    words: shapes.listOf(text()),
+    count: whole(),
+    seconds: whole(),
+    acts: shapes.listOf(text({ enum: ['hold', 'mute', 'report'] })),
+    mute_seconds: whole(),
+    ...elsewhere,
+  }),
+  'filter-remove': payload(FilterRemovePayload, SPACE_COMMANDS.RemoveFilter.says, {
+    filter_id: text({ maxLength: 40 }),
+    ...elsewhere,
+  }),
+  'message-approve': payload(MessageApprovePayload, CHAT_COMMANDS.ApproveMessage.says, {
+    message_id: uuid,
+    ...elsewhere,
+  }),
+  'message-drop': payload(MessageDropPayload, CHAT_COMMANDS.DropMessage.says, {
+    message_id: uuid,
+    reason: text({ maxLength: 500 }),
+    ...elsewhere,
+  }),
   ...signals((field, event) => ({
     does: SIGNAL_DOES[event],
     fields: { targetSocketId: text(), [field]: anything },
@@ -216,6 +244,7 @@ const said = {
   position,
   ...placed,
 }
+const aboutMessage = { message_id: uuid, subspace: shapes.subspace, position, ...placed }
 const { expires_at: _, ...standing } = shapes.QUEUE
 const refused: DocumentedNews = {
   to: 'this socket',
@@ -331,6 +360,26 @@ export const SERVER_EVENTS: Readonly<Record<string, DocumentedNews>> = {
     to: 'the room',
     does: 'A reaction was added to a message, or removed.',
     fields: { ...said, emoji: text(), removed: yesNo },
+  },
+  'message-held': {
+    to: 'this socket',
+    does: 'A filter of the space holds a message of the receiver’s until a moderator lets it through.',
+    fields: { ...aboutMessage },
+  },
+  'message-approved': {
+    to: 'this socket',
+    does: 'A moderator let a message of the receiver’s through; a mute that came with it is over. One that waited is posted next.',
+    fields: { ...aboutMessage },
+  },
+  'message-dropped': {
+    to: 'this socket',
+    does: 'A moderator dropped a message of the receiver’s.',
+    fields: { ...aboutMessage, reason: orNull(text()) },
+  },
+  'chat-muted': {
+    to: 'this socket',
+    does: 'A filter of the space muted the receiver in the chat, for this message.',
+    fields: { ...aboutMessage, until: time },
   },
   kicked: {
     to: 'this socket',

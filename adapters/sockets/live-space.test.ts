@@ -98,6 +98,7 @@ test('given several who wait to enter a crowd, then they enter with one snapshot
       left: () => {},
       isThere: async () => true,
       ended: () => {},
+      told: () => {},
     })
     happen('space', joined(sessionId))
   }

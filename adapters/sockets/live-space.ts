@@ -25,6 +25,8 @@ export type Occupant = {
   /** It moves on: from now on nothing of this room is for it. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
+  /** For this socket alone. */
+  readonly told: (news: News) => void
   /** Whether its client answers within `ms`. */
   readonly isThere: (ms: number) => Promise<boolean>
 }
@@ -147,6 +149,10 @@ const carryOut = (live: LiveSpace, outlet: Outlet, delivery: Delivery): void => 
     case 'space':
       postToAll(live, delivery.news)
       return
+    case 'subject':
+      for (const sessionId of live.state.own.get(delivery.subject) ?? [])
+        live.occupants.get(sessionId)?.told(delivery.news)
+      return
     case 'entered':
       if (live.occupants.has(delivery.sessionId)) live.entering.set(delivery.sessionId, delivery.subspace)
       return
@@ -193,7 +199,8 @@ export const tell = (
   const event = read(arrived)
   if (E.isLeft(event)) return event
   if (kind === 'chat') {
-    carryOut(live, outlet, chatNews(event.right as ChatEvent, arrived))
+    const delivery = chatNews(event.right as ChatEvent, arrived)
+    if (delivery !== null) carryOut(live, outlet, delivery)
     return E.right(undefined)
   }
   const deliveries = spaceNews(live.state.sessions, event.right as SpaceEvent, arrived)

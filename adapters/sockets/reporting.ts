@@ -30,7 +30,10 @@ const NO_SESSION: Answer = {
 }
 
 /** The space that the payload names, or the one that the socket is in. */
-const spaceOf = ({ place }: Member, { spaceType, spaceId }: Report): E.Either<Answer, SpaceRef> => {
+export const spaceNamed = (
+  { place }: Member,
+  { spaceType, spaceId }: { readonly spaceType?: string | null; readonly spaceId?: string | null },
+): E.Either<Answer, SpaceRef> => {
   if (spaceType == null && spaceId == null)
     return place === null ? E.left(notInRoom) : E.right(place.hold.live.space)
   return E.mapLeft(failed)(parseSpace(spaceType, spaceId))
@@ -55,7 +58,7 @@ const targetOf = ({ place }: Member, asked: Report): E.Either<Answer, CaseTarget
 export const reporting =
   ({ commands, ids }: { readonly commands: Commands; readonly ids: Ids }) =>
   async (member: Member, asked: Report): Promise<Answer> => {
-    const space = spaceOf(member, asked)
+    const space = spaceNamed(member, asked)
     if (E.isLeft(space)) return space.left
     const target = targetOf(member, asked)
     if (E.isLeft(target)) return target.left

@@ -10,6 +10,7 @@ import type { SpaceCommand } from '../../domain/space/commands.ts'
 import { type Answer, doneAt, failed, notInRoom, told } from './answers.ts'
 import { commandIn, type Elsewhere, ON_WIRE, type OnWire, payloadOf } from './command-payloads.ts'
 import type { Ephemeral } from './ephemeral/parts.ts'
+import { filterRequests } from './filtering.ts'
 import { type Member, type RoomPlace, senderOf } from './member.ts'
 import type { Membership } from './membership.ts'
 import * as p from './payloads.ts'
@@ -79,8 +80,10 @@ export const createRequests = (deps: {
       if (E.isLeft(outcome)) return failed(outcome.left)
       return answerOf(outcome.right, command)
     }
-  const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer =>
-    doneAt(accepted, { message_id: canonicalId(messageId) })
+  const messageAnswer = (accepted: Accepted<ChatEvent>, { messageId }: ChatCommand): Answer => {
+    const isHeld = accepted.events.some(({ type }) => type === 'MessageHeld')
+    return doneAt(accepted, { message_id: canonicalId(messageId), ...(isHeld ? { held: true } : {}) })
+  }
 
   const CHAT = { channel: 'chat' } as const
   const AT_ONCE = { waits: false } as const
@@ -148,6 +151,7 @@ export const createRequests = (deps: {
       ),
     ],
     ['report', request(Report, reporting({ commands, ids }))],
+    ...filterRequests(request, { commands, ids }),
     ...ON_WIRE.map((onWire): [string, SocketRequest] => [
       onWire.wire.socket,
       request(payloadOf(onWire), onSpace(onWire)),

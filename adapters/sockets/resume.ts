@@ -137,7 +137,8 @@ export const missedNews = async (reads: SharedReads, missed: Missed): Promise<Re
     state = evolveSpace(state, decoded.event)
   }
   for (const decoded of asItReadsNow(chatEvents as ReadonlyArray<ChatDecoded>)) {
-    const news = heardIn(subspace, chatNews(decoded.event, decoded))
+    const delivery = chatNews(decoded.event, decoded)
+    const news = delivery === null ? null : heardIn(subspace, delivery)
     if (news !== null) heard.push({ position: decoded.position, news })
   }
   // Stable, so that events of one append keep their order even where they share a position.

@@ -12,6 +12,7 @@ import type { CasesState } from '../../domain/cases/state.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { windowStart } from '../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../domain/chat/events.ts'
+import { nothingFiltered } from '../../domain/chat/filtered.ts'
 import type { ChatRefusal } from '../../domain/chat/refusals.ts'
 import type { ChatState } from '../../domain/chat/state.ts'
 import { type SpaceRef, streamName } from '../../domain/names.ts'
@@ -19,6 +20,7 @@ import type {
   Accepted,
   Clock,
   CommandError,
+  CommandRequest,
   Commands,
   Content,
   EventLog,
@@ -34,6 +36,7 @@ import { caseRules } from './case-rules.ts'
 import { chatRules } from './chat-rules.ts'
 import { createFollowed } from './followed-position.ts'
 import { type Rules, troubled } from './jobs.ts'
+import { heldMessage, letThrough } from './let-through.ts'
 import { type CommandLimits, createLimiter, DEFAULT_LIMITS } from './limits.ts'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts'
 import type { MessageLookup } from './message-lookup.ts'
@@ -268,6 +271,12 @@ const lookAtCases = async (mailboxes: Mailboxes, space: SpaceRef) => {
   }))(looked)
 }
 
+/** What a space's filters have caught; of one that has no chat, nothing. */
+const lookAtFiltered = async (mailboxes: Mailboxes, space: SpaceRef) => {
+  const looked = await lookInto(mailboxes, mailboxes.ofChat(space), chatModel.fork)
+  return E.map((found: { state: ChatState } | null) => found?.state.filtered ?? nothingFiltered())(looked)
+}
+
 export const createCommands = (
   options: CommandsOptions,
 ): Commands & { readonly drain: () => Promise<void>; readonly stats: () => CommandsStats } => {
@@ -294,14 +303,21 @@ export const createCommands = (
     },
   })
 
+  const chat = (
+    request: CommandRequest<ChatCommand>,
+  ): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> => submit(request, ofChat)
+  const filtered = (space: SpaceRef) => lookAtFiltered(mailboxes, space)
+  const letting = { log: options.log, filtered, chat }
   return {
     space: (request) => (): Promise<E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>> =>
       submit(request, ofSpace),
-    chat: (request) => (): Promise<E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>> =>
-      submit(request, ofChat),
+    chat: (request) => () => chat(request),
     cases: (request) => (): Promise<E.Either<CommandError<CaseRefusal>, Accepted<CaseEvent>>> =>
       submit(request, ofCases),
     look: (space) => () => lookInto(mailboxes, ofSpace(space), spaceModel.fork),
+    lookFiltered: (space) => () => filtered(space),
+    heldMessage: (space, messageId) => () => heldMessage(letting, space, messageId),
+    letThrough: (request) => () => letThrough(letting, request),
     lookCases: (space) => () => lookAtCases(mailboxes, space),
     warm: (space) => {
       const mailbox = ofChat(space)

@@ -57,7 +57,7 @@ export const lookupIn =
     return E.right(found)
   }
 
-/** A message as it was posted at `revision`, under its id. One whose words were erased counts as edited. */
+/** A message as it was posted at `revision`, or held there by a filter, under its id. One whose words were erased counts as edited. */
 export const readPosting = async (
   log: EventLog,
   stream: string,
@@ -74,7 +74,8 @@ export const readPosting = async (
   const decoded = recorded === undefined ? null : chatModel.decode(recorded)
   if (decoded === null || E.isLeft(decoded)) return broken(`event ${revision} of ${stream} can't be read`)
   const { event } = decoded.right
-  if (event.type !== 'MessagePosted') return broken(`event ${revision} of ${stream} is no posting`)
+  if (event.type !== 'MessagePosted' && event.type !== 'MessageHeld')
+    return broken(`event ${revision} of ${stream} is no posting`)
   const { messageId, account, guest, subspace, messageType, content, parentMessageId, threadRootId } =
     event.data
   return E.right([

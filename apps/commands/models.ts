@@ -55,7 +55,8 @@ export const spaceModel: Model<SpaceState, SpaceEvent> = {
 
 export const chatModel: Model<ChatState, ChatEvent> = {
   ...modelOf('chat', chatDecider),
-  entries: ({ messages, reactions, lastPosts }) => messages.size + reactions.size + lastPosts.size,
+  entries: ({ messages, reactions, lastPosts, posts, filtered }) =>
+    messages.size + reactions.size + lastPosts.size + posts.size + filtered.caught.size + filtered.quiet.size,
   // A digest of a few words can be guessed, so digests stay in memory.
   toSnapshot: (state) => {
     const snapshot = chatSnapshot.toSnapshot(state)

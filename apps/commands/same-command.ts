@@ -18,7 +18,7 @@ export const wholeDigest = (command: SentCommand): string =>
 
 const withoutWords = (command: SentCommand): SentCommand => {
   if ('content' in command) return { ...command, content: '' }
-  return 'words' in command ? { ...command, words: '' } : command
+  return 'words' in command && command.type !== 'SetFilter' ? { ...command, words: '' } : command
 }
 
 /** What the command says but for the words of a message or a report: those are in its event, where they can be erased. */

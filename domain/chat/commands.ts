@@ -7,6 +7,7 @@ import {
   field,
   messageId,
   network,
+  reason,
   SOME_WORDS,
   subspace,
   type ValuesOf,
@@ -54,14 +55,15 @@ export const CHAT_COMMANDS = {
     who: 'whoever may enter, is not muted, and has waited out slow mode (moderators need not)',
     says: 'Posts a message in a room. The same message_id sent twice is one message.',
     rate: 'chat',
-    looksAt: ['guests', 'chat', 'mute', 'slow mode'],
+    looksAt: ['guests', 'chat', 'mute', 'filtered', 'slow mode', 'filters'],
     socket: 'chat-message',
     again: (event) => {
-      if (event.type !== 'MessagePosted') return null
+      if (event.type !== 'MessagePosted' && event.type !== 'MessageHeld') return null
       const { messageId: id, messageType, parentMessageId, content, network: from } = event.data
       return {
         messageId: id,
-        fresh: true,
+        // One that waited was posted under an id that was known.
+        fresh: !('heldAt' in event.data),
         subspace: event.data.subspace,
         content: known(content),
         messageType,
@@ -75,7 +77,7 @@ export const CHAT_COMMANDS = {
     who: 'the author',
     says: 'Rewrites the caller’s own message.',
     rate: 'chat-change',
-    looksAt: ['guests', 'chat', 'mute', 'message'],
+    looksAt: ['guests', 'chat', 'mute', 'filtered', 'message', 'filters'],
     socket: 'chat-edit',
     again: ({ type, data }) =>
       type === 'MessageEdited' ? { messageId: data.messageId, content: known(data.content) } : null,
@@ -89,12 +91,31 @@ export const CHAT_COMMANDS = {
     socket: 'chat-delete',
     again: ({ data }) => ({ messageId: data.messageId }),
   }),
+  ApproveMessage: command({
+    fields: { messageId: messageId('a message') },
+    who: 'a moderator above the author',
+    says: 'Lets a message through that a filter caught: one that waits is posted, and the mute that came with it ends.',
+    rate: 'moderation',
+    looksAt: ['author'],
+    socket: 'message-approve',
+    again: ({ data }) => ({ messageId: data.messageId }),
+  }),
+  DropMessage: command({
+    fields: { messageId: messageId('a message'), reason },
+    who: 'a moderator above the author',
+    says: 'Drops a message that a filter holds; one that was posted is deleted.',
+    rate: 'moderation',
+    looksAt: ['author'],
+    socket: 'message-drop',
+    again: ({ type, data }) =>
+      type === 'MessageDropped' ? { messageId: data.messageId, reason: data.reason } : null,
+  }),
   AddReaction: command({
     fields: { messageId: messageId('a message'), emoji },
     who: 'whoever may enter and may speak; without reactions_enabled, a moderator',
     says: 'Adds a reaction to a message.',
     rate: 'chat-change',
-    looksAt: ['guests', 'chat', 'mute', 'reactions_enabled', 'message'],
+    looksAt: ['guests', 'chat', 'mute', 'filtered', 'reactions_enabled', 'message'],
     socket: 'chat-reaction',
     again: reaction,
   }),
@@ -116,5 +137,7 @@ export type ChatCommand = { [Name in ChatCommandName]: ChatCommandOf<Name> }[Cha
 export type PostMessage = ChatCommandOf<'PostMessage'>
 export type EditMessage = ChatCommandOf<'EditMessage'>
 export type DeleteMessage = ChatCommandOf<'DeleteMessage'>
+export type ApproveMessage = ChatCommandOf<'ApproveMessage'>
+export type DropMessage = ChatCommandOf<'DropMessage'>
 export type AddReaction = ChatCommandOf<'AddReaction'>
 export type RemoveReaction = ChatCommandOf<'RemoveReaction'>

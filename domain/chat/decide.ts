@@ -6,12 +6,22 @@ import { isSince2 } from '../rules.ts'
 import { accessOf, mayActOn, mayAs, rank } from '../space/access.ts'
 import { actorOf, type DecisionContext } from '../space/decision-context.ts'
 import { readSubspace } from '../space/seats.ts'
-import { invalid } from '../text.ts'
-import type { AddReaction, DeleteMessage, EditMessage, PostMessage, RemoveReaction } from './commands.ts'
+import { invalid, parseReason } from '../text.ts'
+import type {
+  AddReaction,
+  ApproveMessage,
+  DeleteMessage,
+  DropMessage,
+  EditMessage,
+  PostMessage,
+  RemoveReaction,
+} from './commands.ts'
 import type { ChatEvent } from './events.ts'
-import { type Known, knownMessage } from './messages.ts'
+import type { Caught } from './filtered.ts'
+import { actsOn, filtersFor, heldOf, holding, mayWait, quietOf } from './filtering.ts'
+import { isSamePost, type Known, knownMessage } from './messages.ts'
 import type { ChatRefusal } from './refusals.ts'
-import { type ChatAsked, type ChatState, networkKey } from './state.ts'
+import { type ChatAsked, type ChatState, type MessageFacts, networkKey } from './state.ts'
 import {
   canonicalId,
   MAX_REACTIONS,
@@ -26,13 +36,25 @@ type Decision = E.Either<ChatRefusal, ReadonlyArray<ChatEvent>>
 type Talk = DecisionContext & {
   readonly chat: ChatState
   readonly find: (id: string) => Known | null
+  /** What was looked up of a message, where anything was. */
+  readonly lookedUp: (id: string) => MessageFacts | null
 }
 
 const NOT_FOUND: E.Either<ChatRefusal, never> = E.left({ _tag: 'MessageNotFound' })
 const NOT_YOURS: E.Either<ChatRefusal, never> = E.left({ _tag: 'Forbidden', needs: 'self' })
 
-/** May be in the space, and the chat is open to them. */
-const maySpeak = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
+/** May be in the space, the chat is open to them, and no filter has muted them. Nobody of at least a moderator’s rank is kept by
+ *  a filter, whenever it muted them. */
+const maySpeak = (talk: Talk): E.Either<ChatRefusal, void> => {
+  const may = mayWrite(talk)
+  if (E.isLeft(may)) return may
+  const { access, chat, by, at } = talk
+  const quiet = rank(access.role) >= rank('moderate') ? null : quietOf(chat, by.id, at)
+  return quiet === null ? may : E.left({ _tag: 'Muted', until: quiet.until })
+}
+
+/** The same, but for filters. */
+const mayWrite = ({ access, state }: Talk): E.Either<ChatRefusal, void> => {
   if (E.isLeft(access.mayEnter)) return access.mayEnter
   if (!state.settings.chat_enabled) return E.left({ _tag: 'ChatDisabled' })
   if (access.mute !== null) return E.left({ _tag: 'Muted', until: access.mute.until })
@@ -63,11 +85,13 @@ const turnOf = ({ state, by, at }: Talk, network: string | undefined): string | 
 const displayName = ({ by }: Talk): string =>
   by.kind === 'guest' ? `Guest ${by.id.slice('guest:'.length, 'guest:'.length + 6)}` : by.id
 
-const post = (talk: Talk, command: PostMessage): Decision => {
-  const { by, at } = talk
-  if (by.kind === 'system') return NOT_YOURS
-  const may = maySpeak(talk)
-  if (E.isLeft(may)) return may
+type Sending = Omit<PostMessage, 'parentMessageId'> & {
+  readonly subspace: string
+  readonly parentMessageId: string | null
+}
+
+/** What was sent, in the forms that it is kept in. */
+const readPost = (talk: Talk, command: PostMessage): E.Either<ChatRefusal, Sending> => {
   const messageId = parseMessageId('message_id', canonicalId(command.messageId))
   if (E.isLeft(messageId)) return messageId
   const content = parseContent(command.content, talk.rules)
@@ -76,42 +100,86 @@ const post = (talk: Talk, command: PostMessage): Decision => {
   if (E.isLeft(messageType)) return messageType
   const subspace = readSubspace(command.subspace ?? MAIN)
   if (E.isLeft(subspace)) return subspace
+  return E.right({
+    ...command,
+    messageId: messageId.right,
+    content: content.right,
+    messageType: messageType.right,
+    subspace: subspace.right,
+    parentMessageId: command.parentMessageId === null ? null : canonicalId(command.parentMessageId),
+  })
+}
 
-  const parentMessageId = command.parentMessageId === null ? null : canonicalId(command.parentMessageId)
-  const same = talk.find(messageId.right)
+/** The root of the thread that the message joins; null for one that is no reply. */
+const rootOf = (talk: Talk, { parentMessageId, subspace }: Sending): E.Either<ChatRefusal, string | null> => {
+  if (parentMessageId === null) return E.right(null)
+  const parent = talk.find(parentMessageId)
+  if (parent === null || parent.subspace !== subspace) return NOT_FOUND
+  return E.right(parent.threadRootId ?? parentMessageId)
+}
+
+const messageOf = (talk: Talk, sending: Sending, threadRootId: string | null) => ({
+  messageId: sending.messageId,
+  account: writerOf(talk.by),
+  guest: talk.by.kind === 'guest' ? talk.by.id : null,
+  displayName: displayName(talk),
+  subspace: sending.subspace,
+  messageType: sending.messageType,
+  content: sending.content,
+  parentMessageId: sending.parentMessageId,
+  threadRootId,
+  at: talk.at,
+})
+
+/** A message that a filter held is sent again: by whoever sends anew what they sent, or by the server once a moderator let it
+ *  through. It waited out what there was to wait for when it was sent first. */
+const postHeld = (talk: Talk, sending: Sending, held: Caught): Decision => {
+  const facts = talk.lookedUp(sending.messageId)
+  const isRepeat = held.author === talk.by.id && (facts === null || isSamePost(sending, facts))
+  if (!isRepeat) return E.left({ _tag: 'MessageIdTaken' })
+  if (held.approvedBy === null) return E.right([])
+  const root = rootOf(talk, sending)
+  if (E.isLeft(root)) return root
+  const data = { ...messageOf(talk, sending, root.right), heldAt: held.at }
+  return E.right([{ type: 'MessagePosted', data }])
+}
+
+const post = (talk: Talk, command: PostMessage): Decision => {
+  const { by, chat } = talk
+  if (by.kind === 'system') return NOT_YOURS
+  const held = heldOf(chat, canonicalId(command.messageId))
+  const may = held === null ? maySpeak(talk) : mayWrite(talk)
+  if (E.isLeft(may)) return may
+  const read = readPost(talk, command)
+  if (E.isLeft(read)) return read
+  const sending = read.right
+  if (held !== null) return postHeld(talk, sending, held)
+  const same = talk.find(sending.messageId)
   if (same !== null) {
-    const again = { ...command, subspace: subspace.right, parentMessageId }
-    const isRepeat = same.author === by.id && same.wasPostedAs(again)
+    const isRepeat = same.author === by.id && same.wasPostedAs(sending)
     return isRepeat ? E.right([]) : E.left({ _tag: 'MessageIdTaken' })
   }
-  let threadRootId: string | null = null
-  if (parentMessageId !== null) {
-    const parent = talk.find(parentMessageId)
-    if (parent === null || parent.subspace !== subspace.right) return NOT_FOUND
-    threadRootId = parent.threadRootId ?? parentMessageId
-  }
+  const root = rootOf(talk, sending)
+  if (E.isLeft(root)) return root
   const turn = turnOf(talk, command.network)
   const retryAfterSeconds = Math.max(wait(talk), turn === null ? 0 : wait(talk, networkKey(turn)))
   if (retryAfterSeconds > 0) return E.left({ _tag: 'SlowDown', retryAfterSeconds })
+  const data = { ...messageOf(talk, sending, root.right), ...(turn === null ? {} : { network: turn }) }
+  const filters = filtersFor(talk, sending.content, true)
+  const holds = holding(filters)
+  if (holds === undefined)
+    return E.right([{ type: 'MessagePosted', data }, ...actsOn(talk, sendingOf(data), filters)])
+  const room = mayWait(talk)
+  if (E.isLeft(room)) return room
   return E.right([
-    {
-      type: 'MessagePosted',
-      data: {
-        messageId: messageId.right,
-        account: writerOf(by),
-        guest: by.kind === 'guest' ? by.id : null,
-        displayName: displayName(talk),
-        subspace: subspace.right,
-        messageType: messageType.right,
-        content: content.right,
-        parentMessageId,
-        threadRootId,
-        at,
-        ...(turn === null ? {} : { network: turn }),
-      },
-    },
+    { type: 'MessageHeld', data: { ...data, filterId: holds.filterId } },
+    ...actsOn(talk, sendingOf(data), filters),
   ])
 }
+const sendingOf = ({ messageId, subspace }: { readonly messageId: string; readonly subspace: string }) => ({
+  messageId,
+  subspace,
+})
 
 const edit = (talk: Talk, command: EditMessage): Decision => {
   const may = maySpeak(talk)
@@ -124,17 +192,59 @@ const edit = (talk: Talk, command: EditMessage): Decision => {
   if (message.author !== talk.by.id) return NOT_YOURS
   if (message.readsAs(content.right)) return E.right([])
   const { by, at } = talk
+  const filters = filtersFor(talk, content.right, false)
+  if (holding(filters) !== undefined) return E.left({ _tag: 'WordsHeld', of: 'edit' })
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at, content: content.right }
-  return E.right([{ type: 'MessageEdited', data }])
+  return E.right([{ type: 'MessageEdited', data }, ...actsOn(talk, sendingOf(data), filters)])
 }
 
-/** Authors may delete their own messages, even while muted or where chat is off; moderators may delete those of people
- *  below them. */
+/** Who may settle what a filter caught: a moderator above the author. Null where nothing was caught. */
+const settled = (talk: Talk, messageId: string): E.Either<ChatRefusal, Caught | null> => {
+  const { access, state, content, chat } = talk
+  const may = mayAs(access, 'moderate')
+  if (E.isLeft(may)) return may
+  const caught = chat.filtered.caught.get(messageId) ?? null
+  if (caught === null) return E.right(null)
+  const mayOn = mayActOn(state, content, access, caught.author)
+  return E.isLeft(mayOn) ? mayOn : E.right(caught)
+}
+
+const approve = (talk: Talk, command: ApproveMessage): Decision => {
+  const messageId = canonicalId(command.messageId)
+  const of = settled(talk, messageId)
+  if (E.isLeft(of)) return of
+  if (of.right === null) return talk.find(messageId) === null ? NOT_FOUND : E.right([])
+  const { subspace, author: subject, approvedBy } = of.right
+  if (approvedBy !== null) return E.right([])
+  const data = { messageId, subspace, subject, by: actorOf(talk.by), at: talk.at }
+  return E.right([{ type: 'MessageApproved', data }])
+}
+
+/** A message that was posted all the same is deleted with it. */
+const drop = (talk: Talk, command: DropMessage): Decision => {
+  const messageId = canonicalId(command.messageId)
+  const of = settled(talk, messageId)
+  if (E.isLeft(of)) return of
+  if (of.right === null) return NOT_FOUND
+  const reason = parseReason(command.reason)
+  if (E.isLeft(reason)) return reason
+  const { subspace, author: subject, held } = of.right
+  const change = { messageId, subspace, by: actorOf(talk.by), at: talk.at }
+  const posted = held ? null : talk.find(messageId)
+  return E.right([
+    { type: 'MessageDropped', data: { ...change, subject, reason: reason.right } },
+    ...(posted === null || posted.deleted ? [] : [{ type: 'MessageDeleted' as const, data: change }]),
+  ])
+}
+
+/** Authors may delete their own messages, even while muted or where chat is off, and take back one that a filter holds; moderators
+ *  may delete those of people below them. */
 const remove = (talk: Talk, command: DeleteMessage): Decision => {
   const messageId = canonicalId(command.messageId)
   const { access, state, content, by, at } = talk
   if (E.isLeft(access.mayEnter)) return access.mayEnter
-  const message = talk.find(messageId)
+  const held = heldOf(talk.chat, messageId)
+  const message = held ?? talk.find(messageId)
   if (message === null) return NOT_FOUND
   if (message.author !== by.id) {
     const may = mayAs(access, 'moderate')
@@ -142,8 +252,10 @@ const remove = (talk: Talk, command: DeleteMessage): Decision => {
     const mayOn = mayActOn(state, content, access, message.author)
     if (E.isLeft(mayOn)) return mayOn
   }
-  if (message.deleted) return E.right([])
   const data = { messageId, subspace: message.subspace, by: actorOf(by), at }
+  if (held !== null)
+    return E.right([{ type: 'MessageDropped', data: { ...data, subject: held.author, reason: null } }])
+  if ('deleted' in message && message.deleted) return E.right([])
   return E.right([{ type: 'MessageDeleted', data }])
 }
 
@@ -180,6 +292,7 @@ export const decideChat = (asked: ChatAsked, chat: ChatState): Decision => {
     access: accessOf(state, by, content, at),
     chat,
     find: (id) => knownMessage(chat, asked.found, id),
+    lookedUp: (id) => asked.found?.get(id) ?? null,
   }
   switch (command.type) {
     case 'PostMessage':
@@ -188,6 +301,10 @@ export const decideChat = (asked: ChatAsked, chat: ChatState): Decision => {
       return edit(talk, command)
     case 'DeleteMessage':
       return remove(talk, command)
+    case 'ApproveMessage':
+      return approve(talk, command)
+    case 'DropMessage':
+      return drop(talk, command)
     case 'AddReaction':
     case 'RemoveReaction':
       return react(talk, command)

@@ -2,6 +2,7 @@
 import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import type { Concerns, Words } from '../space/events.ts'
+import { FilterAct } from '../space/filter.ts'
 import { nullable } from '../space/session.ts'
 import { Time } from '../time.ts'
 
@@ -23,27 +24,63 @@ const event = <Data>(data: t.Type<Data>, says: Entry<Data>['says']): Entry<Data>
 
 const said = (content: string): string => (content === '' ? '(the words were erased)' : content)
 const change = { messageId: t.string, subspace: t.string, by: Actor, at: Time }
+const Message = {
+  messageId: t.string,
+  account: nullable(t.string),
+  guest: nullable(t.string),
+  displayName: t.string,
+  subspace: t.string,
+  messageType: t.string,
+  content: t.string,
+  parentMessageId: nullable(t.string),
+  /** The first message of the thread; null for one that is no reply. */
+  threadRootId: nullable(t.string),
+  at: Time,
+}
+// In slow mode, of a guest who has not been there for as long as that: where it came from, whose turn it took.
+const Turn = { network: t.string }
+const DID = { mute: 'muted', report: 'reported', hold: 'held' } as const
 
 export const CHAT_EVENTS = {
   MessagePosted: event(
     t.intersection([
-      t.type({
-        messageId: t.string,
-        account: nullable(t.string),
-        guest: nullable(t.string),
-        displayName: t.string,
-        subspace: t.string,
-        messageType: t.string,
-        content: t.string,
-        parentMessageId: nullable(t.string),
-        /** The first message of the thread; null for one that is no reply. */
-        threadRootId: nullable(t.string),
-        at: Time,
-      }),
-      // In slow mode, of a guest who has not been there for as long as that: where it came from, whose turn it took.
-      t.partial({ network: t.string }),
+      t.type(Message),
+      // Since when it waited for a moderator, where a filter held it.
+      t.partial({ ...Turn, heldAt: Time }),
     ]),
     ({ content }, { actor }) => `${actor}: ${said(content)}`,
+  ),
+  /** A filter of the room holds it until a moderator lets it through or drops it: the room hears nothing of it. */
+  MessageHeld: event(
+    t.intersection([t.type({ ...Message, filterId: t.string }), t.partial(Turn)]),
+    ({ content, filterId }, { actor }) =>
+      `a message of ${actor} was held by the filter ${filterId}: ${said(content)}`,
+  ),
+  /** What else a filter did about a message, which is the event before it. */
+  FilterActed: event(
+    t.type({
+      messageId: t.string,
+      subspace: t.string,
+      subject: t.string,
+      filterId: t.string,
+      act: FilterAct,
+      /** The end of a mute; null for the other acts. */
+      until: nullable(Time),
+      at: Time,
+    }),
+    ({ subject, filterId, act, until }) =>
+      `the filter ${filterId} ${DID[act]} ${act === 'report' ? 'a message of ' : ''}${subject}${until === null ? '' : ` until ${until}`}`,
+  ),
+  /** A moderator found it to be in order: if it was held, it is posted next; the mute that came with it is over. */
+  MessageApproved: event(
+    t.type({ ...change, subject: t.string }),
+    ({ subject }, { actor }) => `${actor} let a message of ${subject} through`,
+  ),
+  /** A held message will not be posted; one that was not held is settled. */
+  MessageDropped: event(
+    t.type({ ...change, subject: t.string, reason: nullable(t.string) }),
+    ({ subject, reason }, { actor }) =>
+      `${actor} did not let a message of ${subject} through${reason === null ? '' : `: ${reason}`}`,
   ),
   MessageEdited: event(
     t.type({ ...change, content: t.string }),

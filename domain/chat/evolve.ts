@@ -1,7 +1,9 @@
 /** Folds a chat's events. Whatever falls out of the window is forgotten. It never fails, and it consumes the state it is
  *  given (see `Decider`). */
 import { MAX_SLOW_MODE_SECONDS } from '../settings.ts'
-import type { ChatEvent } from './events.ts'
+import { MAX_RATE } from '../space/filter.ts'
+import type { ChatEvent, ChatEventOf } from './events.ts'
+import { evolveFiltered, forkFiltered } from './filtered.ts'
 import {
   AUTHORS,
   type ChatState,
@@ -21,6 +23,8 @@ export const forkChat = (state: ChatState): ChatState => ({
   reactions: new Map(state.reactions),
   counts: new Map(state.counts),
   lastPosts: new Map(state.lastPosts),
+  posts: new Map(state.posts),
+  filtered: forkFiltered(state.filtered),
 })
 
 const writable = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => map as Map<K, V>
@@ -65,6 +69,22 @@ const notePost = (state: ChatState, author: string, at: number): void => {
   }
 }
 
+/** A message counts when it is sent: one that was held does not count again once it is posted. */
+const noteSent = (
+  state: ChatState,
+  { data }: ChatEventOf<'MessagePosted' | 'MessageHeld'>,
+  revision: number,
+): void => {
+  const author = data.account ?? data.guest ?? ''
+  const at = Date.parse(data.at)
+  notePost(state, author, at)
+  if (data.network !== undefined) notePost(state, networkKey(data.network), at)
+  if (Number.isNaN(at)) return
+  const before = state.posts.get(author)?.times ?? []
+  const times = [...before.slice(before.length < MAX_RATE ? 0 : 1), { at, revision }]
+  toBack(state.posts, author, { revision, times })
+}
+
 export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
   const revision = state.length
   const { type, data } = event
@@ -79,10 +99,16 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
       const words = digestOf(data.content)
       const posted = { revision, author, subspace, messageType, parentMessageId, threadRootId, words }
       touch({ posted, deleted: false, edited: null })
-      notePost(state, author, Date.parse(data.at))
-      if (data.network !== undefined) notePost(state, networkKey(data.network), Date.parse(data.at))
+      if (data.heldAt === undefined) noteSent(state, event as ChatEventOf<'MessagePosted'>, revision)
       break
     }
+    case 'MessageHeld':
+      noteSent(state, event as ChatEventOf<'MessageHeld'>, revision)
+      break
+    case 'FilterActed':
+    case 'MessageApproved':
+    case 'MessageDropped':
+      break
     case 'MessageEdited':
       touch({ edited: digestOf(data.content) })
       break
@@ -103,8 +129,10 @@ export const evolveChat = (state: ChatState, event: ChatEvent): ChatState => {
       return never
     }
   }
+  evolveFiltered(state.filtered, event, revision)
   const length = revision + 1
   forget(state.messages, length - WINDOW)
+  forget(state.posts, length - WINDOW)
   forget(state.reactions, length - WINDOW, (key, { on }) => {
     if (on) count(state.counts, key, -1)
   })

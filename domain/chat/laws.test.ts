@@ -84,6 +84,13 @@ class Messages {
       })
       return
     }
+    if (
+      type !== 'MessageEdited' &&
+      type !== 'MessageDeleted' &&
+      type !== 'ReactionAdded' &&
+      type !== 'ReactionRemoved'
+    )
+      return
     const was = this.all.get(data.messageId)
     if (was === undefined) throw new Error(`${type} of no message`)
     if (type === 'MessageEdited')

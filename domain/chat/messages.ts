@@ -1,6 +1,7 @@
 /** What is known of a message: from the window, and from the read model where the window does not reach. */
 import type { Subject } from '../identity.ts'
 import type { ChatCommand } from './commands.ts'
+import { heldOf } from './filtering.ts'
 import {
   type ChatState,
   countKey,
@@ -16,6 +17,9 @@ import { canonicalEmoji, canonicalId, isMessageId } from './text.ts'
 /** What must be equal for a repeated posting to count as the same one. */
 type Post = Pick<MessageFacts, 'subspace' | 'messageType' | 'parentMessageId' | 'content'>
 
+/** Whether the facts of a message are those of the posting; of one whose words are not known any more, all but those. */
+export const isSamePost = (post: Post, facts: MessageFacts): boolean =>
+  isSamePlace(post, facts) && (facts.edited || facts.content === post.content)
 const isSamePlace = (a: Omit<Post, 'content'>, b: Omit<Post, 'content'>): boolean =>
   a.subspace === b.subspace && a.messageType === b.messageType && a.parentMessageId === b.parentMessageId
 
@@ -44,10 +48,13 @@ export const messagesNeeded = (command: ChatCommand, state: ChatState): Readonly
 }
 
 /** The revision of the posting that `by` repeats or wants to replace, where the window no longer has its words (a snapshot
- *  holds none). The caller reads the words there and passes them in as `found`, as edited where they were erased. */
+ *  holds none), or of the message of theirs that a filter holds, whose words no state has. The caller reads the words there and passes them in as `found`, as edited where they were erased. */
 export const wordsNeeded = (command: ChatCommand, by: Subject, state: ChatState): number | null => {
   if (command.type !== 'PostMessage' || command.fresh === true) return null
-  const posted = state.messages.get(canonicalId(command.messageId))?.posted ?? null
+  const id = canonicalId(command.messageId)
+  const held = heldOf(state, id)
+  if (held !== null) return held.author === by ? held.revision : null
+  const posted = state.messages.get(id)?.posted ?? null
   return posted?.author === by && posted.words === UNKNOWN_WORDS ? posted.revision : null
 }
 
@@ -68,7 +75,10 @@ const namedBeyond = (command: ChatCommand, state: ChatState): ReadonlyArray<stri
     }
     case 'EditMessage':
     case 'DeleteMessage':
-      return postedOf(id) === null ? [id] : []
+    case 'DropMessage':
+      return postedOf(id) === null && heldOf(state, id) === null ? [id] : []
+    case 'ApproveMessage':
+      return []
     default: {
       const never: never = command
       return never

@@ -2,6 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { count } from './evolve.ts'
+import { filteredIn, StoredFiltered, storedFiltered } from './filtered.ts'
 import { type ChatState, initialChat, type RecentMessage } from './state.ts'
 import { canonicalEmoji } from './text.ts'
 
@@ -18,7 +19,7 @@ const Posted = t.type({
   threadRootId: nullable(t.string),
   words: t.string,
 })
-const ChatSnapshot = t.type({
+const Whole = t.type({
   version: t.literal(CHAT_SNAPSHOT),
   length: t.number,
   /** Id, revision, posting, deleted, edited. */
@@ -28,7 +29,26 @@ const ChatSnapshot = t.type({
   /** Subject, ms since the epoch. */
   lastPosts: t.array(t.tuple([t.string, t.number])),
 })
+const ChatSnapshot = t.intersection([
+  Whole,
+  // Left out where there is nothing, and not in one that was written before there were filters.
+  t.partial({
+    /** Author; when, and the revision, of each. */
+    posts: t.array(t.tuple([t.string, t.array(t.tuple([t.number, t.number]))])),
+    filtered: StoredFiltered,
+  }),
+])
 export type ChatSnapshot = t.TypeOf<typeof ChatSnapshot>
+
+const storedPosts = ({ posts }: ChatState): ChatSnapshot['posts'] =>
+  [...posts].map(([author, { times }]) => [author, times.map(({ at, revision }) => [at, revision])])
+const postsIn = (stored: ChatSnapshot['posts']): ChatState['posts'] =>
+  new Map(
+    (stored ?? []).map(([author, times]) => [
+      author,
+      { revision: times.at(-1)?.[1] ?? 0, times: times.map(([at, revision]) => ({ at, revision })) },
+    ]),
+  )
 
 export const toSnapshot = (state: ChatState): ChatSnapshot => ({
   version: CHAT_SNAPSHOT,
@@ -42,7 +62,13 @@ export const toSnapshot = (state: ChatState): ChatSnapshot => ({
   ]),
   reactions: [...state.reactions].map(([key, { revision, on }]) => [key, revision, on]),
   lastPosts: [...state.lastPosts],
+  ...(state.posts.size === 0 ? {} : { posts: storedPosts(state) }),
+  ...withFiltered(state),
 })
+const withFiltered = ({ filtered }: ChatState): Pick<ChatSnapshot, 'filtered'> => {
+  const stored = storedFiltered(filtered)
+  return stored === undefined ? {} : { filtered: stored }
+}
 
 /** Written before emoji had one form, it may have another. */
 const keptKey = (key: string): string => {
@@ -67,5 +93,7 @@ export const fromSnapshot = (json: unknown): E.Either<string, ChatState> => {
     messages: new Map(messages),
     reactions,
     lastPosts: new Map(json.lastPosts),
+    posts: postsIn(json.posts),
+    filtered: filteredIn(json.filtered),
   })
 }

@@ -3,6 +3,7 @@ import type { Subject } from '../identity.ts'
 import type { DecisionInput } from '../space/commands.ts'
 import type { SpaceState } from '../space/state.ts'
 import type { ChatCommand } from './commands.ts'
+import { type Filtered, nothingFiltered } from './filtered.ts'
 
 /** How many of the chat's last events the state remembers. */
 export const WINDOW = 2_000
@@ -62,6 +63,15 @@ export type ChatState = {
   readonly counts: ReadonlyMap<string, number>
   /** When each author last posted (ms since the epoch), the oldest in front. */
   readonly lastPosts: ReadonlyMap<Subject, number>
+  /** When each author posted within the window, for filters that count; whoever posted longest ago in front. */
+  readonly posts: ReadonlyMap<Subject, Posts>
+  /** What filters caught, and nobody has settled. */
+  readonly filtered: Filtered
+}
+/** Of one author: the last times (ms since the epoch), oldest first, at most `MAX_RATE`; the revision of the last. */
+export type Posts = {
+  readonly revision: number
+  readonly times: ReadonlyArray<{ readonly at: number; readonly revision: number }>
 }
 
 export const initialChat = (): ChatState => ({
@@ -70,6 +80,8 @@ export const initialChat = (): ChatState => ({
   reactions: new Map(),
   counts: new Map(),
   lastPosts: new Map(),
+  posts: new Map(),
+  filtered: nothingFiltered(),
 })
 
 /** The first revision that the window is sure of. What the read model says of older messages must include

@@ -22,6 +22,7 @@ import {
 import type { Caller } from '../identity.ts'
 import { type SettingName, SettingsChanges } from '../settings.ts'
 import type { SpaceEvent, SpaceEventOf } from './events.ts'
+import { FilterAct } from './filter.ts'
 import { MotionBlock } from './motion-block.ts'
 import { Ownership } from './pin.ts'
 import { Permission, type Role } from './roles.ts'
@@ -43,6 +44,8 @@ export type LooksAt =
   | 'session'
   | 'chat'
   | 'slow mode'
+  | 'filters'
+  | 'filtered'
   | 'message'
   | 'author'
   | 'target'
@@ -104,6 +107,8 @@ const components = field<Readonly<Record<string, unknown>>>(
   {},
   { isPersonal: true, isInner: true },
 )
+const numberOrNull = t.union([t.number, t.null])
+const filterId = field(t.string, 'a-filter', { isPersonal: true })
 const permission = field(Permission, 'access', { named: 'permission', asks: 'the permission' })
 const left = t.union([
   t.literal('left'),
@@ -371,6 +376,42 @@ export const SPACE_COMMANDS = {
       return changed && { changes: changed.changes }
     },
   }),
+  /** What it looks for is `words`, or more than `count` messages in `seconds`; the others are null. */
+  SetFilter: command({
+    fields: {
+      filterId,
+      words: field(t.union([t.readonlyArray(t.string), t.null]), null, { isPersonal: true }),
+      count: field(numberOrNull, 1, { isPersonal: true }),
+      seconds: field(numberOrNull, 1, { isPersonal: true }),
+      acts: field(t.readonlyArray(FilterAct), ['hold'], { isPersonal: true }),
+      muteSeconds: field(numberOrNull, null, { isPersonal: true }),
+    },
+    who: 'admin',
+    says: 'Sets a filter: a rule that holds messages for moderators, mutes their writers for a while or reports them, by itself.',
+    rate: 'moderation',
+    looksAt: [],
+    again: ({ one }) => {
+      const set = one('FilterSet')
+      if (set === null) return null
+      const { filterId: id, looksFor, acts, muteSeconds } = set
+      const looks =
+        looksFor.kind === 'words'
+          ? { words: looksFor.words, count: null, seconds: null }
+          : { words: null, count: looksFor.count, seconds: looksFor.seconds }
+      return { filterId: id, ...looks, acts, muteSeconds }
+    },
+  }),
+  RemoveFilter: command({
+    fields: { filterId },
+    who: 'admin',
+    says: 'Removes a filter.',
+    rate: 'moderation',
+    looksAt: [],
+    again: ({ one }) => {
+      const removed = one('FilterRemoved')
+      return removed && { filterId: removed.filterId }
+    },
+  }),
   PinEntity: command({
     fields: {
       subspace,
@@ -490,6 +531,8 @@ export type Mute = SpaceCommandOf<'Mute'>
 export type Unmute = SpaceCommandOf<'Unmute'>
 export type Kick = SpaceCommandOf<'Kick'>
 export type ChangeSettings = SpaceCommandOf<'ChangeSettings'>
+export type SetFilter = SpaceCommandOf<'SetFilter'>
+export type RemoveFilter = SpaceCommandOf<'RemoveFilter'>
 
 /** What the content behind a space says, looked up when the command comes in. `private` with `role: null` is a space that
  *  the caller may not know of, unless the space's own permissions say otherwise. */

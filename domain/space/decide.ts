@@ -4,6 +4,7 @@ import type { DecisionInput, SpaceCommand, SpaceCommandName, SpaceCommandOf } fr
 import { contextOf, type Decision, type DecisionContext } from './decision-context.ts'
 import type { SpaceEvent } from './events.ts'
 import { evolveSpace, forkSpace } from './evolve.ts'
+import { removeFilter, setFilter } from './filters.ts'
 import { keepMotion } from './motion.ts'
 import { grantPermission, revokePermission } from './permissions.ts'
 import { changeEntity, pinEntity, unpinEntity } from './pinned.ts'
@@ -39,6 +40,8 @@ const RULES: {
   PinEntity: pinEntity,
   ChangeEntity: changeEntity,
   UnpinEntity: unpinEntity,
+  SetFilter: setFilter,
+  RemoveFilter: removeFilter,
   KeepMotion: keepMotion,
   ExpireSeats: expireSeats,
   LeaveQueue: leaveQueue,

@@ -4,6 +4,7 @@ import * as t from 'io-ts'
 import { Actor } from '../identity.ts'
 import { SettingsChanges } from '../settings.ts'
 import { Time } from '../time.ts'
+import { type FilterLooksFor, FilterSetting } from './filter.ts'
 import { change, join, leave, mergeSettings, remember, restrict, writable } from './folding.ts'
 import { MotionBlock } from './motion-block.ts'
 import { Changing, Pinning, pinKey, Unpinning } from './pin.ts'
@@ -113,6 +114,11 @@ const rights = (change: string, subject: string, by: Actor, permission: string |
   permission,
   by: of(by),
 })
+
+export const looksForInWords = (looksFor: FilterLooksFor): string =>
+  looksFor.kind === 'words'
+    ? `${looksFor.words.length} ${looksFor.words.length === 1 ? 'word or phrase' : 'words and phrases'}`
+    : `more than ${looksFor.count} messages in ${looksFor.seconds} s`
 
 const Moment = { sessionId: t.string, at: Time }
 const Restricted = { subject: t.string, by: Actor, reason: nullable(t.string), at: Time }
@@ -462,6 +468,26 @@ export const SPACE_EVENTS = {
     },
     says: ({ entityId, by, subspace }, words) =>
       `${words.by(by)} unpinned the entity ${entityId} in ${placeOf(subspace)}`,
+  }),
+  /** A rule that acts by itself on what people write; what it looks for is told to nobody but those who may read the record. */
+  FilterSet: event(FilterSetting, {
+    concerns: 'space',
+    fold: (state, filter) => {
+      writable(state.filters).set(filter.filterId, filter)
+      return state
+    },
+    told: 'nobody',
+    says: ({ filterId, looksFor, acts, by }, words) =>
+      `${words.by(by)} set the filter ${filterId} (${looksForInWords(looksFor)}: ${acts.join(', ')})`,
+  }),
+  FilterRemoved: event(t.type({ filterId: t.string, by: Actor, at: Time }), {
+    concerns: 'space',
+    fold: (state, { filterId }) => {
+      writable(state.filters).delete(filterId)
+      return state
+    },
+    told: 'nobody',
+    says: ({ filterId, by }, words) => `${words.by(by)} removed the filter ${filterId}`,
   }),
   /** Some seconds of a room's motion are kept beside the log; this is their hash. */
   MotionKept: event(t.type({ ...MotionBlock, at: Time }), {

@@ -108,6 +108,23 @@ const states: Readonly<Record<string, readonly [ContentKind, ReadonlyArray<Space
       },
     ],
   ],
+  'a filter': [
+    'public',
+    [
+      opened(),
+      {
+        type: 'FilterSet',
+        data: {
+          filterId: 'often',
+          looksFor: { kind: 'rate', count: 5, seconds: 10 },
+          acts: ['mute'],
+          muteSeconds: 60,
+          by: account('carol'),
+          at: at(),
+        },
+      },
+    ],
+  ],
   'no guests': ['public', [opened(), settled({ guests_allowed: false })]],
   'no voice': ['public', [opened(), joined('alice'), settled({ voice_enabled: false })]],
 }
@@ -136,6 +153,16 @@ const commands: ReadonlyArray<SpaceCommand> = [
   { ...box, type: 'ChangeEntity', components: { color: 'blue' } },
   { ...box, type: 'UnpinEntity' },
   { type: 'LeaveQueue', subject: 'alice', reason: null },
+  {
+    type: 'SetFilter',
+    filterId: 'rude',
+    words: ['darn'],
+    count: null,
+    seconds: null,
+    acts: ['hold'],
+    muteSeconds: null,
+  },
+  { type: 'RemoveFilter', filterId: 'often' },
   {
     ...{
       type: 'KeepMotion',

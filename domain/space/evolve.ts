@@ -16,6 +16,7 @@ export const initialSpace = (): SpaceState => ({
   pinned: new Map(),
   queue: new Map(),
   turns: null,
+  filters: new Map(),
   settings: DEFAULT_SETTINGS,
 })
 
@@ -32,6 +33,7 @@ export const forkSpace = (state: SpaceState): SpaceState => ({
   mutes: new Map(state.mutes),
   pinned: new Map(state.pinned),
   queue: new Map(state.queue),
+  filters: new Map(state.filters),
 })
 
 export const evolveSpace = (state: SpaceState, event: SpaceEvent): SpaceState =>

@@ -5,6 +5,7 @@ import { Actor } from '../identity.ts'
 import { SettingsChanges, settingsIn, storedSettings } from '../settings.ts'
 import { Time } from '../time.ts'
 import { initialSpace } from './evolve.ts'
+import { FilterSetting } from './filter.ts'
 import { join } from './folding.ts'
 import { type Pin, pinKey, StoredPin } from './pin.ts'
 import { StoredPlace, Turns } from './place.ts'
@@ -53,6 +54,7 @@ const SpaceSnapshot = t.intersection([
     pinned: t.array(StoredPin),
     queue: t.array(StoredPlace),
     turns: Turns,
+    filters: t.array(FilterSetting),
   }),
 ])
 export type SpaceSnapshot = t.TypeOf<typeof SpaceSnapshot>
@@ -70,6 +72,7 @@ export const toSnapshot = (state: SpaceState): SpaceSnapshot => ({
   ...(state.pinned.size === 0 ? {} : { pinned: [...state.pinned.values()].map(storedPin) }),
   ...(state.queue.size === 0 ? {} : { queue: [...state.queue.values()] }),
   ...(state.turns === null ? {} : { turns: state.turns }),
+  ...(state.filters.size === 0 ? {} : { filters: [...state.filters.values()] }),
   grants: [...state.grants].map(([account, grant]) => ({ account, ...grant })),
   bans: [...state.bans].map(([subject, ban]) => ({ subject, ...ban })),
   mutes: [...state.mutes].map(([subject, mute]) => ({ subject, ...mute })),
@@ -91,6 +94,7 @@ export const fromSnapshot = (json: unknown): E.Either<string, SpaceState> => {
     ),
     queue: new Map((json.queue ?? []).map((place) => [place.subject, place])),
     turns: json.turns ?? null,
+    filters: new Map((json.filters ?? []).map((filter) => [filter.filterId, filter])),
     grants: new Map(json.grants.map(({ account, ...grant }) => [account, grant])),
     bans: new Map(json.bans.map(({ subject, ...ban }) => [subject, ban])),
     mutes: new Map(json.mutes.map(({ subject, ...mute }) => [subject, mute])),

@@ -1,6 +1,7 @@
 /** What a space's decisions are made on. Bounded by what is true now, never by history. */
 import type { Actor, Subject } from '../identity.ts'
 import type { SpaceSettings } from '../settings.ts'
+import type { RoomFilter } from './filter.ts'
 import type { Pin } from './pin.ts'
 import type { Turns, WaitingPlace } from './place.ts'
 import type { Permission } from './roles.ts'
@@ -52,5 +53,7 @@ export type SpaceState = {
   readonly queue: ReadonlyMap<Subject, WaitingPlace>
   /** How fast the turns of the queue come; null before anybody waited. */
   readonly turns: Turns | null
+  /** Rules that act by themselves on what people write, by id. */
+  readonly filters: ReadonlyMap<string, RoomFilter>
   readonly settings: SpaceSettings
 }

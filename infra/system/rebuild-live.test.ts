@@ -175,6 +175,8 @@ const questions = (past: string, now: string, event: { readonly id: string; read
     '/api/spaces/{type}/{id}/subrooms': both('/subrooms'),
     '/api/spaces/{type}/{id}/settings': both('/settings'),
     '/api/spaces/{type}/{id}/queue': both('/queue'),
+    '/api/spaces/{type}/{id}/filters': ['/api/spaces/global/lobby/filters'],
+    '/api/spaces/{type}/{id}/filtered': ['/api/spaces/global/lobby/filtered'],
     '/api/spaces/{type}/{id}/permissions': both('/permissions'),
     '/api/spaces/{type}/{id}/bans': ['/api/spaces/global/lobby/bans'],
     '/api/spaces/{type}/{id}/mutes': ['/api/spaces/global/lobby/mutes'],

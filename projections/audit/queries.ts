@@ -77,7 +77,11 @@ const filtersOf = (asked: Omit<AuditFilters, 'account'>): ReadonlyArray<Fragment
         ]),
     ...(knownOnly !== true
       ? []
-      : [sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`]),
+      : [
+          sql.fragment`NOT (action = 'CommandRefused' AND details ->> 'reason' = 'space_not_found')`,
+          // That a filter reported somebody is for moderators alone, as with any report.
+          sql.fragment`NOT (action = 'FilterActed' AND details ->> 'act' = 'report')`,
+        ]),
     ...(withoutCases !== true ? [] : [WITHOUT_CASES]),
     ...(upTo === undefined ? [] : [sql.fragment`position <= ${String(upTo)}::int8`]),
   ]

@@ -154,6 +154,12 @@ const fold = (changes: Changes, told: PlacedEvent): void => {
       changes.reactions.set(spaceMapKey(space, messageId, emoji, by.id), { key, row })
       return
     }
+    // No message of the room, or not yet.
+    case 'MessageHeld':
+    case 'FilterActed':
+    case 'MessageApproved':
+    case 'MessageDropped':
+      return
     default:
       event satisfies never
   }

@@ -56,6 +56,11 @@ const say = (messages: ReadonlyArray<MomentMessage>, decoded: Decoded): Readonly
         )
         return { ...message, reactions: type === 'ReactionAdded' ? [...others, { emoji, by }] : others }
       }
+      case 'MessageHeld':
+      case 'FilterActed':
+      case 'MessageApproved':
+      case 'MessageDropped':
+        return message
       default: {
         const never: never = type
         return never

@@ -1,5 +1,14 @@
 /** The last messages of a chat, with the places of their words on the log: the words themselves are read when asked for. */
 import * as t from 'io-ts'
+import {
+  evolveFiltered,
+  type Filtered,
+  filteredIn,
+  forkFiltered,
+  nothingFiltered,
+  StoredFiltered,
+  storedFiltered,
+} from '../../domain/chat/filtered.ts'
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import type { Actor } from '../../domain/identity.ts'
 import { Actor as ActorCodec } from '../../domain/identity.ts'
@@ -16,11 +25,15 @@ export type SaidMessage = {
   readonly deleted: { readonly ref: Ref; readonly by: Actor; readonly at: string } | null
   readonly reactions: ReadonlyArray<{ readonly emoji: string; readonly by: string }>
 }
-/** By message id, the oldest first. */
-export type Talk = { readonly messages: Map<string, SaidMessage> }
+export type Talk = {
+  /** By message id, the oldest first. */
+  readonly messages: Map<string, SaidMessage>
+  /** What filters had caught, and nobody had settled. */
+  readonly filtered: Filtered
+}
 
 const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
-const StoredTalk = t.type({
+const SaidMessages = t.type({
   messages: t.array(
     t.tuple([
       t.string,
@@ -33,6 +46,8 @@ const StoredTalk = t.type({
     ]),
   ),
 })
+/** What filters caught is left out where that is nothing. */
+const StoredTalk = t.intersection([SaidMessages, t.partial({ filtered: StoredFiltered })])
 
 const withReaction = (said: SaidMessage, emoji: string, by: string, on: boolean): SaidMessage => {
   const others = said.reactions.filter(
@@ -43,12 +58,13 @@ const withReaction = (said: SaidMessage, emoji: string, by: string, on: boolean)
 
 export const talk: Folding<Talk> = {
   kind: 'chat',
-  initial: () => ({ messages: new Map() }),
-  fork: ({ messages }) => ({ messages: new Map(messages) }),
+  initial: () => ({ messages: new Map(), filtered: nothingFiltered() }),
+  fork: ({ messages, filtered }) => ({ messages: new Map(messages), filtered: forkFiltered(filtered) }),
   apply: (state, decoded, ref) => {
     if (decoded.kind !== 'chat') return state
     const { messages } = state
     const { type, data } = decoded.event
+    evolveFiltered(state.filtered, decoded.event, Number(decoded.revision))
     if (type === 'MessagePosted') {
       messages.delete(data.messageId)
       messages.set(data.messageId, { posted: ref, edited: null, deleted: null, reactions: [] })
@@ -73,17 +89,26 @@ export const talk: Folding<Talk> = {
       case 'ReactionRemoved':
         messages.set(data.messageId, withReaction(said, data.emoji, data.by.id, type === 'ReactionAdded'))
         return state
+      case 'MessageHeld':
+      case 'FilterActed':
+      case 'MessageApproved':
+      case 'MessageDropped':
+        return state
       default: {
         const never: never = type
         return never
       }
     }
   },
-  entries: ({ messages }) => {
-    let reactions = 0
+  entries: ({ messages, filtered }) => {
+    let reactions = filtered.caught.size + filtered.quiet.size
     for (const said of messages.values()) reactions += said.reactions.length
     return messages.size + reactions
   },
-  toJson: ({ messages }) => ({ messages: [...messages] }),
-  fromJson: (json) => (StoredTalk.is(json) ? { messages: new Map(json.messages) } : null),
+  toJson: ({ messages, filtered }) => {
+    const caught = storedFiltered(filtered)
+    return { messages: [...messages], ...(caught === undefined ? {} : { filtered: caught }) }
+  },
+  fromJson: (json) =>
+    StoredTalk.is(json) ? { messages: new Map(json.messages), filtered: filteredIn(json.filtered) } : null,
 }

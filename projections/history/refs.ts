@@ -29,6 +29,7 @@ export type Refs = {
   readonly mutes: Map<string, Ref>
   /** The event that set each lasting entity as it is: its pinning, or its last change. */
   readonly pinned: Map<string, Ref>
+  readonly filters: Map<string, Ref>
   /** By setting; a free one as `settings.<key>`. */
   readonly settings: Map<string, Ref>
 }
@@ -42,6 +43,7 @@ export const noRefs = (): Refs => ({
   bans: new Map(),
   mutes: new Map(),
   pinned: new Map(),
+  filters: new Map(),
   settings: new Map(),
 })
 
@@ -54,6 +56,7 @@ export const forkRefs = (refs: Refs): Refs => ({
   bans: new Map(refs.bans),
   mutes: new Map(refs.mutes),
   pinned: new Map(refs.pinned),
+  filters: new Map(refs.filters),
   settings: new Map(refs.settings),
 })
 
@@ -125,6 +128,12 @@ const NOTE: { readonly [Name in OtherSpaceEvent]: Note<Name> } = {
   EntityUnpinned: ({ pinned }, { subspace, entityId }) => {
     pinned.delete(pinKey(subspace, entityId))
   },
+  FilterSet: ({ filters }, { filterId }, ref) => {
+    filters.set(filterId, ref)
+  },
+  FilterRemoved: ({ filters }, { filterId }) => {
+    filters.delete(filterId)
+  },
   MotionKept: () => {},
   SettingsChanged: ({ settings, queue }, { changes }, ref) => {
     if (changes.queue === false) queue.clear()
@@ -178,7 +187,7 @@ const FirstRefs = t.type({
   settings: Rows,
 })
 /** Later additions are left out if they are empty. */
-export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows, queue: Rows })])
+export const PackedRefs = t.intersection([FirstRefs, t.partial({ pinned: Rows, queue: Rows, filters: Rows })])
 export type PackedRefs = t.TypeOf<typeof PackedRefs>
 type Packed = t.TypeOf<typeof Packed>
 
@@ -205,6 +214,7 @@ export const packRefs = (refs: Refs): PackedRefs => ({
   mutes: packRows(refs.mutes),
   ...(refs.pinned.size === 0 ? {} : { pinned: packRows(refs.pinned) }),
   ...(refs.queue.size === 0 ? {} : { queue: packRows(refs.queue) }),
+  ...(refs.filters.size === 0 ? {} : { filters: packRows(refs.filters) }),
   settings: packRows(refs.settings),
 })
 
@@ -229,5 +239,6 @@ export const unpackRefs = (packed: PackedRefs): Refs => ({
   mutes: unpackRows(packed.mutes),
   pinned: unpackRows(packed.pinned ?? []),
   queue: unpackRows(packed.queue ?? []),
+  filters: unpackRows(packed.filters ?? []),
   settings: unpackRows(packed.settings),
 })

@@ -66,8 +66,10 @@ test('given snapshots and a bundle’s state of each version, then they read as 
   assert.equal([SPACE_SNAPSHOT, CHAT_SNAPSHOT], [1, 1])
   const snapshots = golden('snapshots-1')
   assert.equal(fromSnapshot(snapshots.space), E.right(space))
-  assert.equal(chatFrom(snapshots.chat), E.right(chat))
-  assert.equal([asJson(toSnapshot(space)), asJson(chatTo(chat))], [snapshots.space, snapshots.chat])
+  // When people posted is kept since there are filters that count, and these count only what was written since they were set.
+  const uncounted = { ...chat, posts: new Map() }
+  assert.equal(chatFrom(snapshots.chat), E.right(uncounted))
+  assert.equal([asJson(toSnapshot(space)), asJson(chatTo(uncounted))], [snapshots.space, snapshots.chat])
   const state = golden('bundle-state-1')
   assert.equal(asJson(stateToJson(today.bundle)), state)
   assert.equal(stateFromJson(state), today.bundle)

@@ -1,6 +1,7 @@
 /** A moment as REST, files and the terminal show it: JSON values only. */
 import { canonicalEmoji } from '../../domain/chat/text.ts'
 import { inForce } from '../../domain/space/access.ts'
+import type { RoomFilter } from '../../domain/space/filter.ts'
 import { lineOf } from '../../domain/space/queue.ts'
 import { MARK_NAMES, type MarkName, shownMarks } from '../../domain/space/session.ts'
 import type { Restriction } from '../../domain/space/state.ts'
@@ -15,6 +16,18 @@ export const refView = (ref: Ref | null | undefined): RefView | null =>
   ref === null || ref === undefined
     ? null
     : { event_id: ref.id, revision: String(ref.revision), position: ref.position }
+
+/** What a filter looks for and does, and who set it. */
+export const filterView = ({ filterId, looksFor, acts, muteSeconds, by, at }: RoomFilter) => ({
+  filter_id: filterId,
+  words: looksFor.kind === 'words' ? looksFor.words : null,
+  count: looksFor.kind === 'rate' ? looksFor.count : null,
+  seconds: looksFor.kind === 'rate' ? looksFor.seconds : null,
+  acts,
+  mute_seconds: muteSeconds,
+  set_by: whoIs(by),
+  set_at: at,
+})
 
 const messageView = (message: MomentMessage) => ({
   message_id: message.messageId,
@@ -131,6 +144,10 @@ export const momentView = (moment: Moment) => {
       pinned_at: pin.at,
       changed_at: pin.changedAt,
       event: refView(refs.pinned.get(key)),
+    })),
+    filters: [...state.filters.values()].map((filter) => ({
+      ...filterView(filter),
+      event: refView(refs.filters.get(filter.filterId)),
     })),
     settings: { ...named, settings: free },
     /** By setting; one that is missing has its default. */

@@ -14,9 +14,13 @@ import {
   chatDeleted,
   chatEdited,
   chatMessage,
+  chatMuted,
   chatReaction,
   idsOf,
   type KickedNotice,
+  messageApproved,
+  messageDropped,
+  messageHeld,
   type News,
   news,
   userJoined,
@@ -28,6 +32,8 @@ export type Delivery =
   | { readonly kind: 'room'; readonly subspace: string; readonly news: News }
   /** To every room of the space. */
   | { readonly kind: 'space'; readonly news: News }
+  /** To whom it concerns, wherever in the space they are. */
+  | { readonly kind: 'subject'; readonly subject: string; readonly news: News }
   /** The session is now in `subspace`: from here on it hears that room. */
   | { readonly kind: 'entered'; readonly sessionId: string; readonly subspace: string }
   /** It is no longer in `subspace`, and hears nothing that follows there. */
@@ -110,16 +116,37 @@ export const spaceNews = (
   ]
 }
 
-const CHAT: { readonly [Name in ChatEventName]: (event: ChatEventOf<Name>, place: At) => News } = {
+type Room = 'MessagePosted' | 'MessageEdited' | 'MessageDeleted' | 'ReactionAdded' | 'ReactionRemoved'
+/** What is heard where it was said. */
+const CHAT: { readonly [Name in Room]: (event: ChatEventOf<Name>, place: At) => News } = {
   MessagePosted: chatMessage,
   MessageEdited: chatEdited,
   MessageDeleted: chatDeleted,
   ReactionAdded: (event, place) => chatReaction(event, place, false),
   ReactionRemoved: (event, place) => chatReaction(event, place, true),
 }
+type Filtering = Exclude<ChatEventName, Room>
+/** What a filter does is between it, whoever wrote, and the moderators: null where nobody is told. */
+const FILTERING: {
+  readonly [Name in Filtering]: (event: ChatEventOf<Name>, place: At) => readonly [string, News] | null
+} = {
+  MessageHeld: (event, place) => [event.data.account ?? event.data.guest ?? '', messageHeld(event, place)],
+  FilterActed: (event, place) =>
+    event.data.act === 'mute' ? [event.data.subject, chatMuted(event, place)] : null,
+  MessageApproved: (event, place) => [event.data.subject, messageApproved(event, place)],
+  MessageDropped: (event, place) => [event.data.subject, messageDropped(event, place)],
+}
+const isOfRoom = (name: ChatEventName): name is Room => Object.hasOwn(CHAT, name)
 
-/** A chat event is heard where it was said. */
-export const chatNews = (event: ChatEvent, place: At): Extract<Delivery, { kind: 'room' }> => {
-  const tell = CHAT[event.type] as (event: ChatEvent, place: At) => News
-  return { kind: 'room', subspace: event.data.subspace, news: tell(event, place) }
+export const chatNews = (
+  event: ChatEvent,
+  place: At,
+): Extract<Delivery, { kind: 'room' | 'subject' }> | null => {
+  if (isOfRoom(event.type)) {
+    const tell = CHAT[event.type] as (event: ChatEvent, place: At) => News
+    return { kind: 'room', subspace: event.data.subspace, news: tell(event, place) }
+  }
+  const tell = FILTERING[event.type] as (event: ChatEvent, place: At) => readonly [string, News] | null
+  const told = tell(event, place)
+  return told === null ? null : { kind: 'subject', subject: told[0], news: told[1] }
 }

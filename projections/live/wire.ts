@@ -101,6 +101,32 @@ export const chatReaction = (
   payload: { ...change(data, place), emoji: canonicalEmoji(data.emoji), removed },
 })
 
+type AboutMessage = { readonly messageId: string; readonly subspace: string; readonly at: string }
+const about = ({ messageId, subspace, at }: AboutMessage, { revision, position }: At) => ({
+  message_id: messageId,
+  subspace,
+  revision: String(revision),
+  position: String(position),
+  timestamp: at,
+})
+/** To the writer: it waits for a moderator. By which filter is not theirs to know. */
+export const messageHeld = ({ data }: ChatEventOf<'MessageHeld'>, place: At): News => ({
+  event: 'message-held',
+  payload: about(data, place),
+})
+export const messageApproved = ({ data }: ChatEventOf<'MessageApproved'>, place: At): News => ({
+  event: 'message-approved',
+  payload: about(data, place),
+})
+export const messageDropped = ({ data }: ChatEventOf<'MessageDropped'>, place: At): News => ({
+  event: 'message-dropped',
+  payload: { ...about(data, place), reason: data.reason },
+})
+export const chatMuted = ({ data }: ChatEventOf<'FilterActed'>, place: At): News => ({
+  event: 'chat-muted',
+  payload: { ...about(data, place), until: data.until },
+})
+
 export type KickedNotice = {
   readonly reason: string | null
   readonly by: string | null

@@ -142,12 +142,14 @@ const APPLY: { readonly [Name in OtherSpaceEvent]: (state: BundleState, data: Js
     AccountMuted: (_, data, { mutes }) =>
       put(mutes, data, 'subject', pick(data, 'by', 'reason', 'until', 'at')),
     AccountUnmuted: (_, data, { mutes }) => take(mutes, data, 'subject'),
-    // A bundle has who waits, and a scene's lasting entities, as events; version 1 of the format does not fold them.
+    // A bundle has who waits, a scene's lasting entities, and filters as events; version 1 of the format does not fold them.
     PlaceTaken: () => {},
     PlaceGivenUp: () => {},
     EntityPinned: () => {},
     EntityChanged: () => {},
     EntityUnpinned: () => {},
+    FilterSet: () => {},
+    FilterRemoved: () => {},
     MotionKept: () => {},
     SettingsChanged: (state, data) => {
       state.settings = merged(state.settings, object(data.changes))
@@ -175,7 +177,10 @@ const reactionIn = (data: Json): readonly [unknown, unknown] => [
   data.emoji ?? null,
   object(data.by).id ?? null,
 ]
-type ChangeOfMessage = Exclude<ChatEventName, 'MessagePosted'>
+type ChangeOfMessage = Exclude<
+  ChatEventName,
+  'MessagePosted' | 'MessageHeld' | 'FilterActed' | 'MessageApproved' | 'MessageDropped'
+>
 const CHANGE: {
   readonly [Name in ChangeOfMessage]: (known: Message, data: Json, revision: string) => Message
 } = {

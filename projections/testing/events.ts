@@ -119,6 +119,57 @@ const until = fc.constantFrom(null, at(500), at(5_000))
 const emoji = fc.constantFrom('👍', '🎉')
 
 type Draft = (second: number, actor: Actor) => AnyEvent
+const aboutFilters = (
+  ids: fc.Arbitrary<string>,
+  subjects: fc.Arbitrary<string>,
+  words: fc.Arbitrary<string>,
+): ReadonlyArray<fc.Arbitrary<Draft>> => [
+  fc.boolean().map(
+    (counts) => (s, by) =>
+      ({
+        type: 'FilterSet',
+        data: {
+          filterId: counts ? 'often' : 'rude',
+          looksFor: counts ? { kind: 'rate', count: 5, seconds: 10 } : { kind: 'words', words: ['darn'] },
+          acts: ['hold'],
+          muteSeconds: null,
+          by,
+          at: at(s),
+        },
+      }) as const,
+  ),
+  fc.constant(
+    (s: number, by: Actor) => ({ type: 'FilterRemoved', data: { filterId: 'rude', by, at: at(s) } }) as const,
+  ),
+  fc.tuple(ids, words).map(([messageId, content]) => (s, by) => {
+    const { data } = posted(messageId, content, s) as Extract<AnyEvent, { type: 'MessagePosted' }>
+    const guestId = by.kind === 'guest' ? by.id : null
+    const account = by.kind === 'account' ? by.id : null
+    return { type: 'MessageHeld', data: { ...data, account, guest: guestId, filterId: 'rude' } } as const
+  }),
+  fc.tuple(ids, subjects).map(
+    ([messageId, who]) =>
+      (s) =>
+        ({
+          type: 'FilterActed',
+          data: {
+            messageId,
+            subspace: 'main',
+            subject: who,
+            filterId: 'often',
+            act: 'mute',
+            until: at(s + 60),
+            at: at(s),
+          },
+        }) as const,
+  ),
+  fc.tuple(ids, subjects, fc.boolean()).map(([messageId, who, passes]) => (s, by): AnyEvent => {
+    const data = { messageId, subspace: 'main', subject: who, by, at: at(s) }
+    return passes
+      ? { type: 'MessageApproved', data }
+      : { type: 'MessageDropped', data: { ...data, reason: null } }
+  }),
+]
 /** Each case is opened at most once, as in the domain: its id is made from the time. */
 const aboutCases = (
   subjects: fc.Arbitrary<string>,
@@ -270,6 +321,7 @@ const drafts: ReadonlyArray<fc.Arbitrary<Draft>> = [
           data: { messageId, subspace: 'main', by, emoji: it, at: at(s) },
         }) as AnyEvent,
   ),
+  ...aboutFilters(message, subject, text),
   ...aboutCases(subject, text),
   fc.tuple(text, nullableText).map(
     ([reason, target]) =>

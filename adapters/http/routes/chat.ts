@@ -12,7 +12,7 @@ import { AnySubspace, Content, Limit, MessagePlace, optional, Text, Uuid } from 
 import type { HttpDeps } from '../deps.ts'
 import { CATCH_UP_MS, type EndpointRequest, mount, NEW_GUEST, WRITTEN } from '../endpoint.ts'
 import { orTell } from '../errors.ts'
-import { listOf, Message, SAID, uuid } from '../shapes.ts'
+import { listOf, Message, SAID, sometimes, uuid, yesNo } from '../shapes.ts'
 import { needEntry, SpaceParams, seen, spaceOf } from '../space-gate.ts'
 import { written } from '../views.ts'
 import { DEFAULT_LIMIT, UNREAD } from './spaces.ts'
@@ -35,6 +35,8 @@ const posted = async (
 ): Promise<Readonly<Record<string, unknown>>> => {
   const event = accepted.events.find((one) => one.type === 'MessagePosted')
   if (event !== undefined) return wordsOf({ ...event.data, createdAt: event.data.at })
+  const held = accepted.events.find((one) => one.type === 'MessageHeld')
+  if (held !== undefined) return { ...wordsOf({ ...held.data, createdAt: held.data.at }), held: true }
   await deps.readModels.waitFor(accepted.position, CATCH_UP_MS)()
   const row = await deps.readModels.message(space, messageId)()
   return row._tag === 'Left' || row.right === null ? {} : wordsOf(row.right)
@@ -112,9 +114,11 @@ export const chat = (app: FastifyInstance, deps: HttpDeps): void => {
       ...WRITTEN,
       ...NEW_GUEST,
       ...SAID,
+      held: sometimes(yesNo),
     },
     tag,
-    summary: 'Posts a message in a room. The same message_id sent twice is one message.',
+    summary:
+      'Posts a message in a room. The same message_id sent twice is one message. held: a filter of the room keeps it from the room until a moderator lets it through.',
     params: SpaceParams,
     body: t.type({
       content: Content,

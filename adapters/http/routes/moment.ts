@@ -193,6 +193,7 @@ const at = (app: FastifyInstance, deps: HttpDeps, moments: Moments): void => {
       bans: 'array',
       mutes: 'array',
       entities: 'array',
+      filters: 'array',
       settings: 'object',
       settings_set_by: 'object',
       messages: 'array',

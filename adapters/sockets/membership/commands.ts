@@ -45,6 +45,7 @@ export const createSessionCommands = (deps: {
     entered: (snapshot) => enter(member, session, snapshot),
     left: () => hush(member, session),
     ended: (reason, notice) => ending.ended(member, session, reason, notice),
+    told: ({ event, payload }) => member.line.tell(event, payload),
     isThere: (ms) => member.line.isThere?.(ms) ?? Promise.resolve(true),
   })
 

@@ -161,6 +161,36 @@ export type Sent = {
     readonly spaceType?: 'post' | 'document' | 'community' | 'global'
     readonly spaceId?: string
   }
+  /** Sets a filter: a rule that holds messages for moderators, mutes their writers for a while or reports them, by itself. */
+  readonly 'filter-set': {
+    readonly filter_id: string
+    readonly words?: ReadonlyArray<string>
+    readonly count?: number
+    readonly seconds?: number
+    readonly acts: ReadonlyArray<'hold' | 'mute' | 'report'>
+    readonly mute_seconds?: number
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Removes a filter. */
+  readonly 'filter-remove': {
+    readonly filter_id: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Lets a message through that a filter caught: one that waits is posted, and the mute that came with it ends. */
+  readonly 'message-approve': {
+    readonly message_id: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
+  /** Drops a message that a filter holds; one that was posted is deleted. */
+  readonly 'message-drop': {
+    readonly message_id: string
+    readonly reason?: string
+    readonly spaceType?: 'post' | 'document' | 'community' | 'global'
+    readonly spaceId?: string
+  }
   /** An offer to one socket of the room. */
   readonly 'webrtc-offer': {
     readonly targetSocketId: string
@@ -426,6 +456,40 @@ export type Told = {
     readonly emoji: string
     readonly removed: boolean
   }
+  /** A filter of the space holds a message of the receiver’s until a moderator lets it through. */
+  readonly 'message-held': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A moderator let a message of the receiver’s through; a mute that came with it is over. One that waited is posted next. */
+  readonly 'message-approved': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+  }
+  /** A moderator dropped a message of the receiver’s. */
+  readonly 'message-dropped': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly reason: string | null
+  }
+  /** A filter of the space muted the receiver in the chat, for this message. */
+  readonly 'chat-muted': {
+    readonly message_id: string
+    readonly subspace: string
+    readonly position: string
+    readonly revision: string
+    readonly timestamp: string
+    readonly until: string
+  }
   /** This socket was kicked or banned; the server then disconnects it. */
   readonly kicked: {
     readonly reason: string | null
@@ -597,6 +661,7 @@ export type Code =
   | 'tile_not_found'
   | 'key_not_found'
   | 'subscription_not_found'
+  | 'words_held'
   | 'case_not_taken'
   | 'case_closed'
   | 'too_many_reports'

@@ -47,6 +47,7 @@ class CasesView extends View {
     return html`<div class="bar"><label>Show <select aria-label="which cases" @change=${(event) => (this.list = event.target.value)}>
         ${LISTS.map(([value, label]) => html`<option value=${value}>${label}</option>`)}</select></label>
         <small>Those about people below you, the longest open first.</small></div>
+      <filtered-queue quiet="quiet" .space=${this.space} .generation=${this.generation}></filtered-queue>
       <section class="panel" aria-label="queue"><h3>Cases <small>${cases.length}</small></h3>
       ${cases.length === 0 ? html`<p class="empty">Nothing waits.</p>` : nothing}
       <ul class="rows">${cases.map(

@@ -8,6 +8,7 @@ export const to = {
   room: (key) => `#/room/${part(key)}`,
   time: (key, at) => `#/room/${part(key)}/time${at === undefined ? '' : `?at=${part(at)}`}`,
   cases: (key) => `#/room/${part(key)}/cases`,
+  filters: (key) => `#/room/${part(key)}/filters`,
   case: (key, id) => `#/room/${part(key)}/cases/${part(id)}`,
   me: () => '#/me',
   why: (key, event) => `#/room/${part(key)}/why/${part(event)}`,
@@ -39,7 +40,7 @@ export const when = (iso, how = 'short') => {
 export const KINDS = {
   people: { label: 'people', of: /^(Entry|Seat|Session|Place|Voice|Hand)/ },
   words: { label: 'words', of: /^(Message|Reaction)/ },
-  moderation: { label: 'moderation', of: /^(Permission|Account|Settings|SpaceOpened)/ },
+  moderation: { label: 'moderation', of: /^(Permission|Account|Settings|Filter|SpaceOpened)/ },
   refusals: { label: 'refusals', of: /^CommandRefused$/ },
   other: { label: 'looks and other', of: /^/ },
 }
@@ -51,11 +52,17 @@ export const summaryOf = ({ action, details }) => {
   switch (action) {
     case 'MessagePosted':
     case 'MessageEdited':
+    case 'MessageHeld':
       return of.content ?? ''
     case 'CommandRefused':
       return `${of.command ?? ''}: ${of.reason ?? ''}`
     case 'SettingsChanged':
       return JSON.stringify(of.changes ?? {})
+    case 'FilterSet':
+      return `${of.filterId ?? ''}: ${(of.acts ?? []).join(', ')}`
+    case 'FilterRemoved':
+    case 'FilterActed':
+      return [of.filterId, of.act, of.until && `until ${of.until}`].filter(Boolean).join(' · ')
     case 'PermissionGranted':
       return [of.permission, of.reason].filter(Boolean).join(': ')
     case 'AuditRead':

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit'
 import './acts.js'
 import './cases.js'
+import './filters.js'
 import './now.js'
 import { me } from './api.js'
 import { to } from './parts.js'
@@ -12,14 +13,17 @@ const TABS = [
   ['time', 'Time', to.time],
   ['record', 'Record', (key) => `${to.room(key)}/record`],
 ]
-const CASES = ['cases', 'Cases', to.cases]
+const OURS = [
+  ['cases', 'Cases', to.cases],
+  ['filters', 'Filters', to.filters],
+]
 
 class RoomFrame extends View {
   static properties = { space: {}, tab: {}, event: {}, at: {}, generation: {} }
   render() {
     const { space, tab, generation } = this
     return html`<div class="bar"><h2><code>${space}</code></h2>
-        <nav class="tabs" aria-label="sides of the room">${(me.token ? [...TABS, CASES] : TABS).map(
+        <nav class="tabs" aria-label="sides of the room">${(me.token ? [...TABS, ...OURS] : TABS).map(
           ([name, label, href]) =>
             html`<a href=${href(space)} aria-current=${name === tab ? 'page' : nothing}>${label}</a>`,
         )}${tab === 'why' ? html`<a href=${to.why(space, this.event)} aria-current="page">Why</a>` : nothing}</nav></div>
@@ -33,6 +37,8 @@ class RoomFrame extends View {
         return this.event
           ? html`<case-view .space=${space} .id=${this.event} .generation=${generation}></case-view>`
           : html`<cases-view .space=${space} .generation=${generation}></cases-view>`
+      case 'filters':
+        return html`<filters-view .space=${space} .generation=${generation}></filters-view>`
       case 'why':
         return html`<why-view .space=${space} .event=${this.event} .generation=${generation}></why-view>`
       case 'record':

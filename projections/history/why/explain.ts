@@ -8,6 +8,7 @@ import type { ChatRefusal } from '../../../domain/chat/refusals.ts'
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import type { Decoded } from '../../../domain/codec.ts'
 import { commandEntry } from '../../../domain/commands.ts'
+import { SOME_WORDS } from '../../../domain/fields.ts'
 import type { Actor, Caller } from '../../../domain/identity.ts'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
 import { codeOf } from '../../../domain/refused.ts'
@@ -118,6 +119,16 @@ const chatFor = async ({ past, space, actor, at, command, standing, chatRevision
   return { chat: { ...chat, lastPosts: new Map([...chat.lastPosts, [actor.id, lastPost]]) }, lastPost }
 }
 
+const ERASED_WORDS =
+  'The words were erased, so whether a filter would catch them can’t be told again; what it did is on the log.'
+
+/** Filters look at words, which are no longer there: of an erased message, and of one that was refused for its words. */
+const lacksWords = ({ command, group, happened }: Explained): boolean => {
+  if (command === null || !('content' in command) || command.content !== SOME_WORDS) return false
+  const isFilters = ({ event: { type } }: Decoded) => type === 'MessageHeld' || type === 'FilterActed'
+  return happened?.code === 'words_held' || group.some(isFilters)
+}
+
 /** Whether a verdict agrees with what happened. */
 const agreesWith = ({ happened, group }: Explained, verdict: Verdict): boolean => {
   if (happened === null) return true
@@ -165,6 +176,8 @@ const explain = async (told: Explained): Promise<Explanation> => {
   const again = command === null ? null : await decideAgain(told, command, chat)
   if (again === null)
     gaps.push(`What ${told.type} asked for can’t be put together again from what is on the log.`)
+  const isUnsure = lacksWords(told)
+  if (isUnsure) gaps.push(ERASED_WORDS)
   const verdict = again?.verdict ?? null
   const rights = createRights(past, space)
   const acting = { actor, facts, standing, at }
@@ -179,7 +192,7 @@ const explain = async (told: Explained): Promise<Explanation> => {
     at,
     happened,
     verdict,
-    agrees: verdict === null || happened === null ? null : agreesWith(told, verdict),
+    agrees: verdict === null || happened === null || isUnsure ? null : agreesWith(told, verdict),
     right,
     rules,
     gaps,

@@ -1,6 +1,7 @@
 /** The room just before an act, as its decision saw it. */
 import { chatDecider } from '../../../domain/chat/decider.ts'
 import type { ChatEvent } from '../../../domain/chat/events.ts'
+import { forkFiltered } from '../../../domain/chat/filtered.ts'
 import { AUTHORS, type ChatState, type Found, initialChat, WINDOW } from '../../../domain/chat/state.ts'
 import type { Decoded } from '../../../domain/codec.ts'
 import { type SpaceRef, spaceKey, streamName } from '../../../domain/names.ts'
@@ -37,6 +38,11 @@ export type PastStates = {
   /** All that one command wrote to that event's stream, in order. */
   readonly commandOf: (decoded: Decoded) => Promise<ReadonlyArray<Decoded>>
 }
+
+/** When a message was sent is when it counts, though a filter held it then. */
+const isSentBy = ({ type, data }: Decoded['event'], author: string): boolean =>
+  (type === 'MessageHeld' || (type === 'MessagePosted' && data.heldAt === undefined)) &&
+  (data.account ?? data.guest) === author
 
 const PAGE = 1_000
 /** The most events between two moments for the second to be folded on from the first. */
@@ -95,6 +101,13 @@ export const createPast = (moments: Moments): PastStates => {
     return standing.fork(point.state)
   }
 
+  /** What filters had caught by then: it may be older than the window. */
+  const filteredAt = async (space: SpaceRef, revision: number): Promise<Partial<ChatState>> => {
+    if (revision < 0) return {}
+    const { state } = await moments.chats.to(space, (where) => where.revision > revision, { last: revision })
+    return { filtered: forkFiltered(state.filtered) }
+  }
+
   const chatAt: PastStates['chatAt'] = async (space, revision) => {
     const key = spaceKey(space)
     const near = talked
@@ -102,7 +115,9 @@ export const createPast = (moments: Moments): PastStates => {
     const isNear =
       near !== null && near.key === key && near.revision <= revision && revision - near.revision <= STEP
     const after = isNear ? near.revision : Math.max(-1, revision - WINDOW)
-    let state: ChatState = isNear ? near.state : { ...initialChat(), length: after + 1 }
+    let state: ChatState = isNear
+      ? near.state
+      : { ...initialChat(), ...(await filteredAt(space, after)), length: after + 1 }
     for (const event of await between(log, streamName('chat', space), after, revision))
       state = chatDecider.evolve(state, readable(event).event as ChatEvent)
     talked = { key, revision, state }
@@ -125,7 +140,7 @@ export const createPast = (moments: Moments): PastStates => {
       let looked = 0
       await backwards(log, space, revision, ({ event, metadata }) => {
         const at = Date.parse(metadata.at)
-        if (event.type === 'MessagePosted' && (event.data.account ?? event.data.guest) === author) found = at
+        if (isSentBy(event, author)) found = at
         return found !== null || at < since || ++looked > AUTHORS * 10
       })
       return found

@@ -1,10 +1,12 @@
 /** Which settings, bans, mutes and ranks a command's decision looked at, with their values then. */
+import { filtersFor, quietOf } from '../../../domain/chat/filtering.ts'
 import type { ChatState, Found } from '../../../domain/chat/state.ts'
 import { commandEntry } from '../../../domain/commands.ts'
 import type { Actor } from '../../../domain/identity.ts'
 import { isSettingName, type SettingName } from '../../../domain/settings.ts'
-import { accessOf, inForce, roleOf } from '../../../domain/space/access.ts'
+import { accessOf, inForce, rank, roleOf } from '../../../domain/space/access.ts'
 import type { ContentFacts, LooksAt } from '../../../domain/space/commands.ts'
+import { looksForInWords } from '../../../domain/space/events.ts'
 import { lineOf, nextInQueue } from '../../../domain/space/queue.ts'
 import { hasTheWord } from '../../../domain/space/stage.ts'
 import type { Restriction, SpaceState } from '../../../domain/space/state.ts'
@@ -28,6 +30,8 @@ export type Rule = {
     | 'standing_restriction'
     | 'own_session'
     | 'message'
+    | 'filter'
+    | 'filter_mute'
   readonly value: unknown
   readonly says: string
   readonly because: Cause | null
@@ -188,6 +192,29 @@ export const rulesFor = async (scene: Scene, rights: Rights): Promise<ReadonlyAr
         'slow_mode_seconds',
         `One message in ${slow} s was allowed to each below moderator: ${last}.`,
       )
+    },
+    filtered: async () => {
+      const quiet =
+        chat === null || rank(access.role) >= rank('moderate') ? null : quietOf(chat, actor.id, at)
+      if (quiet === null) return
+      const { filterId, until, messageId } = quiet
+      await add(
+        'filter_mute',
+        { filter_id: filterId, until, message_id: messageId },
+        `The filter ${filterId} had muted ${who} until ${until}, for the message ${messageId}.`,
+        refs.filters.get(filterId),
+      )
+    },
+    filters: async () => {
+      if (chat === null || !('content' in command)) return
+      const context = { state, by: actor, at, content: facts, access, rules: undefined, chat }
+      for (const filter of filtersFor(context, command.content, command.type === 'PostMessage'))
+        await add(
+          'filter',
+          { filter_id: filter.filterId, acts: filter.acts },
+          `The filter ${filter.filterId}, set by ${whoIs(filter.by)}, caught it (${looksForInWords(filter.looksFor)}: ${filter.acts.join(', ')}).`,
+          refs.filters.get(filter.filterId),
+        )
     },
     message: () => add('message', author(), whoseIs('message', author())),
     author: async () => {

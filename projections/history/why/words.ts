@@ -41,6 +41,10 @@ const why = (refusal: ChatRefusal): string => {
       return 'there was no such message'
     case 'MessageIdTaken':
       return 'another message had that id'
+    case 'WordsHeld':
+      return refusal.of === 'edit'
+        ? 'a filter holds such words for the moderators, and an edit can’t wait for them'
+        : 'as many messages waited for the moderators as may'
     case 'EntityNotFound':
       return 'there was no such entity'
     case 'EntityIdTaken':

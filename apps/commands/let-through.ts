@@ -1,0 +1,76 @@
+/** Lets a message through that a filter caught: the moderator's approval first, and then, if the message waits, its posting, under
+ *  the name and the key of whoever wrote it. Each is one append; what the first says is enough to go on after. */
+import { createHash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import type { ApproveMessage, ChatCommand } from '../../domain/chat/commands.ts'
+import type { ChatEvent } from '../../domain/chat/events.ts'
+import type { Filtered } from '../../domain/chat/filtered.ts'
+import type { ChatRefusal } from '../../domain/chat/refusals.ts'
+import type { MessageFacts } from '../../domain/chat/state.ts'
+import { canonicalId } from '../../domain/chat/text.ts'
+import type { Caller } from '../../domain/identity.ts'
+import { derivedUuid } from '../../domain/ids.ts'
+import { isGuest, isService, type SpaceRef, streamName } from '../../domain/names.ts'
+import type { Accepted, CommandError, CommandRequest, EventLog } from '../../domain/ports.ts'
+import { troubled } from './jobs.ts'
+import { readPosting } from './message-lookup.ts'
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+type Outcome = E.Either<CommandError<ChatRefusal>, Accepted<ChatEvent>>
+export type LettingThrough = {
+  readonly log: EventLog
+  readonly filtered: (space: SpaceRef) => Promise<E.Either<CommandError<never>, Filtered>>
+  readonly chat: (request: CommandRequest<ChatCommand>) => Promise<Outcome>
+}
+
+/** As it was sent; null where none waits under that id. */
+export const heldMessage = async (
+  { log, filtered }: Pick<LettingThrough, 'log' | 'filtered'>,
+  space: SpaceRef,
+  messageId: string,
+): Promise<E.Either<CommandError<never>, (MessageFacts & { readonly isApproved: boolean }) | null>> => {
+  const looked = await filtered(space)
+  if (E.isLeft(looked)) return looked
+  const caught = looked.right.caught.get(canonicalId(messageId))
+  if (caught?.held !== true) return E.right(null)
+  const read = await readPosting(log, streamName('chat', space), caught.revision)
+  if (E.isLeft(read)) return troubled(read.left)
+  return E.right({ ...read.right[1], isApproved: caught.approvedBy !== null })
+}
+
+const callerOf = (id: string): Caller => {
+  if (isGuest(id)) return { kind: 'guest', id }
+  return { kind: isService(id) ? 'service' : 'account', id }
+}
+
+export const letThrough = async (
+  parts: LettingThrough,
+  request: CommandRequest<ApproveMessage>,
+): Promise<Outcome> => {
+  const approved = await parts.chat(request)
+  if (E.isLeft(approved)) return approved
+  const { space, id, correlationId } = request
+  const messageId = canonicalId(request.command.messageId)
+  const held = await heldMessage(parts, space, messageId)
+  if (E.isLeft(held)) return held
+  if (held.right === null || !held.right.isApproved) return approved
+  const { author, subspace, content, messageType, parentMessageId } = held.right
+  // Its words were erased while it waited.
+  if (content === '') return E.left({ _tag: 'Refused', refusal: { _tag: 'MessageNotFound' } })
+  return parts.chat({
+    by: callerOf(author),
+    space,
+    id: derivedUuid(sha256, `post ${id}`),
+    correlationId: correlationId ?? id,
+    command: {
+      type: 'PostMessage',
+      messageId,
+      fresh: false,
+      subspace,
+      content,
+      messageType,
+      parentMessageId,
+    },
+  })
+}

@@ -1,0 +1,138 @@
+/** Filters in the browser: an admin sets one, a moderator settles what it caught, others see neither; and nothing that is written
+ *  runs anywhere. */
+// needs: chromium
+// timeout: 120
+import { strict as assert } from 'node:assert'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { suite } from 'uvu'
+import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
+import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+
+type Context = TestConsole & { readonly browser: Browser }
+const test = suite<Context>('filters in the console')
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const ROOM = '#/room/document%3A1'
+const WORDS = '<img src=x onerror="globalThis.ran=1"> darn'
+/** Where pictures of each view go, if anywhere. */
+const PICTURES = process.env.CONSOLE_PICTURES
+
+test.before(async (context) => {
+  const [here, browser] = await Promise.all([testConsole(), testBrowser()])
+  Object.assign(context, here, { browser })
+})
+test.after(async ({ browser, http }) => {
+  await browser.close()
+  await http.close()
+})
+
+const open = async ({ browser, url, http }: Context, as: string, hash: string): Promise<Page> => {
+  const page = await (await browser.createBrowserContext()).newPage()
+  page.setDefaultTimeout(15_000)
+  await page.setViewport({ width: 1280, height: 900 })
+  const token = http.bearer(as).authorization.slice('Bearer '.length)
+  await page.evaluateOnNewDocument(`
+    globalThis.wrong = []
+    addEventListener('securitypolicyviolation', (event) => wrong.push(event.violatedDirective))
+    addEventListener('error', (event) => wrong.push(String(event.message)))
+    for (const [key, value] of ${JSON.stringify(Object.entries({ account: as, token }))})
+      if (origin !== 'null') sessionStorage.setItem(key, value)`)
+  await page.goto(`${url}/console${hash}`)
+  return page
+}
+/** In light, in dark and on a phone: nothing ran, nothing was refused by the policy, and axe finds nothing. */
+const sound = async (page: Page, name: string): Promise<void> => {
+  await page.evaluate(AXE)
+  for (const [look, width] of [
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 390],
+  ] as const) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: look }])
+    await page.setViewport({ width, height: 900 })
+    const found = await page.evaluate(
+      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
+    )
+    assert.deepEqual(found, [], `${name} ${look} ${width}`)
+    const wide = await page.evaluate('document.documentElement.scrollWidth')
+    assert.ok(Number(wide) <= width, `${name} is ${wide} wide at ${width}`)
+    if (PICTURES === undefined) continue
+    mkdirSync(PICTURES, { recursive: true })
+    await page.screenshot({ path: `${PICTURES}/${name}-${look}-${width}.png`, fullPage: true })
+  }
+  assert.equal(await page.evaluate(`JSON.stringify([wrong, 'ran' in globalThis])`), '[[],false]')
+}
+const waitForText = (page: Page, selector: string, text: string): Promise<unknown> =>
+  page.waitForFunction(
+    `document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)})`,
+  )
+const say = async ({ http }: Context, who: string, content: string) => {
+  const url = '/api/chat/document/1/messages'
+  const answer = await http.app.inject({
+    method: 'POST',
+    url,
+    payload: { content },
+    headers: http.bearer(who),
+  })
+  await http.settled()
+  return answer.json()
+}
+const said = async ({ http }: Context): Promise<string> =>
+  (
+    await http.app.inject({
+      method: 'GET',
+      url: '/api/chat/document/1/messages',
+      headers: http.bearer('judy'),
+    })
+  ).body
+
+test('given a filter that an admin sets, when it holds a message, then a moderator lets it through or drops it', async (context) => {
+  const admin = await open(context, 'alice', `${ROOM}/filters`)
+  const field = (name: string) => `form[aria-label=filter] [name=${name}]`
+  await admin.waitForSelector(field('filter_id'))
+  await admin.type(field('filter_id'), 'rude')
+  await admin.type(field('words'), 'darn\nheck*')
+  await admin.click('form[aria-label=filter] [value=hold]')
+  await admin.click('form[aria-label=filter] [value=report]')
+  await admin.click('form[aria-label=filter] button[type=submit]')
+  await waitForText(admin, 'section[aria-label=filters]', 'darn, heck*')
+  for (const [name, value] of [
+    ['filter_id', 'often'],
+    ['count', '5'],
+    ['seconds', '10'],
+    ['mute_seconds', '300'],
+  ] as const)
+    await admin.type(field(name), value)
+  await admin.click('form[aria-label=filter] [value=mute]')
+  await admin.click('form[aria-label=filter] button[type=submit]')
+  await waitForText(admin, 'section[aria-label=filters]', 'more than 5 messages in 10 s')
+
+  assert.equal((await say(context, 'judy', WORDS)).held, true)
+  assert.equal((await say(context, 'judy', 'What the HECK')).held, true)
+  await admin.reload()
+  await waitForText(admin, 'section[aria-label="caught by filters"]', 'onerror')
+  await sound(admin, 'filters')
+  await admin.browserContext().close()
+
+  const moderator = await open(context, 'ivan', `${ROOM}/cases`)
+  await waitForText(moderator, 'section[aria-label="caught by filters"]', 'What the HECK')
+  await sound(moderator, 'cases-with-caught')
+  await moderator.click('filtered-queue li button.primary')
+  await waitForText(moderator, 'section[aria-label="caught by filters"] small', '1')
+  await moderator.type('filtered-queue li input[name=reason]', 'not here')
+  await moderator.click('filtered-queue li button[type=submit]')
+  await moderator.waitForFunction(`document.querySelector('filtered-queue li') === null`)
+  await moderator.browserContext().close()
+  await context.http.settled()
+  const words = await said(context)
+  assert.ok(words.includes('onerror') && !words.includes('HECK'))
+})
+
+test('given somebody who is no moderator, then the view of filters says so, and shows nothing', async (context) => {
+  const page = await open(context, 'judy', `${ROOM}/filters`)
+  await waitForText(page, 'filters-view', 'forbidden')
+  assert.equal(await page.$('section[aria-label=filters]'), null)
+  assert.doesNotMatch((await page.$eval('main', (one) => one.textContent)) ?? '', /darn/)
+  await page.browserContext().close()
+})
+test.run()

@@ -1,0 +1,38 @@
+/** A filter of a room, as events and states have it: a rule that acts by itself on what people write. */
+import * as t from 'io-ts'
+import { Actor } from '../identity.ts'
+import { Time } from '../time.ts'
+
+/** What a filter looks for: any of these words and phrases, or more than `count` messages of one person in `seconds`. */
+const FilterLooksFor = t.union([
+  t.type({ kind: t.literal('words'), words: t.readonlyArray(t.string) }),
+  t.type({ kind: t.literal('rate'), count: t.number, seconds: t.number }),
+])
+export type FilterLooksFor = t.TypeOf<typeof FilterLooksFor>
+
+/** `hold`: the message waits for a moderator; `mute`: the writer may not write for a while; `report`: moderators are told. */
+export const FILTER_ACTS = ['hold', 'mute', 'report'] as const
+export const FilterAct = t.union([t.literal('hold'), t.literal('mute'), t.literal('report')])
+export type FilterAct = t.TypeOf<typeof FilterAct>
+
+const FilterTerms = t.type({
+  filterId: t.string,
+  looksFor: FilterLooksFor,
+  acts: t.readonlyArray(FilterAct),
+  /** How long `mute` mutes for; null where it does not. */
+  muteSeconds: t.union([t.number, t.null]),
+})
+export const FilterSetting = t.intersection([FilterTerms, t.type({ by: Actor, at: Time })])
+export type RoomFilter = t.TypeOf<typeof FilterSetting>
+
+/** Of one space. */
+export const MAX_FILTERS = 20
+/** Of one filter; and characters of one word or phrase. */
+export const MAX_PHRASES = 200
+export const MAX_PHRASE = 64
+/** Characters of all words of all filters of a space together. */
+export const MAX_FILTER_WORDS = 16_384
+export const MAX_RATE = 20
+export const MAX_RATE_SECONDS = 600
+/** A week. */
+export const MAX_FILTER_MUTE_SECONDS = 604_800

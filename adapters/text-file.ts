@@ -1,32 +1,33 @@
-/** Files that somebody gives us: their lines, packed with gzip or not, with a byte-order mark or none, never more than fits. */
+/** Reads files from others: their lines, gzipped or not, with or without a byte-order mark, and never more than fits. */
 import { createReadStream, type ReadStream, readFileSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
-/** A file that is no text of ours, in a sentence. */
+/** A file that can't be read as such a text; the message is a sentence. */
 export class UnreadableFile extends Error {
   override readonly name = 'UnreadableFile'
 }
 
 export type FileLimits = {
-  /** Bytes of the whole text, unpacked. */
+  /** The most bytes of the whole text, unpacked. */
   readonly maxBytes?: number
-  /** Bytes of a line. */
+  /** The most bytes of a line. */
   readonly maxLineBytes?: number
 }
 
-/** Records pack some 10 times smaller, and what repeats itself much 100 times; what swells more is made to fill a memory. */
+/** Records become some 10 times smaller when gzipped, and very repetitive ones 100 times; a file that expands more than
+ *  this is made to fill a memory. */
 const MAX_RATIO = 200
-/** So much may come out whatever went in. */
+/** How much may come out of any file, however small it is. */
 const FREE_BYTES = 8 * 1024 * 1024
-/** A log's largest event has some 16 MB. */
+/** The longest line: a log's largest event has some 16 MB. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024
 const NEWLINE = 10
 
 const isGzip = (head: Buffer): boolean => head[0] === 0x1f && head[1] === 0x8b
 
 type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be'
-/** What a byte-order mark says of a text that begins so, and how long it is. */
+/** The encoding that a text's first bytes indicate, and the length of the mark. */
 const encodingOf = (head: Buffer): { readonly encoding: Encoding; readonly mark: number } => {
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return { encoding: 'utf-8', mark: 3 }
   if (head[0] === 0xff && head[1] === 0xfe) return { encoding: 'utf-16le', mark: 2 }
@@ -34,7 +35,7 @@ const encodingOf = (head: Buffer): { readonly encoding: Encoding; readonly mark:
   return { encoding: 'utf-8', mark: 0 }
 }
 
-/** Chunks of UTF-8 without a mark, of a text in any of the three encodings. */
+/** Turns a text in any of the three encodings into chunks of UTF-8 without a mark. */
 async function* withoutMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
   let head: Buffer = Buffer.alloc(0)
   let decoder: InstanceType<typeof TextDecoder> | null = null
@@ -58,7 +59,7 @@ async function* withoutMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffe
   if (!isBegun) yield asUtf8(begin())
 }
 
-/** The first bytes, which stay to be read. Rejects where the file can't be opened. */
+/** The first bytes, without consuming them. Rejects if the file can't be opened. */
 const peek = (source: ReadStream): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     source.once('error', reject)
@@ -71,7 +72,7 @@ const peek = (source: ReadStream): Promise<Buffer> =>
     })
   })
 
-/** Of what zlib says, in a sentence. */
+/** An error for zlib's, with a sentence. */
 const unpackError = (file: string, error: unknown): unknown => {
   const { code = '', message } = error as NodeJS.ErrnoException
   if (!code.startsWith('Z_')) return error
@@ -80,7 +81,7 @@ const unpackError = (file: string, error: unknown): unknown => {
   )
 }
 
-/** All of a file, unpacked; ends in `UnreadableFile` as soon as more comes out than any record would hold. */
+/** A whole file, unpacked; throws `UnreadableFile` as soon as more comes out than from any real record. */
 async function* unpacked(file: string, { maxBytes = Number.POSITIVE_INFINITY }: FileLimits) {
   const source = createReadStream(file, { highWaterMark: 1 << 18 })
   let unpack: Transform | null = null
@@ -108,8 +109,8 @@ async function* unpacked(file: string, { maxBytes = Number.POSITIVE_INFINITY }: 
   }
 }
 
-/** The bytes between line feeds, in UTF-8; the last is what stands behind the last of them. Throws `UnreadableFile`, and
- *  what the system says of a file that can't be opened. */
+/** The bytes between line feeds, in UTF-8, and at last what follows the last one. Throws `UnreadableFile`, and the
+ *  system's error if a file can't be opened. */
 export async function* linesOf(file: string, limits: FileLimits = {}): AsyncGenerator<Buffer, void> {
   const { maxLineBytes = MAX_LINE_BYTES } = limits
   let rest: Buffer[] = []
@@ -142,14 +143,14 @@ export async function* textLinesOf(file: string, limits: FileLimits = {}): Async
   }
 }
 
-/** All of a file that is to be held in memory. `maxBytes` bounds it. */
+/** Reads a whole file into memory, at most `maxBytes`. */
 export const readTextFile = async (file: string, maxBytes: number): Promise<string> => {
   const chunks: Buffer[] = []
   for await (const chunk of withoutMark(unpacked(file, { maxBytes }))) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A small file at once, such as one of keys. */
+/** Reads a small file synchronously, such as one of keys. */
 export const readSmallFile = (file: string): string => {
   const bytes = readFileSync(file)
   const { encoding, mark } = encodingOf(bytes)

@@ -11,7 +11,7 @@ export const refill = (bucket: Bucket, pace: TokenRate, now: number): void => {
   bucket.at = now
 }
 
-/** Takes `amount` (1 unless said) if they are there. `now` in ms. */
+/** Takes `amount` tokens (default 1) if they are there. `now` in ms. */
 export const take = (bucket: Bucket, pace: TokenRate, now: number, amount = 1): boolean => {
   refill(bucket, pace, now)
   if (bucket.tokens < amount) return false
@@ -19,6 +19,6 @@ export const take = (bucket: Bucket, pace: TokenRate, now: number, amount = 1): 
   return true
 }
 
-/** How long until they are, in ms. */
+/** How long until that many are there, in ms. */
 export const waitFor = (bucket: Bucket, pace: TokenRate, amount = 1): number =>
   Math.max(0, Math.ceil(((amount - bucket.tokens) * 1_000) / pace.perSecond))

@@ -1,5 +1,6 @@
-/** One trace of what somebody asked: from the command to the append, to the tables, to the rooms. By OpenTelemetry's API alone: where no SDK
- *  is loaded (node --import), nothing is wrapped and nothing costs anything. The trace's id is the `$correlationId` of the events. */
+/** One trace of each command: from the command to the append, to the tables, to the rooms. It uses only OpenTelemetry's
+ *  API: if no SDK is loaded (node --import), nothing is wrapped and there is no cost. The trace's id is the
+ *  `$correlationId` of the events. */
 import {
   isSpanContextValid,
   ROOT_CONTEXT,
@@ -18,14 +19,14 @@ import type { CommandRequest, Commands, EventLog, LogSubscription, RecordedEvent
 const tracer = () => trace.getTracer('dlux-presence')
 const TRACE_ID = /^[0-9a-f]{32}$/
 
-/** Whether spans go anywhere. */
+/** Whether spans are recorded anywhere. */
 export const isTracing = (): boolean => {
   const span = tracer().startSpan('presence starts')
   span.end()
   return isSpanContextValid(span.spanContext())
 }
 
-/** The commands under way, by their traces: what is appended for them is below them. */
+/** The commands under way, by their traces: appends for them become their children. */
 const underway = new Map<string, SpanContext>()
 
 const correlationOf = (metadata: unknown): string | null => {
@@ -35,7 +36,7 @@ const correlationOf = (metadata: unknown): string | null => {
 const commandOf = (metadata: unknown): string =>
   String((metadata as { readonly command?: { readonly id?: unknown } } | null)?.command?.id ?? '')
 
-/** Another process made the command's span: its trace is known, and it is named by the command's id. */
+/** Another process made the command's span: its trace is known, and its id derives from the command's id. */
 const parentOf = (traceId: string, metadata: unknown): SpanContext =>
   underway.get(traceId) ?? {
     traceId,
@@ -98,7 +99,7 @@ export const tracedLog = <Log extends EventLog>(log: Log): Log => {
   return { ...log, append }
 }
 
-/** What follows the log tells rooms: from when it has an event until it asks for what comes next. */
+/** A span for sending to rooms: from when the follower has an event until it asks for the next. */
 export const tracedTelling = <Log extends Pick<EventLog, 'subscribe'>>(log: Log): Log => {
   if (!isTracing()) return log
   const subscribe: EventLog['subscribe'] = (options) => {
@@ -121,7 +122,7 @@ export const tracedTelling = <Log extends Pick<EventLog, 'subscribe'>>(log: Log)
   return { ...log, subscribe }
 }
 
-/** What the tables have by now: from when it was on the log. */
+/** A span for writing to the tables: from when the event was on the log. */
 export const traceApplied = (events: ReadonlyArray<RecordedEvent>): void => {
   for (const event of events) below('presence project', event, { startTime: event.created })?.end()
 }

@@ -8,7 +8,7 @@ export const whyUnreachable = (error: unknown): string => {
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no such host'
   if (code === 'ETIMEDOUT' || (one as Error)?.name === 'TimeoutError') return 'it does not answer'
   if (cause instanceof Error) return whyUnreachable(cause)
-  // OpenSSL's own words are a line of its source besides.
+  // OpenSSL's own message also contains a line of its source.
   const { reason } = one as { reason?: unknown }
   if (typeof reason === 'string' && code?.startsWith('ERR_SSL_')) return reason
   return message || code || String(one)

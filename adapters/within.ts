@@ -1,4 +1,4 @@
-/** Waits for it, but no longer than this many milliseconds; what it fails with is the caller's. */
+/** Waits for it, but no longer than this many milliseconds; rejects with its error. */
 export const within = async (ms: number, what: Promise<unknown>): Promise<void> => {
   let late: NodeJS.Timeout | undefined
   const end = new Promise<void>((resolve) => {

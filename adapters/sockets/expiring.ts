@@ -1,4 +1,4 @@
-/** Session tokens end while their sockets are open. One timer for all, set to the earliest end. */
+/** Session tokens may end while their sockets are open. One timer serves all, set to the earliest end. */
 import type { Clock } from '../../domain/ports.ts'
 
 export type Expiring = {
@@ -9,10 +9,10 @@ export type Expiring = {
 
 /** Ends that lie closer together are handled at once (ms). */
 const TOGETHER_MS = 100
-/** As long as a timer of Node can be set. */
+/** The longest timer that Node can set. */
 const LONGEST_MS = 2 ** 31 - 1
 
-/** `close` closes what has ended by now, and gives the earliest end that is left, Infinity for none. */
+/** `close` closes what has ended by now, and returns the earliest remaining end, Infinity for none. */
 export const createExpiring = (clock: Clock, close: (now: number) => number): Expiring => {
   let earliest = Number.POSITIVE_INFINITY
   let timer: NodeJS.Timeout | undefined

@@ -1,5 +1,5 @@
-/** The live feed of one process: follows the log from now, keeps the state of the spaces that have sockets here, and
- *  tells each room its news once and in order, whichever way it came. */
+/** The live feed of one process: follows the log from now on, keeps the state of the spaces that have sockets here, and
+ *  sends each room its news once and in order, whichever way it came. */
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceRef, spaceKey, streamName } from '../../domain/names.ts'
@@ -21,27 +21,27 @@ import { createTelling } from './feed/telling.ts'
 import { createWake } from './feed/waking.ts'
 import type { ArrivedEvent, LiveSpace, Outlet } from './live-space.ts'
 
-/** An event to tell, and its stream. */
+/** An event to send, and its stream. */
 type Offered = ArrivedEvent & { readonly stream: string }
 
 /** Keeps a space live until `release`. */
 export type Hold = { readonly live: LiveSpace; readonly release: () => void }
 
 export interface LiveFeed {
-  /** Wakes the space if it sleeps: state, then news with no gap and none twice. */
+  /** Loads the space if it is not live: its state, then news without gaps or repeats. */
   readonly hold: (space: SpaceRef) => Promise<E.Either<CommandError<never>, Hold>>
-  /** An accepted command's events from the command path: told if they come next, else left to the subscription. */
+  /** Takes an accepted command's events from the command path: they are sent if they come next, else left to the subscription. */
   readonly offerAccepted: OnAccepted
-  /** What a subscription brings. Told at once. */
+  /** Takes what a subscription brings, and sends it at once. */
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
-  /** The stream has reached `revision`: it is read if the news does not come by itself. */
+  /** Says that the stream has reached `revision`: it is read if the news does not come by itself. */
   readonly expect: (live: LiveSpace, kind: LiveStreamKind, revision: bigint) => void
-  /** A client has heard the streams up to here from another process, so these events are told here too. */
+  /** Says that a client has heard the streams up to here from another process, so these events are sent here, too. */
   readonly reach: (
     live: LiveSpace,
     revisions: { readonly space: bigint; readonly chat: bigint },
   ) => Promise<void>
-  /** The space as it was last told here; null where nobody here is in it. */
+  /** The space as of the last news sent here; null if nobody here is in it. */
   readonly live: (key: string) => LiveSpace | null
   readonly state: () => SubscriptionState
   readonly spaces: () => number
@@ -50,21 +50,21 @@ export interface LiveFeed {
 
 export type FeedDeps = {
   readonly log: EventLog
-  /** What this process appended itself, so that the log need not be read for it. */
+  /** Returns what this process appended itself, so that the log need not be read for it. */
   readonly given?: GivenLately | undefined
   readonly commands: Commands
   readonly outlet: Outlet
   readonly logger: Logger
   readonly metrics: Metrics
-  /** The log was replaced or went back. Rooms are as the log has them, without the sessions of before. */
+  /** Called when the log was replaced or went back: rooms are then as on that log, without the earlier sessions. */
   readonly onOtherLog?: () => void
   readonly lookMs?: number
 }
 
-/** Between two tries to wake a space of another log. */
+/** Milliseconds between two tries to load a space from another log. */
 const WAKE_MS = 250
 
-/** The command path's own trouble with an event keeps no room from it. */
+/** Rooms get an event even if the command path has trouble with it. */
 const observe = ({ commands, logger }: FeedDeps, event: RecordedEvent): void => {
   try {
     commands.observe(event)
@@ -138,7 +138,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
 
   // ── following ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** For as long as it is held: the log may be out of reach. */
+  /** Tries for as long as the space is held, since the log may be out of reach. */
   const wakeAnew = async (entry: HeldSpace): Promise<void> => {
     while (!closed && isHeld(entry)) {
       entry.waiting ??= []
@@ -160,7 +160,7 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
       }
     },
     onBegunAnew: async () => {
-      // What was read before the subscription began may lack what came in between.
+      // What was read before the subscription began may lack events from in between.
       commands.forget?.()
       await Promise.all([...entries.values()].map(wakeAnew))
       deps.onOtherLog?.()
@@ -189,10 +189,10 @@ export const startFeed = (deps: FeedDeps): LiveFeed => {
     offerAccepted: (kind, space, { events, revision, position, isPositionLater }) => {
       const stream = streamName(kind, space)
       if (events.length === 0 || !streams.has(stream)) return
-      // A message is told with its position; if that is not known yet, the subscription brings it.
+      // A message is sent with its position; if that is not known yet, it comes with the subscription.
       if (kind === 'chat' && isPositionLater === true) return
       const first = revision - BigInt(events.length - 1)
-      // After the microtasks, since a group append answers all its commands at once: they make one batch here too.
+      // After the microtasks, since a group append answers all its commands at once: they make one batch here, too.
       if (offered.length === 0) process.nextTick(flush)
       for (const [i, event] of events.entries())
         offered.push({ stream, revision: first + BigInt(i), position, event })

@@ -1,6 +1,6 @@
-/** Packets written once and shared by all who get them. Socket.IO packet, inside an Engine.IO message, inside one
- *  WebSocket frame from the server (unmasked, so its bytes are the same for everybody).
- *  Source: RFC 6455 §5.2; socket.io's and engine.io's protocol pages (v5, v4). */
+/** Packets that are encoded once and shared by all recipients: a Socket.IO packet, inside an Engine.IO message, inside
+ *  one WebSocket frame from the server (unmasked, so its bytes are the same for everybody). Source: RFC 6455 §5.2;
+ *  socket.io's and engine.io's protocol pages (v5, v4). */
 
 /** `2["event",payload]`: an event of the default namespace. */
 export const packetOf = (event: string, payload: unknown): string => `2${JSON.stringify([event, payload])}`
@@ -30,14 +30,14 @@ export const frameOf = (packet: string): Buffer => {
 
 /** Bytes as a WebSocket's binary frame. */
 export const binaryFrameOf = (bytes: Buffer): Buffer => Buffer.concat([header(bytes.length, BINARY), bytes])
-/** Bytes as the one attachment of an event of Socket.IO's: the packet with its placeholder, and they themselves. */
+/** Bytes as the only attachment of a Socket.IO event: the packet with its placeholder, and the bytes themselves. */
 export const attachedFrameOf = (event: string, bytes: Buffer): Buffer =>
   Buffer.concat([
     frameOf(`51-${JSON.stringify([event, { _placeholder: true, num: 0 }])}`),
     binaryFrameOf(bytes),
   ])
 
-/** A packet whose end is the same for many: the bytes of that end are shared, not copied. */
+/** A packet whose end is the same for many: the bytes of the end are shared, not copied. */
 export const frameWithTail = (start: string, tail: Buffer): [Buffer, Buffer] => {
   const length = 1 + Buffer.byteLength(start)
   const head = header(length + tail.length)

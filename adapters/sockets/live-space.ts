@@ -1,4 +1,4 @@
-/** One space as this process's sockets see it: its state as of the last news told, and who of its sessions is here. */
+/** One space as this process's sockets see it: its state as of the last news sent, and which of its sessions are here. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { ChatEvent } from '../../domain/chat/events.ts'
 import { decodeRecorded } from '../../domain/codec.ts'
@@ -12,17 +12,17 @@ import { type Sequence, sequence } from '../../projections/live/sequence.ts'
 import { type KickedNotice, type News, userOf } from '../../projections/live/wire.ts'
 import type { Position } from '../redis/positions.ts'
 
-/** An event on its way to the rooms: as the log holds it, or as the command path just appended it. */
+/** An event on its way to the rooms: as it is on the log, or as the command path just appended it. */
 export type ArrivedEvent = { readonly revision: bigint; readonly position: bigint } & (
   | { readonly recorded: RecordedEvent }
   | { readonly event: SpaceEvent | ChatEvent }
 )
 
-/** A session whose socket is in this process. Told in the order of the log. */
+/** A session whose socket is in this process. Its functions are called in the order of the log. */
 export type Occupant = {
-  /** Its `SessionJoined` or `SessionMoved` has been told: this is the room from where its news starts. */
+  /** Called when its `SessionJoined` or `SessionMoved` has been sent: its news starts from this state of the room. */
   readonly entered: (snapshot: EntrySnapshot) => void
-  /** It moves on: from now on nothing of this room is for it. */
+  /** Called when it moves on: from now on it gets nothing of this room. */
   readonly left: (subspace: string) => void
   readonly ended: (reason: LeaveReason, notice: KickedNotice | null) => void
   /** For this socket alone. */
@@ -31,11 +31,11 @@ export type Occupant = {
   readonly isThere: (ms: number) => Promise<boolean>
 }
 
-/** A room at one moment, the same object for all who enter at that moment. */
+/** A room at one moment; everybody who enters at that moment gets the same object. */
 export type EntrySnapshot = {
   readonly subspace: string
   readonly state: SpaceState
-  /** Of the last event told of each stream, -1 for none: everything after reaches its reader as news. */
+  /** The revision of the last event sent of each stream, -1 for none: everything after that reaches its reader as news. */
   readonly revisions: { readonly space: bigint; readonly chat: bigint }
   /** `"settings":…,"users":[…],"scene":…` in JSON, encoded once for all. */
   readonly shared: () => string
@@ -49,26 +49,26 @@ export type LiveSpace = {
   chatSeq: Sequence<ArrivedEvent>
   /** By session id. */
   readonly occupants: Map<string, Occupant>
-  /** Where sessions stood last, by session id, as far as they told: not on the log. */
+  /** The latest positions of sessions, by session id, as far as they were sent; these are not on the log. */
   readonly positions: Map<string, Position>
-  /** What is in the scene of each subspace, where somebody here is in it. */
+  /** The scene's contents of each subspace in which somebody here is. */
   readonly scenes: Map<string, () => unknown>
-  /** Those here who wait for a seat, by whoever waits, and what to do once something has happened. */
+  /** Members here who wait for a seat, and what to do for each once something has happened. */
   readonly waits: Map<unknown, () => void>
-  /** Local listeners of each subspace. */
+  /** The number of local listeners of each subspace. */
   readonly rooms: Map<string, number>
-  /** Told but not sent yet, by subspace, in order. */
+  /** News that is not sent yet, by subspace, in order. */
   readonly outbox: Map<string, News[]>
-  /** Sessions to be given a snapshot when the batch is done, and their subspace. */
+  /** Sessions that get a snapshot when the batch is done, and their subspace. */
   readonly entering: Map<string, string>
-  /** The outbox holds something that must not wait, unlike comings and goings. */
+  /** Whether the outbox contains something that must not wait, unlike comings and goings. */
   isUrgent: boolean
-  /** When comings and goings are told (by performance.now()); 0 if none wait. */
+  /** When comings and goings are sent (by performance.now()); 0 if none wait. */
   dueAt: number
 }
 
 export type Outlet = {
-  /** To every local socket in the room, in this order. */
+  /** Sends news to every local socket in the room, in this order. */
   readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
 }
 
@@ -188,8 +188,8 @@ const read = (arrived: ArrivedEvent): DecodedArrival => {
   return E.right(decoded.right.event)
 }
 
-/** Tells the next event of one of its streams: into the state and the outbox. Left: it could not be read, and those
- *  who are here should ask afresh; the news goes on after it. */
+/** Takes the next event of one of its streams into the state and the outbox. Left: it could not be read, and the
+ *  members here should ask for a fresh state; the news goes on after it. */
 export const tell = (
   live: LiveSpace,
   outlet: Outlet,
@@ -209,8 +209,8 @@ export const tell = (
   return E.right(undefined)
 }
 
-/** To tell a crowd who came costs as much for one as for fifty, some 20 µs for each who hears it: so they wait for
- *  each other 1 ms for every 20 who hear, and where fewer than 100 do, not at all. */
+/** Sending a crowd who came costs as much for one as for fifty, some 20 µs per recipient. So comings are collected for
+ *  1 ms per 20 recipients; with fewer than 100 recipients they are not delayed. */
 const HEARERS_PER_MS = 20
 const FEW_HEARERS = 100
 const LONGEST_WAIT_MS = 100
@@ -221,12 +221,12 @@ const waitOf = (live: LiveSpace): number => {
   return hearers < FEW_HEARERS ? 0 : Math.min(hearers / HEARERS_PER_MS, LONGEST_WAIT_MS)
 }
 
-/** How long `finish` should still wait (ms, 0 for not at all) if there are only comings and goings to tell. */
+/** How long `finish` should still wait (ms, 0 for not at all) if there are only comings and goings to send. */
 export const waitLeft = (live: LiveSpace): number => {
   if (live.isUrgent || (live.outbox.size === 0 && live.entering.size === 0)) return 0
   const now = performance.now()
   if (live.dueAt === 0) {
-    // Answered as it is: `now + wait - now` may come out longer than `wait` in the last bit.
+    // Returned as it is: `now + wait - now` may be longer than `wait` in the last bit.
     const wait = waitOf(live)
     live.dueAt = now + wait
     return wait
@@ -234,13 +234,13 @@ export const waitLeft = (live: LiveSpace): number => {
   return Math.max(0, live.dueAt - now)
 }
 
-/** The batch is done: sends what is in the outbox to those who were there before it, then lets in those who entered
- *  with one snapshot a room, as of now. */
+/** Ends the batch: sends the outbox to the members who were there before it, then lets in those who entered, with one
+ *  snapshot per room, as of now. */
 export const finish = (live: LiveSpace, outlet: Outlet): void => {
   live.isUrgent = false
   live.dueAt = 0
   for (const subspace of [...live.outbox.keys()]) send(live, outlet, subspace)
-  // The first one's change sends all of them their places.
+  // The first one's call sends all of them their places.
   for (const moved of live.waits.values()) {
     moved()
     break

@@ -1,4 +1,4 @@
-/** What this process keeps of one socket. Small: there are thousands of them, and most do nothing. */
+/** What this process keeps about one socket. It is small, because there are thousands of them, and most do nothing. */
 import type { Caller } from '../../domain/identity.ts'
 import type { RoomKey, SpaceRef } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
@@ -10,13 +10,13 @@ import type { RoomScene } from './scene/room-scene.ts'
 import type { Update } from './scene/update.ts'
 import type { ReadTurn } from './turns.ts'
 
-/** The session it has, and where. */
+/** The member's session, and where it is. */
 export type RoomPlace = {
   readonly hold: Hold
-  /** What the content said when it came in. */
+  /** What the content said when the session began. */
   readonly facts: ContentFacts
   readonly sessionId: string
-  /** Null while it does not hear the room's news. */
+  /** Null while it does not get the room's news. */
   room: RoomKey | null
   subspace: string
 }
@@ -25,11 +25,10 @@ export type Member = {
   /** Replaced once the client turns out to speak another language. */
   line: Line
   readonly caller: Caller
-  /** The session token it came with or was given, or the signature (`sid` is empty): when that ends (`expiresAt` in ms), so
-   *  does the socket. */
+  /** The session token that it came with or received, or the signature (then `sid` is empty): the socket ends at `expiresAt` (ms). */
   token: { readonly sid: string; readonly expiresAt: number } | null
   readonly client: Sender['client']
-  /** The ticket it came by, and the only place it may go with that. Null for a member without one. */
+  /** The ticket that it came with, and the only place where it may go with that. Null for a member without one. */
   readonly ticket: { readonly id: string; readonly space: SpaceRef; readonly subspace: string } | null
   place: RoomPlace | null
   /** Joins and leaves of one socket are carried out one after another. */
@@ -37,25 +36,25 @@ export type Member = {
   isGone: boolean
   readonly bucket: Bucket
   readonly turn: ReadTurn
-  /** Packets refused for being too many, less those taken since. */
+  /** How many packets were refused for being too many, minus those accepted since. */
   excess: number
-  /** Packets whose answer is not known yet. */
+  /** How many packets are not answered yet. */
   pending: number
   /** Tokens for asking again for its own room; null until it first does. */
   again: Bucket | null
   /** Tokens for looking up names of rooms; null until it first does. */
   names: Bucket | null
-  /** The network id of its avatar, as networked-aframe tells of it; null until it does. */
+  /** The network id of its avatar in networked-aframe's messages; null until there is one. */
   body: string | null
-  /** Bytes of room-data that it may send; null until it first does. */
+  /** The bytes of room-data that it may send; null until it first does. */
   data: Bucket | null
-  /** Of signals to others; null until the first. */
+  /** The signals to others that it may send; null until the first. */
   signals: Bucket | null
-  /** It is told by the packed wire where things are. */
+  /** Whether it gets positions over the packed wire. */
   isPacked: boolean
-  /** Spawns of entities; null until the first. */
+  /** The entities that it may spawn; null until the first. */
   spawns: Bucket | null
-  /** `latest` waits for its turn, in the room that it was meant for. */
+  /** `latest` waits for its turn, for the room for which it was meant. */
   aframe: {
     bucket: Bucket
     latest: { readonly scene: RoomScene; readonly update: Update; readonly length: number } | null

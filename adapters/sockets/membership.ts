@@ -1,5 +1,5 @@
-/** Who is in which room: joining, moving, leaving, being put out. Every step is a command, and takes effect here when
- *  its event comes round as news. */
+/** Who is in which room: joining, moving, leaving, being removed. Every step is a command, and takes effect here when
+ *  its event comes back as news. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseSpace, parseSubspace, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, CommandError, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
@@ -28,16 +28,16 @@ import type { Whereabouts } from './whereabouts.ts'
 export interface Membership {
   readonly join: (member: Member, asked: JoinSpacePayload) => Promise<Answer>
   readonly leave: (member: Member) => Promise<Answer>
-  /** The content changed: members who may no longer know of the space are put out. */
+  /** To be called when the content changed: removes members who may no longer know of the space. */
   readonly recheck: (member: Member) => Promise<void>
-  /** The socket is gone: its session too, as soon as the log can have it. */
+  /** To be called when the socket is gone: ends its session, too, as soon as the log can take it. */
   readonly gone: (member: Member, reason: 'disconnected' | 'expired') => Promise<void>
-  /** The sessions that this process answers for: from before they are in the log until their end is. */
+  /** The sessions that this process is responsible for: from before they are on the log until their end is. */
   readonly sessions: () => ReadonlyArray<{ readonly space: SpaceRef; readonly sessionId: string }>
 }
 
 export type MembershipDeps = {
-  /** A session token for a guest who came without one, given once, so that they can come back as the same guest. */
+  /** A session token for a guest who came without one, returned once, so that they can come back as the same guest. */
   readonly tokenFor: (member: Member) => string | null
   readonly commands: Commands
   readonly content: Content
@@ -55,11 +55,11 @@ export type MembershipDeps = {
   readonly metrics: Metrics
 }
 
-/** How long a leave waits for the log before the caller is told (ms). */
+/** How long (ms) a leave waits for the log before the caller gets an answer. */
 const LEAVE_MS = 5_000
-/** How often a socket may ask for the state of the room that it is in. */
+/** How often a socket may request the state of the room that it is in. */
 const AGAIN: TokenRate = { perSecond: 1, burst: 20 }
-/** A client for which so many bytes wait must read those before it gets a room's state again. */
+/** A client for which more bytes than this wait must read those before it gets a room's state again. */
 const MAX_UNREAD = 524_288
 
 const tooOften: CommandError<SpaceRefusal> = {
@@ -67,7 +67,7 @@ const tooOften: CommandError<SpaceRefusal> = {
   refusal: { _tag: 'SlowDown', retryAfterSeconds: 1 },
 }
 
-/** Runs `work` after what the socket is already doing. */
+/** Runs `work` after whatever the socket is already doing. */
 const inTurn = <T>(member: Member, work: () => Promise<T>): Promise<T> => {
   const turn = member.busy === null ? work() : member.busy.then(work)
   const settled: Promise<unknown> = turn
@@ -86,7 +86,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
   const { leaveNow } = ending
   const enter = createEntering({ ...deps, ending })
 
-  /** The room as of now: what is in it is not also news that is still to be told. */
+  /** The room as of now: nothing in it is sent again as news. */
   const current = (live: LiveSpace, subspace: string): EntrySnapshot => {
     finish(live, sending)
     return snapshotOf(live, subspace)
@@ -94,18 +94,18 @@ export const createMembership = (deps: MembershipDeps): Membership => {
 
   const { begin, move } = createSessionCommands({ ...deps, enter, ending, current, answeredFor })
 
-  /** What it heard from another process may not have reached this one yet: it must not hear that twice. */
+  /** What the client heard from another process may not have reached this one yet: it must not get that twice. */
   const reachSince = async (live: LiveSpace, { since }: JoinSpacePayload): Promise<void> => {
     if (since != null) await feed.reach(live, since)
   }
 
-  /** Asked again for the room that it is in: the same session, the state as of now. */
+  /** Answers a repeated request for the room that the member is in: the same session, the state as of now. */
   const refresh = async (
     member: Member,
     session: MemberSession,
     asked: JoinSpacePayload,
   ): Promise<Answer> => {
-    // No command, and so no limit of the command path: but it may read a great deal.
+    // This is no command, so the command path does not limit it; but it may read a great deal.
     const now = clock.now()
     member.again ??= fullBucket(AGAIN, now)
     if (!take(member.again, AGAIN, now)) return failed(tooOften)
@@ -154,7 +154,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     })
   }
 
-  /** Strangers learn no more about a broken space than about one that never existed. */
+  /** Strangers learn no more about an unreadable space than about one that never existed. */
   const brokenTo = (
     { caller }: Member,
     facts: ContentFacts,
@@ -169,7 +169,7 @@ export const createMembership = (deps: MembershipDeps): Membership => {
     if (session === null) return
     const { live } = session.hold
     const facts = await content.factsFor(live.space, member.caller)()
-    // If it can't be looked up, nothing is taken to have changed.
+    // If it can't be looked up, it is assumed that nothing has changed.
     if (E.isLeft(facts) || session.isOver) return
     const now = new Date(clock.now()).toISOString()
     if (accessOf(live.state, member.caller, facts.right, now).mayKnow) return

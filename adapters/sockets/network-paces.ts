@@ -1,4 +1,4 @@
-/** What all sockets of one network send together: each may have its own pace, and a thousand of them are one address's. */
+/** Rate limits for all sockets of one network together: each socket has a limit of its own, and one address may have a thousand sockets. */
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/ports.ts'
 import { isLoopback, networkOf } from '../addresses.ts'
@@ -7,7 +7,7 @@ import type { Member } from './member.ts'
 
 const REMEMBERED = 50_000
 
-/** Of a member; null for one of this machine, which may be a proxy's. */
+/** A member's bucket; null for a member from this machine, which may be a proxy. */
 export const createNetworkBuckets = (pace: TokenRate, clock: Clock): ((member: Member) => Bucket | null) => {
   const ofNetworks = new LRUCache<string, Bucket>({ max: REMEMBERED })
   const ofMembers = new WeakMap<Member, { readonly bucket: Bucket | null }>()

@@ -1,13 +1,13 @@
-/** Packets that are too large but not absurdly so are replaced by a short one, so that they are answered like any other,
- *  and no connection is cut for it. */
+/** Replaces packets that are too large, but not absurdly so, by a short one, so that they are answered like any other
+ *  and no connection is cut for them. */
 import type { Socket } from 'socket.io'
 import { tooLarge } from '../refusals.ts'
 import { told } from './answers.ts'
 import type { Requests, SocketRequest } from './requests.ts'
 
-/** Times the limit up to which one is read at all; past it the connection is closed. */
+/** A packet is read up to this many times the limit; beyond that, the connection is closed. */
 export const READ_AT_ALL = 4
-/** Names that nobody can send: of requests that say so, where space's and where chat's refusals go. */
+/** Names that nobody can send, for packets that were too large: one whose refusal goes to the space's channel, one to the chat's. */
 const OF_SPACE = '\u0000too-large'
 const OF_CHAT = '\u0000too-large-chat'
 export const isTooLarge = (name: string): boolean => name === OF_SPACE || name === OF_CHAT
@@ -28,10 +28,10 @@ const isOver = (data: string | Buffer, max: number): boolean => {
   return data.length > max || (data.length * 3 > max && Buffer.byteLength(data) > max)
 }
 
-/** An event as Socket.IO writes it: its kind, its namespace, the id of its acknowledgement, its name. */
+/** The start of an event in Socket.IO's form: its kind, its namespace, the id of its acknowledgement, its name. */
 const EVENT = /^2(\/[^,]{0,128},)?(\d{0,16})\["([^"\\]{0,64})"/
 
-/** The same packet without what it carries; null where it is none that could be answered. */
+/** The same packet without its payload; null if it could not be answered. */
 const shortened = (data: string | Buffer): string | Buffer | null => {
   if (typeof data !== 'string') return Buffer.alloc(0)
   const [, namespace = '', id = '', event] = EVENT.exec(data) ?? []
@@ -40,7 +40,7 @@ const shortened = (data: string | Buffer): string | Buffer | null => {
 
 type Reader = (data: string | Buffer) => void
 
-/** Between the connection and Socket.IO's own reading of it. */
+/** Intercepts packets between the connection and Socket.IO's parser. */
 export const shortenOversized = (connection: Socket['conn'], maxPacket: number): void => {
   for (const read of connection.listeners('data') as unknown as ReadonlyArray<Reader>) {
     connection.off('data', read)

@@ -1,18 +1,18 @@
-/** Sends what a client missed a page at a time, the next when it has read the one before. */
+/** Sends what a client missed one page at a time, the next when it has read the one before. */
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { News } from '../../projections/live/wire.ts'
 import { packetOf } from './frames.ts'
 import type { Line } from './line.ts'
 
 const PAGE_BYTES = 131_072
-/** How often one who is slow is looked at (ms), and how long it may read nothing at all. */
+/** How often (ms) a slow client is checked, and how long (ms) it may read nothing at all. */
 const LOOK_MS = 25
 const PATIENCE_MS = 10_000
 
-/** `onWait`: it takes its time. */
+/** `onWait` is called when the client takes its time. */
 type Going = { readonly goesOn: () => boolean; readonly onWait: () => void }
 
-/** Resolves once little waits for the client; false where it did not read for too long, or `goesOn` says no. */
+/** Resolves once little waits for the client; false if it did not read for too long, or if `goesOn` returns false. */
 const read = async (line: Pick<Line, 'waiting'>, { goesOn, onWait }: Going): Promise<boolean> => {
   await setImmediate()
   let least = Number.POSITIVE_INFINITY

@@ -1,9 +1,9 @@
-/** What payloads are made of. */
+/** Codecs for the parts of payloads. */
 import * as t from 'io-ts'
 
 export const optional = <C extends t.Mixed>(codec: C) => t.union([codec, t.null, t.undefined])
 const MAX_TEXT = 16_384
-/** Long enough for anything that the domain would take, short enough to be cheap to refuse. */
+/** A text long enough for anything that the domain would accept, short enough to be refused cheaply. */
 export const Text = new t.Type<string, string, unknown>(
   'Text',
   (u): u is string => typeof u === 'string' && u.length <= MAX_TEXT,

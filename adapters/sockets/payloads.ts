@@ -1,4 +1,4 @@
-/** What clients send, decoded once. Forms and types are checked here; what words and numbers may be is the domain's. */
+/** Codecs of what clients send. Forms and types are checked here; the domain checks the values of words and numbers. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { OWNERSHIP } from '../../domain/scene/entity.ts'
@@ -6,7 +6,7 @@ import { type Described, invalid } from '../refusals.ts'
 import { optional, Text } from './payload-parts.ts'
 import { isOurs } from './words.ts'
 
-/** A revision as this service writes it, -1 where there was nothing yet; a whole number is understood too. */
+/** A revision as this service writes it, -1 if there was nothing yet; a whole number is accepted, too. */
 const Revision = new t.Type<bigint, string, unknown>(
   'Revision',
   (u): u is bigint => typeof u === 'bigint',
@@ -37,7 +37,7 @@ export const JoinSpacePayload = t.type({
   since: optional(t.type({ space: Revision, chat: Revision })),
   /** The client's own session from before its connection was lost. */
   replaces: optional(Text),
-  /** How it is to be told where things are. */
+  /** The wire on which the client wants positions. */
   scene: optional(t.keyof({ json: null, packed: null })),
 })
 export type JoinSpacePayload = t.TypeOf<typeof JoinSpacePayload>
@@ -51,7 +51,7 @@ export const ChatMessage = t.type({
 export const ChatEdit = t.type({ message_id: Text, content: Text })
 export const ChatDelete = t.type({ message_id: Text })
 export const ChatReaction = t.type({ message_id: Text, emoji: Text, remove: optional(t.boolean) })
-/** With the offer, the answer or the candidate beside it: the receiving browser's to make sense of. */
+/** The offer, the answer or the candidate comes with it, for the receiving browser to interpret. */
 export const Signal = t.intersection([t.type({ targetSocketId: Text }), t.UnknownRecord])
 export const AframeUpdate = JsonObject
 const MAX_NAME = 64
@@ -82,7 +82,7 @@ export const Spawn = t.type({
 export const Give = t.type({ id: Text, to: optional(Text) })
 
 const MAX_DEPTH = 64
-/** Nothing but JSON: no binary attachments, and not so deep that walking it is a danger. */
+/** Whether it is nothing but JSON: no binary attachments, and not nested so deep that walking it is dangerous. */
 const isJson = (value: unknown, depth = 0): boolean => {
   if (typeof value !== 'object' || value === null) return true
   if (depth > MAX_DEPTH) return false
@@ -98,7 +98,7 @@ const isJson = (value: unknown, depth = 0): boolean => {
 /** An error in any of these is an error in the space. */
 const SPACE_FIELDS: ReadonlySet<string> = new Set(['spaceType', 'spaceId', 'subspace'])
 
-/** The field that is wrong, as the wire calls it, and what is wrong with it. */
+/** The name on the wire of the field that is wrong, and what is wrong with it. */
 const complaint = (errors: t.Errors): Described => {
   const deepest = errors.reduce((a, b) => (b.context.length > a.context.length ? b : a))
   const field = deepest.context.find(({ key }) => key !== '' && !/^\d+$/.test(key))?.key

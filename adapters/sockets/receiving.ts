@@ -7,7 +7,7 @@ import { type Ack, type Answer, answer, failed, told } from './answers.ts'
 import type { Member } from './member.ts'
 import type { Requests } from './requests.ts'
 
-/** Packets refused beyond those taken before a socket that does not hear `slow_down` is closed. */
+/** If a socket has more refused than accepted packets by this number, it does not listen to `slow_down` and is closed. */
 const MAX_EXCESS = 2_000
 /** How many packets of one socket may wait for answers: requests must not pile up while the log is away. */
 const MAX_PENDING = 512
@@ -23,7 +23,7 @@ export type Receive = (member: Member, name: string, payload: unknown, ack: Ack 
 export const createReceive = (deps: {
   readonly requests: Requests
   readonly packets: TokenRate
-  /** Of all sockets of a network, and whose bucket a member's packets are taken from. */
+  /** The limit of all sockets of a network, and the bucket from which a member's packets are taken. */
   readonly ofNetwork: TokenRate
   readonly sharedBy: (member: Member) => Bucket | null
   readonly clock: Clock
@@ -32,7 +32,7 @@ export const createReceive = (deps: {
 }): Receive => {
   const { requests, clock, logger, metrics, sharedBy } = deps
 
-  /** The answer to come, or null where it was given at once. */
+  /** A promise of the answer, or null if it was sent at once. */
   const respond = (member: Member, name: string, payload: unknown, ack: Ack | null): Promise<void> | null => {
     const { line } = member
     const request = requests.get(name)

@@ -1,5 +1,5 @@
-/** Messages between processes about what is not on the log. Redis is not trusted: only these forms are accepted, and the
- *  sender is who the log says has that socket. */
+/** Messages between processes about what is not on the log. Redis is not trusted: only these forms are accepted, and
+ *  the sender is whoever has that socket according to the log. */
 import * as t from 'io-ts'
 import type { RoomKey } from '../../domain/names.ts'
 import type { Session } from '../../domain/space/session.ts'
@@ -12,10 +12,10 @@ export const SIGNALS = {
 } as const
 export type SignalEvent = keyof typeof SIGNALS
 
-/** A scene update and a signal, as JSON. */
+/** The largest scene update or signal, as JSON. */
 export const MAX_AFRAME = 16_384
 export const MAX_SIGNAL = 16_384
-/** A room-data packet, whole. */
+/** The largest whole room-data packet. */
 export const MAX_DATA = 65_536
 
 const jsonUpTo = (max: number) => (value: unknown) => {
@@ -45,7 +45,7 @@ export const Relayed = t.union([
 ])
 export type Relayed = t.TypeOf<typeof Relayed>
 
-/** The session of a socket in a room, as this process was last told; null for none. */
+/** The session of a socket in a room, as far as this process knows; null for none. */
 export const sessionIn = (feed: Pick<LiveFeed, 'live'>, room: RoomKey, socketId: string): Session | null => {
   const cut = room.lastIndexOf(':')
   const state = feed.live(room.slice(0, cut))?.state
@@ -57,7 +57,7 @@ export const sessionIn = (feed: Pick<LiveFeed, 'live'>, room: RoomKey, socketId:
 /** Messages that came before the news that their sender is in the room: Redis is faster than the log. */
 export type Early = {
   readonly add: (room: RoomKey, message: Relayed) => void
-  /** Tries what waits again: before what comes after it. */
+  /** Tries the waiting messages again, before anything that comes after them. */
   readonly look: () => void
   readonly stop: () => void
 }
@@ -65,7 +65,7 @@ const EARLY_MS = 2_000
 const LOOK_MS = 50
 const MAX_EARLY = 500
 
-/** `act` says whether it could. */
+/** `act` returns whether it could handle the message. */
 export const createEarly = (act: (room: RoomKey, message: Relayed) => boolean): Early => {
   let waiting: Array<{ readonly room: RoomKey; readonly message: Relayed; readonly until: number }> = []
   let timer: NodeJS.Timeout | undefined
@@ -80,7 +80,7 @@ export const createEarly = (act: (room: RoomKey, message: Relayed) => boolean): 
   return {
     add: (room, message) => {
       if (waiting.length >= MAX_EARLY) return
-      // For movements, the newest.
+      // Of movements, only the newest is kept.
       if (message.kind === 'aframe')
         waiting = waiting.filter(
           (one) => one.room !== room || one.message.kind !== 'aframe' || one.message.from !== message.from,

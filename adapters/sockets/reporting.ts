@@ -1,5 +1,4 @@
-/** A report that comes by a socket: of a message, of somebody by name, of whoever a session in the same room is, or of what is
- *  pinned. */
+/** A report sent over a socket: about a message, a person by name, whoever has a session in the same room, or a pinned entity. */
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { CaseTarget } from '../../domain/cases/commands.ts'
@@ -15,7 +14,7 @@ export const Report = t.type({
   subject: optional(Text),
   session_id: optional(Text),
   entity_id: optional(Text),
-  /** Of an entity; the socket's own where it is left out. */
+  /** The room of a reported entity; the socket's own if it is left out. */
   subspace: optional(Text),
   text: optional(Text),
   spaceType: optional(Text),
@@ -73,7 +72,7 @@ export const reporting =
       command,
     }
     const outcome = await commands.cases(request)()
-    // No revision: it would tell how much others report.
+    // Without a revision, which would reveal how much others report.
     return E.isLeft(outcome)
       ? failed(outcome.left)
       : { ok: true, report_id: reportId, position: String(outcome.right.position) }

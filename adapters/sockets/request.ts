@@ -1,11 +1,11 @@
-/** What each event that a client may send has: who answers it, and how. */
+/** The type of each event that a client may send: who answers it, and how. */
 import type { Answer } from './answers.ts'
 import type { Member } from './member.ts'
 
 export type SocketRequest = {
-  /** Which error event a refusal goes to where the client gave no acknowledgement. */
+  /** The error event that a refusal is sent as if the client gave no acknowledgement. */
   readonly channel: 'space' | 'chat'
-  /** Waits for the joins and leaves that the socket asked for before it. */
+  /** Whether it waits for the joins and leaves that the socket requested before it. */
   readonly waits: boolean
   readonly handle: (member: Member, payload: unknown) => Answer | Promise<Answer>
 }

@@ -1,4 +1,4 @@
-/** Each event that a client may send: its payload, the command that it is, and its answer. */
+/** Each event that a client may send: its payload, its command, and its answer. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
@@ -52,7 +52,7 @@ export const createRequests = (deps: {
     return doneAt(outcome.right)
   }
 
-  /** On the space that the payload names, or the one that the socket is in. */
+  /** For commands about the space that the payload names, or the one that the socket is in. */
   const onSpace =
     (onWire: OnWire) =>
     (member: Member, asked: Readonly<Record<string, unknown>> & Elsewhere): Answer | Promise<Answer> => {

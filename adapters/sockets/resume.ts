@@ -17,24 +17,24 @@ export type Missed = {
   readonly space: SpaceRef
   readonly subspace: string
   readonly since: Revisions
-  /** Up to and with these. */
+  /** Up to these revisions, inclusive. */
   readonly until: Revisions
   /** Who was there at `until`. */
   readonly sessions: ReadonlyMap<string, Session>
 }
 
-/** With more events than this of either stream a fresh state is the better answer. */
+/** If either stream has more events than this, a fresh state is the better answer. */
 const MAX_MISSED = 1_000n
 /** How far back before `since` to look for who left after it. */
 const MAX_BEFORE = 2_000n
 const PAGE = 500n
-/** More bytes than this, as `roughBytes` counts them: likewise. */
+/** The same for more bytes than this, as `roughBytes` counts them. */
 const MAX_BYTES = 4 << 20
 
 type SpaceDecoded = Extract<Decoded, { kind: 'space' }>
 type ChatDecoded = Extract<Decoded, { kind: 'chat' }>
 
-/** Sessions that events speak of and that did not join among them, with the subspace that a move says they came from. */
+/** Sessions that these events mention and that joined before them, with the subspace from which they came if a move says so. */
 const namedBefore = (events: ReadonlyArray<SpaceEvent>): Map<string, string | null> => {
   const joined = new Set<string>()
   const named = new Map<string, string | null>()
@@ -50,7 +50,7 @@ const namedBefore = (events: ReadonlyArray<SpaceEvent>): Map<string, string | nu
   return named
 }
 
-/** Those of `ids` as they were at `since`, from the events before it; null where that is too far back to say. */
+/** The sessions of `ids` as they were at `since`, from the events before it; null if that is too far back to say. */
 const lookBack = async (
   reads: SharedReads,
   space: SpaceRef,
@@ -58,7 +58,7 @@ const lookBack = async (
   ids: ReadonlySet<string>,
 ): Promise<ReadonlyArray<Session> | null> => {
   const wanted = new Set(ids)
-  /** What was set on them last, from the newest back. */
+  /** What was last set on them, collected from the newest event backwards. */
   const lastSet = new Map<string, Readonly<Record<string, unknown>>>()
   const found: Session[] = []
   for (let to = since; wanted.size > 0; to -= PAGE) {
@@ -83,7 +83,7 @@ const heardIn = (subspace: string, delivery: Delivery): News | null => {
   return delivery.kind === 'room' && delivery.subspace === subspace ? delivery.news : null
 }
 
-/** Words that were edited or deleted since are not sent again: each event stays in its place with the latest words. */
+/** Words that were edited or deleted since are not sent again: each event stays in its place, with the latest words. */
 const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDecoded> => {
   const last = new Map<string, string | null>()
   for (const { event } of events.toReversed()) {
@@ -101,7 +101,7 @@ const asItReadsNow = (events: ReadonlyArray<ChatDecoded>): ReadonlyArray<ChatDec
   })
 }
 
-/** In the order of the log. Null if it can't be told exactly: too much, too long ago, or from another log. */
+/** The missed news in the order of the log. Null if it can't be determined exactly: too much, too long ago, or from another log. */
 export const missedNews = async (reads: SharedReads, missed: Missed): Promise<ReadonlyArray<News> | null> => {
   const { space, subspace, since, until } = missed
   const [spaceCount, chatCount] = [until.space - since.space, until.chat - since.chat]
@@ -141,7 +141,7 @@ export const missedNews = async (reads: SharedReads, missed: Missed): Promise<Re
     const news = delivery === null ? null : heardIn(subspace, delivery)
     if (news !== null) heard.push({ position: decoded.position, news })
   }
-  // Stable, so that events of one append keep their order even where they share a position.
+  // Sorting is stable, so that events of one append keep their order even if they share a position.
   return heard
     .sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0))
     .map(({ news }) => news)

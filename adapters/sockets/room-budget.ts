@@ -1,20 +1,21 @@
-/** Limits how much movement a room makes its server send. Beyond that its scenes move at a lower rate: the newest of each
- *  sender waits, and small updates go before large ones, so that nobody slows others by sending much. */
+/** Limits how much movement a room makes its server send. Beyond the limit its scenes move at a lower rate: each
+ *  sender's newest update waits, and small updates go before large ones, so that nobody slows others down by sending
+ *  much. */
 import { type Bucket, fullBucket, refill, type TokenRate } from '../token-bucket.ts'
 
 export type Budget = {
-  /** Which of the waiting updates of a room go now; `cost` in bytes for the whole room. */
+  /** Which of a room's waiting updates are sent now; `cost` is in bytes for the whole room. */
   readonly affordable: <M extends { readonly bytes: number }>(
     room: string,
     waiting: ReadonlyMap<string, M>,
     hearers: number,
     now: number,
   ) => ReadonlyArray<readonly [string, M]>
-  /** How long until one of these rooms has something to spend again (ms). */
+  /** How long (ms) until one of these rooms may send again. */
   readonly wait: (of: Iterable<string>) => number
 }
 
-/** Rooms whose spending is remembered; the rest have spent nothing of late. */
+/** How many rooms' spending is remembered; the others have spent nothing lately. */
 const MAX_ROOMS = 1_000
 
 export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate): Budget => {
@@ -46,7 +47,7 @@ export const createBudget = (ofRoom: TokenRate, ofAll: TokenRate): Budget => {
       if (cost > Math.min(bucket.tokens, all.tokens)) moves = moves.sort(([, a], [, b]) => a.bytes - b.bytes)
       const going: Array<(typeof moves)[number]> = []
       for (const move of moves) {
-        // The last may cost more than there is: else one too large for any burst would never go.
+        // The last one may cost more than is left: otherwise one larger than any burst would never be sent.
         if (bucket.tokens <= 0 || all.tokens <= 0) break
         bucket.tokens -= costOf(move[1].bytes)
         all.tokens -= costOf(move[1].bytes)

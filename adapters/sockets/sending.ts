@@ -1,5 +1,5 @@
-/** Writing to sockets: a room's news is encoded once and written once to each socket, newest wins for what is not in
- *  the log, and a socket that does not read is cut off before it costs memory. */
+/** Writing to sockets: a room's news is encoded once and written once to each socket, the newest wins for what is not
+ *  on the log, and a socket that does not read is cut off before it costs memory. */
 import type { Server, Socket } from 'socket.io'
 import type { RoomKey } from '../../domain/names.ts'
 import type { News } from '../../projections/live/wire.ts'
@@ -15,69 +15,69 @@ import { createMoving, type PackedHearers } from './sending/moving.ts'
 import { createWriting, optionsOf, sizeOf, type Writing } from './sending/writing.ts'
 import { createUnread } from './unread.ts'
 
-/** Hears a room without being in it yet: packets are kept for one who is still reading what it missed. */
+/** Gets a room's packets for a socket that is not in it yet: they are kept while it still reads what it missed. */
 export type PacketListener = (packets: ReadonlyArray<string>) => void
 
 export interface Sending {
   readonly emit: (room: RoomKey, news: ReadonlyArray<News>) => void
   readonly listen: (room: RoomKey, listener: PacketListener) => () => void
   readonly packets: (socket: Socket, packets: ReadonlyArray<string>) => void
-  /** `start` and `tail` make one packet; the tail's bytes are shared by all who are sent it. */
+  /** `start` and `tail` make one packet; the tail's bytes are shared by all who get it. */
   readonly shared: (socket: Socket, start: string, tail: SharedTail) => void
-  /** To the room's sockets but the sender's own: one that is busy gets the newest of each sender when it is not. Where many
-   *  move at once, so does the whole room; where they move too much, the newest waits. */
+  /** Sends to the room's sockets except the sender's own: a busy one gets each sender's newest once it is not busy. If
+   *  many move at once, this is done for the whole room; if they move too much, the newest waits. */
   readonly newest: (room: RoomKey, sender: string, moved: Moved) => void
-  /** Whether one in the room is told by the packed wire where things are, and so not by `newest`. */
+  /** Says whether a socket in the room gets positions over the packed wire, and so not by `newest`. */
   readonly pack: (room: RoomKey, id: string, isPacked: boolean) => void
-  /** Whether anybody in the room is not told by the packed wire. */
+  /** Whether anybody in the room is not on the packed wire. */
   readonly hearsOtherwise: (room: RoomKey) => boolean
-  /** Straight to a WebSocket that has nothing waiting, or `otherwise`; false, and neither, where too much waits. */
+  /** Writes directly to a WebSocket for which nothing waits, or calls `otherwise`; if too much waits, does neither and returns false. */
   readonly frame: (socket: Socket, frames: ReadonlyArray<Buffer>, otherwise: () => void) => boolean
-  /** To everybody in the room but the sender, in the order of its calls: a socket that does not read is cut off, nothing
-   *  is left out. */
+  /** Sends to everybody in the room except the sender, in the order of the calls: nothing is left out, and a socket
+   *  that does not read is cut off. */
   readonly others: (room: RoomKey, sender: string, packet: string) => void
-  /** A line that is written to by itself hears the room from now on; no more. */
+  /** A line that is written to separately gets the room's packets from now on; or no longer does. */
   readonly hear: (room: RoomKey, line: OtherLine) => void
   readonly unhear: (room: RoomKey, line: OtherLine) => void
-  /** Called as a room gets its first hearer here, and as it loses its last. Once, at the start. */
+  /** Sets what to call when a room gets its first listener here, and when it loses its last. To be called once, at the start. */
   readonly onRooms: (opened: (room: RoomKey) => void, closed: (room: RoomKey) => void) => void
   /** Cuts the socket off if too much waits for it. */
   readonly guard: (socket: Socket) => void
-  /** To be called once its handshake is done. */
+  /** To be called once the socket's handshake is done. */
   readonly connected: (socket: Socket) => void
   readonly stop: () => void
-  /** How many sockets here are told of the room. */
+  /** How many sockets here get the room's news. */
   readonly hearers: (room: RoomKey) => number
-  /** Bytes that wait for the socket's client to read them, those that are with the system included. */
+  /** How many bytes wait for the socket's client to read them, including those in the system's buffers. */
   readonly waiting: (socket: Socket) => number
 }
 
 export type SendingOptions = {
   readonly io: Server
   readonly metrics: Metrics
-  /** Bytes that may wait for a socket before it is cut off. */
+  /** How many bytes may wait for a socket before it is cut off. */
   readonly maxWaiting: number
   readonly onSlow: (socket: { readonly id: string }) => void
-  /** Bytes of buffers in all of this process, above which sockets that have read nothing for seconds are cut. */
+  /** If this process's buffers have more bytes than this, sockets that have read nothing for seconds are cut. */
   readonly maxBuffers?: number
-  /** Milliseconds in which one for whom much waits must have read something. */
+  /** Milliseconds in which a socket for which much waits must read something. */
   readonly patience?: number
-  /** Bytes that scenes which move may make this process send: in one room, in all. */
+  /** How many bytes movements may make this process send: in one room, and in total. */
   readonly movesOfRoom?: TokenRate
   readonly movesOfAll?: TokenRate
 }
 
-/** Frames that may wait, however small. */
+/** How many frames may wait, however small. */
 const MAX_FRAMES = 4_096
-/** Bytes that may wait for one who is told where things are: there will be a newer frame. */
+/** If more bytes than this wait, no frame with positions is sent: there will be a newer one. */
 const FEW_BYTES = 65_536
 const MAX_BUFFERS = 256 << 20
 const PATIENCE_MS = 15_000
-/** 50 people who each move ten times a second with 300 bytes make 7 MB/s. */
+/** 50 people who each move ten times a second with 300 bytes cause 7 MB/s. */
 const OF_ROOM: TokenRate = { perSecond: 8 << 20, burst: 8 << 20 }
 const OF_ALL: TokenRate = { perSecond: 64 << 20, burst: 64 << 20 }
 
-/** Several packets are one write where the socket is a WebSocket for good; else they go one by one. */
+/** Several packets are one write if the socket will stay a WebSocket; otherwise they are sent one by one. */
 const writerWith =
   (writing: Writing, guard: (socket: Socket) => void) => (packets: ReadonlyArray<string>) => {
     const single = packets.map((packet) => ({ packet, options: optionsOf([frameOf(packet)]) }))
@@ -189,7 +189,7 @@ export const createSending = (options: SendingOptions): Sending => {
     onRooms: (whenOpened, whenClosed) => {
       opened = whenOpened
       closed = whenClosed
-      // Every socket has a room of its own too, without a colon.
+      // Every socket also has a room of its own, without a colon.
       namespace.adapter.on('create-room', (room: RoomKey) => {
         if (room.includes(':')) opened(room)
       })
@@ -212,7 +212,7 @@ export const createSending = (options: SendingOptions): Sending => {
     shared: (socket, start, tail) => {
       const connection = connectionOf(socket)
       const frames = optionsOf(frameWithTail(start, tail.bytes))
-      // A large room's state is more than may usually wait, so its reader gets time.
+      // A large room's state is more than may usually wait, so its reader gets more time.
       unread.credit(connection, sizeOf(null, frames))
       connection.write(`${start}${tail.text}`, frames)
       guard(socket)

@@ -1,5 +1,5 @@
-/** Shares reads of streams between clients that ask for much the same at about the same time: after a server's restart all
- *  its clients come back at once and missed the same. Each event is read and decoded once for all of them. */
+/** Shares reads of streams between clients that need about the same at about the same time: after a server's restart
+ *  all its clients come back at once and missed the same. Each event is read and decoded once for all of them. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Decoded, decodeRecorded } from '../../domain/codec.ts'
 import { type SpaceRef, type StreamKind, streamName } from '../../domain/names.ts'
@@ -7,7 +7,7 @@ import type { EventLog } from '../../domain/ports.ts'
 import { roughBytes } from './rough-bytes.ts'
 
 export type SharedReads = {
-  /** From revision `from` up to and with `to`: all of them, in order, readable; or null. */
+  /** The events from revision `from` to `to`, inclusive: all of them, in order, readable; or null. */
   readonly stretch: (
     kind: StreamKind,
     space: SpaceRef,
@@ -16,21 +16,21 @@ export type SharedReads = {
   ) => Promise<ReadonlyArray<Decoded> | null>
 }
 
-/** How long a stretch is kept after it was last asked for (ms), and of how many events and bytes in all. */
+/** How long (ms) a stretch is kept after it was last requested, and how many events and bytes are kept in all. */
 const KEPT_MS = 10_000
 const MAX_KEPT = 20_000
 const MAX_KEPT_BYTES = 32 << 20
-/** A read of more bytes than this is of use to nobody, and stops there. */
+/** A read of more bytes than this is useless to everybody, and stops there. */
 const MAX_BYTES = 4 << 20
 const PAGE = 100
 
-/** What is kept of one stream, without a hole; `first` is the revision of the first event. */
+/** What is kept of one stream, without gaps; `first` is the revision of the first event. */
 type SharedRead = {
   first: bigint
   events: ReadonlyArray<Decoded>
   bytes: number
   timer: NodeJS.Timeout | undefined
-  /** Whoever comes in the meantime waits, and then finds it read. */
+  /** Whoever comes in the meantime waits, and then finds it already read. */
   turn: Promise<unknown>
 }
 
@@ -60,7 +60,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
     kept.delete(stream)
   }
 
-  /** Those asked for last are kept. */
+  /** Keeps the ones that were requested last. */
   const keep = (stream: string, one: SharedRead): void => {
     forget(stream)
     kept.set(stream, one)
@@ -89,7 +89,7 @@ export const createSharedReads = (log: Pick<EventLog, 'readStream'>): SharedRead
     const end = one.first + BigInt(one.events.length)
     if (one.events.length === 0 || to < one.first - 1n || from > end) {
       const events = await read(stream, from, to)
-      // What lies before it is nobody else's to ask for.
+      // Nobody else will ask for what comes before it.
       if (events !== null && (one.events.length === 0 || from > end))
         Object.assign(one, { first: from, events, bytes: roughBytes(events) })
       return events

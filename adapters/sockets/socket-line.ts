@@ -6,11 +6,11 @@ import type { Line } from './line.ts'
 import { sendElsewhere } from './sending/closing.ts'
 import type { Sending } from './sending.ts'
 
-/** All lines of a room are given the same frame, one after another. */
+/** All lines of a room get the same frame, one after another, so the last one is cached. */
 let lastBytes: Buffer | null = null
 let lastFrames: ReadonlyArray<Buffer> = []
 
-/** A class, since there are thousands: what they all can do is kept once. */
+/** A class, since there are thousands of lines: their methods exist once. */
 export class SocketLine implements Line {
   readonly socket: Socket
   readonly #sending: Sending
@@ -52,7 +52,7 @@ export class SocketLine implements Line {
   isThere(ms: number): Promise<boolean> {
     const connection = this.socket.conn
     if (connection.readyState !== 'open') return Promise.resolve(false)
-    // Clients of before asked, and were not asked.
+    // Clients with the earlier protocol send pings themselves, and don't answer ours.
     if (connection.protocol === 3) return Promise.resolve(true)
     return new Promise((resolve) => {
       const heard = (): void => settle(true)
@@ -63,7 +63,7 @@ export class SocketLine implements Line {
         resolve(isThere)
       }
       connection.on('packet', heard)
-      // Its own way of asking, before it is time to.
+      // Engine.IO's own ping, sent before it is due.
       ;(connection as unknown as { sendPacket: (type: 'ping') => void }).sendPacket('ping')
     })
   }

@@ -1,18 +1,19 @@
-/** Whose place a join takes: the sessions of the same person whose line is gone though nobody has heard that yet. */
+/** Which sessions a join replaces: those of the same person whose line is gone although nobody has noticed yet. */
 import type { Caller } from '../../domain/identity.ts'
 import type { Session } from '../../domain/space/state.ts'
 import type { LiveSpace } from './live-space.ts'
 import type { JoinSpacePayload } from './payloads.ts'
 
-/** How long a line has to show that somebody is there (ms). */
+/** How long (ms) a line has to show that somebody is there. */
 const PROBE_MS = 1_000
 
 const isOf = (caller: Caller, { account, guest }: Session): boolean =>
   caller.kind === 'account' ? account === caller.id : account === null && guest === caller.id
 
-/** Sessions that its client names, that have no socket any more in this process, or whose socket does not answer. One of
- *  another process can't be asked: where a client says that it was here (`since`), and there is one such session, and no
- *  end of one of theirs has been heard, it is that one. A second window says none of it, and takes nobody's place. */
+/** Sessions that the client names, that no longer have a socket in this process, or whose socket does not answer. A
+ *  session of another process can't be asked: if the client says that it was here (`since`), and there is exactly one
+ *  such session, and no end of one of theirs has been seen, it is that one. A second window says none of this, and
+ *  replaces nobody. */
 export const staleSessions = async (
   live: LiveSpace,
   caller: Caller,

@@ -1,15 +1,14 @@
-/** A socket that sends much is read a piece at a time, so that those who send little are heard in between. Node reads what
- *  has come of one socket until there is no more: megabytes, of one who floods. */
+/** Reads a socket that sends much a piece at a time, so that sockets that send little are handled in between. Node
+ *  reads everything that has arrived on one socket: megabytes, if somebody floods. */
 import type { SocketConnection } from './connection.ts'
 
-/** Packets of one socket in one round of the event loop, after which the others come first. */
+/** After this many packets of one socket in one round of the event loop, the others come first. */
 const IN_A_ROUND = 32
 
 export type ReadTurn = { round: number; packets: number }
 export const newTurn = (): ReadTurn => ({ round: 0, packets: 0 })
 
-/** `took` is to be called for each packet. What was read already is still handled; the rest waits in the network, and so
- *  with whoever sends it. */
+/** `took` is to be called for each packet. What was read already is still handled; the rest waits in the network, and so at its sender. */
 export const createTurns = (): { readonly took: (turn: ReadTurn, connection: SocketConnection) => void } => {
   let round = 1
   let isCounting = false

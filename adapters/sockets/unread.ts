@@ -1,4 +1,5 @@
-/** How many bytes wait for each connection's client to read them, those with the system included, and who is cut for it. */
+/** How many bytes wait for each connection's client to read them, including those in the system's buffers, and which
+ *  connections are cut because of that. */
 import type { SocketConnection } from './connection.ts'
 
 type NetSocket = {
@@ -7,42 +8,42 @@ type NetSocket = {
   readonly destroyed: boolean
 }
 type Count = {
-  /** Handed to Engine.IO, and not yet to the transport. */
+  /** Bytes passed to Engine.IO, but not yet to the transport. */
   queued: number
-  /** Of answers to polls, whose connections may still hold them. */
+  /** Connections of answered polls, which may still hold the answers. */
   polls: NetSocket[]
-  /** What it was given at once, as a room's state is, and may take its time to read. */
+  /** Bytes that it got at once, such as a room's state, and may take its time to read. */
   credit: number
-  /** Bytes that it has read, as far as the system tells, and when that was last more (as performance.now() counts). */
+  /** Bytes that it has read, as far as the system knows, and when that last increased (by performance.now()). */
   read: number
   readAt: number
 }
 
 export type Unread = {
-  /** From now on what is handed to `connection` is counted. */
+  /** Counts what is passed to `connection` from now on. */
   readonly watch: (connection: SocketConnection) => void
   readonly handed: (connection: SocketConnection, bytes: number) => void
   readonly credit: (connection: SocketConnection, bytes: number) => void
   readonly bytes: (connection: SocketConnection) => number
-  /** Whether it has let more wait than it may. */
+  /** Whether more waits for it than allowed. */
   readonly isTooMuch: (connection: SocketConnection) => boolean
   readonly stop: () => void
 }
 
 export type UnreadOptions = {
-  /** Bytes that may wait for one. */
+  /** How many bytes may wait for one connection. */
   readonly maxWaiting: number
-  /** Bytes of buffers in all of this process, above which those go first who have read nothing for longest. */
+  /** If this process's buffers have more bytes than this, connections that have read nothing for longest are cut first. */
   readonly maxBuffers: number
-  /** Milliseconds without reading anything, after which one is cut. */
+  /** A connection that reads nothing for this many milliseconds is cut. */
   readonly patience: number
   readonly cut: (connection: SocketConnection) => void
 }
 
-/** One for whom so much waits is looked at until it has read it. */
+/** A connection for which more bytes than this wait is watched until it has read them. */
 const MANY = 65_536
 const LOOK_MS = 500
-/** Where memory is short, who has read nothing for so long goes (ms). */
+/** If memory is short, a connection that has read nothing for this long (ms) is cut. */
 const SHORT_PATIENCE = 2_000
 
 export const createUnread = ({ maxWaiting, maxBuffers, patience, cut }: UnreadOptions): Unread => {

@@ -1,4 +1,4 @@
-/** Whose voice may be heard: what an offer or an answer would send, and whether its sender may speak. */
+/** Whose voice may be heard: what an offer or an answer would transmit, and whether its sender may speak. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../domain/identity.ts'
 import { accessOf, rank } from '../../domain/space/access.ts'
@@ -7,14 +7,14 @@ import type { SpaceRefusal } from '../../domain/space/refusals.ts'
 import { hasTheWord } from '../../domain/space/stage.ts'
 import type { SpaceState } from '../../domain/space/state.ts'
 
-/** `silent`: it describes media, and none of it is this side's voice. `none`: it describes no media. */
+/** `silent`: it describes media, but none of it is this side's voice. `none`: it describes no media. */
 export type Voice = 'speaks' | 'silent' | 'none'
 
 const SENDING = new Set(['sendrecv', 'sendonly'])
 const DIRECTION = /^a=\s*(sendrecv|sendonly|recvonly|inactive)\s*$/
 
-/** Of one description. Without a direction of its own a section has the session's, and else sends and receives.
- *  Source: RFC 8866 §6.7; RFC 3264 §6 (port 0), RFC 9143 §6 (but not of a bundle). */
+/** The voice in one description. A section without a direction of its own has the session's; without that, it sends and
+ *  receives. Source: RFC 8866 §6.7; RFC 3264 §6 (port 0), RFC 9143 §6 (but not of a bundle). */
 export const voiceOfSdp = (sdp: string): Voice => {
   const sections = sdp
     .toLowerCase()
@@ -44,7 +44,7 @@ export const voiceOfSdp = (sdp: string): Voice => {
   return speaks ? 'speaks' : 'silent'
 }
 
-/** Of whatever a client sends as its signal: libraries wrap the description in objects, and some in JSON in a text. */
+/** The voice in whatever a client sends as its signal: libraries wrap the description in objects, and some as JSON in a text. */
 export const voiceOf = (value: unknown, depth = 0): Voice => {
   if (depth > 64) return 'speaks'
   if (typeof value === 'string') {
@@ -62,11 +62,11 @@ export const voiceOf = (value: unknown, depth = 0): Voice => {
   return parts.includes('silent') ? 'silent' : 'none'
 }
 
-/** Takes an offer back: it has no description, or an empty one. */
+/** Whether it takes an offer back: it has no description, or an empty one. */
 const isRollback = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'rollback'
 
-/** Whether `by` may send this description to others of the space. What can't be read is taken for a voice, unless it can
+/** Whether `by` may send this description to others in the space. What can't be parsed counts as a voice, unless it can
  *  only be a candidate. */
 export const maySignal = (
   asked: {
@@ -81,7 +81,7 @@ export const maySignal = (
   const { state, by, facts, at } = asked
   const { voice_enabled, stage } = state.settings
   const isOff = !voice_enabled
-  // Nearly always nobody is silenced, and then nothing has to be read.
+  // Nearly always nobody is silenced, and then nothing has to be parsed.
   if (!isOff && !stage && state.mutes.size === 0) return E.right(undefined)
   const { mute, role } = accessOf(state, by, facts, at)
   const isHeard = !stage || rank(role) >= rank('moderate') || hasTheWord(state, by.id)

@@ -1,5 +1,5 @@
-/** Those of this process who wait for a seat in a full room: each is told where it stands as that changes, and is kept in
- *  its place while its connection lasts. The place itself is on the log, and outlasts connections and processes. */
+/** Members in this process who wait for a seat in a full room: each is sent its place whenever that changes, and keeps
+ *  it while its connection lasts. The place itself is on the log, and outlives connections and processes. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { Accepted, Clock, Commands, Ids } from '../../domain/ports.ts'
@@ -13,9 +13,9 @@ import type { LiveSpace } from './live-space.ts'
 import { type Member, senderOf } from './member.ts'
 
 export type Waiting = {
-  /** It was given a place instead of a session. */
+  /** To be called when a member got a place instead of a session. */
   readonly begin: (member: Member, at: At, accepted: Accepted<SpaceEvent>) => Promise<Answer>
-  /** It is told no more; its place stays for a while, for when it comes again. */
+  /** Stops sending the member its place; the place stays for a while, in case it comes again. */
   readonly end: (member: Member) => void
   /** Keeps places and frees seats that ran out. The timer calls it. */
   readonly tick: () => Promise<void>
@@ -26,17 +26,17 @@ type At = { readonly space: SpaceRef; readonly subspace: string; readonly hold: 
 type Wait = {
   readonly member: Member
   readonly at: At
-  /** What it was told last, as JSON. */
+  /** What it was last sent, as JSON. */
   told: string
   wasTurn: boolean
 }
 
 const EVERY_MS = 2_000
-/** A place that is kept for less than this is kept anew (ms). */
+/** A place that ends in less than this (ms) is extended. */
 const KEEP_MS = 150_000
 const SYSTEM = { kind: 'system', id: 'seats' } as const
 
-/** Why a place is there no longer, as far as the room's state tells. */
+/** Why a place no longer exists, as far as the room's state shows. */
 const whyOver = ({ state }: LiveSpace, { member, wasTurn }: Wait, at: string): string => {
   const { id } = member.caller
   if (state.own.has(id)) return 'entered'
@@ -84,7 +84,7 @@ export const createWaiting = (deps: {
     else member.line.tell('queue-place', { ...place, ...standing, timestamp: at })
   }
 
-  /** What happened in the room may have moved all who wait here: they share the working out. */
+  /** Something happened that may have moved everybody who waits here: the order is computed once for all of them. */
   const moved = (live: LiveSpace): void => {
     const at = now()
     const views = queueViews(live.state, at)
@@ -104,14 +104,14 @@ export const createWaiting = (deps: {
     const wait: Wait = { member, at, told: '', wasTurn: false }
     waits.set(member, wait)
     live.waits.set(member, () => moved(live))
-    // After the answer, so that whoever reads it first knows what this is about.
+    // After the answer, so that the client knows what this is about.
     setImmediate(() => {
       if (waits.get(member) === wait) tell(wait, view, now())
     })
     return { ok: false, code: 'queued', error: inWords(view), queue: view }
   }
 
-  /** Whoever may no longer be there gives up their place, and is told. */
+  /** Whoever may no longer be there gives up their place, and is notified. */
   const keep = async (wait: Wait): Promise<void> => {
     const { member, at } = wait
     const { space, subspace } = at
@@ -159,7 +159,7 @@ export const createWaiting = (deps: {
   }
 
   let isTicking = false
-  // A log that does not answer is not asked again by each beat.
+  // While the log does not answer, beats don't ask it again.
   const beat = async (): Promise<void> => {
     if (isTicking) return
     isTicking = true

@@ -1,15 +1,15 @@
-/** Where the members of a room stand: the last that each told, for those who come later. It is never on the log. */
+/** The latest position that each member of a room sent, for people who come later. It is never on the log. */
 import type { Position, SharedPositions } from '../redis/positions.ts'
 import { isPosition } from '../redis/positions.ts'
 import type { LiveSpace } from './live-space.ts'
 import type { Member } from './member.ts'
 
 export interface Whereabouts {
-  /** From a scene update: its own `position`. */
+  /** Takes the position from a scene update's own `position`. */
   readonly moved: (member: Member, entityData: Readonly<Record<string, unknown>>) => void
-  /** From what networked-aframe's clients tell of their own avatar. */
+  /** Takes the position from what networked-aframe's clients say about their own avatar. */
   readonly told: (member: Member, type: string, data: unknown) => void
-  /** What other processes know of this space, before somebody enters it. */
+  /** Fetches what other processes know about this space, before somebody enters it. */
   readonly learn: (live: LiveSpace) => Promise<void>
   readonly forget: (live: LiveSpace, sessionId: string) => void
 }
@@ -18,7 +18,7 @@ type Json = Readonly<Record<string, unknown>>
 const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** An entity as networked-aframe tells of it; its first component is where it is. */
+/** The entities in a message of networked-aframe; the first component of each is its position. */
 const entitiesIn = (type: string, data: unknown): ReadonlyArray<Json> => {
   if (!isJson(data)) return []
   if (type === 'u') return [data]
@@ -35,7 +35,7 @@ export const createWhereabouts = (shared: SharedPositions | null): Whereabouts =
     shared?.put(live.key, place.sessionId, at)
   }
 
-  /** The avatar is the first thing that one made, owns and hangs on nothing else. */
+  /** A member's avatar is the first thing that it created and owns and that has no parent. */
   const tellsOf = (member: Member, entity: Json): void => {
     const { networkId, owner, creator, parent, components } = entity
     const { id } = member.line

@@ -1,4 +1,4 @@
-/** The names of what this service tells by itself: no client's message to the others may go by one of them. */
+/** The names of the events that this service sends itself: clients' messages to each other may not use them. */
 
 const OURS: ReadonlySet<string> = new Set([
   'space-joined',

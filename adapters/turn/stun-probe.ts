@@ -1,4 +1,4 @@
-/** Whether a TURN server is there: a STUN binding request over UDP, which any of them answers to anyone.
+/** Whether a TURN server is there, by a STUN binding request over UDP, which any TURN server answers for anyone.
  *  Source: RFC 8489, sections 5 and 7. */
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
@@ -8,7 +8,7 @@ const COOKIE = 0x2112a442
 const BINDING_REQUEST = 0x0001
 const BINDING_SUCCESS = 0x0101
 const BINDING_ERROR = 0x0111
-/** One may be lost on the way. */
+/** Sends again after this long (ms), since a packet may be lost. */
 const AGAIN_MS = 400
 
 const requestOf = (transaction: Buffer): Buffer => {
@@ -23,7 +23,7 @@ const isAnswer = (message: Buffer, transaction: Buffer): boolean =>
   message.readUInt32BE(4) === COOKIE &&
   message.subarray(8, 20).equals(transaction)
 
-/** Null where it answers, else a sentence. Never throws, and is done within `patienceMs`. */
+/** Null if it answers, else a sentence. Never throws, and is done within `patienceMs`. */
 export const probeTurn = async (
   { name, port }: { readonly name: string; readonly port: number },
   patienceMs = 1_500,
@@ -61,10 +61,10 @@ export const probeTurn = async (
   }
 }
 
-/** So long an answer is believed. */
+/** How long (ms) an answer is used. */
 const BELIEVED_MS = 15_000
 
-/** Asks all of them, now and then: null where each answers, else what is wrong with those that don't. */
+/** Asks all of them at intervals: null if each answers, else what is wrong with those that don't. */
 export const watchTurn = (
   servers: ReadonlyArray<{ readonly name: string; readonly port: number }>,
   now: () => number,

@@ -1,12 +1,12 @@
-/** Whether TURN is there over TLS, with a certificate that is trusted: what is not there is not advertised. */
+/** Whether TURN is reachable over TLS, with a trusted certificate: what is not there is not advertised. */
 import type { TurnPlace } from './turn.ts'
 import { turnClient } from './turn-client.ts'
 
-/** `unknown`: it can't be told from here (no such name, no answer), as behind a NAT that does not lead back in. */
+/** `unknown`: it can't be determined from here (no such name, no answer), for example behind a NAT that does not route back in. */
 export type TlsState = 'there' | 'shut' | 'unknown'
 
 export type TlsWatch = {
-  /** What was found last; a look that is older than a minute (where something is not there, than 10 s) begins another. */
+  /** The last result; if it is older than a minute (than 10 s, if something is not there), another look begins. */
   readonly stateOf: (place: TurnPlace) => TlsState
   /** Looks now. */
   readonly look: () => Promise<void>
@@ -17,7 +17,7 @@ const DOUBTED_MS = 10_000
 const PATIENCE_MS = 3_000
 const keyOf = ({ name, port }: TurnPlace): string => `${name}:${port}`
 
-/** Of an answer that says nothing about the port itself. */
+/** Errors that say nothing about the port itself. */
 const SAYS_NOTHING = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 const stateAt = async ({ name, port }: TurnPlace, ca: string | undefined): Promise<TlsState> => {
@@ -29,7 +29,7 @@ const stateAt = async ({ name, port }: TurnPlace, ca: string | undefined): Promi
       PATIENCE_MS,
     )
     try {
-      // Asked for a relay without credentials it says 401, which is an answer.
+      // A request for a relay without credentials gets 401, which is an answer.
       await client.allocate(4)
       return 'there'
     } finally {

@@ -1,4 +1,4 @@
-/** As much of a TURN client (RFC 8656, over UDP, TCP and TLS) as it takes to ask for a relay, and to send through it. */
+/** As much of a TURN client (RFC 8656, over UDP, TCP and TLS) as is needed to request a relay, and to send through it. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -33,26 +33,26 @@ export type TurnServer = {
   readonly host: string
   readonly port: number
   readonly transport: TurnTransport
-  /** Certificates that vouch for it over TLS, in PEM. Default: those that Node trusts. */
+  /** Certificates of authorities to trust over TLS, in PEM. Default: those that Node trusts. */
   readonly ca?: string
-  /** The name that is asked for over TLS. Default: the host. */
+  /** The server name for TLS. Default: the host. */
   readonly name?: string
 }
 export type Address = { readonly address: string; readonly port: number }
-/** `relay`: where the relay listens, of an allocation alone. */
+/** `relay`: where the relay listens; only for an allocation. */
 export type TurnAnswer =
   | { readonly ok: true; readonly relay: Address | null }
   | { readonly ok: false; readonly code: number }
 export type TurnClient = {
-  /** Asks for a relay of this family. 401 is answered once, as the protocol has it. */
+  /** Requests a relay of this family. After a 401 it tries once more with credentials, as the protocol requires. */
   readonly allocate: (family: 4 | 6) => Promise<TurnAnswer>
-  /** Asks that packets from the peer come through, and that packets to it may be sent. */
+  /** Requests that packets from the peer come through, and that packets to it may be sent. */
   readonly permit: (peer: string) => Promise<TurnAnswer>
-  /** Sends to a peer through the relay; nothing says whether it comes there. */
+  /** Sends to a peer through the relay; whether it arrives is unknown. */
   readonly send: (peer: Address, data: Buffer) => void
-  /** What peers sent to the relay. */
+  /** Sets the listener for what peers send to the relay. */
   readonly onData: (hear: (data: Buffer) => void) => void
-  /** Gives the relay back: it counts against its user's quota for ten minutes otherwise. Rejects where nothing answers. */
+  /** Releases the relay, which otherwise counts against its user's quota for ten minutes. Rejects if nothing answers. */
   readonly release: () => Promise<TurnAnswer>
   readonly close: () => void
 }
@@ -64,7 +64,7 @@ const attribute = (type: number, value: Buffer): Buffer => {
   return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)])
 }
 
-/** Eight groups, of the 16 bytes of an IPv6 address in any of its ways to be written. */
+/** The 16 bytes of an IPv6 address, however it is written. */
 const ipv6Bytes = (address: string): Buffer => {
   const v4 = address.match(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/)
   const plain = v4
@@ -101,7 +101,7 @@ const parse = (message: Buffer): { type: number; attributes: Map<number, Buffer>
 }
 
 const addressIn = (value: Buffer | undefined): Address | null => {
-  // IPv4 alone: nothing asks for where a relay of the other family is.
+  // Only IPv4: nothing needs to know where a relay of the other family is.
   if (value === undefined || value.length < 8 || value[1] !== 1) return null
   const mask = [0x21, 0x12, 0xa4, 0x42]
   return {
@@ -125,7 +125,7 @@ const overUdp = async ({ host, port }: TurnServer, hear: Hear): Promise<Line> =>
   return { send: (message) => socket.send(message, port, address, () => {}), close: () => socket.close() }
 }
 
-/** Over a stream a message ends where its head says. */
+/** A connection over a stream, in which a message's header says where it ends. */
 const overStream = async (
   { host, port, transport, ca, name = host }: TurnServer,
   hear: Hear,
@@ -168,7 +168,7 @@ const headed = (type: number, transaction: Buffer, body: Buffer, more = 0): Buff
   return Buffer.concat([header, body])
 }
 
-/** Rejects where nothing can be reached there. */
+/** Rejects if nothing can be reached there. */
 export const turnClient = async (
   server: TurnServer,
   credentials: { readonly username: string; readonly credential: string },
@@ -202,7 +202,7 @@ export const turnClient = async (
         attribute(Attribute.realm, realm),
         attribute(Attribute.nonce, nonce),
       )
-    // The length counts the integrity attribute that is still to come.
+    // The length includes the integrity attribute that is added next.
     const unsigned = headed(type, transaction, Buffer.concat(parts), realm ? 24 : 0)
     const key = createHash('md5')
       .update(`${credentials.username}:${realm}:${credentials.credential}`)

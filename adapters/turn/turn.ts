@@ -1,4 +1,4 @@
-/** Credentials for coturn's `use-auth-secret`: a user name that says when it ends, and its HMAC-SHA1. */
+/** Credentials for coturn's `use-auth-secret`: a user name that contains its expiry, and its HMAC-SHA1. */
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/ports.ts'
@@ -8,7 +8,7 @@ export type TurnCredentials = {
   /** `<expiry in Unix seconds>:<account or guest>` */
   readonly username: string
   readonly credential: string
-  /** The same as `credential`, as older clients name it. */
+  /** The same as `credential`, under the name that older clients use. */
   readonly password: string
   /** Seconds. */
   readonly ttl: number
@@ -21,15 +21,15 @@ export type TurnCredentials = {
 }
 
 export type TurnService = {
-  /** The same user name again as long as half of its time is left: coturn's quotas are by user name. */
+  /** Returns the same user name again as long as half of its time is left: coturn's quotas are per user name. */
   readonly credentialsFor: (id: string) => TurnCredentials
-  /** In whose name a guest without a token has them: its network's, since with each call it is another guest. */
+  /** The name under which a guest without a token gets credentials: their network's, since each call makes another guest. */
   readonly guestOf: (ip: string) => string
-  /** As they are advertised now. */
+  /** The URIs that are advertised now. */
   readonly uris: ReadonlyArray<string>
-  /** Where each server is asked over UDP. */
+  /** Where each server is probed over UDP. */
   readonly servers: ReadonlyArray<TurnPlace>
-  /** Where each may be over TLS, whether it is advertised or not. */
+  /** Where each may be reached over TLS, whether that is advertised or not. */
   readonly tlsServers: ReadonlyArray<TurnPlace>
 }
 
@@ -38,13 +38,13 @@ export type TurnPlace = { readonly name: string; readonly port: number }
 export type TurnOptions = {
   /** coturn's `static-auth-secret`. */
   readonly secret: string
-  /** `host` or `host:port`; none where there is no coturn. */
+  /** `host` or `host:port`; empty if there is no coturn. */
   readonly hosts: ReadonlyArray<string>
-  /** Where it speaks TLS, `host` or `host:port`. Default: each of `hosts`, at port 5349. */
+  /** Where it accepts TLS, `host` or `host:port`. Default: each of `hosts`, at port 5349. */
   readonly tlsHosts?: ReadonlyArray<string>
   readonly ttlSeconds: number
   readonly clock: Clock
-  /** Whether TURN over TLS is there: only then it is advertised. Default: it is. */
+  /** Whether TURN over TLS is reachable: only then it is advertised. Default: it is. */
   readonly speaksTls?: (place: TurnPlace) => boolean
 }
 
@@ -63,7 +63,7 @@ const placeOf = (variable: string, host: string, otherwise: number): TurnPlace =
   return { name: parts[1]!, port }
 }
 
-/** Throws a sentence for what is wrong in the options. */
+/** Throws a sentence about what is wrong in the options. */
 export const createTurn = (options: TurnOptions): TurnService => {
   const { secret, hosts, ttlSeconds, clock, speaksTls = () => true } = options
   if (secret.length === 0) throw new Error('TURN_SECRET is empty: credentials could be made by anyone.')
@@ -83,7 +83,7 @@ export const createTurn = (options: TurnOptions): TurnService => {
     ...plain,
     ...tlsServers.filter(speaksTls).map(({ name, port }) => `turns:${name}:${port}?transport=tcp`),
   ]
-  /** When the credentials of each end that were given last. */
+  /** When the credentials last issued to each end. */
   const ends = new LRUCache<string, number>({ max: REMEMBERED })
   return {
     get uris() {

@@ -130,7 +130,7 @@ export const createSceneUpdates = (deps: EphemeralDeps): Pick<Ephemeral, 'aframe
       const scene = scenes.of(room)
       whereabouts.moved(member, move)
       scenes.placed(scene, member.line.id, move)
-      // Those on the packed wire are told with the next tick.
+      // Members on the packed wire get it with the next tick.
       if (sending.hearsOtherwise(room)) pass(member, scene, { ...emptyUpdate, own: move })
       return DONE
     },

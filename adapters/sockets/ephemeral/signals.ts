@@ -1,4 +1,4 @@
-/** WebRTC's signals, from one socket to another of its room. */
+/** WebRTC's signals, from one socket to another in its room. */
 import * as E from 'fp-ts/lib/Either.js'
 import { invalid, tooLarge } from '../../refusals.ts'
 import { fullBucket, type TokenRate, take } from '../../token-bucket.ts'
@@ -8,10 +8,10 @@ import { MAX_SIGNAL, SIGNALS, type SignalEvent } from '../relayed.ts'
 import { maySignal } from '../voice-rights.ts'
 import { askedBy, type Ephemeral, type EphemeralDeps, isOfRoom, nobody, tooFast, unitsOf } from './parts.ts'
 
-/** Signals of one socket, by the 2 KB: enough to meet a room of fifty at once. */
+/** How many signals one socket may send, counted in units of 2 KB: enough to connect to a room of fifty at once. */
 const SIGNAL_PACE: TokenRate = { perSecond: 100, burst: 1_000 }
 const SIGNAL_UNIT = 2_048
-/** Bytes that may wait for a socket and it is still sent signals: past that they are dropped, and not the socket. */
+/** If more bytes than this wait for a socket, signals to it are dropped, but the socket is kept. */
 const MAX_WAITING = 262_144
 
 /** What the target is sent. */
@@ -21,7 +21,7 @@ export const signalled = (event: SignalEvent, value: unknown, fromSocketId: stri
   fromUser,
 })
 
-/** False: the target is too far behind to be sent more. `maxWaiting`: bytes that may wait for a socket. */
+/** False: too much waits for the target already. `maxWaiting`: how many bytes may wait for a socket. */
 export const pass = (
   target: Member,
   event: SignalEvent,

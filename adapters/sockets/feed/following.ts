@@ -1,4 +1,4 @@
-/** Follows the log from its end, and begins anew if another log answers, where its position would be meaningless. */
+/** Follows the log from its end, and starts over if another log answers, in which its position would be meaningless. */
 import * as E from 'fp-ts/lib/Either.js'
 import type {
   EventLog,
@@ -18,24 +18,24 @@ export type FollowingDeps = {
   readonly given?: GivenLately | undefined
   readonly logger: Logger
   readonly deliver: (items: ReadonlyArray<SubscriptionItem>) => void
-  /** Everything that was there when it began has been delivered. */
+  /** Called when everything that was on the log when it began has been delivered. */
   readonly onCaughtUp: () => Promise<void>
-  /** The log is another, or went back: called before it is followed, and again once that has begun. */
+  /** Called if the log is another one or went back: once before it is followed, and again when that has begun. */
   readonly onOther: () => void
   readonly onBegunAnew: () => Promise<void>
-  /** How often it is looked whether the connection was a new one. Default 1,000 ms. */
+  /** How often to check whether the connection is a new one. Default 1,000 ms. */
   readonly lookMs?: number | undefined
 }
 
 const LOOK_MS = 1_000
-/** Of cases nothing is told here: the command path keeps its states warm by them. */
+/** Nothing about cases is sent to rooms: the command path keeps its states warm with them. */
 const PREFIXES = ['space-', 'chat-', 'cases-']
 
 export const followLog = (deps: FollowingDeps): FeedFollower => {
   const { log, logger, given } = deps
-  /** The last event that came: the log behind a new connection must have it at the same place. */
+  /** The last event that came: the log at the other end of a new connection must have it at the same place. */
   let newest: LogPlace | null = null
-  /** Times that subscriptions before this one were resumed; and up to which of this one's it was looked at. */
+  /** How often earlier subscriptions were resumed, and how many of this one's resumptions were checked. */
   let resumed = 0
   let checked = 0
   let isStopped = false
@@ -91,7 +91,7 @@ export const followLog = (deps: FollowingDeps): FeedFollower => {
     const { reconnects } = subscription.state()
     if (isStopped || newest === null || reconnects === checked) return
     const found = await otherLog(log, [newest])
-    // A log that can't be asked is asked again.
+    // If the log can't be asked, it is asked again later.
     if (E.isLeft(found) || isStopped) return
     checked = reconnects
     if (found.right === null) return

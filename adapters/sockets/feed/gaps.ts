@@ -8,17 +8,17 @@ import type { HeldSpace, LiveStreamKind } from './held-space.ts'
 import type { Telling } from './telling.ts'
 import type { Wake } from './waking.ts'
 
-/** How long news may be late before its stream is read for it (ms), and how far that backs off. */
+/** How long (ms) news may be late before its stream is read, and the upper limit of that delay. */
 const GAP_MS = 250
 const GAP_MAX_MS = 5_000
-/** Reads of a stream that brought nothing, after which the space is woken afresh. */
+/** After this many reads that brought nothing, the space is loaded afresh. */
 const GAP_TRIES = 8
 const GAP_READ = 500
 
 export type Gaps = {
-  /** Reads what is missing, unless it comes by itself before. */
+  /** Reads what is missing, unless it comes by itself first. */
   readonly watch: (entry: HeldSpace) => void
-  /** The stream is known to be at `revision`. */
+  /** Says that the stream has reached `revision`. */
   readonly expect: (entry: HeldSpace, kind: LiveStreamKind, revision: bigint) => void
   /** Reads the stream up to `revision`. */
   readonly reach: (entry: HeldSpace, kind: LiveStreamKind, revision: bigint) => Promise<void>
@@ -52,7 +52,7 @@ export const createGaps = (deps: {
   const fillOne = async (entry: HeldSpace, kind: LiveStreamKind): Promise<void> => {
     const { live } = entry
     const seq = kind === 'space' ? live.spaceSeq : live.chatSeq
-    // A gap that moves on only means that the fast path is a little ahead.
+    // A gap that moves only means that the fast path is a little ahead.
     if (!hasGap(seq) || seq.last !== entry.gapAt[kind]) return
     const events = await log.readStream(streamName(kind, live.space), {
       from: seq.last + 1n,
@@ -104,7 +104,7 @@ export const createGaps = (deps: {
     while (seq().last < revision && isHeld(entry)) {
       const from = seq().last + 1n
       const events = await log.readStream(streamName(kind, entry.live.space), { from, limit: GAP_READ })()
-      // There are no such revisions: they are from another log, or made up.
+      // There are no such revisions: they are from another log, or invented.
       if (E.isLeft(events) || events.right.length === 0) return
       for (const recorded of events.right)
         take(entry, kind, { revision: recorded.revision, position: recorded.position, recorded })
@@ -120,7 +120,7 @@ export const createGaps = (deps: {
   return { watch, expect, reach, stop }
 }
 
-/** Looks at the end of every stream: a subscription from the end starts a moment after it is asked for, and spaces woken
+/** Reads the end of every stream: a subscription from the end starts a moment after it is requested, and spaces loaded
  *  before then may lack something. */
 export const lookAgain = async (
   log: EventLog,

@@ -1,4 +1,4 @@
-/** A space that is live in this process: its state, its users, the events that wait, and those that are missing. */
+/** A space that is live in this process: its state, its users, the events that wait, and the missing ones. */
 import { type Either, right } from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { CommandError } from '../../../domain/ports.ts'
@@ -9,12 +9,12 @@ export type LiveStreamKind = 'space' | 'chat'
 export type HeldSpace = {
   readonly live: LiveSpace
   holds: number
-  /** What came while it was being woken; null once it is awake. */
+  /** What came while the space was being loaded; null once it is. */
   waiting: Array<{ kind: LiveStreamKind; arrived: ArrivedEvent }> | null
   ready: Promise<Either<CommandError<never>, void>>
   gapTimer: NodeJS.Timeout | undefined
   gapTries: number
-  /** How far each stream was when it was last seen to have a gap. */
+  /** The revision of each stream when it was last seen to have a gap. */
   gapAt: { space: bigint; chat: bigint }
 }
 

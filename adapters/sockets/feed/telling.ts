@@ -1,4 +1,4 @@
-/** Tells a room its news in order: the next event is folded and sent; an early one waits for what is missing. */
+/** Sends a room its news in order: the next event is folded and sent; an early one waits for what is missing. */
 import * as E from 'fp-ts/lib/Either.js'
 import { arrive, hasGap } from '../../../projections/live/sequence.ts'
 import { type Logger, type Metrics, reasonOf } from '../../observing.ts'
@@ -15,9 +15,9 @@ import type { HeldSpace, LiveStreamKind } from './held-space.ts'
 
 export type Telling = {
   readonly take: (entry: HeldSpace, kind: LiveStreamKind, arrived: ArrivedEvent) => void
-  /** After all that came together was taken: what makes one packet of several events is sent. */
+  /** To be called when everything that came together was taken: sends what makes one packet of several events. */
   readonly finishAll: () => void
-  /** Everybody in the space is asked to join again. */
+  /** Asks everybody in the space to join again. */
   readonly resync: (live: LiveSpace, why: string, revision: bigint) => void
   readonly stop: () => void
 }

@@ -1,4 +1,4 @@
-/** Wakes a space: its state as of a revision, then what came meanwhile. */
+/** Loads a space: its state as of a revision, then what came meanwhile. */
 import * as E from 'fp-ts/lib/Either.js'
 import { streamName } from '../../../domain/names.ts'
 import type { CommandError, Commands, EventLog } from '../../../domain/ports.ts'
@@ -9,7 +9,7 @@ import type { Telling } from './telling.ts'
 
 export type Wake = (entry: HeldSpace) => Promise<E.Either<CommandError<never>, void>>
 
-/** The streams are listened to before the state is asked for, so that nothing is missed between. */
+/** Listens to the streams before it requests the state, so that nothing in between is missed. */
 export const createWake =
   (deps: { readonly log: EventLog; readonly commands: Commands; readonly telling: Telling }): Wake =>
   async (entry) => {

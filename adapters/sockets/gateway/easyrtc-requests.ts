@@ -10,9 +10,9 @@ import { ABOUT, EasyrtcLine, HANGUP, REJECT } from './easyrtc.ts'
 import { type LanguageDeps, object, request, type Speaking, speaksOther } from './speaking.ts'
 import type { Payload } from './translated.ts'
 
-/** Bytes of JSON that a client of easyrtc may say of itself. */
+/** How many bytes of JSON an easyrtc client may say about itself. */
 const MAX_ABOUT = 8_192
-/** With the names that browsers have for these, beside easyrtc's. */
+/** A candidate with the browsers' names for its fields, besides easyrtc's. */
 const asCandidate = (given: Payload): Payload => ({ ...given, sdpMLineIndex: given.label, sdpMid: given.id })
 
 const Message = t.intersection([
@@ -30,7 +30,7 @@ const isEasyrtc = (line: Line): line is EasyrtcLine => line instanceof EasyrtcLi
 const plain = (answer: Answer): Answer => (answer.ok ? done() : answer)
 const comesFirst = told(invalid('event', 'easyrtcAuth comes first.'))
 
-/** Coming into a room, with what the client says of itself. */
+/** Entering a room, with what the client says about itself. */
 const createEntering = (deps: LanguageDeps, { speak, enter, data }: Speaking) => {
   const { members, sending } = deps
 
@@ -38,7 +38,7 @@ const createEntering = (deps: LanguageDeps, { speak, enter, data }: Speaking) =>
     const line = members.get(id)?.line
     return line !== undefined && isEasyrtc(line) ? line.about : null
   }
-  /** To one, or to all in the room. */
+  /** Sends to one client, or to all in the room. */
   const say = (member: Member, line: EasyrtcLine, to: string | null): Answer =>
     data(member, to, ABOUT, {
       presence: line.about.presence,
@@ -92,7 +92,7 @@ const createEntering = (deps: LanguageDeps, { speak, enter, data }: Speaking) =>
   return { say, join: joinEasyrtc, authenticate }
 }
 
-/** What a client asks of the room that it is in. */
+/** What a client requests in the room that it is in. */
 const createOrders = (
   { membership, iceServers }: LanguageDeps,
   { data, signal }: Speaking,

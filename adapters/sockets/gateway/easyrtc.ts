@@ -6,7 +6,7 @@ import type { Sending } from '../sending.ts'
 import { signalKind } from './naf.ts'
 import { type Payload, TranslatedLine } from './translated.ts'
 
-/** One of the room, as clients of easyrtc know it. */
+/** A client in the room, in the form that easyrtc's clients know. */
 export type EasyrtcClient = {
   readonly easyrtcid: string
   /** Milliseconds since the epoch. */
@@ -14,7 +14,7 @@ export type EasyrtcClient = {
   readonly presence: Payload
   readonly apiField?: Payload
 }
-/** What clients of easyrtc tell each other of themselves, as room-data. */
+/** The type of the room-data in which easyrtc's clients describe themselves to each other. */
 export const ABOUT = 'easyrtc-client'
 export const HANGUP = 'easyrtc-hangup'
 export const REJECT = 'easyrtc-reject'
@@ -22,14 +22,14 @@ const COMMANDS: Readonly<Record<string, string>> = { [HANGUP]: 'hangup', [REJECT
 
 const PRESENCE: Payload = { show: 'chat', status: null }
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
-/** 16 letters and digits. A byte's remainder favours a few of them by a little: it is a name, not a secret. */
+/** 16 letters and digits. A byte's remainder slightly favours a few of them: the id is a name, not a secret. */
 const newId = (): string => Array.from(randomBytes(16), (byte) => LETTERS[byte % LETTERS.length]).join('')
 
 const isObject = (value: unknown): value is Payload =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const time = (at: unknown): number => (typeof at === 'string' ? Date.parse(at) : Date.now())
 
-/** Of a client of another language. */
+/** A candidate from a client of another language. */
 const asOwnCandidate = (given: Payload): Payload => ({
   ...given,
   type: 'candidate',
@@ -40,13 +40,13 @@ const asOwnCandidate = (given: Payload): Payload => ({
 export class EasyrtcLine extends TranslatedLine {
   readonly #id = newId()
   readonly #clients = new Map<string, EasyrtcClient>()
-  /** What others of this process have said of themselves. */
+  /** What others in this process have said about themselves. */
   readonly #aboutOf: (id: string) => Payload | null
-  /** Somebody came who was not told about this client. */
+  /** Called when somebody came who does not know about this client. */
   readonly #onNewcomer: (id: string) => void
-  /** As the client calls it; null while it is in none. */
+  /** The room's name as the client calls it; null while it is in none. */
   room: string | null = null
-  /** What it said of itself. */
+  /** What the client said about itself. */
   about: { presence: Payload; apiField: Payload | null } = { presence: PRESENCE, apiField: null }
 
   constructor(
@@ -69,7 +69,7 @@ export class EasyrtcLine extends TranslatedLine {
     this.socket.emit('easyrtcCmd', { easyrtcid: this.id, serverTime: Date.now(), msgType, ...fields })
   }
 
-  /** `{ "R": { … } }`, as every message about a room has it. */
+  /** `{ "R": { … } }`, which every message about a room has. */
   roomData(roomStatus: 'join' | 'update' | 'leave', fields: Payload): Payload {
     const room = this.room ?? ''
     return { [room]: { roomName: room, roomStatus, ...fields } }
@@ -164,7 +164,7 @@ export class EasyrtcLine extends TranslatedLine {
   }
 }
 
-/** Its client throws on an acknowledgement of any other form. */
+/** easyrtc's client throws on an acknowledgement of any other form. */
 export const easyrtcAnswer = (answer: Answer): Payload => {
   if (!answer.ok)
     return {

@@ -1,4 +1,4 @@
-/** A plain WebSocket that speaks JSON as a member's line: one object a frame, whose `type` says what it is. */
+/** A plain WebSocket with JSON as a member's line: one object per frame, whose `type` says what it is. */
 import type { WebSocket } from 'ws'
 import { type RoomKey, roomKey, type SpaceRef } from '../../../domain/names.ts'
 import { binaryFrameOf, type SharedTail } from '../frames.ts'
@@ -7,19 +7,19 @@ import { LateMoves, type Moved } from '../sending/moved.ts'
 import type { Sending } from '../sending.ts'
 import { type Payload, readPacket } from './translated.ts'
 
-/** Close codes: of RFC 6455's registry, and the ones that are ours to choose. */
+/** Close codes: from RFC 6455's registry, and from the range for private use. */
 const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
 const REFUSED = 4403
 const CLOSE_MS = 5_000
-/** Bytes that may wait while a newer move is left out. */
+/** If more bytes than this wait, moves are not sent to it for now. */
 const FEW = 65_536
 
-/** A room as the wallet calls it: a post's without its type. */
+/** A room's name as the wallet writes it: a post's without its type. */
 const shortName = (space: SpaceRef, subspace: string): string =>
   space.type === 'post' ? `${space.id}:${subspace}` : roomKey(space, subspace)
 
-/** `{"type":"event",…}` of `2["event",{…}]`, without reading it. */
+/** Turns `2["event",{…}]` into `{"type":"event",…}`, without parsing it. */
 const frameOf = (packet: string): string => {
   const comma = packet.indexOf('",')
   const rest = packet.slice(comma + 2, -1)
@@ -27,9 +27,9 @@ const frameOf = (packet: string): string => {
   return rest === '{}' ? `${type}}` : `${type},${rest.slice(1)}`
 }
 
-/** The `ws` library's: what it writes to by itself. */
+/** The `ws` library's sender, to which it writes itself. */
 type WithSender = { readonly _sender?: { readonly sendFrame?: (frames: ReadonlyArray<Buffer>) => void } }
-/** All lines of a room are given the same frame, one after another. */
+/** All lines of a room get the same frame, one after another, so the last one is cached. */
 let lastBytes: Buffer | null = null
 let lastFrames: ReadonlyArray<Buffer> = []
 
@@ -43,9 +43,9 @@ export class JsonLine implements OtherLine {
     () => this.ws.bufferedAmount >= FEW,
     (packet) => this.packets([packet]),
   )
-  /** As its client called the room that it asked for. */
+  /** The name under which its client asked for the room. */
   room: string | null = null
-  /** Its client asked to hear others' own messages as `room-data`, with which socket each is from. */
+  /** Whether its client asked to receive others' messages as `room-data`, with the socket that each is from. */
   asRoomData = false
 
   constructor(
@@ -75,7 +75,7 @@ export class JsonLine implements OtherLine {
       this.#write(packet.startsWith('2["room-data",') ? this.#data(readPacket(packet)[1]) : frameOf(packet))
     this.guard()
   }
-  /** A client's own type and fields, as it sent them; the server adds who sent it. */
+  /** A message with the client's own type and fields, as sent; the server adds who sent it. */
   #data({ type, data, from, ...whose }: Payload): string {
     if (this.asRoomData) return JSON.stringify({ type: 'room-data', data_type: type, data, from, ...whose })
     const fields = typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { data }

@@ -21,7 +21,7 @@ import type { Room } from './places.ts'
 import { roomFor } from './room-for.ts'
 import type { Payload } from './translated.ts'
 
-/** Milliseconds that a client has to answer whether it is there. */
+/** How many milliseconds a client has to answer that it is there. */
 const ASK_MS = 1_000
 
 /** Whether the other end of a WebSocket answers: browsers do so by themselves. */
@@ -40,9 +40,9 @@ export const answers = (ws: Pick<WebSocket, 'ping' | 'once' | 'off'> | undefined
   })
 }
 
-/** Frames that are no object with a type get a name that nobody can send. */
+/** Frames that are not an object with a type get a name that nobody can send. */
 const MALFORMED = '\u0000'
-/** A place that came packed: what no JSON can be. */
+/** The name for a packed place, which no JSON can have. */
 const PLACED = '\u0000placed'
 class Placed {
   readonly move: PackedMove
@@ -50,7 +50,7 @@ class Placed {
     this.move = move
   }
 }
-/** In the place of a frame that is. */
+/** Replaces a frame that is too large. */
 const TOO_LARGE = Symbol('too large')
 type Frame = string | Uint8Array | typeof TOO_LARGE
 const read = (text: string): Payload | null => {
@@ -69,7 +69,7 @@ export type JsonSockets = {
   readonly stop: () => void
 }
 
-/** What the receiver of requests accepts besides our own events. */
+/** Requests that are accepted besides our own events. */
 export const jsonRequests = (
   requests: Requests,
   deps: Parameters<typeof roomFor>[2] & { readonly placed: (member: Member, move: PackedMove) => Answer },
@@ -143,11 +143,11 @@ export const createJsonSockets = (deps: {
   readonly requests: Requests
   readonly logger: Logger
   readonly maxWaiting: number
-  /** Bytes of a frame. */
+  /** The most bytes of a frame. */
   readonly maxPacket: number
   /** How often a silent socket is asked whether it is there (ms). */
   readonly pingInterval: number
-  /** The member, once it is in; left: told why not. */
+  /** Resolves with the member once it is let in; left says why not. */
   readonly arrive: (
     line: JsonLine,
     request: IncomingMessage,
@@ -157,11 +157,11 @@ export const createJsonSockets = (deps: {
   readonly took: (turn: ReadTurn, connection: SocketConnection) => void
 }): JsonSockets => {
   const { receive, requests, logger } = deps
-  /** Whether each has answered since it was asked last. */
+  /** For each open socket, whether it has answered since it was last asked. */
   const open = new Map<WebSocket, boolean>()
   const silent = new WeakSet<WebSocket>()
 
-  /** What is no text is where one's avatar is, packed. */
+  /** A binary frame is the position of the client's own avatar, packed. */
   const frameOf = (data: WebSocket.RawData, isBinary: boolean): Frame => {
     if ((data as Buffer).byteLength > deps.maxPacket) return TOO_LARGE
     return isBinary ? (data as Buffer) : String(data)
@@ -180,7 +180,7 @@ export const createJsonSockets = (deps: {
   }, deps.pingInterval)
   asking.unref()
 
-  /** With a `request_id` every answer is sent, else only refusals. */
+  /** If there is a `request_id`, every answer is sent, otherwise only refusals. */
   const ackOf = (line: JsonLine, message: Payload, isJoin: boolean, member: Member): Ack | null => {
     const { request_id } = message
     const isAsked = typeof request_id === 'string' && request_id.length <= 64
@@ -188,7 +188,7 @@ export const createJsonSockets = (deps: {
     return (answer) => {
       if (isAsked) line.tell('answer', { request_id, ...answer })
       else if (!answer.ok) line.tell('space-error', answer)
-      // It has no other purpose here.
+      // Without a room, the connection has no purpose here.
       if (!answer.ok && isJoin && member.place === null && answer.code !== 'slow_down') line.close()
     }
   }
@@ -219,7 +219,7 @@ export const createJsonSockets = (deps: {
       const { data_type, data, to } = message
       receive(member, type, { type: data_type, data, to }, ack)
     }
-    // Clients may not send each other what only the server says.
+    // Clients may not send each other events that only the server sends.
     else if (isOurs(type)) receive(member, 'none', undefined, ack)
     else {
       const data = without(message, 'type', 'targetSocketId', 'request_id')

@@ -1,5 +1,5 @@
-/** The events of easyrtc's and networked-aframe's languages. Whoever speaks one is a member like any other, and each event
- *  does the same as one of our own. */
+/** The events of easyrtc's and networked-aframe's protocols. Whoever speaks one is a member like any other, and each
+ *  event does the same as one of our own. */
 import type { SocketRequest } from '../requests.ts'
 import { easyrtcRequests } from './easyrtc-requests.ts'
 import { nafRequests } from './naf-requests.ts'
@@ -10,5 +10,5 @@ export const createLanguages = (deps: LanguageDeps): ReadonlyMap<string, SocketR
   return new Map([...nafRequests(deps, speaking), ...easyrtcRequests(deps, speaking)])
 }
 
-/** The events whose acknowledgements are of easyrtc's own form. */
+/** Whether an event's acknowledgement has easyrtc's own form. */
 export const isEasyrtcEvent = (name: string): boolean => name.startsWith('easyrtc')

@@ -18,7 +18,7 @@ export const nafRequests = (
     const line = speak(member, (socket) => new NafLine(socket, sending), isNaf)
     if (line === null) return speaksOther
     const answer = await enter(member, room)
-    // Its client waits for nothing else, and another room beside a full one would not be this room.
+    // Its client waits for nothing else, and a different room instead of a full one would not be this room.
     if (!answer.ok && member.place === null) {
       line.tell('space-error', answer)
       line.close()

@@ -9,14 +9,14 @@ const SIGNALS: Readonly<Record<string, SignalKind>> = {
   'webrtc-answer': 'answer',
   'webrtc-ice-candidate': 'candidate',
 }
-/** Under which the webrtc adapter sends all of its signalling. */
+/** The type under which the webrtc adapter sends all of its signalling. */
 export const SIGNAL_TYPE = 'ice-candidate'
 export const signalKind = (event: string): SignalKind | undefined => SIGNALS[event]
 
 const time = (at: unknown): number => (typeof at === 'string' ? Date.parse(at) : Number.NaN)
 
 export class NafLine extends TranslatedLine {
-  /** Socket ids, and when each came (ms since the epoch). */
+  /** When each socket came (ms since the epoch), by its id. */
   readonly #occupants = new Map<string, number>()
   #isChanged = false
 
@@ -53,14 +53,14 @@ export class NafLine extends TranslatedLine {
     super.say(event, payload)
   }
 
-  /** Once for all who came and went at once: it names everybody. */
+  /** Sent once for all who came and went together, since it names everybody. */
   protected override said(): void {
     if (!this.#isChanged) return
     this.#isChanged = false
     this.socket.emit('occupantsChanged', { occupants: Object.fromEntries(this.#occupants) })
   }
 
-  /** The adapter looks at `from` and `to` inside too, which clients of another language don't write. */
+  /** The adapter also looks at `from` and `to` inside the payload, which clients of another language don't write. */
   #signal(kind: SignalKind, payload: Payload): void {
     const from = payload.fromSocketId
     const given = payload[kind]

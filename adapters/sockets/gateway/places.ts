@@ -1,4 +1,4 @@
-/** Which room a client means: names as DLUX's clients and networked-aframe's authors write them. */
+/** Which room a client means: reads names as DLUX's clients and networked-aframe's authors write them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Caller } from '../../../domain/identity.ts'
 import {
@@ -22,7 +22,7 @@ const notFound = (why: string): Described => ({
   error: `${why} ${HOW}`,
 })
 
-/** A name is cut in at most so many ways: each is looked up. */
+/** A name is divided in at most this many ways, since each is looked up. */
 const MAX_CUTS = 24
 const MAX_NAME = 400
 
@@ -39,7 +39,7 @@ const withSubspace = (type: string, rest: string): Room | null => {
   return last ?? roomOf(type, rest, '')
 }
 
-/** What a name says by itself: `type:id[:subspace]`, or `author/permlink[:subspace]`. */
+/** The room that a name says explicitly: `type:id[:subspace]`, or `author/permlink[:subspace]`. */
 const namedRoom = (name: string): Room | null => {
   const colon = name.indexOf(':')
   const type = name.slice(0, Math.max(0, colon))
@@ -47,7 +47,7 @@ const namedRoom = (name: string): Room | null => {
   return name.includes('/') ? withSubspace('post', name) : null
 }
 
-/** `alice-my-post-main`: authors and permlinks may have hyphens too, so it can be cut in several ways. */
+/** The rooms that `alice-my-post-main` may mean: authors and permlinks may contain hyphens, too, so it can be divided in several ways. */
 const cutsOf = (name: string): ReadonlyArray<Room> => {
   const parts = name.split('-')
   const cuts: Room[] = []
@@ -65,7 +65,7 @@ const cutsOf = (name: string): ReadonlyArray<Room> => {
   return cuts
 }
 
-/** The names that a room goes by: with a ticket, the name must be one of its room's. */
+/** Whether a name is one of the room's: with a ticket, the name must be one of its room's. */
 export const isNameOf = (name: string, { space, subspace }: Room): boolean => {
   const bare = [spaceKey(space), ...(space.type === 'post' ? [space.id, space.id.replace('/', '-')] : [])]
   const full = [
@@ -83,7 +83,7 @@ export const isSameRoom = (a: Room, b: Room): boolean =>
 export const wrongRoom = ({ space, subspace }: Room): Described =>
   invalid('room', `This ticket is for ${roomKey(space, subspace)} alone: join again for another room.`)
 
-/** By a name alone. If it can be read in several ways, the room that exists and that the caller may know of. */
+/** Finds a room by its name alone. If the name can be read in several ways, it is the room that exists and that the caller may know of. */
 export const findRoom = async (
   name: string,
   by: Caller,

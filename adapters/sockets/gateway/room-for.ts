@@ -1,4 +1,4 @@
-/** The room that a name means to a member. */
+/** The room that a member means by a name. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Content } from '../../../domain/ports.ts'
 import type { Described } from '../../refusals.ts'
@@ -9,7 +9,7 @@ import { findRoom, isNameOf, type Room, wrongRoom } from './places.ts'
 /** How often a socket may have a name looked up. */
 const NAMES: TokenRate = { perSecond: 1, burst: 20 }
 
-/** With a ticket, that of the ticket alone. */
+/** With a ticket, only the ticket's room is possible. */
 export const roomFor = async (
   member: Member,
   name: string,

@@ -1,4 +1,4 @@
-/** What members of another language do like any other: enter a room, pass things on. */
+/** What members who speak another protocol do like any other: enter a room, and send things to others. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { Content } from '../../../domain/ports.ts'
@@ -23,7 +23,7 @@ export type LanguageDeps = {
   readonly sending: Sending
   readonly content: Content
   readonly clock: { readonly now: () => number }
-  /** For one who is called so, as WebRTC takes them. */
+  /** The ICE servers for the caller with that id, in WebRTC's form. */
   readonly iceServers: (id: string) => ReadonlyArray<unknown>
 }
 
@@ -33,7 +33,7 @@ const SIGNAL_EVENTS: ReadonlyMap<string, SignalEvent> = new Map([
   ['candidate', 'webrtc-ice-candidate'],
 ])
 
-/** Nothing, where it is none. */
+/** The value if it is an object, else an empty one. */
 export const object = (value: unknown): Payload =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : {}
 
@@ -59,7 +59,7 @@ export type Speaking = ReturnType<typeof createSpeaking>
 export const createSpeaking = (deps: LanguageDeps) => {
   const { members, membership, ephemeral } = deps
 
-  /** From now on it is told in this language. It must not be in a room yet: others know it by its line's id. */
+  /** From now on the member is sent everything in this language. It must not be in a room yet: others know it by its line's id. */
   const speak = <L extends TranslatedLine>(
     member: Member,
     make: (socket: SocketLine['socket']) => L,

@@ -1,4 +1,4 @@
-/** A Socket.IO socket that is written to by itself: of another namespace, or in another language than our own. */
+/** A Socket.IO socket that is written to separately, because it is in another namespace or speaks another language than our own. */
 import type { Socket } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
 import { connectionOf } from '../connection.ts'
@@ -10,10 +10,10 @@ import type { Sending } from '../sending.ts'
 
 export type Payload = Readonly<Record<string, unknown>>
 
-/** All lines of a room are given the same packet, one after another: it is read once. */
+/** All lines of a room get the same packet, one after another, so it is parsed once. */
 let lastPacket = ''
 let lastRead: readonly [string, Payload] = ['', {}]
-/** Back from `2["event",payload]`. Not to be changed by who gets it. */
+/** Parses `2["event",payload]`. The result must not be changed. */
 export const readPacket = (packet: string): readonly [string, Payload] => {
   if (packet !== lastPacket) {
     lastRead = JSON.parse(packet.slice(1)) as [string, Payload]
@@ -22,10 +22,10 @@ export const readPacket = (packet: string): readonly [string, Payload] => {
   return lastRead
 }
 
-/** Frames that may wait while a newer move is left out. */
+/** If more frames than this wait, moves are not sent to it for now. */
 const FEW = 16
 
-/** As it is, in our own words, for another namespace than the default one. */
+/** A line in our own language, for another namespace than the default one. */
 export class TranslatedLine implements OtherLine {
   readonly socket: Socket
   readonly #sending: Sending
@@ -40,11 +40,11 @@ export class TranslatedLine implements OtherLine {
   get id(): string {
     return this.socket.id
   }
-  /** What each language says for itself. */
+  /** Sends an event; each language overrides this. */
   protected say(event: string, payload: Payload): void {
     this.socket.emit(event, payload)
   }
-  /** After all that came at once. */
+  /** Called after everything that came together. */
   protected said(): void {}
 
   tell(event: string, payload: unknown): void {

@@ -1,5 +1,5 @@
-/** Requests to speak another protocol than HTTP: Socket.IO's are its own, one for a WebSocket on any other path is a JSON
- *  socket, and whatever is neither gets an answer in words. */
+/** Requests to upgrade from HTTP: Socket.IO's go to Socket.IO, one for a WebSocket on any other path is a JSON socket,
+ *  and anything else gets an answer in words. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -33,7 +33,7 @@ const NO_KEY = described(
   'The request for a WebSocket has no valid Sec-WebSocket-Key.',
 )
 
-/** What is wrong with it, or null. */
+/** What is wrong with the request, or null. */
 const complaint = ({ method, headers, url = '' }: IncomingMessage): Described | null => {
   const [path = '', query = ''] = url.split('?')
   if (path.startsWith('/socket.io/')) return /(^|&)EIO=[34](&|$)/.test(query) ? null : NO_LANGUAGE
@@ -63,12 +63,12 @@ const refuseUpgrade = (socket: Duplex, { status, code, error }: Described): void
 
 export type Upgrades = { readonly close: () => void }
 
-/** Before Socket.IO's own listener: what is not for it must not come to it. */
+/** Listens before Socket.IO's own listener, which must not get what is not for it. */
 export const takeUpgrades = (
   httpServer: Server,
   deps: {
     readonly maxPacket: number
-    /** Why it may not come in, or null. */
+    /** Why the client may not connect, or null. */
     readonly refuses: (request: IncomingMessage) => Described | null
     readonly onSocket: (ws: WebSocket, request: IncomingMessage) => void
   },

@@ -1,4 +1,4 @@
-/** The commands that begin and move a session, and what they are answered once they have come round as news. */
+/** The commands that begin and move a session, and their answers once they have come back as news. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { Accepted, CommandError, CommandRequest, Commands, Ids } from '../../../domain/ports.ts'
@@ -19,7 +19,7 @@ import { type Arrival, arrival, type MemberSession, newSession, noSession, unava
 
 type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
 
-/** Where a session is to begin. */
+/** Where a session should begin. */
 export type Beginning = {
   readonly space: SpaceRef
   readonly subspace: string
@@ -58,7 +58,7 @@ export const createSessionCommands = (deps: {
     }
   }
 
-  /** What a join or a move is answered, once it has come round (or has not). */
+  /** The answer to a join or a move, once its news has come back (or has not). */
   const concluded = async (
     member: Member,
     session: MemberSession,
@@ -87,7 +87,7 @@ export const createSessionCommands = (deps: {
     const { space, subspace, hold } = at
     const session = newSession({ ...at, ids })
     const replaces = await staleSessions(hold.live, member.caller, asked, node.boot)
-    // Before the command is sent: its news may be faster than its answer.
+    // Done before the command is sent: its news may be faster than its answer.
     hold.live.occupants.set(session.sessionId, occupantOf(member, session))
     answeredFor.set(session.sessionId, space)
     const arriving = arrival(session, asked.since ?? null)
@@ -114,14 +114,14 @@ export const createSessionCommands = (deps: {
     }
     session.arrived('ended')
     if (E.isRight(outcome)) {
-      // Every seat is taken, and it has a place in the queue now.
+      // Every seat is taken, and the member now has a place in the queue.
       const held = await feed.hold(space)
       drop(member, session)
       answeredFor.delete(session.sessionId)
       if (E.isLeft(held)) return failed(held.left)
       return waiting.begin(member, { space, subspace, hold: held.right }, outcome.right)
     }
-    // It may have happened all the same: then the session ends at once.
+    // It may have happened anyway: then the session is ended at once.
     if (outcome.left._tag === 'Unavailable') void leaveNow(member, session, 'disconnected')
     else {
       drop(member, session)

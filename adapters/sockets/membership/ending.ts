@@ -1,4 +1,4 @@
-/** Ends a session here: its socket no longer hears its room, and those who must know are told. */
+/** Ends a session here: its socket no longer gets its room's news, and everybody who must know is notified. */
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { LeaveReason } from '../../../domain/space/events.ts'
 import type { KickedNotice } from '../../../projections/live/wire.ts'
@@ -11,9 +11,9 @@ import type { MemberSession } from './session.ts'
 export type Leaving = ReturnType<Departures['leave']>
 
 export type Ending = {
-  /** Ends the session as far as this process goes. Once. */
+  /** Ends the session in this process. It has an effect only once. */
   readonly drop: (member: Member, session: MemberSession) => void
-  /** The log says that it is over. */
+  /** To be called when the log says that it is over. */
   readonly ended: (
     member: Member,
     session: MemberSession,
@@ -28,7 +28,7 @@ export type Ending = {
   ) => Leaving
 }
 
-/** It no longer gets its room's news. */
+/** Stops the room's news to a session. */
 export const hush = (member: Member, session: MemberSession): void => {
   session.stopListening?.()
   session.stopListening = null
@@ -49,7 +49,7 @@ export const sayEnded = ({ line }: Member, reason: LeaveReason): void => {
   })
 }
 
-/** `answeredFor`: the sessions that this process answers for. */
+/** `answeredFor`: the sessions that this process is responsible for. */
 export const createEnding = (deps: {
   readonly departures: Departures
   readonly whereabouts: Whereabouts

@@ -1,4 +1,4 @@
-/** A session comes into its room: the state it is sent first, what it missed, and from then on the room's news. */
+/** A session enters its room: it gets the state first, then what it missed, and from then on the room's news. */
 import { type RoomKey, roomKey } from '../../../domain/names.ts'
 import type { Clock, EventLog } from '../../../domain/ports.ts'
 import { accessOf } from '../../../domain/space/access.ts'
@@ -14,13 +14,13 @@ import { createSharedReads } from '../shared-reads.ts'
 import { type Ending, hush } from './ending.ts'
 import type { MemberSession } from './session.ts'
 
-/** Packets, and their bytes, kept for one who still reads what it missed. */
+/** How many packets and bytes are kept for a client that is still reading what it missed. */
 const MAX_HELD = 10_000
 const MAX_HELD_BYTES = 1 << 20
 
 export type Enter = (member: Member, session: MemberSession, snapshot: EntrySnapshot) => void
 
-/** The start of `space-joined`, up to what all who enter are sent alike. */
+/** The start of `space-joined`, up to the part that is the same for everybody who enters. */
 const joinedStart = (
   member: Member,
   session: MemberSession,
@@ -44,7 +44,7 @@ const joinedStart = (
       ...(caller.kind === 'guest' && caller.claimed !== undefined ? { claimed: caller.claimed } : {}),
     },
     ...(said.token === null ? {} : { session_token: said.token }),
-    // Everybody who is in has access, also where the space is public.
+    // Everybody who is in has access, even if the space is public.
     permission: access.role ?? 'access',
     revisions: { space: String(snapshot.revisions.space), chat: String(snapshot.revisions.chat) },
     resumed: said.resumed,
@@ -75,7 +75,7 @@ export const createEntering = (deps: {
     return tail
   }
 
-  /** The room's news waits until what was missed before it has been read and sent. */
+  /** Delays the room's news until what was missed before it has been read and sent. */
   const resume = (
     room: RoomKey,
     session: MemberSession,
@@ -106,7 +106,7 @@ export const createEntering = (deps: {
       })
       .then(async (missed) => {
         const goesOn = () => session.stopListening === stop
-        // It is in, however long it takes to read.
+        // The session has arrived, however long the client takes to read.
         const onWait = () => session.arrived('entered')
         if (!goesOn()) return
         line.entered(missed === null ? fresh : resumed, tail)
@@ -117,7 +117,7 @@ export const createEntering = (deps: {
         session.stopListening = null
         line.join(room)
         session.unpack = deps.scenes.entered(member, room)
-        // Movements in the meantime were for those who were in.
+        // Movements in the meantime were sent only to members who were in already.
         deps.scenes.catchUp(member)
         session.arrived('entered')
       })
@@ -129,7 +129,7 @@ export const createEntering = (deps: {
     const { line } = member
     const room: RoomKey = roomKey(live.space, snapshot.subspace)
     const tail = tailOf(snapshot)
-    // Only now does it leave the space before: until here a refusal leaves it where it was.
+    // Only now does it leave the previous space: until here, a refusal leaves it where it was.
     const before = member.place as MemberSession | null
     if (before !== null && before !== session) void ending.leaveNow(member, before, 'left')
     hush(member, session)

@@ -6,7 +6,7 @@ import type { Hold } from '../feed.ts'
 import type { RoomPlace } from '../member.ts'
 import type { Revisions } from '../resume.ts'
 
-/** How long an accepted join waits for its own news, before the caller is told (ms). */
+/** How long (ms) an accepted join waits for its own news before the caller gets an answer. */
 const ARRIVAL_MS = 15_000
 
 export type Arrival = 'entered' | 'ended' | 'late'
@@ -14,7 +14,7 @@ export type MemberSession = RoomPlace & {
   since: Revisions | null
   arrived: (arrival: Arrival) => void
   stopListening: (() => void) | null
-  /** Ends what it is told by the packed wire; null where it is not. */
+  /** Ends its packed wire; null if it has none. */
   unpack: (() => void) | null
   isOver: boolean
 }
@@ -37,7 +37,7 @@ export const newSession = (of: {
   isOver: false,
 })
 
-/** Resolves when the session's own news has come round. */
+/** Resolves when the session's own news has come back. */
 export const arrival = (session: MemberSession, since: Revisions | null): Promise<Arrival> =>
   new Promise((resolve) => {
     const timer = setTimeout(() => resolve('late'), ARRIVAL_MS)

@@ -1,5 +1,5 @@
-/** What nodes tell each other of a room's scene: all that is new, one message a tick and room; and all of it, to one that
- *  asks because it is new here or has missed something. */
+/** What nodes send each other about a room's scene: everything new, in one message per tick and room; and all of it, to
+ *  a node that asks because it is new here or has missed something. */
 import * as t from 'io-ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import { type Change, merge, nothing } from '../../../domain/scene/entity.ts'
@@ -25,7 +25,7 @@ const SaidChange = t.intersection([
   }),
 ])
 const Own = t.array(t.tuple([t.string, t.UnknownRecord]))
-/** `node` is a boot. `seq` counts one node's ticks in a room. `by`: the socket that said it. */
+/** `node` is a boot. `seq` counts one node's ticks in a room. `by`: the socket from which it came. */
 export const SceneMessage = t.union([
   t.type({
     kind: t.literal('scene'),
@@ -40,7 +40,7 @@ export const SceneMessage = t.union([
     node: t.string,
     to: t.string,
     seq: t.number,
-    /** Which part it is, from 0. */
+    /** The number of the part, from 0. */
     part: t.number,
     isLast: t.boolean,
     changes: t.array(SaidChange),
@@ -50,11 +50,11 @@ export const SceneMessage = t.union([
 ])
 export type SceneMessage = t.TypeOf<typeof SceneMessage>
 
-/** How often a room is told of between nodes (ms), and how often where nothing is new. */
+/** How often (ms) nodes send each other news of a room, and how often if nothing is new. */
 const TICK_MS = 33
 const HEARTBEAT_MS = 1_000
 const ASK_AGAIN_MS = 900
-/** Characters of JSON of one message of a whole scene, about. */
+/** About how many characters of JSON one message of a whole scene has. */
 const PART = 131_072
 
 type Outbox = {
@@ -64,10 +64,10 @@ type Outbox = {
   timer: NodeJS.Timeout | undefined
 }
 export type SceneListener = {
-  /** What members on another node said. */
+  /** Called with what members on another node said. */
   readonly changed: (room: RoomKey, by: string, changes: ReadonlyArray<Change>) => void
   readonly own: (room: RoomKey, by: string, own: Readonly<Record<string, unknown>>) => void
-  /** What another node has of the room, all of it or a part. */
+  /** Called with what another node has of the room, all of it or a part. */
   readonly whole: (
     room: RoomKey,
     changes: ReadonlyArray<Change>,
@@ -77,7 +77,7 @@ export type SceneListener = {
     room: RoomKey,
     ask: { readonly from: string; readonly to: string; readonly id: string },
   ) => void
-  /** For one that asks; null where this node has none. */
+  /** Returns the scene for a node that asks; null if this node has none. */
   readonly give: (room: RoomKey) => {
     readonly changes: Iterable<Change>
     readonly avatars: ReadonlyArray<readonly [string, Avatar]>
@@ -89,10 +89,10 @@ export class BetweenNodes {
   readonly #node: string
   readonly #heard: SceneListener
   readonly #rooms = new Map<RoomKey, Outbox>()
-  /** The last tick heard of each node, by room. */
+  /** The last tick received from each node, by room. */
   readonly #seen = new Map<RoomKey, Map<string, number>>()
   readonly #asked = new Map<string, number>()
-  /** Parts of a whole scene that came in a row. */
+  /** How many parts of a whole scene came in a row. */
   readonly #parts = new Map<string, number>()
   readonly #waiting = new Map<RoomKey, Set<() => void>>()
   readonly #beating: NodeJS.Timeout
@@ -153,7 +153,7 @@ export class BetweenNodes {
   tellOwner(room: RoomKey, ask: { readonly from: string; readonly to: string; readonly id: string }): void {
     this.#relay.publish(room, { kind: 'scene-asked', ...ask } satisfies SceneMessage)
   }
-  /** Asks one of these nodes for all that it has of the room. Resolves once it came, or after `ms`. */
+  /** Asks one of these nodes for everything that it has of the room. Resolves once that came, or after `ms`. */
   async learn(room: RoomKey, nodes: ReadonlyArray<string>, ms: number): Promise<void> {
     if (this.#isAlone || nodes.length === 0) return
     this.#outbox(room)
@@ -226,7 +226,7 @@ export class BetweenNodes {
     this.#seen.set(room, seen)
     return seen
   }
-  /** Something of that node's was missed: it is asked for all that it has. */
+  /** If something from that node was missed, asks it for everything that it has. */
   #follow(room: RoomKey, node: string, seq: number, isNew: boolean): void {
     const seen = this.#seenOf(room)
     const last = seen.get(node)
@@ -237,7 +237,7 @@ export class BetweenNodes {
     seen.delete(node)
     const key = `${room} ${node}`
     const now = performance.now()
-    // Then it is asked at its next heartbeat.
+    // It is asked at its next heartbeat instead.
     if (now - (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) return
     if (this.#asked.size > 10_000) this.#asked.clear()
     this.#asked.set(key, now)

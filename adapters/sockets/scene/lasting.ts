@@ -1,4 +1,5 @@
-/** What of a scene is on the log: pinned and unpinned by command, and how what lasts is once it is at rest. */
+/** The part of a scene that is on the log: entities are pinned and unpinned by command, and a pinned entity's state is
+ *  saved once it is at rest. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../../domain/names.ts'
 import type { Accepted, CommandError, Commands, Ids, Sender } from '../../../domain/ports.ts'
@@ -9,10 +10,10 @@ import type { SpaceRefusal } from '../../../domain/space/refusals.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import type { RoomScene } from './room-scene.ts'
 
-/** At rest is what nobody changed for so long; what is never at rest is kept now and then (ms). */
+/** An entity is at rest if nobody changed it for this long (ms); one that is never at rest is saved at intervals. */
 const REST_MS = 2_000
 const LONGEST_MS = 30_000
-/** Changes that are tried again because the log was away. */
+/** How often a change is tried again because the log was away. */
 const TRIES = 5
 
 type Outcome = E.Either<CommandError<SpaceRefusal>, Accepted<SpaceEvent>>
@@ -30,9 +31,9 @@ type Resting = {
 export type Lasting = {
   readonly pin: (of: Of) => Promise<Outcome>
   readonly unpin: (of: Of) => Promise<Outcome>
-  /** An entity that lasts was changed here. */
+  /** To be called when a pinned entity was changed here. */
   readonly changed: (of: Of) => void
-  /** What waits to be at rest is kept now. */
+  /** Saves what is not at rest yet now. */
   readonly flush: () => Promise<void>
   readonly stop: () => void
 }

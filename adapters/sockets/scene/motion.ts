@@ -1,5 +1,5 @@
-/** Rooms whose motion is kept: what their packed wire says is recorded, and every so many seconds becomes a block, sealed, and its hash
- *  an event of the log. */
+/** Rooms whose motion is kept: what is sent on their packed wire is recorded, and at intervals becomes a sealed block,
+ *  whose hash becomes an event on the log. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Subject } from '../../../domain/identity.ts'
@@ -11,11 +11,11 @@ import type { MotionStore } from '../../motion/store.ts'
 import { type Logger, reasonOf } from '../../observing.ts'
 import type { SubjectKey } from '../../privacy/seal.ts'
 
-/** What a block is of, at the most (ms): a server that is killed loses so much. */
+/** How long (ms) a block is at most: a server that is killed loses this much. */
 const BLOCK_MS = 15_000
 const RETRY_MS = 2_000
 const TRIES = 4
-/** Blocks of one room that wait to be written; what is more is lost, and said to be. */
+/** How many blocks of one room may wait to be written; more than that are lost, which is reported. */
 const MOST_WAITING = 4
 const SWEEP_MS = 600_000
 const DAY_MS = 86_400_000
@@ -30,18 +30,18 @@ export type MotionDeps = {
   readonly logger: Logger
   /** This process's boot. */
   readonly boot: string
-  /** How long this process keeps motion at the most; 0: it keeps none. */
+  /** How many days this process keeps motion at most; 0: it keeps none. */
   readonly days: number
   readonly blockMs?: number
   readonly retryMs?: number
 }
-/** Of one room, for as long as it is kept without a break. */
+/** The recording of one room, for as long as it is kept without a break. */
 type Kept = {
   readonly space: SpaceRef
   readonly subspace: string
   readonly track: string
   readonly recorder: MotionRecorder
-  /** By whoever has moved in this block: who is erased meanwhile has another one afterwards. */
+  /** Keys by whoever has moved in this block: somebody who is erased meanwhile gets another one afterwards. */
   keys: Map<Subject, Promise<SubjectKey>>
   days: number
   number: number
@@ -62,7 +62,7 @@ type Cut = RecordedBlock & {
 export class Motion {
   readonly #deps: MotionDeps
   readonly #rooms = new Map<RoomKey, Kept>()
-  /** Of rooms that are kept no more, until their last block is written. */
+  /** Recordings that have ended, until their last block is written. */
   readonly #ending = new Set<Promise<void>>()
   readonly #sweeping: NodeJS.Timeout
   #isStopping = false
@@ -71,14 +71,14 @@ export class Motion {
     this.#deps = deps
     this.#sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
-  /** Whether this process keeps any. */
+  /** Whether this process keeps any motion. */
   get isOn(): boolean {
     return this.#deps.days > 0
   }
   isKept(room: RoomKey): boolean {
     return this.#rooms.has(room)
   }
-  /** From now on; answers whom its packed wire tells all. */
+  /** Records the room from now on; returns the witness that its packed wire calls. */
   begin(
     room: RoomKey,
     of: { readonly space: SpaceRef; readonly subspace: string; readonly days: number },
@@ -115,14 +115,14 @@ export class Motion {
     this.#ending.add(kept.written)
     void kept.written.then(() => this.#ending.delete(kept.written))
   }
-  /** What was recorded is written, and no more of it comes. */
+  /** Writes what was recorded, and ends the recordings. */
   async flush(): Promise<void> {
     this.#isStopping = true
     clearInterval(this.#sweeping)
     for (const room of [...this.#rooms.keys()]) this.end(room)
     await Promise.all(this.#ending)
   }
-  /** As if the process died. */
+  /** Stops without writing, as if the process died. */
   stop(): void {
     this.#isStopping = true
     clearInterval(this.#sweeping)
@@ -133,7 +133,7 @@ export class Motion {
   #sawMover(kept: Kept, by: Subject): void {
     if (kept.keys.has(by)) return
     const key = this.#deps.store.key(by)
-    // Where it fails, the block asks for it again as it is written.
+    // If this fails, the key is requested again when the block is written.
     key.catch(() => {})
     kept.keys.set(by, key)
   }
@@ -176,20 +176,20 @@ export class Motion {
     const { retryMs = RETRY_MS } = this.#deps
     return new Promise((resolve) => setTimeout(resolve, retryMs))
   }
-  /** Null, or why not. */
+  /** Null, or why it failed. */
   async #keep(kept: Kept, cut: Cut): Promise<string | null> {
     const { store, ids } = this.#deps
     const block = ids.uuid()
     for (let attempt = 1; ; attempt += 1) {
       const put = await this.#put(kept, cut, block).catch(reasonOf)
       if (typeof put !== 'string') return this.#tell(kept.space, put)
-      // Its sections may be there although nobody was told so.
+      // Its sections may be stored although no answer said so.
       await store.remove(block).catch(() => {})
       if (attempt === TRIES) return put
       await this.#pause()
     }
   }
-  /** Its sections are there before the log tells of them. */
+  /** Stores its sections before the log mentions them. */
   async #put({ subspace, track, days }: Kept, cut: Cut, block: string): Promise<KeepMotion> {
     const { store, boot } = this.#deps
     const tracks = new Map<Subject, { bytes: Uint8Array; key: SubjectKey }>()
@@ -214,8 +214,8 @@ export class Motion {
       keptUntil: keptUntil.toISOString(),
     }
   }
-  /** Null, or why not. Under one id, so that the log has it once; while nobody knows whether it has, it is asked again, and the
-   *  sections stay where they are. */
+  /** Null, or why it failed. Uses one id, so that it is on the log once; while it is unknown whether it is, it is sent
+   *  again, and the sections stay where they are. */
   async #tell(space: SpaceRef, command: KeepMotion): Promise<string | null> {
     const { store, commands, ids } = this.#deps
     const id = ids.uuid()

@@ -1,5 +1,6 @@
-/** Where everything in a room is, for those who speak the packed wire: one frame a tick, written once for all who stand in one
- *  part of the room. What is near them is in each frame, what is far in one a second. */
+/** The positions of everything in a room, for members on the packed wire: one frame per tick, encoded once for
+ *  everybody in the same part of the room. Each frame has what is near them; once a second it also has what is far
+ *  away. */
 
 import type { Witness } from '../../../domain/scene/motion/recorder.ts'
 import {
@@ -18,10 +19,10 @@ import {
   writeMove,
 } from '../../../domain/scene/packed.ts'
 
-/** One who is told: `frame` is false where too much waits for it already. */
+/** Somebody who gets frames: `frame` returns false if too much waits for them already. */
 export type Hearer = {
   readonly id: string
-  /** Whose eyes these are: an account or a guest. */
+  /** Who it is: an account or a guest. */
   readonly by: string
   readonly frame: (bytes: Buffer) => boolean
 }
@@ -34,20 +35,20 @@ type Slot = {
   before: Pose
   /** Whoever moved it last. */
   by: string
-  /** Counts its changes: who was told the one before can be told what changed since. */
+  /** Counts its changes: whoever got the previous version can be sent only the difference. */
   version: number
 }
 type Group = {
   readonly hearers: Set<Hearer>
-  /** The version that all of them were told, by slot. */
+  /** The version that all of them have, by slot. */
   readonly told: Map<number, number>
   readonly toldAt: Map<number, number>
-  /** Slots whose newest version they were not told yet. */
+  /** Slots whose newest version they were not sent yet. */
   readonly behind: Set<number>
-  /** What is far from it; null where everything is near. */
+  /** The slots that are far from it; null if everything is near. */
   far: ReadonlySet<number> | null
 }
-/** The cost of a tick follows what is near: at most so many, within so many metres. */
+/** What counts as near, which determines the cost of a tick: at most so many, within so many metres. */
 export type Interest = {
   readonly most: number
   readonly metres: number
@@ -55,7 +56,7 @@ export type Interest = {
   readonly farMs: number
 }
 const INTEREST: Interest = { most: 100, metres: 48, cell: 32, farMs: 900 }
-/** How often it is looked at who stands where (ms). */
+/** How often (ms) members are assigned to parts of the room. */
 const LOOK_MS = 500
 const EVERYWHERE = 'all'
 
@@ -65,9 +66,9 @@ export class PackedRoom {
   readonly #free: number[] = []
   readonly #groups = new Map<string, Group>()
   readonly #hearers = new Map<Hearer, Group>()
-  /** Those for whom too much waited: they are told all of it once they have read. */
+  /** Members for whom too much waited: they get everything once they have read. */
   readonly #late = new Set<Hearer>()
-  /** `by`: whoever moved it. */
+  /** Changes since the last tick. `by`: whoever moved it. */
   readonly #dirty = new Map<string, { readonly place: Place | null; readonly by: string }>()
   #witness: Witness | null = null
   readonly #interest: Interest
@@ -78,7 +79,8 @@ export class PackedRoom {
   constructor(interest: Interest = INTEREST) {
     this.#interest = interest
   }
-  /** Told all that goes out from now on, after how it stands. Between ticks. `by`: whoever moved a thing last. */
+  /** The witness gets the current state, and then everything that is sent from now on. To be called between ticks.
+   *  `by`: whoever moved a thing last. */
   attend(witness: Witness | null, by: (id: string) => string = () => ''): void {
     this.#witness = witness
     if (witness === null) return
@@ -103,7 +105,7 @@ export class PackedRoom {
     return this.#slots.has(id) || this.#dirty.has(id)
   }
 
-  /** Takes effect with the next tick. Null: it is gone, or is nowhere that this wire has words for. */
+  /** Takes effect with the next tick. Null: it is gone, or its place can't be expressed on this wire. */
   put(id: string, place: Place | null, by = ''): void {
     this.#dirty.set(id, { place, by })
   }
@@ -137,7 +139,7 @@ export class PackedRoom {
     const freed: number[] = []
     this.#bodies.clear()
     this.#witness?.tick(now)
-    // Before anything new: who changes parts of the room has what there was.
+    // Before anything new, so that whoever changes parts of the room has everything so far.
     if (now - this.#lookedAt >= LOOK_MS) this.#look(now)
     const changed = this.#take(named, freed)
     const fresh = new Set(changed)
@@ -152,7 +154,7 @@ export class PackedRoom {
     this.#catchUp(now)
   }
 
-  /** What was said since the last tick; answers the slots that moved. */
+  /** Takes the changes since the last tick; returns the slots that moved. */
   #take(named: NamedSlot[], freed: number[]): ReadonlyArray<number> {
     const changed: number[] = []
     const nowFree: number[] = []
@@ -164,7 +166,7 @@ export class PackedRoom {
         this.#bySlot[known.slot] = undefined
         freed.push(known.slot)
         this.#witness?.freed(known.slot)
-        // Taken again from the next tick on: in this frame its number is let go of after names are given.
+        // Reused from the next tick on: in this frame its number is freed after names are given.
         nowFree.push(known.slot)
         known = undefined
       }
@@ -203,7 +205,7 @@ export class PackedRoom {
     tick: {
       readonly named: ReadonlyArray<NamedSlot>
       readonly freed: ReadonlyArray<number>
-      /** What changed in this tick. */
+      /** The slots that changed in this tick. */
       readonly fresh: ReadonlySet<number>
       readonly deltas: Map<number, Body>
       readonly absolutes: Map<number, Body>
@@ -254,7 +256,7 @@ export class PackedRoom {
   ): Body | null {
     const { slot, before, pose, form, version } = known
     if (told === version) return null
-    // Of an older change whoever came since has it already: it is told from nothing.
+    // Members who came after an older change already have its result, so it is sent as a whole, not as a difference.
     if (told === version - 1 && fresh.has(slot)) {
       const body = deltas.get(slot) ?? writeDelta(this.#bodies, before, pose)
       if (body !== null) deltas.set(slot, body)
@@ -272,7 +274,7 @@ export class PackedRoom {
       this.#witness?.saw(hearer, this.#hearers.get(hearer) ?? null, 'whole', now)
     }
   }
-  /** All of it, for one who has nothing. */
+  /** A frame with everything, for somebody who has nothing. */
   #whole(now: number): Buffer {
     const slots = this.#bySlot.filter((slot) => slot !== undefined)
     return this.#some(WHOLE, now, slots)
@@ -297,7 +299,7 @@ export class PackedRoom {
     const side = this.#interest.cell * 1_000
     return `${Math.floor(pose.x / side)} ${Math.floor(pose.z / side)}`
   }
-  /** One that is new knows what everybody who comes is told: all, as it is. */
+  /** A new part of the room knows what everybody who comes gets: everything as it is. */
   #groupOf(key: string): Group {
     const known = this.#groups.get(key)
     if (known !== undefined) return known
@@ -313,7 +315,7 @@ export class PackedRoom {
     for (const [hearer, group] of this.#hearers) {
       const next = this.#groupOf(this.#cellOf(hearer.id))
       if (next === group) continue
-      // What it was not told in the part that it comes from.
+      // What the member had not been sent yet in the part that it comes from.
       const missed = [...group.behind].sort((a, b) => a - b).map((slot) => this.#bySlot[slot])
       group.hearers.delete(hearer)
       next.hearers.add(hearer)
@@ -330,7 +332,7 @@ export class PackedRoom {
     for (const [key, group] of this.#groups)
       group.far = key === EVERYWHERE ? this.#tooMany() : this.#farFrom(key)
   }
-  /** Nobody knows where they stand: the first are told of, the others seldom. */
+  /** For members whose place is unknown: the first things count as near, the others are sent seldom. */
   #tooMany(): ReadonlySet<number> | null {
     if (this.#slots.size <= this.#interest.most) return null
     return new Set([...this.#slots.values()].slice(this.#interest.most).map(({ slot }) => slot))

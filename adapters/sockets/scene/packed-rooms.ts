@@ -1,4 +1,4 @@
-/** The rooms with somebody in them who speaks the packed wire, each with its tick. */
+/** The rooms in which somebody is on the packed wire, each with its tick. */
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
 import type { Witness } from '../../../domain/scene/motion/recorder.ts'
@@ -7,7 +7,7 @@ import type { Sending } from '../sending.ts'
 import { type Hearer, PackedRoom, type Place } from './packed-room.ts'
 import type { RoomScene } from './room-scene.ts'
 
-/** How long a tick is (ms): with few hearers, with more. */
+/** How long a tick is (ms): with few recipients, and with more. */
 const SHORT_MS = 33
 const LONG_MS = 66
 const FEW = 50
@@ -16,7 +16,7 @@ type Ticking = {
   readonly packed: PackedRoom
   timer: NodeJS.Timeout | undefined
   last: number
-  /** It is recorded, also where nobody is told. */
+  /** Whether it is recorded, even if nobody is on the packed wire. */
   isKept: boolean
 }
 
@@ -25,14 +25,14 @@ export class PackedRooms {
   readonly #clock: Clock
   readonly #rooms = new Map<RoomKey, Ticking>()
   readonly #moverOf: (scene: RoomScene, id: string) => string
-  /** `moverOf`: whoever moved a thing last, an account or a guest. */
+  /** `moverOf`: the account or guest who moved a thing last. */
   constructor(sending: Sending, clock: Clock, moverOf: (scene: RoomScene, id: string) => string) {
     this.#sending = sending
     this.#clock = clock
     this.#moverOf = moverOf
   }
 
-  /** It hears from now on, until what is answered is called; null where its line takes no frames. */
+  /** The member gets frames from now on, until the returned function is called; null if its line can't carry frames. */
   join(member: Member, scene: RoomScene): (() => void) | null {
     const { line } = member
     const { room } = scene
@@ -45,7 +45,7 @@ export class PackedRooms {
       frame: (bytes) => line.frame?.(bytes) ?? true,
     }
     this.#sending.pack(room, line.id, true)
-    // What is gone, and waits for the next tick, is not among what it is told.
+    // What is gone, but waits for the next tick, must not be in its first frame.
     ticking.packed.tick(this.#clock.now())
     ticking.packed.join(hearer, this.#clock.now())
     this.#schedule(ticking)
@@ -60,7 +60,7 @@ export class PackedRooms {
     clearTimeout(ticking.timer)
     if (this.#rooms.get(room) === ticking) this.#rooms.delete(room)
   }
-  /** All that the room is told goes to the witness too. */
+  /** Everything that is sent to the room goes to the witness, too. */
   record(scene: RoomScene, witness: Witness): void {
     const ticking = this.#rooms.get(scene.room) ?? this.#begin(scene)
     ticking.isKept = true
@@ -77,11 +77,11 @@ export class PackedRooms {
     const ticking: Ticking = { packed: new PackedRoom(), timer: undefined, last: 0, isKept: false }
     this.#rooms.set(scene.room, ticking)
     for (const [id, place] of scene.places()) ticking.packed.put(id, place, this.#moverOf(scene, id))
-    // So that who begins it is told all of it with the first frame.
+    // So that whoever starts it gets everything in the first frame.
     ticking.packed.tick(this.#clock.now())
     return ticking
   }
-  /** Where an avatar or an entity is now; null for nowhere. */
+  /** Says where an avatar or an entity is now; null for nowhere. */
   put(scene: RoomScene, id: string, place: Place | null): void {
     const ticking = this.#rooms.get(scene.room)
     if (ticking === undefined || (place === null && !ticking.packed.has(id))) return

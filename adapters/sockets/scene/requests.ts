@@ -1,4 +1,4 @@
-/** What a member may ask of its room's scene beside moving things: spawn, remove, take over, give away, pin. */
+/** What a member may do in its room's scene besides moving things: spawn, remove, take over, give away, pin. */
 import * as E from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { parseTemplate } from '../../../domain/scene/limits.ts'
@@ -57,7 +57,7 @@ export const sceneRequests = (deps: {
     const { hold, subspace } = member.place as RoomPlace
     return { scene, space: hold.live.space, subspace, id, sender: senderOf(member) }
   }
-  /** Pins, or unpins. */
+  /** Handles pinning and unpinning. */
   const onPinned =
     (act: 'pin' | 'unpin') =>
     async (writer: SceneWriter, { id }: t.TypeOf<typeof Entity>, member: Member): Promise<Answer> => {

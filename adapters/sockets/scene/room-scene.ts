@@ -1,5 +1,4 @@
-/** One room's scene as this node holds it: what was said of each entity, what of it is there, and what those here have been
- *  told. */
+/** One room's scene on this node: what was said about each entity, which entities exist, and what members here have been sent. */
 import type { RoomKey } from '../../../domain/names.ts'
 import {
   type Change,
@@ -11,9 +10,9 @@ import {
 } from '../../../domain/scene/entity.ts'
 import { weightOf } from '../../../domain/scene/limits.ts'
 
-/** The components that were touched; all of them. */
+/** The components that were touched, or all of them. */
 export type Touched = ReadonlySet<string> | 'all'
-/** What the room knows of people and of what lasts. */
+/** What the room knows about people and about pinned entities. */
 export type Around = {
   readonly isHere: (socketId: string) => boolean
   readonly lasts: (id: string) => boolean
@@ -27,12 +26,13 @@ export type ToldEntity = {
   readonly pinned: boolean
   readonly components: Readonly<Record<string, unknown>>
 }
-/** Where a member's avatar is, as it told last. */
+/** The latest position of a member's avatar. */
 export type Avatar = { readonly position: unknown; readonly rotation: unknown }
 
-/** One that is not there is forgotten after so long (ms): what comes late of it must find that it is gone. */
+/** An entity that is gone is forgotten after this long (ms): late messages about it must still find that it is gone. */
 const FORGET_MS = 60_000
-/** So long after one has changed it, another who does is told of it too (ms): what each has said may have crossed. */
+/** For this long (ms) after a member has changed an entity, another member who changes it is also sent the result:
+ *  their messages may have crossed. */
 const CROSSING_MS = 5_000
 
 export class RoomScene {
@@ -40,7 +40,7 @@ export class RoomScene {
   readonly #around: Around
   readonly #entities = new Map<string, Entity>()
   readonly #weights = new Map<string, number>()
-  /** What those here were told of whose it is, of those that they know. */
+  /** For each entity that members here know, the owner that they were told. */
   readonly #shown = new Map<string, string>()
   readonly #untold = new Map<string, 'all' | 'head'>()
   readonly #hiddenSince = new Map<string, number>()
@@ -58,14 +58,14 @@ export class RoomScene {
   onChange(listener: (id: string, touched: Touched) => void): void {
     this.#onChange = listener
   }
-  /** Characters of JSON of all components. */
+  /** How many characters of JSON all components have. */
   get weight(): number {
     return this.#weight
   }
   weightOf(id: string): number {
     return this.#weights.get(id) ?? 0
   }
-  /** How many there are, and how many of one maker. */
+  /** How many entities there are, or how many of one maker. */
   count(by?: string): number {
     if (by === undefined) return this.#entities.size - this.#hiddenSince.size
     let count = 0
@@ -84,7 +84,7 @@ export class RoomScene {
   isLasting(id: string): boolean {
     return this.#around.lasts(id)
   }
-  /** Null for nobody's: also one whose owner has left. */
+  /** The owner's socket; null if there is none, or if the owner has left. */
   ownerOf(id: string): string | null {
     const owner = this.#entities.get(id)?.owner?.value ?? null
     return owner !== null && this.#around.isHere(owner) ? owner : null
@@ -93,7 +93,7 @@ export class RoomScene {
     return [...this.#entities.keys()].filter((id) => this.has(id))
   }
 
-  /** Of these components; null where it is not there. */
+  /** The values of these components; null if the entity does not exist. */
   read(id: string, touched: Touched): Readonly<Record<string, unknown>> | null {
     const entity = this.get(id)
     if (entity === null) return null
@@ -102,18 +102,18 @@ export class RoomScene {
     for (const name of touched) has[name] = entity.components[name]?.value ?? null
     return has
   }
-  /** By a member, here or on another node. */
+  /** Applies a change by a member, here or on another node. */
   applyBy(by: string, change: Change): void {
     const now = performance.now()
     const last = this.#lastBy.get(change.id)
     this.#lastBy.set(change.id, { by, at: now })
     this.apply(change, last !== undefined && last.by !== by && now - last.at < CROSSING_MS)
   }
-  /** The socket that changed it last; null where that is not known here. */
+  /** The socket that last changed it; null if that is not known here. */
   changedBy(id: string): string | null {
     return this.#lastBy.get(id)?.by ?? null
   }
-  /** `loud`: those here are told of all of it, and not of what is new about it alone. */
+  /** `loud`: members here are sent all of it, not only what is new about it. */
   apply(change: Change, loud = false): void {
     const { id, ...said } = change
     const before = this.#entities.get(id) ?? nothing
@@ -142,7 +142,7 @@ export class RoomScene {
     if (this.#untold.get(id) !== 'all') this.#untold.set(id, what)
     if (this.has(id)) this.#hiddenSince.delete(id)
   }
-  /** What they own is to be looked at anew: they came, or they left. */
+  /** To be called when they came or left, since that affects what they own. */
   recheck(socketId: string): void {
     for (const [id, { owner }] of this.#entities)
       if (owner?.value === socketId) {
@@ -172,7 +172,7 @@ export class RoomScene {
       components: componentsOf(entity),
     }
   }
-  /** What came, went, and changed hands since this was asked last; null for nothing. */
+  /** What came, went, or changed owners since the last call; null for nothing. */
   takeUntold(now: number): Readonly<Record<string, Partial<ToldEntity> | null>> | null {
     const said: Record<string, Partial<ToldEntity> | null> = {}
     let isAny = false
@@ -196,17 +196,17 @@ export class RoomScene {
     this.#untold.clear()
     return isAny ? said : null
   }
-  /** Where an entity is; null where it is not there, or nowhere. */
+  /** An entity's place; null if it does not exist or has none. */
   placeOf(id: string): Avatar | null {
     const entity = this.get(id)
     const position = entity?.components.position?.value ?? null
     return position === null ? null : { position, rotation: entity?.components.rotation?.value ?? null }
   }
-  /** What is told of somebody may be faster than that they are here. */
+  /** A position may arrive before the news that its sender is here, so only members who are here count. */
   *avatarsHere(): Generator<readonly [string, Avatar]> {
     for (const [socketId, avatar] of this.avatars) if (this.#around.isHere(socketId)) yield [socketId, avatar]
   }
-  /** Of avatars by socket, of entities by id. */
+  /** The places of avatars by socket, and of entities by id. */
   *places(): Generator<readonly [string, Avatar]> {
     yield* this.avatarsHere()
     for (const id of this.#entities.keys()) {
@@ -214,7 +214,7 @@ export class RoomScene {
       if (place !== null) yield [id, place]
     }
   }
-  /** For one who comes. */
+  /** Everything, for somebody who enters. */
   whole(): {
     readonly entities: Readonly<Record<string, ToldEntity>>
     readonly avatars: Readonly<Record<string, Avatar>>
@@ -226,11 +226,11 @@ export class RoomScene {
     }
     return { entities, avatars: Object.fromEntries(this.avatarsHere()) }
   }
-  /** All that was said, for another node. */
+  /** Everything that was said, for another node. */
   *changes(): Generator<Change> {
     for (const [id, entity] of this.#entities) yield { id, ...entity }
   }
-  /** Finds what came and went unnoticed, and forgets what has long been gone. */
+  /** Finds entities that came or went unnoticed, and forgets what has long been gone. */
   sweep(now: number): void {
     for (const id of this.#entities.keys()) {
       const isIn = this.has(id)

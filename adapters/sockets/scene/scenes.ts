@@ -1,5 +1,5 @@
-/** The scenes of this node's rooms: each is there for as long as somebody here hears its room, kept equal to the other
- *  nodes', and told to those who are in. */
+/** The scenes of this node's rooms: each exists for as long as somebody here gets the room's news, is kept equal to the
+ *  other nodes', and is sent to the members here. */
 import { accountOf } from '../../../domain/identity.ts'
 import type { RoomKey } from '../../../domain/names.ts'
 import type { Clock } from '../../../domain/ports.ts'
@@ -39,24 +39,24 @@ export type ScenesDeps = {
   readonly node: string
 }
 
-/** What waits to be told, and what it is. */
+/** An update that waits to be sent, with its contents. */
 export type ToldUpdate = Moved & { readonly update: Update }
 
-/** Spawns of one member. */
+/** How many entities one member may spawn. */
 const SPAWN_PACE: TokenRate = { perSecond: 20, burst: 1_000 }
 const SWEEP_MS = 5_000
-/** How long one who comes waits for another node to tell what is in the room, and how long that is kept for it (ms). */
+/** How long (ms) somebody who enters waits for another node to say what is in the room, and how long that is kept for them. */
 const LEARN_MS = 400
 const EXPECT_MS = 20_000
 const COME_BACK_MS = 2_000
 const LOOK_MS = 1_000
-/** Whose track it is where nobody knows who moved it. */
+/** The owner of the track if nobody knows who moved it. */
 const NOBODY = 'guest:nobody'
 
 const spaceOf = (room: RoomKey): string => room.slice(0, room.lastIndexOf(':'))
 const subspaceOf = (room: RoomKey): string => room.slice(room.lastIndexOf(':') + 1)
 
-/** What the log says of one that lasts, as said when it was. */
+/** What the log says about a pinned entity, with the stamp of that time. */
 const changeOf = (pin: Pin): Change => {
   const at = (time: string): Stamp => ({ at: Date.parse(time), node: '' })
   const { entityId: id, template, ownership, by, components } = pin
@@ -71,7 +71,7 @@ const changeOf = (pin: Pin): Change => {
 export class Scenes {
   readonly #deps: ScenesDeps
   readonly #rooms = new Map<RoomKey, RoomScene>()
-  /** Rooms that somebody is about to enter, until when (as performance.now() counts). */
+  /** Rooms that somebody is about to enter, and until when they are kept (by performance.now()). */
   readonly #expected = new Map<RoomKey, number>()
   readonly #due = new Set<RoomKey>()
   readonly #stamps: StampClock
@@ -100,10 +100,10 @@ export class Scenes {
       (room) => {
         deps.relay.join(room)
         this.#expected.delete(room)
-        // Whoever opens it hears it in a moment.
+        // Whoever opens it will get its news in a moment.
         setImmediate(() => this.#recordIfAsked(room))
       },
-      // Who asks for the room once more leaves it for a moment.
+      // Whoever asks for the room again leaves it for a moment.
       (room) => this.#expect(room, COME_BACK_MS),
     )
   }
@@ -170,7 +170,7 @@ export class Scenes {
       this.#schedule(room, scene)
     }
   }
-  /** What other nodes have of a room that somebody is about to enter here. */
+  /** Fetches what other nodes have of a room that somebody is about to enter here. */
   async learn(live: LiveSpace, subspace: string): Promise<void> {
     const room: RoomKey = `${live.key}:${subspace}`
     const scene = this.of(room)
@@ -184,7 +184,7 @@ export class Scenes {
       if (session.subspace === subspace && session.boot !== this.#deps.node) nodes.add(session.boot)
     await this.#between.learn(room, [...nodes], LEARN_MS)
   }
-  /** What the log says of who is in the room, before those who are in are told. */
+  /** To be called with the log's news of who is in the room, before it is sent to the members. */
   heard(room: RoomKey, news: ReadonlyArray<News>): void {
     const scene = this.#rooms.get(room)
     if (scene === undefined) return
@@ -197,7 +197,7 @@ export class Scenes {
         case 'user-joined': {
           const socketId = String(payload.socketId)
           const avatar = scene.avatars.get(socketId)
-          // What it said before the log had it here was told to nobody.
+          // What it said before the log had it here was sent to nobody.
           if (avatar !== undefined) {
             this.#packed.put(scene, socketId, avatar)
             this.#tellOf(scene, socketId, { ...emptyUpdate, own: { ...avatar } })
@@ -241,7 +241,7 @@ export class Scenes {
     this.#packed.recordNoMore(room)
     motion.end(room)
   }
-  /** The account or guest that moved it last: of an avatar whose it is, of a thing that nobody here moved whoever made it. */
+  /** The account or guest who moved it last: the owner of an avatar; for a thing that nobody here moved, whoever made it. */
   #moverOf(scene: RoomScene, id: string): string {
     const socket = scene.avatars.has(id) ? id : scene.changedBy(id)
     const member = socket === null ? undefined : this.#deps.members.get(socket)
@@ -252,7 +252,7 @@ export class Scenes {
 
   // ── what members say ───────────────────────────────────────────────────────────────────────────────────
 
-  /** Null where it is in no room. */
+  /** Null if the member is in no room. */
   writer(member: Member): SceneWriter | null {
     const { place } = member
     const room = place?.room
@@ -275,7 +275,7 @@ export class Scenes {
       },
     }
   }
-  /** Of a member here: it holds from now on, and the other nodes are told. */
+  /** Applies a change by a member here, and sends it to the other nodes. */
   put(scene: RoomScene, by: string, change: Change): void {
     scene.applyBy(by, change)
     const { components } = change
@@ -296,12 +296,12 @@ export class Scenes {
       sender: senderOf(member),
     })
   }
-  /** What a member here said beside entities: where its avatar is, and words of its own. */
+  /** Applies what a member here said besides entities: the position of its avatar, and fields of its own. */
   own(scene: RoomScene, by: string, own: Readonly<Record<string, unknown>>): void {
     this.#keepAvatar(scene, by, own)
     this.#between.own(scene.room, by, own)
   }
-  /** The same of a place alone, known to be short. */
+  /** The same for only a position, which is known to be short. */
   placed(scene: RoomScene, by: string, move: PackedMove): void {
     const { position, rotation = scene.avatars.get(by)?.rotation ?? null } = move
     const avatar: Avatar = { position, rotation }
@@ -324,7 +324,7 @@ export class Scenes {
     scene.avatars.set(by, avatar)
     if (this.isIn(scene.room, by)) this.#packed.put(scene, by, avatar)
   }
-  /** Those who know nothing of spawning hear of it as of any update. */
+  /** Sends a spawn as an ordinary update to members whose clients don't know about spawning. */
   tellOthers(scene: RoomScene, by: string, id: string): void {
     const { room } = scene
     const isThere = () => this.isIn(room, by)
@@ -348,8 +348,8 @@ export class Scenes {
 
   // ── what is told ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** Of what one said, for the others in the room; written when it goes out. Where its sender has left, what it did to
-   *  entities is told all the same. */
+  /** What a member said, for the others in the room; encoded when it is sent. If the sender has left, what they did to
+   *  entities is sent all the same. */
   moved(scene: RoomScene, socketId: string, update: Update, isThere: () => boolean): ToldUpdate {
     const { room } = scene
     const now = (): Update => (isThere() ? update : { ...update, own: {} })
@@ -383,7 +383,7 @@ export class Scenes {
     const userAccount = this.#accountOf(room, socketId)
     return packetOf('aframe-update', { socketId, userAccount, entityData, timestamp: this.#at() })
   }
-  /** Whether where it said that it is, is what the packed wire tells. */
+  /** Whether the position that it sent is one that the packed wire carries. */
   #isPacked(scene: RoomScene, socketId: string, { own }: Update): boolean {
     const avatar = scene.avatars.get(socketId)
     if (avatar === undefined || packPose(avatar.position, avatar.rotation) === null) return false
@@ -392,17 +392,17 @@ export class Scenes {
       (own.rotation ?? avatar.rotation) === avatar.rotation
     )
   }
-  /** One that speaks the packed wire is told by it from now on; answers what ends that. */
+  /** A member on the packed wire gets frames from now on; returns what ends that. */
   entered(member: Member, room: RoomKey): (() => void) | null {
     return member.isPacked ? this.#packed.join(member, this.of(room)) : null
   }
-  /** All of it once more, for one who heard the room's news and not how things move. */
+  /** Sends everything once more, to a member who got the room's news but no movements. */
   catchUp({ place, line }: Member): void {
     const scene = place?.room ? this.#rooms.get(place.room) : undefined
     const { entities } = scene?.whole() ?? { entities: {} }
     if (Object.keys(entities).length > 0) line.tell('scene-changed', { entities, timestamp: this.#at() })
   }
-  /** Once for all that changes in one round of the event loop. */
+  /** Schedules once for everything that changes in one round of the event loop. */
   #schedule(room: RoomKey, scene: RoomScene): void {
     if (!scene.isUntold || this.#due.has(room)) return
     this.#due.add(room)
@@ -418,7 +418,7 @@ export class Scenes {
 
   // ── what other nodes say ───────────────────────────────────────────────────────────────────────────────
 
-  /** Whether it was for a scene. */
+  /** Takes another node's message; returns whether it was for a scene. */
   take(room: RoomKey, message: unknown): boolean {
     if (!SceneMessage.is(message)) return false
     if (this.#rooms.has(room)) this.#between.take(room, message)
@@ -445,7 +445,7 @@ export class Scenes {
     this.#schedule(room, scene)
     this.#tellOf(scene, by, { ...emptyUpdate, entities })
   }
-  /** Of a member of another node. */
+  /** Applies what a member of another node said. */
   tellOwn(room: RoomKey, by: string, own: Readonly<Record<string, unknown>>): void {
     const scene = this.of(room)
     this.#keepAvatar(scene, by, own)

@@ -1,13 +1,13 @@
-/** What one client said of its scene and others have not been told yet: which things of the room's scene it touched, and its
- *  own words beside them. More of the same goes over it, and loses nothing but what is older. */
+/** What one client said about its scene and was not sent to others yet: which things of the room's scene it touched,
+ *  and its own fields besides. A newer update of the same kind is merged over it, and loses nothing but what is older. */
 import { packPose } from '../../../domain/scene/packed.ts'
 import type { RoomScene, Touched } from './room-scene.ts'
 
 export type Update = {
-  /** What stands beside `entities`, as it came. */
+  /** The fields besides `entities`, as they came. */
   readonly own: Readonly<Record<string, unknown>>
   readonly entities: ReadonlyMap<string, Touched>
-  /** It names entities in a list, by their `id`. */
+  /** Whether it has entities as a list, by their `id`. */
   readonly isList: boolean
 }
 export const emptyUpdate: Update = { own: {}, entities: new Map(), isList: false }
@@ -25,7 +25,7 @@ export const over = (older: Update, newer: Update): Update => {
   }
 }
 
-/** As it is now: an entity that is not there any more is null. */
+/** The update with current values: an entity that no longer exists is null. */
 export const entityDataOf = (update: Update, scene: RoomScene): Readonly<Record<string, unknown>> => {
   if (update.entities.size === 0) return update.own
   const said: Array<readonly [string, Readonly<Record<string, unknown>> | null]> = []
@@ -42,7 +42,7 @@ const POSE: ReadonlySet<string> = new Set(['position', 'rotation'])
 const without = (from: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(from).filter(([name]) => !POSE.has(name)))
 
-/** What is left for those who are told by the packed wire where things are; null for nothing. */
+/** What is left for members who get positions over the packed wire; null for nothing. */
 export const restOf = (
   update: Update,
   scene: RoomScene,
@@ -68,7 +68,7 @@ type Parts = { readonly own: Update['own']; readonly isList: boolean } & {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Entities by id, or in a list with an `id` each. Anything else by that name is the client's own affair. */
+/** Entities by id, or as a list with an `id` each. Anything else under that name is passed on as it is. */
 export const partsOf = (entityData: Readonly<Record<string, unknown>>): Parts => {
   const { entities, ...own } = entityData
   if (isObject(entities) && Object.values(entities).every((one) => one === null || isObject(one)))

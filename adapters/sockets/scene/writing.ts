@@ -1,4 +1,4 @@
-/** What members do to a room's scene, held against the rules: what is refused changes nothing. */
+/** What members do to a room's scene, checked against the rules: what is refused changes nothing. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Change, Made, Ownership, Said } from '../../../domain/scene/entity.ts'
 import {
@@ -23,7 +23,7 @@ export type SceneWriter = {
   readonly actor: SceneActor
   readonly settings: SpaceSettings
   readonly clock: StampClock
-  /** Whether this member may spawn one more just now. */
+  /** Whether this member may spawn one more now. */
   readonly paced: () => boolean
 }
 export type Spawn = {
@@ -37,7 +37,7 @@ export type Written = E.Either<SpaceRefusal, Change | null>
 
 const refuse = (refusal: SpaceRefusal): E.Either<SpaceRefusal, never> => E.left(refusal)
 
-/** Whether it stays within what an entity and a scene may weigh. */
+/** Whether the entity and the scene stay within their sizes. */
 const fits = (
   scene: RoomScene,
   id: string,
@@ -92,7 +92,7 @@ export const spawn = (writer: SceneWriter, asked: Spawn): Written => {
   })
 }
 
-/** An entity that is not there yet is spawned by being named. */
+/** An entity that does not exist yet is spawned when it is named. */
 export const change = (writer: SceneWriter, id: string, asked: unknown): Written => {
   const { scene, actor, settings, clock } = writer
   const entity = scene.get(id)
@@ -117,7 +117,7 @@ export const change = (writer: SceneWriter, id: string, asked: unknown): Written
   return E.right({ id, components: said(components.right, clock.next()) ?? {} })
 }
 
-/** Null: there was none. */
+/** Null: there was no such entity. */
 export const remove = ({ scene, actor, settings, clock }: SceneWriter, id: string): Written => {
   const entity = scene.get(id)
   if (entity === null) return E.right(null)
@@ -139,7 +139,7 @@ export const take = (
   return E.right({ change: { id, owner: { value: actor.socketId, at: clock.next() } } })
 }
 
-/** `to` null: it is nobody's from now on. */
+/** `to` null: it belongs to nobody from now on. */
 export const give = ({ scene, actor, clock }: SceneWriter, id: string, to: string | null): Written => {
   if (!scene.has(id)) return refuse({ _tag: 'EntityNotFound' })
   if (scene.ownerOf(id) !== actor.socketId) return refuse({ _tag: 'Forbidden', needs: 'self' })

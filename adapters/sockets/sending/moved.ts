@@ -1,19 +1,19 @@
-/** How one sender's scene moved, on its way to those who are to be told. */
+/** How one sender's scene moved, on its way to the recipients. */
 
 export type Moved = {
-  /** Encoded when it is sent, so that it says how things are then. */
+  /** Encoded when it is sent, so that it has the state of that moment. */
   readonly packet: () => string
-  /** What is left of it for those who are told by the packed wire where things are; null for nothing. */
+  /** What is left of it for members who get positions over the packed wire; null for nothing. */
   readonly rest?: () => string | null
-  /** With what its sender said before and others were not told yet. Left out: the newer stands for the older. */
+  /** Merges it over an older one from its sender that was not sent yet. Without this function, the newer replaces the older. */
   readonly over?: (older: Moved) => Moved
-  /** Whether the sender is still in the room: asked before each write, since nothing moves that has left. */
+  /** Whether the sender is still in the room: checked before each write, since nothing that has left moves. */
   readonly isThere: () => boolean
 }
 export const withOlder = (older: Moved | undefined, newer: Moved): Moved =>
   older === undefined || newer.over === undefined ? newer : newer.over(older)
 
-/** For a line that is busy: what it was not told waits, the newer with the older, until it has read what it was sent. */
+/** Collects movements for a busy line: what it was not sent waits, the newer merged over the older, until it has read what it was sent. */
 export class LateMoves {
   readonly #moves = new Map<string, Moved>()
   readonly #isBusy: () => boolean
@@ -40,7 +40,7 @@ export class LateMoves {
     }
     if (this.#moves.size > 0) this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref()
   }
-  /** It is no longer in that room. */
+  /** To be called when the line is no longer in that room. */
   clear(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

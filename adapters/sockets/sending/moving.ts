@@ -1,4 +1,4 @@
-/** How scenes move, told to a room: of each sender all that is new, as fast as the room and each of its sockets can take it. */
+/** Sends a room how scenes move: everything new from each sender, as fast as the room and each of its sockets can take it. */
 import type { Namespace } from 'socket.io'
 import type { RoomKey } from '../../../domain/names.ts'
 import {
@@ -13,7 +13,7 @@ import type { Budget } from '../room-budget.ts'
 import { type Moved, withOlder } from './moved.ts'
 import { optionsOf } from './writing.ts'
 
-/** How one sender's scene moved last, on its way to a room. */
+/** How one sender's scene last moved, on its way to a room. */
 type Move = {
   readonly moved: Moved
   readonly packet: string
@@ -26,12 +26,12 @@ const moveOf = (moved: Moved): Move => {
   const frame = frameOf(packet)
   return { moved, packet, frame, bytes: frame.length, options: optionsOf([frame]) }
 }
-/** After passing on movements, rests for so many times as long as that took, at most so long (ms), so that most of the
- *  time is left for what is on the log. */
+/** After sending movements, rests for this many times as long as that took, but not longer than the maximum (ms), so
+ *  that most of the time is left for what is on the log. */
 const REST = 3
 const LONGEST_REST_MS = 50
 
-/** All moves in one buffer, and what of it each sender gets: all but its own. */
+/** All moves in one buffer, and the part that each sender gets: all but its own. */
 const joined = (moves: ReadonlyArray<readonly [string, Move]>) => {
   const all = Buffer.concat(moves.map(([, { frame }]) => frame))
   const others = new Map<string, ReadonlyArray<Buffer>>()
@@ -48,13 +48,13 @@ const joined = (moves: ReadonlyArray<readonly [string, Move]>) => {
 }
 
 export type Moving = { readonly newest: (room: RoomKey, sender: string, moved: Moved) => void }
-/** Those who are told by the packed wire where things are, by room. */
+/** Sockets that get positions over the packed wire, by room. */
 export type PackedHearers = Map<RoomKey, Set<string>>
 const NOBODY: ReadonlySet<string> = new Set()
 
 export const createMoving = (deps: {
   readonly namespace: Namespace
-  /** Those that are written to by themselves, by room. */
+  /** Lines that are written to separately, by room. */
   readonly lines: ReadonlyMap<RoomKey, ReadonlyMap<string, OtherLine>>
   readonly budget: Budget
   readonly hearers: (room: RoomKey) => number
@@ -98,7 +98,7 @@ export const createMoving = (deps: {
     transport.once('ready', () => release(connection))
   }
 
-  /** To each who is ready for it, all that moved is one write: the same bytes for all, less one's own. */
+  /** Sends everything that moved in one write to each socket that is ready: the same bytes for all, without their own. */
   const tellMoves = (
     ids: ReadonlySet<string>,
     but: ReadonlySet<string>,
@@ -122,7 +122,7 @@ export const createMoving = (deps: {
     }
   }
 
-  /** To those on the packed wire: what that has no words for. */
+  /** Sends what the packed wire can't express to the sockets on it. */
   const tellRest = (
     room: RoomKey,
     to: ReadonlySet<string>,
@@ -166,7 +166,7 @@ export const createMoving = (deps: {
           if (sender !== line.id) line.moved(sender, moved, packet)
     if (senders.size === 0) moving.delete(room)
   }
-  /** What a room can afford of what moves in it. */
+  /** The movements that a room's budget allows. */
   const affordable = (room: RoomKey, senders: ReadonlyMap<string, Moved>, now: number) => {
     const ready = new Map<string, Move>()
     for (const [sender, moved] of senders) ready.set(sender, moveOf(moved))
@@ -192,7 +192,7 @@ export const createMoving = (deps: {
       if (isDue) return
       isDue = true
       const wait = restUntil - performance.now()
-      // What came in the same round of the event loop goes out together.
+      // What came in the same round of the event loop is sent together.
       if (wait < 1) setImmediate(passOn)
       else setTimeout(passOn, wait).unref()
     },

@@ -1,4 +1,4 @@
-/** Writing straight to a WebSocket, past Engine.IO's queue, where nothing waits in it. */
+/** Writing directly to a WebSocket, bypassing Engine.IO's queue if nothing waits in it. */
 import type { SocketConnection, WebSocket, WriteOptions } from '../connection.ts'
 import { frameOf } from '../frames.ts'
 import type { Unread } from '../unread.ts'
@@ -15,20 +15,20 @@ export const sizeOf = (data: unknown, options: WriteOptions | undefined): number
 }
 
 export type Writing = {
-  /** Straight to the WebSocket where nothing waits before it: what Engine.IO would do in the end, less its queue, its
-   *  events and its callbacks, which cost half as much again as the writing. False: it has to go through the queue,
-   *  which is also what bounds it. */
+  /** Writes directly to the WebSocket if nothing waits before it: what Engine.IO would do in the end, without its
+   *  queue, its events and its callbacks, which cost half as much again as the writing. False: it has to go through the
+   *  queue, which also limits it. */
   readonly atOnce: (connection: SocketConnection, frames: ReadonlyArray<Buffer>) => boolean
-  /** From now on what Socket.IO sends by itself (acknowledgements above all) goes the same way as a room's news: straight to
-   *  the WebSocket in one buffer where nothing waits. Left alone, it costs several times what the writing does, and a
+  /** From now on, what Socket.IO sends itself (above all acknowledgements) goes the same way as a room's news: directly
+   *  to the WebSocket in one buffer if nothing waits. Otherwise it costs several times what the writing does, and a
    *  frame's header and its text are two writes. */
   readonly directly: (connection: SocketConnection) => void
 }
 
 type NetSocket = NonNullable<WebSocket['_socket']>
 
-/** An answer waits for what else goes to its socket in the same turn, which for one who speaks is the room's news of it: both
- *  are one write. Nothing overtakes it, since the stream itself holds all that comes. */
+/** An answer waits for whatever else is sent to its socket in the same turn, which for a speaker is the room's news of
+ *  their message: both are one write. Nothing overtakes it, since the stream itself holds everything that comes. */
 const createTurn = () => {
   const corked = new Set<NetSocket>()
   const end = (): void => {
@@ -37,7 +37,7 @@ const createTurn = () => {
   }
   return {
     isOpen: (net: NetSocket): boolean => corked.has(net),
-    /** Until what is to be told of the accepted commands was: that is put off by a tick before the answers are given. */
+    /** Waits until the news of the accepted commands was sent: that is delayed by a tick before the answers are sent. */
     begin: (net: NetSocket): void => {
       if (corked.has(net)) return
       if (corked.size === 0) process.nextTick(end)
@@ -68,7 +68,7 @@ export const createWriting = (unread: Unread): Writing => {
   return {
     atOnce: (connection, frames) => write(connection, frames, false),
     directly: (connection) => {
-      // A client may leave and enter the namespace over one connection as often as it likes.
+      // A client may leave and enter a namespace over one connection as often as it likes.
       if (direct.has(connection)) return
       direct.add(connection)
       unread.watch(connection)

@@ -1,4 +1,4 @@
-/** The scene as a client has it that merges what it hears, on either wire; for tests alone. */
+/** The scene of a client that merges what it receives, on either wire; for tests only. */
 import { PackedReader } from '../../../../apps/client/src/packed.ts'
 import type { Heard } from '../../../../infra/testing/sockets.ts'
 
@@ -41,7 +41,7 @@ export class SceneView {
         this.#framed(payload)
     }
   }
-  /** One's own, once it is known that it holds: nobody tells one what one said. */
+  /** Applies the client's own changes once they are accepted: nobody sends them back to it. */
   wrote(event: string, payload: Record<string, unknown>, answer: Record<string, unknown>): void {
     if (event !== 'aframe-update' || answer.ok !== true) return
     const refused = (answer.refused ?? {}) as Record<string, unknown>
@@ -64,7 +64,7 @@ export class SceneView {
     this.scene[id] = Object.fromEntries(merged.filter(([, value]) => value !== null))
   }
   #framed(bytes: Uint8Array): void {
-    // What has no slot any more is told otherwise from now on, or `user-left` says that it is gone.
+    // What no longer has a slot comes on the other wire from now on, or `user-left` says that it is gone.
     const { moved } = this.#reader.read(new Uint8Array(bytes))
     for (const [id, { position, rotation }] of moved) {
       const entity = this.scene[id]
@@ -74,7 +74,7 @@ export class SceneView {
   }
 }
 
-/** The components that a client has heard of. */
+/** The components that a client has received. */
 export const heardBy = (client: { readonly heard: ReadonlyArray<Heard> }): Entities => viewOf(client).scene
 const viewOf = ({ heard }: { readonly heard: ReadonlyArray<Heard> }): SceneView => {
   const view = new SceneView()

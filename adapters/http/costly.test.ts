@@ -50,7 +50,7 @@ const serving = async (perMinute: number, parts: number) => {
   const clock = { ms: 0, now: () => clock.ms }
   const app = fastify()
   app.decorateRequest('address', { getter: () => '203.0.113.1' } as never)
-  limitCostly(app, clock, perMinute)
+  limitCostly(app, clock, { costlyPerMinute: perMinute })
   const waits: number[] = []
   app.get('/api/feed', (request, reply) => {
     const pay = (characters: number): number => {
@@ -92,6 +92,45 @@ test('given an answer that is longer than what one has, then it comes whole, and
 test('given an answer within what one has, then nothing of it waits', async () => {
   const { waits } = await serving(60, 50)
   assert.ok(waits.every((wait) => wait === 0))
+})
+
+test('given searches for rooms and pages far into their list, when they have cost what one has, then they wait, and lists do not', async () => {
+  const http = await testHttp({ costlyPerMinute: 4 })
+  const ask = async (url: string) =>
+    (await http.app.inject({ url, remoteAddress: '203.0.113.7', headers: { ...http.guest() } })).statusCode
+  const codes: number[] = []
+  for (const url of ['/api/spaces?q=lobby', '/api/spaces?offset=9999', '/api/spaces?q=x', '/api/spaces?q=y'])
+    codes.push(await ask(url))
+  assert.is(codes[0], 200)
+  // The time that they took counts as well, so the last of them may be one too many already.
+  assert.is(await ask('/api/spaces?q=chess'), 429)
+  assert.is(await ask('/api/spaces?offset=1001'), 429)
+  for (const url of [
+    '/api/spaces',
+    '/api/spaces?q=',
+    '/api/spaces?offset=1000',
+    '/api/spaces?type=post&limit=100',
+  ])
+    assert.is(await ask(url), 200, url)
+  http.clock.ms += 60_000
+  assert.is(await ask('/api/spaces?q=chess'), 200)
+  await http.close()
+})
+
+test('given a network that reads lists of rooms and last messages, when it has read as many as it may, then it waits, others do not, and what costs little goes on', async () => {
+  const http = await testHttp({ pagesPerMinute: 3 })
+  const ask = async (url: string, remoteAddress = '203.0.113.7') =>
+    (await http.app.inject({ url, remoteAddress, headers: { ...http.guest() } })).statusCode
+  const messages = '/api/chat/global/lobby/messages'
+  for (const url of ['/api/spaces', messages, '/api/spaces?type=post']) assert.is(await ask(url), 200, url)
+  assert.is(await ask(messages), 429)
+  assert.is(await ask('/api/spaces'), 429)
+  assert.is(await ask('/api/spaces', '203.0.113.8'), 200)
+  assert.is(await ask('/api/spaces', '127.0.0.1'), 200)
+  assert.is(await ask('/api/spaces/global/lobby'), 200)
+  http.clock.ms += 20_000
+  assert.is(await ask('/api/spaces'), 200)
+  await http.close()
 })
 
 test('given an export, then it counts more than a page, and less than all that one has', () => {

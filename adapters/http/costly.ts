@@ -1,5 +1,5 @@
-/** Reads that cost the server some twenty times what others do: a network, and an account wherever it comes from, may ask for all of
- *  these together less often. What lasts is paid for as it goes, by its length. */
+/** A separate, smaller allowance for reads that cost the server some twenty times what others do. It is kept per network, and per account
+ *  from whatever network. An answer that lasts is charged by its length while it is sent, a search for rooms by the time that it took. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { Caller } from '../../domain/identity.ts'
@@ -36,17 +36,37 @@ const COSTLY = new Set([
   '/api/presence/waitlist/:id/status',
 ])
 
+/** Pages that every visitor reads, but that cost several milliseconds each: a network may read so many in a minute, and at once. */
+export const PAGES_PER_MINUTE = 3_000
+const PAGES = new Set(['/api/spaces', '/api/chat/:type/:id/messages'])
+
 /** What one counts as: a search for words three times, an export fifteen times and by its length (`npm run bench -- limits` measures
  *  both). */
 export const WORTH = { search: 3, export: 15 }
 /** So many characters of an answer that lasts count as one more. */
 export const PAID_CHARACTERS = 128 * 1_024
+/** A search for rooms, or a page far into their list, counts as one for each so many milliseconds, and at most for a second: how much there is
+ *  to search grows with the content. */
+export const CHARGED_MS = 25
+const MOST_CHARGED_MS = 1_000
+const NEAR = 1_000
+const isSearchOfRooms = ({ query, routeOptions }: FastifyRequest): boolean => {
+  if (routeOptions.url !== '/api/spaces') return false
+  const { q, offset } = query as { readonly q?: unknown; readonly offset?: unknown }
+  return (q ?? '') !== '' || Number(offset ?? 0) > NEAR
+}
+
 const worthOf = ({ query, headers, routeOptions }: FastifyRequest): number => {
   if (routeOptions.url?.endsWith('/evidence') === true) return WORTH.export
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
   // Before it is decoded what is left out is undefined, after it null.
   const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')
   return isExport ? WORTH.export : (text ?? null) === null ? 1 : WORTH.search
+}
+
+export type ReadLimits = {
+  readonly costlyPerMinute?: number | undefined
+  readonly pagesPerMinute?: number | undefined
 }
 
 export type Costly = {
@@ -56,32 +76,60 @@ export type Costly = {
   readonly paid: (request: FastifyRequest, caller: Caller, characters: number) => number
 }
 
+const slowDown = (ms: number): HttpError =>
+  new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds: Math.ceil(ms / 1_000) }))
+
 const payerOf = ({ kind, id }: Caller): string | null => (kind === 'guest' ? null : `${kind} ${id}`)
 
-export const limitCostly = (app: FastifyInstance, clock: Clock, perMinute = COSTLY_PER_MINUTE): void => {
+export const limitCostly = (
+  app: FastifyInstance,
+  clock: Clock,
+  { costlyPerMinute: perMinute = COSTLY_PER_MINUTE, pagesPerMinute = PAGES_PER_MINUTE }: ReadLimits = {},
+): void => {
   const pace = { perSecond: perMinute / 60, burst: perMinute }
   const buckets = new LRUCache<string, Bucket>({ max: REMEMBERED })
+  const pagesPace = { perSecond: pagesPerMinute / 60, burst: pagesPerMinute }
+  const pages = new LRUCache<string, Bucket>({ max: REMEMBERED })
   const bucketOf = (payer: string): Bucket => {
     const bucket = buckets.get(payer) ?? fullBucket(pace, clock.now())
     buckets.set(payer, bucket)
     return bucket
   }
   const isCostly = (request: FastifyRequest): boolean =>
-    COSTLY.has(request.routeOptions.url ?? '') && !isLoopback(request.address)
+    (COSTLY.has(request.routeOptions.url ?? '') || isSearchOfRooms(request)) && !isLoopback(request.address)
   const takeFrom = (payer: string, request: FastifyRequest): void => {
     const bucket = bucketOf(payer)
     const worth = Math.min(worthOf(request), pace.burst)
     if (take(bucket, pace, clock.now(), worth)) return
-    const retryAfterSeconds = Math.ceil(waitFor(bucket, pace, worth) / 1_000)
-    throw new HttpError(describeRefusal({ _tag: 'SlowDown', retryAfterSeconds }))
+    throw slowDown(waitFor(bucket, pace, worth))
+  }
+  const takePage = (network: string): void => {
+    const bucket = pages.get(network) ?? fullBucket(pagesPace, clock.now())
+    pages.set(network, bucket)
+    if (!take(bucket, pagesPace, clock.now())) throw slowDown(waitFor(bucket, pagesPace))
   }
   app.addHook('onRequest', async (request) => {
     if (isCostly(request)) takeFrom(networkOf(request.address), request)
+    else if (
+      request.method === 'GET' &&
+      PAGES.has(request.routeOptions.url ?? '') &&
+      !isLoopback(request.address)
+    )
+      takePage(networkOf(request.address))
+  })
+  const accountOf = new WeakMap<FastifyRequest, string>()
+  app.addHook('onResponse', async (request, reply) => {
+    if (!isSearchOfRooms(request) || isLoopback(request.address)) return
+    const owed = Math.min(reply.elapsedTime, MOST_CHARGED_MS) / CHARGED_MS
+    for (const payer of [networkOf(request.address), accountOf.get(request)])
+      if (payer !== undefined) bucketOf(payer).tokens -= owed
   })
   app.decorate('costly', {
     asked: (request, caller) => {
       const payer = payerOf(caller)
-      if (payer !== null && isCostly(request)) takeFrom(payer, request)
+      if (payer === null || !isCostly(request)) return
+      accountOf.set(request, payer)
+      takeFrom(payer, request)
     },
     paid: (request, caller, characters) => {
       if (!isCostly(request)) return 0

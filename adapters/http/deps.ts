@@ -37,6 +37,7 @@ export type HttpConfig = {
   readonly requestsPerMinute?: number
   /** How many of these may be expensive (`costly.ts`). Default 600. */
   readonly costlyPerMinute?: number
+  readonly pagesPerMinute?: number
   /** Bytes. Default 65,536. */
   readonly bodyLimit?: number
 }

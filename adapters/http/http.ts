@@ -281,7 +281,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     const allow = request.method === 'OPTIONS' ? allowed(request.url) : null
     if (allow !== null) reply.header('allow', allow)
   })
-  limitCostly(app, deps.clock, config.costlyPerMinute)
+  limitCostly(app, deps.clock, config)
   await protect(app, config)
   answerErrors(app, config, allowed)
   await document(app, config)

@@ -1,33 +1,17 @@
 /** Words that nobody could erase: into every place of every call that takes text something is put that is found again. On the log, as
  *  it is sealed, it stands only where docs/privacy.md says so, and nowhere of what was refused. */
-import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { testHttp } from '../../infra/testing/http.ts'
-import { memoryLog } from '../../infra/testing/memory-log.ts'
-import { sealedLog } from '../privacy/sealed-log.ts'
-import type { Vault } from '../privacy/vault.ts'
+import { createMarks, placesIn } from '../../infra/testing/marked-words.ts'
 import { ABOUT_A_SPACE, type Sample } from './testing/endpoints.ts'
 
 const test = suite('words in the clear')
 const http = await testHttp()
 test.after(() => http.close())
 
-const key = { generation: 1, key: createSecretKey(randomBytes(32)) }
-const vault: Vault = {
-  sealing: async (subjects) => new Map(subjects.map((subject) => [subject, key])),
-  opening: async () => new Map(),
-}
-
-/** Found again wherever it comes to stand. By itself it is of the grammar of names. */
-let count = 0
-const MARK = /zq\d+qz/
-const WORDS = /zq\d+qz some words/
-const mark = (): string => {
-  count += 1
-  return `zq${count}qz`
-}
-const words = (): string => `${mark()} some words of mine`
+const { mark, words, count } = createMarks()
 
 type Json = Readonly<Record<string, unknown>>
 // biome-ignore lint/suspicious/noExplicitAny: of whatever shape
@@ -62,33 +46,6 @@ const marked = (sample: Sample): ReadonlyArray<object> => {
   ]
 }
 
-type Places = { readonly words: ReadonlyArray<string>; readonly names: ReadonlyArray<string> }
-/** Each place of the log, as it is sealed, that has such words, or what is of the grammar of names: `Type path.of.it`. */
-const placesIn = async (from: number): Promise<Places> => {
-  const stored = memoryLog()
-  const sealed = sealedLog(stored, vault)
-  for (const { stream, id, type, data, metadata } of http.log.all().slice(from))
-    await sealed.append(stream, 'any', [{ id, type, data, metadata } as never])()
-  const found = { words: new Set<string>(), names: new Set<string>() }
-  const look = (type: string, path: string, value: unknown): void => {
-    if (typeof value === 'string' && MARK.test(value))
-      found[WORDS.test(value) ? 'words' : 'names'].add(`${type} ${path}`)
-    if (typeof value !== 'object' || value === null) return
-    for (const [name, part] of Object.entries(value)) {
-      look(type, `${path}.*`, MARK.test(name) ? name : null)
-      look(type, `${path}.${MARK.test(name) ? '*' : name.replace(/^\d+$/, 'n')}`, part)
-    }
-  }
-  for (const { stream, type, data, metadata } of stored.all()) {
-    // Snapshots have what a room's state has, whose events are looked at.
-    if (type === 'Snapshot') continue
-    look(type, 'stream', stream)
-    look(type, 'data', data)
-    look(type, 'metadata', metadata)
-  }
-  return { words: [...found.words].sort(), names: [...found.names].sort() }
-}
-
 const WRITES: ReadonlyArray<Sample> = ABOUT_A_SPACE.filter(({ method }) => method !== 'GET')
 const sendAll = async (space: string, who: object): Promise<number> => {
   let done = 0
@@ -99,7 +56,7 @@ const sendAll = async (space: string, who: object): Promise<number> => {
         'user-agent': mark(),
         'x-request-id': mark(),
         'x-forwarded-for': mark(),
-        ...(count % 3 === 0 ? { 'idempotency-key': mark() } : {}),
+        ...(count() % 3 === 0 ? { 'idempotency-key': mark() } : {}),
       }
       const answer = await http.app.inject({
         method: sample.method,
@@ -129,7 +86,7 @@ test('given everybody who may not, when they put words into every place, then of
   assert.ok(http.log.all().length > from)
   const refused = http.log.all().slice(from)
   assert.ok(refused.every(({ type }) => type === 'CommandRefused' || type === 'SpaceOpened'))
-  assert.equal(await placesIn(from), {
+  assert.equal(await placesIn(http.log, from), {
     words: [],
     // Names of sessions, rooms and people, each of their grammar.
     names: [
@@ -146,7 +103,7 @@ test('given the owner of a room, when they do, then words stand in the clear onl
   for (const url of ['/api/spaces/document/1/join'])
     await http.app.inject({ method: 'POST', url, payload: {}, headers: { ...http.bearer('frank') } })
   assert.ok((await sendAll('document/1', http.bearer('alice'))) > 50)
-  const { words, names } = await placesIn(from)
+  const { words, names } = await placesIn(http.log, from)
   assert.equal(words, [
     'AccountBanned data.reason',
     'AccountMuted data.reason',
@@ -190,7 +147,7 @@ test('given an API key and a subscription, then their name and address stand as 
       ...{ url: 'https://example.com/hook', space: 'document:1' },
       [name]: name === 'url' ? `https://example.com/${mark()}` : mark(),
     })
-  assert.equal(await placesIn(from), {
+  assert.equal(await placesIn(http.log, from), {
     words: [],
     names: ['ApiKeyCreated data.subject', 'SubscriptionCreated data.url'],
   })

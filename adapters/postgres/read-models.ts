@@ -35,6 +35,7 @@ import { boots, connectedUsers, sessionsOfBoot, subrooms } from '../../projectio
 import { settingsOf, settingsRow } from '../../projections/settings/queries.ts'
 import { countSpaces, describeSpace, listSpaces } from '../../projections/spaces/queries.ts'
 import { COUNTED } from '../../projections/transparency/report.ts'
+import { createCounted } from './counted.ts'
 import { askingOf, rowsOf } from './query.ts'
 import { advanced } from './wait-for-position.ts'
 
@@ -135,6 +136,16 @@ export const createReadModels = (
     return { messages: kept.map((row) => ({ ...row, timestamp: row.created_at })), has_more: more }
   }
 
+  const counted = createCounted()
+  const countedSpaces = (request: Parameters<typeof countSpaces>[0]): Promise<number> => {
+    const { type, contentType, q, viewer } = request
+    const account = viewer?.kind === 'account' ? viewer.id : null
+    return counted(
+      JSON.stringify([type, contentType, q, account]),
+      async () => (await rowsOf(pool, countSpaces(request)))[0]?.total ?? 0,
+    )
+  }
+
   return {
     waitFor: (position, timeoutMs) => asking(() => waits.waitFor(position, timeoutMs)),
     checkpoint: () =>
@@ -146,9 +157,9 @@ export const createReadModels = (
     listSpaces: ({ limit, cursor, ...asked }) =>
       asking(async () => {
         const request = cleaned(asked)
-        const [rows, counted] = await Promise.all([
+        const [rows, total] = await Promise.all([
           rowsOf(pool, listSpaces(request, after('spaces', cursor), limit + 1)),
-          rowsOf(pool, countSpaces(request)),
+          countedSpaces(request),
         ])
         const { items, next_cursor } = page(rows, limit, (row) => [
           String(row.rank),
@@ -158,7 +169,7 @@ export const createReadModels = (
           row.space_id,
         ])
         const spaces = items.map(({ rank, idle, age, ...space }) => space)
-        return { spaces, total: counted[0]?.total ?? 0, next_cursor }
+        return { spaces, total, next_cursor }
       }),
     space: (space) =>
       asking(async () => {

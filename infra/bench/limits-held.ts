@@ -33,10 +33,10 @@ const more = async (fill: () => Promise<() => unknown>): Promise<number> => {
 
 const BASE = 1_767_225_600_000
 /** A log that keeps nothing: what a real log writes is on a disk, and is not measured here. */
-const pathOf = () => {
+const pathOf = (log: ReturnType<typeof memoryLog> = memoryLog()) => {
   const clock = { ms: BASE, now: () => clock.ms }
   const path = createCommands({
-    log: memoryLog(),
+    log,
     content: {
       factsFor: () => async () =>
         E.right({ exists: true, title: 'Bench', owner: 'alice', visibility: 'public', role: null }),
@@ -77,6 +77,47 @@ const sessions = () =>
     const all = pathOf()
     for (let n = 0; n < 50; n += 1) await ask(all, n, LOBBY, joinOf(n, 900))
     return () => all.path.drain()
+  })
+
+const WAITING_SECONDS = 10
+/** The commands of one address that wait for a log that does not answer: for as long as a command may wait, as many as are allowed. */
+const waitingCommands = () =>
+  more(async () => {
+    const log = memoryLog()
+    let answers = (): void => {}
+    const silence = new Promise<void>((resolve) => {
+      answers = resolve
+    })
+    const append: typeof log.append =
+      (...sent) =>
+      async () => {
+        await silence
+        return log.append(...sent)()
+      }
+    const all = pathOf({ ...log, append })
+    const content = '\u{1F600}'.repeat(2_000)
+    for (let second = 0; second < WAITING_SECONDS; second += 1) {
+      for (let n = 0; n < 600; n += 1)
+        void all.path.chat({
+          ...guestOf(n % 500),
+          id: randomUUID(),
+          space: LOBBY,
+          command: {
+            type: 'PostMessage',
+            messageId: randomUUID(),
+            subspace: 'main',
+            content,
+            messageType: 'text',
+            parentMessageId: null,
+          },
+        })()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      all.clock.ms += 1_000
+    }
+    return async () => {
+      answers()
+      await all.path.drain()
+    }
   })
 
 const POST = { spaceType: 'post', spaceId: 'alice/my-post' }
@@ -140,6 +181,8 @@ const unread = async (seconds = 10): Promise<number> => {
     const content = '\u{1F600}'.repeat(990)
     for (const end = performance.now() + seconds * 1_000; performance.now() < end; ) {
       await Promise.all(Array.from({ length: 50 }, () => speaker.ask('chat-message', { content })))
+      // Garbage is not held.
+      collect()
       const { heapUsed, external } = process.memoryUsage()
       most = Math.max(most, heapUsed + external - before)
     }
@@ -154,6 +197,7 @@ const MB = 1e6
 /** For each kind of thing that is held: what was measured, the bound, and the words for both. */
 export const heldByOneAddress = async () => {
   const [seats, full, socket, waiting] = [await rooms(), await sessions(), await sockets(), await unread()]
+  const queued = await waitingCommands()
   const say = (bytes: number): string => `${(bytes / MB).toFixed(1)} MB`
   return [
     {
@@ -183,6 +227,13 @@ export const heldByOneAddress = async () => {
       ours: say(waiting),
       goal: '≤ 256 MB plus what the room itself says',
       met: waiting <= 300 * MB,
+    },
+    {
+      what: `held: commands of one address while the log does not answer for ${WAITING_SECONDS} s`,
+      figure: queued,
+      ours: say(queued),
+      goal: '≤ 32 MB',
+      met: queued <= 32 * MB,
     },
   ]
 }

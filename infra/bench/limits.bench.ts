@@ -5,6 +5,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { createLooks } from '../../adapters/http/audit-reads.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
 import { createLimiter, DEFAULT_LIMITS } from '../../apps/commands/limits.ts'
+import type { CaseCommand } from '../../domain/cases/commands.ts'
 import type { ChatCommand } from '../../domain/chat/commands.ts'
 import { LOBBY, type SpaceRef } from '../../domain/names.ts'
 import type { Sender } from '../../domain/ports.ts'
@@ -28,6 +29,7 @@ const sizeOf = (events: ReadonlyArray<{ data: unknown; metadata: unknown }>): nu
 type Sent = { readonly sender: Sender; readonly space: SpaceRef } & (
   | { readonly chat: ChatCommand }
   | { readonly presence: SpaceCommand }
+  | { readonly report: CaseCommand }
 )
 
 /** One minute of the commands that `next` makes; in each second until it has been told three times to wait. */
@@ -61,7 +63,9 @@ const aMinute = async (next: (n: number) => Sent, exists = true) => {
       const answer =
         'chat' in asked
           ? await path.chat({ ...request, command: asked.chat })()
-          : await path.space({ ...request, command: asked.presence })()
+          : 'report' in asked
+            ? await path.cases({ ...request, command: asked.report })()
+            : await path.space({ ...request, command: asked.presence })()
       const refusal = E.isLeft(answer) && answer.left._tag === 'Refused' ? answer.left.refusal._tag : null
       if (refusal === 'SlowDown') slow += 1
       // Commands refused for another reason are written too, but there is no need to ask a hundred thousand times to
@@ -222,6 +226,23 @@ export const bench = async () => {
     'written in a minute: refusals for one address in ever new spaces',
     [`${mb(refused.bytes)}, ${refused.events} events`, '≤ 2 MB', refused.bytes <= 2e6],
     refused,
+  )
+  const reported = await aMinute((n) => ({
+    sender: guestOf(n % 1_000),
+    space: { type: 'post', id: `alice/reported-${n % 500}` },
+    report: {
+      type: 'FileReport',
+      reportId: randomUUID(),
+      caseId: randomUUID(),
+      target: { kind: 'person', subject: `guest:${n.toString(16).padStart(12, '0')}` },
+      words: '\u{1F600}'.repeat(500),
+      network: '192.0.2.1',
+    },
+  }))
+  add(
+    'written in a minute: reports by all guests of one address, in 500 rooms',
+    [`${mb(reported.bytes)}, ${reported.events} events`, '≤ 1 MB', reported.bytes <= 1e6],
+    reported,
   )
   const looked = await looksOfAMinute()
   add(

@@ -10,92 +10,214 @@ const LOBBY_NAME = 'Lobby'
 const DESCRIPTION = 200
 
 type Asked = Pick<SpacesRequest, 'type' | 'contentType' | 'q' | 'viewer'>
-const known = ({ type, contentType, q, viewer }: Asked) => {
-  // Only accounts own, create or are granted anything.
-  const account = viewer?.kind === 'account' ? viewer.id : null
-  const granted = (
-    space: 'post' | 'document' | 'community' | 'global',
-    id: ReturnType<typeof sql.fragment>,
-  ) =>
-    account === null
-      ? sql.fragment`FALSE`
-      : sql.fragment`EXISTS (SELECT FROM presence_permissions g
-          WHERE g.space_type = ${space} AND g.space_id = ${id} AND g.user_account = ${account})`
-  const is = (column: ReturnType<typeof sql.fragment>) =>
-    account === null ? sql.fragment`FALSE` : sql.fragment`${column} = ${account}`
-  const parts = [
-    ...(type === undefined || type === 'post'
-      ? [
-          sql.fragment`SELECT 2 AS standing, 'post' AS space_type, p.author || '/' || p.permlink AS space_id,
-              coalesce(nullif(p.title, ''), p.permlink) AS name, left(p.content, ${DESCRIPTION}::int) AS description,
-              coalesce(nullif(p.type, ''), 'post') AS type, p.author AS owner, p.created_at
-            FROM posts p
-            WHERE NOT (p.hidden OR p.flagged) OR ${is(sql.fragment`p.author`)}
-              OR ${granted('post', sql.fragment`p.author || '/' || p.permlink`)}`,
-          // Posts that are being read now, if no primary is followed, and that were not opened yet.
-          sql.fragment`SELECT 2, 'post', a.id, coalesce(nullif(a.title, ''), a.id), '', a.type, a.author, a.created_at
-            FROM alive_posts a
-            WHERE NOT EXISTS (SELECT FROM posts p
-                WHERE p.author = split_part(a.id, '/', 1) AND p.permlink = split_part(a.id, '/', 2))
-              AND NOT EXISTS (SELECT FROM presence_spaces o WHERE o.space_type = 'post' AND o.space_id = a.id)`,
-        ]
-      : []),
-    ...(type === undefined || type === 'document'
-      ? [
-          sql.fragment`SELECT 2, 'document', d.id, coalesce(nullif(d.title, ''), d.id), '', 'document', d.creator,
-              d.created_at
-            FROM collaboration_documents d
-            WHERE NOT d.is_deleted AND (d.is_public OR ${is(sql.fragment`d.creator`)}
-              OR ${granted('document', sql.fragment`d.id`)}
-              OR ${
-                account === null
-                  ? sql.fragment`FALSE`
-                  : sql.fragment`EXISTS (SELECT FROM collaboration_permissions c
-                      WHERE c.document_id = d.id AND c.user_account = ${account})`
-              })`,
-        ]
-      : []),
-    ...(type === undefined || type === 'global'
-      ? [
-          sql.fragment`SELECT 0, 'global', ${LOBBY.id}::text, ${LOBBY_NAME}::text, '', 'global', NULL::text,
-            (SELECT opened_at FROM presence_spaces WHERE space_type = 'global' AND space_id = ${LOBBY.id})`,
-        ]
-      : []),
-    // Spaces without a content table are known because they were opened; of communities, only those that Hive has.
-    ...(['community', 'global', 'post'] as const)
-      .filter((each) => type === undefined || type === each)
-      .map(
-        (
-          each,
-        ) => sql.fragment`SELECT 3, ${each}::text, o.space_id, coalesce(nullif(o.title, ''), o.space_id), '',
-            ${each}::text, o.owner, o.opened_at
-          FROM presence_spaces o
-          WHERE o.space_type = ${each} AND NOT (o.space_type = 'global' AND o.space_id = ${LOBBY.id})
-            AND (o.space_type <> 'post'
-              OR (EXISTS (SELECT FROM hive_posts h WHERE h.id = o.space_id)
-                AND NOT EXISTS (SELECT FROM posts p
-                  WHERE p.author = split_part(o.space_id, '/', 1) AND p.permlink = split_part(o.space_id, '/', 2))))
-            AND (o.space_type <> 'community' OR EXISTS (SELECT FROM hive_communities h WHERE h.name = o.space_id))
-            AND (o.visibility = 'public' OR ${is(sql.fragment`o.owner`)}
-              OR ${granted(each, sql.fragment`o.space_id`)})`,
-      ),
-  ]
-  const search = q?.trim()
-  const has = (column: ReturnType<typeof sql.fragment>) =>
-    sql.fragment`strpos(presence_folded(${column}), presence_folded(${search ?? ''})) > 0`
-  return sql.fragment`(SELECT * FROM (${sql.join(parts, sql.fragment` UNION ALL `)}) AS every
-      (standing, space_type, space_id, name, description, type, owner, created_at)
-    WHERE ${contentType === undefined ? sql.fragment`TRUE` : sql.fragment`lower(type) = ${contentType}`}
-      AND ${
-        search === undefined || search === ''
-          ? sql.fragment`TRUE`
-          : sql.fragment`(${has(sql.fragment`name`)} OR ${has(sql.fragment`space_id`)}
-            OR ${has(sql.fragment`coalesce(owner, '')`)})`
-      })`
+type Fragment = ReturnType<typeof sql.fragment>
+
+/** One table that spaces are known from. Its rows are found by index, newest first, so that a page costs the same however many
+ *  there are. */
+type Source = {
+  /** Where its spaces stand among those that nobody is in. */
+  readonly standing: number
+  readonly spaceType: 'post' | 'document' | 'community' | 'global'
+  readonly from: Fragment
+  readonly id: Fragment
+  readonly name: Fragment
+  readonly description: Fragment
+  readonly type: Fragment
+  readonly owner: Fragment
+  readonly createdAt: Fragment
+  /** As `createdAt`, never null, as an index has it. */
+  readonly time: Fragment
+  /** Whether a row has this id. */
+  readonly has: (id: Fragment) => Fragment
+  /** What everybody may know of; and what the caller may know of besides. They exclude each other. */
+  readonly open: Fragment
+  readonly besides: Fragment | null
+  /** Text that is searched, as an index has it; null where there are too few rows for one. */
+  readonly words: Fragment | null
 }
 
-export const countSpaces = (request: Asked): Query<{ total: number }> =>
-  query(sql.unsafe`SELECT count(*) AS total FROM ${known(request)} AS known`, t.type({ total: count }))
+const NO_WORDS = sql.fragment`''`
+/** One text, so that one index finds each part of it. */
+const wordsOf = (...parts: ReadonlyArray<Fragment>): Fragment =>
+  sql.fragment`presence_folded(${sql.join(parts, sql.fragment` || chr(10) || `)})`
+
+const grantedTo = (account: string, space: Source['spaceType']): Fragment =>
+  sql.fragment`SELECT g.space_id FROM presence_permissions g
+    WHERE g.user_account = ${account} AND g.space_type = ${space}`
+
+const POST_ID = sql.fragment`(p.author || '/' || p.permlink)`
+const postsFor = (account: string | null): Source => ({
+  standing: 2,
+  spaceType: 'post',
+  from: sql.fragment`posts p`,
+  id: POST_ID,
+  name: sql.fragment`coalesce(nullif(p.title, ''), p.permlink)`,
+  description: sql.fragment`left(p.content, ${DESCRIPTION}::int)`,
+  type: sql.fragment`coalesce(nullif(p.type, ''), 'post')`,
+  owner: sql.fragment`p.author`,
+  createdAt: sql.fragment`p.created_at`,
+  time: sql.fragment`p.created_at`,
+  has: (id) => sql.fragment`p.author = split_part(${id}, '/', 1) AND p.permlink = split_part(${id}, '/', 2)`,
+  open: sql.fragment`NOT (p.hidden OR p.flagged)`,
+  besides:
+    account === null
+      ? null
+      : sql.fragment`(p.hidden OR p.flagged) AND (p.author, p.permlink) IN (
+          SELECT own.author, own.permlink FROM posts own WHERE own.author = ${account} AND (own.hidden OR own.flagged)
+          UNION SELECT split_part(g.space_id, '/', 1), split_part(g.space_id, '/', 2)
+            FROM (${grantedTo(account, 'post')}) AS g)`,
+  words: wordsOf(
+    sql.fragment`coalesce(nullif(p.title, ''), p.permlink)`,
+    sql.fragment`(p.author || '/' || p.permlink)`,
+  ),
+})
+/** Posts that are read now, where no primary is followed, and that nobody opened yet. */
+const ALIVE: Source = {
+  standing: 2,
+  spaceType: 'post',
+  from: sql.fragment`alive_posts a`,
+  id: sql.fragment`a.id`,
+  name: sql.fragment`coalesce(nullif(a.title, ''), a.id)`,
+  description: NO_WORDS,
+  type: sql.fragment`a.type`,
+  owner: sql.fragment`a.author`,
+  createdAt: sql.fragment`a.created_at`,
+  time: sql.fragment`coalesce(a.created_at, 'epoch')`,
+  has: (id) => sql.fragment`a.id = ${id}`,
+  open: sql.fragment`NOT EXISTS (SELECT FROM posts p
+      WHERE p.author = split_part(a.id, '/', 1) AND p.permlink = split_part(a.id, '/', 2))
+    AND NOT EXISTS (SELECT FROM presence_spaces o WHERE o.space_type = 'post' AND o.space_id = a.id)`,
+  besides: null,
+  words: null,
+}
+const documentsFor = (account: string | null): Source => ({
+  standing: 2,
+  spaceType: 'document',
+  from: sql.fragment`collaboration_documents d`,
+  id: sql.fragment`d.id`,
+  name: sql.fragment`coalesce(nullif(d.title, ''), d.id)`,
+  description: NO_WORDS,
+  type: sql.fragment`'document'`,
+  owner: sql.fragment`d.creator`,
+  createdAt: sql.fragment`d.created_at`,
+  time: sql.fragment`d.created_at`,
+  has: (id) => sql.fragment`d.id = ${id}`,
+  open: sql.fragment`NOT d.is_deleted AND d.is_public`,
+  besides:
+    account === null
+      ? null
+      : sql.fragment`NOT d.is_deleted AND NOT d.is_public AND d.id IN (
+          SELECT own.id FROM collaboration_documents own WHERE own.creator = ${account}
+          UNION SELECT c.document_id FROM collaboration_permissions c WHERE c.user_account = ${account}
+          UNION ${grantedTo(account, 'document')})`,
+  words: wordsOf(
+    sql.fragment`coalesce(nullif(d.title, ''), d.id)`,
+    sql.fragment`d.id`,
+    sql.fragment`d.creator`,
+  ),
+})
+const LOBBY_SOURCE: Source = {
+  standing: 0,
+  spaceType: 'global',
+  from: sql.fragment`(SELECT (SELECT opened_at FROM presence_spaces
+    WHERE space_type = 'global' AND space_id = ${LOBBY.id}) AS opened_at) AS l`,
+  id: sql.fragment`${LOBBY.id}::text`,
+  name: sql.fragment`${LOBBY_NAME}::text`,
+  description: NO_WORDS,
+  type: sql.fragment`'global'`,
+  owner: sql.fragment`NULL::text`,
+  createdAt: sql.fragment`l.opened_at`,
+  time: sql.fragment`coalesce(l.opened_at, 'epoch')`,
+  has: (id) => sql.fragment`${id} = ${LOBBY.id}::text`,
+  open: sql.fragment`TRUE`,
+  besides: null,
+  words: null,
+}
+/** Spaces without a table of content are known by having been opened; posts and communities, only those that Hive has. */
+const openedFor = (spaceType: 'community' | 'global' | 'post', account: string | null): Source => {
+  const exists = {
+    global: sql.fragment`o.space_id <> ${LOBBY.id}`,
+    community: sql.fragment`EXISTS (SELECT FROM hive_communities h WHERE h.name = o.space_id)`,
+    post: sql.fragment`EXISTS (SELECT FROM hive_posts h WHERE h.id = o.space_id)
+      AND NOT EXISTS (SELECT FROM posts p
+        WHERE p.author = split_part(o.space_id, '/', 1) AND p.permlink = split_part(o.space_id, '/', 2))`,
+  }[spaceType]
+  const isOne = sql.fragment`o.space_type = ${spaceType} AND ${exists}`
+  return {
+    standing: 3,
+    spaceType,
+    from: sql.fragment`presence_spaces o`,
+    id: sql.fragment`o.space_id`,
+    name: sql.fragment`coalesce(nullif(o.title, ''), o.space_id)`,
+    description: NO_WORDS,
+    type: sql.fragment`${spaceType}::text`,
+    owner: sql.fragment`o.owner`,
+    createdAt: sql.fragment`o.opened_at`,
+    time: sql.fragment`coalesce(o.opened_at, 'epoch')`,
+    has: (id) => sql.fragment`o.space_id = ${id}`,
+    open: sql.fragment`${isOne} AND o.visibility = 'public'`,
+    besides:
+      account === null
+        ? null
+        : sql.fragment`${isOne} AND o.visibility IS DISTINCT FROM 'public' AND o.space_id IN (
+            SELECT own.space_id FROM presence_spaces own WHERE own.owner = ${account} AND own.space_type = ${spaceType}
+            UNION ${grantedTo(account, spaceType)})`,
+    words: wordsOf(
+      sql.fragment`coalesce(nullif(o.title, ''), o.space_id)`,
+      sql.fragment`o.space_id`,
+      sql.fragment`coalesce(o.owner, '')`,
+    ),
+  }
+}
+
+const sourcesFor = ({ type, viewer }: Asked): ReadonlyArray<Source> => {
+  // Only accounts own, create or are granted anything.
+  const account = viewer?.kind === 'account' ? viewer.id : null
+  const all = [
+    LOBBY_SOURCE,
+    postsFor(account),
+    ALIVE,
+    documentsFor(account),
+    openedFor('community', account),
+    openedFor('global', account),
+    openedFor('post', account),
+  ]
+  return all.filter(({ spaceType }) => type === undefined || type === spaceType)
+}
+
+/** What `LIKE` takes for signs of its own is taken as it is. */
+const containing = (words: string): Fragment =>
+  sql.fragment`'%' || replace(replace(replace(presence_folded(${words}), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'`
+
+/** The condition of type and words. */
+const asked = ({ contentType, q }: Asked, source: Source): Fragment => {
+  const search = q?.trim() ?? ''
+  const words = source.words ?? wordsOf(source.name, source.id, sql.fragment`coalesce(${source.owner}, '')`)
+  return sql.fragment`${contentType === undefined ? sql.fragment`TRUE` : sql.fragment`lower(${source.type}) = ${contentType}`}
+    AND ${search === '' ? sql.fragment`TRUE` : sql.fragment`${words} LIKE ${containing(search)}`}`
+}
+/** What the caller may know of, in parts that exclude each other and each have an index. */
+const partsOf = ({ open, besides }: Source): ReadonlyArray<Fragment> =>
+  besides === null ? [open] : [open, besides]
+const mayKnow = (source: Source): Fragment =>
+  sql.fragment`(${sql.join(
+    partsOf(source).map((part) => sql.fragment`(${part})`),
+    sql.fragment` OR `,
+  )})`
+
+/** How many there are in all. Each part is counted by an index, but a part's cost still grows with it. */
+export const countSpaces = (request: Asked): Query<{ total: number }> => {
+  const counts = sourcesFor(request).flatMap((source) =>
+    partsOf(source).map(
+      (part) =>
+        sql.fragment`(SELECT count(*) FROM ${source.from} WHERE ${part} AND ${asked(request, source)})`,
+    ),
+  )
+  return query(
+    sql.unsafe`SELECT ${sql.join([sql.fragment`0`, ...counts], sql.fragment` + `)} AS total`,
+    t.type({ total: count }),
+  )
+}
 
 const listed = t.type({
   space_type: spaceType,
@@ -111,13 +233,59 @@ const listed = t.type({
   idle: bigint,
   age: bigint,
 })
-/** The lobby, then the spaces with the most people, then the newest content, and last the spaces that are known only
- *  because they were opened. `after` is the key of the row before: rank, idle, age, type, id. */
+
+const columnsOf = ({ standing, spaceType, ...source }: Source): Fragment =>
+  sql.fragment`${standing}::int4 AS standing, ${spaceType}::text AS space_type, ${source.id} AS space_id,
+    ${source.name} AS name, ${source.description} AS description, ${source.type} AS type, ${source.owner} AS owner,
+    ${source.createdAt} AS created_at`
+
+/** Rows that come after `after` in a source whose spaces nobody is in: null where none of it does. */
+const beyond = (source: Source, after: ReadonlyArray<string> | null): Fragment | null => {
+  const [rank, , age, type, id] = after ?? []
+  if (rank === undefined || Number(rank) < source.standing) return sql.fragment`TRUE`
+  if (Number(rank) > source.standing) return null
+  const at = sql.fragment`('epoch'::timestamptz + -(${age!}::int8) * interval '1 microsecond')`
+  return sql.fragment`${source.time} <= ${at} AND (${source.time} < ${at}
+    OR (${source.spaceType}::text COLLATE "C", ${source.id} COLLATE "C") > (${type!}::text COLLATE "C", ${id!}::text COLLATE "C"))`
+}
+
+/** The lobby, then where most people are, then the newest content, and last what is known only by having been opened.
+ *  `after` is the key of the row before: rank, idle, age, type, id. */
 export const listSpaces = (
   request: Asked & Pick<SpacesRequest, 'offset'>,
   after: ReadonlyArray<string> | null,
   limit: number,
 ): Query<t.TypeOf<typeof listed>> => {
+  const offset = request.offset ?? 0
+  const sources = sourcesFor(request)
+  const withPeople = sources
+    .filter(({ standing }) => standing > 0)
+    .map(
+      (source) => sql.fragment`SELECT one.*, here.users FROM here CROSS JOIN LATERAL (
+          SELECT ${columnsOf(source)} FROM ${source.from}
+          WHERE ${source.has(sql.fragment`here.space_id`)} AND ${mayKnow(source)} AND ${asked(request, source)}) AS one
+        WHERE here.space_type = ${source.spaceType}`,
+    )
+  const lobby = sources
+    .filter(({ standing }) => standing === 0)
+    .map(
+      (source) => sql.fragment`SELECT one.*, coalesce(here.users, 0) FROM (
+          SELECT ${columnsOf(source)} FROM ${source.from} WHERE ${asked(request, source)}) AS one
+        LEFT JOIN here ON here.space_type = one.space_type AND here.space_id = one.space_id`,
+    )
+  const empty = sources
+    .filter(({ standing }) => standing > 0)
+    .flatMap((source) => {
+      const rest = beyond(source, after)
+      if (rest === null) return []
+      return partsOf(source).map(
+        (part) => sql.fragment`(SELECT ${columnsOf(source)}, 0::int8 FROM ${source.from}
+          WHERE ${part} AND ${asked(request, source)} AND ${rest}
+            AND ${source.id} NOT IN (SELECT here.space_id FROM here WHERE here.space_type = ${source.spaceType})
+          ORDER BY ${source.time} DESC, ${source.id} COLLATE "C"
+          LIMIT ${limit + offset})`,
+      )
+    })
   const from =
     after === null
       ? sql.fragment``
@@ -125,20 +293,21 @@ export const listSpaces = (
           > (${after[0]!}::int4, ${after[1]!}::int8, ${after[2]!}::int8, ${after[3]!}::text COLLATE "C",
             ${after[4]!}::text COLLATE "C")`
   return query(
-    sql.unsafe`SELECT page.space_type, page.space_id, page.name AS display_name, page.description, page.type,
-        page.created_at, page.owner AS creator, page.rank, page.idle, page.age, page.active_users,
+    sql.unsafe`WITH here AS MATERIALIZED (
+        SELECT space_type, space_id, count(*) AS users FROM presence_sessions GROUP BY 1, 2)
+      SELECT page.space_type, page.space_id, page.name AS display_name, page.description, page.type,
+        page.created_at, page.owner AS creator, page.rank, page.idle, page.age, page.users AS active_users,
         coalesce(s.max_users, ${DEFAULT_SETTINGS.max_users}::int) AS max_users
       FROM (
         SELECT * FROM (
-          SELECT known.*, coalesce(here.users, 0) AS active_users, -coalesce(here.users, 0)::int8 AS idle,
+          SELECT known.*, -users AS idle,
             -floor(extract(epoch FROM coalesce(created_at, 'epoch')) * 1000000)::int8 AS age,
-            CASE WHEN known.standing = 0 THEN 0 WHEN here.users > 0 THEN 1 ELSE known.standing END AS rank
-          FROM ${known(request)} AS known
-          LEFT JOIN (SELECT space_type, space_id, count(*) AS users FROM presence_sessions GROUP BY 1, 2) AS here
-            ON here.space_type = known.space_type AND here.space_id = known.space_id
+            CASE WHEN standing = 0 THEN 0 WHEN users > 0 THEN 1 ELSE standing END AS rank
+          FROM (${sql.join([...lobby, ...withPeople, ...empty], sql.fragment` UNION ALL `)}) AS known
+            (standing, space_type, space_id, name, description, type, owner, created_at, users)
         ) AS aged ${from}
         ORDER BY rank, idle, age, space_type COLLATE "C", space_id COLLATE "C"
-        LIMIT ${limit} OFFSET ${request.offset ?? 0}
+        LIMIT ${limit} OFFSET ${offset}
       ) AS page
       LEFT JOIN presence_space_settings s ON s.space_type = page.space_type AND s.space_id = page.space_id
       ORDER BY page.rank, page.idle, page.age, page.space_type COLLATE "C", page.space_id COLLATE "C"`,
@@ -158,7 +327,7 @@ const described = t.type({
   chat_revision: nullable(decimal),
   position: nullable(decimal),
 })
-/** No row if neither content nor history knows it. */
+/** No row where neither content nor history knows it. */
 export const describeSpace = (space: SpaceRef): Query<t.TypeOf<typeof described>> => {
   const [author = '', permlink = ''] = space.type === 'post' ? space.id.split('/') : []
   const isLobby = space.type === LOBBY.type && space.id === LOBBY.id

@@ -1,0 +1,176 @@
+/** Words that nobody could erase: into every field of every event that a socket takes something is put that is found again. On the
+ *  log, as it is sealed, it stands only where docs/privacy.md says so, and nowhere of what was refused. */
+import { randomUUID } from 'node:crypto'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createMarks, placesIn } from '../../infra/testing/marked-words.ts'
+import { type Client, eachOnOneNode, type OneNode, ALICES_POST as POST } from '../../infra/testing/sockets.ts'
+import { CLIENT_EVENTS } from './documented.ts'
+
+const test = suite<OneNode>('words in the clear by sockets')
+const many = { perSecond: 1e9, burst: 1e9 }
+eachOnOneNode(test, { limits: { packets: many } })
+
+type Fields = Readonly<Record<string, unknown>>
+const { mark, words } = createMarks()
+
+/** Something valid for each event that has fields, so that the words in one field are all that is wrong. */
+const samplesFor = (other: Client, sessionId: string): Readonly<Record<string, Fields>> => ({
+  'join-space': { ...POST, subspace: 'main' },
+  'chat-message': { content: 'Hello' },
+  'chat-edit': { message_id: randomUUID(), content: 'Good evening' },
+  'chat-delete': { message_id: randomUUID() },
+  'chat-reaction': { message_id: randomUUID(), emoji: '👍' },
+  'voice-state': { enabled: true },
+  'hand-lower': { session_id: sessionId },
+  'speak-grant': { session_id: sessionId },
+  'speak-take': { session_id: sessionId },
+  'speak-hand-on': { session_id: sessionId },
+  kick: { session_id: randomUUID() },
+  mute: { subject: 'bobby' },
+  unmute: { subject: 'bobby' },
+  ban: { subject: 'mallory' },
+  unban: { subject: 'mallory' },
+  'permission-grant': { account: 'carol', permission: 'access' },
+  'permission-revoke': { account: 'carol' },
+  'settings-change': { settings: { theme: 'dark' } },
+  'queue-leave': { ...POST },
+  report: { ...POST, subject: 'bobby', text: 'Loud' },
+  'webrtc-offer': { targetSocketId: other.id, offer: { type: 'offer', sdp: 'v=0' } },
+  'webrtc-answer': { targetSocketId: other.id, answer: { type: 'answer', sdp: 'v=0' } },
+  'webrtc-ice-candidate': { targetSocketId: other.id, candidate: { candidate: '' } },
+  'room-data': { type: 'move', data: { to: 'e4' } },
+  'entity-spawn': { id: 'box', template: '#box', components: { color: 'red' } },
+  'entity-take': { id: 'box' },
+  'entity-give': { id: 'box', to: other.id },
+  'entity-pin': { id: 'box' },
+  'entity-unpin': { id: 'box' },
+  'entity-remove': { id: 'box' },
+  'aframe-update': { position: { x: 1, y: 0, z: 1 }, entities: { box: { color: 'blue' } } },
+})
+
+/** The event with words in each of its fields, and deeper and beside where they belong. */
+const marked = (event: string, sample: Fields): ReadonlyArray<Fields> => {
+  const names = Object.keys({ ...CLIENT_EVENTS[event]?.fields, ...sample })
+  return [
+    ...names.flatMap((name) => [
+      { ...sample, [name]: words() },
+      { ...sample, [name]: mark() },
+      { ...sample, [name]: { [words()]: words(), id: words(), sdp: words(), x: words() } },
+    ]),
+    { ...sample, [words()]: words(), subspace: `main-${mark()}`, request_id: words(), command_id: mark() },
+    { ...sample, position: { x: 1, y: 2, z: 3, note: words() }, avatar_data: { name: words() } },
+    { ...sample, settings: { note: words(), [words()]: { deep: [words()] } } },
+    { ...sample, components: { note: words(), [words()]: words(), [mark()]: { deep: words() } } },
+    { ...sample, entities: { [words()]: { a: words() }, [mark()]: { [mark()]: words() } } },
+    { ...sample, id: mark(), template: words(), components: { [mark()]: words() }, ownership: words() },
+  ]
+}
+/** All of them, one after another; how many were accepted. */
+const sendAll = async (client: Client, samples: Readonly<Record<string, Fields>>): Promise<number> => {
+  let done = 0
+  // Leaving comes last: all the others need a room, or are refused without one.
+  const events = Object.keys(CLIENT_EVENTS).filter((event) => event !== 'leave-space')
+  for (const event of [...events, 'leave-space'])
+    for (const payload of marked(event, samples[event] ?? {}))
+      if ((await client.ask(event, payload)).ok) done += 1
+  return done
+}
+
+test('given each event that a socket takes, then this test has one of its kind', async ({ node }) => {
+  const other = await node.connect()
+  const samples = samplesFor(other, randomUUID())
+  const withFields = Object.entries(CLIENT_EVENTS).filter(([, { fields }]) => Object.keys(fields).length > 0)
+  assert.equal(
+    withFields.map(([event]) => event).filter((event) => samples[event] === undefined),
+    [],
+  )
+})
+
+test('given one who is nowhere and one who is banned, when they put words into every event, then of what is refused nothing of them is on the log', async ({
+  node,
+  log,
+}) => {
+  const alice = await node.connect('account:alice')
+  await alice.ask('join-space', POST)
+  await alice.ask('ban', { subject: 'mallory' })
+  const [{ sessionId }] = alice.of('space-joined') as [{ sessionId: string }]
+  const from = log.all().length
+  const nowhere = {
+    ...samplesFor(alice, sessionId),
+    'join-space': { spaceType: 'post', spaceId: 'a/nowhere' },
+  }
+  await sendAll(await node.connect(), nowhere)
+  await sendAll(await node.connect('account:mallory'), samplesFor(alice, sessionId))
+  // Reports are taken of whoever a public room shuts out, too.
+  assert.equal(
+    [
+      ...new Set(
+        log
+          .all()
+          .slice(from)
+          .map(({ type }) => type),
+      ),
+    ].sort(),
+    ['CaseOpened', 'CommandRefused', 'ReportFiled'],
+  )
+  const { words: found, names } = await placesIn(log, from)
+  assert.equal(found, [])
+  assert.equal(names, [
+    'CaseOpened data.subject',
+    'CommandRefused data.asked.subject',
+    'CommandRefused data.asked.subspace',
+    'CommandRefused data.subspace',
+    'CommandRefused data.target',
+  ])
+})
+
+test('given a guest in the room and its owner, when they do, then words stand in the clear only where the moderators’ words about somebody do, and what has a grammar of its own', async ({
+  node,
+  log,
+}) => {
+  const alice = await node.connect('account:alice')
+  const bobby = await node.connect('account:bobby')
+  const guest = await node.connect()
+  for (const client of [alice, bobby, guest]) await client.ask('join-space', POST)
+  const [{ sessionId }] = bobby.of('space-joined') as [{ sessionId: string }]
+  const from = log.all().length
+  const samples = samplesFor(bobby, sessionId)
+  assert.ok((await sendAll(guest, samples)) > 20)
+  const asGuest = await placesIn(log, from)
+  assert.ok((await sendAll(alice, samples)) > 50)
+  const { words: found, names } = await placesIn(log, from)
+  assert.equal(asGuest.words, [])
+  assert.equal(found, [
+    'AccountBanned data.reason',
+    'AccountMuted data.reason',
+    'AccountUnbanned data.reason',
+    'AccountUnmuted data.reason',
+    'PermissionGranted data.reason',
+    'PermissionRevoked data.reason',
+    'SettingsChanged data.changes.settings.*',
+    'SettingsChanged data.changes.settings.*.deep.n',
+    'SettingsChanged data.changes.settings.id',
+    'SettingsChanged data.changes.settings.note',
+    'SettingsChanged data.changes.settings.sdp',
+    'SettingsChanged data.changes.settings.x',
+  ])
+  assert.equal(
+    names.filter((one) => !found.includes(one)),
+    [
+      'AccountBanned data.subject',
+      'AccountMuted data.subject',
+      'CaseOpened data.subject',
+      'CommandRefused data.asked.entityId',
+      'CommandRefused data.asked.messageId',
+      'CommandRefused data.asked.parentMessageId',
+      'CommandRefused data.asked.sessionId',
+      'CommandRefused data.target',
+      'PermissionGranted data.account',
+      'SessionMoved data.from',
+      'SessionMoved data.to',
+    ],
+  )
+})
+
+test.run()

@@ -37,7 +37,7 @@ const COSTLY = new Set([
 ])
 
 /** Pages that every visitor reads, but that cost several milliseconds each: a network may read so many in a minute, and at once. */
-export const PAGES_PER_MINUTE = 3_000
+export const PAGES_PER_MINUTE = 2_000
 const PAGES = new Set(['/api/spaces', '/api/chat/:type/:id/messages'])
 
 /** What one counts as: a search for words three times, an export fifteen times and by its length (`npm run bench -- limits` measures

@@ -1,10 +1,10 @@
-/** What a command of `npm run presence -- …` is. */
+/** The type of a command of `npm run presence -- …`. */
 
 /** Where a command writes; each text is a line (or several), without the line break at its end. */
 export type Io = {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
-  /** What it found, for programs: with --json it stands beside what was said. */
+  /** What it found, for programs: with --json it is printed besides the text. */
   readonly data?: (value: unknown) => void
 }
 
@@ -22,7 +22,7 @@ export type Run = (args: ReadonlyArray<string>, io: Io) => Promise<number>
 /** A word that a command is followed by, such as `backup` in `presence log backup FILE`. */
 export type Word = {
   readonly name: string
-  /** What follows the word, such as `FILE [--data DIR]`; empty for nothing. */
+  /** The arguments of the word, such as `FILE [--data DIR]`; empty if there are none. */
   readonly takes: string
   /** What it does, in a line or a few. */
   readonly says: string
@@ -48,7 +48,7 @@ export type Command = CommandOfWords | CommandAlone
 
 export type Entry = {
   readonly name: string
-  /** As in the command itself: the list of commands must not load them all. A test compares. */
+  /** The same as in the command itself, since the list of commands must not load them all. A test compares the two. */
   readonly summary: string
   readonly load: () => Promise<Command>
 }

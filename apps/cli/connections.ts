@@ -1,4 +1,4 @@
-/** What the commands talk to: what the environment names, else what `npm start` runs on DATA_DIR. */
+/** The systems that commands connect to: those named in the environment, else those that `npm start` runs on DATA_DIR. */
 import * as E from 'fp-ts/lib/Either.js'
 import { eventStoreUrl, hexKey, postgresUrl } from '../config/codecs.ts'
 import { originOf } from '../config/load.ts'
@@ -12,11 +12,11 @@ export type Connections = {
   readonly databaseUrl: string
   /** PRIVACY_MASTER_KEY: 64 hex digits; null if there is none, and personal data stays sealed. */
   readonly masterKey: string | null
-  /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null where there is no seed. */
+  /** What checkpoints are signed with: the seed, 64 hex digits, and the log's name; null if there is no seed. */
   readonly audit: { readonly signingKey: string; readonly origin: string } | null
-  /** Where the server listens, null where only the environment says what there is. */
+  /** Where the server listens; null if the environment names the systems. */
   readonly url: string | null
-  /** Of what `npm start` runs, null where it runs nothing. */
+  /** The endpoints of what `npm start` runs; null if it is not running. */
   readonly endpoints: Endpoints | null
 }
 

@@ -1,4 +1,4 @@
-/** `presence NAME [WORD] …`: finds the command and its word, tells how they are used, or runs them. */
+/** `presence NAME [WORD] …`: finds the command and its word, and prints their usage or runs them. */
 import type { Command, CommandOfWords, Entry, Io, Run, Word } from './command.ts'
 import { Misused } from './command.ts'
 import { nearest } from './nearest.ts'
@@ -27,7 +27,7 @@ const isHelp = (word: string): boolean => word === '--help' || word === '-h'
 const asText = (value: unknown): string =>
   JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part))
 
-/** For programs, of a command that has no JSON of its own: how it ended, what it found, and what it said, a line each. */
+/** JSON for programs, for a command that has none of its own: how it ended, what it found, and what it printed, line by line. */
 const withJson = async (run: (io: Io) => Promise<number>, io: Io): Promise<number> => {
   const [out, err]: [string[], string[]] = [[], []]
   const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
@@ -97,7 +97,7 @@ export const runCommand = async (command: Command, args: ReadonlyArray<string>, 
     io.out(about === undefined ? usageOf(command) : await usageOfWord(command, about))
     return 0
   }
-  // Options alone are for the word that is taken where none is given.
+  // If there are only options, they are for the default word.
   const hasWord = command.otherwise === undefined || args[0]?.startsWith('-') === false
   const [name, ...rest] = hasWord ? args : [command.otherwise, ...args]
   const word = wordOf(command, name)

@@ -3,7 +3,7 @@ import { presence } from './dispatcher.ts'
 import { registry } from './registry.ts'
 import { asLines } from './shown.ts'
 
-// A closed pipe (`| head`) is no error.
+// A closed pipe (`| head`) is not an error.
 process.stdout.on('error', () => process.exit(0))
 
 const io = {

@@ -1,4 +1,4 @@
-/** How far two words are apart: letters to add, take out or change. */
+/** The distance between two words: how many letters to insert, delete or change. */
 export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

@@ -1,7 +1,7 @@
-/** Who runs a command, as it is told on the log. */
+/** The name, on the log, of whoever runs a command. */
 import { userInfo } from 'node:os'
 
-/** Whoever sits at the shell, also behind sudo. */
+/** The user at the shell, even behind sudo. */
 export const operatorName = (): string => {
   try {
     return process.env.SUDO_USER || userInfo().username

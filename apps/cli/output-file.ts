@@ -12,23 +12,23 @@ export type Output = {
   /** A device or a pipe: messages about it go elsewhere. */
   readonly isDirect: boolean
   readonly write: (text: string) => Promise<void>
-  /** Gives the file its name. */
+  /** Completes the file and gives it its name. */
   readonly done: () => Promise<void>
-  /** Leaves nothing behind; after `done`, does nothing. */
+  /** Removes what was written; does nothing after `done`. */
   readonly abandon: () => Promise<void>
 }
 
-/** So many characters are written at once. */
+/** How many characters are written at once. */
 const CHUNK = 1 << 18
 
-/** Of existing paths only devices and pipes are written to without --force. */
+/** Without --force, the only existing paths that are written to are devices and pipes. */
 const targetOf = async (file: string, force: boolean): Promise<{ name: string; isDirect: boolean }> => {
   const there = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
   })
   if (there === null) return { name: file, isDirect: false }
-  // A link that leads nowhere is taken for itself.
+  // A link that leads nowhere counts as the target itself.
   const behind = there.isSymbolicLink() ? await stat(file).catch(() => there) : there
   if (behind.isDirectory()) throw new OutputError(`${file} is a folder: name a file in it.`)
   if (!behind.isFile() && !behind.isSymbolicLink()) return { name: file, isDirect: true }
@@ -47,8 +47,9 @@ const standard: Output = {
   abandon: async () => {},
 }
 
-/** `-` is the standard output. A file is readable by the one who runs this alone. It grows as `FILE.<pid>.part` beside its place, which is taken away where this ends
- *  early, by a signal too. Throws `OutputError` with a sentence, from `write` and `done` too. */
+/** `-` is the standard output. A file is readable only by whoever runs this. It grows as `FILE.<pid>.part` beside its
+ *  place, which is removed if this ends early, even by a signal. Throws `OutputError` with a sentence, from `write` and
+ *  `done`, too. */
 export const openOutput = async (file: string, { force = false } = {}): Promise<Output> => {
   if (file === '-') return standard
   const orSay = async <A>(work: () => Promise<A>): Promise<A> => {
@@ -82,7 +83,7 @@ export const openOutput = async (file: string, { force = false } = {}): Promise<
     length = 0
     if (text !== '') await handle.writeFile(text)
   }
-  /** A file that appeared there in the meantime stays. */
+  /** Does not replace a file that appeared there in the meantime. */
   const giveName = async (from: string): Promise<void> => {
     if (force) return rename(from, name)
     try {

@@ -1,17 +1,17 @@
-/** How far long work is: on a terminal one line with a bar, drawn again; elsewhere a line now and then. Nothing is coloured. */
+/** Progress of long work: on a terminal, one line with a bar that is drawn again; elsewhere, a line at intervals. Nothing is coloured. */
 import type { Io } from './command.ts'
 
 export type Shown = {
   /** `exporting`, `comparing messages`. */
   readonly what: string
-  /** 0 to 1; null where the end is not known. */
+  /** 0 to 1; null if the end is not known. */
   readonly share?: number | null
   /** `300 events, 15,000 a second`. */
   readonly more?: string
 }
 export type ProgressLine = {
   readonly at: (shown: Shown) => void
-  /** Takes the line away. */
+  /** Removes the line. */
   readonly end: () => void
 }
 export type ProgressOutput = {

@@ -1,11 +1,12 @@
-/** What the commands talk to, once the database has answered: a silent one is told within two seconds, and nothing is done. */
+/** The systems that commands connect to, once the database has answered: a silent one is reported within two seconds,
+ *  and nothing is done. */
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { cut } from '../../adapters/postgres/client.ts'
 import { SILENCE_MS } from '../../adapters/postgres/query.ts'
 import { type Connections, connections } from './connections.ts'
 
-/** Null where it answers; else a sentence. */
+/** Null if it answers, else a sentence. */
 const whyUnreached = async (databaseUrl: string): Promise<string | null> => {
   const client = new pg.Client({
     connectionString: databaseUrl,
@@ -21,7 +22,7 @@ const whyUnreached = async (databaseUrl: string): Promise<string | null> => {
     await client.end()
     return null
   } catch (error) {
-    // It would wait for an answer to its goodbye.
+    // Ending it properly would wait for an answer.
     cut(client)
     const [first] = error instanceof AggregateError ? error.errors : [error]
     const late = performance.now() - began >= SILENCE_MS * 0.9

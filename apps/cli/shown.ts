@@ -1,19 +1,20 @@
-/** Text from a file, a log or the network, made safe for a terminal: it can neither move the cursor nor look like a line of ours. The
- *  one place where a command line's words are made text. */
+/** Text from a file, a log or the network, made safe for a terminal: it can neither move the cursor nor look like a
+ *  line of ours. All output of the command line is turned into text here. */
 
-/** Control characters, ends of lines, and what turns the direction of writing. */
+/** Control characters, line breaks, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it escapes
 const MOVING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** All that is printed goes through this: our line breaks stay, every other moving character is escaped, wherever it came from. */
+/** Everything that is printed goes through this: our line breaks stay, every other character that moves something is
+ *  escaped, wherever it came from. */
 export const asLines = (text: string): string =>
   text.replace(MOVING, (c) => (c === '\n' || c === '\t' ? c : escaped(c)))
 
-/** A sentence with others' words in it, on one line. */
+/** A sentence that contains others' words, on one line. */
 export const plain = (text: string): string => text.replace(MOVING, ' ')
 
-/** The same value as JSON, in which no character moves anything: those that `JSON.stringify` leaves are escaped too. */
+/** JSON in which no character moves anything: those that `JSON.stringify` leaves are escaped, too. */
 export const plainJson = (json: string): string =>
   json
     .split('\n')

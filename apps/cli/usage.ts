@@ -12,7 +12,7 @@ export const usageOf = (command: Command): string => {
   return [...words, command.notes].filter((part) => part !== '').join('\n\n')
 }
 
-/** The usage of one word: its own longer text, else what it takes and does, with the notes that hold for all. */
+/** The usage of one word: its own longer text, else its arguments and what it does, with the notes that apply to all. */
 export const usageOfWord = async (command: CommandOfWords, word: Word): Promise<string> =>
   (await word.load()).usage ??
   [`${lineOf(command, word)}\n\n${word.says}`, command.notes].filter((part) => part !== '').join('\n\n')

@@ -5,7 +5,7 @@ import { checkArchive } from '../../operations/archive/check.ts'
 import { counted, type Io } from '../command.ts'
 import { plain, shown } from '../shown.ts'
 
-/** Rejects where it can't be looked at. */
+/** Rejects if the folder can't be read. */
 export const checkArchiveFolder = async (
   dir: string,
   keys: ReadonlyArray<Verifier>,

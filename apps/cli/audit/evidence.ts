@@ -1,4 +1,4 @@
-/** What `presence audit export --html` makes of a bundle. */
+/** Turns a bundle into the file of `presence audit export --html`. */
 import type { Signer } from '../../../projections/proof/note.ts'
 import { evidenceOf } from '../../operations/export/evidence/evidence.ts'
 import type { Connections } from '../connections.ts'
@@ -16,7 +16,7 @@ export const evidenceInto = (of: {
     take: async (line: string): Promise<void> => {
       parts.push(line)
     },
-    /** Writes the file; answers what is to be said of it. */
+    /** Writes the file; returns what to print about it. */
     done: async (): Promise<string> => {
       const log = openedLog(of.to)
       try {

@@ -1,9 +1,9 @@
-/** Keys as they are given to `presence audit`: written out, or in a file. */
+/** Keys in the arguments of `presence audit`: written out, or in a file. */
 import { readSmallFile } from '../../../adapters/text-file.ts'
 import { parseVkey, signerOf, type Verifier, verifierOf } from '../../../projections/proof/note.ts'
 import type { Connections } from '../connections.ts'
 
-/** Each line of a file is a key; answers a sentence if one is not. */
+/** Each line of a file is a key; returns a sentence if one is not. */
 export const readKeys = (given: ReadonlyArray<string>): ReadonlyArray<Verifier> | string => {
   const keys: Verifier[] = []
   for (const one of given) {

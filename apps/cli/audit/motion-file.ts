@@ -14,7 +14,7 @@ import { plain } from '../shown.ts'
 
 export type MotionFile = {
   readonly blocks: KeptBlock[]
-  /** What there is to say of it. */
+  /** Ends the file; returns what to print about it. */
   readonly done: (databaseUrl: string) => Promise<string>
   readonly abandon: () => Promise<void>
 }
@@ -33,7 +33,7 @@ export const motionBeside = async (file: string, force: boolean): Promise<Motion
   }
 }
 type Write = (text: string) => Promise<void>
-/** Notes which blocks are told of in what is written. */
+/** Notes which blocks are mentioned in what is written. */
 export const beside =
   (write: Write, motion: MotionFile | null): Write =>
   async (text) => {

@@ -32,7 +32,7 @@ type Asked = {
   readonly json: boolean
 }
 
-/** Throws `Misused` where it is asked for wrongly. */
+/** Throws `Misused` if the arguments are wrong. */
 export const readAsked = (args: ReadonlyArray<string>): Asked => {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -70,7 +70,7 @@ const isUnknown = async ({ stored }: Moments, space: SpaceRef): Promise<boolean>
   return (await Promise.all(pages)).every(({ length }) => length === 0)
 }
 
-/** A line each, paced where a speed is given. */
+/** Prints a line for each event, paced if a speed is given. */
 export const printReplay = async (moments: Moments, asked: Asked, io: Io): Promise<number> => {
   const { space, from, to, speed, json } = asked
   const range = { ...(from === null ? {} : { from }), ...(to === null ? {} : { to }) }
@@ -106,7 +106,7 @@ const show = async (moments: Moments, asked: Asked): Promise<number> => {
   stdin.setRawMode(true)
   stdin.setEncoding('utf8')
   stdin.resume()
-  // A screen of its own, and no cursor; both are given back whatever happens.
+  // An alternate screen without a cursor; both are restored whatever happens.
   stdout.write('\u001b[?1049h\u001b[?25l\u001b[2J')
   const giveBack = (): void => void stdout.write('\u001b[?25h\u001b[?1049l')
   process.once('exit', giveBack)

@@ -1,4 +1,5 @@
-/** `presence backup verify`: a backup is one only if it can be put back. It is, into a spare place, and the record is proved there. */
+/** `presence backup verify`: restores a backup in a spare place and verifies the record there, since a backup is only
+ *  worth something if it can be restored. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -24,7 +25,7 @@ export type DrillOptions = {
 const program = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 const LONGEST_START_MS = 120_000
 
-/** Of everything else that the environment has, the spare place must know nothing: it would follow and call as this one does. */
+/** The spare place must not see the rest of the environment, or it would follow and call other systems like this one. */
 const environment = (more: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
   HOME: process.env.HOME,

@@ -16,7 +16,7 @@ export const passphraseOf = (file: string): string => {
   return line
 }
 
-/** What opens the data and signs: from the backup, else from the environment or the folder of npm start. */
+/** The secrets that open the data and sign: from the backup, else from the environment or the folder of npm start. */
 export const secretsForDrill = (
   folder: string,
   passphraseFile: string | undefined,

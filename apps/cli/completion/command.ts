@@ -1,4 +1,4 @@
-/** `presence completion bash|zsh`: a script for the shell, made of what the commands say of themselves. */
+/** `presence completion bash|zsh`: a script for the shell, made from the commands' own descriptions. */
 import type { Command, Entry } from '../command.ts'
 import { usageOf, usageOfWord } from '../usage.ts'
 

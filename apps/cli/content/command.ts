@@ -47,7 +47,7 @@ const load: Run = async (args, io) => {
   return 0
 }
 
-/** What Postgres takes as a name, and psql shows as it is. */
+/** Names that Postgres accepts and psql shows unchanged. */
 const ROLE = /^[a-z_][a-z0-9_-]{0,62}$/i
 
 const publish: Run = async (args, io) => {
@@ -63,7 +63,7 @@ const publish: Run = async (args, io) => {
   return 0
 }
 
-/** Whom to ask where there is no primary; null for nobody. Throws where a setting is wrong. */
+/** Whom to ask if there is no primary; null for nobody. Throws if a setting is wrong. */
 const sourcesOf = (env: NodeJS.ProcessEnv): { dluxApiUrl: string | null; tag: string | null } | null => {
   const of = <A>(name: 'DLUX_API_URL' | 'CONTENT_TAG', codec: Text<A>): A | null => {
     if (!env[name]) return null

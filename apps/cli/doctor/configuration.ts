@@ -1,4 +1,4 @@
-/** What the doctor checks: the settings of the environment, else those of what `npm start` runs on DATA_DIR. */
+/** What the doctor checks: the settings in the environment, else those of what `npm start` runs on DATA_DIR. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type Config, type Environment, loadConfig } from '../../config/load.ts'
 import { variables } from '../../config/variables.ts'
@@ -14,7 +14,7 @@ export type Configuration = {
   readonly findings: Findings
   /** Variables that are wrong or missing: what depends on them can't be checked. */
   readonly wrong: ReadonlySet<string>
-  /** Where the server is reached on this machine; null where that is not known. */
+  /** The server's address on this machine; null if it is not known. */
   readonly direct: string | null
 }
 
@@ -38,7 +38,7 @@ const embedded = (env: Environment, to: Endpoints): Environment => {
   }
 }
 
-/** Stand-ins, so that the rest can be checked if one is missing. */
+/** Values for missing settings, so that the rest can be checked. */
 const PLACEHOLDERS: Environment = {
   EVENTSTORE_URL: 'esdb://127.0.0.1:1?tls=false',
   DATABASE_URL: 'postgres://x:x@127.0.0.1:1/x',
@@ -54,7 +54,7 @@ const TODO: Readonly<Record<string, string>> = {
 }
 const settings = about('settings')
 
-/** Names that nothing reads and that look like a misspelt variable. */
+/** Reports names that nothing reads and that look like a misspelt variable. */
 const misspelt = (env: Environment): Findings =>
   Object.keys(env).flatMap((name): Findings => {
     if (Object.hasOwn(variables, name) || !/^[A-Z][A-Z0-9_]+$/.test(name) || name.length < 8) return []
@@ -94,7 +94,7 @@ const wishes = (config: Config): Findings => {
   return found
 }
 
-/** Left is a sentence: there is nothing to look at. */
+/** Left is a sentence: there is nothing to check. */
 export const whatIsGiven = (env: Environment): E.Either<string, Configuration> => {
   const dataDir = env.DATA_DIR || './data'
   const isNamed = Boolean(env.EVENTSTORE_URL || env.DATABASE_URL || env.DB_REPLICA_HOST || env.SESSION_SECRET)

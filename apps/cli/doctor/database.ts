@@ -88,7 +88,7 @@ const stateFindings = async (client: pg.Client): Promise<Findings> => {
   return found
 }
 
-/** Whether a second connection's NOTIFY is heard, and whether a connection stays one. */
+/** Whether a second connection's NOTIFY is received, and whether a connection keeps its session. */
 const listenFinding = async (url: string, client: pg.Client): Promise<Finding> => {
   const listening = about('listening')
   const pooled = 'Name PostgreSQL itself in DATABASE_URL, or a pooler in session mode.'

@@ -17,7 +17,7 @@ export const about = (what: string) => ({
   unknown: (says: string, todo: string): Finding => ({ about: what, is: 'unknown', says, todo }),
 })
 
-/** Rejects where it takes longer. */
+/** Rejects if it takes longer. */
 export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -31,7 +31,7 @@ export const soon = async <A>(work: Promise<A>, ms = 5_000): Promise<A> => {
 }
 
 const DAY_MS = 86_400_000
-/** About a certificate. Null if it is valid for long enough. */
+/** When a certificate ends. Null if it is valid for long enough. */
 export const endOf = (validTo: string, now: number): { readonly ended: boolean; readonly days: number } => {
   const left = Date.parse(validTo) - now
   return { ended: left <= 0, days: Math.floor(left / DAY_MS) }

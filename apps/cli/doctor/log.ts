@@ -14,7 +14,7 @@ import { clockFinding } from './machine.ts'
 
 const log = about('log')
 
-/** What it says of itself over HTTP; null where it says nothing, as one with a certificate of its own. */
+/** What the node says about itself over HTTP; null if it does not, for example because it has a certificate of its own. */
 const infoOf = async (
   url: string,
 ): Promise<{ readonly version: string; readonly date: string | null } | null> => {
@@ -91,7 +91,7 @@ const keysFindings = async (store: EventStoreLog, config: Config): Promise<Findi
   }
 }
 
-/** `hasTables`: false where the database can't be asked. */
+/** `hasTables`: false if the database can't be asked. */
 export const logFindings = async (
   config: Config,
   hasTables: boolean,

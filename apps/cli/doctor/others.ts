@@ -43,7 +43,7 @@ export const redisFindings = async ({ redisUrl }: Config): Promise<Findings> => 
   }
 }
 
-/** An account that has been there since Hive began. */
+/** An account that has existed since Hive began. */
 const ANYBODY = 'hiveio'
 
 const hiveNode = async (
@@ -69,7 +69,7 @@ const hiveNode = async (
   }
 }
 
-/** One that works is enough: the others are worth knowing. */
+/** One node that works is enough: trouble with the others is only worth knowing. */
 export const hiveFindings = async ({ hive, production }: Config): Promise<Findings> => {
   const found = await Promise.all(
     hive.nodes.map((node) => hiveNode(node, { standIn: hive.standIn, production })),
@@ -81,7 +81,7 @@ export const hiveFindings = async ({ hive, production }: Config): Promise<Findin
   )
 }
 
-/** What is asked what is read now: DLUX's API, and Hive's list of a tag. */
+/** The sources of trending posts: DLUX's API, and Hive's list of a tag. */
 export const contentFindings = async ({ content, hive }: Config): Promise<Findings> => {
   const of = about('content')
   if (content.alive === null) return []

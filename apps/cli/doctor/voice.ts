@@ -1,4 +1,4 @@
-/** TURN as a browser uses it: a relay over each transport by credentials of ours, and an echo through two of them. */
+/** Checks TURN as a browser uses it: a relay over each transport with our credentials, and an echo through two of them. */
 import type { X509Certificate } from 'node:crypto'
 import { connect as connectTls } from 'node:tls'
 import { createTurn, type TurnPlace } from '../../../adapters/turn/turn.ts'
@@ -13,13 +13,13 @@ const OPEN: Readonly<Record<string, string>> = {
   tcp: 'Open TCP 3478 to the world: without it whoever’s network lets no UDP through has no voice.',
 }
 
-/** Asked again and again, the doctor takes no more than one relay at a time. */
+/** Releases a relay, so that the doctor never holds more than one at a time, however often it is run. */
 const giveBack = async (client: TurnClient): Promise<void> => {
   await client.release().catch(() => {})
   client.close()
 }
 
-/** Sends a word from one relay to another of the same server; false where it does not arrive. */
+/** Sends a word from one relay to another of the same server; false if it does not arrive. */
 const echoes = async (
   server: TurnServer,
   first: TurnClient,
@@ -86,7 +86,7 @@ const over = async (
   }
 }
 
-/** The end of the certificate that is shown there, and whether it is for that name. */
+/** The certificate that the server there presents. */
 export const certificateOf = (host: string, port: number): Promise<X509Certificate> =>
   new Promise((resolve, reject) => {
     const named = /^[0-9.:]+$/.test(host) ? {} : { servername: host }
@@ -104,7 +104,7 @@ export const certificateOf = (host: string, port: number): Promise<X509Certifica
     })
   })
 
-/** Null if it is valid for long enough. */
+/** Null if the certificate is valid for long enough. */
 export const certificateFinding = (of: string, certificate: X509Certificate, now: number): Finding => {
   const found = about('certificate')
   const { ended, days } = endOf(certificate.validTo, now)

@@ -1,17 +1,17 @@
-/** How long what is said takes to be heard, by how much is said: a picture for people, beside the JSON. */
+/** A chart of how long messages take to arrive, by how many are sent: a picture for people, besides the JSON. */
 
 export type Step = {
-  /** Messages a second that were asked for, and that were accepted. */
+  /** How many messages a second were requested, and how many were accepted. */
   readonly asked: number
   readonly said: number
-  /** Milliseconds from saying to hearing. Null where nothing was heard. */
+  /** Milliseconds from sending to receiving. Null if nothing was received. */
   readonly p50: number | null
   readonly p99: number | null
   readonly max: number | null
   readonly heard: number
-  /** Of those that should have heard. */
+  /** How many deliveries did not arrive, of those that should have. */
   readonly missed: number
-  /** By code. */
+  /** Counts of refusals by their code. */
   readonly refused: Readonly<Record<string, number>>
 }
 

@@ -1,4 +1,4 @@
-/** `presence load`: how one's own server does under so many people who say so much. */
+/** `presence load`: measures one's own server with a given number of people who send a given number of messages. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
@@ -57,7 +57,7 @@ type Space = {
   readonly slow_mode_seconds: number
 }
 
-/** Ends with a sentence where the space can’t hold them. */
+/** Ends with a sentence if the space can’t hold them. */
 const looked = async (url: string, token: string, space: SpaceRef, people: number): Promise<void> => {
   const ask = async (path: string) => {
     const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } }).catch(

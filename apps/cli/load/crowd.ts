@@ -6,7 +6,7 @@ import type { Step } from './chart.ts'
 
 export type CrowdOptions = {
   readonly url: string
-  /** The key by which a crowd may come. */
+  /** The key that allows a test crowd. */
   readonly token: string
   readonly space: SpaceRef
   readonly rooms: number
@@ -16,7 +16,7 @@ type Answer = { readonly ok: boolean; readonly code?: string; readonly error?: s
 type Person = { readonly socket: Socket; readonly room: number }
 
 const ACK_MS = 15_000
-/** Joins under way at once: a crowd that comes is not what is measured. */
+/** How many joins are under way at once: the arrival of the crowd is not what is measured. */
 const COMING = 20
 const MARK = 'load '
 
@@ -33,7 +33,7 @@ const asked = async (socket: Socket, event: string, payload: object): Promise<An
   }
 }
 
-/** Throws with a sentence where one can't come in. */
+/** Throws with a sentence if somebody can't join. */
 const comeIn = async ({ url, token, space }: CrowdOptions, room: number): Promise<Person> => {
   const socket = io(url, {
     transports: ['websocket'],
@@ -59,7 +59,7 @@ const comeIn = async ({ url, token, space }: CrowdOptions, room: number): Promis
 const quantile = (sorted: ReadonlyArray<number>, q: number): number | null =>
   sorted.length === 0 ? null : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!
 
-/** All are in. */
+/** Resolves when everybody has joined. */
 export const gather = async (options: CrowdOptions, onProgress: (done: number) => void): Promise<Crowd> => {
   const everyone: Person[] = []
   const close = (): void => {

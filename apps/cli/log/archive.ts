@@ -1,4 +1,4 @@
-/** `presence log archive`: what it is given and what it says; the archive itself is in `apps/operations/archive`. */
+/** `presence log archive`: its arguments and its output; the archive itself is made in `apps/operations/archive`. */
 import { resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { archivedLog, archivesOn } from '../../../adapters/archive/archived-log.ts'
@@ -25,7 +25,7 @@ type Given = {
 
 const LIVE_MS = 60_000
 
-/** By how large the log may be; null where it is not larger. */
+/** The time before which to archive so that the log has the given size; null if it is not larger. */
 const beforeBySize = async (to: Connections, maxBytes: number, io: Io): Promise<Date | null> => {
   const bytes = await logBytes(to.eventStoreUrl)
   if (bytes === null)
@@ -42,7 +42,7 @@ const beforeBySize = async (to: Connections, maxBytes: number, io: Io): Promise<
     const archived = made.right.reduce((sum, { events }) => sum + events, 0)
     const before = await beforeFor(session, { bytes, maxBytes, archived })
     if (before === null) throw new Error('The tables have nothing of the log yet: wait until they have.')
-    // What comes in faster than that is not old enough yet.
+    // If events come in faster than that, they are not old enough yet.
     return new Date(Math.min(before.getTime(), Date.now() - LIVE_MS))
   } finally {
     await session.close()
@@ -63,7 +63,7 @@ const beforeOf = async (given: Given, to: Connections, io: Io): Promise<Date | n
   return time
 }
 
-/** Each stage a line; how far one is, where it takes long. */
+/** Prints each stage on a line, with its progress if it takes long. */
 const tellTo = (io: Io) => {
   const progress = progressTo(io)
   let last: ArchiveStage | null = null

@@ -1,4 +1,4 @@
-/** `presence log backup` and `restore`: what is said and refused around the copy itself. */
+/** `presence log backup` and `restore`: their output and refusals; the copying itself is elsewhere. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readEndpoints } from '../../operations/instance/endpoints.ts'
@@ -6,7 +6,7 @@ import { backupLog, isLogDir, logDirOf, restoreLog } from '../../operations/inst
 import type { Io } from '../command.ts'
 import { progressTo } from '../progress.ts'
 
-/** Of an instance of `npm start`, or of a node alone. */
+/** The data folder of an instance of `npm start`, or the log folder of a node alone. */
 export type LogFolder = { readonly data?: string | undefined; readonly log?: string | undefined }
 
 const dirOf = ({ data, log }: LogFolder): string => resolve(log ?? logDirOf(data ?? './data'))

@@ -35,7 +35,7 @@ const through = async <A>(log: EventStoreLog, act: (log: EventStoreLog) => Promi
   }
 }
 
-/** The log that is meant where --from may say it. */
+/** The log that is meant, which --from may name. */
 const logOf = (from: string | undefined): string => {
   const url =
     from || process.env.EVENTSTORE_URL || readEndpoints(process.env.DATA_DIR || './data')?.eventStoreUrl
@@ -43,7 +43,7 @@ const logOf = (from: string | undefined): string => {
   return url
 }
 
-/** The one file that a word takes, and the options that it knows, each a text. */
+/** The one file in a word's arguments, and its options, each a text. */
 const given = <Name extends string>(args: ReadonlyArray<string>, names: ReadonlyArray<Name>) => {
   const { values, positionals } = parseArgs({
     args: [...args],

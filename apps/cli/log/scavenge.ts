@@ -1,4 +1,4 @@
-/** `presence log scavenge`: has the embedded node give back what can't be read any more, and follows it to its end. */
+/** `presence log scavenge`: has the embedded node free the space of what can't be read any more, and follows it to its end. */
 import { setTimeout as rest } from 'node:timers/promises'
 import { askNode } from '../../operations/archive/size.ts'
 import { counted, type Io } from '../command.ts'
@@ -29,7 +29,7 @@ const refused = (status: number): string => {
   return `What listens there does not scavenge by this call (it says ${status}).`
 }
 
-/** Rejects where the node can't be reached, refuses, or fails. */
+/** Rejects if the node can't be reached, refuses, or fails. */
 export const scavenge = async (url: string, io: Io): Promise<Progress> => {
   const started = await ask(url, 'POST', '/admin/scavenge')
   const id = started.body.scavengeId

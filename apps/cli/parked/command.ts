@@ -11,7 +11,7 @@ import { operator } from '../operator.ts'
 import { reached } from '../reached.ts'
 import { plain } from '../shown.ts'
 
-/** So many of a stream are shown. */
+/** How many events of a stream are shown. */
 const SHOWN = 100
 
 const json = (value: unknown): string =>
@@ -19,7 +19,7 @@ const json = (value: unknown): string =>
 
 const LET_GO_MS = 10_000
 
-/** Throws where there is nothing to connect to. */
+/** Throws if there is nothing to connect to. */
 const connected = async (): Promise<Connections> => {
   const to = await reached()
   if (E.isLeft(to)) throw new Error(to.left)

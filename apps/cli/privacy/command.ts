@@ -16,7 +16,7 @@ import { progressTo } from '../progress.ts'
 import { reached } from '../reached.ts'
 import { shown } from '../shown.ts'
 
-/** Throws where there is nothing to connect to. The tables are as this version has them. */
+/** Throws if there is nothing to connect to. Migrates the tables to this version first. */
 const connected = async (): Promise<Connections> => {
   const to = await reached()
   if (E.isLeft(to)) throw new Error(to.left)

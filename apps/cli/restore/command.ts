@@ -61,14 +61,14 @@ const databaseOf = (): string => {
   if (!url) throw new Misused('The keys need a database: set DATABASE_URL, or give --data.')
   return url
 }
-/** What checkpoints are signed with: of the environment, or of the backup. */
+/** What checkpoints are signed with: from the environment, or from the backup. */
 const signerIn = (manifest: BackupManifest, secrets: KeptSecrets | null): Signer | null => {
   const seed = process.env.AUDIT_SIGNING_KEY || secrets?.AUDIT_SIGNING_KEY
   const origin = process.env.AUDIT_ORIGIN || manifest.origin
   return seed && origin ? signerOf(origin, Buffer.from(seed, 'hex')) : null
 }
 
-/** Answers how far it has yet to be said, signed, that the log went back; null where it was. */
+/** Returns up to where a signed statement that the log went back is still missing; null if it was made. */
 const toParts = async (
   { folder, manifest, told, secrets }: Asked,
   log: string | undefined,
@@ -77,7 +77,7 @@ const toParts = async (
   if (log === undefined && !process.env.EVENTSTORE_URL)
     throw new Misused('Restore where? Give --data or --log, or set EVENTSTORE_URL.')
   if (log !== undefined) refuseUsed(resolve(log))
-  // First what can be refused without a trace.
+  // First everything that can be refused without leaving a trace.
   const signer = signerIn(manifest, secrets)
   const { signedUpTo } = await restoreTables(folder, manifest, databaseUrl, signer)
   if (log !== undefined) await restoreLogTo(folder, manifest, resolve(log), told)
@@ -108,7 +108,7 @@ const run: Run = async (args, io) => {
   const progress = progressTo(io)
   const told = (what: string, share?: number) => progress.at({ what, share: share ?? null })
   const asked = { folder, manifest, secrets, told }
-  // The start that takes the tables up has the key.
+  // The start that loads the tables has the key.
   const unsaid = await (dataDir !== null ? toData(asked, dataDir) : toParts(asked, values.log)).finally(
     progress.end,
   )

@@ -158,7 +158,7 @@ const progressLine = (io: { out: (text: string) => void }, total: number) => {
   }
 }
 
-/** The embedded server as `npm start` runs it, on a data folder that goes with it. */
+/** The embedded server as `npm start` runs it, on a temporary data folder. */
 const startServer = async (say: (text: string) => void) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'presence-replay-'))
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../embedded/main.ts', import.meta.url))], {

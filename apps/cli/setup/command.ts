@@ -50,7 +50,7 @@ type Given = {
   readonly yes?: boolean | undefined
   readonly json?: boolean | undefined
 }
-/** Asks a question; the text in brackets is what an empty answer stands for. Rejects where no answer can come. */
+/** Asks a question; the text in brackets is what an empty answer means. Rejects if no answer can come. */
 export type Ask = (question: string) => Promise<string>
 
 const TEMPLATE = fileURLToPath(new URL('../../../.env.example', import.meta.url))
@@ -61,7 +61,7 @@ const textOf = (file: string): string => {
 }
 
 const write = (file: string, text: string): void => {
-  // A link stays one.
+  // A link stays a link.
   const name = existsSync(file) ? realpathSync(file) : file
   const part = `${name}.${process.pid}.part`
   try {
@@ -79,7 +79,7 @@ type Question = {
   readonly standing: string | undefined
   readonly wrong: (answer: string) => string | null
 }
-/** The flag, else the answer, else what the file has. */
+/** The value of the flag, else the answer, else what the file has. */
 const answered = async (
   { text, given, standing, wrong }: Question,
   ask: Ask | null,
@@ -161,7 +161,7 @@ const tell = (
   io.out('Next: docker compose up --build --detach, then presence doctor.')
 }
 
-/** Ends with the exit code. `ask` is null where nobody is to be asked. */
+/** Resolves to the exit code. `ask` is null if nobody can be asked. */
 export const setUp = async (given: Given, ask: Ask | null, io: Io): Promise<number> => {
   const file = resolve(given.env ?? '.env')
   try {
@@ -184,7 +184,7 @@ export const setUp = async (given: Given, ask: Ask | null, io: Io): Promise<numb
   }
 }
 
-/** From whoever sits there. */
+/** Asks whoever sits at the terminal. */
 const questions = (): { readonly ask: Ask; readonly close: () => void } => {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   const closed = new Promise<never>((_, reject) =>

@@ -5,13 +5,13 @@ export type EnvFile = Readonly<Record<string, string | undefined>>
 
 export const readEnv = (text: string): EnvFile => parseEnv(text)
 
-/** What needs no quotes to be read the same by Node, Docker and a shell. */
+/** Whether a value needs no quotes to be read the same by Node, Docker and a shell. */
 const isPlain = (value: string): boolean => /^[A-Za-z0-9_.,:;/@%+=~?&*[\]-]*$/.test(value)
 
 const lineOf = (name: string, value: string): string =>
   `${name}=${isPlain(value) ? value : JSON.stringify(value)}`
 
-/** The text in which `name` has this value: in the place where it stands, else in that of its commented example, else at the end. */
+/** The text in which `name` has this value: in its place, else in that of its commented example, else at the end. */
 export const withValue = (text: string, name: string, value: string): string => {
   const lines = text.split('\n')
   const standing = lines.findLastIndex((line) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(line))

@@ -23,7 +23,7 @@ export type SetupPlan = {
   readonly changed: ReadonlyArray<string>
 }
 
-/** Each 64 hex digits, which are letters and digits too, as the database's and Redis's passwords must be. */
+/** 64 hex digits each, which are letters and digits, as the database's and Redis's passwords must be. */
 export const SECRETS = [
   'SESSION_SECRET',
   'TURN_SECRET',
@@ -33,14 +33,14 @@ export const SECRETS = [
   'POSTGRES_PASSWORD',
   'REDIS_PASSWORD',
 ] as const
-/** Of docker-compose alone. */
+/** Passwords that only docker-compose uses. */
 const PASSWORDS: ReadonlyArray<string> = ['POSTGRES_PASSWORD', 'REDIS_PASSWORD']
 
 const isSecret = (name: string): boolean =>
   (SECRETS as ReadonlyArray<string>).includes(name) ||
   (Object.hasOwn(variables, name) && 'secret' in variables[name as keyof typeof variables])
 
-/** Where docker-compose.yml puts the parts; a file that names them itself wins. */
+/** The addresses of docker-compose.yml's parts; a file that names them itself takes precedence. */
 const asComposed = (env: EnvFile): EnvFile => ({
   ...env,
   EVENTSTORE_URL: env.EVENTSTORE_URL || 'esdb://eventstore:2113?tls=false',
@@ -59,7 +59,7 @@ const wrongIn = (env: EnvFile): ReadonlyArray<string> => {
 const domainOf = (text: string): string | null =>
   !text.includes('_') && E.isRight(host.decode(text)) && /[a-z]/i.test(text) ? text.toLowerCase() : null
 
-/** Left: a sentence for each that is wrong; nothing is to be written then. `secret` gives a new one each time. */
+/** Left: a sentence for each wrong setting, and nothing may be written. `secret` returns a new one each time. */
 export const planned = (
   before: string,
   answers: Answers,
@@ -75,7 +75,7 @@ export const planned = (
     PUBLIC_URL: `https://${domain}`,
     SYSTEM_ADMINS: answers.admins,
     ...(answers.origins === '' ? {} : { CORS_ORIGINS: answers.origins }),
-    // The log's name is for ever: it is not to change with the domain.
+    // The log's name is permanent: it must not change with the domain.
     ...(there.AUDIT_ORIGIN ? {} : { AUDIT_ORIGIN: domain }),
     ...answers.set,
   }
@@ -103,7 +103,7 @@ export const planned = (
   })
 }
 
-/** Whether a variable's text would be taken; a sentence where not. */
+/** A sentence if a variable's text would not be accepted, else null. */
 export const whyNot = (name: keyof typeof variables, text: string): string | null => {
   const { codec } = variables[name] as unknown as Variable<unknown>
   return E.isRight(codec.decode(text)) ? null : `That must be ${codec.name}.`

@@ -9,7 +9,7 @@ import { nearest } from '../nearest.ts'
 export type Options = { readonly reason: string | null; readonly until: string | null }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 }
-/** `30m`, `2h`, `7d` from now, as ISO 8601; null where it is none. */
+/** `30m`, `2h`, `7d` from now, as ISO 8601; null if it is not such a duration. */
 export const endAfter = (text: string, now: number): string | null => {
   const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   return count === undefined || unit === undefined
@@ -45,7 +45,7 @@ export const changesIn = (words: ReadonlyArray<string>): E.Either<string, Settin
   return E.isRight(decoded) ? decoded : E.left('These settings can’t be taken.')
 }
 
-/** Sessions of a subject, or the one of that id. */
+/** The sessions of a subject, or the session with that id. */
 const sessionsOf = (state: SpaceState, who: string): ReadonlyArray<string> =>
   [...state.sessions.values()]
     .filter((one) => one.sessionId === who || one.account === who || one.guest === who)
@@ -54,7 +54,7 @@ const sessionsOf = (state: SpaceState, who: string): ReadonlyArray<string> =>
 export const VERBS = ['ban', 'unban', 'mute', 'unmute', 'kick', 'grant', 'revoke', 'settings'] as const
 export type Verb = (typeof VERBS)[number]
 
-/** What is to be asked, one after the other. Left is a sentence. */
+/** The commands to send, one after the other. Left is a sentence. */
 export const asked = (
   verb: Verb,
   words: ReadonlyArray<string>,

@@ -1,5 +1,4 @@
-/** `presence space …`: an operator acts in a room as the system, through the same deciders as everybody; the log has their
- *  name. */
+/** `presence space …`: an operator acts in a room as the system, through the same deciders as everybody; their name is on the log. */
 
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'

@@ -9,7 +9,7 @@ const usage = `presence status [--url URL]
 What npm start runs on DATA_DIR (./data): where it listens, its processes, and what /api/health says of each part.
 Ends with 0 where all is well, 1 where it is not.`
 
-/** Without the database’s password. */
+/** The endpoints without the database’s password. */
 const told = (endpoints: Endpoints | null) => {
   if (endpoints === null) return null
   const { databaseUrl: _, ...rest } = endpoints
@@ -24,7 +24,7 @@ export const status: Command = {
     const given = args[0] === '--url' ? args[1] : undefined
     const dataDir = process.env.DATA_DIR || './data'
     const endpoints = given === undefined ? readEndpoints(dataDir) : null
-    // Under its public name it may not be reached from here.
+    // Under its public name it may not be reachable from here.
     const url = given ?? endpoints?.localUrl ?? endpoints?.url
     if (url === undefined) {
       io.err(`Nothing runs on ${dataDir}: run npm start first, or give --url.`)

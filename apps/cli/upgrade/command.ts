@@ -21,7 +21,7 @@ export type UpgradeCheck = {
   readonly log: LogFormat | null
 }
 
-/** What is printed about it, a line each. */
+/** What is printed about it, line by line. */
 export const toldOf = ({ migrations, log }: UpgradeCheck): ReadonlyArray<string> => {
   const { fresh, trouble } = migrations
   const lines: string[] = []

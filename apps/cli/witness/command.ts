@@ -91,7 +91,7 @@ const saidOf = (origin: string, looked: LookedAt): string =>
     ? `${origin}: cosigned ${counted(looked.size, 'event')}.`
     : `${origin}: not cosigned (${looked.kind === 'refused' ? looked.fault : 'unreachable'}). ${looked.why}`
 
-/** Until it is stopped; says each thing once. */
+/** Runs until it is stopped; reports each thing once. */
 const follow = async (
   asked: WitnessArguments,
   { witness, io, stopped }: { witness: LogWitness; io: Io; stopped: AbortSignal },

@@ -7,7 +7,7 @@ import type { Commands, EventLog } from '../../../domain/ports.ts'
 import { createCommands } from '../../commands/index.ts'
 
 export type ActingOptions = {
-  /** Closed with it. */
+  /** The log, which is closed with this. */
   readonly log: EventLog & { readonly close: () => Promise<void> }
   readonly databaseUrl: string
   readonly hiveNodes: ReadonlyArray<string>
@@ -16,7 +16,7 @@ export type ActingOptions = {
 }
 export type Acting = {
   readonly commands: Pick<Commands, 'space' | 'look'>
-  /** By then refusals are on the log too. */
+  /** Resolves when refusals are on the log, too. */
   readonly close: () => Promise<void>
 }
 

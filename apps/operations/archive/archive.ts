@@ -1,5 +1,5 @@
-/** An archive of what is over: written, read again, put on the record, and only then cut from the log. Cut off at any point it has lost
- *  nothing, and goes on when it is given again. */
+/** Archives a past part of the log: writes it, reads it back, records it on the log, and only then cuts it. If it is
+ *  interrupted at any point, nothing is lost, and it continues when run again. */
 
 import { createHash, hash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -32,7 +32,7 @@ class ArchivingError extends Error {
 
 export type ArchiveStage = 'writing' | 'checking' | 'recorded' | 'cutting' | 'cut'
 export type ArchiveOptions = {
-  /** As it stands; with its archives; and with its archives, opened. */
+  /** The log as it is; with its archives; and with its archives and opened. */
   readonly plain: EventLog
   readonly archived: EventLog
   readonly opened: EventLog
@@ -41,34 +41,34 @@ export type ArchiveOptions = {
   /** Where archives are kept. */
   readonly dir: string
   readonly before: Date
-  /** Days that refusals and looks stay; null for as long as everything else. */
+  /** How many days refusals and looks stay; null for as long as everything else. */
   readonly refusalDays?: number | null
   readonly lookDays?: number | null
-  /** After which snapshots of what is cut go; null for never. */
+  /** After how many days snapshots of what is cut are deleted; null for never. */
   readonly snapshotDays?: number | null
-  /** Whether the tables let go of what is archived too. */
+  /** Whether rows of what is archived are deleted from the tables, too. */
   readonly cutTables?: boolean
   readonly by?: string
   readonly now?: () => number
   readonly onProgress?: (stage: ArchiveStage, what: string) => void
 }
 export type ArchivingResult = {
-  /** Null where there was nothing to archive. */
+  /** Null if there was nothing to archive. */
   readonly made: ArchiveMade | null
   readonly place: string | null
   readonly report: CutReport
 }
 
-/** One run of it. */
+/** One run of archiving. */
 type Archiving = {
   readonly options: ArchiveOptions
-  /** That holds the lock. */
+  /** The session that holds the lock. */
   readonly session: DatabaseSession
-  /** Of what was written in this run; null where it was written before. */
+  /** The plan of what was written in this run; null if it was written earlier. */
   plan: ArchivePlan | null
 }
 
-/** What is as new as this may still be under way to the log. */
+/** Events newer than this may still be on their way to the log. */
 const SETTLED_MS = 60_000
 const DAY_MS = 86_400_000
 const sha256 = (text: string): string => hash('sha256', text, 'hex')
@@ -78,7 +78,7 @@ const append = async (log: EventLog, stream: string, event: NewEvent): Promise<v
   if (E.isLeft(written)) throw new ArchivingError(`The log can't be written to: ${written.left._tag}.`)
 }
 
-/** In the audit log, where auditors see it. */
+/** Records it in the audit log, where auditors see it. */
 const tell = async (
   { plain, by = 'cli', now = Date.now }: ArchiveOptions,
   what: { readonly id: string; readonly type: string; readonly data: object },
@@ -87,7 +87,8 @@ const tell = async (
   await append(plain, accessStream(null), operatorEvent({ ...what, command: 'ArchiveLog', by, at }))
 }
 
-/** On the record; and where readers of the log look for what is gone. Twice the same is once. */
+/** Records the archive in the audit log, and where readers of the log look for what was moved. Recording it twice has
+ *  the effect of once. */
 const record = async (options: ArchiveOptions, made: ArchiveMade): Promise<void> => {
   const { plain } = options
   const id = derivedUuid(sha256, `archived ${made.manifest}`)
@@ -106,7 +107,7 @@ const isCut = async (log: EventLog, number: number): Promise<boolean> => {
 
 const nameOf = (number: number): string => `archive-${String(number).padStart(6, '0')}`
 
-/** What was checked, as the log says it. */
+/** The archive that was checked, in the form recorded on the log. */
 const madeFrom = (place: string, folder: ArchiveFolder): ArchiveMade => {
   const { number, from, before, events, positions } = folder.manifest.header
   const manifest = createHash('sha256')
@@ -115,7 +116,7 @@ const madeFrom = (place: string, folder: ArchiveFolder): ArchiveMade => {
   return { number, name: nameOf(number), place, from, before, events, position: positions[1], manifest }
 }
 
-/** Reads it again, whole. Throws where it does not hold. */
+/** Reads the whole archive back. Throws if it does not verify. */
 const holdArchive = async ({ signer }: ArchiveOptions, place: string): Promise<ArchiveMade> => {
   const { faults } = await checkArchive(place, verifierOf(signer))
   if (faults.length > 0)
@@ -128,7 +129,8 @@ const holdArchive = async ({ signer }: ArchiveOptions, place: string): Promise<A
   }
 }
 
-/** Refusals and looks that stay longer: what of them is archived is known while it is made. Later, what the archive before has. */
+/** Refusals and looks may stay longer: how far they are archived is known from the plan while the archive is made;
+ *  later, only what the archive before has counts. */
 const limitsOf = (
   { refusalDays = null, lookDays = null }: ArchiveOptions,
   { before, from }: ArchiveMade,
@@ -207,11 +209,11 @@ const foldersOf = (made: ReadonlyArray<ArchiveMade>, dir: string): ReadonlyArray
     return place === null ? [] : [openArchive(place)]
   })
 
-/** How long the tables may take to have what was on the log when it began, and how often they are asked. */
+/** How long (ms) the tables may take to have what was on the log when it began; the second is how often they are asked. */
 const TABLES_MS = 60_000
 const ASK_MS = 100
 
-/** Null where the tables have not come to that place of the log yet. */
+/** Null if the tables have not reached that place of the log yet. */
 const writeFrom = (
   options: ArchiveOptions,
   plan: ArchivePlan,
@@ -230,7 +232,7 @@ const writeFrom = (
   })
 }
 
-/** The plan of what was written; null where there is nothing to archive. */
+/** Writes the archive; returns the plan, or null if there is nothing to archive. */
 const write = async (
   options: ArchiveOptions,
   before: ReadonlyArray<ArchiveMade>,
@@ -255,7 +257,7 @@ const write = async (
 
 const NOTHING: ArchivingResult = { made: null, place: null, report: { streams: 0, left: [] } }
 
-/** One that was begun before is finished, with the time that it was given then. */
+/** Finishes an archive that was begun earlier, with the time that was given then. */
 const archiveHere = async (archiving: Archiving): Promise<ArchivingResult> => {
   const { options } = archiving
   const { plain, dir, onProgress = () => {} } = options
@@ -273,7 +275,7 @@ const archiveHere = async (archiving: Archiving): Promise<ArchivingResult> => {
     return { made: last, place, report: await cutBy(archiving, last, place) }
   }
   const place = join(dir, nameOf((last?.number ?? 0) + 1))
-  // Where it is there it was written whole, and is not on the record yet.
+  // If it is there, it was written completely, and is not recorded yet.
   if (!existsSync(place)) {
     archiving.plan = await write(options, known.right, place)
     if (archiving.plan === null) return NOTHING

@@ -1,5 +1,5 @@
-/** Whether an archive is what the log had, with nothing missing within it: every file as it was sealed, every bundle, every event's
- *  proof, and where each event stood. Needs no server, no database and no network. */
+/** Checks that an archive is what the log had, with nothing missing within it: every file as it was sealed, every
+ *  bundle, every event's proof, and each event's place. Needs no server, no database and no network. */
 import { createHash, hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { inclusionChecker } from '../../../projections/proof/merkle.ts'
 import { type Checkpoint, openCheckpoint, type Verifier } from '../../../projections/proof/note.ts'
 
 export type ArchiveChecked = {
-  /** A sentence each; none where it holds. */
+  /** A sentence for each fault; empty if the archive verifies. */
   readonly faults: ReadonlyArray<string>
   readonly header: ArchiveHeader
   readonly checkpoint: Checkpoint | null
@@ -68,7 +68,7 @@ const checkRooms = async (
   return { rooms, events }
 }
 
-/** Looks, and refusals that have a time of their own: each has its proof. */
+/** Checks looks, and refusals with a time of their own: each has its proof. */
 const checkOthers = async (
   { dir }: ArchiveFolder,
   { size, root }: Checkpoint,
@@ -97,7 +97,7 @@ const checkOthers = async (
   return events
 }
 
-/** Where each event stood: its line, its leaf, its place in its stream, and that places only rise. */
+/** Checks each event's place: its line, its leaf, its place in its stream, and that places only increase. */
 const checkPlaces = (folder: ArchiveFolder, fault: Fault): void => {
   const next = folder.streams.map(({ from }) => from)
   let [leaf, position] = [-1, -1n]
@@ -121,7 +121,7 @@ const checkPlaces = (folder: ArchiveFolder, fault: Fault): void => {
   }
 }
 
-/** Nothing is cut that is not in it, or in one before it. */
+/** Checks that nothing is cut that is not in this archive or an earlier one. */
 const checkCuts = (folder: ArchiveFolder, fault: Fault): void => {
   for (const { stream, to } of readLines(folder.dir, CUTS, cutIn)) {
     const end = folder.end(stream)
@@ -129,7 +129,7 @@ const checkCuts = (folder: ArchiveFolder, fault: Fault): void => {
   }
 }
 
-/** Throws `ArchiveError`, or what the system says, where it can't be looked at. */
+/** Throws `ArchiveError`, or the system's error, if it can't be read. */
 export const checkArchive = async (dir: string, verifier: Verifier): Promise<ArchiveChecked> => {
   const folder = openArchive(dir)
   const faults: string[] = []

@@ -1,5 +1,5 @@
-/** Cuts from the log what an archive has: `$tb` of each stream, after how it stands there is kept. Given again, it goes on where it
- *  was. What is cut is given back to the disk by a scavenge. */
+/** Cuts from the log what an archive has: sets `$tb` of each stream, after its state there was saved. Run again, it
+ *  continues where it was. A scavenge frees the disk space. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../../domain/names.ts'
@@ -13,9 +13,9 @@ import { keepStanding, StandingError } from './standings.ts'
 
 type Log = Pick<EventLog, 'append' | 'readStream'>
 export type CutLogs = {
-  /** As it stands, without its archives. */
+  /** The log as it is, without its archives. */
   readonly plain: Log
-  /** With its archives, opened. */
+  /** The log with its archives, opened. */
   readonly opened: Log
 }
 export type CutReport = {
@@ -42,7 +42,7 @@ const TRIES = 5
 
 type Metadata = Readonly<Record<string, unknown>>
 
-/** `change`: null where it is as it should be. */
+/** `change` returns null if the metadata is as it should be. */
 const setMetadata = async (
   log: Log,
   stream: string,
@@ -59,7 +59,7 @@ const setMetadata = async (
   }
 }
 
-/** Nothing of the stream below `to` can be read any more; what else its metadata says stays. */
+/** Makes everything in the stream before `to` unreadable; the rest of its metadata stays. */
 const truncate = (log: Log, stream: string, to: number): Promise<void> =>
   setMetadata(log, stream, (metadata) =>
     typeof metadata.$tb === 'number' && metadata.$tb >= to ? null : { ...metadata, $tb: to },
@@ -73,7 +73,7 @@ const ageSnapshots = async (log: Log, stream: string, days: number): Promise<voi
   await setMetadata(log, name, (metadata) => (metadata.$maxAge === $maxAge ? null : { ...metadata, $maxAge }))
 }
 
-/** Moments that are kept of what is archived: the last whole one stays, from which those after it go on. */
+/** Cuts the kept moments of what is archived: the last whole one stays, since those after it continue from it. */
 const cutMoments = async (log: Log, stream: string, revision: number): Promise<void> => {
   const k = Math.floor((revision + 1) / EVERY) - 1
   if (k < 1) return
@@ -93,7 +93,7 @@ const cutOne = async (logs: CutLogs, moments: MomentWriter, { stream, to }: Cut)
     await keepStanding(logs.opened, stream, to)
   }
   const last = await lastOf(logs.plain, stream)
-  // Of a stream that was deleted, or of another log, there is nothing to cut.
+  // If the stream was deleted, or belongs to another log, there is nothing to cut.
   if (last === undefined || Number(last.revision) < to) return
   await truncate(logs.plain, stream, to)
   if (hasMoments) await cutMoments(logs.plain, stream, to)

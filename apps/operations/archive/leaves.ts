@@ -1,5 +1,5 @@
-/** The records of an archive's events: they come room by room, and are written in the order of the log. Each is put where its leaf's
- *  number says, into a file full of holes, so that memory is bounded whatever the archive's size. */
+/** The records of an archive's events: they come room by room, and are written in the order of the log. Each is put at
+ *  the place given by its leaf's number in a sparse file, so that memory is limited whatever the archive's size. */
 import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { type LeafRecord, RECORD, readRecord, writeRecord } from '../../../projections/proof/archive.ts'
 import { type WrittenFile, writeFileTo } from './written-file.ts'
@@ -15,7 +15,7 @@ export type Leaves = {
 
 const PAGE = 4_096
 
-/** `scratch`: a file that goes again. */
+/** `scratch`: a temporary file. */
 export const gatherLeaves = (scratch: string): Leaves => {
   const fd = openSync(scratch, 'w+')
   const one = Buffer.alloc(RECORD)

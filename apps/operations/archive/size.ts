@@ -1,4 +1,4 @@
-/** How large the log is, as its node says, and from when on it would be as small as it should be. */
+/** The log's size according to its node, and the time before which to archive so that it is as small as it should be. */
 import { readFileSync } from 'node:fs'
 import { request as plain } from 'node:http'
 import { request as secure } from 'node:https'
@@ -49,18 +49,17 @@ export const askNode = (url: string, method: 'GET' | 'POST', path: string): Prom
   })
 }
 
-/** Bytes of the log's file; null where the server does not say. */
+/** The size of the log's file in bytes; null if the server does not say. */
 export const logBytes = async (url: string): Promise<number | null> => {
   const { body } = await askNode(url, 'GET', '/stats')
   const { bytes } = (body.es ?? {}) as { readonly bytes?: unknown }
   return typeof bytes === 'number' ? bytes : null
 }
 
-/** It is made so much smaller than it may be, so that it is not done again at once. */
+/** The log is made this much smaller than it may be, so that this is not due again at once. */
 const ROOM = 0.7
 
-/** The time before which the log would have to be archived, by the number of its events. `archived`: how many are not on it any
- *  more. */
+/** The time before which the log would have to be archived, by the number of its events. `archived`: how many are no longer on it. */
 export const beforeFor = async (
   session: DatabaseSession,
   sizes: { readonly bytes: number; readonly maxBytes: number; readonly archived: number },

@@ -1,5 +1,5 @@
-/** Keeps how a stream stood at the event that stays as the first: for commands, and for who asks of the past. Folded from what stood at
- *  the cut before, or from the first event, with nothing else believed. */
+/** Saves a stream's state at the event that becomes the first on the log: for commands, and for reads of the past. It
+ *  is folded from the state at the previous cut, or from the first event, and nothing else is trusted. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { decodeRecorded } from '../../../domain/codec.ts'
@@ -21,13 +21,13 @@ export class StandingError extends Error {
 }
 
 type Log = Pick<EventLog, 'append' | 'readStream'>
-/** As many commands are remembered as in a snapshot. */
+/** How many commands are remembered: as many as in a snapshot. */
 const COMMANDS = 500
 const ANY_PLACE = 2n ** 63n
 
 type Kinds<State, Event, S> = { readonly model: Model<State, Event>; readonly folding: Folding<S> }
 
-/** Commands' state and the past's, after the event of that revision. */
+/** The states for commands and for reads of the past, after the event with that revision. */
 const foldTo = async <State, Event, S>(
   log: Log,
   stream: string,
@@ -77,7 +77,7 @@ const keepOf = async <State, Event, S>(
   }
   if ((await standings.write(stream, snapshot)) === null)
     throw new StandingError(`How ${stream} stands can’t be written to the log.`)
-  // Last: where it is, the other is.
+  // Written last: if it is there, so is the other.
   const name = standingMomentOf(stream)
   const [end] = E.getOrElse(() => [] as ReadonlyArray<{ readonly revision: bigint }>)(
     await log.readStream(name, { direction: 'backwards', limit: 1 })(),
@@ -90,7 +90,7 @@ const keepOf = async <State, Event, S>(
   }
 }
 
-/** `log`: opened, and with its archives. Throws `StandingError` with a sentence. */
+/** `log` must be opened, and with its archives. Throws `StandingError` with a sentence. */
 export const keepStanding = async (log: Log, stream: string, revision: number): Promise<void> => {
   const named = parseStreamName(stream)
   const kind = E.isRight(named) ? named.right.kind : null

@@ -1,17 +1,17 @@
-/** Has the tables let go of what is archived, where the operator says so: an event for each so many rows, so that no transaction of the
- *  projector's is long. */
+/** Deletes rows of what is archived from the tables, if the operator wants that: with one event for a limited number of
+ *  rows, so that no transaction of the projector is long. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { TablesCut } from '../../../domain/audited.ts'
 
 type Cut = TablesCut['data']
-/** What of the tables goes: rooms, refusals and looks each up to a time of their own. */
+/** What is deleted from the tables: rows of rooms, refusals and looks, each up to a time of their own. */
 export type TableLimits = Pick<Cut, 'before' | 'refusals' | 'looks'>
 
-/** Rows of the audit log that go at once. */
+/** How many rows of the audit log are deleted at once. */
 const ROWS = 20_000
 
-/** The time before which so many rows are from `from` on; null where there are fewer before `before`. */
+/** The time before which this many rows lie, counted from `from` on; null if there are fewer before `before`. */
 const nextTime = async (
   session: DatabaseSession,
   from: string,
@@ -26,7 +26,7 @@ const nextTime = async (
 
 const earlier = (a: string, b: string): string => (a < b ? a : b)
 
-/** What goes, step by step. */
+/** What is deleted, step by step. */
 export const stepsOf = async (
   session: DatabaseSession,
   { before, refusals, looks }: TableLimits,
@@ -47,7 +47,7 @@ export const stepsOf = async (
   return [...steps, { before, refusals, looks }]
 }
 
-/** Kept states of rooms, of before what is cut: a bundle from then is made through the archive. */
+/** Deletes kept states of rooms from before the cut: a bundle from then is made through the archive. */
 export const cutStates = (session: DatabaseSession, stream: string, to: number): Promise<unknown> =>
   session.run(
     sql.unsafe`DELETE FROM proof_states WHERE stream = ${stream} AND revision < ${String(to)}::int8`,

@@ -1,5 +1,5 @@
-/** Writes what is over of the log into a folder: a bundle for each room, looks and refusals that have a time of their own, where each
- *  event stood, whose keys it needs, and up to where the log may be cut. Changes nothing on the log. */
+/** Writes a past part of the log into a folder: a bundle for each room, looks and refusals with a time of their own,
+ *  each event's place, whose keys it needs, and up to where the log may be cut. Changes nothing on the log. */
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sql } from 'slonik'
@@ -38,23 +38,23 @@ import { syncFolder, type WrittenFile, writeFileTo } from './written-file.ts'
 
 export type ArchivePlan = {
   readonly number: number
-  /** ISO 8601: from then on, before then; null for the log's beginning. */
+  /** ISO 8601: contains events from `from` on and before `before`; null for the log's beginning. */
   readonly from: string | null
   readonly before: string
-  /** The same, of refusals and of looks. */
+  /** The times before which refusals and looks are archived. */
   readonly refusals: string
   readonly looks: string
 }
 type Told = (events: number, what: string) => void
 
-/** What is written of one archive. */
+/** The state of writing one archive. */
 type Writing = {
   readonly source: BundleSource
   /** The log without its archives. */
   readonly plain: StreamReader
   readonly plan: ArchivePlan
   readonly dir: string
-  /** Archives of before that are at hand. */
+  /** Earlier archives that are at hand. */
   readonly earlier: ReadonlyArray<ArchiveFolder>
   readonly leaves: Leaves
   readonly others: WrittenFile
@@ -66,7 +66,7 @@ type Writing = {
   readonly onProgress: Told
 }
 
-/** Which stream of which file an event is of: numbered as it first comes. */
+/** Notes which stream of which file an event belongs to; streams are numbered in the order in which they first come. */
 const numberOf = (writing: Writing, file: string): ((placed: Placed) => void) => {
   const numbers = new Map<string, number>()
   const { streams, leaves, keys } = writing
@@ -94,8 +94,8 @@ const timeIn = ({ metadata }: RecordedEvent): string => {
 
 const PAGE = 500
 
-/** The stream's events from that revision on, while they are before `before` and `end`, as lines of their own. Answers the revision
- *  that comes after them. */
+/** Writes the stream's events from that revision on, while they are before `before` and `end`, as lines of their own.
+ *  Returns the revision that comes after them. */
 const putOthers = async (
   writing: Writing,
   stream: string,
@@ -131,19 +131,19 @@ const firstOf = async ({ plain }: Writing, stream: string): Promise<number> => {
   const page = await plain.readStream(stream, { limit: 1 })()
   return page._tag === 'Right' ? Number(page.right[0]?.revision ?? 0) : 0
 }
-/** The first revision of a stream that no archive has: as those at hand say, else as the log does. */
+/** The first revision of a stream that no archive has, according to those at hand, else according to the log. */
 const endOf = async (writing: Writing, stream: string): Promise<number> => {
   const ends = writing.earlier.map((folder) => folder.end(stream) ?? 0)
   const first = await firstOf(writing, stream)
   return Math.max(...ends, first === 0 ? 0 : first + 1)
 }
 
-/** What stays as a witness is the last event that is archived: so the stream goes on being there. */
+/** Notes up to where a stream may be cut. The last archived event stays on the log, so that the stream still exists. */
 const mayCut = ({ cuts }: Writing, stream: string, archived: number): void => {
   if (archived > 1) cuts.push({ stream, to: archived - 1 })
 }
 
-/** What the state says of one of its streams alone. */
+/** The part of the state that belongs to one of its streams. */
 const partOf = (end: BundleState, kind: RoomStreamKind): BundleState => {
   const part = emptyState()
   part.revisions[kind] = end.revisions[kind]
@@ -152,7 +152,7 @@ const partOf = (end: BundleState, kind: RoomStreamKind): BundleState => {
   return kind === 'chat' ? { ...part, messages: end.messages } : part
 }
 
-/** Up to where refusals of a room may be cut, where they stay longer than its other events. */
+/** Up to where refusals of a room may be cut, if they stay longer than its other events. */
 const refusalsBefore = async (writing: Writing, stream: string, end: number): Promise<number> => {
   const { source, plan } = writing
   if (plan.refusals === plan.before) return end
@@ -193,7 +193,7 @@ const putRoom = async (writing: Writing, space: SpaceRef, file: string): Promise
   for (const kind of STREAM_KINDS) {
     const stream = streamName(kind, space)
     const end = done.end.revisions[kind]
-    // What came late, with an earlier time than was archived before it.
+    // Events that came late, with an earlier time than what was archived before them.
     await putOthers(writing, stream, ends.get(kind)!, { before: null, end: starts.get(stream) ?? end })
     const lastId = lastIds.get(stream)
     if (lastId !== undefined) await source.kept.keep(stream, kind, partOf(done.end, kind), lastId)
@@ -236,7 +236,7 @@ const putLines = (dir: string, file: string, lines: ReadonlyArray<unknown>): Arc
   return { file, ...out.done() }
 }
 
-/** Writes it beside `dir` and gives it that name once all of it is on the disk. Null where there is nothing to archive. */
+/** Writes the archive beside `dir` and renames it to that once all of it is on the disk. Null if there is nothing to archive. */
 export const writeArchive = async (
   source: BundleSource,
   plan: ArchivePlan,

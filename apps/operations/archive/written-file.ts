@@ -1,15 +1,15 @@
-/** A file of an archive, as it is written: what goes in, how much it is, and its digest. On the disk once it is done. */
+/** A file of an archive while it is written: its contents, its size, and its digest. It is flushed to the disk once it is done. */
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
 
 const CHUNK = 1 << 18
 
 export type WrittenFile = {
-  /** Where what comes next will stand. */
+  /** The offset of whatever is written next. */
   readonly at: () => number
   readonly write: (text: string | Buffer) => void
   readonly done: () => { readonly bytes: number; readonly sha256: string }
-  /** Of one that is given up. */
+  /** Removes a file that is given up. */
   readonly abandon: () => void
 }
 
@@ -45,7 +45,7 @@ export const writeFileTo = (path: string): WrittenFile => {
   }
 }
 
-/** A folder's own entries, on the disk. */
+/** Flushes a folder's own entries to the disk. */
 export const syncFolder = (path: string): void => {
   const fd = openSync(path, 'r')
   try {

@@ -1,4 +1,4 @@
-/** A backup, made while everything runs: the log first, then the keys, so that whatever is on the log has its key in it. */
+/** Makes a backup while everything runs: first the log, then the keys, so that the key of everything on the log is in it. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectEventLog } from '../../../adapters/eventstore/index.ts'
@@ -16,14 +16,14 @@ export type BackupOptions = {
   readonly log: { readonly dir: string } | { readonly url: string }
   readonly databaseUrl: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Where `npm start` keeps its secrets; null where the environment has them. */
+  /** Where `npm start` keeps its secrets; null if the environment has them. */
   readonly dataDir: string | null
   readonly origin: string | null
-  /** Secrets are kept under it; null for none of them. */
+  /** The passphrase under which secrets are sealed; null if none are kept. */
   readonly passphrase: string | null
   readonly version: string
   readonly now: Date
-  /** `share`: 0 to 1, where the end is known. */
+  /** `share`: 0 to 1, if the end is known. */
   readonly onProgress: (what: string, share?: number) => void
 }
 
@@ -85,7 +85,7 @@ const copyLog = async (
   }
 }
 
-/** Answers where it is. What was begun and not ended is taken away. */
+/** Returns where the backup is. An unfinished backup is removed. */
 export const makeBackup = async (
   options: BackupOptions,
 ): Promise<{ readonly folder: string; readonly manifest: BackupManifest }> => {
@@ -124,7 +124,7 @@ export const makeBackup = async (
   }
 }
 
-/** Takes away all but the newest `keep` backups of a folder. Answers what went. */
+/** Removes all but the newest `keep` backups of a folder. Returns which were removed. */
 export const keepNewest = (to: string, keep: number): ReadonlyArray<string> => {
   const all = readdirSync(to)
     .filter((name) => NAME.test(name) && existsSync(join(to, name, 'manifest.json')))

@@ -1,4 +1,4 @@
-/** A backup is a folder; what is in it, and what each file must be, stands in its manifest. */
+/** The manifest of a backup, which is a folder: it says what is in the folder, and what each file must be. */
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,11 +9,11 @@ const nullable = <C extends t.Mixed>(codec: C) => t.union([codec, t.null])
 
 const BackupManifest = t.type({
   format: t.literal(1),
-  /** Of the program that made it. */
+  /** The version of the program that made it. */
   version: t.string,
   createdAt: t.string,
   log: t.type({
-    /** `copy`: the embedded node's file; `events`: a line each, of any event store, which get new positions. */
+    /** `copy`: the embedded node's file; `events`: one event per line, from any event store; these get new positions. */
     form: t.union([t.literal('copy'), t.literal('events')]),
     file: t.string,
     events: t.number,
@@ -22,7 +22,7 @@ const BackupManifest = t.type({
   tables: t.type({ file: t.string, rows: t.record(t.string, t.number), checkpoint: nullable(t.string) }),
   /** The log's name in its checkpoints. */
   origin: nullable(t.string),
-  /** Null where secrets were not asked for. */
+  /** Null if secrets were not asked for. */
   secrets: nullable(t.string),
   sha256: t.record(t.string, t.string),
 })
@@ -62,7 +62,7 @@ export const readManifest = (folder: string): E.Either<string, BackupManifest> =
   }
 }
 
-/** The files that are not what the manifest says, or not there. */
+/** The files that are missing or not what the manifest says. */
 export const alteredFiles = async (
   folder: string,
   { sha256 }: BackupManifest,

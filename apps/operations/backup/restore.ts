@@ -1,4 +1,4 @@
-/** A backup put back: the log into a place that has none, and what Postgres must have before the tables are made anew from it. */
+/** Restores a backup: the log into a place that has none, and what Postgres must have before the tables are rebuilt from it. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
@@ -12,14 +12,14 @@ import { alteredFiles, type BackupManifest, readManifest, SECRETS_FILE } from '.
 import { type KeptSecrets, openSecrets } from './sealed-secrets.ts'
 import { areFresh, type Loaded, loadTables } from './tables.ts'
 
-/** `share`: 0 to 1, where the end is known. */
+/** `share`: 0 to 1, if the end is known. */
 type Told = (what: string, share?: number) => void
 const progressOf = (told: Told) => ({
   onProgress: (done: number, of: number) => told('copying the log', of === 0 ? 1 : done / of),
   onCheck: () => told('checking the log'),
 })
 
-/** Read, and each of its files what it was. Throws with a sentence. */
+/** Reads the manifest and checks that each file is unchanged. Throws with a sentence. */
 export const checkedBackup = async (folder: string): Promise<BackupManifest> => {
   const read = readManifest(folder)
   if (E.isLeft(read)) throw new Error(read.left)
@@ -36,7 +36,7 @@ export const secretsOf = (folder: string, passphrase: string): KeptSecrets => {
   return opened.right
 }
 
-/** Of a log into a folder of the embedded node. */
+/** Restores a log into a folder of the embedded node. */
 export const restoreLogTo = async (
   folder: string,
   { log }: BackupManifest,
@@ -49,7 +49,7 @@ export const restoreLogTo = async (
   await restoreLog(join(folder, log.file), dir, progressOf(told))
 }
 
-/** Of a log's events into an event store that has none of ours. */
+/** Imports a log's events into an event store that has none of ours. */
 export const importLogTo = async (
   folder: string,
   { log }: BackupManifest,
@@ -66,7 +66,7 @@ export const importLogTo = async (
   }
 }
 
-/** Of keys and content into a database that is fresh: the projector makes all other tables. `signer` says that the log went back. */
+/** Restores keys and content into a fresh database: the projector makes all other tables. `signer` signs that the log went back. */
 export const restoreTables = async (
   folder: string,
   { log, tables }: BackupManifest,
@@ -79,12 +79,12 @@ export const restoreTables = async (
       'The database has tables of a log already, and a restore does not overwrite: name an empty one.',
     )
   const loaded = await loadTables(url, join(folder, tables.file), log.form === 'copy')
-  // Since the backup others may have been signed, of what is lost now.
+  // Since the backup, checkpoints may have been signed for what is lost now.
   if (signer !== null) await sayWentBack(url, signer, loaded.signedUpTo, Date.now())
   return loaded
 }
 
-/** The secrets of `npm start` into its folder, where there are none; answers those that the environment must have. */
+/** Restores the secrets of `npm start` into its folder, if there are none; returns those that the environment must have. */
 export const restoreSecrets = (secrets: KeptSecrets, dataDir: string | null): KeptSecrets => {
   const kept = Object.entries(secrets).filter(([name]) => name.startsWith('secrets.json '))
   if (dataDir !== null && kept.length > 0) {

@@ -1,5 +1,5 @@
-/** What Postgres has that the log does not say: the keys of people's data, sessions that were ended, content, how far addresses were told.
- *  Everything else is made anew from the log. */
+/** What is in Postgres but not on the log: the keys of people's data, ended sessions, content, how far subscriptions
+ *  were delivered. Everything else is rebuilt from the log. */
 
 import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
@@ -20,7 +20,7 @@ const KEPT = [
   'collaboration_permissions',
   'subscription_positions',
 ] as const
-/** Places of the log that they hold are those of this very one: a log that is read in event by event has others. */
+/** These tables hold positions of exactly this log: a log that is imported event by event has others. */
 const OF_THIS_LOG: ReadonlyArray<string> = ['proof_checkpoints', 'subscription_positions']
 const PAGE = 1_000
 
@@ -35,11 +35,11 @@ const connected = async <A>(url: string, work: (client: pg.Client) => Promise<A>
   }
 }
 
-/** What names places of the log, as it was when the copy of that began: later on it may name some that the copy has not. */
+/** What refers to places of the log, as of the start of the copy: later, it may refer to places that the copy does not have. */
 export type BeforeCopy = {
   /** Each key's last checkpoint. */
   readonly numbers: ReadonlyMap<string, number>
-  /** How far addresses were told: what they are told again has the same ids. */
+  /** How far subscriptions were delivered: what is delivered again has the same ids. */
   readonly told: ReadonlyMap<string, string>
 }
 export const beforeCopy = (url: string): Promise<BeforeCopy> =>
@@ -55,7 +55,7 @@ export const beforeCopy = (url: string): Promise<BeforeCopy> =>
       told: new Map(told.map(({ subscription, row }) => [subscription, row])),
     }
   })
-/** Null for one that came since. */
+/** The row as of then; null for one that came since. */
 const asBefore = (table: string, row: string, { numbers, told }: BeforeCopy): string | null => {
   if (table === 'subscription_positions')
     return told.get((JSON.parse(row) as { readonly subscription: string }).subscription) ?? null
@@ -66,7 +66,7 @@ const asBefore = (table: string, row: string, { numbers, told }: BeforeCopy): st
 
 export type Dumped = { readonly rows: Record<string, number>; readonly checkpoint: string | null }
 
-/** All as they are at one moment, a line a row: the table's name, a tab, the row as JSON. */
+/** Writes all rows as of one moment, one per line: the table's name, a tab, the row as JSON. */
 export const dumpTables = (url: string, file: string, before: BeforeCopy): Promise<Dumped> =>
   connected(url, async (client) => {
     const out = createWriteStream(file, { mode: 0o600 })
@@ -93,7 +93,7 @@ export const dumpTables = (url: string, file: string, before: BeforeCopy): Promi
     return { rows, checkpoint: found[0]?.position ?? null }
   })
 
-/** Whether nothing of a log or of people is in these tables yet. */
+/** Whether these tables have nothing about a log or people yet. */
 export const areFresh = (url: string): Promise<boolean> =>
   connected(url, async (client) => {
     const { rows } = await client.query(
@@ -102,10 +102,10 @@ export const areFresh = (url: string): Promise<boolean> =>
     return rows[0].used === false
   })
 
-/** `signedUpTo`: of how many events the greatest checkpoint is that was issued before. */
+/** `signedUpTo`: how many events the largest checkpoint covers that was issued before. */
 export type Loaded = { readonly signedUpTo: number }
 
-/** Into tables that are fresh, in one transaction. Throws where the file is none. */
+/** Loads the rows into fresh tables, in one transaction. Throws if the file is malformed. */
 export const loadTables = (url: string, file: string, isSameLog: boolean): Promise<Loaded> =>
   connected(url, async (client) => {
     let signedUpTo = 0

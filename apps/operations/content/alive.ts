@@ -1,4 +1,5 @@
-/** Where no primary is followed: asks DLUX's API and Hive now and then what is read, with one leader, and lists it as rooms. */
+/** If no primary is followed: asks DLUX's API and Hive at intervals for trending posts, in one process at a time, and
+ *  lists them as rooms. */
 import { setTimeout as delay } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
@@ -18,16 +19,16 @@ export type AliveOptions = {
   readonly hive: Pick<Hive, 'post' | 'ranked'>
   readonly logger: Pick<Logger, 'info' | 'warn'>
   readonly fetch?: typeof globalThis.fetch
-  /** Milliseconds between two looks. Default five minutes. */
+  /** Milliseconds between two requests. Default five minutes. */
   readonly everyMs?: number
   readonly now?: () => number
 }
 
 const TIMEOUT_MS = 5_000
 const LONGEST_PAUSE_MS = 60_000
-/** How often it says that it is there. */
+/** How often (ms) it reports that it is alive. */
 const SIGN_MS = 5_000
-/** How many titles are asked for in one look: DLUX's list has none. */
+/** How many titles are looked up each time: DLUX's list has none. */
 const TITLES = 50
 
 type Alive = {
@@ -53,7 +54,8 @@ const fromHive = async ({ hive, tag }: AliveOptions): Promise<ReadonlyArray<Aliv
     .map(({ id, author, title, createdAt }) => ({ id, author, title, type: 'post', created_at: createdAt }))
 }
 
-/** With what Hive says of each: one that it doesn't know, or hides, is left out; one that no node can be asked of is listed by its name. */
+/** DLUX's posts with what Hive says about each: one that it doesn't know, or hides, is left out; if no node can be
+ *  asked, it is listed by its name. */
 const fromDlux = async (options: AliveOptions): Promise<ReadonlyArray<Alive>> => {
   const { dluxApiUrl, hive, fetch = globalThis.fetch } = options
   if (dluxApiUrl === null) return []
@@ -74,7 +76,7 @@ const fromDlux = async (options: AliveOptions): Promise<ReadonlyArray<Alive>> =>
   return posts
 }
 
-/** Each source by itself, so that one which is away does not take the other along. */
+/** Asks each source separately, so that one that is away does not affect the other. */
 const look = async (options: AliveOptions): Promise<Look> => {
   const asked = [
     ...(options.dluxApiUrl === null ? [] : [['DLUX’s API', fromDlux(options)] as const]),
@@ -91,7 +93,7 @@ const look = async (options: AliveOptions): Promise<Look> => {
   return { posts: [...posts.values()], troubles, answered: asked.length - troubles.length }
 }
 
-/** All that is listed becomes this; what one silent source said last stays. */
+/** Replaces the list by this one; the last answer of a silent source stays. */
 const store = async (here: pg.Client, { posts, troubles }: Look): Promise<number> => {
   const values = [JSON.stringify(posts)]
   const { rows } = await here.query<{ changed: number }>({
@@ -107,14 +109,14 @@ const store = async (here: pg.Client, { posts, troubles }: Look): Promise<number
            SELECT (SELECT count(*) FROM gone)::int + (SELECT count(*) FROM put)::int AS changed`,
     values,
   })
-  // What a silent source listed long ago goes too.
+  // What a silent source listed long ago is deleted, too.
   await here.query(
     `DELETE FROM alive_posts WHERE id IN (SELECT id FROM alive_posts ORDER BY seen_at DESC OFFSET 500)`,
   )
   return rows[0]?.changed ?? 0
 }
 
-/** What was listed goes: a primary is followed, or nobody is asked any more. */
+/** Deletes the list, because a primary is followed, or nobody is asked any more. */
 export const forgetAlive = async (databaseUrl: string): Promise<void> => {
   const here = await connectClient({
     connectionString: databaseUrl,
@@ -135,7 +137,7 @@ export const followAlive = (options: AliveOptions): PrimaryFollower => {
   const rest = (ms: number) => delay(ms, undefined, { signal }).catch(() => {})
   const own = { state: STARTING }
 
-  /** Says now and then that it is there. */
+  /** Waits, and reports at intervals that it is alive. */
   const waitHere = async (here: pg.Client, ms: number): Promise<void> => {
     for (const end = now() + ms; !signal.aborted && now() < end; ) {
       await note(here, {})

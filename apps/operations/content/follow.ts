@@ -1,4 +1,4 @@
-/** Follows DLUX's primary into the content tables, with one leader, through failures of either side. */
+/** Follows DLUX's primary into the content tables, in one process at a time, through failures of either side. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
@@ -12,20 +12,20 @@ import { replicate } from './replicate.ts'
 import { type FollowRun, leadContent, type PrimaryFollower, STARTING } from './run.ts'
 
 const LONGEST_PAUSE_MS = 5_000
-/** How often a primary that did not stream is asked whether it does now. */
+/** How often (ms) a primary that did not allow streaming is asked again. */
 const AGAIN_MS = 600_000
 
 export type FollowOptions = {
   readonly primaryUrl: string
   readonly databaseUrl: string
   readonly logger: Pick<Logger, 'info' | 'warn'>
-  /** `auto`: streamed where the primary lets it. */
+  /** `auto`: streamed if the primary allows it. */
   readonly way?: 'auto' | 'replication' | 'polling'
   /** Milliseconds between polls, at least. Default 500. */
   readonly pollMs?: number
-  /** The hour (UTC) from which a poller reads all anew, once a day. Default 3. */
+  /** The hour (UTC) at which a poller reads everything again, once a day. Default 3. */
   readonly sweepHour?: number
-  /** How long a table that is suddenly empty is not believed. Default a minute. */
+  /** How long (ms) a table must be empty before that is believed. Default a minute. */
   readonly emptyMs?: number
   readonly now?: () => number
 }
@@ -51,7 +51,7 @@ export const followPrimary = (options: FollowOptions): PrimaryFollower => {
     open.clear()
   }
 
-  /** Until the primary or the database here fails. */
+  /** Follows until the primary or the database here fails. */
   const followOnce = async (here: pg.Client, isWell: () => void): Promise<void> => {
     await note(here, { state: 'connecting' })
     const control = await toPrimary()

@@ -1,4 +1,4 @@
-/** Follows a primary without replication: asks again and again what changed, and reads everything at night. */
+/** Follows a primary without replication: asks repeatedly what changed, and reads everything once a night. */
 import type { PrimaryTable } from '../../../adapters/content/primary/columns.ts'
 import { changedSince, countOf, digestOf, markNow, timesOf } from '../../../adapters/content/primary/poll.ts'
 import { note } from '../../../adapters/content/primary/record.ts'
@@ -9,12 +9,12 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** How often rows are counted on both sides, since a deleted row can't be found by its time. */
 const COUNT_MS = 60_000
-/** A poll that took long is followed by a longer rest, so that the primary has most of its time for others. */
+/** A poll that took longer than this (ms) is followed by a longer rest, so that the primary has most of its time for others. */
 const LONG_MS = 250
 const SHARE = 4
 const LONGEST_REST_MS = 5_000
 
-/** The last time that the clock struck the hour of sweeping. */
+/** The last time that it was the hour of the nightly read. */
 const lastNight = (now: number, hour: number): number => {
   const today = Math.floor(now / DAY_MS) * DAY_MS + hour * HOUR_MS
   return today <= now ? today : today - DAY_MS
@@ -22,7 +22,7 @@ const lastNight = (now: number, hour: number): number => {
 
 type Marks = Record<string, string>
 
-/** All of some tables, as they are at one moment. */
+/** Reads all of some tables, as of one moment. */
 const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, marks: Marks): Promise<void> => {
   const { here, control } = run
   await control.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
@@ -38,7 +38,7 @@ const sweepAll = async (run: FollowRun, tables: ReadonlyArray<PrimaryTable>, mar
   for (const table of tables) {
     if (doubted.includes(table)) continue
     marks[table.name] = digests.get(table.name) ?? mark
-    // Rows that can't be taken here, or come twice, make no difference.
+    // Rows that can't be used here, or come twice, make no difference.
     marks[`${table.name} more`] = String((counts.get(table.name) ?? 0) - (await countOf(here, table.name)))
   }
   await note(here, { marks, ...(doubted.length === 0 ? { sweptAt: new Date(run.now()) } : {}) })
@@ -73,7 +73,7 @@ const hasOtherCount = async (run: FollowRun, table: PrimaryTable, marks: Marks):
   return String(more) !== marks[`${table.name} more`]
 }
 
-/** Ends where the primary may stream by now (after `againMs`), or by throwing. */
+/** Ends when the primary may allow streaming by now (after `againMs`), or by throwing. */
 export const pollPrimary = async (run: FollowRun, reason: string, againMs: number | null): Promise<void> => {
   const { here, primary, bookmark, now } = run
   const began = now()

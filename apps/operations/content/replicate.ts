@@ -1,4 +1,4 @@
-/** Following by Postgres' logical replication: a copy of one moment, then every change since, each once. */
+/** Follows a primary by Postgres' logical replication: first a copy of one moment, then every change since, each once. */
 import type pg from 'pg'
 import {
   type Lsn,
@@ -15,19 +15,19 @@ import { isTableName, TABLES } from '../../../adapters/content/primary/tables.ts
 import { type FollowRun, inTransaction, sweep, tellSkipped } from './run.ts'
 
 const TICK_MS = 1_000
-/** A copy that a change asks for (a truncated table, a row without its key) is made no more often. */
+/** A copy that a change requires (a truncated table, a row without its key) is made at most this often (ms). */
 const COPY_AGAIN_MS = 5_000
 
-/** What was sent is not enough: everything must be copied anew. */
+/** What was sent is not enough: everything must be copied again. */
 class CopyAnew extends Error {
   override readonly name = 'CopyAnew'
 }
 
-/** A slot that begins at one moment, and the tables as they were then. */
+/** Makes a slot that begins at one moment, and copies the tables as of then. */
 const copy = async (run: FollowRun, replication: pg.Client, old: string | null) => {
   const { here, control, primary } = run
   const slot = old ?? run.newSlot()
-  // Known before it is made: whatever ends this, the next one finds it.
+  // Noted before it is made, so that the next attempt finds it, whatever ends this one.
   await note(here, { state: 'copying', way: 'replication', slot, copied: false })
   await dropSlot(control, slot)
   const { snapshot, from } = await createSlot(replication, slot)
@@ -135,7 +135,7 @@ const follow = async (run: FollowRun, stream: ChangeStream, copyAgainAt: number)
   }
 }
 
-/** Ends by throwing. `missing`: what is told of tables that are not there. */
+/** Ends by throwing. `missing`: what to report about missing tables. */
 export const replicate = async (run: FollowRun, missing: string): Promise<void> => {
   const replication = await run.toPrimary(true)
   const { slot, from, doubted } = await startFrom(run, replication)

@@ -1,4 +1,4 @@
-/** What both ways of following are given, and what they share. */
+/** What both ways of following get, and what they share. */
 
 import type pg from 'pg'
 import type { Primary, PrimaryTable } from '../../../adapters/content/primary/columns.ts'
@@ -46,7 +46,7 @@ export const leadContent = async (
 }
 
 export type FollowRun = {
-  /** The one connection here: it has the lock, and all is written on it. */
+  /** The only connection to the database here: it has the lock, and everything is written on it. */
   readonly here: pg.Client
   readonly control: pg.Client
   readonly primary: Primary
@@ -57,10 +57,10 @@ export type FollowRun = {
   readonly now: () => number
   readonly logger: Pick<Logger, 'info' | 'warn'>
   readonly isWell: (way: FollowWay) => void
-  /** A table that is suddenly empty may be one that is being filled anew: whether it has been so long enough. */
+  /** Whether a table has been empty long enough to believe it: a table that is suddenly empty may be about to be filled again. */
   readonly believesEmpty: (table: string) => boolean
   readonly isNotEmpty: (table: string) => void
-  /** Whether it was not so when it was last looked at. */
+  /** Whether it was not empty when last looked at. */
   readonly isEmptySinceNow: (table: string) => boolean
   readonly emptyMs: number
   readonly pollMs: number
@@ -89,8 +89,8 @@ export const tellSkipped = (logger: Pick<Logger, 'info' | 'warn'>, { skipped }: 
     )
 }
 
-/** The tables here become what `from`, a connection in a transaction that sees one moment, has. Answers those that are empty there and
- *  not believed yet. */
+/** Makes the tables here equal to those of `from`, a connection in a transaction that sees one moment. Returns the
+ *  tables that are empty there but not believed to be yet. */
 export const sweep = async (
   run: FollowRun,
   from: pg.Client,
@@ -107,7 +107,7 @@ export const sweep = async (
         const isNews = run.isEmptySinceNow(table.name)
         if (held.rowCount !== 0 && !run.believesEmpty(table.name)) {
           doubted.push(table)
-          // Once, however often it is polled.
+          // Reported once, however often it is polled.
           if (isNews)
             logger.warn(
               { table: table.name },

@@ -1,4 +1,4 @@
-/** Where content comes from, by the settings: DLUX's primary, else DLUX's API and Hive, else files alone. */
+/** Where content comes from, according to the settings: DLUX's primary, else DLUX's API and Hive, else only files. */
 import { createHive } from '../../../adapters/hive/hive.ts'
 import type { Logger } from '../../../adapters/observing.ts'
 import type { Config } from '../../config/load.ts'
@@ -8,7 +8,7 @@ import type { PrimaryFollower } from './run.ts'
 
 type Given = Pick<Config, 'content' | 'database' | 'hive'>
 
-/** Null where there is nothing to follow. */
+/** Null if there is nothing to follow. */
 export const followContent = (
   { content, database, hive }: Given,
   logger: Pick<Logger, 'info' | 'warn'>,

@@ -1,4 +1,4 @@
-/** Writes a room's record as a bundle (docs/proof.md): from the log as it stands, with nothing opened. */
+/** Writes a room's record as a bundle (docs/proof.md): from the log as it is, without opening anything. */
 import * as E from 'fp-ts/lib/Either.js'
 import { createPostgresPool } from '../../../adapters/postgres/pool.ts'
 import { createProofs } from '../../../adapters/postgres/proofs.ts'
@@ -10,7 +10,7 @@ import { keptStates } from './kept-states.ts'
 import { type BundleSource, ExportError, exportRoom, type RoomOptions } from './room.ts'
 
 type Where = {
-  /** As it stands: sealed where it is sealed. */
+  /** The log as it is, with seals unopened. */
   readonly log: EventLog
   readonly databaseUrl: string
   readonly signer: Signer
@@ -23,7 +23,7 @@ export type BundleExportOptions = Where &
   }
 export type Exported = { readonly events: number; readonly size: number; readonly bytes: number }
 
-/** What bundles are made from, with the newest checkpoint, while `work` runs. Throws `ExportError` with a sentence. */
+/** Provides what bundles are made from, with the newest checkpoint, while `work` runs. Throws `ExportError` with a sentence. */
 export const withSource = async <A>(
   { log, databaseUrl, signer }: Where,
   work: (source: BundleSource) => Promise<A>,

@@ -1,5 +1,5 @@
-/** States of rooms as bundles have them, signed and kept as rooms go on or where an export folded them, so that an export
- *  need not begin with the room's beginning. */
+/** States of rooms in the form of bundles, signed and kept as rooms go on or where an export folded them, so that an
+ *  export need not begin at the room's beginning. */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -10,11 +10,11 @@ import { provedJson } from '../../../projections/audit/canonical.ts'
 import { openNote, type Signer, signNote, verifierOf } from '../../../projections/proof/note.ts'
 import { type BundleState, stateFromJson, stateToJson } from '../../../projections/proof/state.ts'
 
-/** A state is kept after so many events of a stream. */
+/** A state is kept after this many events of a stream. */
 export const KEEP_EVERY = 10_000
 const PAGE = 1_000
 
-/** A stream from a revision on, up to a position of the log; a page is read while the one before is taken. */
+/** A stream from a revision on, up to a position of the log; the next page is read while one is processed. */
 export async function* eventsOfStream(
   log: EventLog,
   stream: string,
@@ -45,14 +45,14 @@ export async function* eventsOfStream(
 }
 
 export type KeptStates = {
-  /** The last that was kept of a stream from before a time and up to a position; null where there is none to rely on. */
+  /** The last state kept of a stream from before a time and up to a position; null if there is no reliable one. */
   readonly before: (
     stream: string,
     kind: RoomStreamKind,
     from: string,
     upTo: bigint,
   ) => Promise<BundleState | null>
-  /** `lastId`: of the last event in it. */
+  /** `lastId`: the id of the last event in it. */
   readonly keep: (stream: string, kind: RoomStreamKind, state: BundleState, lastId: string) => Promise<void>
 }
 

@@ -1,18 +1,18 @@
-/** The kept motion of a bundle's blocks, in a file beside it: sealed as it is, a block a line, proved by the events of the bundle. */
+/** The kept motion of a bundle's blocks, in a file beside it: sealed as it is, one block per line, proved by the events of the bundle. */
 import { sql } from 'slonik'
 import { faultOf, type Section } from '../../../adapters/motion/sections.ts'
 import { connectSession } from '../../../adapters/postgres/session.ts'
 
 export type KeptBlock = { readonly block: string; readonly root: string }
 
-/** Of a bundle's line; null where it tells of no block. */
+/** The block in a bundle's line; null if it mentions none. */
 export const blockIn = (line: string): KeptBlock | null => {
   if (!line.startsWith('{"event":') || !line.includes('"type":"MotionKept"')) return null
   const { event } = JSON.parse(line) as { event: { type: string; data: KeptBlock } }
   return event.type === 'MotionKept' ? { block: event.data.block, root: event.data.root } : null
 }
 
-/** Of those of which there is something still. */
+/** The lines of the blocks of which something still exists. */
 export const motionLines = async (
   databaseUrl: string,
   blocks: ReadonlyArray<KeptBlock>,
@@ -57,11 +57,11 @@ const lineOf = (text: string): Line | null => {
 
 export type MotionFileCheck = {
   readonly blocks: number
-  /** Blocks of the bundle of which the file has nothing. */
+  /** How many blocks of the bundle are not in the file. */
   readonly absent: number
   readonly faults: ReadonlyArray<string>
 }
-/** Holds a file of `motionLines` against a bundle's blocks, by the hashes that the log has. */
+/** Compares a file of `motionLines` with a bundle's blocks, by the hashes on the log. */
 export const checkMotion = async (
   blocks: ReadonlyArray<KeptBlock>,
   lines: AsyncIterable<string> | Iterable<string>,

@@ -43,7 +43,7 @@ export class NothingToExport extends ExportError {}
 
 /** What every room's bundle of one checkpoint is made from. */
 export type BundleSource = {
-  /** As it stands: sealed where it is sealed. */
+  /** The log as it is, with seals unopened. */
   readonly log: EventLog
   readonly session: DatabaseSession
   readonly signer: Signer
@@ -52,12 +52,12 @@ export type BundleSource = {
     readonly note: string
     readonly size: number
     readonly root: Hash
-    /** Where its last leaf stands. */
+    /** The position of its last leaf. */
     readonly upTo: bigint
   }
 }
 
-/** An event's line in what is written: its leaf and that leaf's hash, where the line begins, and how long it is. */
+/** An event's line in the output: its leaf and that leaf's hash, where the line begins, and its length. */
 export type Placed = {
   readonly recorded: RecordedEvent
   readonly leaf: number
@@ -74,7 +74,7 @@ export type RoomOptions = {
   readonly write: (text: string) => Promise<void>
   readonly onProgress?: (events: number) => void
   readonly onEvent?: (placed: Placed) => void
-  /** Of the events before `from`, the state is kept after each so many, for the next export. Default 10,000. */
+  /** How often the state is kept, in events before `from`, for the next export. Default 10,000. */
   readonly keepEvery?: number
 }
 export type WrittenRoom = { readonly events: number; readonly bytes: number; readonly end: BundleState }
@@ -111,7 +111,7 @@ const isEmpty = async (log: EventLog, space: SpaceRef): Promise<boolean> => {
   return true
 }
 
-/** The tree's nodes, a call's in one answer. */
+/** Reads the tree's nodes, those of one call with one query. */
 const nodesIn =
   (session: DatabaseSession): Nodes =>
   async (places) => {
@@ -123,8 +123,7 @@ const nodesIn =
     return places.map((_, i) => bytes.subarray(32 * i, 32 * i + 32))
   }
 
-/** Each event's line, with its proof in the checkpoint's tree, checked before it is handed on. For events in the order of the
- *  log. */
+/** Each event's line, with its proof in the checkpoint's tree, checked before it is passed on. Events must come in the order of the log. */
 export const provedLines = ({ session, checkpoint }: BundleSource) => {
   const proofsOf = inclusionProofs(checkpoint.size, nodesIn(session))
   const inTree = inclusionChecker(checkpoint.size, checkpoint.root)
@@ -157,7 +156,7 @@ export const provedLines = ({ session, checkpoint }: BundleSource) => {
   }
 }
 
-/** The room as it stood before `from`. Streams change separate parts of the state, so each is folded by itself. */
+/** The room's state before `from`. Streams change separate parts of the state, so each is folded separately. */
 const startAt = async (source: BundleSource, options: RoomOptions, from: string): Promise<BundleState> => {
   const { log, kept, checkpoint } = source
   const { space, keepEvery = KEEP_EVERY } = options
@@ -187,7 +186,7 @@ const startAt = async (source: BundleSource, options: RoomOptions, from: string)
   return state
 }
 
-/** The events from `state` on, up to `to`, in lines; `state` is then how they leave the room. */
+/** Writes the events from `state` on, up to `to`, as lines; afterwards `state` is how they leave the room. */
 const putEvents = async (
   source: BundleSource,
   options: RoomOptions,
@@ -231,7 +230,7 @@ const putEvents = async (
 export const exportRoom = async (source: BundleSource, options: RoomOptions): Promise<WrittenRoom> => {
   const { log, signer, checkpoint } = source
   const { space, from, to, write, onEvent } = options
-  // Before anything is written.
+  // Checked before anything is written.
   if (await isEmpty(log, space)) throw new NothingToExport(`The log has nothing of ${spaceKey(space)}.`)
 
   const digests = new SealDigests()

@@ -1,4 +1,4 @@
-/** An error that the user can fix: the message is for them, and needs no stack. */
+/** An error that the user can fix: the message is for them, and no stack is shown. */
 export class CannotStart extends Error {
   override readonly name = 'CannotStart'
 }

@@ -1,4 +1,4 @@
-/** Where the embedded instance of a data folder can be reached, in a file of that folder while it runs. */
+/** The addresses of the embedded instance of a data folder, in a file in that folder while it runs. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
@@ -8,12 +8,12 @@ import * as t from 'io-ts'
 export const EMBEDDED_ORIGIN = 'presence.localhost'
 
 const Written = t.type({
-  /** Of the server, as browsers reach it. */
+  /** The server's address for browsers. */
   url: t.string,
   eventStoreUrl: t.string,
   databaseUrl: t.string,
   hiveNode: t.string,
-  /** The Hive node is a stand-in, where any made-up account may log in. */
+  /** Whether the Hive node is a stand-in, with which any made-up account may log in. */
   hiveStandIn: t.boolean,
   dataDir: t.string,
   pids: t.record(t.string, t.number),
@@ -42,13 +42,13 @@ const read = (dataDir: string): Endpoints | null => {
   }
 }
 
-/** Null where nothing runs on the folder (any more). */
+/** Null if nothing is running on the folder. */
 export const readEndpoints = (dataDir: string): Endpoints | null => {
   const found = read(dataDir)
   return found !== null && alive(found.pids.supervisor ?? 0) ? found : null
 }
 
-/** Ended, but not yet reaped by its current parent. */
+/** Whether the process has ended, but was not yet reaped by its parent. */
 const isZombie = (pid: number): boolean => {
   try {
     return /\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -57,14 +57,14 @@ const isZombie = (pid: number): boolean => {
   }
 }
 
-/** Processes of a run that was killed, which are still about to stop. */
+/** Processes of a killed run that are still stopping. */
 export const leftBehind = (dataDir: string): ReadonlyArray<number> => {
   const found = read(dataDir)
   if (found === null || alive(found.pids.supervisor ?? 0)) return []
   return Object.values(found.pids).filter((pid) => pid > 0 && alive(pid) && !isZombie(pid))
 }
 
-/** It holds the database's password, so its owner alone may read it. */
+/** The file contains the database's password, so only its owner may read it. */
 export const writeEndpoints = (endpoints: Endpoints): void => {
   const path = file(endpoints.dataDir)
   writeFileSync(`${path}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 })

@@ -1,4 +1,4 @@
-/** Backup and restore of the embedded node's log, for the command line: this folder alone may know what the node keeps. */
+/** Backup and restore of the embedded node's log, for the command line: only this folder may know how the node stores it. */
 import { join } from 'node:path'
 
 export { backupLog, isLogDir, type LogFormat, logFormat, restoreLog } from 'dlux-eventstore/backup'

@@ -1,4 +1,4 @@
-/** The secrets of the embedded mode: made once, kept in the data folder, readable by its owner alone. */
+/** The secrets of the embedded mode: made once, kept in the data folder, readable only by its owner. */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,12 +26,12 @@ const kept = (dataDir: string, name: keyof t.TypeOf<typeof LaterSecrets>): strin
     return null
   }
 }
-/** The master key of a folder that `npm start` has run on, null where there is none. */
+/** The master key in a folder on which `npm start` has run; null if there is none. */
 export const readMasterKey = (dataDir: string): string | null => kept(dataDir, 'privacy')
-/** The same of the seed that checkpoints are signed with. */
+/** The same for the seed that checkpoints are signed with. */
 export const readSigningKey = (dataDir: string): string | null => kept(dataDir, 'audit')
 
-/** What there is of them, without making any. */
+/** The secrets that exist, without making any. */
 export const readKept = (dataDir: string): Partial<Secrets> => {
   try {
     const read = t
@@ -69,14 +69,14 @@ export const readSecrets = (dataDir: string): Secrets => {
     const first = FirstSecrets.decode(json)
     const later = t.partial(LaterSecrets.props).decode(json)
     if (E.isRight(first) && E.isRight(later)) {
-      // Of a folder from before people's data was sealed, or checkpoints signed.
+      // The folder may be from before people's data was sealed, or checkpoints signed.
       const more: Secrets = { privacy: random(), audit: random(), ...first.right, ...later.right }
       writeFileSync(`${file}.new`, textOf(more), { mode: 0o600 })
       renameSync(`${file}.new`, file)
       return more
     }
   } catch {
-    // Told below, as what it is.
+    // Reported below, with its real cause.
   }
   throw new CannotStart(
     `${file} is damaged. Without the database's password in it, its tables can't be read: restore the file, or name another folder with DATA_DIR.`,

@@ -1,4 +1,4 @@
-/** The signature of a made-up account, as its wallet would give it. Only a stand-in for Hive believes it. */
+/** The signature of a made-up account, in the form of a wallet's. Only a stand-in for Hive accepts it. */
 import { devKeys, signAs } from '../../../infra/hive/keys.ts'
 
 export const devSign = (

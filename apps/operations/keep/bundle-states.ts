@@ -1,5 +1,5 @@
-/** Keeps the states that bundles begin with as rooms go on, so that an export costs the same whatever a room's age. Signed, since
- *  whoever can write to the table must not be believed. */
+/** Keeps the states with which bundles begin as rooms go on, so that an export costs the same whatever a room's age.
+ *  They are signed, since whoever can write to the table must not be trusted. */
 import * as E from 'fp-ts/lib/Either.js'
 import { connectSession } from '../../../adapters/postgres/session.ts'
 import type { RoomStreamKind } from '../../../domain/names.ts'
@@ -28,7 +28,7 @@ import { type Bounds, type FollowedStream, follow, type StreamFollower } from '.
 const FAR = 3
 
 type Options = Bounds & {
-  /** As it stands. */
+  /** The log as it is. */
   readonly log: EventLog
   readonly databaseUrl: string
   readonly signer: Signer
@@ -58,7 +58,7 @@ export const keepStates = (options: Options): StreamFollower => {
       add: (_decoded, recorded) => {
         applyEvent(state, asBundled(recorded))
         if (state.revisions[kind] % every !== 0) return
-        // As it is now: it goes on changing.
+        // A copy, since the state goes on changing.
         const copy = stateFromJson(JSON.parse(JSON.stringify(stateToJson(state))))
         if (copy !== null) due.push({ state: copy, lastId: recorded.id })
       },

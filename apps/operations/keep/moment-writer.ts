@@ -1,5 +1,5 @@
-/** Writes the moments that are kept beside a room's streams (`projections/history/kept-streams.ts`). They derive from the
- *  room's events alone, so several writers of one room write the same. */
+/** Writes the moments that are kept beside a room's streams (`projections/history/kept-streams.ts`). They derive from
+ *  the room's events alone, so several writers for one room write the same. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceRef, streamName } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -22,15 +22,15 @@ export type MomentWriter = {
   /** Writes what is not kept yet of a room's stream, so that looks are quick; resolves to the number of moments that it
    *  added. One at a time for each stream. Throws `Failed`. */
   readonly keep: (space: SpaceRef, kind: Kind) => Promise<number>
-  /** The same, and returns what continues from the stream's end; null if that is impossible. For one caller alone. */
+  /** The same, and returns what continues from the stream's end; null if that is impossible. For a single caller. */
   readonly takeUp: (space: SpaceRef, kind: Kind) => Promise<Keeping | null>
-  /** Of a stream that has no events yet. */
+  /** Begins a stream that has no events yet. */
   readonly begin: (space: SpaceRef, kind: Kind) => Keeping
   /** Writes what is due. False if that failed: then `keeping` is useless. One at a time. */
   readonly write: (keeping: Keeping) => Promise<boolean>
 }
 
-/** Appends these as the stream's events from number `at` on. Whoever was there before wrote the same. */
+/** Appends these as the stream's events from number `at` on. If another writer was faster, it wrote the same. */
 const put = async (
   log: Log,
   { stream, at, events }: ReturnType<Keeping['take']>[number],
@@ -49,7 +49,7 @@ const put = async (
   return true
 }
 
-/** `isWhole`: all that was due is on the log. */
+/** `isWhole`: everything that was due is on the log. */
 type Written = { readonly moments: number; readonly isWhole: boolean }
 const writeDue = async (log: Log, keeping: Keeping): Promise<Written> => {
   let moments = 0
@@ -96,7 +96,7 @@ const catchingUp = <S>(log: Log, folding: Folding<S>, every: number) => {
   return { begin: (stream: string): Keeping => begin(stream, fromNothing(folding)), catchUp }
 }
 
-/** `log` may be the log as it stands: nothing that is personal is needed. */
+/** `log` may be the log as it is: nothing personal is needed. */
 export const createMomentWriter = (log: Log, every = EVERY): MomentWriter => {
   const streams = { space: catchingUp(log, standing, every), chat: catchingUp(log, talk, every) }
   const underWay = new Map<string, Promise<CaughtUp>>()
@@ -116,7 +116,7 @@ export const createMomentWriter = (log: Log, every = EVERY): MomentWriter => {
   }
 }
 
-/** Keeps all that is not kept yet of a room; answers how many moments it added. Throws `Failed`. */
+/** Writes everything that is not kept yet of a room; returns how many moments it added. Throws `Failed`. */
 export const keepRoom = async (log: Log, space: SpaceRef, every = EVERY): Promise<number> => {
   const { keep } = createMomentWriter(log, every)
   return (await keep(space, 'space')) + (await keep(space, 'chat'))

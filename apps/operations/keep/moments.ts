@@ -1,5 +1,5 @@
-/** Keeps moments as rooms go on: folds what the projector gets, and reads again where it must (`stream-follower.ts`). The
- *  next moment, or the next look, makes up for what it misses. */
+/** Keeps moments as rooms go on: folds what the projector gets, and reads the log again if it must
+ *  (`stream-follower.ts`). The next moment, or the next look, makes up for what it misses. */
 import * as E from 'fp-ts/lib/Either.js'
 import { parseStreamName } from '../../../domain/names.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -9,7 +9,7 @@ import { EVERY } from '../../../projections/history/kept-streams.ts'
 import { createMomentWriter } from './moment-writer.ts'
 import { type Bounds, type FollowedStream, follow, type StreamFollower } from './stream-follower.ts'
 
-/** `log` may be the log as it stands: nothing that is personal is needed. */
+/** `log` may be the log as it is: nothing personal is needed. */
 export const keepMoments = (
   options: Bounds & {
     readonly log: EventLog

@@ -4,24 +4,24 @@
 import type { Decoded } from '../../../domain/codec.ts'
 import type { RecordedEvent } from '../../../domain/ports.ts'
 
-/** `decoded` is null where it can't be read. */
+/** `decoded` is null if the event can't be read. */
 export type Noticed = { readonly recorded: RecordedEvent; readonly decoded: Decoded | null }
 
 export type FollowedStream = {
-  /** Of the last event that it was given, -1 for none. */
+  /** The revision of the last event that was added, -1 for none. */
   readonly revision: () => number
-  /** The event after that one, and no other. */
+  /** Adds the event that follows that one, and no other. */
   readonly add: (decoded: Decoded, recorded: RecordedEvent) => void
   readonly isDue: () => boolean
-  /** Writes what is due. False where that failed: then it is of no use any more. One at a time. */
+  /** Writes what is due. False if that failed: then this object is useless. One call at a time. */
   readonly flush: () => Promise<boolean>
-  /** How many things it holds. */
+  /** How many things its state holds. */
   readonly entries: () => number
 }
 export type StreamStart = {
-  /** Of a stream that has no events yet. */
+  /** Begins a stream that has no events yet. */
   readonly begin: () => FollowedStream
-  /** From the log, with what was due written; null where it can't be carried on. */
+  /** Reads the stream from the log and writes what was due; null if it can't be continued. */
   readonly takeUp: () => Promise<FollowedStream | null>
 }
 export type StreamFollower = {
@@ -29,18 +29,18 @@ export type StreamFollower = {
   readonly notice: (events: ReadonlyArray<Noticed>) => void
   /** Resolves when nothing is due. */
   readonly idle: () => Promise<void>
-  /** After the one in hand. */
+  /** Stops after the one in progress. */
   readonly stop: () => Promise<void>
 }
 
-/** Equally busy rooms come due at the same moment: after each one it rests this many times as long as that took, for work
- *  that must not wait. */
+/** Equally busy rooms become due at the same moment: after each one it rests this many times as long as that took, for
+ *  work that must not wait. */
 const REST = 2
 const LONGEST_REST_MS = 500
-/** What is held at the most: streams, and things in them (people, messages, reactions, bans). */
+/** The most that is held: streams, and things in them (people, messages, reactions, bans). */
 const STREAMS = 2_000
 const ENTRIES = 60_000
-/** After so many events of a stream its size is measured again. */
+/** After this many events of a stream, its size is measured again. */
 const WEIGHED = 64
 
 export type Bounds = { readonly streams?: number; readonly entries?: number }
@@ -57,10 +57,10 @@ export const follow = (
 ): StreamFollower => {
   const { every, of, onError, streams = STREAMS, entries = ENTRIES } = options
   const weighed = Math.min(WEIGHED, every)
-  /** The one that was told of longest ago is in front. */
+  /** The one that was noticed longest ago comes first. */
   const rooms = new Map<string, Room>()
   let held = 0
-  /** What comes of a stream while it is read. */
+  /** Events of a stream that come while it is read. */
   const meanwhile = new Map<string, Noticed[]>()
   const due = new Set<string>()
   let running: Promise<void> | null = null

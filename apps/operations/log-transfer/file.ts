@@ -1,4 +1,4 @@
-/** A log as a file: one event a line, in `$all` order. Written from where it was left. */
+/** A log as a file: one event per line, in `$all` order. An interrupted export continues where it was. */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
@@ -22,8 +22,9 @@ export type ExportedEvent = {
   readonly metadata: unknown
 }
 
-/** The server's own streams stay behind; what it keeps on ours (`$$stream`: its metadata) goes along. Kept moments,
- *  issued checkpoints and archives hold places in this very log: the next one makes its own. */
+/** Whether a stream is exported. The server's own streams are not, but what it keeps about ours (`$$stream`: its
+ *  metadata) is. Kept moments, issued checkpoints and archives hold positions of exactly this log: another log makes
+ *  its own. */
 export const isOurs = (stream: string): boolean =>
   (!stream.startsWith('$') || /^\$\$[^$]/.test(stream)) &&
   !/^(\$\$)?archives$/.test(stream) &&
@@ -31,7 +32,7 @@ export const isOurs = (stream: string): boolean =>
     stream.replace('$$', '').startsWith(prefix),
   )
 
-/** Where a log was cut is nothing of another, which gets all of it. */
+/** Removes where the log was cut, which does not concern another log, since that gets everything. */
 const uncut = (stream: string, data: unknown): unknown => {
   const isOfRoom = STREAM_PREFIXES.some((prefix) => stream.startsWith(`$$${prefix}`))
   if (!isOfRoom || typeof data !== 'object' || data === null || Array.isArray(data)) return data
@@ -56,7 +57,7 @@ const lineOf = (event: RecordedEvent): string => {
 
 export type OnProgress = (done: number, of: string) => void
 
-/** As `lineOf` writes it; null where it is none. */
+/** Parses a line from `lineOf`; null if it is not one. */
 const asLine = (text: string): ExportedEvent | null => {
   try {
     const line = JSON.parse(text) as Partial<ExportedEvent> | null
@@ -69,8 +70,8 @@ const asLine = (text: string): ExportedEvent | null => {
 }
 const LINE_HEAD = '{"id":"'
 
-/** The end of a file that was being written: the last whole line and where it ends. Throws where it is a file of another
- *  kind, which stays as it is. */
+/** The end of a file that was being written: the last complete line and where it ends. Throws if it is a file of
+ *  another kind, which is left as it is. */
 const whereLeft = async (
   file: string,
 ): Promise<{ readonly bytes: number; readonly last: ExportedEvent | null; readonly lines: number }> => {
@@ -87,7 +88,7 @@ const whereLeft = async (
     if (size === 0) return { bytes, last, lines }
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       const length = Buffer.byteLength(text) + 1
-      // The last line has no line break where its writing was cut short.
+      // The last line has no line break if its writing was interrupted.
       if (bytes + length > size) {
         if (!text.startsWith(LINE_HEAD.slice(0, text.length))) throw foreign
         break
@@ -103,7 +104,7 @@ const whereLeft = async (
   return { bytes, last, lines }
 }
 
-/** Whether the log has that very event at that place. */
+/** Whether the log has exactly that event at that place. */
 const hasLine = async (
   log: EventLog,
   { id, stream, revision, position }: ExportedEvent,
@@ -114,14 +115,14 @@ const hasLine = async (
     throw new Error(`The log can't be read: ${JSON.stringify(read.left)}`)
   }
   const [there] = read.right
-  // An event that is gone by now, as of a stream that was deleted, says nothing.
+  // An event that is gone by now, for example because its stream was deleted, says nothing.
   if (there === undefined || String(there.revision) !== revision) return true
   return there.id === id && String(there.position) === position
 }
 
 /**
- * Writes the log as it is now to a file, or goes on where an export into that file stopped. Gives the number of events that
- * the file holds in the end. Throws where the log can't be read.
+ * Writes the log as it is now to a file, or continues where an export into that file stopped. Returns how many events
+ * the file has in the end. Throws if the log can't be read.
  */
 export const exportLog = async (log: EventLog, file: string, progress: OnProgress): Promise<number> => {
   const left = await whereLeft(file)

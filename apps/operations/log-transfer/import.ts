@@ -1,5 +1,5 @@
-/** Imports a file of events into a log: in the file's order, with many appends under way, and each event once even if it
- *  is killed. */
+/** Imports a file of events into a log: in the file's order, with many appends under way, and each event once even if
+ *  the import is killed. */
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import { appendSettled, BINARY } from '../../../adapters/eventstore/index.ts'
 import { textLinesOf } from '../../../adapters/text-file.ts'
@@ -14,15 +14,15 @@ import type {
 import { type ExportedEvent, isOurs, type OnProgress } from './file.ts'
 
 const PAGE = 2_000
-/** Events of one stream in a row go in one append, up to this many and to this many characters of their lines. */
+/** Consecutive events of one stream are sent in one append, up to this many and up to this many characters of their lines. */
 const APPEND_EVENTS = 500
 const APPEND_CHARACTERS = 256 * 1024
-/** Under way at once. One that is larger than `ALONE` waits for all before it, and they for it: a server that refuses it as
- *  too large must not have taken what comes after. */
+/** How many appends are under way at once. One larger than `ALONE` waits for all before it, and those after it wait for
+ *  it: a server that refuses it as too large must not have accepted what comes after it. */
 const UNDER_WAY = 256
 const UNDER_WAY_CHARACTERS = 2 * 1024 * 1024
 const ALONE = APPEND_CHARACTERS
-/** How long a server that is away is waited for. */
+/** How long (ms) to wait for a server that is away. */
 const PATIENCE_MS = 60_000
 
 type Append = {
@@ -30,7 +30,7 @@ type Append = {
   readonly expected: ExpectedRevision
   readonly events: ReadonlyArray<NewEvent>
   readonly characters: number
-  /** Of the file: the last line that is in it. */
+  /** The number of the last line of the file that is in the log. */
   readonly line: number
 }
 type Result = Either<AppendError, Appended>
@@ -78,7 +78,7 @@ class InOrder {
   }
 
   async give(append: Append): Promise<void> {
-    // With no connection yet, one goes first: of several that wait for it, one could give up and those after it not.
+    // Without a connection yet, one is sent first: if several waited for it, one could give up while those after it did not.
     const alone = append.characters > ALONE || this.log.health().state !== 'up'
     while (
       this.under.length > 0 &&
@@ -89,7 +89,7 @@ class InOrder {
     )
       await this.settleOldest()
     const result = this.log.append(append.stream, append.expected, append.events)()
-    // Known as soon as it is so, so that what comes next does not go over another connection, before what was lost on this.
+    // Noted at once, so that the next append does not go over another connection before what was lost on this one.
     void result.then((one) => {
       if (one._tag === 'Left') this.isInDoubt = true
     })
@@ -109,7 +109,7 @@ class InOrder {
       outcome._tag === 'Left' &&
       (outcome.left._tag === 'OutcomeUnknown' || outcome.left._tag === 'LogUnavailable')
     ) {
-      // Those after it must have come to an end first: one that still waited to be sent would overtake this one.
+      // Those after it must have ended first: one that still waits to be sent would overtake this one.
       for (const one of this.under) await one.result
       outcome = await this.again(append)
     }
@@ -136,7 +136,7 @@ class InOrder {
 
 export type Imported = {
   readonly appended: number
-  /** Events whose number in their stream is not what it was: their streams had lost events before. */
+  /** How many events have a different number in their stream, because their streams had lost events before. */
   readonly renumbered: number
 }
 

@@ -1,4 +1,4 @@
-/** Parked streams: what waits, what it looks like, and another try. */
+/** Parked streams: lists what waits, shows it, and tries it again. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -14,7 +14,7 @@ import { applyLastCut, applyToTables, readable } from '../tables/apply.ts'
 
 export type ParkedStream = {
   readonly stream: string
-  /** Of the event that holds the rest back, and its position. */
+  /** Why the event that holds back the rest could not be applied, and its position. */
   readonly reason: string
   readonly position: bigint
   readonly parkedAt: Date
@@ -22,7 +22,7 @@ export type ParkedStream = {
 }
 export type Retried = {
   readonly applied: number
-  /** Why it still waits, null where nothing waits any more. */
+  /** Why the stream still waits; null if nothing waits any more. */
   readonly stoppedBy: { readonly event: RecordedEvent; readonly reason: string } | null
 }
 
@@ -76,8 +76,8 @@ export const showParked = (
 
 const CHUNK = 1_000
 
-/** Applies a parked stream's events in order, as far as they can be now: after an upcaster was added, or a table mended.
- *  The projector waits meanwhile, and takes the stream's next events as any other's once nothing of it waits. */
+/** Applies a parked stream's events in order, as far as possible now: after an upcaster was added, or a table repaired.
+ *  The projector waits meanwhile, and takes the stream's next events as usual once none of them waits. */
 export const retryParked = (databaseUrl: string, stream: string): Promise<Retried> =>
   withSession(databaseUrl, async (session) => {
     let applied = 0
@@ -105,8 +105,8 @@ export const retryParked = (databaseUrl: string, stream: string): Promise<Retrie
     }
   })
 
-/** Puts it on the log that what waits of the stream is let go of; the projector does so when it comes to it, and so does every
- *  rebuild. Throws where it can't be known to be on the log. */
+/** Records on the log that the stream's waiting events are given up; the projector carries it out when it reaches it,
+ *  and so does every rebuild. Throws if it is not certain that it is on the log. */
 export const letGoOfParked = async (
   log: Pick<EventLog, 'append' | 'readStream'>,
   { stream, reason }: { readonly stream: string; readonly reason: string },

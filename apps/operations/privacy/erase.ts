@@ -1,5 +1,5 @@
-/** Erases a person: destroys their keys and, in the same transaction, takes what was theirs out of every table, so that
- *  the tables are what a rebuild makes of the log, on which it can't be opened any more. */
+/** Erases a person: destroys their keys and, in the same transaction, removes their data from every table, so that the
+ *  tables are what a rebuild makes from the log, on which the data can't be opened any more. */
 import { randomUUID } from 'node:crypto'
 import { sql } from 'slonik'
 import { LOCKS } from '../../../adapters/postgres/locks.ts'
@@ -12,7 +12,7 @@ import { CHECKPOINT } from '../../../projections/checkpoint.ts'
 import { type ErasureRequest, erasureRequests, recordRequest, signed } from './requests.ts'
 
 export type EraseOptions = {
-  /** The log itself or a sealed one: the request has nothing to seal. */
+  /** The log itself or a sealed one, since the request has nothing to seal. */
   readonly log: EventLog
   readonly databaseUrl: string
   /** An account or a guest. */
@@ -22,26 +22,26 @@ export type EraseOptions = {
   readonly by?: string
   readonly node?: string
   readonly now?: () => number
-  /** Rewrites the tables after it, so that no old row is left in their files: they can't be read meanwhile. */
+  /** Rewrites the tables afterwards, so that no old row is left in their files; they can't be read meanwhile. */
   readonly compact?: boolean
   /** Called if it must wait for a rebuild or a verification. */
   readonly onWait?: () => void
-  /** PRIVACY_MASTER_KEY, which the request is signed under, so that `reapply` knows it for one that was made here. */
+  /** PRIVACY_MASTER_KEY, with which the request is signed, so that `reapply` recognises it as one that was made here. */
   readonly masterKey?: string
 }
 export type Erasure = {
   readonly requestId: string
-  /** False where there was nothing to erase: no key of theirs was ever made, or it is destroyed already. */
+  /** False if there was nothing to erase: no key of theirs was ever made, or it is destroyed already. */
   readonly erased: boolean
   readonly messages: number
   readonly auditRows: number
   readonly sessions: number
   readonly parkedEvents: number
-  /** The tables still hold something: only a rebuild corrects them. Never at a first request. */
+  /** Whether the tables still hold something, which only a rebuild corrects. Never set for a first request. */
   readonly needsRebuild?: boolean
 }
 
-/** Tables that hold something of people. */
+/** Tables that contain personal data. */
 const HOLDING = [
   'chat_messages',
   'presence_audit_log',
@@ -54,7 +54,7 @@ const HOLDING = [
 const counted = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>): Promise<number> =>
   (await session.run(statement)).length
 
-/** A parked event as the log gives it now: its sealed parts blank, and by which request. */
+/** A parked event as it is read from the log now: its sealed parts are blank, with the request by which they were erased. */
 const parkedWithout = async (
   session: DatabaseSession,
   subject: string,
@@ -85,7 +85,7 @@ const parkedWithout = async (
   return changed
 }
 
-/** Everything in one transaction. The writer of the tables waits, then starts over: what it had opened is void. */
+/** Does everything in one transaction. The writer of the tables waits, then starts over: what it had opened is void. */
 const destroy = async (
   session: DatabaseSession,
   request: ErasureRequest,
@@ -111,7 +111,7 @@ const destroy = async (
       sql.unsafe`UPDATE motion_sections SET bytes = NULL
         WHERE subject = ${subject} AND generation <= ${generation}::int4 AND bytes IS NOT NULL`,
     )
-    // A later key: what of the rows was under which can't be told, and only a rebuild puts them right.
+    // There is a later key: which rows were under which key can't be told, and only a rebuild corrects them.
     const later = await counted(
       session,
       sql.unsafe`SELECT 1 FROM privacy_keys WHERE subject = ${subject} AND generation > ${generation}::int4`,
@@ -167,7 +167,7 @@ const withSession = async <T>(
 ): Promise<T> => {
   const session = await connectSession(databaseUrl, 'presence privacy', { isOwn: true })
   try {
-    // A rebuild at work has keys in its memory: it is waited for, and the next one waits for us.
+    // A running rebuild has keys in its memory: we wait for it, and the next one waits for us.
     const [lock] = await session.run(tryLock(LOCKS.rebuilding))
     if (lock?.got !== true) {
       onWait()
@@ -180,18 +180,18 @@ const withSession = async <T>(
 }
 
 const tidy = async (session: DatabaseSession, compact: boolean): Promise<void> => {
-  // Not every role may: then it happens in its own time.
+  // Not every role may do this: then it happens later by itself.
   const ifAllowed = (text: string) => session.exec(text).catch(() => {})
   for (const table of HOLDING)
     await session.exec(`VACUUM ${compact ? '(FULL, ANALYZE)' : '(ANALYZE)'} ${table}`)
   if (!compact) return
-  // The write-ahead log has it too, until it goes on to new files.
+  // The write-ahead log has the data, too, until it moves on to new files.
   await ifAllowed('SELECT pg_switch_wal()')
   await ifAllowed('CHECKPOINT')
 }
 
-/** The request goes on the log first, so that there is no erasure that nobody asked for. One that is cut off after that
- *  has erased nothing: `reapply` or a second request does. */
+/** The request is put on the log first, so that there is no erasure without a request. If this is interrupted after
+ *  that, nothing is erased yet: `reapply` or a second request does it. */
 export const erase = ({
   log,
   databaseUrl,
@@ -224,7 +224,7 @@ export const erase = ({
   })
 
 export type Reapplied = {
-  /** Of a request on the log: whether it was made here. A forged one must erase nobody. */
+  /** Whether a request on the log was made here. A forged one must erase nobody. */
   readonly isOurs: (request: ErasureRequest) => boolean
   readonly onRefused?: (request: ErasureRequest) => void
 }
@@ -239,7 +239,7 @@ export const reapply: (
   log,
   databaseUrl,
   onWait,
-  // Whoever gets around the type erases nobody.
+  // A caller who gets around the type erases nobody.
   { isOurs, onRefused = () => {} } = { isOurs: () => false },
 ) =>
   withSession(databaseUrl, onWait, async (session) => {

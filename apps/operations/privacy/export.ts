@@ -1,4 +1,4 @@
-/** Exports everything held about a person: rows of every table and opened events of the log, a JSON object each. */
+/** Exports everything that is stored about a person: rows of every table and opened events of the log, as one JSON object each. */
 import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
@@ -11,7 +11,7 @@ import { type MotionPlace, placesIn } from '../../../domain/scene/motion/places.
 import { unread } from '../unread.ts'
 import { recordRequest } from './requests.ts'
 
-/** The columns by which a table's rows are somebody's, or are about them. */
+/** The columns that say whose a table's rows are, or whom they are about. */
 const TABLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   presence_spaces: ['owner'],
   presence_sessions: ['user_account', 'guest_id'],
@@ -41,15 +41,15 @@ export type HeldItem =
       readonly erased_by: string | null
     }
   | { readonly kind: 'event'; readonly event: Readonly<Record<string, unknown>> }
-  /** How they moved in some seconds, where that was kept. */
+  /** How they moved during some seconds, if that was kept. */
   | { readonly kind: 'motion'; readonly block: string; readonly places: ReadonlyArray<MotionPlace> }
 
 export type PersonExportOptions = {
-  /** A sealed log, so that what is personal comes opened. */
+  /** A sealed log, which opens personal data. */
   readonly log: EventLog
   readonly databaseUrl: string
   readonly subject: string
-  /** Opens their tracks; without it, none is given. */
+  /** Opens their tracks; without it, no tracks are exported. */
   readonly vault?: Pick<Vault, 'opening'>
   readonly by?: string
   readonly node?: string
@@ -69,7 +69,7 @@ async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerato
         ? sql.fragment`(${is}) AND NOT (starts_with(t.stream, ${CASES_PREFIX}) AND t.target = ${subject}
             AND t.user_account IS DISTINCT FROM ${subject} AND t.guest_id IS DISTINCT FROM ${subject})`
         : is
-    // By where the rows stand: each table's own key is its own business.
+    // By the rows' physical order, so that this need not know each table's key.
     await session.exec('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
     try {
       await session.run(
@@ -96,7 +96,7 @@ async function* rowsOf(session: DatabaseSession, subject: string): AsyncGenerato
     }
 }
 
-/** Their tracks of each block that is kept. */
+/** Their tracks in each block that is kept. */
 async function* motionOf(
   session: DatabaseSession,
   subject: string,
@@ -118,7 +118,7 @@ async function* motionOf(
 type Loose = Readonly<Record<string, unknown>>
 const loose = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
 
-/** Whether they did it or it was done to them. `sessions` gains their own. */
+/** Whether they did it or it was done to them. Adds their own sessions to `sessions`. */
 const concerns = (event: RecordedEvent, subject: string, sessions: Set<string>): boolean => {
   const data = loose(event.data)
   const session = typeof data.sessionId === 'string' ? data.sessionId : null
@@ -169,7 +169,7 @@ async function* eventsOf({
   }
 }
 
-/** The request is on the log before the first line is given. */
+/** The request is on the log before the first line is returned. */
 export async function* exportPerson(options: PersonExportOptions): AsyncGenerator<HeldItem> {
   const { log, databaseUrl, subject, by = 'cli', node = 'cli', now = Date.now } = options
   const at = new Date(now()).toISOString()

@@ -1,5 +1,6 @@
-/** What was asked about people's data, on the log: in full in the stream `privacy-requests`, which no projection reads, and
- *  that it was asked, in the audit log and so in the log's tree: whoever needs to can prove that, and when. */
+/** Requests about people's data, on the log: in full in the stream `privacy-requests`, which no projection reads, and
+ *  the fact of the request in the audit log and so in the log's tree, so that it can be proved that and when it was
+ *  made. */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
@@ -15,13 +16,13 @@ const TRIES = 5
 const Asked = t.type({
   requestId: t.string,
   subject: t.string,
-  /** Of the subject's key that is destroyed, and of all before it. */
+  /** The generation of the subject's key that is destroyed, together with all before it. */
   generation: t.number,
   reason: t.union([t.string, t.null]),
   requestedBy: t.string,
   at: t.string,
 })
-/** `mac`: of whoever has PRIVACY_MASTER_KEY; missing in those from before requests were signed. */
+/** `mac`: made with PRIVACY_MASTER_KEY; missing in requests from before they were signed. */
 const Data = t.intersection([Asked, t.partial({ mac: t.string })])
 export type ErasureRequest = t.TypeOf<typeof Data>
 
@@ -36,7 +37,7 @@ export const signed = (request: ErasureRequest, masterKey: string): ErasureReque
   ...request,
   mac: macOf(request, masterKey),
 })
-/** Whoever can write to the log can't make one that is. */
+/** Whether the request is signed, which somebody who can only write to the log can't forge. */
 export const isSigned = (request: ErasureRequest, masterKey: string): boolean => {
   const [given, right] = [Buffer.from(request.mac ?? ''), Buffer.from(macOf(request, masterKey))]
   return given.length === right.length && timingSafeEqual(given, right)
@@ -46,7 +47,7 @@ const ERASURE = 'ErasureRequested'
 const EXPORT = 'ExportRequested'
 export type RequestKind = typeof ERASURE | typeof EXPORT
 
-/** Throws where it can't be known to be on the log. */
+/** Throws if it is not certain that it is on the log. */
 export const recordRequest = async (
   log: EventLog,
   kind: RequestKind,
@@ -64,7 +65,7 @@ export const recordRequest = async (
     schema: 1,
   }
   await append(log, REQUESTS, { id: requestId, type: kind, data: request, metadata })
-  // Its reason stays where few look.
+  // Without the reason, which is kept where few look.
   const data = { requestId, subject, at }
   const id = derivedUuid(sha256, `audited ${requestId}`)
   await append(log, accessStream(null), { id, type: kind, data, metadata })
@@ -72,12 +73,12 @@ export const recordRequest = async (
 
 const sha256 = (text: string): string => hash('sha256', text, 'hex')
 
-/** Where the answer got lost, the log is read before a second try: it stands there once. */
+/** If the answer is lost, the log is read before a second try, so that the event is there once. */
 const append = async (log: EventLog, stream: string, event: NewEvent): Promise<void> => {
   for (let tries = 1; ; tries += 1) {
     const written = await appendSettled(log)(stream, 'any', [event])()
     if (E.isRight(written)) return
-    // Of a log that is away it is certain that it took nothing.
+    // A log that is away has certainly accepted nothing.
     if (written.left._tag !== 'LogUnavailable' || tries === TRIES)
       throw new Error(`The request can't be written to the log: ${written.left._tag}.`)
   }

@@ -8,14 +8,14 @@ export type TableDifference = {
   readonly table: string
   readonly rowsInA: number
   readonly rowsInB: number
-  /** Of up to ten keys, the rows that only one side has or that differ, as Postgres writes them. */
+  /** For up to ten keys, the rows that only one side has or that differ, as Postgres writes them. */
   readonly onlyInA: ReadonlyArray<string>
   readonly onlyInB: ReadonlyArray<string>
 }
 
 const SHOWN = 10
 
-/** Postgres joins both by key, and answers what differs alone: nothing is sorted, written out or carried over. */
+/** Postgres joins both by key, and returns only what differs: nothing is sorted, written out or transferred. */
 const differing = async (session: DatabaseSession, a: string, b: string, table: Table) => {
   const columns = (
     await session.run(sql.unsafe`SELECT attname AS name FROM pg_attribute
@@ -46,7 +46,7 @@ const rowsIn = async (session: DatabaseSession, schema: string, table: Table): P
   return Number(row?.rows)
 }
 
-/** The tables in which schema `a` and schema `b` differ: none where they are equal to the byte. */
+/** The tables in which schema `a` and schema `b` differ: none if they are equal to the byte. */
 export const compareTables = async (
   session: DatabaseSession,
   a: string,

@@ -1,5 +1,5 @@
-/** Makes all tables anew from the log, beside the live ones, and swaps them in one transaction. A rebuild that is cut off
- *  has changed nothing: the next one starts over. */
+/** Rebuilds all tables from the log, beside the live ones, and swaps them in one transaction. A rebuild that is
+ *  interrupted has changed nothing: the next one starts over. */
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import * as E from 'fp-ts/lib/Either.js'
@@ -41,29 +41,29 @@ export type RebuildOptions = {
   readonly log: EventLog
   readonly databaseUrl: string
   readonly onProgress?: (progress: RebuildProgress) => void
-  /** Compare with the live tables before the swap, both at one position, in a transaction that sees nothing later: nobody
-   *  waits for it. What comes between that and the swap is put into both by the same code. Default: no. */
+  /** Compare with the live tables before the swap, both at one position, in a transaction that sees nothing later, so
+   *  that nobody waits for it. What comes between that and the swap is put into both by the same code. Default: no. */
   readonly compare?: boolean
   /** False: leave the live tables as they are. Default: true. */
   readonly swap?: boolean
-  /** Where there is no swap: keep the new tables in their own schema, until the next rebuild. Default: no. */
+  /** If there is no swap, keep the new tables in their own schema until the next rebuild. Default: no. */
   readonly keep?: boolean
-  /** One of `PROJECTION_NAMES`: make its tables alone. Default: all. */
+  /** One of `PROJECTION_NAMES`: rebuild only its tables. Default: all. */
   readonly only?: string | undefined
-  /** Instead of a swap: a look at the live and the new tables at one position, in a transaction that sees nothing later;
-   *  nobody waits for it. The new ones have their keys, no other indexes, and go after it. */
+  /** Instead of a swap: inspects the live and the new tables at one position, in a transaction that sees nothing later,
+   *  so that nobody waits for it. The new ones have their keys but no other indexes, and are dropped afterwards. */
   readonly inspect?: (made: {
     readonly session: DatabaseSession
     readonly schema: string
-    /** Null where nothing was ever projected: then the new tables are at the log's end. */
+    /** Null if nothing was ever projected: then the new tables are at the log's end. */
     readonly position: bigint | null
     readonly onLive: boolean
   }) => Promise<void>
   readonly batchSize?: number
-  /** Given every event that is read, once and in order. */
+  /** Called with every event that is read, once and in order. */
   readonly onEvents?: (events: ReadonlyArray<Readable>) => Promise<void>
-  /** A sentence where keys were missing that the log was sealed under: then nothing is swapped, since what they seal would be
-   *  blank for good. */
+  /** A sentence if keys were missing under which the log was sealed: then nothing is swapped, since what they seal
+   *  would be blank for good. */
   readonly missingKeys?: () => string | null
 }
 export type Rebuilt = {
@@ -78,11 +78,11 @@ export type Rebuilt = {
     readonly indexing: number
   }
   readonly parkedStreams: number
-  /** A sentence where the live tables were of another log than this one: then there was nothing to compare. */
+  /** A sentence if the live tables were made from another log: then there was nothing to compare. */
   readonly otherLog: string | null
-  /** Null where not compared, because not asked or because the live tables are behind. */
+  /** Null if nothing was compared, because it was not requested or the live tables are behind. */
   readonly differences: ReadonlyArray<TableDifference> | null
-  /** Of the new tables where they are kept, else null. */
+  /** The schema of the new tables if they are kept, else null. */
   readonly schema: string | null
 }
 class RebuildError extends Error {
@@ -100,7 +100,7 @@ type Work = {
   readonly spent: { reading: number; folding: number; writing: number; indexing: number }
 }
 
-/** The tables of one batch; Postgres is at it while the caller prepares the next. */
+/** Writes the tables of one batch; Postgres works while the caller prepares the next. */
 const writeBatch = async (
   work: Work,
   events: ReadonlyArray<Readable>,
@@ -134,7 +134,7 @@ const readPage = async (
   return read.right
 }
 
-/** The position of the last event that tables are made of. */
+/** The position of the last event that tables are made from. */
 const endOf = async (log: EventLog): Promise<bigint | null> => {
   const end = await log.readAll({ direction: 'backwards', limit: 1, prefixes: STREAM_PREFIXES })()
   if (E.isLeft(end)) throw new RebuildError(unread(end.left))
@@ -150,10 +150,10 @@ const auditFor = async (
     ? auditRowsFor(work.session, events, work.memory, ready)
     : null
 
-/** Batches that may wait for Postgres while the next is read and folded. */
+/** How many batches may wait for Postgres while the next is read and folded. */
 const AHEAD = 2
 
-/** Folds a page, and lets what is to be written of it follow what is being written. */
+/** Folds a page, and queues its writes after those under way. */
 const foldPage = async (
   work: Work,
   page: ReadonlyArray<Readable>,
@@ -163,7 +163,7 @@ const foldPage = async (
     const events = batchFrom(page, at, page.length)
     at += events.length
     const before = performance.now()
-    // A session that is unknown here may be in rows that are not written yet.
+    // A session that is unknown here may be in rows that were not written yet.
     const audit = await auditFor(work, events, async () => writing.at(-1))
     const folded = performance.now()
     work.spent.folding += folded - before
@@ -175,8 +175,7 @@ const foldPage = async (
   }
 }
 
-/** Reads to the end of the log, or up to `upTo`: a page is read, the one before is folded, and those before that are
- *  written. */
+/** Reads to the end of the log, or up to `upTo`: while one page is read, the one before is folded, and those before that are written. */
 const fill = async (
   log: EventLog,
   work: Work,
@@ -186,7 +185,7 @@ const fill = async (
     onBatch,
   }: { readonly limit: number; readonly upTo: bigint | null; readonly onBatch: () => void },
 ): Promise<void> => {
-  /** Each begins when the one before it has ended. */
+  /** Each write begins when the one before it has ended. */
   const writing: Promise<void>[] = []
   const read = async (after: bigint | null) => {
     if (upTo !== null && (after ?? -1n) >= upTo) return []
@@ -202,7 +201,7 @@ const fill = async (
     const last = page.at(-1)
     if (last === undefined) break
     next = read(last.position)
-    // Its failure is met where it is awaited.
+    // Its failure is handled where it is awaited.
     next.catch(() => {})
     const events = page.map(readable)
     await work.onEvents(events)
@@ -216,14 +215,14 @@ const fill = async (
   work.spent.writing += performance.now() - ended
 }
 
-/** Inside a transaction: the little that the live tables have and the new ones don't. */
+/** Inside a transaction: adds the little that the live tables have and the new ones don't. */
 const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | null): Promise<void> => {
   const { session, only } = work
   while (upTo !== null && (work.position ?? -1n) < upTo) {
     const page = (await readPage(log, work.position, limit)).filter(({ position }) => position <= upTo)
-    // In between there is only bookkeeping, or nothing any more.
+    // Only bookkeeping is left in between, or nothing.
     if (page.length === 0) return
-    // Up to what cuts the tables: the rest is read again.
+    // Only up to an event that cuts the tables: the rest is read again.
     const events = batchFrom(page.map(readable), 0, page.length)
     await work.onEvents(events)
     await appendAudit(session, await auditFor(work, events))
@@ -236,7 +235,7 @@ const catchUp = async (log: EventLog, work: Work, limit: number, upTo: bigint | 
   }
 }
 
-/** What waits in the live tables must be what waits in the new ones, or a later try would put it in twice or never. */
+/** Checks that the same events are parked in the live and the new tables, or a later retry would add them twice or never. */
 const sameParked = async (session: DatabaseSession, work: Work): Promise<void> => {
   if (work.only === 'audit') return
   await session.exec('SET LOCAL search_path TO public')
@@ -247,9 +246,9 @@ const sameParked = async (session: DatabaseSession, work: Work): Promise<void> =
     )
 }
 
-/** Writes go to the disk as they come. Otherwise the kernel would write gigabytes at Postgres's checkpoints, and everybody
- *  who waits for an fsync then, as the event store does at each commit, would wait for all of that. In blocks of 8 KiB;
- *  none where the system can't be told. Source:
+/** Has writes go to the disk as they come. Otherwise the kernel would write gigabytes at Postgres's checkpoints, and
+ *  everybody who waits for an fsync then, as the event store does at each commit, would wait for all of that. In blocks
+ *  of 8 KiB; 0 if the system does not support it. Source:
  *  https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-BACKEND-FLUSH-AFTER */
 const writeSteadily = (session: DatabaseSession): Promise<unknown> =>
   session.run(
@@ -257,11 +256,10 @@ const writeSteadily = (session: DatabaseSession): Promise<unknown> =>
       FROM pg_settings WHERE name = 'backend_flush_after'`,
   )
 
-/** Indexes that are built at once. */
+/** How many indexes are built at once. */
 const INDEXERS = Math.max(2, Math.min(4, availableParallelism()))
 
-/** Rebuilds the tables. Throws `RebuildError` with a sentence, or what Postgres says; the live tables are then as they
- *  were. */
+/** Rebuilds the tables. Throws `RebuildError` with a sentence, or Postgres' error; the live tables are then as they were. */
 export const rebuild = async ({
   log,
   databaseUrl,
@@ -297,7 +295,7 @@ export const rebuild = async ({
     const other = await whyOtherLog(session, log)
     if (other !== null && only !== undefined) throw new RebuildError(other)
     const comparing = compare && other === null
-    /** Where it is compared, the new tables must not be ahead of the live ones. */
+    /** If they are compared, the new tables must not be ahead of the live ones. */
     const bound = async (): Promise<bigint | null> => {
       if (!comparing && inspect === undefined && only === undefined) return null
       await session.exec('SET search_path TO public')
@@ -344,7 +342,7 @@ export const rebuild = async ({
       differences,
       schema: left,
     })
-    /** Begins a transaction that sees both sets of tables at one position: the live one's, null where there is none. */
+    /** Begins a transaction that sees both sets of tables at one position: that of the live ones, null if there is none. */
     const atOneMoment = async (): Promise<bigint | null> => {
       await session.exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL search_path TO public')
       const [live] = await session.run(readCheckpoint().statement)
@@ -373,7 +371,7 @@ export const rebuild = async ({
     const shut = swap ? missingKeys() : null
     if (shut !== null) throw new RebuildError(shut)
 
-    // Readers that are in a table are waited for a moment only, so that others don't pile up behind.
+    // Waits only a moment for readers that are using a table, so that others don't pile up behind.
     for (let attempt = 1; ; attempt += 1) {
       const before = { ...work, hash: work.memory.hash, edge: work.memory.edge }
       try {
@@ -391,7 +389,7 @@ export const rebuild = async ({
           tell('swapping')
           await session.exec(`SET LOCAL search_path TO public; SET LOCAL lock_timeout = '200ms'`)
           await swapShadow(session, schema, only)
-          // Where it stands alone, the other tables are where they were.
+          // If only one projection is rebuilt, the other tables stay where they were.
           await session.run(putCheckpoint(only === undefined ? work.position : livePosition))
           await session.run(sql.unsafe`SELECT pg_notify(${ADVANCED}, ${String(work.position ?? 0n)})`)
         })

@@ -1,4 +1,4 @@
-/** A second set of the tables, in a schema of its own, to be filled beside the live ones and then put in their place. */
+/** A second set of the tables, in a schema of its own, to be filled beside the live ones and then swapped with them. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { AUDIT_TABLE } from '../../../projections/audit/fold.ts'
@@ -6,31 +6,31 @@ import { type Only, tablesOf } from '../../../projections/batch.ts'
 import { PARKED_TABLES } from '../../../projections/parked.ts'
 import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
 
-/** Besides what the log says in full: what a rebuild parks takes the place of what was parked. */
+/** Swapped besides the tables that derive from the log: what a rebuild parks replaces what was parked. */
 const PARKED = PARKED_TABLES.map(({ name }) => name)
 const builtFor = (only: Only): ReadonlyArray<string> => [...tablesOf(only).map(({ name }) => name), ...PARKED]
 /** A rebuild of one projection leaves what is parked as it is. */
 const swappedFor = (only: Only): ReadonlyArray<string> =>
   only === undefined ? builtFor(only) : tablesOf(only).map(({ name }) => name)
-/** Appended to and never looked up by key while they are filled: their keys come with the other indexes. */
+/** Tables that are only appended to while they are filled, and never looked up by key: their keys are made with the other indexes. */
 const APPENDED: ReadonlyArray<string> = [AUDIT_TABLE.name, PROOF_TABLE.name]
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
 const rows = async (session: DatabaseSession, statement: ReturnType<typeof sql.unsafe>, column: string) =>
   (await session.run(statement)).map((row) => String(row[column]))
 
-/** Rebuilds that were cut off leave their schema behind. */
+/** Drops the schemas that interrupted rebuilds left behind. */
 export const dropStale = async (session: DatabaseSession): Promise<void> => {
   const stale = sql.unsafe`SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'rebuild\\_%'`
   for (const schema of await rows(session, stale, 'name'))
     await session.exec(`DROP SCHEMA ${id(schema)} CASCADE`)
 }
 
-/** `indexed`: the index of the primary key is there, under its name. */
+/** `indexed`: the index of the primary key exists already, under its name. */
 const constraintsOf = (session: DatabaseSession, table: string, indexed = false) =>
   rows(
     session,
-    // Primary keys first: what refers to them comes after.
+    // Primary keys come first, since others refer to them.
     sql.unsafe`SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', rel.relname, con.conname,
         CASE WHEN con.contype = 'p' AND ${indexed} THEN format('PRIMARY KEY USING INDEX %I', key.relname)
           ELSE pg_get_constraintdef(con.oid) END) AS ddl
@@ -40,8 +40,8 @@ const constraintsOf = (session: DatabaseSession, table: string, indexed = false)
     'ddl',
   )
 
-/** Makes the tables in `schema`, empty, with the keys that filling them needs, and makes it the session's schema.
- *  `passing`: to be looked at and dropped, so that no crash need bring them back. */
+/** Makes the tables in `schema`, empty, with the keys needed to fill them, and makes it the session's schema.
+ *  `passing`: the tables are only inspected and dropped, so no crash need bring them back. */
 export const makeShadow = async (
   session: DatabaseSession,
   schema: string,
@@ -54,14 +54,14 @@ export const makeShadow = async (
     await session.exec(
       `CREATE ${passing ? 'UNLOGGED ' : ''}TABLE ${id(schema)}.${id(table)} (LIKE public.${id(table)} INCLUDING ALL EXCLUDING INDEXES)`,
     )
-  // pg_get_constraintdef writes names as the search path needs them: ask while it is public's, then switch.
+  // pg_get_constraintdef writes names for the current search path: call it while that is public's, then switch.
   const keys: string[] = []
   for (const table of all) if (!APPENDED.includes(table)) keys.push(...(await constraintsOf(session, table)))
   await session.exec(`SET search_path TO ${id(schema)}`)
   for (const key of keys) await session.exec(key)
 }
 
-/** Each of these on whichever of the sessions is free. All of them end before the first failure is thrown. */
+/** Runs each of these on whichever session is free. All of them end before the first failure is thrown. */
 const spread = async (
   sessions: ReadonlyArray<DatabaseSession>,
   work: ReadonlyArray<string>,
@@ -75,7 +75,7 @@ const spread = async (
   for (const one of ended) if (one.status === 'rejected') throw one.reason
 }
 
-/** What an index is built by, the costliest first: as a guess, those of all rows and of most columns. */
+/** The statements that build the indexes, the most expensive first, as estimated: those over all rows and most columns. */
 const indexesOf = (session: DatabaseSession, schema: string, tables: ReadonlyArray<string>, keys: boolean) =>
   rows(
     session,
@@ -87,8 +87,8 @@ const indexesOf = (session: DatabaseSession, schema: string, tables: ReadonlyArr
     'ddl',
   )
 
-/** Builds what `makeShadow` left out, once the rows are there: one index on each session at a time, none waiting for
- *  another. `keysOnly`: no other indexes, to compare with the live tables. */
+/** Builds what `makeShadow` left out, once the rows are there: one index at a time on each session, none waiting for
+ *  another. `keysOnly`: no other indexes, for comparing with the live tables. */
 export const indexShadow = async (
   sessions: readonly [DatabaseSession, ...ReadonlyArray<DatabaseSession>],
   schema: string,
@@ -99,7 +99,7 @@ export const indexShadow = async (
   const appended = APPENDED.filter((name) => all.includes(name))
   const [session] = sessions
   await session.exec('SET search_path TO public')
-  // A key shuts others out of its table, its index does not: so the index is built first, and then made the key.
+  // Adding a key locks its table, building its index does not: so the index is built first, and then made the key.
   const indexes = [
     ...(keysOnly ? [] : await indexesOf(session, schema, all, false)),
     ...(await indexesOf(session, schema, appended, true)),
@@ -116,7 +116,7 @@ export const indexShadow = async (
   )
 }
 
-/** Inside a transaction: the shadow's tables take the place of the live ones, with their grants. */
+/** Inside a transaction: replaces the live tables by the shadow's, with their grants. */
 export const swapShadow = async (session: DatabaseSession, schema: string, only?: Only): Promise<void> => {
   const all = swappedFor(only)
   const grants = await rows(

@@ -1,4 +1,4 @@
-/** Writes events to the tables of whatever schema the session's search path names, inside the caller's transaction. */
+/** Writes events to the tables in the session's schema (its search path), inside the caller's transaction. */
 import * as E from 'fp-ts/lib/Either.js'
 import { isDataError } from '../../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
@@ -20,7 +20,7 @@ export type Readable = {
   readonly reason: string
 }
 
-/** Decodes once, before any transaction. */
+/** Decodes an event once, before any transaction. */
 export const readable = (recorded: RecordedEvent): Readable => {
   const decoded = decodeRecorded(recorded)
   return E.isRight(decoded)
@@ -36,14 +36,14 @@ const letGoBy = ({ stream, type, data }: RecordedEvent): string | null => {
     : null
 }
 
-/** What of the tables the event cuts; null for any other event. */
+/** What the event cuts from the tables; null for any other event. */
 const cutBy = ({ recorded: { stream, type, data } }: Readable): TablesCut['data'] | null => {
   const event = { type, data }
   return type === 'TablesCut' && stream === accessStream(null) && TablesCut.is(event) ? event.data : null
 }
 
-/** Up to `limit` of the events from `at` on: what cuts the tables is the last of its batch, so that it meets the same rows however
- *  the rest fall into batches. */
+/** Up to `limit` of the events from `at` on: an event that cuts the tables is the last of its batch, so that it meets
+ *  the same rows however the others are divided into batches. */
 export const batchFrom = (
   events: ReadonlyArray<Readable>,
   at: number,
@@ -53,7 +53,7 @@ export const batchFrom = (
   return events.slice(at, Math.min(at + limit, cut < 0 ? events.length : cut + 1))
 }
 
-/** After a batch was written: what its last event cuts goes. */
+/** To be called after a batch was written: deletes what its last event cuts. */
 export const applyCut = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
@@ -65,7 +65,7 @@ export const applyCut = async (
   for (const statement of cutTables(cut, last!.recorded.position, only)) await session.run(statement)
 }
 
-/** After events of before were applied late: what is cut of the tables is cut of these too. */
+/** To be called after earlier events were applied late: what is cut from the tables is cut from these, too. */
 export const applyLastCut = async (session: DatabaseSession): Promise<void> => {
   const [row] = await session.run(lastTablesCut())
   const event = { type: 'TablesCut', data: row?.details }
@@ -73,15 +73,15 @@ export const applyLastCut = async (session: DatabaseSession): Promise<void> => {
   for (const statement of cutTables(event.data, row.position as bigint, 'chat')) await session.run(statement)
 }
 
-/** Puts aside what can't be applied: what does not decode, and all that follows it in its stream.
- *  `parked` gains the streams that are parked here. */
+/** Separates what can't be applied: events that don't decode, and everything after them in their streams. Streams that
+ *  are parked here are added to `parked`. */
 const separateParked = (
   events: ReadonlyArray<Readable>,
   parked: Set<string>,
 ): { readonly good: ReadonlyArray<Readable>; readonly aside: ReadonlyArray<ParkedEvent> } => {
   const aside: ParkedEvent[] = []
   const good = events.filter(({ recorded, decoded, reason }) => {
-    // A look at the audit log is on it, and nowhere else.
+    // A look at the audit log is in the audit log, and nowhere else.
     if (isOnlyAudited(recorded.stream)) return false
     const behind = parked.has(recorded.stream)
     if (decoded !== null && !behind) return true
@@ -97,13 +97,13 @@ const separateParked = (
 
 /** How a batch is applied. */
 type How = {
-  /** For a second try, after the first met what Postgres refuses. */
+  /** Set for a second try, after the first met something that Postgres refuses. */
   readonly careful: boolean
-  /** The tables hold nothing but what came before these events, so that COPY may be tried. */
+  /** Set if the tables hold nothing but what came before these events, so that COPY may be tried. */
   readonly fresh?: boolean
   /** One projection alone. */
   readonly only?: Only
-  /** What it adds to the audit log, where that is to be written too. */
+  /** What the batch adds to the audit log, if that is written, too. */
   readonly audit?: Audit | null
 }
 
@@ -130,8 +130,8 @@ export const appendAudit = async (session: DatabaseSession, audit: Audit | null)
   if (audit !== null) await session.copy(audit.rows, audit.tree)
 }
 
-/** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the
- *  rest of its stream. Answers what was parked. */
+/** Applies what can be applied, in order. An event that Postgres refuses is found by halving, and parked with the rest
+ *  of its stream. Returns what was parked. */
 const carefully = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
@@ -184,8 +184,8 @@ const applyPart = async (
   return aside
 }
 
-/** All tables but the audit log, and that too where `how` has what it adds to it. `parked` gains the streams that are
- *  parked here. */
+/** Writes all tables except the audit log, and that as well if `how` has what is added to it. Streams that are parked
+ *  here are added to `parked`. */
 export const applyToTables = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,
@@ -195,7 +195,7 @@ export const applyToTables = async (
   const at = events.findIndex(({ recorded }) => letGoBy(recorded) !== null)
   const event = events[at]
   if (event === undefined) return applyPart(session, events, parked, how)
-  // Events before it are parked first, so that batches of any size give the same result.
+  // Events before it are parked first, so that the result does not depend on the batch size.
   const stream = letGoBy(event.recorded)!
   const before = await applyPart(session, events.slice(0, at), parked, how)
   for (const statement of letGo(stream)) await session.run(statement)
@@ -204,8 +204,8 @@ export const applyToTables = async (
   return [...before.filter((one) => one.event.stream !== stream), ...after]
 }
 
-/** The audit log's rows for these events, and the tree's; moves the memory on. Null where there are no events. `ready` is
- *  awaited before the tables are asked for what the memory does not have. */
+/** The rows of the audit log and of the tree for these events; updates the memory. Null if there are no events. `ready`
+ *  is awaited before the tables are asked for what the memory does not have. */
 export const auditRowsFor = async (
   session: DatabaseSession,
   events: ReadonlyArray<Readable>,

@@ -7,12 +7,12 @@ import { lastAudit } from '../../../projections/audit/queries.ts'
 import { lastPlaces, otherLog, REMEDY } from '../../../projections/same-log.ts'
 import { unread } from '../unread.ts'
 
-/** The tables were made from another log: nothing of this one may go into them. */
+/** The tables were made from another log: nothing from this one may be put into them. */
 export class OtherLog extends Error {
   override readonly name = 'OtherLog'
 }
 
-/** A sentence where the tables are of another log, else null. Throws where the log can't be read. */
+/** A sentence if the tables were made from another log, else null. Throws if the log can't be read. */
 export const whyOtherLog = async (
   session: DatabaseSession,
   log: Pick<EventLog, 'readStream'>,
@@ -27,7 +27,7 @@ export const whyOtherLog = async (
   return other.right
 }
 
-/** Throws `OtherLog` where the tables end before what is not on the log any more: what lies between would be missing in them. */
+/** Throws `OtherLog` if the tables end before what is no longer on the log: events in between would be missing in them. */
 export const holdToArchives = async (
   session: DatabaseSession,
   log: Pick<EventLog, 'readStream'>,
@@ -43,7 +43,7 @@ export const holdToArchives = async (
   )
 }
 
-/** Throws `OtherLog` with the sentence. */
+/** Throws `OtherLog` with a sentence if the tables were made from another log. */
 export const holdToLog = async (
   session: DatabaseSession,
   log: Pick<EventLog, 'readStream'>,

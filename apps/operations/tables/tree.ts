@@ -1,4 +1,4 @@
-/** The log's tree as the tables have it: where it ends, and what it lacks. */
+/** The log's tree in the tables: its end, and the leaves that are missing. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { STREAM_PREFIXES } from '../../../domain/names.ts'
@@ -11,7 +11,7 @@ import { unread } from '../unread.ts'
 
 const PAGE = 2_000
 
-/** The nodes of the tree in the schema of the session's search path. Throws where one is missing. */
+/** Reads the tree's nodes in the session's schema (its search path). Throws if one is missing. */
 export const nodesOf =
   (session: DatabaseSession): Nodes =>
   async (wanted) => {
@@ -26,8 +26,8 @@ class TornTree extends Error {
   override readonly name = 'TornTree'
 }
 
-/** The right edge of the tree, after adding the leaves that it lacks up to `upTo`: all of them where the tables were made
- *  by a version that kept no tree, or where some are missing (`onTorn` is told). */
+/** The right edge of the tree, after adding the leaves that it lacks up to `upTo`: all of them if the tables were made
+ *  by a version without a tree, or if some are missing (then `onTorn` is called). */
 export const treeUpTo = async (
   session: DatabaseSession,
   log: EventLog,
@@ -53,7 +53,7 @@ export const treeUpTo = async (
       prefixes: STREAM_PREFIXES,
     })()
     if (E.isLeft(page)) throw new Error(unread(page.left))
-    // Not before the log is known to be there from its beginning.
+    // Not before it is known that the log is there from its beginning.
     if (torn) await session.exec('DELETE FROM proof_leaves')
     torn = false
     const events = page.right.filter(({ position }) => position <= upTo)

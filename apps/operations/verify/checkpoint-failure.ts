@@ -1,6 +1,6 @@
-/** A checkpoint that the log does not bear out. */
+/** A checkpoint that does not agree with the log. */
 export type CheckpointFailure = {
-  /** The file's name, `proof_checkpoints`, or the stream of the log where it stands too. */
+  /** Where it is from: a file's name, `proof_checkpoints`, or the stream of the log that has it, too. */
   readonly from: string
   readonly size: number | null
   readonly what: 'malformed' | 'signature' | 'root' | 'position' | 'row' | 'missing'

@@ -1,5 +1,5 @@
-/** Two sets of the tables held against each other row by row: which rows differ, and in what. Postgres joins them by key
- *  and answers what differs alone; only a chain that is not the log's is walked here. */
+/** Compares two sets of the tables row by row: which rows differ, and in what. Postgres joins them by key and returns
+ *  only what differs; only a chain that is not the log's is walked here. */
 import { sql } from 'slonik'
 import type { DatabaseRow, DatabaseSession } from '../../../adapters/postgres/session.ts'
 import { chain, GENESIS } from '../../../projections/audit/canonical.ts'
@@ -12,11 +12,11 @@ import { PROOF_TABLE } from '../../../projections/proof/tree.ts'
 export type RowDifference = {
   readonly table: string
   readonly key: Readonly<Record<string, string>>
-  /** `added`: the log says nothing of such a row; `missing`: the log says there is one. */
+  /** `added`: the log has no such row; `missing`: the log says that there is one. */
   readonly kind: 'altered' | 'missing' | 'added'
-  /** Where it is altered: its columns that differ. */
+  /** If it is altered, the columns that differ. */
   readonly columns: ReadonlyArray<string>
-  /** Of the event that the row is of, where it says so. */
+  /** The position of the row's event, if the row contains it. */
   readonly position: string | null
 }
 
@@ -29,16 +29,16 @@ export type ComparedRows = {
 }
 
 export type DifferOptions = {
-  /** In a transaction, which sees the tables in `public` and those in `schema`, made from the log, at one moment. */
+  /** A session in a transaction that sees, at one moment, the tables in `public` and those in `schema`, which were made from the log. */
   readonly session: DatabaseSession
   readonly schema: string
   readonly limit?: number
   readonly onRows?: (table: string, rows: number) => void
 }
 
-/** When it was parked is no matter of the log's. */
+/** Columns that are not on the log: when it was parked. */
 const OWN_TIME: ReadonlyArray<string> = ['parked_at']
-/** A row's place in the chain depends on all rows before it: told apart from the row itself. */
+/** A row's place in the chain depends on all rows before it, and is compared separately from the row itself. */
 const CHAINED: ReadonlyArray<string> = ['prev_hash', 'hash']
 const COMPARED: ReadonlyArray<Table> = [...TABLES, ...PARKED_TABLES]
 const FETCH = 5_000
@@ -59,7 +59,7 @@ const columnsOf = async (session: DatabaseSession): Promise<ReadonlyMap<string, 
   return of
 }
 
-/** A statement of names and numbers of our own. */
+/** A statement that contains only names and numbers of our own. */
 const plain = (text: string) => ({ ...sql.unsafe``, sql: text, values: [] })
 
 const id = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -77,13 +77,13 @@ async function* rowsOf(
       if (page.length < FETCH) return
     }
   } finally {
-    // In a transaction that failed there is no cursor any more.
+    // A failed transaction has no cursor any more.
     await session.exec(`CLOSE ${cursor}`).catch(() => {})
   }
 }
 
-/** Every key of both sides, `a` being the live row and `b` the one from the log. `differs` compares to the byte, in all
- *  columns but the key and `but`. */
+/** Every key of both sides, where `a` is the live row and `b` the one from the log. `differs` compares to the byte, in
+ *  all columns except the key and `but`. */
 const joined = (schema: string, table: Table, columns: ReadonlyArray<Column>, but: ReadonlyArray<string>) => {
   const without = [...table.key, ...OWN_TIME, ...but]
   const row = columns.filter(({ name }) => !without.includes(name)).map(({ name }) => `t.${id(name)}`)
@@ -134,8 +134,8 @@ type Tell = (
 const kindOf = ({ missing, added }: DatabaseRow): RowDifference['kind'] =>
   missing === true ? 'missing' : added === true ? 'added' : 'altered'
 
-/** The audit log: rows by themselves as any table's, and its chain, which is the log's up to the first row whose hashes
- *  are not. From there each row's is held against the row before it, so that one is not blamed for another. */
+/** Compares the audit log: its rows like any table's, and its chain, which is the log's up to the first row whose
+ *  hashes differ. From there each row's hash is compared with the row before it, so that one is not blamed for another. */
 const differAudit = async (
   session: DatabaseSession,
   schema: string,
@@ -159,7 +159,7 @@ const differAudit = async (
     await tell(kindOf(row), [String(row.k0)])
   }
   if (broken === null) return
-  /** The live chain's last hash, by which the next row's is judged where the two chains differ. */
+  /** The live chain's last hash, with which the next row's is compared once the two chains differ. */
   let before = GENESIS
   const made = CHAINED.map((name) => `a.${name}, b.${name} AS made_${name}`).join(', ')
   for await (const row of rowsOf(
@@ -171,7 +171,7 @@ const differAudit = async (
     const [kind, key] = [kindOf(row), String(row.k0)]
     const isTold = BigInt(key) < broken
     if (kind !== 'altered') {
-      // An added row's hash counts for those behind it, if it was put into the chain.
+      // An added row's hash counts for the rows after it, if it was put into the chain.
       if (kind === 'added' && row.prev_hash === before) before = String(row.hash)
       if (!isTold) await tell(kind, [key])
       continue
@@ -184,7 +184,7 @@ const differAudit = async (
   }
 }
 
-/** Holds every table against the one that was made from the log. */
+/** Compares every table with the one that was made from the log. */
 export const differ = async ({
   session,
   schema,
@@ -199,7 +199,7 @@ export const differ = async ({
   for (const table of COMPARED) {
     const columns = all.get(table.name) ?? []
     const isAudit = table === AUDIT_TABLE
-    // A session's is where somebody stands.
+    // A session's `position` is where somebody stands.
     const isOfEvent = columns.some(({ name, isNumber }) => name === 'position' && isNumber)
     let here = 0
     const tell: Tell = async (kind, key, chainColumns = []) => {

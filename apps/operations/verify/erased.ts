@@ -1,5 +1,5 @@
-/** Each key of a person that is destroyed has its request on the log: whoever can write to Postgres alone can destroy a key and
- *  blank what was sealed under it, and can't make it look as if somebody had asked for that. */
+/** Checks that each destroyed key of a person has its request on the log: somebody who can only write to Postgres can
+ *  destroy a key and blank what was sealed under it, but can't make it look as if it had been requested. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -7,7 +7,7 @@ import { erasureRequests } from '../privacy/requests.ts'
 
 const NAMED = 100
 
-/** A sentence for each that has none. */
+/** A sentence for each destroyed key without a request. */
 export const holdErased = async (session: DatabaseSession, log: EventLog): Promise<ReadonlyArray<string>> => {
   const requests = new Map((await erasureRequests(log)).map((request) => [request.requestId, request]))
   const rows = await session.run(sql.unsafe`SELECT subject, generation, erased_by FROM public.privacy_keys

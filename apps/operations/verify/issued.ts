@@ -1,4 +1,4 @@
-/** Whether a checkpoint that was issued is gone from the table: by its number, and by what stands on the log besides. */
+/** Checks whether an issued checkpoint is missing from the table: by its number, and by what is on the log besides. */
 import * as E from 'fp-ts/lib/Either.js'
 import { sql } from 'slonik'
 import { connectSession, type DatabaseSession } from '../../../adapters/postgres/session.ts'
@@ -17,7 +17,7 @@ import type { CheckpointFailure } from './checkpoint-failure.ts'
 
 const PAGE = 500
 
-/** The streams of the keys that are known, and how many events each has now. */
+/** The streams of the known keys, and how many events each has now. */
 export type IssuedStreams = ReadonlyArray<{ readonly vkey: string; readonly events: number }>
 
 export const issuedStreams = async (
@@ -41,10 +41,10 @@ export const issuedStreams = async (
   }
 }
 
-/** What the log says of a key's numbers: those up to `upTo`, but for the ranges that it leaves out. */
+/** What the log says about a key's numbers: it has those up to `upTo`, except the ranges in `out`. */
 export type Covered = { readonly upTo: number; readonly out: ReadonlyArray<readonly [number, number]> }
 
-/** Each checkpoint on the log has its row. */
+/** Checks that each checkpoint on the log has its row. */
 export const holdIssued = async (
   session: DatabaseSession,
   log: EventLog,
@@ -108,8 +108,8 @@ export const holdIssued = async (
 type Row = { readonly number: number; readonly size: number; readonly vkey: string; readonly note: string }
 type Before = { readonly number: number; readonly size: number }
 
-/** Numbers that rows leave out, and sizes that go down though nothing says that the log went back. What the log knows of by itself
- *  is not told again. Rows come by key and number. */
+/** Finds numbers that are missing in the rows, and sizes that decrease although nothing says that the log went back.
+ *  What the log shows itself is not reported again. Rows come by key and number. */
 const gapsIn = (covered: ReadonlyMap<string, Covered>, wentBack: ReadonlyArray<WentBack>) => {
   const last = new Map<string, Before>()
   return (rows: ReadonlyArray<Row>): ReadonlyArray<CheckpointFailure> =>
@@ -139,7 +139,7 @@ const gapsIn = (covered: ReadonlyMap<string, Covered>, wentBack: ReadonlyArray<W
     })
 }
 
-/** Each number of each key has its row, and each is of no fewer events than those before. */
+/** Checks that each number of each key has its row, and that none has fewer events than those before. */
 export const holdNumbers = async (
   session: DatabaseSession,
   covered: ReadonlyMap<string, Covered>,
@@ -162,8 +162,8 @@ export const holdNumbers = async (
   }
 }
 
-/** What a key says of the log's going back: its newest checkpoint, and what waits for the next. Without a key signatures are not
- *  looked at here either. */
+/** What a key has signed about the log going back: in its newest checkpoint, and in what waits for the next. Without a
+ *  key, signatures are not checked here either. */
 export const wentBackOf = async (
   session: DatabaseSession,
   verifiers: ReadonlyArray<Verifier>,

@@ -1,5 +1,5 @@
-/** Holds the blocks of motion that are kept against the hashes on the log: names each that is missing, altered, or that the log says
- *  nothing of. What was kept until then may be gone, and a mover's track whose key was destroyed. */
+/** Compares the kept blocks of motion with the hashes on the log: names each that is missing, altered, or unknown to
+ *  the log. Blocks that need not be kept any longer may be gone, and so may a mover's track whose key was destroyed. */
 import { sql } from 'slonik'
 import { faultOf, type Section } from '../../../adapters/motion/sections.ts'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
@@ -8,7 +8,7 @@ export type MotionCheck = { readonly blocks: number; readonly faults: ReadonlyAr
 
 const PAGE = 200
 const NAMED = 100
-/** Blocks are written before the log tells of them: one that is so new may be about to be. */
+/** Blocks are written before they are recorded on the log: one as new as this (ms) may be about to be. */
 const GRACE_MS = 60_000
 
 type Row = Readonly<Record<string, unknown>>
@@ -20,7 +20,7 @@ const sectionOf = (row: Row): Section => ({
   hash: String(row.hash),
 })
 
-/** Tracks whose bytes are gone, of people whose key is not. */
+/** A track whose bytes are gone although the person's key is not. */
 const missingTrack = (rows: ReadonlyArray<Row>): Row | undefined =>
   rows.find(
     ({ bytes, section, is_erased }) => bytes === null && (Number(section) === 0 || is_erased !== true),
@@ -34,7 +34,7 @@ const faultIn = (rows: ReadonlyArray<Row>, root: string, isOver: boolean): strin
   return gone === undefined ? null : `section ${gone.section} is gone, and nobody asked for that`
 }
 
-/** `presence_motion` of the session’s schema was made from the log. */
+/** `presence_motion` in the session’s schema must have been made from the log. */
 export const holdMotion = async (session: DatabaseSession, now: number): Promise<MotionCheck> => {
   const faults: string[] = []
   let blocks = 0
@@ -61,7 +61,7 @@ export const holdMotion = async (session: DatabaseSession, now: number): Promise
   return { blocks, faults: more > 0 ? [...faults.slice(0, NAMED), `… and ${more} more blocks`] : faults }
 }
 
-/** Blocks that the log says nothing of. */
+/** Blocks that are unknown to the log. */
 const strangers = async (session: DatabaseSession, now: number): Promise<ReadonlyArray<string>> => {
   const rows = await session.run(sql.unsafe`SELECT DISTINCT s.block FROM public.motion_sections s
     WHERE s.written_at < ${new Date(now - GRACE_MS).toISOString()}::timestamptz

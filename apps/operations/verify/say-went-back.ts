@@ -1,11 +1,11 @@
-/** Writes down that the log went back, for the next checkpoint to say it. */
+/** Records that the log went back, so that the next checkpoint says it. */
 import { sql } from 'slonik'
 import { connectSession } from '../../../adapters/postgres/session.ts'
 import type { Signer } from '../../../projections/proof/note.ts'
 import { keepWentBack } from '../../../projections/proof/queries.ts'
 import { signWentBack, type WentBack } from '../../../projections/proof/went-back.ts'
 
-/** After every checkpoint that was signed, also where a server's clock is ahead of this one's. */
+/** Its time is after that of every signed checkpoint, even if a server's clock is ahead of this one's. */
 export const sayWentBack = async (
   databaseUrl: string,
   signer: Signer,

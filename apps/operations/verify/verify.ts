@@ -1,5 +1,5 @@
-/** Makes everything anew from the log beside the live tables, and names the rows and checkpoints that differ. Changes
- *  nothing; memory is bounded whatever the log's length. */
+/** Rebuilds everything from the log beside the live tables, and names the rows and checkpoints that differ. Changes
+ *  nothing; memory is limited whatever the log's length. */
 import { sql } from 'slonik'
 import type { DatabaseSession } from '../../../adapters/postgres/session.ts'
 import type { EventLog } from '../../../domain/ports.ts'
@@ -33,26 +33,26 @@ export type Verified = {
   readonly seconds: number
   readonly size: number
   readonly root: Hash
-  /** A sentence where the tables were made of another log than this, or it went back: then they differ. */
+  /** A sentence if the tables were made from another log, or the log went back: then they differ. */
   readonly otherLog: string | null
-  /** Null where nothing was ever projected, so that there is nothing to compare. */
+  /** Null if nothing was ever projected, so that there is nothing to compare. */
   readonly compared: ComparedRows | null
-  /** Streams of which something waits, and so is in no table. */
+  /** How many streams have waiting events, which are in no table. */
   readonly parkedStreams: number
   readonly checkpoints: number
-  /** Checkpoints that hold, and name a position of the log that the events were moved here from. */
+  /** How many checkpoints are valid but name a position in the log from which the events were moved here. */
   readonly moved: number
-  /** Of more events a checkpoint that was issued does not hold. */
+  /** Issued checkpoints of more events than this are not valid. */
   readonly heldUpTo: number
-  /** That the log went back, as its key says; and the checkpoints of what it lost, those from elsewhere by their names. */
+  /** Statements, signed by its key, that the log went back; and the checkpoints of what it lost, those from elsewhere by their names. */
   readonly wentBack: ReadonlyArray<WentBack>
   readonly lost: { readonly count: number; readonly files: ReadonlyArray<string> }
   readonly failures: ReadonlyArray<CheckpointFailure>
-  /** Keys of people that are destroyed though the log has no request for it, and keys that are gone: a sentence each. */
+  /** A sentence for each key of a person that is destroyed without a request on the log, or that is gone. */
   readonly keys: ReadonlyArray<string>
   /** Kept moments and marks (docs/moments.md), and those that are not what their room's events make. */
   readonly kept: KeptCheck
-  /** Blocks of motion, and those that are not what the log has the hash of: a sentence each. */
+  /** Blocks of motion, and a sentence for each that does not have the hash on the log. */
   readonly motion: MotionCheck
 }
 export type VerifyProgress =
@@ -62,14 +62,14 @@ export type VerifyProgress =
 export type VerifyOptions = {
   readonly log: EventLog
   readonly databaseUrl: string
-  /** Whose signatures count; none: signatures are not looked at. */
+  /** Whose signatures count; if empty, signatures are not checked. */
   readonly verifiers: ReadonlyArray<Verifier>
   /** Checkpoints from elsewhere. */
   readonly checkpoints?: ReadonlyArray<{ readonly name: string; readonly note: string }>
   readonly onProgress?: (progress: VerifyProgress) => void
   readonly limit?: number
   readonly batchSize?: number
-  /** A sentence where what was read was sealed under keys that are not in the database. */
+  /** A sentence if something that was read was sealed under keys that are not in the database. */
   readonly missingKeys?: () => string | null
 }
 
@@ -80,7 +80,7 @@ type SignedCheckpoint = {
   readonly row?: { number: number; size: number; root: string; vkey: string; at: number }
 }
 
-/** The hashes that the roots of these sizes need, asked for at once. */
+/** The hashes that the roots of these sizes need, fetched with one query. */
 const nodesFor = async (session: DatabaseSession, sizes: ReadonlyArray<number>): Promise<Nodes> => {
   const places = new Map<string, { level: number; index: number }>()
   for (const size of sizes)
@@ -92,7 +92,7 @@ const nodesFor = async (session: DatabaseSession, sizes: ReadonlyArray<number>):
     asked.map(({ level, index }) => Buffer.from(String(hashes.get(`${level}/${index}`)), 'hex'))
 }
 
-/** The tree that was made from the log, and whose signatures count. */
+/** The tree made from the log, and whose signatures count. */
 type Made = {
   readonly session: DatabaseSession
   readonly size: number
@@ -100,11 +100,11 @@ type Made = {
   readonly wentBack: ReadonlyArray<WentBack>
 }
 
-/** The largest size that held; how many name a place of another log for their last leaf; and where those of what the log lost
- *  came from, as its key says. */
+/** The largest valid size; how many name a place of another log for their last leaf; and where the checkpoints of what
+ *  the log lost, according to its key, came from. */
 type Proved = { size: number; moved: number; readonly lost: string[] }
 
-/** Holds checkpoints against the tree that was made from the log. */
+/** Compares checkpoints with the tree made from the log. */
 const hold = async (
   { session, size, verifiers, wentBack }: Made,
   held: ReadonlyArray<SignedCheckpoint>,
@@ -138,7 +138,7 @@ const hold = async (
       (row.size !== checkpoint.size || row.root !== checkpoint.root.toString('base64') || ofAnother)
     )
       fail('row', 'The columns size, root and vkey are not those of its note.')
-    // Checkpoints from before they were numbered say neither.
+    // Checkpoints from before they were numbered have neither.
     const [number, at] = [numberOf(checkpoint), issuedAt(checkpoint)]
     if (row !== undefined && ((number ?? row.number) !== row.number || (at ?? row.at) !== row.at))
       fail('row', 'The columns number and issued_at are not those of its note.')
@@ -161,7 +161,7 @@ const hold = async (
     }
     const said = checkpoint.extensions.find((line) => line.startsWith('position '))?.slice(9)
     if (said !== undefined && said !== (await positionOf(checkpoint.size))) {
-      // What was signed, and has the same leaves, stood elsewhere in another log: these were moved here from there.
+      // The checkpoint is signed and has the same leaves, but other positions: the events were moved here from another log.
       if (isVouched) proved.moved += 1
       else fail('position', `Its last event is said to be at position ${said}.`)
     }
@@ -170,7 +170,7 @@ const hold = async (
   return failures
 }
 
-/** Throws `RebuildError` with a sentence, or what Postgres says. */
+/** Throws `RebuildError` with a sentence, or Postgres' error. */
 export const verifyLog = async ({
   log,
   databaseUrl,
@@ -191,7 +191,7 @@ export const verifyLog = async ({
   let size = 0
   let root: Hash = EMPTY_ROOT
   const moments = followKept(log)
-  // Before anything is looked at in the tables: what is on the log was in them by then.
+  // Read before anything in the tables: what is on the log was in them by then.
   const streams = await issuedStreams(log, databaseUrl, verifiers)
   const done = await rebuild({
     log,
@@ -204,7 +204,7 @@ export const verifyLog = async ({
       await moments.compare()
     },
     inspect: async ({ session, schema, onLive }) => {
-      // The tree that was made now, and the checkpoints that were issued.
+      // The schema of the tree that was made now, then that of the issued checkpoints.
       await session.exec(`SET LOCAL search_path TO "${schema}", public`)
       const [last] = await session.run(lastLeaf())
       size = last === undefined ? 0 : Number(last.leaf) + 1
@@ -217,7 +217,7 @@ export const verifyLog = async ({
       wentBack = await wentBackOf(session, verifiers)
       failures.push(...(await holdNumbers(session, issued.covered, wentBack)))
       const made = { session, size, verifiers, wentBack }
-      // The table's first: the more sizes hold, the nearer the place of one that does not.
+      // The table's checkpoints come first: the more sizes are valid, the closer is the place of one that is not.
       let place: CheckpointPlace = { size: '-1', vkey: '', number: '0' }
       for (;;) {
         const page = await session.run(checkpointsAfter(place, PAGE))

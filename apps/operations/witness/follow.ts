@@ -1,23 +1,23 @@
-/** A witness that looks at a log by itself: its checkpoint, and the tiles that show that it has only grown. */
+/** A witness that looks at a log itself: at its checkpoint, and at the tiles that show that it has only grown. */
 import { consistencyProof, type Nodes, rootAt } from '../../../projections/proof/merkle.ts'
 import { type Checkpoint, openCheckpoint } from '../../../projections/proof/note.ts'
 import { nodesOfTiles, type Tile, tilePath } from '../../../projections/proof/tiles.ts'
 import { faultOf, type LogFault } from '../../../projections/proof/witnessing.ts'
 import type { LogWitness } from './witness.ts'
 
-/** `unreachable` says nothing of the log; the others do. */
+/** `unreachable` says nothing about the log; the others do. */
 export type LookedAt =
   | { readonly kind: 'cosigned'; readonly size: number; readonly grew: boolean }
   | { readonly kind: 'refused'; readonly fault: LogFault; readonly why: string }
   | { readonly kind: 'unreachable'; readonly why: string }
 
 const TIMEOUT_MS = 15_000
-/** Bytes: a checkpoint with many signatures; a tile has 8,192. */
+/** The most bytes of an answer: enough for a checkpoint with many signatures; a tile has 8,192. */
 const LONGEST = 131_072
-/** Others may be cosigned meanwhile: so often it begins anew. */
+/** How often it starts over because another checkpoint was cosigned meanwhile. */
 const ATTEMPTS = 3
 
-/** Whether the log answered, and with what. */
+/** The log did not serve what was requested. */
 class NotServed extends Error {
   override readonly name = 'NotServed'
 }
@@ -44,7 +44,7 @@ const read = async (url: string): Promise<Buffer> => {
   return Buffer.concat(chunks)
 }
 
-/** A tile that is full meanwhile may be there in place of the narrower one. */
+/** If a tile is full by now, it may be served instead of the narrower one. */
 const tilesOf =
   (log: string) =>
   async (tile: Tile): Promise<Uint8Array> => {
@@ -60,7 +60,7 @@ const tilesOf =
 const whyWithheld = (size: number, error: Error): string =>
   `It shows a tree of ${size} events, and not what proves it: ${error.message}`
 
-/** The proof that the log goes on from what was cosigned, from tiles that make the root that was signed. */
+/** The proof that the log continues what was cosigned, from tiles that result in the signed root. */
 const proofFor = async (before: Checkpoint | null, shown: Checkpoint, tiles: Nodes) => {
   if (!(await rootAt(shown.size, tiles)).equals(shown.root))
     throw new RangeError('its tiles make another root than the one that it signed.')

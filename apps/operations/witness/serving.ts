@@ -1,10 +1,11 @@
-/** What a witness answers: `add-checkpoint` to logs, and what it cosigned last to everybody. Source: https://c2sp.org/tlog-witness. */
+/** The requests that a witness answers: `add-checkpoint` from logs, and what it last cosigned for everybody. Source:
+ *  https://c2sp.org/tlog-witness. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { parseAsking } from '../../../projections/proof/witnessing.ts'
 import { originHash } from './state.ts'
 import type { Considered, LogWitness } from './witness.ts'
 
-/** Bytes: a proof of 63 hashes, and a checkpoint with many signatures. */
+/** The most bytes of a request: a proof of 63 hashes, and a checkpoint with many signatures. */
 const LONGEST = 131_072
 const REQUEST_MS = 10_000
 
@@ -42,7 +43,7 @@ const answerOf = (considered: Considered): Answer => {
   }
 }
 
-/** For people: who this is, which log it looks at, and how far it cosigned. */
+/** A text for people: who this is, which log it watches, and how far it has cosigned. */
 const about = ({ key, log, lastCheckpoint }: LogWitness): string =>
   [
     `witness ${key.vkey}`,
@@ -82,7 +83,7 @@ const send = (response: ServerResponse, { status, text, type = TEXT, cache = 'no
   response.end(text)
 }
 
-/** Resolves once it listens; rejects where it can't. `onError`: what went wrong in answering, such as a full disk. */
+/** Resolves once it listens; rejects if it can't. `onError`: called with what went wrong in answering, such as a full disk. */
 export const serveWitness = (
   witness: LogWitness,
   { host, port, onError }: { host: string; port: number; onError: (error: Error) => void },

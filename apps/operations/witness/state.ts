@@ -1,5 +1,5 @@
-/** What a witness keeps on its disk: its key, and for each log what it cosigned last and what it caught the log at. It cosigns
- *  nothing before that is there to stay. */
+/** What a witness keeps on its disk: its key, and for each log what it last cosigned and any misbehaviour that it
+ *  found. It cosigns nothing before this is stored safely. */
 import { hash, randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -47,7 +47,7 @@ const KEY = 'witness.key'
 const LOCK = 'lock'
 const MOST_CAUGHT = 100
 
-/** Under this name what was cosigned of a log is served, too. */
+/** The name under which what was cosigned of a log is kept, and also served. */
 export const originHash = (origin: string): string => hash('sha256', origin, 'hex')
 
 const sync = (path: string): void => {
@@ -58,7 +58,7 @@ const sync = (path: string): void => {
     closeSync(file)
   }
 }
-/** Either the old or the new is there, whenever the machine goes down. */
+/** Replaces a file in such a way that either the old or the new one is there, whenever the machine goes down. */
 const replace = (folder: string, name: string, text: string, mode = 0o644): void => {
   const path = join(folder, name)
   writeFileSync(`${path}.new`, text, { mode })
@@ -75,7 +75,7 @@ const isAlive = (pid: number): boolean => {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
-/** Two on one folder could cosign two histories. */
+/** Locks the folder, since two processes on one folder could cosign two histories. */
 const lock = (folder: string): (() => void) => {
   const path = join(folder, LOCK)
   for (let attempt = 0; ; attempt += 1)
@@ -93,7 +93,7 @@ const lock = (folder: string): (() => void) => {
     }
 }
 
-/** `name`: of a new key, where there is none yet. */
+/** `name`: the name of a new key, if there is none yet. */
 const keyIn = (folder: string, name: string | null): Signer => {
   const path = join(folder, KEY)
   if (!existsSync(path)) {

@@ -13,7 +13,7 @@ import {
 import { type CosigningAsked, faultOf, type LogFault } from '../../../projections/proof/witnessing.ts'
 import type { WitnessFolder } from './state.ts'
 
-/** `moved`: another checkpoint was cosigned last, of so many events. */
+/** `moved`: the last cosigned checkpoint is another one, of this many events. */
 export type Considered =
   | { readonly kind: 'cosigned'; readonly line: string; readonly checkpoint: Checkpoint }
   | { readonly kind: 'another log' }
@@ -25,11 +25,11 @@ export type LogWitness = {
   /** The one key that the log signs with; its name is the log's. */
   readonly log: Verifier
   readonly key: Verifier
-  /** As it is kept, with the log's signature and the cosignature; null before the first. */
+  /** The last cosigned checkpoint as it is kept, with the log's signature and the cosignature; null before the first. */
   readonly last: () => string | null
   readonly lastCheckpoint: () => Checkpoint | null
   readonly consider: (asked: CosigningAsked) => Considered
-  /** A checkpoint of the log's own that shows that it misbehaved. */
+  /** Keeps a checkpoint of the log that shows that the log misbehaved. */
   readonly catchAt: (shown: string, fault: LogFault, why: string) => void
 }
 
@@ -59,7 +59,7 @@ export const createWitness = (
     if (old !== (before?.size ?? 0)) return { kind: 'moved', size: before?.size ?? 0 }
     const found = faultOf(before, shown, proof)
     if (found === null) return null
-    // Whoever asks may give a proof that is none: that shows nothing of the log, but where no proof could help.
+    // Whoever asks may send a wrong proof, which shows nothing about the log, except where no proof could help.
     const isOfLog = before !== null && (shown.size === before.size || shown.size === 0)
     if (isOfLog) catchAt(note, found.fault, found.why)
     return refused(found.fault, found.why)
@@ -71,7 +71,7 @@ export const createWitness = (
     last,
     lastCheckpoint,
     catchAt,
-    // Without an await in it: whatever is asked at the same time is decided one after the other.
+    // There is no await in it, so that simultaneous requests are decided one after the other.
     consider: (asked) => {
       const { note, proof } = asked
       if (checkpointIn(note)?.origin !== log.name) return { kind: 'another log' }

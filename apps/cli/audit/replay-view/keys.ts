@@ -1,4 +1,4 @@
-/** What somebody presses, from the bytes that a terminal sends. */
+/** Which keys somebody presses, from the bytes that a terminal sends. */
 export type KeyPress =
   | {
       readonly kind:
@@ -36,8 +36,7 @@ const LETTERS: Readonly<Record<string, KeyPress['kind']>> = {
   '-': 'slower',
 }
 
-/** The first key in `bytes` (null: one that means nothing here) and how much of them it is. `typing`: letters are text, as
- *  where a time is asked for. */
+/** The first key in `bytes` (null: a key without meaning here) and its length. `typing`: letters are text, as in the prompt for a time. */
 export const nextKey = (
   bytes: string,
   typing: boolean,

@@ -1,4 +1,4 @@
-/** A replay as lines of a terminal: who is in, what is said, what happens. Pure: the same in, the same out. */
+/** A replay as lines of a terminal: who is in, what is said, what happens. Pure: the same input gives the same output. */
 
 import stringWidth from 'string-width'
 import { roomKey } from '../../../../domain/names.ts'
@@ -12,9 +12,9 @@ export type Picture = {
   readonly clock: number | null
   readonly speed: number
   readonly state: 'playing' | 'paused' | 'at the end'
-  /** What happened beside the chat, oldest first. */
+  /** What happened besides the chat, oldest first. */
   readonly news: ReadonlyArray<{ readonly at: string; readonly says: string; readonly isRight: boolean }>
-  /** What is being typed, where a time is asked for. */
+  /** What is being typed in the prompt for a time. */
   readonly prompt: string | null
   readonly note: string | null
 }
@@ -22,14 +22,14 @@ export type Picture = {
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const widthOf = (grapheme: string): number => stringWidth(grapheme)
 
-/** Exactly so many columns. */
+/** Cuts or pads the text to exactly this many columns. */
 export const fit = (text: string, columns: number): string => {
   let out = ''
   let width = 0
   for (const { segment } of graphemes.segment(plain(text))) {
     const wide = widthOf(segment)
     if (width + wide > columns) {
-      // The last one makes room to say that there was more.
+      // The last one is replaced by the sign that there was more.
       const cut = [...graphemes.segment(out)].map((one) => one.segment)
       while (width > columns - 1 && cut.length > 0) width -= widthOf(cut.pop()!)
       return `${cut.join('')}…${' '.repeat(Math.max(0, columns - width - 1))}`

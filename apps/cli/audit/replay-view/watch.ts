@@ -1,4 +1,4 @@
-/** A replay in a terminal: played by the events' own clock, paused, stepped both ways, taken to any time. */
+/** A replay in a terminal: played by the events' own clock, paused, stepped both ways, moved to any time. */
 import type { Player, ReplayStep } from '../../../../projections/history/replay.ts'
 import { type KeyPress, nextKey } from './keys.ts'
 import { type Picture, picture } from './screen.ts'
@@ -38,7 +38,7 @@ const createTyped = (terminal: Terminal) => {
       input = input.slice(length)
       return key
     },
-    /** Until a key, a new size, or so long. */
+    /** Waits for a key, a new size, or this long. */
     rest: (ms: number): Promise<void> =>
       new Promise((resolve) => {
         const timer = setTimeout(resolve, ms)
@@ -55,11 +55,11 @@ type Options = {
   readonly speed: number
   /** A place in the log at which it stops, exclusive. */
   readonly end: bigint | null
-  /** The time (ms) that was asked for, if it was one. */
+  /** The start that was asked for, if it was a time (ms). */
   readonly start: number | null
 }
 
-/** What is shown, and what was asked of it so far. */
+/** What is shown, and the state of its controls. */
 type Showing = {
   speed: number
   state: Picture['state']
@@ -151,7 +151,7 @@ const press = async (player: Player, showing: Showing, key: KeyPress, end: bigin
 }
 
 const IDLE_MS = 3_600_000
-/** Shows what is due by the replay's clock. Resolves to how long nothing more is (ms). `sinceDrawn`: ms since the last picture. */
+/** Shows what is due by the replay's clock. Resolves to how long (ms) until the next is due. `sinceDrawn`: ms since the last picture. */
 const play = async (
   player: Player,
   showing: Showing,
@@ -169,7 +169,7 @@ const play = async (
   showing.clock = clock
   if (at > clock) return Math.min(TICK_MS, (at - clock) / showing.speed)
   await stepForward(player, showing, end)
-  // The replay's own clock goes on from where it is, but never far ahead of what is shown.
+  // The replay's own clock goes on, but never far ahead of what is shown.
   showing.clock = sinceDrawn() > FRAME_MS ? at : Math.max(clock, at)
   return 0
 }

@@ -1,4 +1,4 @@
-/** Each line of a room log as what its account does. */
+/** Carries out each line of a room log as its account. */
 import { createHash } from 'node:crypto'
 import { insist, join, rest } from './asking.ts'
 import type { Performance } from './journal.ts'
@@ -69,7 +69,7 @@ const kick = async (performance: Performance, person: Person, line: LineOf<'kick
   people.disconnect(person)
 }
 
-/** `present`: the accounts that the file has in the room after each line. A line that is acted again is the same act. */
+/** `present`: the accounts that are in the room after each line, according to the file. A repeated line is the same act. */
 export const createActing = (performance: Performance, watching: Watching, present: Set<string>) => {
   const { target, people, journal } = performance
   const run = uuidOf(`${target.space.type}:${target.space.id}:${Date.now()}:${Math.random()}`)

@@ -1,4 +1,4 @@
-/** What is asked of the server: again and again, until it is accepted or refused for good. */
+/** Sends requests to the server until they are accepted or refused for good. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Journal, type Performance, WAIT_FOR_SERVER_MS } from './journal.ts'
 import { LineLost, type Person, type ReplayAck } from './people.ts'
@@ -15,7 +15,7 @@ const noted = (journal: Journal, { position }: ReplayAck): void => {
   if (position && BigInt(position) > BigInt(journal.position)) journal.position = position
 }
 
-/** Throws `LineLost` where the connection broke. */
+/** Throws `LineLost` if the connection broke. */
 export const insist = async (journal: Journal, attempt: () => Promise<ReplayAck>): Promise<ReplayAck> => {
   const until = Date.now() + WAIT_FOR_SERVER_MS
   for (;;) {
@@ -54,7 +54,7 @@ export const rest = (
     return { ...json, ok: response.ok, retry_after: Number(response.headers.get('retry-after') ?? 0.25) }
   })
 
-/** Gives the id of the session. */
+/** Returns the session's id. */
 export const join = async (
   { target, people, journal }: Pick<Performance, 'target' | 'people' | 'journal'>,
   person: Person,

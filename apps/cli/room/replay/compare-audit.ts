@@ -1,4 +1,4 @@
-/** The audit log, entry by entry, against what the file implies. */
+/** Compares the audit log, entry by entry, with what the file implies. */
 import type { ExpectedEntry, ExpectedRoom } from './expect.ts'
 import type { Journal } from './journal.ts'
 import type { ReadAuditRow } from './reading.ts'
@@ -27,7 +27,7 @@ const detailOf = (row: ReadAuditRow): string | null => {
 
 const sessionOf = (row: ReadAuditRow): string => String(row.details.sessionId ?? '')
 
-/** Whose a session is, by its id. */
+/** The account of each session, by its id. */
 const accountsIn = (rows: Rows): ReadonlyMap<string, string> =>
   new Map(
     rows
@@ -35,7 +35,7 @@ const accountsIn = (rows: Rows): ReadonlyMap<string, string> =>
       .map((row) => [sessionOf(row), row.user_account ?? '']),
   )
 
-/** Each event is there once, and none of a stream is missing. */
+/** Checks that each event is there once, and that no event of a stream is missing. */
 const compareOrder = (rows: Rows, differ: Differ): void => {
   const ids = new Set<string>()
   const revisions = new Map<string, bigint>()
@@ -49,7 +49,7 @@ const compareOrder = (rows: Rows, differ: Differ): void => {
   }
 }
 
-/** Entries that the file does not imply and that are right all the same. */
+/** Whether an entry that the file does not imply is right all the same. */
 const isExtra = (
   row: ReadAuditRow,
   { journal, owner }: Implied,
@@ -61,7 +61,7 @@ const isExtra = (
   if (row.action === 'CommandRefused' && row.details.reason === 'slow_down') return journal.slowDowns > 0
   if (row.action === 'SessionJoined' || row.action === 'SessionLeft') {
     if (journal.own.has(sessionOf(row)) && accountOf.get(sessionOf(row)) === owner) return true
-    // After an interruption everyone's session ends and begins anew: only the file's own comings and goings count.
+    // After an interruption everybody's session ends and begins again: only the file's own comings and goings count.
     if (journal.interruptions > 0) return true
   }
   return false
@@ -108,8 +108,8 @@ const compareEntries = (rows: Rows, implied: Implied, differ: Differ): void => {
   }
 }
 
-/** After an interruption: every session that was acknowledged is on the log, joined once, and left once unless its account
- *  is present. */
+/** After an interruption, checks that every acknowledged session is on the log: joined once, and left once unless its
+ *  account is present. */
 const compareSessions = (rows: Rows, { expected, journal, owner }: Implied, differ: Differ): void => {
   const accountOf = accountsIn(rows)
   const joins = new Map<string, number>()

@@ -1,4 +1,4 @@
-/** What the server's tables say, over REST as any reader gets it, against what the file implies. */
+/** Compares what the server's tables say, over REST like any reader, with what the file implies. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { compareAudit } from './compare-audit.ts'
 import type { ExpectedRoom } from './expect.ts'
@@ -75,7 +75,7 @@ const compareChat = (
     differ('chat', `${messages.length - expected.chat.length} messages too many`)
 }
 
-/** What the owner saw live: each stream's news once and in order. */
+/** Checks what the owner saw live: each stream's news once and in order. */
 const compareLive = (watch: Watch, expected: ExpectedRoom, journal: Journal, differ: Differ): void => {
   const doubled = { space: new Set<string>(), chat: new Set<string>() }
   let lastSpace = -1n
@@ -83,7 +83,7 @@ const compareLive = (watch: Watch, expected: ExpectedRoom, journal: Journal, dif
   for (const { event, revision } of watch.seen) {
     const chat = event === 'chat-message'
     const now = BigInt(revision)
-    // A space's one event may be several pieces of news (a move is a leave and a join), so equal is in order there.
+    // One event of a space may be several pieces of news (a move is a leave and a join), so equal revisions are in order there.
     if (chat ? now <= lastChat : now < lastSpace)
       differ('live', `${event} ${revision} came after ${chat ? lastChat : lastSpace}`)
     if (chat) lastChat = now

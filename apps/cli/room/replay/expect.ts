@@ -5,13 +5,13 @@
 import type { RoomLine } from './room-log.ts'
 
 export type ExpectedEntry = {
-  /** The file's line; 0 for what the owner does before the first. */
+  /** The number of the file's line; 0 for what the owner does before the first. */
   readonly seq: number
   readonly action: string
   /** Whose act it is on the audit log. */
   readonly actor: string
   readonly target: string | null
-  /** What more must agree: the permission, the reason, the words. */
+  /** What else must agree: the permission, the reason, the words. */
   readonly detail: string | null
 }
 export type ExpectedRoom = {
@@ -47,7 +47,7 @@ export const expectedOf = (
         break
       case 'leave':
         present.delete(account)
-        // A client that expires has lost its line: that is what the server sees and writes.
+        // A client that expires has lost its connection, which is what the server sees and records.
         audit.push({
           seq,
           action: 'SessionLeft',

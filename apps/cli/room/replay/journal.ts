@@ -1,4 +1,4 @@
-/** A performance of a room log: whose room it is, and what came of each line so far. */
+/** The record of performing a room log: whose room it is, and the result of each line so far. */
 import type { People, Person } from './people.ts'
 
 export type ReplayTarget = {
@@ -7,22 +7,22 @@ export type ReplayTarget = {
   readonly owner: string
 }
 export type Journal = {
-  /** The session that each join of the file was given, by its line. */
+  /** The session that each join in the file got, by its line. */
   readonly sessions: Map<number, string>
-  /** Sessions that are not the file's own: the owner's, and those made to come back after an interruption. */
+  /** Sessions that are not in the file: the owner's, and those begun after an interruption. */
   readonly own: Set<string>
   readonly messageIds: Map<number, string>
-  /** Of the last acknowledged command. */
+  /** The position of the last acknowledged command. */
   position: string
   interruptions: number
   slowDowns: number
-  /** Acknowledged commands. */
+  /** How many commands were acknowledged. */
   acknowledged: number
-  /** Lines whose first attempt was cut off: a session of theirs may be on the log beside the file's. */
+  /** Lines whose first attempt was cut off: another session of theirs may be on the log besides the file's. */
   readonly cutOff: Set<number>
 }
 export type Watch = {
-  /** What the owner, who stays in the room, was sent: `revision` of each durable event by stream. */
+  /** What the owner, who stays in the room, received: the `revision` of each durable event, by stream. */
   readonly seen: Array<{ readonly event: string; readonly revision: string; readonly at: number }>
 }
 export const createJournal = (): Journal => ({
@@ -44,5 +44,5 @@ export type Performance = {
   readonly watch: Watch
 }
 
-/** How long the server is waited for. */
+/** How long to wait for the server. */
 export const WAIT_FOR_SERVER_MS = 120_000

@@ -23,20 +23,20 @@ export type PerformOptions = {
   readonly target: ReplayTarget
   readonly people: People
   readonly lines: ReadonlyArray<RoomLine>
-  /** How many times the file's clock; null for as fast as it goes. */
+  /** How many times faster than the file's clock; null for as fast as possible. */
   readonly rate: number | null
   readonly onLine: (done: number, line: RoomLine, journal: Journal) => void
   readonly onInterruption: (why: string) => void
 }
 
-/** A server that is away, and one that does not answer in time. */
+/** Whether the server is away, or does not answer in time. */
 const isPassing = (error: unknown): boolean =>
   error instanceof LineLost || error instanceof TypeError || (error as Error).name === 'TimeoutError'
 
 const isUp = async (url: string): Promise<boolean> =>
   (await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(5_000) })).status < 500
 
-/** The owner and all that are present come back in. */
+/** Brings the owner and everybody who is present back in. */
 const bringBack = async (
   performance: Performance,
   watching: Watching,
@@ -51,7 +51,7 @@ const bringBack = async (
   }
 }
 
-/** Gives what does a thing to its end, whatever interrupts it; `seq` is the line that it is for. */
+/** Makes a function that completes an action, whatever interrupts it; `seq` is the line that it is for. */
 const createInsisting = (
   performance: Performance,
   watching: Watching,

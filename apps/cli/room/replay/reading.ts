@@ -1,9 +1,9 @@
-/** What is read of a room over REST, as any reader gets it, after all that was performed. */
+/** Reads a room over REST, like any reader, after everything was performed. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Journal, ReplayTarget } from './journal.ts'
 import type { Person } from './people.ts'
 
-/** How long a read is asked again where a part is not there, or not caught up. */
+/** How long a read is repeated if a part is away, or has not caught up. */
 const READ_PATIENCE_MS = 60_000
 
 export type ReadAuditRow = {
@@ -27,7 +27,7 @@ const getter =
     const end = Date.now() + READ_PATIENCE_MS
     for (;;) {
       const response = await fetch(`${url}${path}`, { headers: { ...reader.headers } })
-      // What is behind, busy or coming back is asked again when it says.
+      // A part that is behind, busy or coming back is asked again when it says so.
       const isPassing = [429, 503, 504].includes(response.status)
       if (isPassing && (response.status === 429 || Date.now() < end)) {
         await response.body?.cancel()
@@ -63,7 +63,7 @@ export const createReading = (target: ReplayTarget, reader: Person, journal: Jou
       return shown.connected_users.map((user) => user.user_account)
     },
 
-    /** By account. */
+    /** Permissions by account. */
     permissions: async (): Promise<ReadonlyMap<string, string>> => {
       type Page = {
         permissions: Array<{ user_account: string; permission: string }>

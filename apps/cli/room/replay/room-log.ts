@@ -30,7 +30,7 @@ export const readRoomLog = async (file: string): Promise<E.Either<string, Readon
   }
 }
 
-/** All lines are held in memory. */
+/** The largest file: all lines are held in memory. */
 const MAX_BYTES = 512 * 1024 * 1024
 
 const readLines = async (file: string): Promise<E.Either<string, ReadonlyArray<RoomLine>>> => {

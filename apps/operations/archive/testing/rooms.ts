@@ -1,5 +1,5 @@
-/** Rooms with a past, on a node and tables of their own, for tests of archives: people who come, talk and go, hour by hour, with a
- *  checkpoint now and then. */
+/** Rooms with a past, on a node and tables of their own, for tests of archives: people come, talk and leave, hour by
+ *  hour, with a checkpoint at intervals. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ const createPeople = (log: EventLog, rooms: number) => {
   return {
     clock,
     failures,
-    /** Of one person in one room: they come, say two things and go. */
+    /** One person's visit to one room: they come, say two things and leave. */
     visit: async (room: number): Promise<void> => {
       serial += 1
       const n = serial
@@ -77,7 +77,7 @@ const createPeople = (log: EventLog, rooms: number) => {
         )(),
       )
     },
-    /** Somebody who comes and stays: answers how they leave. */
+    /** Somebody comes and stays; returns what makes them leave. */
     enter: async (room: number): Promise<() => Promise<void>> => {
       serial += 1
       const n = serial
@@ -86,7 +86,7 @@ const createPeople = (log: EventLog, rooms: number) => {
       told(await path.space(asking(uuid(n, 1), by, joining(n), space))())
       return async () => told(await path.space(asking(uuid(n, 4), by, leave, space))())
     },
-    /** Somebody who may not: it is refused, and that is on the log. */
+    /** Somebody is refused, which is recorded on the log. */
     refused: async (room: number): Promise<void> => {
       serial += 1
       const command = { type: 'Ban' as const, subject: 'alice', reason: null, until: null }
@@ -94,7 +94,7 @@ const createPeople = (log: EventLog, rooms: number) => {
       const done = await path.space(asking(uuid(serial, 5), by, command, roomOf(room % rooms)))()
       if (E.isRight(done)) failures.push('It was not refused.')
     },
-    /** A process that has just started, with nothing held. */
+    /** Continues with a process that has just started, with nothing in memory. */
     startAgain: async (): Promise<void> => {
       await path.drain()
       path = fresh()
@@ -135,7 +135,7 @@ export const openRooms = async (rooms = 4) => {
   }
   return {
     ...{ node, database, dir, signer, plain, archived, opened, log, people, projector },
-    /** Everything that is on the log is in the tables, and what is to be kept of it is. */
+    /** Resolves when everything on the log is in the tables, and everything to be kept of it is kept. */
     settled: async (): Promise<void> => {
       const position = await end()
       await until('the tables have it', () => (projector.state().position ?? -1n) >= position)
@@ -145,7 +145,7 @@ export const openRooms = async (rooms = 4) => {
       const issued = await proofs.checkpoint()()
       if (E.isLeft(issued) || issued.right.kind !== 'issued') throw new Error('No checkpoint was issued.')
     },
-    /** So many visits, of which `each` make an hour; a checkpoint after each tenth. */
+    /** Makes this many visits, of which `each` make an hour; a checkpoint after each tenth. */
     live: async (visits: number, each: number): Promise<void> => {
       for (let n = 0; n < visits; n += 1) {
         await people.visit(n)

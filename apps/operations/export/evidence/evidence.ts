@@ -1,15 +1,15 @@
-/** A room's record as one HTML file that opens anywhere: its bundle, and the words that may be shown with the proof that they were said. */
+/** A room's record as one HTML file that opens anywhere: its bundle, and the words that may be shown, with proof that they were said. */
 import type { RecordedEvent } from '../../../../domain/ports.ts'
 import { type Signer, verifierOf } from '../../../../projections/proof/note.ts'
 import { evidenceFile } from './file.ts'
 import { type EvidenceWord, type EvidenceWords, recordOf } from './record.ts'
 
-/** Opens events as they stand on the log, where their keys still exist. */
+/** Opens events as they are on the log, if their keys still exist. */
 export type EvidenceOpener = (
   events: ReadonlyArray<RecordedEvent>,
 ) => ReadonlyArray<RecordedEvent> | Promise<ReadonlyArray<RecordedEvent>>
 
-/** The field that each event has its words in. */
+/** The field that contains the words of each event type. */
 const FIELDS: Readonly<Record<string, string>> = { MessagePosted: 'content', MessageEdited: 'content' }
 const AT_ONCE = 1_000
 
@@ -45,7 +45,7 @@ const sealedOf = (bundle: string): ReadonlyArray<RecordedEvent> => {
 const authorOf = ({ metadata }: RecordedEvent): string =>
   String((metadata as { actor?: { id?: unknown } } | null)?.actor?.id ?? '')
 
-/** `shows`: whose words are shown. Whatever else is sealed stays so, and the proof is whole all the same. */
+/** `shows`: whose words are shown. Everything else stays sealed, and the proof is complete all the same. */
 const wordsOf = async (
   bundle: string,
   open: EvidenceOpener,

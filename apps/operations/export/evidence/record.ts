@@ -1,4 +1,4 @@
-/** The record in a file of evidence: a bundle without the hashes that its own events give, and the words that are shown. */
+/** The record in a file of evidence: a bundle without the hashes that follow from its own events, and the words that are shown. */
 import { createHash } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { commitmentTo } from '../../../../adapters/privacy/commitment.ts'
@@ -7,7 +7,7 @@ import { aroundJson, provedJson } from '../../../../projections/audit/canonical.
 import { type Checkpoint, openCheckpoint, type Verifier } from '../../../../projections/proof/note.ts'
 import { MARK, squeezed } from './squeeze.ts'
 
-/** What was said, and the salt that it was committed to with; null from before there were commitments. */
+/** What was said, and the salt of its commitment; null from before there were commitments. */
 export type EvidenceWord = { readonly value: unknown; readonly salt: string | null }
 export type EvidenceWords = {
   readonly words: Readonly<Record<string, EvidenceWord>>
@@ -20,7 +20,7 @@ type Placed = {
   readonly proof: ReadonlyArray<Buffer>
   /** The event's bytes as text. */
   readonly text: string
-  /** How many hashes of its proof are those of the event before. */
+  /** How many hashes of its proof are the same as those of the event before. */
   readonly shared: number
 }
 const EVENT = /,"leaf":(\d+),"proof":\[([^\]]*)\],"shared":(\d+)\}$/
@@ -40,7 +40,7 @@ const placedOf = (line: string, before: ReadonlyArray<Buffer>): Placed => {
   }
 }
 
-/** Of the proofs' hashes those of which no event of this room is part: the others follow from the events. */
+/** The hashes of the proofs that cover no event of this room: the others follow from the events. */
 const outerNodes = (events: ReadonlyArray<Placed>, { size }: Checkpoint): ReadonlyArray<unknown> => {
   const own = new Set<string>()
   for (const { leaf } of events)
@@ -64,7 +64,7 @@ const outerNodes = (events: ReadonlyArray<Placed>, { size }: Checkpoint): Readon
 const line = (value: unknown): string => `${aroundJson(value)}\n`
 
 type Metadata = { readonly commit?: unknown; readonly sealed?: unknown }
-/** The event without what its words and their salt give again: its commitment, and its seal but for the nonce. */
+/** The event without what follows from its words and their salt: its commitment, and its seal except the nonce. */
 const withoutDerived = (text: string, { value, salt }: EvidenceWord): string => {
   if (salt === null) return text
   const { id, metadata } = JSON.parse(text) as { readonly id: string; readonly metadata: Metadata }

@@ -1,4 +1,4 @@
-/** The script of a file of evidence: from `dist` where an image was made with it, else bundled when it is first asked for. */
+/** The script of a file of evidence: from `dist` if the image was built with it, else bundled when first needed. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -14,7 +14,7 @@ const bundle = async (): Promise<string> => {
     minify: true,
     format: 'iife',
     target: 'es2022',
-    // Nothing of it may depend on how a file is read.
+    // It must not depend on the encoding in which a file is read.
     charset: 'ascii',
     legalComments: 'none',
     logLevel: 'silent',
@@ -23,7 +23,7 @@ const bundle = async (): Promise<string> => {
 }
 
 let made: Promise<string> | null = null
-/** Made once a process. If it fails, the next one who asks tries again. */
+/** Made once per process. If it fails, the next caller tries again. */
 export const evidenceScript = (): Promise<string> => {
   made ??= existsSync(MADE) ? Promise.resolve(readFileSync(MADE, 'utf8')) : bundle()
   made.catch(() => {

@@ -1,5 +1,5 @@
-/** Text with what is random in it as bytes: UUIDs and base64 stand in a record's text as marks, since they don't compress as letters.
- *  `page/squeezed.js` is the way back; docs/proof.md has the marks. */
+/** Text in which random parts are kept as bytes: UUIDs and base64 are replaced by marks in a record's text, since they
+ *  don't compress as letters. `page/squeezed.js` is the reverse; docs/proof.md has the marks. */
 
 /** Characters that JSON never has unescaped. */
 export const MARK = {
@@ -19,7 +19,7 @@ const bytesOf = (text: string): Buffer | null => {
   return bytes.toString('base64') === text ? bytes : null
 }
 
-/** The number of the text's bytes in four, big-endian; the text; and the bytes that its marks stand for, in their order. */
+/** The length of the text in bytes as four bytes, big-endian; the text; and the bytes that its marks stand for, in their order. */
 export const squeezed = (text: string): Buffer => {
   const pool: Buffer[] = []
   const known = new Map<string, number>()

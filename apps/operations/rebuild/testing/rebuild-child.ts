@@ -1,4 +1,4 @@
-/** A rebuild as a process of its own, to be killed: tells each step on a line, and goes on when it is told to. */
+/** A rebuild as a process of its own, to be killed: prints each step on a line, and continues when told to. */
 import { createInterface } from 'node:readline'
 import { connectEventLog } from '../../../../adapters/eventstore/index.ts'
 import { rebuild } from '../rebuild.ts'

@@ -230,8 +230,8 @@ test('given TLS and authentication, then who may what is as the lists say', asyn
   const [admin, wrong, nobody] = [connect('admin:secret@'), connect('admin:other@'), connect('')]
   await admin.appendToStream('a', event(), { credentials: { username: 'admin', password: 'secret' } })
   assert.is(await count(admin, 'a'), 1)
-  // And the two that say who admin is.
-  assert.is(await count(admin), 3)
+  // And the four that say who admin and ops are.
+  assert.is(await count(admin), 5)
   assert.is(await message(count(wrong, 'a')), 'access-denied')
   assert.is(await message(count(nobody, 'a')), 'access-denied')
   assert.is(await message(nobody.appendToStream('a', event())), 'access-denied')

@@ -157,10 +157,10 @@ const addProjections = (handlers: Handlers, add: Add, { storage, projected, guar
   add(ProjectionsService.state, service.state)
   add(ProjectionsService.result, service.result)
   add(ProjectionsService.restartSubsystem, service.restartSubsystem)
-  add(ProjectionsService.create, service.ownOnly)
-  add(ProjectionsService.update, service.ownOnly)
-  add(ProjectionsService.delete, service.ownOnly)
-  add(ProjectionsService.reset, service.ownOnly)
+  add(ProjectionsService.create, service.create)
+  add(ProjectionsService.update, service.changed)
+  add(ProjectionsService.delete, service.changed)
+  add(ProjectionsService.reset, service.changed)
 }
 
 const addUsers = (

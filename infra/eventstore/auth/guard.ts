@@ -15,7 +15,7 @@ export type Guard = {
   readonly may: (call: Call, action: Action, stream: string) => boolean
   /** For things that only operators may do. */
   readonly checkAdmin: (call: Pick<Call, 'headers'>) => void
-  /** Undefined without authentication. */
+  /** Undefined without authentication; with it, throws a GrpcError for callers who are nobody. */
   readonly user: (call: Pick<Call, 'headers'>) => User | undefined
 }
 

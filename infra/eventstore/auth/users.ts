@@ -37,7 +37,14 @@ const hashOf = async (password: string, salt: string): Promise<Buffer> => {
   }
 }
 
-/** `adminPassword` is for the first start, when `admin` is created. */
+const builtIn = (login: string, fullName: string, group: string): User => ({
+  ...{ login, fullName, groups: [group], disabled: false, updatedAt: 0 },
+})
+/** The two users of a fresh node. Nobody knows the password of `ops` until an administrator sets one. */
+const ADMIN = builtIn('admin', 'Event Store Administrator', '$admins')
+const OPS = builtIn('ops', 'Event Store Operations', '$ops')
+
+/** `adminPassword` is for the first start, when `admin` and `ops` are created. */
 export const createUsers = async (storage: Storage, adminPassword: string | undefined) => {
   const { db } = storage
   const find = db.prepare('SELECT value FROM state WHERE name = ?')
@@ -86,12 +93,11 @@ export const createUsers = async (storage: Storage, adminPassword: string | unde
       throw new Error(
         'The first start with authentication needs a password for admin: EVENTSTORE_ADMIN_PASSWORD.',
       )
-    save(
-      await withPassword(
-        { login: 'admin', fullName: 'Administrator', groups: ['$admins'], disabled: false, updatedAt: 0 },
-        adminPassword,
-      ),
-    )
+    for (const [user, password] of [
+      [ADMIN, adminPassword],
+      [OPS, randomBytes(KEY_BYTES).toString('base64')],
+    ] as const)
+      save(await withPassword(user, password))
   }
 
   return {

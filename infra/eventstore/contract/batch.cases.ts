@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import * as assert from 'uvu/assert'
 import { contract, failure, type Kit, unique, until } from './kit.ts'
-import { inside, text, type WireField, type WireMessage } from './raw.ts'
+import { inside, refusalOf, text, type WireField, type WireMessage } from './raw.ts'
 
 const NO_STREAM: WireField = [3, []]
 const ANY: WireField = [4, []]
@@ -119,6 +119,46 @@ contract('one call with many appends', (test) => {
     assert.ok(call.answersTo(id).every(succeeded))
     assert.equal(await numbersOf(kit, stream), [0, 1])
     call.cancel()
+  })
+  test('given the largest number as the expected revision, then it means no stream', async (kit) => {
+    // StreamRevision.ToInt64: ulong.MaxValue is -1, which is ExpectedVersion.NoStream.
+    const call = open(kit)
+    const stream = unique()
+    const [one, two, bad] = [randomUUID(), randomUUID(), randomUUID()]
+    call.send(one, optionsOf(stream, [2, 2n ** 64n - 1n]), eventOf(0), LAST)
+    assert.ok(succeeded(await call.answered(one)))
+    call.send(two, optionsOf(stream, [2, 2n ** 64n - 1n]), eventOf(1), LAST)
+    assert.match(text(inside(inside(await call.answered(two), 2), 3), 1), /WrongExpectedVersion$/)
+    call.send(bad, optionsOf(stream, [2, 2n ** 63n]), eventOf(2), LAST)
+    assert.is(refusal(await call.answered(bad))[0], 3)
+    assert.equal(await numbersOf(kit, stream), [0])
+    call.cancel()
+  })
+  test('given the largest number as the expected revision, when deleting, then it means no stream', async (kit) => {
+    const stream = unique()
+    const removing = (method: string) =>
+      kit.raw.call(`/event_store.client.streams.Streams/${method}`, [
+        [
+          1,
+          [
+            [1, [[3, stream]]],
+            [2, 2n ** 64n - 1n],
+          ],
+        ],
+      ])
+    await kit.append(stream, kit.events(1))
+    assert.is(await refusalOf(removing('Delete')), 'wrong-expected-version')
+    assert.is((await kit.read(stream)).length, 1)
+    await kit.client.deleteStream(stream)
+    await removing('Tombstone')
+    assert.is((await failure(kit.read(stream))).type, 'stream-deleted')
+  })
+  test('given a message of more than 16 MiB less 10,000 bytes, then the call ends with resource-exhausted', async (kit) => {
+    // The service's MaxReceiveMessageSize is TFConsts.EffectiveMaxLogRecordSize.
+    const call = open(kit)
+    call.send(randomUUID(), optionsOf(unique()), eventOf(0, undefined, 16 * 1024 * 1024 - 10_000), LAST)
+    await call.over()
+    assert.is((call.error() as { code: number }).code, 8)
   })
   test('given a deadline of zero, then the append is refused as late, and not written', async (kit) => {
     const call = open(kit)

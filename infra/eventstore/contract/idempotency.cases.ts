@@ -25,6 +25,15 @@ contract('idempotency', (test) => {
     assert.is((await kit.read(stream)).length, 6)
   })
 
+  test('given one id six times in an append with any, when it is repeated, then the answer is where the id was first', async (kit) => {
+    const stream = unique()
+    const six = kit.events(1).flatMap((event) => Array.from({ length: 6 }, () => event))
+    assert.is((await kit.append(stream, six)).nextExpectedRevision, 5n)
+    // The real server's cache of ids keeps what it has of an id, so it answers for each with the first.
+    assert.is((await kit.append(stream, six)).nextExpectedRevision, 0n)
+    assert.is((await kit.read(stream)).length, 6)
+  })
+
   test('given an append of three, when the first two are repeated, then it is recognised', async (kit) => {
     const stream = unique()
     const events = kit.events(3)

@@ -418,6 +418,37 @@ const telling = (test: Add): void => {
     assert.equal(revisions(consumer.seen), [3])
     await consumer.stop()
   })
+  test('given a start from a position of $all at which no event can be, when connecting, then the subscription is dropped', async (kit) => {
+    // A read from there is ReadAllResult.InvalidPosition, which drops the subscription.
+    const group = unique('group')
+    const settings = kit.lib.persistentSubscriptionToAllSettingsFromDefaults({
+      startFrom: { commit: 1n, prepare: 1n },
+    })
+    await kit.client.createPersistentSubscriptionToAll(group, settings)
+    const subscription = kit.client.subscribeToPersistentSubscriptionToAll(group)
+    let dropped: unknown
+    subscription.on('data', () => {})
+    subscription.on('error', (error) => {
+      dropped = (error as { type?: string }).type
+    })
+    assert.is(await until(() => dropped), 'persistent-subscription-dropped')
+    await kit.client.deletePersistentSubscriptionToAll(group)
+  })
+  test('info: what was refused counts in the statistics of a connection too', async (kit) => {
+    // PersistentSubscriptionClient.DenyProcessing ends the operation as an acknowledgement does.
+    const stream = unique()
+    await kit.append(stream, kit.events(1))
+    const group = await create(kit, stream, { extraStatistics: true })
+    const subscription = connect(kit, stream, group)
+    subscription.on('data', (event) => void subscription.nack('park', 'none of mine', event))
+    const mean = await until(async () => {
+      const info = await kit.client.getPersistentSubscriptionToStreamInfo(stream, group)
+      const found = info.connections[0]?.extraStatistics as ReadonlyMap<string, number> | undefined
+      return [...(found ?? [])].find(([key]) => key.toLowerCase() === 'mean')?.[1]
+    })
+    assert.ok(mean >= 1)
+    await subscription.unsubscribe()
+  })
   for (const extraStatistics of [true, false])
     test(`info: statistics of each connection, where asked for: ${extraStatistics}`, async (kit) => {
       const stream = unique()

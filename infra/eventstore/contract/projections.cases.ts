@@ -3,7 +3,7 @@ import { type Add, contract, failure, type Kit, unique, until } from './kit.ts'
 
 type Read = Awaited<ReturnType<Kit['read']>>
 
-const SYSTEM = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams']
+const SYSTEM = ['$by_category', '$by_event_type', '$by_correlation_id', '$stream_by_category', '$streams']
 
 /** A category of its own, and its streams. */
 const category = (): string => unique('cat').replaceAll('-', '')
@@ -135,6 +135,16 @@ const typesStreamsAndCorrelations = (test: Add): void => {
       streams.map((stream) => `0@${stream}`),
     )
   })
+  test('$category-: the name of each stream of a category, once, as a reference that is not resolved', async (kit) => {
+    // CategorizeStreamByPath: an event of type $@ for the first event of a stream that has a category.
+    const name = category()
+    const streams = [`${name}-a`, `${name}-b`]
+    for (const stream of streams) await kit.append(stream, kit.events(2))
+    await kit.client.setStreamMetadata(streams[0]!, { maxCount: 9 })
+    const read = await readLinks(kit, `$category-${name}`, 2)
+    assert.equal(targets(read), streams)
+    assert.ok(read.every(({ event, link }) => event!.type === '$@' && link === undefined))
+  })
   test('$bc-: the events of a correlation, from all streams, in the order of the log', async (kit) => {
     const [one, other] = [unique('one'), unique('other')]
     const [a, b] = [unique(), unique()]
@@ -195,6 +205,9 @@ const switchingAndTelling = (test: Add): void => {
     ['enable', (kit: Kit, name: string) => kit.client.enableProjection(name)],
     ['disable', (kit: Kit, name: string) => kit.client.disableProjection(name)],
     ['state', (kit: Kit, name: string) => kit.client.getProjectionState(name)],
+    ['delete', (kit: Kit, name: string) => kit.client.deleteProjection(name)],
+    ['update', (kit: Kit, name: string) => kit.client.updateProjection(name, 'fromAll().when({})')],
+    ['reset', (kit: Kit, name: string) => kit.client.resetProjection(name)],
   ] as const)
     test(`${what} of a projection that is not there: not found`, async (kit) => {
       const name = unique()
@@ -319,7 +332,7 @@ contract(
       const { error } = await failure(kit.client.createProjection(unique(), 'fromAll().when({})'))
       assert.match(String(error.message), /UNIMPLEMENTED: .*system projections alone/)
     })
-    for (const stream of ['$streams', '$ce-contract', '$et-Happened', '$bc-contract'])
+    for (const stream of ['$streams', '$ce-contract', '$et-Happened', '$bc-contract', '$category-contract'])
       test(`${stream} is not there`, async (kit) => {
         await kit.append(unique(), kit.events(1))
         assert.is((await failure(kit.read(stream))).type, 'stream-not-found')

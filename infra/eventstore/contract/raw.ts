@@ -9,7 +9,7 @@ import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
 import { putVarint, Reader, varintSize } from '../protocol/wire.ts'
 
 /** A field's number and its content: text, a number, or a message of fields. */
-export type WireField = readonly [number: number, value: string | number | ReadonlyArray<WireField>]
+export type WireField = readonly [number: number, value: string | number | bigint | ReadonlyArray<WireField>]
 /** A message's contents, by field number. Varints are numbers. */
 export type WireMessage = ReadonlyMap<number, ReadonlyArray<number | Buffer>>
 
@@ -18,10 +18,17 @@ const varint = (value: number): Buffer => {
   putVarint(bytes, 0, value)
   return bytes
 }
+const bigVarint = (value: bigint): Buffer => {
+  const bytes: number[] = []
+  for (let rest = value; bytes.length === 0 || rest > 0n; rest >>= 7n)
+    bytes.push(Number(rest & 0x7fn) | (rest > 0x7fn ? 0x80 : 0))
+  return Buffer.from(bytes)
+}
 const encode = (fields: ReadonlyArray<WireField>): Buffer =>
   Buffer.concat(
     fields.flatMap(([number, value]) => {
       if (typeof value === 'number') return [varint(number * 8), varint(value)]
+      if (typeof value === 'bigint') return [varint(number * 8), bigVarint(value)]
       const content = typeof value === 'string' ? Buffer.from(value) : encode(value)
       return [varint(number * 8 + 2), varint(content.length), content]
     }),

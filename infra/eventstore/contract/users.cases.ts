@@ -67,6 +67,18 @@ const administrators = (test: Add): void => {
   })
 }
 
+const builtIn = (test: Add): void => {
+  test('given a fresh node, then admin and ops are there, named and grouped as on the real server', async (kit) => {
+    const users = await detailsOf(kit, '')
+    const told = users.map((user) => [text(user, 1), text(user, 2), text(user, 3)])
+    assert.ok(told.some((one) => one.join() === 'admin,Event Store Administrator,$admins'))
+    assert.ok(told.some((one) => one.join() === 'ops,Event Store Operations,$ops'))
+  })
+  test('given ops, whose password nobody has set, then the default password of the real server does not let them in', async (kit) => {
+    await denied(kit.as({ username: 'ops', password: 'changeit' }).read(unique()))
+  })
+}
+
 const credentials = (test: Add): void => {
   test('given admin, then appends and reads are accepted', async (kit) => {
     const stream = unique()
@@ -269,12 +281,35 @@ const detailsAndRefusals = (test: Add): void => {
     await denied(create(kit.as(await createUser(kit))))
     await create(kit.as(await createUser(kit, ['$ops'])))
   })
+  test('given any user, then they may ask about persistent subscriptions and list them; nobody may not', async (kit) => {
+    // RequireAuthenticated(Operations.Subscriptions.Statistics)
+    const [stream, group] = [unique(), unique('group')]
+    await kit.client.createPersistentSubscriptionToStream(
+      stream,
+      group,
+      kit.lib.persistentSubscriptionToStreamSettingsFromDefaults(),
+    )
+    const info = (who: Kit) => who.client.getPersistentSubscriptionToStreamInfo(stream, group)
+    const list = (who: Kit) => who.client.listAllPersistentSubscriptions()
+    const user = kit.as(await createUser(kit))
+    assert.is((await info(user)).groupName, group)
+    assert.ok((await list(user)).some((one) => one.groupName === group))
+    await denied(info(kit.as(null)))
+    await denied(list(kit.as(null)))
+  })
 }
 
 contract(
   'users',
   (test) => {
-    for (const cases of [administrators, credentials, whatUsersMay, changesOfUsers, detailsAndRefusals])
+    for (const cases of [
+      administrators,
+      builtIn,
+      credentials,
+      whatUsersMay,
+      changesOfUsers,
+      detailsAndRefusals,
+    ])
       cases(test)
   },
   'users',

@@ -6,7 +6,7 @@ import { createRememberedIds } from './remembered.ts'
 
 const test = suite('remembered ids')
 
-test('given any ids, repeats among them, then each of the last so many is where it was appended last', () => {
+test('given any ids, repeats among them, then each of the last so many is where it was appended first', () => {
   const pool = Array.from({ length: 40 }, (_, n) =>
     // Half of them differ in a few bits alone.
     n % 2 === 0 ? randomUUID() : `00000000-0000-0000-0000-${n.toString(16).padStart(12, '0')}`,
@@ -17,11 +17,16 @@ test('given any ids, repeats among them, then each of the last so many is where 
       fc.array(fc.nat({ max: 39 }), { maxLength: 200 }),
       (capacity, picks) => {
         const remembered = createRememberedIds(capacity)
-        for (const [n, pick] of picks.entries()) remembered.add(pool[pick]!, pick, n)
-        const last = picks.slice(-capacity)
+        const first = new Map<number, number>()
+        for (const [n, pick] of picks.entries()) {
+          const gone = picks[n - capacity]
+          if (gone !== undefined && first.get(gone) === n - capacity) first.delete(gone)
+          if (!first.has(pick)) first.set(pick, n)
+          remembered.add(pool[pick]!, pick, n)
+        }
         for (const [pick, id] of pool.entries()) {
-          const at = last.lastIndexOf(pick)
-          const expected = at < 0 ? undefined : { stream: pick, revision: picks.length - last.length + at }
+          const revision = first.get(pick)
+          const expected = revision === undefined ? undefined : { stream: pick, revision }
           assert.equal(remembered.get(id), expected)
         }
       },

@@ -59,7 +59,7 @@ export const createRememberedIds = (capacity: number) => {
   const forget = (slot: number): void => {
     let place = home(ids, slot * WORDS)
     while (table[place] !== slot + 1) {
-      // The id was appended again later, and now belongs to another slot.
+      // The id had been appended before, and belonged to another slot.
       if (table[place] === 0) return
       place = (place + 1) & mask
     }
@@ -78,11 +78,12 @@ export const createRememberedIds = (capacity: number) => {
   }
 
   return {
-    /** An id that is known already is now where it was appended last. */
+    /** An id that is known already stays where it was appended first, as on a real server. */
     add: (id: string, stream: number, revision: number): void => {
       if (full) forget(next)
       parse(id)
-      table[find()] = next + 1
+      const place = find()
+      if (table[place] === 0) table[place] = next + 1
       ids.set(key, next * WORDS)
       streams[next] = stream
       revisions[next] = revision

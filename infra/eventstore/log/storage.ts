@@ -195,6 +195,15 @@ export const openStorage = (dataDir: string, options: Options = {}) => {
     /** The position of the next event. Its body is built with this, then passed to `insert`. */
     nextPosition: (): number => next.position,
 
+    /** Whether an event is, was or will be at this position. False where it lies before the first or inside another's bytes. */
+    canBeginAt: (position: number): boolean => {
+      const [before] = state.rows.allBackwards(position, 1)
+      return (
+        position >=
+        (before === undefined ? FIRST_POSITION : before.position + before.body.length + RECORD_OVERHEAD)
+      )
+    },
+
     /** Where this id was appended, if that was recent. */
     remembered: ids.get,
 

@@ -46,7 +46,7 @@ type Stream = {
 
 export type LogModel = {
   readonly streams: Map<number, Stream>
-  /** Where each id was appended last. */
+  /** Where each id was appended first. */
   readonly known: Map<number, { readonly stream: number; readonly revision: number }>
   /** All that is there of what was appended, in order. */
   all: string[]
@@ -112,6 +112,12 @@ const firstOf = (stream: Stream): number =>
     stream.maxCount === null ? 0 : stream.events.length - stream.maxCount,
   )
 
+/** Of an entry of `all`. */
+const placeOf = (one: string) => {
+  const [, stream, revision, id] = /^(\d+)\/(\d+):(\d+)$/.exec(one)!
+  return { stream: Number(stream), revision: Number(revision), id: Number(id) }
+}
+
 /** What can't be read any more is taken out, but for the last of each stream. */
 const scavenge = (model: LogModel): void => {
   for (const stream of model.streams.values()) {
@@ -119,14 +125,15 @@ const scavenge = (model: LogModel): void => {
     stream.gone = stream.tombstoned ? last + 1 : Math.max(stream.gone, Math.min(firstOf(stream), last))
   }
   model.all = model.all.filter((one) => {
-    const [, name, revision] = /^(\d+)\/(\d+):/.exec(one)!
-    return Number(revision) >= streamOf(model, Number(name)).gone
+    const { stream, revision } = placeOf(one)
+    return revision >= streamOf(model, stream).gone
   })
 }
 /** What is not in the log is not remembered over a start. */
 const forget = (model: LogModel): void => {
-  for (const [id, { stream, revision }] of model.known)
-    if (revision < streamOf(model, stream).gone) model.known.delete(id)
+  model.known.clear()
+  for (const { stream, revision, id } of model.all.map(placeOf))
+    if (!model.known.has(id)) model.known.set(id, { stream, revision })
 }
 
 const read = (stream: Stream, op: Extract<Op, { op: 'read' }>): ModelOutcome => {
@@ -175,7 +182,7 @@ export const step = (model: LogModel, op: Op): ModelOutcome => {
       for (const id of op.ids) {
         const revision = stream.events.length
         stream.events.push({ revision, id })
-        model.known.set(id, { stream: op.stream, revision })
+        if (!model.known.has(id)) model.known.set(id, { stream: op.stream, revision })
         model.all.push(`${op.stream}/${revision}:${id}`)
       }
       if (isDeleted(stream)) stream.truncateBefore = first

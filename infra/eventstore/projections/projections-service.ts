@@ -1,22 +1,24 @@
 /** The Projections service, for the system projections: listed, switched on and off. There are no others here. */
 import type {
+  DeleteReq,
   DisableReq,
   EnableReq,
+  ResetReq,
   ResultReq,
   StateReq,
   StatisticsReq,
+  UpdateReq,
 } from '@eventstore/db-client/generated/projections_pb.js'
 import type { Guard } from '../auth/guard.ts'
 import type { Storage } from '../log/storage.ts'
 import * as errors from '../protocol/errors.ts'
 import { ProjectionsService, projections as pb, shared, struct } from '../protocol/stubs.ts'
 import type { Call } from '../server/grpc.ts'
-import type { Projections } from './projections.ts'
+import { PROJECTIONS, type Projections } from './projections.ts'
 
 type Projection = Projections['all'][number]
 
-const NONE_OF_ONES_OWN =
-  'This node runs the system projections alone: $by_category, $by_event_type, $by_correlation_id and $streams'
+const NONE_OF_ONES_OWN = `This node runs the system projections alone: ${PROJECTIONS.join(', ')}`
 
 export const projectionsService = (storage: Storage, projections: Projections, guard: Guard) => {
   const named = (name: string): Projection => {
@@ -46,8 +48,14 @@ export const projectionsService = (storage: Storage, projections: Projections, g
     guard.checkAdmin(call)
     named(name).turn(on)
   }
-  const ownOnly = (_request: unknown, call: Call): never => {
+  const create = (_request: unknown, call: Call): never => {
     guard.checkAdmin(call)
+    throw errors.unimplemented(NONE_OF_ONES_OWN)
+  }
+  /** A system projection stays as it is; there are no others. */
+  const changed = (request: UpdateReq | DeleteReq | ResetReq, call: Call): never => {
+    guard.checkAdmin(call)
+    named(request.getOptions()?.getName() ?? '')
     throw errors.unimplemented(NONE_OF_ONES_OWN)
   }
   /** They keep nothing but their place. */
@@ -84,6 +92,7 @@ export const projectionsService = (storage: Storage, projections: Projections, g
       guard.checkAdmin(call)
       return new shared.Empty()
     },
-    ownOnly,
+    create,
+    changed,
   }
 }

@@ -1,5 +1,5 @@
 /** The system projections: links by category (`$ce-`), by type (`$et-`), by correlation (`$bc-`) and to each stream's first
- *  event (`$streams`). Each follows the log in the background. A batch of links and how far it came are one transaction, so
+ *  event (`$streams`), and the names of a category's streams (`$category-`). Each follows the log in the background. A batch of links and how far it came are one transaction, so
  *  each event is linked once, whatever happens to the process. */
 
 import type { Storage } from '../log/storage.ts'
@@ -21,7 +21,6 @@ import type { Hub } from '../subscriptions/hub.ts'
 export type Projections = ReturnType<typeof createProjections>
 type Link = { readonly stream: string; readonly event: ProposedEvent }
 
-const FORMER_CHECKPOINT = 'projections/checkpoint'
 const BATCH = 500
 /** After a commit that failed (a full disk, say). */
 const RETRY_MS = 1000
@@ -34,8 +33,18 @@ const categoryOf = (stream: string): string | undefined => {
 }
 
 /** The system projections of this node, by the names that a real one gives them. */
-const PROJECTIONS = ['$by_category', '$by_event_type', '$by_correlation_id', '$streams'] as const
+export const PROJECTIONS = [
+  '$by_category',
+  '$by_event_type',
+  '$by_correlation_id',
+  '$stream_by_category',
+  '$streams',
+] as const
 type ProjectionName = (typeof PROJECTIONS)[number]
+
+/** Before each had its own checkpoint, these three had one. */
+const FORMER: ReadonlySet<ProjectionName> = new Set(['$by_category', '$by_event_type', '$streams'])
+const FORMER_CHECKPOINT = 'projections/checkpoint'
 
 const correlationOf = (metadata: Buffer): string | undefined => {
   if (!metadata.includes('"$correlationId"')) return undefined
@@ -51,7 +60,7 @@ const correlationOf = (metadata: Buffer): string | undefined => {
  *  category and of the type `$deleted`, as on a real node. */
 const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefined => {
   const { body, revision, position } = event
-  if (projection === '$streams' && revision !== 0) return undefined
+  if ((projection === '$streams' || projection === '$stream_by_category') && revision !== 0) return undefined
   locateNames(body, names)
   const stream = body.toString('utf8', names.nameStart, names.nameEnd)
   const type = body.toString('utf8', names.typeStart, names.typeEnd)
@@ -62,13 +71,13 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
   const deleted = meta
     ? type === '$metadata' && isSoftDeleted(parseMetadata(decodeBody(body).data.toString('utf8')))
     : type === '$streamDeleted'
-  const to = (stream: string, target: string, marks: object): Link => {
+  const to = (stream: string, target: string, marks: object, linkType = '$>'): Link => {
     const metadata = { $c: position, $p: position, ...marks, $causedBy: idOf(body) }
     return {
       stream,
       event: {
         id: crypto.randomUUID(),
-        type: '$>',
+        type: linkType,
         contentType: 'application/octet-stream',
         data: Buffer.from(target),
         metadata: Buffer.from(JSON.stringify(metadata)),
@@ -91,6 +100,11 @@ const linkOf = (projection: ProjectionName, event: StoredEvent): Link | undefine
       const correlation = link ? undefined : correlationOf(decodeBody(body).metadata)
       return correlation === undefined ? undefined : to(`$bc-${correlation}`, self, {})
     }
+    case '$stream_by_category': {
+      // A reference to a stream, which no read resolves.
+      const category = categoryOf(stream)
+      return category === undefined ? undefined : to(`$category-${category}`, stream, {}, '$@')
+    }
     case '$streams':
       return to('$streams', self, {})
     default:
@@ -108,9 +122,7 @@ const createProjection = (
   const put = db.prepare('INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)')
   const find = db.prepare('SELECT value FROM state WHERE name = ?')
   const [checkpointKey, onKey] = [`projections/${name}`, `projections/${name}/on`]
-  // Before each had its own checkpoint, three had one.
-  const kept =
-    find.get(checkpointKey) ?? (name === '$by_correlation_id' ? undefined : find.get(FORMER_CHECKPOINT))
+  const kept = find.get(checkpointKey) ?? (FORMER.has(name) ? find.get(FORMER_CHECKPOINT) : undefined)
   let checkpoint = kept === undefined ? -1 : Number(kept.value)
   let on = startOn || find.get(onKey)?.value === 'true'
   let processed = 0

@@ -30,6 +30,15 @@ export type BatchRequest = {
   readonly final: boolean
 }
 
+const NO_STREAM = 2n ** 64n - 1n
+
+/** The expectation that a revision stands for. Throws BadRequest where it is none. */
+export const revisionOf = (revision: bigint): number => {
+  if (revision === NO_STREAM) return EXPECT_NONE
+  if (revision >= 2n ** 63n) throw new BadRequest(`Not a revision: ${revision}`)
+  return Number(revision)
+}
+
 /** Throws BadRequest where it is none. */
 const readUuid = (reader: Reader): string => {
   while (reader.more()) {
@@ -152,6 +161,15 @@ const readProposed = (reader: Reader): ProposedEvent => {
   return { id, type, contentType, data, metadata }
 }
 
+/** A real server takes the largest number that the field can hold for "no stream", and refuses others beyond 2^63. */
+const readRevision = (reader: Reader): number => {
+  const { at } = reader
+  const revision = reader.varint()
+  if (revision <= Number.MAX_SAFE_INTEGER) return revision
+  reader.at = at
+  return revisionOf(reader.big())
+}
+
 /** Both kinds of append name their options alike, but for the deadline that only a batch has. */
 const readOptions = (reader: Reader, now: number): AppendOptions => {
   let stream = ''
@@ -160,7 +178,7 @@ const readOptions = (reader: Reader, now: number): AppendOptions => {
   while (reader.more()) {
     const tag = reader.varint()
     if (tag === 0x0a) stream = readStreamName(reader.message())
-    else if (tag === 0x10) expected = reader.varint()
+    else if (tag === 0x10) expected = readRevision(reader)
     else if (tag === 0x1a) {
       reader.bytes()
       expected = EXPECT_NONE
@@ -208,7 +226,7 @@ export const parseAppendRequest = (bytes: Buffer, now: number): AppendOptions | 
   return undefined
 }
 
-/** What the event counts towards the size limit of an append. */
+/** How much there is to write of an event. */
 export const sizeOf = (event: ProposedEvent): number =>
   event.data.length + event.metadata.length + 2 * event.type.length
 

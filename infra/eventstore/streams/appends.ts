@@ -19,11 +19,24 @@ import type { Appender } from './append.ts'
 
 type Deps = { readonly appender: Appender; readonly guard: Guard; readonly maxAppendSize: number }
 
+/** The most that an append may have in all, however little of it is data. */
+const MOST_BYTES = 32 * 1024 * 1024
+
+/** The size of an append. As on a real server its limit is one of data: types and metadata do not count. */
+type Size = { data: number; bytes: number }
+
+const addTo = (size: Size, event: ProposedEvent): void => {
+  size.data += event.data.length
+  size.bytes += sizeOf(event)
+}
+const isTooLarge = ({ data, bytes }: Size, maxAppendSize: number): boolean =>
+  data > maxAppendSize || bytes > MOST_BYTES
+
 /** A batch as it is submitted. */
 type Whole = {
   readonly options: AppendOptions
   readonly events: ReadonlyArray<ProposedEvent>
-  readonly bytes: number
+  readonly size: Size
 }
 /** A batch of which not all messages have come. `answered`: refused, the rest of it is ignored. */
 type Pending =
@@ -32,7 +45,7 @@ type Pending =
       readonly answered: false
       readonly options: AppendOptions
       readonly events: ProposedEvent[]
-      bytes: number
+      readonly size: Size
       timer: NodeJS.Timeout | undefined
     }
 const ANSWERED: Pending = { answered: true }
@@ -55,7 +68,7 @@ export const batchAppend =
       call.write(batchResponse(correlation, options, outcome))
     }
 
-    const submit = (correlation: Buffer, { options, events, bytes }: Whole) => {
+    const submit = (correlation: Buffer, { options, events, size }: Whole) => {
       if (!guard.may(call, 'write', options.stream)) {
         answer(correlation, options, { tag: 'access-denied' })
         return
@@ -64,7 +77,7 @@ export const batchAppend =
       appender.append({
         ...options,
         change: { kind: 'append', events },
-        bytes,
+        bytes: size.bytes,
         done: (outcome) => {
           answer(correlation, options, outcome)
           open--
@@ -89,7 +102,7 @@ export const batchAppend =
       const left = options.deadline - Date.now()
       const late = () => refuse(correlation, key, false, { tag: 'timeout' })
       const timer = left < LONGEST_TIMER_MS ? setTimeout(late, Math.max(0, left)) : undefined
-      const batch = { answered: false as const, options, events: [], bytes: 0, timer }
+      const batch = { answered: false as const, options, events: [], size: { data: 0, bytes: 0 }, timer }
       pending.set(key, batch)
       return batch
     }
@@ -106,9 +119,9 @@ export const batchAppend =
       if (batch === undefined) return
       for (const event of events) {
         batch.events.push(event)
-        batch.bytes += sizeOf(event)
+        addTo(batch.size, event)
       }
-      if (batch.bytes > maxAppendSize)
+      if (isTooLarge(batch.size, maxAppendSize))
         refuse(correlation, key, final, { tag: 'too-large', max: maxAppendSize })
       else if (final) {
         clearTimeout(batch.timer)
@@ -124,10 +137,11 @@ export const batchAppend =
         return
       }
       // Most come in one piece, and need not be put together.
-      let bytes = 0
-      for (const event of events) bytes += sizeOf(event)
-      if (bytes > maxAppendSize) answer(correlation, options, { tag: 'too-large', max: maxAppendSize })
-      else submit(correlation, { options, events, bytes })
+      const size = { data: 0, bytes: 0 }
+      for (const event of events) addTo(size, event)
+      if (isTooLarge(size, maxAppendSize))
+        answer(correlation, options, { tag: 'too-large', max: maxAppendSize })
+      else submit(correlation, { options, events, size })
     }
 
     /** One append that can't be read does not harm the others of this call. */
@@ -163,7 +177,7 @@ export const append =
   (call: Call): void => {
     let options: AppendOptions | undefined
     const events: ProposedEvent[] = []
-    let bytes = 0
+    const size = { data: 0, bytes: 0 }
     call.onMessage = (message) => {
       if (!call.open()) return
       try {
@@ -172,8 +186,8 @@ export const append =
         if ('stream' in part) options = part
         else {
           events.push(part)
-          bytes += sizeOf(part)
-          if (bytes > maxAppendSize) call.fail(errors.maxAppendSizeExceeded(maxAppendSize))
+          addTo(size, part)
+          if (isTooLarge(size, maxAppendSize)) call.fail(errors.maxAppendSizeExceeded(maxAppendSize))
         }
       } catch (error) {
         call.fail(errors.invalidArgument(error instanceof Error ? error.message : 'Bad request'))
@@ -192,7 +206,7 @@ export const append =
         expected,
         deadline: call.deadline,
         change: { kind: 'append', events },
-        bytes,
+        bytes: size.bytes,
         done: (outcome) => {
           switch (outcome.tag) {
             case 'appended':

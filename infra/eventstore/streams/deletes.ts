@@ -2,6 +2,7 @@
 import type { DeleteReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js'
 import type { Guard } from '../auth/guard.ts'
 import * as errors from '../protocol/errors.ts'
+import { BadRequest, revisionOf } from '../protocol/requests.ts'
 import { streams } from '../protocol/stubs.ts'
 import type { Call } from '../server/grpc.ts'
 import type { Appender } from './append.ts'
@@ -15,13 +16,21 @@ import {
 
 type Options = DeleteReq.Options | TombstoneReq.Options
 
+const revisionIn = (options: Options): Expected => {
+  try {
+    return revisionOf(BigInt(options.getRevision()))
+  } catch (error) {
+    throw error instanceof BadRequest ? errors.invalidArgument(error.message) : error
+  }
+}
+
 const expectedOf = (options: Options): Expected =>
   options.hasNoStream()
     ? EXPECT_NONE
     : options.hasStreamExists()
       ? EXPECT_EXISTS
       : options.hasRevision()
-        ? Number(options.getRevision())
+        ? revisionIn(options)
         : EXPECT_ANY
 
 type By = { readonly appender: Appender; readonly guard: Guard }

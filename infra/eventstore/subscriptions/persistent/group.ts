@@ -58,8 +58,10 @@ const createRetries = (
 const takeAnswered = (consumer: Consumer, ids: ReadonlyArray<string>): InFlight[] =>
   ids.flatMap((id) => {
     const flying = consumer.inFlight.get(id)
+    if (flying === undefined) return []
     consumer.inFlight.delete(id)
-    return flying ?? []
+    consumer.timings?.add(Date.now() - flying.sentAt)
+    return flying
   })
 
 export const createGroup = ({
@@ -125,6 +127,7 @@ export const createGroup = ({
     settings,
     consumers: consumers.all,
     isFull: consumers.isFull,
+    canStart: intake.canStart,
 
     add: (consumer: Consumer): void => {
       consumers.add(consumer)
@@ -134,10 +137,7 @@ export const createGroup = ({
     remove,
 
     ack: (consumer: Consumer, ids: ReadonlyArray<string>): void => {
-      for (const { message, sentAt } of takeAnswered(consumer, ids)) {
-        consumer.timings?.add(Date.now() - sentAt)
-        progress.finish(message)
-      }
+      for (const { message } of takeAnswered(consumer, ids)) progress.finish(message)
       pump()
     },
 

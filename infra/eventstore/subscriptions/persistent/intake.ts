@@ -37,6 +37,13 @@ export const createIntake = (
   }
 
   return {
+    /** False where it is to start at a position of `$all` that is none. */
+    canStart:
+      !isAll ||
+      checkpoint !== null ||
+      typeof settings.startFrom !== 'number' ||
+      settings.startFrom === 0 ||
+      storage.canBeginAt(settings.startFrom),
     caughtUp: (): boolean => caughtUp,
     /** Takes more, while the buffer has room. */
     fill: (buffer: GroupMessage[]): void => {

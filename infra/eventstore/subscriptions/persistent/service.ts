@@ -104,6 +104,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
       drop: (reason) => (reason === 'dropped' ? call.fail(errors.groupDropped(source, name)) : call.end()),
     }
     call.write(delimited(2, delimited(1, Buffer.from(`${source}::${name}`))))
+    if (!group.canStart) throw errors.groupDropped(source, name)
     group.add(consumer)
     return { group, consumer }
   }
@@ -173,7 +174,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
     },
 
     getInfo: (request: GetInfoReq, call: Call) => {
-      guard.checkAdmin(call)
+      guard.user(call)
       const options = request.getOptions()
       if (options === undefined) throw errors.invalidArgument('No options')
       const response = new persistent.GetInfoResp()
@@ -191,7 +192,7 @@ export const persistentService = (storage: Storage, registry: Registry, guard: G
     },
 
     list: (request: ListReq, call: Call) => {
-      guard.checkAdmin(call)
+      guard.user(call)
       const forStream = request.getOptions()?.getListForStream()
       let groups = registry.list()
       if (forStream !== undefined) {

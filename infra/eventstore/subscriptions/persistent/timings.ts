@@ -15,7 +15,8 @@ export const createTimings = () => {
   let next = 0
   return {
     add: (milliseconds: number): void => {
-      taken[next] = Math.trunc(milliseconds)
+      // Clients take these for whole numbers, and 0 for a consumer that has answered nothing.
+      taken[next] = Math.max(1, Math.trunc(milliseconds))
       next = (next + 1) % WINDOW
     },
     /** Nothing until a message was answered. */

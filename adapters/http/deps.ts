@@ -7,6 +7,7 @@ import type { SpaceRef } from '../../domain/names.ts'
 import type { Archived, Clock, Commands, Content, EventLog, Ids } from '../../domain/ports.ts'
 import type { Moments } from '../../projections/history/moments.ts'
 import type { Proofs } from '../../projections/proof/proofs.ts'
+import type { Witnesses } from '../../projections/proof/witnesses.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { Auth } from '../auth/authenticate.ts'
 import type { Logger } from '../logger.ts'
@@ -63,6 +64,8 @@ export type HttpDeps = {
   readonly readModels: ReadModels
   /** Checkpoints and proofs of the log; without it, their routes do not exist. */
   readonly proofs?: Proofs
+  /** Those who cosign the log's checkpoints; without it, nobody does. */
+  readonly witnesses?: Witnesses
   /** A room's record as one HTML file; without it, its route does not exist. Left: why there is no file. */
   readonly evidence?: (asked: EvidenceAsked) => Promise<Either<NoEvidence, string>>
   /** Rooms at any moment; without it, their routes do not exist. */

@@ -64,7 +64,8 @@ const leafRowOf = leafRow as t.Type<
   unknown
 >
 
-const nodesOf =
+/** The tree's nodes as the tables have them; rejects where one is missing. */
+export const nodesOf =
   (pool: DatabasePool): Nodes =>
   async (wanted) => {
     const rows = await rowsOf(pool, query(hashesAt(wanted), hashRow as t.Type<{ hash: string }>))

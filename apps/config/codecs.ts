@@ -2,6 +2,8 @@
 import { isIP } from 'node:net'
 import * as t from 'io-ts'
 import { isAccount } from '../../domain/names.ts'
+import { parseCosignerKey } from '../../projections/proof/cosignature.ts'
+import type { WitnessPlace } from '../../projections/proof/witnesses.ts'
 
 /** A codec from the text of a variable, named by what the text must be. */
 export type Text<A> = t.Type<A, A, string>
@@ -122,3 +124,14 @@ export const hexKey = (bytes: number): Text<string> =>
   text(`${2 * bytes} hex digits (try: openssl rand -hex ${bytes})`, (s) =>
     new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`).test(s) ? s.toLowerCase() : undefined,
   )
+/** A witness's key, an at sign, and where it answers. */
+const witness: Text<WitnessPlace> = text('a witness', (s) => {
+  const [, vkey = '', address = ''] = /^(.+)@(https?:\/\/.+)$/.exec(s) ?? []
+  const key = parseCosignerKey(vkey)
+  const url = httpUrl.decode(address)
+  return key === null || url._tag === 'Left' ? undefined : { key, url: url.right }
+})
+export const witnesses = listOf(
+  witness,
+  'witnesses as KEY@URL, each key as presence witness prints it, with commas between',
+)

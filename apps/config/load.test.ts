@@ -93,6 +93,8 @@ const bad: ReadonlyArray<readonly [string, string]> = [
   ['PRIVACY_MASTER_KEY', 'ab'.repeat(31)],
   ['AUDIT_SIGNING_KEY', 'ab'.repeat(31)],
   ['AUDIT_ORIGIN', 'a log'],
+  ['WITNESSES', 'https://witness.example'],
+  ['WITNESSES', 'witness.example/w1+00000000+AAAA@https://witness.example'],
   ['SESSION_TTL', '1'],
   ['AUTH_HEADER_MAX_AGE', '1d'],
   ['TURN_SECRET', 'changeme-changeme-changeme'],

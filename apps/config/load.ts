@@ -49,7 +49,11 @@ export type Config = {
   /** 64 hex digits: the keys of people's data are kept under it. */
   readonly privacy: { readonly masterKey: string }
   /** The seed, 64 hex digits, that checkpoints are signed with, and the log's name in them. */
-  readonly audit: { readonly signingKey: string; readonly origin: string }
+  readonly audit: {
+    readonly signingKey: string
+    readonly origin: string
+    readonly witnesses: ValueOf<'WITNESSES'>
+  }
   readonly authHeaderMaxAgeSeconds: number
   readonly turn: {
     readonly secret: string
@@ -214,6 +218,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
       signingKey:
         need('AUDIT_SIGNING_KEY', 'checkpoints of the log are signed with it, and it has no default.') ?? '',
       origin: read('AUDIT_ORIGIN') ?? originOf(publicUrl),
+      witnesses: read('WITNESSES') ?? [],
     },
     authHeaderMaxAgeSeconds: read('AUTH_HEADER_MAX_AGE') ?? 86_400,
     turn: {

@@ -81,6 +81,10 @@ export const variables = {
     c.keyName,
     'The log’s name in its checkpoints. Without it, PUBLIC_URL’s host. Keep it.',
   ),
+  WITNESSES: variable(
+    c.witnesses,
+    'Witnesses that cosign the log’s checkpoints: each one’s key, an at sign and its address. Commas between.',
+  ),
   SESSION_TTL: variable(c.wholeNumber(60, 31_536_000), 'Seconds that a session token serves.'),
   AUTH_HEADER_MAX_AGE: variable(
     c.wholeNumber(1, 31_536_000),

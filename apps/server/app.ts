@@ -19,7 +19,6 @@ import { watchTurn } from '../../adapters/turn/stun-probe.ts'
 import { within } from '../../adapters/within.ts'
 import type { Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
-import { signerOf } from '../../projections/proof/note.ts'
 import { createCommands, lookupIn, withKnownIds } from '../commands/index.ts'
 import { keepLeases } from '../commands/leases.ts'
 import { keepSeats } from '../commands/seats.ts'
@@ -29,6 +28,7 @@ import { createMomentWriter } from '../operations/keep/moment-writer.ts'
 import { startPage } from '../page/plugin.ts'
 import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
+import { keepCheckpoints, measureWitnesses } from './checkpoints.ts'
 import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
 import { evidenceFrom } from './evidence.ts'
 import { measureFollowing, type WatchedFollowing, watchFollowing, withContent } from './following.ts'
@@ -46,8 +46,6 @@ export type App = {
   readonly stop: () => Promise<void>
 }
 
-/** Milliseconds between checkpoints that nobody asked for: so that there is always an earlier one. */
-const CHECKPOINT_EVERY = 60_000
 /** Milliseconds that a stop waits for answers under way. */
 const LAST_ANSWERS = 3_000
 /** Milliseconds for what only helps the next start, and for goodbyes: neither is owed to a part that says nothing. */
@@ -164,18 +162,6 @@ const sayWhichKeysAreMissing = async ({ log, vault }: Machines, logger: Logger):
   if (why !== null) logger.error({ keys: vault.missing().count }, why)
 }
 
-/** Makes a checkpoint now and then; gives what stops it. */
-const keepCheckpoints = (proofs: Machines['proofs']): (() => void) => {
-  const timer = setInterval(
-    () =>
-      void proofs
-        .checkpoint()()
-        .catch(() => {}),
-    CHECKPOINT_EVERY,
-  )
-  return () => clearInterval(timer)
-}
-
 export const createApp = async (config: Config, version: string, logger: Logger): Promise<App> => {
   const node = { id: config.nodeId, boot: randomUUID() }
   const metrics = createMetrics(config.nodeId)
@@ -214,11 +200,12 @@ export const createApp = async (config: Config, version: string, logger: Logger)
     looks,
     positions: (space) => laterSockets.get().positions(space),
     proofs,
+    ...(machines.witnesses === null ? {} : { witnesses: machines.witnesses }),
     evidence: evidenceFrom({
       stored: machines.stored,
       log,
       databaseUrl: config.database.url,
-      signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+      signer: machines.signer,
       clock,
       proofs,
     }),
@@ -271,6 +258,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   })
 
   measureDeliveries(metrics, outside, deliveries.isLeading)
+  measureWitnesses(metrics, machines.witnesses)
 
   let stopCheckpoints = (): void => {}
   return {
@@ -278,7 +266,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
       const address = await http.listen({ host: config.host, port: config.port })
       keeper.start()
       seats.start()
-      stopCheckpoints = keepCheckpoints(proofs)
+      stopCheckpoints = keepCheckpoints(proofs, machines.witnesses, logger)
       return address
     },
     stop: async () => {

@@ -18,8 +18,9 @@ import { createRelay, localRelay } from '../../adapters/redis/relay.ts'
 import { type TlsWatch, watchTls } from '../../adapters/turn/tls-watch.ts'
 import { createTurn, type TurnService } from '../../adapters/turn/turn.ts'
 import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
-import { signerOf } from '../../projections/proof/note.ts'
+import { type Signer, signerOf } from '../../projections/proof/note.ts'
 import type { Config } from '../config/load.ts'
+import { witnessesFor } from './checkpoints.ts'
 import { watchWrites } from './watched-writes.ts'
 
 export type World = { readonly clock: Clock; readonly ids: Ids }
@@ -36,14 +37,14 @@ const poolFor = (config: Config) =>
   )
 
 const proofsOf = (
-  config: Config,
+  signer: Signer,
   pool: Awaited<ReturnType<typeof poolFor>>,
   stored: EventLog,
   { logger, clock }: { readonly logger: Logger; readonly clock: Clock },
 ) =>
   createProofs({
     pool,
-    signer: signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex')),
+    signer,
     clock,
     onAltered: (size) =>
       logger.error(
@@ -114,7 +115,9 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
   const positions = config.redisUrl === null ? null : createPositions({ url: config.redisUrl })
 
   const motion = createMotionStore(pool, vault)
-  const proofs = proofsOf(config, pool, stored, { logger, clock })
+  const signer = signerOf(config.audit.origin, Buffer.from(config.audit.signingKey, 'hex'))
+  const proofs = proofsOf(signer, pool, stored, { logger, clock })
+  const witnesses = witnessesFor(config, { pool, signer, logger })
 
   return {
     vault,
@@ -134,6 +137,8 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
     relay,
     positions,
     proofs,
+    witnesses,
+    signer,
     motion,
     close: async (): Promise<void> => {
       await Promise.allSettled([

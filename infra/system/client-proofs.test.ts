@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert'
 import { refusalOf } from '../../apps/client/src/errors.ts'
 import { verify } from '../../apps/client/src/proof.ts'
 import type { Call, Transport } from '../../apps/client/src/transport.ts'
-import { testHttp } from '../testing/http.ts'
+import { cosign, cosignerOf } from '../../projections/proof/cosignature.ts'
+import { openCheckpoint, signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
+import { SIGNER, testHttp } from '../testing/http.ts'
 
 const test = suite('what the client was told, held against the log')
 const http = await testHttp()
@@ -115,6 +117,106 @@ test('given a page that saw the log once, when it grows, then it holds; when it 
   assert.match((await verify(server, token, [])).faults.join(), /not signed|another than before/)
   lie = (_, answer) => answer
   assert.is((await verify(server, token, told)).holds, true)
+})
+
+const WITNESSES = [1, 2, 3].map((n) => cosignerOf(`witness.test/w${n}`, Buffer.alloc(32, n)))
+const KEYS = WITNESSES.map((one) => verifierOf(one).vkey)
+const now = () => Math.floor(Date.now() / 1_000)
+const textOf = (note: string) => note.slice(0, note.indexOf('\n\n') + 1)
+/** As the log shows its checkpoint once so many of its witnesses have cosigned it. */
+const cosignedBy = (count: number, seconds = now()) =>
+  serverThat((path, answer) =>
+    path === '/tlog/checkpoint'
+      ? WITNESSES.slice(0, count).reduce(
+          (note, one) => note + cosign(textOf(note), one, seconds),
+          String(answer),
+        )
+      : answer,
+  )
+
+test('given witnesses that are demanded, when as many cosigned, then it holds, and says who; when fewer, then not', async () => {
+  const all = await verify(cosignedBy(3), token, told, { witnesses: { keys: KEYS } })
+  assert.equal([all.holds, all.proved, all.faults], [true, told.length, []])
+  assert.equal(all.witnessed?.by, ['witness.test/w1', 'witness.test/w2', 'witness.test/w3'])
+  assert.ok(all.witnessed!.size >= told.length)
+  assert.is(all.witnessed!.note.split('\n— witness').length, 4)
+  const some = await verify(cosignedBy(2), token, told, { witnesses: { keys: KEYS, atLeast: 2 } })
+  assert.equal([some.holds, some.witnessed?.by.length], [true, 2])
+  for (const [server, keys] of [
+    [cosignedBy(2), KEYS],
+    [cosignedBy(0), KEYS],
+    [cosignedBy(3, now() - 600), KEYS],
+    // One twice is one.
+    [cosignedBy(1), [KEYS[0]!, ` ${KEYS[0]}`, KEYS[1]!]],
+    [cosignedBy(3), [verifierOf(cosignerOf('witness.test/w1', Buffer.alloc(32, 9))).vkey]],
+  ] as const) {
+    const { holds, witnessed, faults } = await verify(server, token, told, { witnesses: { keys, wait: 0 } })
+    assert.equal([holds, witnessed, faults.length], [false, null, 1], faults.join())
+    assert.match(faults[0]!, /witnesses \d cosigned the log in the last 300 s/)
+  }
+  const old = { keys: KEYS, within: 3_600 }
+  assert.is((await verify(cosignedBy(3, now() - 600), token, told, { witnesses: old })).holds, true)
+  await verify(cosignedBy(3), token, told, { witnesses: { keys: [verifierOf(SIGNER).vkey] } }).then(
+    () => assert.unreachable(),
+    (error) => assert.is(error.code, 'invalid_witnesses'),
+  )
+})
+
+test('given cosignatures of something else, then they are none: another time, another text, another witness', async () => {
+  const forgeries: ReadonlyArray<(note: string) => string> = [
+    (note) => note.replace(/(— witness\.test\/w1 )(.*)\n/, (_, head, body) => `${head}${other(body)}\n`),
+    (note) => note.replaceAll('witness.test/w1', 'witness.test/w2'),
+    (note) => note + cosign(`${textOf(note)}more\n`, WITNESSES[0]!, now()),
+  ]
+  for (const [i, forge] of forgeries.entries()) {
+    const server = serverThat((path, answer) => {
+      if (path !== '/tlog/checkpoint') return answer
+      const note = String(answer)
+      return forge(i === 2 ? note : note + cosign(textOf(note), WITNESSES[0]!, now()))
+    })
+    const { holds } = await verify(server, token, told, { witnesses: { keys: [KEYS[0]!], wait: 0 } })
+    assert.is(holds, false, `${i}`)
+  }
+})
+
+test('given a log that shows its witnesses another one, or less of it, than this page, then it is caught at once', async () => {
+  const witnesses = { keys: KEYS, wait: 0 }
+  const shows = (change: (note: string) => string) =>
+    serverThat((path, answer) => {
+      if (path !== '/tlog/checkpoint') return answer
+      const note = change(String(answer))
+      return WITNESSES.reduce((all, one) => all + cosign(textOf(all), one, now()), note)
+    })
+  // The log's own key signs both histories.
+  const forked = shows((note) => {
+    const real = openCheckpoint(note, verifierOf(SIGNER))!
+    return signCheckpoint({ ...real, root: Buffer.alloc(32, 5) }, SIGNER)
+  })
+  const { holds, faults } = await verify(forked, token, told, { witnesses })
+  assert.is(holds, false)
+  assert.match(faults.join(), /is not the one that the witnesses cosigned/)
+
+  const old = String(await serverThat().call('/tlog/checkpoint'))
+  const position = await say('alice', '1', 'held back from the witnesses')
+  await http.settled()
+  const withheld = await verify(
+    shows(() => old),
+    token,
+    [...told, position],
+    { witnesses },
+  )
+  assert.is(withheld.holds, false)
+  assert.equal(withheld.faults, [`The event at ${position} is not in the log that the witnesses cosigned.`])
+  // A witness that is only late is waited for.
+  let asked = 0
+  const late = shows((note) => (++asked < 3 ? old : note))
+  const waited = await verify(late, token, [...told, position], { witnesses: { keys: KEYS, wait: 10 } })
+  assert.equal([waited.holds, asked], [true, 3], waited.faults.join())
+
+  const unsigned = shows((note) => note.replace(/\n— presence.*\n/, '\n'))
+  assert.is((await verify(unsigned, token, told, { witnesses })).holds, false)
+  const key = { key: verifierOf(WITNESSES[0]!).vkey }
+  assert.match((await verify(serverThat(), token, told, key)).faults.join(), 'another than the one given')
 })
 
 test.run()

@@ -202,6 +202,7 @@ const questions = (past: string, now: string, event: { readonly id: string; read
     '/api/me/audit': ['/api/me/audit'],
     '/api/audit/checkpoint': ['/api/audit/checkpoint'],
     '/api/audit/key': ['/api/audit/key'],
+    '/api/audit/witnesses': ['/api/audit/witnesses'],
     '/tlog/checkpoint': ['/tlog/checkpoint'],
     '/tlog/tile/{*}': ['/tlog/tile/0/000', '/tlog/tile/0/001.p/9'],
     '/api/audit/proof/inclusion': [`/api/audit/proof/inclusion?event=${event.id}`],

@@ -1,7 +1,7 @@
 /** `presence witness`, as a process, on logs of real servers: one that only grows is cosigned; one that is forked, altered, rolled back or
- *  withholds its tiles is caught at the first checkpoint that shows it. */
+ *  withholds its tiles is caught at the first checkpoint that shows it. And servers that have their log cosigned. */
 // timeout: 240
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,10 +12,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { verify } from '../../apps/client/src/proof.ts'
+import { webTransport } from '../../apps/client/src/transport.ts'
 import { cosignedAt, parseCosignerKey } from '../../projections/proof/cosignature.ts'
 import { consistencyProof, type Hash } from '../../projections/proof/merkle.ts'
-import { type Checkpoint, checkpointIn, openCheckpoint, parseVkey } from '../../projections/proof/note.ts'
+import {
+  type Checkpoint,
+  checkpointIn,
+  openCheckpoint,
+  parseVkey,
+  signerOf,
+  verifierOf,
+} from '../../projections/proof/note.ts'
 import { nodesOfTiles, tilePath } from '../../projections/proof/tiles.ts'
+import type { WitnessState } from '../../projections/proof/witnesses.ts'
 import { askingBody } from '../../projections/proof/witnessing.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { startHiveStandIn } from '../hive/stand-in.ts'
@@ -28,6 +38,8 @@ const test = suite('a witness')
 const CLI = fileURLToPath(new URL('../../apps/cli/main.ts', import.meta.url))
 const ORIGIN = 'witnessed.test/log'
 const folder = mkdtempSync(join(tmpdir(), 'witness-'))
+// A listener for each process that is started.
+process.setMaxListeners(30)
 const closing: Array<() => Promise<unknown>> = []
 
 const headersOf = (account: string): Record<string, string> => {
@@ -41,7 +53,7 @@ const headersOf = (account: string): Record<string, string> => {
 }
 
 /** A server with a log of its own. Two of them have the one key and name, as two histories of one log would. */
-const startLog = async () => {
+const startLog = async (more: Readonly<Record<string, string>> = {}) => {
   const [store, database, hive] = await Promise.all([testEventStore(), testDatabase(), startHiveStandIn()])
   const env = {
     EVENTSTORE_URL: store.url,
@@ -50,6 +62,7 @@ const startLog = async () => {
     HIVE_STANDIN: 'on',
     AUDIT_ORIGIN: ORIGIN,
     LOG_LEVEL: 'warn',
+    ...more,
   }
   const projector = await startProjectorProcess({ ...env, NODE_ID: 'projector' })
   const server = await startServerProcess({ ...env, NODE_ID: 'server' })
@@ -58,8 +71,8 @@ const startLog = async () => {
     await projector.stop()
     await Promise.all([store.stop(), database.drop(), hive.close()])
   })
-  /** Says something, and has it signed: the checkpoint that covers it. */
-  const say = async (content: string): Promise<string> => {
+  /** Says something, and has it signed: where it is, and the checkpoint that covers it. */
+  const saySigned = async (content: string): Promise<{ position: string; note: string }> => {
     const said = await fetch(`${server.url}/api/chat/global/lobby/messages`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headersOf('alice') },
@@ -74,9 +87,10 @@ const startLog = async () => {
       note = ((await answer.json()) as { checkpoint: string }).checkpoint
       return true
     })
-    return note
+    return { position, note }
   }
-  return { url: server.url, say }
+  const say = async (content: string): Promise<string> => (await saySigned(content)).note
+  return { url: server.url, say, saySigned, output: server.output }
 }
 type Log = Awaited<ReturnType<typeof startLog>>
 
@@ -106,16 +120,20 @@ test.before(async () => {
   writeFileSync(key, await (await fetch(`${honest.url}/api/audit/key`)).text())
 })
 test.after(async () => {
+  for (const child of running) child.kill('SIGKILL')
   between.closeAllConnections()
   between.close()
   await Promise.all(closing.map((close) => close()))
   rmSync(folder, { recursive: true, force: true })
 })
 
+const running = new Set<ChildProcess>()
 type Ended = { readonly code: number | null; readonly out: string; readonly err: string }
-const started = (state: string, more: ReadonlyArray<string>) => {
-  const args = ['witness', '--log', address, '--key', key, '--state', join(folder, state), ...more]
+const started = (state: string, more: ReadonlyArray<string>, of = key) => {
+  const args = ['witness', '--log', address, '--key', of, '--state', join(folder, state), ...more]
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  child.once('close', () => running.delete(child))
   const said = { out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     said.out += chunk
@@ -285,6 +303,73 @@ test('given a witness that runs, then logs have checkpoints cosigned by it as C2
   }
   assert.is((await ended).code, 0)
   assert.is((await look('grows')).code, 0)
+})
+
+test('given a log that names its witnesses, then it shows what they cosigned, and pages can demand them; one that is away, or is shown another history, is told', async () => {
+  const origin = 'demanded.test/log'
+  const vkey = verifierOf(signerOf(origin, Buffer.from('a5'.repeat(32), 'hex'))).vkey
+  const two = await Promise.all(
+    ['w4', 'w5'].map(async (name) => {
+      // They only answer: nothing is at the address that they look at.
+      const more = ['--name', `witness.test/${name}`, '--listen', '127.0.0.1:0', '--every', '86400']
+      const one = started(name, more, vkey)
+      await until('it answers', () => /answers at/.test(one.said.out))
+      const url = /answers at (\S+)/.exec(one.said.out)![1]!
+      return { ...one, url, witness: witnessKey(one.said.out) }
+    }),
+  )
+  const keys = two.map(({ witness }) => witness.vkey)
+  const named = two.map(({ witness, url }) => `${witness.vkey}@${url}`).join(',')
+  const env = { AUDIT_ORIGIN: origin, WITNESSES: named }
+  const log = await startLog(env)
+  const tokenOn = async ({ url }: Log): Promise<string> => {
+    const made = await fetch(`${url}/api/auth/session`, { method: 'POST', headers: headersOf('alice') })
+    return ((await made.json()) as { token: string }).token
+  }
+  const heldOn = async (on: Log, position: string, atLeast: number, wait: number) =>
+    verify(webTransport(on.url), await tokenOn(on), [position], {
+      key: vkey,
+      witnesses: { keys, atLeast, wait },
+    })
+  const states = async ({ url }: Log) =>
+    ((await (await fetch(`${url}/api/audit/witnesses`)).json()) as { witnesses: ReadonlyArray<WitnessState> })
+      .witnesses
+
+  const first = await log.saySigned('seen by two')
+  const both = await heldOn(log, first.position, 2, 30)
+  assert.equal(
+    [both.holds, both.faults, both.witnessed?.by],
+    [true, [], ['witness.test/w4', 'witness.test/w5']],
+  )
+  for (const { fault, size, cosigned_at } of await states(log)) {
+    assert.equal([fault, size >= both.witnessed!.size], [null, true])
+    assert.ok(Math.abs(Date.parse(cosigned_at!) - Date.now()) < 60_000)
+  }
+
+  two[1]!.child.kill('SIGTERM')
+  await two[1]!.ended
+  const second = await log.saySigned('seen by one')
+  const one = await heldOn(log, second.position, 1, 30)
+  assert.equal([one.proved, one.holds, one.witnessed?.by], [1, true, ['witness.test/w4']], one.faults.join())
+  const neither = await heldOn(log, second.position, 2, 0)
+  assert.equal([neither.holds, neither.witnessed], [false, null])
+  assert.equal(
+    (await states(log)).map(({ fault }) => fault),
+    [null, 'unreachable'],
+  )
+  assert.match(log.output(), 'A witness did not cosign')
+
+  // The same key over another history.
+  const forked = await startLog(env)
+  const { position } = await forked.saySigned('another history')
+  await until('the witness was asked', async () => (await states(forked))[0]?.fault !== null)
+  const [state] = await states(forked)
+  assert.ok(['ahead', 'refused'].includes(state!.fault!), state!.why ?? '')
+  const held = await heldOn(forked, position, 1, 0)
+  assert.equal([held.holds, held.witnessed], [false, null])
+  assert.match(forked.output(), 'another log than it saw')
+  two[0]!.child.kill('SIGTERM')
+  assert.is((await two[0]!.ended).code, 0)
 })
 
 test('given a witness that is started wrongly, then it says how it is used, and changes nothing', async () => {

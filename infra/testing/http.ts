@@ -19,6 +19,7 @@ import { createOutside } from '../../adapters/outside/registry.ts'
 import { createPostgresPool } from '../../adapters/postgres/pool.ts'
 import { createProofs } from '../../adapters/postgres/proofs.ts'
 import { createReadModels } from '../../adapters/postgres/read-models.ts'
+import { type AskedWitnesses, createWitnesses } from '../../adapters/postgres/witnesses.ts'
 import { createTurn } from '../../adapters/turn/turn.ts'
 import { createCommands } from '../../apps/commands/commands.ts'
 import { createMomentWriter } from '../../apps/operations/keep/moment-writer.ts'
@@ -28,7 +29,8 @@ import { evidenceFrom } from '../../apps/server/evidence.ts'
 import { STREAM_PREFIXES } from '../../domain/names.ts'
 import type { Clock, Commands } from '../../domain/ports.ts'
 import { createMoments } from '../../projections/history/moments.ts'
-import { type Signer, signerOf } from '../../projections/proof/note.ts'
+import { type Signer, signerOf, verifierOf } from '../../projections/proof/note.ts'
+import type { WitnessPlace } from '../../projections/proof/witnesses.ts'
 import { devKeys, signAs } from '../hive/keys.ts'
 import { type HiveStandIn, startHiveStandIn } from '../hive/stand-in.ts'
 import { type MemoryLog, memoryLog } from './memory-log.ts'
@@ -42,6 +44,8 @@ export type TestHttp = {
   readonly hive: HiveStandIn
   readonly databaseUrl: string
   readonly clock: Clock & { ms: number }
+  /** Who cosigns the log: nobody, until a test adds somebody to `places`. */
+  readonly witnesses: AskedWitnesses & { readonly places: WitnessPlace[] }
   /** What the server was given. */
   readonly deps: HttpDeps
   /** Everything logged so far, a line each. */
@@ -108,6 +112,8 @@ export const testHttp = async (
   const lines: string[] = []
   const logger = createLogger('debug', { write: (line: string) => void lines.push(line) })
   const fine = { ok: true, vital: true }
+  const places: WitnessPlace[] = []
+  const witnesses = { ...createWitnesses({ pool, log: verifierOf(SIGNER), places }), places }
   const test: TestHttp = {
     app: undefined as unknown as FastifyInstance,
     deps: undefined as unknown as HttpDeps,
@@ -116,6 +122,7 @@ export const testHttp = async (
     log,
     hive: standIn,
     databaseUrl: database.url,
+    witnesses,
     clock,
     lines,
     checks: { eventstore: fine, postgres: fine, projections: fine, redis: fine, turn: fine },
@@ -168,6 +175,7 @@ export const testHttp = async (
     content,
     readModels,
     proofs,
+    witnesses,
     evidence: evidenceFrom({
       stored: log,
       log: { open: (events) => events },

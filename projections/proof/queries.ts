@@ -95,6 +95,13 @@ export const wentBackNotes = (): Query<{ readonly note: string }> =>
 export const keepWentBack = (note: string): Statement =>
   sql.unsafe`INSERT INTO proof_went_back (note) VALUES (${note}) ON CONFLICT DO NOTHING`
 
+/** A key's checkpoint with this number. */
+export const numberedCheckpoint = (vkey: string, number: number): Query<IssuedCheckpoint> =>
+  query(
+    sql.unsafe`SELECT ${COLUMNS} FROM proof_checkpoints WHERE vkey = ${vkey} AND number = ${String(number)}::int8`,
+    asIssued,
+  )
+
 /** A key's checkpoints from a number on, in order. */
 export const checkpointsFrom = (vkey: string, number: number, limit: number): Query<IssuedCheckpoint> =>
   query(

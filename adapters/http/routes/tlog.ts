@@ -4,8 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import { parseTilePath } from '../../../projections/proof/tiles.ts'
 import type { Described } from '../../refusals.ts'
 import type { HttpDeps } from '../deps.ts'
-import { plainText } from '../endpoint.ts'
+import { mount, plainText } from '../endpoint.ts'
 import { orTell, tell } from '../errors.ts'
+import { listOf, orNull, shape, text, time, whole } from '../shapes.ts'
 import { newestOf } from './proof.ts'
 
 const NO_TILE: Described = {
@@ -13,11 +14,27 @@ const NO_TILE: Described = {
   code: 'tile_not_found',
   error: 'There is no such tile of hashes, or no checkpoint covers all of it yet.',
 }
+const Witness = shape('Witness', {
+  name: text(),
+  key: text({ description: 'As verifiers write it (C2SP signed-note, tlog-cosignature).' }),
+  url: text({ description: 'Where it answers.' }),
+  size: whole({ description: 'How many events it cosigned last.' }),
+  cosigned_at: orNull(time),
+  asked_at: orNull(time),
+  fault: orNull(
+    text({
+      enum: ['unreachable', 'refused', 'ahead'],
+      description:
+        'Null where it cosigned what it was asked last. refused: it holds this to be another log than it saw; ahead: it cosigned a longer one.',
+    }),
+  ),
+  why: orNull(text({ description: 'The fault in a sentence.' })),
+})
 /** What a checkpoint covers never changes. */
 const FOR_GOOD = 'public, max-age=31536000, immutable'
 
 export const tlog = (app: FastifyInstance, deps: HttpDeps): void => {
-  const { proofs } = deps
+  const { proofs, witnesses } = deps
   if (proofs === undefined) return
 
   app.route({
@@ -25,13 +42,24 @@ export const tlog = (app: FastifyInstance, deps: HttpDeps): void => {
     url: '/tlog/checkpoint',
     schema: {
       tags: ['proof'],
-      summary: 'The same checkpoint where readers of C2SP tlog-tiles look for it.',
+      summary:
+        'A checkpoint with the signatures of the log’s witnesses, where readers of C2SP tlog-tiles look for it.',
       response: plainText('The checkpoint.'),
     },
     handler: async (_request, reply) => {
-      const { note } = await newestOf(proofs)
+      const cosigned = witnesses === undefined ? null : orTell(await witnesses.cosigned()())
+      const note = cosigned ?? (await newestOf(proofs)).note
       return reply.type('text/plain; charset=utf-8').serializer(String).send(note)
     },
+  })
+
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/audit/witnesses',
+    answer: { witnesses: listOf(Witness) },
+    tag: 'proof',
+    summary: 'Who cosigns the log’s checkpoints, how far each did, and why one does not.',
+    handle: async () => ({ witnesses: witnesses === undefined ? [] : orTell(await witnesses.states()()) }),
   })
 
   app.route<{ Params: { readonly '*': string } }>({

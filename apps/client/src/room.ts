@@ -3,7 +3,7 @@ import { Emitter } from './emitter.ts'
 import { PresenceError } from './errors.ts'
 import { type Move, Mover, Places, type Pose, poseIn } from './moves.ts'
 import { packMove } from './packed.ts'
-import { type Proofs, verify } from './proof.ts'
+import { type Demands, type Proofs, verify } from './proof.ts'
 import { type Entity, SceneState } from './scene.ts'
 import type { Joined, Session } from './session.ts'
 import type { Json, Transport } from './transport.ts'
@@ -247,13 +247,15 @@ export class Room extends Emitter<RoomEvents> {
     await this.#deps.session.ask('settings-change', changes)
   }
 
-  /** Checks what was told here against the log's proofs. Only moderators can check others' events, and that is a look. */
-  verify(options: { readonly others?: boolean } = {}): Promise<Proofs> {
-    const told = this.#told.filter(({ own }) => own || options.others === true)
+  /** Checks what was told here against the log's proofs, and against what witnesses cosigned if they are demanded. Only
+   *  moderators can check others' events, and that is a look. */
+  verify({ others = false, ...demands }: { readonly others?: boolean } & Demands = {}): Promise<Proofs> {
+    const told = this.#told.filter(({ own }) => own || others)
     return verify(
       this.#deps.transport,
       this.#deps.token(),
       told.map(({ position }) => position),
+      demands,
     )
   }
   async leave(): Promise<void> {

@@ -1,8 +1,8 @@
-// That the record is whole: the checkpoint, its signature, that it goes on from the last one seen here, and one event in it.
+// That the record is whole: the checkpoint, its signature, that it goes on from the last one seen here, who cosigned it, and one event in it.
 import { html, nothing } from 'lit'
 import { api, query, text } from './api.js'
-import { to } from './parts.js'
-import { isConsistent, isIncluded, isSigned, parseNote, rootOf } from './verify.js'
+import { to, when } from './parts.js'
+import { cosignedAt, isConsistent, isIncluded, isSigned, parseNote, rootOf } from './verify.js'
 import { View } from './view.js'
 
 const LAST = 'console-checkpoint'
@@ -29,6 +29,29 @@ const sinceLast = async (note, vkey) => {
   )
 }
 
+/** What each witness says, held against its signature; and that what they cosigned is the same log as the checkpoint shown here. */
+const byWitnesses = async (note, vkey) => {
+  const { witnesses } = await api('/api/audit/witnesses')
+  if (witnesses.length === 0) return { witnesses, checks: [] }
+  const cosigned = await text('/tlog/checkpoint')
+  const [theirs, now] = [parseNote(cosigned), parseNote(note)]
+  const all = await Promise.all(witnesses.map(async (one) => ({ ...one, at: await cosignedAt(cosigned, one.key) })))
+  const [old, newer] = theirs.size <= now.size ? [theirs, now] : [now, theirs]
+  const { proof } = await api(`/api/audit/proof/consistency${query({ from: old.size, to: newer.size })}`)
+  const isSame = (await isSigned(cosigned, vkey)) && (await isConsistent({ old: old.size, size: newer.size, oldRoot: old.root, root: newer.root, proof }))
+  return {
+    witnesses: all,
+    checks: [
+      check(isSame ? `What witnesses were shown is this log, of ${theirs.size} events.` : 'What witnesses were shown is NOT this log.', isSame, `${proof.length} hashes`),
+      ...all.map(({ name, at, fault, why }) =>
+        at !== null
+          ? check(`The witness “${name}” cosigned it: it saw no other and no longer one.`, true, at.toLocaleString())
+          : check(fault === 'unreachable' || fault === null ? `The witness “${name}” did not cosign it.` : `The witness “${name}” REFUSES to cosign it.`, fault === 'unreachable' || fault === null ? null : false, why ?? 'It was not asked yet.'),
+      ),
+    ],
+  }
+}
+
 class ProofView extends View {
   static properties = { ...View.properties, position: {}, generation: {} }
   static about = ['position', 'generation']
@@ -42,6 +65,8 @@ class ProofView extends View {
       check(signed ? `The checkpoint is signed by the log’s key, “${origin}”.` : 'The checkpoint’s signature is NOT of the log’s key.', signed, 'Ed25519, over the checkpoint’s text'),
       await sinceLast(note, vkey),
     ]
+    const cosigned = await byWitnesses(note, vkey)
+    checks.push(...cosigned.checks)
     if (found) {
       const holds = found.size === size && (await isIncluded({ index: found.leaf_index, size, leaf: found.leaf_hash, proof: found.proof, root }))
       checks.push(
@@ -52,7 +77,7 @@ class ProofView extends View {
         ),
       )
     }
-    return { note, vkey, size, found, checks }
+    return { note, vkey, size, found, checks, witnesses: cosigned.witnesses }
   }
   go(event) {
     event.preventDefault()
@@ -62,14 +87,22 @@ class ProofView extends View {
     return html`<div class="bar"><h2>Proof</h2><form class="inline" @submit=${this.go}>
       <label>event at position <input name="position" inputmode="numeric" pattern="[0-9]{1,20}" required .value=${this.position ?? ''}></label><button type="submit">Verify</button></form></div>${super.render()}`
   }
-  show({ note, vkey, size, found, checks }) {
+  show({ note, vkey, size, found, checks, witnesses }) {
     const whole = checks.every(({ holds }) => holds !== false)
     return html`<p class="verdict ${whole ? 'ok' : 'degraded'}" role="status">${whole ? 'All that was checked holds.' : 'Something does not hold: keep this page, and tell who runs the log.'}</p>
       <ul class="checks">${checks.map(({ says, holds, detail }) => html`<li class=${holds === null ? 'open' : holds ? 'holds' : 'fails'}>${says} ${detail ? html`<small>${detail}</small>` : nothing}</li>`)}</ul>
       <p class="hint">Checked in this browser, by its own cryptography. ${found ? 'The leaf’s hash is as the server gave it: that it is the hash of what the event says is checked with the room’s bundle (presence audit export, audit check).' : ''}
-        The key is as the server gave it: compare it with one from elsewhere.</p>
+        The key${witnesses.length > 0 ? ', and those of the witnesses, are as the server gave them: compare them with those' : ' is as the server gave it: compare it with one'} from elsewhere.</p>
       <div class="panels"><section class="panel wide"><h3>Checkpoint <small>${size} events</small></h3><pre tabindex="0">${note}</pre></section>
         <section class="panel"><h3>Key</h3><pre tabindex="0">${vkey}</pre></section>
+        <section class="panel wide" aria-label="witnesses"><h3>Witnesses</h3>${
+          witnesses.length === 0
+            ? html`<p class="hint">Nobody else cosigns this log: its operator names no witnesses.</p>`
+            : html`<ul class="rows">${witnesses.map(
+                ({ name, key, url, size: seen, cosigned_at, fault, why }) =>
+                  html`<li><b>${name}</b><span>at ${url}, cosigned ${seen} events${cosigned_at ? html` ${when(cosigned_at)}` : nothing}</span>${fault ? html`<span class="state degraded">${fault}</span><span>${why}</span>` : nothing}<code>${key}</code></li>`,
+              )}</ul>`
+        }</section>
         ${found ? html`<section class="panel wide"><h3>Inclusion</h3><pre tabindex="0">${`leaf ${found.leaf_index}  ${found.leaf_hash}\n${found.proof.join('\n')}`}</pre></section>` : nothing}</div>`
   }
 }

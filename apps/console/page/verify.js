@@ -34,19 +34,32 @@ const signedIn = (note) => {
   return { text: `${text}\n`, signatures }
 }
 
-/** Whether the key (`name+id+base64`) signed the note. */
-export const isSigned = async (note, vkey) => {
+/** What a key (`name+id+base64`) of that kind put under the note, behind its id, and how to check it. */
+const signedBy = async (note, vkey, kind) => {
   const { text, signatures } = signedIn(note)
   const [, name, value] = /^([^+]+)\+[0-9a-f]{8}\+(.+)$/.exec(vkey.trim()) ?? []
-  if (!value) return false
-  const key = bytesOf(value)
-  if (key[0] !== 1) return false
+  const key = value ? bytesOf(value) : []
+  if (key[0] !== kind) return { text, own: [], holds: async () => false }
   const id = (await sha256(joined(utf8.encode(`${name}\n`), key))).subarray(0, 4)
   const publicKey = await crypto.subtle.importKey('raw', key.subarray(1), 'Ed25519', false, ['verify'])
-  for (const signature of signatures)
-    if (signature.name === name && equal(signature.bytes.subarray(0, 4), id))
-      if (await crypto.subtle.verify('Ed25519', publicKey, signature.bytes.subarray(4), utf8.encode(text))) return true
+  const own = signatures.filter((one) => one.name === name && equal(one.bytes.subarray(0, 4), id)).map(({ bytes }) => bytes.subarray(4))
+  return { text, own, holds: (signature, message) => crypto.subtle.verify('Ed25519', publicKey, signature, utf8.encode(message)) }
+}
+/** Whether the log's key signed the note. */
+export const isSigned = async (note, vkey) => {
+  const { text, own, holds } = await signedBy(note, vkey, 1)
+  for (const signature of own) if (await holds(signature, text)) return true
   return false
+}
+/** When a witness cosigned the note: a Date, or null where it did not (c2sp.org/tlog-cosignature). */
+export const cosignedAt = async (note, vkey) => {
+  const { text, own, holds } = await signedBy(note, vkey, 4)
+  for (const signature of own) {
+    if (signature.length !== 72) continue
+    const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)
+    if (await holds(signature.subarray(8), `cosignature/v1\ntime ${time}\n${text}`)) return new Date(1000 * Number(time))
+  }
+  return null
 }
 
 /** RFC 9162, 2.1.3.2. */

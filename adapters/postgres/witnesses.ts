@@ -1,0 +1,135 @@
+/** The log's witnesses: each checkpoint is brought to them, by whichever server comes first, and what they say is kept in tables. */
+import type { DatabasePool } from 'slonik'
+import { consistencyProof } from '../../projections/proof/merkle.ts'
+import type { Verifier } from '../../projections/proof/note.ts'
+import {
+  type IssuedCheckpoint,
+  newestCheckpoint,
+  numberedCheckpoint,
+} from '../../projections/proof/queries.ts'
+import {
+  type AskingPace,
+  claimAsking,
+  cosignaturesOf,
+  dropAsking,
+  keepCosigned,
+  keepNotCosigned,
+  keptWitnesses,
+} from '../../projections/proof/witness-queries.ts'
+import type { Witnesses, WitnessPlace, WitnessState } from '../../projections/proof/witnesses.ts'
+import { askWitness, type Cosigning } from '../witnesses/ask.ts'
+import { nodesOf } from './proofs.ts'
+import { askingOf, rowsOf } from './query.ts'
+
+export type WitnessOptions = {
+  readonly pool: DatabasePool
+  readonly log: Verifier
+  readonly places: ReadonlyArray<WitnessPlace>
+  /** Told when what a witness says of the log changes: null once it cosigns. */
+  readonly onChange?: (place: WitnessPlace, told: Extract<Cosigning, { kind: 'not cosigned' }> | null) => void
+  readonly pace?: AskingPace
+}
+
+export type AskedWitnesses = Witnesses & {
+  /** Brings the newest checkpoint to those who have not said anything of it, or not for a while. */
+  readonly ask: () => Promise<void>
+}
+
+/** A cosignature says that the log is still the same, so it is asked for anew while nothing happens; and a server that dies while it asks
+ *  holds up no other for long. */
+const PACE: AskingPace = { again: 60, claim: 20 }
+
+export const createWitnesses = ({
+  pool,
+  log,
+  places,
+  onChange,
+  pace = PACE,
+}: WitnessOptions): AskedWitnesses => {
+  const { vkey } = log
+  const asking = askingOf(pool)
+  const nodes = nodesOf(pool)
+  const newest = async () => (await rowsOf(pool, newestCheckpoint(vkey)))[0]
+  /** What each said last to this server, so that a change is told once. */
+  const said = new Map<string, string | null>()
+
+  const keep = async (place: WitnessPlace, of: IssuedCheckpoint, told: Cosigning): Promise<void> => {
+    const at = { vkey, witness: place.key.vkey, number: Number(of.number) }
+    if (told.kind === 'later') return void (await pool.query(dropAsking(at)))
+    if (told.kind === 'not cosigned') await pool.query(keepNotCosigned(at, told))
+    else {
+      const cosigned = { size: Number(of.size), at: new Date(1_000 * told.seconds).toISOString() }
+      const statements = keepCosigned(at, { ...cosigned, line: told.line })
+      await pool.transaction(async (transaction) => {
+        for (const statement of statements) await transaction.query(statement)
+      })
+    }
+    const fault = told.kind === 'cosigned' ? null : told.fault
+    if ((said.get(place.url) ?? null) !== fault) onChange?.(place, told.kind === 'cosigned' ? null : told)
+    said.set(place.url, fault)
+  }
+
+  const askOne = async (place: WitnessPlace, of: IssuedCheckpoint): Promise<void> => {
+    const at = { vkey, witness: place.key.vkey, number: Number(of.number) }
+    const [claimed] = await rowsOf(pool, claimAsking(at, pace))
+    if (claimed === undefined) return
+    const size = Number(of.size)
+    const told = await askWitness(
+      place,
+      {
+        note: of.note,
+        size,
+        covered: async () => Number((await newest())?.size ?? 0),
+        proofFrom: (old) => consistencyProof(old, size, nodes),
+      },
+      Number(claimed.size),
+    )
+    await keep(place, of, told)
+  }
+
+  const kept = async (): Promise<ReadonlyMap<string, Awaited<ReturnType<typeof rows>>[number]>> =>
+    new Map((await rows()).map((row) => [row.witness, row]))
+  const rows = () => rowsOf(pool, keptWitnesses(vkey))
+
+  const cosigned = async (): Promise<string | null> => {
+    if (places.length === 0) return null
+    const known = await kept()
+    // Until all were asked of it, a checkpoint has fewer signatures than it will have.
+    const numbers = places.map(({ key }) => Number(known.get(key.vkey)?.number ?? 0)).filter((n) => n > 0)
+    const number = Math.min(...numbers)
+    const [of] = numbers.length === 0 ? [] : await rowsOf(pool, numberedCheckpoint(vkey, number))
+    if (of === undefined) return (await newest())?.note ?? null
+    const witnesses = places.map(({ key }) => key.vkey)
+    const lines = await rowsOf(pool, cosignaturesOf(vkey, number, witnesses))
+    return of.note + lines.map(({ line }) => line).join('')
+  }
+
+  const states = async (): Promise<ReadonlyArray<WitnessState>> => {
+    const known = await kept()
+    return places.map(({ url, key }) => {
+      const row = known.get(key.vkey)
+      return {
+        name: key.name,
+        key: key.vkey,
+        url,
+        size: Number(row?.size ?? 0),
+        cosigned_at: row?.cosigned_at ?? null,
+        asked_at: row?.asked_at ?? null,
+        fault: row?.fault ?? null,
+        why: row?.why ?? null,
+      }
+    })
+  }
+
+  return {
+    cosigned: () => asking(cosigned),
+    states: () => asking(states),
+    ask: async () => {
+      const of = await newest()
+      if (of === undefined) return
+      const all = await Promise.allSettled(places.map((place) => askOne(place, of)))
+      const failed = all.find((one) => one.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    },
+  }
+}

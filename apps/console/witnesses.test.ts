@@ -1,0 +1,111 @@
+/** The console's view of the log's witnesses, who are real ones: who cosigned, who is away, and who holds it to be another log. */
+// needs: chromium
+// timeout: 120
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import { type Browser, type Page, testBrowser } from '../../infra/testing/browser.ts'
+import { type TestConsole, testConsole } from '../../infra/testing/console.ts'
+import { SIGNER } from '../../infra/testing/http.ts'
+import { signCheckpoint, verifierOf } from '../../projections/proof/note.ts'
+import { serveWitness } from '../operations/witness/serving.ts'
+import { openWitnessFolder } from '../operations/witness/state.ts'
+import { createWitness, type LogWitness } from '../operations/witness/witness.ts'
+
+type Context = TestConsole & { readonly browser: Browser }
+const test = suite<Context>('witnesses in the console')
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const folder = mkdtempSync(join(tmpdir(), 'witnesses-'))
+const closing: Array<() => void> = []
+
+/** One that answers at an address of its own, and is named to the log. */
+const addWitness = async ({ http }: Context, name: string): Promise<LogWitness> => {
+  const state = openWitnessFolder(join(folder, name), `witness.test/${name}`)
+  const witness = createWitness(state, verifierOf(SIGNER), { now: Date.now })
+  const onError = (error: Error) => assert.fail(error)
+  const server = await serveWitness(witness, { host: '127.0.0.1', port: 0, onError })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  http.witnesses.places.push({ key: witness.key, url })
+  closing.push(() => {
+    server.closeAllConnections()
+    server.close()
+    state.close()
+  })
+  return witness
+}
+test.before(async (context) => {
+  const [here, browser] = await Promise.all([testConsole(), testBrowser()])
+  Object.assign(context, here, { browser })
+})
+test.after(async ({ browser, http }) => {
+  await browser.close()
+  await http.close()
+  for (const close of closing) close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** What the Proof view says: the verdict, each thing that was checked, and the list of witnesses. */
+const shownIn = async ({ browser, url }: Context) => {
+  const page: Page = await (await browser.createBrowserContext()).newPage()
+  page.setDefaultTimeout(15_000)
+  await page.goto(`${url}/console#/proof`)
+  await page.waitForSelector('.verdict')
+  const verdict = await page.$eval('.verdict', (one) => one.textContent ?? '')
+  const checks = await page.$$eval('.checks li', (all) =>
+    all.map((one) => `${one.className}: ${one.textContent ?? ''}`),
+  )
+  const witnesses = await page.$eval('section[aria-label=witnesses]', (one) => one.textContent ?? '')
+  await page.evaluate(AXE)
+  const found = await page.evaluate(
+    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes[0].html.slice(0, 160)))`,
+  )
+  assert.deepEqual(found, [])
+  await page.setViewport({ width: 390, height: 900 })
+  assert.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 390)
+  await page.browserContext().close()
+  return { verdict, checks, witnesses }
+}
+const HOLDS = 'All that was checked holds.'
+
+test('given a log without witnesses, then the view says so', async (context) => {
+  const { verdict, witnesses } = await shownIn(context)
+  assert.equal(verdict, HOLDS)
+  assert.match(witnesses, /Nobody else cosigns this log/)
+})
+
+test('given witnesses, then each that cosigned is checked in the browser; one that is away is told, and is no fault of the log', async (context) => {
+  const { http } = context
+  const one = await addWitness(context, 'w1')
+  const away = openWitnessFolder(join(folder, 'away'), 'witness.test/away')
+  closing.push(away.close)
+  http.witnesses.places.push({ key: verifierOf(away.cosigner), url: 'http://127.0.0.1:1' })
+  await http.app.inject('/api/audit/checkpoint')
+  await http.witnesses.ask()
+  const { verdict, checks, witnesses } = await shownIn(context)
+  assert.equal(verdict, HOLDS)
+  const said = checks.join('\n')
+  assert.match(said, /holds: What witnesses were shown is this log, of \d+ events/)
+  assert.match(said, /holds: The witness “witness.test\/w1” cosigned it/)
+  assert.match(said, /open: The witness “witness.test\/away” did not cosign it. It can’t be reached/)
+  assert.ok(witnesses.includes(one.key.vkey))
+  assert.match(witnesses, /unreachable/)
+})
+
+test('given a witness that saw another log of this key, then the view says that something does not hold', async (context) => {
+  const { http } = context
+  const other = await addWitness(context, 'w2')
+  const root = Buffer.alloc(32, 3)
+  const note = signCheckpoint({ origin: SIGNER.name, size: 2, root, extensions: [] }, SIGNER)
+  assert.equal(other.consider({ note, old: 0, proof: [] }).kind, 'cosigned')
+  await http.witnesses.ask()
+  const { verdict, checks, witnesses } = await shownIn(context)
+  assert.match(verdict, /Something does not hold/)
+  assert.match(checks.join('\n'), /fails: The witness “witness.test\/w2” REFUSES to cosign it.*forked/)
+  assert.match(witnesses, /refused/)
+})
+
+test.run()

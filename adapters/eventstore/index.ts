@@ -1,3 +1,4 @@
+/** The part of this adapter that the rest of the program uses. */
 export { connectEventLog, type EventStoreLog } from './event-log.ts'
 export { appendSettled } from './settle.ts'
 export { BINARY } from './wire.ts'

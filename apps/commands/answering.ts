@@ -1,4 +1,4 @@
-/** What each command of a carried-out plan is answered. */
+/** The answer to each command of a carried-out plan. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Accepted, ContentError, Sender } from '../../domain/ports.ts'
 import type { ContentFacts } from '../../domain/space/commands.ts'
@@ -6,14 +6,14 @@ import { type Ready, troubled } from './jobs.ts'
 import type { Trouble } from './model.ts'
 import type { AppendPlan, PlanParts } from './plan.ts'
 
-/** By the content alone, since the space's own grants were in what is broken. */
+/** Judged by the content alone, since the space's own grants were in what can't be read. */
 const mayKnowOf = (by: Sender['by'], content: ContentFacts): boolean =>
   by.kind === 'system' || (content.exists && (content.visibility === 'public' || content.role !== null))
 
 export type Answering<State, Command, Event, Refusal, Beside> = {
   readonly refused: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
-  /** If the space is broken, callers who may not know of it get the same answer as for a space that never existed. Returns
-   *  the jobs that are still to be carried out. */
+  /** If the space can't be read, callers who may not know of it get the same answer as for a space that never existed.
+   *  Returns the jobs that are still to be carried out. */
   readonly trouble: (
     jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
     trouble: Trouble | ContentError,
@@ -25,9 +25,9 @@ export type Answering<State, Command, Event, Refusal, Beside> = {
     position: bigint,
   ) => void
   readonly repeats: (plan: AppendPlan<State, Command, Event, Refusal, Beside>) => void
-  /** `position`: of the append. */
+  /** `position` is that of the append. */
   readonly accepted: (plan: AppendPlan<State, Command, Event, Refusal, Beside>, position: bigint) => void
-  /** Jobs for which others were always faster; an earlier try of theirs may have got through. */
+  /** Answers jobs for which others were always faster; an earlier attempt of theirs may have succeeded. */
   readonly unsettled: (jobs: ReadonlyArray<Ready<Command, Event, Refusal>>) => void
 }
 

@@ -1,5 +1,5 @@
-/** Work that may wait and must not delay what may not: one piece at a time, each followed by a rest in proportion to it.
- *  Equally busy rooms come due at the same moment, and their snapshots must not delay their messages. */
+/** Work that may wait and must not delay work that may not: one piece at a time, each followed by a rest in proportion
+ *  to it. Equally busy rooms become due at the same moment, and their snapshots must not delay their messages. */
 export type BackgroundWork = {
   /** Resolves when the work is done; `work` itself never rejects. */
   readonly run: (work: () => Promise<void>) => Promise<void>
@@ -9,7 +9,7 @@ export const createBackgroundWork = (options: {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
   readonly wait: (ms: number) => Promise<void>
-  /** Times as long as the work took. */
+  /** The length of the rest, as a multiple of the work's. */
   readonly rest: number
   readonly longestRestMs: number
 }): BackgroundWork => {

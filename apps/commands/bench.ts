@@ -1,4 +1,4 @@
-/** How fast the command path is by itself, on whatever log it is given. Numbers out; the caller prints them. */
+/** Measures how fast the command path is by itself, on the given log. Returns numbers; the caller prints them. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { SpaceRef } from '../../domain/names.ts'
 import type { EventLog } from '../../domain/ports.ts'
@@ -70,7 +70,7 @@ export type JoinsFigures = {
   readonly perSecond: number
   readonly p50ms: number
   readonly p99ms: number
-  /** Of one core, by this process: the command path and the log's client. */
+  /** The share of one core that this process used: the command path and the log's client. */
   readonly processorShare: number
 }
 
@@ -84,7 +84,7 @@ export const benchJoins = async (
   const warm = freshSpace()
   await send(path, warm, ALICE, { type: 'ChangeSettings', changes: { max_users: 10_000 } })
   await keepBusy(2_000, 500, (n) => send(path, warm, guest(n), join(n)))
-  // As many rooms as the largest allows for, one after another.
+  // As many rooms as the largest possible size requires, one after another.
   const rooms = Math.ceil(count / 10_000)
   const spaces = Array.from({ length: rooms }, freshSpace)
   for (const space of spaces)
@@ -115,12 +115,12 @@ export const benchJoins = async (
 export type WakeFigures = {
   readonly young: { readonly events: number; readonly ms: number }
   readonly old: { readonly events: number; readonly ms: number }
-  /** As the old one would be after a crash at the worst moment: the longest tail behind its snapshot. */
+  /** The old space after a crash at the worst moment: with the longest tail after its snapshot. */
   readonly crashed: { readonly events: number; readonly ms: number }
   readonly ratio: number
 }
 
-/** The median time, over `tries`, from a cold cache to a space's state: of one with 10 events, of one with `events`. */
+/** The median time, over `tries`, from a cold cache to a space's state: of a space with 10 events, and of one with `events`. */
 export const benchWake = async (log: EventLog, events = 100_000, tries = 50): Promise<WakeFigures> => {
   const fill = async (count: number, isDrained: boolean): Promise<SpaceRef> => {
     const path = pathOn(log)

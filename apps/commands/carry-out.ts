@@ -1,5 +1,5 @@
-/** Carries a group of commands out: planned on the stream's state, appended at its end, and answered once that is certain.
- *  If another writer was first, the new events are read and everything is planned again. */
+/** Carries out a group of commands: plans them on the stream's state, appends at its end, and answers once the outcome
+ *  is certain. If another writer was faster, the new events are read and everything is planned again. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -32,7 +32,7 @@ export type CarryOut<Command, Event, Refusal> = (
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
 ) => Promise<ReadonlyArray<Ready<Command, Event, Refusal>>>
 
-/** How often `prepare` is asked again before giving up. */
+/** How often `prepare` is called before giving up. */
 const PREPARATIONS = 3
 
 export const createCarryOut = <State, Command, Event, Refusal, Beside>(
@@ -44,7 +44,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
   type APlan = AppendPlan<State, Command, Event, Refusal, Beside>
   type Work = WorkOf<Jobs>
-  /** Null: all that is left is to be planned again. */
+  /** Null: everything that is left must be planned again. */
   type Left = Jobs | null
   const labels = { kind: model.kind }
   /** Halved if the log accepts less than expected. */
@@ -52,7 +52,7 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
 
   const { trouble: answerTrouble } = answering
 
-  /** The log may refuse by events that it does not show yet: those are waited for. */
+  /** The log may refuse because of events that it does not show yet: waits for those. */
   const refreshTo = async (revision: number): Promise<E.Either<Trouble, unknown>> => {
     const end = options.now() + options.unavailableMs
     for (let pause = 1; ; pause = Math.min(2 * pause, 100)) {
@@ -71,12 +71,12 @@ export const createCarryOut = <State, Command, Event, Refusal, Beside>(
     state.loseDraft()
     metrics.count?.('commands_conflicts', 1, labels)
     const end = actual === null ? -1 : Number(actual)
-    // Nothing overtook it: the state in memory is not this log's.
+    // Nothing overtook it, so the state in memory is not this log's.
     if (end <= plan.base) state.drop()
     else {
       const refreshed = await refreshTo(end)
       if (E.isLeft(refreshed)) {
-        // What overtook us may be an earlier try.
+        // What overtook us may be an earlier attempt of ours.
         state.drop()
         return answerTrouble(settledBy(plan, work.jobs), refreshed.left, plan.rest)
       }

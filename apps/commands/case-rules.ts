@@ -1,4 +1,4 @@
-/** How a space's cases are decided: on their own state, and on those of the space and of its chat beside it. */
+/** How commands about a space's cases are decided: on the cases' own state, and on those of the space and its chat. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { CaseCommand } from '../../domain/cases/commands.ts'
 import { messageNeeded } from '../../domain/cases/decide.ts'
@@ -32,12 +32,12 @@ export type CaseRulesParts = RulesParts & {
   readonly log: EventLog
   readonly messageLookup: MessageLookup
   readonly now: () => number
-  /** A state beside it that was not known to be current for this long is read anew. */
+  /** If a state beside it was not known to be current for this long, it is read again. */
   readonly maxStaleMs: number
   readonly space: SpaceRef
   /** The chat's stream. */
   readonly chatStream: string
-  /** Each time anew, since either may be let go of. */
+  /** Fetched each time, since either may be dropped. */
   readonly beside: () => Beside
 }
 
@@ -47,7 +47,7 @@ const revisionsOf = ({ space, chat }: Beside) => ({
   chat: chat.held()!.revision,
 })
 
-/** Both read, and read anew where they are not known to be current since `asked`. */
+/** Reads both, and reads them again if they are not known to be current since `asked`. */
 const bringUp = async (beside: Beside, asked: number): Promise<E.Either<Trouble, void>> => {
   for (const one of bothOf(beside)) {
     const loaded = await one.load()
@@ -59,7 +59,7 @@ const bringUp = async (beside: Beside, asked: number): Promise<E.Either<Trouble,
   return E.right(undefined)
 }
 
-/** Each only grows, so their sum is another as soon as one of them is. */
+/** Each revision only increases, so their sum changes as soon as one of them does. */
 const sumOf = (beside: Beside): number | null => {
   const [space, chat] = bothOf(beside).map((one) => one.held()?.revision)
   return space === undefined || chat === undefined ? null : space + chat
@@ -113,7 +113,7 @@ export const caseRules = (
       return E.isLeft(brought) ? brought : E.right(sumOf(beside) !== revision)
     },
     refused: (ready, refusal, on) => onRefused(parts, ready.job.request, refusal, basisOf(ready, on)),
-    // Nobody is told but who asks.
+    // Only the caller is told.
     accepted: () => {},
   }
 }

@@ -18,17 +18,17 @@ import type { Basis } from './recording.ts'
 import { askedOf, commonRules, onRefused, type RulesParts } from './rules.ts'
 import type { StreamState } from './stream-state.ts'
 
-/** The space that the chat is of. */
+/** The space that the chat belongs to. */
 type Space = StreamState<SpaceState, SpaceEvent>
 
-/** An old message may be looked up while the chat goes on: what was found holds until the window has moved so far. */
+/** An old message may be looked up while the chat goes on: the result is valid until the window has moved this far. */
 const LOOKED_UP_FOR = WINDOW / 2
 
 export type ChatRulesParts = RulesParts & {
   readonly log: EventLog
   readonly messageLookup: MessageLookup
   readonly now: () => number
-  /** A space's state that was not known to be current for this long is read anew. */
+  /** If the space's state was not known to be current for this long, it is read again. */
   readonly maxStaleMs: number
   readonly space: SpaceRef
   readonly stream: string
@@ -38,7 +38,7 @@ export type ChatRulesParts = RulesParts & {
 }
 
 type LookUpParts = Pick<ChatRulesParts, 'log' | 'messageLookup' | 'space' | 'stream' | 'chatState'>
-/** Looks up the messages and the words that a decision needs and the chat's state has not. `stream` is the chat's. */
+/** Looks up the messages and the words that a decision needs but the chat's state does not have. `stream` is the chat's. */
 export const lookUp = async (
   parts: LookUpParts,
   needed: ReadonlyArray<string>,
@@ -63,7 +63,7 @@ export const lookUp = async (
   return E.right({ found, until })
 }
 
-/** The decision's basis, but for what a refusal has more. */
+/** The decision's basis, without what only a refusal has. */
 const basisOf = (
   ready: Ready<ChatCommand, ChatEvent, ChatRefusal>,
   { at, beside }: DecidedOn<ChatState, Space>,

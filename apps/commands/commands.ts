@@ -65,23 +65,23 @@ export type CommandsOptions = {
   readonly metrics?: Metrics
   readonly tuning?: Partial<Tuning>
   readonly refusals?: Partial<RefusalLogOptions>
-  /** What a caller must have before their command may join a group, so that nobody else waits for it. */
+  /** The keys that a caller must have before their command may join a group, so that nobody else waits for them. */
   readonly keys?: PersonalKeys
-  /** Default: where anybody comes from is not known. */
+  /** Default: nobody's network is known. */
   readonly networkTag?: NetworkTag
   readonly onAccepted?: OnAccepted
 }
 
 export type Tuning = Omit<MailboxOptions, 'now' | 'wait' | 'background'> & {
   readonly wait: (ms: number) => Promise<void>
-  /** Commands that may wait for one stream; past it the answer is SlowDown. */
+  /** How many commands may wait for one stream; beyond that, the answer is SlowDown. */
   readonly maxQueue: number
-  /** Streams whose state is kept, and roughly how many bytes of it. The least recently used go first. */
+  /** How many streams' states are kept, and roughly how many bytes of them. The least recently used are dropped first. */
   readonly maxStreams: number
   readonly maxBytes: number
-  /** A chat's decision looks at the space's state; one that was not known to be current for this long is read anew. */
+  /** A chat's decision looks at the space's state; if that was not known to be current for this long, it is read again. */
   readonly maxStaleMs: number
-  /** Commands remembered by stream, and how many of them a snapshot carries. */
+  /** How many commands are remembered for each stream, and how many of them a snapshot contains. */
   readonly recentCommands: number
   readonly recentInSnapshot: number
   readonly pageSize: number
@@ -113,7 +113,7 @@ export type CommandsStats = {
   readonly streams: number
   readonly busy: number
   readonly queued: number
-  /** Roughly, of the cached states. */
+  /** Roughly how many bytes the cached states have. */
   readonly bytes: number
   readonly buckets: number
   readonly refusalsLost: number
@@ -237,7 +237,7 @@ const createMailboxes = (options: CommandsOptions, tuning: Tuning) => {
 }
 type Mailboxes = ReturnType<typeof createMailboxes>
 
-/** What a mailbox's stream says now; null where nothing is on it. */
+/** A mailbox's stream, up to date; null if it has no events. */
 const lookInto = async <State, Event>(
   { weigh, now }: Mailboxes,
   mailbox: Pick<Mailbox<State, never, Event, never>, 'state' | 'pin' | 'unpin'>,
@@ -262,7 +262,7 @@ const lookInto = async <State, Event>(
   }
 }
 
-/** The cases of a space; of one that has none, none. */
+/** The cases of a space; empty if it has none. */
 const lookAtCases = async (mailboxes: Mailboxes, space: SpaceRef) => {
   const looked = await lookInto(mailboxes, mailboxes.ofCases(space), casesModel.fork)
   return E.map((found: { state: CasesState; position: bigint } | null) => ({
@@ -271,7 +271,7 @@ const lookAtCases = async (mailboxes: Mailboxes, space: SpaceRef) => {
   }))(looked)
 }
 
-/** What a space's filters have caught; of one that has no chat, nothing. */
+/** What a space's filters have caught; empty if it has no chat. */
 const lookAtFiltered = async (mailboxes: Mailboxes, space: SpaceRef) => {
   const looked = await lookInto(mailboxes, mailboxes.ofChat(space), chatModel.fork)
   return E.map((found: { state: ChatState } | null) => found?.state.filtered ?? nothingFiltered())(looked)
@@ -332,7 +332,7 @@ export const createCommands = (
       void mailbox.state.load().then(rest, rest)
     },
     observe: (event) => {
-      // Some of its events, or all, may be gone: the state is read anew.
+      // Some or all of its events may be gone, so the state is read again.
       const cut = roomStreamOf(event.stream)
       if (cut !== null) streams.get(cut)?.state.drop()
       options.messageLookup.observe?.(event)

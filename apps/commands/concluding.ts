@@ -1,4 +1,4 @@
-/** What is done once a plan is decided, or its events stand on the log: the state moves on, and its commands are answered. */
+/** What is done once a plan is decided, or its events are on the log: the state is updated, and its commands are answered. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -16,11 +16,11 @@ export const createConcluding = <State, Command, Event, Refusal, Beside>(
   type Jobs = ReadonlyArray<Ready<Command, Event, Refusal>>
   type APlan = AppendPlan<State, Command, Event, Refusal, Beside>
   type Work = WorkOf<Jobs>
-  /** Null: all that is left is to be planned again. */
+  /** Null: everything that is left must be planned again. */
   type Left = Jobs | null
   const labels = { kind: model.kind }
 
-  /** Nothing to append: an append would prove that the state was the log's end, so now a look has to. */
+  /** Concludes a plan without events: an append would prove that the state was the log's end, so now a read has to. */
   const withoutAppend = async (work: Work, plan: APlan): Promise<Left> => {
     const { base, rest, on } = plan
     plan.draft.keep(base)
@@ -43,7 +43,7 @@ export const createConcluding = <State, Command, Event, Refusal, Beside>(
     return rest
   }
 
-  /** `sentAt`: when the append that wrote at `position` was sent. */
+  /** `sentAt`: when the append that ended at `position` was sent. */
   const appended = async (
     work: Work,
     plan: APlan,

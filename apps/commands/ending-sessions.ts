@@ -15,13 +15,13 @@ const SYSTEM = { kind: 'system', id: 'leases' } as const
 const AT_ONCE = 200
 
 export type EndingSessions = {
-  /** Answers how many could not be ended. */
+  /** Returns how many could not be ended. */
   readonly leave: (
     sessions: ReadonlyArray<SessionAt>,
     reason: LeaveSpace['reason'],
     boot: string,
   ) => Promise<number>
-  /** Those that the read model knows of; null where it can't be asked. */
+  /** The sessions that the read model knows; null if it can't be asked. */
   readonly sessionsOf: (boot: string) => Promise<ReadonlyArray<SessionAt> | null>
 }
 
@@ -46,7 +46,7 @@ export const createEndingSessions = (deps: {
         sessions.slice(i, i + AT_ONCE).map(({ space, sessionId }) =>
           commands.space({
             by: SYSTEM,
-            // The same id whoever sends it, so that sent twice it is one command.
+            // The same id whoever sends it, so that it is one command even if sent twice.
             id: derivedUuid((text) => hash('sha1', text, 'hex'), `${reason} ${boot} ${sessionId}`),
             space,
             command: { type: 'LeaveSpace', sessionId, reason },

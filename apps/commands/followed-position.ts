@@ -1,19 +1,19 @@
 /**
- * How far this process has followed the log, in its own time. An event of ours stands after everything that was on the
- * log when it was sent; once it comes by among the events that are followed, all of that has come by.
+ * How far this process has followed the log, by its own clock. An event of ours comes after everything that was on the
+ * log when it was sent; once it arrives among the followed events, all of that has arrived.
  */
 export type FollowedPosition = {
-  /** Ours was appended: sent at `at` (by any clock that only goes forwards), it stands at `position`. */
+  /** One of ours was appended at `position`, sent at `at` (by any clock that only goes forwards). */
   readonly appended: (at: number, position: bigint) => void
-  /** An event came by, in the log's order and with none left out. */
+  /** An event arrived, in the log's order and with none left out. */
   readonly passed: (position: bigint) => void
-  /** The moment up to which everything has come by. */
+  /** The moment up to which everything has arrived. */
   readonly to: () => number
 }
 
 export const createFollowed = (): FollowedPosition => {
   let to = Number.NEGATIVE_INFINITY
-  /** One at a time is enough: while events flow, the next is never far. */
+  /** One at a time is enough: while events flow, the next comes soon. */
   let awaited: { readonly at: number; readonly position: bigint } | null = null
   return {
     appended: (at, position) => {

@@ -7,12 +7,12 @@ export type Draft<State, Event> = {
   /** The state with everything added so far. Read it at once: the next `add` may write to it. */
   readonly state: () => State
   readonly add: (events: ReadonlyArray<Event>) => void
-  /** For the next group, where there is a copy: `revision` is of the last event that was added. */
+  /** Keeps the copy, if there is one, for the next group: `revision` is that of the last event that was added. */
   readonly keep: (revision: number) => void
 }
 
-/** The state that a group's commands are decided on, one after another. A group of one is decided on the state itself: only
- *  what must see the events before it needs a copy. */
+/** The state on which a group's commands are decided, one after another. A group of one is decided on the state itself:
+ *  a copy is only needed if something must see the events before it. */
 export const createDraft = <State, Event>(
   held: StreamState<State, Event>,
   model: Model<State, Event>,
@@ -37,7 +37,8 @@ export const createDraft = <State, Event>(
   }
 }
 
-/** At most so many bytes as JSON: six for each UTF-16 unit, as where each is escaped. A tenth of what writing it costs. */
+/** An upper bound of the value's bytes as JSON: six for each UTF-16 unit, as if each were escaped. This costs a tenth
+ *  of writing the JSON. */
 const atMost = (value: unknown): number => {
   if (typeof value === 'string') return 6 * value.length + 3
   if (typeof value !== 'object' || value === null) return 32
@@ -51,8 +52,7 @@ export type Size = {
   readonly fits: (group: ReadonlyArray<NewEvent>, more: ReadonlyArray<NewEvent>) => boolean
 }
 
-/** The bytes that a group takes, added up only once a second command is to join it, and exactly only where they may not
- *  fit. */
+/** The size of a group in bytes, added up only once a second command wants to join it, and exactly only if the group may not fit. */
 export const createSize = (limit: number): Size => {
   let bound = 0
   let bytes = 0

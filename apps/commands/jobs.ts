@@ -14,7 +14,7 @@ import type { Trouble } from './model.ts'
 
 export type CommandResult<Event, Refusal> = E.Either<CommandError<Refusal>, Accepted<Event>>
 
-/** Messages that were looked up for one command. They hold until the chat's window begins past `until`. */
+/** Messages that were looked up for one command. They are valid until the chat's window begins after `until`. */
 export type LookedUp = { readonly found: Found; readonly until: number }
 
 export type Job<Command, Event, Refusal> = {
@@ -33,20 +33,20 @@ export type Ready<Command, Event, Refusal> = {
   readonly content: ContentFacts
 }
 
-/** The command needs something that the others need not wait for, and comes back to the queue afterwards. */
+/** Set aside: the command needs something for which the others need not wait, and returns to the queue afterwards. */
 export type Aside = {
   readonly _tag: 'Aside'
   readonly until: () => Promise<E.Either<Trouble | ContentError, LookedUp>>
 }
 
-/** What a group's commands are decided on. `state` moves on with each command that is accepted. */
+/** What a group's commands are decided on. `state` advances with each accepted command. */
 export type DecidedOn<State, Beside> = {
   readonly at: string
-  /** What the rules prepared, and the revision that it had (-1 where nothing stands beside the stream). */
+  /** What the rules prepared, and its revision (-1 if there is nothing beside the stream). */
   readonly beside: Beside
   readonly besideRevision: number
   readonly state: State
-  /** Of the last event in `state`, -1 for none. */
+  /** The revision of the last event in `state`, -1 for none. */
   readonly revision: number
 }
 
@@ -54,7 +54,7 @@ export type DecidedOn<State, Beside> = {
 export type Rules<State, Command, Event, Refusal, Beside> = {
   /** Gets what the decisions need beside the stream itself; called before each round of deciding. */
   readonly prepare: () => Promise<E.Either<Trouble, Beside>>
-  /** The revision of what stands beside the stream; null where it has been let go of and must be prepared again. */
+  /** The revision of what is beside the stream; null if it was dropped and must be prepared again. */
   readonly besideRevision: (beside: Beside) => number | null
   readonly decide: (
     ready: Ready<Command, Event, Refusal>,
@@ -65,8 +65,8 @@ export type Rules<State, Command, Event, Refusal, Beside> = {
     events: ReadonlyArray<Event>,
     on: DecidedOn<State, Beside>,
   ) => ReadonlyArray<NewEvent>
-  /** Brings what is beside the stream up to the log's end as it was at `asked` (by `now`) or later; true where it is no
-   *  longer at `revision`. */
+  /** Refreshes what is beside the stream, so that it is as new as the log's end at `asked` (by `now`) or later; true if
+   *  it is no longer at `revision`. */
   readonly refreshBeside: (
     beside: Beside,
     revision: number,
@@ -82,9 +82,9 @@ export type Rules<State, Command, Event, Refusal, Beside> = {
   readonly tooLarge: (maxBytes: number) => Refusal
   /** The answer to callers who may not know of the space, whatever happened to it. */
   readonly unknown: () => Refusal
-  /** Of a request whose id the caller chose: whether these are the events of the same request. */
+  /** For a request whose id the caller chose: whether these are the events of the same request. */
   readonly isSame: (request: CommandRequest<Command>, happened: ReadonlyArray<RecordedEvent>) => boolean
-  /** The same for equal requests. */
+  /** A digest that is the same for equal requests. */
   readonly digest: (request: CommandRequest<Command>) => string
   readonly idReused: () => Refusal
   /** Called once for each command whose events are on the log, by whatever way the command came. */

@@ -1,5 +1,5 @@
-/** Which message ids a room has surely never had, so that a new message needs no database. A Bloom filter of a few bits an
- *  id, filled from the tables once and then from the log. */
+/** Which message ids a room has certainly never had, so that a new message needs no database. A Bloom filter with a few
+ *  bits per id, filled once from the tables and then from the log. */
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import { LRUCache } from 'lru-cache'
@@ -9,11 +9,11 @@ import type { RecordedEvent } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 import type { MessageLookup } from './message-lookup.ts'
 
-/** Of 16 bits an id and 8 of them set, one in 1,700 ids that are new is looked up all the same. */
+/** With 16 bits per id, 8 of them set, one in 1,700 new ids is looked up unnecessarily. */
 const BITS_EACH = 16
 const SET_EACH = 8
 const LEAST = 4_096
-/** A longer room's messages are looked up. */
+/** If a room has more messages than this, they are looked up. */
 const MOST_IDS = 1_000_000
 const ALL_BYTES = 32 * 1024 * 1024
 const PAGE = 10_000
@@ -38,7 +38,7 @@ const postedId = ({ type, data }: RecordedEvent): string | null => {
   return typeof messageId === 'string' ? messageId : null
 }
 
-/** The same lookup, which asks only for messages that may exist. */
+/** Wraps the lookup, so that it asks only for messages that may exist. */
 export const withKnownIds = (
   lookup: MessageLookup,
   models: Pick<ReadModels, 'waitFor' | 'messageIds'>,
@@ -47,7 +47,7 @@ export const withKnownIds = (
     maxSize: ALL_BYTES,
     sizeCalculation: ({ bits }) => bits.length,
   })
-  /** By stream: what came while its ids are read. */
+  /** By stream, the ids that came while the stream's ids are read. */
   const making = new Map<string, Array<string>>()
   /** The last event of the log that was seen here. */
   let seen: bigint | null = null
@@ -109,7 +109,7 @@ export const withKnownIds = (
       const ids = rooms.peek(event.stream)
       if (ids === undefined) return
       put(ids, id)
-      // It is fuller than planned: the next caller makes it anew.
+      // The filter is fuller than planned: the next caller makes a new one.
       if (ids.count > ids.room) rooms.delete(event.stream)
     },
   })

@@ -13,36 +13,35 @@ import { createEndingSessions, type SessionAt } from './ending-sessions.ts'
 export type LeaseKeeperOptions = {
   readonly leases: LeaseStore
   readonly commands: Pick<Commands, 'space'>
-  /** Which boots have live sessions, and which sessions. */
+  /** Says which boots have live sessions, and which sessions these are. */
   readonly models: Pick<ReadModels, 'boots' | 'sessionsOfBoot'>
   readonly node: { readonly id: string; readonly boot: string }
   readonly logger: Logger
   readonly metrics?: Metrics
   /** Without a renewal for this long a boot counts as dead. Default 15,000 ms. */
   readonly ttlMs?: number
-  /** How often a lease is renewed and the others are looked at. Default a fifth of `ttlMs`. */
+  /** How often the lease is renewed and the others are checked. Default a fifth of `ttlMs`. */
   readonly everyMs?: number
   /** Milliseconds of a clock that only goes forwards. Default `performance.now`. */
   readonly now?: () => number
-  /** The sessions of this boot that have their socket. Those without one are ended: a departure may have been lost
-   *  while the log was away. */
+  /** The sessions of this boot that have a socket. Those without one are ended: a departure may have been lost while the log was away. */
   readonly here?: () => ReadonlySet<string>
-  /** Another process took this one for dead and ended its sessions: they must join again. */
+  /** Called if another process took this one for dead and ended its sessions: they must join again. */
   readonly onLost?: () => void
 }
 
 export type LeaseKeeper = {
-  /** One round of renewing and looking after the dead; the timer calls it. Rounds never overlap. */
+  /** One round of renewing and of ending dead boots' sessions; the timer calls it. Rounds never overlap. */
   readonly tick: () => Promise<void>
   readonly start: () => void
-  /** Ends this boot's sessions (`disconnected`) and releases its lease. Those given are ended beside those that the read
-   *  model knows of. Gives up, with the lease kept for the others to find, after `patienceMs` (default 5,000). */
+  /** Ends this boot's sessions (`disconnected`) and releases its lease. The given sessions are ended besides those that
+   *  the read model knows. Gives up after `patienceMs` (default 5,000), leaving the lease for others to find. */
   readonly stop: (sessions?: ReadonlyArray<SessionAt>, patienceMs?: number) => Promise<void>
 }
 
-/** A dead boot's lease is kept so long, in `ttlMs`, for sessions that the read model hears of late. */
+/** How long, in multiples of `ttlMs`, a dead boot's lease is kept for sessions that the read model learns of late. */
 const KEPT_FOR = 20
-/** In rounds: a node's earlier boot that missed so many has been replaced by this one, for names are one of a kind. */
+/** An earlier boot of the same node that missed this many rounds has been replaced by this one, since nodes' names are unique. */
 const PREDECESSOR_ROUNDS = 2.5
 
 export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
@@ -51,7 +50,7 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
   const everyMs = options.everyMs ?? ttlMs / 5
   const now = options.now ?? (() => performance.now())
   const { leave, sessionsOf } = createEndingSessions({ commands, models, metrics })
-  /** Since when every renewal of ours came through in time; null while they don't. */
+  /** Since when each of our renewals succeeded in time; null while they don't. */
   let healthySince: number | null = null
   let renewedAt = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
@@ -108,8 +107,8 @@ export const keepLeases = (options: LeaseKeeperOptions): LeaseKeeper => {
     }
   }
 
-  /** Twice without a socket, a round apart: one that is just joining or leaving is let be. `counted`: the sessions that
-   *  the read model has of this boot. */
+  /** Ends sessions that twice, a round apart, had no socket: one that is just joining or leaving is left alone.
+   *  `counted`: how many sessions the read model has of this boot. */
   const endOwnGhosts = async (counted: number): Promise<void> => {
     const here = options.here?.()
     if (here === undefined || counted <= here.size) {

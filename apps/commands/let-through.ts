@@ -1,5 +1,5 @@
-/** Lets a message through that a filter caught: the moderator's approval first, and then, if the message waits, its posting, under
- *  the name and the key of whoever wrote it. Each is one append; what the first says is enough to go on after. */
+/** Releases a message that a filter caught: first the moderator's approval and then, if the message waits, its posting,
+ *  under the name and the key of whoever wrote it. Each is one append; after the first, the second can be continued. */
 import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { ApproveMessage, ChatCommand } from '../../domain/chat/commands.ts'
@@ -24,7 +24,7 @@ export type LettingThrough = {
   readonly chat: (request: CommandRequest<ChatCommand>) => Promise<Outcome>
 }
 
-/** As it was sent; null where none waits under that id. */
+/** The message as it was sent; null if none waits under that id. */
 export const heldMessage = async (
   { log, filtered }: Pick<LettingThrough, 'log' | 'filtered'>,
   space: SpaceRef,

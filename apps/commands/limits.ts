@@ -1,5 +1,5 @@
-/** How much one caller may ask, in commands and in bytes: token buckets per caller and, for guests, per network and
- *  space. Memory is bounded. */
+/** How much one caller may send, in commands and in bytes: token buckets per caller and, for guests, per network and
+ *  space. Memory is limited. */
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import type { TokenRate } from '../../adapters/token-bucket.ts'
 import { ALL_COMMANDS, type SentCommand } from '../../domain/commands.ts'
@@ -11,21 +11,22 @@ import { writtenBytes } from './written-bytes.ts'
 export type CommandLimits = {
   readonly account: Readonly<Record<RateClass, TokenRate>>
   readonly guest: Readonly<Record<RateClass, TokenRate>>
-  /** All guests of one address (of one network, in IPv6) together. A loopback address is a proxy's or this machine's own: not counted. */
+  /** All guests of one address (in IPv6, of one network) together. A loopback address belongs to a proxy or to this
+   *  machine: it is not counted. */
   readonly guestsOfAddress: Readonly<Record<RateClass, TokenRate>>
-  /** Bytes that commands would write (`written-bytes.ts`). What moderates is not held off by them, nor is an account by
-   *  what guests write in its space. */
+  /** Bytes that commands would write (`written-bytes.ts`). Moderation is not limited by them, nor is an account by what
+   *  guests write in its space. */
   readonly bytes: {
     readonly account: TokenRate
     readonly guest: TokenRate
     readonly guestsOfAddress: TokenRate
     readonly guestsOfSpace: TokenRate
   }
-  /** Spaces that the guests of one address name for the first time in a while: each may be opened, and must be read. */
+  /** Spaces that the guests of one address name for the first time in a while: each may be opened by it, and must be read. */
   readonly spacesOfAddress: TokenRate
-  /** Guests of one address who are new, so that a key is made for them. */
+  /** New guests of one address, for whom a key is made. */
   readonly newGuestsOfAddress: TokenRate
-  /** Buckets held at once; past it the longest unused are forgotten (that is: full again). */
+  /** How many buckets are kept; beyond that, the least recently used are forgotten (so they are full again). */
   readonly buckets: number
 }
 
@@ -61,7 +62,7 @@ export const DEFAULT_LIMITS: CommandLimits = {
   newGuestsOfAddress: { perSecond: 5, burst: 1_000 },
   buckets: 100_000,
 }
-/** Of spaces that guests named, how many are remembered, of all addresses together. */
+/** How many of the spaces that guests named are remembered, for all addresses together. */
 const NAMED = 100_000
 
 type Bucket = { tokens: number; at: number }
@@ -75,8 +76,8 @@ export type Limiter = {
   readonly size: () => number
 }
 
-/** A set of buckets, least recently used forgotten first. Seconds to wait, or 0 and the tokens are taken; who asks for more
- *  than fit in is given all that do. */
+/** A set of buckets; the least recently used are forgotten first. Returns the seconds to wait, or 0 if the tokens were
+ *  taken; a caller who needs more than a bucket holds gets all that it holds. */
 export const createBuckets = (now: () => number, capacity: number) => {
   const buckets = new Map<string, Bucket>()
   return {
@@ -92,7 +93,7 @@ export const createBuckets = (now: () => number, capacity: number) => {
           buckets.delete(oldest)
           break
         }
-      // A clock that steps back gives nothing and takes nothing.
+      // A clock that steps back neither adds nor removes tokens.
       bucket.tokens = Math.min(
         rate.burst,
         bucket.tokens + (Math.max(0, at - bucket.at) / 1000) * rate.perSecond,
@@ -108,11 +109,11 @@ export const createBuckets = (now: () => number, capacity: number) => {
   }
 }
 
-/** The network of a guest's that counts: a loopback address is a proxy's or this machine's own. */
+/** The guest's network if it counts: a loopback address belongs to a proxy or to this machine. */
 const countedNetwork = ({ by, client }: Sender): string | null =>
   by.kind !== 'guest' || client?.ip === undefined || isLoopback(client.ip) ? null : networkOf(client.ip)
 
-/** Which spaces networks have named lately: existing and missing ones count alike. */
+/** Which spaces networks have named lately: existing and missing ones count the same. */
 const createNamed = () => {
   const named = new Set<string>()
   return {
@@ -142,7 +143,7 @@ export const createLimiter = (now: () => number, limits: CommandLimits): Limiter
     if (seconds === 0) named.add(network, space)
     return seconds
   }
-  /** Asks each in turn, as long as none says to wait. */
+  /** Asks each in turn, until one says to wait. */
   const first = (...asked: ReadonlyArray<() => number>): number => {
     for (const ask of asked) {
       const seconds = ask()

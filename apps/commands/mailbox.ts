@@ -14,18 +14,18 @@ import type { SettleAppendOptions } from './settle-append.ts'
 import type { StreamState } from './stream-state.ts'
 
 export type MailboxOptions = SettleAppendOptions & {
-  /** `queuedAt` is by it too. */
+  /** `queuedAt` is by this clock, too. */
   readonly now: SettleAppendOptions['now']
-  /** Commands decided in one round, and what they may append in one go. */
+  /** How many commands are decided in one round, and how much they may append at once. */
   readonly batchCommands: number
   readonly batchEvents: number
   readonly batchBytes: number
-  /** Rounds of being overtaken by other writers until the answer is Conflict. */
+  /** After this many rounds of being overtaken by other writers, the answer is Conflict. */
   readonly rounds: number
-  /** A command that waited this long in the queue is answered Unavailable. */
+  /** A command that waited this long in the queue is answered with Unavailable. */
   readonly queueMs: number
   readonly snapshotEvery: number
-  /** A tail of this many events is worth a snapshot when the stream falls silent. */
+  /** A tail of this many events is worth a snapshot when the stream becomes quiet. */
   readonly snapshotIdleEvents: number
   readonly idleMs: number
   /** Where the snapshots of all streams take turns. */
@@ -37,7 +37,7 @@ export type Mailbox<State, Command, Event, Refusal> = {
   readonly state: StreamState<State, Event>
   readonly queued: () => number
   readonly put: (job: Job<Command, Event, Refusal>) => void
-  /** Answers with true while it works, waits or is held from outside. */
+  /** True while it works, waits, or is held from outside. */
   readonly isBusy: () => boolean
   readonly pin: () => void
   readonly unpin: () => void
@@ -57,11 +57,11 @@ export type MailboxParts<State, Command, Event, Refusal, Beside> = {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly options: MailboxOptions
-  /** Called whenever it has come to rest or its weight may have changed. */
+  /** Called whenever it has become idle or its weight may have changed. */
   readonly settled: () => void
 }
 
-/** Snapshots of a stream: while it is busy after so many events, and once it falls silent where they are worth it. */
+/** Makes snapshots of a stream: after a number of events while it is busy, and once it becomes quiet if they are worth it. */
 const createSnapshotting = <State, Event>(
   model: Model<State, Event>,
   state: StreamState<State, Event>,
@@ -83,7 +83,7 @@ const createSnapshotting = <State, Event>(
   return {
     ifWorth,
     stopTimer: (): void => clearTimeout(timer),
-    /** A state that takes long to write is written less often. */
+    /** Starts one if it is due: a state that takes long to write is written less often. */
     ifDue: (): void => {
       const held = state.held()
       if (held === null) return
@@ -158,7 +158,7 @@ export const createMailbox = <State, Command, Event, Refusal, Beside>(
     return taken
   }
 
-  /** A bug: the outcome of what was under way is unknown, so nothing is claimed and nothing kept. */
+  /** There was a bug: the outcome of what was under way is unknown, so nothing is claimed and nothing kept. */
   const failAll = (error: unknown, jobs: ReadonlyArray<AReady>, taken: ReadonlyArray<AJob>): void => {
     state.drop()
     const cause = `a defect: ${error instanceof Error ? error.stack : String(error)}`
@@ -169,7 +169,7 @@ export const createMailbox = <State, Command, Event, Refusal, Beside>(
 
   const run = async (): Promise<void> => {
     snapshots.stopTimer()
-    // Whatever else comes in this turn of the event loop goes with it.
+    // Whatever else comes in this turn of the event loop joins the group.
     await new Promise<void>((resolve) => setImmediate(resolve))
     let waiting: ReadonlyArray<AReady> = []
     while (waiting.length > 0 || queue.length > 0) {

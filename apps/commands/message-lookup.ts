@@ -1,4 +1,4 @@
-/** Looks up messages that the chat's window no longer holds in the read model, and words that it has lost on the log. */
+/** Looks up messages that the chat's window no longer has in the read model, and words that it has lost on the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Found, MessageFacts } from '../../domain/chat/state.ts'
@@ -10,16 +10,16 @@ import { chatModel } from './models.ts'
 
 export type LookupUnavailable = { readonly _tag: 'LookupUnavailable'; readonly cause: string }
 
-/** What the read model, holding at least everything up to `position`, says of these messages of the space: null for one
- *  that is not there. */
+/** What the read model, once it has everything up to `position`, says about these messages of the space: null for one
+ *  that does not exist. */
 export type MessageLookup = ((
   space: SpaceRef,
   messageIds: ReadonlyArray<string>,
   position: bigint,
 ) => TaskEither<LookupUnavailable, Found>) & {
-  /** People are in the space, and it has more messages than are remembered. */
+  /** Called when people are in the space, and it has more messages than are remembered. */
   readonly warm?: (space: SpaceRef) => void
-  /** An event of the log, in `$all` order. */
+  /** Takes an event of the log, in `$all` order. */
   readonly observe?: (event: RecordedEvent) => void
 }
 
@@ -33,7 +33,7 @@ const factsOf = (row: MessageRow & { readonly edited?: boolean }): MessageFacts 
   content: row.content,
   parentMessageId: row.parentMessageId,
   threadRootId: row.threadRootId,
-  // If it is unknown, its first words may be gone: its id and author must do.
+  // If it is unknown, its first words may be gone: its id and author must suffice.
   edited: row.edited ?? true,
   deleted: row.deleted,
   reactions: row.reactions.map(({ emoji, by }) => ({ subject: by, emoji })),

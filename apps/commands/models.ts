@@ -23,7 +23,7 @@ const undecodable = (detail: string): E.Either<UnreadableEvent, never> =>
 type Kind = 'space' | 'chat' | 'cases'
 type EventOf<K extends Kind> = Extract<Decoded, { kind: K }>['event']
 
-/** What all models have in common: the decider, and events as the log has them. */
+/** What all models have in common: the decider, and the encoding of events on the log. */
 const modelOf = <K extends Kind, State>(
   kind: K,
   { initial, evolve, fork }: Pick<Model<State, EventOf<K>>, 'initial' | 'evolve' | 'fork'>,

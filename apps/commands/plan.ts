@@ -1,5 +1,5 @@
-/** Plans queued commands: each is decided in order, on the state that those before it leave. Nothing is appended or
- *  answered here; `carry-out.ts` does that. */
+/** Plans queued commands: each is decided in order, on the state after those before it. Nothing is appended or answered
+ *  here; `carry-out.ts` does that. */
 import type { Clock, NewEvent } from '../../domain/ports.ts'
 import { createDraft, createSize, type Draft, type Size } from './group.ts'
 import type { Aside, DecidedOn, Job, Ready, Rules } from './jobs.ts'
@@ -8,25 +8,26 @@ import type { Repeats, Stand } from './repeats.ts'
 import type { StreamState } from './stream-state.ts'
 
 export type AppendPlan<State, Command, Event, Refusal, Beside> = {
-  /** Of the stream's last event before the group, -1 for none. */
+  /** The revision of the stream's last event before the group, -1 for none. */
   readonly base: number
   readonly on: DecidedOn<State, Beside>
   readonly draft: Draft<State, Event>
-  /** The events of all that were accepted, in order; `end` is where those of one end. */
+  /** The events of all accepted commands, in order; `end` is where those of one end. */
   readonly newEvents: NewEvent[]
   readonly accepted: Array<{
     readonly ready: Ready<Command, Event, Refusal>
     readonly events: ReadonlyArray<Event>
     readonly end: number
   }>
-  /** Accepted, and nothing is to be changed. */
+  /** Commands that were accepted and change nothing. */
   readonly unchanged: Array<Ready<Command, Event, Refusal>>
   readonly refused: Array<{
     readonly ready: Ready<Command, Event, Refusal>
     readonly refusal: Refusal
     readonly tell: () => Promise<void> | null
   }>
-  /** Came before: with the revision of their first event, or what they were told, or under another request's id. */
+  /** Commands that came before: with the revision of their first event, or with what they were answered, or with an id
+   *  that another request used. */
   readonly repeats: Array<{ readonly job: Job<Command, Event, Refusal>; readonly revision: number }>
   readonly again: Array<{ readonly job: Job<Command, Event, Refusal>; readonly at: Stand }>
   readonly reused: Array<Job<Command, Event, Refusal>>
@@ -34,7 +35,7 @@ export type AppendPlan<State, Command, Event, Refusal, Beside> = {
     readonly ready: Ready<Command, Event, Refusal>
     readonly until: Aside['until']
   }>
-  /** Those that wait for the next group. */
+  /** Commands that wait for the next group. */
   rest: ReadonlyArray<Ready<Command, Event, Refusal>>
 }
 
@@ -44,11 +45,11 @@ export type PlanParts<State, Command, Event, Refusal, Beside> = {
   readonly rules: Rules<State, Command, Event, Refusal, Beside>
   readonly repeats: Repeats<Command, Event, Refusal>
   readonly clock: Clock
-  /** Events that one append may have, at most. */
+  /** How many events one append may have. */
   readonly batchEvents: number
 }
 
-/** Whether it came before, and so need not be decided. */
+/** Whether the command came before, and so need not be decided. */
 const placeRepeat = <State, Command, Event, Refusal, Beside>(
   parts: PlanParts<State, Command, Event, Refusal, Beside>,
   plan: AppendPlan<State, Command, Event, Refusal, Beside>,
@@ -66,7 +67,7 @@ const placeRepeat = <State, Command, Event, Refusal, Beside>(
   return true
 }
 
-/** False where its events no longer fit into the group: then it is the next group's. */
+/** False if its events no longer fit into the group: then it belongs to the next group. */
 const decideOne = <State, Command, Event, Refusal, Beside>(
   { rules, batchEvents }: PlanParts<State, Command, Event, Refusal, Beside>,
   plan: AppendPlan<State, Command, Event, Refusal, Beside>,
@@ -98,7 +99,7 @@ const decideOne = <State, Command, Event, Refusal, Beside>(
   return true
 }
 
-/** `beside`: as the rules prepared it, at this revision. The stream's state must be held. */
+/** `beside`: what the rules prepared, at this revision. The stream's state must be loaded. */
 export const planGroup = <State, Command, Event, Refusal, Beside>(
   parts: PlanParts<State, Command, Event, Refusal, Beside>,
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
@@ -135,7 +136,7 @@ export const planGroup = <State, Command, Event, Refusal, Beside>(
   for (; next < jobs.length; next++) {
     const ready = jobs[next]!
     if (placeRepeat(parts, plan, ready)) continue
-    // The same command twice in one group: the second waits, and then finds the first.
+    // The same command is twice in one group: the second waits, and then finds the first.
     if (inGroup.has(ready.job.key)) {
       later.push(ready)
       continue

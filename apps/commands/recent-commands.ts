@@ -1,14 +1,14 @@
 /**
- * Which commands a stream already holds, of late: a command's key (its sender and id, see `keyOf`) to the revision of
- * its first event. Bounded; the oldest are forgotten first.
+ * Which commands a stream has had lately: maps a command's key (its sender and id, see `keyOf`) to the revision of its
+ * first event. The number is limited; the oldest are forgotten first.
  */
 import { hash } from 'node:crypto'
 
 export type RecentCommands = {
-  /** The revision of the command's first event, or undefined where it is not among the last. */
+  /** The revision of the command's first event, or undefined if it is not among the last. */
   readonly revisionOf: (key: string) => number | undefined
   readonly add: (key: string, revision: number) => void
-  /** What `pack` wrote, of commands before all that is added. */
+  /** Begins with what `pack` wrote, of commands before all that are added. */
   readonly startWith: (packed: string) => void
   /** The last `count`, packed for a snapshot. */
   readonly pack: (count: number) => string
@@ -16,16 +16,16 @@ export type RecentCommands = {
 }
 
 const HEX = 32
-/** 16 bytes of key, 4 of how far its revision is behind the newest. */
+/** 16 bytes of the key, and 4 for how far its revision is behind the newest. */
 const ROW = 20
 
-/** 32 hex digits. The sender is part of it, so that nobody can hit another's command by using its id. */
+/** 32 hex digits. The sender is part of the key, so that nobody can interfere with another's command by using its id. */
 export const keyOf = (by: { readonly kind: string; readonly id: string }, commandId: string): string =>
   hash('sha1', `${by.kind}:${by.id}\n${commandId}`, 'hex').slice(0, HEX)
 
 export const createRecent = (limit: number): RecentCommands => {
   const revisions = new Map<string, number>()
-  /** Of a snapshot; most looks at a space never ask for it. */
+  /** From a snapshot; not unpacked yet, since most reads of a space never need it. */
   let packedBefore: string | null = null
 
   const unpack = (): void => {
@@ -47,7 +47,7 @@ export const createRecent = (limit: number): RecentCommands => {
       return revisions.get(key)
     },
     add: (key, revision) => {
-      // A command's first event is where it stands.
+      // A command's place is that of its first event.
       if (revisions.has(key)) return
       revisions.set(key, revision)
       if (revisions.size > limit)
@@ -71,7 +71,7 @@ export const createRecent = (limit: number): RecentCommands => {
   }
 }
 
-/** What `pack` wrote; nothing for anything else. */
+/** Unpacks what `pack` wrote; empty for anything else. */
 const unpacked = (text: string): Array<[string, number]> => {
   const dot = text.indexOf('.')
   const newest = Number(text.slice(0, dot))

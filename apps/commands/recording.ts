@@ -1,4 +1,4 @@
-/** What goes onto the log for a decided command: its events with ids and metadata, or its refusal. */
+/** What is put on the log for a decided command: its events with ids and metadata, or its refusal. */
 import { hash } from 'node:crypto'
 import { isLoopback, networkOf } from '../../adapters/addresses.ts'
 import { isCaseCommand } from '../../domain/cases/commands.ts'
@@ -19,11 +19,11 @@ import { keptDigest } from './same-command.ts'
 
 export type AnyRequest = CommandRequest<SentCommand>
 
-/** What a decision was made on, as far as its events' metadata keep it. */
+/** What a decision was based on, as far as its events' metadata record it. */
 export type Basis = {
   readonly at: string
   readonly grounds: Grounds
-  /** Null: none were asked for. */
+  /** Null: no facts were requested. */
   readonly facts: ContentFacts | null
   readonly opened: SpaceState['opened']
   readonly isOpening: boolean
@@ -37,16 +37,17 @@ const idOf = eventId(digest)
 const nameIn = (field: string, value: string | undefined): string | undefined =>
   value !== undefined && isNamed(field, value) ? value : undefined
 
-/** A refusal for a space that the caller may not know of looks like one for a space that does not exist: the same events
- *  of the same length, so that no position tells the two apart. */
+/** A refusal for a space that the caller may not know of looks like one for a space that does not exist: the same
+ *  events with the same length, so that positions do not distinguish the two. */
 const HIDDEN = 320
 const padded = <M extends Metadata>(metadata: M): M => {
   const { content, seen } = metadata
   const pad = '.'.repeat(Math.max(0, HIDDEN - JSON.stringify({ content, seen }).length))
   return { ...metadata, pad }
 }
-/** Where a refusal for a space that there is not stands, and one about cases, which the space's moderators are not to read: its name is a caller's words, which would be there for good. A
- *  stream's name of the same length is made of it. */
+/** The stream's place for a refusal about a space that does not exist, or about cases, which the space's moderators may
+ *  not read: since the name is a caller's words, which would be there for good, it is replaced by one of the same
+ *  length. */
 const placeFor = (space: SpaceRef, isThere: boolean): string => {
   const stream = streamName('refusal', space)
   if (isThere) return stream
@@ -112,8 +113,8 @@ export const createRecording = (
   }
 
   return {
-    // Ids are of what was decided, not of the command alone: the log takes a repeated id for the very same event, so where
-    // two processes carry out one command at once, only the one whose events are there may believe so.
+    // Ids derive from what was decided, not from the command alone: the log takes a repeated id for the same event, so
+    // if two processes carry out one command at once, only the one whose events are there may believe so.
     eventsOf: (kind, request, events, basis) => {
       const scope = `${scopeOf(request, streamName(kind, request.space))} ${node.boot} ${basis.at}`
       const metadata = metadataOf(request, basis)
@@ -121,7 +122,7 @@ export const createRecording = (
     },
     refusalOf: (request, refusal, basis) => {
       const { space, id, command } = request
-      // A room's refusals are its moderators' to read, and a case may be about one of them.
+      // A room's moderators may read its refusals, and a case may be about one of them.
       const isOfRoom = !isCaseCommand(command)
       const isThere = basis.facts === null ? basis.opened !== null : basis.facts.exists
       const stream = placeFor(space, isThere && isOfRoom)

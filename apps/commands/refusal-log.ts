@@ -1,5 +1,5 @@
-/** Refusals on the log, `refusal-<space>`: one event each as far as a caller's allowance goes, and past it one event now
- *  and then that says how many. The answer waits until the refusal is on the log, but not for a log that is down. */
+/** Refusals on the log, `refusal-<space>`: one event each within a caller's allowance, and beyond it an event at
+ *  intervals that says how many. The answer waits until the refusal is on the log, but not for a log that is down. */
 import type { Logger, Metrics } from '../../adapters/observing.ts'
 import type { TokenRate } from '../../adapters/token-bucket.ts'
 import type { Clock, EventLog, NewEvent } from '../../domain/ports.ts'
@@ -12,28 +12,28 @@ export type RefusalNote = {
   readonly who: string
   readonly command: string
   readonly reason: string
-  /** The event, with `detail` added to its data; `isSummary` gets it an id of its own. */
+  /** Makes the event, with `detail` added to its data; with `isSummary` it gets an id of its own. */
   readonly event: (detail?: unknown, isSummary?: boolean) => NewEvent
 }
 
 export type RefusalLog = {
-  /** Resolves when it is on the log, or when waiting longer would help nobody. */
+  /** Resolves when it is on the log, or when there is no point in waiting longer. */
   readonly record: (note: RefusalNote) => Promise<void>
-  /** Counts it alone; the log hears of it in a summary. */
+  /** Only counts it; it gets on the log in a summary. */
   readonly summarise: (note: RefusalNote) => void
-  /** Writes what waits, summaries included. */
+  /** Writes what waits, including summaries. */
   readonly flush: () => Promise<void>
   readonly lost: () => number
   readonly stop: () => void
 }
 
 export type RefusalLogOptions = {
-  /** Refusals of one caller written one by one; the rest are summed up. */
+  /** How many refusals of one caller are written one by one; the rest are summed up. */
   readonly rate: TokenRate
-  /** Bytes of those of one caller, and of all that are written one by one. */
+  /** How many bytes the refusals of one caller, and all that are written one by one, may have. */
   readonly bytes: TokenRate
   readonly bytesOfAll: TokenRate
-  /** How many sums of one caller wait at once: somebody who is refused in ever new places is only counted. */
+  /** How many sums of one caller may wait at once: somebody who is refused in ever new places is only counted. */
   readonly summariesOfOne: number
   readonly summaryMs: number
   /** How long an answer waits for its refusal to be safe. */
@@ -76,7 +76,7 @@ export const createRefusalLog = (
   /** Ids written lately: a repeated refusal is not written again. */
   const written = new Set<string>()
   const summaries = new Map<string, Summary>()
-  /** How many of them are whose. */
+  /** How many sums each caller has. */
   const summed = new Map<string, number>()
   let waiting = 0
   let lost = 0
@@ -93,7 +93,7 @@ export const createRefusalLog = (
     while (queue.length > 0) {
       const batch = queue.splice(0, size)
       waiting -= batch.length
-      // An append may take its time to end; those who asked need not.
+      // An append may take long; the callers need not wait for it.
       const late = setTimeout(() => {
         for (const { done } of batch) done()
       }, options.answerMs)
@@ -110,7 +110,7 @@ export const createRefusalLog = (
       clearTimeout(late)
       if (result._tag === 'Appended') metrics.count?.('refusals_written', batch.length)
       else if (result._tag === 'TooLarge' && batch.length > 1) {
-        // By halves until it fits.
+        // Halves the batch until it fits.
         size = batch.length >> 1
         queue.unshift(...batch)
         waiting += batch.length

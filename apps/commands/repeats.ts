@@ -1,20 +1,19 @@
-/** Repeated commands: answers of those that changed nothing are remembered here, the others are read from the log. */
+/** Repeated commands: answers to those that changed nothing are remembered here, the others are read from the log. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { type Job, type Rules, troubled, unavailable } from './jobs.ts'
 import { deleted, type Model } from './model.ts'
 
-/** Where a stream stood, and where on the log that was. */
+/** A stream's revision, and the log's position at that point. */
 export type Stand = { readonly revision: bigint; readonly position: bigint }
 
-/** How many answers of commands that changed nothing a mailbox remembers. */
+/** How many answers to commands that changed nothing a mailbox remembers. */
 const REMEMBERED = 1_000
-/** Events read at first of a command that comes again. */
+/** How many events of a repeated command are read at first. */
 const FEW = 8
 
 export type Repeats<Command, Event, Refusal> = {
-  /** What a command that changed nothing was told; `reused` where its id came with another request; undefined where it is
-   *  not known. */
+  /** What a command that changed nothing was answered; `reused` if its id came with another request; undefined if it is not known. */
   readonly unchanged: (job: Job<Command, Event, Refusal>) => Stand | 'reused' | undefined
   readonly rememberUnchanged: (job: Job<Command, Event, Refusal>, at: Stand) => void
   /** Answers with what the command did when it first came; its first event has this revision. */
@@ -28,14 +27,14 @@ export const createRepeats = <State, Command, Event, Refusal, Beside>(parts: {
   readonly model: Model<State, Event>
   readonly rules: Rules<State, Command, Event, Refusal, Beside>
   readonly log: EventLog
-  /** Events read at once, but for the first few. */
+  /** How many events are read at once, except for the first few. */
   readonly pageSize: number
 }): Repeats<Command, Event, Refusal> => {
   const { stream, model, rules, log, pageSize } = parts
   type AJob = Job<Command, Event, Refusal>
   const unchanged = new Map<string, Stand & { readonly digest: string | null }>()
 
-  /** Null for an id that the server made, which comes with nothing else. */
+  /** Null for an id that the server made, which is never used for anything else. */
   const digestOf = ({ request }: AJob): string | null =>
     request.isIdChosen === true ? rules.digest(request) : null
 

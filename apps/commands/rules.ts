@@ -1,5 +1,5 @@
-/** What the rules of spaces, chats and cases have in common: how a command is put to the decider, what becomes of a refusal, and
- *  ids that callers chose. */
+/** What the rules of spaces, chats and cases have in common: how a command is passed to the decider, what is done about
+ *  a refusal, and ids that callers chose. */
 import type { Metrics } from '../../adapters/observing.ts'
 import type { CaseRefusal } from '../../domain/cases/refusals.ts'
 import type { SentCommand } from '../../domain/commands.ts'
@@ -22,7 +22,7 @@ type Named<Command> = {
   readonly job: { readonly request: CommandRequest<Command> }
   readonly content: ContentFacts
 }
-/** The command as the deciders take it. */
+/** The command in the form that the deciders expect. */
 export const askedOf = <Command>({ job, content }: Named<Command>, at: string) => ({
   id: job.request.id,
   by: job.request.by,
@@ -33,7 +33,7 @@ export const askedOf = <Command>({ job, content }: Named<Command>, at: string) =
 
 const NOTHING = () => null
 
-/** What becomes of a refusal beside its answer. */
+/** What is done about a refusal besides answering it. */
 export const onRefused = (
   { recording, refusals, metrics }: RulesParts,
   request: AnyRequest,
@@ -43,11 +43,11 @@ export const onRefused = (
   const note = () => recording.refusalOf(request, refusal, basis)
   metrics.count?.('commands_refused', 1, { reason: codeOf(refusal) })
   switch (refusal._tag) {
-    // A malformed request is no act in the space.
+    // A malformed request is not an act in the space, and is not recorded.
     case 'Invalid':
       return NOTHING
     case 'SpaceNotFound':
-      // Neither the answer nor its time nor the log's growth may tell a private space from none.
+      // Neither the answer nor its time nor the log's growth may reveal whether a private space exists.
       return () => {
         void refusals.record(note())
         return null

@@ -3,13 +3,13 @@ import { hash } from 'node:crypto'
 import type { SentCommand } from '../../domain/commands.ts'
 import type { RecordedEvent } from '../../domain/ports.ts'
 
-/** Keys in order: whoever asks again need not write JSON down alike. */
+/** Sorts the keys, since a repeated request need not have the same order in its JSON. */
 const ordered = (_: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
-/** All that the caller says in the command. It reveals too much about words to be kept anywhere but in memory. */
+/** A digest of everything that the caller says in the command. It reveals too much about words to be kept anywhere but in memory. */
 export const wholeDigest = (command: SentCommand): string =>
   hash('sha256', JSON.stringify({ ...command, fresh: undefined, network: undefined }, ordered), 'hex').slice(
     0,
@@ -21,13 +21,13 @@ const withoutWords = (command: SentCommand): SentCommand => {
   return 'words' in command && command.type !== 'SetFilter' ? { ...command, words: '' } : command
 }
 
-/** What the command says but for the words of a message or a report: those are in its event, where they can be erased. */
+/** A digest of the command without the words of a message or a report: those are in its event, where they can be erased. */
 export const keptDigest = (command: SentCommand): string => wholeDigest(withoutWords(command))
 
 type Json = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null
 
-/** Words that are no longer on the log count as the same. */
+/** Whether the words are the same; words that are no longer on the log count as the same. */
 const saysTheSame = (content: string, { data }: RecordedEvent): boolean =>
   !isObject(data) ||
   typeof data.content !== 'string' ||
@@ -35,7 +35,7 @@ const saysTheSame = (content: string, { data }: RecordedEvent): boolean =>
   data.unreadable !== undefined ||
   data.content === content
 
-/** `happened`: the events of the command that used the id. What they don't tell counts as the same. */
+/** `happened`: the events of the command that used the id. What they don't show counts as the same. */
 export const isSame = (command: SentCommand, happened: ReadonlyArray<RecordedEvent>): boolean => {
   const metadata = happened[0]?.metadata
   if (!isObject(metadata) || !isObject(metadata.command)) return true

@@ -1,13 +1,13 @@
-/** Frees held seats that ran out, in the spaces that this process let people into, and ends the sessions and voices that
- *  were too many to end with what forbade them (a setting, a ban, a mute, a revoked permission). The space's own rules
- *  make up for whatever it misses: a seat that ran out counts for nothing at the next request. */
+/** Frees held seats that ran out, in the spaces that this process let people into, and ends the sessions and voices
+ *  that were too many to end together with what forbade them (a setting, a ban, a mute, a revoked permission). The
+ *  space's own rules make up for whatever it misses: a seat that ran out counts for nothing at the next request. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type SpaceKey, type SpaceRef, spaceKey } from '../../domain/names.ts'
 import type { Clock, Commands, Ids, OnAccepted } from '../../domain/ports.ts'
 import { AT_ONCE_WITH_WORDS } from '../../domain/space/endings.ts'
 
 export type SeatKeeper = {
-  /** To be told of each accepted command. */
+  /** To be called for each accepted command. */
   readonly noticed: OnAccepted
   /** Sends what is due. The timer calls it. */
   readonly tick: () => Promise<void>
@@ -19,7 +19,7 @@ export type SeatKeeper = {
 type Due = { readonly space: SpaceRef; first: number; last: number }
 
 const SYSTEM = { kind: 'system', id: 'seats' } as const
-/** A command that ended so much may have left more for the next round. */
+/** A command that ended this many may have left more for the next round. */
 const MANY = AT_ONCE_WITH_WORDS
 const MAX_SPACES = 100_000
 

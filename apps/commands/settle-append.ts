@@ -4,8 +4,8 @@ import type { AppendError, Appended, EventLog, ExpectedRevision, NewEvent } from
 
 export type Settled =
   | { readonly _tag: 'Appended'; readonly appended: Appended }
-  /** Another writer was first, or an earlier try of ours got through: reading what is new tells which. `actual`: where the
-   *  stream is, of which a read right after may still show less; null where it is none. */
+  /** Another writer was faster, or an earlier attempt of ours succeeded: reading what is new shows which. `actual`: the
+   *  stream's revision, of which a read directly afterwards may still show less; null if there is no stream. */
   | { readonly _tag: 'Overtaken'; readonly actual: bigint | null }
   /** Nothing was written. */
   | { readonly _tag: 'NotWritten'; readonly cause: string }
@@ -17,9 +17,9 @@ export type Settled =
 export type SettleAppendOptions = {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
-  /** How long an append that wrote nothing is tried again. */
+  /** For how long an append that wrote nothing is tried again. */
   readonly unavailableMs: number
-  /** How long an append whose outcome is unknown is tried again. */
+  /** For how long an append whose outcome is unknown is tried again. */
   readonly unknownMs: number
   readonly wait: (ms: number) => Promise<void>
 }
@@ -30,10 +30,10 @@ export type Append = {
   readonly events: ReadonlyArray<NewEvent>
 }
 
-/** So many events that others wrote meanwhile are looked through. */
+/** How many events that others wrote meanwhile are searched. */
 const OTHERS = 1_000
 
-/** An append that may be there already: looks for it, and else sends it for the end that it saw alone. */
+/** An append that may be there already: looks for it, and otherwise sends it with the end that it saw as the expected revision. */
 const lookAndAppend = async (
   log: EventLog,
   { stream, events }: Append,

@@ -9,26 +9,26 @@ import type { Trouble } from './model.ts'
 
 const SNAPSHOT_VERSION = 1
 export const snapshotStream = (stream: string): string => `snapshot-${stream}`
-/** How a stream stood when its beginning was archived: no shortcut, since what it was made of is not on the log any more. */
+/** A stream's state when its beginning was archived: not a shortcut, since the events that it was made from are no longer on the log. */
 export const standingStream = (stream: string): string => `standing-${stream}`
 
 export type StoredSnapshot = {
   /** The revision of the last event folded in, and that event's id: what ties a snapshot to its stream. */
   readonly revision: number
   readonly lastId: string
-  /** As `Recent.pack` wrote it. */
+  /** The result of `Recent.pack`. */
   readonly recent: string
   readonly state: unknown
 }
 
 export type Snapshots = {
-  /** The newest whole one, or null. Left only where the log can't be reached. */
+  /** The newest complete one, or null. Left only if the log can't be reached. */
   readonly read: (stream: string) => Promise<E.Either<Trouble, StoredSnapshot | null>>
-  /** Never throws; answers the bytes written, or null where it was not. */
+  /** Never throws; returns how many bytes were written, or null if nothing was. */
   readonly write: (stream: string, snapshot: StoredSnapshot) => Promise<number | null>
 }
 
-/** A body above this is compressed and cut: an append takes 1 MiB at most. */
+/** A body larger than this is compressed and divided, since an append may have 1 MiB at most. */
 const PART = 600_000
 const MAX_PARTS = 64
 /** The log may drop a snapshot once this many later parts are there. */
@@ -60,7 +60,7 @@ const snapshotOf = (body: unknown): StoredSnapshot | null => {
   return body as StoredSnapshot
 }
 
-/** `nameOf`: the stream that they stand in. */
+/** `nameOf`: the name of the stream that contains them. */
 export const createSnapshots = (
   log: Pick<EventLog, 'append' | 'readStream'>,
   ids: Ids,
@@ -68,7 +68,7 @@ export const createSnapshots = (
 ): Snapshots => {
   const bounded = new Set<string>()
 
-  /** Old snapshots are useless: asks the log to keep few. It does not matter if it does not. */
+  /** Old snapshots are useless: asks the log to keep only a few. It does not matter if it fails. */
   const bound = async (name: string): Promise<void> => {
     if (bounded.has(name)) return
     if (bounded.size > 10_000) bounded.clear()
@@ -140,7 +140,7 @@ export const createSnapshots = (
         const size = Math.ceil(packed.length / of)
         let at: bigint | 'any' = 'any'
         for (let i = 0; i < of; i++) {
-          // Each part directly after the one before: another node's parts in between would spoil both.
+          // Each part must come directly after the one before: another node's parts in between would spoil both.
           const written: Awaited<ReturnType<ReturnType<EventLog['append']>>> = await log.append(name, at, [
             part(packed.slice(i * size, (i + 1) * size), i, of),
           ])()

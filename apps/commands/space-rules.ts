@@ -1,4 +1,4 @@
-/** How a space's stream decides: on its own state and what the content says, with nothing beside. */
+/** How a space's commands are decided: on its own state and on what the content says, and nothing else. */
 import * as E from 'fp-ts/lib/Either.js'
 import { groundsFor } from '../../domain/space/access.ts'
 import type { SpaceCommand } from '../../domain/space/commands.ts'

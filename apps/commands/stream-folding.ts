@@ -1,4 +1,4 @@
-/** A stream's state, folded from its events in order: from its snapshot on, or from its beginning. */
+/** A stream's state, folded from its events in order, starting from its snapshot or from its beginning. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, RecordedEvent } from '../../domain/ports.ts'
 import { deleted, type KeyedEvent, type Model, type Trouble } from './model.ts'
@@ -11,7 +11,7 @@ export type Holding<State> = {
   position: bigint
   lastId: string
   readonly recent: RecentCommands
-  /** Where some revisions stand in the log, oldest first. */
+  /** The positions of some revisions in the log, oldest first. */
   readonly marks: Array<{ readonly revision: number; readonly position: bigint }>
 }
 
@@ -20,25 +20,25 @@ export type StreamStateParts<State, Event> = {
   readonly model: Model<State, Event>
   readonly log: EventLog
   readonly snapshots: Snapshots
-  /** Of streams whose beginning was archived. */
+  /** States of streams whose beginning was archived. */
   readonly standings: Snapshots
 }
 
 export type FoldingOptions = {
-  /** Commands remembered. */
+  /** How many commands are remembered. */
   readonly recentCommands: number
   readonly pageSize: number
   readonly onUndecodable: (recorded: RecordedEvent, detail: string) => void
 }
 
-/** `folded`: how many events since the snapshot, or the beginning. */
+/** `folded`: how many events were folded since the snapshot, or since the beginning. */
 export type LoadedStream<State> = { readonly holding: Holding<State>; readonly folded: number }
 
 const MARK_EVERY = 128
 const MARKS = 64
 
 export type StreamFolding<State, Event> = {
-  /** Ours, appended: the event after the last in `into`. `at`: the append's position. */
+  /** Folds an event of ours that was appended, the one after the last in `into`. `at`: the append's position. */
   readonly fold: (into: Holding<State>, event: KeyedEvent<Event>, id: string, at: bigint) => void
   readonly take: (into: Holding<State>, events: ReadonlyArray<RecordedEvent>) => E.Either<Trouble, number>
   readonly readTail: (into: Holding<State>) => Promise<E.Either<Trouble, number>>
@@ -50,7 +50,7 @@ export const createStreamFolding = <State, Event>(
   options: FoldingOptions,
 ): StreamFolding<State, Event> => {
   const fold = (into: Holding<State>, { event, key }: KeyedEvent<Event>, id: string, at: bigint) => {
-    // Exactly the next one.
+    // It is exactly the next one.
     const revision = into.revision + 1
     into.state = model.evolve(into.state, event)
     into.revision = revision
@@ -63,7 +63,7 @@ export const createStreamFolding = <State, Event>(
     }
   }
 
-  /** Folds the ones that come next; answers how many, or the trouble. */
+  /** Folds the events that come next; returns how many, or the trouble. */
   const take = (into: Holding<State>, events: ReadonlyArray<RecordedEvent>): E.Either<Trouble, number> => {
     let taken = 0
     for (const recorded of events) {
@@ -90,7 +90,7 @@ export const createStreamFolding = <State, Event>(
     return E.right(taken)
   }
 
-  /** Everything after what `into` has, to the stream's end. */
+  /** Reads everything after what `into` has, to the stream's end. */
   const readTail = async (into: Holding<State>): Promise<E.Either<Trouble, number>> => {
     let total = 0
     for (;;) {
@@ -116,7 +116,7 @@ export const createStreamFolding = <State, Event>(
     marks: [],
   })
 
-  /** From what is kept, if it is of this very stream; its last event is read again to see that. */
+  /** Starts from what is kept, if it belongs to exactly this stream; its last event is read again to check that. */
   const from = async (kept: Snapshots): Promise<E.Either<Trouble, LoadedStream<State> | null>> => {
     const found = await kept.read(stream)
     if (E.isLeft(found)) return found

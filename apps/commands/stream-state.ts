@@ -13,7 +13,7 @@ import {
 } from './stream-folding.ts'
 
 export type HeldState<State> = {
-  /** Of the log up to `revision` (-1 for an empty stream). Read it at once or fork it. */
+  /** The state at `revision` (-1 for an empty stream). Read it at once or fork it. */
   readonly state: State
   readonly revision: number
   readonly position: bigint
@@ -22,18 +22,18 @@ export type HeldState<State> = {
 export type StreamState<State, Event> = {
   /** Null until loaded, and again after `drop`. */
   readonly held: () => HeldState<State> | null
-  /** Snapshot and tail, where it is not loaded yet. */
+  /** Loads the snapshot and the tail if it is not loaded yet. */
   readonly load: () => Promise<E.Either<Trouble, void>>
-  /** Reads what is new. True where there was something. */
+  /** Reads what is new. True if there was something. */
   readonly refresh: () => Promise<E.Either<Trouble, boolean>>
-  /** A copy to decide on, with the events of an append in the making. */
+  /** A copy on which to decide, for the events of an append that is being prepared. */
   readonly draft: () => State
-  /** The copy that was kept of the last group, where a fork costs; null where there is none of this revision. */
+  /** The copy that was kept of the last group, since forks may be expensive; null if there is none of this revision. */
   readonly keptDraft: () => State | null
-  /** `revision`: of the last event in it. */
+  /** `revision` is that of the last event in it. */
   readonly keepDraft: (draft: State, revision: number) => void
   readonly loseDraft: () => void
-  /** Ours, appended: the last is at `last`. */
+  /** Takes events of ours that were appended, the last of them at `last`. */
   readonly committed: (
     events: ReadonlyArray<KeyedEvent<Event>>,
     written: ReadonlyArray<NewEvent>,
@@ -45,9 +45,9 @@ export type StreamState<State, Event> = {
   readonly drop: () => void
   /** The moment (by `now`) at which the state is last known to have been the log's end. */
   readonly freshAt: () => number
-  /** A position by which the log held every event before this revision; the end's where that is not remembered. */
+  /** A position at which the log had every event before this revision; the stream's end if that is not remembered. */
   readonly positionBefore: (revision: number) => bigint
-  /** Events folded in since the last snapshot. */
+  /** How many events were folded since the last snapshot. */
   readonly sinceSnapshot: () => number
   readonly snapshot: () => Promise<void>
   /** Roughly how many bytes this holds. */
@@ -57,15 +57,15 @@ export type StreamState<State, Event> = {
 export type StreamStateOptions = FoldingOptions & {
   /** Milliseconds of a clock that only goes forwards. */
   readonly now: () => number
-  /** How many of the commands remembered a snapshot carries. */
+  /** How many of the remembered commands a snapshot contains. */
   readonly recentInSnapshot: number
-  /** The moment (by `now`) up to which every stream's events were shown to `observe`. */
+  /** The moment (by `now`) up to which every stream's events were passed to `observe`. */
   readonly followedTo: () => number
   readonly onCommitted: (sentAt: number, position: bigint) => void
   readonly onSnapshot: (bytes: number | null, ms: number) => void
 }
 
-/** Below this a fork is cheaper than a second copy kept. */
+/** With fewer entries than this, a fork is cheaper than keeping a second copy. */
 const SMALL = 256
 const BYTES_AN_ENTRY = 400
 const BYTES_A_RECENT = 110
@@ -100,7 +100,7 @@ export const createStreamState = <State, Event>(
   const folding = createStreamFolding(parts, options)
   const { fold, take, readTail } = folding
   let held: Holding<State> | null = null
-  /** The state that decisions are drafted on, and the revision it is worth once its append is through. */
+  /** The state on which decisions are drafted, and its revision once its append has succeeded. */
   let draft: { state: State; revision: number } | null = null
   let loading: Promise<E.Either<Trouble, void>> | null = null
   let freshAt = Number.NEGATIVE_INFINITY
@@ -108,7 +108,7 @@ export const createStreamState = <State, Event>(
   let snapshotting: Promise<void> | null = null
   let epoch = 0
 
-  /** The newest that was seen of the stream, taken in or not. */
+  /** The newest revision that was seen of the stream, whether it was folded or not. */
   let seen = -1
 
   const drop = (): void => {
@@ -161,7 +161,7 @@ export const createStreamState = <State, Event>(
       if (into === null) return E.left({ _tag: 'Trouble', cause: 'not loaded' })
       const before = into.revision
       const read = await refresh()
-      // Its next event was archived meanwhile: from how things stood there.
+      // Its next event was archived meanwhile: starts from the state saved there.
       if (E.isLeft(read) && read.left.broken === 'cut' && held === into) {
         drop()
         const again = await load()

@@ -3,7 +3,7 @@
 import type { Metrics } from '../../adapters/observing.ts'
 import type { Mailbox } from './mailbox.ts'
 
-/** The part of any mailbox that keeping it needs. */
+/** The part of a mailbox that is needed to keep it. */
 export type HeldMailbox = Pick<
   Mailbox<never, never, never, never>,
   'stream' | 'queued' | 'isBusy' | 'pin' | 'unpin' | 'idle' | 'snapshotIfWorth' | 'rest'
@@ -17,7 +17,7 @@ export type Streams<M extends HeldMailbox> = {
   readonly use: <One extends M>(stream: string, create: () => One) => One
   /** To be called when its weight may have changed. */
   readonly weigh: (mailbox: M) => void
-  /** Drops what is too much. */
+  /** Drops mailboxes while there is too much. */
   readonly evict: () => void
   /** Least recently used first. */
   readonly all: () => ReadonlyArray<M>

@@ -1,5 +1,5 @@
-/** The entrance of the command path: limits, the content's facts, the caller's key; then the command joins its stream's
- *  queue. */
+/** The entrance of the command path: checks limits, gets the content's facts and the caller's key; then the command
+ *  joins its stream's queue. */
 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Metrics } from '../../adapters/observing.ts'
@@ -17,13 +17,13 @@ import type { Mailbox } from './mailbox.ts'
 import { keyOf } from './recent-commands.ts'
 import type { AnyRequest, Basis } from './recording.ts'
 
-/** What a caller must have before their command may join a group, so that nobody else waits for it. */
+/** The keys that a caller must have before their command may join a group, so that nobody else waits for them. */
 export type PersonalKeys = {
   readonly has: (subject: Subject) => boolean
   readonly ask: (subject: Subject) => Promise<E.Either<ContentError, void>>
 }
 
-/** Where a caller comes from, as the rules may know it. */
+/** A tag of the caller's network, which the rules may know. */
 export type NetworkTag = (ip: string) => string
 
 export type SubmitParts = {
@@ -41,7 +41,7 @@ export type SubmitParts = {
 }
 
 const ASKED_OF_GUESTS: ReadonlySet<string> = new Set(['PostMessage', 'JoinSpace', 'FileReport'])
-/** Commands whose rules ask where they come from: of guests, who may be anybody anew with each call. */
+/** Adds the network to commands whose rules need it: those of guests, who may be somebody new with each call. */
 const withNetwork = <C extends SentCommand>(
   request: CommandRequest<C>,
   tag: NetworkTag | undefined,
@@ -53,7 +53,7 @@ const withNetwork = <C extends SentCommand>(
   return { ...request, command: { ...command, network: tag(client.ip) } }
 }
 
-/** What the server does for somebody who has left must not wait for their allowance. */
+/** Whether the server sends the command: what it does for somebody who has left must not wait for their allowance. */
 const isServers = (command: SentCommand): boolean =>
   command.type === 'LeaveSpace' && command.reason !== 'left'
 
@@ -63,7 +63,8 @@ const slowDown = (seconds: number): E.Either<CommandError<SpaceRefusal>, never> 
     refusal: { _tag: 'SlowDown', retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
   })
 
-/** Only for who may be there by the content alone: to others no space may take longer than one that is not there. */
+/** Only for callers who may be there by the content alone: for others, an existing space must not take longer than one
+ *  that does not exist. */
 const askForKey = async (
   keys: PersonalKeys,
   subject: Subject,
@@ -101,7 +102,7 @@ export const createSubmit = (parts: SubmitParts) => {
           .catch((error) => E.left({ _tag: 'ContentUnavailable' as const, cause: String(error) }))
       : Promise.resolve(E.right(NO_FACTS))
 
-  /** `mailboxFor` is asked again where the caller's key had to be waited for: the mailbox may have been let go of. */
+  /** `mailboxFor` is called again if the caller's key had to be waited for: the mailbox may have been dropped. */
   return <State, Command extends SentCommand, Event, Refusal>(
     sent: CommandRequest<Command>,
     mailboxFor: (space: SpaceRef) => Mailbox<State, Command, Event, Refusal>,

@@ -1,4 +1,4 @@
-/** A group of commands that is being carried out: which are still to be answered. */
+/** A group of commands that is being carried out, and which of them are still to be answered. */
 import type { CommandResult, Ready } from './jobs.ts'
 
 /** What is under way: the jobs that are still to be answered, and how often it was tried. */
@@ -6,11 +6,11 @@ export type Work<Jobs> = {
   jobs: Jobs
   round: number
   preparations: number
-  /** The log was looked at since the jobs came, so a refusal on what is held is for good. */
+  /** Whether the log was read since the jobs came, so that a refusal by the current state is final. */
   isFresh: boolean
 }
 
-/** Answers these alike, and gives back those that are still to be carried out. */
+/** Gives these the same answer, and returns the jobs that are still to be carried out. */
 export const answerAll = <Command, Event, Refusal>(
   jobs: ReadonlyArray<Ready<Command, Event, Refusal>>,
   answer: CommandResult<Event, Refusal>,
@@ -20,7 +20,7 @@ export const answerAll = <Command, Event, Refusal>(
   return rest
 }
 
-/** The jobs that the plan settles: all but its rest. */
+/** The jobs that the plan settles: all except its rest. */
 export const settledBy = <Job>({ rest }: { readonly rest: ReadonlyArray<Job> }, jobs: ReadonlyArray<Job>) => {
   if (rest.length === 0) return jobs
   const left = new Set(rest)

@@ -1,9 +1,9 @@
 /** Estimates how many bytes a command would put on the log, before it is decided. */
 import type { SentCommand } from '../../domain/commands.ts'
 
-/** An event's own: its ids, its metadata, names and times, and a client's address, sealed. */
+/** An event's fixed part: its ids, its metadata, names and times, and a client's address, sealed. */
 const EVENT_BYTES = 1_000
-/** What is sealed stands there as base64, of JSON that may escape each character. */
+/** Sealed data is there as base64, of JSON in which each character may be escaped. */
 const SEALED = 4 / 3
 
 const jsonBytes = (value: unknown): number => {
@@ -11,12 +11,12 @@ const jsonBytes = (value: unknown): number => {
   try {
     return Buffer.byteLength(JSON.stringify(value) ?? '')
   } catch {
-    // No JSON at all: refused for its form, and none of it is kept.
+    // It is not JSON: it will be refused for its form, and none of it is kept.
     return 0
   }
 }
 
-/** What is its sender's alone and of any length; the rest is in `EVENT_BYTES`. */
+/** Counts the parts that the sender chooses and that may be of any length; the rest is in `EVENT_BYTES`. */
 export const writtenBytes = (command: SentCommand): number => {
   switch (command.type) {
     case 'JoinSpace':
@@ -33,7 +33,7 @@ export const writtenBytes = (command: SentCommand): number => {
     case 'ChangeEntity':
       return EVENT_BYTES + SEALED * jsonBytes(command.components)
     case 'FileReport':
-      // What it opens, with it.
+      // Includes the case that it opens.
       return 2 * EVENT_BYTES + SEALED * jsonBytes(command.words)
     case 'Appeal':
       return EVENT_BYTES + SEALED * jsonBytes(command.words)

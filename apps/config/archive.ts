@@ -1,18 +1,18 @@
-/** How the log is archived: read by the processes with all else, and by the command line alone. */
+/** The settings of archiving: the processes read them with all others, the command line by themselves. */
 import { join, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Name, type ValueOf, type Variable, variables } from './variables.ts'
 
 export type ArchiveSettings = {
-  /** Absolute. */
+  /** An absolute path. */
   readonly dir: string
-  /** Null for any number. */
+  /** Null for no limit. */
   readonly maxBytes: number | null
-  /** Days; null for as long as everything else. */
+  /** In days; null for as long as everything else. */
   readonly refusals: number | null
   readonly looks: number | null
   readonly snapshots: number | null
-  /** Whether the tables let go of what is archived. */
+  /** Whether rows of what is archived are deleted from the tables. */
   readonly cutTables: boolean
 }
 

@@ -60,18 +60,19 @@ export const redisUrl: Text<string> = text(
   'of the form redis://host:6379 (or rediss://)',
   urlOf(['redis:', 'rediss:'], (url) => url.hostname !== ''),
 )
-// A cluster's address lists several hosts, which URL refuses: so a pattern.
+// A pattern, because a cluster's address lists several hosts, which URL refuses.
 export const eventStoreUrl: Text<string> = text('of the form esdb://host:2113 (or esdb+discover://)', (s) =>
   /^(esdb|kurrentdb|kdb|kurrent)(\+discover)?:\/\/[^\s/?]+(\/?\?\S*|\/)?$/.test(s) ? s : undefined,
 )
-/** As a browser sends it in the Origin header: scheme, host and port, nothing after. The host's first label may be a star,
- *  where two at least come after it: nobody owns all of `https://*.io`. `*.dlux.io` is https. */
+/** An origin as a browser sends it in the Origin header: scheme, host and port, and nothing more. The host's first
+ *  label may be a star if at least two labels follow it, since nobody owns all of `https://*.io`. `*.dlux.io` means
+ *  https. */
 const origin: Text<string> = text('an origin', (s) => {
   const whole = s.startsWith('*.') ? `https://${s}` : s
   const isOrigin = (one: string) => urlOf(['http:', 'https:'], (url) => url.origin === one)(one)
   const [, scheme, rest] = /^(https?:\/\/)\*\.(.*)$/.exec(whole) ?? []
   if (scheme === undefined || rest === undefined) return whole.includes('*') ? undefined : isOrigin(whole)
-  // With a label in the star's place it must be an origin; so numbers and addresses are none.
+  // With a label instead of the star it must be an origin, so numbers and addresses are not accepted.
   const isName = /^([^.*:]+\.)+[^.*:0-9]+(:\d+)?$/.test(rest)
   return isName && isOrigin(`${scheme}a.${rest}`) !== undefined ? whole : undefined
 })
@@ -105,7 +106,7 @@ export const networks = listOf(network, 'loopback, addresses or networks (10.0.0
 export const nodeName: Text<string> = text('1 to 64 letters, digits, dots, hyphens and underscores', (s) =>
   /^[A-Za-z0-9._-]{1,64}$/.test(s) ? s : undefined,
 )
-/** A tag of Hive, or a community’s name. */
+/** A Hive tag, or a community’s name. */
 export const hiveTag: Text<string> = text('a tag of Hive, of lower-case letters, digits and hyphens', (s) =>
   /^[a-z0-9-]{1,32}$/.test(s) ? s : undefined,
 )
@@ -114,12 +115,12 @@ export const secretOf = (min: number): Text<string> =>
   text(`at least ${min} characters long (try: openssl rand -hex 32)`, (s) =>
     s.length >= min && !/^(change-?me|secret|password|example)/i.test(s) ? s : undefined,
   )
-/** The name of a signing key, as signed notes have it. */
+/** The name of a signing key, in the form of signed notes. */
 export const keyName: Text<string> = text(
   'a name without spaces and plus signs, such as vr.dlux.io/presence',
   (s) => (/^[^\s+]{1,200}$/.test(s) ? s : undefined),
 )
-/** Bytes in hex. */
+/** This many bytes in hex. */
 export const hexKey = (bytes: number): Text<string> =>
   text(`${2 * bytes} hex digits (try: openssl rand -hex ${bytes})`, (s) =>
     new RegExp(`^[0-9a-fA-F]{${2 * bytes}}$`).test(s) ? s.toLowerCase() : undefined,

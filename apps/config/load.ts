@@ -6,7 +6,7 @@ import { type Name, type ValueOf, type Variable, variables } from './variables.t
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A database in parts, for drivers that want them so. */
+/** A database's connection in parts, for drivers that need it in this form. */
 export type DatabaseParts = {
   readonly host: string
   readonly port: number
@@ -25,28 +25,28 @@ export type Config = {
   readonly corsOrigins: ReadonlyArray<string>
   /** Proxies whose X-Forwarded-For is believed; empty for none. */
   readonly trustProxy: ReadonlyArray<string>
-  /** Of one client address; 0 for any number. */
+  /** How many sockets one client address may have; 0 for any number. */
   readonly socketsPerAddress: number
   readonly nodeId: string
   readonly eventStoreUrl: string
   readonly database: { readonly url: string; readonly poolSize: number }
-  /** DLUX's primary; null where it is not named. */
+  /** DLUX's primary; null if none is named. */
   readonly primary: DatabaseParts | null
-  /** How the primary is followed; `url` is null where it is not. */
+  /** How the primary is followed; `url` is null if it is not. */
   readonly content: {
     readonly url: string | null
     readonly way: 'auto' | 'replication' | 'polling'
     readonly pollMs: number
     readonly sweepHour: number
-    /** Whether posts that the tables do not have are looked for on Hive. */
+    /** Whether posts that the tables do not have are looked up on Hive. */
     readonly hivePosts: boolean
-    /** Who is asked what is read now; null where nobody is, or a primary is followed. */
+    /** Whom to ask for trending posts; null if nobody, or if a primary is followed. */
     readonly alive: { readonly dluxApiUrl: string | null; readonly tag: string | null } | null
   }
-  /** Null where there is none: one process alone. */
+  /** Null if there is none, for a single process. */
   readonly redisUrl: string | null
   readonly session: { readonly secret: string; readonly ttlSeconds: number }
-  /** 64 hex digits: the keys of people's data are kept under it. */
+  /** 64 hex digits, under which the keys of people's data are encrypted. */
   readonly privacy: { readonly masterKey: string }
   /** The seed, 64 hex digits, that checkpoints are signed with, and the log's name in them. */
   readonly audit: {
@@ -57,11 +57,11 @@ export type Config = {
   readonly authHeaderMaxAgeSeconds: number
   readonly turn: {
     readonly secret: string
-    /** `host` or `host:port`; empty where there is no coturn. */
+    /** `host` or `host:port`; empty if there is no coturn. */
     readonly hosts: ReadonlyArray<string>
-    /** Whether TURN over TLS is advertised; `auto`: where it is not found shut. */
+    /** Whether TURN over TLS is advertised; `auto`: unless it is found to be closed. */
     readonly tls: 'auto' | 'on' | 'off'
-    /** Empty for each of `hosts`. */
+    /** Empty means each of `hosts`. */
     readonly tlsHosts: ReadonlyArray<string>
     readonly ttlSeconds: number
   }
@@ -79,16 +79,16 @@ export type Config = {
   readonly operatorToken: string | null
   readonly dataDir: string
   readonly archive: ArchiveSettings
-  /** For how many days motion is kept at the most; 0: it is not. */
+  /** For how many days motion is kept at most; 0: it is not kept. */
   readonly motionDays: number
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]'])
-/** True of addresses that only this machine can reach. */
+/** True for addresses that only this machine can reach. */
 const isLoopback = (host: string): boolean => LOOPBACK.has(host) || /^127(\.\d{1,3}){3}$/.test(host)
 
-/** A log's name where none is given: its address without the scheme. */
+/** The log's name if none is given: the public address without the scheme. */
 export const originOf = (publicUrl: string): string => {
   const { host, pathname } = new URL(publicUrl)
   return `${host}${pathname === '/' ? '' : pathname}`.replaceAll('+', '-')
@@ -103,7 +103,7 @@ const databaseUrl = (c: DatabaseParts): string => {
 }
 
 type SslMode = ValueOf<'DB_PRIMARY_SSLMODE'>
-/** `require`, as libpq has it, looks at no certificate; the driver calls that `no-verify`. */
+/** In libpq, `require` checks no certificate; the driver calls that `no-verify`. */
 const SSL: Readonly<Record<SslMode, string>> = {
   disable: '',
   require: '?sslmode=no-verify',
@@ -129,7 +129,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     if (!isSet(name)) wrong.push(`${name} is not set: ${why}`)
     return read(name)
   }
-  /** A database in parts: where its host is named, its user, name and password must be too. */
+  /** A database's connection in parts: if its host is named, its user, name and password must be named, too. */
   const connection = (of: 'DB_REPLICA' | 'DB_PRIMARY'): DatabaseParts | null => {
     const host = read(`${of}_HOST`)
     const port = read(`${of}_PORT`) ?? 5432

@@ -1,4 +1,4 @@
-/** The primary that the environment names, for commands that need nothing else of it. */
+/** The primary that the environment names, for commands that need no other setting. */
 import * as E from 'fp-ts/lib/Either.js'
 import { type DatabaseParts, type Environment, primaryUrl } from './load.ts'
 import { variables } from './variables.ts'

@@ -4,7 +4,7 @@ const isDefect = (error: unknown): boolean =>
   !(error instanceof Error) ||
   [TypeError, ReferenceError, SyntaxError, RangeError].some((kind) => error instanceof kind)
 
-/** For a `main.ts`: what `make` gives, or the sentence and exit code 1. */
+/** For a `main.ts`: the result of `make`, or the sentence on stderr and exit code 1. */
 export const startedOrExit = async <A>(what: string, make: () => A | Promise<A>): Promise<A> => {
   try {
     return await make()

@@ -1,9 +1,9 @@
-/** Every variable that the processes read, once: its form, whether it must be there, what it is for. */
+/** Every variable that the processes read, once: its form, whether it is required, what it is for. */
 import * as c from './codecs.ts'
 
 export type Variable<A> = {
   readonly codec: c.Text<A>
-  /** One line, as .env.example has it above the variable. */
+  /** One line, which is above the variable in .env.example. */
   readonly about: string
   /** Never shown in a message, and never given a default. */
   readonly secret?: boolean

@@ -13,7 +13,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
 
-/** Of the files in the data folder as a whole. Raised when an older program could not read them any more. */
+/** The format of the data folder as a whole. Raised when an older program could no longer read it. */
 const DATA_FORMAT = 1
 const NEEDED_MB = 200
 
@@ -36,8 +36,8 @@ export const checkPort = (host: string, port: number): Promise<void> =>
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()))
   })
 
-/** With the folders above it. Node's own way (`recursive`) never comes back where a folder is there in which none can
- *  be made, as in /proc. */
+/** Makes the folder and those above it. Node's own way (`recursive`) never returns if an existing folder is one in
+ *  which none can be made, as in /proc. */
 const makeFolder = (path: string): void => {
   try {
     mkdirSync(path)
@@ -51,7 +51,7 @@ const makeFolder = (path: string): void => {
   }
 }
 
-/** Makes the folder, and says in a sentence where it can't be used. */
+/** Makes the folder, and throws a sentence if it can't be used. */
 export const checkDataDir = (dataDir: string, freeMegabytes = freeMb): void => {
   try {
     makeFolder(dataDir)

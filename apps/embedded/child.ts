@@ -8,28 +8,28 @@ export type ChildOptions = {
   /** A .ts file and its arguments. */
   readonly args: ReadonlyArray<string>
   readonly env: NodeJS.ProcessEnv
-  /** The line that says it is ready; what the first group matches is `Child.ready`. */
+  /** Matches the line that says that it is ready; the first group becomes `Child.ready`. */
   readonly ready: RegExp
-  /** Every other line that it prints. */
+  /** Called with every other line that it prints. */
   readonly onLine: (line: string) => void
-  /** A line for the user: it died, it is started again. */
+  /** Prints a line for the user: it died, it is started again. */
   readonly say: (line: string) => void
-  /** It is up again, under a new pid. */
+  /** Called when it is up again, under a new pid. */
   readonly onRestart?: () => void
-  /** Gives up a start that is under way. */
+  /** Aborts a start that is under way. */
   readonly signal?: AbortSignal
 }
 
 export type Child = {
   readonly name: string
   readonly pid: () => number
-  /** Of the last start. */
+  /** The text of the last start. */
   readonly ready: () => string
   readonly stop: () => Promise<void>
 }
 
 const LEASH = new URL('./stop-with-parent.ts', import.meta.url).href
-/** More than a server takes whose event store says nothing: some 15 s. */
+/** Longer than a server takes to stop if its event store is silent: some 15 s. */
 const STOP_MS = 20_000
 const READY_MS = 60_000
 const FIRST_PAUSE_MS = 250
@@ -41,7 +41,7 @@ const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || ch
 const howItEnded = (child: ChildProcess): string =>
   child.signalCode !== null ? `was ended by ${child.signalCode}` : `ended with code ${child.exitCode}`
 
-/** Resolves when it is ready. Rejects with a sentence where its first start fails; later ones are tried for ever. */
+/** Resolves when it is ready. Rejects with a sentence if its first start fails; later starts are tried for ever. */
 export const startChild = async (options: ChildOptions): Promise<Child> => {
   const { name, say } = options
   let child: ChildProcess
@@ -51,7 +51,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
 
   const start = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      // A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops all in order.
+      // A process group of its own: Ctrl-C at the terminal reaches only the supervisor, which stops all in order.
       const it = spawn(process.execPath, ['--import', LEASH, ...options.args], {
         stdio: ['pipe', 'pipe', 'pipe'],
         env: options.env,
@@ -60,7 +60,7 @@ export const startChild = async (options: ChildOptions): Promise<Child> => {
       child = it
       it.stdin?.on('error', () => {})
       let isReady = false
-      // The last line before it is ready is kept back: where it is the last of all, it is in the error instead.
+      // The last line before it is ready is kept back: if it is the last of all, it is in the error instead.
       let last = ''
       const pass = (): void => {
         if (last !== '') options.onLine(last)

@@ -1,4 +1,4 @@
-/** What the user of `npm start` sees: a line for each part as it comes up, and what is still awaited. */
+/** What the user of `npm start` sees: a line for each part as it comes up, and which parts are still awaited. */
 import { styleText } from 'node:util'
 
 type Out = NodeJS.WriteStream
@@ -12,7 +12,7 @@ export type Display = {
 }
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
-/** Without a terminal there is no line to redraw: then a line, each time this has passed. */
+/** Without a terminal there is no line to redraw: then a line is printed at this interval. */
 const PLAIN_EVERY_MS = 2000
 
 export const createDisplay = (out: Out): Display => {

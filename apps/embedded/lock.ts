@@ -1,12 +1,12 @@
-/** One supervisor to a data folder. */
+/** Allows only one supervisor for a data folder. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
 
-/** When the process started, so that another under the same number is told from it. Null where the system won't say. */
+/** When the process started, which distinguishes it from a later one with the same number. Null if the system does not say. */
 const startedAt = (pid: number): string | null => {
   try {
-    // The 22nd field; the second, the program's name, may hold spaces and brackets.
+    // The 22nd field; the second, the program's name, may contain spaces and brackets.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
   } catch {
@@ -22,7 +22,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Answers what gives it up. Throws a sentence where another supervisor has it. */
+/** Returns a function that releases the lock. Throws a sentence if another supervisor has it. */
 export const lockDataDir = (dataDir: string): (() => void) => {
   const file = join(dataDir, 'lock')
   const mine = join(dataDir, `lock.${process.pid}`)

@@ -1,4 +1,4 @@
-/** What the parts print: all of it to a file of the data folder, and to the user what he should know. */
+/** What the parts print: everything goes to a file in the data folder, and what the user should know is also shown. */
 import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,12 +7,12 @@ const MAX_BYTES = 20_000_000
 const WARN = 40
 
 export type Logs = {
-  /** For one part's lines. */
+  /** Takes the lines of one part. */
   readonly of: (part: string) => (line: string) => void
   readonly folder: string
 }
 
-/** A log line of ours is JSON: its message where it is a warning or worse. Anything else is for the user as it is. */
+/** What to show the user: of a log line of ours, which is JSON, the message if it is a warning or worse; anything else as it is. */
 const worthSaying = (line: string): string | null => {
   if (!line.startsWith('{')) return line.trim() === '' ? null : line
   try {
@@ -31,7 +31,7 @@ export const createLogs = (dataDir: string, say: (line: string) => void): Logs =
     folder,
     of: (part) => {
       const path = join(folder, `${part}.log`)
-      // What the run before said stays, however that ended.
+      // The output of the previous run is kept, however that ended.
       let size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
       const open = (): WriteStream => {
         const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
@@ -48,7 +48,7 @@ export const createLogs = (dataDir: string, say: (line: string) => void): Logs =
           try {
             renameSync(path, `${path}.1`)
           } catch {
-            // Then it goes on in the same file.
+            // Then it continues in the same file.
           }
           file = open()
         }

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 const begun = performance.now()
 
-/** A database's address as it may stand on a screen. */
+/** A database's address in a form that may be shown. */
 const withoutPassword = (url: string): string => url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1@')
 
 const fail = (sentences: ReadonlyArray<string>): never => {
@@ -29,7 +29,7 @@ else {
   try {
     mkdirSync(cache, { recursive: true })
   } catch {
-    // Installed where this user may not write: then each start compiles anew.
+    // It is installed where this user may not write: then each start compiles again.
   }
 
   let running: Running | null = null
@@ -46,7 +46,7 @@ else {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
 
-  // npm and its shell end on a signal without passing it on: whose parent changes has lost it.
+  // npm and its shell end on a signal without passing it on: if our parent changes, it is gone.
   const parent = process.ppid
   if (process.env.npm_lifecycle_event === 'start')
     setInterval(() => {
@@ -64,7 +64,7 @@ else {
     fail([(error as Error).message])
   }
   if (running) {
-    // Asked between the last part's start and now.
+    // Stopping was requested between the last part's start and now.
     if (asked > 0) {
       asked = 0
       await stop()

@@ -1,11 +1,11 @@
-/** Parts that the environment names, looked at before anything waits for them: each that does not answer, in a sentence. */
+/** Checks the parts that the environment names before anything waits for them, with a sentence for each that does not answer. */
 import { connect } from 'node:net'
 import pg from 'pg'
 import { whyUnreachable } from '../../adapters/unreachable.ts'
 import { CannotStart } from '../operations/instance/cannot-start.ts'
 import type { Settings } from './settings.ts'
 
-/** Long enough for a far machine, short enough to be told of a wrong address while one still looks at the screen. */
+/** Long enough for a distant machine, short enough to report a wrong address while the user still looks at the screen. */
 const PATIENCE_MS = 5_000
 
 const answers = (host: string, port: number): Promise<void> =>
@@ -24,7 +24,7 @@ const answers = (host: string, port: number): Promise<void> =>
     socket.once('error', (error) => end(() => reject(error)))
   })
 
-/** Logs in, so that a wrong password and a database that is not there are told too. Rejects with `CannotStart`. */
+/** Logs in, so that a wrong password and a missing database are reported, too. Rejects with `CannotStart`. */
 export const checkDatabase = async (variable: string, url: string): Promise<void> => {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PATIENCE_MS })
   client.on('error', () => {})
@@ -41,7 +41,7 @@ export const checkDatabase = async (variable: string, url: string): Promise<void
   }
 }
 
-/** Of the hosts in `esdb://a:2113,b:2113?…`: one that answers is enough. Rejects with `CannotStart`. */
+/** Checks the hosts in `esdb://a:2113,b:2113?…`: one that answers is enough. Rejects with `CannotStart`. */
 export const checkEventStore = async (url: string): Promise<void> => {
   const [, hosts = ''] = /^[a-z+]+:\/\/(?:[^@/?]*@)?([^/?]*)/.exec(url) ?? []
   const tries = hosts.split(',').map((one) => {
@@ -56,7 +56,7 @@ export const checkEventStore = async (url: string): Promise<void> => {
   })
 }
 
-/** Null where Redis answers, else a sentence: one process goes on without it. */
+/** Null if Redis answers, else a sentence: a single process works without it. */
 export const redisTrouble = async (url: string): Promise<string | null> => {
   const { hostname, port } = new URL(url)
   try {
@@ -67,7 +67,8 @@ export const redisTrouble = async (url: string): Promise<string | null> => {
   }
 }
 
-/** Looks at all that the environment names at once. Rejects with `CannotStart` where one can't be used; a Redis is told of. */
+/** Checks everything that the environment names at once. Rejects with `CannotStart` if something can't be used; trouble
+ *  with Redis is only reported. */
 export const checkGiven = async ({ config, given }: Settings, say: (line: string) => void): Promise<void> => {
   const variable = given.database === '' ? 'DB_REPLICA_HOST' : 'DATABASE_URL'
   const looks = await Promise.allSettled([

@@ -1,4 +1,4 @@
-/** How each part is started: as a process or in this one; not at all where the environment names one that runs already. */
+/** How each part is started: as a process of its own or in this one; not at all if the environment names one that is running already. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
@@ -33,15 +33,15 @@ type World = {
   readonly programs: Programs
   readonly secrets: Secrets
   readonly started: Started
-  /** A part is up again, under another pid. */
+  /** Called when a part is up again, under another pid. */
   readonly onRestart: () => void
-  /** Gives up a start that is under way. */
+  /** Aborts a start that is under way. */
   readonly signal: AbortSignal | undefined
 }
 
-/** Where a part is, and its process: 0 where that is not ours. */
+/** A part's address, and its process: 0 if that is not ours. */
 type Part = { readonly url: string; readonly pid: () => number }
-/** `primary`: what the parts read of the one that was asked for. */
+/** `primary`: the variables from which the parts learn of the primary that was asked for. */
 type Database = Part & { readonly primary: Readonly<Record<string, string>> }
 
 type Process = Pick<Parameters<typeof startChild>[0], 'name' | 'args' | 'env' | 'ready'>
@@ -109,10 +109,10 @@ const signerOfWorld = ({ env, secrets }: World): Signer => {
 
 const prepareTables = async (world: World, url: string) => {
   const applied = await migrate(url)
-  // Before anything writes: the keys of what is on the log that was put back.
+  // Before anything writes: the keys of what is on the restored log.
   if (await takeUpTables(world.settings.dataDir, url, () => signerOfWorld(world)))
     return { applied, sample: false }
-  // Once, when the tables of content are made: who deletes a sample should not see it come back.
+  // Only once, when the content tables are made: whoever deletes a sample should not see it come back.
   if (!applied.includes('0002_content.sql')) return { applied, sample: false }
   const loaded = await loadSampleContent(url)
   if (E.isLeft(loaded)) throw new Error(`The sample content can't be loaded: ${loaded.left.join(' ')}`)
@@ -140,7 +140,7 @@ const startHive = async ({ settings, display, started }: World): Promise<string>
   return started.keep('Hive stand-in', { url: hive.url, stop: hive.close }).url
 }
 
-/** All of them end before a failure is told, so that whatever started is known and can be stopped. */
+/** Waits for all of them before it throws a failure, so that whatever started is known and can be stopped. */
 const allOf = async <A extends ReadonlyArray<unknown>>(
   starting: readonly [...{ [K in keyof A]: Promise<A[K]> }],
 ): Promise<A> => {
@@ -158,7 +158,7 @@ export type Parts = {
   readonly server: Child
 }
 
-/** Starts them, as much at once as they allow. `port`: where the server is to listen. */
+/** Starts the parts, as many at once as possible. `port`: where the server listens. */
 export const startParts = async (world: World, port: number): Promise<Parts> => {
   const { env, display, programs, secrets, signal } = world
   const start = processStarter(world)

@@ -5,7 +5,7 @@ import { ensureDatabase, freePort, type Postgres, startPostgres } from '../../in
 
 export type PostgresPart = {
   readonly url: string
-  /** Of another database of it. */
+  /** The address of another database in it. */
   readonly urlOf: (database: string) => string
   readonly fresh: boolean
   readonly dataDir: string

@@ -1,4 +1,4 @@
-/** A small primary of DLUX's kind beside the local database, for `npm start` that is asked for one: so that one can see it being followed. */
+/** A small primary like DLUX's beside the local database, if `npm start` is asked for one, to see how it is followed. */
 import { readFileSync } from 'node:fs'
 import { SAMPLE } from '../../adapters/content/load.ts'
 import { ensureDatabase } from '../../infra/postgres/embedded.ts'
@@ -11,10 +11,11 @@ const DATABASE = 'dlux_primary'
 export const wantsPrimary = (env: Environment): boolean =>
   ['1', 'on'].includes(env.PRESENCE_DEMO_PRIMARY ?? '') && !env.DB_PRIMARY_HOST
 
-/** What its Postgres must be started with. */
+/** The settings with which its Postgres must be started. */
 export const PRIMARY_SETTINGS = { wal_level: 'logical' }
 
-/** Makes it, and answers what the parts read of it. `urlOf`: of a database of the Postgres that it is in. */
+/** Makes the primary, and returns the variables from which the parts learn of it. `urlOf`: the address of a database in
+ *  the same Postgres. */
 export const startPrimary = async (
   urlOf: (database: string) => string,
   password: string,

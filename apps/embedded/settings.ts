@@ -1,4 +1,4 @@
-/** What `npm start` is asked for by the environment, and the environment that it gives its parts. */
+/** What the environment asks of `npm start`, and the environment that it passes to its parts. */
 import { resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Config, type Environment, loadConfig } from '../config/load.ts'
@@ -10,9 +10,9 @@ const set = (value: string | undefined): string | null => (value === undefined |
 
 export type Settings = {
   readonly config: Config
-  /** Absolute. */
+  /** An absolute path. */
   readonly dataDir: string
-  /** Parts that the environment names already, and that are not started then. */
+  /** Parts that the environment names, which are not started then. */
   readonly given: {
     readonly eventStore: string | null
     readonly database: string | null
@@ -20,7 +20,7 @@ export type Settings = {
   }
 }
 
-/** Of the parts, once they have an address. */
+/** The addresses of the parts, once they have one. */
 export type Addresses = {
   readonly port: number
   readonly eventStore: string
@@ -34,7 +34,7 @@ const given = (env: Environment): Settings['given'] => ({
   hive: set(env.HIVE_NODE),
 })
 
-/** What checkpoints are signed with: one name whatever the port, so that they go on. */
+/** What checkpoints are signed with: the same name whatever the port, so that they continue. */
 export const auditFor = (env: Environment, secrets: Secrets) => ({
   AUDIT_SIGNING_KEY: set(env.AUDIT_SIGNING_KEY) ?? secrets.audit,
   AUDIT_ORIGIN: set(env.AUDIT_ORIGIN) ?? EMBEDDED_ORIGIN,
@@ -67,7 +67,7 @@ export const environmentFor = (
     TURN_SECRET: set(env.TURN_SECRET) ?? secrets.turn,
     PRIVACY_MASTER_KEY: set(env.PRIVACY_MASTER_KEY) ?? secrets.privacy,
     ...auditFor(env, secrets),
-    // Where anyone may log in as anybody, somebody has to own the lobby.
+    // If anyone may log in as anybody, somebody has to own the lobby.
     SYSTEM_ADMINS: set(env.SYSTEM_ADMINS) ?? (standIn ? 'alice' : undefined),
     AUDITORS: set(env.AUDITORS) ?? (standIn ? 'alice' : undefined),
   }
@@ -87,7 +87,7 @@ const NO_SECRETS: Secrets = {
   audit: '0'.repeat(64),
 }
 
-/** Looked at as a whole before anything is started. Left: a sentence for each that is wrong. */
+/** Checked as a whole before anything is started. Left: a sentence for each wrong setting. */
 export const readSettings = (env: Environment): E.Either<ReadonlyArray<string>, Settings> => {
   const port = set(env.PORT) ?? '3000'
   const config = loadConfig({ ...environmentFor(env, NO_SECRETS, NOWHERE), PORT: port })

@@ -10,7 +10,7 @@ export const createStarted = ({
   afterwards,
 }: {
   readonly say: (line: string) => void
-  /** Before the first part is stopped, and after the last. */
+  /** Called before the first part is stopped, and after the last. */
   readonly onStop: () => void
   readonly afterwards: () => void
 }) => {

@@ -1,5 +1,5 @@
 /**
- * Read before a child's own program (`node --import`): its stdin is a pipe that its parent holds open. When that
+ * Loaded before a child's own program (`node --import`): its stdin is a pipe that its parent holds open. When that
  * closes, the parent is gone, however it died, and the child stops as on SIGTERM.
  */
 import { isMainThread } from 'node:worker_threads'
@@ -14,6 +14,6 @@ if (isMainThread) {
     process.kill(process.pid, 'SIGTERM')
   })
   process.stdin.resume()
-  // It must not keep a program alive that has nothing left to do.
+  // The pipe must not keep a program alive that has nothing left to do.
   if ('unref' in process.stdin) (process.stdin as unknown as { unref(): void }).unref()
 }

@@ -23,7 +23,7 @@ export type Running = { readonly endpoints: () => Endpoints; readonly stop: () =
 const LOW_DISK_MB = 100
 const LOOK_AT_DISK_MS = 30_000
 
-/** Milliseconds that the parts of a killed run have to stop: they do when they notice that it is gone. */
+/** How many milliseconds the parts of a killed run have to stop, which they do when they notice that it is gone. */
 const LEFT_BEHIND_MS = 30_000
 const waitForLeftBehind = async (dataDir: string, display: Display): Promise<void> => {
   if (leftBehind(dataDir).length === 0) return
@@ -32,7 +32,7 @@ const waitForLeftBehind = async (dataDir: string, display: Display): Promise<voi
   while (leftBehind(dataDir).length > 0 && Date.now() < end) await delay(50)
 }
 
-/** Where this machine reaches what listens on `host`. */
+/** The address at which this machine reaches what listens on `host`. */
 const localUrlOf = (host: string, port: number): string => {
   const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${here.includes(':') ? `[${here}]` : here}:${port}`
@@ -73,7 +73,7 @@ const createAnnouncement = (started: Started) => {
   }
 }
 
-/** Tells once each time that the disk gets nearly full. */
+/** Warns once each time that the disk becomes nearly full. */
 const watchDisk = (dataDir: string, display: Display): { readonly stop: () => Promise<void> } => {
   let low = false
   const watch = setInterval(() => {
@@ -85,7 +85,7 @@ const watchDisk = (dataDir: string, display: Display): { readonly stop: () => Pr
   return { stop: async () => clearInterval(watch) }
 }
 
-/** Rejects with a sentence where a part does not start, or when `signal` gives up; what did start is stopped then. */
+/** Rejects with a sentence if a part does not start, or if `signal` aborts; then what did start is stopped. */
 export const startAll = async (
   settings: Settings,
   env: Environment,

@@ -1,4 +1,4 @@
-/** Writes what the subscription gives into the tables, a batch a transaction. */
+/** Writes what the subscription delivers into the tables, one batch per transaction. */
 import { isDataError } from '../../adapters/postgres/errors.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { RecordedEvent, SubscriptionItem } from '../../domain/ports.ts'
@@ -24,7 +24,7 @@ const newIn = (
   for (const item of items)
     switch (item.kind) {
       case 'event':
-        // A subscription gives each event once; this costs nothing and holds whatever it does.
+        // A subscription delivers each event once; this check costs nothing and holds whatever it does.
         if (to !== null && item.event.position <= to) break
         events.push(item.event)
         to = item.event.position
@@ -41,7 +41,7 @@ const newIn = (
   return { events, to, caughtUp }
 }
 
-/** Gives what takes the items in. It ends between two batches where `isStopping`. */
+/** Makes the function that takes in items. It ends between two batches if `isStopping`. */
 export const createBatches = ({
   session,
   leading,

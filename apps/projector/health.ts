@@ -1,5 +1,5 @@
-/** A container's health check: exits with 0 where a projector leads on this database, with 1 and a sentence where none
- *  does. One that stands by is well too, as long as another leads. */
+/** A container's health check: exits with 0 if a projector leads on this database, with 1 and a sentence if none does.
+ *  A standby is healthy as well, as long as another projector leads. */
 import { sql } from 'slonik'
 import { LOCKS } from '../../adapters/postgres/locks.ts'
 import { connectSession } from '../../adapters/postgres/session.ts'

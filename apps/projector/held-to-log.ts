@@ -5,8 +5,8 @@ import { holdToLog, OtherLog } from '../operations/tables/same-log.ts'
 
 const LOOK_MS = 1_000
 
-/** After each reconnection: what answers now may be another log than what answered before. Looks by itself too, since another
- *  log may have nothing to tell. */
+/** Checks after each reconnection: the log that answers now may be another one than before. Also looks at intervals,
+ *  since another log may have nothing to deliver. */
 export const keepHeld = (session: DatabaseSession, log: EventLog, subscription: LogSubscription) => {
   let checked = 0
   let checking: Promise<void> | null = null

@@ -1,4 +1,4 @@
-/** Leading: where the tables stand when the lead is taken, and each batch as one transaction with the checkpoint. */
+/** Leading: the position of the tables when the lead is taken, and each batch as one transaction with the checkpoint. */
 import { NoOwnSession } from '../../adapters/postgres/own-session.ts'
 import type { DatabaseSession } from '../../adapters/postgres/session.ts'
 import type { EventLog } from '../../domain/ports.ts'
@@ -41,8 +41,8 @@ export const takeTheLead = async (
   const epoch = checkpoint?.epoch as bigint
   await holdToLog(session, log)
   await holdToArchives(session, log)
-  // From the last event that is in the tables. The checkpoint may be beyond it, past bookkeeping that a log which went back
-  // does not have any more: what has come to stand there since would be passed over.
+  // Continues from the last event that is in the tables. The checkpoint may be beyond it, past bookkeeping that a log
+  // which went back no longer has: what has since been written there would be skipped.
   const position = (last?.position as bigint | undefined) ?? null
   if (position !== checkpoint?.position) {
     const moved = await session.run(advance((checkpoint?.position as bigint | null) ?? null, position, epoch))
@@ -67,7 +67,7 @@ export type EventBatch = { readonly events: ReadonlyArray<Readable>; readonly to
 /** For tests: called inside the transaction, after the rows and before the commit. */
 export type BeforeCommit = (to: bigint) => Promise<void>
 
-/** One batch in one transaction. On any error nothing of it is there, but for a commit whose answer was lost. */
+/** Writes one batch in one transaction. On any error nothing of it is there, except for a commit whose answer was lost. */
 export const commit = async (
   session: DatabaseSession,
   leading: Lead,
@@ -80,7 +80,7 @@ export const commit = async (
     const aside = await session.transaction(async () => {
       const [moved] = await session.run(advance(leading.position, to, leading.epoch))
       if (moved === undefined) throw new LostLead('Another projector leads.')
-      // The lock is that backend's: what another one writes is written without it.
+      // The lock belongs to that backend: what another one writes is written without the lock.
       if (moved.backend !== session.backend) throw new NoOwnSession()
       if (events.length === 0) return []
       if (parked.size > 0) {

@@ -1,5 +1,5 @@
-/** Holds the log to the size that it may have: where its file has grown larger, the oldest part of it is archived, by the command
- *  itself in a process of its own. */
+/** Limits the log's size: if its file has grown larger, the oldest part of it is archived, by the command itself in a
+ *  process of its own. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/load.ts'
@@ -11,7 +11,7 @@ const LOOK_MS = 60_000
 
 export type LogSize = { readonly stop: () => Promise<void> }
 
-/** `leads`: one process of all does it. */
+/** `leads`: whether this is the one process that does it. */
 export const holdLogSize = (
   config: Config,
   logger: ProjectorLogger,

@@ -1,4 +1,4 @@
-/** What the projector says goes here. */
+/** The type of the projector's logger. */
 
 /** Structured: a sentence and what it is about. */
 export type ProjectorLogger = {

@@ -24,7 +24,7 @@ import { reportChanges } from './report.ts'
 const config = configOrExit()
 const logger = createLogger(config.logLevel, undefined, { node: config.nodeId, part: 'projector' })
 
-/** Milliseconds to stop in: rows and checkpoint are one transaction, so nothing is lost with a Postgres that says nothing. */
+/** How many milliseconds stopping may take: rows and checkpoint are one transaction, so nothing is lost if Postgres is silent. */
 const LAST_WORDS = 10_000
 let stopping = false
 let stop = async (): Promise<void> => {}
@@ -35,7 +35,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     void within(LAST_WORDS, stop()).finally(() => process.exit(0))
   })
 
-/** Waits for Postgres, which may start after us; says what is wrong where waiting would not help. */
+/** Waits for Postgres, which may start after us; says what is wrong if waiting would not help. */
 const prepare = async (): Promise<void> => {
   for (let tries = 0; ; tries += 1)
     try {

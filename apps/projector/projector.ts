@@ -19,18 +19,18 @@ export type ProjectorOptions = {
   readonly log: EventLog
   readonly databaseUrl: string
   readonly logger?: ProjectorLogger
-  /** An event was parked: raise an alarm. */
+  /** Called when an event was parked: raise an alarm. */
   readonly onParked?: (parked: ParkedEvent) => void
   /** Called each time that it takes the lead, before it reads the log. */
   readonly onLead?: () => void
-  /** Told of each batch once it is in the tables. Must not throw. */
+  /** Called with each batch once it is in the tables. Must not throw. */
   readonly onApplied?: (events: ReadonlyArray<Readable>) => void
   readonly beforeCommit?: BeforeCommit
 }
 
 export type Projector = {
   readonly state: () => ProjectorState
-  /** After the batch in hand. */
+  /** Stops after the current batch. */
   readonly stop: () => Promise<void>
 }
 
@@ -57,7 +57,7 @@ const parkedBy = ({ options, logger }: Run, parked: ParkedEvent): void => {
 const rest = (ms: number, signal: AbortSignal): Promise<void> =>
   delay(ms, undefined, { signal }).catch(() => {})
 
-/** A session of Postgres that leads, once no other does; null where it is to stop first. */
+/** A session of Postgres that leads, once no other does; null if it is stopped first. */
 const becomeLeader = async (
   run: Run,
 ): Promise<{ readonly session: DatabaseSession; readonly leading: Lead } | null> => {
@@ -69,7 +69,7 @@ const becomeLeader = async (
   // commit waits for the disk, which the event store needs.
   await session.exec('SET synchronous_commit = off')
   state.set({ role: 'standby' })
-  // Waits for as long as another session has it; ends with this session, and with it every write from here.
+  // Waits for as long as another session has the lock; the lock ends with this session, and with it every write from here.
   await session.run(setLock(LOCKS.projecting))
   if (stopped.aborted) return null
   const leading = await takeTheLead(session, options.log, logger)
@@ -109,7 +109,7 @@ const follow = async (run: Run): Promise<void> => {
   for await (const items of subscription) {
     if (stopped.aborted) break
     await held.check()
-    // What was there before it came is no flow.
+    // What was on the log before it started does not count for the rate.
     const isNew = state.now().caughtUp
     const before = state.now().events
     const begun = performance.now()
@@ -132,7 +132,7 @@ const release = async ({ open }: Run): Promise<void> => {
   open.session = null
 }
 
-/** Follows until it is to stop; where that fails, again and again, after a pause that grows. */
+/** Follows until it is stopped; after a failure it tries again, with a growing pause. */
 const followForEver = async (run: Run): Promise<void> => {
   const { logger, state, stopped } = run
   for (let failures = 0; !stopped.aborted; ) {
@@ -167,7 +167,7 @@ export const runProjector = (options: ProjectorOptions): Projector => {
     stop: async () => {
       if (!stopping.signal.aborted) {
         stopping.abort()
-        // The batch in hand is finished; a lock that is waited for is not.
+        // The current batch is finished; waiting for the lock is aborted.
         if (state.now().role === 'leading') await open.subscription?.stop()
         else await open.session?.close()
       }

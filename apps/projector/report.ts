@@ -1,4 +1,4 @@
-/** What an operator hears of a projector: that it runs, that its tables fell behind or caught up, that streams are parked. */
+/** What is reported to an operator about a projector: that it runs, that its tables fell behind or caught up, that streams are parked. */
 import type { Logger } from '../../adapters/logger.ts'
 import type { Projector } from './projector.ts'
 

@@ -7,18 +7,18 @@ export type ProjectorState = {
   /** The last position committed, null before the first. */
   readonly position: bigint | null
   readonly epoch: bigint | null
-  /** The last that the subscription gave. */
+  /** The last position that the subscription delivered. */
   readonly seen: bigint | null
   /** Since when received events are not committed; null if all are. */
   readonly behindSince: Date | null
-  /** Events given and not yet committed. */
+  /** How many events were delivered and not committed yet. */
   readonly pending: number
   readonly caughtUp: boolean
   readonly events: number
   readonly batches: number
   readonly parkedStreams: number
   readonly lastError: string | null
-  /** A sentence where the tables are of another log than this: it waits for a rebuild. */
+  /** A sentence if the tables were made from another log: it waits for a rebuild. */
   readonly otherLog: string | null
 }
 
@@ -53,11 +53,11 @@ export const createState = () => {
     now: (): ProjectorState => state,
     set,
 
-    /** It leads from here on. */
+    /** Called when it takes the lead. */
     leads: (position: bigint | null, epoch: bigint, parkedStreams: number): void =>
       set({ role: 'leading', otherLog: null, position, epoch, parkedStreams, pending: 0, caughtUp: false }),
 
-    /** The subscription gave so many events, up to there. */
+    /** Called when the subscription delivered this many events, up to that position. */
     given: (events: number, seen: bigint | null): void =>
       set({
         seen,
@@ -65,7 +65,7 @@ export const createState = () => {
         behindSince: events > 0 ? (state.behindSince ?? new Date()) : state.behindSince,
       }),
 
-    /** So many of them are committed. */
+    /** Called when this many of them are committed. */
     applied: (events: number, position: bigint | null, parkedStreams: number): void => {
       const left = state.pending - events
       set({

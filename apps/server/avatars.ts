@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Commands } from '../../domain/ports.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 
-/** The same commands, whose `look` has the avatars too. Where the tables can't be asked, it is without. */
+/** The same commands, with avatars in `look`; without them if the tables can't be asked. */
 export const withAvatars = (
   commands: Commands,
   readModels: Pick<ReadModels, 'connectedUsers'>,

@@ -1,4 +1,4 @@
-/** Deliveries to subscribed addresses, as this server makes them while it is the one who does. */
+/** Deliveries to subscribed addresses, which this server makes while it is the one that delivers. */
 import type { KeyObject } from 'node:crypto'
 import { macKey } from '../../adapters/auth/tokens.ts'
 import { spaceFrom } from '../../adapters/http/codecs.ts'
@@ -11,7 +11,7 @@ import { startDeliveries } from '../../adapters/outside/deliver/start.ts'
 import type { Outside } from '../../adapters/outside/registry.ts'
 import type { MetricsRegistry, PartMetrics } from './metrics.ts'
 
-/** Under the one secret that is never changed. */
+/** Derived from the only secret that is never changed. */
 export const webhookKeyOf = (masterKey: string): KeyObject => macKey(masterKey, 'webhook secrets')
 
 export const measureDeliveries = (
@@ -60,7 +60,7 @@ export const deliverFor = (
         await mayFollow(deps, space, caller)
         return 'yes'
       } catch (error) {
-        // If it can't be found out, it is asked again.
+        // If it can't be determined, it is asked again.
         return error instanceof HttpError && error.told.status < 500 ? 'no' : 'unknown'
       }
     },

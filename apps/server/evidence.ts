@@ -1,4 +1,4 @@
-/** Files of evidence, made one at a time: each is held whole while it is made. */
+/** Files of evidence, made one at a time, because each is held in memory completely while it is made. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { HttpDeps, NoEvidence } from '../../adapters/http/deps.ts'
 import { reasonOf } from '../../adapters/observing.ts'
@@ -10,10 +10,10 @@ import { exportBundleTo } from '../operations/export/bundle.ts'
 import { evidenceOf } from '../operations/export/evidence/evidence.ts'
 import { NothingToExport } from '../operations/export/room.ts'
 
-/** Events of one file; the command line has no such bound. */
+/** How many events one file may have; the command line has no such limit. */
 const MOST = 20_000
 
-/** How many may wait for theirs, and how long one may take (ms): of 20,000 events it takes some ten seconds. */
+/** How many callers may wait for theirs, and how long one may take (ms): with 20,000 events it takes some ten seconds. */
 const MOST_WAITING = 8
 const PATIENCE_MS = 60_000
 
@@ -25,7 +25,7 @@ const whyNone = (error: unknown): NoEvidence => {
   return { why: 'unavailable', cause: reasonOf(error) }
 }
 
-/** What it becomes within so long: where Postgres falls silent, the next one's turn comes all the same. */
+/** The result within this time, else `late`: if Postgres becomes silent, the next one still gets its turn. */
 const inTime = <A>(work: Promise<A>, late: A): Promise<A> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(late), PATIENCE_MS)
@@ -33,13 +33,13 @@ const inTime = <A>(work: Promise<A>, late: A): Promise<A> =>
   })
 
 export const evidenceFrom = (of: {
-  /** As it stands: sealed where it is sealed. */
+  /** The log as it is, with seals unopened. */
   readonly stored: EventLog
   readonly log: Pick<SealedLog<EventLog>, 'open'>
   readonly databaseUrl: string
   readonly signer: Signer
   readonly clock: Clock
-  /** Asked first: it answers in time also where Postgres does not. */
+  /** Asked first, because it answers in time even if Postgres does not. */
   readonly proofs: Pick<Proofs, 'size'>
 }): NonNullable<HttpDeps['evidence']> => {
   const { stored, log, databaseUrl, signer, clock, proofs } = of

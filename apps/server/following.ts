@@ -4,9 +4,9 @@ import { type FollowHealth, readFollowing } from '../../adapters/content/primary
 import type { Check, Checks } from '../../adapters/http/deps.ts'
 import type { MetricsRegistry } from './metrics.ts'
 
-/** It says every second that it is there. */
+/** After this long (ms) without a sign the follower counts as gone; it gives one every second. */
 const GONE_MS = 30_000
-/** In the meantime rooms get what is known. */
+/** Meanwhile rooms get what is known. */
 const MAX_LAG_MS = 60_000
 const FRESH_MS = 1_000
 
@@ -23,7 +23,7 @@ const troubleOf = (following: FollowHealth | null): string | null => {
   return lag > MAX_LAG_MS ? `Content is ${Math.round(lag / 1_000)} s behind the primary.` : null
 }
 
-/** `ago`: milliseconds since. */
+/** `ago` is in milliseconds. */
 const contentCheck = (following: FollowHealth | null): Check => {
   const error = troubleOf(following)
   if (following === null) return { ok: false, vital: false, error }
@@ -45,11 +45,11 @@ const contentCheck = (following: FollowHealth | null): Check => {
 }
 
 export type WatchedFollowing = {
-  /** A primary is named, or DLUX’s API or Hive are asked. */
+  /** Whether a primary is named, or DLUX’s API or Hive are asked. */
   readonly isAsked: boolean
-  /** Undefined where nothing is to be followed. */
+  /** Undefined if there is nothing to follow. */
   readonly check: () => Promise<Check | undefined>
-  /** Null where nobody follows, or it can't be known. */
+  /** Null if nobody follows, or if it is not known. */
   readonly state: () => Promise<FollowHealth | null>
   readonly stop: () => Promise<void>
 }
@@ -64,7 +64,7 @@ export const watchFollowing = (databaseUrl: string, isAsked: boolean): WatchedFo
   })
   pool.on('error', () => {})
   let looked: { readonly at: number; readonly found: Promise<FollowHealth | null> } | null = null
-  /** One look for all who ask at about one time. */
+  /** Looks once for everybody who asks at about the same time. */
   const find = (): Promise<FollowHealth | null> => {
     if (looked === null || Date.now() - looked.at > FRESH_MS)
       looked = { at: Date.now(), found: readFollowing(pool) }
@@ -85,7 +85,7 @@ export const watchFollowing = (databaseUrl: string, isAsked: boolean): WatchedFo
   }
 }
 
-/** Health with what is followed. */
+/** Health with the state of following. */
 export const withContent =
   (health: () => Promise<Checks>, following: WatchedFollowing) => async (): Promise<Checks> => {
     const [checks, content] = await Promise.all([health(), following.check()])

@@ -16,19 +16,19 @@ export type HealthParts = {
   readonly log: Pick<EventLog, 'health' | 'readAll' | 'readStream'>
   readonly readModels: Pick<ReadModels, 'checkpoint' | 'parked' | 'lastPlaces'>
   readonly relay: { readonly configured: boolean; readonly state: () => RelayState }
-  /** Of this process's own following of the log: how far the log is. */
+  /** The state of this process's own subscription to the log: how far the log is. */
   readonly feed: () => SubscriptionState
-  /** `look`: null where each server answers, else a sentence. */
+  /** `look`: null if each server answers, else a sentence. */
   readonly turn: {
     readonly uris: () => ReadonlyArray<string>
     readonly look: () => Promise<string | null>
-    /** Of TURN over TLS, by place. */
+    /** The state of TURN over TLS, by place. */
     readonly tls?: () => Readonly<Record<string, TlsState>>
   }
   readonly writes: WatchedWrites
-  /** Keys that the log was sealed under and that are not in the database. */
+  /** Keys under which the log was sealed and that are not in the database. */
   readonly missingKeys: () => MissingKeys
-  /** What depends on PostgreSQL's notices, and whether these are heard. */
+  /** The parts that depend on PostgreSQL's notices, and whether these are received. */
   readonly hearing: Parameters<typeof deafSentence>[0]
   readonly now: () => number
 }
@@ -37,10 +37,10 @@ export type HealthParts = {
 const PATIENCE_MS = 2_000
 /** The tables may be this far behind before readers are told that they are served stale rows. */
 const MAX_LAG_MS = 30_000
-/** A lag that lasts so long is looked into: what is newest on the log may be bookkeeping, of which no table is made. */
+/** A lag that lasts this long (ms) is examined: the newest events on the log may be bookkeeping, from which no table is made. */
 const LOOKED_INTO_MS = 2_000
 
-/** So long it is believed that the log is the one that the tables are of, unless the line to it was a new one since. */
+/** For how long (ms) the check that the log belongs to the tables counts, unless the connection to it was replaced since. */
 const HELD_MS = 10_000
 
 /** Postgres' undefined_table. */
@@ -53,7 +53,7 @@ const whyNot = (error: unknown): string => {
 }
 
 type Answer<A> = Awaited<ReturnType<ReadResult<A>>>
-/** A database that does not answer is not there, nor is one without tables. */
+/** A database that does not answer counts as unavailable, and so does one without tables. */
 const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Answer<A>>((resolve) => {
@@ -69,7 +69,7 @@ const inTime = async <A>(asked: Promise<Answer<A>>): Promise<Answer<A>> => {
   }
 }
 
-/** Sockets here work without it: only messages of other processes are lost. */
+/** Without a key, what it seals stays blank, and everything else works. */
 const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   const error = missingSentence(missing)
   return {
@@ -77,7 +77,7 @@ const keysCheck = (missing: MissingKeys): Pick<Checks, 'keys'> => {
   }
 }
 
-/** Missed notices are made up for by asking: no reason to take the server out. */
+/** Missed notices are made up for by polling: no reason to take the server out of service. */
 const noticesCheck = (hearing: HealthParts['hearing']): Pick<Checks, 'notices'> => {
   const error = deafSentence(hearing)
   return { notices: { ok: error === null, vital: false, ...(error === null ? {} : { error }) } }
@@ -108,7 +108,7 @@ export const createHealth = ({
 }: HealthParts) => {
   /** How far the log was when it was first seen ahead, and when: under load the tables are always a little behind. */
   let ahead: { readonly position: bigint; readonly at: number } | null = null
-  /** Up to there the log has nothing that the tables have not. */
+  /** Up to this position, the log has nothing that the tables lack. */
   let settled = -1n
   const hasNothingAfter = async (position: bigint): Promise<boolean> => {
     let nothing = false
@@ -121,7 +121,7 @@ export const createHealth = ({
     await within(PATIENCE_MS, read)
     return nothing
   }
-  /** When the log was last held to the tables, and what was found. */
+  /** When the log was last compared with the tables, and the result. */
   let held = { reconnects: -1, at: Number.NEGATIVE_INFINITY }
   let other: string | null = null
   const holdToLog = async (reconnects: number): Promise<void> => {
@@ -179,6 +179,7 @@ export const createHealth = ({
         vital: true,
         ...(E.isLeft(checkpoint) ? { error: checkpoint.left.cause } : {}),
       },
+      // Sockets here work without it: only messages from other processes are lost.
       redis: relay.configured
         ? { ok: relay.state().state === 'up', vital: false, ...relay.state() }
         : { ok: true, vital: false, state: 'not configured' },

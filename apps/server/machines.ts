@@ -1,3 +1,4 @@
+/** The connections and services that the server uses: the log, PostgreSQL, Redis, Hive, TURN, and what is built on them. */
 import { archivedLog } from '../../adapters/archive/archived-log.ts'
 import { createAuth } from '../../adapters/auth/authenticate.ts'
 import { createAuthStore } from '../../adapters/auth/store.ts'
@@ -56,7 +57,7 @@ const proofsOf = (
       logger.error({ rows }, 'Checkpoints were gone from proof_checkpoints, and were put back from the log.'),
   })
 
-/** TURN, and what is known of it over TLS; null where nobody looks. */
+/** TURN, and the state of its TLS; null if nobody checks that. */
 const turnFor = (
   { turn }: Pick<Config, 'turn'>,
   clock: Clock,
@@ -73,7 +74,7 @@ const turnFor = (
 
 export const connectMachines = async (config: Config, { clock, ids }: World, logger: Logger) => {
   const databaseUrl = config.database.url
-  // What is personal is on the log only sealed; from here on everybody sees it opened.
+  // Personal data is on the log only sealed; from here on it is opened for everything.
   const vault = connectVault({
     databaseUrl,
     masterKey: config.privacy.masterKey,
@@ -84,7 +85,7 @@ export const connectMachines = async (config: Config, { clock, ids }: World, log
   })
   const { log: stored, writes } = watchWrites(connectEventLog({ url: config.eventStoreUrl }), ids, clock.now)
   const log = sealedLog(stored, vault)
-  // Who asks of the past is told of what was archived too, where that is at hand.
+  // Reads of the past also find what was archived, if that is at hand.
   const past = archivedLog(stored, config.archive.dir)
   const pool = await poolFor(config)
   const readModels = createReadModels(pool)

@@ -1,5 +1,5 @@
-/** Counters and timings of the parts, made when first named (`presence_` goes in front where it isn't), and what is read
- *  off the process when it is asked. */
+/** Counters and timings of the parts, created when first used (with the prefix `presence_` if it is missing), and
+ *  values that are read from the process at each scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { within } from '../../adapters/within.ts'
 
@@ -11,13 +11,13 @@ export type PartMetrics = {
 export type MetricsRegistry = {
   readonly registry: Registry
   readonly parts: PartMetrics
-  /** A number that is asked for at each scrape; what does not come within a second is not a number. */
+  /** A number that is read at each scrape; NaN if it does not come within a second. */
   readonly gauge: (name: string, help: string, read: () => number | Promise<number>) => void
-  /** One that only grows, and is `<name>_total`. */
+  /** A number that only grows, named `<name>_total`. */
   readonly counter: (name: string, help: string, read: () => number) => void
 }
 
-/** From 0.1 ms to 10 s, or counts of the same range. */
+/** From 0.1 ms to 10 s, or counts in the same range. */
 const BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000]
 const wordsOf = (name: string) => name.replaceAll('_', ' ')
 const prefixed = (name: string) => (name.startsWith('presence_') ? name : `presence_${name}`)

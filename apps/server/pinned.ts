@@ -5,7 +5,7 @@ import type { Commands } from '../../domain/ports.ts'
 import { pinKey } from '../../domain/space/pin.ts'
 import type { ReadModels } from '../../projections/read-models.ts'
 
-/** The same commands, whose `look` has them too. Where the tables can't be asked, it is without. */
+/** The same commands, with components in `look`; without them if the tables can't be asked. */
 export const withPinned = (commands: Commands, readModels: Pick<ReadModels, 'entities'>): Commands => ({
   ...commands,
   look: (space) => async () => {

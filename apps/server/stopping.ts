@@ -3,8 +3,8 @@ import type { Server } from 'node:http'
 
 type Http = { readonly server: Pick<Server, 'closeAllConnections'>; readonly close: () => Promise<unknown> }
 
-/** Answers under way may end within so many milliseconds; then they are cut: a replay that somebody watches, or an
- *  export that is taken slowly, would go on for hours. */
+/** Gives answers under way this many milliseconds to end; then they are cut: a replay that somebody watches, or an
+ *  export that is read slowly, would go on for hours. */
 export const closeHttp = async (http: Http, ms: number): Promise<void> => {
   const cut = setTimeout(() => http.server.closeAllConnections(), ms)
   await http.close()

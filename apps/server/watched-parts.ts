@@ -27,7 +27,7 @@ export const watchParts = (
   metrics.gauge('presence_log_up', '1 while the event store is reached', () =>
     log.health().state === 'up' ? 1 : 0,
   )
-  /** One look for all that a scrape asks of it. */
+  /** One look at health for everything that a scrape needs from it. */
   let looking: ReturnType<typeof health> | null = null
   const look = () => {
     looking ??= health().finally(() => {

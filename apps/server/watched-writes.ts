@@ -2,13 +2,13 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { EventLog, Ids } from '../../domain/ports.ts'
 
-/** The event that is written to find out whether writes work again, in a stream that nobody reads. */
+/** The stream, which nobody reads, of the event that is written to test whether writes work again. */
 const PROBES = 'health-probes'
 const PROBE_EVERY_MS = 2_000
 
 export type WatchedWrites = {
-  /** Why the last one was refused, by an event store that can be reached; null where it was taken. Where one was refused it is
-   *  tried again, so that nobody need write for this to be true. */
+  /** Why the last write was refused, by an event store that can be reached; null if it was accepted. After a refusal a
+   *  write is tried again, so that this is current even if nobody else writes. */
   readonly refused: () => Promise<string | null>
 }
 

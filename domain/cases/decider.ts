@@ -1,3 +1,4 @@
+/** The decider of reports, cases and appeals. */
 import type { Decider } from '../decider.ts'
 import { decideCase } from './decide.ts'
 import type { CaseEvent } from './events.ts'

@@ -1,3 +1,4 @@
+/** Why a command about reports, cases or appeals may be refused. */
 import type { ChatRefusal } from '../chat/refusals.ts'
 
 export type CaseRefusal =

@@ -1,3 +1,4 @@
+/** The decider of a chat. */
 import type { Decider } from '../decider.ts'
 import { decideChat } from './decide.ts'
 import type { ChatEvent } from './events.ts'

@@ -1,3 +1,4 @@
+/** Why a command about a chat may be refused. */
 import type { SpaceRefusal } from '../space/refusals.ts'
 
 export type ChatRefusal =

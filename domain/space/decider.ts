@@ -1,3 +1,4 @@
+/** The decider of a space. */
 import type { Decider } from '../decider.ts'
 import type { DecisionInput, SpaceCommand } from './commands.ts'
 import { decideSpace } from './decide.ts'

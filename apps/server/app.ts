@@ -1,4 +1,4 @@
-/** The server's parts put together. Never listens: `main.ts` does. */
+/** Puts the server's parts together. It does not listen: `main.ts` does. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { archivedAfter } from '../../adapters/archive/archived-log.ts'
@@ -42,13 +42,14 @@ import { watchParts } from './watched-parts.ts'
 export type App = {
   /** Resolves to the address once it accepts connections. */
   readonly listen: () => Promise<string>
-  /** Every session ends on the log, every handle is closed. */
+  /** Ends every session on the log and closes every handle. */
   readonly stop: () => Promise<void>
 }
 
-/** Milliseconds that a stop waits for answers under way. */
+/** How many milliseconds a stop waits for answers under way. */
 const LAST_ANSWERS = 3_000
-/** Milliseconds for what only helps the next start, and for goodbyes: neither is owed to a part that says nothing. */
+/** How many milliseconds may be spent on what only helps the next start, and on closing connections properly: a silent
+ *  part is not waited for any longer. */
 const LAST_RITES = 3_000
 
 const clock = { now: () => Date.now() }
@@ -168,7 +169,7 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   const machines = await connectMachines(config, { clock, ids }, logger)
   const { log, readModels, content, proofs, outside, vault } = machines
 
-  // Commands tell the sockets what they accepted; sockets, seats and health ask the commands, or are asked about.
+  // Commands call the sockets with what they accepted, while sockets, seats and health use the commands.
   const laterSockets = later<Sockets>('sockets')
   const laterHealth = later<HttpDeps['health']>('health')
   const laterCommands = later<Commands>('commands')

@@ -59,6 +59,12 @@ export const CODES: Readonly<Record<string, CodeMeaning>> = {
     means:
       'A filter of the space holds such words for its moderators, and they can’t wait here: they are an edit, or as many messages wait as may.',
   },
+  erasure_not_found: { status: 404, means: 'No erasure of the caller is waiting.' },
+  hold_not_found: { status: 404, means: 'There is no such legal hold.' },
+  erasure_begun: {
+    status: 409,
+    means: 'The erasure is being carried out and can’t be withdrawn any more.',
+  },
   case_not_taken: { status: 409, means: 'The caller has not taken the case: take it first.' },
   case_closed: { status: 409, means: 'The case is closed.' },
   too_many_reports: {

@@ -149,6 +149,18 @@ export const describeOutside = (refusal: OutsideRefusal): Described => {
       return said(404, 'key_not_found', 'There is no such API key.')
     case 'SubscriptionNotFound':
       return said(404, 'subscription_not_found', 'There is no such subscription.')
+    case 'ErasureNotFound':
+      return said(404, 'erasure_not_found', 'No erasure of yours is waiting.')
+    case 'ErasureHasBegun':
+      return said(409, 'erasure_begun', 'Your erasure is being carried out: it can’t be withdrawn any more.')
+    case 'HoldNotFound':
+      return said(404, 'hold_not_found', 'There is no such legal hold.')
+    case 'TooManyHolds':
+      return said(
+        409,
+        'too_many',
+        `${refusal.max} legal holds stand on this person, as many as may: release one first.`,
+      )
     case 'TooManyOutside':
       return said(
         409,

@@ -11,11 +11,12 @@ const PARTS = {
   cases: 1,
   receipts: 1,
   reports: 1,
+  looks: 1,
 } as const
 export type CursorKind = keyof typeof PARTS
 
 /** Lists whose key is one position. */
-const BY_POSITION: ReadonlySet<CursorKind> = new Set(['audit', 'cases', 'receipts', 'reports'])
+const BY_POSITION: ReadonlySet<CursorKind> = new Set(['audit', 'cases', 'receipts', 'reports', 'looks'])
 
 const Parts = t.array(t.string)
 const DIGITS = /^-?[0-9]{1,19}$/

@@ -8,6 +8,7 @@ import type { Permission } from '../domain/space/events.ts'
 import type { Decimal, Iso, Page, PageRequest, ReadResult } from './asking.ts'
 import type { CaseModels } from './cases/rows.ts'
 import type { ParkedCounts } from './parked.ts'
+import type { PersonModels } from './people/rows.ts'
 import type { LogPlace } from './same-log.ts'
 
 export type { Page, PageRequest, PostgresUnavailable, ReadResult } from './asking.ts'
@@ -269,7 +270,7 @@ export type TablesCheckpoint = {
   readonly at: Iso | null
 }
 
-export interface ReadModels extends CaseModels {
+export interface ReadModels extends CaseModels, PersonModels {
   /** True as soon as the tables have everything up to `position`; false if they don't within `timeoutMs`. */
   readonly waitFor: (position: bigint, timeoutMs: number) => ReadResult<boolean>
   readonly checkpoint: () => ReadResult<TablesCheckpoint>

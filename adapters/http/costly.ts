@@ -22,6 +22,9 @@ const REMEMBERED = 50_000
 const COSTLY = new Set([
   '/api/audit',
   '/api/me/audit',
+  '/api/me',
+  '/api/me/looks',
+  '/api/me/data',
   '/api/spaces/:type/:id/audit',
   '/api/spaces/:type/:id/audit/counts',
   '/api/spaces/:type/:id/evidence',
@@ -57,7 +60,7 @@ const isSearchOfRooms = ({ query, routeOptions }: FastifyRequest): boolean => {
 }
 
 const worthOf = ({ query, headers, routeOptions }: FastifyRequest): number => {
-  if (routeOptions.url?.endsWith('/evidence') === true) return WORTH.export
+  if (/\/(evidence|me\/data)$/.test(routeOptions.url ?? '')) return WORTH.export
   const { text, format } = query as { readonly text?: unknown; readonly format?: unknown }
   // Before it is decoded what is left out is undefined, after it null.
   const isExport = (format ?? 'json') !== 'json' || /csv|ndjson/.test(headers.accept ?? '')

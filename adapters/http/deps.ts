@@ -32,6 +32,8 @@ export type HttpConfig = {
   readonly systemAdmins: ReadonlyArray<string>
   readonly auditors: ReadonlyArray<string>
   readonly version: string
+  /** How long a person’s erasure waits. Default 0. */
+  readonly erasureWaitDays?: number
   /** The token that gives access to metrics and to the details of health. Null: only this machine has access. */
   readonly operatorToken?: string | null
   /** Requests that one address may send in a minute. Default 6,000. */

@@ -31,6 +31,7 @@ import { evidence } from './routes/evidence.ts'
 import { feed } from './routes/feed.ts'
 import { filters } from './routes/filters.ts'
 import { keys } from './routes/keys.ts'
+import { me } from './routes/me.ts'
 import { moderation } from './routes/moderation.ts'
 import { moment } from './routes/moment.ts'
 import { operations } from './routes/operations.ts'
@@ -189,6 +190,7 @@ const TAGS = [
   ['moderation', 'Roles, bans, mutes and kicks.'],
   ['filters', 'Rules that act by themselves on what people write, and what they caught.'],
   ['cases', 'Reports, cases, receipts and appeals.'],
+  ['people', 'What is held on people, and erasing it.'],
   ['auth', 'Proving who one is.'],
   ['webrtc', 'Credentials for the media relay.'],
   ['audit', 'What happened, and why.'],
@@ -307,6 +309,7 @@ export const createHttp = async (deps: HttpDeps): Promise<FastifyInstance> => {
     evidence,
     feed,
     keys,
+    me,
     subscriptions,
     panel,
   ])

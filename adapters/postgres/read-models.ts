@@ -19,6 +19,7 @@ import { type CursorKind, decodeCursor, encodeCursor } from '../../projections/c
 import { entitiesOf } from '../../projections/entities/queries.ts'
 import { deliveriesOf } from '../../projections/outside/queries.ts'
 import { countParked } from '../../projections/parked.ts'
+import { countsOf, keysOf, looksAt, MOST_COUNTED, roomsOf } from '../../projections/people/queries.ts'
 import { permissionsOf } from '../../projections/permissions/queries.ts'
 import type { Query } from '../../projections/query.ts'
 import { placesOf } from '../../projections/queue/queries.ts'
@@ -93,6 +94,32 @@ const caseReads = (
     }),
   accounted: (space, span, past) =>
     asking(() => rowsOf(pool, transparencyRows(space, span, COUNTED, { past, limit: ACCOUNTED_PAGE }))),
+})
+
+/** What is held on one person. */
+const personReads = (
+  pool: DatabasePool,
+  asking: ReturnType<typeof askingOf>,
+): Pick<ReadModels, 'held' | 'looksAt'> => ({
+  held: (subject) =>
+    asking(async () => {
+      const [rooms, keys, [counts]] = await Promise.all([
+        rowsOf(pool, roomsOf(subject)),
+        rowsOf(pool, keysOf(subject)),
+        rowsOf(pool, countsOf(subject)),
+      ])
+      const counted = rooms.reduce(
+        (sum, { sessions, messages, others }) => sum + sessions + messages + others,
+        0,
+      )
+      return { rooms, keys, ...counts!, is_whole: counted < MOST_COUNTED }
+    }),
+  looksAt: (subject, { limit, cursor }) =>
+    asking(async () => {
+      const past = after('looks', cursor)?.[0] ?? null
+      const rows = await rowsOf(pool, looksAt(subject, past, limit + 1))
+      return page(rows, limit, ({ position }) => [position])
+    }),
 })
 
 /** `close` ends the connection on which `waitFor` listens; the caller ends the pool. */
@@ -248,6 +275,7 @@ export const createReadModels = (
         }
       }),
     ...caseReads(pool, asking),
+    ...personReads(pool, asking),
     close: () => waits.close(),
   }
 }

@@ -81,6 +81,8 @@ export type Config = {
   readonly archive: ArchiveSettings
   /** For how many days motion is kept at most; 0: it is not kept. */
   readonly motionDays: number
+  /** For how many days an erasure waits that somebody asked for themselves. */
+  readonly erasureWaitDays: number
   readonly logLevel: ValueOf<'LOG_LEVEL'>
 }
 
@@ -237,6 +239,7 @@ export const loadConfig = (env: Environment): E.Either<ReadonlyArray<string>, Co
     dataDir: read('DATA_DIR') ?? './data',
     archive: archiveFrom(read),
     motionDays: read('MOTION_DAYS') ?? 30,
+    erasureWaitDays: read('ERASURE_WAIT_DAYS') ?? 14,
     logLevel: read('LOG_LEVEL') ?? 'info',
   }
   return wrong.length > 0 ? E.left(wrong) : E.right(config)

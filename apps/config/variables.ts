@@ -139,6 +139,10 @@ export const variables = {
     c.wholeNumber(0, 3_650),
     'For how many days motion is kept at the most, where a room asks for it; 0: it is not kept.',
   ),
+  ERASURE_WAIT_DAYS: variable(
+    c.wholeNumber(0, 365),
+    'For how many days an erasure that somebody asks for at the console waits, and can be withdrawn.',
+  ),
   LOG_LEVEL: variable(
     c.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
     'How much is logged.',

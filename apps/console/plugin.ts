@@ -30,6 +30,8 @@ const guarded = (reply: FastifyReply): FastifyReply =>
 export const consolePage = (app: FastifyInstance): void => {
   const [page, style] = [read('console.html'), read('console.css')]
   app.get('/console', hidden, (_request, reply) => guarded(reply).type('text/html; charset=utf-8').send(page))
+  // What is held on whoever asks has an address that can be told by word of mouth.
+  app.get('/me', hidden, (_request, reply) => guarded(reply).redirect('/console#/me'))
   app.get('/console/console.css', hidden, (_request, reply) =>
     guarded(reply).type('text/css; charset=utf-8').send(style),
   )

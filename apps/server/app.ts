@@ -30,6 +30,7 @@ import { clientScripts } from '../scripts/plugin.ts'
 import { withAvatars } from './avatars.ts'
 import { keepCheckpoints, measureWitnesses } from './checkpoints.ts'
 import { deliverFor, measureDeliveries, webhookKeyOf } from './deliveries.ts'
+import { keepErasures } from './erasures.ts'
 import { evidenceFrom } from './evidence.ts'
 import { measureFollowing, type WatchedFollowing, watchFollowing, withContent } from './following.ts'
 import { createHealth } from './health.ts'
@@ -66,6 +67,7 @@ const httpConfigOf = (config: Config, version: string): HttpDeps['config'] => ({
   systemAdmins: config.systemAdmins,
   auditors: config.auditors,
   operatorToken: config.operatorToken,
+  erasureWaitDays: config.erasureWaitDays,
   version,
 })
 
@@ -261,19 +263,27 @@ export const createApp = async (config: Config, version: string, logger: Logger)
   measureDeliveries(metrics, outside, deliveries.isLeading)
   measureWitnesses(metrics, machines.witnesses)
 
+  const erasures = keepErasures({
+    ...{ outside, log, readModels, clock, ids, logger },
+    databaseUrl: config.database.url,
+    masterKey: config.privacy.masterKey,
+    nodeId: config.nodeId,
+  })
+
   let stopCheckpoints = (): void => {}
   return {
     listen: async () => {
       const address = await http.listen({ host: config.host, port: config.port })
       keeper.start()
       seats.start()
+      erasures.start()
       stopCheckpoints = keepCheckpoints(proofs, machines.witnesses, logger)
       return address
     },
     stop: async () => {
       stopCheckpoints()
       seats.stop()
-      await within(LAST_RITES, deliveries.stop())
+      await within(LAST_RITES, Promise.all([deliveries.stop(), erasures.stop()]))
       const sessions = sockets.sessions()
       await sockets.close()
       await keeper.stop(sessions)

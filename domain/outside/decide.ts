@@ -1,10 +1,11 @@
-/** Decides about keys and subscriptions. Whether the caller may ask is checked where the request comes in, by their role
+/** Decides about keys and subscriptions, and passes on what is about people (`people.ts`). Whether the caller may ask is checked where the request comes in, by their role
  *  in the space. */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Actor } from '../identity.ts'
 import { isService } from '../names.ts'
 import { type Invalid, invalid, parseReason } from '../text.ts'
 import type { KeyPermission, OutsideEvent } from './events.ts'
+import { decidePerson, isPersonCommand, type PersonCommand, type PersonRefusal } from './people.ts'
 import { isLive, type OutsideState } from './state.ts'
 
 type Told = {
@@ -13,6 +14,7 @@ type Told = {
   readonly proofs: boolean
 }
 export type OutsideCommand =
+  | PersonCommand
   | {
       readonly type: 'CreateApiKey'
       readonly key: string
@@ -47,7 +49,7 @@ export type OutsideCommand =
   | { readonly type: 'EndSubscription'; readonly subscription: string; readonly reason: string | null }
 
 export type OutsideRefusal =
-  | Invalid
+  | PersonRefusal
   | { readonly _tag: 'KeyNotFound' }
   | { readonly _tag: 'SubscriptionNotFound' }
   /** The limit is reached, of the space or in total. */
@@ -121,7 +123,7 @@ const subscribe = (
 
 type OfSubscription = Exclude<
   OutsideCommand,
-  { type: 'CreateApiKey' } | { type: 'RevokeApiKey' } | { type: 'Subscribe' }
+  PersonCommand | { type: 'CreateApiKey' } | { type: 'RevokeApiKey' } | { type: 'Subscribe' }
 >
 const ofSubscription = (state: OutsideState, command: OfSubscription, { by, at }: OutsideAsked): Decision => {
   const known = state.subscriptions.get(command.subscription)
@@ -161,6 +163,7 @@ export const decideOutside = (
   command: OutsideCommand,
   asked: OutsideAsked,
 ): Decision => {
+  if (isPersonCommand(command)) return decidePerson(state, command, asked)
   const { by, at } = asked
   switch (command.type) {
     case 'CreateApiKey':

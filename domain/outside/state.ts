@@ -1,4 +1,4 @@
-/** The keys and subscriptions that exist, folded from their events. */
+/** The keys and subscriptions that exist, and the erasures and legal holds that stand, folded from their events. */
 import type { Actor } from '../identity.ts'
 import type { KeyPermission, OutsideEvent } from './events.ts'
 
@@ -44,16 +44,53 @@ export type Subscription = {
   readonly parked: ParkedAt | null
 }
 
+/** One that was asked for and neither withdrawn nor carried out. */
+export type WaitingErasure = {
+  readonly id: string
+  readonly subject: string
+  readonly at: string
+  /** When it is carried out at the earliest, unless something holds it up. */
+  readonly due: string
+  /** When a process last began to carry it out; null until then. */
+  readonly begunAt: string | null
+}
+/** What is held on the subject is not erased while it stands. */
+export type LegalHold = {
+  readonly id: string
+  readonly subject: string
+  readonly reason: string
+  readonly by: Actor
+  readonly at: string
+}
+
 export type OutsideState = {
   readonly subscriptions: ReadonlyMap<string, Subscription>
   readonly keys: ReadonlyMap<string, ServiceKey>
+  /** By subject. */
+  readonly erasures: ReadonlyMap<string, WaitingErasure>
+  readonly holds: ReadonlyMap<string, LegalHold>
 }
-export const NOTHING_OUTSIDE: OutsideState = { keys: new Map(), subscriptions: new Map() }
+export const NOTHING_OUTSIDE: OutsideState = {
+  keys: new Map(),
+  subscriptions: new Map(),
+  erasures: new Map(),
+  holds: new Map(),
+}
+
+/** The holds that stand on what is held on somebody, the oldest first. */
+export const holdsOn = ({ holds }: OutsideState, subject: string): ReadonlyArray<LegalHold> =>
+  [...holds.values()].filter((hold) => hold.subject === subject)
 
 const changed = <V>(map: ReadonlyMap<string, V>, id: string, change: (value: V) => V): Map<string, V> => {
   const copy = new Map(map)
   const known = copy.get(id)
   if (known !== undefined) copy.set(id, change(known))
+  return copy
+}
+
+const without = <V>(map: ReadonlyMap<string, V>, id: string): Map<string, V> => {
+  const copy = new Map(map)
+  copy.delete(id)
   return copy
 }
 
@@ -95,11 +132,33 @@ export const evolveOutside = (state: OutsideState, event: OutsideEvent): Outside
       const { subscription: id, position, after, since, error, at } = event.data
       return withSubscription(state, id, { parked: { position, after, since, error, at } })
     }
-    case 'SubscriptionEnded': {
-      const subscriptions = new Map(state.subscriptions)
-      subscriptions.delete(event.data.subscription)
-      return { ...state, subscriptions }
+    case 'SubscriptionEnded':
+      return { ...state, subscriptions: without(state.subscriptions, event.data.subscription) }
+    case 'ErasureAsked': {
+      const { erasure: id, subject, at, due } = event.data
+      return {
+        ...state,
+        erasures: new Map(state.erasures).set(subject, { id, subject, at, due, begunAt: null }),
+      }
     }
+    case 'ErasureBegun': {
+      const { subject, at } = event.data
+      return {
+        ...state,
+        erasures: changed(state.erasures, subject, (waiting) => ({ ...waiting, begunAt: at })),
+      }
+    }
+    case 'ErasureWithdrawn':
+    case 'ErasureDone':
+      return { ...state, erasures: without(state.erasures, event.data.subject) }
+    case 'LegalHoldPlaced': {
+      const { hold: id, subject, reason, by, at } = event.data
+      return { ...state, holds: new Map(state.holds).set(id, { id, subject, reason, by, at }) }
+    }
+    case 'LegalHoldReleased':
+      return { ...state, holds: without(state.holds, event.data.hold) }
+    case 'DataGiven':
+      return state
     default: {
       const never: never = event
       return never

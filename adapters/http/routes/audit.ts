@@ -71,20 +71,24 @@ const moderates = async (deps: HttpDeps, space: SpaceRef, caller: Caller): Promi
   return mayAs(access, 'moderate')._tag === 'Right'
 }
 
+export const isOwn = (row: AuditRow, { id }: Caller): boolean =>
+  row.user_account === id || row.guest_id === id
+
 /** Hides what others did to the caller in a space that the caller may no longer know of. */
-const withoutHidden = async (
+export const withoutHidden = async (
   deps: HttpDeps,
   rows: ReadonlyArray<AuditRow>,
   caller: Caller,
 ): Promise<ReadonlyArray<AuditRow>> => {
-  const isOwn = (row: AuditRow): boolean => row.user_account === caller.id || row.guest_id === caller.id
-  const keys = new Set(rows.filter((row) => !isOwn(row)).map((row) => `${row.space_type}:${row.space_id}`))
+  const keys = new Set(
+    rows.filter((row) => !isOwn(row, caller)).map((row) => `${row.space_type}:${row.space_id}`),
+  )
   const known = new Set<string>()
   for (const key of keys) {
     const space = parseSpaceKey(key)
     if (space._tag === 'Right' && (await accessTo(deps, space.right, caller)).access.mayKnow) known.add(key)
   }
-  return rows.filter((row) => isOwn(row) || known.has(`${row.space_type}:${row.space_id}`))
+  return rows.filter((row) => isOwn(row, caller) || known.has(`${row.space_type}:${row.space_id}`))
 }
 
 const FILTERS = {

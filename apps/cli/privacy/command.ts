@@ -6,6 +6,7 @@ import { migrate } from '../../../adapters/postgres/migrate.ts'
 import { isSubject } from '../../../domain/identity.ts'
 import { erase, reapply } from '../../operations/privacy/erase.ts'
 import { exportPerson } from '../../operations/privacy/export.ts'
+import { holdsStanding } from '../../operations/privacy/holds.ts'
 import { type ErasureRequest, erasureRequests, isSigned } from '../../operations/privacy/requests.ts'
 import { type Command, counted, type Io, Misused, type Run } from '../command.ts'
 import type { Connections } from '../connections.ts'
@@ -36,7 +37,11 @@ const eraseOne: Run = async (args, io) => {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { reason: { type: 'string' }, compact: { type: 'boolean' } },
+    options: {
+      reason: { type: 'string' },
+      compact: { type: 'boolean' },
+      'despite-hold': { type: 'boolean' },
+    },
   })
   const subject = oneSubject(positionals)
   const to = await connected()
@@ -47,6 +52,13 @@ const eraseOne: Run = async (args, io) => {
     const onWait = waitingOn(io)
     const { masterKey } = to
     const signed = masterKey === null ? {} : { masterKey }
+    const holds = await holdsStanding(log, subject)
+    if (holds.length > 0 && values['despite-hold'] !== true) {
+      for (const { id, by, at, reason } of holds)
+        io.err(`A legal hold stands on ${subject}: ${id}, by ${by.id} on ${at}: ${JSON.stringify(reason)}`)
+      io.err('Nothing was erased. Release it (DELETE /api/holds/ID), or give --despite-hold.')
+      return 1
+    }
     const done = await erase({
       log,
       databaseUrl,
@@ -173,10 +185,10 @@ export const privacy: Command = {
   words: [
     {
       name: 'erase',
-      takes: 'WHO [--reason TEXT] [--compact]',
+      takes: 'WHO [--reason TEXT] [--compact] [--despite-hold]',
       says: `destroys the key of their data, for good: what they said, their addresses, user agents and avatars can't be read any more on
 the log, and are taken out of every table. Everybody else's data and every proof stay as they are. --compact rewrites the tables'
-files, during which they can't be read`,
+files, during which they can't be read. Where a legal hold stands, it is refused without --despite-hold`,
       load: async () => ({ run: eraseOne }),
     },
     {

@@ -1,0 +1,170 @@
+/** What is held on a person: for them alone, with nothing in it that is not theirs to know; their erasure, and legal holds. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type TestHttp, testHttp } from '../../infra/testing/http.ts'
+
+type Json = Readonly<Record<string, unknown>>
+const test = suite<{ http: TestHttp }>('what is held on a person')
+const ROOM = '/api/spaces/document/1'
+const DAY = 86_400_000
+
+/** `what`: a method and an address. */
+const ask = async ({ app, bearer }: TestHttp, who: string | null, what: string, payload?: object) => {
+  const [method, url] = what.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
+  const headers = who === null ? {} : bearer(who)
+  const answer = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
+  const isJson = String(answer.headers['content-type']).startsWith('application/json')
+  return { status: answer.statusCode, text: answer.body, body: isJson ? answer.json() : null }
+}
+const fine = async (...asked: Parameters<typeof ask>) => {
+  const { status, text, body } = await ask(...asked)
+  assert.is(status, 200, text)
+  return body
+}
+const linesOf = async (http: TestHttp, who: string): Promise<ReadonlyArray<Json>> => {
+  const { status, text } = await ask(http, who, 'GET /api/me/data')
+  assert.is(status, 200, text)
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+test.before(async (context) => {
+  const http = await testHttp({ erasureWaitDays: 14 })
+  context.http = http
+  const say = (who: string, content: string) =>
+    fine(http, who, 'POST /api/chat/document/1/messages', { content })
+  await say('judy', 'what judy said')
+  await say('judy', 'what judy said then')
+  await say('peggy', 'what peggy said')
+  await fine(http, 'alice', `PUT ${ROOM}/permissions/ivan`, { permission: 'moderate' })
+  await fine(http, 'alice', `PUT ${ROOM}/mutes/judy`, { reason: 'shouting' })
+  // Somebody reports judy: she is told of nothing until something is done.
+  await fine(http, 'peggy', `POST ${ROOM}/reports`, { subject: 'judy', text: 'a secret report' })
+  await http.settled()
+  await fine(http, 'ivan', `GET ${ROOM}/cases`)
+  await fine(http, 'ivan', `GET ${ROOM}/audit`)
+  await fine(http, 'ivan', `GET ${ROOM}/audit?account=judy`)
+  await fine(http, 'ivan', `GET ${ROOM}/audit?account=peggy`)
+  await http.settled()
+})
+test.after(({ http }) => http.close())
+
+test('given who proves nothing, or a key, then none of it is theirs', async ({ http }) => {
+  for (const what of [
+    'GET /api/me',
+    'GET /api/me/looks',
+    'GET /api/me/data',
+    'POST /api/me/erasure',
+    'DELETE /api/me/erasure',
+  ]) {
+    const { status, body } = await ask(http, null, what, what.startsWith('GET') ? undefined : {})
+    assert.equal([status, body.code], [403, 'forbidden'], what)
+  }
+})
+test('given somebody who was in a room, then they see it in numbers, and who looked at its record or for them by name', async ({
+  http,
+}) => {
+  const { subject, held, erasure, holds, waits_for } = await fine(http, 'judy', 'GET /api/me')
+  assert.equal([subject, erasure, holds, waits_for], ['judy', null, [], []])
+  const [{ first_at: _, last_at: __, ...room }] = held.rooms
+  assert.equal(
+    [held.rooms.length, room],
+    [1, { space_type: 'document', space_id: '1', sessions: 0, messages: 2, others: 0 }],
+  )
+  assert.equal([held.reports, held.receipts, held.is_whole], [0, 0, true])
+  const { looks } = await fine(http, 'judy', 'GET /api/me/looks')
+  assert.equal(
+    looks.map(({ by, by_name, call }: Json) => [by, by_name, call]),
+    [
+      ['ivan', true, 'audit of document:1'],
+      ['ivan', false, 'audit of document:1'],
+    ],
+  )
+  const one = await fine(http, 'judy', 'GET /api/me/looks?limit=1')
+  const rest = await fine(http, 'judy', `GET /api/me/looks?cursor=${one.next_cursor}`)
+  assert.equal([...one.looks, ...rest.looks], looks)
+  // Whoever was never there was looked at by nobody, and nobody is told of looks at themselves.
+  assert.equal((await fine(http, 'mallory', 'GET /api/me/looks')).looks, [])
+  assert.equal((await fine(http, 'mallory', 'GET /api/me')).held.rooms, [])
+})
+test('given the file, then it has all that is theirs, nothing of a case about them, and where nobody else came from; giving it is recorded', async ({
+  http,
+}) => {
+  const lines = await linesOf(http, 'judy')
+  const text = JSON.stringify(lines)
+  assert.match(text, /what judy said then/)
+  assert.not.match(text, /secret report|what peggy said|"peggy"|ReportFiled|CaseOpened|"cases"/)
+  const kinds = new Set(lines.map(({ kind }) => kind))
+  assert.equal([...kinds].sort(), ['entry', 'look', 'person', 'room'])
+  const mute = lines.find(({ action }) => action === 'AccountMuted')
+  assert.equal([mute?.user_account, mute?.ip_address, mute?.user_agent], ['alice', null, null])
+  assert.ok(lines.some(({ action, ip_address }) => action === 'MessagePosted' && ip_address === '127.0.0.1'))
+  const given = http.log.all().findLast(({ type }) => type === 'DataGiven')
+  assert.is((given!.data as Json).subject, 'judy')
+  // The reporter has their own words.
+  assert.match(JSON.stringify(await linesOf(http, 'peggy')), /"kind":"report".*a secret report/s)
+})
+test('given an erasure that was asked for, then it waits, asking again changes nothing, and it can be withdrawn', async ({
+  http,
+}) => {
+  const { clock } = http
+  const first = await fine(http, 'judy', 'POST /api/me/erasure', {})
+  assert.is(Date.parse(first.erasure.due_at), clock.ms + 14 * DAY)
+  const again = await fine(http, 'judy', 'POST /api/me/erasure', {})
+  assert.equal(again.erasure, first.erasure)
+  assert.equal((await fine(http, 'judy', 'GET /api/me')).erasure, first.erasure)
+  assert.is((await fine(http, 'peggy', 'GET /api/me')).erasure, null)
+  await fine(http, 'judy', 'DELETE /api/me/erasure', {})
+  assert.is((await fine(http, 'judy', 'GET /api/me')).erasure, null)
+  const none = await ask(http, 'judy', 'DELETE /api/me/erasure', {})
+  assert.equal([none.status, none.body.code], [404, 'erasure_not_found'])
+  // Both are on the record, and on the person’s own.
+  await http.settled()
+  const { entries } = await fine(http, 'judy', 'GET /api/me/audit?limit=20')
+  const acts = entries.map(({ action }: Json) => action)
+  for (const act of ['ErasureAsked', 'ErasureWithdrawn']) assert.ok(acts.includes(act), act)
+})
+test('given one that is being carried out, then it can’t be withdrawn', async ({ http }) => {
+  const { erasure } = await fine(http, 'frank', 'POST /api/me/erasure', {})
+  http.clock.ms += 15 * DAY
+  const begun = await http.deps.outside!.act({
+    sender: { by: { kind: 'system', id: 'node-1' } },
+    id: erasure.id,
+    command: { type: 'BeginErasure', erasure: erasure.id, subject: 'frank' },
+  })
+  assert.is(begun._tag, 'Right')
+  const late = await ask(http, 'frank', 'DELETE /api/me/erasure', {})
+  assert.equal([late.status, late.body.code], [409, 'erasure_begun'])
+  http.clock.ms -= 15 * DAY
+})
+test('given a legal hold, then the system’s admins alone place and release it, and the person sees it', async ({
+  http,
+}) => {
+  for (const who of ['judy', 'alice', null]) {
+    for (const [what, body] of [
+      ['GET /api/holds', undefined],
+      ['POST /api/holds', { subject: 'judy', reason: 'x' }],
+      ['DELETE /api/holds/00000000-0000-4000-8000-000000000001', {}],
+    ] as const)
+      assert.is((await ask(http, who, what, body)).status, 403, `${who} ${what}`)
+  }
+  const { hold } = await fine(http, 'admin-one', 'POST /api/holds', {
+    subject: 'judy',
+    reason: 'a court asked',
+  })
+  await fine(http, 'judy', 'POST /api/me/erasure', {})
+  const mine = await fine(http, 'judy', 'GET /api/me')
+  assert.equal([mine.holds, mine.waits_for], [[hold], ['legal_hold']])
+  assert.equal((await fine(http, 'peggy', 'GET /api/me')).holds, [])
+  const all = await fine(http, 'admin-one', 'GET /api/holds')
+  assert.equal([all.holds, all.erasures.some(({ subject }: Json) => subject === 'judy')], [[hold], true])
+  const wordless = await ask(http, 'admin-one', 'POST /api/holds', { subject: 'judy', reason: '' })
+  assert.is(wordless.body.code, 'invalid_reason')
+  await fine(http, 'admin-one', `DELETE /api/holds/${hold.id}`, { reason: 'it is over' })
+  assert.equal((await fine(http, 'judy', 'GET /api/me')).holds, [])
+  const gone = await ask(http, 'admin-one', `DELETE /api/holds/${hold.id}`, {})
+  assert.equal([gone.status, gone.body.code], [404, 'hold_not_found'])
+})
+test.run()

@@ -1,0 +1,214 @@
+/** What is held on the caller, who looked at it, all of it as a file, and their erasure, which waits and can be withdrawn; legal holds,
+ *  which it waits for. */
+import type { FastifyInstance } from 'fastify'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { Caller } from '../../../domain/identity.ts'
+import type { PersonCommand } from '../../../domain/outside/people.ts'
+import { holdsOn, type OutsideState } from '../../../domain/outside/state.ts'
+import type { Authenticated } from '../../auth/authenticate.ts'
+import { optional, Subject, Text, Uuid } from '../codecs.ts'
+import type { HttpDeps } from '../deps.ts'
+import { Download } from '../download.ts'
+import { mount, WRITTEN } from '../endpoint.ts'
+import { orTell, tell } from '../errors.ts'
+import { listOf, orNull, subject, text, whole } from '../shapes.ts'
+import { needNoService } from '../space-gate.ts'
+import { actOutside, doneView, mayManage } from './keys.ts'
+import { everythingOn } from './my-data.ts'
+import { ErasureShape, erasureView, HeldShape, HoldShape, holdView, LookShape } from './people-shapes.ts'
+import { Paging, pageOf } from './spaces.ts'
+
+const DAY = 86_400_000
+
+type Asking = { readonly deps: HttpDeps; readonly stateNow: () => OutsideState }
+const askingOf = (deps: HttpDeps): Asking => ({
+  deps,
+  stateNow: () =>
+    deps.outside?.state() ??
+    orTell(E.left({ _tag: 'Unavailable', what: 'eventstore', cause: 'not read yet' })),
+})
+
+/** Ends the request of a service, and of whoever proves nothing: what is held on people is theirs alone. */
+const person = ({ via, caller }: Authenticated): Caller => {
+  needNoService(caller)
+  if (via === 'none')
+    tell({
+      status: 403,
+      code: 'forbidden',
+      error: 'This is yours alone: sign in, or send the token that you were given as a guest.',
+    })
+  return caller
+}
+
+const overview = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/me',
+    answer: {
+      subject,
+      held: HeldShape,
+      // A title of its own: this one may be null.
+      erasure: orNull({ ...ErasureShape, title: 'OwnErasure' }),
+      waits_for: listOf(text({ enum: ['legal_hold', 'appeal'] })),
+      holds: listOf(HoldShape),
+      erasure_wait_days: whole(),
+    },
+    tag: 'people',
+    summary:
+      'What is held on the caller: by room, in numbers, and the keys of their data; whether their erasure waits, until when and for what; legal holds.',
+    strict: true,
+    query: t.type({}),
+    handle: async ({ who }) => {
+      const { id } = person(who)
+      const held = orTell(await deps.readModels.held(id)())
+      const state = stateNow()
+      const [waiting, holds] = [state.erasures.get(id), holdsOn(state, id)]
+      return {
+        subject: id,
+        held,
+        erasure: waiting === undefined ? null : erasureView(waiting),
+        waits_for: [...(holds.length > 0 ? ['legal_hold'] : []), ...(held.appeals > 0 ? ['appeal'] : [])],
+        holds: holds.map(holdView),
+        erasure_wait_days: deps.config.erasureWaitDays ?? 0,
+      }
+    },
+  })
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/me/looks',
+    answer: { looks: listOf(LookShape), next_cursor: 'string?' },
+    tag: 'people',
+    summary:
+      'Who looked at the audit log where it has rows of the caller: by their name, or at a whole room that they had been in; newest first.',
+    strict: true,
+    query: t.type(Paging),
+    handle: async ({ query, who }) => {
+      const { items, next_cursor } = orTell(
+        await deps.readModels.looksAt(person(who).id, pageOf(query, 'looks'))(),
+      )
+      return { looks: items, next_cursor }
+    },
+  })
+}
+
+const data = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/me/data',
+    answer: {},
+    exports: ['application/x-ndjson'],
+    tag: 'people',
+    summary:
+      'Everything that is held on the caller as a file, a JSON object a line: the kinds are person, room, key, hold, erasure, report, receipt, look and entry (of the audit log). That it was given is recorded.',
+    strict: true,
+    query: t.type({}),
+    handle: async ({ who, sender, commandId }) => {
+      const caller = person(who)
+      await actOutside(deps, sender, commandId.id, { type: 'GiveData', subject: caller.id })
+      return new Download({
+        contentType: 'application/x-ndjson; charset=utf-8',
+        fileName: 'my-data.ndjson',
+        rows: (async function* () {
+          for await (const lines of everythingOn(deps, stateNow(), caller))
+            if (lines.length > 0) yield lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+        })(),
+        check: async () => {},
+        word: ({ code, error }) => `${JSON.stringify({ error, code })}\n`,
+      })
+    },
+  })
+}
+
+const erasure = (app: FastifyInstance, { deps }: Asking): void => {
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/me/erasure',
+    answer: { ...WRITTEN, erasure: ErasureShape },
+    tag: 'people',
+    summary:
+      'Asks to be erased, after a wait in which it can be withdrawn; later where a legal hold stands or an appeal of the caller’s is not decided. If it waits already, nothing changes.',
+    strict: true,
+    body: t.type({}),
+    handle: async ({ who, sender, commandId }) => {
+      const { id } = person(who)
+      const due = new Date(deps.clock.now() + (deps.config.erasureWaitDays ?? 0) * DAY).toISOString()
+      const command: PersonCommand = { type: 'AskErasure', erasure: commandId.id, subject: id, due }
+      const done = await actOutside(deps, sender, commandId.id, command)
+      return { ...doneView(done), erasure: erasureView(done.state.erasures.get(id)!) }
+    },
+  })
+  mount(app, deps, {
+    method: 'DELETE',
+    path: '/api/me/erasure',
+    answer: WRITTEN,
+    tag: 'people',
+    summary: 'Withdraws the caller’s erasure, as long as it waits.',
+    strict: true,
+    body: t.type({}),
+    handle: async ({ who, sender, commandId }) =>
+      doneView(
+        await actOutside(deps, sender, commandId.id, { type: 'WithdrawErasure', subject: person(who).id }),
+      ),
+  })
+}
+
+const holds = (app: FastifyInstance, { deps, stateNow }: Asking): void => {
+  mount(app, deps, {
+    method: 'GET',
+    path: '/api/holds',
+    answer: { holds: listOf(HoldShape), erasures: listOf(ErasureShape) },
+    tag: 'people',
+    summary: 'The legal holds that stand, and the erasures that wait. For the system’s admins.',
+    strict: true,
+    query: t.type({}),
+    handle: async ({ who }) => {
+      await mayManage(deps, null, who.caller)
+      const state = stateNow()
+      return {
+        holds: [...state.holds.values()].map(holdView),
+        erasures: [...state.erasures.values()].map(erasureView),
+      }
+    },
+  })
+  mount(app, deps, {
+    method: 'POST',
+    path: '/api/holds',
+    answer: { ...WRITTEN, hold: HoldShape },
+    tag: 'people',
+    summary:
+      'Places a legal hold on what is held on somebody: nothing of it is erased while it stands. They see it, with its reason. For the system’s admins.',
+    strict: true,
+    body: t.type({ subject: Subject, reason: Text }),
+    handle: async ({ body, who, sender, commandId }) => {
+      await mayManage(deps, null, who.caller)
+      const command: PersonCommand = { type: 'PlaceLegalHold', hold: commandId.id, ...body }
+      const done = await actOutside(deps, sender, commandId.id, command)
+      return { ...doneView(done), hold: holdView(done.state.holds.get(commandId.id)!) }
+    },
+  })
+  mount(app, deps, {
+    method: 'DELETE',
+    path: '/api/holds/:id',
+    answer: WRITTEN,
+    tag: 'people',
+    summary: 'Releases a legal hold. For the system’s admins.',
+    params: t.type({ id: Uuid }),
+    strict: true,
+    body: t.type({ reason: optional(Text) }),
+    handle: async ({ params, body, who, sender, commandId }) => {
+      await mayManage(deps, null, who.caller)
+      const command: PersonCommand = { type: 'ReleaseLegalHold', hold: params.id, reason: body.reason }
+      return doneView(await actOutside(deps, sender, commandId.id, command))
+    },
+  })
+}
+
+export const me = (app: FastifyInstance, deps: HttpDeps): void => {
+  if (deps.outside === undefined) return
+  const asking = askingOf(deps)
+  overview(app, asking)
+  data(app, asking)
+  erasure(app, asking)
+  holds(app, asking)
+}

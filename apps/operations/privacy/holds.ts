@@ -1,0 +1,27 @@
+/** Legal holds, as their events on the log have them: whoever erases somebody by hand is told of those that stand. */
+import * as E from 'fp-ts/lib/Either.js'
+import { OUTSIDE_STREAM } from '../../../domain/names.ts'
+import { readOutside } from '../../../domain/outside/events.ts'
+import { evolveOutside, holdsOn, type LegalHold, NOTHING_OUTSIDE } from '../../../domain/outside/state.ts'
+import type { EventLog } from '../../../domain/ports.ts'
+import { unread } from '../unread.ts'
+
+const PAGE = 500
+
+/** Throws where the log can't be read. */
+export const holdsStanding = async (
+  log: Pick<EventLog, 'readStream'>,
+  subject: string,
+): Promise<ReadonlyArray<LegalHold>> => {
+  let state = NOTHING_OUTSIDE
+  for (let from = 0n; ; ) {
+    const read = await log.readStream(OUTSIDE_STREAM, { from, limit: PAGE })()
+    if (E.isLeft(read)) throw new Error(unread(read.left))
+    for (const { type, data } of read.right) {
+      const event = readOutside(type, data)
+      if (event !== null) state = evolveOutside(state, event)
+    }
+    if (read.right.length < PAGE) return holdsOn(state, subject)
+    from = read.right.at(-1)!.revision + 1n
+  }
+}

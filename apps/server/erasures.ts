@@ -1,0 +1,97 @@
+/** Carries out erasures that people asked for, once their wait is over and nothing holds them up. Whichever server begins one on the log
+ *  carries it out, and the others leave it alone. */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Logger } from '../../adapters/logger.ts'
+import { reasonOf } from '../../adapters/observing.ts'
+import type { Outside } from '../../adapters/outside/registry.ts'
+import type { PersonCommand } from '../../domain/outside/people.ts'
+import { holdsOn, type WaitingErasure } from '../../domain/outside/state.ts'
+import type { Clock, EventLog, Ids } from '../../domain/ports.ts'
+import type { ReadModels } from '../../projections/read-models.ts'
+import { erase } from '../operations/privacy/erase.ts'
+
+export type ErasuresDeps = {
+  readonly outside: Pick<Outside, 'state' | 'act'>
+  readonly log: EventLog
+  readonly readModels: Pick<ReadModels, 'held'>
+  readonly databaseUrl: string
+  /** PRIVACY_MASTER_KEY */
+  readonly masterKey: string
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly nodeId: string
+  readonly logger: Logger
+}
+export type Erasures = {
+  /** Carries out what is due now, one after the other. Never rejects. */
+  readonly look: () => Promise<void>
+  readonly start: () => void
+  /** Resolves once the one under way is done. */
+  readonly stop: () => Promise<void>
+}
+
+const LOOK_MS = 30_000
+
+export const keepErasures = (deps: ErasuresDeps): Erasures => {
+  const { outside, log, readModels, databaseUrl, masterKey, clock, ids, nodeId, logger } = deps
+  const act = async (command: PersonCommand): Promise<boolean> => {
+    const sender = { by: { kind: 'system', id: nodeId } } as const
+    const done = await outside.act({ sender, id: ids.uuid(), command })
+    return E.isRight(done) && done.right.events.length > 0
+  }
+  /** The appeal is heard on the room with its words as they read then. */
+  const awaitsAppeal = async (subject: string): Promise<boolean> => {
+    const held = await readModels.held(subject)()
+    return E.isLeft(held) || held.right.appeals > 0
+  }
+  const carryOut = async ({ id: erasure, subject }: WaitingErasure): Promise<void> => {
+    if (await awaitsAppeal(subject)) return
+    // Decided on the log: one that was withdrawn or held up meanwhile, or that another began, is not begun.
+    if (!(await act({ type: 'BeginErasure', erasure, subject }))) return
+    const done = await erase({
+      log,
+      databaseUrl,
+      subject,
+      by: subject,
+      node: nodeId,
+      now: clock.now,
+      masterKey,
+    })
+    await act({ type: 'FinishErasure', erasure, subject, request: done.requestId })
+    logger.info({ request: done.requestId }, 'a person was erased, as they had asked for')
+  }
+  const isDue = (waiting: WaitingErasure): boolean => {
+    const state = outside.state()
+    return (
+      state !== null && Date.parse(waiting.due) <= clock.now() && holdsOn(state, waiting.subject).length === 0
+    )
+  }
+  let underWay: Promise<void> = Promise.resolve()
+  let stopped = false
+  const lookAll = async (): Promise<void> => {
+    for (const waiting of outside.state()?.erasures.values() ?? []) {
+      if (stopped || !isDue(waiting)) continue
+      // What it had begun is begun again after ten minutes, by any server.
+      await carryOut(waiting).catch((error) =>
+        logger.error({ erasure: waiting.id, cause: reasonOf(error) }, 'an erasure could not be carried out'),
+      )
+    }
+  }
+  const look = (): Promise<void> => {
+    underWay = underWay.then(lookAll)
+    return underWay
+  }
+  let timer: NodeJS.Timeout | undefined
+  return {
+    look,
+    start: () => {
+      timer = setInterval(() => void look(), LOOK_MS)
+      timer.unref()
+    },
+    stop: () => {
+      stopped = true
+      clearInterval(timer)
+      return underWay
+    },
+  }
+}

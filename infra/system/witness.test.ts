@@ -234,8 +234,12 @@ test('given a log that withholds its tiles, or serves others, then it is caught 
   shown = (path) =>
     path.includes('checkpoint') ? { status: 200, text: `${ORIGIN}\n7\nAAAA\n\n— x y\n` } : honestly(path)
   assert.match((await look('grows')).err, 'unsigned')
-  shown = () => ({ status: 503, text: '' })
-  assert.match((await look('grows')).err, /unreachable.*503/)
+  const kept = caught('grows').length
+  for (const ill of ['/tlog', '/tile/']) {
+    shown = (path) => (path.includes(ill) ? { status: 503, text: '' } : honestly(path))
+    assert.match((await look('grows')).err, /unreachable.*503/)
+  }
+  assert.is(caught('grows').length, kept)
   shown = honestly
   assert.is((await look('grows')).code, 0)
 })

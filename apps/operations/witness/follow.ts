@@ -32,7 +32,9 @@ const read = async (url: string): Promise<Buffer> => {
   }
   if (!response.ok) {
     await response.body?.cancel()
-    throw new NotServed(`${url} answered ${response.status}.`)
+    const said = `${url} answered ${response.status}.`
+    // A server that is ill, or asked too often, withholds nothing.
+    throw response.status >= 500 || response.status === 429 ? new Error(said) : new NotServed(said)
   }
   const chunks: Uint8Array[] = []
   let length = 0
